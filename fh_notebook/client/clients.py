@@ -23,8 +23,9 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypedDict, Unpack
 from urllib.parse import quote
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
+from fh_notebook.client.approvals import ApprovalEndpoint, ToolApprovals, checked_workspace_id
 from fh_notebook.client.connection import Check, Connection, address_for, check_of
 from fh_notebook.client.pending_run import PendingRun
 from fh_notebook.client.retry_loop import Attempt, RetryLoop, raise_for
@@ -34,7 +35,7 @@ from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.contract.response import Response
 from fh_notebook.contract.retry import NOT_FOUND_STATUSES, RetryAction, RetryDecision
 from fh_notebook.contract.run import Run
-from fh_notebook.contract.secrets import Secrets
+from fh_notebook.contract.secrets import Mask, Secrets
 from fh_notebook.contract.wire import AttemptResult, decode_answer, decode_retrieved, encode_request, encode_trigger
 from fh_notebook.core import arguments, event_loop, hooks
 from fh_notebook.core.event_loop import finish_despite_cancel, running_loop
@@ -141,6 +142,7 @@ class AsyncClient:
         self.connection = connection
         self._pools = _ConnectionPools(connection)
         self._retries = retries or RetryLoop(connection)
+        self._submitted: WeakSet[PendingRun] = WeakSet()
 
     @property
     def workspace(self) -> str:
@@ -404,6 +406,7 @@ class AsyncClient:
         pending = PendingRun(
             client=self, request=request, first=run, receiver=receiver, keep=ticket.answered, let_go=ticket.let_go
         )
+        self._submitted.add(pending)
         if is_accepted(run) and ids_of(run):
             pending.begin(poll=poll)
             await ticket.accepted(run)
@@ -481,6 +484,59 @@ class AsyncClient:
         self.connection.count("probe", 1)
         answer = await self._pools.exchange("GET", "/public/models")
         return check_of(answer, self.origin, self.connection.key_source)
+
+    # --- approvals of tools
+
+    async def approvals(
+        self,
+        *,
+        workspace_id: str | None = None,
+        status: str = "pending",
+        run_id: str | None = None,
+        request_id: str | None = None,
+        agent_id: str | None = None,
+    ) -> ToolApprovals:
+        """List the tools that runs want to use and that wait for a decision (CONTRACT section 10).
+
+        Each page of the list is one request, which may count against the daily cap. A run can wait although it was
+        called with ``tool_approval="auto_approve"``: destructive actions still ask, and deny rules still block.
+
+        Parameters
+        ----------
+        workspace_id : str, optional
+            The service's id of the workspace. Else: ``configure(workspace_id=...)``, ``FETCH_HIVE_WORKSPACE_ID``, or
+            the local hive's own.
+        status : str
+            As the service spells it.
+        run_id, request_id, agent_id : str, optional
+            Only those of one run, call or agent.
+
+        Returns
+        -------
+        ToolApprovals
+            A sequence of `ToolApproval`, each with ``decide("allow_once")`` and ``decide("deny")``.
+
+        Raises
+        ------
+        SettingsError
+            No workspace id is known; nothing was sent.
+        AuthError, ConnectFailed, LimitReached
+            As :meth:`invoke`.
+        CallError
+            The key does not reach the workspace (404), or the service answered otherwise.
+        """
+        arguments.check(AsyncClient.approvals, locals())
+        wanted = checked_workspace_id(workspace_id or self.connection.find_workspace_id())
+        endpoint = ApprovalEndpoint(self.connection, self._pools.exchange, wanted, self._mask_passwords())
+        query = {"status": status, "run_id": run_id, "request_id": request_id, "agent_id": agent_id}
+        return await endpoint.list(query)
+
+    def _mask_passwords(self) -> Mask:
+        """Return a mask of the passwords of all runs that were submitted and are still held.
+
+        Of all, since an approval need not name its run by an id that the answer to the call had.
+        """
+        return Mask(frozenset(text for run in list(self._submitted) for text in run.mask.texts))
 
     # --- its end
 
@@ -656,6 +712,38 @@ class Client:
     async def acheck(self) -> Check:
         """Await :meth:`check`."""
         return await event_loop.bridge(self.aclient.check())
+
+    def approvals(
+        self,
+        *,
+        workspace_id: str | None = None,
+        status: str = "pending",
+        run_id: str | None = None,
+        request_id: str | None = None,
+        agent_id: str | None = None,
+    ) -> ToolApprovals:
+        """List the tools that wait for a decision: :meth:`AsyncClient.approvals`."""
+        arguments.check(Client.approvals, locals())
+        work = self.aclient.approvals(
+            workspace_id=workspace_id, status=status, run_id=run_id, request_id=request_id, agent_id=agent_id
+        )
+        return event_loop.run(work)
+
+    async def aapprovals(
+        self,
+        *,
+        workspace_id: str | None = None,
+        status: str = "pending",
+        run_id: str | None = None,
+        request_id: str | None = None,
+        agent_id: str | None = None,
+    ) -> ToolApprovals:
+        """Await :meth:`approvals`."""
+        arguments.check(Client.aapprovals, locals())
+        work = self.aclient.approvals(
+            workspace_id=workspace_id, status=status, run_id=run_id, request_id=request_id, agent_id=agent_id
+        )
+        return await event_loop.bridge(work)
 
     def close(self) -> None:
         """Close the connections. A closed client opens new ones when it is used again."""

@@ -261,6 +261,8 @@ class Connection:
     """Counts requests that are about to be sent, by kind (``invoke``, ``lookup``, ``probe``): they may count against
     the plan's daily cap. A negative number takes requests back that reached nobody, counted at the time `at`. Returns
     at once. Not called by `attempt`: a caller that repeats it counts its requests with the rows that it stores."""
+    find_workspace_id: Callable[[], str | None] = lambda: None
+    """Returns the service's own id of the workspace, where the user gave it: no endpoint tells it."""
     find_deployment: Callable[[str], Deployment | None] = lambda name: None
     """Looks a name up: in the hive in process, then in the catalogue. ``None``: not known, sent unchecked; a name that
     is close to a known one raises `InputError`."""

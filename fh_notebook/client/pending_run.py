@@ -28,6 +28,7 @@ from fh_notebook.contract.callbacks import (
 )
 from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.contract.run import Run, call_name, one_line
+from fh_notebook.contract.secrets import Mask
 from fh_notebook.core import arguments, event_loop, hooks
 from fh_notebook.core.event_loop import on_loop
 from fh_notebook.core.redaction import log
@@ -166,6 +167,12 @@ class PendingRun:
     def waits_for(self) -> str:
         """Who a paused run waits for, and what is asked; empty when it waits for nobody, or that is not said."""
         return waits_for(self._run)
+
+    @property
+    def mask(self) -> Mask:
+        """What is masked in a display of what the service says of it: the values of its passwords."""
+        inputs, secrets = self._request.inputs, self._request.secrets
+        return Mask.of(*(value for name, value in inputs.items() if secrets.cover([name])))
 
     @property
     def polls(self) -> int:

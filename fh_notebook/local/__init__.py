@@ -9,7 +9,7 @@ Start with `hive` (`LocalHive`). A request passes ``http/``, `service` and `work
 
 from __future__ import annotations
 
-from fh_notebook.local.approvals import Approval, Decision, aask_human, ask_human
+from fh_notebook.local.approvals import Approval, Choice, Decision, aask_human, ask_human
 from fh_notebook.local.callback_sender import Delivery
 from fh_notebook.local.demo import demo_hive, tickets, tickets_path
 from fh_notebook.local.hive import LocalHive
@@ -19,6 +19,7 @@ from fh_notebook.local.workflows import WebhookEndpoint
 __all__ = [
     "Approval",
     "Call",
+    "Choice",
     "Counts",
     "Decision",
     "Delivery",

@@ -1,30 +1,55 @@
 """Approvals: workflows that pause until a person decides.
 
-Rule of this file: a paused run has given its slot back, and takes one again, over the cap if need be, when it goes on:
-how the service counts a paused run is UNKNOWN. Who decides does so through the hive's owner (`LocalHive.decide`); no
-address for it is known.
+Rules of this file:
+
+1. A paused run has given its slot back, and takes one again, over the cap if need be, when it goes on: how the service
+   counts a paused run is UNKNOWN.
+2. The approval of a tool is decided by a caller with the key (CONTRACT section 10) or by the hive's owner
+   (`LocalHive.decide`). A human-in-the-loop step is decided by its owner only: the service asks its recipient by e-mail
+   or Telegram.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import os
 import threading
-from collections.abc import Callable, Iterator
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from dataclasses import dataclass
-from datetime import datetime
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from fh_notebook.core import arguments
+from fh_notebook.core.values import Seconds
 from fh_notebook.errors import SettingsError
 
 if TYPE_CHECKING:
     from fh_notebook.local.records import Record
+    from fh_notebook.local.workflows import ToolRule, Workflow
 
-__all__ = ["Approval", "Approvals", "Decision", "aask_human", "ask_human"]
+__all__ = ["Approval", "Approvals", "Choice", "Decision", "aask_human", "ask_human"]
+
+
+KEEP_DECIDED: Final = 1_000
+"""Decided approvals that are remembered: a second decision of one is a conflict."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """One of the answers that a human-in-the-loop step offers."""
+
+    value: str
+    label: str = ""
+    description: str = ""
+
+    def __post_init__(self) -> None:
+        for name in ("value", "label", "description"):
+            arguments.check_one(name, getattr(self, name), "str")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,13 +59,28 @@ class Decision:
     approved: bool
     note: str = ""
     by: str = ""
+    text: str = ""
+    """What was written, where the step asks for a text."""
+    choice: Choice | None = None
+    """What was chosen, where the step has choices."""
+    timed_out: bool = False
+    """Nobody decided in time."""
+
+    @property
+    def output(self) -> dict[str, Any]:
+        """The output of a human-in-the-loop step: ``text``, ``choice`` (value, label, description) and ``raw``."""
+        choice = None if self.choice is None else asdict(self.choice)
+        raw = self.choice.value if self.choice is not None else self.text or ("approved" if self.approved else "denied")
+        return {"text": self.text, "choice": choice, "raw": "" if self.timed_out else raw}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Approval:
     """A run that is paused until somebody decides."""
 
+    id: str
     request_id: str
+    run_id: str
     deployment: str
     variant: str
     waiting_for: str
@@ -49,6 +89,44 @@ class Approval:
     """The tool that is to be approved, where it is one."""
     asked_at: datetime
     """UTC, by the hive's clock."""
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    """What the tool is to be called with."""
+    is_destructive: bool = False
+    choices: tuple[Choice, ...] = ()
+    """The answers to choose from; none: a text or an approval."""
+    wants_text: bool = False
+    expires_at: datetime | None = None
+    """When nobody can decide any more; ``None``: never."""
+    status: str = "pending"
+    """``pending``, ``allowed``, ``denied`` or ``expired``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What a workflow asks."""
+
+    text: str
+    approver: str | None = None
+    tool: str | None = None
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    choices: tuple[Choice, ...] = ()
+    wants_text: bool = False
+    timeout_s: float | None = None
+    on_timeout: Literal["fail", "continue"] = "fail"
+
+
+class NobodyAnswered(Exception):
+    """The wait of a human-in-the-loop step ended, and the step fails."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Open:
+    """An approval that waits for its decision."""
+
+    approval: Approval
+    record: Record
+    answer: Future[Decision]
+    on_timeout: Literal["fail", "continue"]
 
 
 _run_of: ContextVar[_PausedRun | None] = ContextVar("fh_notebook_local_run", default=None)
@@ -61,10 +139,12 @@ class Approvals:
     ----------
     pause, resume : function of a run's record
         Told when a run gives its slot back, and when it takes one again.
-    changed : function
-        Called when a decision can be made.
+    changed : function of a run's record
+        Called when a decision about it can be made.
     now : function
         The hive's time.
+    later : function of seconds and a function
+        Calls the function after these seconds.
     """
 
     def __init__(
@@ -72,24 +152,35 @@ class Approvals:
         *,
         pause: Callable[[Record], None],
         resume: Callable[[Record], None],
-        changed: Callable[[], None],
+        changed: Callable[[Record], None],
         now: Callable[[], datetime],
+        later: Callable[[float, Callable[[], object]], None],
     ) -> None:
         self._pause = pause
         self._resume = resume
         self._changed = changed
         self._now = now
+        self._later = later
         self.reset_after_fork()
 
     def reset_after_fork(self) -> None:
         """Forget what is open, as in a child after ``os.fork``."""
         self._lock = threading.Lock()
-        self._open: dict[str, tuple[Approval, Record, Future[Decision]]] = {}
+        self._open: dict[str, _Open] = {}
+        self._decided: OrderedDict[str, Approval] = OrderedDict()
 
     def waiting(self) -> tuple[Approval, ...]:
         """Return what is open, the oldest first."""
+        self.expire()
         with self._lock:
-            return tuple(approval for approval, _, _ in self._open.values())
+            return tuple(paused.approval for paused in self._open.values())
+
+    def of_tools(self) -> list[Approval]:
+        """Return the approvals of tools, open and decided ones, the oldest first."""
+        self.expire()
+        with self._lock:
+            known = [*self._decided.values(), *(paused.approval for paused in self._open.values())]
+        return sorted((approval for approval in known if approval.tool is not None), key=lambda a: a.asked_at)
 
     def decide(self, request_id: str | None, decision: Decision) -> Approval:
         """Let a paused run go on.
@@ -99,6 +190,7 @@ class Approvals:
         SettingsError
             No such run is paused; or none is named, and not exactly one is.
         """
+        self.expire()
         with self._lock:
             open_now = list(self._open)
             if request_id is None and len(open_now) == 1:
@@ -107,15 +199,64 @@ class Approvals:
                 which = "no run" if request_id is None else f"{request_id} is not paused; no run"
                 listed = ", ".join(open_now) or "none"
                 raise SettingsError(f"{which} to decide about; paused are: {listed}")
-            approval, record, answer = self._open.pop(request_id)
-        self._resume(record)
-        answer.set_result(decision)
+            paused = self._open[request_id]
+        offered = {choice.value: choice for choice in paused.approval.choices}
+        if decision.choice is not None:
+            if decision.choice.value not in offered:
+                listed = ", ".join(map(repr, offered)) or "none"
+                raise SettingsError(f"{decision.choice.value!r} is not offered; the choices are: {listed}")
+            decision = replace(decision, choice=offered[decision.choice.value])
+        elif offered and decision.approved:
+            raise SettingsError(f"which choice? Give choice={' or '.join(map(repr, offered))}")
+        closed = self._close(paused, "allowed" if decision.approved else "denied", decision)
+        if closed is None:
+            raise SettingsError(f"{request_id} was decided at the same time, elsewhere")
+        return closed
+
+    def decide_tool(self, approval_id: str, *, allow: bool) -> Approval | None:
+        """Decide the open approval of a tool; ``None`` where it is decided or expired already.
+
+        Raises
+        ------
+        KeyError
+            There is no such approval.
+        """
+        known = {approval.id: approval for approval in self.of_tools()}[approval_id]
+        with self._lock:
+            paused = self._open.get(known.request_id)
+        if paused is None or paused.approval.id != approval_id:
+            return None
+        return self._close(paused, "allowed" if allow else "denied", Decision(approved=allow))
+
+    def expire(self) -> None:
+        """End the approvals whose time is over by the hive's clock."""
+        now = self._now()
+        with self._lock:
+            over = [p for p in self._open.values() if p.approval.expires_at and p.approval.expires_at <= now]
+        for paused in over:
+            self._close(paused, "expired", Decision(approved=False, timed_out=True))
+
+    def _close(self, paused: _Open, status: str, decision: Decision) -> Approval | None:
+        """Take an approval off the open ones and let its run go on; ``None`` where somebody else was first."""
+        approval = replace(paused.approval, status=status)
+        with self._lock:
+            if self._open.get(approval.request_id) is not paused:
+                return None
+            del self._open[approval.request_id]
+            self._decided[approval.id] = approval
+            while len(self._decided) > KEEP_DECIDED:
+                self._decided.popitem(last=False)
+        self._resume(paused.record)
+        if decision.timed_out and paused.on_timeout == "fail":
+            paused.answer.set_exception(NobodyAnswered(f"nobody answered in time: {approval.question}"))
+        else:
+            paused.answer.set_result(decision)
         return approval
 
     @contextmanager
-    def run(self, record: Record, human: str | None) -> Iterator[None]:
+    def run(self, record: Record, workflow: Workflow) -> Iterator[None]:
         """Let the workflow of the block ask for decisions. An open question is cancelled at its end."""
-        token = _run_of.set(_PausedRun(self, record, human))
+        token = _run_of.set(_PausedRun(self, record, workflow))
         try:
             yield
         finally:
@@ -125,31 +266,45 @@ class Approvals:
                 unanswered = self._open.pop(record.request_id, None)
             if unanswered is not None:
                 self._resume(record)  # its slot is given back as every run's
-                unanswered[2].cancel()
+                unanswered.answer.cancel()
 
-    def ask(self, record: Record, question: str, approver: str, tool: str | None) -> Future[Decision]:
-        """Pause a run."""
+    def ask(self, record: Record, question: Question, rule: ToolRule | None) -> Future[Decision]:
+        """Pause a run, unless the rule of the tool, or what the call says of tools, decides (CONTRACT section 10)."""
         answer: Future[Decision] = Future()
-        if tool is not None and json.loads(record.body).get("tool_approval") == "auto_approve":
-            answer.set_result(Decision(approved=True, note="tool_approval: auto_approve"))
+        if rule == "deny":
+            answer.set_result(Decision(approved=False, note="a deny rule"))
             return answer
+        is_automatic = rule == "ask" and json.loads(record.body).get("tool_approval") == "auto_approve"
+        if is_automatic or rule == "allow":
+            answer.set_result(Decision(approved=True, note="tool_approval: auto_approve" if is_automatic else ""))
+            return answer
+        now = self._now()
         approval = Approval(
+            id=f"taa_{os.urandom(8).hex()}",
             request_id=record.request_id,
+            run_id=record.run_id,
             deployment=record.deployment,
             variant=record.variant,
-            waiting_for=approver,
-            question=question,
-            tool=tool,
-            asked_at=self._now(),
+            waiting_for=question.approver or "",
+            question=question.text,
+            tool=question.tool,
+            asked_at=now,
+            arguments=question.arguments,
+            is_destructive=rule == "destructive",
+            choices=question.choices,
+            wants_text=question.wants_text,
+            expires_at=None if question.timeout_s is None else now + timedelta(seconds=question.timeout_s),
         )
-        record.waiting_for, record.question = approver, question
+        record.waiting_for, record.question = approval.waiting_for, question.text
         with self._lock:
             if record.request_id in self._open:
                 raise RuntimeError("a workflow asks one thing at a time, and waits for the answer")
         self._pause(record)  # before anybody can decide
         with self._lock:
-            self._open[record.request_id] = approval, record, answer
-        self._changed()
+            self._open[record.request_id] = _Open(approval, record, answer, question.on_timeout)
+        self._changed(record)
+        if question.timeout_s is not None:
+            self._later(question.timeout_s, self.expire)
         return answer
 
 
@@ -159,20 +314,57 @@ class _PausedRun:
 
     approvals: Approvals
     record: Record
-    human: str | None
+    workflow: Workflow
 
 
-def _request_decision(question: str, approver: str | None, tool: str | None) -> Future[Decision]:
+def _request_decision(question: Question) -> Future[Decision]:
     run = _run_of.get()
     if run is None:
         raise RuntimeError("ask_human is for a workflow that runs in a LocalHive")
-    if run.human is None:
+    workflow = run.workflow
+    if question.tool is None and workflow.human is None:
         raise RuntimeError('declare who is in the loop: @hive.workflow(name, variant=..., human="finance")')
-    return run.approvals.ask(run.record, question, approver or run.human, tool)
+    if question.tool is not None and workflow.human is None and question.tool not in workflow.tools:
+        raise RuntimeError(f'declare the tool: @hive.workflow(name, variant=..., tools={{"{question.tool}": "ask"}})')
+    rule = None if question.tool is None else workflow.tools.get(question.tool, "ask")
+    return run.approvals.ask(run.record, replace(question, approver=question.approver or workflow.human), rule)
 
 
-def ask_human(question: str, *, who: str | None = None, tool: str | None = None) -> Decision:
-    """Pause the workflow that calls this until ``hive.decide(...)``, and return what was decided.
+def _question(
+    question: str,
+    who: str | None,
+    tool: str | None,
+    arguments_: Mapping[str, Any] | None,
+    choices: Iterable[str | Choice],
+    text: bool,
+    timeout_s: float | None,
+    on_timeout: Literal["fail", "continue"],
+) -> Question:
+    offered = tuple(choice if isinstance(choice, Choice) else Choice(value=choice, label=choice) for choice in choices)
+    return Question(
+        text=question,
+        approver=who,
+        tool=tool,
+        arguments=dict(arguments_ or {}),
+        choices=offered,
+        wants_text=text,
+        timeout_s=timeout_s,
+        on_timeout=on_timeout,
+    )
+
+
+def ask_human(
+    question: str,
+    *,
+    who: str | None = None,
+    tool: str | None = None,
+    tool_arguments: Mapping[str, Any] | None = None,
+    choices: Sequence[str | Choice] = (),
+    text: bool = False,
+    timeout_s: Seconds | None = None,
+    on_timeout: Literal["fail", "continue"] = "fail",
+) -> Decision:
+    """Pause the workflow that calls this until somebody decides, and return what was decided.
 
     Parameters
     ----------
@@ -181,12 +373,23 @@ def ask_human(question: str, *, who: str | None = None, tool: str | None = None)
     who : str, optional
         Who decides; by default whom the workflow was declared with.
     tool : str, optional
-        The tool that is to be approved: a call with ``tool_approval="auto_approve"`` does not pause for one.
+        The tool that is to be approved. The workflow's ``tools=`` says whether it asks; one that is not listed there
+        asks, unless the call says ``tool_approval="auto_approve"``.
+    tool_arguments : mapping, optional
+        What the tool is to be called with.
+    choices : sequence of str or Choice
+        The answers to choose from: the step responds with choices, and ``decision.choice`` is the chosen one.
+    text : bool
+        The step asks for a text, ``decision.text``.
+    timeout_s : float, optional
+        Seconds after which nobody can decide any more, by the hive's clock.
+    on_timeout : {"fail", "continue"}
+        Then the step fails, and with it the run, or goes on with a decision that is ``timed_out`` and not approved.
 
     Raises
     ------
     RuntimeError
-        Outside of a workflow, or in one that was declared without ``human=``.
+        Outside of a workflow, or in one that was declared without ``human=``, and without the tool in ``tools=``.
 
     Examples
     --------
@@ -203,10 +406,22 @@ def ask_human(question: str, *, who: str | None = None, tool: str | None = None)
     'refused'
     """
     arguments.check(ask_human, locals())
-    return _request_decision(question, who, tool).result()
+    asked = _question(question, who, tool, tool_arguments, choices, text, timeout_s, on_timeout)
+    return _request_decision(asked).result()
 
 
-async def aask_human(question: str, *, who: str | None = None, tool: str | None = None) -> Decision:
+async def aask_human(
+    question: str,
+    *,
+    who: str | None = None,
+    tool: str | None = None,
+    tool_arguments: Mapping[str, Any] | None = None,
+    choices: Sequence[str | Choice] = (),
+    text: bool = False,
+    timeout_s: Seconds | None = None,
+    on_timeout: Literal["fail", "continue"] = "fail",
+) -> Decision:
     """Await :func:`ask_human`, in an async workflow."""
     arguments.check(aask_human, locals())
-    return await asyncio.wrap_future(_request_decision(question, who, tool))
+    asked = _question(question, who, tool, tool_arguments, choices, text, timeout_s, on_timeout)
+    return await asyncio.wrap_future(_request_decision(asked))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -19,7 +19,7 @@ from fh_notebook.core.redaction import Secret, as_secret
 from fh_notebook.core.text.formatting import with_partial_repr
 from fh_notebook.core.values import Seconds, utc_now
 from fh_notebook.errors import SettingsError
-from fh_notebook.local.approvals import Approval, Decision
+from fh_notebook.local.approvals import Approval, Choice, Decision
 from fh_notebook.local.callback_sender import Delivery
 from fh_notebook.local.faults import Fault, FaultPoint
 from fh_notebook.local.options import (
@@ -28,6 +28,7 @@ from fh_notebook.local.options import (
     KEEP,
     KEEP_ALIVE_S,
     MAX_BODY_BYTES,
+    WORKSPACE_ID,
     Latency,
     NotFoundStatus,
     QueueStatus,
@@ -37,7 +38,7 @@ from fh_notebook.local.options import (
 from fh_notebook.local.records import Call, Counts, view
 from fh_notebook.local.requests import Refusal
 from fh_notebook.local.service import Service
-from fh_notebook.local.workflows import WebhookEndpoint, new_secret
+from fh_notebook.local.workflows import ToolRule, WebhookEndpoint, new_secret
 
 if TYPE_CHECKING:
     import httpx
@@ -105,6 +106,10 @@ class LocalHive:
         Whether a look-up of a run has its output, which is not known of the service.
     keep : int
         Finished runs and deliveries that are remembered (:attr:`calls`, retrieving a run). Counters count all.
+    scheduled_runs : int
+        Slots of `concurrency` that runs of schedules hold: a caller meets refusals that are not its own.
+    workspace_id : str
+        The id under which approvals of tools are asked for; its own clients know it.
 
     Raises
     ------
@@ -145,6 +150,8 @@ class LocalHive:
         queue_status: QueueStatus = "queued",
         retrieves_output: bool = True,
         keep: int = KEEP,
+        scheduled_runs: int = 0,
+        workspace_id: str = WORKSPACE_ID,
     ) -> None:
         api_key = as_secret(api_key)
         arguments.check(LocalHive.__init__, locals())
@@ -165,6 +172,8 @@ class LocalHive:
                 "queue_status": queue_status,
                 "retrieves_output": retrieves_output,
                 "keep": keep,
+                "scheduled_runs": scheduled_runs,
+                "workspace_id": workspace_id,
             }
         )
         self._name = name
@@ -173,7 +182,14 @@ class LocalHive:
 
     # Workflows ---------------------------------------------------------------
 
-    def workflow(self, deployment: str, *, variant: str, human: str | None = None) -> Callable[[F], F]:
+    def workflow(
+        self,
+        deployment: str,
+        *,
+        variant: str,
+        human: str | None = None,
+        tools: Mapping[str, ToolRule] | None = None,
+    ) -> Callable[[F], F]:
         """Return a decorator that makes a function the workflow of a variant, and returns it as it is.
 
         The function's signature declares the Start variables (annotations, defaults, ``Literal``, ``Annotated``).
@@ -187,6 +203,10 @@ class LocalHive:
         human : str, optional
             Who is in the loop: the workflow may pause with ``fh.local.ask_human(...)`` until :meth:`decide`. A direct
             call of it is refused, as the service does.
+        tools : mapping of str to {"allow", "ask", "destructive", "deny"}, optional
+            The tools for which it calls ``fh.local.ask_human(..., tool="name")``. ``ask`` waits for a decision unless
+            the call says ``tool_approval="auto_approve"``; ``destructive`` always waits; ``deny`` is denied without a
+            question. A direct call that waits is answered ``awaiting_approval``, and the run goes on later.
 
         Raises
         ------
@@ -199,7 +219,7 @@ class LocalHive:
 
         def declare(func: F) -> F:
             with self._service.runs.lock:
-                if self._service.registry.add(deployment, variant, func, human=human):
+                if self._service.registry.add(deployment, variant, func, human=human, tools=tools):
                     self._instance = _new_instance()
             return func
 
@@ -398,6 +418,11 @@ class LocalHive:
         return self._service.runs.options.allow_callbacks
 
     @property
+    def workspace_id(self) -> str:
+        """The id under which approvals of tools are asked for."""
+        return self._service.runs.options.workspace_id
+
+    @property
     def concurrency(self) -> int | None:
         """The concurrency cap; can be set."""
         return self._service.runs.options.concurrency
@@ -527,7 +552,16 @@ class LocalHive:
             raise SettingsError(f"no run was paused within {timeout_s} s")
         return paused[0]
 
-    def decide(self, request_id: Any = None, approve: bool = True, *, note: str = "", by: str = "") -> Approval:
+    def decide(
+        self,
+        request_id: Any = None,
+        approve: bool = True,
+        *,
+        note: str = "",
+        by: str = "",
+        text: str = "",
+        choice: str | None = None,
+    ) -> Approval:
         """Let a paused run go on, with a yes or a no.
 
         Parameters
@@ -536,16 +570,22 @@ class LocalHive:
             Which run; the only one that is paused by default.
         approve : bool
             Yes or no; the workflow gets it as ``decision.approved``, with `note` and `by`.
+        text : str
+            The answer to a step that asks for a text.
+        choice : str, optional
+            The value of the chosen one, where the step has choices.
 
         Raises
         ------
         SettingsError
-            No such run is paused.
+            No such run is paused, or it does not offer that choice.
         """
         arguments.check(LocalHive.decide, locals())
         identifier = getattr(request_id, "request_id", request_id)
         arguments.check_one("request_id", identifier, "str | None")
-        return self._service.runs.approvals.decide(identifier, Decision(approved=bool(approve), note=note, by=by))
+        chosen = None if choice is None else Choice(value=choice)
+        decision = Decision(approved=bool(approve), note=note, by=by, text=text, choice=chosen)
+        return self._service.runs.approvals.decide(identifier, decision)
 
     # What happened -----------------------------------------------------------
 

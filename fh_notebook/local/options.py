@@ -21,6 +21,7 @@ __all__ = [
     "KEEP",
     "KEEP_ALIVE_S",
     "MAX_BODY_BYTES",
+    "WORKSPACE_ID",
     "Latency",
     "NotFoundStatus",
     "Options",
@@ -45,6 +46,7 @@ CALLBACK_TIMEOUT_S: Final = 10.0
 KEEP_ALIVE_S: Final = 75.0
 """As nginx. With uvicorn's 5 s a client's idle connections would mostly be gone when it needs them."""
 MAX_BODY_BYTES: Final = 10 * 1024 * 1024
+WORKSPACE_ID: Final = "ws_local"
 KEEP: Final = 100_000
 """Some 1.5 kB each with small inputs and outputs."""
 
@@ -87,6 +89,9 @@ class Options:
     """Whether a look-up of a run has its output: UNKNOWN of the service (CONTRACT section 10)."""
     keep: int = KEEP
     """Finished runs and deliveries that are remembered. Counters always count all."""
+    scheduled_runs: int = 0
+    """Slots that runs of schedules hold; they belong to the same cap (CONTRACT section 10)."""
+    workspace_id: str = WORKSPACE_ID
 
     def __post_init__(self) -> None:
         problems = [*self._limit_problems(), *self._other_problems()]
@@ -95,7 +100,13 @@ class Options:
 
     def _limit_problems(self) -> list[str]:
         problems = []
-        for name, minimum in (("concurrency", 1), ("daily_cap", 0), ("max_body_bytes", 1), ("keep", 0)):
+        for name, minimum in (
+            ("concurrency", 1),
+            ("daily_cap", 0),
+            ("max_body_bytes", 1),
+            ("keep", 0),
+            ("scheduled_runs", 0),
+        ):
             value = getattr(self, name)
             if value is None and name in ("concurrency", "daily_cap"):
                 continue
@@ -115,6 +126,8 @@ class Options:
             problems.append(
                 f"latency_s is seconds, (low, high) or a function of a random.Random, not {short(self.latency_s)}"
             )
+        if not isinstance(self.workspace_id, str) or not self.workspace_id.strip():
+            problems.append(f"workspace_id is a text that is not empty, not {short(self.workspace_id)}")
         if self.api_key is not None and not self.api_key:
             problems.append("api_key is empty; None accepts any key")
         if any(wait < 0 for wait in self.callback_backoff_s) or self.callback_timeout_s <= 0:

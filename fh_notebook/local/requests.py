@@ -25,6 +25,7 @@ __all__ = [
     "Refusal",
     "bearer_key",
     "code_for_status",
+    "read_decision",
     "read_invoke",
     "read_trigger",
 ]
@@ -69,6 +70,7 @@ CODES: Final[tuple[Code, ...]] = (
         "You've reached your concurrency limit. Try again later or use async mode.",
         ours=True,
     ),
+    Code("already_decided", 409, "This approval was decided already.", ours=True),
     Code("async_required", 422, "This workflow has a human-in-the-loop step: use async mode.", ours=True),
     Code("provider_error", 502, "The model's provider answered with an error.", ours=True),
     Code("service_unavailable", 503, "The service is unavailable. Try again later.", ours=True),
@@ -198,6 +200,22 @@ def read_trigger(body: bytes, deployment: str, variant: str) -> ParsedRequest:
         else delivery
     )
     return ParsedRequest(deployment, variant, _inputs(fields), _callback_url(delivery), body)
+
+
+def read_decision(body: bytes, *, is_destructive: bool) -> bool:
+    """Parse the body of a decision about a tool, and return whether it is allowed (CONTRACT section 10).
+
+    Raises
+    ------
+    Refusal
+        ``invalid_json`` or ``validation_error``.
+    """
+    decision = _json_object(body).get("decision")
+    if decision == "allow_for_run" and is_destructive:  # UNKNOWN how the service spells a decision for a whole run
+        raise Refusal("validation_error", "A destructive action cannot be allowed for a whole run")
+    if decision not in ("allow_once", "deny"):
+        raise Refusal("validation_error", "decision must be allow_once or deny")
+    return bool(decision == "allow_once")
 
 
 def bearer_key(header: str | None) -> str:

@@ -8,10 +8,11 @@ neither says is marked UNKNOWN: there the hive's choice is a guess and a client 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from fh_notebook.local.approvals import Approval
 from fh_notebook.local.options import Options, Spelling
 from fh_notebook.local.records import Call, Record
 from fh_notebook.local.requests import BY_CODE, CODES, Refusal
@@ -19,6 +20,8 @@ from fh_notebook.local.requests import BY_CODE, CODES, Refusal
 __all__ = [
     "EncodedResponse",
     "accepted",
+    "approval",
+    "approvals",
     "error_codes",
     "event",
     "finished",
@@ -146,6 +149,35 @@ def error_codes() -> EncodedResponse:
 def models() -> EncodedResponse:
     """Answer ``GET /v1/public/models``: there are none on this machine. The shape is UNKNOWN."""
     return _json(200, {"models": []})
+
+
+def approvals(page: Sequence[Approval], next_cursor: str | None) -> EncodedResponse:
+    """Answer ``GET .../tool_action_approvals`` (CONTRACT section 10). What holds the list and the cursor is UNKNOWN."""
+    return _json(200, {"tool_action_approvals": [_approval_fields(a) for a in page], "next_cursor": next_cursor})
+
+
+def approval(shown: Approval) -> EncodedResponse:
+    """Answer ``GET .../tool_action_approvals/{id}``, and a decision. That nothing wraps it is UNKNOWN."""
+    return _json(200, _approval_fields(shown))
+
+
+def _approval_fields(shown: Approval) -> dict[str, Any]:
+    """Return the fields of [S]; UNKNOWN: the values of ``risk_level``, and of ``status`` but for ``pending``."""
+    votes = {"allowed": [{"decision": "allow_once"}], "denied": [{"decision": "deny"}]}
+    return {
+        "id": shown.id,
+        "status": shown.status,
+        "prompt_workflow_run_id": shown.run_id,
+        "summary": shown.question,
+        "tool_label": shown.tool,
+        "action_label": shown.question,
+        "arguments": dict(shown.arguments),
+        "risk_level": "destructive" if shown.is_destructive else "standard",
+        "expires_at": _time(shown.expires_at),
+        "approvals_required": 1,
+        "approval_votes": votes.get(shown.status, []),
+        "batch_key": None,
+    }
 
 
 def refused(refusal: Refusal) -> EncodedResponse:

@@ -13,12 +13,15 @@ Rules of this file:
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import os
 import threading
 import weakref
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from enum import Enum
@@ -70,6 +73,8 @@ class PlanLimits:
     peak_in_flight: int = 0
     waiting: int = 0
     """Calls that were let in and wait for a slot."""
+    scheduled: int = 0
+    """Slots that runs of schedules hold."""
     used_today: int = 0
     day: date | None = None
     """The UTC day that `used_today` counts."""
@@ -119,7 +124,7 @@ class PlanLimits:
             self.used_today = 0
 
     def _has_slot(self) -> bool:
-        return self.concurrency is None or self.in_flight < self.concurrency
+        return self.concurrency is None or self.in_flight + self.scheduled < self.concurrency
 
     def _take_slot(self) -> None:
         self.in_flight += 1
@@ -163,13 +168,15 @@ class RunQueue:
         """The settings as they are now."""
         self.records = RunRecords(options.keep)
         """The records and counters of the runs."""
-        self.limits = PlanLimits(options.concurrency, options.daily_cap)
+        self.limits = PlanLimits(options.concurrency, options.daily_cap, scheduled=options.scheduled_runs)
         """The slots and the day's calls."""
         self.callback_sender = CallbackSender(sleep=sleep, keep=options.keep)
         """Delivers callbacks."""
         self.loop = HiveLoop(self.callback_sender.close)
         """The event loop of the runs for callback delivery."""
-        self.approvals = Approvals(pause=self._pause, resume=self._resume, changed=self._notify, now=now)
+        self.approvals = Approvals(
+            pause=self._pause, resume=self._resume, changed=self._paused, now=now, later=self._later
+        )
         """The runs that wait for a person."""
         self._registry = registry
         self._now = now
@@ -183,6 +190,7 @@ class RunQueue:
         self._changed = threading.Condition(self.lock)
         self._queue: deque[QueuedRun] = deque()
         self._undelivered = 0
+        self._direct: dict[str, Future[None]] = {}
 
     def reset_after_fork(self) -> None:
         """Begin with nothing running, as in a child after ``os.fork``; settings and counters stay."""
@@ -199,6 +207,7 @@ class RunQueue:
         with self.lock:
             self.options = options
             self.limits.concurrency, self.limits.daily_cap = options.concurrency, options.daily_cap
+            self.limits.scheduled = options.scheduled_runs
             self.records.keep = options.keep
             self.callback_sender.keep(options.keep)
             started = self._start_waiting()
@@ -242,11 +251,26 @@ class RunQueue:
             wait_s = draw_latency(options.latency_s, options.seed, record.number)
             if wait_s > 0:
                 await self._sleep(wait_s)
-            with self.approvals.run(record, job.workflow.human):
+            with self.approvals.run(record, job.workflow):
                 outcome = await perform(job.workflow, job.inputs, self._threads, record.base_url)
         finally:
             if job.pid == os.getpid():
                 self._end(record, outcome)
+
+    async def run_until_pause(self, job: QueuedRun) -> None:
+        """Run a job that has a slot until it ends or waits for a decision; then it goes on without its caller."""
+        waiting: Future[None] = Future()
+        with self.lock:
+            self._direct[job.record.request_id] = waiting
+
+        async def run() -> None:
+            try:
+                await self.run(job)
+            finally:
+                self._answer_direct(job.record)
+
+        self.loop.submit(run)
+        await asyncio.wrap_future(waiting)
 
     def _pause(self, record: Record) -> None:
         with self.lock:
@@ -255,9 +279,27 @@ class RunQueue:
             started = self._start_waiting()
         self._run_all_later(started)
 
-    def _notify(self) -> None:
+    def _paused(self, record: Record) -> None:
         with self._changed:
             self._changed.notify_all()
+        self._answer_direct(record)
+
+    def _answer_direct(self, record: Record) -> None:
+        """Let the direct call of a run be answered, if it waits."""
+        with self.lock:
+            waiting = self._direct.pop(record.request_id, None)
+        if waiting is not None:
+            with suppress(InvalidStateError):  # the caller went away
+                waiting.set_result(None)
+
+    def _later(self, wait_s: float, call: Callable[[], object]) -> None:
+        """Call a function after some seconds, on the hive's own loop."""
+
+        async def wait() -> None:
+            await self._sleep(wait_s)
+            call()
+
+        self.loop.submit(wait)
 
     def _resume(self, record: Record) -> None:
         with self.lock:
@@ -450,6 +492,73 @@ class Service:
             call, lambda c: responses.workflow_run(c, options), "Prompt workflow run not found"
         )
 
+    # Approvals of tools --------------------------------------------------------
+
+    def tool_approvals(self, workspace_id: str, query: Mapping[str, str]) -> ServiceResponse:
+        """Answer ``GET /v1/public/workspaces/{workspace}/tool_action_approvals``.
+
+        Raises
+        ------
+        Refusal
+            ``not_found``: another workspace; ``validation_error``: a limit that is no number.
+        """
+        self._check_workspace(workspace_id)
+        limit = query.get("limit", "50")
+        if not limit.isdecimal() or not 1 <= int(limit) <= 100:
+            raise Refusal("validation_error", "limit must be a number from 1 to 100")
+        known = self.runs.approvals.of_tools()
+        ids = [approval.id for approval in known]
+        cursor = query.get("cursor")
+        if cursor is not None and cursor not in ids:
+            raise Refusal("validation_error", "cursor is not one of this list")
+        begin = 0 if cursor is None else ids.index(cursor) + 1
+        found = [
+            approval
+            for approval in known[begin:]
+            if approval.status == query.get("status", "pending")
+            and "agent_id" not in query  # there are no agents here, so none of them asks
+            and all(getattr(approval, name) == query[name] for name in ("run_id", "request_id") if name in query)
+        ]
+        page = found[: int(limit)]
+        has_more = len(page) < len(found)
+        return ServiceResponse(responses.approvals(page, page[-1].id if has_more else None))
+
+    def tool_approval(self, workspace_id: str, approval_id: str) -> ServiceResponse:
+        """Answer ``GET /v1/public/workspaces/{workspace}/tool_action_approvals/{id}``.
+
+        Raises
+        ------
+        Refusal
+            ``not_found``.
+        """
+        return ServiceResponse(responses.approval(self._find_approval(workspace_id, approval_id)))
+
+    def decide_tool(self, workspace_id: str, approval_id: str, body: bytes) -> ServiceResponse:
+        """Answer ``POST /v1/public/workspaces/{workspace}/tool_action_approvals/{id}/decide``.
+
+        Raises
+        ------
+        Refusal
+            ``not_found``, ``validation_error`` or ``already_decided``.
+        """
+        approval = self._find_approval(workspace_id, approval_id)
+        allow = requests.read_decision(body, is_destructive=approval.is_destructive)
+        decided = self.runs.approvals.decide_tool(approval_id, allow=allow)
+        if decided is None:
+            raise Refusal("already_decided")
+        return ServiceResponse(responses.approval(decided))
+
+    def _check_workspace(self, workspace_id: str) -> None:
+        if workspace_id != self.runs.options.workspace_id:
+            raise Refusal("not_found", "Workspace not found")
+
+    def _find_approval(self, workspace_id: str, approval_id: str) -> Approval:
+        self._check_workspace(workspace_id)
+        for approval in self.runs.approvals.of_tools():
+            if approval.id == approval_id:
+                return approval
+        raise Refusal("not_found", "Approval not found")
+
     # What is set and looked at -------------------------------------------------
 
     def counts(self) -> Counts:
@@ -497,7 +606,7 @@ class Service:
             raise self._limit_refusal(admission)
         record, spelling = job.record, self.runs.options.spelling
         if request.callback_url is None:
-            await self.runs.run(job)
+            await (self.runs.run_until_pause(job) if workflow.tools else self.runs.run(job))
             return self._with_fault(responses.finished(record, spelling), fault)
         status = "running" if admission is Admission.RUN else self.runs.options.queue_status
         reply = responses.accepted(record, status, spelling, self.registry.signing_secrets[request.deployment].reveal())

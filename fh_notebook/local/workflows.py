@@ -15,7 +15,7 @@ import json
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Literal, get_args
 from urllib.parse import quote
 
 from fh_notebook.contract.deployment import Deployment
@@ -32,6 +32,7 @@ __all__ = [
     "AssetStore",
     "Registry",
     "StoredAsset",
+    "ToolRule",
     "WebhookEndpoint",
     "Workflow",
     "WorkflowOutcome",
@@ -39,6 +40,11 @@ __all__ = [
     "perform",
     "with_addresses",
 ]
+
+
+ToolRule = Literal["allow", "ask", "destructive", "deny"]
+"""What the policy says of a tool: it never asks; asks, unless the call approves by itself; always asks; or is blocked
+without a question."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +59,8 @@ class Workflow:
     is_async: bool
     human: str | None = None
     """Who is in the loop: it pauses for them, so it can be run by callback delivery only."""
+    tools: Mapping[str, ToolRule] = field(default_factory=dict)
+    """The rule of each tool that it may ask for: such a pause does not need callback delivery."""
 
     def check(self, inputs: Mapping[str, Any]) -> None:
         """Refuse inputs that do not fit the Start variables, all problems in one text.
@@ -90,7 +98,15 @@ class Registry:
     signing_secrets: dict[str, Secret] = field(default_factory=dict)
     endpoints: dict[tuple[str, str], WebhookEndpoint] = field(default_factory=dict)
 
-    def add(self, deployment: str, variant: str, func: Callable[..., Any], *, human: str | None = None) -> bool:
+    def add(
+        self,
+        deployment: str,
+        variant: str,
+        func: Callable[..., Any],
+        *,
+        human: str | None = None,
+        tools: Mapping[str, ToolRule] | None = None,
+    ) -> bool:
         """Let `func` run for a variant; the same name again replaces it, as re-running a cell does.
 
         Returns
@@ -110,6 +126,9 @@ class Registry:
             raise SettingsError(f"a workflow is a function, not {func!r}")
         if human is not None and (not isinstance(human, str) or not human.strip()):
             raise SettingsError(f"human is {human!r}; say who decides, such as 'finance'")
+        for tool, rule in (tools or {}).items():
+            if rule not in get_args(ToolRule):
+                raise SettingsError(f"tools[{tool!r}] is {rule!r}; give {' or '.join(map(repr, get_args(ToolRule)))}")
         schema = _schema.from_function(func)
         variants = self.workflows.setdefault(deployment, {})
         previous = variants.get(variant)
@@ -120,6 +139,7 @@ class Registry:
             schema=schema,
             is_async=inspect.iscoroutinefunction(func) or inspect.iscoroutinefunction(type(func).__call__),
             human=human,
+            tools=dict(tools or {}),
         )
         if deployment not in self.signing_secrets:
             self.signing_secrets[deployment] = new_secret()

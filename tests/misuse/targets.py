@@ -27,7 +27,7 @@ PLUMBING: Final = {
     "Judge": {"score_all"},
     "PendingRun": {"begin", "outcome", "settled", "take"},
     "Race": {"show_by"},
-    "Field": {"on_input", "problem_text"},
+    "Field": {"help_html", "on_input", "problem_text"},
     "Run": {"html_card"},
 }
 """Methods that the package calls itself, on values that it has made: no user has their arguments."""
@@ -232,6 +232,7 @@ class World:
             "fh.parse_event": {"body": b'{"request_id": "r", "status": "completed", "output": "x"}'},
             "fh.power": {"rates": [0.6, 0.9], "races": 2},
             "fh.verify_signature": {"body": b"x", "header": "00", "secret": "secret-value"},
+            "fh.local.Choice": {"value": "a"},
             "fh.local.LocalHive": {},
             "fh.local.aask_human": {"question": "?"},
             "fh.local.ask_human": {"question": "?"},

@@ -24,6 +24,7 @@ __all__ = [
     "KEYRING_SERVICE",
     "KEY_NAME",
     "LOGIN_HINT",
+    "WORKSPACE_ID_NAME",
     "DotEnv",
     "KeyLookup",
     "delete_from_keyring",
@@ -38,6 +39,8 @@ __all__ = [
 
 KEY_NAME: Final = "FETCH_HIVE_API_KEY"
 """The name of the key in the environment, in ``.env``, and among the secrets of Colab and Kaggle."""
+WORKSPACE_ID_NAME: Final = "FETCH_HIVE_WORKSPACE_ID"
+"""Ours: the official SDKs take the workspace's id as an argument only."""
 ADDRESS_NAME: Final = "FETCH_HIVE_BASE_URL"
 KEYRING_SERVICE: Final = "fh_notebook"
 LOGIN_HINT: Final = "%fetchhive login asks for the key without showing it"

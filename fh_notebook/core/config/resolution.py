@@ -1,8 +1,9 @@
-"""Resolution of the key, the base URL and the store path by one order of precedence.
+"""Resolution of the key, the base URL, the workspace id and the store path by one order of precedence.
 
 1. the argument of the call,
 2. this kernel: :func:`configure`, or ``%fetchhive login`` (whichever was last),
-3. the environment (``FETCH_HIVE_API_KEY``, ``FETCH_HIVE_BASE_URL``, ``FH_NOTEBOOK_STORE``; an empty variable is unset),
+3. the environment (``FETCH_HIVE_API_KEY``, ``FETCH_HIVE_BASE_URL``, ``FETCH_HIVE_WORKSPACE_ID``,
+   ``FH_NOTEBOOK_STORE``; an empty variable is unset),
 4. for the key: the system's keyring, when the package ``keyring`` is installed,
 5. a ``.env`` file, when ``configure(dotenv=...)`` says so: the key and the address,
 6. for the key: the secret ``FETCH_HIVE_API_KEY`` of Google Colab, then that of Kaggle, in their notebooks,
@@ -25,7 +26,7 @@ from fh_notebook.core.config.urls import DEFAULT_BASE_URL, check_base_url, origi
 from fh_notebook.core.redaction import Secret, as_secret
 from fh_notebook.core.values import UNSET
 
-__all__ = ["ResolvedKey", "find_base_url", "find_key", "look_for_key", "store_path"]
+__all__ = ["ResolvedKey", "find_base_url", "find_key", "find_workspace_id", "look_for_key", "store_path"]
 
 
 class ResolvedKey(NamedTuple):
@@ -117,6 +118,12 @@ def find_base_url(argument: str | None = None) -> tuple[str, bool]:
     if configured.dotenv is not None and configured.dotenv.base_url is not None:
         return configured.dotenv.base_url, True
     return DEFAULT_BASE_URL, False
+
+
+def find_workspace_id() -> str | None:
+    """Return the service's id of the workspace, where the user gave it."""
+    configured = settings.current().workspace_id
+    return configured or os.environ.get(credentials.WORKSPACE_ID_NAME) or None
 
 
 def store_path() -> Path | None:

@@ -46,6 +46,8 @@ class Settings:
     base_url: str | Unset = UNSET
     workspace: str | Unset = UNSET
     """A name for the workspace that goes into the keys of kept answers, in place of the API key's fingerprint."""
+    workspace_id: str | None = None
+    """The service's own id of the workspace; it is no part of any key of kept answers."""
     store: Path | Unset | None = UNSET
     timeout_s: float = 120.0
     """The official SDKs' timeout; the service's own limit for a call is unknown."""
@@ -74,6 +76,7 @@ def configure(
     api_key: str | Secret | Unset | None = UNSET,
     base_url: str | Unset = UNSET,
     workspace: str | Unset = UNSET,
+    workspace_id: str | Unset | None = UNSET,
     store: str | Path | Unset | None = UNSET,
     timeout: float | Unset = UNSET,
     max_response_bytes: Whole | Unset = UNSET,
@@ -97,6 +100,9 @@ def configure(
         A name for the workspace in the keys of kept answers; an empty one is the key's own. Recommended: with a name,
         a new key of the same workspace finds the answers that the old one has paid for. Without one, and for answers
         from before there was a name, :func:`fh_notebook.store.join` copies them.
+    workspace_id : str or None
+        The service's own id of the workspace, which approvals of tools need (`Client.approvals`): no endpoint of the
+        service tells it. It has nothing to do with `workspace`, which is a name of yours. ``None`` forgets it.
     store : path or None
         The SQLite file of kept answers; ``None`` keeps nothing. The one before is closed, unless a batch that is kept
         in it still runs; what was made with it opens it again when it is read.
@@ -154,6 +160,8 @@ def configure(
         if "#" in workspace:
             raise SettingsError(f"workspace is {workspace!r}; give a name without '#', which stands behind the host")
         changed["workspace"] = workspace
+    if workspace_id is not UNSET:
+        changed["workspace_id"] = (workspace_id or "").strip() or None
     if timeout is not UNSET:
         changed["timeout_s"] = positive(timeout, "timeout")
     if max_response_bytes is not UNSET:

@@ -101,6 +101,8 @@ DRAIN_BYTES: Final = 64 * 1024 * 1024
 sends (``http.client``) would see a broken connection in place of the 413."""
 
 
+APPROVALS: Final = "/v1/public/workspaces/{workspace}/tool_action_approvals"
+
 Endpoint = Callable[[Request], Awaitable[ServiceResponse]]
 
 
@@ -115,6 +117,9 @@ def app_of(service: Service) -> Starlette:
             ),
             Route("/v1/public/requests/{id}", handlers.look(handlers.request_details)),
             Route("/v1/workflow_runs/{id}", handlers.look(handlers.workflow_run)),
+            Route(APPROVALS, handlers.look(handlers.tool_approvals)),
+            Route(APPROVALS + "/{id}", handlers.look(handlers.tool_approval)),
+            Route(APPROVALS + "/{id}/decide", handlers.look(handlers.decide_tool), methods=["POST"]),
             Route("/v1/public/models", handlers.look(handlers.models)),
             Route("/v1/error_codes", handlers.look(handlers.error_codes)),
             Route("/v1/assets/{id}/{name:path}", handlers.asset),
@@ -178,6 +183,19 @@ class _Handlers:
     async def workflow_run(self, request: Request) -> ServiceResponse:
         self._authorize(request)
         return self._service.workflow_run(request.path_params["id"])
+
+    async def tool_approvals(self, request: Request) -> ServiceResponse:
+        self._authorize(request)
+        return self._service.tool_approvals(request.path_params["workspace"], request.query_params)
+
+    async def tool_approval(self, request: Request) -> ServiceResponse:
+        self._authorize(request)
+        return self._service.tool_approval(request.path_params["workspace"], request.path_params["id"])
+
+    async def decide_tool(self, request: Request) -> ServiceResponse:
+        self._authorize(request)
+        ids = request.path_params
+        return self._service.decide_tool(ids["workspace"], ids["id"], await self._body(request))
 
     async def models(self, request: Request) -> ServiceResponse:
         self._authorize(request)

@@ -1,0 +1,431 @@
+"""Approvals of tools: what waits in a workspace of the service, and the decision about it (CONTRACT section 10).
+
+Rules of this file:
+
+1. What holds the list and the cursor in a body is UNKNOWN, and is read in :func:`_page_of`, tolerantly. What a field
+   holds is shown as it came; nothing follows from its words.
+2. Model output is hostile: a display escapes it, and masks keys and the passwords of runs that this client submitted.
+   The values themselves stay as they came.
+3. A decision is sent once, and never repeated silently.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, get_args, overload
+from urllib.parse import quote, urlencode
+
+from fh_notebook.client.connection import Connection
+from fh_notebook.client.retry_loop import raise_for
+from fh_notebook.contract.response import Response, error_of, parse, text_of_page, without_surrogates
+from fh_notebook.contract.retry import NOT_REACHED, RetryAction, decide, may_have_run
+from fh_notebook.contract.run import Run, one_line
+from fh_notebook.contract.secrets import Mask, mask_body
+from fh_notebook.contract.wire import BROKEN_TEXTS
+from fh_notebook.core import event_loop
+from fh_notebook.core.event_loop import running_loop
+from fh_notebook.core.json_values import pretty
+from fh_notebook.core.text import html
+from fh_notebook.core.text.formatting import short
+from fh_notebook.core.text.messages import counted
+from fh_notebook.errors import CallError, InputError, SettingsError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["ApprovalDecision", "ApprovalEndpoint", "ToolApproval", "ToolApprovals", "checked_workspace_id"]
+
+ApprovalDecision = Literal["allow_once", "deny"]
+DECISIONS: Final = get_args(ApprovalDecision)
+
+NO_WORKSPACE_ID: Final = (
+    "which workspace? Give workspace_id=..., or set fh.configure(workspace_id=...) or FETCH_HIVE_WORKSPACE_ID: no "
+    "endpoint of the service tells the id; ask who administers the workspace"
+)
+
+MAX_PAGES: Final = 1_000
+"""A service whose pages never end must not hold a notebook for ever."""
+
+
+class ToolExchange(Protocol):
+    """One exchange with the service."""
+
+    def __call__(self, method: str, path: str, content: bytes | None = None) -> Awaitable[Response]:
+        """Return the answer to one request."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToolApproval:
+    """A tool that a run wants to use, and that waits until somebody decides. ``client.approvals()`` lists them.
+
+    Examples
+    --------
+    >>> import fh_notebook as fh
+    >>> hive = fh.local.LocalHive()
+    >>> @hive.workflow("refund", variant="v", tools={"payments": "ask"})
+    ... def refund(amount: int) -> str:
+    ...     decision = fh.local.ask_human("Refund it?", tool="payments", tool_arguments={"amount": amount})
+    ...     return "paid" if decision.approved else "refused"
+    >>> client = hive.client()
+    >>> pending = client.submit("refund", variant="v", inputs={"amount": 120})
+    >>> _ = hive.wait_approval()
+    >>> approval = client.approvals()[0]
+    >>> approval.tool, approval.arguments
+    ('payments', {'amount': 120})
+    >>> approval.decide("allow_once").status
+    'allowed'
+    >>> pending.wait(timeout_s=30).output
+    'paid'
+    """
+
+    id: str
+    status: str = ""
+    """``pending``, or the service's word for what was decided."""
+    summary: str = ""
+    tool: str = ""
+    action: str = ""
+    arguments: Any = None
+    """What the tool is to be called with, as the service lists it."""
+    risk: str = ""
+    expires_at: datetime | None = None
+    """UTC; after it nobody can decide."""
+    run_id: str | None = None
+    request_id: str | None = None
+    votes: int | None = None
+    """Votes so far, where the service lists them."""
+    votes_required: int | None = None
+    """Votes that it needs."""
+    batch_key: str | None = None
+    workspace_id: str = ""
+    """The service's id of the workspace."""
+    raw: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """The service's fields, without keys."""
+    _endpoint: ApprovalEndpoint | None = field(default=None, repr=False, compare=False)
+    _mask: Mask = field(default_factory=Mask, repr=False, compare=False)
+
+    def decide(self, decision: ApprovalDecision) -> ToolApproval:
+        """Allow the tool this once, or deny it; the run goes on at the service.
+
+        Parameters
+        ----------
+        decision : {"allow_once", "deny"}
+            An approval that needs several votes may still be pending after this one.
+
+        Returns
+        -------
+        ToolApproval
+            As the service lists it after the decision.
+
+        Raises
+        ------
+        InputError
+            Another decision; nothing was sent.
+        AuthError
+            The service refused the key.
+        CallError
+            It is decided already (409), is not in a workspace of this key (404), or the service does not take the
+            decision (422).
+        """
+        return event_loop.run(self._decide(decision))
+
+    async def adecide(self, decision: ApprovalDecision) -> ToolApproval:
+        """Await :meth:`decide`."""
+        return await event_loop.bridge(self._decide(decision))
+
+    async def _decide(self, decision: ApprovalDecision) -> ToolApproval:
+        if decision not in DECISIONS:
+            raise InputError(f"decision is {short(decision)}; give 'allow_once' or 'deny'")
+        if self._endpoint is None:
+            raise SettingsError("this approval was not listed by a client; list it with client.approvals()")
+        return await self._endpoint.decide(self, decision)
+
+    def shown_arguments(self) -> str:
+        """Return the arguments as text for a display: secrets are masked, and a long text is cut."""
+        value = self._mask.value(self.arguments)
+        text, is_whole = (value, True) if isinstance(value, str) else pretty(value, limit=html.TEXT_CAP)
+        return "" if value is None else self._mask.text(text if is_whole else f"{text}…")
+
+    def shown(self, text: str | None) -> str:
+        """Return one of its texts as one line for a display, secrets masked."""
+        return one_line(self._mask.text(text or ""))
+
+    def __repr__(self) -> str:
+        named = " ".join(x for x in (self.shown(self.tool), self.shown(self.action)) if x)
+        parts = [self.shown(self.status), named, self.shown(self.summary), f"id={self.id!r}"]
+        return f"ToolApproval({', '.join(p for p in parts if p)})"
+
+    def _repr_html_(self) -> str:
+        return ToolApprovals((self,))._repr_html_()
+
+
+_HEADS: Final = ("Summary", "Tool", "Action", "Arguments", "Risk", "Expires (UTC)", "Votes", "Run", "Id")
+
+
+class ToolApprovals(Sequence[ToolApproval]):
+    """The approvals that a client listed: a sequence, and a table in a notebook.
+
+    Examples
+    --------
+    >>> ToolApprovals([ToolApproval(id="a1", tool="payments", summary="Refund 120?")])
+    1 approval
+    ToolApproval(payments, Refund 120?, id='a1')
+    """
+
+    def __init__(self, approvals: Sequence[ToolApproval] = ()) -> None:
+        self._approvals = tuple(approvals)
+
+    @overload
+    def __getitem__(self, index: int) -> ToolApproval: ...
+    @overload
+    def __getitem__(self, index: slice) -> ToolApprovals: ...
+    def __getitem__(self, index: int | slice) -> ToolApproval | ToolApprovals:
+        return ToolApprovals(self._approvals[index]) if isinstance(index, slice) else self._approvals[index]
+
+    def __len__(self) -> int:
+        return len(self._approvals)
+
+    def __iter__(self) -> Iterator[ToolApproval]:
+        return iter(self._approvals)
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """One row an approval, as a DataFrame; secrets are masked in it, as in the table."""
+        import pandas as pd
+
+        names = [f.name for f in fields(ToolApproval) if f.name != "raw" and not f.name.startswith("_")]
+        rows = [
+            {name: a._mask.value(value) if isinstance(value := getattr(a, name), str) else value for name in names}
+            | {"arguments": a._mask.value(a.arguments)}
+            for a in self
+        ]
+        return pd.DataFrame(rows, columns=names)
+
+    def __repr__(self) -> str:
+        return "\n".join([counted(len(self), "approval"), *map(repr, self)])
+
+    def _repr_html_(self) -> str:
+        if not self:
+            return html.el("div", html.STYLE, "No approvals.", cls="fh")
+        table = html.table(_HEADS, (_cells_of(approval) for approval in self))
+        how = 'approval.decide("allow_once") or approval.decide("deny")'
+        return html.el("div", html.STYLE, table, html.el("div", how, cls="fh-dim"), cls="fh")
+
+
+def _cells_of(approval: ToolApproval) -> list[object]:
+    whole = "approval.arguments has all"
+    votes = "" if approval.votes is None else str(approval.votes)
+    if approval.votes_required is not None:
+        votes = f"{votes or '?'} of {approval.votes_required}"
+    return [
+        html.folded(approval.shown(approval.summary), whole="approval.summary has all", open_chars=300),
+        approval.shown(approval.tool),
+        approval.shown(approval.action),
+        html.folded(html.printable(approval.shown_arguments()), whole=whole, open_chars=300),
+        approval.shown(approval.risk),
+        f"{approval.expires_at:%d %b %H:%M:%S}" if approval.expires_at else "",
+        votes,
+        approval.shown(approval.run_id or approval.request_id),
+        approval.shown(approval.id),
+    ]
+
+
+class ApprovalEndpoint:
+    """The approvals of one workspace at the service.
+
+    Parameters
+    ----------
+    connection : Connection
+        Counts the requests.
+    exchange : ToolExchange
+        Sends one.
+    workspace_id : str
+        The service's id of the workspace.
+    mask : Mask
+        The passwords that a display masks, beside keys.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        exchange: ToolExchange,
+        workspace_id: str,
+        mask: Mask,
+    ) -> None:
+        self._connection = connection
+        self._exchange = exchange
+        self._workspace_id = workspace_id
+        self._path = f"/public/workspaces/{quote(workspace_id, safe='')}/tool_action_approvals"
+        self._mask = mask
+
+    async def list(self, query: Mapping[str, str | None]) -> ToolApprovals:
+        """Return all approvals that fit a query, of all pages.
+
+        Raises
+        ------
+        AuthError, ConnectFailed, LimitReached, CallError
+            The service refused the key or the workspace, was not reached, or answered otherwise.
+        """
+        wanted = {name: value for name, value in query.items() if value is not None}
+        approvals: dict[str, ToolApproval] = {}
+        cursors: set[str] = set()
+        cursor: str | None = None
+        for _ in range(MAX_PAGES):
+            words = urlencode({**wanted, **({"cursor": cursor} if cursor else {})})
+            body = await self._ask("GET", f"{self._path}?{words}", is_decision=False)
+            entries, cursor = _page_of(body)
+            for entry in entries:
+                approval = self._approval_of(entry)
+                approvals.setdefault(approval.id, approval)
+            if cursor is None or cursor in cursors:
+                return ToolApprovals(tuple(approvals.values()))
+            cursors.add(cursor)
+        raise CallError(f"{self._connection.origin} lists more than {MAX_PAGES} pages of approvals; ask for one run_id")
+
+    async def decide(self, approval: ToolApproval, decision: ApprovalDecision) -> ToolApproval:
+        """Send one decision, and return the approval after it.
+
+        Raises
+        ------
+        AuthError, ConnectFailed, LimitReached, CallError
+            As for :meth:`list`; or it cannot be decided so.
+        """
+        content = json.dumps({"decision": decision}).encode()
+        path = f"{self._path}/{quote(approval.id, safe='')}/decide"
+        fields_ = _object_in(await self._ask("POST", path, content, is_decision=True))
+        return self._approval_of({**approval.raw, "id": approval.id, **fields_})
+
+    async def _ask(self, method: str, path: str, content: bytes | None = None, *, is_decision: bool) -> Any:
+        running_loop()
+        self._connection.count("lookup", 1)
+        answer = await self._exchange(method, path, content)
+        verdict = decide(answer)
+        if verdict.action is RetryAction.DONE:
+            return parse(answer.body)
+        if verdict.reason in NOT_REACHED:
+            self._connection.count("lookup", -1)
+        message, code = error_of(body := parse(answer.body))
+        if message is None:
+            broke = BROKEN_TEXTS["connect"] if verdict.reason in NOT_REACHED else "the connection broke"
+            message = text_of_page(answer, body) if answer.status_code else broke
+        if verdict.action is RetryAction.STOP or verdict.reason in NOT_REACHED:
+            origin, status_code = self._connection.origin, answer.status_code
+            raise_for(
+                Run(status="failed", origin=origin, error=message, error_code=code, status_code=status_code), verdict
+            )
+        is_uncertain = is_decision and may_have_run(answer)
+        raise CallError(
+            f"{self._connection.origin}: {one_line(message).rstrip('.')}; {self._hint(answer, is_decision)}",
+            status_code=answer.status_code,
+            error_code=code,
+            may_have_run=is_uncertain,
+        )
+
+    def _hint(self, answer: Response, is_decision: bool) -> str:
+        """Return what to do after a refusal."""
+        workspace = repr(self._workspace_id)
+        if answer.status_code == 404:
+            what = f"this approval, or workspace {workspace}" if is_decision else f"workspace {workspace}"
+            return f"the key does not reach {what}: check workspace_id and the key"
+        if answer.status_code == 409:
+            return "it was decided already; client.approvals() lists what still waits"
+        if answer.status_code == 422 and is_decision:
+            return "the decision was not taken: a destructive action cannot be allowed for a whole run, only once"
+        if not is_decision and answer.status_code in (400, 422):
+            return "check workspace_id and the other arguments"
+        if is_decision and may_have_run(answer):
+            return "the decision may have arrived; client.approvals() lists what still waits"
+        return "try again later"
+
+    def _approval_of(self, entry: Mapping[str, Any]) -> ToolApproval:
+        """Return the approval of a service's object, whatever it lacks."""
+        votes = entry.get("approval_votes")
+        required = entry.get("approvals_required")
+        return ToolApproval(
+            id=_text(entry, "id") or "",
+            status=_text(entry, "status") or "",
+            summary=_text(entry, "summary") or "",
+            tool=_text(entry, "tool_label") or "",
+            action=_text(entry, "action_label") or "",
+            arguments=entry.get("arguments"),
+            risk=_text(entry, "risk_level") or "",
+            expires_at=_instant(entry.get("expires_at")),
+            run_id=_text(entry, "prompt_workflow_run_id", "run_id"),
+            request_id=_text(entry, "request_id"),
+            votes=len(votes) if isinstance(votes, list | dict) else votes if _is_count(votes) else None,
+            votes_required=required if _is_count(required) else None,
+            batch_key=_text(entry, "batch_key"),
+            workspace_id=self._workspace_id,
+            raw=mask_body(dict(entry)),
+            _endpoint=self,
+            _mask=self._mask,
+        )
+
+
+def checked_workspace_id(value: str | None) -> str:
+    """Return a workspace id that can be asked for.
+
+    Raises
+    ------
+    SettingsError
+        There is none.
+    """
+    if value is None or not value.strip():
+        raise SettingsError(NO_WORKSPACE_ID)
+    return value.strip()
+
+
+_LISTS: Final = ("tool_action_approvals", "approvals", "data", "items", "results")
+_CURSORS: Final = ("next_cursor", "cursor")
+_WRAPPERS: Final = ("tool_action_approval", "approval", "data")
+
+
+def _page_of(body: Any) -> tuple[list[Mapping[str, Any]], str | None]:
+    """Return the approvals of one page, and the cursor of the next one; UNKNOWN what holds them.
+
+    Raises
+    ------
+    CallError
+        There is no list in it: that nothing waits is not said by it.
+    """
+    fields_ = body if isinstance(body, dict) else {}
+    entries = (
+        body if isinstance(body, list) else next((v for n in _LISTS if isinstance(v := fields_.get(n), list)), None)
+    )
+    if entries is None:
+        raise CallError("the service answered without a list of approvals; nothing is known of what waits")
+    parts = [fields_, *(fields_[n] for n in ("meta", "pagination") if isinstance(fields_.get(n), dict))]
+    cursor = next((c for part in parts for n in _CURSORS if (c := _text(part, n))), None)
+    return [entry for entry in entries if isinstance(entry, dict)], cursor
+
+
+def _object_in(body: Any) -> Mapping[str, Any]:
+    """Return the approval in the answer to a decision; UNKNOWN whether something wraps it, or it is there at all."""
+    fields_ = body if isinstance(body, dict) else {}
+    for name in _WRAPPERS:
+        if isinstance(inner := fields_.get(name), dict):
+            return inner
+    return fields_ if "id" in fields_ else {}
+
+
+def _text(entry: Mapping[str, Any], *names: str) -> str | None:
+    for name in names:
+        value = entry.get(name)
+        if isinstance(value, str | int) and not isinstance(value, bool) and value != "":
+            return without_surrogates(str(value))
+    return None
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _instant(value: Any) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+    return moment if moment is None or moment.tzinfo is None else moment.astimezone(UTC)

@@ -1,0 +1,240 @@
+"""Approvals of tools: listing, deciding, and their display, against the hive and against answers of other shapes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+import fh_notebook as fh
+from fh_notebook.client.approvals import ToolApproval, ToolApprovals
+from fh_notebook.local import LocalHive, ask_human
+from tests.client.callbacks.senders import until
+from tests.raw_server import hangs_up, says, serving
+
+KEY = "fhk_0123456789abcdef"
+PASSWORD = "correct-horse-battery"
+
+
+def tool_hive() -> LocalHive:
+    """A hive whose ``refund`` asks before it pays."""
+    hive = LocalHive(api_key=KEY, workspace_id="ws 1")
+
+    @hive.workflow("refund", variant="v", tools={"payments": "ask"})
+    def refund(amount: int, token: str = "none") -> str:
+        question = f"Refund {amount}?"
+        allowed = ask_human(question, tool="payments", tool_arguments={"amount": amount, "with": token}).approved
+        return "paid" if allowed else "refused"
+
+    return hive
+
+
+@pytest.fixture(params=["in process", "socket"])
+def client(request: pytest.FixtureRequest) -> Iterator[fh.Client]:
+    """A client of the hive over both ways; over the socket the workspace's id is configured."""
+    hive = tool_hive()
+    if request.param == "in process":
+        with hive.client() as made:
+            yield made
+    else:
+        fh.configure(workspace_id="ws 1")
+        with hive.serve() as server, fh.Client(base_url=server.url, api_key=KEY) as made:
+            yield made
+
+
+def waiting(client: fh.Client, n: int) -> ToolApprovals:
+    """Return the approvals, once there are `n`."""
+    until(lambda: len(client.approvals()) == n)
+    return client.approvals()
+
+
+@pytest.mark.parametrize(("decision", "output"), [("allow_once", "paid"), ("deny", "refused")])
+def test_what_waits_is_listed_and_decided(client: fh.Client, decision: Any, output: str) -> None:
+    """With tool, arguments, ids and votes; after the decision the run goes on, and nothing waits."""
+    pending = client.submit("refund", variant="v", inputs={"amount": 120})
+    (approval,) = waiting(client, 1)
+    assert (approval.status, approval.tool, approval.summary) == ("pending", "payments", "Refund 120?")
+    assert (approval.arguments, approval.expires_at) == ({"amount": 120, "with": "none"}, None)
+    assert (approval.votes, approval.votes_required, approval.workspace_id) == (0, 1, "ws 1")
+    assert approval.run_id is not None
+    assert [a.id for a in client.approvals(run_id=approval.run_id)] == [approval.id]
+    assert [a.id for a in client.approvals(request_id=pending.request_id)] == [approval.id]
+    assert len(client.approvals(run_id="run_other")) == len(client.approvals(agent_id="a")) == 0
+    after = approval.decide(decision)
+    assert (after.id, after.votes) == (approval.id, 1)
+    assert pending.wait(20).output == output
+    assert len(client.approvals()) == 0
+    assert [a.id for a in client.approvals(status=after.status)] == [approval.id]
+
+
+def test_a_second_decision_is_a_conflict(client: fh.Client) -> None:
+    """It was decided already: that is said, and nothing may have run."""
+    client.submit("refund", variant="v", inputs={"amount": 1})
+    (approval,) = waiting(client, 1)
+    approval.decide("deny")
+    with pytest.raises(fh.CallError, match="decided already") as caught:
+        approval.decide("allow_once")
+    assert (caught.value.status_code, caught.value.may_have_run) == (409, False)
+
+
+def test_another_workspace_and_another_decision_are_refused(client: fh.Client) -> None:
+    """404 names the workspace id; a decision that is none is refused before anything is sent."""
+    with pytest.raises(fh.CallError, match=r"'ws_other'.*check workspace_id") as caught:
+        client.approvals(workspace_id="ws_other")
+    assert caught.value.status_code == 404
+    with pytest.raises(fh.InputError, match="allow_once"):
+        ToolApproval(id="a").decide("always_allow")  # type: ignore[arg-type]
+    with pytest.raises(fh.SettingsError, match=r"client\.approvals"):
+        ToolApproval(id="a").decide("deny")
+
+
+def test_the_async_client_is_awaited() -> None:
+    """List and decision, in the caller's loop."""
+    hive = tool_hive()
+
+    async def main() -> Any:
+        with hive.serve() as server:
+            async with fh.AsyncClient(base_url=server.url, api_key=KEY) as client:
+                pending = await client.submit("refund", variant="v", inputs={"amount": 3})
+                await asyncio.to_thread(hive.wait_approval)
+                (approval,) = await client.approvals(workspace_id="ws 1")
+                await approval.adecide("allow_once")
+                return await pending.outcome(20)
+
+    assert asyncio.run(main()).output == "paid"
+
+
+def test_without_a_workspace_id_nothing_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One line names the three places; the order is argument, configure, environment."""
+    connection = fh.Client(base_url="http://127.0.0.1:9/v1", api_key=KEY).aclient.connection
+    with pytest.raises(fh.SettingsError, match=r"configure\(workspace_id=.*FETCH_HIVE_WORKSPACE_ID"):
+        fh.Client(base_url="http://127.0.0.1:9/v1", api_key=KEY).approvals()
+    monkeypatch.setenv("FETCH_HIVE_WORKSPACE_ID", "from env")
+    assert connection.find_workspace_id() == "from env"
+    fh.configure(workspace_id=" from configure ")
+    assert connection.find_workspace_id() == "from configure"
+    fh.configure(workspace_id=None)
+    monkeypatch.setenv("FETCH_HIVE_WORKSPACE_ID", "")
+    assert connection.find_workspace_id() is None
+
+
+def test_the_display_escapes_and_masks(client: fh.Client) -> None:
+    """Model output is text in it, keys and passwords are masked; the value itself is as it came."""
+    refund = fh.Deployment("refund", inputs={"amount": fh.integer(), "token": fh.text(secret=True)})
+    pending = client.submit(refund, variant="v", inputs={"amount": 7, "token": PASSWORD})
+    found = waiting(client, 1)
+    assert found[0].arguments["with"] == PASSWORD
+    frame = found.frame
+    assert pending.waiting
+    for text in (found._repr_html_(), repr(found), found[0]._repr_html_(), repr(found[0]), frame.to_csv()):
+        assert PASSWORD not in text
+        assert "Refund 7?" in text
+    assert list(frame["tool"]) == ["payments"]
+    hostile = ToolApproval(id="a", summary="<img src=x onerror=alert(1)>", arguments={"<b>": f"\x1b {KEY}"})
+    shown = ToolApprovals([hostile])
+    page = shown._repr_html_()
+    assert "<img" not in page
+    assert "<b>" not in page
+    for text in (page, repr(shown), shown.frame.to_csv()):
+        assert KEY not in text
+    assert "\x1b" not in page + repr(shown)
+    assert "No approvals" in ToolApprovals()._repr_html_()
+
+
+def _asked(*scripts: Any) -> tuple[ToolApprovals, list[str]]:
+    with serving(*scripts) as server:
+        found = fh.Client(base_url=server.url, api_key=KEY).approvals(workspace_id="ws/1")
+        return found, [request.split(b"\r\n")[0].decode() for request in server.requests]
+
+
+def _body(value: Any) -> bytes:
+    return json.dumps(value).encode()
+
+
+@pytest.mark.parametrize("name", ["tool_action_approvals", "approvals", "data", "items", "results"])
+@pytest.mark.parametrize("place", ["top", "meta", "pagination"])
+def test_all_pages_are_read_whatever_holds_the_cursor(name: str, place: str) -> None:
+    """Until there is no further cursor; what comes twice is listed once."""
+    cursor = {"next_cursor": "c 2"} if place == "top" else {place: {"next_cursor": "c 2"}}
+    pages = [{name: [{"id": 1}, {"id": "b"}], **cursor}, {name: [{"id": "b"}, {"id": "c"}], "next_cursor": None}]
+    found, lines = _asked(*(says(200, _body(page)) for page in pages))
+    assert [a.id for a in found] == ["1", "b", "c"]
+    path = "GET /v1/public/workspaces/ws%2F1/tool_action_approvals?status=pending"
+    assert lines == [f"{path} HTTP/1.1", f"{path}&cursor=c+2 HTTP/1.1"]
+
+
+def test_an_odd_entry_is_read_as_far_as_it_goes() -> None:
+    """Missing and mistyped fields are empty; a cursor that repeats ends the list."""
+    odd = {"id": "a", "expires_at": "soon", "approval_votes": 2, "approvals_required": "2", "arguments": "text"}
+    page = {"data": [odd, "no object"], "cursor": "same"}
+    found, lines = _asked(says(200, _body(page)), says(200, _body(page)))
+    (approval,) = found
+    assert (approval.expires_at, approval.votes, approval.votes_required) == (None, 2, None)
+    assert (approval.arguments, approval.summary, len(lines)) == ("text", "", 2)
+    good = {"id": "a", "expires_at": "2026-11-29T10:00:00+02:00"}
+    assert _asked(says(200, _body([good])))[0][0].expires_at == datetime(2026, 11, 29, 8, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "match"),
+    [
+        (401, fh.AuthError, "refused the key"),
+        (403, fh.AuthError, "does not allow"),
+        (404, fh.CallError, "check workspace_id"),
+        (422, fh.CallError, "check workspace_id"),
+        (500, fh.CallError, "try again later"),
+    ],
+)
+def test_a_refused_list_is_an_error(status: int, kind: type[fh.CallError], match: str) -> None:
+    """By status and code; the service's message is in it."""
+    with pytest.raises(kind, match=match) as caught:
+        _asked(says(status, _body({"message": "no <way>", "error_code": "some_code"})))
+    assert (caught.value.status_code, caught.value.error_code) == (status, "some_code")
+    assert "no <way>" in str(caught.value)
+
+
+def test_an_answer_without_a_list_is_not_taken_for_an_empty_one() -> None:
+    """Nothing is known of what waits then."""
+    for body in (b"{}", b"<html>", b""):
+        with pytest.raises(fh.CallError, match="without a list"):
+            _asked(says(200, body))
+    with pytest.raises(fh.ConnectFailed):
+        fh.Client(base_url="http://127.0.0.1:9/v1", api_key=KEY).approvals(workspace_id="w")
+
+
+def _decided(script: Any, decision: Any = "allow_once") -> tuple[ToolApproval, bytes]:
+    listed = says(200, _body({"data": [{"id": "a/1", "summary": "Refund?", "status": "pending"}]}))
+    with serving(listed, script) as server:
+        (approval,) = fh.Client(base_url=server.url, api_key=KEY).approvals(workspace_id="w")
+        try:
+            return approval.decide(decision), server.requests[1]
+        finally:
+            assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize("wrapper", ["", "tool_action_approval", "approval", "data", "nothing"])
+def test_a_decision_is_one_post_and_its_answer_is_read_tolerantly(wrapper: str) -> None:
+    """Also where the answer has no approval: then it is what was listed."""
+    after = {"id": "a/1", "status": "approved"}
+    body = after if not wrapper else {"message": "ok"} if wrapper == "nothing" else {wrapper: after}
+    approval, sent = _decided(says(200, _body(body)))
+    assert (approval.id, approval.summary) == ("a/1", "Refund?")
+    assert approval.status == ("pending" if wrapper == "nothing" else "approved")
+    head, _, content = sent.partition(b"\r\n\r\n")
+    assert head.startswith(b"POST /v1/public/workspaces/w/tool_action_approvals/a%2F1/decide HTTP/1.1\r\n")
+    assert b"\r\ncontent-type: application/json" in head.lower()
+    assert json.loads(content) == {"decision": "allow_once"}
+
+
+def test_a_decision_is_never_repeated_and_says_whether_it_may_have_arrived() -> None:
+    """422 in words; a broken connection may have brought it."""
+    with pytest.raises(fh.CallError, match="whole run") as refused:
+        _decided(says(422, _body({"error": "A destructive action"})))
+    assert (refused.value.status_code, refused.value.may_have_run) == (422, False)
+    with pytest.raises(fh.CallError, match="may have arrived") as broken:
+        _decided(hangs_up)
+    assert broken.value.may_have_run
