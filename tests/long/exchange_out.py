@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
 from pathlib import Path
@@ -136,20 +137,30 @@ def run_of(client: Any, experiment: str, run_id: str) -> dict[str, Any]:
 
 
 def inspect(folder: Path) -> dict[str, Any]:
-    """Both comparisons as logs, each twice in the same place."""
+    """Both comparisons as logs, each twice in the same place, written where an event loop runs, as in a kernel."""
+    comparisons = {"batch": batch(), "table": table()}
+
+    async def write() -> dict[str, dict[str, Path]]:
+        files = {name: comparison.to_inspect(folder / name) for name, comparison in comparisons.items()}
+        assert files == {name: comparison.to_inspect(folder / name) for name, comparison in comparisons.items()}
+        return files
+
+    files = asyncio.run(write())
+    patched = hasattr(asyncio, "_nest_patched")
     from inspect_ai.log import list_eval_logs, read_eval_log
 
-    found: dict[str, Any] = {"ours": {}, "theirs": {}, "listed": {}}
-    for name, comparison in {"batch": batch(), "table": table()}.items():
-        files = comparison.to_inspect(folder / name)
-        assert files == comparison.to_inspect(folder / name)
-        found["ours"][name] = ours(comparison)
-        found["listed"][name] = len(list_eval_logs(str(folder / name)))
-        found["theirs"][name] = {
-            variant: {"file": file.name, "log": json.loads(read_eval_log(str(file)).model_dump_json())}
-            for variant, file in files.items()
-        }
-    return found
+    return {
+        "patched": patched,
+        "ours": {name: ours(comparison) for name, comparison in comparisons.items()},
+        "listed": {name: len(list_eval_logs(str(folder / name))) for name in files},
+        "theirs": {
+            name: {
+                variant: {"file": file.name, "log": json.loads(read_eval_log(str(file)).model_dump_json())}
+                for variant, file in of.items()
+            }
+            for name, of in files.items()
+        },
+    }
 
 
 if __name__ == "__main__":

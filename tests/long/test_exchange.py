@@ -99,12 +99,14 @@ def test_rows_are_what_inspect_reads(tmp_path: Path) -> None:
     code = (
         "import json, sys\n"
         "from inspect_ai.dataset import csv_dataset, json_dataset\n"
-        "read = csv_dataset if sys.argv[1].endswith('.csv') else json_dataset\n"
-        "print(json.dumps([s.model_dump(exclude_none=True) for s in read(sys.argv[1])]))"
+        "readers = [csv_dataset if path.endswith('.csv') else json_dataset for path in sys.argv[1:]]\n"
+        "read = [reader(path) for reader, path in zip(readers, sys.argv[1:])]\n"
+        "print(json.dumps([[sample.model_dump(exclude_none=True) for sample in of] for of in read]))"
     )
-    for name in ("a.json", "a.jsonl", "a.csv"):
-        command = [os.environ["FH_INSPECT_PYTHON"], "-c", code, str(tmp_path / name)]
-        theirs = json.loads(subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout)
+    names = ("a.json", "a.jsonl", "a.csv")
+    command = [os.environ["FH_INSPECT_PYTHON"], "-c", code, *(str(tmp_path / name) for name in names)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    for name, theirs in zip(names, json.loads(done.stdout), strict=True):
         ours = fh.read_inspect(tmp_path / name)
         assert ours.index.tolist() == [sample["id"] for sample in theirs]
         assert ours["expected_output"].tolist() == [sample["target"] for sample in theirs]
@@ -199,6 +201,7 @@ def test_mlflow_reads_what_a_comparison_says(tmp_path: Path) -> None:
 def test_inspect_reads_what_a_comparison_says(tmp_path: Path) -> None:
     """A log a variant: ids, epochs, inputs, targets, outputs, scores and errors of the runs; `inspect view` serves it."""
     found = _written_by("FH_INSPECT_PYTHON", "inspect", tmp_path)
+    assert not found["patched"]  # the event loop of the process
     for name, logs in found["theirs"].items():
         ours = found["ours"][name]
         assert found["listed"][name] == len(logs)
@@ -240,14 +243,13 @@ def test_inspect_reads_what_a_comparison_says(tmp_path: Path) -> None:
     mean = sum(values) / len(values)
     spread = math.sqrt(sum((value - mean) ** 2 for value in values) / (len(values) - 1))
     assert table["stderr"]["value"] == _close(spread / math.sqrt(len(values)))
-    for name, logs in found["theirs"].items():
-        with _inspect_view(tmp_path / name) as address:
-            listed = json.load(_get(f"{address}/api/logs"))["files"]
-            assert len(listed) == len(logs)
-            served = [json.load(_get(f"{address}/api/logs/{quote(log['name'], safe='')}")) for log in listed]
-        assert {log["eval"]["model"]: len(log["samples"]) for log in served} == {
-            variant: len(log["log"]["samples"]) for variant, log in logs.items()
-        }
+    every = {(name, variant): log for name, logs in found["theirs"].items() for variant, log in logs.items()}
+    with _inspect_view(tmp_path) as address:
+        listed = json.load(_get(f"{address}/api/logs"))["files"]
+        served = [json.load(_get(f"{address}/api/logs/{quote(log['name'], safe='')}")) for log in listed]
+    assert sorted((log["eval"]["model"], len(log["samples"])) for log in served) == sorted(
+        (variant, len(log["log"]["samples"])) for (_, variant), log in every.items()
+    )
 
 
 def _get(address: str) -> Any:

@@ -32,6 +32,7 @@ SYNONYMS: Final[dict[str, tuple[str, ...]]] = {
     # What a value of the right kind is told by, where it is no name that is known, or a part of it is wrong.
     "a": ("variant",),
     "b": ("variant",),
+    "baseline": ("variant",),
     "batch_or_frame": ("compare takes", "a list to compare", "by name", "column", "rows are"),
     "deployment": ("Deployment", "name"),
     "fields": ("a variable is named", "nested more"),
