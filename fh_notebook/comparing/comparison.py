@@ -629,9 +629,10 @@ class Comparison:
 
         The correction is kept in the store, beside the table, which stays as it is. It belongs to the workspace, the
         deployment and the inputs: it applies in every batch that has these inputs, to all rows of them, as long as the
-        table's ``expected_output`` is the one that was replaced here; a table that says something else wins. Only the
-        rows that it changes are scored again, by every score of this comparison; a judge that reads the expected output
-        is asked again for these. A comparison over partitions has no corrections, and says so. (:meth:`corrected` is
+        table's ``expected_output`` is the one that was replaced here; a table that says something else wins. It is of
+        the whole row, also of variants of another deployment there. Only the rows that it changes are scored again, by
+        every score of this comparison; a judge that reads the expected output is asked again for these, and open pages
+        of the comparison show it. A comparison over partitions has no corrections, and says so. (:meth:`corrected` is
         something else: a judge's scores, corrected by labels.)
 
         Parameters

@@ -344,17 +344,18 @@ class Field:
 
         One text, and not two widgets: a page draws 50 lines of help in as much time as 30 fields.
         """
-        return formula_free(f"{self.name_html()} {self.help_html(is_described=True)}".strip())
+        described = help_html(self.state, has_default=self.state.is_set, is_described=True)
+        return formula_free(f"{self.name_html()} {described}".strip())
 
     def name_html(self) -> html.Html:
         """Return its name, with what is sent where its control cannot say so."""
         note = "" if self.has_placeholder else state_note(self.state)
         return label_html(self.state, name=self._given_label, note=note)
 
-    def help_html(self, *, is_described: bool = False) -> html.Html:
+    def help_html(self) -> html.Html:
         """Return what its schema says of it."""
         # Where nothing is sent, the control or its label tells the default.
-        return help_html(self.state, has_default=self.state.is_set, is_described=is_described)
+        return help_html(self.state, has_default=self.state.is_set)
 
     def _show_label(self) -> None:
         """Show in the label what is sent."""
