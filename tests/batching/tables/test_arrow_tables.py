@@ -101,6 +101,23 @@ def test_an_expression_of_ibis_is_rows() -> None:
             assert "\n" not in str(caught.value)
 
 
+def test_maps_within_lists_and_structs_are_objects() -> None:
+    """As one that is a column."""
+    of_texts = pa.map_(pa.string(), pa.int64())
+    table = pa.table(
+        {
+            "maps": pa.array([[("k", 1)], None], of_texts),
+            "lists": pa.array([[[("k", 1)], None], []], pa.list_(of_texts)),
+            "structs": pa.array([{"m": [("k", 1)]}, {"m": None}], pa.struct({"m": of_texts})),
+            "of structs": pa.array([[("k", {"x": 1})], []], pa.map_(pa.string(), pa.struct({"x": pa.int64()}))),
+        }
+    )
+    assert read_rows(table).records == (
+        {"maps": {"k": 1}, "lists": [{"k": 1}, None], "structs": {"m": {"k": 1}}, "of structs": {"k": {"x": 1}}},
+        {"lists": [], "structs": {"m": None}, "of structs": {}},
+    )
+
+
 def test_an_integer_without_a_null_has_the_dtype_of_a_pandas_frame() -> None:
     """So that the same table is the same batch, whichever library holds it."""
     frame = frame_of_arrow(pa.table({"a": [1, 2], "b": [True, False]}))

@@ -55,6 +55,12 @@ def test_each_row_of_a_table_is_combined_with_the_values(tmp_path: Path) -> None
     assert fh.grid([], tone=["calm"]).columns.tolist() == ["tone"]
 
 
+def test_labels_differ_where_their_texts_do_not() -> None:
+    """A value may hold what is between two, or begin as another one does: then places tell rows apart."""
+    assert fh.grid(a=["x / y", "x"], b=["z", "y / z"]).index.tolist() == ["0 / 0", "0 / 1", "1 / 0", "1 / 1"]
+    assert fh.grid(a=["x" * 50 + end for end in "ab"], b=[1]).index.tolist() == ["0 / 1", "1 / 1"]
+
+
 def test_values_come_as_any_list() -> None:
     """Arrow arrays, Series, arrays of numpy, dates; labels are texts that a person reads."""
     days = [date(2026, 5, 1), date(2026, 5, 2)]
@@ -84,6 +90,8 @@ def test_whatever_the_values_each_row_has_its_own_label(values: list[list[Any]])
         (lambda: fh.grid(tone=5), "tone is 5; give a list"),
         (lambda: fh.grid(tone=TICKETS), "give a list of its values"),
         (lambda: fh.grid(tone=[]), "tone has no value; give at least one"),
+        (lambda: fh.grid(tone=iter(())), "tone has no value; give at least one"),
+        (lambda: fh.grid(rows=[{"ticket": "late"}], tone=["calm"]), "rows is a list of dicts; give a table first"),
         (lambda: fh.grid(tone=["calm", "brief", "calm"]), "tone has 'calm' twice"),
         (lambda: fh.grid(a=range(2_000), b=range(2_000)), "2,000 a x 2,000 b = 4,000,000 rows, more than 1,000,000"),
         (lambda: fh.grid(a=itertools.count()), "a has more than 1,000,000 values"),

@@ -67,12 +67,13 @@ def test_samples_are_rows(tmp_path: Path, ending: str) -> None:
 def test_a_csv_has_lists_and_objects_as_texts(tmp_path: Path) -> None:
     """Without ids, rows count from 0."""
     path = tmp_path / "a.csv"
-    path.write_text('input,target,choices,metadata\nQ,A,"A, B","{""level"": 2}"\n')
+    path.write_text('input,target,choices,metadata\nQ,A,"A, B","{""level"": 2}"\nR,B,A B,\n')
     rows = fh.read_inspect(path)
     assert rows.to_dict("records") == [
-        {"input": "Q", "choices": ["A", "B"], "expected_output": "A", "metadata.level": 2}
+        {"input": "Q", "choices": ["A", "B"], "expected_output": "A", "metadata.level": 2},
+        {"input": "R", "choices": ["A", "B"], "expected_output": "B", "metadata.level": None},
     ]
-    assert rows.index.tolist() == [0]
+    assert rows.index.tolist() == [0, 1]
 
 
 LOOK = [{"type": "text", "text": "look"}, {"type": "image", "image": "data:image/png;base64,AAAA"}]

@@ -75,6 +75,19 @@ def test_what_unpacks_to_too_much_is_refused(tmp_path: Path, monkeypatch: pytest
             read_rows(tmp_path / name)
 
 
+def test_the_name_of_a_file_may_look_like_something_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pattern, or two endings; `~` is the home."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    for name, content in (("May [1].csv", "a,b\n1,2\n"), ("a.tsv.csv", "a,b\n1,2\n"), ("a.csv.tsv", "a\tb\n1\t2\n")):
+        (tmp_path / name).write_text(content)
+        assert read_rows(f"~/{name}").records == ({"a": "1", "b": "2"},)
+    for missing in ("June [1].csv", "x" * 5_000 + ".csv"):
+        with pytest.raises(InputError, match=".csv: (there is no such file|it cannot be read)") as caught:
+            read_rows(tmp_path / missing)
+        assert "; " in str(caught.value)
+
+
 # --- Arrow
 
 

@@ -95,6 +95,8 @@ def test_a_batch_is_scored_by_the_assertions_of_its_rows(tmp_path: Path) -> None
         ({"type": "equals", "value": {"a": 1}}, {"a": 1}, {"a": 2}),
         ({"type": "contains", "value": "Late"}, "is Late", "is late"),
         ({"type": "contains", "value": 7}, "day 7", "day 8"),
+        ({"type": "contains", "value": " kg"}, "5 kg", "5kg"),
+        ({"type": "equals", "value": ["a"]}, ["a"], "a"),
         ({"type": "icontains", "value": "LATE"}, "is late", "is lost"),
         ({"type": "contains-any", "value": ["a", "b"]}, "xb", "xc"),
         ({"type": "contains-all", "value": "a, b"}, "ba", "a"),

@@ -199,6 +199,8 @@ def test_what_a_cell_is_told_it_can_do(shell: Shell, local: LocalHive) -> None: 
         ("%%fetchhive echoing -v v,w\nticket: x", "echoing: -v takes one variant; say -v v -v w"),
         ("%%fetchhive echoing -v v --over rows.head(1)\nticket: x", "'rows.head(1)' is not the name of a variable; assign it to one first: rows = rows.head(1), then --over rows"),
         ("%%fetchhive echoing -v v --over t.csv\nticket: x", "assign it to one first: rows = pd.read_csv('t.csv'), then --over rows"),
+        ("%%fetchhive echoing -v v --over t.tsv\nticket: x", "rows = pd.read_csv('t.tsv', sep='\\t'), then --over rows"),
+        ("%%fetchhive echoing -v v --over t.xlsx#May\nticket: x", "rows = 't.xlsx#May', then --over rows"),
         ("%%fetchhive echoing -v v --over t.jsonl\nticket: x", "assign it to one first: rows = 't.jsonl', then --over rows"),
     ],
 )  # fmt: skip
