@@ -38,6 +38,7 @@ from fh_notebook.batching.planning.work_queue import (
     ready_windows,
 )
 from fh_notebook.batching.status import Caller
+from fh_notebook.client.polling import expected_look_ups
 from fh_notebook.contract.callbacks import with_final_status
 from fh_notebook.contract.job_key import job_key_of_parts
 from fh_notebook.contract.run import Run
@@ -258,6 +259,7 @@ class BatchState:
             options=settings,
             call_lost=self.work_queue.call_lost,
             names=NameEvidence(variants=len(self.plan.variants)),
+            look_ups_per_call=self.plan.look_ups_per_call,
             on_event=on_event,
             on_change=on_change,
         )
@@ -321,14 +323,26 @@ class BatchState:
             invalid=invalid,
             calls=len(to_call),
             seconds=self._forecast(len(to_call), most_at_once),
+            look_ups_per_call=self._look_ups(),
             max_calls=limits.max_calls,
             max_seconds=limits.max_seconds,
             budget=budget_of(self.caller.workspace, self._store, datetime.now(UTC)),
         )
 
+    def _took(self) -> list[float]:
+        """How long the last calls of this deployment took, in seconds."""
+        return self._store.answers.seconds_of(self.caller.workspace, self.plan.deployment)
+
+    def _look_ups(self) -> int:
+        """Return how many look-ups the answer to a call costs. With ``auto`` nobody knows which are delivered."""
+        if self._options.delivery not in ("poll", "callback"):
+            return 0
+        took = self._took()
+        return expected_look_ups(median(took) if took else None, has_callback=self._options.delivery == "callback")
+
     def _forecast(self, calls: int, most_at_once: int) -> float | None:
         """How long so many calls take, by how long the last ones of this deployment took."""
-        took = self._store.answers.seconds_of(self.caller.workspace, self.plan.deployment) if calls else []
+        took = self._took() if calls else []
         if not took:
             return None
         most = self._options.limits.max_calls

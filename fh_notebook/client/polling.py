@@ -39,6 +39,7 @@ __all__ = [
     "PolledRun",
     "Poller",
     "StatusLookup",
+    "expected_look_ups",
     "forget",
     "watch",
 ]
@@ -59,6 +60,33 @@ NOT_FOUND_LOOKS: Final = 6
 """As often (some 20 s) the service may answer that it does not know a run which it has just accepted."""
 BUSY_PAUSE_S: Final = 5.0
 """After a look-up that was refused because there were too many."""
+
+
+def expected_look_ups(took_s: float | None, *, has_callback: bool) -> int:
+    """Return how many look-ups a run costs that takes `took_s` seconds, as a plan counts them.
+
+    Parameters
+    ----------
+    took_s : float or None
+        ``None``: nobody knows; then the fewest.
+    has_callback : bool
+        Whether a callback brings the outcome: then look-ups end with the run, else with the first one after it.
+
+    Examples
+    --------
+    >>> expected_look_ups(0.5, has_callback=False), expected_look_ups(60.0, has_callback=False)
+    (1, 8)
+    >>> expected_look_ups(0.5, has_callback=True), expected_look_ups(60.0, has_callback=True)
+    (0, 3)
+    """
+    wait_s = FIRST_BESIDE_RECEIVER_S if has_callback else FIRST_S
+    at_s, looks = wait_s, 0 if has_callback else 1
+    while at_s < min(took_s or 0.0, 86_400.0):
+        looks += 1
+        wait_s = min(LONGEST_S, wait_s * GROWTH)
+        at_s += wait_s
+    return looks
+
 
 LookUp = Callable[[str | None, str | None], Awaitable[Run]]
 """Looks a run up by its request id and its run id, whichever it has."""

@@ -167,6 +167,8 @@ class EngineRun:
         Whether what may have run is called again.
     names : NameEvidence
         What is known of the deployments and variants that are called.
+    look_ups_per_call : int
+        Requests that wait for the answer to each call, for the daily cap.
     on_event : function of Event
         Called with every event once the counts have it.
     on_change : function
@@ -183,6 +185,7 @@ class EngineRun:
         options: StartOptions,
         call_lost: bool,
         names: NameEvidence,
+        look_ups_per_call: int = 0,
         on_event: Callable[[Event], None],
         on_change: Callable[[], object],
     ) -> None:
@@ -195,6 +198,7 @@ class EngineRun:
         self._options = options
         self._call_lost = call_lost
         self._names = names
+        self._look_ups_per_call = look_ups_per_call
         self._on_event = on_event
         self._on_change = on_change
         self.engine: Engine | None = None
@@ -340,7 +344,12 @@ class EngineRun:
     def _limits(self) -> StopLimits:
         """The limits of this start, with what the configured daily cap leaves now."""
         budget = budget_of(self._client.workspace, self._store, self._options.now())
-        return replace(self._options.limits, left_today=budget.left_today, daily_cap=budget.daily_cap)
+        return replace(
+            self._options.limits,
+            left_today=budget.left_today,
+            daily_cap=budget.daily_cap,
+            look_ups_per_call=self._look_ups_per_call,
+        )
 
     async def _sleep_until_reset(self) -> None:
         self.waiting_until = next_reset(self._options.now())

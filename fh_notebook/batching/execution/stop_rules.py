@@ -64,6 +64,8 @@ class StopLimits:
     left_today: int | None = None
     """Requests that the configured daily cap leaves; with :attr:`daily_cap`, for the message."""
     daily_cap: int | None = None
+    look_ups_per_call: int = 0
+    """Requests that each call costs beside its own, of those of :attr:`left_today`."""
     fail_on_error: bool | float | int = False
     """``True``: the first error stops; a number below 1: that fraction of the jobs; from 1: that many."""
 
@@ -74,7 +76,11 @@ class StopLimits:
     @property
     def most_calls(self) -> int | None:
         """How many requests one start may make; ``None`` without a limit."""
-        return min((n for n in (self.max_calls, self.left_today) if n is not None), default=None)
+        return min((n for n in (self.max_calls, self._calls_left_today) if n is not None), default=None)
+
+    @property
+    def _calls_left_today(self) -> int | None:
+        return None if self.left_today is None else self.left_today // (1 + self.look_ups_per_call)
 
     def reached(self, *, calls: int, elapsed_s: float, errors: int, planned: int) -> BatchStopped | None:
         """Return the limit that is reached, if one is.
@@ -93,7 +99,7 @@ class StopLimits:
         if self.max_calls is not None and calls >= self.max_calls:
             calls_were = "1 call was" if self.max_calls == 1 else f"{self.max_calls:,} calls were"
             return _stopped("max_calls", _at_ceiling(f"{calls_were} made", "max_calls"))
-        if self.left_today is not None and calls >= self.left_today:
+        if self._calls_left_today is not None and calls >= self._calls_left_today:
             return self.used_up()
         if self.max_seconds is not None and elapsed_s >= self.max_seconds:
             return _stopped("max_seconds", _at_ceiling(f"{self.max_seconds:g} s have passed", "max_seconds"))
@@ -107,7 +113,7 @@ class StopLimits:
         cap = f"{self.daily_cap:,} " if self.daily_cap is not None else ""
         return BatchStopped(
             reason="daily_cap",
-            detail=f"all {cap}calls of today are used",
+            detail=f"all {cap}calls of today are used{', look-ups included' if self.look_ups_per_call else ''}",
             resume=Message("they are renewed at 00:00 UTC; then {resume}"),
         )
 

@@ -258,6 +258,9 @@ class Plan:
     """Who reads it."""
     calls: int = 0
     """How many calls are left; so far, where the rows are not known."""
+    look_ups_per_call: int = 0
+    """How many look-ups wait for the answer to a call (``delivery="poll"``): at least, where it is not known how long
+    such calls take. Each counts against the daily cap."""
     seconds: float | None = None
     """How long they will take, by how long such calls took before; ``None`` where that is not known."""
     max_calls: int | None = None
@@ -336,6 +339,9 @@ class Plan:
             text += f", about {duration(self.seconds)}"
         if self.calls and self.cost is not None:
             text += f", {money(self.cost)} at {money(self.budget.price_per_call or 0.0)} a call"
+        if look_ups := self.calls * self.look_ups_per_call:
+            qualifier = "at least" if self.seconds is None else "about"
+            text += f"; {qualifier} {counted(look_ups, 'look-up')}, which count against the daily cap as calls do"
         return text
 
     def _ceilings(self) -> list[str]:
@@ -353,9 +359,10 @@ class Plan:
         used = self.budget.used_today
         left = max(cap - used, 0)
         used_text = f"daily cap of {counted(cap, 'call')}: {f'{used:,}' if left else 'all'} used before"
-        if self.rows is None or left >= self.most_calls:
+        possible = left // (1 + self.look_ups_per_call)
+        if self.rows is None or possible >= self.most_calls:
             return f"{used_text}, {left or 'none'} left until 00:00 UTC"
-        return f"{used_text}, so {left or 'none'} of these can be made before 00:00 UTC"
+        return f"{used_text}, so {possible or 'none'} of these can be made before 00:00 UTC"
 
 
 def _day_text(when: datetime | None) -> str:

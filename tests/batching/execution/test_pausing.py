@@ -14,6 +14,7 @@ import pytest
 
 import fh_notebook as fh
 from fh_notebook.batching.model import JobCounts, Started
+from fh_notebook.client import polling
 from fh_notebook.local import LocalHive
 from fh_notebook.session import session
 from tests.batching.hives import KEY, Held, Shouting, rows, until
@@ -219,6 +220,21 @@ def test_a_batch_that_waits_for_the_renewal_can_be_cancelled() -> None:
     assert batch.stopped is not None
     assert batch.stopped.reason == "cancelled"
     assert batch.counts == JobCounts(planned=5, done=2, pending=3, calls=3, refused=1)
+
+
+def test_a_configured_cap_leaves_room_for_look_ups(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a call is answered by a look-up, ten requests are five calls; what is out is waited for."""
+    monkeypatch.setattr(polling, "FIRST_S", 0.05)
+    monkeypatch.setattr(polling, "EVERY_S", 0.002)
+    fh.configure(daily_cap=10)
+    shouting = Shouting(name="lasting")
+    batch = fh.batch(rows(8), "shout", variants="loud", client=shouting.hive.client(), delivery="poll", progress=False)
+    assert "at least 8 look-ups, which count against the daily cap" in str(batch.plan())
+    assert "so 5 of these can be made before 00:00 UTC" in str(batch.plan())
+    assert batch.counts.calls <= 5
+    assert batch.counts.done == batch.counts.calls
+    assert batch.stopped is not None
+    assert batch.stopped.reason == "daily_cap"
 
 
 def test_a_configured_cap_stops_before_the_refused_call() -> None:
