@@ -234,7 +234,8 @@ class AsyncClient:
         callback_url : str, optional
             Deliver the answer there; the call returns at once, ``running`` or ``queued``.
         tool_approval : {"policy", "auto_approve"}, optional
-            As the service takes it.
+            As the service takes it. ``auto_approve`` does not guarantee that a run never waits: destructive actions
+            still ask (the run is ``awaiting_approval`` then, see :meth:`approvals`), and deny rules still block.
 
         Returns
         -------

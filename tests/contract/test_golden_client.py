@@ -30,6 +30,7 @@ BOUND = {
     "<text>": "some words",
     "<time>": "2026-11-25T10:00:00.250Z",
     "<asset_id>": "ast_1",
+    "<approval_id>": "taa_1",
     "<asset_url>": "http://127.0.0.1:9/v1/assets/ast_1/bee.png",
 }
 
@@ -202,8 +203,50 @@ def test_check_reads_the_list_of_models() -> None:
         assert server.requests[0].startswith(b"GET /v1/public/models HTTP/1.1\r\n")
 
 
+APPROVALS = [n for n in _exchanges("/tool_action_approvals") if n != "approval"]
+"""`approval` is one look-up, for which the client takes the list."""
+
+
+@pytest.mark.parametrize("name", APPROVALS)
+def test_the_client_lists_and_decides_approvals(name: str) -> None:
+    """What it sends is the file's request, and it reads the file's fields; a refusal is an error with the status."""
+    golden = golden_files.load(name)
+    asked = golden_files.filled(golden["request"], BOUND)
+    response = golden_files.filled(golden["response"], BOUND)
+    body = response["body"]
+    decides = asked["method"] == "POST"
+    listed = golden_files.filled(golden_files.load("approvals_list")["response"], BOUND)
+    first = [says(200, json.dumps(listed["body"]).encode())] if decides else []
+    with serving(*first, says(response["status"], json.dumps(body).encode())) as server:
+        workspace_id = asked["path"].split("/")[4]
+
+        def ask() -> Any:
+            found = fh.Client(api_key=KEY, base_url=server.url).approvals(workspace_id=workspace_id)
+            return found[0].decide(asked["body"]["decision"]) if decides else found[0]
+
+        if asked["body"] == {"decision": "always_allow"}:
+            with pytest.raises(fh.InputError):
+                ask()
+            return
+        if response["status"] >= 400:
+            with pytest.raises(fh.CallError) as caught:
+                ask()
+            assert (caught.value.status_code, caught.value.error_code) == (response["status"], body["error_code"])
+            assert body["message"] in str(caught.value)
+        else:
+            approval, fields = ask(), body if decides else body["tool_action_approvals"][0]
+            assert approval.raw == fields
+            assert (approval.status, approval.votes) == (fields["status"], len(fields["approval_votes"]))
+            assert (approval.run_id, approval.arguments) == (fields["prompt_workflow_run_id"], fields["arguments"])
+            assert approval.expires_at.isoformat() == fields["expires_at"].replace("Z", "000+00:00")
+        head, _, sent = server.requests[-1].partition(b"\r\n\r\n")
+        assert head.startswith(f"{asked['method']} {asked['path']} HTTP/1.1\r\n".encode())
+        assert (json.loads(sent) if sent else None) == asked["body"]
+
+
 def test_no_golden_exchange_is_left_out() -> None:
     """Every file is read by a test of the client, but for the webhook trigger, which is not a client's call yet."""
     read = {*_exchanges("/workflow/invoke"), *_exchanges("/public/requests/"), *_exchanges("/workflow_runs/"), "models"}
+    read |= {*APPROVALS, "approval"}
     read |= {n for n in golden_files.names() if golden_files.load(n).get("sent_by") == "service"}
     assert set(golden_files.names()) - read == {"webhook_trigger", "webhook_unauthorized"}

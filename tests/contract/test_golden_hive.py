@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from fh_notebook.local import LocalHive
+from fh_notebook.local import LocalHive, aask_human
 from tests.contract import golden_files
 from tests.local.hives import KEY, Receiver, in_process
 
@@ -85,6 +85,12 @@ def staged(setup: dict[str, Any]) -> Iterator[Stage]:
     @hive.workflow("paint", variant="live")
     async def paint(prompt: str) -> Any:
         return {"settings": {"prompt": prompt}, "assets": [bee]}
+
+    @hive.workflow("refund", variant="plain", tools={"payments": "ask"})
+    async def refund(amount: int) -> str:
+        question, arguments = f"Refund {amount}?", {"amount": amount}
+        decision = await aask_human(question, tool="payments", tool_arguments=arguments, timeout_s=3600)
+        return "paid" if decision.approved else "refused"
 
     @hive.workflow("holder", variant="plain")
     def holder() -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 import fh_notebook as fh
 from fh_notebook.contract.run import call_name
-from fh_notebook.local import LocalHive, aask_human, ask_human
+from fh_notebook.local import Choice, LocalHive, aask_human, ask_human
 from tests.client.callbacks.senders import until
 
 
@@ -170,3 +171,174 @@ def test_the_look_up_over_a_socket_says_who_it_waits_for() -> None:
         hive.decide(pending)
         assert pending.wait(20).ok
         assert "approval" not in asyncio.run(look(server.url, pending.request_id))["data"]
+
+
+def policy_hive(**options: Any) -> LocalHive:
+    """A hive whose ``act`` asks for the tool that it is given, by each of the rules."""
+    hive = LocalHive(**options)
+    rules: Any = {"look": "allow", "pay": "ask", "erase": "destructive", "leak": "deny"}
+
+    @hive.workflow("act", variant="v", tools=rules)
+    async def act(tool: str) -> bool:
+        return (await aask_human(f"May it {tool}?", tool=tool)).approved
+
+    return hive
+
+
+@pytest.mark.parametrize("approval", ["policy", "auto_approve"])
+@pytest.mark.parametrize(
+    ("tool", "by_policy", "by_auto"),
+    [("look", True, True), ("pay", None, True), ("erase", None, None), ("leak", False, False)],
+)
+def test_the_rule_of_a_tool_says_whether_it_waits(
+    approval: str, tool: str, by_policy: bool | None, by_auto: bool | None
+) -> None:
+    """A direct call that waits is answered so, and ends later; destructive tools ask and denied ones are blocked,
+    whatever the call says."""
+    hive, expected = policy_hive(), by_auto if approval == "auto_approve" else by_policy
+    run = hive.client().invoke("act", variant="v", inputs={"tool": tool}, tool_approval=approval)
+    if expected is not None:
+        assert (run.status, run.output, hive.approvals) == ("completed", expected, ())
+        return
+    assert (run.status, run.output) == ("awaiting_approval", None)
+    (asked,) = hive.client().approvals()
+    assert (asked.tool, asked.risk) == (tool, "destructive" if tool == "erase" else "standard")
+    asked.decide("allow_once")
+    assert hive.wait_idle()
+    assert (hive.calls[0].status, hive.calls[0].output) == ("completed", True)
+
+
+def test_a_tool_must_be_declared_and_its_rule_known() -> None:
+    """Each says what to write."""
+    run = policy_hive().client().invoke("act", variant="v", inputs={"tool": "fly"})
+    assert (run.status, 'tools={"fly": "ask"}' in (run.error or "")) == ("failed", True)
+    with pytest.raises(fh.SettingsError, match="'destructive'"):
+        LocalHive().workflow("d", variant="v", tools={"a": "always"})(lambda: None)  # type: ignore[dict-item]
+
+
+def test_a_direct_call_that_waits_ends_while_its_caller_waits_where_it_does_not_pause() -> None:
+    """The answer of a workflow with tools that fails at once is its failure."""
+    hive = LocalHive()
+
+    @hive.workflow("broken", variant="v", tools={"pay": "ask"})
+    def broken() -> None:
+        raise RuntimeError("cannot")
+
+    run = hive.client().invoke("broken", variant="v")
+    assert (run.status, run.error, hive.in_flight) == ("failed", "RuntimeError: cannot", 0)
+
+
+class Clock:
+    """A hive's clock, moved by hand."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 11, 29, 12, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+async def _never(seconds: float) -> None:
+    await asyncio.Event().wait()
+
+
+def waiting_hive(clock: Clock) -> LocalHive:
+    """A hive whose steps wait an hour for an answer, by a clock that stands still."""
+    hive = LocalHive(clock=clock, sleep=_never)
+
+    @hive.workflow("step", variant="fail", human="finance")
+    def failing(text: str) -> Any:
+        return ask_human(text, timeout_s=3600).output
+
+    @hive.workflow("step", variant="continue", human="finance")
+    def going_on(text: str) -> Any:
+        decision = ask_human(text, timeout_s=3600, on_timeout="continue")
+        return {"late": decision.timed_out, "approved": decision.approved, **decision.output}
+
+    @hive.workflow("step", variant="tool", tools={"pay": "ask"})
+    def tool(text: str) -> Any:
+        return ask_human(text, tool="pay", timeout_s=3600, on_timeout="continue").timed_out
+
+    return hive
+
+
+@pytest.mark.parametrize("variant", ["fail", "continue", "tool"])
+def test_after_its_time_a_step_fails_or_continues(variant: str) -> None:
+    """By the hive's clock; not before, and then nobody can decide any more."""
+    clock = Clock()
+    hive = waiting_hive(clock)
+    pending = hive.client().submit("step", variant=variant, inputs={"text": "Well?"})
+    assert hive.wait_approval().expires_at == clock.now + timedelta(hours=1)
+    clock.now += timedelta(seconds=3599)
+    assert len(hive.approvals) == 1
+    listed = hive.client().approvals()
+    clock.now += timedelta(seconds=1)
+    assert hive.approvals == ()
+    with pytest.raises(fh.SettingsError, match="not paused"):
+        hive.decide(pending)
+    run = pending.wait(20)
+    if variant == "fail":
+        assert (run.status, "nobody answered in time" in (run.error or "")) == ("failed", True)
+    elif variant == "continue":
+        assert run.output == {"late": True, "approved": False, "text": "", "choice": None, "raw": ""}
+    else:
+        assert run.output is True
+        assert listed[0].expires_at == clock.now
+        assert [a.id for a in hive.client().approvals(status="expired")] == [listed[0].id]
+        with pytest.raises(fh.CallError, match="decided already"):
+            listed[0].decide("deny")
+
+
+def test_the_time_ends_by_itself() -> None:
+    """With a real clock nobody need look."""
+    hive = LocalHive()
+
+    @hive.workflow("step", variant="v", human="finance")
+    def step() -> Any:
+        return ask_human("Well?", timeout_s=0.02, on_timeout="continue").timed_out
+
+    assert hive.client().submit("step", variant="v").wait(20).output is True
+
+
+def test_a_step_has_choices_or_asks_for_a_text() -> None:
+    """Its output has the keys of the service; what is not offered cannot be chosen."""
+    hive = LocalHive()
+    offered = [Choice(value="b", label="Billing", description="Invoices and refunds"), "other"]
+
+    @hive.workflow("step", variant="choices", human="finance")
+    def choices() -> Any:
+        return ask_human("Which team?", choices=offered).output
+
+    @hive.workflow("step", variant="text", human="finance")
+    def text() -> Any:
+        return ask_human("What shall we write?", text=True).output
+
+    client = hive.client()
+    pending = client.submit("step", variant="choices")
+    assert [c.value for c in hive.wait_approval().choices] == ["b", "other"]
+    with pytest.raises(fh.SettingsError, match="'b', 'other'"):
+        hive.decide(choice="c")
+    with pytest.raises(fh.SettingsError, match="'b' or 'other'"):
+        hive.decide()
+    hive.decide(choice="b")
+    chosen = {"value": "b", "label": "Billing", "description": "Invoices and refunds"}
+    assert pending.wait(20).output == {"text": "", "choice": chosen, "raw": "b"}
+    pending = client.submit("step", variant="text")
+    assert hive.wait_approval().wants_text
+    hive.decide(text="Dear Kim")
+    assert pending.wait(20).output == {"text": "Dear Kim", "choice": None, "raw": "Dear Kim"}
+    assert len(client.approvals()) == 0  # a step is no tool: its recipient decides, not a caller
+
+
+def test_runs_of_schedules_hold_slots_of_the_same_cap() -> None:
+    """A caller is refused although it has nothing in flight, until they end."""
+    hive = refund_hive(concurrency=2, scheduled_runs=2)
+    request = {"text": "hi"}
+    client = hive.client()
+    answers = [client.aclient.request("free", variant="v", inputs=request)]
+    attempt = asyncio.run(client.aclient.attempt(answers[0]))
+    assert (attempt.run.status_code, hive.in_flight, hive.refused) == (429, 0, 1)
+    pending = client.submit("free", variant="v", inputs=request)
+    assert pending.status == "queued"
+    hive.configure(scheduled_runs=1)
+    assert pending.wait(20).output == "HI"

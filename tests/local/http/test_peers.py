@@ -13,7 +13,7 @@ import httpx
 import pytest
 from fetch_hive_sdk import FetchHive
 
-from fh_notebook.local import LocalHive
+from fh_notebook.local import LocalHive, ask_human
 from fh_notebook.local.http.server import HiveServer
 from tests.local.hives import KEY, Receiver, ask, by_callback, echo_hive
 
@@ -95,6 +95,34 @@ def test_the_standard_library_gets_the_error_body() -> None:
             call(ask("nobody"))
         with caught.value as answer:
             assert json.load(answer)["error_code"] == "not_found"
+
+
+def test_the_vendors_sdk_lists_and_decides_approvals() -> None:
+    """Page by page, one alone, and its decision; a second one is a conflict."""
+    hive = LocalHive(api_key=KEY)
+
+    @hive.workflow("refund", variant="v", tools={"payments": "ask"})
+    def refund(amount: int) -> bool:
+        return ask_human(f"Refund {amount}?", tool="payments").approved
+
+    with hive.serve() as server:
+        client = FetchHive(api_key=KEY, base_url=server.url, timeout=10)
+        for amount in (1, 2):
+            call = client.invoke_workflow(deployment="refund", variant="v", inputs={"amount": amount})
+            assert call["run_status"] == "awaiting_approval"
+        first = client.list_tool_action_approvals(hive.workspace_id, limit=1)
+        second = client.list_tool_action_approvals(hive.workspace_id, cursor=first["next_cursor"])
+        found = [*first["tool_action_approvals"], *second["tool_action_approvals"]]
+        assert [a["summary"] for a in found] == ["Refund 1?", "Refund 2?"]
+        assert second["next_cursor"] is None
+        assert client.get_tool_action_approval(hive.workspace_id, found[0]["id"]) == found[0]
+        assert client.decide_tool_action_approval(hive.workspace_id, found[0]["id"], "deny")["status"] == "denied"
+        with pytest.raises(httpx.HTTPStatusError) as caught:
+            client.decide_tool_action_approval(hive.workspace_id, found[0]["id"], "deny")
+        assert caught.value.response.status_code == 409
+        for words in ({"limit": 0}, {"cursor": "taa_x"}):
+            with pytest.raises(httpx.HTTPStatusError):
+                client.list_tool_action_approvals(hive.workspace_id, **words)
 
 
 @pytest.fixture(params=["docs", "sdk"])
