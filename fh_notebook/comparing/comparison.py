@@ -1124,7 +1124,7 @@ class Comparison:
 
         A second call writes new runs, and changes none that are there. Where a run cannot be written, all runs of the
         call are marked as failed. The active run and the tracking URI of the process stay as they are. MLflow is
-        installed by ``pip install mlflow``; beside a newer pandas than it takes, ``mlflow-skinny`` is enough.
+        installed by ``pip install mlflow``; for a server or a file store ``mlflow-skinny`` is enough.
 
         Parameters
         ----------

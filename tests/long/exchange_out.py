@@ -106,10 +106,12 @@ def mlflow(folder: Path) -> dict[str, Any]:
         found["theirs"][name] = {"parent": parent, "baseline": baseline, "run_ids": run_ids, "again": again}
     (folder / "file").write_text("no folder")
     broken = client.create_experiment("broken", artifact_location=(folder / "file" / "x").as_uri())
-    try:
-        table().to_mlflow("broken", tracking_uri=store)
-    except fh.SettingsError as exc:
-        found["error"] = str(exc)
+    found["errors"] = []
+    for uri in (store, f"http://me:{PASSWORD}@127.0.0.1:1"):
+        try:
+            table().to_mlflow("broken", tracking_uri=uri)
+        except fh.SettingsError as exc:
+            found["errors"].append(str(exc))
     found["process"] = [tool.active_run() is None, tool.get_tracking_uri() == before]
     tool.set_tracking_uri(store.as_uri())  # what reads a table knows no other one
     found["broken"] = [run.info.status for run in client.search_runs([broken])]

@@ -25,7 +25,7 @@ import pandas as pd
 from fh_notebook.batching.export.export import replacing_partly
 from fh_notebook.comparing.data import ComparisonData
 from fh_notebook.comparing.report.report import provenance_of, settings_of
-from fh_notebook.comparing.report.run_records import RunRecord, clean, json_text, run_records
+from fh_notebook.comparing.report.run_records import RunRecord, clean, json_text, run_records, source_names
 from fh_notebook.comparing.stats.grid import Grid
 from fh_notebook.comparing.stats.summary import SummaryLine, summary_lines
 from fh_notebook.comparing.verdicts.verdict import verdict_of
@@ -73,8 +73,11 @@ def write_inspect_logs(
     records = list(run_records(data, scored))
     figures = _figures(data, scored)
     ids = _sample_ids(records)
-    facts = {**provenance_of(data), **settings_of(data), "verdict": data.runs.secret().masked(verdict_of(data))}
-    task, run_id = str(facts.get("deployment") or "comparison"), uuid4().hex
+    facts = {
+        **provenance_of(data), **settings_of(data), **source_names(data),
+        "verdict": data.runs.secret().masked(verdict_of(data)),
+    }  # fmt: skip
+    task, run_id = clean(facts.get("deployment", "comparison")), uuid4().hex
     targets = {variant: folder / name for variant, name in _file_names(data.variants).items()}
     message = ""
     try:
@@ -186,7 +189,7 @@ def _log(
         task=task,
         task_id=uuid4().hex,
         model=clean(variant),
-        dataset=log.EvalDataset(name=facts.get("batch"), samples=len(own_ids), sample_ids=own_ids),
+        dataset=log.EvalDataset(name=clean(facts.get("batch")), samples=len(own_ids), sample_ids=own_ids),
         config=log.EvalConfig(epochs=epochs, epochs_reducer=[reducer] if reducer else None),
         packages={"fh_notebook": __version__},
         metadata=clean(dict(facts)),

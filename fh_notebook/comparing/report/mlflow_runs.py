@@ -25,7 +25,7 @@ from fh_notebook.batching.tables.values import object_series
 from fh_notebook.comparing import tables
 from fh_notebook.comparing.data import ComparisonData, no_variant
 from fh_notebook.comparing.report.report import provenance_of, settings_of, write_report
-from fh_notebook.comparing.report.run_records import RunRecord, clean, json_text, run_records
+from fh_notebook.comparing.report.run_records import RunRecord, clean, json_text, run_records, source_names
 from fh_notebook.comparing.verdicts.verdict import verdict_of
 from fh_notebook.core.optional_deps import ensure_installed
 from fh_notebook.core.redaction import redact
@@ -41,12 +41,14 @@ VALUE_CAP: Final = 500
 """Characters of a parameter: older servers of MLflow take no more."""
 TEXT_CAP: Final = 4_000
 """Characters of a run's description."""
-MESSAGE_CAP: Final = 400
+MESSAGE_CAP: Final = 800
+"""Characters of an error of MLflow: what to do about it comes at the end."""
 MOST_DIGITS: Final = 2**53
 """Larger integers are written as texts: a reader of JSON rounds them, and pandas writes none from 2**63 on."""
 _OTHER_CHARACTERS: Final = re.compile(r"[^\w.\- /]")
 """What the name of a parameter may not have."""
-_CREDENTIALS: Final = re.compile(r"(://)[^/@\s]+@")
+_CREDENTIALS: Final = re.compile(r"(://)\S*@")
+"""In an address; a password may have a slash."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,7 +179,7 @@ def _metrics(data: ComparisonData, baseline: str) -> dict[str, dict[str, float]]
 
 
 def _parameters(data: ComparisonData) -> dict[str, str]:
-    facts = {**provenance_of(data), **settings_of(data)}
+    facts = {**provenance_of(data), **settings_of(data), **source_names(data)}
     return {name.replace(" ", "_"): str(value) for name, value in facts.items() if name != "report made"} | {
         "scorer": data.scorer or "none",
         "rows": str(data.row_count),

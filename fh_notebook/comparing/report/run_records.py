@@ -17,8 +17,9 @@ import pandas as pd
 from fh_notebook.batching.tables.safe_text import without_halves
 from fh_notebook.batching.tables.values import is_missing, plain
 from fh_notebook.comparing.data import ComparisonData
+from fh_notebook.core.redaction import redact
 
-__all__ = ["RunRecord", "clean", "json_text", "run_records"]
+__all__ = ["RunRecord", "clean", "json_text", "run_records", "source_names"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +101,16 @@ def run_records(data: ComparisonData, scored: Iterable[tuple[str, pd.DataFrame]]
             },
             score_errors={name: masked(str(problem)) for name, _, problem, _ in results if not is_missing(problem)},
         )
+
+
+def source_names(data: ComparisonData) -> dict[str, str]:
+    """Return the names of the deployments and batches that the runs are of, where they are known."""
+    sources = [data.runs.about, *data.runs.about.get("compared", {}).values()]
+    names = {
+        what: dict.fromkeys(str(source[what]) for source in sources if source.get(what))
+        for what in ("deployment", "batch")
+    }
+    return {what: redact(", ".join(of)) for what, of in names.items() if of}
 
 
 def _score_cells(frame: pd.DataFrame) -> tuple[list[Any], list[Any], list[Any]]:

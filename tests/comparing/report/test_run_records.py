@@ -11,7 +11,7 @@ import pytest
 
 import fh_notebook as fh
 from fh_notebook.comparing.report.inspect_logs import _file_names, _sample_ids
-from fh_notebook.comparing.report.run_records import RunRecord, run_records
+from fh_notebook.comparing.report.run_records import RunRecord, run_records, source_names
 from tests.long import exchange_out
 
 
@@ -70,6 +70,15 @@ def test_a_table_gives_its_columns_as_inputs_and_no_half_characters() -> None:
     assert dict(records[0].inputs) == {"ticket": "t0"}
     assert {record.output for record in records if record.pair == 1} == {"half \ufffd"}
     assert sum(not record.scores for record in records) == 1
+
+
+def test_the_batches_of_several_dates_are_all_named() -> None:
+    """Once each; of a table nothing is known."""
+    dates = {day: pd.DataFrame({"row": [0], "variant": "a", "output": "x"}) for day in ("monday", "today")}
+    for day, frame in dates.items():
+        frame.attrs["fh_notebook"] = {"deployment": "triage", "batch": f"of {day}"}
+    assert source_names(fh.compare(dates).data) == {"deployment": "triage", "batch": "of monday, of today"}
+    assert source_names(exchange_out.table().data) == {}
 
 
 @pytest.mark.parametrize(
