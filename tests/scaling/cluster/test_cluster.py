@@ -158,6 +158,17 @@ def _command(words: list[str]) -> int:
     return code
 
 
+@pytest.mark.long
+def test_a_file_that_is_cut_keeps_the_labels_of_its_rows(two: tuple[Any, Any], tmp_path: Path) -> None:
+    """Those of its nameless first column, as in one process."""
+    frame = texts(6).set_axis([f"r{number}" for number in range(6)], axis=0)
+    frame.to_csv(tmp_path / "rows.csv")
+    with Counting().hive.serve() as server, fh.Client(base_url=server.url, api_key=KEY) as service:
+        asked: dict[str, Any] = {"variants": "loud", "client": service, "progress": False, "inputs": {"text": "text"}}
+        batch = fh.batch(tmp_path / "rows.csv", "shout", **asked, dask=two[1])
+        assert batch.frame.compute()["row"].tolist() == list(frame.index)
+
+
 def test_a_hive_in_this_process_and_a_cluster_that_is_not_there_are_told(two: tuple[Any, Any]) -> None:
     """With the cure, before anything is called."""
     _, client = two
