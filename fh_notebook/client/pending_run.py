@@ -13,9 +13,10 @@ from collections.abc import Awaitable, Callable, Generator
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from fh_notebook.client import polling
+from fh_notebook.client.approvals import ToolApprovals
 from fh_notebook.client.connection import Connection
 from fh_notebook.contract import output as output_view
 from fh_notebook.contract.callbacks import (
@@ -41,6 +42,9 @@ if TYPE_CHECKING:
 
 __all__ = ["PendingRun"]
 
+TOOL_HINT: Final = 'pending.approvals() lists the tools that wait; approval.decide("allow_once") or "deny" decides'
+"""What to type, where a run waits for a decision about a tool."""
+
 Keep = Callable[[Run], Awaitable[None]]
 
 
@@ -54,6 +58,12 @@ class LookUpClient(Protocol):
 
     async def look_up(self, request_id: str | None, run_id: str | None) -> Run:
         """Ask the service for the status of a run."""
+        ...
+
+    async def approvals(
+        self, *, workspace_id: str | None = None, run_id: str | None = None, request_id: str | None = None
+    ) -> ToolApprovals:
+        """List the tools that wait for a decision."""
         ...
 
 
@@ -85,6 +95,7 @@ class PendingRun:
         let_go: Callable[[], None] | None = None,
     ) -> None:
         self._connection = client.connection
+        self._client = client
         self._lookup = polling.StatusLookup(
             client.look_up, first.request_id, first.run_id, has_callback=receiver is not None
         )
@@ -236,6 +247,25 @@ class PendingRun:
             if self._taken and not self._ended:  # its outcome came, and is being kept
                 return await self.outcome()
         return self._run
+
+    def approvals(self, *, workspace_id: str | None = None) -> ToolApprovals:
+        """List the tools that it wants to use and that wait for a decision: `Client.approvals`, of this run."""
+        arguments.check(PendingRun.approvals, locals())
+        return event_loop.run(self._approvals(workspace_id))
+
+    async def aapprovals(self, *, workspace_id: str | None = None) -> ToolApprovals:
+        """Await :meth:`approvals`."""
+        arguments.check(PendingRun.aapprovals, locals())
+        return await event_loop.bridge(self._approvals(workspace_id))
+
+    async def _approvals(self, workspace_id: str | None) -> ToolApprovals:
+        run_id = None if self.request_id else self.run_id
+        return await self._client.approvals(workspace_id=workspace_id, request_id=self.request_id, run_id=run_id)
+
+    @property
+    def may_wait_for_tool(self) -> bool:
+        """Whether it waits for a decision, and nobody is named who decides: a tool may be what it waits for."""
+        return self.waiting and self.status == "awaiting_approval" and not approval_request_of(self._run)[0]
 
     def on_change(self, call: Callable[[PendingRun], None]) -> None:
         """Have `call` called, on the background loop, when its status changes; at once when it has ended."""
@@ -389,6 +419,7 @@ class PendingRun:
         name = "/".join(x for x in (self.deployment, self.variant) if x)
         parts = [one_line(self.status), name, one_line(self.request_id or self.run_id or "")]
         parts += [f"waits for {self.waits_for}"] if self.waits_for else []
+        parts += [TOOL_HINT] if self.may_wait_for_tool else []
         parts += ["not waited for"] if not self.waiting else []
         parts += [self.trouble] if self.trouble else []
         return f"PendingRun({', '.join(p for p in parts if p)})"
@@ -413,10 +444,11 @@ class PendingRun:
         """Return lines with the person who decides, and with the whole question to them."""
         who, question = approval_request_of(self._run)
         asked = html.el("strong", one_line(who)) if who else ""
+        hint = [html.el("div", TOOL_HINT, cls="fh-dim")] if self.may_wait_for_tool else []
         if not question:
-            return [html.el("div", "Waiting for the decision of ", asked)] if who else []
+            return [html.el("div", "Waiting for the decision of ", asked)] if who else hint
         label = html.el("div", *(("Question to ", asked) if who else ("Question",)), ", not answered yet:")
-        return [label, html.folded(question, whole="pending.run.raw has all")]
+        return [label, html.folded(question, whole="pending.run.raw has all"), *hint]
 
     def _repr_html_(self) -> str:
         return html.el("div", html.STYLE, output_view.STYLE, self.html_card(), cls="fh")

@@ -52,6 +52,23 @@ def waiting(client: fh.Client, n: int) -> ToolApprovals:
     return client.approvals()
 
 
+def test_a_pending_run_lists_its_own_and_says_what_to_type(client: fh.Client) -> None:
+    """In its card and its text, while it waits and not after."""
+    pending, other = (client.submit("refund", variant="v", inputs={"amount": n}) for n in (1, 2))
+    waiting(client, 2)
+    assert pending.refresh().status == "awaiting_approval"
+    hint = "pending.approvals()"
+    assert hint in repr(pending)
+    assert hint in pending._repr_html_()
+    (approval,) = pending.approvals()
+    assert approval.summary == "Refund 1?"
+    approval.decide("allow_once")
+    assert pending.wait(20).output == "paid"
+    assert hint not in repr(pending) + pending._repr_html_()
+    other.approvals()[0].decide("deny")
+    assert other.wait(20).output == "refused"
+
+
 @pytest.mark.parametrize(("decision", "output"), [("allow_once", "paid"), ("deny", "refused")])
 def test_what_waits_is_listed_and_decided(client: fh.Client, decision: Any, output: str) -> None:
     """With tool, arguments, ids and votes; after the decision the run goes on, and nothing waits."""
