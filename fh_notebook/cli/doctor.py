@@ -5,7 +5,8 @@ Rules of this file:
 1. It reads what is installed, starts no kernel, and opens no page. What only a page can tell (whether the front end
    shows widgets) it infers from the packages beside this Python.
 2. It looks and changes nothing: no file is made, no key is shown, and nothing leaves this machine unless ``--check``
-   asks the service. A check that breaks is a line, and the others go on.
+   asks the service, whose error catalogue is then kept beside the store. A check that breaks is a line, and the
+   others go on.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import stat
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -393,9 +395,13 @@ def _no_key(hints: Iterable[str], *, needed: bool) -> Iterator[Finding]:
 
 def _answer(base_url: str | None) -> Iterator[Finding]:
     import fh_notebook as fh
+    from fh_notebook.core.event_loop import run as run_on_loop
 
+    codes = 0
     with fh.Client(base_url=base_url) as client:
         check = client.check()
+        with suppress(FetchHiveError, TimeoutError):  # it only adds words to errors
+            codes = run_on_loop(client.aclient.known_error_codes()) if check else 0
     hints = {
         "bad": "correct the key where it comes from",
         "limited": "wait, or raise the plan's limit",
@@ -403,3 +409,5 @@ def _answer(base_url: str | None) -> Iterator[Finding]:
     }
     level = OK if check else WARNING if check.status == "limited" else PROBLEM
     yield Finding(level, "service", check.detail, hints.get(check.status, ""))
+    if codes:
+        yield Finding(OK, "error codes", f"for {codes} of them the service says what to do; errors show it")

@@ -17,7 +17,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -27,6 +27,7 @@ from weakref import WeakKeyDictionary, WeakSet
 
 from fh_notebook.client.approvals import ApprovalEndpoint, ToolApprovals, checked_workspace_id
 from fh_notebook.client.connection import Check, Connection, address_for, check_of
+from fh_notebook.client.error_catalog import FETCH_TIMEOUT_S, with_client_action
 from fh_notebook.client.pending_run import PendingRun
 from fh_notebook.client.retry_loop import Attempt, RetryLoop, raise_for
 from fh_notebook.contract.callbacks import ids_of, is_accepted
@@ -141,6 +142,7 @@ class AsyncClient:
     def _connect(self, connection: Connection, retries: RetryLoop | None = None) -> None:
         self.connection = connection
         self._pools = _ConnectionPools(connection)
+        self._fetching: set[asyncio.Task[None]] = set()
         self._retries = retries or RetryLoop(connection)
         self._submitted: WeakSet[PendingRun] = WeakSet()
 
@@ -210,7 +212,7 @@ class AsyncClient:
         """
         started_at = datetime.now(UTC)
         answer = await self._pools.exchange("POST", "/workflow/invoke", encode_request(request))
-        run = decode_answer(answer, request, started_at=started_at, origin=self.origin)
+        run = self._explained(decode_answer(answer, request, started_at=started_at, origin=self.origin))
         if log.isEnabledFor(logging.DEBUG):  # the summary costs as much as the run itself
             log.debug("%s in %.3f s", run.summary(), run.elapsed_s)
         return AttemptResult(response=answer, run=run)
@@ -474,6 +476,46 @@ class AsyncClient:
         if answer.status_code == 401:
             raise_for(run, RetryDecision(action=RetryAction.STOP, reason="auth"))
         return run
+
+    def _explained(self, run: Run) -> Run:
+        """Return a refused run with what the cached error catalogue says to do; a new code has it fetched behind it."""
+        if run.status_code is None or run.status_code < 400:
+            return run
+        catalog = self.connection.error_catalog
+        if not self.connection.is_near and catalog.should_fetch(run):
+            task = asyncio.get_running_loop().create_task(self._fetch_behind())
+            self._fetching.add(task)
+            task.add_done_callback(self._fetching.discard)
+        return with_client_action(run, catalog.actions())
+
+    async def _fetch_behind(self) -> None:
+        with suppress(Exception):  # no error of the user's: there is no catalogue then
+            await self._fetch_error_catalog()
+
+    async def _fetch_error_catalog(self) -> int:
+        from fh_notebook.client.http.exchange import NoAuth
+
+        async with asyncio.timeout(FETCH_TIMEOUT_S):
+            answer = await self._pools.exchange("GET", "/error_codes", auth=NoAuth())
+        if answer.status_code != 200:
+            return 0
+        return await asyncio.to_thread(self.connection.error_catalog.keep, answer.body)
+
+    async def known_error_codes(self) -> int:
+        """Return for how many error codes it is known what to do; asks the service, without the key, once a day.
+
+        Raises
+        ------
+        CallError
+            An unforeseen error.
+        TimeoutError
+            The service did not answer in time.
+        """
+        running_loop()
+        catalog = self.connection.error_catalog
+        if await asyncio.to_thread(lambda: catalog.was_asked_today):
+            return len(catalog.actions())
+        return await self._fetch_error_catalog()
 
     async def check(self) -> Check:
         """Say whether the service is reached and takes the key, without running anything.

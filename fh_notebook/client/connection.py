@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import urlsplit
 
 from fh_notebook.client.callbacks.receiver import CallbackReceiver
+from fh_notebook.client.error_catalog import ErrorCatalogCache
 from fh_notebook.contract.callbacks import NOWHERE
 from fh_notebook.contract.catalog.deployments import Deployments
 from fh_notebook.contract.deployment import Deployment
@@ -261,6 +262,8 @@ class Connection:
     """Counts requests that are about to be sent, by kind (``invoke``, ``lookup``, ``probe``): they may count against
     the plan's daily cap. A negative number takes requests back that reached nobody, counted at the time `at`. Returns
     at once. Not called by `attempt`: a caller that repeats it counts its requests with the rows that it stores."""
+    error_catalog: ErrorCatalogCache = field(default_factory=lambda: ErrorCatalogCache(""), repr=False)
+    """What the service says that can be done about each error code."""
     find_workspace_id: Callable[[], str | None] = lambda: None
     """Returns the service's own id of the workspace, where the user gave it: no endpoint tells it."""
     find_deployment: Callable[[str], Deployment | None] = lambda name: None

@@ -42,6 +42,24 @@ class Code:
     ours: bool = False
     """Whether this hive made the code up because the service's is not known."""
 
+    @property
+    def client_action(self) -> str:
+        """What a caller can do, in words of our own: the service's are in its catalogue."""
+        return _ACTIONS.get(self.http_status, "Correct the request.")
+
+
+_ACTIONS: Final = {
+    401: "Check the key.",
+    402: "Add credits, or change the plan.",
+    403: "Ask for the permission, or leave the option out.",
+    404: "Check the names and ids.",
+    429: "Wait, then try again.",
+    500: "Try again later.",
+    502: "Try again later.",
+    503: "Try again later.",
+    504: "Try again later, or use callback delivery.",
+}
+
 
 CODES: Final[tuple[Code, ...]] = (
     Code("api_rate_limit_exceeded", 429, "Daily API rate limit reached"),

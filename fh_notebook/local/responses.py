@@ -133,17 +133,24 @@ def workflow_run(call: Call, options: Options) -> EncodedResponse:
 
 
 def error_codes() -> EncodedResponse:
-    """Answer ``GET /v1/error_codes``. That the service has such an address is [D]; its shape is UNKNOWN."""
-    listed = [
+    """Answer ``GET /v1/error_codes``, in the shape of the documentation (CONTRACT section 10); `source` is ours."""
+    codes = [
         {
             "code": c.code,
-            "http_status": c.http_status,
+            "status": c.http_status,
+            "field": "error_code",
+            "field_aliases": ["code"] if c.code == "api_rate_limit_exceeded" else [],
+            "category": "local" if c.ours else "runtime",
+            "message_key": f"errors.codes.{c.code}",
             "message": c.message,
+            "client_action_key": f"errors.client_actions.{c.code}",
+            "client_action": c.client_action,
             "source": "local_hive" if c.ours else "fetch_hive",
         }
         for c in CODES
     ]
-    return _json(200, {"error_codes": listed})
+    fields = {"locale": "en", "default_field": "error_code", "compatibility_aliases": ["code"], "codes": codes}
+    return _json(200, fields)
 
 
 def models() -> EncodedResponse:

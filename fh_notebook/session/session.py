@@ -16,12 +16,14 @@ import threading
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakSet
 
 from fh_notebook.client.callbacks.receiver import CallbackReceiver
 from fh_notebook.client.clients import AsyncClient, Client
 from fh_notebook.client.connection import WITHOUT_KEY, Connection
+from fh_notebook.client.error_catalog import ErrorCatalogCache
 from fh_notebook.contract.catalog.deployments import LOCAL_SOURCE, Deployments, misspelling_error
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.run import Run
@@ -197,6 +199,7 @@ class _State:
         self.client_of: object = None
         self.retired: list[Client] = []
         """Of earlier settings: a batch in the background may still use one, so none is closed before `reset`."""
+        self.error_catalogs: dict[str, ErrorCatalogCache] = {}
         self.hive: LocalHive | None = None
         self.notices: set[str] = set()
         self.receiver: CallbackReceiver | None = None
@@ -402,6 +405,7 @@ def connection(
         proxy=proxy,
         verify=_check_verify(verify, host_origin),
         open_transport=(lambda: transport) if transport is not None else None,
+        error_catalog=_error_catalog(address),
         keep=recorder.keep,
         count=recorder.count,
         find_deployment=deployment_finder(catalogue_deployments),
@@ -410,6 +414,17 @@ def connection(
         receiver=receiver,
         tell=tell_once,
     )
+
+
+def _error_catalog(address: str) -> ErrorCatalogCache:
+    """Return the error catalogue of a service, one for all clients of this process; its file lies beside the store."""
+
+    def find_path() -> Path | None:
+        path = resolution.store_path()
+        return None if path is None else path.expanduser().with_name(f"{path.name}.error_codes.json")
+
+    with _state.lock:
+        return _state.error_catalogs.setdefault(address, ErrorCatalogCache(address, find_path))
 
 
 def _check_verify(verify: Any, service: str) -> Any:
@@ -474,6 +489,7 @@ def connection_of_hive(
         timeout_s=timeout_s or settings.current().timeout_s,
         max_response_bytes=settings.current().max_response_bytes,
         open_transport=hive.transport,
+        error_catalog=ErrorCatalogCache(LOCAL_URL),
         find_workspace=find_workspace,
         keep=recorder.keep,
         count=recorder.count,

@@ -85,6 +85,13 @@ class WebhookAuth:
         headers.append((b"X-Fetch-Hive-Webhook-Secret", self._secret.reveal().encode("ascii")))
 
 
+class NoAuth:
+    """Puts nothing on a request: for what anybody may ask."""
+
+    def sign(self, headers: list[tuple[bytes, bytes]]) -> None:
+        """Leave `headers` as they are."""
+
+
 class Auth(Protocol):
     """Credentials of a request."""
 

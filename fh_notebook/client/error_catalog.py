@@ -1,0 +1,211 @@
+"""Error catalogue of the service: what to do about each error code, cached in memory and in a file beside the store.
+
+Rules of this file:
+
+1. An error never waits for it: what is cached is shown, and a code that nobody here knows has the catalogue fetched
+   behind the error, once a day at most, for the errors after it.
+2. What goes wrong (no network, another body, a file that cannot be written) is as if there were no catalogue; a row
+   that cannot be read is left out. ``GET /v1/error_codes`` needs no key (CONTRACT section 10).
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+from fh_notebook.contract.response import object_of
+from fh_notebook.contract.run import Run, one_line
+from fh_notebook.core.files import atomic_file
+from fh_notebook.core.redaction import redact
+from fh_notebook.core.values import utc_now
+
+__all__ = [
+    "FETCH_TIMEOUT_S",
+    "ErrorCatalogCache",
+    "code_to_ask_for",
+    "read_error_catalog",
+    "with_client_action",
+]
+
+FETCH_TIMEOUT_S: Final = 5.0
+"""Nobody waits for it."""
+
+FILE_CAP: Final = 1_000_000
+"""Bytes of a file that is read: a catalogue has some dozen codes."""
+
+
+ACTION_CAP: Final = 300
+"""Characters of an action that are kept."""
+
+KNOWN_CODES: Final = frozenset(
+    {
+        "api_rate_limit_exceeded", "too_many_requests", "insufficient_hosted_llm_credits", "account_credit_cap_reached",
+        "workflow_step_limit_reached", "workspace_limit_reached", "asset_storage_limit_reached",
+        "log_range_limit_exceeded", "model_deprecated", "personal_model_missing_credentials",
+        "personal_model_invalid_credentials", "vision_not_supported", "iteration_limit_exceeded", "validation_error",
+        "internal_server_error", "invalid_tool_approval", "tool_approval_override_not_permitted",
+    }
+)  # fmt: skip
+"""The codes of CONTRACT section 2: for these nobody asks the service what they mean."""
+
+
+def read_error_catalog(body: bytes) -> dict[str, str]:
+    """Return the client action of each code that has one.
+
+    Examples
+    --------
+    >>> read_error_catalog(b'{"codes": [{"code": "model_deprecated", "client_action": "Choose an active model."}, 3]}')
+    {'model_deprecated': 'Choose an active model.'}
+    >>> read_error_catalog(b"a web page")
+    {}
+    """
+    listed = object_of(body).get("codes")
+    rows = [row for row in listed if isinstance(row, Mapping)] if isinstance(listed, list) else []
+    return actions_of({row.get("code"): row.get("client_action") for row in rows if isinstance(row.get("code"), str)})
+
+
+def actions_of(values: Mapping[Any, Any]) -> dict[str, str]:
+    """Return the entries of `values` that are a code with an action, each in one line, secrets masked."""
+    texts = {c: a for c, a in values.items() if isinstance(c, str) and isinstance(a, str) and a.strip()}
+    return {code: one_line(redact(action), ACTION_CAP) for code, action in texts.items()}
+
+
+def code_to_ask_for(run: Run) -> str | None:
+    """Return the code that the service gave for an error; ``None``: there is none, or it is one of ours.
+
+    Examples
+    --------
+    >>> code_to_ask_for(Run(status="failed", status_code=422, error_code="quota_frozen"))
+    'quota_frozen'
+    >>> code_to_ask_for(Run(status="failed", status_code=404, error_code="http_404")) is None
+    True
+    """
+    code = run.error_code
+    refused = run.status_code is not None and run.status_code >= 400
+    return code if code and refused and not code.startswith("http_") else None
+
+
+def with_client_action(run: Run, actions: Mapping[str, str]) -> Run:
+    """Return a refused run whose error also says what the catalogue has for its code.
+
+    Examples
+    --------
+    >>> run = Run(status="failed", status_code=422, error="It is frozen.", error_code="quota_frozen")
+    >>> with_client_action(run, {"quota_frozen": "Thaw the quota."}).error
+    'It is frozen; Fetch Hive: Thaw the quota.'
+    """
+    action = actions.get(code_to_ask_for(run) or "")
+    if not action or action in (run.error or ""):
+        return run
+    return replace(run, error=f"{(run.error or '').rstrip('. ')}; Fetch Hive: {action}".lstrip("; "))
+
+
+# --- the cache
+
+
+class ErrorCatalogCache:
+    """The catalogue of one service.
+
+    Parameters
+    ----------
+    base_url : str
+        Whose.
+    find_path : function
+        Returns the file; ``None`` where nothing is kept.
+    now : function
+        The time in UTC.
+
+    Examples
+    --------
+    >>> cache = ErrorCatalogCache("https://api.fetchhive.com/v1")
+    >>> cache.keep(b'{"codes": [{"code": "quota_frozen", "client_action": "Thaw it."}]}')
+    1
+    >>> cache.actions()
+    {'quota_frozen': 'Thaw it.'}
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        find_path: Callable[[], Path | None] = lambda: None,
+        *,
+        now: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self._base_url = base_url
+        self._find_path = find_path
+        self._now = now
+        self._lock = threading.Lock()
+        self._actions: Mapping[str, str] | None = None
+        self._asked_on = ""
+
+    def actions(self) -> Mapping[str, str]:
+        """Return the cached action of each code; the file is read once."""
+        with self._lock:
+            return self._loaded()
+
+    def should_fetch(self, run: Run) -> bool:
+        """Whether the catalogue is to be fetched now because of a run; at most once a day the answer is yes."""
+        code = code_to_ask_for(run)
+        if code is None or code in KNOWN_CODES:
+            return False
+        with self._lock:
+            if code in self._loaded() or self._asked_on == self._today():
+                return False
+            self._asked_on = self._today()
+            return True
+
+    @property
+    def was_asked_today(self) -> bool:
+        """Whether the service was asked on this day (UTC), by this process or another one."""
+        with self._lock:
+            self._loaded()
+            return self._asked_on == self._today()
+
+    def keep(self, body: bytes) -> int:
+        """Take a fetched catalogue, and return how many codes it has an action for; an empty one replaces none."""
+        actions = read_error_catalog(body)
+        with self._lock:
+            self._asked_on = self._today()
+            if actions:
+                self._actions = actions
+                with suppress(OSError):
+                    self._write()
+        return len(actions)
+
+    def _today(self) -> str:
+        return self._now().date().isoformat()
+
+    def _loaded(self) -> Mapping[str, str]:
+        if self._actions is None:
+            entry = self._read().get(self._base_url)
+            values = entry if isinstance(entry, Mapping) else {}
+            codes, asked_on = values.get("actions"), values.get("fetched_on")
+            self._actions = actions_of(codes) if isinstance(codes, Mapping) else {}
+            self._asked_on = self._asked_on or (asked_on if isinstance(asked_on, str) else "")
+        return self._actions
+
+    def _read(self) -> dict[str, Any]:
+        path = self._find_path()
+        if path is None:
+            return {}
+        with suppress(OSError, ValueError, RecursionError):
+            with path.open("rb") as file:
+                entries = json.loads(file.read(FILE_CAP))
+            return entries if isinstance(entries, dict) else {}
+        return {}
+
+    def _write(self) -> None:
+        path = self._find_path()
+        if path is None or not path.parent.is_dir():
+            return
+        entries = {**self._read(), self._base_url: {"fetched_on": self._asked_on, "actions": self._actions}}
+        with atomic_file(path, tidy=False) as part:
+            with open(part.create(), "w", encoding="utf-8") as file:
+                json.dump(entries, file, ensure_ascii=False, indent=1)
+            part.put(private=True)

@@ -1,0 +1,133 @@
+"""The service's error catalogue: cached, fetched behind an error, and never waited for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+import fh_notebook as fh
+from fh_notebook.client.error_catalog import ErrorCatalogCache, read_error_catalog
+from fh_notebook.core import event_loop
+from tests.client.callbacks.senders import KEY, until
+
+URL = "https://api.test/v1"
+FROZEN = {"code": "quota_frozen", "status": 422, "client_action": "Thaw the quota.", "message": "x"}
+
+
+class Service:
+    """A service that refuses calls, and has a catalogue; it notes what it was asked for."""
+
+    def __init__(self, code: str, codes: Callable[[], httpx.Response]) -> None:
+        self.code, self.codes = code, codes
+        self.asked: list[tuple[str, str | None]] = []
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.asked.append((request.url.path, request.headers.get("authorization")))
+        if request.url.path == "/v1/error_codes":
+            return self.codes()
+        return httpx.Response(422, json={"error": "It is frozen.", "error_code": self.code})
+
+    @property
+    def fetched(self) -> int:
+        return [path for path, _ in self.asked].count("/v1/error_codes")
+
+    def client(self, cache: ErrorCatalogCache) -> fh.Client:
+        made = fh.AsyncClient(api_key=KEY, base_url=URL, transport=httpx.MockTransport(self))
+        return fh.Client.over(fh.AsyncClient.over(replace(made.connection, error_catalog=cache)))
+
+
+def _good() -> httpx.Response:
+    return httpx.Response(200, json={"locale": "en", "codes": [FROZEN]})
+
+
+def _broken() -> httpx.Response:
+    raise httpx.ConnectError("no network")
+
+
+def test_a_new_code_has_the_catalogue_fetched_for_the_errors_after_it(tmp_path: Path) -> None:
+    """Once, without the key; the file is found by the next process."""
+    service, path = Service("quota_frozen", _good), tmp_path / "codes.json"
+    cache = ErrorCatalogCache(URL, lambda: path)
+    with service.client(cache) as client:
+        assert client.invoke("d", variant="v").error == "It is frozen."
+        until(cache.actions)
+        run = client.invoke("d", variant="v")
+        assert run.error == "It is frozen; Fetch Hive: Thaw the quota."
+        assert "Thaw the quota." in run._repr_html_()
+    assert service.fetched == 1
+    assert ("/v1/error_codes", None) in service.asked
+    until(path.exists)
+    again = ErrorCatalogCache(URL, lambda: path)
+    assert again.actions() == {"quota_frozen": "Thaw the quota."}
+    assert again.was_asked_today
+    assert ErrorCatalogCache("https://other.test/v1", lambda: path).actions() == {}
+
+
+@pytest.mark.parametrize("codes", [_broken, lambda: httpx.Response(500), lambda: httpx.Response(200, text="a page")])
+def test_without_a_catalogue_errors_are_what_they_are(codes: Callable[[], httpx.Response]) -> None:
+    """It is asked for once a day, however many errors there are."""
+    service = Service("quota_frozen", codes)
+    with service.client(ErrorCatalogCache(URL)) as client:
+        errors = {client.invoke("d", variant="v").error for _ in range(3)}
+        until(lambda: service.fetched)
+    assert errors == {"It is frozen."}
+    assert service.fetched == 1
+
+
+def test_a_known_code_asks_for_nothing() -> None:
+    """What the package itself knows needs no catalogue; a cached one is shown all the same."""
+    service, cache = Service("model_deprecated", _good), ErrorCatalogCache(URL)
+    with service.client(cache) as client:
+        assert client.invoke("d", variant="v").error == "It is frozen."
+        cache.keep(json.dumps({"codes": [{"code": "model_deprecated", "client_action": "Choose another."}]}).encode())
+        assert client.invoke("d", variant="v").error == "It is frozen; Fetch Hive: Choose another."
+    assert service.fetched == 0
+
+
+def test_a_cache_asks_again_on_the_next_day(tmp_path: Path) -> None:
+    """In UTC; a file that says something else is as if there were none."""
+    today = [datetime(2026, 11, 29, 23, tzinfo=UTC)]
+    path = tmp_path / "codes.json"
+    path.write_text("[1, 2")
+    cache = ErrorCatalogCache(URL, lambda: path, now=lambda: today[0])
+    run = fh.Run(status="failed", status_code=422, error_code="new")
+    assert [cache.should_fetch(run) for _ in range(2)] == [True, False]
+    today[0] = datetime(2026, 11, 30, 1, tzinfo=UTC)
+    assert cache.should_fetch(run)
+    path.write_text(json.dumps({URL: {"fetched_on": 3, "actions": {"a": 4, "b": "do"}}}))
+    assert ErrorCatalogCache(URL, lambda: path).actions() == {"b": "do"}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"[]", b"{}", b'{"codes": 3}', b'{"codes": [null, 3, {}, {"code": 3}, {"code": "a", "client_action": []}]}'],
+)
+def test_any_catalogue_is_read(body: bytes) -> None:
+    """What is no row is left out."""
+    assert read_error_catalog(body) == {}
+
+
+def test_an_action_is_one_line_without_keys() -> None:
+    """It comes from outside."""
+    body: Any = {"codes": [{"code": "a", "client_action": f"Use\n{KEY} " + "x" * 1000}]}
+    (action,) = read_error_catalog(json.dumps(body).encode()).values()
+    assert KEY not in action
+    assert "\n" not in action
+    assert len(action) <= 301
+
+
+def test_the_local_hive_serves_one() -> None:
+    """Of each code it has; asked for once a day."""
+    hive = fh.local.LocalHive()
+    client = hive.client()
+    count = event_loop.run(client.aclient.known_error_codes())
+    assert count > 20
+    assert event_loop.run(client.aclient.known_error_codes()) == count
+    assert client.aclient.connection.error_catalog.actions()["model_deprecated"]
