@@ -31,7 +31,6 @@ from fh_notebook.comparing.stats.summary import SummaryLine, summary_lines
 from fh_notebook.comparing.verdicts.verdict import verdict_of
 from fh_notebook.core.files import safe_name
 from fh_notebook.core.optional_deps import ensure_installed
-from fh_notebook.core.redaction import redact
 from fh_notebook.core.text.formatting import one_line
 from fh_notebook.errors import FetchHiveError, InputError, SettingsError
 from fh_notebook.version import __version__
@@ -94,7 +93,7 @@ def write_inspect_logs(
     except FetchHiveError:
         raise
     except Exception as exc:  # of Inspect, or of the folder
-        message = redact(one_line(str(exc) or type(exc).__name__, MESSAGE_CAP))
+        message = one_line(data.runs.secret().masked(str(exc) or type(exc).__name__), MESSAGE_CAP)
     # Outside of the block: IPython would show the context too.
     if message:
         raise SettingsError(f"{folder}: the logs were not written: {message}")
@@ -132,16 +131,16 @@ def _file_names(variants: Sequence[str]) -> dict[str, str]:
     return names
 
 
-def _sample_ids(records: Iterable[RunRecord]) -> dict[Any, int | str]:
+def _sample_ids(records: Iterable[RunRecord]) -> dict[int, int | str]:
     """Return the id of the sample of each row: its label. Inspect takes the number 1 and the text "1" for the same."""
-    ids: dict[Any, int | str] = {}
+    ids: dict[int, int | str] = {}
     taken: set[str] = set()
-    for pair in dict.fromkeys(record.pair for record in records):
+    for number, pair in {record.row_number: record.pair for record in records}.items():
         own: int | str = pair if isinstance(pair, str) or type(pair) is int else str(pair)
-        if str(own) in taken:
-            own = f"{pair!r} ({type(pair).__name__})"
+        while str(own) in taken:
+            own = f"{own} ({type(pair).__name__})"
         taken.add(str(own))
-        ids[pair] = own
+        ids[number] = own
     return ids
 
 
@@ -170,7 +169,7 @@ def _log(
     variant: str,
     records: Sequence[RunRecord],
     figures: Mapping[str, ScoreFigures],
-    ids: Mapping[Any, int | str],
+    ids: Mapping[int, int | str],
     facts: Mapping[str, str],
     *,
     run_id: str,
@@ -182,7 +181,7 @@ def _log(
     ends = [end for record in done if (end := _end(record)) is not None]
     epochs = max((record.epoch for record in records), default=1)
     reducer = "mean" if epochs > 1 else None
-    own_ids = list(dict.fromkeys(ids[record.pair] for record in records))
+    own_ids = list(dict.fromkeys(ids[record.row_number] for record in records))
     spec = log.EvalSpec(
         run_id=run_id,
         created=(min(starts) if starts else datetime.now(UTC)).isoformat(),
@@ -220,7 +219,7 @@ def _log(
         stats=log.EvalStats(
             started_at=min(starts).isoformat() if starts else "", completed_at=max(ends).isoformat() if ends else ""
         ),
-        samples=[_sample(record, ids[record.pair]) for record in done],
+        samples=[_sample(record, ids[record.row_number]) for record in done],
     )
 
 

@@ -88,7 +88,8 @@ def write_mlflow_runs(
         try:
             return _write(runs, page, _description(data), uri, experiment, baseline, parent_run)
         except Exception as exc:  # of MLflow, of the server, of its artifact store: each has classes of its own
-            message = redact(_CREDENTIALS.sub(r"\1***@", one_line(str(exc) or type(exc).__name__, MESSAGE_CAP)))
+            text = _CREDENTIALS.sub(r"\1***@", str(exc)) or type(exc).__name__
+            message = one_line(data.runs.secret().masked(text), MESSAGE_CAP)
     # Outside of the block: IPython would show the context too.
     raise SettingsError(f"the comparison was not written to MLflow: {message}")
 

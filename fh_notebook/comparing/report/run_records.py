@@ -26,6 +26,8 @@ __all__ = ["RunRecord", "clean", "json_text", "run_records", "source_names"]
 class RunRecord:
     """A run with the columns of its row and its scores."""
 
+    row_number: int
+    """Runs of the same row have the same; labels may be alike when passwords in them are masked."""
     pair: Any
     """The label of the row."""
     variant: str
@@ -65,10 +67,11 @@ def run_records(data: ComparisonData, scored: Iterable[tuple[str, pd.DataFrame]]
     columns = {clean(name): column.tolist() for name in data.row_columns if (column := runs.column(name)) is not None}
     by_scorer = [(name, _score_cells(frame)) for name, frame in scored if name]
     names = ("pair", "variant", "status", "output", "error", "seconds", "started_at", "request_id")
-    cells = zip(*(lines[name].tolist() for name in names), data.repeats, _epochs(data), strict=True)
-    for place, (pair, variant, status, output, error, seconds, started_at, request_id, repeat, epoch) in enumerate(
-        cells
-    ):
+    row_numbers = pd.factorize(lines["pair"])[0].tolist()
+    cells = zip(*(lines[name].tolist() for name in names), data.repeats, _epochs(data), row_numbers, strict=True)
+    for place, (
+        pair, variant, status, output, error, seconds, started_at, request_id, repeat, epoch, row_number,
+    ) in enumerate(cells):  # fmt: skip
 
         def masked(value: Any, pair: Any = pair) -> Any:
             return clean(masks.value(pair, plain(value)))
@@ -82,6 +85,7 @@ def run_records(data: ComparisonData, scored: Iterable[tuple[str, pd.DataFrame]]
         )
         results = [(name, *(cell[place] for cell in of_scorer)) for name, of_scorer in by_scorer]
         yield RunRecord(
+            row_number=row_number,
             pair=masked(pair),
             variant=variant,
             repeat=plain(repeat),
