@@ -480,8 +480,9 @@ class Batch:
     def resolve_unknown(self) -> Batch:
         """Ask the service what became of the calls that may have run, where they have a request id; return the batch.
 
-        What it knows as completed or failed is kept; whether such a question counts against the daily cap is unknown
-        (CONTRACT section 3). Those without an id stay unknown, and one line says how to call them again.
+        What it knows as completed or failed is kept, and a completed run is not called again, although its output may
+        not come (its row says where to look). Each question counts against the daily cap, as a call does. Those
+        without an id stay unknown, and one line says how to call them again.
 
         Raises
         ------

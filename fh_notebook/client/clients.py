@@ -422,7 +422,7 @@ class AsyncClient:
     # --- look-ups
 
     async def retrieve(self, request_id: str, *, run_id: str | None = None) -> Run:
-        """Ask the service what became of a call. Whether this counts against the daily cap is unknown.
+        """Ask the service what became of a call. This counts against the daily cap, as a call does.
 
         Parameters
         ----------
@@ -520,8 +520,8 @@ class AsyncClient:
     async def check(self) -> Check:
         """Say whether the service is reached and takes the key, without running anything.
 
-        Asks for the list of models, the one look-up that needs a key (CONTRACT section 4); it may count against the
-        daily cap.
+        Asks for the list of models, the one look-up that needs a key (CONTRACT section 4); it counts against the
+        daily cap, as a call does.
         """
         running_loop()
         self.connection.count("probe", 1)

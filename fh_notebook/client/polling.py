@@ -1,6 +1,6 @@
 """Polling of pending runs: one poller of all runs that are waited for, and the meaning of a look-up.
 
-Rule of this file: a look-up may count against the daily cap (CONTRACT section 3: UNKNOWN). So each run is looked up
+Rule of this file: a look-up counts against the daily cap (CONTRACT section 10). So each run is looked up
 after a second, then at growing intervals up to half a minute, with jitter; and all runs together no more often than
 :data:`EVERY_S`, whatever their number. Where a callback is expected, the first look-up is later, unless it costs
 nothing or the run may pause: only a look-up says who a paused run waits for.
