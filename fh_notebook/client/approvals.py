@@ -13,13 +13,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, fields, replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, get_args, overload
 from urllib.parse import quote, urlencode
 
 from fh_notebook.client.connection import Connection
 from fh_notebook.client.retry_loop import raise_for
+from fh_notebook.contract.output import instant_of
 from fh_notebook.contract.response import Response, error_of, parse, text_of_page, without_surrogates
 from fh_notebook.contract.retry import NOT_REACHED, RetryAction, decide, may_have_run
 from fh_notebook.contract.run import Run, one_line
@@ -141,6 +142,8 @@ class ToolApproval:
             raise InputError(f"decision is {short(decision)}; give 'allow_once' or 'deny'")
         if self._endpoint is None:
             raise SettingsError("this approval was not listed by a client; list it with client.approvals()")
+        if not self.id:
+            raise SettingsError("the service listed this approval without an id; decide it in Fetch Hive")
         return await self._endpoint.decide(self, decision)
 
     def shown_arguments(self) -> str:
@@ -279,7 +282,7 @@ class ApprovalEndpoint:
             entries, cursor = _page_of(body)
             for entry in entries:
                 approval = self._approval_of(entry)
-                approvals.setdefault(approval.id, approval)
+                approvals.setdefault(approval.id or f"entry {len(approvals)}", approval)
             if cursor is None or cursor in cursors:
                 return ToolApprovals(tuple(approvals.values()))
             cursors.add(cursor)
@@ -296,7 +299,10 @@ class ApprovalEndpoint:
         content = json.dumps({"decision": decision}).encode()
         path = f"{self._path}/{quote(approval.id, safe='')}/decide"
         fields_ = _object_in(await self._ask("POST", path, content, is_decision=True))
-        return self._approval_of({**approval.raw, "id": approval.id, **fields_})
+        decided = self._approval_of({**approval.raw, "id": approval.id, **fields_})
+        # What the answer does not repeat stays as it came: `raw` is masked.
+        kept = {name: getattr(approval, name) for name in ("summary", "arguments") if name not in fields_}
+        return replace(decided, **kept)
 
     async def _ask(self, method: str, path: str, content: bytes | None = None, *, is_decision: bool) -> Any:
         running_loop()
@@ -345,14 +351,14 @@ class ApprovalEndpoint:
         votes = entry.get("approval_votes")
         required = entry.get("approvals_required")
         return ToolApproval(
-            id=_text(entry, "id") or "",
+            id=_text(entry, "id", "approval_id") or "",
             status=_text(entry, "status") or "",
             summary=_text(entry, "summary") or "",
             tool=_text(entry, "tool_label") or "",
             action=_text(entry, "action_label") or "",
             arguments=entry.get("arguments"),
             risk=_text(entry, "risk_level") or "",
-            expires_at=_instant(entry.get("expires_at")),
+            expires_at=instant_of(entry.get("expires_at")),
             run_id=_text(entry, "prompt_workflow_run_id", "run_id"),
             request_id=_text(entry, "request_id"),
             votes=len(votes) if isinstance(votes, list | dict) else votes if _is_count(votes) else None,
@@ -398,7 +404,7 @@ def _page_of(body: Any) -> tuple[list[Mapping[str, Any]], str | None]:
     if entries is None:
         raise CallError("the service answered without a list of approvals; nothing is known of what waits")
     parts = [fields_, *(fields_[n] for n in ("meta", "pagination") if isinstance(fields_.get(n), dict))]
-    cursor = next((c for part in parts for n in _CURSORS if (c := _text(part, n))), None)
+    cursor = next((_text(part, n) for n in _CURSORS for part in parts if n in part), None)
     return [entry for entry in entries if isinstance(entry, dict)], cursor
 
 
@@ -421,11 +427,3 @@ def _text(entry: Mapping[str, Any], *names: str) -> str | None:
 
 def _is_count(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
-
-
-def _instant(value: Any) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
-        return None
-    return moment if moment is None or moment.tzinfo is None else moment.astimezone(UTC)

@@ -121,7 +121,7 @@ class PendingRun:
 
     @property
     def status(self) -> str:
-        """The run's status as far as it is known: ``queued``, ``pending``, ``running``, ``completed``, ..."""
+        """The run's status as far as it is known: ``queued``, ``running``, ``completed``, ..."""
         return self._run.status
 
     @property

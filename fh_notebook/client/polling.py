@@ -271,7 +271,7 @@ class StatusLookup:
         """
         if run.status == "completed" and run.output is None and self._awaits_output:
             self._awaits_output = False
-            return replace(run, status="running")
+            return replace(run, status="running", error=None, error_code=None)
         return run
 
 

@@ -38,6 +38,7 @@ __all__ = [
     "ExpectedEditor",
     "corrections_frame",
     "expected_of_text",
+    "parquet_column",
     "planned_corrections",
     "write_corrected",
 ]
@@ -331,19 +332,22 @@ def _write_jsonl(table: pd.DataFrame, file: BinaryIO) -> None:
 
 
 def _write_parquet(table: pd.DataFrame, file: BinaryIO) -> None:
-    columns = {name: object_series(_of_one_kind(table[name].tolist())) for name in table}
+    columns = {name: object_series(parquet_column(table[name].tolist())) for name in table}
     written = pd.DataFrame(columns).set_axis(table.index, axis=0)
     if not isinstance(table.index, pd.RangeIndex):
-        written.index = pd.Index(_of_one_kind(table.index.tolist()))
+        written.index = pd.Index(parquet_column(table.index.tolist()))
     written.to_parquet(file)
 
 
-def _of_one_kind(values: list[Any]) -> list[Any]:
+def parquet_column(values: list[Any]) -> list[Any]:
     """Return values that a column of Parquet gives back as they are; of several kinds, as text, JSON where none is."""
     import pyarrow as pa
+    from pyarrow import parquet
 
     try:
-        if pa.array(values).to_pylist() == values:
+        column = pa.array(values)
+        if column.to_pylist() == values:
+            parquet.write_table(pa.table({"": column}), pa.BufferOutputStream())  # Parquet has no empty object
             return values
     except (pa.ArrowException, ValueError, TypeError, OverflowError):  # half a character is a ValueError
         pass

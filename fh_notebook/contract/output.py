@@ -47,6 +47,7 @@ __all__ = [
     "excerpt",
     "file_host",
     "forms_of",
+    "instant_of",
     "is_picture",
     "json_value",
     "output_text",
@@ -704,14 +705,14 @@ class Asset:
         arguments.check(Asset.from_wire, locals())
         size = value.get("file_size")
         texts = {name: str(value[name]) for name in _ASSET_TEXTS if value.get(name) is not None}
-        expires_at = _instant_of(value.get("file_url_expires_at"))
+        expires_at = instant_of(value.get("file_url_expires_at"))
         return cls(file_size=size if isinstance(size, int) else None, expires_at=expires_at, **texts)
 
 
 _ASSET_TEXTS: Final = ("id", "file_url", "file_name", "file_type", "asset_type", "error_message")
 
 
-def _instant_of(value: Any) -> datetime | None:
+def instant_of(value: Any) -> datetime | None:
     """Return a time of the service in UTC, ISO 8601 or seconds since 1970 (UNKNOWN which); ``None``: it is neither."""
     try:
         if isinstance(value, str):

@@ -21,6 +21,7 @@ __all__ = [
     "code_of",
     "error_of",
     "ids_of_body",
+    "known_status",
     "object_of",
     "output_of",
     "parse",
@@ -54,16 +55,30 @@ class Response:
 
 
 def status_of(body: Mapping[str, Any], status_code: int) -> str:
-    """Return the status in the body, unchanged; without one, the status that a 2xx implies."""
+    """Return the status in the body; without one, the status that a 2xx implies.
+
+    The service's ``pending`` is ``queued``: it has taken the run. In tables ``pending`` is a job that was not called.
+    """
     for name in ("run_status", "status"):
         status = body.get(name)
         if isinstance(status, str) and status.strip():
-            return without_surrogates(status.strip())
+            return known_status(status.strip())
     if body.get("error"):
         return "failed"
     if "output" in body:
         return "completed"
     return "queued" if status_code == 202 else "unknown"
+
+
+def known_status(word: str) -> str:
+    """Return a status by our word for it; one that is not known as it is.
+
+    Examples
+    --------
+    >>> known_status("pending"), known_status("running"), known_status("paused")
+    ('queued', 'running', 'paused')
+    """
+    return "queued" if word == "pending" else without_surrogates(word)
 
 
 def output_of(body: Mapping[str, Any]) -> Any:

@@ -27,7 +27,7 @@ __all__ = [
     "one_line", "technical_line",
 ]  # fmt: skip
 
-STATUSES: Final = ("completed", "failed", "queued", "pending", "running", "awaiting_approval", "unknown")
+STATUSES: Final = ("completed", "failed", "queued", "running", "awaiting_approval", "unknown")
 """The words that a run's status is known to take; ``unknown`` is ours, for a call that may or may not have run.
 A word of the service that is not listed here is kept as it is."""
 

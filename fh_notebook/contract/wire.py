@@ -18,12 +18,12 @@ from fh_notebook.contract.response import (
     Response,
     error_of,
     ids_of_body,
+    known_status,
     output_of,
     parse,
     secret_of,
     status_of,
     text_of_page,
-    without_surrogates,
 )
 from fh_notebook.contract.retry import NOT_FOUND_STATUSES, may_have_run
 from fh_notebook.contract.run import STATUSES, Run
@@ -257,7 +257,7 @@ def parse_event(body: bytes) -> Run:
         return Run(status="unknown", error=reason, error_code="not_json", raw=mask_body(event))
     data = event.get("data")
     inner = data if isinstance(data, dict) else {}
-    suffix = without_surrogates(str(event.get("event_type") or "").rpartition(".")[2])
+    suffix = known_status(str(event.get("event_type") or "").rpartition(".")[2])
     status = suffix if suffix in STATUSES else status_of({**inner, **event}, 200)
     if status == "unknown" and suffix:  # another word for how far it is: a receiver knows some of those that end it
         status = suffix

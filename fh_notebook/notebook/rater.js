@@ -72,7 +72,7 @@ class Outbox {
     this.events = [];
     this.seq = 0;
     this.message = 0;
-    this.inFlight = new Map(); // number of a message that has no answer yet -> the last event in it
+    this.inFlight = new Map(); // number of a message that has no answer yet -> the events in it
     this.timer = 0; // runs while a message is waited for
     this.slot = null;
   }
@@ -117,19 +117,19 @@ class Outbox {
   flush() {
     if (this.timer || !this.events.length || !this.slot) return;
     const part = this.events.slice(0, 200);
-    this.inFlight.set(++this.message, part[part.length - 1]);
+    this.inFlight.set(++this.message, new Set(part));
     this.timer = setTimeout(() => { this.timer = 0; this.flush(); }, RESEND_MS);
     this.send({ kind: 'events', client: this.client, message: this.message, events: part });
   }
 
   acknowledged(message) {
-    const last = this.inFlight.get(message);
-    if (!last) return;
+    const sent = this.inFlight.get(message);
+    if (!sent) return;
     clearTimeout(this.timer);
     this.timer = 0;
     // An answer may come after its events were sent again: they are in the store, and what comes of that is nothing new.
     for (const number of this.inFlight.keys()) if (number <= message) this.inFlight.delete(number);
-    this.events.splice(0, this.events.indexOf(last) + 1);
+    this.events = this.events.filter(event => !sent.has(event)); // others may have come before them, from another page
     this.keep();
     this.flush();
   }
@@ -366,8 +366,11 @@ function render({ model, el }) {
     problem(told) { problem = told.text; draw(); },
     output(told) { asked.get(told.key)?.(told); },
     about(told) {
-      const items = new Map(held().map(item => [item.n, item]));
-      for (const { n, about, form } of told.items) Object.assign(items.get(n) ?? {}, { about, form });
+      const toldOf = new Map(told.items.map(item => [item.n, item]));
+      for (const item of held()) { // an item that was taken back elsewhere is among the past ones and the open ones
+        const now = toldOf.get(item.n);
+        if (now) Object.assign(item, { about: now.about, form: now.form });
+      }
       draw();
     },
     corrected(told) { correction.told(told.n, told.problem); HEAR.about(told); },

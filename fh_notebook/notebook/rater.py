@@ -200,6 +200,9 @@ class Rater:
             await asyncio.to_thread(self._corrections.submit, row, content, author=author)
         except FetchHiveError as exc:
             problem = html.printable(str(exc))
+        except Exception as exc:  # of a user's scorer, say; the page waits for an answer
+            log.warning("a correction failed", exc_info=True)
+            problem = html.printable(f"not kept: {error_text(exc)}")
         items = self._about_held(content)
         return [{"kind": "corrected", "to": content["client"], "n": n, "problem": problem, "items": items}]
 

@@ -255,3 +255,31 @@ def test_a_decision_is_never_repeated_and_says_whether_it_may_have_arrived() -> 
     with pytest.raises(fh.CallError, match="may have arrived") as broken:
         _decided(hangs_up)
     assert broken.value.may_have_run
+
+
+@pytest.mark.parametrize("value", ["0001-01-01T00:00:00+14:00", "2026-11-29T10:00:00", 1e300, ["x"], ""])
+def test_a_hostile_time_is_none_or_utc(value: object) -> None:
+    """It keeps nobody from the list, and can be compared with the time of now."""
+    ((approval,), _) = _asked(says(200, _body([{"id": "a", "expires_at": value}])))
+    assert approval.expires_at is None or approval.expires_at < datetime.now(UTC)
+
+
+def test_entries_without_an_id_are_all_listed_and_not_decided() -> None:
+    """UNKNOWN how the service names the field."""
+    found, _ = _asked(says(200, _body([{"summary": "x"}, {"summary": "y"}, {"approval_id": "b"}])))
+    assert [approval.id for approval in found] == ["", "", "b"]
+    with pytest.raises(fh.SettingsError, match="without an id"):
+        found[0].decide("deny")
+
+
+def test_the_cursor_of_the_page_itself_is_not_followed() -> None:
+    """Each page is a request."""
+    assert len(_asked(says(200, _body({"data": [], "next_cursor": None, "cursor": "c 0"})))[1]) == 1
+
+
+def test_what_a_decision_does_not_repeat_stays_as_it_came() -> None:
+    """The values themselves; what is kept of the service's body is masked."""
+    listed = {"id": "a", "summary": "Call?", "arguments": {"webhook_secret": "x"}}
+    with serving(says(200, _body([listed])), says(200, _body({"id": "a", "status": "approved"}))) as server:
+        (approval,) = fh.Client(base_url=server.url, api_key=KEY).approvals(workspace_id="w")
+        assert approval.decide("allow_once").arguments == {"webhook_secret": "x"}

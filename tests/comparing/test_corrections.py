@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import fh_notebook as fh
-from fh_notebook.comparing.corrections import CORRECTED_SUFFIXES, expected_of_text
+from fh_notebook.comparing.corrections import CORRECTED_SUFFIXES, expected_of_text, parquet_column
 from fh_notebook.comparing.scorers.observations import corrected_observations, read_observations
 from fh_notebook.core.config import resolution
 from fh_notebook.session import session
@@ -468,3 +468,11 @@ def test_a_judge_of_pairs_is_asked_again_for_whole_pairs() -> None:
     after = cmp.scores()
     assert before.query("variant == 'monday'").iloc[:, 2].tolist() == [0.0, 0.5, 0.0, 1.0]
     assert after.query("variant == 'monday'").iloc[:, 2].tolist() == [0.5, 0.5, 0.5, 0.0]
+
+
+@pytest.mark.parametrize("values", [[{}, {}], [{"a": {}}, None], [1, "a"], [10**30, 1]])
+def test_any_column_can_be_written_to_parquet(values: list[Any], tmp_path: Path) -> None:
+    """Parquet has no empty objects, no columns of several kinds and no integers of that size: they are text."""
+    pd.DataFrame({"x": parquet_column(values)}).to_parquet(tmp_path / "t.parquet")
+    assert all(value is None or isinstance(value, str) for value in parquet_column(values))
+    assert parquet_column([1, None, 2]) == [1, None, 2]

@@ -108,7 +108,8 @@ def test_the_client_reads_every_answer_as_the_file_means_it(name: str) -> None:
     assert run.status_code == status
     assert (run.request_id, run.run_id) == (body.get("request_id"), body.get("run_id"))
     if status < 300:
-        assert run.status == (body.get("run_status") or body.get("status"))
+        word = body.get("run_status") or body.get("status")
+        assert run.status == ("queued" if word == "pending" else word)  # pending is a job that was not called
         assert run.output == body.get("output")
         assert run.error == body.get("error")
         assert decide(exchange.response).action is RetryAction.DONE

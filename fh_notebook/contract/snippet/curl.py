@@ -98,11 +98,15 @@ class WordBuilder:
         return Word("".join(self.parts), self.spans, self.filled_in)
 
 
-def unclosed(text: str, at: int) -> SnippetError:
+class UnclosedError(SnippetError):
+    """Something that opens in a pasted text is never closed: the rest of it may still come."""
+
+
+def unclosed(text: str, at: int) -> UnclosedError:
     """Return the error of a quote that opens at `at` and is never closed; it shows nothing of what is inside."""
     line, column = line_and_column(text, at)
     mark = text[at : at + 2] if text[at] == "$" else text[at]
-    return SnippetError(
+    return UnclosedError(
         f"the {mark} that opens in line {line}, column {column} is never closed; paste the snippet whole"
     )
 

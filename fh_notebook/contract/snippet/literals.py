@@ -99,8 +99,6 @@ def _unescape(match: re.Match[str], quotes: _Quotes) -> str:
     return f"\\{other}" if quotes.keeps_backslash else other
 
 
-_PLAIN_QUOTES: Final = _Quotes(None)
-
 _TS_NAMED: Final = {**_NAMED, "b": "\b", "\n": "", "\r\n": ""}
 
 _RUBY_NAMED: Final = {**_NAMED, "a": "\a", "b": "\b", "e": "\x1b", "s": " ", "\n": "", "\r\n": ""}
@@ -145,7 +143,7 @@ TYPESCRIPT: Final = Language(
 PHP: Final = Language(
     blanks=re.compile(r"(?:\s|//[^\n]*|\#(?!\[)[^\n]*|/\*(?:(?!\*/).)*+\*/)*+", re.DOTALL),
     quotes={
-        "'": _Quotes(None, keeps_backslash=True),
+        "'": _Quotes(None),
         '"': _Quotes(_PHP_ESCAPE, _PHP_NAMED, re.compile(r"\$(?=[A-Za-z_\x80-\U0010ffff{])|\{(?=\$)"), True),
     },
     separators=("=>",),
@@ -157,7 +155,7 @@ PHP: Final = Language(
 RUBY: Final = Language(
     blanks=re.compile(r"(?:\s|#[^\n]*)*+"),
     quotes={
-        "'": _Quotes(None, keeps_backslash=True),
+        "'": _Quotes(None),
         '"': _Quotes(_ANY_ESCAPE, _RUBY_NAMED, re.compile(r"#(?=[{$@])")),
     },
     separators=("=>", ":"),
@@ -177,7 +175,7 @@ _NAME: Final = re.compile(r"[^\W\d]\w*")
 _PLAIN: Final = {quote: re.compile(rf"[^{quote}\\\n${{#]++") for quote in "'\"`"}
 """What stands for itself in a string, whatever the language."""
 
-_TOKEN: Final = re.compile(r"[\w$@.?!\\>-]{1,60}|.", re.DOTALL)
+_TOKEN: Final = re.compile(r"[\w$@.?!\\>-]++|.", re.DOTALL)
 
 _WORDS: Final = re.compile(r"%[wi](?:\[([^\]\\#]*)\]|\(([^)\\#]*)\)|\{([^}\\#]*)\})")
 
@@ -202,7 +200,9 @@ class _Reader:
         value = self._value(())
         self._comma(")")
         if self._peek() != ")":
-            raise _not_literal(self._line(), (), "followed by another one")
+            raise SnippetError(
+                f"line {self._line()}: the call has a second argument; leave it out: options of the SDK are not read"
+            )
         self.at += 1
         if isinstance(value, list) and value:
             raise SnippetError(f"line {self._line()}: the call takes names with values, not a list")
@@ -242,7 +242,9 @@ class _Reader:
         """Read a value that has no brackets and no quotes."""
         if number := _NUMBER.match(self.text, self.at):
             self.at = number.end()
-            return _number(number, self._line(), path)
+            if (read := _number(number)) is None:
+                raise _not_literal(self._line(), path, "a number of too many digits")
+            return read
         if self.language.lists_have_names and (empty := _EMPTY_OBJECT.match(self.text, self.at)):
             self.at = empty.end()
             return {} if empty[0].lower().startswith("new") else _as_object(self._value(path))
@@ -290,7 +292,9 @@ class _Reader:
         if char == ",":
             self.at += 1
         elif char != close:
-            raise _not_literal(self._line(), path, f"followed by {short(self._token())}")
+            # Of a word nothing is shown: it may be the rest of a string in which a quote is not escaped.
+            what = "a word" if _NAME.match(self.text, self.at) else short(char)
+            raise _not_literal(self._line(), path, f"followed by {what}")
 
     def _token(self) -> str:
         return redact(_TOKEN.match(self.text, self.at)[0])  # type: ignore[index]  # there is a character
@@ -402,14 +406,15 @@ def _as_object(value: Any) -> Any:
     return {} if value == [] else value
 
 
-def _number(match: re.Match[str], line: int, path: _Path) -> int | float:
+def _number(match: re.Match[str]) -> int | float | None:
+    """Return a number; ``None`` where it has too many digits."""
     text = match[0].replace("_", "")
     try:
         if match["hex"]:
             return int(text, 16)
         return float(text) if match["rest"] or match["point"] else int(text)
     except ValueError:  # Python reads integers of at most 4300 digits
-        raise _not_literal(line, path, "a number of too many digits") from None
+        return None
 
 
 def read_arguments(text: str, at: int, language: Language) -> tuple[dict[str, Any], int]:

@@ -25,7 +25,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.contract.schema.build import infer
-from fh_notebook.contract.snippet.curl import CurlCall, Word, line_and_column, read_curl, split_posix
+from fh_notebook.contract.snippet.curl import CurlCall, UnclosedError, Word, line_and_column, read_curl, split_posix
 from fh_notebook.contract.snippet.sdk import SDK_DIALECTS, SdkDialect, key_candidates
 from fh_notebook.contract.snippet.writer import to_curl, to_python
 from fh_notebook.core.redaction import MASK, Hidden, Secret, redact
@@ -170,8 +170,8 @@ def _wrong_type(body: Mapping[str, Any]) -> str:
 
 def _with_deployment(body: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the body with the name of the deployment in its field: older ones have it in ``endpoint``."""
-    if "endpoint" not in body:
-        return body
+    if body.get("endpoint") is None:
+        return {name: value for name, value in body.items() if name != "endpoint"}
     if body.get("deployment") not in (None, body["endpoint"]):
         raise SnippetError("the body has deployment and endpoint, its older name, with two values; keep deployment")
     return {"deployment": body["endpoint"], **{name: value for name, value in body.items() if name not in _NAMES}}
@@ -335,7 +335,7 @@ def _parse_body(text: str) -> Snippet:
 
 
 def _parse_call(text: str, dialect: SdkDialect) -> Snippet:
-    key = _key(key_candidates(text))  # before anything is refused: what is redacted then knows it
+    key = _key(key_candidates(text, dialect))  # before anything is refused: what is redacted then knows it
     return _snippet(dialect.read(text), key, "")
 
 
@@ -531,8 +531,22 @@ def _is_open_command(text: str) -> bool:
     return remainder.endswith(("\\", "^")) or "'" in remainder or '"' in remainder
 
 
-def _is_open_call(text: str) -> bool:
-    remainder = _TOKENS.sub("", text)
+_STRINGS_AND_COMMENTS: Final = re.compile(
+    r""""(?:[^"\\\n]|\\.)*+"|'(?:[^'\\\n]|\\.)*+'|`(?:[^`\\]|\\.)*+`|\#[^\n]*|//[^\n]*""", re.DOTALL
+)
+
+
+def _is_open_call(text: str, dialect: SdkDialect) -> bool:
+    outside = text
+    if match := dialect.call.search(text):
+        try:
+            _, end = dialect.arguments(text, match.end())
+            outside = text[: match.end() - 1] + text[end:]
+        except UnclosedError:
+            return True
+        except SnippetError:
+            pass  # it is told when the whole of it is read
+    remainder = _STRINGS_AND_COMMENTS.sub("", outside)
     return sum(remainder.count(char) for char in "([{") > sum(remainder.count(char) for char in ")]}")
 
 
@@ -560,7 +574,7 @@ DIALECTS: Final = (
             begins=dialect.call,
             is_meant=partial(_is_call, dialect=dialect),
             read=partial(_parse_call, dialect=dialect),
-            is_open=_is_open_call,
+            is_open=partial(_is_open_call, dialect=dialect),
         )
         for dialect in SDK_DIALECTS
     ),

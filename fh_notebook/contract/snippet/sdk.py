@@ -23,11 +23,12 @@ __all__ = ["SDK_DIALECTS", "SdkDialect", "key_candidates"]
 
 _METHOD: Final = r"invoke_?(?P<kind>workflow|prompt|agent|hive_?agent)(?:_?stream)?\s*\("
 
-# A comment that shows a call makes none.
-_LINE: Final = r"(?im)^(?![ \t]*(?:#|//|\*))[^\n]*?"
+# A comment that shows a call makes none, also behind code.
+_LINE: Final = r"(?im)^(?![ \t]*(?:#|//|\*))(?:(?![ \t](?:#|//))[^\n])*?"
 
 _RUBY_ARGUMENTS: Final = (
-    r"""(?=(?:\s|\#[^\n]*+)*+(?:[^\W\d]\w*\s*:(?!:)|:\w|\{\s*(?:[^\W\d]\w*\s*:|:\w|["'][^"'\n]*["']\s*=>)))"""
+    r"(?=(?:\s|\#[^\n]*+)*+(?:[^\W\d]\w*\s*:(?!:)|:\w|\{\s*(?:[^\W\d]\w*\s*:|:\w)"
+    r"""|(?:\{\s*)?["'][^"'\n]*["']\s*=>))"""
 )
 
 
@@ -56,7 +57,7 @@ class SdkDialect:
             noun = "a prompt" if kind == "prompt" else "an agent"
             raise SnippetError(f"this is the snippet of {noun}; open a workflow's deployment and copy its Code Snippet")
         arguments, end = self.arguments(text, match.end())
-        if self.call.search(text, end):
+        if self.call.search(text[end:]):  # also on the same line
             raise SnippetError("there are two calls of the SDK here; paste one at a time")
         return _body(arguments)
 
@@ -107,12 +108,13 @@ _SNAKE: Final = {"asyncMode": "async_mode", "callbackUrl": "callback_url", "tool
 _KEY: Final = re.compile(r"""api_?key\b['"]?\s*(?::|=>|=)\s*(['"`])([^'"`\n]*)\1""", re.IGNORECASE)
 
 
-def key_candidates(text: str) -> list[str]:
-    """Return every string that the code calls an API key, such as the argument of the client's constructor.
+def key_candidates(text: str, dialect: SdkDialect) -> list[str]:
+    """Return every string that the code before the call's arguments calls an API key, such as of the constructor.
 
     Examples
     --------
-    >>> key_candidates("new FetchHive({ apiKey: 'YOUR_API_KEY' })")
+    >>> key_candidates("new FetchHive({ apiKey: 'YOUR_API_KEY' })", SDK_DIALECTS[1])
     ['YOUR_API_KEY']
     """
-    return [match[2] for match in _KEY.finditer(text)]
+    call = dialect.call.search(text)
+    return [match[2] for match in _KEY.finditer(text, 0, call.end() if call else len(text))]

@@ -342,7 +342,7 @@ def badge(status: str, text: str = "", *, title: str = "") -> Html:
 
     `title` is what it means, for who points at it.
     """
-    kind = status if status in {"completed", "failed", "unknown", "queued", "pending", "running"} else "other"
+    kind = status if status in {"completed", "failed", "unknown", "queued", "running"} else "other"
     return el("span", text or status.replace("_", " "), cls=f"fh-badge fh-{kind}", title=title or None)
 
 
@@ -362,7 +362,7 @@ CSS: Final = (
     f".fh-error{{color:{legible('error-color1')};overflow-wrap:anywhere;margin-bottom:6px}}"
     ".fh-foot{font-size:11px;margin-top:4px;overflow-wrap:anywhere}"
     f".fh-completed{{color:{legible('success-color1')}}}.fh-failed{{color:{legible('error-color1')}}}"
-    f".fh-unknown,.fh-queued,.fh-pending,.fh-running,.fh-other{{color:{legible('warn-color0')}}}"
+    f".fh-unknown,.fh-queued,.fh-running,.fh-other{{color:{legible('warn-color0')}}}"
     ".fh-out{overflow-wrap:anywhere;font-family:var(--jp-code-font-family,monospace);"
     "font-size:var(--jp-code-font-size,13px);margin:0;padding:8px 10px;border-radius:4px;"
     "border:1px solid var(--jp-border-color2,rgba(128,128,128,.4));background:var(--jp-layout-color1,transparent);"

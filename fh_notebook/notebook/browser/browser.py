@@ -33,7 +33,7 @@ from fh_notebook.comparing.score_set import ScoreSet
 from fh_notebook.comparing.scorers.base import NO_SCORE, ScoreResult
 from fh_notebook.comparing.scorers.observations import unknown_column
 from fh_notebook.core import arguments, event_loop
-from fh_notebook.core.redaction import log
+from fh_notebook.core.redaction import error_text, log
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import short
 from fh_notebook.core.values import ColumnName
@@ -116,13 +116,13 @@ class LiveComparison:
             self._read_again()
 
     def _read_again(self) -> None:
-        self._seen, self._taken = self._counts(), self._of.data
+        self._seen, taken = self._counts(), self._of.data
         score = self._scores.own_score
         keeps = self.data.rated or _asks(score)
         # Those of the comparison may be newer: it is scored again after a correction, and by `rescore`.
-        known = self._of.data if self._of.data.scorer == self.data.scorer else self.data
+        known = taken if taken.scorer == self.data.scorer else self.data
         self._scores.reread(_StoredScores(known) if keeps else score)
-        self._is_reread = True
+        self._taken, self._is_reread = taken, True
         self._on_new_data(self.data)
 
     def take_over(self) -> None:
@@ -274,8 +274,8 @@ class Browser:
         self._last_number = 0
         self._messages: deque[Mapping[str, Any]] = deque()
         self._error = ""
-        self._to_correct: deque[tuple[Mapping[str, Any], Any]] = deque()
-        """The corrections that the page has sent, with the numbers of their messages."""
+        self._to_correct: deque[tuple[Any, Mapping[str, Any], Any]] = deque()
+        """The corrections that the page has sent, with the labels of their rows and the numbers of their messages."""
         self._corrections: deque[dict[str, Any]] = deque(maxlen=CORRECTIONS_TOLD)
         """What came of the last of them."""
         self._class = f"fh-browse-{uuid4().hex[:8]}"
@@ -405,8 +405,11 @@ class Browser:
         self._messages.append(message)  # every one is done, in their order: keys come faster than pages are made
         self._task.do(self._look, lambda _: self._show())
         if isinstance(correction := message.get("correct"), Mapping):
-            self._to_correct.append((correction, message.get("number")))
-            self._correcting.do(self._correct_all, lambda _: self._show())
+            with self._lock:
+                table, row = self._finder.table, correction.get("row")
+            if type(row) is int and 0 <= row < table.rows:  # its place is that of now: it may wait for a judge
+                self._to_correct.append((table.label(row), correction, message.get("number")))
+                self._correcting.do(self._correct_all, lambda _: self._show())
         self._live.follow()
 
     def _look(self) -> None:
@@ -424,19 +427,19 @@ class Browser:
         while self._to_correct:
             self._correct(*self._to_correct.popleft())
 
-    def _correct(self, correction: Mapping[str, Any], number: Any) -> None:
+    def _correct(self, label: Any, correction: Mapping[str, Any], number: Any) -> None:
         """Correct the expected output of a row as the page says, and note what came of it."""
-        with self._lock:
-            table = self._finder.table
-        row, problem = correction.get("row"), ""
-        if type(row) is not int or not 0 <= row < table.rows:
-            return
+        problem = ""
         try:
-            self._editor.submit(table.label(row), correction)
+            self._editor.submit(label, correction)
             self._live.take_over()
         except FetchHiveError as exc:
             problem = str(exc)
+        except Exception as exc:  # of a user's scorer, say; the page waits for an answer
+            log.warning("a correction failed", exc_info=True)
+            problem = f"not kept: {error_text(exc)}"
         with self._lock:
+            row = correction["row"]
             self._corrections.append({"number": number, "row": row, "problem": html.printable(problem)})
             self._page = {}
             self._now()

@@ -185,7 +185,7 @@ def test_what_is_not_a_literal_is_refused_with_its_line_and_never_evaluated(
         ("run = client.invoke_workflow('d', 'v')", "an argument has no name"),
         ("run = client.invoke_workflow(**call)", "an argument has no name"),
         ("await client.invokeWorkflow(call)", "is not a name with a literal value"),
-        ("await client.invokeWorkflow({deployment: 'd'}, options)", "followed by another one"),
+        ("await client.invokeWorkflow({deployment: 'd'}, options)", "a second argument"),
         ("await client.invokeWorkflow(['d'])", "names with values, not a list"),
         ("run = client.invoke_workflow(deployment='d', deployment='d')", "line 1"),
         ("await client.invokeWorkflow({deployment: 'd', deployment: 'e'})", "'deployment' is given twice in the call"),
@@ -268,6 +268,65 @@ def test_a_call_that_is_commented_out_is_none() -> None:
     """The vendor's pages show the other way in a comment."""
     text = "// await client.invokeWorkflow({ deployment: 'old' })\nawait client\n  .invokeWorkflow({ deployment: 'd' })"
     assert parse_snippet(text).request.deployment == "d"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "a.invoke_workflow(deployment='x', variant='v'); a.invoke_workflow(deployment='y', variant='v')",
+        "Promise.all([c.invokeWorkflow({deployment: 'x', variant: 'v'}), c.invokeWorkflow({deployment: 'y', variant: 'v'})])",
+    ],
+)
+def test_a_second_call_on_the_line_is_not_dropped(code: str) -> None:
+    assert "two calls" in refusal(code)
+
+
+def test_a_start_variable_is_no_key() -> None:
+    """Only what stands before the arguments is a key of the client."""
+    snippet = parse_snippet(
+        "c = FetchHive()\nc.invoke_workflow(deployment='d', variant='v', inputs={'openai_api_key': 'abcdefgh'})"
+    )
+    assert snippet.key is None
+
+
+def test_a_comment_behind_code_is_no_call() -> None:
+    code = (
+        "client = FetchHive()  # then client.invoke_workflow(...)\nclient.invoke_workflow(deployment='d', variant='v')"
+    )
+    assert parse_snippet(code).request.deployment == "d"
+
+
+def test_names_in_quotes_need_no_braces_in_ruby() -> None:
+    code = 'client.invoke_workflow("deployment" => "d", "variant" => "v")'
+    assert (parse_snippet(code).request.deployment, parse_snippet(code).request.variant) == ("d", "v")
+
+
+def test_the_rest_of_a_string_is_in_no_error() -> None:
+    """A quote in it is not escaped."""
+    problem = refusal("c.invokeWorkflow({deployment: 'd', inputs: {password: 'hun'ter2secret'}})")
+    assert "followed by a word" in problem
+    assert "ter2" not in problem
+
+
+def test_an_empty_endpoint_is_none() -> None:
+    assert (
+        parse_snippet('{"deployment": "d", "variant": "v", "endpoint": null, "inputs": {}}').request.deployment == "d"
+    )
+
+
+def test_a_terminal_reads_past_apostrophes() -> None:
+    """In a comment and in a string: the call is open until its own bracket closes."""
+    lines = [
+        "client = FetchHive()  # don't share",
+        "client.invoke_workflow(",
+        '    inputs={"t": "it\'s late"},',
+        "    deployment='d')",
+    ]
+    assert [is_open("\n".join(lines[:n])) for n in (2, 3, 4)] == [True, True, False]
+    assert [
+        is_open("print(c.invoke_workflow(deployment='d')"),
+        is_open("print(c.invoke_workflow(deployment='d'))"),
+    ] == [True, False]
 
 
 @pytest.mark.parametrize(
