@@ -73,8 +73,8 @@ class Observation:
 
     @property
     def completed(self) -> bool:
-        """Whether there is an answer to score."""
-        return self.run is not None and self.run.ok
+        """Whether there is an answer to score: not where it completed, and its output is at the service alone."""
+        return self.run is not None and self.run.ok and (self.run.output is not None or not self.run.error)
 
     @property
     def answer(self) -> Run:
@@ -232,8 +232,10 @@ class Observations(Sequence[Observation]):
         )
 
     def is_completed(self, place: int) -> bool:
-        """Whether a run has an answer to score."""
-        return self.statuses[place] == "completed"
+        """Whether a run has an answer to score, as `Observation.completed` says of one."""
+        if self.statuses[place] != "completed":
+            return False
+        return self.outputs[place] is not None or not self.errors[place]
 
 
 def read_observations(source: Any, *, pair_on: str) -> Observations:

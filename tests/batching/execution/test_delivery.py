@@ -105,6 +105,7 @@ def test_runs_whose_output_no_look_up_brings_are_done_and_called_once(monkeypatc
         assert (batch.counts.done, batch.counts.failed, batch.counts.unknown) == (3, 0, 0)
         assert batch.frame["error_code"].tolist() == ["output_not_retrieved"] * 3
         assert all(f"look for {row.request_id} in the logs" in row.error for row in batch.frame.itertuples())
+        assert fh.compare(batch, score=lambda run: 1.0).wide()["v.score"].isna().tolist() == [True] * 3
     assert counting.ran == Counter({f"t{i}": 1 for i in range(3)})
     assert counting.hive.counts.calls == 3
 
