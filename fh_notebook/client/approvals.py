@@ -26,7 +26,7 @@ from fh_notebook.contract.retry import NOT_REACHED, RetryAction, decide, may_hav
 from fh_notebook.contract.run import Run, one_line
 from fh_notebook.contract.secrets import Mask, mask_body
 from fh_notebook.contract.wire import BROKEN_TEXTS
-from fh_notebook.core import event_loop
+from fh_notebook.core import event_loop, hooks
 from fh_notebook.core.event_loop import running_loop
 from fh_notebook.core.json_values import pretty
 from fh_notebook.core.text import html
@@ -37,7 +37,15 @@ from fh_notebook.errors import CallError, InputError, SettingsError
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["ApprovalDecision", "ApprovalEndpoint", "ToolApproval", "ToolApprovals", "checked_workspace_id"]
+__all__ = [
+    "HEADS",
+    "ApprovalDecision",
+    "ApprovalEndpoint",
+    "ToolApproval",
+    "ToolApprovals",
+    "cells_of",
+    "checked_workspace_id",
+]
 
 ApprovalDecision = Literal["allow_once", "deny"]
 DECISIONS: Final = get_args(ApprovalDecision)
@@ -165,7 +173,8 @@ class ToolApproval:
         return ToolApprovals((self,))._repr_html_()
 
 
-_HEADS: Final = ("Summary", "Tool", "Action", "Arguments", "Risk", "Expires (UTC)", "Votes", "Run", "Id")
+HEADS: Final = ("Summary", "Tool", "Action", "Arguments", "Risk", "Status", "Expires (UTC)", "Votes", "Run", "Id")
+"""The heads of the table."""
 
 
 class ToolApprovals(Sequence[ToolApproval]):
@@ -210,15 +219,27 @@ class ToolApprovals(Sequence[ToolApproval]):
     def __repr__(self) -> str:
         return "\n".join([counted(len(self), "approval"), *map(repr, self)])
 
+    def _ipython_display_(self) -> None:
+        """Show it with buttons.
+
+        Raises
+        ------
+        NotImplementedError
+            Nothing waits, or nobody could click: IPython then asks for HTML and text.
+        """
+        if not any(approval.status == "pending" for approval in self) or not hooks.frontend().show_approvals(self):
+            raise NotImplementedError
+
     def _repr_html_(self) -> str:
         if not self:
             return html.el("div", html.STYLE, "No approvals.", cls="fh")
-        table = html.table(_HEADS, (_cells_of(approval) for approval in self))
+        table = html.table(HEADS, (cells_of(approval) for approval in self))
         how = 'approval.decide("allow_once") or approval.decide("deny")'
         return html.el("div", html.STYLE, table, html.el("div", how, cls="fh-dim"), cls="fh")
 
 
-def _cells_of(approval: ToolApproval) -> list[object]:
+def cells_of(approval: ToolApproval) -> list[object]:
+    """Return the cells of one line of the table, under :data:`HEADS`, escaped and with secrets masked."""
     whole = "approval.arguments has all"
     votes = "" if approval.votes is None else str(approval.votes)
     if approval.votes_required is not None:
@@ -229,6 +250,7 @@ def _cells_of(approval: ToolApproval) -> list[object]:
         approval.shown(approval.action),
         html.folded(html.printable(approval.shown_arguments()), whole=whole, open_chars=300),
         approval.shown(approval.risk),
+        approval.shown(approval.status),
         f"{approval.expires_at:%d %b %H:%M:%S}" if approval.expires_at else "",
         votes,
         approval.shown(approval.run_id or approval.request_id),

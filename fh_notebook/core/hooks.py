@@ -160,6 +160,10 @@ class Frontend(Protocol):
         """Show the `ShownFrame` of ``fh.history()`` with what can be clicked; ``False`` where nobody could click."""
         ...
 
+    def show_approvals(self, approvals: Any) -> bool:
+        """Show `ToolApprovals` with what can be clicked; ``False`` where nobody could click, and in an app."""
+        ...
+
     def race_progress(self, race: Any) -> Any:
         """Return a new display of a race; ``None`` where there is no notebook."""
         ...

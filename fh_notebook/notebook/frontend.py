@@ -13,6 +13,7 @@ from fh_notebook.notebook.shell import notice, running_kernel
 if TYPE_CHECKING:
     from fh_notebook.batching.batch import Batch, ShownBatch
     from fh_notebook.batching.progress.display import ProgressDisplay
+    from fh_notebook.client.approvals import ToolApprovals
     from fh_notebook.comparing.comparison import Comparison
     from fh_notebook.comparing.corrections import ExpectedEditor
     from fh_notebook.comparing.rating.questions import Items
@@ -32,6 +33,7 @@ __all__ = [
     "deployment_page",
     "notice",
     "race_progress",
+    "show_approvals",
     "show_batch",
     "show_history",
     "show_pending",
@@ -84,6 +86,18 @@ def show_history(frame: ShownFrame) -> bool:
     from fh_notebook.notebook.results.history_table import show
 
     show(frame)
+    return True
+
+
+def show_approvals(approvals: ToolApprovals) -> bool:
+    """Show approvals with two buttons each; ``False`` where nobody could click, and in an app, which visitors use."""
+    from fh_notebook.notebook.ui.buttons import has_person, is_app
+
+    if is_app() or not has_person(running_kernel()):
+        return False
+    from fh_notebook.notebook.results.approvals_table import show
+
+    show(approvals)
     return True
 
 

@@ -1,0 +1,110 @@
+"""The table of approvals in a real kernel: two buttons a line, one decision each, and what stays in the file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from fh_notebook.local import LocalHive, ask_human
+from tests.kernel import Kernel
+
+KEY = "fhk_0123456789abcdef"
+SETUP = """
+%load_ext fh_notebook
+import fh_notebook as fh
+client = fh.Client()
+fh.configure(workspace_id="ws_local")
+runs = [client.invoke("refund", variant="v", inputs={"amount": n}).status for n in (1, 2, 3)]
+"""
+
+
+@pytest.fixture(scope="module")
+def hive() -> LocalHive:
+    """One whose ``refund`` asks for a tool."""
+    hive = LocalHive(api_key=KEY)
+
+    @hive.workflow("refund", variant="v", tools={"payments": "ask"})
+    def refund(amount: int) -> str:
+        return "paid" if ask_human(f"<b>Refund</b> {amount}?", tool="payments").approved else "refused"
+
+    return hive
+
+
+@pytest.fixture(scope="module")
+def kernel(hive: LocalHive, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
+    """One in which three tools wait."""
+    folder = tmp_path_factory.mktemp("approvals")
+    with (
+        hive.serve() as server,
+        Kernel(folder, FETCH_HIVE_BASE_URL=server.url, FETCH_HIVE_API_KEY=KEY) as kernel,
+    ):
+        assert kernel.run(SETUP) == ""
+        yield kernel
+        assert "Traceback" not in kernel.log
+
+
+def _show(kernel: Kernel) -> str:
+    cell = kernel.send("client.approvals()", person=True)
+    kernel.wait(cell)
+    return cell
+
+
+def _click(kernel: Kernel, act: str) -> None:
+    box = kernel.widgets()[kernel.widget("fh-approvals")]
+    keys = box["children"][-1].removeprefix("IPY_MODEL_")
+    kernel.wait(kernel.comm(keys, {"method": "custom", "content": {"act": act}}))
+
+
+def _page(kernel: Kernel) -> str:
+    """Return the newest table and the line below it."""
+    states = kernel.widgets()
+    box = states[kernel.widget("fh-approvals")]
+    return "".join(str(states[child.removeprefix("IPY_MODEL_")].get("value", "")) for child in box["children"])
+
+
+def test_each_line_has_two_buttons_and_sends_one_decision(kernel: Kernel, hive: LocalHive) -> None:
+    """Named for a screen reader; the file's table has the code and no button; a conflict is said below."""
+    cell = _show(kernel)
+    assert [set(data) for data in kernel.shown(cell)] == [
+        {"application/vnd.jupyter.widget-view+json", "text/plain"},
+        {"text/html", "text/plain"},
+    ]
+    static = kernel.shown(cell)[1]["text/html"]
+    assert "<button" not in static
+    assert "approval.decide(" in static
+    page = _page(kernel)
+    for number in range(3):
+        assert page.count(f'data-act="allow_once {number}"') == page.count(f'data-act="deny {number}"') == 1
+    assert 'aria-label="Deny: payments' in page
+    assert "<b>" not in page
+    first, second, third = hive.approvals
+    _click(kernel, "allow_once 0")
+    _click(kernel, "deny 0")  # of two clicks the first counts
+    kernel.wait_until(lambda: "Allowed once." in _page(kernel), "the first decision")
+    _click(kernel, "deny 1")
+    kernel.wait_until(lambda: "Denied." in _page(kernel), "the second decision")
+    assert hive.wait_idle()
+    outputs = {call.request_id: call.output for call in hive.calls}
+    assert (outputs[first.request_id], outputs[second.request_id]) == ("paid", "refused")
+    for act in ("allow_once 9", "deny x", "always 2", "deny"):  # a page may send anything
+        _click(kernel, act)
+    assert hive.approvals == (third,)
+    hive.decide()
+    _click(kernel, "deny 2")
+    kernel.wait_until(lambda: "decided already" in _page(kernel), "the conflict")
+    assert 'role="alert"' in _page(kernel)
+    assert "data-act" not in _page(kernel)
+
+
+def test_a_program_has_the_plain_table(kernel: Kernel) -> None:
+    """nbclient and nbconvert: no widget; where nothing waits there is none either."""
+    kernel.run("client.invoke('refund', variant='v', inputs={'amount': 4}).status")
+    cell = kernel.send("client.approvals()")
+    kernel.wait(cell)
+    (only,) = kernel.shown(cell)
+    assert set(only) == {"text/html", "text/plain"}
+    assert "Refund" in only["text/html"]
+    kernel.run("client.approvals()[0].decide('deny').status")
+    (only,) = kernel.shown(_show(kernel))
+    assert "No approvals" in only["text/html"]
