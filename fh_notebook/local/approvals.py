@@ -340,6 +340,10 @@ def _question(
     timeout_s: float | None,
     on_timeout: Literal["fail", "continue"],
 ) -> Question:
+    choices = list(choices)
+    for number, choice in enumerate(choices):
+        if not isinstance(choice, Choice):
+            arguments.check_one(f"choices[{number}]", choice, "str")
     offered = tuple(choice if isinstance(choice, Choice) else Choice(value=choice, label=choice) for choice in choices)
     return Question(
         text=question,

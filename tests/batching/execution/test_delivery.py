@@ -308,3 +308,26 @@ def test_a_thousand_runs_two_hundred_in_flight() -> None:
     batch = _batch(counting, 1_000, delivery="callback", max_concurrency=200)
     _complete(batch, counting, 1_000)
     assert counting.hive.peak_in_flight <= 200
+
+
+def test_rows_whose_tool_waits_say_so_and_are_resolved_after_the_decisions() -> None:
+    """All of them are in one list; nothing is called again for their answers."""
+    hive = LocalHive()
+
+    @hive.workflow("refund", variant="v", tools={"payments": "ask"})
+    async def refund(text: str) -> str:
+        return "paid" if (await aask_human(f"Refund {text}?", tool="payments")).approved else "refused"
+
+    client = hive.client()
+    batch = fh.batch(_rows(3), "refund", variants="v", client=client, progress=False)
+    assert (batch.counts.unknown, batch.counts.calls) == (3, 3)
+    assert set(batch.frame["status"]) == {"awaiting_approval"}
+    assert batch.frame["error"].str.contains("client.approvals()", regex=False).all()
+    approvals = client.approvals()
+    assert len(approvals) == 3
+    for approval in approvals:
+        approval.decide("deny")
+    assert hive.wait_idle()
+    batch.resolve_unknown()
+    assert list(batch.frame["output"]) == ["refused"] * 3
+    assert hive.counts.calls == 3
