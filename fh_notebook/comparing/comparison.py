@@ -1147,14 +1147,14 @@ class Comparison:
 
         Examples
         --------
-        >>> frame = pd.DataFrame({"row": [0, 0, 1, 1], "variant": ["a", "b"] * 2, "s": [1, 0, 1, 1]})
-        >>> runs = compare(frame, score="s").to_mlflow("triage", tracking_uri="sqlite:///mlflow.db")  # doctest: +SKIP
-        >>> list(runs)  # doctest: +SKIP
-        ['a', 'b']
+        Where MLflow is installed::
+
+            runs = cmp.to_mlflow("triage", tracking_uri="sqlite:///mlflow.db", baseline="live")
+            runs["live"]  # the id of its run
         """
         arguments.check(Comparison.to_mlflow, locals())
         return mlflow_runs.write_mlflow_runs(
-            self.data, self.score_set.lines_by_name(), experiment=experiment, tracking_uri=tracking_uri,
+            *self.score_set.snapshot(), experiment=experiment, tracking_uri=tracking_uri,
             baseline=baseline, parent_run=parent_run,
         )  # fmt: skip
 
@@ -1184,13 +1184,12 @@ class Comparison:
 
         Examples
         --------
-        >>> frame = pd.DataFrame({"row": [0, 0], "variant": ["a", "b"], "output": ["x", "y"], "expected_output": "x"})
-        >>> files = compare(frame).to_inspect("logs")  # doctest: +SKIP
-        >>> files["a"].name  # doctest: +SKIP
-        'a.eval'
+        Where Inspect is installed::
+
+            cmp.to_inspect("logs")["live"]  # logs/live.eval
         """
         arguments.check(Comparison.to_inspect, locals())
-        return inspect_logs.write_inspect_logs(self.data, self.score_set.lines_by_name(), path)
+        return inspect_logs.write_inspect_logs(*self.score_set.snapshot(), path)
 
     def __repr__(self) -> str:
         return display.comparison_text(self.data)

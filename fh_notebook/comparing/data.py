@@ -30,7 +30,7 @@ from fh_notebook.core.text.formatting import listed, nearest, short
 from fh_notebook.core.values import ColumnName
 from fh_notebook.errors import InputError
 
-__all__ = ["FAILED", "ComparisonData", "ScoredRuns", "check_failed", "check_zero", "no_variant"]
+__all__ = ["FAILED", "ComparisonData", "ScoredRuns", "check_failed", "check_zero", "counted_lines", "no_variant"]
 
 FAILED: Final = ("drop", "zero")
 """The values of ``failed=``."""
@@ -59,6 +59,14 @@ def check_zero(failed: str, scorer: str, *, lower: bool) -> None:
         raise InputError(
             f"by {scorer} lower is better, so failed='zero' would make a failed run the best; leave it out"
         )
+
+
+def counted_lines(runs: ScoredRuns, failed: str) -> pd.DataFrame:
+    """Return one line a run with its score as it counts: 0 for a failed one by "zero", unless less is better."""
+    lines = runs.lines
+    if failed != "zero" or lines.attrs.get("lower_is_better"):
+        return lines
+    return lines.assign(score=lines["score"].where(lines["status"] != "failed", 0.0))
 
 
 def no_variant(name: Any, variants: Iterable[Any]) -> str:
@@ -212,10 +220,7 @@ class ComparisonData:
     @cached_property
     def lines(self) -> pd.DataFrame:
         """One line a run as :class:`ScoredRuns` has them, with its score as it counts."""
-        lines = self.runs.lines
-        if self.failed == "zero" and self.scorer:
-            return lines.assign(score=lines["score"].where(lines["status"] != "failed", 0.0))
-        return lines
+        return counted_lines(self.runs, self.failed) if self.scorer else self.runs.lines
 
     # --- rows
 

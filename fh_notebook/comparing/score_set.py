@@ -7,7 +7,7 @@ runs stay the same until the source is read again.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 from weakref import WeakMethod
@@ -16,7 +16,7 @@ import pandas as pd
 
 from fh_notebook.batching.tables.expected_overlay import Correction
 from fh_notebook.comparing.corrections import planned_corrections
-from fh_notebook.comparing.data import ComparisonData, ScoredRuns
+from fh_notebook.comparing.data import ComparisonData, ScoredRuns, counted_lines
 from fh_notebook.comparing.scorers.base import Scorer
 from fh_notebook.comparing.scorers.function import scorer
 from fh_notebook.comparing.scorers.observations import Observations, corrected_observations
@@ -213,11 +213,18 @@ class ScoreSet:
             raise InputError(f"there is no score {short(name)}; {hint}")
         return self.beside(self._comparison_data(self._others[name], name), self._scores[name])
 
-    def lines_by_name(self) -> Iterator[tuple[str, pd.DataFrame]]:
-        """Yield the name and the scored runs of each score, the comparison's own first; nothing has the name ``""``."""
-        yield self.data.scorer, self.data.lines
-        for name, runs in self._others.items():
-            yield name, runs.lines
+    def lines_by_name(self) -> list[tuple[str, pd.DataFrame]]:
+        """Return the name and the scored runs of each score, the comparison's own first; nothing has the name ``""``.
+
+        Failed runs count as they do in the comparison, but for a score of which less is better.
+        """
+        return self.snapshot()[1]
+
+    def snapshot(self) -> tuple[ComparisonData, list[tuple[str, pd.DataFrame]]]:
+        """Return what is compared now, with :meth:`lines_by_name` of the same moment: others may correct meanwhile."""
+        with self._lock:
+            others = [(name, counted_lines(runs, self.data.failed)) for name, runs in self._others.items()]
+            return self.data, [(self.data.scorer, self.data.lines), *others]
 
     def table(self) -> pd.DataFrame:
         """Return all scores, one line a run (see ``Comparison.scores``)."""

@@ -24,7 +24,7 @@ from fh_notebook.batching.model import (
     OutcomeTable,
     run_of_invalid,
 )
-from fh_notebook.batching.planning import collector
+from fh_notebook.batching.planning import garbage_collection
 from fh_notebook.batching.planning.work_queue import WorkQueue
 from fh_notebook.batching.rendering import ErrorGroup, error_groups
 from fh_notebook.batching.tables.entry_table import PENDING_RUN, Entry, EntryTable
@@ -230,7 +230,7 @@ class BatchReader:
 
     def entry_table(self) -> EntryTable:
         """Return the jobs of :meth:`entries` as columns."""
-        with collector.paused():
+        with garbage_collection.paused():
             return EntryTable.joined(map(self._table_of, self._windows(lambda kind: True)))
 
     def answer_ids(self) -> Iterator[int]:

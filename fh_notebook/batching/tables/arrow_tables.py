@@ -58,6 +58,8 @@ class FrameStream:
 
     schema: pa.Schema
     batches: Iterator[pa.RecordBatch]
+    where: str = ""
+    """The file that it is read from, for errors."""
 
     def windows(self, rows: int) -> Iterator[pd.DataFrame]:
         """Yield frames of so many rows each, whatever the sizes of the batches are.
@@ -71,7 +73,7 @@ class FrameStream:
 
         parts: list[pa.RecordBatch] = []
         count = 0
-        for batch in _readable(self.batches):
+        for batch in _readable(self.batches, self.where):
             left = batch
             while left.num_rows:
                 part = left.slice(0, rows - count)
@@ -144,22 +146,24 @@ def _emptied(batches: list[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         yield batches.pop()
 
 
-def _readable(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """Yield batches; what goes wrong when the next one is made is an error of the rows."""
+def _readable(batches: Iterable[pa.RecordBatch], where: str = "") -> Iterator[pa.RecordBatch]:
+    """Yield batches; what goes wrong when the next one is made is an error of the rows, in the file `where`."""
     import pyarrow as pa
 
     coming = iter(batches)
     while True:
         try:
             batch = next(coming, None)
+        except InputError as exc:  # from an inner reader, which does not know the file
+            problems: tuple[Any, ...] = exc.problems
         except (pa.ArrowException, OSError) as exc:
-            problem = _reason(exc)
+            problems = (f"the rows cannot be read: {_reason(exc)}; {CORRECT_QUERY}",)
         else:
             if batch is None:
                 return
             yield batch
             continue
-        raise InputError(f"the rows cannot be read: {problem}; {CORRECT_QUERY}")
+        raise InputError(problems, where=where)
 
 
 def frame_of_arrow(table: pa.Table, *, may_have_null: bool = False) -> pd.DataFrame:

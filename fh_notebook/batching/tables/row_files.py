@@ -18,7 +18,7 @@ import warnings
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
@@ -168,7 +168,8 @@ def read_file(source: Path, *, whole: bool) -> FileContent:
         raise InputError(f"{name}: rows are read from {FILES}; read it yourself and give the frame")
     problems: tuple[str | Problem, ...] = ()
     try:
-        return form.read(file, whole)
+        content = form.read(file, whole)
+        return replace(content, where=str(file.path)) if isinstance(content, FrameStream) else content
     except InputError as exc:
         problems = exc.problems
     except FileNotFoundError:
@@ -491,7 +492,12 @@ def _cell(value: Any) -> Any:
     """Return a cell; a spreadsheet has no whole numbers of its own, and nothing but an empty text for an empty cell."""
     if value == "":
         return None
-    return int(value) if type(value) is float and value.is_integer() else value
+    is_whole = type(value) is float and value.is_integer() and abs(value) <= MOST_WHOLE
+    return int(value) if is_whole else value
+
+
+MOST_WHOLE: Final = 2**53
+"""Up to which every whole number is a float of its own; a larger float is none that somebody typed."""
 
 
 PARQUET: Final = FileFormat(

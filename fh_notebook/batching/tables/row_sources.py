@@ -330,9 +330,8 @@ def _frame_of_columns(source: Mapping[Any, Any]) -> pd.DataFrame:
     if problems:
         raise InputError(problems)
     columns = {name: _column(values) for name, values in source.items()}
-    lengths = {short(name): len(column) for name, column in columns.items()}
-    if len(set(lengths.values())) > 1:
-        parts = ", ".join(f"{name}: {counted(length, 'value')}" for name, length in lengths.items())
+    if len({len(column) for column in columns.values()}) > 1:
+        parts = ", ".join(f"{short(name)}: {counted(len(column), 'value')}" for name, column in columns.items())
         raise InputError(f"the columns are of different lengths ({parts}); give each as many values as there are rows")
     return pd.DataFrame(columns)
 

@@ -103,7 +103,7 @@ def write_inspect_logs(
 def _checked_folder(path: Any) -> Path:
     folder = Path(os.fsdecode(os.fspath(path))).expanduser()
     if folder.suffix == SUFFIX and not os.path.isdir(folder):
-        raise SettingsError(f"{folder.name} is a file, and each variant has one; give the folder of them")
+        raise SettingsError(f"{folder.name} is the name of one log, and each variant has its own; give a folder")
     if os.path.lexists(folder) and not os.path.isdir(folder):
         raise SettingsError(f"{folder} is a file; give a folder, in which each variant has a log")
     if not os.path.isdir(folder.parent):

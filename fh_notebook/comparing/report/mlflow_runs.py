@@ -81,7 +81,9 @@ def write_mlflow_runs(
         raise InputError(no_variant(baseline, data.variants))
     ensure_installed("mlflow", "cmp.to_mlflow needs")
     runs = _variant_runs(data, list(run_records(data, scored)), baseline)
-    uri = Path(tracking_uri).expanduser().absolute().as_uri() if isinstance(tracking_uri, os.PathLike) else tracking_uri
+    uri = None if tracking_uri is None else os.fspath(tracking_uri)
+    if uri is not None and (isinstance(tracking_uri, os.PathLike) or uri.startswith("~")):
+        uri = Path(uri).expanduser().absolute().as_uri()
     message = ""
     with tempfile.TemporaryDirectory(prefix="fh-notebook-") as folder:
         page = write_report(data, Path(folder) / "report.html")
@@ -173,7 +175,7 @@ def _metrics(data: ComparisonData, baseline: str) -> dict[str, dict[str, float]]
     metrics: dict[str, dict[str, float]] = {}
     for line in summary.to_dict("records"):
         variant = line.pop("variant")
-        numbers: dict[Any, Any] = {**line, "rows": rows[variant]}
+        numbers: dict[Any, Any] = {**line, "distinct_rows": rows[variant]}
         numbers |= _difference(data, variant, baseline)
         metrics[variant] = {str(name): float(value) for name, value in numbers.items() if math.isfinite(value)}
     return metrics

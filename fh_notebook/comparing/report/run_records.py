@@ -14,6 +14,7 @@ from typing import Any
 
 import pandas as pd
 
+from fh_notebook.batching.tables.rows import METADATA_PREFIX
 from fh_notebook.batching.tables.safe_text import without_halves
 from fh_notebook.batching.tables.values import is_missing, plain
 from fh_notebook.comparing.data import ComparisonData
@@ -79,7 +80,7 @@ def run_records(data: ComparisonData, scored: Iterable[tuple[str, pd.DataFrame]]
         row = {name: masked(values[place]) for name, values in columns.items()}
         job = None if runs.observations is None else runs.observations[place].job
         inputs = (
-            {name: value for name, value in row.items() if "." not in name}
+            {name: value for name, value in row.items() if not name.startswith(METADATA_PREFIX)}
             if job is None
             else {name: masked(value) for name, value in job.shown_inputs.items()}
         )
@@ -149,7 +150,11 @@ def clean(value: Any) -> Any:
         return without_halves(value)
     if value is None or isinstance(value, bool | int | float):
         return value
-    return json.loads(without_halves(json.dumps(value, ensure_ascii=False, default=str)))
+    try:
+        text = json.dumps(value, ensure_ascii=False, default=str)
+    except (TypeError, ValueError, RecursionError):  # a name that is no text, or a value within itself
+        return without_halves(str(value))
+    return json.loads(without_halves(text))
 
 
 def json_text(value: Any) -> str:

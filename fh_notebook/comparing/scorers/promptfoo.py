@@ -122,7 +122,9 @@ def _tests_of(path: Path, outer: tuple[Path, ...] = ()) -> list[dict[str, Any]]:
     """Return the tests of a file, with what its configuration says of every test; `outer` files have named it."""
     if path.resolve() in outer:
         raise InputError(
-            "is among the tests that it names itself, so they would never end; leave it out there", where=path.name
+            f"it is read again by {outer[-1].name}, so reading would not end; remove it from the tests of "
+            f"{outer[-1].name}",
+            where=path.name,
         )
     if path.suffix.lower() in (".csv", ".jsonl"):
         records = read_rows(path).records

@@ -1,0 +1,73 @@
+"""Pause of garbage collection: for one thread, for several at once, and after an error."""
+
+from __future__ import annotations
+
+import gc
+import os
+import warnings
+from threading import Barrier, Event, Thread
+
+import pytest
+
+from fh_notebook.batching.planning import garbage_collection
+
+
+def test_the_last_of_several_pauses_ends_it() -> None:
+    """Two threads pause at once: while one still does, nothing is collected; afterwards it is as before."""
+    both, first_ended, seen = Barrier(2), Barrier(2), []
+
+    def ends_first() -> None:
+        with garbage_collection.paused():
+            both.wait(10)
+        first_ended.wait(10)
+
+    thread = Thread(target=ends_first)
+    thread.start()
+    with garbage_collection.paused():
+        both.wait(10)
+        first_ended.wait(10)
+        seen.append(gc.isenabled())
+    thread.join(10)
+    assert seen == [False]
+    assert gc.isenabled()
+
+
+def test_it_ends_with_an_error() -> None:
+    with pytest.raises(ValueError, match="no"), garbage_collection.paused():
+        raise ValueError("no")
+    assert gc.isenabled()
+
+
+def test_who_switched_it_off_has_it_off_afterwards() -> None:
+    gc.disable()
+    try:
+        with garbage_collection.paused():
+            pass
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_a_child_that_was_forked_in_a_pause_collects() -> None:
+    """The thread that paused is not in the child, so nothing would end the pause; and it can pause itself."""
+    paused, forked = Event(), Event()
+
+    def pauses() -> None:
+        with garbage_collection.paused():
+            paused.set()
+            forked.wait(10)
+
+    thread = Thread(target=pauses)
+    thread.start()
+    paused.wait(10)
+    with warnings.catch_warnings(action="ignore"):  # Python warns of threads beside a fork
+        child = os.fork()
+    if not child:
+        seen = gc.isenabled()
+        with garbage_collection.paused():
+            seen = seen and not gc.isenabled()
+        os._exit(0 if seen and gc.isenabled() else 1)
+    forked.set()
+    thread.join(10)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
