@@ -61,6 +61,13 @@ def _read(entry: Entry, read: Any) -> tuple[Any, str]:
     return made, words
 
 
+@pytest.fixture
+def _forms() -> None:
+    """Whatever a form imports is imported, and compiled, before anybody watches what is written."""
+    fh.form(fh.Deployment("d", inputs={"text": fh.text()}), client=fh.local.LocalHive().client()).problems  # noqa: B018
+
+
+@pytest.mark.usefixtures("_forms")
 @pytest.mark.parametrize("entry", _tiered(CATALOGUES))
 def test_a_hostile_catalogue_is_read_or_refused_and_nothing_else(entry: Entry) -> None:
     """No object is built, no program run, no memory and no time lost; a ``$ref`` fetches nothing."""
