@@ -20,6 +20,7 @@ from urllib.parse import quote, urlencode
 
 from fh_notebook.client.connection import Connection
 from fh_notebook.client.retry_loop import raise_for
+from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.contract.output import instant_of
 from fh_notebook.contract.response import Response, error_of, parse, text_of_page, without_surrogates
 from fh_notebook.contract.retry import NOT_REACHED, RetryAction, decide, may_have_run
@@ -39,8 +40,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "HEADS",
+    "SENT_PASSWORDS",
     "ApprovalDecision",
     "ApprovalEndpoint",
+    "SentPasswords",
     "ToolApproval",
     "ToolApprovals",
     "cells_of",
@@ -93,7 +96,7 @@ class ToolApproval:
 
     id: str
     status: str = ""
-    """``pending``, or the service's word for what was decided."""
+    """``pending``, or the service's word for what was decided; empty where its answer to a decision has none."""
     summary: str = ""
     tool: str = ""
     action: str = ""
@@ -258,6 +261,35 @@ def cells_of(approval: ToolApproval) -> list[object]:
     ]
 
 
+class SentPasswords:
+    """The passwords that this process has sent, for the display of what the service says of its runs.
+
+    Those of all runs, since an approval need not name its run by an id that the answer to the call had.
+    """
+
+    def __init__(self) -> None:
+        self._texts: dict[str, None] = {}
+
+    def add(self, request: InvokeRequest) -> None:
+        """Remember the passwords of a request that is about to be sent; the oldest beyond 10,000 are forgotten."""
+        secrets = request.secrets
+        if not (secrets.all or secrets.names):
+            return
+        texts = Mask.of(*(value for name, value in request.inputs.items() if secrets.cover([name]))).texts
+        self._texts |= dict.fromkeys(texts)
+        while len(self._texts) > MOST_PASSWORDS:
+            self._texts.pop(next(iter(self._texts)), None)
+
+    def mask(self) -> Mask:
+        """Return a mask of them."""
+        return Mask(frozenset([*self._texts]))
+
+
+MOST_PASSWORDS: Final = 10_000
+
+SENT_PASSWORDS: Final = SentPasswords()
+
+
 class ApprovalEndpoint:
     """The approvals of one workspace at the service.
 
@@ -302,10 +334,11 @@ class ApprovalEndpoint:
             words = urlencode({**wanted, **({"cursor": cursor} if cursor else {})})
             body = await self._ask("GET", f"{self._path}?{words}", is_decision=False)
             entries, cursor = _page_of(body)
+            known = len(approvals)
             for entry in entries:
                 approval = self._approval_of(entry)
                 approvals.setdefault(approval.id or f"entry {len(approvals)}", approval)
-            if cursor is None or cursor in cursors:
+            if cursor is None or cursor in cursors or len(approvals) == known:  # each page is a request of the day's
                 return ToolApprovals(tuple(approvals.values()))
             cursors.add(cursor)
         raise CallError(f"{self._connection.origin} lists more than {MAX_PAGES} pages of approvals; ask for one run_id")
@@ -321,7 +354,8 @@ class ApprovalEndpoint:
         content = json.dumps({"decision": decision}).encode()
         path = f"{self._path}/{quote(approval.id, safe='')}/decide"
         fields_ = _object_in(await self._ask("POST", path, content, is_decision=True))
-        decided = self._approval_of({**approval.raw, "id": approval.id, **fields_})
+        # Whether it still waits, for more votes say, an answer without a status does not tell.
+        decided = self._approval_of({**approval.raw, "status": "", "id": approval.id, **fields_})
         # What the answer does not repeat stays as it came: `raw` is masked.
         kept = {name: getattr(approval, name) for name in ("summary", "arguments") if name not in fields_}
         return replace(decided, **kept)
@@ -361,7 +395,10 @@ class ApprovalEndpoint:
         if answer.status_code == 409:
             return "it was decided already; client.approvals() lists what still waits"
         if answer.status_code == 422 and is_decision:
-            return "the decision was not taken: a destructive action cannot be allowed for a whole run, only once"
+            return (
+                "the decision was not taken (a destructive action cannot be allowed for a whole run, for example); "
+                "decide it in Fetch Hive"
+            )
         if not is_decision and answer.status_code in (400, 422):
             return "check workspace_id and the other arguments"
         if is_decision and may_have_run(answer):

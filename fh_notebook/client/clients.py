@@ -23,9 +23,9 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypedDict, Unpack
 from urllib.parse import quote
-from weakref import WeakKeyDictionary, WeakSet
+from weakref import WeakKeyDictionary
 
-from fh_notebook.client.approvals import ApprovalEndpoint, ToolApprovals, checked_workspace_id
+from fh_notebook.client.approvals import SENT_PASSWORDS, ApprovalEndpoint, ToolApprovals, checked_workspace_id
 from fh_notebook.client.connection import Check, Connection, address_for, check_of
 from fh_notebook.client.error_catalog import FETCH_TIMEOUT_S, with_client_action
 from fh_notebook.client.pending_run import PendingRun
@@ -36,7 +36,7 @@ from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.contract.response import Response
 from fh_notebook.contract.retry import NOT_FOUND_STATUSES, RetryAction, RetryDecision
 from fh_notebook.contract.run import Run
-from fh_notebook.contract.secrets import Mask, Secrets
+from fh_notebook.contract.secrets import Secrets
 from fh_notebook.contract.wire import AttemptResult, decode_answer, decode_retrieved, encode_request, encode_trigger
 from fh_notebook.core import arguments, event_loop, hooks
 from fh_notebook.core.event_loop import finish_despite_cancel, running_loop
@@ -144,7 +144,6 @@ class AsyncClient:
         self._pools = _ConnectionPools(connection)
         self._fetching: set[asyncio.Task[None]] = set()
         self._retries = retries or RetryLoop(connection)
-        self._submitted: WeakSet[PendingRun] = WeakSet()
 
     @property
     def workspace(self) -> str:
@@ -211,6 +210,7 @@ class AsyncClient:
             No connection can be opened with this proxy or CA bundle; nothing was sent.
         """
         started_at = datetime.now(UTC)
+        SENT_PASSWORDS.add(request)
         answer = await self._pools.exchange("POST", "/workflow/invoke", encode_request(request))
         run = self._explained(decode_answer(answer, request, started_at=started_at, origin=self.origin))
         if log.isEnabledFor(logging.DEBUG):  # the summary costs as much as the run itself
@@ -385,6 +385,7 @@ class AsyncClient:
 
         started_at = datetime.now(UTC)
         self.connection.count("invoke", 1)
+        SENT_PASSWORDS.add(request)
         answer = await self._pools.exchange("POST", path, encode_trigger(request), auth=WebhookAuth(secret))
         return AttemptResult(
             response=answer, run=decode_answer(answer, request, started_at=started_at, origin=self.connection.origin)
@@ -409,7 +410,6 @@ class AsyncClient:
         pending = PendingRun(
             client=self, request=request, first=run, receiver=receiver, keep=ticket.answered, let_go=ticket.let_go
         )
-        self._submitted.add(pending)
         if is_accepted(run) and ids_of(run):
             pending.begin(poll=poll)
             await ticket.accepted(run)
@@ -464,8 +464,11 @@ class AsyncClient:
         if not request_id:
             asked = [("/workflow_runs", run_id), ("/public/requests", run_id)]
         for path, identity in asked:
-            if identity and (run.error_code == "no_id" or run.status_code in NOT_FOUND_STATUSES):
-                run = await self._look_up(f"{path}/{_path_safe(identity)}", request_id or "")
+            if not identity or not (run.error_code == "no_id" or run.status_code in NOT_FOUND_STATUSES):
+                continue
+            found = await self._look_up(f"{path}/{_path_safe(identity)}", request_id or "")
+            if run.error_code == "no_id" or (found.status_code or 0) // 100 == 2:
+                run = found  # else the first address has said that it does not know the run
         return run
 
     async def _look_up(self, path: str, request_id: str) -> Run:
@@ -570,16 +573,9 @@ class AsyncClient:
         """
         arguments.check(AsyncClient.approvals, locals())
         wanted = checked_workspace_id(workspace_id or self.connection.find_workspace_id())
-        endpoint = ApprovalEndpoint(self.connection, self._pools.exchange, wanted, self._mask_passwords())
+        endpoint = ApprovalEndpoint(self.connection, self._pools.exchange, wanted, SENT_PASSWORDS.mask())
         query = {"status": status, "run_id": run_id, "request_id": request_id, "agent_id": agent_id}
         return await endpoint.list(query)
-
-    def _mask_passwords(self) -> Mask:
-        """Return a mask of the passwords of all runs that were submitted and are still held.
-
-        Of all, since an approval need not name its run by an id that the answer to the call had.
-        """
-        return Mask(frozenset(text for run in list(self._submitted) for text in run.mask.texts))
 
     # --- its end
 

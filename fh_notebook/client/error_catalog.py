@@ -43,6 +43,11 @@ FILE_CAP: Final = 1_000_000
 ACTION_CAP: Final = 300
 """Characters of an action that are kept."""
 
+CODE_CAP: Final = 100
+"""Characters of a code; what is longer is none."""
+MOST_CODES: Final = 500
+"""A catalogue has some dozen."""
+
 KNOWN_CODES: Final = frozenset(
     {
         "api_rate_limit_exceeded", "too_many_requests", "insufficient_hosted_llm_credits", "account_credit_cap_reached",
@@ -73,7 +78,8 @@ def read_error_catalog(body: bytes) -> dict[str, str]:
 def actions_of(values: Mapping[Any, Any]) -> dict[str, str]:
     """Return the entries of `values` that are a code with an action, each in one line, secrets masked."""
     texts = {c: a for c, a in values.items() if isinstance(c, str) and isinstance(a, str) and a.strip()}
-    return {code: one_line(redact(action), ACTION_CAP) for code, action in texts.items()}
+    known = [(code, action) for code, action in texts.items() if len(code) <= CODE_CAP][:MOST_CODES]
+    return {code: one_line(redact(action), ACTION_CAP) for code, action in known}
 
 
 def code_to_ask_for(run: Run) -> str | None:
@@ -174,8 +180,9 @@ class ErrorCatalogCache:
             self._asked_on = self._today()
             if actions:
                 self._actions = actions
-                with suppress(OSError):
-                    self._write()
+        if actions:
+            with suppress(OSError, ValueError):  # outside of the lock, for which an error of a call would wait
+                self._write()
         return len(actions)
 
     def _today(self) -> str:
@@ -207,5 +214,5 @@ class ErrorCatalogCache:
         entries = {**self._read(), self._base_url: {"fetched_on": self._asked_on, "actions": self._actions}}
         with atomic_file(path, tidy=False) as part:
             with open(part.create(), "w", encoding="utf-8") as file:
-                json.dump(entries, file, ensure_ascii=False, indent=1)
+                json.dump(entries, file, indent=1)
             part.put(private=True)

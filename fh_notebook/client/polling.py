@@ -22,7 +22,7 @@ from datetime import UTC, datetime
 from itertools import count
 from typing import Final, Protocol
 
-from fh_notebook.contract.callbacks import with_final_status
+from fh_notebook.contract.callbacks import NO_OUTPUT_CODE, with_final_status
 from fh_notebook.contract.retry import NOT_FOUND_STATUSES, is_daily_cap, next_reset
 from fh_notebook.contract.run import Run, one_line
 from fh_notebook.core import event_loop
@@ -269,7 +269,7 @@ class StatusLookup:
 
         UNKNOWN whether a look-up has the output (CONTRACT section 3): so the callback gets time to bring it.
         """
-        if run.status == "completed" and run.output is None and self._awaits_output:
+        if run.error_code == NO_OUTPUT_CODE and self._awaits_output:
             self._awaits_output = False
             return replace(run, status="running", error=None, error_code=None)
         return run

@@ -17,11 +17,12 @@ import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from fh_notebook.core import arguments
@@ -170,8 +171,12 @@ class Approvals:
         self._decided: OrderedDict[str, Approval] = OrderedDict()
 
     def waiting(self) -> tuple[Approval, ...]:
-        """Return what is open, the oldest first."""
+        """Return what is open, the oldest first, after what is overdue has ended."""
         self.expire()
+        return self.open_now()
+
+    def open_now(self) -> tuple[Approval, ...]:
+        """Return what is open, overdue or not, the oldest first. It calls nothing, so it may be called under a lock."""
         with self._lock:
             return tuple(paused.approval for paused in self._open.values())
 
@@ -213,18 +218,11 @@ class Approvals:
             raise SettingsError(f"{request_id} was decided at the same time, elsewhere")
         return closed
 
-    def decide_tool(self, approval_id: str, *, allow: bool) -> Approval | None:
-        """Decide the open approval of a tool; ``None`` where it is decided or expired already.
-
-        Raises
-        ------
-        KeyError
-            There is no such approval.
-        """
-        known = {approval.id: approval for approval in self.of_tools()}[approval_id]
+    def decide_tool(self, approval: Approval, *, allow: bool) -> Approval | None:
+        """Decide the approval of a tool; ``None`` where it is decided or expired already."""
         with self._lock:
-            paused = self._open.get(known.request_id)
-        if paused is None or paused.approval.id != approval_id:
+            paused = self._open.get(approval.request_id)
+        if paused is None or paused.approval.id != approval.id:
             return None
         return self._close(paused, "allowed" if allow else "denied", Decision(approved=allow))
 
@@ -247,11 +245,21 @@ class Approvals:
             while len(self._decided) > KEEP_DECIDED:
                 self._decided.popitem(last=False)
         self._resume(paused.record)
-        if decision.timed_out and paused.on_timeout == "fail":
-            paused.answer.set_exception(NobodyAnswered(f"nobody answered in time: {approval.question}"))
-        else:
-            paused.answer.set_result(decision)
+        with suppress(InvalidStateError):  # the workflow stopped waiting for it at the same time
+            if decision.timed_out and paused.on_timeout == "fail":
+                paused.answer.set_exception(NobodyAnswered(f"nobody answered in time: {approval.question}"))
+            else:
+                paused.answer.set_result(decision)
         return approval
+
+    def _forget(self, record: Record, answer: Future[Decision]) -> None:
+        """Take a question off the open ones whose workflow waits for it no more, and let the run go on."""
+        with self._lock:
+            paused = self._open.get(record.request_id)
+            if not answer.cancelled() or paused is None or paused.answer is not answer:
+                return
+            del self._open[record.request_id]
+        self._resume(record)
 
     @contextmanager
     def run(self, record: Record, workflow: Workflow) -> Iterator[None]:
@@ -302,6 +310,7 @@ class Approvals:
         self._pause(record)  # before anybody can decide
         with self._lock:
             self._open[record.request_id] = _Open(approval, record, answer, question.on_timeout)
+        answer.add_done_callback(partial(self._forget, record))
         self._changed(record)
         if question.timeout_s is not None:
             self._later(question.timeout_s, self.expire)
@@ -349,7 +358,8 @@ def _question(
         text=question,
         approver=who,
         tool=tool,
-        arguments=dict(arguments_ or {}),
+        # A copy, as the service would list it; what has no JSON is an error of the workflow, not of whoever lists it.
+        arguments=json.loads(json.dumps(dict(arguments_ or {}), allow_nan=False)),
         choices=offered,
         wants_text=text,
         timeout_s=timeout_s,

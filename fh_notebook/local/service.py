@@ -357,8 +357,9 @@ class RunQueue:
 
     def wait_approval(self, timeout_s: float | None) -> tuple[Approval, ...]:
         """Wait until a run is paused, and return all that are; none when that did not come about in time."""
-        with self._changed:
-            self._changed.wait_for(self.approvals.waiting, _bounded(timeout_s))
+        self.approvals.expire()
+        with self._changed:  # what ends an approval takes this lock, so nothing expires here
+            self._changed.wait_for(self.approvals.open_now, _bounded(timeout_s))
         return self.approvals.waiting()
 
 
@@ -504,7 +505,7 @@ class Service:
         """
         self._check_workspace(workspace_id)
         limit = query.get("limit", "50")
-        if not limit.isdecimal() or not 1 <= int(limit) <= 100:
+        if not (limit.isdecimal() and len(limit) <= 3 and 1 <= int(limit) <= 100):
             raise Refusal("validation_error", "limit must be a number from 1 to 100")
         known = self.runs.approvals.of_tools()
         ids = [approval.id for approval in known]
@@ -543,7 +544,7 @@ class Service:
         """
         approval = self._find_approval(workspace_id, approval_id)
         allow = requests.read_decision(body, is_destructive=approval.is_destructive)
-        decided = self.runs.approvals.decide_tool(approval_id, allow=allow)
+        decided = self.runs.approvals.decide_tool(approval, allow=allow)
         if decided is None:
             raise Refusal("already_decided")
         return ServiceResponse(responses.approval(decided))

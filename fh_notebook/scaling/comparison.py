@@ -293,7 +293,9 @@ class ScaledComparison:
     long = __arrow_c_stream__ = parts = score_errors = classes = repeats = report
     correct = corrections = write_corrected = report
     rate = rated = ratings = agreement = label = corrected = report
-    to_mlflow = to_inspect = report
+    to_mlflow = to_inspect = judge_errors = labels_needed = report
+    leaderboard = best = tradeoff = power = assert_better = assert_not_worse = is_equivalent = report
+    add_score = rescore = by = report
 
     @property
     def _yes_no(self) -> bool:

@@ -139,6 +139,16 @@ def test_without_a_workspace_id_nothing_is_sent(monkeypatch: pytest.MonkeyPatch)
     assert connection.find_workspace_id() is None
 
 
+def test_passwords_of_direct_calls_are_masked_too(client: fh.Client) -> None:
+    """Also by another client of the process: an approval does not tell whose run it is."""
+    refund = fh.Deployment("refund", inputs={"amount": fh.integer(), "token": fh.text(secret=True)})
+    run = client.invoke(refund, variant="v", inputs={"amount": 7, "token": "direct-battery-staple"})
+    assert run.status == "awaiting_approval"
+    found = waiting(client, 1)
+    assert "direct-battery-staple" not in f"{found!r} {found._repr_html_()} {found.frame.to_csv()}"
+    found[0].decide("deny")
+
+
 def test_the_display_escapes_and_masks(client: fh.Client) -> None:
     """Model output is text in it, keys and passwords are masked; the value itself is as it came."""
     refund = fh.Deployment("refund", inputs={"amount": fh.integer(), "token": fh.text(secret=True)})
@@ -185,10 +195,10 @@ def test_all_pages_are_read_whatever_holds_the_cursor(name: str, place: str) -> 
 
 
 def test_an_odd_entry_is_read_as_far_as_it_goes() -> None:
-    """Missing and mistyped fields are empty; a cursor that repeats ends the list."""
+    """Missing and mistyped fields are empty; a page that brings nothing new ends the list, whatever its cursor is."""
     odd = {"id": "a", "expires_at": "soon", "approval_votes": 2, "approvals_required": "2", "arguments": "text"}
     page = {"data": [odd, "no object"], "cursor": "same"}
-    found, lines = _asked(says(200, _body(page)), says(200, _body(page)))
+    found, lines = _asked(says(200, _body(page)), says(200, _body({**page, "cursor": "another"})))
     (approval,) = found
     assert (approval.expires_at, approval.votes, approval.votes_required) == (None, 2, None)
     assert (approval.arguments, approval.summary, len(lines)) == ("text", "", 2)
@@ -240,7 +250,7 @@ def test_a_decision_is_one_post_and_its_answer_is_read_tolerantly(wrapper: str) 
     body = after if not wrapper else {"message": "ok"} if wrapper == "nothing" else {wrapper: after}
     approval, sent = _decided(says(200, _body(body)))
     assert (approval.id, approval.summary) == ("a/1", "Refund?")
-    assert approval.status == ("pending" if wrapper == "nothing" else "approved")
+    assert approval.status == ("" if wrapper == "nothing" else "approved")  # whether it still waits is not said
     head, _, content = sent.partition(b"\r\n\r\n")
     assert head.startswith(b"POST /v1/public/workspaces/w/tool_action_approvals/a%2F1/decide HTTP/1.1\r\n")
     assert b"\r\ncontent-type: application/json" in head.lower()

@@ -289,6 +289,49 @@ def test_after_its_time_a_step_fails_or_continues(variant: str) -> None:
             listed[0].decide("deny")
 
 
+def test_whoever_waits_for_approvals_is_told_of_no_overdue_one() -> None:
+    """What ends an approval takes the lock under which is waited."""
+    clock = Clock()
+    hive = waiting_hive(clock)
+    pending = hive.client().submit("step", variant="fail", inputs={"text": "Well?"})
+    hive.wait_approval()
+    clock.now += timedelta(hours=2)
+    with pytest.raises(fh.SettingsError, match="no run was paused"):
+        hive.wait_approval(timeout_s=0.01)
+    assert pending.wait(20).status == "failed"
+
+
+def test_what_has_no_json_is_an_error_of_the_workflow() -> None:
+    """And the list of approvals stays readable."""
+    hive = LocalHive()
+
+    @hive.workflow("step", variant="v", tools={"t": "ask"})
+    def step() -> Any:
+        return ask_human("?", tool="t", tool_arguments={"when": datetime(2026, 1, 1)}).approved
+
+    assert hive.client().invoke("step", variant="v", inputs={}).status == "failed"
+    assert len(hive.client().approvals()) == 0
+
+
+def test_a_question_that_is_given_up_is_no_longer_open() -> None:
+    """The workflow goes on, holds its slot again, and can ask another one."""
+    hive = LocalHive(concurrency=1)
+
+    @hive.workflow("step", variant="v", human="finance")
+    async def step() -> Any:
+        try:
+            async with asyncio.timeout(0.02):
+                await aask_human("Now?")
+        except TimeoutError:
+            return (await aask_human("Later?")).approved
+
+    pending = hive.client().submit("step", variant="v", inputs={})
+    until(lambda: [a.question for a in hive.approvals] == ["Later?"])
+    hive.decide(pending)
+    assert pending.wait(20).output is True
+    assert hive.counts.running == 0
+
+
 def test_the_time_ends_by_itself() -> None:
     """With a real clock nobody need look."""
     hive = LocalHive()

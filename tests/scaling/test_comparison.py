@@ -112,6 +112,8 @@ def test_a_lazy_batch_is_compared_by_any_scorer() -> None:
         own.corrections,
         own.to_mlflow,
         own.to_inspect,
+        own.best,
+        own.assert_not_worse,
     ):
         with pytest.raises(fh.SettingsError, match="in many partitions"):
             refused("x")

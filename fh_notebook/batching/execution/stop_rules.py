@@ -80,7 +80,8 @@ class StopLimits:
 
     @property
     def _calls_left_today(self) -> int | None:
-        return None if self.left_today is None else self.left_today // (1 + self.look_ups_per_call)
+        # Rounded up: the last call's own look-ups may wait for the next day; none at all would wait for ever.
+        return None if self.left_today is None else -(-self.left_today // (1 + self.look_ups_per_call))
 
     def reached(self, *, calls: int, elapsed_s: float, errors: int, planned: int) -> BatchStopped | None:
         """Return the limit that is reached, if one is.

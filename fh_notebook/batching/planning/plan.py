@@ -359,7 +359,7 @@ class Plan:
         used = self.budget.used_today
         left = max(cap - used, 0)
         used_text = f"daily cap of {counted(cap, 'call')}: {f'{used:,}' if left else 'all'} used before"
-        possible = left // (1 + self.look_ups_per_call)
+        possible = -(-left // (1 + self.look_ups_per_call))
         if self.rows is None or possible >= self.most_calls:
             return f"{used_text}, {left or 'none'} left until 00:00 UTC"
         return f"{used_text}, so {possible or 'none'} of these can be made before 00:00 UTC"

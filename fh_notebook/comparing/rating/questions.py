@@ -22,6 +22,7 @@ from fh_notebook.batching.tables.frames import RESERVED
 from fh_notebook.batching.tables.rating_hash import digest_of, hash_of, sorted_json, text_of
 from fh_notebook.batching.tables.values import plain
 from fh_notebook.comparing.data import ScoredRuns
+from fh_notebook.comparing.scorers.observations import has_answer
 from fh_notebook.core.text.formatting import short
 from fh_notebook.errors import InputError
 
@@ -286,9 +287,9 @@ def lines_by_row(runs: ScoredRuns) -> dict[Any, dict[str, list[int]]]:
     """Return the lines of completed runs: row -> variant -> places, in the order of the table."""
     lines = runs.lines
     rows: dict[Any, dict[str, list[int]]] = {}
-    columns = (lines["pair"].tolist(), lines["variant"].tolist(), lines["status"].tolist())
-    for position, (row, variant, status) in enumerate(zip(*columns, strict=True)):
-        if status == "completed":
+    columns = (lines[name].tolist() for name in ("pair", "variant", "status", "output", "error"))
+    for position, (row, variant, *answer) in enumerate(zip(*columns, strict=True)):
+        if has_answer(*answer):
             rows.setdefault(row, {}).setdefault(variant, []).append(position)
     return rows
 

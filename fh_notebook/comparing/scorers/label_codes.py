@@ -16,6 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from fh_notebook.batching.tables.values import is_missing
+from fh_notebook.comparing.scorers.observations import has_answer
 from fh_notebook.comparing.scorers.output_values import NOTHING, part_of
 from fh_notebook.core.json_values import canonical_json
 from fh_notebook.core.text.formatting import short
@@ -90,11 +91,11 @@ class LabelCodes:
         of_failed = other if counts_failed else NOT_COUNTED
         predicted = [
             place.get(read(part_of(output, path)), other)
-            if status == "completed"
+            if has_answer(status, output, error)
             else of_failed
             if status == "failed"
             else NOT_COUNTED
-            for output, status in zip(lines["output"], lines["status"], strict=True)
+            for output, status, error in zip(lines["output"], lines["status"], lines["error"], strict=True)
         ]
         codes = [of_row.get(pair, NOT_COUNTED) for pair in lines["pair"]]
         return cls(

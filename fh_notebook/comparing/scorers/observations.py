@@ -34,6 +34,7 @@ __all__ = [
     "Observations",
     "cell_of",
     "corrected_observations",
+    "has_answer",
     "hidden_in",
     "is_source",
     "read_observations",
@@ -73,8 +74,8 @@ class Observation:
 
     @property
     def completed(self) -> bool:
-        """Whether there is an answer to score: not where it completed, and its output is at the service alone."""
-        return self.run is not None and self.run.ok and (self.run.output is not None or not self.run.error)
+        """Whether there is an answer to score, see :func:`has_answer`."""
+        return self.run is not None and has_answer(self.run.status, self.run.output, self.run.error)
 
     @property
     def answer(self) -> Run:
@@ -111,6 +112,17 @@ class Observation:
     def source(self) -> dict[str, Any]:
         """Return the columns of the user's row, without those of the run."""
         return {n: v for n, v in self.row.items() if is_source(n)}
+
+
+def has_answer(status: str, output: Any, error: Any) -> bool:
+    """Whether a run has an answer to score: not where it completed, and its output is at the service alone.
+
+    Examples
+    --------
+    >>> has_answer("completed", None, None), has_answer("completed", None, "its output did not come")
+    (True, False)
+    """
+    return status == "completed" and (output is not None or is_missing(error) or not error)
 
 
 def is_source(name: str) -> bool:
@@ -232,10 +244,8 @@ class Observations(Sequence[Observation]):
         )
 
     def is_completed(self, place: int) -> bool:
-        """Whether a run has an answer to score, as `Observation.completed` says of one."""
-        if self.statuses[place] != "completed":
-            return False
-        return self.outputs[place] is not None or not self.errors[place]
+        """Whether a run has an answer to score, see :func:`has_answer`."""
+        return has_answer(self.statuses[place], self.outputs[place], self.errors[place])
 
 
 def read_observations(source: Any, *, pair_on: str) -> Observations:
