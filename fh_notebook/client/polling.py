@@ -124,8 +124,9 @@ class Poller:
         The shortest time between two look-ups, in place of :data:`EVERY_S`.
     """
 
-    def __init__(self, *, jitter: Callable[[], float] = random.random, every_s: float | None = None) -> None:
-        self._jitter = jitter
+    def __init__(self, *, jitter: Callable[[], float] | None = None, every_s: float | None = None) -> None:
+        # A generator of its own: the numbers of a user who has seeded the global one stay the same.
+        self._jitter = jitter or random.Random().random  # noqa: S311 - spreads look-ups, guards nothing
         self._every_s = every_s
         self._heap: list[tuple[float, int, _ScheduledLookUp]] = []  # plain ones, which are compared in C
         self._entries: dict[int, _ScheduledLookUp] = {}

@@ -354,8 +354,8 @@ SOURCES: Final = (
     SourceKind(matches=_is_of(pd.DataFrame), read=lambda frame, _: frame, is_table=True),
     SourceKind(matches=_is_of(str, PathLike), read=_read_path),
     SourceKind(matches=_is_open_file, read=_refuse_open_file),
+    SourceKind(matches=_has("__dask_graph__"), read=_refuse_dask),  # some of Dask can be awaited, too
     SourceKind(matches=_has("__await__"), read=_refuse_awaitable),
-    SourceKind(matches=_has("__dask_graph__"), read=_refuse_dask),
     SourceKind(matches=_has("to_frame", "to_list", "rename", "name"), read=_read_series),
     SourceKind(matches=_has("to_pylist", "type"), read=lambda array, _: Items(values=array.to_pylist())),
     SourceKind(

@@ -310,7 +310,7 @@ def test_what_needs_all_rows_says_so_of_a_large_table(large: int) -> None:
     """With the cure: a frame of pandas, which is held."""
     frame = _frame(large)
     for options in ({"sample": 5}, {"fail_on_error": 0.5}):
-        with pytest.raises(fh.SettingsError, match="nor of an Arrow table"):
+        with pytest.raises(fh.SettingsError, match="nor of an Arrow or Parquet table"):
             _batch(Shouting().hive.client(), frame, **options)
     assert _batch(Shouting().hive.client(), frame.to_pandas(), sample=5).counts.done == 5
 
