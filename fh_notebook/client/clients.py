@@ -467,8 +467,9 @@ class AsyncClient:
             if not identity or not (run.error_code == "no_id" or run.status_code in NOT_FOUND_STATUSES):
                 continue
             found = await self._look_up(f"{path}/{_path_safe(identity)}", request_id or "")
-            if run.error_code == "no_id" or (found.status_code or 0) // 100 == 2:
-                run = found  # else the first address has said that it does not know the run
+            says = found.status_code in NOT_FOUND_STATUSES or (found.status_code or 0) // 100 == 2
+            if run.error_code == "no_id" or says:
+                run = found  # else what the first address has said stands: that it does not know the run
         return run
 
     async def _look_up(self, path: str, request_id: str) -> Run:
