@@ -26,8 +26,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from fh_notebook.core import arguments
+from fh_notebook.core.text.formatting import one_line
 from fh_notebook.core.values import Seconds
-from fh_notebook.errors import SettingsError
+from fh_notebook.errors import InputError, SettingsError
 
 if TYPE_CHECKING:
     from fh_notebook.local.records import Record
@@ -358,13 +359,29 @@ def _question(
         text=question,
         approver=who,
         tool=tool,
-        # A copy, as the service would list it; what has no JSON is an error of the workflow, not of whoever lists it.
-        arguments=json.loads(json.dumps(dict(arguments_ or {}), allow_nan=False)),
+        arguments=_json_copy(arguments_ or {}),
         choices=offered,
         wants_text=text,
         timeout_s=timeout_s,
         on_timeout=on_timeout,
     )
+
+
+def _json_copy(tool_arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a copy of what a tool is to be called with, as the service would list it.
+
+    Raises
+    ------
+    InputError
+        It has no JSON form: an error of the workflow, and not of whoever lists it.
+    """
+    problem = ""
+    try:
+        copy: dict[str, Any] = json.loads(json.dumps(dict(tool_arguments), allow_nan=False))
+        return copy
+    except (TypeError, ValueError, RecursionError) as exc:
+        problem = one_line(str(exc), 200)
+    raise InputError(f"tool_arguments cannot be sent as JSON ({problem}); give texts, numbers, lists and dicts of them")
 
 
 def ask_human(
