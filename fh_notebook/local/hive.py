@@ -23,6 +23,7 @@ from fh_notebook.local.approvals import Approval, Choice, Decision
 from fh_notebook.local.callback_sender import Delivery
 from fh_notebook.local.faults import Fault, FaultPoint
 from fh_notebook.local.options import (
+    ASSET_EXPIRY_S,
     CALLBACK_BACKOFF_S,
     CALLBACK_TIMEOUT_S,
     KEEP,
@@ -109,7 +110,9 @@ class LocalHive:
     scheduled_runs : int
         Slots of `concurrency` that runs of schedules hold: a caller meets refusals that are not its own.
     workspace_id : str
-        The id under which approvals of tools are asked for; its own clients know it.
+        The id under which approvals of tools are asked for and files are uploaded; its own clients know it.
+    asset_expiry_s : float
+        Seconds for which the address of a file is answered; after them it is a 403.
 
     Raises
     ------
@@ -152,6 +155,7 @@ class LocalHive:
         keep: int = KEEP,
         scheduled_runs: int = 0,
         workspace_id: str = WORKSPACE_ID,
+        asset_expiry_s: float = ASSET_EXPIRY_S,
     ) -> None:
         api_key = as_secret(api_key)
         arguments.check(LocalHive.__init__, locals())
@@ -174,6 +178,7 @@ class LocalHive:
                 "keep": keep,
                 "scheduled_runs": scheduled_runs,
                 "workspace_id": workspace_id,
+                "asset_expiry_s": asset_expiry_s,
             }
         )
         self._name = name
@@ -305,10 +310,10 @@ class LocalHive:
         return fresh
 
     def asset(self, name: str, content: bytes, file_type: str = "application/octet-stream") -> dict[str, Any]:
-        """Keep a file, and return what an image result lists of it: ``id, file_url, file_name, file_size, file_type``.
+        """Keep a file, and return what an image result lists of it: ``id, file_url, file_url_expires_at, ...``.
 
         A workflow returns it in ``{"settings": {...}, "assets": [hive.asset(...)]}``; the answer then has the whole
-        address, under which the hive was asked. Whoever knows it may fetch the file without a key.
+        address, under which the hive was asked. Whoever knows it may fetch the file without a key, until it expires.
         """
         arguments.check(LocalHive.asset, locals())
         return self._service.assets.add(name, content, file_type)

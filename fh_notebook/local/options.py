@@ -47,6 +47,9 @@ KEEP_ALIVE_S: Final = 75.0
 """As nginx. With uvicorn's 5 s a client's idle connections would mostly be gone when it needs them."""
 MAX_BODY_BYTES: Final = 10 * 1024 * 1024
 WORKSPACE_ID: Final = "ws_local"
+ASSET_EXPIRY_S: Final = 86_400.0
+"""How long an address of the service lasts is UNKNOWN; a day outlives the cells that use it."""
+MAX_EXPIRY_S: Final = 10 * 365 * 86_400
 KEEP: Final = 100_000
 """Some 1.5 kB each with small inputs and outputs."""
 
@@ -92,6 +95,8 @@ class Options:
     scheduled_runs: int = 0
     """Slots that runs of schedules hold; they belong to the same cap (CONTRACT section 10)."""
     workspace_id: str = WORKSPACE_ID
+    asset_expiry_s: float = ASSET_EXPIRY_S
+    """Seconds for which the address of a file is answered."""
 
     def __post_init__(self) -> None:
         problems = [*self._limit_problems(), *self._other_problems()]
@@ -128,6 +133,8 @@ class Options:
             )
         if not isinstance(self.workspace_id, str) or not self.workspace_id.strip():
             problems.append(f"workspace_id is a text that is not empty, not {short(self.workspace_id)}")
+        if not _is_seconds(self.asset_expiry_s) or self.asset_expiry_s > MAX_EXPIRY_S:
+            problems.append(f"asset_expiry_s is seconds, at most {MAX_EXPIRY_S:,}, not {short(self.asset_expiry_s)}")
         if self.api_key is not None and not self.api_key:
             problems.append("api_key is empty; None accepts any key")
         if any(wait < 0 for wait in self.callback_backoff_s) or self.callback_timeout_s <= 0:

@@ -14,6 +14,8 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from email.message import Message
+from email.parser import HeaderParser
 from typing import Any, Final, NoReturn
 from urllib.parse import urlsplit
 
@@ -28,6 +30,7 @@ __all__ = [
     "read_decision",
     "read_invoke",
     "read_trigger",
+    "read_upload",
 ]
 
 
@@ -88,6 +91,7 @@ CODES: Final[tuple[Code, ...]] = (
         "You've reached your concurrency limit. Try again later or use async mode.",
         ours=True,
     ),
+    Code("address_expired", 403, "The address of this file has expired.", ours=True),
     Code("already_decided", 409, "This approval was decided already.", ours=True),
     Code("async_required", 422, "This workflow has a human-in-the-loop step: use async mode.", ours=True),
     Code("provider_error", 502, "The model's provider answered with an error.", ours=True),
@@ -234,6 +238,33 @@ def read_decision(body: bytes, *, is_destructive: bool) -> bool:
     if decision not in ("allow_once", "deny"):
         raise Refusal("validation_error", "decision must be allow_once or deny")
     return bool(decision == "allow_once")
+
+
+def read_upload(content_type: str, body: bytes) -> tuple[str, bytes, str]:
+    r"""Return name, content and type of the file in a ``multipart/form-data`` body; UNKNOWN how its field is called.
+
+    Raises
+    ------
+    Refusal
+        ``validation_error``: it has no file.
+
+    Examples
+    --------
+    >>> form = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.txt"\r\n\r\nhello\r\n--b--'
+    >>> read_upload("multipart/form-data; boundary=b", form)
+    ('a.txt', b'hello', 'application/octet-stream')
+    """
+    form = Message()
+    form["content-type"] = content_type
+    boundary = form.get_boundary() or ""
+    parts = (b"\r\n" + body).split(b"\r\n--" + boundary.encode(errors="replace")) if boundary else []
+    for part in parts[1:]:
+        head, blank, content = part.partition(b"\r\n\r\n")
+        headers = HeaderParser().parsestr(head.lstrip().decode(errors="replace"))  # names are UTF-8
+        if blank and (name := headers.get_filename()):
+            kind = headers.get_content_type() if headers["content-type"] else "application/octet-stream"
+            return name, content, kind
+    raise Refusal("validation_error", "file is required")
 
 
 def bearer_key(header: str | None) -> str:

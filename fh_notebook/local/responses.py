@@ -22,12 +22,14 @@ __all__ = [
     "accepted",
     "approval",
     "approvals",
+    "assets",
     "error_codes",
     "event",
     "finished",
     "models",
     "refused",
     "request_details",
+    "uploaded",
     "workflow_run",
 ]
 
@@ -185,6 +187,16 @@ def _approval_fields(shown: Approval) -> dict[str, Any]:
         "approval_votes": votes.get(shown.status, []),
         "batch_key": None,
     }
+
+
+def assets(entries: Sequence[Mapping[str, Any]]) -> EncodedResponse:
+    """Answer ``GET .../assets`` (CONTRACT section 10). What holds the list is UNKNOWN."""
+    return _json(200, {"assets": list(entries)})
+
+
+def uploaded(entry: Mapping[str, Any]) -> EncodedResponse:
+    """Answer ``POST .../assets`` [S]; the status is UNKNOWN."""
+    return _json(200, {"message": "Asset uploaded.", "asset": dict(entry)})
 
 
 def refused(refusal: Refusal) -> EncodedResponse:

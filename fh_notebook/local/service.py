@@ -36,7 +36,15 @@ from fh_notebook.local.options import Options, draw_latency
 from fh_notebook.local.records import Call, Counts, Record, RunRecords, view
 from fh_notebook.local.requests import ParsedRequest, Refusal
 from fh_notebook.local.responses import EncodedResponse
-from fh_notebook.local.workflows import INTERRUPTED, AssetStore, Registry, Workflow, WorkflowOutcome, perform
+from fh_notebook.local.workflows import (
+    INTERRUPTED,
+    AssetStore,
+    Registry,
+    Workflow,
+    WorkflowOutcome,
+    perform,
+    with_address,
+)
 
 __all__ = ["Admission", "PlanLimits", "QueuedRun", "RunQueue", "Service", "ServiceResponse"]
 
@@ -411,11 +419,11 @@ class Service:
         """Workflows, endpoints and signing secrets."""
         self.faults = FaultScript()
         """The faults of the next calls."""
-        self.assets = AssetStore()
-        """Files that workflows list in their results."""
         # By `now` the queue holds the service: while a run is at work, the hive's loop goes on.
         self.runs = RunQueue(options, registry=self.registry, now=self.now, sleep=sleep)
         """The runs, with limits and records."""
+        self.assets = AssetStore(self.now, lambda: self.runs.options.asset_expiry_s)
+        """Files that workflows made and files that were uploaded."""
         self.sleep = sleep
         self._clock = clock
         _services.add(self)
@@ -548,6 +556,32 @@ class Service:
         if decided is None:
             raise Refusal("already_decided")
         return ServiceResponse(responses.approval(decided))
+
+    # Files -----------------------------------------------------------------------
+
+    def list_assets(self, workspace_id: str, base_url: str) -> ServiceResponse:
+        """Answer ``GET /v1/public/workspaces/{workspace}/assets``.
+
+        Raises
+        ------
+        Refusal
+            ``not_found``: another workspace.
+        """
+        self._check_workspace(workspace_id)
+        found = [with_address(entry, base_url) for entry in self.assets.list(workspace_id)]
+        return ServiceResponse(responses.assets(found))
+
+    def upload_asset(self, workspace_id: str, content_type: str, body: bytes, base_url: str) -> ServiceResponse:
+        """Answer ``POST /v1/public/workspaces/{workspace}/assets``.
+
+        Raises
+        ------
+        Refusal
+            ``not_found``: another workspace; ``validation_error``: no file was given.
+        """
+        self._check_workspace(workspace_id)
+        entry = self.assets.upload(*requests.read_upload(content_type, body), workspace_id)
+        return ServiceResponse(responses.uploaded(with_address(entry, base_url)))
 
     def _check_workspace(self, workspace_id: str) -> None:
         if workspace_id != self.runs.options.workspace_id:

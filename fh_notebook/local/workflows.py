@@ -1,4 +1,4 @@
-"""Workflows of a hive: the registry of functions, one run of a function, and the files that it made.
+"""Workflows of a hive: the registry of functions, one run of a function, and the files of the hive.
 
 Rules of this file:
 
@@ -15,6 +15,7 @@ import json
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any, Final, Literal, get_args
 from urllib.parse import quote
 
@@ -38,6 +39,7 @@ __all__ = [
     "WorkflowOutcome",
     "new_secret",
     "perform",
+    "with_address",
     "with_addresses",
 ]
 
@@ -259,32 +261,89 @@ ASSETS_PATH: Final = "/v1/assets/"
 class StoredAsset:
     """A file in memory."""
 
+    id: str
     name: str
     content: bytes
     file_type: str
+    uploaded_at: datetime
 
 
 class AssetStore:
-    """The files of one hive, kept until it ends. An id cannot be guessed: it is all that fetching needs."""
+    """The files of one hive: those of workflows and those that were uploaded, kept until it ends.
 
-    def __init__(self) -> None:
+    An address cannot be guessed: knowing it is all that fetching needs. It ends at its time; a list of the files gives
+    each a new one.
+
+    Parameters
+    ----------
+    now : callable
+        Returns the hive's time.
+    expiry_s : callable
+        Returns how long a new address lasts, in seconds.
+    """
+
+    def __init__(self, now: Callable[[], datetime], expiry_s: Callable[[], float]) -> None:
+        self._now = now
+        self._expiry_s = expiry_s
         self._by_id: dict[str, StoredAsset] = {}
+        self._addresses: dict[str, tuple[StoredAsset, datetime]] = {}
 
     def add(self, name: str, content: bytes, file_type: str) -> dict[str, Any]:
         """Keep a file; return its entry for ``output.assets`` (CONTRACT section 1), its address still a path."""
-        asset_id = f"ast_{secrets.token_hex(16)}"
-        self._by_id[asset_id] = StoredAsset(name, bytes(content), file_type)
+        return self._with_new_address(self._keep(name, content, file_type))
+
+    def upload(self, name: str, content: bytes, file_type: str, workspace_id: str) -> dict[str, Any]:
+        """Keep a file that a caller sent; return all that the service tells of it (CONTRACT section 10)."""
+        return self._listed(self._keep(name, content, file_type), workspace_id)
+
+    def list(self, workspace_id: str) -> list[dict[str, Any]]:
+        """Return all files, the latest first, each with a new address."""
+        return [self._listed(asset, workspace_id) for asset in reversed(self._by_id.values())]
+
+    def get(self, token: str) -> StoredAsset | None:
+        """Return the file at an address.
+
+        Raises
+        ------
+        Refusal
+            ``address_expired``.
+        """
+        asset, expires_at = self._addresses.get(token, (None, None))
+        if expires_at is not None and self._now() >= expires_at:
+            raise Refusal("address_expired")
+        return asset
+
+    def _keep(self, name: str, content: bytes, file_type: str) -> StoredAsset:
+        asset = StoredAsset(f"ast_{secrets.token_hex(16)}", name, bytes(content), file_type, self._now())
+        self._by_id[asset.id] = asset
+        return asset
+
+    def _with_new_address(self, asset: StoredAsset) -> dict[str, Any]:
+        token = secrets.token_hex(16)
+        expires_at = self._now() + timedelta(seconds=self._expiry_s())
+        self._addresses[token] = asset, expires_at
         return {
-            "id": asset_id,
-            "file_url": f"{ASSETS_PATH}{asset_id}/{quote(name, safe='')}",
-            "file_name": name,
-            "file_size": len(content),
-            "file_type": file_type,
+            "id": asset.id,
+            "file_url": f"{ASSETS_PATH}{token}/{quote(asset.name, safe='')}",
+            "file_url_expires_at": _time(expires_at),
+            "file_name": asset.name,
+            "file_size": len(asset.content),
+            "file_type": asset.file_type,
         }
 
-    def get(self, asset_id: str) -> StoredAsset | None:
-        """Return a file by its id."""
-        return self._by_id.get(asset_id)
+    def _listed(self, asset: StoredAsset, workspace_id: str) -> dict[str, Any]:
+        return {
+            **self._with_new_address(asset),
+            "object_key": f"{workspace_id}/{asset.id}",
+            "asset_type": "image" if asset.file_type.startswith("image/") else "file",  # UNKNOWN which words there are
+            "workspace_id": workspace_id,
+            "uploaded_at": _time(asset.uploaded_at),
+            "error_message": None,
+        }
+
+
+def _time(when: datetime) -> str:
+    return when.isoformat().replace("+00:00", "Z")
 
 
 def with_addresses(output: Any, base_url: str) -> Any:
@@ -292,16 +351,17 @@ def with_addresses(output: Any, base_url: str) -> Any:
 
     Examples
     --------
-    >>> with_addresses({"assets": [{"file_url": "/v1/assets/ast_1/a.png"}]}, "http://127.0.0.1:8000")
-    {'assets': [{'file_url': 'http://127.0.0.1:8000/v1/assets/ast_1/a.png'}]}
+    >>> with_addresses({"assets": [{"file_url": "/v1/assets/0badcafe/a.png"}]}, "http://127.0.0.1:8000")
+    {'assets': [{'file_url': 'http://127.0.0.1:8000/v1/assets/0badcafe/a.png'}]}
     """
     assets = output.get("assets") if isinstance(output, dict) else None
     if not isinstance(assets, list):
         return output
-    return {**output, "assets": [_with_address(a, base_url) for a in assets]}
+    return {**output, "assets": [with_address(a, base_url) for a in assets]}
 
 
-def _with_address(asset: Any, base_url: str) -> Any:
+def with_address(asset: Any, base_url: str) -> Any:
+    """Return the entry of one file of this hive with its whole address."""
     url = asset.get("file_url") if isinstance(asset, dict) else None
     if not isinstance(url, str) or not url.startswith(ASSETS_PATH):
         return asset

@@ -101,6 +101,7 @@ DRAIN_BYTES: Final = 64 * 1024 * 1024
 sends (``http.client``) would see a broken connection in place of the 413."""
 
 
+ASSETS: Final = "/v1/public/workspaces/{workspace}/assets"
 APPROVALS: Final = "/v1/public/workspaces/{workspace}/tool_action_approvals"
 
 Endpoint = Callable[[Request], Awaitable[ServiceResponse]]
@@ -120,6 +121,8 @@ def app_of(service: Service) -> Starlette:
             Route(APPROVALS, handlers.look(handlers.tool_approvals)),
             Route(APPROVALS + "/{id}", handlers.look(handlers.tool_approval)),
             Route(APPROVALS + "/{id}/decide", handlers.look(handlers.decide_tool), methods=["POST"]),
+            Route(ASSETS, handlers.look(handlers.list_assets)),
+            Route(ASSETS, handlers.look(handlers.upload_asset), methods=["POST"]),
             Route("/v1/public/models", handlers.look(handlers.models)),
             Route("/v1/error_codes", handlers.look(handlers.error_codes)),
             Route("/v1/assets/{id}/{name:path}", handlers.asset),
@@ -197,6 +200,16 @@ class _Handlers:
         ids = request.path_params
         return self._service.decide_tool(ids["workspace"], ids["id"], await self._body(request))
 
+    async def list_assets(self, request: Request) -> ServiceResponse:
+        self._authorize(request)
+        return self._service.list_assets(request.path_params["workspace"], _base_url(request))
+
+    async def upload_asset(self, request: Request) -> ServiceResponse:
+        self._authorize(request)
+        body = await self._content(request)
+        kind = request.headers.get("content-type", "")
+        return self._service.upload_asset(request.path_params["workspace"], kind, body, _base_url(request))
+
     async def models(self, request: Request) -> ServiceResponse:
         self._authorize(request)
         return ServiceResponse(responses.models())
@@ -205,7 +218,10 @@ class _Handlers:
         return ServiceResponse(responses.error_codes())
 
     async def asset(self, request: Request) -> Response:
-        asset = self._service.assets.get(request.path_params["id"])
+        try:
+            asset = self._service.assets.get(request.path_params["id"])
+        except Refusal as exc:
+            return _error(exc)
         if asset is None:
             return _error(Refusal("not_found", "Asset not found"))
         # nosniff: what a model made is shown as what it says that it is, or not at all.
@@ -216,10 +232,14 @@ class _Handlers:
         self._service.authorize(request.headers.get("authorization"))
 
     async def _body(self, request: Request) -> bytes:
-        """Return the body, once it is known to be JSON by its type and not too large, with or without a length."""
+        """Return the body, once it is known to be JSON by its type and not too large."""
         kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
         if kind != "application/json" and not kind.endswith("+json"):
             raise Refusal("unsupported_media_type", f"The body must be application/json, not {kind or 'nothing'}.")
+        return await self._content(request)
+
+    async def _content(self, request: Request) -> bytes:
+        """Return a body that is not too large, with or without a length."""
         limit = self._service.runs.options.max_body_bytes
         announced = request.headers.get("content-length", "")
         asks_first = request.headers.get("expect", "").lower() == "100-continue"
