@@ -1,7 +1,8 @@
 """PendingRun: a run started by callback delivery, until its outcome is here.
 
 Rule of this file: the first outcome counts, by callback or look-up, and is stored before anybody sees it; later ones
-are ignored. A caller who stops waiting ends nothing at the service, and nothing here submits a run.
+are ignored, but for a callback that brings the output which the first one lacked. A caller who stops waiting ends
+nothing at the service, and nothing here submits a run.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from fh_notebook.client.approvals import ToolApprovals
 from fh_notebook.client.connection import Connection
 from fh_notebook.contract import output as output_view
 from fh_notebook.contract.callbacks import (
+    NO_OUTPUT_CODE,
     approval_request_of,
     ids_of,
     is_outcome,
@@ -108,6 +110,9 @@ class PendingRun:
         self._lock = threading.Lock()
         self._run = self._first
         self._taken = False
+        self._outcome: Run | None = None
+        """The newest outcome; it is stored before :attr:`run` has it."""
+        self._settling = asyncio.Lock()
         self._ended = False
         self._error: BaseException | None = None
         self._at_end: list[Callable[[], None]] = []
@@ -268,13 +273,23 @@ class PendingRun:
         return self.waiting and self.status == "awaiting_approval" and not approval_request_of(self._run)[0]
 
     def on_change(self, call: Callable[[PendingRun], None]) -> None:
-        """Have `call` called, on the background loop, when its status changes; at once when it has ended."""
+        """Have `call` called, on the background loop, when its status changes; at once when it has ended.
+
+        It is called once more when a callback brings an output that the outcome lacked.
+        """
         arguments.check(PendingRun.on_change, locals())
         with self._lock:
-            if not self._ended:
+            if not self._ended or self._lacks_output:
                 self._at_change.append(call)
+            if not self._ended:
                 return
         call(self)
+
+    @property
+    def _lacks_output(self) -> bool:
+        """Whether the outcome came without its output, and a callback may bring it."""
+        outcome = self._outcome
+        return self._receiver is not None and outcome is not None and outcome.error_code == NO_OUTPUT_CODE
 
     # --- callbacks and look-ups
 
@@ -331,17 +346,28 @@ class PendingRun:
         """Take the run of a callback, from any thread."""
         self._take(with_final_status(run), by="callback")
 
-    def _take(self, run: Run, *, by: str) -> None:
+    def _take_output(self, run: Run) -> bool:
+        """Take a callback that came after the outcome; return whether it brought an output that was missing."""
+        return self._take(with_final_status(run), by="callback")
+
+    def _take(self, run: Run, *, by: str) -> bool:
+        """Take what a callback or a look-up says; return whether it is the outcome, or completes it."""
         if not is_outcome(run):
             self._record_status(run)
-            return
+            return False
         with self._lock:
-            if self._taken:
-                return
+            completes = self._lacks_output and run.status == "completed" and run.error_code != NO_OUTPUT_CODE
+            if self._taken and not completes:
+                return False
             self._taken = True
+            self._outcome = outcome = self._with_call_data(run)
         self.came_by = by
         self.trouble = ""
-        outcome = with_call_data(
+        self._settle_or_finish(outcome)
+        return True
+
+    def _with_call_data(self, run: Run) -> Run:
+        return with_call_data(
             run,
             self._request,
             inputs=self._first.inputs,
@@ -350,7 +376,6 @@ class PendingRun:
             attempts=self._first.attempts + self.polls,
             started_at=self._first.started_at,
         )
-        self._settle_or_finish(outcome)
 
     def settled(self, outcome: Run) -> None:
         """End with an outcome that is stored already: the service's answer to the call itself."""
@@ -366,7 +391,8 @@ class PendingRun:
 
     async def _settle(self, outcome: Run, keep: Keep) -> None:
         try:
-            await keep(outcome)
+            async with self._settling:  # the outcome is stored before the output that completes it
+                await keep(outcome)
         finally:
             self._finish(outcome)
 
@@ -387,15 +413,19 @@ class PendingRun:
 
     def _finish(self, outcome: Run, *, ended: bool = True, error: BaseException | None = None) -> None:
         with self._lock:
-            self._run, self._error, self._ended = outcome, error, True
+            if not (self._ended and outcome.error_code == NO_OUTPUT_CODE):  # a callback has completed it meanwhile
+                self._run, self._error = outcome, error
+            self._ended, may_change = True, ended and self._lacks_output
             at_end, self._at_end = self._at_end, []
         polling.forget(self)
         if self._receiver is not None:
-            self._receiver.disclaim(ids_of(self._first), ended=ended)
+            take_output = self._take_output if may_change else None
+            self._receiver.claims.disclaim(ids_of(self._first), ended=ended, take_output=take_output)
         for call in at_end:
             call()
         self._call_on_change()
-        self._at_change.clear()
+        if not may_change:
+            self._at_change.clear()
 
     def _call_at_end(self, call: Callable[[], None]) -> None:
         with self._lock:

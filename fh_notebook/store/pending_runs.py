@@ -181,6 +181,10 @@ class PendingRuns:
 
         return self._store.database.put(write)
 
+    def complete(self, id: int, row: PendingRow, run: Run) -> Committed[bool]:
+        """Store the output of a run that was stored without it."""
+        return self._store.answers.complete(id, replace(run, inputs=row.inputs))
+
     async def safely(
         self, write: Callable[[], Awaitable[Any]], sentence: str = "A run that is waited for was not"
     ) -> None:
@@ -197,6 +201,7 @@ class PendingTicket:
     def __init__(self, registry: PendingRuns, row: PendingRow) -> None:
         self._registry = registry
         self.row = row
+        self._answer_id = 0
 
     async def accepted(self, run: Run) -> None:
         """Store the ids that the service gave it."""
@@ -206,8 +211,15 @@ class PendingTicket:
         await self._registry.safely(lambda: self._registry.table.accept(row))
 
     async def answered(self, run: Run) -> None:
-        """Store the outcome, and remove the run, in one transaction."""
-        await self._registry.safely(lambda: self._registry.answered(self.row, run), "The answer was not")
+        """Store the outcome, and remove the run, in one transaction; a later outcome completes the stored one."""
+
+        async def write() -> None:
+            if self._answer_id:
+                await self._registry.complete(self._answer_id, self.row, run)
+            else:
+                self._answer_id = await self._registry.answered(self.row, run)
+
+        await self._registry.safely(write, "The answer was not")
 
     async def drop(self) -> None:
         """Remove it: it was not sent, or is stored elsewhere."""

@@ -349,6 +349,51 @@ def test_a_look_up_without_an_output_leaves_the_callback_a_chance() -> None:
     assert asyncio.run(main()) == ["running", "completed"]
 
 
+def _reached() -> fh.CallbackReceiver:
+    return fh.CallbackReceiver(secrets=SECRET, public_url="https://hooks.example.com")
+
+
+def test_a_callback_that_comes_after_look_ups_without_output_completes_the_run() -> None:
+    """Its output is in the run and in the store, in place of the note; what comes then is repeated."""
+    seen: list[Any] = []
+    with _reached() as receiver, _service({"status": "completed"}) as client:
+        pending = client.submit("d", variant="v", inputs={"text": "a"}, callback=receiver, poll=False)
+        assert pending.refresh().status == "running"
+        pending.refresh()
+        assert pending.wait(20).error_code == "output_not_retrieved"
+        pending.on_change(lambda changed: seen.append(changed.run.output))
+        store = session.store()
+        assert store is not None
+        [kept] = store.answers.single_runs()
+        body = event("req_1")
+        assert deliver(receiver, body, signed(body)) == 200
+        until(lambda: seen == [None, "hi"])
+        run = pending.run
+        assert (run.status, run.output, run.error, run.error_code) == ("completed", "hi", None, None)
+        assert (pending.came_by, run.inputs, run.attempts) == ("callback", {"text": "a"}, 3)
+        [completed] = store.answers.single_runs()
+        assert (completed.id, completed.run.output, completed.run.inputs) == (kept.id, "hi", {"text": "a"})
+        assert receiver.tally.repeated == 0
+        other = event("req_1", "another")
+        assert deliver(receiver, other, signed(other)) == 200
+        until(lambda: receiver.tally.repeated == 1)
+        assert pending.run.output == "hi"
+
+
+def test_a_late_callback_without_an_output_changes_nothing() -> None:
+    """Neither a status nor a failure takes back that the run completed."""
+    with _reached() as receiver, _service({"status": "completed"}) as client:
+        pending = client.submit("d", variant="v", callback=receiver, poll=False)
+        for _ in range(2):
+            pending.refresh()
+        first = pending.wait(20)
+        for number, told in enumerate(({"run_status": "running"}, {"run_status": "failed", "error": "no"}), 1):
+            body = json.dumps({"request_id": "req_1", **told}).encode()
+            assert deliver(receiver, body, signed(body)) == 200
+            until(lambda number=number: receiver.tally.repeated == number)  # type: ignore[misc]  # bound at once
+        assert pending.run is first
+
+
 @pytest.mark.parametrize(
     "looked_up", [{"status": "completed"}, {"request": {"status": "succeeded", "data": {"error": None}}}]
 )

@@ -26,7 +26,7 @@ from fh_notebook.batching.planning.reuse import left_behind
 from fh_notebook.batching.planning.stored_batch import StoredBatch
 from fh_notebook.client.connection import address_for
 from fh_notebook.client.pending_run import PendingRun
-from fh_notebook.contract.callbacks import NOWHERE, ids_of, is_accepted, needs_callback
+from fh_notebook.contract.callbacks import NO_OUTPUT_CODE, NOWHERE, ids_of, is_accepted, needs_callback
 from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.contract.response import Response
 from fh_notebook.contract.retry import RetryAction, decide
@@ -106,6 +106,8 @@ class CallbackDelivery:
         self._left = left_behind(stored)
         self._owner = self._pending_runs.owner.name if delivery != "direct" else ""
         self._unwritten: dict[str, PendingRow] = {}
+        self._without_output: dict[str, PendingRun] = {}
+        """By the key of the job, until its answer is kept."""
         self._learned: set[str] = set()
         self._only_async: set[tuple[str, str | None]] = set()
         self._refused = 0
@@ -190,11 +192,27 @@ class CallbackDelivery:
         )
         pending.begin(poll=True)
         try:
-            return await pending.outcome()
+            run = await pending.outcome()
+            if run.error_code == NO_OUTPUT_CODE and self._receiver is not None:
+                self._without_output[_key_of(request)] = pending
+            return run
         except asyncio.CancelledError:
             self._write()
             pending.cancel_waiting()
             raise
+
+    def on_output(self, key: str, call: Callable[[Run], None]) -> None:
+        """Have `call` called with the run of a job whose answer was kept without its output, once a callback brings it.
+
+        It is called on the background loop.
+        """
+
+        def tell(pending: PendingRun) -> None:
+            if pending.run.error_code != NO_OUTPUT_CODE:
+                call(pending.run)
+
+        if (pending := self._without_output.pop(key, None)) is not None:
+            pending.on_change(tell)
 
     def _write_down(self, request: InvokeRequest, run: Run) -> PendingTicket:
         line = PendingRow(

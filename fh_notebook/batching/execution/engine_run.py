@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from fh_notebook.batching.execution.delivery import MAX_SUBMITTED, CallbackDelivery
@@ -25,7 +26,9 @@ from fh_notebook.batching.planning.plan import Budget
 from fh_notebook.batching.planning.stored_batch import StoredBatch, running_refused
 from fh_notebook.batching.planning.work_queue import LookedUpWindow, WindowPrefetch, Windows, WorkQueue, chained_windows
 from fh_notebook.batching.tables.row_sources import UNKNOWN_ROWS
+from fh_notebook.contract.callbacks import NO_OUTPUT_CODE
 from fh_notebook.contract.retry import NOT_REACHED, next_reset
+from fh_notebook.contract.run import Run
 from fh_notebook.core.config import settings
 from fh_notebook.core.rate import Rate
 from fh_notebook.core.text.messages import PYTHON, Audience, Message, option
@@ -205,6 +208,7 @@ class EngineRun:
         """Of the present calls; a batch that waits for the renewal of a daily cap has a new one then."""
         self._limiter: Any = None
         """What its calls go through, while it runs."""
+        self._delivery: CallbackDelivery | None = None
         self._was_refused = False
         self.max_concurrency = options.max_concurrency
         self.paused = False
@@ -255,7 +259,7 @@ class EngineRun:
 
     async def _run(self, windows: Windows, planned: int, owner: Owner) -> None:
         options = self._options
-        deliver = CallbackDelivery(
+        deliver = self._delivery = CallbackDelivery(
             options.delivery,
             receiver=options.receiver,
             client=self._client.aclient,
@@ -394,7 +398,17 @@ class EngineRun:
             outcomes.calls -= not event.reused and event.run.error_code in NOT_REACHED
             self.cut += event.run.error_code == CANCELLED
             self._work_queue.finished(event.job, event.run, line=event.line, reused=event.reused)
+            if event.run.error_code == NO_OUTPUT_CODE and self._delivery is not None:
+                self._delivery.on_output(event.job.key, partial(self._complete, event))
         self._on_event(event)
+
+    def _complete(self, kept: Finished, run: Run) -> None:
+        """Take the output of a job whose answer was kept without it."""
+        run = replace(run, inputs=kept.run.inputs, attempts=kept.run.attempts)
+        if kept.line:
+            self._store.answers.complete(kept.line, run)
+        self._work_queue.finished(kept.job, run, line=kept.line, reused=kept.reused)
+        self._on_change()
 
 
 @asynccontextmanager

@@ -2,8 +2,9 @@
 
 Rules of this file:
 
-1. A pending run claims its ids here, before or after its callback arrives. A callback is given to one claim, once.
-   A receiver may be used from any thread, and calls no other code while it holds its lock.
+1. A pending run claims its ids here, before or after its callback arrives. A callback is given to one claim, once;
+   after an outcome without its output, the claim stays for a callback that brings it. A receiver may be used from any
+   thread, and calls no other code while it holds its lock.
 2. Signing secrets are in memory only, unless the keyring is requested; no repr, log or table has them.
 3. `PublicEndpoint` never promises more than is known. A hub that requires a login of every caller is no public
    endpoint. A token that would open it stays out of the URL, which goes to the service and into its logs.
@@ -76,6 +77,9 @@ MAX_ENDED: Final = 100_000
 
 Take = Callable[[Run], None]
 
+TakeOutput = Callable[[Run], bool]
+"""Takes a callback that comes after the end of its run; returns whether it brought what was missing."""
+
 
 class RunWaiters:
     """The claims of one receiver: who waits for which run.
@@ -92,7 +96,7 @@ class RunWaiters:
         self._takers: dict[str, Take] = {}
         self._unclaimed: OrderedDict[str, tuple[Run, int]] = OrderedDict()
         self._unclaimed_bytes = 0
-        self._ended: OrderedDict[str, None] = OrderedDict()
+        self._ended: OrderedDict[str, TakeOutput | None] = OrderedDict()
 
     def __len__(self) -> int:
         """Return the number of ids of stored callbacks that nobody has claimed."""
@@ -111,13 +115,16 @@ class RunWaiters:
         for run in runs:
             self.hand(run)
 
-    def disclaim(self, ids: Iterable[str], *, ended: bool) -> None:
-        """End the wait for a run; when it has `ended`, a further delivery for it counts as repeated."""
+    def disclaim(self, ids: Iterable[str], *, ended: bool, take_output: TakeOutput | None = None) -> None:
+        """End the wait for a run; when it has `ended`, a further delivery for it counts as repeated.
+
+        With `take_output` its output is missing: a further delivery is passed there first.
+        """
         with self._lock:
             for name in ids:
                 self._takers.pop(name, None)
                 if ended:
-                    self._ended[name] = None
+                    self._ended[name] = take_output
             while len(self._ended) > MAX_ENDED:
                 self._ended.popitem(last=False)
 
@@ -126,10 +133,13 @@ class RunWaiters:
         ids = ids_of(run)
         with self._lock:
             take = next((self._takers[name] for name in ids if name in self._takers), None)
-            if take is None:
+            take_output = next((late for name in ids if (late := self._ended.get(name)) is not None), None)
+            if take is None and take_output is None:
                 self._keep(run, ids, size)
         if take is not None:
             take(run)
+        elif take_output is not None and not take_output(run):
+            self._tally.repeated += 1
 
     def _keep(self, run: Run, ids: tuple[str, ...], size: int) -> None:
         """Store a callback until it is claimed. The lock is held."""

@@ -5,6 +5,7 @@ Rules of this file:
 1. An answer of the service is never refused: a value that is nested too deep to be stored is left out.
 2. A row of a batch has the batch's id; a single run (a cell, a form) has none. The id of a row is never given to
    another one, also after it was forgotten: a reference leads to that answer or to none.
+3. One thing changes in place: an output that came after its run was kept without it. It is the same answer.
 """
 
 from __future__ import annotations
@@ -483,6 +484,17 @@ class Answers:
         write = partial(append, row=row)
         committed = self._database.put(write)
         # A key of its own for each: equal runs are two answers.
+        committed.add_done_callback(lambda done: self._database.owe(done, (0, uuid4().hex), write))
+        return committed
+
+    def complete(self, id: int, run: Run) -> Committed[bool]:
+        """Store a run in place of the one that was kept without its output; the future says whether it was there."""
+        values = _run_json(run), run.attempts, id
+
+        def write(connection: sqlite3.Connection) -> bool:
+            return connection.execute("UPDATE answers SET run = ?, calls = ? WHERE id = ?", values).rowcount == 1
+
+        committed = self._database.put(write)
         committed.add_done_callback(lambda done: self._database.owe(done, (0, uuid4().hex), write))
         return committed
 

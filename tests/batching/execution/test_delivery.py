@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import Counter
+from itertools import count
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 import fh_notebook as fh
@@ -17,7 +19,7 @@ from fh_notebook.batching.planning.stored_batch import StoredBatch
 from fh_notebook.client import polling
 from fh_notebook.local import LocalHive, aask_human
 from fh_notebook.session import session
-from tests.client.callbacks.senders import KEY, PATIENCE_S, until
+from tests.client.callbacks.senders import KEY, PATIENCE_S, SECRET, deliver, event, signed, until
 from tests.kernel import Kernel
 
 
@@ -108,6 +110,38 @@ def test_runs_whose_output_no_look_up_brings_are_done_and_called_once(monkeypatc
         assert fh.compare(batch, score=lambda run: 1.0).wide()["v.score"].isna().tolist() == [True] * 3
     assert counting.ran == Counter({f"t{i}": 1 for i in range(3)})
     assert counting.hive.counts.calls == 3
+
+
+def test_callbacks_that_come_after_look_ups_without_output_bring_it_into_the_rows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Also after the batch has ended, and in the store: nothing is called again for them."""
+    monkeypatch.setattr(polling, "FIRST_BESIDE_RECEIVER_S", 0.01)
+    monkeypatch.setattr(polling, "EVERY_S", 0.002)
+    numbers = count()
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.method == "POST":
+            return httpx.Response(200, json={"request_id": f"req_{next(numbers)}", "run_status": "running"})
+        return httpx.Response(200, json={"status": "completed"})
+
+    transport = httpx.MockTransport(answer)
+    rows = [*_rows(2), *_rows(1)]  # two rows that share a call
+    with (
+        fh.CallbackReceiver(secrets=SECRET, public_url="https://hooks.example.com") as receiver,
+        fh.Client(api_key=KEY, base_url="https://api.test/v1", transport=transport) as client,
+    ):
+        options: dict[str, Any] = {"name": "late", "variants": "v", "client": client, "progress": False}
+        batch = fh.batch(rows, "shout", delivery="callback", receiver=receiver, **options)
+        assert batch.frame["error_code"].tolist() == ["output_not_retrieved"] * 3
+        for row in batch.frame.drop_duplicates("request_id").itertuples():
+            body = event(row.request_id, row.text.upper())
+            assert deliver(receiver, body, signed(body)) == 200
+        until(lambda: batch.frame["output"].tolist() == ["T0", "T1", "T0"])
+        assert batch.frame["error_code"].isna().all()
+        assert (batch.counts.done, batch.counts.calls, receiver.tally.repeated) == (3, 2, 0)
+        assert fh.open_batch("late", client=client).frame["output"].tolist() == ["T0", "T1", "T0"]
+        assert fh.batch(rows, "shout", **options).counts.calls == 0
 
 
 def test_a_run_that_fails_is_a_row_and_a_refusal_too() -> None:
