@@ -19,16 +19,14 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, get_args, overl
 from urllib.parse import quote, urlencode
 
 from fh_notebook.client.connection import Connection
-from fh_notebook.client.retry_loop import raise_for
+from fh_notebook.client.retry_loop import ask_once
 from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.contract.output import instant_of
-from fh_notebook.contract.response import Response, error_of, parse, text_of_page, without_surrogates
-from fh_notebook.contract.retry import NOT_REACHED, RetryAction, decide, may_have_run
-from fh_notebook.contract.run import Run, one_line
+from fh_notebook.contract.response import Response, without_surrogates
+from fh_notebook.contract.retry import may_have_run
+from fh_notebook.contract.run import one_line
 from fh_notebook.contract.secrets import Mask, mask_body
-from fh_notebook.contract.wire import BROKEN_TEXTS
 from fh_notebook.core import event_loop, hooks
-from fh_notebook.core.event_loop import running_loop
 from fh_notebook.core.json_values import pretty
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import short
@@ -361,29 +359,12 @@ class ApprovalEndpoint:
         return replace(decided, **kept)
 
     async def _ask(self, method: str, path: str, content: bytes | None = None, *, is_decision: bool) -> Any:
-        running_loop()
-        self._connection.count("lookup", 1)
-        answer = await self._exchange(method, path, content)
-        verdict = decide(answer)
-        if verdict.action is RetryAction.DONE:
-            return parse(answer.body)
-        if verdict.reason in NOT_REACHED:
-            self._connection.count("lookup", -1)
-        message, code = error_of(body := parse(answer.body))
-        if message is None:
-            broke = BROKEN_TEXTS["connect"] if verdict.reason in NOT_REACHED else "the connection broke"
-            message = text_of_page(answer, body) if answer.status_code else broke
-        if verdict.action is RetryAction.STOP or verdict.reason in NOT_REACHED:
-            origin, status_code = self._connection.origin, answer.status_code
-            raise_for(
-                Run(status="failed", origin=origin, error=message, error_code=code, status_code=status_code), verdict
-            )
-        is_uncertain = is_decision and may_have_run(answer)
-        raise CallError(
-            f"{self._connection.origin}: {one_line(message).rstrip('.')}; {self._hint(answer, is_decision)}",
-            status_code=answer.status_code,
-            error_code=code,
-            may_have_run=is_uncertain,
+        return await ask_once(
+            self._connection,
+            "lookup",
+            lambda: self._exchange(method, path, content),
+            hint=lambda answer: self._hint(answer, is_decision),
+            changes=is_decision,
         )
 
     def _hint(self, answer: Response, is_decision: bool) -> str:

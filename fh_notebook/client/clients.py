@@ -21,6 +21,7 @@ from contextlib import nullcontext, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
+from os import PathLike
 from typing import TYPE_CHECKING, Any, Final, TypedDict, Unpack
 from urllib.parse import quote
 from weakref import WeakKeyDictionary
@@ -30,9 +31,11 @@ from fh_notebook.client.connection import Check, Connection, address_for, check_
 from fh_notebook.client.error_catalog import FETCH_TIMEOUT_S, with_client_action
 from fh_notebook.client.pending_run import PendingRun
 from fh_notebook.client.retry_loop import Attempt, RetryLoop, raise_for
+from fh_notebook.client.uploads import read_local_file, send_file
 from fh_notebook.contract.callbacks import ids_of, is_accepted
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.invoke_request import InvokeRequest
+from fh_notebook.contract.output import Asset
 from fh_notebook.contract.response import Response
 from fh_notebook.contract.retry import NOT_FOUND_STATUSES, RetryAction, RetryDecision
 from fh_notebook.contract.run import Run
@@ -578,6 +581,42 @@ class AsyncClient:
         query = {"status": status, "run_id": run_id, "request_id": request_id, "agent_id": agent_id}
         return await endpoint.list(query)
 
+    # --- files
+
+    async def upload(self, path: str | PathLike[str], *, workspace_id: str | None = None) -> Asset:
+        """Send a file to the workspace, and return it as the service has it: its address and when that ends.
+
+        One request, which may count against the daily cap (CONTRACT section 10). It is sent once and never repeated. A
+        workflow can be given ``asset.file_url`` as a text: that it reads the file then is inferred, not documented.
+
+        Parameters
+        ----------
+        path : path
+            A file of at most 100 MiB; the service may take less.
+        workspace_id : str, optional
+            As in :meth:`approvals`.
+
+        Returns
+        -------
+        Asset
+            ``file_url``, ``expires_at``, ``file_name``, ``file_size``, ``file_type``.
+
+        Raises
+        ------
+        InputError
+            There is no such file, it cannot be read, or it is too large; nothing was sent.
+        SettingsError
+            No workspace id is known; nothing was sent.
+        AuthError, ConnectFailed, LimitReached
+            As :meth:`invoke`.
+        CallError
+            The key does not reach the workspace (404), or the service did not take the file.
+        """
+        arguments.check(AsyncClient.upload, locals())
+        wanted = checked_workspace_id(workspace_id or self.connection.find_workspace_id())
+        file = await asyncio.to_thread(read_local_file, path)
+        return await send_file(self.connection, self._pools.exchange, file, wanted)
+
     # --- its end
 
     async def aclose(self) -> None:
@@ -785,6 +824,16 @@ class Client:
         )
         return await event_loop.bridge(work)
 
+    def upload(self, path: str | PathLike[str], *, workspace_id: str | None = None) -> Asset:
+        """Send a file to the workspace, and return it as the service has it: :meth:`AsyncClient.upload`."""
+        arguments.check(Client.upload, locals())
+        return event_loop.run(self.aclient.upload(path, workspace_id=workspace_id))
+
+    async def aupload(self, path: str | PathLike[str], *, workspace_id: str | None = None) -> Asset:
+        """Await :meth:`upload`."""
+        arguments.check(Client.aupload, locals())
+        return await event_loop.bridge(self.aclient.upload(path, workspace_id=workspace_id))
+
     def close(self) -> None:
         """Close the connections. A closed client opens new ones when it is used again."""
         event_loop.run(self.aclient.aclose())
@@ -816,7 +865,13 @@ class _ConnectionPools:
         return len(self._senders)
 
     async def exchange(
-        self, method: str, path: str, content: bytes | None = None, *, auth: Auth | None = None
+        self,
+        method: str,
+        path: str,
+        content: bytes | None = None,
+        *,
+        content_type: str = "application/json",
+        auth: Auth | None = None,
     ) -> Response:
         """Return the answer to one request; an answer that broke off says how.
 
@@ -839,6 +894,7 @@ class _ConnectionPools:
                 connection.base_url + path,
                 auth=auth or edge.BearerAuth(connection.key),
                 content=content,
+                content_type=content_type,
                 max_response_bytes=connection.max_response_bytes,
                 timeout_s=connection.timeout_s,
                 connect_timeout_s=connection.connect_timeout_s,

@@ -259,9 +259,10 @@ class Connection:
     keep: Callable[[Run, Secrets], Awaitable[None]] = _keep_nothing
     """Called with every finished run of `invoke`, before it is returned, and with its secrets to mask."""
     count: Callable[..., None] = lambda kind, requests, at=None: None
-    """Counts requests that are about to be sent, by kind (``invoke``, ``lookup``, ``probe``): they may count against
-    the plan's daily cap. A negative number takes requests back that reached nobody, counted at the time `at`. Returns
-    at once. Not called by `attempt`: a caller that repeats it counts its requests with the rows that it stores."""
+    """Counts requests that are about to be sent, by kind (``invoke``, ``lookup``, ``probe``, ``upload``): they may
+    count against the plan's daily cap. A negative number takes requests back that reached nobody, counted at the time
+    `at`. Returns at once. Not called by `attempt`: a caller that repeats it counts its requests with the rows that it
+    stores."""
     error_catalog: ErrorCatalogCache = field(default_factory=lambda: ErrorCatalogCache(""), repr=False)
     """What the service says that can be done about each error code."""
     find_workspace_id: Callable[[], str | None] = lambda: None

@@ -20,15 +20,15 @@ from typing import Any, Final, NoReturn
 
 from fh_notebook.client.connection import Connection
 from fh_notebook.contract.invoke_request import InvokeRequest
-from fh_notebook.contract.response import Response
-from fh_notebook.contract.retry import CUT_OFF, NOT_REACHED, RetryAction, RetryDecision, decide
+from fh_notebook.contract.response import Response, error_of, parse, text_of_page
+from fh_notebook.contract.retry import CUT_OFF, NOT_REACHED, RetryAction, RetryDecision, decide, may_have_run
 from fh_notebook.contract.run import Run, one_line
-from fh_notebook.contract.wire import AttemptResult, decode_answer
+from fh_notebook.contract.wire import BROKEN_TEXTS, AttemptResult, decode_answer
 from fh_notebook.core.event_loop import finish_despite_cancel, run_within, running_loop, show_as_one_line
 from fh_notebook.core.redaction import log
 from fh_notebook.errors import AuthError, CallError, ConnectFailed, LimitReached
 
-__all__ = ["Attempt", "RetryLoop", "raise_for"]
+__all__ = ["Attempt", "RetryLoop", "ask_once", "raise_for"]
 
 
 def raise_for(run: Run, decision: RetryDecision) -> NoReturn:
@@ -55,6 +55,60 @@ def raise_for(run: Run, decision: RetryDecision) -> NoReturn:
     if decision.reason == "credits":
         raise LimitReached(f"the workspace's credits are used up: {message}", **facts)
     raise ConnectFailed(f"{run.origin} was not reached in {run.attempts} attempts: {message}", **facts)
+
+
+async def ask_once(
+    connection: Connection,
+    kind: str,
+    send: Callable[[], Awaitable[Response]],
+    *,
+    hint: Callable[[Response], str],
+    changes: bool = False,
+) -> Any:
+    """Send one request that runs no workflow, and return the parsed body of its answer; it is never repeated.
+
+    Parameters
+    ----------
+    connection : Connection
+        Counts the request.
+    kind : str
+        As what it counts: ``lookup`` or ``upload``.
+    send : async function
+        Sends it.
+    hint : function of a Response
+        Returns what to do after a refusal.
+    changes : bool
+        Whether it changes something at the service, so that an answer that is lost leaves a doubt.
+
+    Raises
+    ------
+    AuthError, ConnectFailed, LimitReached, CallError
+        The service refused the key or the request, was not reached, or answered otherwise.
+    """
+    running_loop()
+    connection.count(kind, 1)
+    answer = await send()
+    verdict = decide(answer)
+    if verdict.action is RetryAction.DONE:
+        return parse(answer.body)
+    was_reached = verdict.reason not in NOT_REACHED
+    if not was_reached:
+        connection.count(kind, -1)
+    message, code = error_of(body := parse(answer.body))
+    if message is None:
+        broke = "the connection broke" if was_reached else BROKEN_TEXTS["connect"]
+        message = text_of_page(answer, body) if answer.status_code else broke
+    if verdict.action is RetryAction.STOP or not was_reached:
+        failed = Run(
+            status="failed", origin=connection.origin, error=message, error_code=code, status_code=answer.status_code
+        )
+        raise_for(failed, verdict)
+    raise CallError(
+        f"{connection.origin}: {one_line(message).rstrip('.')}; {hint(answer)}",
+        status_code=answer.status_code,
+        error_code=code,
+        may_have_run=changes and may_have_run(answer),
+    )
 
 
 KEEP_S: Final = 0.1

@@ -150,6 +150,7 @@ async def exchange(
     *,
     auth: Auth,
     content: bytes | None = None,
+    content_type: str = "application/json",
     max_response_bytes: int,
     timeout_s: float,
     connect_timeout_s: float = math.inf,
@@ -169,7 +170,9 @@ async def exchange(
     auth : Auth
         Puts the key, or a webhook's secret, on the request.
     content : bytes, optional
-        The JSON body.
+        The body.
+    content_type : str
+        Of the body.
     max_response_bytes : int
         More than this, after decompression, is not read: the answer is ``broke="too_large"``.
     timeout_s : float
@@ -183,7 +186,7 @@ async def exchange(
     begun = clock()
     body = _RequestBody(content or b"")
     received = _Received()
-    headers = _headers(url, None if content is None else len(content))
+    headers = _headers(url, None if content is None else len(content), content_type)
     auth.sign(headers)
     # No limits of reading and writing: they would be the whole exchange's, which is kept here.
     connect_s = min(connect_timeout_s, timeout_s)
@@ -251,10 +254,10 @@ def _headers_of(url: str) -> tuple[tuple[bytes, bytes], ...]:
     )
 
 
-def _headers(url: str, length: int | None) -> list[tuple[bytes, bytes]]:
+def _headers(url: str, length: int | None, content_type: str) -> list[tuple[bytes, bytes]]:
     headers = list(_headers_of(url))
     if length is not None:
-        headers += ((b"Content-Type", b"application/json"), (b"Content-Length", b"%d" % length))
+        headers += ((b"Content-Type", content_type.encode("ascii")), (b"Content-Length", b"%d" % length))
     return headers
 
 

@@ -16,8 +16,8 @@ from fh_notebook.store.writer import Committed, Transactions
 
 __all__ = ["CREATE", "Kind", "Requests", "add", "on_day"]
 
-Kind = Literal["invoke", "lookup", "probe"]
-"""A call of a workflow; a look-up of a run; a check of the key."""
+Kind = Literal["invoke", "lookup", "probe", "upload"]
+"""A call of a workflow; a look-up of a run; a check of the key; a file that was sent."""
 
 CREATE: Final = (
     """CREATE TABLE requests (
