@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from typing import Any
 
+import httpx
 import pytest
 
+import fh_notebook as fh
 from fh_notebook.local import LocalHive, ask_human
+from fh_notebook.notebook.results.approvals_table import ApprovalsTable
+from tests.client.callbacks.senders import PATIENCE_S
 from tests.kernel import Kernel
 
 KEY = "fhk_0123456789abcdef"
@@ -59,8 +65,12 @@ def _click(kernel: Kernel, act: str) -> None:
 def _page(kernel: Kernel) -> str:
     """Return the newest table and the line below it."""
     states = kernel.widgets()
-    box = states[kernel.widget("fh-approvals")]
-    return "".join(str(states[child.removeprefix("IPY_MODEL_")].get("value", "")) for child in box["children"])
+    pending, pages = [kernel.widget("fh-approvals")], []
+    while pending:
+        state = states.get(pending.pop(), {})
+        pages.append(str(state.get("value", "")))
+        pending += [child.removeprefix("IPY_MODEL_") for child in state.get("children", ())]
+    return "".join(pages)
 
 
 def test_each_line_has_two_buttons_and_sends_one_decision(kernel: Kernel, hive: LocalHive) -> None:
@@ -95,6 +105,75 @@ def test_each_line_has_two_buttons_and_sends_one_decision(kernel: Kernel, hive: 
     kernel.wait_until(lambda: "decided already" in _page(kernel), "the conflict")
     assert 'role="alert"' in _page(kernel)
     assert "data-act" not in _page(kernel)
+
+
+def _table(*answers: httpx.Response | Exception) -> ApprovalsTable:
+    """Return the table of one approval of a service that answers decisions so, one after the other."""
+    left = iter(answers)
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.method == "GET":
+            return httpx.Response(200, json={"data": [{"id": "a1", "status": "pending", "summary": "Refund?"}]})
+        if isinstance(said := next(left), Exception):
+            raise said
+        return said
+
+    transport = httpx.MockTransport(answer)
+    client = fh.Client(api_key=KEY, base_url="https://service.test/v1", transport=transport)
+    return ApprovalsTable(client.approvals(workspace_id="ws"))
+
+
+def _html(widget: Any) -> str:
+    return str(getattr(widget, "value", "")) + "".join(map(_html, getattr(widget, "children", ())))
+
+
+def _after_click(table: ApprovalsTable, act: str) -> str:
+    """Click, and return the page once the decision is answered."""
+    decided = threading.Event()
+    table.on_decision = decided.set
+    table.act(act)
+    assert decided.wait(PATIENCE_S)
+    return _html(table.table.widget)
+
+
+def test_buttons_come_back_where_the_decision_was_certainly_not_taken() -> None:
+    """Nobody was reached, the key or the decision was refused: the line below says what to do, and a click decides."""
+    table = _table(
+        httpx.ConnectError("no route"),
+        httpx.Response(403, json={"error": "not yours"}),
+        httpx.Response(422, json={"error": "not so"}),
+        httpx.Response(200, json={"id": "a1", "status": "allowed"}),
+    )
+    for hint in ("then click again", "a key that may decide", "decide it in Fetch Hive"):
+        page = _after_click(table, "allow_once 0")
+        assert 'data-act="allow_once 0"' in page
+        assert hint in page.partition('role="alert"')[2]
+    assert "data-act" not in (page := _after_click(table, "allow_once 0"))
+    assert "Allowed once." in page
+
+
+def test_buttons_do_not_come_back_where_the_decision_may_have_arrived() -> None:
+    """The service broke after it was sent."""
+    page = _after_click(_table(httpx.Response(500, json={"error": "broke"})), "deny 0")
+    assert "data-act" not in page
+    assert "may have arrived" in page
+
+
+@pytest.mark.parametrize(
+    ("after", "text"),
+    [
+        ({"status": "pending", "approvals_required": 2, "approval_votes": [{}]}, "It still waits, with 1 of 2 votes."),
+        ({"approvals_required": 3, "approval_votes": 1}, "It still waits, with 1 of 3 votes."),
+        ({"status": "pending"}, "It still waits."),
+        ({"status": "allowed", "approvals_required": 2, "approval_votes": [{}, {}]}, "Allowed once."),
+        ({}, "Allowed once."),
+    ],
+)
+def test_one_of_several_votes_is_no_decision(after: dict[str, Any], text: str) -> None:
+    """The line says how many there are and how many it needs."""
+    page = _after_click(_table(httpx.Response(200, json={"id": "a1", **after})), "allow_once 0")
+    assert text in page
+    assert ("Allowed once." in page) == (text == "Allowed once.")
 
 
 def test_a_program_has_the_plain_table(kernel: Kernel) -> None:

@@ -1,0 +1,144 @@
+"""A table with buttons in its lines, and a part below it for what a button brings.
+
+Where widgets are not known (the saved file, nbconvert) the plain table stands, with code in place of buttons. The
+kernel hears the buttons of the newest :data:`TABLES` tables of each kind: a cell that is run again leaves one behind
+that no page has.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+from uuid import uuid4
+
+from ipywidgets import HTML, Layout, VBox
+
+from fh_notebook.core.text import html
+from fh_notebook.notebook.shell import no_lost_widget
+from fh_notebook.notebook.ui.display import WidgetDisplay
+from fh_notebook.notebook.ui.page_widget import OwnKeys, own_keys
+from fh_notebook.notebook.ui.widgets import close_all, close_whole, enable_all_clicks
+
+__all__ = ["ButtonTable", "button"]
+
+TABLES: Final = 4
+
+STYLE: Final = html.Html(
+    "<style>"
+    ".fh .fh-in-line{font:inherit;margin:0 6px 4px 0;line-height:1.3;padding:1px 10px;border-radius:3px;cursor:pointer;"
+    "color:inherit;background:var(--jp-layout-color2,rgba(128,128,128,.15));white-space:nowrap;"
+    "border:1px solid var(--jp-border-color1,rgba(128,128,128,.6))}"
+    ".fh .fh-in-line:hover{background:var(--jp-layout-color3,rgba(128,128,128,.3))}"
+    ".fh .fh-in-line:focus-visible{outline:2px solid var(--jp-brand-color1,currentColor);outline-offset:1px}"
+    ".fh-button-table .widget-vbox,.fh-table-below{min-width:0;max-width:100%}"
+    ".fh-button-table .widget-html{min-width:0;max-width:100%;height:auto}"
+    ".fh-button-table .widget-html-content{width:100%;min-width:0;max-width:100%;line-height:inherit;font-size:inherit;"
+    "overflow-x:auto}"
+    ".fh-table-below{scroll-margin-top:52px}"
+    "</style>"
+)
+
+
+def button(text: str, act: str, *, about: str, title: str | None = None) -> html.Html:
+    """Return a button of a line.
+
+    Parameters
+    ----------
+    text : str
+        What it shows.
+    act : str
+        The name that its click is told by.
+    about : str
+        What the line is about, for a screen reader.
+    title : str, optional
+        What is shown while a pointer is over it.
+    """
+    label = f"{text}: {about}"
+    return html.el("button", text, type="button", cls="fh-in-line", data_act=act, aria_label=label, title=title)
+
+
+class ButtonTable:
+    """The widgets of one table.
+
+    Parameters
+    ----------
+    live : function
+        Returns the table as HTML, with buttons.
+    static : function
+        Returns what stands where the widgets are not.
+    text : function
+        Returns the same as text.
+    act : function of str
+        Told the name of the button that was clicked, on the thread that hears it; returns at once.
+    dom_class : str
+        Of the whole; the part below has it with ``-below``.
+    """
+
+    _shown: Final[defaultdict[str, deque[ButtonTable]]] = defaultdict(deque)
+    """Those whose buttons are heard, by kind, the newest last."""
+
+    def __init__(
+        self,
+        *,
+        live: Callable[[], html.Html],
+        static: Callable[[], html.Html],
+        text: Callable[[], str],
+        act: Callable[[str], object],
+        dom_class: str,
+    ) -> None:
+        self._live, self._static, self._act = live, static, act
+        self._kind = dom_class
+        self._class = f"{dom_class}-{uuid4().hex[:8]}"
+        """Of what stands where this one's widgets are not."""
+        self._display = WidgetDisplay(self._page, text)
+        self._keys = OwnKeys(self._clicked, layout=Layout(display="none"))
+        wide = Layout(width="100%", margin="0")
+        self._lines = HTML(self._table(), layout=wide)
+        self._below = VBox(_dom_classes=("fh-table-below", f"{dom_class}-below"))
+        box = VBox([self._lines, self._below], _dom_classes=("fh-button-table", dom_class))
+        self.widget = own_keys(box, self._keys)
+
+    def _page(self) -> html.Html:
+        return html.el("div", no_lost_widget(self._class), self._static(), cls=self._class)
+
+    def _table(self) -> str:
+        hide = html.el("style", f".{self._class}{{display:none}}")
+        return html.el("div", html.STYLE, STYLE, hide, self._live(), cls="fh")
+
+    def _clicked(self, name: str) -> None:
+        self._act(name)
+        enable_all_clicks(self.widget)
+
+    def show(self) -> None:
+        """Show it under the running cell."""
+        shown = self._shown[self._kind]
+        shown.append(self)
+        while len(shown) > TABLES:
+            shown.popleft().close()
+        self._display.show(lambda: self.widget)
+        enable_all_clicks(self.widget)
+
+    def update(self) -> None:
+        """Draw the table again."""
+        self._lines.value = self._table()
+        self._display.update()
+        enable_all_clicks(self.widget)
+
+    def put_below(self, widgets: Sequence[Any], *, is_in_sight: bool = False) -> None:
+        """Show widgets below it, in place of those that are there; `is_in_sight`: the page scrolls to them."""
+        old, self._below.children = self._below.children, tuple(widgets)
+        for widget in old:
+            close_all(widget)
+        if is_in_sight:
+            self._keys.show(f"{self._kind}-below")
+        enable_all_clicks(self._below)
+
+    def say_below(self, text: str, *, is_error: bool) -> None:
+        """Show a sentence below it, also to a screen reader."""
+        cls, role = ("fh-error", "alert") if is_error else ("", "status")
+        self.put_below([HTML(html.el("div", html.STYLE, html.el("div", text, cls=cls, role=role), cls="fh"))])
+
+    def close(self) -> None:
+        """Leave what the file has; nothing can be clicked any more."""
+        close_whole(self)
