@@ -185,7 +185,7 @@ def test_an_init_has_a_short_docstring_and_re_exports_only(package: str) -> None
 
 @pytest.mark.parametrize("package", PACKAGES)
 def test_a_folder_can_be_taken_in_at_a_glance(package: str) -> None:
-    """It has 15 entries at most; `contract` has one more, a schema whose path the README gives."""
+    """It has 15 entries at most; `contract` has one more, a schema whose path the guide gives."""
     for folder in [ROOM / package, *(f for f in (ROOM / package).rglob("*") if f.is_dir() and f.name != "__pycache__")]:
         entries = [e for e in folder.iterdir() if e.name != "__pycache__"]
         assert len(entries) <= 15 + (folder.name == "contract"), folder

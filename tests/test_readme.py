@@ -1,10 +1,11 @@
-"""The README: its commands and its code run, and what it says of options is true."""
+"""The README and the guide: their commands and their code run, and what they say of options is true."""
 
 from __future__ import annotations
 
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from fh_notebook.cli.command_line import COMMANDS
+from fh_notebook.cli.command_line import COMMANDS, _parser
 from fh_notebook.notebook.cell.options import parser
 from tests import environment
 from tests.kernel import Kernel
@@ -21,26 +22,36 @@ from tests.picture import MAX_BYTES, PICTURE
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
-BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
-PYTHON = [text for kind, text in BLOCKS if kind == "python"]
-CELLS = [text for kind, text in BLOCKS if not kind and text.startswith("%") and "[NAME]" not in text]
-SHELL = [line for kind, text in BLOCKS if kind in ("bash", "powershell") for line in text.splitlines()]
+GUIDE = {page.stem: page.read_text("utf-8") for page in sorted((ROOT / ".github" / "docs" / "guide").glob("*.md"))}
+PAGES = {"README": README, **GUIDE}
+BLOCKS = {name: re.findall(r"^```(\w*)\n(.*?)^```$", text, re.DOTALL | re.MULTILINE) for name, text in PAGES.items()}
+"""Of each page: the kind of each block, and its text."""
+PYTHON = {
+    name: code for name, blocks in BLOCKS.items() if (code := [text for kind, text in blocks if kind == "python"])
+}
+CELLS = [
+    text
+    for blocks in BLOCKS.values()
+    for kind, text in blocks
+    if not kind and text.startswith("%") and "[NAME]" not in text
+]
+SHELL = [line for kind, text in BLOCKS["README"] if kind in ("bash", "powershell") for line in text.splitlines()]
 
 
-@pytest.mark.parametrize("number", range(len(PYTHON)))
-def test_every_block_of_python_runs(number: int, tmp_path: Path) -> None:
-    """Each by itself, in a fresh process, offline; a placeholder key is taken out."""
-    code = PYTHON[number].replace('fh.configure(api_key="fhk_...")', "fh.configure()")
+@pytest.mark.parametrize("page", PYTHON)
+def test_every_block_of_python_runs(page: str, tmp_path: Path) -> None:
+    """Each with names of its own, offline, in one fresh process a page; a placeholder key is taken out."""
+    code = [text.replace('fh.configure(api_key="fhk_...")', "fh.configure()") for text in PYTHON[page]]
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code],
+        [sys.executable, "-W", "error", "-c", f"for block in {code!r}: exec(block, {{'__name__': '__main__'}})"],
         capture_output=True, text=True, timeout=120, env=environment.for_process(tmp_path), cwd=tmp_path,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
 
 
-def test_every_option_of_the_cell_is_in_the_readme() -> None:
-    """The line in the README has all options of the parser, and no other."""
-    [usage] = re.findall(r"%%fetchhive \[NAME\].*?```", README, re.DOTALL)
+def test_every_option_of_the_cell_is_in_the_guide() -> None:
+    """The line of usage has all options of the parser, and no other."""
+    [usage] = re.findall(r"%%fetchhive \[NAME\].*?```", GUIDE["cell"], re.DOTALL)
     named = set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", usage))
     known = {o for action in parser()._actions for o in action.option_strings}
     assert named == known - {"--variant", "-h", "--help", "--api-key", "--key"}
@@ -52,17 +63,19 @@ def test_the_two_commands_stand_in_it_as_ci_runs_them() -> None:
         assert len(re.findall(rf"^python3 -m venv \.venv && .*{end}$", README, re.MULTILINE)) == 1
 
 
-def test_links_to_files_lead_somewhere() -> None:
-    """Relative links."""
-    for link in re.findall(r"\]\((?!https?:)([^)#]+)\)", README):
-        assert (Path(__file__).parents[1] / link).exists(), link
+@pytest.mark.parametrize("page", PAGES)
+def test_links_to_files_lead_somewhere(page: str) -> None:
+    """Relative links, as the repository's page follows them."""
+    folder = ROOT if page == "README" else ROOT / ".github" / "docs" / "guide"
+    for link in re.findall(r"\]\((?!https?:)([^)#]+)\)", PAGES[page]):
+        assert (folder / link).exists(), link
 
 
 def test_the_catalogue_in_it_is_read_as_it_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its variants and its optional variables are what the text says."""
     import fh_notebook as fh
 
-    [text] = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+    [text] = re.findall(r"```yaml\n(.*?)```", GUIDE["catalogue"], re.DOTALL)
     (tmp_path / "fetchhive.yaml").write_text(text)
     monkeypatch.chdir(tmp_path)
     triage = fh.deployments()["support-triage"]
@@ -71,8 +84,8 @@ def test_the_catalogue_in_it_is_read_as_it_stands(tmp_path: Path, monkeypatch: p
 
 
 def test_the_path_of_the_catalogues_json_schema_is_printed() -> None:
-    """The command in the README, run as it stands there."""
-    [code] = re.findall(r"`python -c \"(.*?fetchhive\.schema\.json.*?)\"`", README)
+    """The command in the guide, run as it stands there."""
+    [code] = re.findall(r"`python -c \"(.*?fetchhive\.schema\.json.*?)\"`", GUIDE["catalogue"])
     done = subprocess.run(
         [sys.executable, "-c", code],
         capture_output=True,
@@ -86,9 +99,10 @@ def test_the_path_of_the_catalogues_json_schema_is_printed() -> None:
 
 def test_every_block_is_of_a_kind_that_is_tested() -> None:
     """Python, cells and what they show, the catalogue, the cell's usage, and lines for a shell: nothing else."""
-    left = [text for kind, text in BLOCKS if not kind and text not in CELLS and "[NAME]" not in text]
+    blocks = [block for page in BLOCKS.values() for block in page]
+    left = [text for kind, text in blocks if not kind and text not in CELLS and "[NAME]" not in text]
     assert left == [_shown()]
-    assert {kind for kind, _ in BLOCKS} == {"", "python", "yaml", "bash", "powershell"}
+    assert {kind for kind, _ in blocks} == {"", "python", "yaml", "bash", "powershell"}
 
 
 def _shown() -> str:
@@ -119,7 +133,7 @@ def test_the_lines_for_a_shell_are_right() -> None:
     assert len(SHELL) >= 5
     for line in SHELL:
         assert set(re.findall(r"\w+", ",".join(re.findall(r"\.\[([\w,]+)\]", line)))) <= extras, line
-    bash = "\n".join(text for kind, text in BLOCKS if kind == "bash")
+    bash = "\n".join(text for page in BLOCKS.values() for kind, text in page if kind == "bash")
     assert subprocess.run(["bash", "-n"], input=bash, text=True, capture_output=True).stderr == ""
     [table] = re.findall(r"\| extra \|.*?\n\n", README, re.DOTALL)
     assert set(re.findall(r"`(\w+)`(?=[^|]*\|[^|]*\|$)", table, re.MULTILINE)) == extras - {
@@ -135,7 +149,7 @@ def test_the_lines_for_windows_are_those_for_bash() -> None:
     import tomllib
 
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    [windows] = [text for kind, text in BLOCKS if kind == "powershell"]
+    [windows] = [text for kind, text in BLOCKS["README"] if kind == "powershell"]
     first, *more = [part.strip() for line in windows.splitlines() for part in line.split(";")]
     assert first == "py -m venv .venv"
     for part in more:
@@ -147,14 +161,38 @@ def test_the_lines_for_windows_are_those_for_bash() -> None:
 
 
 def test_its_parts_stand_in_the_order_of_a_readers_questions() -> None:
-    """The claim, a picture, a cell with its output and two commands first; the reference after what convinces."""
+    """The claim, a picture, a cell with its output, two commands and three points first; it is read in minutes."""
     first, *rest = re.split(r"^## ", README, flags=re.MULTILINE)
-    places = [first.index(mark) for mark in ("**A Jupyter notebook as", "![", "%%fetchhive", "```bash", "fh-notebook demo", "pytest")]  # fmt: skip
+    places = [first.index(mark) for mark in ("**A Jupyter notebook as", "![", "%%fetchhive", "fh-notebook demo", "bin/pytest", "\n- **")]  # fmt: skip
     assert places == sorted(places)
+    assert len(re.findall(r"^- \*\*", first, re.MULTILINE)) == 3
     assert [part.split("\n", 1)[0] for part in rest] == [
-        "What it is for", "Install", "Connect", "Three journeys", "Against the alternatives", "Speed",
-        "Limits and unknowns", "Security and privacy", "The parts", "Contributing",
+        "Install", "Connect", "Three journeys", "Compared with the alternatives", "Speed",
+        "Limits and unknowns", "Security and privacy", "Read on",
     ]  # fmt: skip
+    assert len(README.splitlines()) <= 250
+
+
+def test_the_commands_of_the_guide_are_taken_by_their_parsers() -> None:
+    """Each line of ``fh-notebook`` in a block of the guide, with the options that it has."""
+    lines = [
+        line
+        for page in BLOCKS.values()
+        for kind, text in page
+        if kind == "bash"
+        for line in text.splitlines()
+        if line.startswith("fh-notebook ")
+    ]
+    assert lines
+    for line in lines:
+        _parser().parse_args(shlex.split(line)[1:])
+
+
+def test_the_glossary_is_short_and_every_word_is_explained() -> None:
+    """At most 15 words, each with a sentence."""
+    words = re.findall(r"^\| ([\w% ]+?) \| ([A-Z].*\.) \|$", GUIDE["glossary"], re.MULTILINE)
+    rows = [line for line in GUIDE["glossary"].splitlines() if line.startswith("|")][2:]
+    assert 10 <= len(words) == len(rows) <= 15
 
 
 @pytest.mark.long
@@ -194,9 +232,11 @@ def test_the_picture_is_there_and_light() -> None:
 
 
 def test_every_command_and_notebook_is_named_in_it() -> None:
-    """What a newcomer could look for: the commands of fh-notebook, and each notebook by a link."""
+    """What a newcomer could look for: the commands of fh-notebook, each notebook and each page by a link."""
     for command in COMMANDS:
-        assert f"fh-notebook {command}" in README, command
+        assert f"fh-notebook {command}`" in GUIDE["command_line"], command
+    for page in GUIDE:
+        assert f"(.github/docs/guide/{page}.md)" in README, page
     for notebook in shipped():
         assert f"(notebooks/{notebook.name})" in README, notebook.name
 

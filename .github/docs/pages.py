@@ -1,6 +1,7 @@
-"""The pages of the reference that are made: the first one, and one for every group of public names.
+"""Hooks of MkDocs: the first page, the guide, the reference of public names, and the navigation.
 
-Rule of this file: what is public is read from ``fh_notebook`` itself, so that a new name has its page and none is left.
+Rule of this file: public names are read from ``fh_notebook`` itself, so that a new name has its page and none is left.
+The guide (``guide/``) is read in two places: on the repository's page its links lead to files, on the site to pages.
 """
 
 from __future__ import annotations
@@ -11,8 +12,17 @@ from pathlib import Path
 from typing import Any, Final
 
 from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
 
 import fh_notebook
+
+GUIDE: Final = (
+    "cell", "form", "catalogue", "tables", "batch", "comparison", "trust", "race", "callbacks", "local_hive",
+    "command_line", "benchmarks", "glossary",
+)  # fmt: skip
+"""The pages of the guide, in reading order."""
+
+_GUIDE: Final = Path(__file__).parent / "guide"
 
 GROUPS: Final = {
     "calls": ("Single calls", "fh_notebook.session.api", "fh_notebook.client.clients"),
@@ -82,8 +92,46 @@ def _titled(notebook: Path) -> str:
     return first.strip().splitlines()[0].lstrip("# ") if first.strip() else notebook.stem
 
 
+def guide_page(name: str) -> str:
+    """Return the Markdown of a page of the guide, with links to notebooks as the site has them."""
+    return (_GUIDE / f"{name}.md").read_text(encoding="utf-8").replace("../../../notebooks/", "../")
+
+
+def _title(markdown: str) -> str:
+    return markdown.split("\n", 1)[0].lstrip("# ")
+
+
+def glossary() -> dict[str, str]:
+    """Return the words of the glossary and their meanings."""
+    rows = [line.strip("| ").split(" | ", 1) for line in guide_page("glossary").splitlines() if line.startswith("| ")]
+    return dict(rows[1:])  # without the heading of the table
+
+
+def _notebooks(config: Any) -> list[Path]:
+    """Return the notebooks in reading order: the numbered ones, then the how-tos."""
+    return sorted(Path(config.docs_dir).glob("*.ipynb"))
+
+
+def on_config(config: Any) -> Any:
+    """Set the navigation: the guide, the notebooks, the reference."""
+    notebooks = {"Notebooks": [], "How to": []}
+    for notebook in _notebooks(config):
+        notebooks["How to" if notebook.stem.startswith("how_to") else "Notebooks"].append(notebook.name)
+    reference = [{GROUPS[page][0]: f"reference/{page}.md"} for page in homes()]
+    reference += [{title: f"reference/{page}.md"} for page, (title, _) in _modules().items()]
+    config.nav = [
+        {"fh_notebook": "index.md"},
+        {"Guide": [{_title(guide_page(name)): f"guide/{name}.md"} for name in GUIDE]},
+        *({title: names} for title, names in notebooks.items()),
+        {"Reference": reference},
+    ]
+    return config
+
+
 def _first_page(notebooks: list[Path]) -> str:
-    lines = ["# fh_notebook", "", (fh_notebook.__doc__ or "").split("Examples\n")[0].strip(), "", "## Notebooks", ""]
+    lines = ["# fh_notebook", "", (fh_notebook.__doc__ or "").split("Examples\n")[0].strip(), "", "## Guide", ""]
+    lines += [f"- [{_title(guide_page(name))}](guide/{name}.md)" for name in GUIDE]
+    lines += ["", "## Notebooks", ""]
     lines += [f"- [{_titled(notebook)}]({notebook.name})" for notebook in notebooks]
     lines += ["", "## Reference", ""]
     lines += [f"- [{GROUPS[page][0]}](reference/{page}.md)" for page in homes()]
@@ -92,15 +140,33 @@ def _first_page(notebooks: list[Path]) -> str:
 
 
 def on_files(files: Files, config: Any) -> Files:
-    """Add the pages that are made."""
-    notebooks = sorted(Path(config.docs_dir).glob("*.ipynb"))
-    files.append(File.generated(config, "index.md", content=_first_page(notebooks)))
+    """Add the pages that are not files of the documentation's folder."""
+    files.append(File.generated(config, "index.md", content=_first_page(_notebooks(config))))
+    for name in GUIDE:
+        files.append(File.generated(config, f"guide/{name}.md", content=guide_page(name)))
     for page, names in homes().items():
         body = "\n\n".join(f"::: {name}" for name in names)
         files.append(File.generated(config, f"reference/{page}.md", content=f"# {GROUPS[page][0]}\n\n{body}\n"))
     for page, (title, module) in _modules().items():
         files.append(File.generated(config, f"reference/{page}.md", content=f"# {title}\n\n::: {module}\n"))
     return files
+
+
+_WORD: Final = re.compile(r"(?<![*\w])\*([\w% -]+)\*(?![*\w])")
+
+
+def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
+    """Turn ``*word*`` in the guide, where the glossary has the word, into a link with its meaning as tooltip."""
+    if not page.file.src_uri.startswith("guide/") or page.file.src_uri.endswith("/glossary.md"):
+        return markdown
+    meanings = glossary()
+
+    def explained(match: re.Match[str]) -> str:
+        word = match[1]
+        found = next((known for known in (word, f"{word}s", word.removesuffix("s")) if known in meanings), None)
+        return f'[{word}](glossary.md "{meanings[found]}")' if found else match[0]
+
+    return _WORD.sub(explained, markdown)
 
 
 _ROLE: Final = re.compile(r":(?:func|class|meth|mod|attr|data|exc|obj):\s*<code>~?(?:[\w.]*\.)?([\w\[\]]+)</code>")

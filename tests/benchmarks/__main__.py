@@ -1,4 +1,4 @@
-"""``python -m tests.benchmarks [NAME ...]``: measure, print, assert nothing. Figures in the README come from here.
+"""``python -m tests.benchmarks [NAME ...]``: measure, print, assert nothing. Figures in the documentation come from here.
 
 Every benchmark prints one table in Markdown under a line with the date, the machine and the command. Times of two
 machines cannot be compared and those of one are noisy: read the ratios, which were taken in one run. Nothing but this

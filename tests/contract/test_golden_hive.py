@@ -28,7 +28,7 @@ SEED_OUTPUT = (
 
 
 class Stage:
-    """A hive on a socket that has the workflows of the README, a receiver, and what placeholders stand for."""
+    """A hive on a socket that has the workflows of the documentation, a receiver, and what placeholders stand for."""
 
     def __init__(self, setup: dict[str, Any], hive: LocalHive, port: int, receiver: Receiver) -> None:
         self.setup, self.hive, self.port, self.receiver = setup, hive, port, receiver

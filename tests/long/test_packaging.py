@@ -13,6 +13,7 @@ import sys
 import tarfile
 import tomllib
 from email.parser import Parser
+from hashlib import sha256
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -40,7 +41,7 @@ assert "<svg" in cmp.report("triage.html").read_text("utf-8") and cmp.report("tr
 lengths = fh.compare(batch, score="elapsed_s")
 assert lengths.pairs()["test"].notna().all()
 """
-"""What the README shows of a comparison, without an extra."""
+"""What the guide shows of a comparison, without an extra."""
 
 
 def _project() -> dict[str, object]:
@@ -131,13 +132,57 @@ def test_contributing_says_what_each_dependency_is_for() -> None:
     assert told == needed
 
 
-def test_the_workflow_only_calls_ci_run() -> None:
+def test_the_workflows_check_by_ci_run_only() -> None:
     """What CI checks is decided in one file, which also runs on a bare machine."""
     for file in (ROOT / ".github" / "workflows").glob("*.yml"):
-        steps = [s for job in YAML(typ="safe").load(file)["jobs"].values() for s in job["steps"]]
+        steps = YAML(typ="safe").load(file)["jobs"]["check"]["steps"]
         commands = [s["run"].strip() for s in steps if "run" in s]
         assert commands[-1] == ".ci/run", file
         assert all(c.startswith("apt-get update") for c in commands[:-1]), file
+
+
+def test_a_release_is_checked_built_and_published_without_a_token() -> None:
+    """After all of CI, from a tag, with attestations, and to the default address."""
+    workflow = YAML(typ="safe").load(ROOT / ".github" / "workflows" / "release.yml")
+    assert workflow["on"] == {"push": {"tags": ["v*"]}}
+    publish = workflow["jobs"]["publish"]
+    assert publish["needs"] == ["check", "build"]
+    assert publish["permissions"] == {"id-token": "write"}
+    uploads = publish["steps"][-1]
+    assert uploads["uses"].startswith("pypa/gh-action-pypi-publish@")
+    assert uploads["with"] == {"attestations": True}, "no password, no address of one's own"
+    commands = " ".join(step.get("run", "") for step in workflow["jobs"]["build"]["steps"])
+    for needed in (".github/release.py", "-m build", "twine check --strict"):
+        assert needed in commands
+
+
+def test_version_citation_and_changelog_name_the_same_release(tmp_path: Path) -> None:
+    """As the workflow asks before it builds; a tag of another version is refused with what disagrees."""
+    script = [sys.executable, str(ROOT / ".github" / "release.py")]
+    same = subprocess.run([*script, f"v{fh_notebook.__version__}"], capture_output=True, text=True, timeout=60)
+    assert same.returncode == 0, same.stdout + same.stderr
+    other = subprocess.run([*script, "v99.0.0"], capture_output=True, text=True, timeout=60)
+    assert other.returncode == 1
+    assert [line.split(":")[0] for line in other.stdout.splitlines()] == [
+        "fh_notebook/version.py", "CITATION.cff", "CHANGELOG.md",
+    ]  # fmt: skip
+
+
+def test_a_conda_forge_recipe_is_made_of_the_sdist(built: tuple[Path, Path]) -> None:
+    """Its hash, its version and each dependency with its bounds, under the names of conda-forge."""
+    made = subprocess.run(
+        [sys.executable, ROOT / ".github" / "release.py", "--recipe", built[1], "--url", "https://example.com/s.tar.gz"],
+        capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    recipe = YAML(typ="safe").load(made.stdout)
+    assert recipe["package"] == {"name": "fh-notebook", "version": fh_notebook.__version__}
+    assert recipe["source"]["sha256"] == sha256(built[1].read_bytes()).hexdigest()
+    run = recipe["requirements"]["run"]
+    assert run[0] == "python >=3.11"
+    assert len(run) == 1 + len(_project()["dependencies"])  # type: ignore[arg-type]
+    assert any(re.fullmatch(r"matplotlib-base >=[\d.]+", line) for line in run)
+    assert any(re.fullmatch(r"lazy_loader >=[\d.]+", line) for line in run)
+    assert not [line for line in run if "extra" in line or ";" in line]
 
 
 @pytest.mark.skipif(not os.environ.get("FH_PACKAGING"), reason="FH_PACKAGING is not set: it names an environment")

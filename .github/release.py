@@ -1,0 +1,135 @@
+"""Check that a release is whole, and make a conda-forge recipe of it.
+
+python .github/release.py v0.2.0                                    # version.py, CITATION.cff and CHANGELOG.md agree
+python .github/release.py --recipe dist/fh_notebook-0.2.0.tar.gz --url ADDRESS > recipe.yaml
+
+The recipe is not kept in this repository: a conda-forge feedstock has it. ADDRESS is where the sdist is downloaded
+from, as the package index shows it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+import tarfile
+from email.message import Message
+from email.parser import Parser
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+
+ROOT: Final = Path(__file__).parents[1]
+
+CONDA_NAMES: Final = {
+    "docstring-parser": "docstring_parser",
+    "lazy-loader": "lazy_loader",
+    "matplotlib": "matplotlib-base",  # without Qt
+}
+"""Packages whose name at conda-forge is another one."""
+
+
+def disagreements(tag: str, root: Path = ROOT) -> list[str]:
+    """Return what does not say that this is the release `tag`, a line each."""
+    version = tag.removeprefix("v")
+    wrong = []
+    for file, pattern in _VERSION_IN.items():
+        found = re.search(pattern, (root / file).read_text(encoding="utf-8"), re.MULTILINE)
+        if (said := found[1] if found else "no version") != version:
+            wrong.append(f"{file}: {said}, not {version}")
+    return wrong
+
+
+_VERSION_IN: Final = {
+    "fh_notebook/version.py": r'^__version__ = "(.+)"$',
+    "CITATION.cff": r"^version: (.+)$",
+    "CHANGELOG.md": r"^## \[(\d.*?)\] - \d{4}-\d{2}-\d{2}$",  # the newest release stands first
+}
+
+
+def recipe(sdist: Path, url: str) -> str:
+    """Return a recipe in conda-forge's YAML format, made of the metadata in an sdist.
+
+    Parameters
+    ----------
+    sdist : Path
+        The ``.tar.gz``, as it is published.
+    url : str
+        Where it is downloaded from.
+    """
+    metadata = _metadata(sdist)
+    name, version = metadata["Name"], metadata["Version"]
+    needed = [line for line in metadata.get_all("Requires-Dist", []) if "extra ==" not in line]
+    python = metadata["Requires-Python"]
+    lines = [
+        "schema_version: 1",
+        "package:",
+        f"  name: {name}",
+        f"  version: {json.dumps(version)}",
+        "source:",
+        f"  url: {json.dumps(url)}",
+        f"  sha256: {sha256(sdist.read_bytes()).hexdigest()}",
+        "build:",
+        "  number: 0",
+        "  noarch: python",
+        "  script: python -m pip install . -vv --no-deps --no-build-isolation",
+        "  python:",
+        "    entry_points:",
+        "      - fh-notebook = fh_notebook.cli:main",
+        "requirements:",
+        "  host:",
+        f"    - {json.dumps(f'python {python}')}",
+        "    - pip",
+        "    - hatchling >=1.25",
+        "  run:",
+        f"    - {json.dumps(f'python {python}')}",
+        *(f"    - {json.dumps(_conda(line))}" for line in needed),
+        "tests:",
+        "  - python:",
+        "      imports: [fh_notebook]",
+        "      pip_check: true",
+        "  - script: [fh-notebook --version, fh-notebook demo]",
+        "about:",
+        f"  summary: {json.dumps(metadata['Summary'])}",
+        f"  license: {metadata['License-Expression']}",
+        "  license_file: LICENSE",
+    ]
+    return "\n".join([*lines, ""])
+
+
+def _conda(requirement: str) -> str:
+    """Return a requirement as conda writes it: name, blank, bounds."""
+    [(name, bounds)] = re.findall(r"^([\w.-]+)\s*(.*)$", requirement)
+    return f"{CONDA_NAMES.get(name, name)} {bounds}".strip()
+
+
+def _metadata(sdist: Path) -> Message:
+    with tarfile.open(sdist) as held:
+        [file] = [member for member in held.getmembers() if re.fullmatch(r"[^/]+/PKG-INFO", member.name)]
+        content = held.extractfile(file)
+        assert content is not None
+        return Parser().parsestr(content.read().decode("utf-8"))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Print the recipe, or what is wrong with the release; return 1 where something is."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("tag", nargs="?", help="the tag of the release")
+    parser.add_argument("--recipe", type=Path, metavar="SDIST", help="make a recipe of this file")
+    parser.add_argument("--url", help="where the file of --recipe is downloaded from")
+    args = parser.parse_args(arguments)
+    if args.recipe:
+        if not args.url:
+            parser.error("--recipe needs --url: where the sdist is downloaded from")
+        print(recipe(args.recipe, args.url), end="")
+        return 0
+    if not args.tag:
+        parser.error("give the tag of the release, or --recipe SDIST")
+    wrong = disagreements(args.tag)
+    print("\n".join(wrong or [f"{args.tag}: version, citation and changelog agree"]))
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
