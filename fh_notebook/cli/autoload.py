@@ -10,6 +10,7 @@ Rules of this file:
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 from typing import Any, Final
@@ -65,10 +66,14 @@ def startup_file(profile: str = "default") -> Path:
     ----------
     profile : str, optional
         The name of an IPython profile.
-    """
-    from IPython.paths import get_ipython_dir
 
-    return Path(get_ipython_dir()) / f"profile_{profile}" / "startup" / NAME
+    Notes
+    -----
+    IPython's folder is ``IPYTHONDIR``, or ``.ipython`` in the home folder (documentation of IPython, "The IPython
+    directory").
+    """
+    folder = Path(os.environ.get("IPYTHONDIR") or "~/.ipython").expanduser()
+    return folder / f"profile_{profile}" / "startup" / NAME
 
 
 def _write(file: Path, args: argparse.Namespace) -> int:
