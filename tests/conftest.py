@@ -20,6 +20,12 @@ hypothesis_settings.register_profile("fh", deadline=None, print_blob=True)
 hypothesis_settings.load_profile("fh")
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collect_file() -> Generator[None, list[pytest.Collector], list[pytest.Collector]]:
+    """Look for examples in the package only: in 500 modules of tests there are none, and helpers need not be imported."""
+    return [found for found in (yield) if type(found) is pytest.Module]
+
+
 BROWSER = "tests/browser/"
 LONGEST = (
     BROWSER,

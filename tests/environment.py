@@ -27,6 +27,10 @@ UNWANTED: Final = (
 )
 
 
+ABSENT: Final = Path(__file__).parent / "absent"
+"""Modules that take the place of packages which are left out."""
+
+
 def store_of(folder: Path) -> Path:
     """Return the store of a process that is kept inside `folder`."""
     return Path(settings(folder)["FH_NOTEBOOK_STORE"])
@@ -60,5 +64,5 @@ def for_process(folder: Path, **more: str) -> dict[str, str]:
     """
     environment = {name: value for name, value in os.environ.items() if name not in unwanted(os.environ)}
     source = str(Path(fh_notebook.__file__).parents[1])
-    path = os.pathsep.join(p for p in (source, environment.get("PYTHONPATH", "")) if p)
+    path = os.pathsep.join(p for p in (source, str(ABSENT), environment.get("PYTHONPATH", "")) if p)
     return {**environment, **settings(folder), "PYTHONPATH": path, "PYTHONIOENCODING": "utf-8", **more}

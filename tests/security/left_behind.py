@@ -73,11 +73,7 @@ _BASE64: Final = (
 
 
 def spellings(raw: bytes) -> list[str]:
-    """Return in which spellings a key stands in some bytes.
-
-    >>> spellings(b"Authorization: Basic " + base64.b64encode(b"user:fhk_" + b"0123456789"))
-    ['base64']
-    """
+    """Return in which spellings a key stands in some bytes."""
     found = [name for name, (sign, whole) in _SPELLINGS.items() if sign in raw and re.search(whole, raw)]
     return [*found, "base64"] if any(map(_plain_in, _decoded(raw))) else found
 
