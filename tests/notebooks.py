@@ -152,7 +152,9 @@ def _said(output: NotebookNode) -> Iterator[tuple[str, str]]:
     yield "kinds", " ".join(sorted(output.data))
 
 
-_SECONDS: Final = re.compile(r"(?<!\S)(?:\S*\.)?\w*_s\b|(?<!\S)(?:median s|p95 s|95 % within, s)\b")
+_SECONDS: Final = re.compile(
+    r"(?<!\S)(?:\S*\.)?\w*_s\b|(?<!\S)(?:median time \(s\)|95th percentile of time \(s\))(?!\S)"
+)
 _NUMBER: Final = re.compile(r"(?<!\S)\d+(?:\.\d+)?(?:e-\d+)?(?!\S)")
 _MOMENT: Final = re.compile(
     r"\b\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:\+00:00| ?UTC|Z)?)?"

@@ -581,7 +581,7 @@ trend = fh.trend("support-triage", score=fh.score.exact("expected_output"))"""
 @surface
 def trend_table(stage: Stage) -> Iterator[Locator]:
     """The figures of kept batches by date."""
-    expect(stage.show(f"{TREND}\ntrend", store=stage.own("trend-table"))).to_contain_text("median s")
+    expect(stage.show(f"{TREND}\ntrend", store=stage.own("trend-table"))).to_contain_text("median time")
     yield stage.cell(1)
 
 

@@ -41,8 +41,8 @@ PAST: Final = 20
 WHOLE: Final = "Show all has all"
 ABOUT_CAP: Final = 4_000
 """Characters of one column of the row."""
-ABOUT_NAMES: Final = {EXPECTED: "reference (expected_output)"}
-"""Columns that are more than an input: an answer may well have another form than the reference."""
+ABOUT_NAMES: Final = {EXPECTED: "expected output"}
+"""Columns that are more than an input, by the word that the page has for them everywhere."""
 TWIN_EVERY_S: Final = 1.0
 """How often the twin without widgets is brought up to date at most: keys are faster."""
 _SHEET: Final = f"{html.STYLE}{STYLE}<style>{COPY_STYLE}</style>"
@@ -254,15 +254,15 @@ class Rater:
         A note of a correction may name a variant, so only the mark is shown.
         """
         item, runs = self.session.items[n], self._corrections.data.runs
-        reference = self._corrections.text(item.row)
+        expected = self._corrections.text(item.row)
         mark = runs.correction_mark(item.row)
-        about, has_reference = [], False
+        about, has_expected = [], False
         for name, text in self._items.about(item):
             shown = text
-            if name == EXPECTED and reference is not None:
-                has_reference, shown = True, reference + (f" ({mark})" if mark else "")
+            if name == EXPECTED and expected is not None:
+                has_expected, shown = True, expected + (f" ({mark})" if mark else "")
             about.append([_cut(ABOUT_NAMES.get(name, name), 200), _cut(shown, ABOUT_CAP)])
-        return {"n": n, "about": about, "form": self._corrections.values(item.row) if has_reference else None}
+        return {"n": n, "about": about, "form": self._corrections.values(item.row) if has_expected else None}
 
     # --- where it is shown
 

@@ -266,7 +266,7 @@ def test_results_stand_beside_each_other(lab: Lab, hive: FormHive) -> None:
     expect(form.locator(".fh-added")).to_have_text("Added: 1 line in form.dataset.")
     form.locator("button.fh-add").click()
     expect(form.locator(".fh-added")).to_contain_text("has these inputs already")
-    expect(form.locator("button.fh-add")).to_have_text("Collect for a batch (1)")
+    expect(form.locator("button.fh-add")).to_have_text("Add as a row for a batch (1)")
 
 
 def test_an_error_is_one_line_with_the_cure(lab: Lab) -> None:
@@ -365,7 +365,7 @@ def test_a_whole_schema_that_is_true_or_false_is_a_form(lab: Lab, hive: FormHive
 def test_an_answer_by_callback_is_a_row_until_it_comes(lab: Lab, hive: FormHive) -> None:
     """A person decides: the form says whom it waits for, and Run can be pressed again meanwhile."""
     form = _form(lab, "later")
-    form.get_by_label("Answer later (by callback)").check()
+    form.get_by_label("Answer later").check()
     form.locator("button.fh-run").click()
     hive.wait_approval(timeout_s=PATIENCE_S)
     rows = form.locator(".fh-pending")

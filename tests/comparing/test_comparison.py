@@ -196,7 +196,10 @@ def test_without_anything_to_score_by_only_failures_and_seconds_compare() -> Non
     assert "score=" in cmp.verdict
     assert "scores_differ" not in cmp.wide().columns
     assert cmp.disagreements()["row"].tolist() == [0]
-    assert "Answers differ on 1 row; on 1 row a variant has no answer:" in repr(cmp)
+    assert (
+        "Answers differ on 1 row. On 1 row at least one variant has no answer. The row whose answers differ:"
+        in repr(cmp)
+    )
     with pytest.raises(fh.InputError, match="there is no score"):
         cmp.disagreements(by="score")
 
@@ -215,8 +218,11 @@ def test_what_only_one_variant_has_answered_is_incomplete_and_no_difference() ->
     cmp = fh.compare(stopped)
     assert cmp.wide()["first.output"].notna().sum() == 2
     assert cmp.disagreements()["row"].tolist() == cmp.disagreements(by="output")["row"].tolist() == [0]
-    assert "Scores differ on 1 row, answers on 1; on 4 rows a variant has no score:" in repr(cmp)
-    assert "on 4 rows a variant has no score" in cmp._repr_html_()
+    assert (
+        "Scores differ on 1 row, answers on 1. On 4 rows at least one variant has no score. The row whose scores differ:"
+        in repr(cmp)
+    )
+    assert "On 4 rows at least one variant has no score" in cmp._repr_html_()
 
 
 def test_a_variant_without_a_line_for_a_row_leaves_it_incomplete() -> None:
@@ -224,7 +230,7 @@ def test_a_variant_without_a_line_for_a_row_leaves_it_incomplete() -> None:
     frame = pd.DataFrame({"row": [0, 0, 1], "variant": ["a", "b", "a"], "s": [1, 1, 0]})
     cmp = fh.compare(frame, score="s")
     assert cmp.disagreements().empty
-    assert "Scores differ on 0 rows; on 1 row a variant has no score." in repr(cmp)
+    assert "Scores differ on 0 rows. On 1 row at least one variant has no score." in repr(cmp)
 
 
 @pytest.mark.parametrize("status", ["failed", "unknown", "pending"])

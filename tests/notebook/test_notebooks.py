@@ -114,8 +114,8 @@ def test_what_belongs_to_one_machine_is_taken_out() -> None:
         ("   output  elapsed_s\n0  billing     0.014", "   output  elapsed_s\n0  billing       0.1"),
         ("mean  p50_s   p95_s\n0.75  0.0169  0.162\n", "mean  p50_s  p95_s\n0.75  1      2\n"),
         (
-            "right  median s  95 % within, s\n75 %   0.016     0.162\n",
-            "right  median s  95 % within, s\n75 %   1.2       2.3\n",
+            "right  median time (s)  95th percentile of time (s)\n75 %   0.016            0.162\n",
+            "right  median time (s)  95th percentile of time (s)\n75 %   1.2              2.3\n",
         ),
         ("at 2026-11-25 16:00:01.123+00:00", "at 2027-01-01 00:00:00+00:00"),
         (f"Run(req_{'a' * 32})", f"Run(req_{'b' * 32})"),

@@ -276,7 +276,7 @@ def _seconds(facts: PlotData) -> list[PlotPanel]:
             axes.hlines(y, quarter, three, color=colour, linewidth=6, alpha=0.55)
             axes.plot([middle], [y], "o", color=colour, markersize=6)
         _draw_names(axes, list(distinct_names(marks).values()), panel.measure)
-        _draw_figures(axes, [f"{text(m[2])} s, 95 % within {text(m[4])} s" for m in marks.values()])
+        _draw_figures(axes, [f"{text(m[2])} s, 95th percentile {text(m[4])} s" for m in marks.values()])
         axes.set_xlim(left=0)
         axes.locator_params(axis="x", nbins=4)  # labels of small numbers are long
 

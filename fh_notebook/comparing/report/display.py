@@ -68,6 +68,7 @@ STYLE: Final = html.Html(
     "<style>"
     ".fh .fh-num td:not(:first-child),.fh .fh-num th:not(:first-child){text-align:right;white-space:nowrap;"
     "font-variant-numeric:tabular-nums}"
+    ".fh .fh-table.fh-num th:not(:first-child){white-space:normal}.fh .fh-table.fh-num th{vertical-align:bottom}"
     ".fh .fh-num td:first-child{overflow-wrap:anywhere;min-width:12em}"
     ".fh .fh-num td:first-child>span{display:inline-block;max-width:28em}"
     ".fh .fh-num::-webkit-scrollbar,.fh .fh-cells::-webkit-scrollbar{height:8px}"
@@ -76,6 +77,8 @@ STYLE: Final = html.Html(
     ".fh-interval{display:block;width:140px;height:18px;overflow:visible}"
     ".fh-axis{display:flex;justify-content:space-between;width:140px;font-weight:400;font-size:12px;"
     "color:var(--jp-ui-font-color2,inherit)}"
+    ".fh .fh-summary{container-type:inline-size}"
+    "@container (max-width:700px){.fh .fh-summary :is(.fh-interval,.fh-axis){display:none}}"  # the numbers say as much
     ".fh-best{margin-left:6px;padding:0 6px;border-radius:8px;font-size:11px;font-weight:600;white-space:nowrap;"
     "border:1px solid currentColor}"
     ".fh .fh-table .fh-ruled td{border-bottom:2px solid currentColor}.fh .fh-set{margin:2px 0 8px}"
@@ -158,14 +161,10 @@ def comparison_html(data: ComparisonData) -> html.Html:
 
 
 def _paired_note(data: ComparisonData) -> str:
-    """Return why the numbers of the sentence may not be those of the table; nothing where they are."""
+    """Return which rows the table counts where the sentence above it may count fewer; nothing where it does not."""
     counts = {line.rows for line in data.summary_lines} | {pair.n for pair in data.pairs}
     is_told = data.scorer and len(data.variants) > 1 and len(counts) > 1
-    return (
-        "; the sentence counts the rows that both variants have a score of, the table all scored rows of each"
-        if is_told
-        else ""
-    )
+    return "; a line of the table is of all rows that this variant has a score of" if is_told else ""
 
 
 # --- the summary
@@ -335,7 +334,8 @@ def summary_html(facts: SummaryData) -> html.Html:
     above = facts.lines_above
     classes = [*[""] * (above - 1), "fh-ruled"] if above else []
     table = html.table(*summary_cells(facts, drawn=True), cls="fh-table fh-num", row_classes=classes)
-    return html.join([table, html.el("div", facts.best_set, cls="fh-dim fh-set")]) if facts.best_set else table
+    best_set = html.el("div", facts.best_set, cls="fh-dim fh-set") if facts.best_set else None
+    return html.el("div", table, best_set, cls="fh-summary")
 
 
 RULES: Final = {
@@ -484,19 +484,34 @@ def differing(data: ComparisonData, most: int = ROWS_SHOWN) -> tuple[str, pd.Dat
     else:
         differing_rows = tables.disagreements(data, "output")
         count, table = len(differing_rows), differing_rows.head(most)
-    left = incomplete_rows(data, by)
-    lacking = f"; on {counted(left, 'row')} a variant has no {by if data.scorer else 'answer'}" if left else ""
-    shown_count = len(table)
-    has_most = by == "score" and not data.grid.yes_no  # right and wrong differ by 1 everywhere
-    cut = f"; the {shown_count} that differ most:" if has_most else f"; the first {shown_count} of them:"
-    first = "." if not shown_count else ":" if shown_count == count else cut
-    differ = (
-        f"Scores differ on {counted(count, 'row')}" if by == "score" else f"Answers differ on {counted(count, 'row')}"
-    )
+    what = "scores" if by == "score" else "answers"
+    differ = f"{what.capitalize()} differ on {counted(count, 'row')}"
     if by == "score" and data.has_outputs:
         differ += f", answers on {tables.count_differing_outputs(data):,}"
-    sentence = f"{differ}{lacking}{first}"
-    return sentence, _with_inputs(data, table.reset_index(drop=True))
+    sentences = [f"{differ}.", _incomplete_text(data, by), _shown_text(data, what, len(table), count)]
+    return " ".join(filter(None, sentences)), _with_inputs(data, table.reset_index(drop=True))
+
+
+def _incomplete_text(data: ComparisonData, by: Literal["score", "output"]) -> str:
+    """Return on how many rows a variant lacks what is compared, in a sentence; empty where none does."""
+    if not (count := incomplete_rows(data, by)):
+        return ""
+    lines = data.lines
+    has_failed = by == "score" and bool((lines["score"].isna() & (lines["status"] == "failed")).any())
+    lacks = "has no answer" if by == "output" else "failed or has no score" if has_failed else "has no score"
+    return f"On {counted(count, 'row')} at least one variant {lacks}."
+
+
+def _shown_text(data: ComparisonData, what: str, shown: int, count: int) -> str:
+    """Return which of the rows that differ stand below, with a colon; empty where none does."""
+    if not shown:
+        return ""
+    if shown == count:
+        return f"The rows whose {what} differ:" if count > 1 else f"The row whose {what} differ:"
+    has_sizes = what == "scores" and not data.grid.yes_no  # right and wrong differ by 1 everywhere
+    return (
+        f"The {shown} rows whose {what} differ most:" if has_sizes else f"The first {shown} rows whose {what} differ:"
+    )
 
 
 def _with_inputs(data: ComparisonData, table: pd.DataFrame) -> pd.DataFrame:

@@ -14,6 +14,8 @@ from typing import Any, Final
 import pandas as pd
 
 __all__ = [
+    "MEDIAN_TIME",
+    "P95_TIME",
     "ReportColumn",
     "about",
     "count_text",
@@ -32,6 +34,11 @@ __all__ = [
     "size_text",
     "table_of",
 ]
+
+MEDIAN_TIME: Final = "median time (s)"
+"""The heading of the median seconds of calls: a median alone is that of scores."""
+P95_TIME: Final = "95th percentile of time (s)"
+"""The heading of the seconds within which 95 % of calls were answered: 95 % alone is an interval."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

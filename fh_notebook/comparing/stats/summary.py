@@ -25,7 +25,16 @@ from fh_notebook.comparing.stats.intervals import (
     interval_of_share,
     intervals_of_means,
 )
-from fh_notebook.comparing.stats.number_format import ReportColumn, count_text, figures, same, seconds_format, table_of
+from fh_notebook.comparing.stats.number_format import (
+    MEDIAN_TIME,
+    P95_TIME,
+    ReportColumn,
+    count_text,
+    figures,
+    same,
+    seconds_format,
+    table_of,
+)
 
 __all__ = [
     "SUMMARY",
@@ -90,14 +99,14 @@ class SummaryLine:
 SUMMARY: Final = (
     ReportColumn(name="variant", head="variant", dtype=None),
     ReportColumn(name="n", head="runs", format=same(count_text), dtype="int64"),
-    ReportColumn(name="missing", head="no score", format=same(count_text), dtype="int64"),
+    ReportColumn(name="missing", head="no score, not failed", format=same(count_text), dtype="int64"),
     ReportColumn(name="failed", head="failed", format=same(count_text), dtype="int64"),
     ReportColumn(name="mean", head="mean", format=figures, of_scores=True),
     ReportColumn(name="ci_low", head="95 % from", format=figures, of_scores=True),
     ReportColumn(name="ci_high", head="to", format=figures, of_scores=True),
     ReportColumn(name="median", head="median", format=figures, of_scores=True),
-    ReportColumn(name="p50_s", head="median s", format=seconds_format),
-    ReportColumn(name="p95_s", head="95 % within, s", format=seconds_format),
+    ReportColumn(name="p50_s", head=MEDIAN_TIME, format=seconds_format),
+    ReportColumn(name="p95_s", head=P95_TIME, format=seconds_format),
 )
 """The columns of the summary: a new one is a line here, and shows in every table, display and report.
 

@@ -8,22 +8,24 @@ out, counted differently, or may have changed in the meantime.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Final
 
+import numpy as np
 import pandas as pd
 
 from fh_notebook.batching.planning.plan import counted
 from fh_notebook.batching.tables.rows import EXPECTED
 from fh_notebook.comparing.data import ComparisonData, ScoredRuns
 from fh_notebook.comparing.stats.best import beaten_by
+from fh_notebook.comparing.stats.classes import ConfusionRows
 from fh_notebook.comparing.stats.clusters import distinct_text, note_of
 from fh_notebook.comparing.stats.hypothesis_tests import FEWEST_PAIRS
 from fh_notebook.comparing.stats.number_format import about, p_text, percents, points, size_text
 from fh_notebook.comparing.stats.pairs import ALPHA, CORRECTED, Pair, rows_needed, tested_in
 from fh_notebook.comparing.stats.summary import SummaryLine
-from fh_notebook.core.text.formatting import in_words
+from fh_notebook.core.text.formatting import CHOICES_CAP, in_words, short
 from fh_notebook.core.text.messages import PYTHON, Audience, Phrase
 
 __all__ = [
@@ -65,6 +67,7 @@ def notes_of(data: ComparisonData, audience: Audience = PYTHON) -> tuple[str, ..
         notes.append(failed_note(failed_count, data.failed, audience))
     notes += [
         _missing_note(lines, data.scorer, audience),
+        _few_rows_note(data.class_rows),
         _corrections_note(data.runs, audience),
         span_note(lines["started_at"]),
     ]
@@ -88,14 +91,35 @@ def _missing_note(lines: pd.DataFrame, scorer: str, audience: Audience) -> str:
         return ""
     errors = int(lacking["score_error"].notna().sum())
     status_counts = lacking[lacking["score_error"].isna()]["status"].value_counts()
-    reasons = [f"{errors:,} by an error of the scorer{_SCORE_ERRORS.text(audience)}"] if errors else []
+    reasons = [(errors, f"by an error of the scorer{_SCORE_ERRORS.text(audience)}")] if errors else []
     status_texts = {
         "completed": "because there is nothing to score by",
         "unknown": "because the outcome of the call is unknown: it may have run",
         "pending": "because the call was not made",
     }
-    reasons += [f"{number:,} {status_texts.get(str(status), str(status))}" for status, number in status_counts.items()]
-    return f"{counted(len(lacking), 'score')} {'is' if len(lacking) == 1 else 'are'} missing ({'; '.join(reasons)})."
+    reasons += [(number, status_texts.get(str(status), str(status))) for status, number in status_counts.items()]
+    missing = f"{counted(len(lacking), 'score')} {'is' if len(lacking) == 1 else 'are'} missing"
+    if len(reasons) == 1:
+        return f"{missing} {reasons[0][1]}."
+    return f"{missing} ({'; '.join(f'{number:,} {reason}' for number, reason in reasons)})."
+
+
+FEW_OF_LABEL: Final = 5
+"""With fewer rows of a label, one answer moves its F1 by a fifth or more, and macro F1 with it."""
+
+
+def _few_rows_note(class_rows: Mapping[str, ConfusionRows]) -> str:
+    """Return the note on labels of few rows, which decide macro F1; empty where no label, or every one, has few."""
+    if not class_rows:
+        return ""
+    labels = next(iter(class_rows.values())).labels
+    counts = np.max([rows.table.sum(axis=1) for rows in class_rows.values()], axis=0)
+    few = {label: int(count) for label, count in zip(labels, counts, strict=True) if 0 < count < FEW_OF_LABEL}
+    if not few or len(few) == len(labels):
+        return ""
+    shown = [f"{short(label)} has {counted(count, 'row')}" for label, count in [*few.items()][:CHOICES_CAP]]
+    more = [counted(len(few) - len(shown), "more label")] if len(few) > len(shown) else []
+    return f"Macro F1 weighs each label alike, however few rows it has: {in_words([*shown, *more], 'and')}."
 
 
 def _corrections_note(runs: ScoredRuns, audience: Audience) -> str:
@@ -255,7 +279,12 @@ def headline(
     if not is_decided and best.p_holm < ALPHA:  # test and mean do not say the same
         return ""
     low, high = sorted((-best.ci_low, -best.ci_high)) if lower else (best.ci_low, best.ci_high)
-    rows = counted(best.n, "distinct row" if best.rows > best.n else "row")
+    unit = "distinct row" if best.rows > best.n else "row"
+    scored_rows = {line.rows for line in summary if line.variant in (best.a, best.b)}
+    # The table counts all scored rows of a variant: where these are more, the sentence says which ones it counts.
+    rows = (
+        counted(best.n, unit) if scored_rows == {best.n} else f"the {counted(best.n, unit)} that both have a score of"
+    )
     if yes_no:
         size = f"right on {percents(best.n)(best.mean_b)}"
         gap, interval = f"{points(best.lead)} points", f"{points(low)} to {points(high)}"
@@ -263,7 +292,7 @@ def headline(
         size = f"{size_text(best.mean_b)} on average"
         gap, interval = size_text(best.lead), f"{size_text(low)} to {size_text(high)}"
     if best.test == CORRECTED:
-        size += f", corrected by the labels of {rows}"
+        size += f", corrected by the labels of {counted(best.n, unit)}"
     else:
         size += f" of {rows}" if yes_no else f" over {rows}"
     ahead = f"{gap} {'less than' if lower else 'ahead of'} {best.a} (95 % interval {interval})"

@@ -45,7 +45,8 @@ __all__ = [
 ]
 
 HEADLINE: Final = (
-    "font-size:16px;line-height:1.4;font-weight:600;margin:4px 0 2px;max-width:62em;overflow-wrap:anywhere"
+    "font-size:16px;line-height:1.4;font-weight:600;margin:4px 0 2px;max-width:62em;overflow-wrap:anywhere;"
+    "text-wrap:pretty"
 )
 """The style of the sentence with the result, above a comparison, a race, a canary or a trend."""
 
@@ -372,6 +373,7 @@ CSS: Final = (
     ".fh-rest{max-height:40em;overflow:auto}"
     ".fh-side{display:flex;flex-wrap:wrap;gap:12px;align-items:stretch}"
     ".fh-side>.fh-card{flex:1 1 280px;min-width:0}"
+    ".fh .fh-swatch{max-width:none}"  # a page's limit of 100 % would count it as nothing in the width of its column
     ".fh table.fh-table{border-collapse:collapse;margin:4px 0;color:inherit;font-size:13px;display:block;"
     "overflow-x:auto;max-width:100%}"
     ".fh table.fh-table th{text-align:left;font-weight:600;white-space:nowrap}"

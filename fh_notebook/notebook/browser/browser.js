@@ -178,7 +178,7 @@ function render({model, el}) {
   const piece = ([kind, said, line]) => {
     if (kind === "gap") return make("details", {cls: "fh-gap"}, make("summary", {dir: "ltr", text: line}), make("div", {dir: "auto", text: said}));
     const tag = {here: "ins", there: "del"}[kind] ?? "span", words = said.trimEnd();
-    const name = {here: "only in this one", there: "only in the one compared with"}[kind];
+    const name = {here: "only in this one", there: "only in the one that it is compared to"}[kind];
     const made = document.createDocumentFragment();
     made.append(make(tag, {cls: kind === "cut" || kind === "uncompared" ? "fhb-gap" : undefined, title: name, text: words}), said.slice(words.length));
     return made;
@@ -199,13 +199,14 @@ function render({model, el}) {
     return made;
   };
   const card = (said, n) => {
-    const name = head.variants[n], facts = [scoreOf(said) && `score ${scoreOf(said)}`, said.seconds,
-      said.repeats, n === page.open.baseline && "compared with"].filter(Boolean).join(" · ");
+    const name = head.variants[n], isReference = n === page.open.baseline && page.open.cards.length > 1;
+    const facts = [scoreOf(said), said.seconds, said.repeats].filter(Boolean).join(" · ");
     const whole = viewOf(said.view, name);
     const isDrawn = said.marks.length + said.changes.length > 0;  // how it differs is above it
     const isOpen = n === page.open.baseline || !isDrawn && (!said.said || said.text.length <= SHORT || said.said.startsWith("not compared"));
     return make("div", {cls: "fhb-card", role: "group", "aria-label": name},
       make("h4", {}, swatchOf(n), name, said.status !== "completed" ? badge(said.status) : null, make("span", {cls: "fhb-dim", text: facts})),
+      isReference ? make("div", {cls: "fhb-said", text: "The others are compared to this one"}) : null,
       said.said ? make("div", {cls: "fhb-said", text: `Compared to ${head.variants[page.open.baseline]}: ${said.said}`}) : null,
       said.marks.length ? make("div", {cls: "fhb-out fhb-marks", dir: "auto", tabindex: 0, "aria-label": `${name}: differences`, role: "region"}, ...said.marks.map(piece)) : null,
       said.changes.length ? changes(said.changes, [head.variants[page.open.baseline], name]) : null,

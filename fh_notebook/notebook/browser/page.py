@@ -203,9 +203,14 @@ def _cell(table: BrowserTable, row: int, variant: int, best: bool, most: int, wa
         "text": _excerpt(output, most, wanted) or (EMPTY if answer.ok else ""),
         "status": "" if answer.ok else one_line(answer.status, 40),
         "score": cell_score(table, answer),
-        "right": bool(answer.score) if table.scorer and table.yes_no and answer.score in (0.0, 1.0) else None,
+        "right": _is_right(table, answer),
         "best": best_word(table) if best else "",
     }
+
+
+def _is_right(table: BrowserTable, answer: VariantAnswer) -> bool | None:
+    """Return whether an answer is right; ``None`` where a score is another number, or there is none."""
+    return bool(answer.score) if table.scorer and table.yes_no and answer.score in (0.0, 1.0) else None
 
 
 def best_word(table: BrowserTable) -> str:
@@ -262,9 +267,11 @@ def _opened(table: BrowserTable, view: TableQuery, order: Any) -> dict[str, Any]
 def _card(
     table: BrowserTable, answer: VariantAnswer, diff: AnswerDiff | None, most: int, best: bool, wanted: str
 ) -> dict[str, Any]:
+    score = cell_score(table, answer)
+    is_number = score and answer.score == answer.score and _is_right(table, answer) is None
     return {
         "status": one_line(answer.status, 40),
-        "score": cell_score(table, answer),
+        "score": f"score {score}" if is_number else score,  # a number alone may be anything
         "seconds": seconds_text(answer.seconds) if answer.seconds == answer.seconds else "",
         "repeats": answer.repeats,
         "best": best_word(table) if best else "",

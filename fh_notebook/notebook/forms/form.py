@@ -256,7 +256,7 @@ class Form:
 
     @property
     def dataset(self) -> pd.DataFrame:
-        """The inputs that "Collect for a batch" has collected, a line each, for a batch; without passwords."""
+        """The inputs that "Add as a row for a batch" has collected, a line each, for a batch; without passwords."""
         return self._core.dataset
 
     @property

@@ -223,7 +223,7 @@ def _set(widget: Any, value: str) -> None:
         widget.value = value
 
 
-ANSWER_LATER: Final = "Answer later (by callback)"
+ANSWER_LATER: Final = "Answer later (long runs, or a person is asked)"
 """The name of a form's choice that answers come by callback."""
 
 HINTS: Final = {

@@ -17,7 +17,8 @@ const correctionControl = ({save, back, key = "", labels = () => []}) => {
   const cancel = make("button", {type: "button", text: "Cancel"});
   const problem = make("div", {cls: "fh-correct-problem", role: "alert"});
   const hint = make("div", {cls: "fh-correct-hint"});
-  const form = make("form", {hidden: true, "aria-label": "Correct expected output"}, valueLabel, make("label", {}, make("span", {text: "Note"}), note),
+  const title = make("div", {cls: "fh-correct-title"});
+  const form = make("form", {hidden: true}, title, valueLabel, make("label", {}, make("span", {text: "Note"}), note),
     make("div", {cls: "fh-correct-keys"}, submit, restore, cancel), problem, hint, known);
   const element = make("div", {cls: "fh-correct"}, opener, said, form);
   let row = null, text = "", field = null, isWaiting = false;
@@ -29,7 +30,7 @@ const correctionControl = ({save, back, key = "", labels = () => []}) => {
     field = isLong ? make("textarea", {rows: Math.min(Math.max(text.split("\n").length, 3), 10), dir: "auto"}) : make("input", {type: "text", dir: "auto", list: offered});
     field.value = value;
     valueLabel.append(field);
-    hint.textContent = `Kept beside the table, for all rows with these inputs; they are scored again.${isLong ? " Ctrl+Enter saves." : ""}`;
+    hint.textContent = `A correction is kept in the store, beside the answers; your own table is not changed. Every row with these inputs is scored again by the new value.${isLong ? " Ctrl+Enter saves." : ""}`;
   };
   const wait = waits => {
     isWaiting = waits;
@@ -73,7 +74,9 @@ const correctionControl = ({save, back, key = "", labels = () => []}) => {
       if (isOther) { said.textContent = ""; close(); wait(false); }
       if (!values) return;
       text = values.text;
-      opener.replaceChildren(...(key ? [make("kbd", {text: key})] : []), values.is_corrected ? "Change the correction" : "Correct expected output");
+      title.textContent = values.is_corrected ? "Change the correction" : "Correct expected output";
+      form.setAttribute("aria-label", title.textContent);
+      opener.replaceChildren(...(key ? [make("kbd", {text: key})] : []), title.textContent);
       restore.hidden = !values.is_corrected;
     },
     // What the kernel says of what was sent for a row: nothing, or why it was not stored. Another row may be shown by now.

@@ -417,7 +417,7 @@ def test_the_caller_words_the_question_and_a_reference_is_named_so() -> None:
     assert default["question"] == PAIR.wording != asked["question"]
     assert asked["fingerprint"] == default["fingerprint"]
     assert asked["blind"] != Page(cmp.rate(rater="anna", scale=5)).send(kind="hello")[0]["blind"]
-    assert [name for name, _ in asked["items"][0]["about"]] == ["ticket", "reference (expected_output)"]
+    assert [name for name, _ in asked["items"][0]["about"]] == ["ticket", "expected output"]
 
 
 @pytest.mark.parametrize("question", ["", "  ", "x" * 201])

@@ -18,7 +18,7 @@ def cmp() -> fh.Comparison:
 
 
 def _reference(item: dict[str, Any]) -> str:
-    return str(dict(item["about"])["reference (expected_output)"])
+    return str(dict(item["about"])["expected output"])
 
 
 def test_a_rater_corrects_and_goes_on_rating(cmp: fh.Comparison) -> None:

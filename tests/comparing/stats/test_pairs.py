@@ -228,6 +228,28 @@ def test_missing_scores_are_counted_with_their_reasons() -> None:
     )
 
 
+def test_the_headline_says_which_rows_it_counts_where_the_table_counts_more() -> None:
+    """On rows without a score of both, a variant alone is no comparison; where every row has both, nothing is said."""
+    lines = [(r, v, r % 3 != 0 or v == "b", "completed") for r in range(60) for v in "ab"]
+    frame = pd.DataFrame(lines, columns=["row", "variant", "s", "status"])
+    assert "right on 100 % of 60 rows" in repr(fh.compare(frame, score="s"))
+    frame.loc[0, "status"] = "failed"
+    shown = repr(fh.compare(frame, score="s"))
+    assert "right on 100 % of the 59 rows that both have a score of" in shown
+    assert "100 % (60 of 60)" in shown
+
+
+def test_macro_f1_says_which_label_of_few_rows_decides_it() -> None:
+    """Only where others have more: of a table that is small altogether no label decides alone."""
+    answered = [*["billing"] * 8, *["delivery"] * 6, "returns"]
+    frame = pd.DataFrame({"row": range(15), "variant": "a", "output": answered, "expected_output": answered})
+    frame["status"] = "completed"
+    (note,) = fh.compare(frame).notes
+    assert note == "Macro F1 weighs each label alike, however few rows it has: 'returns' has 1 row."
+    assert fh.compare(frame[frame["output"] != "returns"]).notes == ()
+    assert fh.compare(frame.iloc[6:].query("row not in (8, 9, 10)")).notes == ()
+
+
 # --- leaderboard, slice, power
 
 

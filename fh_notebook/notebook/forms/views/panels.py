@@ -479,7 +479,12 @@ class SchemaPanel:
         return self._row(self._frame, self._take)
 
     def _saving(self) -> Any:
-        save = self._button("Save to catalogue", "Write the deployment into fetchhive.yaml", "fh-save", self._save)
+        save = self._button(
+            "Save in fetchhive.yaml",
+            "Write the deployment into this file, from which forms and cells read it",
+            "fh-save",
+            self._save,
+        )
         return self._row(save)
 
     def _button(self, text: str, tooltip: str, dom_class: str, act: Callable[[], object]) -> Any:
@@ -534,10 +539,13 @@ def _frames() -> tuple[str, ...]:
 
 _GROW: Final = ("Add fields …", "Add fields for Start variables, and save them in the file fetchhive.yaml")
 
-_COLLECT: Final = "Collect for a batch"
+_COLLECT: Final = "Add as a row for a batch"
 _ADD: Final = "Add these inputs as a row to form.dataset, which fh.batch takes; nothing is called"
 
-_SAVE: Final = ("Save to fetchhive.yaml …", "Keep this deployment, with its fields, in the file fetchhive.yaml")
+_SAVE: Final = (
+    "Save fields for next time …",
+    "Write this deployment, with its fields, into the file fetchhive.yaml, from which forms and cells read it",
+)
 
 
 class PanelBar:

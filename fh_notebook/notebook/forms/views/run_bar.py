@@ -98,7 +98,7 @@ class RunBar:
         self._repeats.observe(self._repeated, "value")
         self._callback = Checkbox(
             description=ANSWER_LATER, indent=False, layout=look.input, style=LABELLED,
-            tooltip="For workflows that ask a person, or take long: the answer is sent when it is there",
+            tooltip="The call ends at once; Fetch Hive sends the answer here when it is there (a callback)",
             _dom_classes=("fh-by-callback",),
         )  # fmt: skip
         self._callback.observe(self._delivered, "value")

@@ -239,9 +239,13 @@ def test_an_answer_by_callback_is_a_row_until_it_comes(human: LocalHive) -> None
     """The switch makes it so; the row says how far the run is, and Run can be pressed for another one meanwhile."""
     form = fh.form("refund", values={"amount": 120}, client=human.client())
     run, switch, rows = _of(form, "fh-run"), _of(form, "fh-by-callback"), _of(form, "fh-pending")
-    assert (switch.description, switch.value, form.delivery) == ("Answer later (by callback)", False, "direct")
+    assert (switch.description, switch.value, form.delivery) == (
+        "Answer later (long runs, or a person is asked)",
+        False,
+        "direct",
+    )
     run.click()
-    _until_text(form, "switch &quot;Answer later (by callback)&quot; on, and run again")
+    _until_text(form, "switch &quot;Answer later (long runs, or a person is asked)&quot; on, and run again")
     switch.value = True
     assert form.delivery == "callback"
     run.click()
@@ -426,7 +430,7 @@ def test_inputs_are_collected_by_a_click(hive: FormHive) -> None:
     assert said.value == ""
     _of(form, "fh-add").click()
     assert "Added: 1 line in form.dataset." in said.value
-    assert _of(form, "fh-add").description == "Collect for a batch (1)"
+    assert _of(form, "fh-add").description == "Add as a row for a batch (1)"
     assert form.dataset["ticket"].tolist() == ["Late."]
 
 
@@ -444,7 +448,7 @@ def test_the_same_inputs_are_collected_twice_only_when_that_is_meant(hive: FormH
     assert len(form.dataset) == 1
     add.click()
     assert form.dataset["ticket"].tolist() == ["Late.", "Late."]
-    assert add.description == "Collect for a batch (2)"
+    assert add.description == "Add as a row for a batch (2)"
 
 
 def test_a_form_for_an_app_has_no_tools_and_speaks_of_no_service(hive: FormHive) -> None:
