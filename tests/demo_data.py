@@ -121,6 +121,12 @@ deployments:
     inputs:
       order: text
       amount: number
+  payout:
+    description: Transfers what a claim is owed, by the tool payments, which asks first.
+    variants: [v1]
+    inputs:
+      claim_id: text
+      amount: number
 """
 
 CLAIM: Final[dict[str, Any]] = {
@@ -307,6 +313,12 @@ class DemoHive(LocalHive):
                 return {"paid": True, "by": None}
             decision = ask_human(f"Refund {amount} EUR for order {order}? The card was charged twice in June.")
             return {"paid": decision.approved, "by": decision.by}
+
+        @self.workflow("payout", variant="v1", tools={"payments": "ask"})
+        def payout(claim_id: str, amount: float) -> dict[str, Any]:
+            transfer = {"amount": amount, "currency": "EUR", "iban": "DE02120300000000202051", "reference": claim_id}
+            question = f"Transfer {amount:,.2f} EUR to José García-Müller for claim {claim_id}?"
+            return {"paid": ask_human(question, tool="payments", tool_arguments=transfer).approved}
 
     def _answer(self, deployment: str, variant: str, answer: Any) -> None:
         @self.workflow(deployment, variant=variant)

@@ -541,6 +541,22 @@ def pending(stage: Stage) -> Iterator[Locator]:
         stage.hive.decide(asked.request_id, approve=False)
 
 
+ASK: Final = """client = fh.Client()
+for claim_id, amount in (("C-2041", 1029.9), ("C-2042", 389.9)):
+    run = client.invoke("payout", variant="v1", inputs={"claim_id": claim_id, "amount": amount})"""
+
+
+@surface
+def approvals(stage: Stage) -> Iterator[Locator]:
+    """Two tools that wait for a decision, with the buttons that allow or deny them."""
+    listed = f"client.approvals(workspace_id={stage.hive.workspace_id!r})"
+    shown = stage.show(ASK, listed, store=stage.own("approvals"))
+    expect(shown.get_by_role("button", name="Allow once")).to_have_count(2)
+    yield stage.cell(2)
+    for asked in stage.hive.approvals:
+        stage.hive.decide(asked.request_id, approve=False)
+
+
 RACE: Final = """race = fh.race(tickets, "support-triage", score=fh.score.exact("expected_output"), name="race")"""
 
 
