@@ -176,6 +176,8 @@ class ToolApproval:
 
 HEADS: Final = ("Summary", "Tool", "Action", "Arguments", "Risk", "Status", "Expires (UTC)", "Votes", "Run", "Id")
 """The heads of the table."""
+_ROOM: Final = "min-width:17em"
+"""Of the cells by which a person decides: the others may scroll, so that these are read in few lines."""
 
 
 class ToolApprovals(Sequence[ToolApproval]):
@@ -245,11 +247,13 @@ def cells_of(approval: ToolApproval) -> list[object]:
     votes = "" if approval.votes is None else str(approval.votes)
     if approval.votes_required is not None:
         votes = f"{votes or '?'} of {approval.votes_required}"
+    summary = html.folded(approval.shown(approval.summary), whole="approval.summary has all", open_chars=300, cls="")
+    arguments = html.folded(html.printable(approval.shown_arguments()), whole=whole, open_chars=300)
     return [
-        html.folded(approval.shown(approval.summary), whole="approval.summary has all", open_chars=300),
+        html.el("div", summary, style=_ROOM),
         approval.shown(approval.tool),
-        approval.shown(approval.action),
-        html.folded(html.printable(approval.shown_arguments()), whole=whole, open_chars=300),
+        approval.shown(approval.action) if approval.action != approval.summary else "",
+        html.el("div", arguments, style=_ROOM),
         approval.shown(approval.risk),
         approval.shown(approval.status),
         f"{approval.expires_at:%d %b %H:%M:%S}" if approval.expires_at else "",

@@ -19,7 +19,15 @@ from fh_notebook.batching.rendering import one_line
 from fh_notebook.comparing.scorers.runner import Score
 from fh_notebook.comparing.sources import score_observations
 from fh_notebook.comparing.stats.intervals import interval_of_median, interval_of_share
-from fh_notebook.comparing.stats.number_format import MEDIAN_TIME, figure, figures, percent, seconds, seconds_format
+from fh_notebook.comparing.stats.number_format import (
+    MEDIAN_TIME,
+    figure,
+    figures,
+    interval_text,
+    percent,
+    seconds,
+    seconds_format,
+)
 from fh_notebook.comparing.stats.summary import SummaryLine, summary_lines
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.core import arguments
@@ -291,7 +299,8 @@ class Trend:
 
     def _cells(self) -> tuple[list[str], list[list[Any]]]:
         frame = self.frame.iloc[-LINES_SHOWN:]
-        heads = ["date (UTC)", "variant", "score", "95 %", MEDIAN_TIME, "95 %", "failed", "95 %", "calls"]
+        interval = "95 % interval"
+        heads = ["date (UTC)", "variant", "score", interval, MEDIAN_TIME, interval, "failed", interval, "calls"]
         formats: dict[str, Callable[[float], str]] = {
             "score": figures(frame["score"].tolist()),
             "seconds": seconds_format(frame["seconds"].tolist()),
@@ -358,5 +367,4 @@ def _interval_text(line: Any, of: str, text: Callable[[float], str]) -> str:
 
 
 def _limits_text(line: Any, of: str, text: Callable[[float], str]) -> str:
-    low, high = line[f"{of}_low"], line[f"{of}_high"]
-    return f"{text(low)} to {text(high)}" if low == low else ""
+    return interval_text(text, line[f"{of}_low"], line[f"{of}_high"])
