@@ -18,6 +18,7 @@ from .client.callbacks.receiver import CallbackReceiver as CallbackReceiver
 from .client.clients import AsyncClient as AsyncClient
 from .client.clients import Client as Client
 from .client.pending_run import PendingRun as PendingRun
+from .client.profile import Profile as Profile
 from .comparing.comparison import Comparison as Comparison
 from .comparing.comparison import compare as compare
 from .comparing.scorers.promptfoo import PromptfooTests as PromptfooTests
@@ -67,6 +68,7 @@ from .session.api import areattach as areattach
 from .session.api import invoke as invoke
 from .session.api import pending as pending
 from .session.api import reattach as reattach
+from .session.probe import probe as probe
 from .session.session import deployments as deployments
 
 __version__: str

@@ -21,7 +21,7 @@ from fh_notebook.core.arguments import RemovedName
 from fh_notebook.local import LocalHive
 
 GOLDEN: Final = Path(__file__).parent / "golden" / "public_names.txt"
-MADE_BY_FUNCTIONS: Final = {"Batch", "Canary", "Comparison", "Form", "PendingRun", "Race", "Trend"}
+MADE_BY_FUNCTIONS: Final = {"Batch", "Canary", "Comparison", "Form", "PendingRun", "Profile", "Race", "Trend"}
 """What their classes take is nobody's business."""
 
 

@@ -17,7 +17,7 @@ from fh_notebook.version import __version__
 
 __all__ = ["main"]
 
-COMMANDS: Final = ("demo", "lab", "serve", "batch", "canary", "history", "doctor", "autoload", "completion")
+COMMANDS: Final = ("demo", "lab", "serve", "batch", "canary", "history", "probe", "doctor", "autoload", "completion")
 """In the order in which a newcomer meets them."""
 
 

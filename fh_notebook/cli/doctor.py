@@ -219,6 +219,7 @@ def run(args: argparse.Namespace) -> int:
         "store": _store,
         "catalogue": _catalogue,
         "calls go to": lambda: _service(args.base_url, checked=args.check),
+        "profile": lambda: _profile(args.base_url),
     }
     if args.check:
         checks["service"] = lambda: _answer(args.base_url)
@@ -385,6 +386,26 @@ def _service(base_url: str | None, *, checked: bool) -> Iterator[Finding]:
         yield from _no_key(resolved.hints, needed=chosen and address != LOCAL)
     if set_ := [name for name in PROXIES if os.environ.get(name) or os.environ.get(name.lower())]:
         yield Finding(OK, "proxy", f"{', '.join(set_)} is set")
+
+
+def _profile(base_url: str | None) -> Iterator[Finding]:
+    """What `fh.probe` has observed of the service."""
+    from fh_notebook.client.profile import UNOBSERVED
+    from fh_notebook.core.config import resolution
+    from fh_notebook.core.config.urls import LOCAL
+    from fh_notebook.session import session
+
+    address, chosen = resolution.find_base_url(base_url)
+    key = resolution.find_key(base_url=address).key if address != LOCAL else None
+    is_local = address == LOCAL or (key is None and not chosen)
+    profile = session.profile_of(session.workspace_at(LOCAL if is_local else address, key))
+    if profile is None:
+        hint = "fh-notebook probe DEPLOYMENT -v VARIANT --input NAME=VALUE asks it by a few calls"
+        yield Finding(OK, "profile", "not probed: what is not documented of the service is not known", hint)
+        return
+    for heading, value in profile.facts():
+        if value != UNOBSERVED:
+            yield Finding(OK, "profile", f"{heading}: {value}")
 
 
 def _no_key(hints: Iterable[str], *, needed: bool) -> Iterator[Finding]:

@@ -202,6 +202,18 @@ class AsyncClient:
 
     # --- calls
 
+    async def exchange(self, method: str, path: str, content: bytes | None = None) -> Response:
+        """Make one exchange at a path below the base URL, uncounted and outside any limiter; return what came.
+
+        Raises
+        ------
+        CallError
+            An unforeseen error.
+        SettingsError
+            No connection can be opened with this proxy or CA bundle; nothing was sent.
+        """
+        return await self._pools.exchange(method, path, content)
+
     async def attempt(self, request: InvokeRequest) -> AttemptResult:
         """Make one exchange, outside any limiter, and return the answer with its run.
 

@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 
 from fh_notebook.client.callbacks.receiver import CallbackReceiver
 from fh_notebook.client.error_catalog import ErrorCatalogCache
+from fh_notebook.client.profile import Profile
 from fh_notebook.contract.callbacks import NOWHERE
 from fh_notebook.contract.catalog.deployments import Deployments
 from fh_notebook.contract.deployment import Deployment
@@ -131,6 +132,7 @@ async def address_for(
     if callback is None:
         callback = connection.receiver() if connection.is_near else None
         if callback is None:
+            _warn_of_missing_output(connection)
             return None, NOWHERE
     if not isinstance(callback, CallbackReceiver):
         raise SettingsError(
@@ -139,8 +141,19 @@ async def address_for(
     await callback.astart()
     if not connection.is_near and is_loopback(urlsplit(callback.url_now).hostname or ""):
         connection.tell(f"Callbacks cannot come: {callback.reach_now.told} This run is waited for by polling.")
+        _warn_of_missing_output(connection)
         return None, NOWHERE
     return callback, callback.url_now
+
+
+def _warn_of_missing_output(connection: Connection) -> None:
+    """Tell the user, before a run that is waited for by polling alone, where look-ups are known to bring no output."""
+    profile = connection.find_profile()
+    if profile is not None and profile.look_up_has_output is False:
+        connection.tell(
+            "Look-ups of this service bring no output (fh.probe has observed it): the outputs of runs that are waited "
+            "for by polling are only in its logs. Give a receiver with a public URL, or call directly"
+        )
 
 
 class LimiterProtocol(Protocol):
@@ -265,6 +278,8 @@ class Connection:
     stores."""
     error_catalog: ErrorCatalogCache = field(default_factory=lambda: ErrorCatalogCache(""), repr=False)
     """What the service says that can be done about each error code."""
+    find_profile: Callable[[], Profile | None] = lambda: None
+    """Returns what `fh.probe` has observed of the service; ``None``: it has not been asked."""
     find_workspace_id: Callable[[], str | None] = lambda: None
     """Returns the service's own id of the workspace, where the user gave it: no endpoint tells it."""
     find_deployment: Callable[[str], Deployment | None] = lambda name: None

@@ -21,7 +21,7 @@ import base64
 import binascii
 import hashlib
 import hmac
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -30,8 +30,8 @@ from fh_notebook.core.redaction import Secret
 from fh_notebook.core.text.formatting import short
 
 __all__ = [
-    "CALLBACKS", "SCHEME", "SIGNATURE_HEADER", "HmacSha256", "RequestScheme", "Scheme", "SignedHeader",
-    "StandardWebhooks", "sign", "verify_signature",
+    "CALLBACKS", "SCHEME", "SIGNATURE_FORMS", "SIGNATURE_HEADER", "TIMESTAMP_HEADER", "FormDetector", "HmacSha256",
+    "RequestScheme", "Scheme", "SignedHeader", "StandardWebhooks", "sign", "verify_signature",
 ]  # fmt: skip
 
 SIGNATURE_HEADER: Final = "x-fetch-hive-signature"
@@ -54,13 +54,23 @@ class Scheme(Protocol):
         ...
 
 
+_SPELLINGS: Final[Mapping[str, Callable[[bytes], bytes]]] = {
+    "hex": lambda digest: digest.hex().encode(),
+    "sha256=hex": lambda digest: b"sha256=" + digest.hex().encode(),
+    "base64": base64.b64encode,
+}
+
+
 @dataclass(frozen=True, slots=True)
 class HmacSha256:
     """HMAC-SHA256 over the raw body, in any of the spellings that the module names."""
 
+    spellings: tuple[str, ...] = tuple(_SPELLINGS)
+    """Those that are accepted, of ``hex``, ``sha256=hex`` and ``base64``; it signs with the first."""
+
     def sign(self, body: bytes, secret: bytes) -> str:
-        """Return the signature as lower-case hex."""
-        return hmac.new(secret, body, hashlib.sha256).hexdigest()
+        """Return the signature in the first spelling."""
+        return _SPELLINGS[self.spellings[0]](hmac.digest(secret, body, "sha256")).decode()
 
     def accepts(self, body: bytes, header: bytes, secret: bytes) -> bool:
         """Whether `header` is one of the spellings of the signature.
@@ -68,10 +78,8 @@ class HmacSha256:
         Spellings are compared, never decoded values: several base64 texts decode to the same bytes.
         """
         digest = hmac.digest(secret, body, "sha256")
-        hex_digest = digest.hex().encode()
-        spellings = (hex_digest, b"sha256=" + hex_digest, base64.b64encode(digest))
         # All are compared, so that the time does not tell which one came near.
-        return sum(hmac.compare_digest(header, spelling) for spelling in spellings) > 0
+        return sum(hmac.compare_digest(header, _SPELLINGS[name](digest)) for name in self.spellings) > 0
 
 
 SCHEME: Final[Scheme] = HmacSha256()
@@ -170,6 +178,65 @@ class StandardWebhooks:
 
 CALLBACKS: Final[RequestScheme] = SignedHeader()
 """How the service is thought to sign its callbacks: what a receiver asks unless it is told otherwise."""
+
+
+TIMESTAMP_HEADER: Final = "x-fetch-hive-timestamp"
+"""The header that a signed timestamp would have, by the name of the other one: UNKNOWN whether there is one."""
+
+SIGNATURE_FORMS: Final[Mapping[str, RequestScheme]] = {
+    **{name: SignedHeader(scheme=HmacSha256((name,))) for name in _SPELLINGS},
+    **{
+        f"{name} of timestamp.body": SignedHeader(scheme=HmacSha256((name,)), timestamp_header=TIMESTAMP_HEADER)
+        for name in _SPELLINGS
+    },
+    "Standard Webhooks": StandardWebhooks(),
+}
+"""The forms of a signature that :class:`FormDetector` tells apart: name -> scheme."""
+
+
+class FormDetector:
+    """Scheme that accepts a request signed in any of :data:`SIGNATURE_FORMS`, and records which one it was.
+
+    Attributes
+    ----------
+    form : str or None
+        The form of the last request with a right signature; ``None`` before the first.
+    refused_headers : tuple of str
+        The names of the headers of the last refused request that may belong to a signature.
+
+    Examples
+    --------
+    >>> detector = FormDetector()
+    >>> headers = {SIGNATURE_HEADER: sign(b"{}", "whsec_1").encode()}
+    >>> detector.accepts_request(b"{}", headers, [Secret("whsec_1")], now_s=0.0), detector.form
+    (True, 'hex')
+    """
+
+    needs: tuple[str, ...] = ()
+    """No header: a request without a signature is one of the things to find out."""
+
+    def __init__(self) -> None:
+        self.form: str | None = None
+        self.refused_headers: tuple[str, ...] = ()
+
+    def accepts_request(
+        self, body: bytes, headers: Mapping[str, bytes], secrets: Iterable[Secret], *, now_s: float
+    ) -> bool:
+        """Whether one of `secrets` signed it in a known form."""
+        known = tuple(secrets)
+        for name, scheme in SIGNATURE_FORMS.items():
+            if all(headers.get(header) for header in scheme.needs) and scheme.accepts_request(
+                body, headers, known, now_s=now_s
+            ):
+                self.form = name
+                return True
+        names = (name for name in headers if any(part in name for part in ("signature", "timestamp", "webhook")))
+        self.refused_headers = tuple(sorted(names))[:10]
+        return False
+
+    def signed_headers(self, body: bytes, secret: Secret, *, now_s: float) -> dict[str, str]:
+        """Return the header of the form that the service is thought to have."""
+        return CALLBACKS.signed_headers(body, secret, now_s=now_s)
 
 
 def _is_fresh(stamp: bytes, now_s: float, tolerance_s: float) -> bool:

@@ -77,6 +77,9 @@ class ConcurrencyLimiter:
         Its ceiling: it begins with this many at once, and never admits more. ``configure`` sets one for all limiters.
     adapts : bool
         Whether it learns from refusals what the service admits; if not, its ceiling is its limit.
+    find_admits : callable, optional
+        Returns how many calls at once the service is known to admit, ``None`` where that is not known. Called once,
+        before the first slot is granted: the limit begins there.
     now : callable, optional
         The time in UTC.
 
@@ -96,7 +99,12 @@ class ConcurrencyLimiter:
     """
 
     def __init__(
-        self, max_concurrency: int | None = None, *, adapts: bool = True, now: Callable[[], datetime] = utc_now
+        self,
+        max_concurrency: int | None = None,
+        *,
+        adapts: bool = True,
+        find_admits: Callable[[], int | None] | None = None,
+        now: Callable[[], datetime] = utc_now,
     ) -> None:
         self._lock = threading.Lock()
         self._waiting = WaitQueue()
@@ -104,6 +112,7 @@ class ConcurrencyLimiter:
         self._now = now
         self._adaptive = AdaptiveLimit()
         self._adapts = adapts
+        self._find_admits = find_admits
         self._requested: dict[Hashable, int] = {}
         self._requested_total = 0  # a number of its own, since the limit is read without the lock
         self.ceiling: int | None = None
@@ -336,6 +345,9 @@ class ConcurrencyLimiter:
                 self._waiting.settle(waiter)
 
     async def _enter(self, group: Hashable = None) -> None:
+        find_admits, self._find_admits = self._find_admits, None
+        if find_admits is not None and (admits := find_admits()) is not None:
+            self.taught(admits)
         while True:
             with self._lock:
                 self._check_open()

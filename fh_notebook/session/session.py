@@ -24,6 +24,7 @@ from fh_notebook.client.callbacks.receiver import CallbackReceiver
 from fh_notebook.client.clients import AsyncClient, Client
 from fh_notebook.client.connection import WITHOUT_KEY, Connection
 from fh_notebook.client.error_catalog import ErrorCatalogCache
+from fh_notebook.client.profile import Profile, profile_from_json
 from fh_notebook.contract.catalog.deployments import LOCAL_SOURCE, Deployments, misspelling_error
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.run import Run
@@ -57,6 +58,7 @@ __all__ = [
     "known_deployments",
     "limiter",
     "local_hive",
+    "profile_of",
     "receiver",
     "reset",
     "store",
@@ -65,6 +67,7 @@ __all__ = [
     "stores",
     "stores_in_memory",
     "tell_once",
+    "workspace_at",
     "workspaces_in_use",
 ]
 
@@ -242,11 +245,31 @@ def limiter(workspace: str, max_concurrency: int | None = None) -> BoundedLimite
         if workspace not in _state.limiters:
             # Without a ceiling of its own it has that of `configure`, at each moment. It is separate from the adaptive
             # limiter for the runs that bypass that one: by callback, and with lent slots.
-            _state.limiters[workspace] = BoundedLimiter(ConcurrencyLimiter(), ConcurrencyLimiter(adapts=False))
+            adaptive = ConcurrencyLimiter(find_admits=lambda: _probed_concurrency(workspace))
+            _state.limiters[workspace] = BoundedLimiter(adaptive, ConcurrencyLimiter(adapts=False))
         shared = _state.limiters[workspace]
     return (
         shared if max_concurrency is None else BoundedLimiter(shared, ConcurrencyLimiter(max_concurrency, adapts=False))
     )
+
+
+def profile_of(workspace: str) -> Profile | None:
+    """Return what `fh.probe` has observed of a workspace's service; ``None``: nothing is stored. No file is made."""
+    path = resolution.store_path()
+    if path is None or not path.expanduser().exists():
+        return None
+    try:
+        opened = store()
+        text = None if opened is None else opened.profiles.of_workspace(workspace)
+    except StoreError as exc:
+        log.debug("the profile was not read: %s", redact(str(exc)))
+        return None
+    return None if text is None else profile_from_json(text)
+
+
+def _probed_concurrency(workspace: str) -> int | None:
+    profile = profile_of(workspace)
+    return None if profile is None else profile.concurrency
 
 
 def workspaces_in_use() -> list[str]:
@@ -390,7 +413,7 @@ def connection(
         key, source = Secret(NO_KEY_NEEDED), WITHOUT_KEY
     current = settings.current()
     host_origin = origin(address)
-    workspace = f"{host_origin}#{_workspace_name(key)}"
+    workspace = workspace_at(address, key)
     recorder = RunRecorder(store, lambda: workspace, tell_once)
     return Connection(
         base_url=address,
@@ -398,6 +421,7 @@ def connection(
         key_source=source,
         origin=host_origin,
         workspace=workspace,
+        find_profile=lambda: profile_of(workspace),
         find_workspace_id=resolution.find_workspace_id,
         limiter=limiter(workspace, max_concurrency),
         timeout_s=timeout_s,
@@ -462,6 +486,14 @@ def _tell_of_local_hive(hints: Iterable[str]) -> None:
     tell_once(" ".join([*sentences, *(f"{hint}." for hint in hints), f"To connect: {_HINTS}."]))
 
 
+def workspace_at(address: str, key: Secret | None) -> str:
+    """Return the workspace of the clients of an address with a key; for the local hive, that of this process's own."""
+    if address == LOCAL:
+        hive = local_hive()
+        return f"{LOCAL}#{hive.name or hive.instance}"
+    return f"{origin(address)}#{_workspace_name(key or Secret(NO_KEY_NEEDED))}"
+
+
 def _workspace_name(key: Secret) -> str:
     """Return the configured name, else the key's fingerprint: 48 bits of SHA-256, which do not reveal the key."""
     name = settings.current().workspace
@@ -484,6 +516,7 @@ def connection_of_hive(
         key_source="the local hive",
         origin=LOCAL,
         workspace=workspace,
+        find_profile=lambda: profile_of(find_workspace()),
         find_workspace_id=lambda: hive.workspace_id,
         limiter=limiter(workspace, max_concurrency),
         timeout_s=timeout_s or settings.current().timeout_s,

@@ -47,6 +47,7 @@ from fh_notebook.store.tables import (
     partitions,
     pending,
     plans,
+    profiles,
     ratings,
     requests,
     scores,
@@ -211,6 +212,7 @@ MIGRATIONS: Final[Migrations] = (
     (*partitions.CREATE_PLANNED_ROWS, *answers.WITH_EARLIER),
     answers.BATCH_IN_ORDER,
     corrections.CREATE,
+    profiles.CREATE,
 )
 """Step *i* takes a file from version *i* to *i* + 1. Steps are only added: files of every version are in use."""
 

@@ -18,7 +18,7 @@ from hashlib import sha256
 from typing import Final
 
 from fh_notebook.store import writer
-from fh_notebook.store.tables import batches, corrections, plans, ratings, scores
+from fh_notebook.store.tables import batches, corrections, plans, profiles, ratings, scores
 from fh_notebook.store.writer import Transactions
 
 __all__ = [
@@ -233,6 +233,7 @@ def _forget_answers(connection: sqlite3.Connection, criteria: ForgetFilter) -> F
     connection.execute(f"DELETE FROM pending WHERE {of_pending}", pending_values)  # it has their inputs, too
     if criteria.is_everything:
         corrections.forget(connection, criteria.workspace)
+        profiles.forget(connection, criteria.workspace)
     if criteria.batch is None and criteria.deployment is None and criteria.workspace is None:
         # Scores and ratings of the user's own tables belong to no workspace.
         scores.forget_plain_scores(connection, before=before_s)

@@ -30,6 +30,7 @@ from fh_notebook.store.tables.corrections import StoredCorrections
 from fh_notebook.store.tables.partitions import Parts, PlannedRows
 from fh_notebook.store.tables.pending import Pending
 from fh_notebook.store.tables.plans import BatchPlan, Uses
+from fh_notebook.store.tables.profiles import Profiles
 from fh_notebook.store.tables.ratings import StoredRatings
 from fh_notebook.store.tables.requests import Requests
 from fh_notebook.store.tables.scores import PlainScores, Scores
@@ -84,6 +85,7 @@ class Store:
         self.scores = Scores(database)
         self.plain_scores = PlainScores(database)
         self.ratings = StoredRatings(database)
+        self.profiles = Profiles(database)
         self.corrections = StoredCorrections(database)
         self.forgotten = ForgottenJobs(database)
         self.parts = Parts(database)

@@ -20,7 +20,7 @@ import fh_notebook as fh
 from fh_notebook.core import event_loop
 
 PLUMBING: Final = {
-    "AsyncClient": {"attempt", "over", "send", "submit_request", "look_up"},
+    "AsyncClient": {"attempt", "exchange", "over", "send", "submit_request", "look_up"},
     "Client": {"over"},
     "CallbackReceiver": {"claim", "disclaim", "learn", "recall"},
     "InvokeRequest": {"of_checked", "delivered_to"},
@@ -38,6 +38,7 @@ MADE_BY_US: Final = {
     "Comparison",
     "Form",
     "PendingRun",
+    "Profile",
     "PromptfooTests",
     "Race",
     "Trend",
@@ -217,6 +218,7 @@ class World:
                 "client": self.client,
             },
             "fh.trend": {"deployment": "support-triage"},
+            "fh.probe": {**ask, "client": self.client, "confirm": False},
             "fh.choice": {"values": Several(["a", "b"])},
             "fh.compare": {"batch_or_frame": self.batch},
             "fh.const": {"value": 1},

@@ -1,0 +1,122 @@
+"""``fh-notebook probe``: make a few calls, each asked for first, that learn what is not documented of the service.
+
+Rule of this file: it does what ``fh.probe`` does and decides nothing of its own. The profile goes to stdout, questions
+to the terminal.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+import fh_notebook as fh
+from fh_notebook.cli.batch import MISUSED, add_where, address_of, client_of, terminated_as_interrupted
+from fh_notebook.cli.completion import names, variants
+from fh_notebook.cli.terminal import add_command
+from fh_notebook.core.text.messages import COMMAND
+from fh_notebook.errors import InputError, SettingsError
+from fh_notebook.session.probe import MAX_CALLS
+
+__all__ = ["add_parser", "run"]
+
+EXAMPLES: Final = """
+    # asks before each call; choose a variant that is harmless to run
+    fh-notebook probe support-triage -v live --input ticket="My parcel is late."
+    # also: how many calls at once the plan admits, and one callback by a tunnel
+    fh-notebook probe support-triage -v live --input ticket=Hello \\
+      --concurrency --callback https://hooks.example.com --callback-port 8787 \\
+      --max-calls 16 --report profile.md
+    # a Start variable that is no text: JSON after :=
+    fh-notebook probe tagger -v live --input 'tags:=["late", "parcel"]'
+"""
+
+
+def add_parser(commands: Any) -> None:
+    """Add the command to the parser's `commands`."""
+    parser = add_command(
+        commands,
+        "probe",
+        help="learn by a few calls what is not documented of the service",
+        about="Make a few calls, each asked for first, that learn what is not documented of the service: the form of "
+        "answers, look-ups, errors, callbacks and signatures, and the plan's cap on calls at once. What was not "
+        "observed stays unknown. The profile is kept for this workspace; doctor shows it. Exit code 1 when the direct "
+        "call did not complete, 2 when nothing was called.",
+        examples=EXAMPLES,
+    )
+    name = parser.add_argument("deployment", metavar="DEPLOYMENT", help="what is called; choose a harmless one")
+    name.completer = names  # type: ignore[attr-defined]  # argcomplete looks for it there
+    variant = parser.add_argument("-v", "--variant", metavar="VARIANT", help="its variant")
+    variant.completer = variants  # type: ignore[attr-defined]  # as above
+    parser.add_argument(
+        "--input", action="append", default=[], type=_input, metavar="NAME=VALUE", help="a Start variable; NAME:=JSON"
+    )
+    parser.add_argument(
+        "--max-calls", type=int, default=MAX_CALLS, metavar="N", help=f"requests at most ({MAX_CALLS} by default)"
+    )
+    parser.add_argument("--concurrency", action="store_true", help="send some calls at once, to see the plan's cap")
+    parser.add_argument("--callback", metavar="URL", help="make one run by callback; the public URL of a tunnel")
+    parser.add_argument("--callback-port", type=int, default=0, metavar="N", help="where the tunnel leads to here")
+    parser.add_argument("--yes", action="store_true", help="make the calls without asking")
+    parser.add_argument(
+        "--report", type=Path, metavar="FILE", help="write the profile as Markdown, for the maintainers"
+    )
+    add_where(parser)
+
+
+def _input(text: str) -> tuple[str, Any]:
+    name, sign, value = text.partition("=")
+    is_json = name.endswith(":")
+    name = name.removesuffix(":")
+    if not name or not sign:
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
+    if not is_json:
+        return name, value
+    try:
+        return name, json.loads(value)
+    except (ValueError, RecursionError):
+        raise argparse.ArgumentTypeError(f"{name}: what is after := is not JSON") from None
+
+
+def run(args: argparse.Namespace) -> int:
+    """Make the calls, print the profile, and return 0; 1 when the direct call did not complete, 2 when misused.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        It was interrupted; what was learned is kept.
+    """
+    from fh_notebook.contract.schema.coercion import coerce
+    from fh_notebook.session.session import find_deployment_at
+
+    try:
+        if args.env_file is not None:
+            fh.configure(dotenv=args.env_file)
+        if args.report is not None and not args.report.expanduser().parent.is_dir():
+            raise SettingsError(f"--report {args.report}: there is no folder {args.report.parent}; make it first")
+        known = find_deployment_at(address_of(args), args.deployment)
+        inputs = dict(args.input) if known is None else coerce(dict(args.input), known.inputs)
+        with terminated_as_interrupted(), client_of(args) as client:
+            profile = fh.probe(
+                args.deployment,
+                variant=args.variant,
+                inputs=inputs,
+                max_calls=args.max_calls,
+                client=client,
+                confirm=not args.yes,
+                concurrency=args.concurrency,
+                callback=args.callback or False,
+                callback_port=args.callback_port,
+            )
+    except (InputError, SettingsError) as exc:
+        problems = [problem.text(COMMAND) for problem in getattr(exc, "problems", ())]
+        for line in problems if len(problems) > 1 else [exc.text(COMMAND)]:
+            print(f"fh-notebook probe: {line}", file=sys.stderr, flush=True)
+        return MISUSED
+    print(profile, flush=True)
+    if args.report is not None:
+        args.report.expanduser().write_text(profile.to_markdown(), "utf-8")
+        print(f"\nThe report is {args.report}: read it, then send it to the maintainers.", flush=True)
+    return 0 if profile.completed_status is not None else 1

@@ -1,0 +1,517 @@
+"""Profile of a service: the facts that `fh.probe` has observed of what the contract leaves UNKNOWN.
+
+Rules of this file:
+
+1. A fact is learned from one answer that shows it beyond doubt, else it stays ``None``: a run that completed with its
+   id and output, an error in JSON with a status that fits what was wrong in the request, a signature that verifies.
+   What a broken service answers (5xx, web pages, other JSON, 429 everywhere) shows nothing.
+2. A profile has words of the service's protocol (names of fields, statuses, codes) and numbers. It has no key, no
+   input, no output and no name of a deployment, so that it can be sent to the maintainers.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from fh_notebook.contract.callbacks import is_outcome, with_final_status
+from fh_notebook.contract.response import Response, code_of, error_of, object_of, output_of
+from fh_notebook.contract.retry import RetryAction, decide
+from fh_notebook.contract.run import Run
+from fh_notebook.core.redaction import redact
+from fh_notebook.core.text import html
+from fh_notebook.version import __version__
+
+__all__ = [
+    "HEADINGS",
+    "UNOBSERVED",
+    "ErrorForm",
+    "Profile",
+    "completed_body",
+    "ids_in",
+    "is_concurrency_refusal",
+    "profile_from_json",
+    "profile_to_json",
+    "remaining_calls",
+    "with_callback",
+    "with_calls_at_once",
+    "with_direct_run",
+    "with_key_check",
+    "with_look_up",
+    "with_look_up_count",
+    "with_refusal",
+]
+
+UNOBSERVED: Final = "not observed"
+
+_WORD: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,59}")
+"""A word of a protocol. Anything else may be data of the user."""
+MOST_FIELDS: Final = 30
+
+_STATUS_FIELDS: Final = ("run_status", "status")
+_ID_FIELDS: Final = ("request_id", "run_id", "id")
+_REMAINING_HEADERS: Final = ("x-ratelimit-remaining", "x-rate-limit-remaining", "ratelimit-remaining")
+
+_REFUSED_WITH: Final[Mapping[str, frozenset[int]]] = {
+    "refused_input": frozenset({400, 422}),
+    "unknown_variant": frozenset({400, 404, 422}),
+    "unknown_deployment": frozenset({400, 404, 422}),
+}
+"""The statuses with which a service refuses each of these requests (CONTRACT sections 2 and 10)."""
+
+SLOWER: Final = 2.0
+"""Calls at once are counted only where each admitted call took so many times as long as the slowest refusal: a shorter
+one may have made room for another."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErrorForm:
+    """How the service refuses one kind of request."""
+
+    status_code: int
+    code: str | None
+    """The error code; ``None``: it sends none."""
+    code_field: str | None
+    """The field that has it: ``error_code``, ``code`` or ``error.code``, ..."""
+
+    def __str__(self) -> str:
+        return f"{self.status_code} {self.code} in {self.code_field}" if self.code else f"{self.status_code}, no code"
+
+
+HEADINGS: Final[Mapping[str, str]] = {
+    "key_check": "GET /public/models answers with the key",
+    "response_fields": "fields of a direct answer",
+    "status_field": "field of the status",
+    "completed_status": "status of a completed run",
+    "look_up_path": "address of a look-up",
+    "look_up_wrapper": "look-up is wrapped in",
+    "look_up_status": "status of a completed run in a look-up",
+    "look_up_has_output": "look-up has the output",
+    "look_up_counts": "look-up lowers the number of calls left",
+    "accepted_status": "status of a run by callback, at once",
+    "callback_status": "event or status of a callback",
+    "callback_fields": "fields of a callback",
+    "callback_output": "output in a callback",
+    "signature": "signature of a callback",
+    "refused_input": "refusal of an input",
+    "unknown_variant": "refusal of an unknown variant",
+    "unknown_deployment": "refusal of an unknown deployment",
+    "concurrency": "calls at once",
+    "concurrency_refusal": "refusal of one call too many at once",
+    "retry_after": "Retry-After of that refusal",
+    "direct_s": "longest direct call that was answered",
+}
+"""The facts, in the order in which they are shown: field -> what it is, in words."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """What one workspace's service was observed to do; ``None`` is what was not observed.
+
+    Examples
+    --------
+    >>> profile = Profile(origin="api.example.com", completed_status="completed", look_up_has_output=False)
+    >>> profile.look_up_has_output, profile.concurrency
+    (False, None)
+    """
+
+    origin: str = ""
+    """The host that was asked."""
+    probed_at: datetime | None = field(default=None, compare=False)
+    """UTC; when the last answer was observed."""
+    key_check: bool | None = None
+    response_fields: tuple[str, ...] | None = None
+    status_field: str | None = None
+    completed_status: str | None = None
+    look_up_path: str | None = None
+    look_up_wrapper: str | None = None
+    """Empty: it is not."""
+    look_up_status: str | None = None
+    look_up_has_output: bool | None = None
+    look_up_counts: bool | None = None
+    """By the service's header of calls left."""
+    accepted_status: str | None = None
+    callback_status: str | None = None
+    callback_fields: tuple[str, ...] | None = None
+    callback_output: str | None = None
+    signature: str | None = None
+    """A key of :data:`fh_notebook.contract.signing.SIGNATURE_FORMS`."""
+    refused_input: ErrorForm | None = None
+    unknown_variant: ErrorForm | None = None
+    unknown_deployment: ErrorForm | None = None
+    concurrency: int | None = None
+    concurrency_refusal: ErrorForm | None = None
+    retry_after: str | None = None
+    """``seconds``, ``date`` or ``absent``."""
+    direct_s: float | None = field(default=None, compare=False)
+    """Seconds. The time limit of a direct call is longer."""
+    calls: int = field(default=0, compare=False)
+    """Requests of the last probe."""
+    notes: tuple[str, ...] = field(default=(), compare=False)
+    """What the last probe could not learn, and why."""
+
+    def facts(self) -> list[tuple[str, str]]:
+        """Return each fact as its heading and its value in words."""
+        return [(heading, _value_text(name, getattr(self, name))) for name, heading in HEADINGS.items()]
+
+    @property
+    def observed(self) -> int:
+        """How many facts were observed."""
+        return sum(getattr(self, name) is not None for name in HEADINGS)
+
+    def to_markdown(self) -> str:
+        """Return the report as Markdown: no key, no input, no output and no name of a deployment is in it.
+
+        Examples
+        --------
+        >>> print(Profile(origin="api.example.com", concurrency=3).to_markdown().splitlines()[0])
+        # Profile of api.example.com
+        """
+        lines = [
+            f"# Profile of {_cell(self.origin)}",
+            "",
+            f"{self.observed} of {len(HEADINGS)} facts were observed, the last one at {_moment(self.probed_at)}, by "
+            f"fh_notebook {__version__} on Python {platform.python_version()}.",
+            "",
+            "| fact | observed |",
+            "| --- | --- |",
+            *(f"| {heading} | {_cell(value)} |" for heading, value in self.facts()),
+        ]
+        if self.notes:
+            lines += ["", *(f"- {_cell(note)}" for note in self.notes)]
+        return "\n".join(lines) + "\n"
+
+    def __repr__(self) -> str:
+        facts = self.facts()
+        width = max(len(heading) for heading, _ in facts)
+        lines = [f"{heading:<{width}}  {html.printable(value)}" for heading, value in facts]
+        return "\n".join([self._headline(), *lines, *map(html.printable, self.notes)])
+
+    def _repr_html_(self) -> str:
+        table = html.table(("fact", "observed"), [(heading, html.printable(value)) for heading, value in self.facts()])
+        notes = [html.el("div", html.printable(note), cls="fh-dim") for note in self.notes]
+        return html.el(
+            "div",
+            html.STYLE,
+            html.el("div", html.el("strong", self._headline()), cls="fh-head"),
+            table,
+            *notes,
+            cls="fh",
+        )
+
+    def _headline(self) -> str:
+        called = f", {self.calls} call{'' if self.calls == 1 else 's'}" if self.calls else ""
+        return f"Profile of {self.origin or 'a service'}: {self.observed} of {len(HEADINGS)} facts observed{called}"
+
+
+def _value_text(name: str, value: Any) -> str:
+    if value is None:
+        return UNOBSERVED
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, tuple):
+        return ", ".join(value)
+    if name == "look_up_wrapper":
+        return value or "nothing"
+    return f"{value:.1f} s" if isinstance(value, float) else str(value)
+
+
+def _cell(text: str) -> str:
+    """Return a text as one cell of a table of Markdown."""
+    return html.printable(" ".join(redact(text).split())).replace("|", "\\|").replace("<", "&lt;")
+
+
+def _moment(moment: datetime | None) -> str:
+    return f"{moment:%Y-%m-%d %H:%M} UTC" if moment else "no time"
+
+
+# --- stored
+
+
+def profile_to_json(profile: Profile) -> str:
+    """Return the facts of a profile as JSON, for the store."""
+    values = {name: value for name, value in asdict(profile).items() if name not in ("calls", "notes")}
+    return json.dumps(values | {"probed_at": profile.probed_at.isoformat() if profile.probed_at else None})
+
+
+def profile_from_json(text: str) -> Profile | None:
+    """Return a stored profile; ``None`` where it cannot be read. Facts of a later release are left out.
+
+    Examples
+    --------
+    >>> profile_from_json(profile_to_json(Profile(concurrency=3, response_fields=("status",)))).concurrency
+    3
+    """
+    try:
+        values = json.loads(text)
+        known = {f.name: values.get(f.name) for f in fields(Profile) if f.name not in ("calls", "notes")}
+        for name, value in known.items():
+            if isinstance(value, list):
+                known[name] = tuple(value)
+            elif isinstance(value, dict):
+                known[name] = ErrorForm(**value)
+        moment = known["probed_at"]
+        known["probed_at"] = None if moment is None else datetime.fromisoformat(moment).astimezone(UTC)
+        return Profile(**{**known, "origin": str(known["origin"] or "")})
+    except (ValueError, TypeError, AttributeError, KeyError, RecursionError):
+        return None
+
+
+# --- one answer, one fact
+
+
+def with_key_check(profile: Profile, response: Response) -> Profile:
+    """Learn from the answer to ``GET /public/models``: only a list of models in JSON shows that it takes the key."""
+    if response.status_code != 200:
+        return profile
+    body = object_of(response.body)
+    listed = any(isinstance(body.get(name), list) for name in ("models", "data"))
+    return replace(profile, key_check=True) if listed else profile
+
+
+def completed_body(response: Response) -> Mapping[str, Any] | None:
+    """Return the body of a direct answer whose run has completed, with its id and its output; ``None``: it is none.
+
+    Examples
+    --------
+    >>> body = b'{"request_id": "req_1", "run_status": "completed", "output": "hi"}'
+    >>> completed_body(Response(status_code=200, body=body))["output"]
+    'hi'
+    >>> completed_body(Response(status_code=200, body=b'{"status": "ok"}')) is None
+    True
+    """
+    if response.status_code is None or response.status_code // 100 != 2:
+        return None
+    body = object_of(response.body)
+    if not ids_in(body) or output_of(body) is None or body.get("error") or code_of(body):
+        return None
+    return body if _final_status(_status_in(body)[1]) == "completed" else None
+
+
+def ids_in(body: Mapping[str, Any]) -> set[str]:
+    """Return the ids that a body has, at its top or in `data`."""
+    data = body.get("data")
+    parts = [body, data if isinstance(data, dict) else {}]
+    values = (part.get(name) for part in parts for name in _ID_FIELDS)
+    return {str(v) for v in values if isinstance(v, str | int) and not isinstance(v, bool) and v != ""}
+
+
+def _status_in(body: Mapping[str, Any]) -> tuple[str | None, str | None]:
+    """Return the field with the status, and the service's own word for it."""
+    for name in _STATUS_FIELDS:
+        word = body.get(name)
+        if isinstance(word, str) and _WORD.fullmatch(word):
+            return name, word
+    return None, None
+
+
+def _final_status(word: str | None) -> str | None:
+    return None if word is None else with_final_status(Run(status=word, output="")).status
+
+
+def _names(body: Mapping[str, Any], without: Collection[str]) -> tuple[str, ...]:
+    """Return the field names of a body, without those that are the user's."""
+    names = (redact(name) for name in body if name not in without and _WORD.fullmatch(name))
+    return tuple(sorted(names)[:MOST_FIELDS])
+
+
+def _user_names(inputs: Mapping[str, Any], output: Any) -> set[str]:
+    return {*inputs, *(output if isinstance(output, dict) else ())}
+
+
+def with_direct_run(profile: Profile, response: Response, inputs: Mapping[str, Any]) -> Profile:
+    """Learn from the answer to a direct call with `inputs`."""
+    body = completed_body(response)
+    if body is None:
+        return profile
+    name, word = _status_in(body)
+    return replace(
+        profile,
+        response_fields=_names(body, _user_names(inputs, output_of(body))),
+        status_field=name,
+        completed_status=word,
+        direct_s=max(profile.direct_s or 0.0, response.elapsed_s),
+    )
+
+
+def with_look_up(profile: Profile, response: Response, direct: Mapping[str, Any], path: str) -> Profile:
+    """Learn from the look-up at `path` of a run whose direct answer was `direct`.
+
+    Only an answer that names the run and says that it has completed shows anything. That the output is missing is
+    shown only where the direct answer has one.
+    """
+    if response.status_code != 200:
+        return profile
+    body, wrapper = object_of(response.body), ""
+    for name in ("request", "workflow_run"):
+        if isinstance(body.get(name), dict):
+            body, wrapper = body[name], name
+    _, word = _status_in(body)
+    if not ids_in(body) & ids_in(direct) or _final_status(word) != "completed":
+        return profile
+    output, expected = output_of(body), output_of(direct)
+    has_output = True if output == expected else False if output is None else None
+    learned = replace(profile, look_up_path=path, look_up_wrapper=wrapper, look_up_status=word)
+    return learned if has_output is None else replace(learned, look_up_has_output=has_output)
+
+
+def remaining_calls(response: Response) -> int | None:
+    """Return the number of calls left that a header names; ``None`` where none does.
+
+    Examples
+    --------
+    >>> remaining_calls(Response(status_code=200, headers={"x-ratelimit-remaining": "49"}))
+    49
+    """
+    for name in _REMAINING_HEADERS:
+        text = response.headers.get(name, "").strip()
+        if text.isascii() and text.isdigit() and len(text) < 10:
+            return int(text)
+    return None
+
+
+def with_look_up_count(profile: Profile, left: Sequence[int | None]) -> Profile:
+    """Learn whether a look-up counts, from the calls left after the key check, the direct call and the look-up.
+
+    The direct call must have lowered the number by one: else the header counts something else, or others call, too.
+    """
+    before, direct, after = left
+    if before is None or direct is None or after is None or before - direct != 1 or direct - after not in (0, 1):
+        return profile
+    return replace(profile, look_up_counts=direct - after == 1)
+
+
+def _error_form(response: Response) -> ErrorForm | None:
+    """Return how an answer in JSON refuses; ``None`` where it is no such answer."""
+    body = object_of(response.body)
+    message, code = error_of(body)
+    if response.status_code is None or (message is None and code is None):
+        return None
+    if code is None:
+        return ErrorForm(status_code=response.status_code, code=None, code_field=None)
+    if not _WORD.fullmatch(code):
+        return None
+    inner = body.get("error")
+    places = (("", body), ("error.", inner if isinstance(inner, dict) else {}))
+    found = [f"{prefix}{name}" for prefix, part in places for name in ("error_code", "code") if part.get(name) == code]
+    return ErrorForm(status_code=response.status_code, code=code, code_field=next(iter(found), None))
+
+
+def with_refusal(profile: Profile, situation: str, response: Response) -> Profile:
+    """Learn from the answer to a request with one thing wrong.
+
+    Parameters
+    ----------
+    profile : Profile
+        Upon which it is learned.
+    situation : str
+        ``refused_input``, ``unknown_variant`` or ``unknown_deployment``.
+    response : Response
+        The answer.
+    """
+    if response.status_code not in _REFUSED_WITH[situation] or decide(response).action is not RetryAction.FAILED:
+        return profile
+    form = _error_form(response)
+    changed: dict[str, Any] = {situation: form}
+    return profile if form is None else replace(profile, **changed)
+
+
+def is_concurrency_refusal(response: Response) -> bool:
+    """Whether the answer refuses one call too many at once, and says so in JSON."""
+    decision = decide(response)
+    return (
+        response.status_code == 429
+        and decision.action is RetryAction.THROTTLED
+        and decision.reason == "concurrency"
+        and _error_form(response) is not None
+    )
+
+
+def with_calls_at_once(profile: Profile, responses: Sequence[Response], control: Response) -> Profile:
+    """Learn from the answers to calls that were sent at once, in the order in which they came, and to one after them.
+
+    Parameters
+    ----------
+    profile : Profile
+        Upon which it is learned.
+    responses : sequence of Response
+        Runs that completed, and refusals for the cap; anything else among them, and nothing is learned.
+    control : Response
+        Of a call alone, after all of them: it completes, unless the service refuses every call.
+    """
+    refused = [response for response in responses if is_concurrency_refusal(response)]
+    admitted = [response for response in responses if completed_body(response) is not None]
+    if not refused or not admitted or len(refused) + len(admitted) < len(responses) or completed_body(control) is None:
+        return profile
+    forms = {_error_form(response) for response in refused}
+    waits = {_retry_after_form(response.headers.get("retry-after")) for response in refused}
+    learned = replace(
+        profile,
+        concurrency_refusal=forms.pop() if len(forms) == 1 else profile.concurrency_refusal,
+        retry_after=(waits.pop() or profile.retry_after) if len(waits) == 1 else profile.retry_after,
+    )
+    return replace(learned, concurrency=len(admitted)) if _were_at_once(responses, refused, admitted) else learned
+
+
+def _were_at_once(responses: Sequence[Response], refused: list[Response], admitted: list[Response]) -> bool:
+    """Whether all admitted calls were out together: the first of them ended long after the last refusal."""
+    refusals_first = all(first is second for first, second in zip(responses, refused, strict=False))
+    fastest, slowest = min(r.elapsed_s for r in admitted), max(r.elapsed_s for r in refused)
+    return refusals_first and fastest >= SLOWER * slowest
+
+
+def _retry_after_form(value: str | None) -> str | None:
+    if value is None:
+        return "absent"
+    text = value.strip()
+    if re.fullmatch(r"\d{1,9}(\.\d{1,9})?", text):
+        return "seconds"
+    return "date" if re.fullmatch(r"[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT", text) else None
+
+
+def with_callback(
+    profile: Profile, accepted: Response, delivered: Run | None, signature: str | None, inputs: Mapping[str, Any]
+) -> Profile:
+    """Learn from a run by callback: the answer to its call, and the callback that was verified.
+
+    Parameters
+    ----------
+    profile : Profile
+        Upon which it is learned.
+    accepted : Response
+        The answer to the call.
+    delivered : Run or None
+        The callback of that run, with its body in ``raw``; ``None``: none came.
+    signature : str or None
+        The form of its signature.
+    inputs : mapping
+        Of the call.
+    """
+    body = object_of(accepted.body)
+    _, word = _status_in(body)
+    if accepted.status_code in (200, 201, 202) and word is not None and ids_in(body) and _final_status(word) not in (
+        "completed", "failed",
+    ):  # fmt: skip
+        profile = replace(profile, accepted_status=word)
+    if delivered is None or signature is None:
+        return profile
+    profile = replace(profile, signature=signature)
+    event = delivered.raw
+    if not isinstance(event, dict) or not is_outcome(delivered):
+        return profile
+    data = event["data"] if isinstance(event.get("data"), dict) else {}
+    places = (("data.output", data, "output"), ("output", event, "output"), ("data.response", data, "response"))
+    output = next((place for place, part, name in places if part.get(name) is not None), None)
+    kind = event.get("event_type")
+    status = kind if isinstance(kind, str) and _WORD.fullmatch(kind) else _status_in({**data, **event})[1]
+    return replace(
+        profile,
+        callback_status=status or profile.callback_status,
+        callback_fields=_names(event, _user_names(inputs, delivered.output)),
+        callback_output=output or profile.callback_output,
+    )

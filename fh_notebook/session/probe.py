@@ -1,0 +1,562 @@
+"""First contact with a service: a few calls, each asked for first, that learn what the contract leaves UNKNOWN.
+
+Rules of this file:
+
+1. A call is made after a person, or ``confirm=False``, allows it, and never repeated. `max_calls` counts requests.
+2. What an answer shows is decided in `client.profile`. The order of the calls is here: after the direct call has
+   completed, the names, the key and the inputs are known to be right, so that a refusal is about what was changed.
+3. Each answer's facts are kept at once: an interrupt, an error or an unreachable service loses none of them. A call is
+   counted and its run kept as of any other caller.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
+
+from fh_notebook.client import profile as profiles
+from fh_notebook.client.approvals import SENT_PASSWORDS
+from fh_notebook.client.profile import Profile
+from fh_notebook.client.retry_loop import RetryLoop
+from fh_notebook.contract.callbacks import ids_of, with_call_data
+from fh_notebook.contract.invoke_request import InvokeRequest
+from fh_notebook.contract.response import Response, ids_of_body
+from fh_notebook.contract.retry import NOT_FOUND_STATUSES, RetryAction, RetryPolicy, decide
+from fh_notebook.contract.run import Run, one_line
+from fh_notebook.contract.secrets import mask_inputs
+from fh_notebook.contract.signing import FormDetector
+from fh_notebook.contract.wire import AttemptResult, decode_answer, encode_request
+from fh_notebook.core import arguments, event_loop
+from fh_notebook.core.json_values import pretty
+from fh_notebook.core.text.formatting import short
+from fh_notebook.core.text.html import printable
+from fh_notebook.core.values import utc_now
+from fh_notebook.errors import AuthError, CallError, ConnectFailed, InputError, LimitReached, SettingsError
+from fh_notebook.session import session
+from fh_notebook.session.limiter import ConcurrencyLimiter
+
+if TYPE_CHECKING:
+    from fh_notebook.client.callbacks.receiver import CallbackReceiver
+    from fh_notebook.client.clients import AsyncClient, Client
+    from fh_notebook.contract.deployment import Deployment
+
+__all__ = ["BURST", "MAX_CALLS", "UNKNOWN_NAME", "ProbeStep", "probe"]
+
+MAX_CALLS: Final = 8
+BURST: Final = 6
+"""Calls at once: one more than the largest plan admits whose number is known (CONTRACT section 2)."""
+UNKNOWN_NAME: Final = "fh-notebook-probe-unknown"
+METADATA: Final = {"fh_notebook": "probe"}
+"""By which the service's logs can be searched for these calls."""
+CALLBACK_WAIT_S: Final = 60.0
+ONE_ATTEMPT: Final = RetryPolicy(max_attempts=1, max_throttled_s=0.0)
+INPUTS_SHOWN: Final = 400
+"""Characters of the inputs in a question."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbeStep:
+    """One call, or one group of calls at once, that a probe would make next."""
+
+    name: str
+    sends: str
+    """The request in words; passwords are masked."""
+    learns: str
+    cost: str
+    calls: int
+    """Requests at most."""
+    make: Callable[[], Coroutine[Any, Any, None]]
+    """Makes the calls, and learns from the answers."""
+
+    def __str__(self) -> str:
+        rows = (("sends", self.sends), ("learns", self.learns), ("cost", self.cost))
+        return "\n".join([self.name, *(f"  {name:<7} {printable(text)}" for name, text in rows)])
+
+
+def probe(
+    deployment: Deployment | str,
+    *,
+    variant: str | None = None,
+    inputs: Mapping[str, Any] | None = None,
+    max_calls: int = MAX_CALLS,
+    client: Client | AsyncClient | None = None,
+    confirm: bool | Callable[..., Any] = True,
+    concurrency: bool = False,
+    callback: bool | str = False,
+    callback_port: int = 0,
+) -> Profile:
+    """Make a few calls that learn what is not documented of the service, and keep what they show for this workspace.
+
+    It checks the key, calls the variant once, looks that run up, sends one input of a wrong type, an unknown variant
+    and an unknown deployment. Nothing is guessed: what no answer has shown is ``None`` in the profile. The limiter, the
+    client and ``fh-notebook doctor`` use the profile from then on; a fact of an earlier probe stays until another one
+    is observed.
+
+    Parameters
+    ----------
+    deployment : Deployment or str
+        What is called; choose one that is harmless to run: no e-mail, no order.
+    variant : str, optional
+        Its variant; left out only when the deployment has a single one.
+    inputs : mapping, optional
+        Start variables with which it completes.
+    max_calls : int
+        Requests at most, look-ups and the check of the key included.
+    client : Client or AsyncClient, optional
+        Whom to ask; the session's own by default.
+    confirm : bool or function
+        ``True`` asks before each call, with what is sent, what is learned and what it costs. ``False`` does not ask. A
+        function gets each `ProbeStep`, and returns whether the call is made.
+    concurrency : bool
+        Send some calls at once, too, to see how many the plan admits; each admitted one runs the workflow.
+    callback : bool or str
+        Make one run by callback, too: the public URL of a tunnel to ``callback_port`` on this machine. ``True``: the
+        service is on this machine.
+    callback_port : int
+        Where the callback is received; 0 takes a free port.
+
+    Returns
+    -------
+    Profile
+        Its ``notes`` say what could not be learned, and why; ``to_markdown()`` is a report for the maintainers, without
+        keys, inputs and outputs.
+
+    Raises
+    ------
+    InputError
+        The inputs do not fit, or an argument is wrong. No call was made.
+    SettingsError
+        The settings name no usable key or address, or nobody can be asked here: give ``confirm=False``.
+    KeyboardInterrupt
+        It was interrupted; what was learned is kept.
+
+    Examples
+    --------
+    >>> import fh_notebook as fh
+    >>> hive = fh.local.demo_hive(pace=0).client()
+    >>> ticket = {"ticket": "My parcel is late."}
+    >>> profile = fh.probe("support-triage", variant="keywords", inputs=ticket, client=hive, confirm=False)
+    >>> profile.completed_status, profile.look_up_has_output, profile.concurrency
+    ('completed', True, None)
+    """
+    arguments.check(probe, locals())
+    if max_calls < 1:
+        raise InputError(f"max_calls is {max_calls}; give a whole number from 1")
+    if not 0 <= callback_port <= 65_535:
+        raise InputError(f"callback_port is {callback_port}; give 0 to 65535")
+    aclient = session.client_for(client).aclient
+    if callback is True and not aclient.connection.is_near:
+        raise SettingsError(
+            f"{aclient.origin} does not reach this machine; give callback='https://...', the public URL of a tunnel"
+        )
+    request = aclient.request(deployment, variant=variant, inputs=inputs, metadata=METADATA)
+    receiver, detector = _receiver(callback, callback_port)
+    ask = _ask if confirm is True else confirm if callable(confirm) else _allow
+    calls = _ProbeCalls(aclient, request, max_calls, burst=concurrency, receiver=receiver, detector=detector)
+    try:
+        for step in calls.steps():
+            if not ask(step):
+                calls.note(f"{step.name}: not made, as you said")
+                continue
+            with suppress(_StopError):
+                event_loop.run(calls.make(step))
+    except _QuitError:
+        calls.note("the other calls were not made, as you said")
+    finally:
+        if receiver is not None:
+            receiver.stop()
+    return calls.profile
+
+
+class _QuitError(Exception):
+    """The person wants no further call."""
+
+
+class _StopError(Exception):
+    """No further call makes sense; the reason is noted."""
+
+
+def _allow(step: ProbeStep) -> bool:
+    return True
+
+
+def _ask(step: ProbeStep) -> bool:
+    """Ask the person at the keyboard for one step.
+
+    Raises
+    ------
+    SettingsError
+        Nobody can be asked here.
+    """
+    prompt = f"\n{step}\nMake this call? [y]es, [n]o, [q]uit: "
+    while True:
+        try:
+            answer = input(prompt).strip().lower()
+        except (EOFError, OSError, NotImplementedError):  # a pipe that ended, pytest, a kernel without a front end
+            raise SettingsError("nobody can be asked here; give confirm=False to make the calls unasked") from None
+        if answer in ("y", "yes"):
+            return True
+        if answer in ("n", "no", ""):
+            return False
+        if answer in ("q", "quit"):
+            raise _QuitError
+        prompt = "Type y, n or q: "
+
+
+def _receiver(callback: bool | str, port: int) -> tuple[CallbackReceiver | None, FormDetector]:
+    detector = FormDetector()
+    if callback is False:
+        return None, detector
+    from fh_notebook.client.callbacks.receiver import CallbackReceiver
+
+    public_url = callback if isinstance(callback, str) else None
+    return CallbackReceiver(public_url=public_url, port=port, scheme=detector), detector
+
+
+class _ProbeCalls:
+    """The calls of one probe, and what they have shown so far.
+
+    Parameters
+    ----------
+    client : AsyncClient
+        Whom to ask.
+    request : InvokeRequest
+        The call that completes, already checked.
+    max_calls : int
+        Requests at most.
+    burst : bool
+        Whether calls are sent at once.
+    receiver : CallbackReceiver or None
+        Receives the callback of a run; ``None``: no such run is made.
+    detector : FormDetector
+        The receiver's scheme.
+    """
+
+    def __init__(
+        self,
+        client: AsyncClient,
+        request: InvokeRequest,
+        max_calls: int,
+        *,
+        burst: bool,
+        receiver: CallbackReceiver | None,
+        detector: FormDetector,
+    ) -> None:
+        self._client = client
+        self._connection = client.connection
+        self._request = request
+        self._max_calls = max_calls
+        self._burst = burst
+        self._receiver = receiver
+        self._detector = detector
+        self._direct: Mapping[str, Any] | None = None
+        self._calls_left: list[int | None] = []
+        self._look_up_was_not_found = False
+        self._is_stopped = False
+        stored = self._connection.find_profile() or Profile()
+        self.profile = replace(stored, origin=self._connection.origin, calls=0, notes=())
+
+    def note(self, text: str) -> None:
+        """Add a sentence to the profile's notes."""
+        self.profile = replace(self.profile, notes=tuple(dict.fromkeys([*self.profile.notes, one_line(text, 300)])))
+
+    def steps(self) -> Iterator[ProbeStep]:
+        """Yield the steps, each after the one before was made; those for which no call is left are noted."""
+        for step in self._all_steps():
+            if self._is_stopped:
+                return
+            if step.calls > self._max_calls - self.profile.calls:
+                self.note(f"{step.name}: not made, since max_calls={self._max_calls} leaves no call for it")
+            else:
+                yield step
+
+    async def make(self, step: ProbeStep) -> None:
+        """Make one step, and keep what it has shown.
+
+        Raises
+        ------
+        _StopError
+            No further call makes sense.
+        """
+        before = self.profile
+        try:
+            await step.make()
+        except (AuthError, ConnectFailed, LimitReached, CallError) as exc:
+            self._stop(f"{step.name}: {one_line(str(exc))}; no further call was made")
+        finally:
+            if self.profile.facts() != before.facts():
+                self.profile = replace(self.profile, probed_at=utc_now())
+                await self._keep()
+
+    async def _keep(self) -> None:
+        store = session.store()
+        if store is not None:
+            await store.profiles.keep(self._client.workspace, profiles.profile_to_json(self.profile))
+
+    def _stop(self, why: str) -> None:
+        self._is_stopped = True
+        self.note(why)
+        raise _StopError
+
+    # --- the steps
+
+    def _all_steps(self) -> Iterator[ProbeStep]:
+        yield ProbeStep(
+            name="Check of the key",
+            sends=f"GET {self._connection.base_url}/public/models",
+            learns="whether this address takes the key, and whether a header tells the calls left",
+            cost="runs nothing; may count against the daily cap",
+            calls=1,
+            make=self._check_key,
+        )
+        learns = "the form of an answer, and the word for completed"
+        yield self._invoke_step("Direct call", self._request, learns, self._call)
+        if self._direct is None:
+            return
+        yield from self._look_up_steps()
+        if self._receiver is not None:
+            yield self._callback_step(self._receiver)
+        if self._burst and (step := self._burst_step()) is not None:
+            yield step
+        yield from self._refusal_steps()
+
+    def _invoke_step(
+        self,
+        name: str,
+        request: InvokeRequest,
+        learns: str,
+        make: Callable[[], Coroutine[Any, Any, None]],
+        cost: str = "runs the workflow, and costs what a run costs",
+    ) -> ProbeStep:
+        inputs, _ = pretty(dict(mask_inputs(request.inputs, request.secrets)), limit=INPUTS_SHOWN, indent=None)
+        names = "/".join(short(name) for name in (request.deployment, request.variant) if name)
+        sends = f"POST {self._connection.base_url}/workflow/invoke: {names} with inputs {inputs}"
+        return ProbeStep(name=name, sends=sends, learns=learns, cost=cost, calls=1, make=make)
+
+    def _look_up_steps(self) -> Iterator[ProbeStep]:
+        ids = ids_of_body(self._direct, {})
+        asked = (("/public/requests", ids["request_id"] or ids["run_id"]), ("/workflow_runs", ids["run_id"]))
+        for number, (path, identity) in enumerate(asked):
+            if identity is None or (number and not self._look_up_was_not_found):
+                continue
+
+            async def make(path: str = path, identity: str = identity) -> None:
+                await self._look_up(path, identity)
+
+            yield ProbeStep(
+                name="Look-up of that run",
+                sends=f"GET {self._connection.base_url}{path}/{quote(identity, safe='')}",
+                learns="the form of a look-up, whether it has the output, and whether it counts",
+                cost="runs nothing; may count against the daily cap",
+                calls=1,
+                make=make,
+            )
+
+    def _callback_step(self, receiver: CallbackReceiver) -> ProbeStep:
+        async def make() -> None:
+            await self._run_by_callback(receiver)
+
+        learns = "the answer at once, the form of a callback and of its signature"
+        cost = f"runs the workflow, which costs what a run costs; waits {CALLBACK_WAIT_S:g} s for the callback"
+        return self._invoke_step("Run by callback", self._request, learns, make, cost)
+
+    def _burst_step(self) -> ProbeStep | None:
+        """Return the step of calls at once: one call is left for the control after them."""
+        size = min(BURST, self._max_calls - self.profile.calls - 1)
+        if size < 2:
+            self.note(f"Calls at once: not made; give max_calls={self.profile.calls + BURST + 1} for {BURST} of them")
+            return None
+
+        async def make() -> None:
+            await self._call_at_once(size)
+
+        learns = "how many calls at once the plan admits, its refusal and Retry-After"
+        cost = "each admitted call runs the workflow, and costs what a run costs; so does the one after them"
+        step = self._invoke_step(f"{size} calls at once, then one", self._request, learns, make, cost)
+        return replace(step, calls=size + 1)
+
+    def _refusal_steps(self) -> Iterator[ProbeStep]:
+        request = self._request
+        cost = "is refused before anything runs, as far as is documented; else it runs"
+        wrong = _with_wrong_type(request.inputs)
+        changed = [
+            ("refused_input", "Input of a wrong type", None if wrong is None else replace(request, inputs=wrong)),
+            ("unknown_variant", "Unknown variant", replace(request, variant=UNKNOWN_NAME)),
+            ("unknown_deployment", "Unknown deployment", replace(request, deployment=UNKNOWN_NAME)),
+        ]
+        for situation, name, wrong_request in changed:
+            if wrong_request is None:
+                self.note(f"{name}: not made, since there is no input")
+                continue
+
+            async def make(
+                situation: str = situation, name: str = name, wrong_request: InvokeRequest = wrong_request
+            ) -> None:
+                await self._refused(situation, name, wrong_request)
+
+            yield self._invoke_step(name, wrong_request, "the status and the code of this refusal", make, cost)
+
+    # --- one call
+
+    async def _check_key(self) -> None:
+        response = await self._get("/public/models", "probe")
+        self.profile = profiles.with_key_check(self.profile, response)
+        self._calls_left = [profiles.remaining_calls(response)]
+        decision = decide(response)
+        is_broken = response.status_code is None or response.status_code >= 500
+        if is_broken or decision.action in (RetryAction.STOP, RetryAction.THROTTLED):
+            self._stop(f"Check of the key: {_ending(response)}; no further call was made")
+
+    async def _call(self) -> None:
+        response = await self._invoke(self._request)
+        self.profile = profiles.with_direct_run(self.profile, response, self._request.inputs)
+        self._direct = profiles.completed_body(response)
+        self._calls_left.append(profiles.remaining_calls(response))
+        if self._direct is None:
+            self._stop(
+                f"Direct call: {_ending(response)}, which is no completed run with an id and an output; no further "
+                "call was made. Give inputs with which the workflow completes"
+            )
+
+    async def _look_up(self, path: str, identity: str) -> None:
+        response = await self._get(f"{path}/{quote(identity, safe='')}", "lookup")
+        before = self.profile
+        self.profile = profiles.with_look_up(before, response, self._direct or {}, path)
+        is_first = len(self._calls_left) == 2
+        if response.status_code == 200 and is_first and ids_shown(response, self._direct or {}):
+            left = [*self._calls_left, profiles.remaining_calls(response)]
+            self.profile = profiles.with_look_up_count(self.profile, left)
+        self._calls_left.append(None)
+        self._look_up_was_not_found = response.status_code in NOT_FOUND_STATUSES
+        if not ids_shown(response, self._direct or {}):
+            self.note(f"Look-up of that run at {path}: {_ending(response)}, which says nothing of the run")
+
+    async def _refused(self, situation: str, name: str, request: InvokeRequest) -> None:
+        response = await self._invoke(request)
+        before, self.profile = self.profile, profiles.with_refusal(self.profile, situation, response)
+        if self.profile is before:
+            self.note(f"{name}: {_ending(response)}, which is no such refusal")
+
+    async def _call_at_once(self, size: int) -> None:
+        # A limiter of its own: that of the workspace would let the calls out one after the other.
+        limiter = ConcurrencyLimiter(size, adapts=False)
+        answers: list[Response] = []
+
+        async def one() -> None:
+            answers.append(await self._invoke(self._request, limiter=limiter))
+
+        results = await asyncio.gather(*(one() for _ in range(size)), return_exceptions=True)
+        if unforeseen := [result for result in results if isinstance(result, BaseException)]:
+            raise unforeseen[0]
+        control = await self._invoke(self._request)
+        before, self.profile = self.profile, profiles.with_calls_at_once(self.profile, answers, control)
+        refused = sum(map(profiles.is_concurrency_refusal, answers))
+        if not refused:
+            self.note(f"{size} calls at once: none was refused for the cap of the plan")
+        elif self.profile.concurrency is None or self.profile is before:
+            self.note(
+                f"{size} calls at once: {refused} were refused, and how many are admitted cannot be told; try inputs "
+                "with which a run takes some seconds"
+            )
+        if self.profile.concurrency is not None:
+            self._client.limiter.taught(self.profile.concurrency)
+
+    async def _run_by_callback(self, receiver: CallbackReceiver) -> None:
+        await receiver.astart()
+        request = self._request.delivered_to(receiver.url_now)
+        sent: list[AttemptResult] = []
+        delivered: asyncio.Future[Run] = asyncio.get_running_loop().create_future()
+
+        def take(run: Run) -> None:  # in this loop: the probe and the receiver are on the background loop
+            if not delivered.done():
+                delivered.set_result(run)
+
+        async with receiver.expecting():
+            first = await self._send(request, sent)
+            receiver.learn(first.webhook_secret)
+        run, ids = None, ids_of(first)
+        if first.status_code in (200, 201, 202) and ids and first.webhook_secret:
+            receiver.claim(ids, take)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(CALLBACK_WAIT_S):
+                    run = await delivered
+            receiver.disclaim(ids, ended=True)
+        response = sent[-1].response
+        signature = self._detector.form if run is not None else None
+        self.profile = profiles.with_callback(self.profile, response, run, signature, request.inputs)
+        if run is None:
+            headers = ", ".join(self._detector.refused_headers)
+            why = f"a callback came whose signature has no known form (headers: {headers or 'none'})"
+            ending = f"{_ending(response)}, and no callback came"
+            if (first.status_code or 0) // 100 == 2 and not first.webhook_secret:
+                ending = f"{_ending(response)} without a signing secret, so that no callback can be verified"
+            seen = why if receiver.tally.forged else ending
+            self.note(f"Run by callback: {seen}")
+            kept = first if first.done else replace(first, status="unknown", error="no callback came to fh.probe")
+        else:
+            kept = with_call_data(
+                run, request, inputs=request.inputs, first=first, elapsed_s=first.elapsed_s, attempts=1,
+                started_at=first.started_at,
+            )  # fmt: skip
+        await self._connection.keep(kept, request.secrets)
+
+    # --- an exchange
+
+    async def _get(self, path: str, kind: str) -> Response:
+        self._count(kind)
+        return await self._client.exchange("GET", path)
+
+    async def _invoke(self, request: InvokeRequest, *, limiter: Any = None) -> Response:
+        """Send one call, which is counted and kept, and return its answer."""
+        sent: list[AttemptResult] = []
+        run = await self._send(request, sent, limiter=limiter)
+        await self._connection.keep(run, request.secrets)
+        return sent[-1].response
+
+    async def _send(self, request: InvokeRequest, sent: list[AttemptResult], *, limiter: Any = None) -> Run:
+        async def attempt(request: InvokeRequest) -> AttemptResult:
+            # Not the client's own attempt, which may fetch the catalogue of error codes: a request nobody allowed.
+            self.profile = replace(self.profile, calls=self.profile.calls + 1)
+            SENT_PASSWORDS.add(request)
+            started_at = utc_now()
+            response = await self._client.exchange("POST", "/workflow/invoke", encode_request(request))
+            run = decode_answer(response, request, started_at=started_at, origin=self._connection.origin)
+            sent.append(AttemptResult(response=response, run=run))
+            return sent[-1]
+
+        connection = replace(
+            self._connection, policy=ONE_ATTEMPT, limiter=limiter if limiter is not None else self._connection.limiter
+        )
+        return await RetryLoop(connection).send(request, attempt)
+
+    def _count(self, kind: str) -> None:
+        self.profile = replace(self.profile, calls=self.profile.calls + 1)
+        self._connection.count(kind, 1)
+
+
+def ids_shown(response: Response, direct: Mapping[str, Any]) -> bool:
+    """Whether an answer names the run of the direct answer `direct`."""
+    from fh_notebook.contract.response import object_of
+
+    body = object_of(response.body)
+    parts = [body, *(body[name] for name in ("request", "workflow_run") if isinstance(body.get(name), dict))]
+    return any(profiles.ids_in(part) & profiles.ids_in(direct) for part in parts)
+
+
+def _ending(response: Response) -> str:
+    """Return how an exchange ended, without the service's words."""
+    if response.status_code is not None:
+        return f"the service answered HTTP {response.status_code}"
+    return f"no answer came ({response.broke})"
+
+
+def _with_wrong_type(inputs: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the inputs with a value of another type in the first of them; ``None`` where there is none."""
+    if not inputs:
+        return None
+    name = next(iter(inputs))
+    return {**inputs, name: ["fh_notebook probe"] if isinstance(inputs[name], dict) else {"fh_notebook": "probe"}}

@@ -1,0 +1,65 @@
+"""``fh-notebook probe``: what `fh.probe` does, from a terminal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from fh_notebook.cli import main
+
+TRIAGE = ["probe", "support-triage", "-v", "keywords", "--input", "ticket=My parcel is late.", "--local"]
+
+
+def test_it_prints_the_profile_and_doctor_shows_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without questions with --yes; the report has no input and no name of the deployment."""
+    report = tmp_path / "profile.md"
+    assert main([*TRIAGE, "--yes", "--report", str(report)]) == 0
+    assert "completed" in capsys.readouterr().out
+    text = report.read_text("utf-8")
+    assert "| status of a completed run | completed |" in text
+    assert not [word for word in ("parcel", "ticket", "support-triage", "keywords") if word in text]
+    main(["doctor", "--base-url", "local"])
+    assert "look-up has the output: yes" in capsys.readouterr().out
+
+
+def test_it_asks_before_each_call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """The question has the request and its cost; after q nothing more is sent."""
+    asked: list[str] = []
+
+    def answer(prompt: str) -> str:
+        asked.append(prompt)
+        return "q" if len(asked) == 2 else "y"
+
+    monkeypatch.setattr("builtins.input", answer)
+    assert main(TRIAGE) == 1
+    assert "public/models" in asked[0]
+    assert "My parcel is late." in asked[1]
+    assert "1 call" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--input", "ticket"],
+        ["--input", "ticket:={"],
+        ["--max-calls", "0", "--yes"],
+        ["--input", "tone=loud", "--yes"],
+        ["--report", "no/such/folder/profile.md", "--yes"],
+    ],
+)
+def test_wrong_words_are_told_in_one_line_before_any_call(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """With exit code 2."""
+    try:
+        code = main([*TRIAGE, *words])
+    except SystemExit as exc:
+        code = int(str(exc.code))
+    assert code == 2
+    last = capsys.readouterr().err.strip().splitlines()[-1]
+    assert last.startswith("fh-notebook probe:")
+
+
+def test_a_value_after_colon_equals_is_json(capsys: pytest.CaptureFixture[str]) -> None:
+    """An Array variable takes a list; one of another type is refused before any call."""
+    assert main([*TRIAGE, "--input", 'ticket:=["a"]', "--yes"]) == 2
+    assert "ticket" in capsys.readouterr().err

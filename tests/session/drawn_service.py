@@ -1,0 +1,260 @@
+"""A service whose spelling, codes, headers and signature form are drawn at random, and which can break at any request.
+
+It shares no code with the package: its signatures are made here, and so is the profile that is to be learned.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import hmac
+import json
+import random
+import time
+from collections.abc import Callable
+from email.utils import formatdate
+from typing import Any
+
+import httpx
+
+SECRET = "whsec_" + base64.b64encode(b"a signing secret of the service").decode()
+OUTPUT = {"label": "delivery", "sure": True}
+INPUTS = {"ticket": "My parcel is late.", "tone": "calm"}
+Answer = tuple[int, dict[str, str], bytes]
+
+
+def _signed(form: str, body: bytes, secret: str) -> dict[str, str]:
+    stamp = str(int(time.time()))
+    if form == "Standard Webhooks":
+        key = base64.b64decode(secret.removeprefix("whsec_"))
+        mac = hmac.new(key, b"msg_1." + stamp.encode() + b"." + body, hashlib.sha256).digest()
+        text = f"v1,{base64.b64encode(mac).decode()}"
+        return {"webhook-id": "msg_1", "webhook-timestamp": stamp, "webhook-signature": text}
+    spelling, _, dated = form.partition(" of ")
+    signed = f"{stamp}.".encode() + body if dated else body
+    mac = hmac.new(secret.encode(), signed, hashlib.sha256).digest()
+    spelt = {"hex": mac.hex(), "sha256=hex": f"sha256={mac.hex()}", "base64": base64.b64encode(mac).decode()}
+    headers = {"x-fetch-hive-signature": spelt[spelling]}
+    return headers | ({"x-fetch-hive-timestamp": stamp} if dated else {})
+
+
+FORMS = (
+    *("hex", "sha256=hex", "base64"),
+    *("hex of timestamp.body", "sha256=hex of timestamp.body", "base64 of timestamp.body", "Standard Webhooks"),
+)
+
+
+class Drawn:
+    """What is drawn for one service."""
+
+    def __init__(self, seed: int) -> None:
+        pick = random.Random(seed).choice
+        self.status_field = pick(["run_status", "status"])
+        self.ids = pick([("request_id",), ("run_id",), ("request_id", "run_id")])
+        self.completed = pick(["completed", "succeeded", "finished"])
+        self.extra: list[str] = pick([[], ["usage"], ["error"], ["usage", "trace_id"]])
+        self.models = pick(["models", "data"])
+        self.look_up_path = pick(
+            ["/public/requests", "/workflow_runs"] if "run_id" in self.ids else ["/public/requests"]
+        )
+        self.wrapper = pick(["", "request", "workflow_run"])
+        self.look_up_id = pick(["id", "request_id", "run_id"])
+        self.look_up_word = pick(["completed", "success", "done"])
+        self.has_output = pick([True, False])
+        self.output_place = pick(["data.output", "output", "output_content"])
+        self.counts = pick([None, True, False])
+        self.remaining_header = pick(["X-RateLimit-Remaining", "RateLimit-Remaining"])
+        self.errors = {
+            "refused_input": self._error(pick, [400, 422], ["validation_error", "invalid_inputs", "bad_input"]),
+            "unknown_variant": self._error(pick, [404, 422], ["variant_not_found", "not_found", "E404"]),
+            "unknown_deployment": self._error(pick, [404, 422], ["deployment_not_found", "not_found", "no.such"]),
+        }
+        self.concurrency = pick([1, 2, 3, 4, 5])
+        self.refusal = self._error(pick, [429], ["concurrency_limit_reached", "too_many_runs", "E429"])
+        self.retry_after = pick(["seconds", "date", "absent"])
+        self.accepted = pick(["running", "queued", "pending", "in_progress"])
+        self.event = pick(["workflow.completed", "run.completed", None])
+        self.callback_output = pick(["data.output", "output", "data.response"])
+        self.signature = pick(FORMS)
+
+    @staticmethod
+    def _error(pick: Callable[[Any], Any], statuses: list[int], codes: list[str]) -> tuple[int, str | None, str | None]:
+        place = pick(["error_code", "code", "error.code", "error.error_code", None])
+        return pick(statuses), (pick(codes) if place else None), place
+
+    def facts(self) -> dict[str, Any]:
+        """Return the profile that is to be learned, as values."""
+        return {
+            "key_check": True,
+            "response_fields": tuple(sorted([self.status_field, *self.ids, "output", *self.extra])),
+            "status_field": self.status_field,
+            "completed_status": self.completed,
+            "look_up_path": self.look_up_path,
+            "look_up_wrapper": self.wrapper,
+            "look_up_status": self.look_up_word,
+            "look_up_has_output": self.has_output,
+            # Where the first address does not know the run, two look-ups lie between the two numbers.
+            "look_up_counts": None if self.look_up_path == self.second_path else self.counts,
+            "accepted_status": self.accepted,
+            "callback_status": self.event or self.completed,
+            "callback_fields": tuple(
+                sorted(
+                    {self.status_field, *self.ids, self.callback_output.partition(".")[0]}
+                    | ({"event_type"} if self.event else set())
+                )
+            ),
+            "callback_output": self.callback_output,
+            "signature": self.signature,
+            **self.errors,
+            "concurrency": self.concurrency,
+            "concurrency_refusal": self.refusal,
+            "retry_after": self.retry_after,
+        }
+
+    @property
+    def second_path(self) -> str:
+        """The address that a client asks second."""
+        return "/workflow_runs"
+
+
+class DrawnService:
+    """The service, as an ASGI application.
+
+    Parameters
+    ----------
+    drawn : Drawn
+        What was drawn.
+    broken_from : int, optional
+        The number of the request, from 1, from which on `broken` answers.
+    broken : function
+        Returns what a broken service answers, or raises.
+    hangs_at : int, optional
+        The number of the request that is never answered; `on_hang` is called when it comes.
+    """
+
+    def __init__(
+        self,
+        drawn: Drawn,
+        *,
+        broken_from: int | None = None,
+        broken: Callable[[], Answer] | None = None,
+        hangs_at: int | None = None,
+        on_hang: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.drawn = drawn
+        self.broken_from, self.broken = broken_from, broken
+        self.requests: list[str] = []
+        self.left = 1000
+        self.runs = 0
+        self.out = 0
+        self.group = 0
+        self.begun = self.refused_at = 0.0
+        self.tasks: set[asyncio.Task[None]] = set()
+        self.hangs_at, self.on_hang = hangs_at, on_hang
+
+    @property
+    def is_broken(self) -> bool:
+        return self.broken_from is not None and len(self.requests) >= self.broken_from
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        message = await receive()
+        self.requests.append(f"{scope['method']} {scope['path']}")
+        if len(self.requests) == self.hangs_at:
+            self.on_hang()
+            await asyncio.Event().wait()
+        status, headers, body = await self._answer(scope["path"].removeprefix("/v1"), message.get("body", b""))
+        raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+        await send({"type": "http.response.start", "status": status, "headers": raw})
+        await send({"type": "http.response.body", "body": body})
+
+    async def _answer(self, path: str, body: bytes) -> Answer:
+        if self.is_broken and self.broken is not None:
+            return self.broken()
+        if path == "/public/models":
+            return self._json(200, {self.drawn.models: []}, counted=True)
+        if path == "/workflow/invoke":
+            return await self._invoke(json.loads(body))
+        if path.startswith(self.drawn.look_up_path):
+            return self._look_up(path.removeprefix(f"{self.drawn.look_up_path}/"))
+        return self._json(404, {"error": "Request not found"}, counted=self.drawn.counts is True)
+
+    def _json(self, status: int, body: Any, *, counted: bool, headers: dict[str, str] | None = None) -> Answer:
+        self.left -= counted
+        told = {} if self.drawn.counts is None else {self.drawn.remaining_header: str(self.left)}
+        return status, {"Content-Type": "application/json", **told, **(headers or {})}, json.dumps(body).encode()
+
+    def _error(self, form: tuple[int, str | None, str | None], headers: dict[str, str] | None = None) -> Answer:
+        status, code, place = form
+        body: dict[str, Any] = {"error": "It was refused.", "message": "It was refused."}
+        if place and place.startswith("error."):
+            body = {"error": {"message": "It was refused.", place.removeprefix("error."): code}}
+        elif place:
+            body[place] = code
+        return self._json(status, body, counted=True, headers=headers)
+
+    async def _invoke(self, call: dict[str, Any]) -> Answer:
+        drawn = self.drawn
+        if call["deployment"] != "triage":
+            return self._error(drawn.errors["unknown_deployment"])
+        if call["variant"] != "live":
+            return self._error(drawn.errors["unknown_variant"])
+        if call["inputs"] != INPUTS:
+            return self._error(drawn.errors["refused_input"])
+        if "async" in call:
+            return self._by_callback(call["async"]["callback_url"])
+        if not self.out:
+            self.begun, self.group = time.perf_counter(), 0
+        self.group += 1
+        if self.out >= drawn.concurrency:
+            self.refused_at = time.perf_counter()
+            waits = {"seconds": "2", "date": formatdate(time.time() + 2, usegmt=True), "absent": None}
+            wait = waits[drawn.retry_after]
+            return self._error(drawn.refusal, {"Retry-After": wait} if wait else {})
+        self.out += 1
+        try:
+            await self._run()
+        finally:
+            self.out -= 1
+        return self._json(200, self._run_body(drawn.completed), counted=True)
+
+    async def _run(self) -> None:
+        """Run at once; where other calls come meanwhile, much longer than it took to refuse the last of them."""
+        await asyncio.sleep(0.002)
+        while self.group > 1 and not self.is_broken:
+            now, span = time.perf_counter(), self.refused_at - self.begun
+            if self.refused_at > self.begun and now > self.refused_at + 6 * span + 0.05:
+                break
+            await asyncio.sleep(0.005)
+
+    def _run_body(self, word: str) -> dict[str, Any]:
+        self.runs += 1
+        values = {"usage": {"tokens": 3}, "trace_id": "t", "error": None}
+        ids = {name: f"{name[:3]}_{self.runs}" for name in self.drawn.ids}
+        extra = {name: values[name] for name in self.drawn.extra}
+        return {**ids, self.drawn.status_field: word, "output": OUTPUT, **extra}
+
+    def _look_up(self, identity: str) -> Answer:
+        drawn = self.drawn
+        body: dict[str, Any] = {drawn.look_up_id: identity, "status": drawn.look_up_word, "data": {"steps": 2}}
+        if drawn.has_output:
+            part = body["data"] if drawn.output_place == "data.output" else body
+            part[drawn.output_place.rpartition(".")[2]] = OUTPUT
+        return self._json(200, {drawn.wrapper: body} if drawn.wrapper else body, counted=drawn.counts is True)
+
+    def _by_callback(self, url: str) -> Answer:
+        drawn = self.drawn
+        body = self._run_body(drawn.accepted)
+        ids = {name: body[name] for name in drawn.ids}
+        event: dict[str, Any] = {**ids, drawn.status_field: drawn.completed}
+        outer, _, inner = drawn.callback_output.partition(".")
+        event |= {outer: {inner: OUTPUT} if inner else OUTPUT}
+        event |= {"event_type": drawn.event} if drawn.event else {}
+        self.tasks.add(asyncio.get_running_loop().create_task(self._deliver(url, json.dumps(event).encode())))
+        answer = {**ids, drawn.status_field: drawn.accepted, "webhook_secret": SECRET}
+        return self._json(202, answer, counted=True)
+
+    async def _deliver(self, url: str, body: bytes) -> None:
+        headers = _signed(self.drawn.signature, body, SECRET)
+        async with httpx.AsyncClient(trust_env=False, verify=False) as http:
+            await http.post(url, content=body, headers={"Content-Type": "application/json", **headers})

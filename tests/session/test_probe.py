@@ -1,0 +1,263 @@
+"""First contact: what a service is, is learned; what it did not show stays unknown."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+import fh_notebook as fh
+from fh_notebook.client.connection import address_for
+from fh_notebook.client.profile import HEADINGS, ErrorForm, Profile, profile_from_json, profile_to_json
+from fh_notebook.core import event_loop
+from fh_notebook.session import session
+from fh_notebook.session.probe import MAX_CALLS, ProbeStep
+from tests.session.drawn_service import FORMS, INPUTS, OUTPUT, SECRET, Drawn, DrawnService
+
+KEY = "fhk_probe_0123456789abcdef"
+URL = "http://127.0.0.1:9/v1"
+"""On this machine, so that a callback may come to it; nobody is asked there."""
+EVERYTHING = 16
+
+
+def client_of(service: DrawnService) -> fh.Client:
+    return fh.Client(api_key=KEY, base_url=URL, transport=httpx.ASGITransport(service), timeout=5)
+
+
+def learn(service: DrawnService, **options: Any) -> Profile:
+    settings = {"confirm": False, "concurrency": True, "callback": True, "max_calls": EVERYTHING, **options}
+    return fh.probe("triage", variant="live", inputs=INPUTS, client=client_of(service), **settings)
+
+
+def facts_of(profile: Profile) -> dict[str, Any]:
+    values = {name: getattr(profile, name) for name in HEADINGS if name != "direct_s"}
+    forms = {n: (v.status_code, v.code, v.code_field) for n, v in values.items() if isinstance(v, ErrorForm)}
+    return values | forms
+
+
+def stored(client: fh.Client) -> Profile | None:
+    return session.profile_of(client.workspace)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_learned_profile_is_the_drawn_one(seed: int) -> None:
+    """Spelling, statuses, codes, look-ups, cap, Retry-After and signature, from 14 calls at most."""
+    drawn = Drawn(seed)
+    assert facts_of(learn(DrawnService(drawn))) == drawn.facts()
+
+
+@pytest.mark.long
+def test_the_learned_profile_is_the_drawn_one_in_100_of_100() -> None:
+    """Every form of a signature is among them."""
+    different = []
+    seen = set()
+    for seed in range(100):
+        session.reset()
+        fh.configure(store=None)
+        drawn = Drawn(seed)
+        seen.add(drawn.signature)
+        if (learned := facts_of(learn(DrawnService(drawn)))) != drawn.facts():
+            different.append((seed, {n: (v, drawn.facts()[n]) for n, v in learned.items() if v != drawn.facts()[n]}))
+    assert not different
+    assert seen == set(FORMS)
+
+
+def _raise(error: type[httpx.TransportError]) -> Callable[[], Any]:
+    def broken() -> Any:
+        raise error("broken")
+
+    return broken
+
+
+def _page(status: int, body: bytes = b"<html><title>Oops</title></html>") -> Callable[[], Any]:
+    return lambda: (status, {"Content-Type": "text/html"}, body)
+
+
+def _json(status: int, body: bytes) -> Callable[[], Any]:
+    return lambda: (status, {"Content-Type": "application/json"}, body)
+
+
+BROKEN: dict[str, Callable[[], Any]] = {
+    "500 page": _page(500),
+    "500 JSON": _json(500, b'{"error": "x", "error_code": "internal_server_error"}'),
+    "503": _page(503),
+    "504": _json(504, b'{"error_code": "gateway_timeout", "error": "x"}'),
+    "cut": _raise(httpx.RemoteProtocolError),
+    "reset": _raise(httpx.ReadError),
+    "timeout": _raise(httpx.ReadTimeout),
+    "not reached": _raise(httpx.ConnectError),
+    "200 page": _page(200),
+    "404 page": _page(404),
+    "400 page": _page(400),
+    "empty": _page(200, b""),
+    "429 everywhere": _json(429, b'{"error": "Slow down.", "error_code": "slow_down"}'),
+    "429 page": _page(429),
+    "429 daily": _json(429, b'{"error_code": "api_rate_limit_exceeded", "limit": 50, "current": 50}'),
+    "429 provider": _json(429, b'{"error_code": "too_many_requests", "error": "x"}'),
+    "401": _json(401, b'{"error": "Invalid access."}'),
+    "402": _json(402, b'{"error_code": "insufficient_hosted_llm_credits", "error": "x"}'),
+    "422 credits": _json(422, b'{"error_code": "account_credit_cap_reached", "error": "x"}'),
+    "wrong JSON": _json(200, b'{"status": "ok"}'),
+    "wrong JSON, refused": _json(422, b'{"foo": 1}'),
+    "completed, no id": _json(200, b'{"status": "completed", "output": "hi"}'),
+    "a list": _json(200, b'[{"status": "completed"}]'),
+    "null": _json(200, b"null"),
+    "half": _json(200, b'{"request_id": "req_1", "run_status": "comp'),
+}
+
+
+def broken_service(seed: int, name: str, broken_from: int) -> tuple[Drawn, Profile]:
+    drawn = Drawn(seed)
+    session.reset()
+    fh.configure(store=None)
+    return drawn, learn(DrawnService(drawn, broken_from=broken_from, broken=BROKEN[name]))
+
+
+def wrong_facts(drawn: Drawn, profile: Profile) -> dict[str, Any]:
+    expected = drawn.facts()
+    return {name: value for name, value in facts_of(profile).items() if value not in (None, expected[name])}
+
+
+@pytest.mark.parametrize("name", ["429 everywhere", "wrong JSON", "500 JSON"])
+def test_nothing_is_learned_wrongly_from_a_service_that_breaks_among_the_calls_at_once(name: str) -> None:
+    """The call after them tells a cap from a service that refuses everything."""
+    drawn, profile = broken_service(1, name, 7)
+    assert wrong_facts(drawn, profile) == {}
+    assert profile.concurrency is None
+    assert profile.completed_status == drawn.completed
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", BROKEN)
+def test_nothing_is_learned_wrongly_from_a_service_that_breaks_at_any_point(name: str) -> None:
+    """A fact is what the service is, or unknown; whatever the request at which it breaks."""
+    for broken_from in range(1, 16):
+        drawn, profile = broken_service(broken_from, name, broken_from)
+        assert wrong_facts(drawn, profile) == {}, broken_from
+
+
+@pytest.mark.parametrize("max_calls", [1, 2, 3, MAX_CALLS, 11])
+def test_max_calls_is_never_exceeded_and_each_call_is_counted(max_calls: int) -> None:
+    """Look-ups and the check of the key are among them, and in the day's count of the workspace."""
+    service = DrawnService(Drawn(3))
+    profile = learn(service, max_calls=max_calls, callback=False)
+    assert len(service.requests) == profile.calls <= max_calls
+    store = session.store()
+    assert store is not None
+    workspace = client_of(service).workspace
+    assert store.requests.on_day(workspace, datetime.now(UTC)) == len(service.requests)
+    calls = service.requests.count("POST /v1/workflow/invoke")
+    assert len(list(store.answers.single_runs())) == calls
+
+
+def test_no_call_is_made_that_was_not_allowed() -> None:
+    """Each step says what it sends and costs; after a no the others are still asked for."""
+    service, asked = DrawnService(Drawn(3)), []
+
+    def allow(step: ProbeStep) -> bool:
+        asked.append(step)
+        return step.name != "Unknown variant"
+
+    profile = learn(service, confirm=allow, concurrency=False, callback=False)
+    assert len(service.requests) == len(asked) - 1
+    assert (profile.unknown_variant, profile.unknown_deployment) != (None, None)
+    assert profile.unknown_variant is None
+    assert all(step.sends and step.cost and step.learns for step in asked)
+
+
+def test_the_person_is_asked_and_may_quit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """y makes the call, q ends the probe, anything else is asked again; nobody there is one clear error."""
+    answers = iter(["y", "what?", "yes", "q"])
+    monkeypatch.setattr("builtins.input", lambda prompt: next(answers))
+    service = DrawnService(Drawn(3))
+    profile = learn(service, confirm=True)
+    assert len(service.requests) == 2
+    assert profile.completed_status is not None
+    monkeypatch.undo()
+    with pytest.raises(fh.SettingsError, match="confirm=False"):
+        learn(service, confirm=True)
+    assert len(service.requests) == 2
+
+
+def test_an_interrupt_keeps_what_was_learned() -> None:
+    """Ctrl+C while the look-up is out: the profile has the direct call; the next probe begins with it."""
+    drawn = Drawn(3)
+    client = client_of(DrawnService(drawn, hangs_at=3, on_hang=lambda: os.kill(os.getpid(), signal.SIGINT)))
+    with pytest.raises(KeyboardInterrupt):
+        fh.probe("triage", variant="live", inputs=INPUTS, client=client, confirm=False)
+    kept = stored(client)
+    assert kept is not None
+    assert (kept.completed_status, kept.look_up_path) == (drawn.completed, None)
+
+
+def test_the_limiter_of_the_next_process_begins_at_the_learned_cap() -> None:
+    """The profile is kept per workspace; another workspace begins as ever."""
+    drawn = Drawn(0)
+    service = DrawnService(drawn)
+    learn(service)
+    session.reset()  # what a new process knows: the store
+    client = client_of(service)
+    assert client.limiter.learned is None
+    client.invoke("triage", variant="live", inputs=INPUTS)
+    assert client.limiter.learned == drawn.concurrency
+    other = fh.Client(api_key="fhk_another_0123456789", base_url=URL, transport=httpx.ASGITransport(service))
+    other.invoke("triage", variant="live", inputs=INPUTS)
+    assert other.limiter.learned is None
+
+
+def test_a_run_that_only_polling_can_finish_is_warned_of_where_look_ups_bring_no_output(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Before the call: it is paid for, and its output stays at the service."""
+    service = DrawnService(Drawn(next(seed for seed in range(50) if not Drawn(seed).has_output)))
+    client = fh.Client(api_key=KEY, base_url="https://api.test/v1", transport=httpx.ASGITransport(service))
+    fh.probe("triage", variant="live", inputs=INPUTS, client=client, confirm=False)
+    capsys.readouterr()
+    event_loop.run(address_for(client.aclient.connection, None))
+    assert "bring no output" in capsys.readouterr().err
+
+
+def test_the_report_has_no_key_no_input_and_no_output() -> None:
+    """Whatever the service echoes."""
+    service = DrawnService(Drawn(5))
+    profile = learn(service)
+    shown = [profile.to_markdown(), repr(profile), profile._repr_html_(), profile_to_json(profile)]
+    hidden = [KEY, SECRET, *INPUTS, *map(str, INPUTS.values()), *OUTPUT, "triage", "live"]
+    assert not [(word, text) for text in shown for word in hidden if word in text.replace("delivery", "")]
+
+
+def test_a_stored_profile_is_read_again_and_a_damaged_one_is_none() -> None:
+    """So that a later release may add facts."""
+    profile = learn(DrawnService(Drawn(2)), callback=False)
+    assert profile_from_json(profile_to_json(profile)) == profile
+    assert profile_from_json('{"a_later_fact": 1}') == Profile()
+    assert [profile_from_json(text) for text in ("", "[]", "{", '{"refused_input": {"x": 1}}')] == [None] * 4
+
+
+def test_forget_everything_removes_the_profile(tmp_path: Path) -> None:
+    """Of its workspace."""
+    service = DrawnService(Drawn(2))
+    learn(service, callback=False, concurrency=False)
+    client = client_of(service)
+    assert stored(client) is not None
+    fh.forget(everything=True, client=client)
+    assert stored(client) is None
+
+
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [({"max_calls": 0}, "max_calls"), ({"callback_port": -1}, "callback_port"), ({"callback": "no"}, "public_url")],
+)
+def test_wrong_arguments_are_told_before_any_call(options: dict[str, Any], word: str) -> None:
+    """One line that names the argument."""
+    service = DrawnService(Drawn(random.Random(0).randrange(9)))
+    with pytest.raises((fh.InputError, fh.SettingsError), match=word):
+        learn(service, **options)
+    assert service.requests == []
