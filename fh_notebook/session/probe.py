@@ -24,7 +24,7 @@ from fh_notebook.client.profile import Profile
 from fh_notebook.client.retry_loop import RetryLoop
 from fh_notebook.contract.callbacks import ids_of, with_call_data
 from fh_notebook.contract.invoke_request import InvokeRequest
-from fh_notebook.contract.response import Response, ids_of_body
+from fh_notebook.contract.response import Response, ids_of_body, object_of
 from fh_notebook.contract.retry import NOT_FOUND_STATUSES, RetryAction, RetryPolicy, decide
 from fh_notebook.contract.run import Run, one_line
 from fh_notebook.contract.secrets import mask_inputs
@@ -148,6 +148,8 @@ def probe(
         raise InputError(f"max_calls is {max_calls}; give a whole number from 1")
     if not 0 <= callback_port <= 65_535:
         raise InputError(f"callback_port is {callback_port}; give 0 to 65535")
+    if isinstance(callback, str) and not callback.startswith(("http://", "https://")):
+        raise InputError(f"callback is {short(callback)}; give the public URL of a tunnel, https://..., or True")
     aclient = session.client_for(client).aclient
     if callback is True and not aclient.connection.is_near:
         raise SettingsError(
@@ -427,12 +429,12 @@ class _ProbeCalls:
         before = self.profile
         self.profile = profiles.with_look_up(before, response, self._direct or {}, path)
         is_first = len(self._calls_left) == 2
-        if response.status_code == 200 and is_first and ids_shown(response, self._direct or {}):
+        if response.status_code == 200 and is_first and _names_run(response, self._direct or {}):
             left = [*self._calls_left, profiles.remaining_calls(response)]
             self.profile = profiles.with_look_up_count(self.profile, left)
         self._calls_left.append(None)
         self._look_up_was_not_found = response.status_code in NOT_FOUND_STATUSES
-        if not ids_shown(response, self._direct or {}):
+        if not _names_run(response, self._direct or {}):
             self.note(f"Look-up of that run at {path}: {_ending(response)}, which says nothing of the run")
 
     async def _refused(self, situation: str, name: str, request: InvokeRequest) -> None:
@@ -538,10 +540,8 @@ class _ProbeCalls:
         self._connection.count(kind, 1)
 
 
-def ids_shown(response: Response, direct: Mapping[str, Any]) -> bool:
+def _names_run(response: Response, direct: Mapping[str, Any]) -> bool:
     """Whether an answer names the run of the direct answer `direct`."""
-    from fh_notebook.contract.response import object_of
-
     body = object_of(response.body)
     parts = [body, *(body[name] for name in ("request", "workflow_run") if isinstance(body.get(name), dict))]
     return any(profiles.ids_in(part) & profiles.ids_in(direct) for part in parts)

@@ -253,7 +253,7 @@ def test_forget_everything_removes_the_profile(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("options", "word"),
-    [({"max_calls": 0}, "max_calls"), ({"callback_port": -1}, "callback_port"), ({"callback": "no"}, "public_url")],
+    [({"max_calls": 0}, "max_calls"), ({"callback_port": -1}, "callback_port"), ({"callback": "no"}, "callback")],
 )
 def test_wrong_arguments_are_told_before_any_call(options: dict[str, Any], word: str) -> None:
     """One line that names the argument."""
