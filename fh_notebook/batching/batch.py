@@ -30,6 +30,7 @@ from fh_notebook.batching.planning.reader import BatchTables
 from fh_notebook.batching.progress.display import ProgressDisplay
 from fh_notebook.batching.rendering import BatchOverview, digest, frame_text, groups_by_code, informative_columns
 from fh_notebook.batching.tables.entry_table import Entry, EntryTable
+from fh_notebook.client.approvals import ToolApprovals
 from fh_notebook.core import arguments, hooks
 from fh_notebook.core.text.formatting import with_partial_repr
 from fh_notebook.core.values import ColumnName, Whole
@@ -493,6 +494,22 @@ class Batch:
         """
         hooks.frontend().notice(self._control.resolve_unknown())
         return self
+
+    def approvals(self, *, workspace_id: str | None = None) -> ToolApprovals:
+        """List the tools that runs of this batch want to use and that wait for a decision: `Client.approvals`, of it.
+
+        While it runs, of the runs that are waited for; else of those that have no outcome. Where no run waits, nothing
+        is asked for.
+
+        Raises
+        ------
+        SettingsError
+            It calls nothing, or no workspace id is known.
+        AuthError, ConnectFailed, LimitReached, CallError
+            As `Client.approvals`.
+        """
+        arguments.check(Batch.approvals, locals())
+        return self._control.approvals(workspace_id)
 
     def cancel(self) -> Batch:
         """End a running batch at once, from any thread, and return it without waiting.

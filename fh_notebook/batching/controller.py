@@ -23,6 +23,8 @@ from fh_notebook.batching.model import BatchStopped, Event, FailedSelection
 from fh_notebook.batching.planning.work_queue import Windows
 from fh_notebook.batching.progress.display import ProgressDisplay, progress_of
 from fh_notebook.batching.status import BatchRun, BatchStatus, BatchWork
+from fh_notebook.client.approvals import ToolApprovals
+from fh_notebook.client.waiting_tools import WaitingTools
 from fh_notebook.core import event_loop
 from fh_notebook.core.event_loop import InterruptibleEvent
 from fh_notebook.core.redaction import log
@@ -237,6 +239,14 @@ class BatchController:
         windows = self.work.unknown_windows()
         self.refuse_to_run()
         return event_loop.run(self.work.resolve(windows))
+
+    def approvals(self, workspace_id: str | None) -> ToolApprovals:
+        """Return the tools that runs of it wait for."""
+        client = self.work.caller.client
+        if client is None:
+            raise SettingsError(self.work.caller.refusal)
+        tools = WaitingTools(client.aclient, self.status.waiting_runs, lambda: None)
+        return ToolApprovals(event_loop.run(tools.list_now(workspace_id)))
 
     # --- while it runs, from any thread
 

@@ -6,7 +6,7 @@ known by two protocols: `BatchWork`, what is to be called, and `BatchRun`, one s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
@@ -77,6 +77,15 @@ class BatchRun(Protocol):
     @property
     def waiting_until(self) -> datetime | None:
         """Until when it sleeps for the daily cap's renewal, UTC."""
+        ...
+
+    @property
+    def waiting_runs(self) -> Sequence[tuple[str, ...]]:
+        """The ids of each run that waits for a decision about a tool, as far as it is known."""
+        ...
+
+    def look_soon(self) -> None:
+        """Look the runs up soon that wait: a decision was sent."""
         ...
 
     async def run(self, windows: Windows, *, planned: int) -> None:
@@ -156,6 +165,10 @@ class BatchWork(Protocol):
 
     async def resolve(self, windows: Iterator[list[tuple[Job, Run]]]) -> str:
         """Ask the service about calls that may have run; return what came of it, in a sentence."""
+        ...
+
+    def unfinished_runs(self) -> Sequence[tuple[str, ...]]:
+        """Return the ids of each stored run that may wait for a decision about a tool: nobody waits for it here."""
         ...
 
     def new_run(
@@ -255,6 +268,16 @@ class BatchStatus:
     def run(self) -> BatchRun | None:
         """The present start, while it runs."""
         return self._run
+
+    def waiting_runs(self) -> Sequence[tuple[str, ...]]:
+        """Return the ids of each run that may wait for a decision about a tool; without a start, as they are stored."""
+        run = self._run
+        return run.waiting_runs if run is not None else self._work.unfinished_runs()
+
+    def look_soon(self) -> None:
+        """Look the runs up soon that wait: a decision was sent."""
+        if (run := self._run) is not None:
+            run.look_soon()
 
     @property
     def counts(self) -> JobCounts:

@@ -46,6 +46,7 @@ __all__ = ["PendingRun"]
 
 TOOL_HINT: Final = 'pending.approvals() lists the tools that wait; approval.decide("allow_once") or "deny" decides'
 """What to type, where a run waits for a decision about a tool."""
+NO_WORKSPACE_HINT: Final = "to decide here, set fh.configure(workspace_id=...), the service's id of the workspace"
 
 Keep = Callable[[Run], Awaitable[None]]
 
@@ -114,6 +115,7 @@ class PendingRun:
         """The newest outcome; it is stored before :attr:`run` has it."""
         self._settling = asyncio.Lock()
         self._ended = False
+        self._polls = False
         self._error: BaseException | None = None
         self._at_end: list[Callable[[], None]] = []
         self._at_change: list[Callable[[PendingRun], None]] = []
@@ -268,6 +270,23 @@ class PendingRun:
         return await self._client.approvals(workspace_id=workspace_id, request_id=self.request_id, run_id=run_id)
 
     @property
+    def ids(self) -> tuple[str, ...]:
+        """All ids under which the service may speak of it, those that a look-up told included."""
+        return tuple(dict.fromkeys((*ids_of(self._first), *ids_of(self._run))))
+
+    @property
+    def lister(self) -> LookUpClient:
+        """What lists the tools that it waits for."""
+        return self._client
+
+    @property
+    def tool_hint(self) -> str:
+        """What to type, where it may wait for a decision about a tool; else empty."""
+        if not self.may_wait_for_tool:
+            return ""
+        return TOOL_HINT if self._connection.find_workspace_id() is not None else f"{TOOL_HINT}; {NO_WORKSPACE_HINT}"
+
+    @property
     def may_wait_for_tool(self) -> bool:
         """Whether it waits for a decision, and nobody is named who decides: a tool may be what it waits for."""
         return self.waiting and self.status == "awaiting_approval" and not approval_request_of(self._run)[0]
@@ -297,12 +316,18 @@ class PendingRun:
         """Wait for the outcome from now on: by callback where there is a receiver, by look-ups where `poll` says so."""
         if self._receiver is not None:
             self._receiver.claim(ids_of(self._first), self.take)
+        self._polls = poll
         if poll and not self._taken:
             has_callback = self._receiver is not None and known
             if has_callback:
                 polling.watch(self, first_s=polling.FIRST_BESIDE_RECEIVER_S, soon=self._may_pause_unseen)
             else:
                 polling.watch(self)
+
+    def look_soon(self) -> None:
+        """Look it up soon, where it is looked up at all: something has happened that it waited for."""
+        if self._polls and not self._taken:
+            polling.watch(self)
 
     @property
     def _may_pause_unseen(self) -> bool:
@@ -405,7 +430,8 @@ class PendingRun:
                 has_changed, self.trouble = True, one_line(run.error or "the service's answer says nothing of the run")
             else:
                 has_changed = (run.status, waits_for(run)) != (self._run.status, self.waits_for)
-                self._run = replace(self._first, status=run.status, raw=run.raw)
+                request_id, run_id = self.request_id or run.request_id, self.run_id or run.run_id
+                self._run = replace(self._first, status=run.status, raw=run.raw, request_id=request_id, run_id=run_id)
                 if run.status == "awaiting_approval" or self.waits_for:
                     self._connection.pausing.add(self._request.deployment)
         if has_changed:
@@ -449,7 +475,7 @@ class PendingRun:
         name = "/".join(x for x in (self.deployment, self.variant) if x)
         parts = [one_line(self.status), name, one_line(self.request_id or self.run_id or "")]
         parts += [f"waits for {self.waits_for}"] if self.waits_for else []
-        parts += [TOOL_HINT] if self.may_wait_for_tool else []
+        parts += [self.tool_hint] if self.tool_hint else []
         parts += ["not waited for"] if not self.waiting else []
         parts += [self.trouble] if self.trouble else []
         return f"PendingRun({', '.join(p for p in parts if p)})"
@@ -474,7 +500,7 @@ class PendingRun:
         """Return lines with the person who decides, and with the whole question to them."""
         who, question = approval_request_of(self._run)
         asked = html.el("strong", one_line(who)) if who else ""
-        hint = [html.el("div", TOOL_HINT, cls="fh-dim")] if self.may_wait_for_tool else []
+        hint = [html.el("div", self.tool_hint, cls="fh-dim")] if self.tool_hint else []
         if not question:
             return [html.el("div", "Waiting for the decision of ", asked)] if who else hint
         label = html.el("div", *(("Question to ", asked) if who else ("Question",)), ", not answered yet:")

@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.contract.response import Response, code_of, object_of
@@ -73,7 +73,21 @@ def is_accepted(run: Run) -> bool:
     return not run.done and (run.status_code or 0) // 100 == 2
 
 
-def ids_of(run: Run) -> tuple[str, ...]:
+class Identified(Protocol):
+    """What has the ids of a run."""
+
+    @property
+    def request_id(self) -> str | None:
+        """The service's id of the call."""
+        ...
+
+    @property
+    def run_id(self) -> str | None:
+        """The service's other id."""
+        ...
+
+
+def ids_of(run: Identified) -> tuple[str, ...]:
     """Return the ids under which the service may speak of a run."""
     return tuple(dict.fromkeys(i for i in (run.request_id, run.run_id) if i))
 

@@ -206,7 +206,7 @@ def decode_retrieved(response: Response, *, request_id: str, origin: str = "") -
         error=message,
         error_code=code,
         request_id=ids["request_id"] or request_id,
-        run_id=ids["run_id"],
+        run_id=ids["run_id"] or _requested_run_id(body),
         started_at=_instant(body.get("started_at")),
         elapsed_s=_seconds_between(body),
         inputs=body["start_inputs"] if isinstance(body.get("start_inputs"), dict) else {},
@@ -215,6 +215,12 @@ def decode_retrieved(response: Response, *, request_id: str, origin: str = "") -
         **call,
     )
     return noting_missing_output(run)
+
+
+def _requested_run_id(body: Mapping[str, Any]) -> str | None:
+    """Return the id of the workflow run that a request was for: the request's own id is another one."""
+    is_run = "run" in str(body.get("requestable_type") or "").lower()
+    return ids_of_body({"run_id": body.get("requestable_id")}, {})["run_id"] if is_run else None
 
 
 def _instant(value: Any) -> datetime | None:

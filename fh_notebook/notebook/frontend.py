@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from fh_notebook.batching.batch import Batch, ShownBatch
     from fh_notebook.batching.progress.display import ProgressDisplay
     from fh_notebook.client.approvals import ToolApprovals
+    from fh_notebook.client.pending_run import PendingRun
     from fh_notebook.comparing.comparison import Comparison
     from fh_notebook.comparing.corrections import ExpectedEditor
     from fh_notebook.comparing.rating.questions import Items
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from fh_notebook.contract.deployment import Deployment
     from fh_notebook.core.text.shown_frame import ShownFrame
     from fh_notebook.notebook.browser.browser import Browser
-    from fh_notebook.notebook.magics.pending_results import ChangingDisplay
+    from fh_notebook.notebook.magics.pending_results import PendingResults
     from fh_notebook.notebook.rater import Rater
     from fh_notebook.racing.display import RaceDisplay
     from fh_notebook.racing.race import Race
@@ -49,7 +50,7 @@ def deployment_page(deployment: Deployment) -> dict[str, Any]:
     return deployment_bundle(deployment)
 
 
-def show_pending(pending: ChangingDisplay) -> None:
+def show_pending(pending: PendingRun | PendingResults) -> None:
     """Display a pending run, and follow it until its outcome is here."""
     from fh_notebook.notebook.magics.pending_results import show
 
@@ -91,11 +92,11 @@ def show_history(frame: ShownFrame) -> bool:
 
 def show_approvals(approvals: ToolApprovals) -> bool:
     """Show approvals with two buttons each; ``False`` where nobody could click, and in an app, which visitors use."""
-    from fh_notebook.notebook.ui.buttons import has_person, is_app
+    from fh_notebook.notebook.approvals.decisions import can_decide
 
-    if is_app() or not has_person(running_kernel()):
+    if not can_decide():
         return False
-    from fh_notebook.notebook.results.approvals_table import show
+    from fh_notebook.notebook.approvals.approvals_table import show
 
     show(approvals)
     return True

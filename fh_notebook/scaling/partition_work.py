@@ -168,6 +168,10 @@ class PartitionWork:
         """
         raise SettingsError("a batch over partitions cannot ask for single runs; batch.resume(retry_unknown=True)")
 
+    def unfinished_runs(self) -> tuple[()]:
+        """Return nothing: single runs of partitions are not asked for."""
+        return ()
+
     async def resolve(self, windows: Iterator[list[tuple[Job, Run]]]) -> str:
         """Refuse, as :meth:`unknown_windows`."""
         self.unknown_windows()

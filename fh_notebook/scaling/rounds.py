@@ -239,6 +239,14 @@ class Rounds:
         """Calls that are out, by what was last heard."""
         return self._tally.in_flight
 
+    @property
+    def waiting_runs(self) -> tuple[()]:
+        """Nothing: runs are waited for on workers."""
+        return ()
+
+    def look_soon(self) -> None:
+        """Do nothing: runs are looked up on workers."""
+
     async def run(self, windows: Any, *, planned: int) -> None:
         """Call what is asked for."""
         await asyncio.to_thread(self._register)

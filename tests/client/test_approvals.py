@@ -6,12 +6,15 @@ import asyncio
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 import fh_notebook as fh
 from fh_notebook.client.approvals import ToolApproval, ToolApprovals
+from fh_notebook.client.waiting_tools import MOST_ASKS, WaitingTools
+from fh_notebook.core import event_loop
 from fh_notebook.local import LocalHive, ask_human
 from tests.client.callbacks.senders import until
 from tests.raw_server import hangs_up, says, serving
@@ -293,3 +296,78 @@ def test_what_a_decision_does_not_repeat_stays_as_it_came() -> None:
     with serving(says(200, _body([listed])), says(200, _body({"id": "a", "status": "approved"}))) as server:
         (approval,) = fh.Client(base_url=server.url, api_key=KEY).approvals(workspace_id="w")
         assert approval.decide("allow_once").arguments == {"webhook_secret": "x"}
+
+
+def _waiting_tools(lister: Any, runs: list[tuple[str, ...]]) -> WaitingTools:
+    return WaitingTools(lister, lambda: runs, lambda: None)
+
+
+class _Lister:
+    """Lists approvals of two runs, each by its run id, and knows the request of one."""
+
+    def __init__(self, workspace_id: str | None = "ws") -> None:
+        self.connection = SimpleNamespace(find_workspace_id=lambda: workspace_id)
+        self.asked: list[str | None] = []
+        self.known = [ToolApproval(id=f"a{n}", status="pending", run_id=f"run_{n}") for n in range(3)]
+
+    async def approvals(self, *, workspace_id: str | None = None, request_id: str | None = None) -> ToolApprovals:
+        self.asked.append(request_id)
+        return ToolApprovals(self.known if request_id is None else self.known[2:] if request_id == "req_2" else ())
+
+
+def test_approvals_of_other_runs_are_left_out_and_few_runs_are_asked_for_by_themselves() -> None:
+    """By a run id that is known, else by the request id; another run of the workspace is not theirs."""
+    lister = _Lister()
+    tools = _waiting_tools(lister, [("req_1", "run_1"), ("req_2",)])
+    assert [approval.id for approval in event_loop.run(tools.list_now(None))] == ["a1", "a2"]
+    assert lister.asked == [None, "req_2"]
+    assert event_loop.run(_waiting_tools(lister, []).list_now(None)) == []
+    assert len(lister.asked) == 2
+
+
+def test_the_list_is_asked_for_a_few_times_and_not_without_a_workspace_id() -> None:
+    """A run that waits for a person is on no list; without an id one line says what to set, and nothing is sent."""
+    lister = _Lister()
+    lister.known = []
+    tools = _waiting_tools(lister, [("req_1",)])
+    answers = [event_loop.run(tools.look()) for _ in range(MOST_ASKS)]
+    assert answers == [0.0] * (MOST_ASKS - 1) + [None]
+    nowhere = _Lister(workspace_id=None)
+    tools = _waiting_tools(nowhere, [("req_1",)])
+    tools.follow()
+    assert "fh.configure(workspace_id=...)" in tools.problem
+    assert nowhere.asked == []
+
+
+def test_a_card_says_that_the_workspace_id_is_missing() -> None:
+    """Beside the code to type."""
+    hive = tool_hive()
+    with hive.serve() as server, fh.Client(base_url=server.url, api_key=KEY) as client:
+        pending = client.submit("refund", variant="v", inputs={"amount": 1})
+        hive.wait_approval()
+        assert pending.refresh().status == "awaiting_approval"
+        assert "fh.configure(workspace_id=...)" in repr(pending)
+        assert "fh.configure(workspace_id=...)" in pending._repr_html_()
+        fh.configure(workspace_id="ws 1")
+        assert "fh.configure(workspace_id=...)" not in repr(pending)
+        pending.cancel_waiting()
+
+
+@pytest.mark.parametrize("delivery", ["direct", "callback"])
+def test_a_batch_lists_its_own_runs(client: fh.Client, delivery: str) -> None:
+    """Another run of the workspace is left out; the answers are taken afterwards."""
+    other = client.submit("refund", variant="v", inputs={"amount": 99})
+    rows = [{"amount": n} for n in (1, 2)]
+    batch = fh.batch(
+        rows, "refund", variants="v", client=client, name="waits", delivery=delivery, wait=False, progress=False
+    )
+    until(lambda: len(batch.approvals()) == 2)
+    assert sorted(a.arguments["amount"] for a in batch.approvals()) == [1, 2]
+    for approval in batch.approvals():
+        approval.decide("allow_once")
+    batch.wait()
+    if delivery == "direct":
+        batch.resolve_unknown()
+    assert batch.frame["output"].tolist() == ["paid", "paid"]
+    assert len(batch.approvals()) == 0
+    other.cancel_waiting()

@@ -106,6 +106,7 @@ class CallbackDelivery:
         self._left = left_behind(stored)
         self._owner = self._pending_runs.owner.name if delivery != "direct" else ""
         self._unwritten: dict[str, PendingRow] = {}
+        self._pending: dict[int, PendingRun] = {}
         self._without_output: dict[str, PendingRun] = {}
         """By the key of the job, until its answer is kept."""
         self._learned: set[str] = set()
@@ -113,6 +114,8 @@ class CallbackDelivery:
         self._refused = 0
         self._queues = False
         self._lender: SlotLender | None = None
+        self.on_change: Callable[[], object] = lambda: None
+        """Called on the loop when a run that is waited for says something new."""
         self.on_switch: Callable[[], None] = lambda: None
         """Called when ``auto`` begins to have runs queued."""
 
@@ -120,6 +123,11 @@ class CallbackDelivery:
     def left(self) -> frozenset[str]:
         """The keys of jobs that were submitted before, and are waited for again."""
         return frozenset(self._left)
+
+    @property
+    def pending(self) -> list[PendingRun]:
+        """The runs that are waited for."""
+        return list(self._pending.values())
 
     def limiter(self, shared: Any, max_concurrency: int | None) -> Any:
         """Return the limiter of the calls: the client's, or its ceilings before a limiter of this batch's own."""
@@ -190,6 +198,8 @@ class CallbackDelivery:
             keep=None,
             let_go=ticket.let_go,
         )
+        self._pending[id(pending)] = pending
+        pending.on_change(self._changed)
         pending.begin(poll=True)
         try:
             run = await pending.outcome()
@@ -200,6 +210,8 @@ class CallbackDelivery:
             self._write()
             pending.cancel_waiting()
             raise
+        finally:
+            del self._pending[id(pending)]
 
     def on_output(self, key: str, call: Callable[[Run], None]) -> None:
         """Have `call` called with the run of a job whose answer was kept without its output, once a callback brings it.
@@ -213,6 +225,9 @@ class CallbackDelivery:
 
         if (pending := self._without_output.pop(key, None)) is not None:
             pending.on_change(tell)
+
+    def _changed(self, _: PendingRun) -> None:
+        self.on_change()
 
     def _write_down(self, request: InvokeRequest, run: Run) -> PendingTicket:
         line = PendingRow(

@@ -224,6 +224,18 @@ class EngineRun:
         return self.engine.scheduler.in_flight if self.engine is not None else 0
 
     @property
+    def waiting_runs(self) -> list[tuple[str, ...]]:
+        """The ids of each run that waits for a decision about a tool, as far as it is known."""
+        pending = self._delivery.pending if self._delivery is not None else []
+        return [run.ids for run in pending if run.may_wait_for_tool]
+
+    def look_soon(self) -> None:
+        """Look the runs up soon that wait: a decision was sent."""
+        for run in self._delivery.pending if self._delivery is not None else []:
+            if run.may_wait_for_tool:
+                run.look_soon()
+
+    @property
     def limit(self) -> int | None:
         """How many calls may be out at once now, while calls are made."""
         limiter, number = self._limiter, self.max_concurrency
@@ -265,6 +277,7 @@ class EngineRun:
             client=self._client.aclient,
             stored=self._stored,
         )
+        deliver.on_change = self._on_change
         try:
             await self._deliver(windows, planned, owner, deliver)
         finally:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from fh_notebook.client.clients import Client
 from fh_notebook.client.pending_run import PendingRun
@@ -19,6 +19,7 @@ from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.contract.run import Run
 from fh_notebook.core import event_loop
 from fh_notebook.core.text import html
+from fh_notebook.notebook.approvals.decisions import CellPlace, Decisions, can_decide
 from fh_notebook.notebook.shell import new_handle
 
 if TYPE_CHECKING:
@@ -27,26 +28,12 @@ if TYPE_CHECKING:
 __all__ = ["PendingResults", "any_refused", "show", "submit_all", "submit_refused"]
 
 
-class ChangingDisplay(Protocol):
-    """What shows itself, and changes: a pending run, or several."""
-
-    @property
-    def waiting(self) -> bool:
-        """Whether it may still change."""
-        ...
-
-    def on_change(self, call: Callable[[Any], None]) -> None:
-        """Have `call` called when it does."""
-        ...
-
-    def _repr_html_(self) -> str: ...
-
-
 class _Card:
     """What is shown of it at one moment."""
 
-    def __init__(self, result: ChangingDisplay) -> None:
-        self.content = result._repr_html_(), repr(result)
+    def __init__(self, result: PendingRun | PendingResults, place: CellPlace | None = None) -> None:
+        page = result._repr_html_()
+        self.content = page if place is None else place.beside(page), repr(result)
 
     def __repr__(self) -> str:
         return self.content[1]
@@ -55,15 +42,39 @@ class _Card:
         return self.content[0]
 
 
-def show(result: ChangingDisplay) -> None:
+def show(result: PendingRun | PendingResults) -> None:
     """Display `result`, and follow it until nothing more will come."""
     handle = new_handle()
-    handle.display(card := _Card(result))
+    place = CellPlace() if result.waiting and can_decide() else None
+    handle.display(card := _Card(result, place))
+    follow = _decisions(result, place) if place is not None else lambda: None
+
+    def update(_: Any) -> None:
+        handle.update(_Card(result, place))
+        follow()
+
     if result.waiting:
-        result.on_change(lambda changed: handle.update(_Card(changed)))
+        result.on_change(update)
     # It may have changed while it was put on the page, when nobody listened yet, or beside an update of this thread.
-    while (now := _Card(result)).content != card.content:
+    while (now := _Card(result, place)).content != card.content:
         handle.update(card := now)
+    follow()
+
+
+def _decisions(result: PendingRun | PendingResults, place: CellPlace) -> Callable[[], None]:
+    """Have the tools that runs wait for shown in a place; return what is to be called when a run has changed."""
+    runs = [result] if isinstance(result, PendingRun) else result.pending
+    place.reserve()
+
+    def look_soon() -> None:
+        for run in runs:
+            run.look_soon()
+
+    def waiting() -> list[tuple[str, ...]]:
+        return [run.ids for run in runs if run.may_wait_for_tool]
+
+    decisions = Decisions(waiting, place=place.put, on_decision=look_soon)
+    return lambda: decisions.follow(runs[0].lister) if runs else None
 
 
 class PendingResults(Sequence[Any]):

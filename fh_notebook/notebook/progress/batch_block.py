@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
@@ -24,10 +24,12 @@ from fh_notebook.batching.batch import ShownBatch
 from fh_notebook.batching.progress.display import ProgressDisplay
 from fh_notebook.batching.progress.state import ProgressSource, ProgressState
 from fh_notebook.batching.rendering import BatchOverview, ErrorGroup, Offers
+from fh_notebook.client.waiting_tools import RunIds
 from fh_notebook.core import event_loop
 from fh_notebook.core.redaction import log
 from fh_notebook.core.text import html
 from fh_notebook.core.text.messages import counted
+from fh_notebook.notebook.approvals.decisions import CellPlace, Decisions
 from fh_notebook.notebook.progress.display import LiveDisplay, LiveProgress, PlainProgress, ProgressView
 from fh_notebook.notebook.shell import running_kernel, running_shell
 from fh_notebook.notebook.ui.buttons import has_person, import_widgets, is_app
@@ -39,6 +41,8 @@ BLOCKS: Final = 12
 BELOW: Final = "fh-below"
 SHOWN_S: Final = 5.0
 """How long a cell that ends with its batch waits until the block has what came of it; a huge one takes longer."""
+
+TAKE_ANSWERS: Final = "batch.resolve_unknown() takes answers of direct calls, batch.resume() those of submitted ones."
 
 STYLE: Final = html.Html(
     "<style>"
@@ -197,6 +201,28 @@ class BatchBlock:
         self._showing: event_loop.BackgroundJob[None] | None = None
         """What reads and shows what came of the last start."""
         self._task = LatestTask(self._say)
+        self._place = CellPlace() if host is None else None
+        self._waiting: Sequence[RunIds] = ()
+        self._decisions = Decisions(
+            lambda: self._waiting,
+            place=self._place.put if self._place is not None else self._attach_decisions,
+            on_decision=shown.control.status.look_soon,
+        )
+
+    def _attach_decisions(self, widget: Any) -> None:
+        if self._host is not None and (box := self._display.place.box) is not None:
+            from ipywidgets import VBox
+
+            self._host.attach(VBox([box, widget]))
+
+    def _follow_decisions(self, waiting: Sequence[RunIds], *, most_asks: int | None = None) -> None:
+        """Show the tools that runs wait for, below the block."""
+        client = self._shown.control.work.caller.client
+        is_visitor = is_app() or (self._host is not None and self._host.is_app)
+        self._waiting = waiting
+        self._decisions.then = "" if self._progress is not None else TAKE_ANSWERS
+        if client is not None and self._has_widgets and not is_visitor:
+            self._decisions.follow(client.aclient, most_asks=most_asks)
 
     def shows(self, shown: ShownBatch, cell: str) -> bool:
         """Whether it is a batch's block under a cell."""
@@ -223,6 +249,7 @@ class BatchBlock:
         """Show how far it is, unless that was shown just now."""
         if self._progress is not None:
             self._progress.update(batch)
+            self._follow_decisions(self._shown.control.status.waiting_runs())
 
     def end(self, batch: ProgressSource) -> None:
         """Show how it ended, and soon after, where there are widgets, what came of it."""
@@ -246,6 +273,8 @@ class BatchBlock:
         try:
             await asyncio.to_thread(import_widgets)
             view = await asyncio.to_thread(self._ended_view)
+            waiting = await asyncio.to_thread(self._shown.control.status.waiting_runs)
+            self._follow_decisions(waiting, most_asks=1)
             if self._is_left:
                 self._leave_with(view)
             elif self._progress is None:
@@ -271,9 +300,11 @@ class BatchBlock:
         """Show what came of it under the running cell, with what can be clicked."""
         self._cell = _cell()
         view = self._ended_view()
+        self._has_widgets = True
         self._display.show(view)
         self._settle(view)
         self._remember()
+        self._follow_decisions(self._shown.control.status.waiting_runs(), most_asks=1)
 
     def _ended_view(self) -> EndedView:
         overview = self._shown.overview()

@@ -22,7 +22,7 @@ from fh_notebook.notebook.ui.widgets import close_all, close_whole, enable_all_c
 
 __all__ = ["ButtonTable", "button"]
 
-TABLES: Final = 4
+TABLES: Final = 12
 
 STYLE: Final = html.Html(
     "<style>"
@@ -110,12 +110,16 @@ class ButtonTable:
         self._act(name)
         enable_all_clicks(self.widget)
 
-    def show(self) -> None:
-        """Show it under the running cell."""
+    def hold(self) -> None:
+        """Hear its buttons, and close the oldest table whose buttons are heard."""
         shown = self._shown[self._kind]
         shown.append(self)
         while len(shown) > TABLES:
             shown.popleft().close()
+
+    def show(self) -> None:
+        """Show it under the running cell."""
+        self.hold()
         self._display.show(lambda: self.widget)
         enable_all_clicks(self.widget)
 

@@ -202,6 +202,11 @@ class WidgetPlace:
         return self._bar is not None or self._attach is not None
 
     @property
+    def box(self) -> Any:
+        """The box of its widgets; ``None`` before there is one."""
+        return self._box
+
+    @property
     def has_box(self) -> bool:
         """Whether its box of widgets is in the page."""
         return self._box is not None

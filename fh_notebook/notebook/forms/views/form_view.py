@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from typing import Any
 
+from fh_notebook.client.waiting_tools import RunIds
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.secrets import mask_run
 from fh_notebook.core.text.problems import Problem
+from fh_notebook.notebook.approvals.decisions import Decisions
 from fh_notebook.notebook.forms.control.controller import FormController
 from fh_notebook.notebook.forms.control.observers import FormObserver
 from fh_notebook.notebook.forms.control.submission import Submission
@@ -21,6 +24,7 @@ from fh_notebook.notebook.forms.views.panels import PanelBar
 from fh_notebook.notebook.forms.views.run_bar import FieldLink, RunActions, RunBar
 from fh_notebook.notebook.results.column import app_run
 from fh_notebook.notebook.results.view import ResultsView
+from fh_notebook.notebook.ui.buttons import is_app
 from fh_notebook.notebook.ui.widgets import FormTheme, enable_all_clicks, form_head, origin_text
 
 __all__ = ["FormView"]
@@ -53,6 +57,7 @@ class FormView(FormObserver):
         self._bar = RunBar(look, core.selection, acts, is_app=is_app)
         self._results = ResultsView(line=self._bar.progress)
         self._pending = look.text(dom_class="fh-pending")
+        self._decisions = Decisions(self._waiting_runs, place=self._show_decisions, on_decision=self._look_soon)
         self._lock = threading.Lock()
         self._made_tools: PanelBar | None = None
         self._again: int | None = None
@@ -157,8 +162,24 @@ class FormView(FormObserver):
         page = str(pending_page(waited_for))
         if page != self._pending.value:
             self._pending.value = page
+        if waited_for and not self._is_app and not is_app():
+            self._decisions.follow(waited_for[0].lister)
         if not self._core.busy:
             self._bar.running(bool(waited_for))
+
+    def _waiting_runs(self) -> list[RunIds]:
+        return [run.ids for run in self._core.waited_for if run.may_wait_for_tool]
+
+    def _look_soon(self) -> None:
+        for run in self._core.waited_for:
+            run.look_soon()
+
+    def _show_decisions(self, widget: Any) -> None:
+        """Show the tools that its runs wait for below what is waited for."""
+        children = [child for child in self._answers_pane.children if child is not widget]
+        place = children.index(self._pending) + 1
+        self._answers_pane.children = (*children[:place], widget, *children[place:])
+        enable_all_clicks(self.widget)
 
     def ended(self, submission: Submission) -> None:
         """Show that no more will come, and why, where it was stopped."""

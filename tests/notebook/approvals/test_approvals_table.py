@@ -11,7 +11,7 @@ import pytest
 
 import fh_notebook as fh
 from fh_notebook.local import LocalHive, ask_human
-from fh_notebook.notebook.results.approvals_table import ApprovalsTable
+from fh_notebook.notebook.approvals.approvals_table import ApprovalsTable
 from tests.client.callbacks.senders import PATIENCE_S
 from tests.kernel import Kernel
 

@@ -26,6 +26,7 @@ BUTTONS: Final[dict[ApprovalDecision, tuple[str, str]]] = {
 }
 """Decision -> the text of its button, and what is said when it was taken."""
 
+NOT_WAITING: Final = "It does not wait any more."
 CONFLICT: Final = 409
 """The status of an answer to a second decision."""
 
@@ -64,6 +65,8 @@ class ApprovalsTable:
 
     def __init__(self, approvals: Iterable[ToolApproval]) -> None:
         self._approvals = list(approvals)
+        self.then = ""
+        """What is to be done after a decision, in words."""
         self.on_decision: Callable[[], object] = lambda: None
         """Called on the background loop when a decision was sent, whatever came of it."""
         self._lock = threading.Lock()
@@ -77,7 +80,22 @@ class ApprovalsTable:
             dom_class="fh-approvals",
         )
 
+    def put(self, approvals: Iterable[ToolApproval]) -> None:
+        """Show these approvals: new ones below the others; those that are not listed any more wait no more."""
+        with self._lock:
+            numbers = {approval.id: number for number, approval in enumerate(self._approvals)}
+            listed = {approval.id: approval for approval in approvals}
+            for id_, number in numbers.items():
+                if id_ not in listed and self._approvals[number].status == "pending":
+                    self._sent.setdefault(number, NOT_WAITING)
+                elif id_ in listed and self._sent.get(number) == NOT_WAITING:
+                    del self._sent[number]
+            self._approvals += [approval for id_, approval in listed.items() if id_ not in numbers]
+        self.table.update()
+
     def _live(self) -> html.Html:
+        if not self._approvals:
+            return html.Html("")
         rows = [
             [self._decision(number, approval), *cells_of(approval)] for number, approval in enumerate(self._approvals)
         ]
@@ -116,7 +134,7 @@ class ApprovalsTable:
         else:
             self._approvals[number] = after
             self._sent[number] = text = decision_text(decision, after)
-            self.table.say_below(f"{text} {after.shown(after.summary)}", is_error=False)
+            self.table.say_below(" ".join(filter(None, (text, after.shown(after.summary), self.then))), is_error=False)
         self.table.update()
         self.on_decision()
 

@@ -1,0 +1,127 @@
+"""Decisions where somebody waits for them: the tools that runs wait for, with buttons, below what shows these runs.
+
+Nothing is shown, and no list is asked for, until a run waits. Where the tools cannot be listed, one line says what to
+do. Visitors of an app decide nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+from uuid import uuid4
+
+from fh_notebook.client.waiting_tools import ApprovalLister, RunIds, WaitingTools
+from fh_notebook.core import event_loop
+from fh_notebook.core.redaction import log
+from fh_notebook.core.text import html
+from fh_notebook.notebook.shell import WIDGET_VIEW, new_handle, no_lost_widget, running_kernel, widget_view
+from fh_notebook.notebook.ui.buttons import CancelMethod, cancel_method, has_person, import_widgets, is_app
+
+__all__ = ["CellPlace", "Decisions", "can_decide"]
+
+_NOTHING: Final = {"text/plain": ""}
+
+
+def can_decide() -> bool:
+    """Whether somebody sits before a page who may decide: no visitor of an app."""
+    return not is_app() and bool(has_person(running_kernel()))
+
+
+class CellPlace:
+    """A place below the display of the running cell, for widgets that come later."""
+
+    def __init__(self) -> None:
+        self._class = f"fh-decisions-{uuid4().hex[:8]}"
+        self._context = contextvars.copy_context()
+        """In which ipykernel finds the cell."""
+        self._handle = new_handle()
+        self._is_taken = False
+
+    def reserve(self) -> None:
+        """Take the place now, where a kernel would put a later display under another cell."""
+        if cancel_method(running_kernel()) is not CancelMethod.BUTTON:
+            self._show(_NOTHING)
+
+    def put(self, widget: Any) -> None:
+        """Show a widget there."""
+        self._context.run(self._show, {**_NOTHING, WIDGET_VIEW: widget_view(widget)})
+
+    def _show(self, data: dict[str, Any]) -> None:
+        (self._handle.update if self._is_taken else self._handle.display)(data, raw=True)
+        self._is_taken = True
+
+    def beside(self, page: str) -> str:
+        """Return the page of the display above, which hides what a page without a kernel says of the widgets."""
+        return html.el("div", no_lost_widget(self._class), html.Html(page), cls=self._class)
+
+
+class Decisions:
+    """The tools that some runs wait for.
+
+    Parameters
+    ----------
+    waiting : function
+        Returns the ids of each run that waits now.
+    place : function of a widget
+        Shows the widget, once there is something to decide or to say.
+    on_decision : function
+        Called when a decision was sent.
+    """
+
+    def __init__(
+        self,
+        waiting: Callable[[], Sequence[RunIds]],
+        *,
+        place: Callable[[Any], object],
+        on_decision: Callable[[], object] = lambda: None,
+    ) -> None:
+        self._waiting = waiting
+        self._place = place
+        self._on_decision = on_decision
+        self.then = ""
+        """What is to be done after a decision, in words."""
+        self._tools: WaitingTools | None = None
+        self._table: Any = None
+        self._problem = ""
+
+    def follow(self, lister: ApprovalLister, *, most_asks: int | None = None) -> None:
+        """Show what is waited for now, soon; from any thread."""
+        if self._tools is None:
+            self._tools = WaitingTools(lister, self._waiting, self._changed)
+        self._tools.follow(most_asks=most_asks)
+
+    def _changed(self) -> None:
+        event_loop.background().submit(self._draw())
+
+    async def _draw(self) -> None:
+        try:
+            await asyncio.to_thread(import_widgets)
+            self._show()
+        except Exception:
+            log.warning("what runs wait for could not be shown", exc_info=True)
+
+    def _show(self) -> None:
+        from fh_notebook.notebook.approvals.approvals_table import ApprovalsTable
+
+        if self._tools is None:
+            return
+        approvals, problem = self._tools.approvals, self._tools.problem
+        if self._table is None:
+            if not (approvals or problem):
+                return
+            self._table = ApprovalsTable(())
+            self._table.on_decision = self._decided
+            self._table.table.hold()
+            self._place(self._table.table.widget)
+        self._table.then = self.then
+        self._table.put(approvals)
+        if problem != self._problem:
+            self._problem = problem
+            self._table.table.say_below(problem, is_error=False)
+
+    def _decided(self) -> None:
+        self._on_decision()
+        if self._tools is not None:
+            self._tools.ask_again()

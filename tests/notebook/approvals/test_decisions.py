@@ -1,0 +1,130 @@
+"""Buttons where one waits, in a real kernel: under the card of a run, a cell and a batch; and what stays in the file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from fh_notebook.local import LocalHive, ask_human
+from tests.kernel import Kernel
+
+WAIT_S = 30.0
+KEY = "fhk_0123456789abcdef"
+SETUP = """
+%load_ext fh_notebook
+import fh_notebook as fh
+from fh_notebook.client import polling
+polling.FIRST_S = 0.05
+client = fh.Client()
+fh.configure(workspace_id="ws_local")
+"""
+
+
+@pytest.fixture(scope="module")
+def hive() -> LocalHive:
+    """One whose ``refund`` asks for a tool."""
+    hive = LocalHive(api_key=KEY)
+
+    @hive.workflow("refund", variant="v", tools={"payments": "ask"})
+    @hive.workflow("refund", variant="w", tools={"payments": "ask"})
+    def refund(amount: int) -> str:
+        return "paid" if ask_human(f"<b>Refund</b> {amount}?", tool="payments").approved else "refused"
+
+    return hive
+
+
+@pytest.fixture(scope="module")
+def kernel(hive: LocalHive, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
+    """One that reaches the hive."""
+    with (
+        hive.serve() as server,
+        Kernel(tmp_path_factory.mktemp("decisions"), FETCH_HIVE_BASE_URL=server.url, FETCH_HIVE_API_KEY=KEY) as kernel,
+    ):
+        assert kernel.run(SETUP) == ""
+        yield kernel
+        assert "Traceback" not in kernel.log
+
+
+def _page(kernel: Kernel) -> str:
+    """Return the newest table of approvals and what is below it."""
+    states = kernel.widgets()
+    newest = [name for name, state in states.items() if "fh-approvals" in state.get("_dom_classes", ())]
+    pending, pages = newest[-1:], []
+    while pending:
+        state = states.get(pending.pop(), {})
+        pages.append(str(state.get("value", "")))
+        pending += [child.removeprefix("IPY_MODEL_") for child in state.get("children", ())]
+    return "".join(pages)
+
+
+def _click(kernel: Kernel, act: str) -> None:
+    box = kernel.widgets()[kernel.widget("fh-approvals")]
+    keys = box["children"][-1].removeprefix("IPY_MODEL_")
+    kernel.wait(kernel.comm(keys, {"method": "custom", "content": {"act": act}}))
+
+
+def test_the_card_of_a_pending_run_has_buttons_once_it_waits(kernel: Kernel, hive: LocalHive) -> None:
+    """Below the card; a click decides, and the card has the outcome."""
+    cell = kernel.send("pending = client.submit('refund', variant='v', inputs={'amount': 7}); pending", person=True)
+    kernel.wait(cell)
+    kernel.wait_until(lambda: "Refund&lt;/b&gt; 7" in _page(kernel), "the tool that waits", WAIT_S)
+    page = _page(kernel)
+    assert page.count('data-act="allow_once 0"') == 1
+    assert "<b>Refund" not in page
+    assert "pending.approvals()" in kernel.shown(cell)[0]["text/plain"]
+    _click(kernel, "allow_once 0")
+    kernel.wait_until(lambda: "Allowed once." in _page(kernel), "the decision", WAIT_S)
+    kernel.wait_until(lambda: "paid" in kernel.shown(cell)[0]["text/html"], "the outcome", WAIT_S)
+
+
+def test_the_cards_of_a_cell_share_one_table(kernel: Kernel) -> None:
+    """Of two variants; one is allowed, the other denied."""
+    code = "%%fetchhive refund --variant v --variant w --delivery callback\namount: 8"
+    cell = kernel.send(code, person=True)
+    kernel.wait(cell)
+    kernel.wait_until(lambda: _page(kernel).count("Refund&lt;/b&gt; 8") >= 2, "the tools that wait", WAIT_S)
+    _click(kernel, "allow_once 0")
+    _click(kernel, "deny 1")
+
+    def ended() -> bool:
+        page = kernel.shown(cell)[0]["text/html"]
+        return "paid" in page and "refused" in page
+
+    kernel.wait_until(ended, "the outcomes", WAIT_S)
+
+
+def test_a_form_lists_what_its_runs_wait_for(kernel: Kernel, hive: LocalHive) -> None:
+    """Below what is waited for."""
+    kernel.run(
+        "form = fh.form(fh.Deployment('refund', variants=['v'], inputs={'amount': fh.integer()}),"
+        " values={'amount': 9}, client=client)"
+    )
+    kernel.wait(kernel.send("form", person=True))
+    kernel.run("form.delivery = 'callback'; _ = form.submit()")
+    kernel.wait_until(lambda: "Refund&lt;/b&gt; 9" in _page(kernel), "the tool that waits", WAIT_S)
+    _click(kernel, "deny 0")
+    kernel.wait_until(lambda: not hive.approvals, "the decision", WAIT_S)
+
+
+def test_a_running_batch_lists_its_own_runs_and_a_reopened_one_too(kernel: Kernel, hive: LocalHive) -> None:
+    """Another run of the workspace is on the list of the service, and not of the batch."""
+    kernel.run("other = client.submit('refund', variant='v', inputs={'amount': 99})")
+    start = (
+        "batch = fh.batch([{'amount': n} for n in (11, 12)], 'refund', variants='v', client=client, name='waits',"
+        " delivery='callback', wait=False)"
+    )
+    kernel.wait(kernel.send(start, person=True))
+    kernel.wait_until(lambda: _page(kernel).count('data-act="deny') == 2, "the tools that wait", WAIT_S)
+    page = _page(kernel)
+    assert "Refund&lt;/b&gt; 11" in page
+    assert "Refund&lt;/b&gt; 99" not in page
+    _click(kernel, "allow_once 0")
+    kernel.wait_until(lambda: len(hive.approvals) == 2, "the decision", WAIT_S)
+    kernel.run("batch.cancel(); batch.wait()")
+    kernel.wait(kernel.send("fh.open_batch('waits', client=client)", person=True))
+    kernel.wait_until(
+        lambda: "Allowed" not in _page(kernel) and "data-act" in _page(kernel), "the reopened batch", WAIT_S
+    )
+    assert "Refund&lt;/b&gt; 99" not in _page(kernel)
+    assert _page(kernel).count('data-act="deny') == 1
