@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -134,6 +134,8 @@ class ErrorGroup:
     """The first of them: the row's label, the variant, and the error at full length."""
     others: int = 0
     """How many other messages have the same code."""
+    action: str = ""
+    """What the service's error catalogue has to do about the code."""
 
     @property
     def words(self) -> str:
@@ -141,7 +143,7 @@ class ErrorGroup:
         message = line_of_text(self.first[0][2], ERROR_AT_LENGTH) if self.first else self.error
         others = f"(and {counted(self.others, 'other message')})" if self.others else ""
         code = f"({self.code})" if message and self.code else self.code
-        return " ".join(filter(None, (message, others, code))) or "no reason given"
+        return " ".join(filter(None, (message, others, code, self.action and f"→ {self.action}"))) or "no reason given"
 
     def __str__(self) -> str:
         return (
@@ -167,17 +169,26 @@ def error_groups(runs: Iterable[tuple[Any, str, Run]]) -> list[ErrorGroup]:
     jobs: dict[tuple[str, str, str], int] = {}
     keys: dict[tuple[str, str, str], set[str]] = {}
     first: dict[tuple[str, str, str], list[tuple[Any, str | None, str]]] = {}
+    actions: dict[tuple[str, str, str], str] = {}
     for row, job_key, run in runs:
         if run.status == "completed":
             continue
         kind = ("failed" if run.status == "failed" else "unknown", run.error_code or "", error_line(run.error))
         jobs[kind] = jobs.get(kind, 0) + 1
         keys.setdefault(kind, set()).update({job_key} - {""})
+        if run.client_action:
+            actions[kind] = run.action_text
         if len(shown := first.setdefault(kind, [])) < ROWS_OF_AN_ERROR:
             shown.append((row, run.variant, run.error or ""))
     groups = [
         ErrorGroup(
-            status=kind[0], code=kind[1], error=kind[2], jobs=jobs[kind], calls=len(keys[kind]), first=tuple(rows)
+            status=kind[0],
+            code=kind[1],
+            error=kind[2],
+            jobs=jobs[kind],
+            calls=len(keys[kind]),
+            first=tuple(rows),
+            action=actions.get(kind, ""),
         )
         for kind, rows in first.items()
     ]
@@ -320,12 +331,18 @@ def groups_by_code(groups: Sequence[ErrorGroup]) -> list[ErrorGroup]:
     for group in groups:
         of_code.setdefault((group.status, group.code or group.error), []).append(group)
     merged = []
-    for (status, _), same in of_code.items():
+    for same in of_code.values():
         first = tuple(row for group in same for row in group.first)[:ROWS_OF_AN_ERROR]
         jobs, calls = sum(group.jobs for group in same), sum(group.calls for group in same)
-        code, error, others = same[0].code, same[0].error, len(same) - 1
         merged.append(
-            ErrorGroup(status=status, code=code, error=error, jobs=jobs, calls=calls, first=first, others=others)
+            replace(
+                same[0],
+                jobs=jobs,
+                calls=calls,
+                first=first,
+                others=len(same) - 1,
+                action=next((group.action for group in same if group.action), ""),
+            )
         )
     return sorted(merged, key=lambda group: (group.status != "failed", -group.jobs))
 

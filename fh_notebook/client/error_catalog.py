@@ -98,18 +98,18 @@ def code_to_ask_for(run: Run) -> str | None:
 
 
 def with_client_action(run: Run, actions: Mapping[str, str]) -> Run:
-    """Return a refused run whose error also says what the catalogue has for its code.
+    """Return a refused run with what the catalogue has to do about its code.
 
     Examples
     --------
     >>> run = Run(status="failed", status_code=422, error="It is frozen.", error_code="quota_frozen")
-    >>> with_client_action(run, {"quota_frozen": "Thaw the quota."}).error
-    'It is frozen; Fetch Hive: Thaw the quota.'
+    >>> with_client_action(run, {"quota_frozen": "Thaw the quota."}).client_action
+    'Thaw the quota.'
     """
     action = actions.get(code_to_ask_for(run) or "")
     if not action or action in (run.error or ""):
         return run
-    return replace(run, error=f"{(run.error or '').rstrip('. ')}; Fetch Hive: {action}".lstrip("; "))
+    return replace(run, client_action=action)
 
 
 # --- the cache

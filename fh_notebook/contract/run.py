@@ -38,7 +38,17 @@ DAILY_CODE: Final = "api_rate_limit_exceeded"
 CREDIT_CODES: Final = frozenset({"insufficient_hosted_llm_credits", "account_credit_cap_reached"})
 """The codes after which nothing will run until something is renewed (CONTRACT section 2)."""
 
-_CHECKED: Final = ("status", "error", "error_code", "request_id", "run_id", "deployment", "variant", "elapsed_s")
+_CHECKED: Final = (
+    "status",
+    "error",
+    "error_code",
+    "request_id",
+    "run_id",
+    "deployment",
+    "variant",
+    "elapsed_s",
+    "client_action",
+)
 """What of a `Run` is shown as a text or a number, and so must be one."""
 
 WHOLE: Final = "run.text has all"
@@ -88,6 +98,8 @@ class Run:
     """The whole body as it came (parsed when it is JSON, else text), secrets masked."""
     webhook_secret: Secret | None = None
     """The signing secret that a callback answer carries. In memory only."""
+    client_action: str | None = None
+    """What the service's error catalogue has to do about :attr:`error_code`."""
 
     def __post_init__(self) -> None:
         # Many thousands of runs are made in a batch, and all of them of texts: only another kind is looked at closely.
@@ -182,6 +194,11 @@ class Run:
         """The names of the deployment and the variant."""
         return between.join(name for name in (self.deployment, self.variant) if name)
 
+    @property
+    def action_text(self) -> str:
+        """What the service's error catalogue has to do about it, in one line; empty where it has nothing."""
+        return f"Fetch Hive: {one_line(self.client_action)}" if self.client_action else ""
+
     def summary(self) -> str:
         """Return one line: where it ran, its status, and the error if there is one."""
         where = self._where("/") or "run"
@@ -189,6 +206,8 @@ class Run:
         if self.error or self.error_code:
             name = one_line(self.error_code or "")
             parts.append(f"{one_line(self.error)} ({name})" if name and self.error else one_line(self.error or name))
+        if self.client_action:
+            parts.append(self.action_text)
         if self.request_id and not self.ok:
             parts.append(f"request {one_line(self.request_id)}")
         return " - ".join(parts)
@@ -201,6 +220,7 @@ class Run:
         parts.append(one_line(self.request_id or self.run_id or ""))
         if self.error or self.error_code:
             parts.append(f"error={one_line(self.error or self.error_code or '')!r}")
+            parts.append(self.action_text)
         elif self.output is not None:
             text = self.output if isinstance(self.output, str) else _to_json(self.output, None)
             parts.append(f"output={one_line(text)}")
@@ -249,6 +269,8 @@ class Run:
             code = f" ({self.error_code})" if self.error_code else ""
             text = f"{self.error or ''}{code}".strip()
             parts.append(html.folded(text, whole=WHOLE_ERROR, cap=cap, open_chars=open_chars, cls="fh-error"))
+        if self.client_action:
+            parts.append(html.el("div", f"→ {self.action_text}", cls="fh-cure"))
         if self.output is not None:
             options = OutputOptions(whole=whole, cap=cap, open_chars=open_chars, form=form)
             parts.append(output_view(self.output, options))
@@ -258,6 +280,8 @@ class Run:
         """Return the run as JSON values, without the signing secret; :meth:`from_dict` is the way back."""
         values = {name: getattr(self, name) for name in _STORED_FIELDS}
         values["started_at"] = self.started_at.isoformat() if self.started_at else None
+        if self.client_action is None:  # most runs of a store have none
+            del values["client_action"]
         return values
 
     @classmethod

@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 import fh_notebook as fh
+from fh_notebook.batching.rendering import error_groups
 from fh_notebook.client.error_catalog import ErrorCatalogCache, read_error_catalog
 from fh_notebook.core import event_loop
 from tests.client.callbacks.senders import KEY, until
@@ -59,8 +60,11 @@ def test_a_new_code_has_the_catalogue_fetched_for_the_errors_after_it(tmp_path: 
         assert client.invoke("d", variant="v").error == "It is frozen."
         until(cache.actions)
         run = client.invoke("d", variant="v")
-        assert run.error == "It is frozen; Fetch Hive: Thaw the quota."
-        assert "Thaw the quota." in run._repr_html_()
+        assert (run.error, run.client_action) == ("It is frozen.", "Thaw the quota.")
+        assert all("Thaw the quota." in shown for shown in (run._repr_html_(), repr(run), run.summary()))
+        assert fh.Run.from_dict(run.to_dict()) == run
+        [group] = error_groups([(0, "a", run), (1, "b", replace(run, client_action=None))])
+        assert (group.jobs, group.error, "Thaw the quota." in group.words) == (2, "It is frozen.", True)
     assert service.fetched == 1
     assert ("/v1/error_codes", None) in service.asked
     until(path.exists)
@@ -87,7 +91,7 @@ def test_a_known_code_asks_for_nothing() -> None:
     with service.client(cache) as client:
         assert client.invoke("d", variant="v").error == "It is frozen."
         cache.keep(json.dumps({"codes": [{"code": "model_deprecated", "client_action": "Choose another."}]}).encode())
-        assert client.invoke("d", variant="v").error == "It is frozen; Fetch Hive: Choose another."
+        assert client.invoke("d", variant="v").client_action == "Choose another."
     assert service.fetched == 0
 
 

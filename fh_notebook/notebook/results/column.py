@@ -214,8 +214,8 @@ def error_element(run: Run) -> html.Html:
     behind = f" ({code})" if code and run.error else ""
     text = f"{error[:ERROR_CAP]}{behind}"
     line = html.folded(text, whole="run.error has all", cap=ERROR_CAP, open_chars=600, cls="fh-error")
-    hint = hint_for(run)
-    return html.el("div", line, html.el("div", f"→ {hint}", cls="fh-cure") if hint else None)
+    hints = filter(None, (hint_for(run), run.action_text))
+    return html.el("div", line, *(html.el("div", f"→ {hint}", cls="fh-cure") for hint in hints))
 
 
 def _set(widget: Any, value: str) -> None:
@@ -295,4 +295,6 @@ def app_run(run: Run) -> Run:
         error = MAY_HAVE_RUN
     elif not run.ok or run.error:
         error = BUSY if run.status_code in _BUSY_STATUSES else UNAVAILABLE
-    return replace(run, error=error, error_code=None, request_id=None, run_id=None, attempts=1, raw=None)
+    return replace(
+        run, error=error, error_code=None, request_id=None, run_id=None, attempts=1, raw=None, client_action=None
+    )
