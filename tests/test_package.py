@@ -222,6 +222,7 @@ def test_what_a_docstring_says_is_raised_exists() -> None:
     unknown = [
         f"{file.relative_to(ROOM)}: {name}"
         for file, source in sources.items()
+        if "Raises\n" in source
         for node in ast.walk(ast.parse(source))
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
         for raised in re.findall(

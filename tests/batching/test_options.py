@@ -188,7 +188,8 @@ def test_an_option_that_a_message_names_is_an_option_of_the_command() -> None:
     named = {
         node.args[0].value
         for path in package.rglob("*.py")
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if "option(" in (source := path.read_text(encoding="utf-8"))
+        for node in ast.walk(ast.parse(source))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "option"
         if node.args and isinstance(node.args[0], ast.Constant)
     }

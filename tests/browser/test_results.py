@@ -145,22 +145,19 @@ BEGUN = '\nfirst line of it\n\n  an indented one, it\'s "quoted" </textarea><b>\
 
 
 @pytest.mark.parametrize("times", [3, 20_000])
-@pytest.mark.parametrize("by", ["keyboard", "mouse"])
-def test_copy_puts_all_of_an_output_on_the_clipboard(lab: Lab, by: str, times: int) -> None:
+def test_copy_puts_all_of_an_output_on_the_clipboard(lab: Lab, times: int) -> None:
     """In one click or key: what the page has itself, and what it must ask for."""
     lab.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     lab.open(COPYING.format(begun=BEGUN, times=times))
     shown = lab.run(0)
     button = shown.locator(".fh-copy").first
     shown.locator(".fh-results[data-ready]").wait_for()
-    if by == "mouse":
-        button.click()
-    else:
-        button.focus()
-        button.press("Enter")
-    expect(button).to_have_text("Copied")
-    assert lab.page.evaluate("() => navigator.clipboard.readText()") == BEGUN + "\nmore of it" * times
-    expect(button).to_have_text("Copy")
+    for by_one in (button.click, lambda: button.press("Enter")):
+        lab.page.evaluate("() => navigator.clipboard.writeText('')")
+        by_one()
+        expect(button).to_have_text("Copied")
+        assert lab.page.evaluate("() => navigator.clipboard.readText()") == BEGUN + "\nmore of it" * times
+        expect(button).to_have_text("Copy")
     if times > 1_000:
         shown.locator(".fh-fold summary").first.click()
         shown.locator(".fh-show-all").first.click()

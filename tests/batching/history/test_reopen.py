@@ -75,13 +75,13 @@ def test_answers_of_another_name_that_were_reused_are_found_again(shouting: Shou
     assert opened.frame["output"].tolist() == made.frame["output"].tolist()
 
 
-def test_a_streamed_batch_is_opened_too(shouting: Shouting) -> None:
+def test_a_streamed_batch_is_opened_too(shouting: Shouting, window: int) -> None:
     """Its rows were kept window by window."""
-    client = shouting.hive.client()
-    fh.batch(iter(rows(1_100)), "shout", client=client, variants="loud", name="long", progress=False)
+    client, many = shouting.hive.client(), window + 10
+    fh.batch(iter(rows(many)), "shout", client=client, variants="loud", name="long", progress=False)
     opened = fh.open_batch("long", client=client)
-    assert opened.counts.done == 1_100
-    assert opened.frame["text"].tolist() == [f"t{i}" for i in range(1_100)]
+    assert opened.counts.done == many
+    assert opened.frame["text"].tolist() == [f"t{i}" for i in range(many)]
 
 
 def test_a_cell_that_is_missing_is_there_and_empty_when_the_batch_is_opened(shouting: Shouting) -> None:

@@ -60,20 +60,21 @@ def test_only_a_few_windows_are_read_before_they_are_called() -> None:
     assert str(batch.plan()).endswith("at most 10 calls")
 
 
-def test_a_stopped_stream_goes_on_with_what_it_read_and_then_with_the_rest() -> None:
-    """Nothing is read twice, lost or called twice."""
+def test_a_stopped_stream_goes_on_with_what_it_read_and_then_with_the_rest(window: int) -> None:
+    """Nothing is read twice, lost or called twice, of two windows and a half."""
+    rows = 2 * window + window // 2
     shouting = Shouting()
     taken: list[int] = []
-    batch = _batch(shouting.hive.client(), _texts(2_500, taken), max_calls=7, max_concurrency=4)
+    batch = _batch(shouting.hive.client(), _texts(rows, taken), max_calls=7, max_concurrency=4)
     assert batch.counts.done == 7
     batch._control._settings = replace(
         batch._control._settings, limits=StopLimits()
     )  # the ceiling was for the first start
     batch.resume()
-    assert batch.counts == JobCounts(planned=2_500, done=2_500, calls=2_500)
+    assert batch.counts == JobCounts(planned=rows, done=rows, calls=rows)
     assert set(shouting.ran.values()) == {1}
-    assert taken == list(range(2_500))
-    assert batch.frame["row"].tolist() == list(range(2_500))
+    assert taken == list(range(rows))
+    assert batch.frame["row"].tolist() == list(range(rows))
 
 
 def test_a_row_far_behind_those_that_it_is_the_same_as_has_its_outcome(monkeypatch: pytest.MonkeyPatch) -> None:

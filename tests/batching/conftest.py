@@ -1,4 +1,4 @@
-"""What the tests of planning share: a window of few rows."""
+"""What the tests of batches share: a window of few rows."""
 
 from __future__ import annotations
 
