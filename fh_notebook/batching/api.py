@@ -9,12 +9,14 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Unpack
 
 from fh_notebook.batching.batch import Batch
 from fh_notebook.batching.batch_state import BatchState
 from fh_notebook.batching.controller import BatchController
 from fh_notebook.batching.execution.engine_run import StartOptions
+from fh_notebook.batching.export.assets import AssetKeeper
 from fh_notebook.batching.model import Job, OutcomeTable
 from fh_notebook.batching.options import BatchKeywords, BatchOptions, bounded_options, defaults_of
 from fh_notebook.batching.planning.mapping import without_secrets
@@ -32,7 +34,7 @@ from fh_notebook.batching.tables.rows import Rows
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.core import arguments, hooks
 from fh_notebook.core.text.formatting import type_text
-from fh_notebook.core.text.messages import PYTHON, Audience, Phrase
+from fh_notebook.core.text.messages import PYTHON, Audience, Phrase, counted
 from fh_notebook.errors import InputError, SettingsError
 from fh_notebook.session import session
 from fh_notebook.store.store import Store
@@ -147,7 +149,13 @@ def prepare_batch(
     )
     control, reader = BatchController(batch_state, settings), BatchReader(work_queue, outcomes, name=name, about=about)
     batch_state.prepare(keep=not options.dry_run, most_at_once=control.status.limit)
-    return PreparedBatch(batch=Batch(control, reader), control=control, batch_state=batch_state, reader=reader)
+    asset_keeper = None
+    if options.save_assets is not None and not options.dry_run:
+        control.companion = asset_keeper = AssetKeeper.of(reader.entries, client, Path(options.save_assets))
+        asset_keeper.check_folder()
+    return PreparedBatch(
+        batch=Batch(control, reader, keeper=asset_keeper), control=control, batch_state=batch_state, reader=reader
+    )
 
 
 def _named_source(
@@ -317,6 +325,10 @@ def batch(
     parts : path, optional
         With partitions, the folder for their answers as Parquet, which this process and all workers share: a path, or
         an address such as ``s3://bucket/folder``. Beside the store by default.
+    save_assets : path, optional
+        A folder for the files that runs make. They are fetched beside the calls, before their addresses end, and what
+        is left after the last call; ``batch.assets`` says what became of each (see :meth:`Batch.save_assets`). Not over
+        partitions.
 
     Returns
     -------
@@ -392,6 +404,9 @@ def start_batch(rows: Any, deployment: Deployment | str, options: BatchOptions, 
     started, control = prepare(rows, deployment, options, audience)
     if not options.dry_run:
         control.start(control.first_windows(), wait=options.wait)
+    if options.wait and isinstance(keeper := control.companion, AssetKeeper) and (unkept := keeper.failures):
+        why = "batch.assets says why; batch.save_assets() tries again"
+        hooks.frontend().notice(f"{started.name}: {counted(unkept, 'file')} not kept. {why}.")
     return started
 
 
@@ -413,6 +428,13 @@ def prepare(
     if not _is_scaled(rows, options.dask):
         prepared_batch = prepare_local(rows, deployment, options, audience)
         return prepared_batch.batch, prepared_batch.control
+    if options.save_assets is not None:
+        raise SettingsError(
+            Phrase(
+                "save_assets= is for a batch that is not over partitions; leave it out, or dask=",
+                command="--save-assets is for a batch that is not over partitions; leave it out, or --dask",
+            )
+        )
     extra = {"client": session.client_for(options.client), "store": session.store(), "audience": audience}
     pair: tuple[Batch, BatchController] = hooks.partitions().batch_over_partitions(rows, deployment, options, **extra)
     _note_last(pair[0])

@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
 from fh_notebook.batching.controller import BatchController
+from fh_notebook.batching.export.assets import MAX_BYTES, MAX_TOTAL_BYTES, AssetKeeper
 from fh_notebook.batching.export.export import (
     Exported,
     WrittenFile,
@@ -31,7 +33,8 @@ from fh_notebook.batching.progress.display import ProgressDisplay
 from fh_notebook.batching.rendering import BatchOverview, digest, frame_text, groups_by_code, informative_columns
 from fh_notebook.batching.tables.entry_table import Entry, EntryTable
 from fh_notebook.client.approvals import ToolApprovals
-from fh_notebook.core import arguments, hooks
+from fh_notebook.core import arguments, event_loop, hooks
+from fh_notebook.core.files import safe_name
 from fh_notebook.core.text.formatting import with_partial_repr
 from fh_notebook.core.values import ColumnName, Whole
 from fh_notebook.errors import SettingsError
@@ -75,11 +78,19 @@ class Batch:
     looked at, compared and written, and calls nothing.
     """
 
-    def __init__(self, control: BatchController, tables: BatchTables, *, file_store: Store | None = None) -> None:
+    def __init__(
+        self,
+        control: BatchController,
+        tables: BatchTables,
+        *,
+        keeper: AssetKeeper | None = None,
+        file_store: Store | None = None,
+    ) -> None:
         self._control = control
         self._status = control.status
         self._tables = tables
         control.new_display = self._new_display
+        self._keeper = keeper
         self.file_store = file_store
         """Of a batch out of a file: the store in memory that its answers, ratings and corrections are in."""
 
@@ -276,6 +287,99 @@ class Batch:
         """
         arguments.check(Batch.to_fhb, locals())
         return to_fhb(self.name, self._control, self._tables, path)
+
+    @property
+    def assets(self) -> pd.DataFrame:
+        """One line for every file that the completed runs list, and what became of it; nothing is fetched.
+
+        Columns: ``row, variant, repeat, file_name, status, reason, path, bytes, file_type, content_type``. The status
+        is ``kept``, ``missing``, ``expired`` (the address ended) or ``failed``; ``reason`` says why, or how the content
+        of a kept file differs from its type; ``content_type`` is what its first bytes say.
+        """
+        return self._kept_assets(None, MAX_BYTES, MAX_TOTAL_BYTES).table()
+
+    def save_assets(
+        self,
+        folder: str | PathLike[str] | None = None,
+        *,
+        max_bytes: Whole = MAX_BYTES,
+        max_total_bytes: Whole = MAX_TOTAL_BYTES,
+    ) -> pd.DataFrame:
+        """Fetch the files that the completed runs made, before their addresses end; return :attr:`assets`.
+
+        What is there already is not fetched again, so a second call, also after a crash and in another kernel, goes on.
+        A file is there whole or not at all, under its own name, made safe, with a hash; no file is overwritten. The key
+        is not sent, and addresses of private networks are not asked. What a display or a report shows of a kept file is
+        the file and not its address; in another kernel, and for a batch out of a ``.fhb`` file, after this call with
+        the folder.
+
+        Parameters
+        ----------
+        folder : path, optional
+            By default that of ``fh.batch(save_assets=...)`` or of the last call, else ``<name>-files``.
+        max_bytes, max_total_bytes : int
+            Of one file (256 MiB), and of all files of the batch (10 GiB).
+
+        Raises
+        ------
+        SettingsError
+            The folder cannot be made, the batch is running, or its rows are in partitions.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> import fh_notebook as fh
+        >>> hive = fh.local.LocalHive()
+        >>> @hive.workflow("paint", variant="v")
+        ... def paint(text: str) -> dict:
+        ...     return {"settings": {}, "assets": [hive.asset("bee.txt", text.encode(), "text/plain")]}
+        >>> batch = fh.batch([{"text": "a bee"}], "paint", name="bees", client=hive.client(), progress=False)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     batch.save_assets(folder)[["file_name", "status", "bytes"]].values.tolist()
+        [['bee.txt', 'kept', 5]]
+        """
+        arguments.check(Batch.save_assets, locals())
+        keeper = self._kept_assets(folder, int(max_bytes), int(max_total_bytes))
+        keeper.check_folder()
+        event_loop.run(keeper.end())
+        return keeper.table()
+
+    async def asave_assets(
+        self,
+        folder: str | PathLike[str] | None = None,
+        *,
+        max_bytes: Whole = MAX_BYTES,
+        max_total_bytes: Whole = MAX_TOTAL_BYTES,
+    ) -> pd.DataFrame:
+        """Await :meth:`save_assets`."""
+        arguments.check(Batch.asave_assets, locals())
+        keeper = self._kept_assets(folder, int(max_bytes), int(max_total_bytes))
+        keeper.check_folder()
+        await event_loop.bridge(keeper.end())
+        return keeper.table()
+
+    def _kept_assets(self, folder: str | PathLike[str] | None, max_bytes: int, max_total_bytes: int) -> AssetKeeper:
+        if self.is_partitioned:
+            raise SettingsError("files are kept of a batch that is not over partitions; run its rows without dask=")
+        if self.running:
+            raise SettingsError(f"{self.name} is running; batch.wait() for it, then save its files")
+        self._control.refuse_forgotten()
+        for name, most in (("max_bytes", max_bytes), ("max_total_bytes", max_total_bytes)):
+            if most < 1:
+                raise SettingsError(f"{name} is {most}; give a whole number from 1")
+        if folder is None and self._keeper is not None:
+            folder = self._keeper.folder
+        if folder is None:
+            folder = safe_name(f"{self.name}-files", fallback="files")
+        before, client = self._keeper, self._control.work.caller.client
+        self._keeper = AssetKeeper.of(
+            self._tables.entries, client, Path(folder), max_bytes=max_bytes, max_total_bytes=max_total_bytes
+        )
+        if before is not None and before.folder == self._keeper.folder:
+            self._keeper.take_failures(before)
+        if self._control.companion is not None:
+            self._control.companion = self._keeper
+        return self._keeper
 
     def browse(
         self,

@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from fh_notebook.batching.execution.engine_run import StartOptions
 from fh_notebook.batching.execution.stop_rules import checked_concurrency, cut_short
@@ -30,7 +30,7 @@ from fh_notebook.core.event_loop import InterruptibleEvent
 from fh_notebook.core.redaction import log
 from fh_notebook.errors import AuthError, SettingsError
 
-__all__ = ["BatchController"]
+__all__ = ["BatchCompanion", "BatchController"]
 
 
 WATCH_S: Final = 2.0
@@ -46,6 +46,18 @@ class _WaitingDisplay:
         self.has_begun = False
         self.is_over = InterruptibleEvent()
         """Set when it has begun, or will not: the start has ended."""
+
+
+class BatchCompanion(Protocol):
+    """What works beside the calls of a start on its loop, and a while longer."""
+
+    def note(self, event: Event) -> None:
+        """Take an event, and return at once."""
+        ...
+
+    async def end(self, *, cancelled: bool) -> None:
+        """Do the rest; the start has ended, and its status says so."""
+        ...
 
 
 class BatchController:
@@ -72,6 +84,8 @@ class BatchController:
         self._job: event_loop.BackgroundJob[None] | None = None
         self._task: tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]] | None = None
         self._cancel_asked = False
+        self._is_after = False
+        """Whether all that is left of the present start is its companion's."""
         self._cut = 0
         self._ended = InterruptibleEvent()
         self._is_shown = InterruptibleEvent()
@@ -82,6 +96,8 @@ class BatchController:
         """Those that are to be begun there."""
         self.new_display: Callable[[], ProgressDisplay | None] = lambda: None
         """Makes the display of a start where a page shows it; without one, lines of text do."""
+        self.companion: BatchCompanion | None = None
+        """What works beside the calls, and after them."""
 
     # --- what is to be called
 
@@ -151,7 +167,8 @@ class BatchController:
                     self._ended.wait(self.settle_s)
                 case inspect.CORO_CREATED:
                     work.close()  # it was cancelled before its first step, and would never say that it has ended
-            self.status.stop(cut_short("interrupted", self._cut + self.status.in_flight))
+            if not self._is_after:
+                self.status.stop(cut_short("interrupted", self._cut + self.status.in_flight))
             self._end_unbegun()
         except Exception:
             self._end_unbegun()
@@ -202,7 +219,7 @@ class BatchController:
 
     def _begin(self, *, blocks: bool) -> None:
         # Here and not in `_go`, which runs later: a cancel may come between the two.
-        self._cancel_asked, self._cut = False, 0
+        self._cancel_asked, self._cut, self._is_after = False, 0, False
         self._ended, self._is_shown = InterruptibleEvent(), InterruptibleEvent()
         self.status.begin(blocks=blocks)
 
@@ -319,6 +336,9 @@ class BatchController:
                 self._safely(display.end, status)
             self._displays = []
             self._ended.set()
+        if self.companion is not None:
+            self._is_after = True
+            await self.companion.end(cancelled=self._cancel_asked)
         self._raise_if_refused(run.answered)
 
     def _handle_event(self, event: Event) -> None:
@@ -326,6 +346,8 @@ class BatchController:
         if isinstance(event, BatchStopped) and not (event.reason == "daily_cap" and self._settings.wait_for_reset):
             self.status.stop(event)  # else it waits, and goes on by itself
         self._changed()
+        if self.companion is not None:
+            self._safely(self.companion.note, event)
         if self._on_event is not None and not self._safely(self._on_event, event):
             self._on_event = None  # it would raise for every event
 

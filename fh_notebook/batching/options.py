@@ -356,6 +356,16 @@ class BatchOptions:
     receiver: CallbackReceiver | None = None
     dask: Any = None
     parts: str | PathLike[str] | None = None
+    save_assets: str | PathLike[str] | None = field(
+        default=None,
+        metadata=about(
+            written=OptionSyntax(
+                help="keep the files that runs make in this folder, before their addresses end",
+                reads="text",
+                metavar="FOLDER",
+            ),
+        ),
+    )
 
     def __post_init__(self) -> None:
         check_limits(self)
@@ -401,6 +411,7 @@ class BatchKeywords(SharedKeywords, total=False):
     wait_for_reset: bool
     dask: Any
     parts: str | PathLike[str] | None
+    save_assets: str | PathLike[str] | None
 
 
 def defaults_of(options: type[Any]) -> dict[str, Any]:

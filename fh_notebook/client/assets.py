@@ -15,8 +15,9 @@ import asyncio
 import ipaddress
 import os
 import socket
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -30,11 +31,12 @@ from fh_notebook.contract.output import Asset
 from fh_notebook.contract.run import Run
 from fh_notebook.core import event_loop
 from fh_notebook.core.config.urls import LOCAL, is_loopback
-from fh_notebook.core.files import atomic_file, remove_dead, safe_name
+from fh_notebook.core.files import ByteBudget, atomic_file, remove_dead, safe_name
 from fh_notebook.core.redaction import redact
+from fh_notebook.core.text.formatting import byte_size
 from fh_notebook.errors import CallError, SettingsError
 
-__all__ = ["AssetAddress", "is_public", "save_assets"]
+__all__ = ["AssetAddress", "AssetDownloads", "asset_name", "is_public", "save_assets"]
 
 
 _NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
@@ -73,6 +75,8 @@ class AssetAddress:
         Of an asset, or of a redirect.
     origin : str
         Host and port of the service that named it: ``Run.origin``.
+    reaches_hive : bool
+        Whether the hive in this process can be asked.
 
     Raises
     ------
@@ -82,12 +86,15 @@ class AssetAddress:
 
     url: str
     origin: str
+    reaches_hive: bool = False
 
     def __post_init__(self) -> None:
         try:
             scheme, host, _ = _url_parts(self.url)
         except (ValueError, httpx.InvalidURL):
             scheme = host = ""
+        if host == LOCAL and self.reaches_hive and self.origin == LOCAL:
+            return
         if host == LOCAL:
             raise CallError(
                 "a hive in this process has no address to fetch from; it was not fetched: serve the hive on a socket "
@@ -104,6 +111,8 @@ class AssetAddress:
     def is_of_service(self) -> bool:
         """Whether it is the service's own: then it is allowed in any network."""
         scheme, host, port = _url_parts(self.url)
+        if host == LOCAL:
+            return True
         if scheme != "https" and not (scheme == "http" and is_loopback(host)):
             return False
         _, service_host, service_port = _url_parts(f"{scheme}://{self.origin}")
@@ -167,6 +176,9 @@ def _text(host: str | bytes) -> str:
 
 MAX_ASSET_BYTES: Final = 256 * 1024 * 1024
 
+AT_ONCE: Final = 4
+"""Downloads beside the calls of a batch: they share its network."""
+
 TIMEOUT_S: Final = 60.0
 
 
@@ -184,31 +196,107 @@ def save_assets(run: Run, folder: Path) -> list[Path]:
 
 
 async def _save_all(run: Run, folder: Path) -> list[Path]:
-    headers = {"User-Agent": user_agent(), "Accept-Encoding": ACCEPTED}
-    cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))  # no server recognises this client
-    async with httpx.AsyncClient(headers=headers, cookies=cookies, timeout=TIMEOUT_S, max_redirects=5) as http:
+    async with _open() as http:
         return [await _save(http, asset, folder, number, run.origin) for number, asset in enumerate(run.assets, 1)]
 
 
+def _open(hive: httpx.AsyncBaseTransport | None = None) -> httpx.AsyncClient:
+    headers = {"User-Agent": user_agent(), "Accept-Encoding": ACCEPTED}
+    cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))  # no server recognises this client
+    mounts = {f"http://{LOCAL}": hive} if hive is not None else None
+    return httpx.AsyncClient(headers=headers, cookies=cookies, timeout=TIMEOUT_S, max_redirects=5, mounts=mounts)
+
+
 async def _save(http: httpx.AsyncClient, asset: Asset, folder: Path, number: int, origin: str) -> Path:
-    url = asset.file_url or ""
-    address = AssetAddress(url, origin)
-    name = safe_name(asset.file_name or urlsplit(url).path.rpartition("/")[2], fallback=f"asset-{number}")
-    message, saved = "", [folder / name]
+    address = AssetAddress(asset.file_url or "", origin)
+    name = asset_name(asset, fallback=f"asset-{number}")
+    saved = [folder / name]
 
     def put_file(part: Path, _: Path) -> None:
         saved[0] = _put_new(part, folder, name)
 
-    with atomic_file(folder / name, tidy=False) as part:
+    await _fetch_to(http, address, folder / name, put_file, ByteBudget(MAX_ASSET_BYTES))
+    return saved[0]
+
+
+def asset_name(asset: Asset, *, fallback: str) -> str:
+    """Return the name of an asset as a plain file name."""
+    return safe_name(asset.file_name or urlsplit(asset.file_url or "").path.rpartition("/")[2], fallback=fallback)
+
+
+async def _fetch_to(
+    http: httpx.AsyncClient,
+    address: AssetAddress,
+    path: Path,
+    put_file: Callable[[Path, Path], None],
+    budget: ByteBudget,
+) -> None:
+    """Write the content of `address` to a file beside `path`, and have it put once it is whole."""
+    message, status_code = "", None
+    with atomic_file(path, tidy=False) as part:
         try:
             with os.fdopen(part.create(), "wb") as file:
-                await _fetch(http, address, file)
+                await _fetch(http, address, file, budget)
             part.put(private=False, replace=put_file)
         except httpx.HTTPError as exc:
-            message = f"{name} could not be fetched ({_reason_of(exc)})"
+            message = f"{path.name} could not be fetched ({_reason_of(exc)})"
+            status_code = exc.response.status_code if isinstance(exc, httpx.HTTPStatusError) else None
     if message:
-        raise CallError(message)
-    return saved[0]
+        raise CallError(message, status_code=status_code)
+
+
+class AssetDownloads:
+    """Downloads of many assets to one folder, some at once, for one event loop.
+
+    Parameters
+    ----------
+    folder : Path
+        Where they are put; it exists.
+    max_bytes : int
+        Of one file.
+    total : ByteBudget
+        Of all files.
+    hive : httpx.AsyncBaseTransport, optional
+        Reaches the hive in this process.
+    """
+
+    def __init__(
+        self, folder: Path, *, max_bytes: int, total: ByteBudget, hive: httpx.AsyncBaseTransport | None = None
+    ) -> None:
+        self._folder = folder
+        self._max_bytes = max_bytes
+        self._total = total
+        self._hive = hive
+        self._slots = asyncio.Semaphore(AT_ONCE)
+        self._http = _open(hive)
+
+    async def keep(self, asset: Asset, origin: str, name: str) -> None:
+        """Put an asset under `name`, whole or not at all; a file that is there is left as it is.
+
+        Raises
+        ------
+        CallError
+            Its address may not be asked, or it did not come whole, or is too large.
+        OSError
+            The folder cannot be written.
+        """
+        address = AssetAddress(asset.file_url or "", origin, self._hive is not None)
+        budget = ByteBudget(self._max_bytes, self._total)
+
+        def put_file(part: Path, target: Path) -> None:
+            with suppress(FileExistsError):  # somebody else fetched it meanwhile
+                _move_to_new(part, target)
+
+        async with self._slots:
+            try:
+                await _fetch_to(self._http, address, self._folder / name, put_file, budget)
+            except BaseException:
+                budget.give_back()
+                raise
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
 
 
 def _reason_of(exc: httpx.HTTPError) -> str:
@@ -218,20 +306,19 @@ def _reason_of(exc: httpx.HTTPError) -> str:
     return redact(str(exc)) or type(exc).__name__
 
 
-async def _fetch(http: httpx.AsyncClient, address: AssetAddress, file: BinaryIO) -> None:
+async def _fetch(http: httpx.AsyncClient, address: AssetAddress, file: BinaryIO, budget: ByteBudget) -> None:
     """Write the content of `address` to `file`; redirects are followed here, so that each address is checked."""
     for _ in range(http.max_redirects):
         async with http.stream("GET", address.url, extensions=address.extensions) as response:
             if response.is_redirect and response.next_request is not None:
-                address = AssetAddress(str(response.next_request.url), address.origin)
+                address = replace(address, url=str(response.next_request.url))
                 continue
             response.raise_for_status()
             is_packed(response.headers.get("content-encoding", ""))
-            size = 0
             async for chunk in response.aiter_bytes():
-                size += len(chunk)
-                if size > MAX_ASSET_BYTES:
-                    raise CallError(f"an asset is larger than {MAX_ASSET_BYTES // 2**20} MiB; it was not kept")
+                if (exceeded := budget.take(len(chunk))) is not None:
+                    what = "an asset is" if exceeded is budget else "all files together would be"
+                    raise CallError(f"{what} larger than {byte_size(exceeded.most)}; it was not kept")
                 file.write(chunk)
             return
     raise CallError("an asset's address redirects too often")

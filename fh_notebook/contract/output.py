@@ -29,6 +29,7 @@ from urllib.parse import urlsplit
 
 from fh_notebook.core import arguments
 from fh_notebook.core.config.urls import LOCAL, is_loopback
+from fh_notebook.core.files import KEPT_FILES, KeptFile, KeptFiles
 from fh_notebook.core.json_values import inside_fence, pretty
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import byte_size, one_line, with_partial_repr
@@ -52,6 +53,7 @@ __all__ = [
     "json_value",
     "output_text",
     "output_view",
+    "type_of_content",
     "without_files",
 ]
 
@@ -90,6 +92,10 @@ class OutputOptions:
     """Whether an element may have a style of its own."""
     contents: Mapping[str, bytes] = field(default_factory=dict)
     """The bytes of files by their addresses, for a page that fetches nothing."""
+    kept: KeptFiles = KEPT_FILES
+    """The files of addresses on this machine: they are shown in place of the addresses, which end."""
+    kept_cap: int = 2 * 2**20
+    """Bytes of a kept picture that is in the view at most; of a larger one the view has the path."""
 
 
 # --- which forms
@@ -563,16 +569,48 @@ IN_PROCESS: Final = "a hive in this process has no address to fetch from; serve 
 
 NOT_OFFERED: Final = "its address is not https, so it is not offered"
 
-# What a browser draws without running anything of it; a script in an SVG does not run inside an <img>.
-_DRAWN: Final = {
+# What the first bytes of a file say that it is; the text forms are looked for without the blanks before them.
+_SIGNATURES: Final = {
     b"\x89PNG": "image/png",
     b"\xff\xd8\xff": "image/jpeg",
     b"GIF8": "image/gif",
-    b"RIFF": "image/webp",
     b"BM": "image/bmp",
     b"<svg": "image/svg+xml",
     b"<?xml": "image/svg+xml",
+    b"%PDF": "application/pdf",
+    b"PK\x03\x04": "application/zip",
+    b"\x1f\x8b": "application/gzip",
+    b"ID3": "audio/mpeg",
+    b"OggS": "audio/ogg",
+    b"\x1aE\xdf\xa3": "video/webm",
+    b"\x7fELF": "application/x-executable",
+    b"<!doctype html": "text/html",
+    b"<html": "text/html",
 }
+
+SIGNATURE_BYTES: Final = 512
+"""How much of a file :func:`type_of_content` looks at."""
+
+
+def type_of_content(content: bytes) -> str:
+    r"""Return the media type that the first bytes of a file say; empty where they say none.
+
+    Examples
+    --------
+    >>> type_of_content(b"\x89PNG\r\n"), type_of_content(b" <HTML>"), type_of_content(b"plain text")
+    ('image/png', 'text/html', '')
+    """
+    begin = content[:SIGNATURE_BYTES].lstrip()
+    if begin[:4] == b"RIFF":
+        return {b"WEBP": "image/webp", b"WAVE": "audio/wav", b"AVI ": "video/x-msvideo"}.get(begin[8:12], "")
+    if begin[4:8] == b"ftyp":
+        return "image/avif" if begin[8:12] in (b"avif", b"avis") else "video/mp4"
+    lowered = begin.lower()
+    return next((kind for sign, kind in _SIGNATURES.items() if begin.startswith(sign) or lowered.startswith(sign)), "")
+
+
+# What a browser draws without running anything of it; a script in an SVG does not run inside an <img>.
+_DRAWN: Final = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp", "image/bmp", "image/svg+xml"})
 
 
 def _files(assets: Sequence[Asset], options: OutputOptions) -> html.Html:
@@ -596,6 +634,8 @@ def _file(number: int, asset: Asset, options: OutputOptions) -> html.Html:
     content = options.contents.get(asset.file_url or "")
     if content is not None:
         return _line(html.el("bdi", name), facts, _embedded(name, content))
+    if (kept := options.kept.get(asset.file_url or "")) is not None:
+        return _kept(name, facts, kept, options)
     if host is None:
         local = (asset.file_url or "").startswith(f"http://{LOCAL}/")
         return _line(html.el("bdi", name), [*facts, IN_PROCESS if local else NOT_OFFERED])
@@ -612,15 +652,23 @@ def _file(number: int, asset: Asset, options: OutputOptions) -> html.Html:
     return _line(html.el("bdi", name) if options.is_blind else link, facts, button)
 
 
+def _kept(name: str, facts: list[str], kept: KeptFile, options: OutputOptions) -> html.Html:
+    """Return the line of a file that is on this machine: the picture, or where it is."""
+    where = "" if options.is_blind else f"kept as {one_line(kept.shown, 200)}"
+    content = kept.content(options.kept_cap)
+    drawn = content is not None and type_of_content(content) in _DRAWN
+    return _line(html.el("bdi", name), [*facts, where], _embedded(name, content) if content and drawn else None)
+
+
 def _line(name: html.Html, facts: Iterable[str], below: html.Html | None = None) -> html.Html:
     about = html.el("span", " · ".join(filter(None, facts)), cls="fh-dim")
     return html.el("div", html.el("div", name, " ", about), below, cls="fh-file")
 
 
 def _embedded(name: str, content: bytes) -> html.Html:
-    kind = next((kind for begin, kind in _DRAWN.items() if content.lstrip().startswith(begin)), "")
+    kind = type_of_content(content)
     encoded = base64.b64encode(content).decode()
-    if kind:
+    if kind in _DRAWN:
         return html.el("img", src=f"data:{kind};base64,{encoded}", alt=name)
     return html.el("a", "Save the file", href=f"data:application/octet-stream;base64,{encoded}", download=name)
 

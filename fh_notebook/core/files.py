@@ -26,11 +26,24 @@ import stat
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 from uuid import uuid4
 
-__all__ = ["AtomicFile", "atomic_file", "is_at", "remove_dead", "safe_name", "share", "try_lock"]
+__all__ = [
+    "KEPT_FILES",
+    "AtomicFile",
+    "ByteBudget",
+    "KeptFile",
+    "KeptFiles",
+    "atomic_file",
+    "is_at",
+    "remove_dead",
+    "safe_name",
+    "share",
+    "try_lock",
+]
 
 
 def try_lock(descriptor: int) -> bool:
@@ -280,3 +293,81 @@ def safe_name(name: str, *, fallback: str) -> str:
         beginning = (stem or ending).encode()[: MAX_NAME_BYTES - 20].decode(errors="ignore")
         clean = beginning + (dot + ending.encode()[:18].decode(errors="ignore") if stem else "")
     return fallback if not clean or _DEVICES.match(clean) else clean
+
+
+# --- files of addresses
+
+
+@dataclass(frozen=True, slots=True)
+class KeptFile:
+    """A file of this machine that an address led to."""
+
+    path: Path
+    shown: str
+    """The path as the user gave it."""
+    size: int
+
+    def content(self, most: int) -> bytes | None:
+        """Return its content; ``None`` for more than `most` bytes, or where it cannot be read any more."""
+        with suppress(OSError):
+            if self.size <= most:
+                return self.path.read_bytes()
+        return None
+
+
+class KeptFiles:
+    """Which addresses have a file on this machine, so that a display shows the file and not an address that ends."""
+
+    def __init__(self) -> None:
+        self._paths: dict[str, tuple[Path, str]] = {}
+
+    def note(self, url: str, path: Path) -> None:
+        """Remember the file of an address."""
+        self._paths[url] = path.absolute(), str(path)
+
+    def get(self, url: str) -> KeptFile | None:
+        """Return the file of an address; ``None`` where it has none, or has one no longer."""
+        if (noted := self._paths.get(url)) is None:
+            return None
+        path, shown = noted
+        try:
+            return KeptFile(path, shown, path.stat().st_size)
+        except OSError:
+            return None
+
+
+KEPT_FILES: Final = KeptFiles()
+"""Those of this process."""
+
+
+class ByteBudget:
+    """How many bytes may still be written: to one file, and to all of several files.
+
+    Examples
+    --------
+    >>> total = ByteBudget(10)
+    >>> one = ByteBudget(8, total)
+    >>> one.take(8), one.take(1) is one, ByteBudget(8, total).take(3) is total
+    (None, True, True)
+    """
+
+    def __init__(self, most: int, total: ByteBudget | None = None) -> None:
+        self.most = most
+        self.used = 0
+        self._total = total
+
+    def take(self, size: int) -> ByteBudget | None:
+        """Use so many bytes; return the budget that does not have them, and use none then."""
+        budgets = [self] if self._total is None else [self, self._total]
+        for budget in budgets:
+            if budget.used + size > budget.most:
+                return budget
+        for budget in budgets:
+            budget.used += size
+        return None
+
+    def give_back(self) -> None:
+        """Return what was used: the file was not kept."""
+        if self._total is not None:
+            self._total.used -= self.used
+        self.used = 0

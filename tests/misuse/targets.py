@@ -301,6 +301,8 @@ class World:
             "Deployments.source_of": {"name": "support-triage"},
             "Asset.from_wire": {"value": {"id": "1"}},
             "Run.from_dict": {"values": {"status": "completed"}},
+            "Batch.asave_assets": {"folder": self.folder / "assets"},
+            "Batch.save_assets": {"folder": self.folder / "assets"},
             "Run.save_assets": {"folder": self.folder},
             "PendingRun.on_change": {"call": lambda pending: None},
             "LocalHive.decide": {"request_id": "no such run"},

@@ -35,6 +35,7 @@ from fh_notebook.contract.output import (
 )
 from fh_notebook.contract.run import Run
 from fh_notebook.core import hooks
+from fh_notebook.core.files import KEPT_FILES, KeptFiles
 from fh_notebook.core.redaction import redact
 from fh_notebook.core.text import html
 from fh_notebook.core.text.html import colours_of, swatch
@@ -249,7 +250,7 @@ class OutputViews:
             return None
         options = OutputOptions(
             whole="the comparison's frame has all", cap=OUTPUT_CAP, path=self._path, is_styled=False,
-            contents=self._contents(output),
+            contents=self._contents(output), kept=KeptFiles(),  # a page for others names no path of this machine
         )  # fmt: skip
         view = output_view(output, options)
         files = 4 * sum(map(len, options.contents.values())) // 3  # as base64; they have a cap of their own
@@ -261,7 +262,14 @@ class OutputViews:
         contents: dict[str, bytes] = {}
         for asset in assets_of(output)[:FILES_SHOWN]:
             url = asset.file_url
-            if url is None or file_host(asset) is None or self._bytes_left <= 0 or url in contents:
+            if url is None or self._bytes_left <= 0 or url in contents:
+                continue
+            if (kept := KEPT_FILES.get(url)) is not None:
+                if (content := kept.content(self._bytes_left)) is not None:
+                    contents[url] = content
+                    self._bytes_left -= len(content)
+                continue
+            if file_host(asset) is None:
                 continue
             listed = {"assets": [{"file_url": url, "file_name": "file"}]}
             run = Run(status="completed", output=listed, origin=self._origin)

@@ -52,6 +52,8 @@ CHANGES: Final = 200
 MARKS: Final = 2_000
 VALUES: Final = 100
 """Values of a column that are offered, the most frequent first."""
+KEPT_CAP: Final = 200_000
+"""Bytes of a kept picture in a page, which may show hundreds."""
 NAME: Final = 80
 AROUND: Final = 160
 """Characters of what both have that stand around a difference."""
@@ -287,7 +289,10 @@ def _view(table: BrowserTable, answer: VariantAnswer, most: int, wanted: str) ->
     """Return the view of an output, or of the error of a failed run, with what was searched for marked."""
     output = answer.output if answer.ok else answer_text(answer, most)
     cap = most if forms_of(output) in ((), ("text",)) else max(most // 3, 500)  # several forms are several texts
-    return output_view(output, OutputOptions(whole=WHOLE, cap=cap, path=table.scored_path, wanted=wanted))
+    return output_view(
+        output,
+        OutputOptions(whole=WHOLE, cap=cap, path=table.scored_path, wanted=wanted, kept_cap=KEPT_CAP),
+    )
 
 
 def answer_text(answer: VariantAnswer, most: int) -> str:

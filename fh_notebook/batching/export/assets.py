@@ -1,0 +1,340 @@
+"""`AssetKeeper`: keep the files that the runs of a batch made, before their addresses end.
+
+Rules of this file:
+
+1. The files of a run are fetched beside the calls and never fail a batch: what went wrong is a line of the table.
+2. A file's name is that of its answer and its place, so a second call knows what is there, and equal jobs share it.
+   It is put whole under this name or not at all, and never over another file.
+3. The type that the service tells is compared with the bytes; a difference is told, and the file is kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import pandas as pd
+
+from fh_notebook.batching.model import Event, Finished, Job
+from fh_notebook.batching.tables.entry_table import Entry
+from fh_notebook.contract.output import SIGNATURE_BYTES, Asset, type_of_content
+from fh_notebook.contract.run import Run
+from fh_notebook.core.config.urls import LOCAL
+from fh_notebook.core.files import KEPT_FILES, ByteBudget, remove_dead
+from fh_notebook.core.redaction import error_text, log
+from fh_notebook.core.text.formatting import one_line
+from fh_notebook.errors import CallError, SettingsError
+
+if TYPE_CHECKING:
+    from fh_notebook.client.assets import AssetDownloads
+    from fh_notebook.client.clients import Client
+
+__all__ = ["COLUMNS", "MAX_BYTES", "MAX_TOTAL_BYTES", "AssetKeeper", "SavedAsset"]
+
+
+MAX_BYTES: Final = 256 * 2**20
+MAX_TOTAL_BYTES: Final = 10 * 2**30
+"""A day of pictures; a disk is seldom smaller."""
+
+WINDOW: Final = 200
+"""Runs whose files are looked at together."""
+
+COLUMNS: Final = (
+    "row", "variant", "repeat", "file_name", "status", "reason", "path", "bytes", "file_type", "content_type"
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SavedAsset:
+    """What became of one file of one job."""
+
+    status: str
+    """``kept``, ``missing`` (not fetched yet), ``expired`` or ``failed``."""
+    reason: str = ""
+    """Why it is not there, and what to do; or how its content differs from its type."""
+    path: Path | None = None
+    size: int | None = None
+    content_type: str = ""
+    """What its first bytes say; empty where they say nothing."""
+
+
+class AssetKeeper:
+    """Keeps the files of one batch in a folder.
+
+    Parameters
+    ----------
+    folder : Path
+        Where; it is made when there is a file.
+    max_bytes, max_total_bytes : int
+        Of one file, and of all files of the batch.
+    runs : function
+        Returns the jobs that have completed, with their runs.
+    hive : function, optional
+        Makes what reaches the hive in this process.
+    now : callable
+        The time, UTC.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        runs: Callable[[], Iterator[tuple[Job, Run]]],
+        *,
+        max_bytes: int = MAX_BYTES,
+        max_total_bytes: int = MAX_TOTAL_BYTES,
+        hive: Callable[[], Any] | None = None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self.folder = folder
+        self._runs = runs
+        self._max_bytes = max_bytes
+        self._hive = hive
+        self._now = now
+        self._total = ByteBudget(max_total_bytes)
+        self._counted: set[str] = set()
+        self._failed: dict[str, SavedAsset] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._downloads: tuple[asyncio.AbstractEventLoop, AssetDownloads] | None = None
+
+    @classmethod
+    def of(
+        cls,
+        entries: Callable[[], Iterator[Entry]],
+        client: Client | None,
+        folder: Path,
+        *,
+        max_bytes: int = MAX_BYTES,
+        max_total_bytes: int = MAX_TOTAL_BYTES,
+    ) -> AssetKeeper:
+        """Return the keeper of a batch with these entries; without a client nothing of a hive in process is fetched."""
+
+        def runs() -> Iterator[tuple[Job, Run]]:
+            for job, outcome, _ in entries():
+                if outcome is not None and outcome.run.ok and outcome.run.assets:
+                    yield job, outcome.run
+
+        hive = client.aclient.connection.open_transport if client is not None and client.origin == LOCAL else None
+        return cls(folder, runs, max_bytes=max_bytes, max_total_bytes=max_total_bytes, hive=hive)
+
+    # --- on the loop of the batch
+
+    def note(self, event: Event) -> None:
+        """Begin to fetch the files of a job that has ended, and return at once."""
+        if isinstance(event, Finished) and event.run.ok and event.run.assets:
+            self._begin(event.run)
+
+    def _begin(self, run: Run) -> None:
+        for number, asset in enumerate(run.assets):
+            name = _name_of(run, number, asset)
+            if name in self._tasks:
+                continue
+            found = self._find(name, asset)
+            if found.status == "kept":
+                self._count(name, found.size or 0)
+                continue
+            task = asyncio.get_running_loop().create_task(self._keep(run, number, asset))
+            self._tasks[name] = task
+            task.add_done_callback(partial(self._ended, name))
+
+    def _ended(self, name: str, task: asyncio.Task[None]) -> None:
+        self._tasks.pop(name, None)
+
+    async def _keep(self, run: Run, number: int, asset: Asset) -> None:
+        """Fetch one file; whatever goes wrong is noted."""
+        name = _name_of(run, number, asset)
+        saved = self._unfetchable(asset)
+        if saved is None:
+            try:
+                await self._opened().keep(asset, run.origin, name)
+                self._counted.add(name)
+                self._failed.pop(name, None)
+                self._find(name, asset)
+                return
+            except CallError as exc:
+                saved = SavedAsset(status="failed", reason=one_line(_with_cure(exc), 300))
+            except Exception as exc:  # a full disk, a defect: the batch goes on
+                log.info("a file of a run was not kept", exc_info=True)
+                saved = SavedAsset(status="failed", reason=one_line(f"it could not be kept ({error_text(exc)})", 300))
+        self._failed[name] = saved
+
+    def _count(self, name: str, size: int) -> None:
+        """Count a file that was there already, once."""
+        if name not in self._counted:
+            self._counted.add(name)
+            self._total.used += size
+
+    def _unfetchable(self, asset: Asset) -> SavedAsset | None:
+        if not asset.file_url:
+            reason = asset.error_message or "the run gave no address of it"
+            return SavedAsset(status="failed", reason=one_line(reason, 300))
+        if asset.expires_at is not None and asset.expires_at <= self._now():
+            ended = asset.expires_at.isoformat(timespec="seconds")
+            return SavedAsset(status="expired", reason=f"its address ended at {ended}; {LOOK_OR_CALL}")
+        return None
+
+    def _opened(self) -> AssetDownloads:
+        loop = asyncio.get_running_loop()
+        if self._downloads is None or self._downloads[0] is not loop:
+            from fh_notebook.client.assets import AssetDownloads
+
+            self.folder.mkdir(parents=True, exist_ok=True)
+            remove_dead(self.folder)
+            hive = None if self._hive is None else self._hive()
+            downloads = AssetDownloads(self.folder, max_bytes=self._max_bytes, total=self._total, hive=hive)
+            self._downloads = loop, downloads
+        return self._downloads[1]
+
+    async def end(self, *, cancelled: bool = False) -> None:
+        """Wait for what is being fetched, then fetch what else the batch has and is not there; or end it."""
+        try:
+            if not cancelled:
+                await self._all_ended()
+                runs = self._runs()
+                while window := await asyncio.to_thread(lambda: list(islice(runs, WINDOW))):
+                    for _, run in window:
+                        self._begin(run)
+                    await self._all_ended()
+        finally:
+            await self._close()
+
+    async def _close(self) -> None:
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        opened, self._downloads = self._downloads, None
+        if opened is not None:
+            await opened[1].aclose()
+
+    async def _all_ended(self) -> None:
+        while tasks := list(self._tasks.values()):
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    # --- what is there
+
+    def check_folder(self) -> None:
+        """Raise unless the folder is one, or can be made.
+
+        Raises
+        ------
+        SettingsError
+            With what to do.
+        """
+        message = ""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except (OSError, ValueError) as exc:
+            reason = (exc.strerror if isinstance(exc, OSError) else "") or type(exc).__name__
+            message = f"the folder {self.folder} cannot be made ({reason}); give another one"
+        if message:
+            raise SettingsError(message)
+
+    def take_failures(self, other: AssetKeeper) -> None:
+        """Know what failed for another keeper of this folder, until it is tried again."""
+        self._failed.update(other._failed)
+
+    @property
+    def failures(self) -> int:
+        """How many files were not kept when they were last fetched."""
+        return len(self._failed)
+
+    def table(self) -> pd.DataFrame:
+        """Return one line for every file that the batch lists; nothing is fetched."""
+        lines: list[tuple[Any, ...]] = []
+        for job, run in self._runs():
+            for number, asset in enumerate(run.assets):
+                saved = self._state(run, number, asset)
+                of_job = (job.row, job.label, job.repeat, asset.file_name, saved.status, saved.reason)
+                lines.append((*of_job, _shown(saved.path), saved.size, asset.file_type, saved.content_type))
+        return pd.DataFrame(lines, columns=list(COLUMNS)).astype({"bytes": "Int64"})
+
+    def _state(self, run: Run, number: int, asset: Asset) -> SavedAsset:
+        name = _name_of(run, number, asset)
+        found = self._find(name, asset)
+        if found.status == "kept":
+            return found
+        return self._failed.get(name) or self._unfetchable(asset) or found
+
+    def _find(self, name: str, asset: Asset) -> SavedAsset:
+        """Return the file under a name as it lies there, and have it shown in place of its address."""
+        path = self.folder / name
+        try:
+            facts = os.lstat(path)
+            if not stat.S_ISREG(facts.st_mode):
+                return SavedAsset(status="failed", reason=f"{one_line(str(path))} is something else; remove it")
+            with path.open("rb") as file:
+                content_type = type_of_content(file.read(SIGNATURE_BYTES))
+        except FileNotFoundError:
+            return SavedAsset(status="missing", reason="it was not fetched; batch.save_assets() fetches it")
+        except OSError as exc:
+            return SavedAsset(status="failed", reason=f"it cannot be read ({exc.strerror or type(exc).__name__})")
+        if asset.file_url:
+            KEPT_FILES.note(asset.file_url, path)
+        reason = _difference(asset.file_type or "", content_type)
+        return SavedAsset(status="kept", reason=reason, path=path, size=facts.st_size, content_type=content_type)
+
+
+LOOK_OR_CALL: Final = "look for the file in Fetch Hive, or call the row again (fresh=True)"
+
+
+def _with_cure(exc: CallError) -> str:
+    message = str(exc)
+    return f"{message}; its address may have ended: {LOOK_OR_CALL}" if exc.status_code in (403, 404, 410) else message
+
+
+def _shown(path: Path | None) -> str | None:
+    return None if path is None else str(path)
+
+
+def _name_of(run: Run, number: int, asset: Asset) -> str:
+    """Return the name of a file: its own, made safe, with a hash of what it is the file of."""
+    from fh_notebook.client.assets import asset_name
+
+    parts: tuple[Any, ...] = (run.origin, run.request_id or run.run_id, number, asset.id, asset.file_url)
+    digest = hashlib.sha256("\0".join(map(str, parts)).encode(errors="surrogatepass")).hexdigest()[:12]
+    stem, suffix = os.path.splitext(asset_name(asset, fallback="file"))
+    return f"{stem.rstrip(' .') or 'file'}-{digest}{suffix}"
+
+
+_CONTAINERS: Final = {
+    "application/zip": ("application/vnd.", "application/epub+zip", "application/java-archive", "application/x-zip"),
+    "video/webm": ("video/", "audio/"),
+    "video/mp4": ("video/", "audio/", "image/hei"),
+    "audio/ogg": ("audio/", "video/ogg", "application/ogg"),
+    "application/gzip": ("application/x-gzip", "application/x-tar"),
+    "image/svg+xml": ("application/xml", "text/xml", "application/xhtml", "text/html"),
+    "image/jpeg": ("image/jpg", "image/pjpeg"),
+    "audio/mpeg": ("audio/mp3",),
+    "audio/wav": ("audio/x-wav", "audio/wave", "audio/vnd.wave"),
+    "image/bmp": ("image/x-ms-bmp", "text/"),
+}
+"""Other types that a file with this content may have."""
+
+_TOLD_BY_BYTES: Final = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp", "application/pdf"})
+
+
+def _difference(told: str, found: str) -> str:
+    """Return how the type that was told differs from the content; empty where it does not, or where nothing is told.
+
+    Examples
+    --------
+    >>> _difference("image/png", "text/html")
+    'it is called image/png, and its content is text/html'
+    >>> _difference("image/jpg", "image/jpeg"), _difference("", "text/html"), _difference("text/plain", "")
+    ('', '', '')
+    """
+    told = one_line(told.partition(";")[0].strip().lower(), 60)
+    if not told or told == "application/octet-stream" or told == found or told.startswith(_CONTAINERS.get(found, ())):
+        return ""
+    if found:
+        return f"it is called {told}, and its content is {found}"
+    return f"it is called {told}, and its content is something else" if told in _TOLD_BY_BYTES else ""

@@ -1,0 +1,330 @@
+"""Files of runs: kept beside the calls or afterwards, whole, under safe names, and shown in place of their addresses."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+import fh_notebook as fh
+from fh_notebook.batching.export.assets import COLUMNS, AssetKeeper
+from fh_notebook.batching.model import Job
+from fh_notebook.comparing.report.html_page import OutputViews
+from fh_notebook.core import event_loop
+from fh_notebook.core.files import KEPT_FILES
+from fh_notebook.local import LocalHive
+from tests.raw_server import says, serving
+
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256))
+HOSTILE = (
+    "../../evil.png",
+    "CON",
+    "nul.txt",
+    "a\0b.png",
+    "x" * 400 + ".png",
+    "\u202egnp.exe",
+    ".hidden",
+    "",
+    "b\u00e9e.png",
+)
+
+
+class Painter:
+    """A hive whose workflow makes a file of each text; by name, content and type as the test says."""
+
+    def __init__(self, **options: Any) -> None:
+        self.hive = LocalHive(**options)
+        self.files: dict[str, list[dict[str, Any]]] = {}
+
+        @self.hive.workflow("paint", variant="v")
+        def paint(text: str) -> Any:
+            files = self.files.get(text) or [self.hive.asset(f"{text}.png", PNG + text.encode(), "image/png")]
+            return {"settings": {}, "assets": files}
+
+    def batch(self, texts: list[str], client: fh.Client, **options: Any) -> fh.Batch:
+        rows = [{"text": text} for text in texts]
+        return fh.batch(rows, "paint", variants=["v"], client=client, progress=False, **options)
+
+
+@pytest.fixture
+def painter() -> Painter:
+    return Painter()
+
+
+@pytest.fixture(params=["in process", "socket"])
+def client(request: pytest.FixtureRequest, painter: Painter) -> Iterator[fh.Client]:
+    if request.param == "in process":
+        with painter.hive.client() as made:
+            yield made
+    else:
+        with painter.hive.serve() as server, fh.Client(base_url=server.url, api_key="fhk_neverforanasset") as made:
+            yield made
+
+
+def _files(folder: Path) -> list[bytes]:
+    return sorted(path.read_bytes() for path in folder.iterdir())
+
+
+def test_files_are_kept_while_the_batch_runs(painter: Painter, client: fh.Client, tmp_path: Path) -> None:
+    """After the batch they are there, with a line each; what is shown is the file and not its address."""
+    folder = tmp_path / "pictures"
+    batch = painter.batch(["a", "b"], client, save_assets=folder)
+    assets = batch.assets
+    assert tuple(assets.columns) == COLUMNS
+    assert (list(assets["status"]), list(assets["content_type"])) == (["kept"] * 2, ["image/png"] * 2)
+    assert _files(folder) == [PNG + b"a", PNG + b"b"]
+    assert [Path(path).read_bytes() for path in assets["path"]] == [PNG + b"a", PNG + b"b"]
+    assert list(assets["bytes"]) == [len(PNG) + 1] * 2
+    (run, _) = [outcome.run for _, outcome, _ in batch.entries() if outcome]
+    shown = run._repr_html_()
+    assert "data:image/png;base64," in shown
+    assert f'href="{run.assets[0].file_url}"' not in shown
+
+
+def test_a_second_call_fetches_what_is_missing(painter: Painter, client: fh.Client, tmp_path: Path) -> None:
+    """Reused answers too, in another batch object; what is there is not fetched again."""
+    painter.batch(["a", "b"], client, name="bees")
+    batch = fh.open_batch("bees", client=client)
+    assert list(batch.assets["status"]) == ["missing"] * 2
+    first = batch.save_assets(tmp_path / "f")
+    assert list(first["status"]) == ["kept"] * 2
+    one, other = (Path(path) for path in first["path"])
+    other.unlink()
+    before = one.stat()
+    again = painter.batch(["a", "b"], client, name="bees", save_assets=tmp_path / "f")
+    assert again.counts.calls == 0
+    assert list(again.assets["status"]) == ["kept"] * 2
+    assert (one.stat().st_ino, one.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+    assert other.read_bytes() == PNG + b"b"
+
+
+def test_hostile_names_stay_names(painter: Painter, client: fh.Client, tmp_path: Path) -> None:
+    """In the folder, not over one another, of bounded length; equal names are two files."""
+    hive = painter.hive
+    painter.files["x"] = [hive.asset(name or "n", name.encode(), "image/png") for name in HOSTILE]
+    for entry, name in zip(painter.files["x"], HOSTILE, strict=True):
+        entry["file_name"] = name
+    painter.files["y"] = [hive.asset("same.png", content) for content in (b"1", b"2")]
+    folder = tmp_path / "deep" / "f"
+    assets = painter.batch(["x", "y"], client, save_assets=folder).assets
+    assert set(assets["status"]) == {"kept"}
+    paths = [Path(path) for path in assets["path"]]
+    assert len(set(paths)) == len(HOSTILE) + 2
+    assert all(path.parent == folder and len(path.name.encode()) < 160 for path in paths)
+    assert all(not path.name.startswith(".") and "\0" not in path.name and "\u202e" not in path.name for path in paths)
+    assert [path.read_bytes() for path in paths] == [*(name.encode() for name in HOSTILE), b"1", b"2"]
+    assert [path.name for path in (tmp_path / "deep").iterdir()] == ["f"]
+    assert not any((parent / "evil.png").exists() for parent in (tmp_path, tmp_path.parent))
+
+
+def test_another_file_under_the_name_is_left(painter: Painter, tmp_path: Path) -> None:
+    """A link at the place of a file is neither followed nor replaced."""
+    with painter.hive.client() as client:
+        batch = painter.batch(["a"], client)
+        path = Path(batch.save_assets(tmp_path / "f")["path"][0])
+        victim = tmp_path / "victim"
+        path.unlink()
+        path.symlink_to(victim)
+        after = batch.save_assets()
+    assert list(after["status"]) == ["failed"]
+    assert "remove it" in after["reason"][0]
+    assert not victim.exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "told", "words"),
+    [
+        (PNG, "image/png", ""),
+        (b"<html>", "image/png", "its content is text/html"),
+        (b"plain", "image/png", "something else"),
+        (PNG, "text/plain", "its content is image/png"),
+        (b"PK\x03\x04", "application/vnd.openxmlformats-officedocument.wordprocessingml.document", ""),
+        (b"plain", "text/plain", ""),
+    ],
+)
+def test_a_type_that_the_bytes_contradict_is_told(content: bytes, told: str, words: str, tmp_path: Path) -> None:
+    """The file is kept all the same, and nothing of it is drawn that is no picture."""
+    painter = Painter()
+    painter.files["x"] = [painter.hive.asset("x.png", content, told)]
+    with painter.hive.client() as client:
+        (line,) = painter.batch(["x"], client, save_assets=tmp_path).assets.to_dict("records")
+    assert (line["status"], words in line["reason"], bool(line["reason"])) == ("kept", True, bool(words))
+
+
+def test_an_expired_address_is_told_and_not_asked(tmp_path: Path) -> None:
+    """With what to do; a file that was kept before stays kept."""
+    now = [datetime.now(UTC) - timedelta(hours=2)]
+    painter = Painter(clock=lambda: now[0], asset_expiry_s=3_600)
+    with painter.hive.client() as client:
+        batch = painter.batch(["a"], client)
+        (line,) = batch.save_assets(tmp_path / "f").to_dict("records")
+    assert (line["status"], line["path"]) == ("expired", None)
+    assert "fresh=True" in line["reason"]
+    assert list((tmp_path / "f").iterdir()) == []
+
+
+def test_sizes_are_bounded(painter: Painter, client: fh.Client, tmp_path: Path) -> None:
+    """Of one file, and of all; what is over the bound leaves nothing, and a larger bound fetches it."""
+    painter.files["a"] = [painter.hive.asset("a.bin", b"x" * 1_000)]
+    painter.files["b"] = [painter.hive.asset("b.bin", b"y" * 2_000)]
+    batch = painter.batch(["a", "b"], client)
+    one = batch.save_assets(tmp_path / "f", max_bytes=1_500)
+    assert list(one["status"]) == ["kept", "failed"]
+    assert "larger than" in one["reason"][1]
+    total = batch.save_assets(max_total_bytes=2_500)
+    assert list(total["status"]) == ["kept", "failed"]
+    assert "all files" in total["reason"][1]
+    assert _files(tmp_path / "f") == [b"x" * 1_000]
+    assert list(batch.save_assets()["status"]) == ["kept", "kept"]
+    for name in ("max_bytes", "max_total_bytes"):
+        with pytest.raises(fh.SettingsError, match=name):
+            batch.save_assets(**{name: 0})
+
+
+def test_what_cannot_be_fetched_fails_no_batch(tmp_path: Path) -> None:
+    """A private address, another scheme, no address, an address that is not there: each has its reason."""
+    painter = Painter()
+    urls = ["https://169.254.169.254/latest", "file:///etc/passwd", None, "http://local/v1/assets/nothing/x"]
+    painter.files["x"] = [{"file_url": url, "file_name": "x"} for url in urls]
+    with painter.hive.client() as client:
+        batch = painter.batch(["x", "ok"], client, save_assets=tmp_path / "f")
+    assert batch.counts.done == 2
+    assert list(batch.assets["status"]) == ["failed"] * 4 + ["kept"]
+    assert all(batch.assets["reason"][:4])
+    assert len(_files(tmp_path / "f")) == 1
+
+
+def test_the_key_is_not_sent(tmp_path: Path) -> None:
+    """Neither to the service's own address of a file nor anywhere else."""
+    with serving(says(200, PNG)) as server:
+        origin = server.url.split("/")[2]
+        painter = Painter()
+        painter.files["x"] = [{"file_url": f"http://{origin}/x.png", "file_name": "x.png"}]
+        with painter.hive.serve() as hive_server:
+            client = fh.Client(base_url=hive_server.url, api_key="fhk_neverforanasset")
+            assets = painter.batch(["x"], client, save_assets=tmp_path).assets
+        # Another port of this machine is not the service's own address: it is not asked at all.
+        assert list(assets["status"]) == ["failed"]
+        assert server.requests == []
+
+
+def test_a_report_has_the_kept_file(painter: Painter, tmp_path: Path) -> None:
+    """Also of a hive that is gone; no path of this machine is in it."""
+    with painter.hive.client() as client:
+        batch = painter.batch(["a"], client, save_assets=tmp_path / "kept here")
+    (run,) = [outcome.run for _, outcome, _ in batch.entries() if outcome]
+    view = OutputViews(origin=run.origin).of(run.output) or ""
+    assert "data:image/png;base64," in view
+    assert "kept here" not in view
+
+
+def test_a_batch_in_the_background_keeps_its_files(painter: Painter, client: fh.Client, tmp_path: Path) -> None:
+    """Waiting for the batch waits for them."""
+    batch = painter.batch(["a", "b"], client, save_assets=tmp_path / "f", wait=False)
+    batch.wait()
+    assert list(batch.assets["status"]) == ["kept"] * 2
+
+
+def test_a_refusal_names_what_to_do(tmp_path: Path) -> None:
+    """A 403 of the service's own address: it may have ended. The next call tries again."""
+    with serving(says(403, b""), says(200, PNG)) as server:
+        origin = server.url.split("/")[2]
+        run = fh.Run(
+            status="completed",
+            request_id="req_1",
+            origin=origin,
+            output={"assets": [{"file_url": f"http://{origin}/x.png", "file_name": "x.png"}]},
+        )
+        job = Job(position=0, row=0, deployment="d", variant="v", repeat=1, inputs={}, metadata={})
+        keeper = AssetKeeper(tmp_path, lambda: iter([(job, run)]))
+        tables = []
+        for _ in range(2):
+            event_loop.run(keeper.end())
+            tables.append(keeper.table().to_dict("records")[0])
+    assert [line["status"] for line in tables] == ["failed", "kept"]
+    assert "fresh=True" in tables[0]["reason"]
+    assert server.url not in tables[0]["reason"], "an address may be all that fetching needs"
+
+
+def test_files_that_are_not_kept_are_told_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """In one line after the batch."""
+    painter = Painter()
+    painter.files["x"] = [{"file_url": "ftp://x/y", "file_name": "x"}]
+    with painter.hive.client() as client:
+        painter.batch(["x"], client, save_assets=tmp_path / "f")
+    assert capsys.readouterr().err.count("1 file not kept. batch.assets says why") == 1
+
+
+def test_a_batch_out_of_a_file_knows_the_files_of_a_folder(painter: Painter, tmp_path: Path) -> None:
+    """Handed over with the ``.fhb``: nothing is fetched."""
+    with painter.hive.client() as client:
+        batch = painter.batch(["a"], client, save_assets=tmp_path / "f")
+        batch.to_fhb(tmp_path / "b.fhb")
+    os.rename(tmp_path / "f", tmp_path / "moved")
+    opened = fh.open_batch(str(tmp_path / "b.fhb"))
+    assert list(opened.save_assets(tmp_path / "moved")["status"]) == ["kept"]
+    (run,) = [outcome.run for _, outcome, _ in opened.entries() if outcome]
+    kept = KEPT_FILES.get(run.assets[0].file_url or "")
+    assert kept is not None
+    assert kept.path.parent == tmp_path / "moved"
+
+
+def test_a_folder_that_is_none_is_told_before_a_call(painter: Painter, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with painter.hive.client() as client:
+        with pytest.raises(fh.SettingsError, match="give another one"):
+            painter.batch(["a"], client, save_assets=tmp_path / "file")
+        dry = painter.batch(["a"], client, save_assets=tmp_path / "dry", dry_run=True)
+    assert dry.counts.calls == painter.hive.counts.calls == 0
+    assert not (tmp_path / "dry").exists()
+
+
+@pytest.mark.long
+def test_a_killed_download_leaves_no_half_file(tmp_path: Path) -> None:
+    """SIGKILL in the middle of a slow file; the next call fetches it whole and tidies up."""
+    content = os.urandom(4_000_000)
+    hive = LocalHive()
+
+    @hive.workflow("paint", variant="v")
+    def paint(text: str) -> Any:
+        return {"settings": {}, "assets": [hive.asset(f"{n}.bin", content) for n in range(20)]}
+
+    folder, store = tmp_path / "f", tmp_path / "store.sqlite"
+    with hive.serve() as server:
+        script = textwrap.dedent(f"""
+            import fh_notebook as fh
+            fh.configure(store={str(store)!r})
+            client = fh.Client(base_url={server.url!r}, api_key="fhk_x")
+            batch = fh.batch([{{"text": "a"}}], "paint", variants=["v"], name="bees", client=client, progress=False)
+            print("called", flush=True)
+            batch.save_assets({str(folder)!r})
+        """)
+        with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            process.stdout.readline()
+            deadline = time.monotonic() + 20
+            while time.monotonic() < deadline and not (folder.exists() and any(folder.iterdir())):
+                time.sleep(0.001)
+            process.send_signal(signal.SIGKILL)
+        visible = [path for path in folder.iterdir() if not path.name.startswith(".")]
+        assert all(path.read_bytes() == content for path in visible)
+        fh.configure(store=store)
+        with fh.Client(base_url=server.url, api_key="fhk_x") as client:
+            batch = fh.open_batch("bees", client=client)
+            saved: pd.DataFrame = batch.save_assets(folder)
+    assert list(saved["status"]) == ["kept"] * 20
+    names = sorted(path.name for path in folder.iterdir())
+    assert len(names) == 20
+    digest = hashlib.sha256(content).hexdigest()
+    assert {hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in names} == {digest}
