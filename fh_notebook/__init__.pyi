@@ -19,6 +19,7 @@ from .client.clients import AsyncClient as AsyncClient
 from .client.clients import Client as Client
 from .client.pending_run import PendingRun as PendingRun
 from .client.profile import Profile as Profile
+from .client.uploads import file as file
 from .comparing.comparison import Comparison as Comparison
 from .comparing.comparison import compare as compare
 from .comparing.scorers.promptfoo import PromptfooTests as PromptfooTests

@@ -250,7 +250,8 @@ def batch(
         ``variant`` says ``deployment/variant``.
     inputs : mapping, optional
         Start variables to columns (a string), functions of the row, or constants (``fh.const("text")``). Those that
-        are not named take the column of their name.
+        are not named take the column of their name. ``fh.file(column="path")`` is each row's file, ``fh.file("x.pdf")``
+        the same one for all.
     repeats : int
         How often each row goes through each variant.
     metadata : mapping, optional

@@ -39,6 +39,7 @@ from fh_notebook.batching.planning.work_queue import (
 )
 from fh_notebook.batching.status import Caller
 from fh_notebook.client.polling import expected_look_ups
+from fh_notebook.client.uploads import names_file
 from fh_notebook.contract.callbacks import ids_of, with_final_status
 from fh_notebook.contract.job_key import job_key_of_parts
 from fh_notebook.contract.run import Run
@@ -313,7 +314,10 @@ class BatchState:
             self.plan = replace(self.plan, forgotten=again)
 
     def _replan(self, jobs: Iterable[Job], most_at_once: int) -> None:
+        jobs = list(jobs)
         to_call = {job.key for job in jobs}
+        files = frozenset[str]().union(*(names_file(job.inputs_json) for job in jobs))
+        client = self.caller.client
         kinds = [0, 0, 0, 0]
         invalid, keys = 0, []
         for window in self.work_queue.source.planned(len(self.outcomes)) if self.plan.rows is not None else ():
@@ -333,6 +337,7 @@ class BatchState:
             invalid=invalid,
             calls=len(to_call),
             seconds=self._forecast(len(to_call), most_at_once),
+            uploads=client.aclient.uploads_for(files) if client is not None and files else 0,
             look_ups_per_call=self._look_ups(),
             max_calls=limits.max_calls,
             max_seconds=limits.max_seconds,

@@ -15,8 +15,9 @@ Rules of this file:
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import nullcontext, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -31,14 +32,14 @@ from fh_notebook.client.connection import Check, Connection, address_for, check_
 from fh_notebook.client.error_catalog import FETCH_TIMEOUT_S, with_client_action
 from fh_notebook.client.pending_run import PendingRun
 from fh_notebook.client.retry_loop import Attempt, RetryLoop, raise_for
-from fh_notebook.client.uploads import read_local_file, send_file
+from fh_notebook.client.uploads import FileUploads, UploadFailed, read_local_file, send_file
 from fh_notebook.contract.callbacks import ids_of, is_accepted
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.contract.output import Asset
 from fh_notebook.contract.response import Response
 from fh_notebook.contract.retry import NOT_FOUND_STATUSES, RetryAction, RetryDecision
-from fh_notebook.contract.run import Run
+from fh_notebook.contract.run import Run, one_line
 from fh_notebook.contract.secrets import Secrets
 from fh_notebook.contract.wire import AttemptResult, decode_answer, decode_retrieved, encode_request, encode_trigger
 from fh_notebook.core import arguments, event_loop, hooks
@@ -145,6 +146,7 @@ class AsyncClient:
     def _connect(self, connection: Connection, retries: RetryLoop | None = None) -> None:
         self.connection = connection
         self._pools = _ConnectionPools(connection)
+        self._files = FileUploads(connection, self._pools.exchange)
         self._fetching: set[asyncio.Task[None]] = set()
         self._retries = retries or RetryLoop(connection)
 
@@ -189,7 +191,7 @@ class AsyncClient:
             raise InputError(problem, where=dep.name)
         if inputs is not None and not isinstance(inputs, Mapping):
             raise InputError(f"inputs is {type_text(inputs)}; give a mapping of names to values", where=dep.name)
-        return InvokeRequest(
+        request = InvokeRequest(
             deployment=dep.name,
             variant=variant or (dep.variants[0] if len(dep.variants) == 1 else None),
             inputs=dep.complete(inputs or {}),
@@ -199,6 +201,8 @@ class AsyncClient:
             tool_approval=options.get("tool_approval"),
             secrets=Secrets.of(dep.inputs),
         )
+        self._files.check(encode_request(request))
+        return request
 
     # --- calls
 
@@ -226,11 +230,34 @@ class AsyncClient:
         """
         started_at = datetime.now(UTC)
         SENT_PASSWORDS.add(request)
-        answer = await self._pools.exchange("POST", "/workflow/invoke", encode_request(request))
+        try:
+            content = await self._files.addressed(encode_request(request))
+        except UploadFailed as exc:
+            return self._without_file(request, exc, started_at)
+        answer = await self._pools.exchange("POST", "/workflow/invoke", content)
         run = self._explained(decode_answer(answer, request, started_at=started_at, origin=self.origin))
         if log.isEnabledFor(logging.DEBUG):  # the summary costs as much as the run itself
             log.debug("%s in %.3f s", run.summary(), run.elapsed_s)
         return AttemptResult(response=answer, run=run)
+
+    def _without_file(self, request: InvokeRequest, failed: UploadFailed, started_at: datetime) -> AttemptResult:
+        """Return the result of a call that was not made: judged as the answer to the upload would be."""
+        status_code = failed.status_code
+        if status_code is None or status_code >= 500:
+            response = Response(broke="connect", sent=False, detail=str(failed))
+        else:
+            # What is said of the file says nothing of the deployment's name (404, 422).
+            is_general = status_code in (401, 402, 403, 429)
+            body = json.dumps({"error": str(failed), "error_code": failed.error_code}).encode()
+            response = Response(status_code=status_code if is_general else 400, body=body)
+        run = replace(
+            decode_answer(response, request, started_at=started_at, origin=self.origin),
+            error=one_line(str(failed), 500),
+            status_code=response.status_code if response.status_code != 400 else None,
+        )
+        if response.status_code == 400:
+            run = replace(run, error_code="upload_failed")
+        return AttemptResult(response=response, run=run)
 
     @arguments.explicit_signature(InvokeOptions)
     async def invoke(self, deployment: Deployment | str, **options: Unpack[InvokeOptions]) -> Run:
@@ -401,7 +428,11 @@ class AsyncClient:
         started_at = datetime.now(UTC)
         self.connection.count("invoke", 1)
         SENT_PASSWORDS.add(request)
-        answer = await self._pools.exchange("POST", path, encode_trigger(request), auth=WebhookAuth(secret))
+        try:
+            content = await self._files.addressed(encode_trigger(request))
+        except UploadFailed as exc:
+            return self._without_file(request, exc, started_at)
+        answer = await self._pools.exchange("POST", path, content, auth=WebhookAuth(secret))
         return AttemptResult(
             response=answer, run=decode_answer(answer, request, started_at=started_at, origin=self.connection.origin)
         )
@@ -594,6 +625,10 @@ class AsyncClient:
         return await endpoint.list(query)
 
     # --- files
+
+    def uploads_for(self, hashes: Iterable[str]) -> int:
+        """Return how many of some files, by the hash of their content, have to be uploaded before they can be sent."""
+        return self._files.missing(hashes)
 
     async def upload(self, path: str | PathLike[str], *, workspace_id: str | None = None) -> Asset:
         """Send a file to the workspace, and return it as the service has it: its address and when that ends.

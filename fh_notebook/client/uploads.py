@@ -1,33 +1,55 @@
-"""Upload of a file to a workspace of the service, which gives it an address (CONTRACT section 10, file inputs).
+"""Uploads of files to a workspace of the service, which gives them addresses (CONTRACT section 10, file inputs).
 
 Rules of this file:
 
 1. A file is looked at before anything is sent: a folder, a pipe or too large a file is one line.
 2. It is sent once. A second upload would be a second file.
+3. A file among inputs is a text that names its content (`FileInput`): the key of a job hangs on it, and not on the
+   address, which changes. Only the bytes that are sent have the address, of an upload for each content and workspace.
+
+That a workflow reads the file at an address which it is given as a text is inferred, not documented.
 """
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+import json
 import mimetypes
 import os
+import re
 import stat
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, overload
 from urllib.parse import quote
 
+from fh_notebook.client.approvals import checked_workspace_id
 from fh_notebook.client.connection import Connection
 from fh_notebook.client.retry_loop import ask_once
 from fh_notebook.contract.output import Asset
 from fh_notebook.contract.response import Response
 from fh_notebook.contract.retry import may_have_run
-from fh_notebook.core.text.formatting import byte_size, one_line
-from fh_notebook.errors import CallError, InputError
+from fh_notebook.core import arguments
+from fh_notebook.core.json_values import is_missing
+from fh_notebook.core.text.formatting import byte_size, listed, one_line, short, type_text
+from fh_notebook.errors import CallError, FetchHiveError, InputError
 
-__all__ = ["MAX_UPLOAD_BYTES", "LocalFile", "read_local_file", "send_file"]
+__all__ = [
+    "MAX_UPLOAD_BYTES",
+    "FileColumn",
+    "FileInput",
+    "FileUploads",
+    "LocalFile",
+    "UploadFailed",
+    "file",
+    "names_file",
+    "read_local_file",
+    "send_file",
+]
 
 
 MAX_UPLOAD_BYTES: Final = 100 * 2**20
@@ -140,3 +162,223 @@ def _asset_in(body: Any) -> Asset:
     fields = body if isinstance(body, dict) else {}
     inner = next((fields[name] for name in ("asset", "data") if isinstance(fields.get(name), dict)), fields)
     return Asset.from_wire(inner)
+
+
+# --- files among inputs
+
+_SCHEME: Final = "fh-file:sha256/"
+_TOKEN: Final = re.compile(rf"{_SCHEME}([0-9a-f]{{64}})")
+_TOKEN_BYTES: Final = re.compile(_TOKEN.pattern.encode())
+
+_paths: Final[dict[str, Path]] = {}
+"""Where the files of this process's `FileInput`s are, by the hash of their content."""
+
+
+class FileInput(str):
+    """A file among inputs: a text that names its content; what is sent in its place is the address of an upload."""
+
+    __slots__ = ("path",)
+    path: Path
+
+    @classmethod
+    def of(cls, path: str | os.PathLike[str]) -> FileInput:
+        """Return the input of a file.
+
+        Raises
+        ------
+        InputError
+            It cannot be read.
+        """
+        return cls._noted(read_local_file(path).sha256, Path(path).absolute())
+
+    @classmethod
+    def _noted(cls, sha256: str, path: Path) -> FileInput:
+        made = cls(f"{_SCHEME}{sha256}")
+        made.path = _paths[sha256] = path
+        return made
+
+    def __reduce__(self) -> Any:  # a worker of a cluster reads it from there
+        return FileInput._noted, (self.removeprefix(_SCHEME), self.path)
+
+
+@dataclass(frozen=True, slots=True)
+class FileColumn:
+    """Each row's file: a function of the row that returns the `FileInput` of the path in a column."""
+
+    column: str
+
+    @property
+    def reads(self) -> frozenset[str]:
+        """The columns that it takes."""
+        return frozenset({self.column})
+
+    def __call__(self, row: Mapping[str, Any]) -> FileInput | None:
+        """Return the file of a row; ``None`` where the row has none.
+
+        Raises
+        ------
+        InputError
+            There is no such column, or no such file.
+        """
+        if self.column not in row:
+            raise InputError(f"there is no column {short(self.column)}; the columns are {listed(list(row), 'and')}")
+        path = row[self.column]
+        if is_missing(path) or path == "":
+            return None
+        if not isinstance(path, str | os.PathLike):
+            raise InputError(f"the column {short(self.column)} holds {type_text(path)}; give the path of a file")
+        return FileInput.of(path)
+
+
+@overload
+def file(path: str | os.PathLike[str]) -> FileInput: ...
+@overload
+def file(*, column: str) -> FileColumn: ...
+def file(path: str | os.PathLike[str] | None = None, *, column: str | None = None) -> FileInput | FileColumn:
+    """Return a file as an input: this file, or each row's own in a batch.
+
+    It is uploaded before the call that needs it, once for each content and workspace while its address is valid, and
+    the Start variable gets the address as a text. An upload counts as a request; the plan of a batch says how many
+    there are. Answers are found by the file's content: the same file under another name is not called again, a changed
+    one is. The workspace's id is needed: ``fh.configure(workspace_id=...)``. That a workflow reads the file at such an
+    address is inferred, not documented.
+
+    Parameters
+    ----------
+    path : path
+        The file, of at most 100 MiB: in ``inputs=``, in a cell (``{{ fh.file("x.pdf") }}``), in a row.
+    column : str
+        Instead: the column that has each row's path, in ``fh.batch(inputs={"document": fh.file(column="path")})``.
+
+    Raises
+    ------
+    InputError
+        There is no such file, or it cannot be read; or not one of the two is given.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import fh_notebook as fh
+    >>> hive = fh.local.LocalHive()
+    >>> @hive.workflow("count", variant="v")
+    ... def count(document: str) -> str:
+    ...     return document.rpartition("/")[2]
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "letter.txt"
+    ...     _ = path.write_text("Dear bee")
+    ...     hive.client().invoke("count", variant="v", inputs={"document": fh.file(path)}).output
+    'letter.txt'
+    """
+    arguments.check(file, locals())
+    if path is not None and column is None:
+        return FileInput.of(path)
+    if column is not None and path is None:
+        return FileColumn(column)
+    raise InputError("give fh.file one of path and column")
+
+
+def names_file(text: str) -> frozenset[str]:
+    """Return the hashes of the files that a text names: JSON of inputs, say."""
+    return frozenset(_TOKEN.findall(text)) if _SCHEME in text else frozenset()
+
+
+class UploadFailed(Exception):
+    """A file of a request has no address; the call was not made."""
+
+    def __init__(self, message: str, status_code: int | None = None, error_code: str | None = None) -> None:
+        super().__init__(message)
+        self.status_code = status_code
+        self.error_code = error_code
+
+
+_MARGIN: Final = timedelta(minutes=5)
+"""An address that ends sooner is not given to a workflow, which fetches the file some time after the call begins."""
+
+_addresses: Final[dict[tuple[str, str, str], Asset]] = {}
+"""The uploads of this process, by workspace (ours and the service's id) and content."""
+
+
+class FileUploads:
+    """The uploads of the files that requests of one client name.
+
+    Parameters
+    ----------
+    connection : Connection
+        Where they go.
+    exchange : UploadExchange
+        Sends one request.
+    """
+
+    def __init__(self, connection: Connection, exchange: UploadExchange) -> None:
+        self._connection = connection
+        self._exchange = exchange
+        self._tasks: dict[tuple[asyncio.AbstractEventLoop, str], asyncio.Task[str]] = {}
+
+    def check(self, content: bytes) -> None:
+        """Raise where a body names files and no workspace id is known.
+
+        Raises
+        ------
+        SettingsError
+            Nothing was sent.
+        """
+        if _SCHEME.encode() in content:
+            checked_workspace_id(self._connection.find_workspace_id())
+
+    def missing(self, hashes: Iterable[str]) -> int:
+        """Return how many of these files have to be uploaded.
+
+        Raises
+        ------
+        SettingsError
+            There are some, and no workspace id is known.
+        """
+        wanted = set(hashes)
+        return len([sha256 for sha256 in wanted if self._known(sha256) is None]) if wanted else 0
+
+    def _key(self, sha256: str) -> tuple[str, str, str]:
+        return self._connection.workspace, checked_workspace_id(self._connection.find_workspace_id()), sha256
+
+    def _known(self, sha256: str) -> str | None:
+        asset = _addresses.get(self._key(sha256))
+        is_valid = asset is not None and (asset.expires_at is None or asset.expires_at - _MARGIN > datetime.now(UTC))
+        return asset.file_url if asset is not None and is_valid else None
+
+    async def addressed(self, content: bytes) -> bytes:
+        """Return a JSON body with the addresses of the files that it names, each uploaded where need be.
+
+        Raises
+        ------
+        UploadFailed
+            One has no address.
+        """
+        if _SCHEME.encode() not in content:
+            return content
+        hashes = {match.decode() for match in _TOKEN_BYTES.findall(content)}
+        try:
+            addresses = {sha256: self._known(sha256) or await self._upload(sha256) for sha256 in sorted(hashes)}
+        except CallError as exc:
+            raise UploadFailed(f"its file was not uploaded: {exc}", exc.status_code, exc.error_code) from None
+        except FetchHiveError as exc:
+            raise UploadFailed(f"its file was not uploaded: {exc}", 400) from None
+        return _TOKEN_BYTES.sub(lambda match: json.dumps(addresses[match[1].decode()])[1:-1].encode(), content)
+
+    async def _upload(self, sha256: str) -> str:
+        """Return the address of a new upload; whoever asks meanwhile waits for the same one."""
+        loop = asyncio.get_running_loop()
+        task = self._tasks.get((loop, sha256))
+        if task is None:
+            task = self._tasks[loop, sha256] = loop.create_task(self._send(sha256))
+            task.add_done_callback(lambda _: self._tasks.pop((loop, sha256), None))
+        return await asyncio.shield(task)
+
+    async def _send(self, sha256: str) -> str:
+        key = self._key(sha256)
+        if (path := _paths.get(sha256)) is None:
+            raise InputError("this process does not know the file; run the cell with its rows again")
+        local = await asyncio.to_thread(read_local_file, path)
+        if local.sha256 != sha256:
+            raise InputError(f"{one_line(str(path))} has changed since the call was planned; run the cell again")
+        asset = _addresses[key] = await send_file(self._connection, self._exchange, local, key[1])
+        return asset.file_url or ""

@@ -222,6 +222,7 @@ class World:
             "fh.choice": {"values": Several(["a", "b"])},
             "fh.compare": {"batch_or_frame": self.batch},
             "fh.const": {"value": 1},
+            "fh.file": {"path": self.tests_file},
             "fh.deployments": {"client": self.client},
             "fh.forget": {"batch": "no such batch", "client": self.client},
             "fh.form": {"deployment": self.deployment, "client": self.client},

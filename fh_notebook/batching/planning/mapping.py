@@ -4,7 +4,7 @@ Rule of this file: never guess between a column and a text. In ``inputs={...}``
 
 - a string is the name of a column, and one that names none is an error with the cure (``const("calm")`` is a text);
 - a function is called with the row, a dict of its columns;
-- anything else (a number, a list, ``const(...)``) is the same for every row.
+- anything else (a number, a list, ``const(...)``, ``fh.file("x.pdf")``) is the same for every row.
 
 A declared Start variable that ``inputs`` does not name takes the column of its name where there is one. A deployment
 that declares nothing takes every plain column.
@@ -21,6 +21,7 @@ import pandas as pd
 
 from fh_notebook.batching.tables.rows import Rows, label_part
 from fh_notebook.batching.tables.values import is_missing, object_series, plain
+from fh_notebook.client.uploads import FileInput
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.schema.build import fill_defaults
 from fh_notebook.contract.schema.coercion import coerce
@@ -194,6 +195,8 @@ def _items(inputs: Any) -> list[tuple[str, Any]]:
 def _source(value: Any) -> Source:
     if isinstance(value, Const | LeftOut):
         return value
+    if isinstance(value, FileInput):  # a text that names no column
+        return Const(value)
     if isinstance(value, str):
         return ColumnInput(value)
     return value if callable(value) else Const(value)

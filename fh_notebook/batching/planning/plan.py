@@ -258,6 +258,8 @@ class Plan:
     """Who reads it."""
     calls: int = 0
     """How many calls are left; so far, where the rows are not known."""
+    uploads: int = 0
+    """How many files are uploaded before the calls that need them. Each counts against the daily cap."""
     look_ups_per_call: int = 0
     """How many look-ups wait for the answer to a call (``delivery="poll"``): at least, where it is not known how long
     such calls take. Each counts against the daily cap."""
@@ -339,6 +341,8 @@ class Plan:
             text += f", about {duration(self.seconds)}"
         if self.calls and self.cost is not None:
             text += f", {money(self.cost)} at {money(self.budget.price_per_call or 0.0)} a call"
+        if self.uploads:
+            text += f"; {counted(self.uploads, 'upload')} of files, which count against the daily cap as calls do"
         if look_ups := self.calls * self.look_ups_per_call:
             qualifier = "at least" if self.seconds is None else "about"
             text += f"; {qualifier} {counted(look_ups, 'look-up')}, which count against the daily cap as calls do"
@@ -357,7 +361,7 @@ class Plan:
     def _cap(self, cap: int) -> str:
         """Say how many calls were made today before these, and what that leaves of these."""
         used = self.budget.used_today
-        left = max(cap - used, 0)
+        left = max(cap - used - self.uploads, 0)
         used_text = f"daily cap of {counted(cap, 'call')}: {f'{used:,}' if left else 'all'} used before"
         possible = -(-left // (1 + self.look_ups_per_call))
         if self.rows is None or possible >= self.most_calls:

@@ -1,0 +1,186 @@
+"""Files among inputs: uploaded once for each content, sent as an address, and known by their content."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import fh_notebook as fh
+from fh_notebook.client.uploads import names_file
+from fh_notebook.local import LocalHive
+from tests.raw_server import says, serving
+
+KEY = "fhk_0123456789abcdef"
+
+
+class Reader:
+    """A hive whose workflow is given a document's address."""
+
+    def __init__(self, **options: Any) -> None:
+        self.hive = LocalHive(**options)
+        self.got: list[str] = []
+
+        @self.hive.workflow("read", variant="v")
+        def read(document: str, note: str = "") -> str:
+            self.got.append(document)
+            return document
+
+
+@pytest.fixture
+def reader() -> Reader:
+    return Reader()
+
+
+@pytest.fixture(params=["in process", "socket"])
+def client(request: pytest.FixtureRequest, reader: Reader) -> Iterator[fh.Client]:
+    if request.param == "in process":
+        with reader.hive.client() as made:
+            yield made
+    else:
+        fh.configure(workspace_id="ws_local")
+        with reader.hive.serve() as server, fh.Client(base_url=server.url, api_key=KEY) as made:
+            yield made
+
+
+def _uploaded(reader: Reader) -> list[str]:
+    return [entry["file_name"] for entry in reader.hive._service.assets.list("ws_local")]
+
+
+def _files(folder: Path, **contents: str) -> list[str]:
+    paths = []
+    for name, content in contents.items():
+        path = folder / f"{name}.txt"
+        path.write_text(content)
+        paths.append(str(path))
+    return paths
+
+
+def test_a_file_is_sent_as_the_address_of_one_upload(reader: Reader, client: fh.Client, tmp_path: Path) -> None:
+    """Also inside of a text, and by callback; the run's inputs name the content, which no address does."""
+    (path,) = _files(tmp_path, a="bee")
+    document = fh.file(path)
+    run = client.invoke("read", variant="v", inputs={"document": document, "note": f"see {document}"})
+    assert run.output.startswith("http://")
+    assert run.output.endswith("/a.txt")
+    assert run.inputs["document"] == document
+    assert len(names_file(json.dumps(dict(run.inputs)))) == 1
+    assert client.submit("read", variant="v", inputs={"document": document}).wait(10).output == run.output
+    assert _uploaded(reader) == ["a.txt"]
+
+
+def test_each_row_has_its_own_file(reader: Reader, client: fh.Client, tmp_path: Path) -> None:
+    """One upload for each content; the plan says how many; the same contents under other names call nothing."""
+    rows = [{"path": path} for path in _files(tmp_path, a="bee", b="wasp", c="bee")]
+    mapping = {"document": fh.file(column="path")}
+    options: dict[str, Any] = {
+        "variants": ["v"],
+        "inputs": mapping,
+        "name": "docs",
+        "client": client,
+        "progress": False,
+    }
+    plan = fh.batch(rows, "read", dry_run=True, **options).plan()
+    assert (plan.uploads, plan.calls, "2 uploads" in str(plan)) == (2, 2, True)
+    batch = fh.batch(rows, "read", **options)
+    assert (batch.counts.done, batch.counts.calls) == (3, 2)
+    assert len(_uploaded(reader)) == 2
+    moved = [{"path": path} for path in _files(tmp_path, d="bee", e="wasp", f="bee")]
+    again = fh.batch(moved, "read", **options)
+    assert (again.counts.calls, again.plan().uploads, len(_uploaded(reader))) == (0, 0, 2)
+    Path(moved[0]["path"]).write_text("hornet")
+    changed = fh.batch(moved, "read", **{**options, "name": "changed", "reuse": "store"})
+    assert (changed.counts.calls, len(_uploaded(reader))) == (1, 3)
+
+
+def test_a_file_for_every_row_is_one_upload(reader: Reader, client: fh.Client, tmp_path: Path) -> None:
+    """A `fh.file` among the inputs of a batch names no column."""
+    (path,) = _files(tmp_path, a="bee")
+    batch = fh.batch(
+        [{"note": "1"}, {"note": "2"}],
+        "read",
+        variants=["v"],
+        inputs={"document": fh.file(path), "note": "note"},
+        client=client,
+        progress=False,
+    )
+    assert (batch.counts.done, len(_uploaded(reader)), len(set(reader.got))) == (2, 1, 1)
+
+
+def test_an_address_that_ends_is_renewed(tmp_path: Path) -> None:
+    """The next call uploads again; its job is the same one."""
+    reader = Reader(asset_expiry_s=60)
+    (path,) = _files(tmp_path, a="bee")
+    with reader.hive.client() as client:
+        for _ in range(2):
+            client.invoke("read", variant="v", inputs={"document": fh.file(path)})
+    assert len(_uploaded(reader)) == 2, "an address that ends in a minute is not given to a workflow"
+    assert len(set(reader.got)) == 2
+
+
+def test_rows_without_their_file_are_told_before_a_call(reader: Reader, client: fh.Client, tmp_path: Path) -> None:
+    """All of them together; an empty cell is a missing value."""
+    (path,) = _files(tmp_path, a="bee")
+    rows = [{"path": path}, {"path": str(tmp_path / "nowhere")}, {"path": str(tmp_path)}]
+    options: dict[str, Any] = {"variants": ["v"], "client": client, "progress": False}
+    with pytest.raises(fh.InputError) as caught:
+        fh.batch(rows, "read", inputs={"document": fh.file(column="path")}, **options)
+    assert len(caught.value.problems) == 2
+    with pytest.raises(fh.InputError, match="the columns are 'path'"):
+        fh.batch(rows, "read", inputs={"document": fh.file(column="file")}, **options)
+    if client.origin == "local":  # where the Start variable is known, and required
+        with pytest.raises(fh.InputError, match="document"):
+            fh.batch([{"path": None}], "read", inputs={"document": fh.file(column="path")}, **options)
+    assert (_uploaded(reader), reader.hive.counts.calls) == ([], 0)
+
+
+def test_without_a_workspace_id_nothing_is_sent(tmp_path: Path) -> None:
+    """Neither the file nor the call: one line says what to set."""
+    (path,) = _files(tmp_path, a="bee")
+    client = fh.Client(base_url="http://127.0.0.1:9/v1", api_key=KEY)
+    with pytest.raises(fh.SettingsError, match="workspace_id"):
+        client.invoke("read", variant="v", inputs={"document": fh.file(path)})
+    with pytest.raises(fh.SettingsError, match="workspace_id"):
+        fh.batch([{}], "read", variants=["v"], inputs={"document": fh.file(path)}, client=client, progress=False)
+
+
+def test_a_file_that_changed_is_not_sent(reader: Reader, client: fh.Client, tmp_path: Path) -> None:
+    """The call is not made, and the row says so."""
+    (path,) = _files(tmp_path, a="bee")
+    document = fh.file(path)
+    Path(path).write_text("wasp")
+    run = client.invoke("read", variant="v", inputs={"document": document})
+    assert (run.status, run.error_code, run.may_have_run) == ("failed", "upload_failed", False)
+    assert "has changed" in (run.error or "")
+    assert (_uploaded(reader), reader.hive.counts.calls) == ([], 0)
+
+
+@pytest.mark.parametrize(("status", "error"), [(422, None), (404, None), (401, fh.AuthError), (403, fh.AuthError)])
+def test_a_refused_upload_is_no_call(status: int, error: Any, tmp_path: Path) -> None:
+    """What is said of the file is not taken for an answer of the workflow; a key that is refused is."""
+    (path,) = _files(tmp_path, a=f"refused {status}")
+    fh.configure(workspace_id="w")
+    with serving(says(status, b'{"error": "no"}')) as server:
+        client = fh.Client(base_url=server.url, api_key=KEY)
+        inputs = {"document": fh.file(path)}
+        if error is not None:
+            with pytest.raises(error):
+                client.invoke("read", variant="v", inputs=inputs)
+        else:
+            run = client.invoke("read", variant="v", inputs=inputs)
+            assert (run.status, run.error_code, run.status_code) == ("failed", "upload_failed", None)
+        assert [b"/assets" in sent.split(b"\r\n")[0] for sent in server.requests] == [True]
+
+
+def test_a_file_goes_to_a_worker_by_its_path(tmp_path: Path) -> None:
+    """Pickled, it stays a text that names the content."""
+    (path,) = _files(tmp_path, a="bee")
+    document = fh.file(path)
+    copy = pickle.loads(pickle.dumps(document))
+    assert (copy, type(copy), copy.path) == (document, type(document), document.path)
+    with pytest.raises(fh.InputError, match="one of"):
+        fh.file()  # type: ignore[call-overload]
