@@ -338,7 +338,10 @@ class BatchController:
             self._ended.set()
         if self.companion is not None:
             self._is_after = True
-            await self.companion.end(cancelled=self._cancel_asked)
+            try:
+                await self.companion.end(cancelled=self._cancel_asked)
+            except Exception:
+                log.warning("what works beside a batch raised", exc_info=True)
         self._raise_if_refused(run.answered)
 
     def _handle_event(self, event: Event) -> None:

@@ -93,7 +93,7 @@ class AssetAddress:
             scheme, host, _ = _url_parts(self.url)
         except (ValueError, httpx.InvalidURL):
             scheme = host = ""
-        if host == LOCAL and self.reaches_hive and self.origin == LOCAL:
+        if host == LOCAL and scheme == "http" and self.reaches_hive and self.origin == LOCAL:
             return
         if host == LOCAL:
             raise CallError(
@@ -111,7 +111,7 @@ class AssetAddress:
     def is_of_service(self) -> bool:
         """Whether it is the service's own: then it is allowed in any network."""
         scheme, host, port = _url_parts(self.url)
-        if host == LOCAL:
+        if host == LOCAL:  # which is asked in this process, or not at all
             return True
         if scheme != "https" and not (scheme == "http" and is_loopback(host)):
             return False

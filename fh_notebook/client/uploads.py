@@ -295,6 +295,12 @@ class UploadFailed(Exception):
 _MARGIN: Final = timedelta(minutes=5)
 """An address that ends sooner is not given to a workflow, which fetches the file some time after the call begins."""
 
+FAILED_S: Final = 30.0
+"""How long an upload that the service did not take is not tried again: many rows may have the same file."""
+
+FINAL_STATUSES: Final = frozenset({400, 404, 409, 413, 415, 422})
+"""Refusals of a file, which it gets again."""
+
 _addresses: Final[dict[tuple[str, str, str], Asset]] = {}
 """The uploads of this process, by workspace (ours and the service's id) and content."""
 
@@ -313,6 +319,7 @@ class FileUploads:
     def __init__(self, connection: Connection, exchange: UploadExchange) -> None:
         self._connection = connection
         self._exchange = exchange
+        self._failed: dict[str, tuple[float, CallError]] = {}
         self._tasks: dict[tuple[asyncio.AbstractEventLoop, str], asyncio.Task[str]] = {}
 
     def check(self, content: bytes) -> None:
@@ -359,14 +366,19 @@ class FileUploads:
         try:
             addresses = {sha256: self._known(sha256) or await self._upload(sha256) for sha256 in sorted(hashes)}
         except CallError as exc:
-            raise UploadFailed(f"its file was not uploaded: {exc}", exc.status_code, exc.error_code) from None
+            # What may have arrived is not sent again by itself.
+            status_code = 400 if exc.may_have_run else exc.status_code
+            raise UploadFailed(f"its file was not uploaded: {exc}", status_code, exc.error_code) from None
         except FetchHiveError as exc:
             raise UploadFailed(f"its file was not uploaded: {exc}", 400) from None
         return _TOKEN_BYTES.sub(lambda match: json.dumps(addresses[match[1].decode()])[1:-1].encode(), content)
 
     async def _upload(self, sha256: str) -> str:
-        """Return the address of a new upload; whoever asks meanwhile waits for the same one."""
+        """Return the address of a new upload; whoever asks meanwhile, or soon after it failed, gets the same result."""
         loop = asyncio.get_running_loop()
+        failed_at, error = self._failed.get(sha256, (0.0, None))
+        if error is not None and loop.time() - failed_at < FAILED_S:
+            raise error
         task = self._tasks.get((loop, sha256))
         if task is None:
             task = self._tasks[loop, sha256] = loop.create_task(self._send(sha256))
@@ -380,5 +392,11 @@ class FileUploads:
         local = await asyncio.to_thread(read_local_file, path)
         if local.sha256 != sha256:
             raise InputError(f"{one_line(str(path))} has changed since the call was planned; run the cell again")
-        asset = _addresses[key] = await send_file(self._connection, self._exchange, local, key[1])
+        try:
+            asset = await send_file(self._connection, self._exchange, local, key[1])
+        except CallError as exc:
+            if exc.status_code in FINAL_STATUSES or exc.may_have_run:
+                self._failed[sha256] = asyncio.get_running_loop().time(), exc
+            raise
+        _addresses[key] = asset
         return asset.file_url or ""

@@ -176,6 +176,20 @@ def test_a_refused_upload_is_no_call(status: int, error: Any, tmp_path: Path) ->
         assert [b"/assets" in sent.split(b"\r\n")[0] for sent in server.requests] == [True]
 
 
+def test_a_file_that_is_refused_is_not_sent_for_each_row(tmp_path: Path) -> None:
+    """One upload, however many rows have it; no row is called, and none is taken for answered."""
+    (path,) = _files(tmp_path, a="refused for all")
+    fh.configure(workspace_id="w")
+    with serving(says(422, b'{"error": "no"}')) as server:
+        client = fh.Client(base_url=server.url, api_key=KEY)
+        rows = [{"note": str(n)} for n in range(5)]
+        inputs = {"document": fh.file(path), "note": "note"}
+        batch = fh.batch(rows, "read", variants=["v"], inputs=inputs, client=client, progress=False)
+        assert len(server.requests) == 1
+    assert (batch.counts.failed, set(batch.frame["error_code"])) == (5, {"upload_failed"})
+    assert len(fh.open_batch(batch.name, client=client).pending) == 5
+
+
 def test_a_file_goes_to_a_worker_by_its_path(tmp_path: Path) -> None:
     """Pickled, it stays a text that names the content."""
     (path,) = _files(tmp_path, a="bee")
