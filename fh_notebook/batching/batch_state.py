@@ -337,7 +337,7 @@ class BatchState:
             invalid=invalid,
             calls=len(to_call),
             seconds=self._forecast(len(to_call), most_at_once),
-            uploads=client.aclient.uploads_for(files) if client is not None and files else 0,
+            uploads=client.aclient.files.missing(files) if client is not None and files else 0,
             look_ups_per_call=self._look_ups(),
             max_calls=limits.max_calls,
             max_seconds=limits.max_seconds,

@@ -17,7 +17,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -146,7 +146,8 @@ class AsyncClient:
     def _connect(self, connection: Connection, retries: RetryLoop | None = None) -> None:
         self.connection = connection
         self._pools = _ConnectionPools(connection)
-        self._files = FileUploads(connection, self._pools.exchange)
+        self.files = FileUploads(connection, self._pools.exchange)
+        """The uploads of files that inputs name."""
         self._fetching: set[asyncio.Task[None]] = set()
         self._retries = retries or RetryLoop(connection)
 
@@ -201,7 +202,7 @@ class AsyncClient:
             tool_approval=options.get("tool_approval"),
             secrets=Secrets.of(dep.inputs),
         )
-        self._files.check(encode_request(request))
+        self.files.check(encode_request(request))
         return request
 
     # --- calls
@@ -231,7 +232,7 @@ class AsyncClient:
         started_at = datetime.now(UTC)
         SENT_PASSWORDS.add(request)
         try:
-            content = await self._files.addressed(encode_request(request))
+            content = await self.files.addressed(encode_request(request))
         except UploadFailed as exc:
             return self._without_file(request, exc, started_at)
         answer = await self._pools.exchange("POST", "/workflow/invoke", content)
@@ -429,7 +430,7 @@ class AsyncClient:
         self.connection.count("invoke", 1)
         SENT_PASSWORDS.add(request)
         try:
-            content = await self._files.addressed(encode_trigger(request))
+            content = await self.files.addressed(encode_trigger(request))
         except UploadFailed as exc:
             return self._without_file(request, exc, started_at)
         answer = await self._pools.exchange("POST", path, content, auth=WebhookAuth(secret))
@@ -625,10 +626,6 @@ class AsyncClient:
         return await endpoint.list(query)
 
     # --- files
-
-    def uploads_for(self, hashes: Iterable[str]) -> int:
-        """Return how many of some files, by the hash of their content, have to be uploaded before they can be sent."""
-        return self._files.missing(hashes)
 
     async def upload(self, path: str | PathLike[str], *, workspace_id: str | None = None) -> Asset:
         """Send a file to the workspace, and return it as the service has it: its address and when that ends.
