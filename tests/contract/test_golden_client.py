@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import fh_notebook as fh
+from fh_notebook.client.error_catalog import read_error_catalog
 from fh_notebook.contract.response import Response
 from fh_notebook.contract.retry import RetryAction, decide
 from fh_notebook.contract.wire import AttemptResult, parse_event
@@ -204,6 +205,18 @@ def test_check_reads_the_list_of_models() -> None:
         assert server.requests[0].startswith(b"GET /v1/public/models HTTP/1.1\r\n")
 
 
+def test_the_error_catalogue_is_read_without_the_key() -> None:
+    """It is public; each row has a code, and what to do about it."""
+    golden = golden_files.load("error_codes")
+    response = golden["response"]
+    with serving(says(response["status"], json.dumps(response["body"]).encode())) as server:
+        client = fh.AsyncClient(api_key=KEY, base_url=server.url)
+        assert event_loop.run(client.known_error_codes()) == len(response["body"]["codes"])
+        assert server.requests[0].startswith(b"GET /v1/error_codes HTTP/1.1\r\n")
+        assert b"authorization" not in server.requests[0].lower()
+    assert read_error_catalog(json.dumps(response["body"]).encode())["api_rate_limit_exceeded"]
+
+
 APPROVALS = [n for n in _exchanges("/tool_action_approvals") if n != "approval"]
 """`approval` is one look-up, for which the client takes the list."""
 
@@ -248,6 +261,6 @@ def test_the_client_lists_and_decides_approvals(name: str) -> None:
 def test_no_golden_exchange_is_left_out() -> None:
     """Every file is read by a test of the client, but for the webhook trigger, which is not a client's call yet."""
     read = {*_exchanges("/workflow/invoke"), *_exchanges("/public/requests/"), *_exchanges("/workflow_runs/"), "models"}
-    read |= {*APPROVALS, "approval"}
+    read |= {*APPROVALS, "approval", "error_codes"}
     read |= {n for n in golden_files.names() if golden_files.load(n).get("sent_by") == "service"}
     assert set(golden_files.names()) - read == {"webhook_trigger", "webhook_unauthorized"}

@@ -5,7 +5,9 @@ Rules of this file:
 1. Nothing is evaluated. A name, a call, an operator and a string with a value put in (``${x}``, ``"$x"``, ``#{x}``,
    ``f"{x}"``) are refused with their line. Python is read by :mod:`ast`; what the other three have in common is read
    by one reader, and what they have not by their `Language`.
-2. An error shows a name or a sign of the snippet at most, and never the inside of a string: a key may stand there.
+2. All that is no literal is told at once: a reader notes it (`_LiteralError`), skips it, and goes on with what follows.
+   Where a call is not even closed, what was noted before is told, and else that.
+3. An error shows a name or a sign of the snippet at most, and never the inside of a string: a key may stand there.
 """
 
 from __future__ import annotations
@@ -13,13 +15,15 @@ from __future__ import annotations
 import ast
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from fh_notebook.contract.snippet.curl import line_and_column, unclosed
 from fh_notebook.core.redaction import redact
 from fh_notebook.core.text.formatting import path_text, short
+from fh_notebook.core.text.problems import Problem
 from fh_notebook.errors import SnippetError
 
 __all__ = ["PHP", "RUBY", "TYPESCRIPT", "Language", "read_arguments", "read_python_arguments"]
@@ -27,18 +31,25 @@ __all__ = ["PHP", "RUBY", "TYPESCRIPT", "Language", "read_arguments", "read_pyth
 DEEPEST: Final = 60
 """Levels of lists and objects: below Python's own limits, wherever the reader is called."""
 
+MOST_PROBLEMS: Final = 50
+"""Of one call: with so many the rest is not read."""
+
 _Path = tuple[str | int, ...]
 
 
-def _not_literal(line: int, path: _Path, what: str) -> SnippetError:
+class _LiteralError(SnippetError):
+    """One argument, or a part of it, that cannot be read; what follows it can."""
+
+
+def _not_literal(line: int, path: _Path, what: str) -> _LiteralError:
     place = path_text(path) if path else "an argument"
-    return SnippetError(
+    return _LiteralError(
         f"line {line}: {place} is {what} and not a literal; write its value, since nothing in a snippet is evaluated"
     )
 
 
-def _named_twice(line: int, path: _Path, name: str) -> SnippetError:
-    return SnippetError(f"line {line}: {short(redact(name))} is given twice in {_object_text(path)}; keep one")
+def _named_twice(line: int, path: _Path, name: str) -> _LiteralError:
+    return _LiteralError(f"line {line}: {short(redact(name))} is given twice in {_object_text(path)}; keep one")
 
 
 def _object_text(path: _Path) -> str:
@@ -177,6 +188,8 @@ _PLAIN: Final = {quote: re.compile(rf"[^{quote}\\\n${{#]++") for quote in "'\"`"
 
 _TOKEN: Final = re.compile(r"[\w$@.?!\\>-]++|.", re.DOTALL)
 
+_CLOSING: Final = {"(": ")", "[": "]", "{": "}"}
+
 _WORDS: Final = re.compile(r"%[wi](?:\[([^\]\\#]*)\]|\(([^)\\#]*)\)|\{([^}\\#]*)\})")
 
 _ARRAY: Final = re.compile(r"array\s*\(", re.IGNORECASE)
@@ -192,9 +205,26 @@ class _Reader:
         self.at = at
         self.language = language
         self.opened = [at - 1]
+        self.problems: list[Problem] = []
 
     def arguments(self) -> dict[str, Any]:
-        """Read up to the bracket that closes the call: names and values, or one object of them."""
+        """Read up to the bracket that closes the call: names and values, or one object of them.
+
+        Raises
+        ------
+        SnippetError
+            With everything that cannot be read.
+        """
+        try:
+            members = self._arguments()
+        except SnippetError as exc:
+            # After something that was skipped, an error may be of the skipping.
+            raise SnippetError(self.problems or exc.problems) from None
+        if self.problems:
+            raise SnippetError(self.problems)
+        return members
+
+    def _arguments(self) -> dict[str, Any]:
         if self._peek() not in ("{", "[") and not self._starts_array():
             return self._mapping(")", ())
         value = self._value(())
@@ -305,10 +335,57 @@ class _Reader:
         items: list[Any] = []
         while not self._ends(close):
             item = (*path, len(items))
-            value = self._value(item)
-            items.append(None if value is ABSENT else value)
-            self._comma(close, item)
+            with self._skipping_unread(close):
+                items.append(None)  # also of what is skipped: the places of the others stay theirs
+                value = self._value(item)
+                items[-1] = None if value is ABSENT else value
+                self._comma(close, item)
         return items
+
+    @contextmanager
+    def _skipping_unread(self, close: str) -> Iterator[None]:
+        """Hold a block that reads an element with its comma; one that cannot be read is noted, and skipped."""
+        begun, depth = self.at, len(self.opened)
+        try:
+            yield
+        except _LiteralError as exc:
+            self.problems += exc.problems
+            if len(self.problems) >= MOST_PROBLEMS:
+                raise SnippetError(self.problems) from None
+            del self.opened[depth:]
+            self.at = begun
+            self._skip(close)
+
+    def _skip(self, close: str) -> None:
+        """Skip an expression and the comma after it, but not the bracket `close` that ends what it is in."""
+        opened: list[str] = []
+        while True:
+            char = self._peek()
+            if char in self.language.quotes:
+                self._skip_string(char)
+                continue
+            if self.text.startswith("/*", self.at):  # never closed: each further one would be searched to the end
+                raise unclosed(self.text, self.at)
+            if not opened and char == close:
+                return
+            self.at += 1
+            if char in _CLOSING:
+                opened.append(_CLOSING[char])
+            elif char in _CLOSING.values():
+                if not opened or opened.pop() != char:
+                    raise unclosed(self.text, self.opened[-1])
+            elif char == "," and not opened:
+                return
+
+    def _skip_string(self, quote: str) -> None:
+        begun = self.at
+        self.at += 1
+        while self.at < len(self.text):
+            char = self.text[self.at]
+            self.at += 2 if char == "\\" else 1
+            if char == quote:
+                return
+        raise unclosed(self.text, begun)
 
     def _has_names(self) -> bool:
         """Whether the first element is a name with a value."""
@@ -323,12 +400,13 @@ class _Reader:
     def _mapping(self, close: str, path: _Path) -> dict[str, Any]:
         members: dict[str, Any] = {}
         while not self._ends(close):
-            name = self._key(path)
-            if name in members:
-                raise _named_twice(self._line(), path, name)
-            member = (*path, name)
-            members[name] = self._value(member)
-            self._comma(close, member)
+            with self._skipping_unread(close):
+                name = self._key(path)
+                if name in members:
+                    raise _named_twice(self._line(), path, name)
+                member = (*path, name)
+                members[name] = self._value(member)
+                self._comma(close, member)
         return {name: value for name, value in members.items() if value is not ABSENT}
 
     def _key(self, path: _Path) -> str:
@@ -352,7 +430,7 @@ class _Reader:
         self.at = begun
         self._peek()
         token = short(self._token())
-        raise SnippetError(
+        raise _LiteralError(
             f"line {self._line()}: {token} in {_object_text(path)} is not a name with a literal value;"
             " write both, since nothing in a snippet is evaluated"
         )
@@ -508,19 +586,42 @@ class _PythonReader:
 
     def __init__(self, first: int) -> None:
         self._before = first - 1
+        self._problems: list[Problem] = []
 
     def keywords(self, call: ast.Call) -> dict[str, Any]:
+        """Return the arguments by their names.
+
+        Raises
+        ------
+        SnippetError
+            With everything that cannot be read.
+        """
         for value in (*call.args, *(keyword.value for keyword in call.keywords if keyword.arg is None)):
-            raise SnippetError(
-                f"line {self._line(value)}: an argument has no name; write deployment=..., variant=..., inputs=..."
-            )
+            with self._noting():
+                raise _LiteralError(
+                    f"line {self._line(value)}: an argument has no name; write deployment=..., variant=..., inputs=..."
+                )
         members: dict[str, Any] = {}
         for keyword in call.keywords:
-            name = keyword.arg or ""
-            if name in members:
-                raise _named_twice(self._line(keyword), (), name)
-            members[name] = self._value(keyword.value, (name,))
+            if keyword.arg is None:
+                continue
+            with self._noting():
+                if keyword.arg in members:
+                    raise _named_twice(self._line(keyword), (), keyword.arg)
+                members[keyword.arg] = self._value(keyword.value, (keyword.arg,))
+        if self._problems:
+            raise SnippetError(self._problems)
         return members
+
+    @contextmanager
+    def _noting(self) -> Iterator[None]:
+        """Hold a block that reads one element; one that cannot be read is noted."""
+        try:
+            yield
+        except _LiteralError as exc:
+            self._problems += exc.problems
+            if len(self._problems) >= MOST_PROBLEMS:
+                raise SnippetError(self._problems) from None
 
     def _line(self, node: ast.expr | ast.keyword) -> int:
         return self._before + node.lineno
@@ -535,7 +636,11 @@ class _PythonReader:
             if isinstance(number, int | float) and not isinstance(number, bool):
                 return -number if isinstance(node.op, ast.USub) else number
         if isinstance(node, ast.List | ast.Tuple):
-            return [self._value(item, (*path, i)) for i, item in enumerate(node.elts)]
+            items: list[Any] = []
+            for i, item in enumerate(node.elts):
+                with self._noting():
+                    items.append(self._value(item, (*path, i)))
+            return items
         if isinstance(node, ast.Dict):
             return self._members(node, path)
         raise _not_literal(self._line(node), path, _PYTHON_WORDS.get(type(node), "an expression"))
@@ -543,14 +648,15 @@ class _PythonReader:
     def _members(self, node: ast.Dict, path: _Path) -> dict[str, Any]:
         members: dict[str, Any] = {}
         for key, value in zip(node.keys, node.values, strict=True):
-            if not isinstance(key, ast.Constant) or not isinstance(key.value, str):
-                raise SnippetError(
-                    f"line {self._line(key or value)}: a name in {_object_text(path)} is not a string;"
-                    " write it in quotes, since nothing in a snippet is evaluated"
-                )
-            if key.value in members:
-                raise _named_twice(self._line(key), path, key.value)
-            members[key.value] = self._value(value, (*path, key.value))
+            with self._noting():
+                if not isinstance(key, ast.Constant) or not isinstance(key.value, str):
+                    raise _LiteralError(
+                        f"line {self._line(key or value)}: a name in {_object_text(path)} is not a string;"
+                        " write it in quotes, since nothing in a snippet is evaluated"
+                    )
+                if key.value in members:
+                    raise _named_twice(self._line(key), path, key.value)
+                members[key.value] = self._value(value, (*path, key.value))
         return members
 
 

@@ -172,6 +172,39 @@ def test_what_is_not_a_literal_is_refused_with_its_line_and_never_evaluated(
 
 
 @pytest.mark.parametrize(
+    "code",
+    [
+        "run = client.invoke_workflow(\n  deployment=name,\n  variant='v',\n  inputs={'a': f'{x}, {y}', 'b': [1, g(2, 3)]},\n)",
+        "await client.invokeWorkflow({\n  deployment: name, // it's ours\n  variant: 'v',\n"
+        "  inputs: { a: `${x}, )`, b: [1, g(2, [3])] },\n});",
+        "$c->invokeWorkflow([\n  'deployment' => $name, # it's ours\n  'variant' => 'v',\n"
+        "  'inputs' => ['a' => \"$x, ]\", 'b' => [1, g(2, [3])]],\n]);",
+        "run = client.invoke_workflow(\n  deployment: name, # it's ours\n  variant: 'v',\n"
+        "  inputs: { a: \"#{x}, }\", b: [1, g(2, [3])] }\n)",
+    ],
+    ids=["Python", "TypeScript", "PHP", "Ruby"],
+)  # fmt: skip
+def test_every_problem_of_a_snippet_is_told_at_once(code: str) -> None:
+    """A variable, a text with a value put in, a call inside a list: each with its place; nothing is told twice."""
+    with pytest.raises(SnippetError) as caught:
+        parse_snippet(code)
+    told = [str(problem) for problem in caught.value.problems]
+    places = ("line 2: deployment is", "line 4: inputs.a is", "line 4: inputs.b[1] is")
+    assert [text.startswith(place) for text, place in zip(told, places, strict=True)] == [True] * 3
+
+
+def test_a_hundred_thousand_problems_are_told_by_the_first_ones() -> None:
+    """An error is no page."""
+    for code in (
+        "c.invokeWorkflow({deployment: 'd', inputs: {a: [%s]}})",
+        "c.invoke_workflow(deployment='d', inputs={'a': [%s]})",
+    ):
+        with pytest.raises(SnippetError) as caught:
+            parse_snippet(code % ", ".join(["x"] * 100_000))
+        assert len(caught.value.problems) == 50
+
+
+@pytest.mark.parametrize(
     ("text", "part"),
     [
         ("run = client.invoke_workflow(\n  deployment='d',\n", "the ( that opens in line 1, column 29 is never closed"),
