@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, get_args
 
 from fh_notebook.cli.terminal import add_command
 from fh_notebook.contract.invoke_request import InvokeRequest
@@ -27,6 +27,7 @@ from fh_notebook.core.config.urls import is_loopback
 from fh_notebook.core.redaction import error_text
 from fh_notebook.core.text.formatting import kind_text
 from fh_notebook.errors import SettingsError
+from fh_notebook.local.options import ToolRule
 
 if TYPE_CHECKING:
     from fh_notebook.local import LocalHive
@@ -49,6 +50,7 @@ def add_parser(commands: Any) -> None:
             fh-notebook serve                                 # the demo's workflows
             fh-notebook serve --module mine.py                # the LocalHive in your file
             fh-notebook serve --concurrency 1 --daily-cap 50  # the limits of a small plan
+            fh-notebook serve --module mine.py --tool payments=deny --wait-timeout 60
             FETCH_HIVE_BASE_URL=http://127.0.0.1:8787/v1 FETCH_HIVE_API_KEY=any jupyter lab
         """,
         more="The last one starts notebooks that call it.",
@@ -65,6 +67,21 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--daily-cap", type=int, metavar="N", help="calls a day, renewed at midnight UTC")
     parser.add_argument(
         "--latency", type=_latency, metavar="S[:S]", help="seconds before each run, or a range: 0.2 or 0.1:0.5"
+    )
+    parser.add_argument(
+        "--tool",
+        action="append",
+        type=_tool_rule,
+        metavar="NAME=RULE",
+        help="the rule of a tool, over those of the workflows: ask, destructive, deny or allow; may be repeated",
+    )
+    parser.add_argument(
+        "--wait-timeout", type=float, metavar="S", help="seconds after which nobody can decide about a step; it fails"
+    )
+    parser.add_argument("--workspace-id", metavar="ID", help="the id under which approvals are asked for")
+    parser.add_argument("--scheduled-runs", type=int, metavar="N", help="slots that runs of schedules hold")
+    parser.add_argument(
+        "--no-output-in-look-ups", action="store_true", help="a look-up of a run has its status and no output"
     )
     parser.add_argument("--seed", type=int, metavar="N", help="of the latencies")
     parser.add_argument("--spelling", choices=("docs", "sdk"), help="the answers' spelling: the docs' or the SDKs'")
@@ -103,6 +120,11 @@ def _changes(args: argparse.Namespace, hive: LocalHive) -> dict[str, Any]:
         "latency_s": args.latency,
         "seed": args.seed,
         "spelling": args.spelling,
+        "tools": dict(args.tool) if args.tool else None,
+        "wait_timeout_s": args.wait_timeout,
+        "workspace_id": args.workspace_id,
+        "scheduled_runs": args.scheduled_runs,
+        "retrieves_output": False if args.no_output_in_look_ups else None,
     }
     changes = {name: value for name, value in options.items() if value is not None}
     if args.allow_callbacks:
@@ -133,6 +155,13 @@ def _latency(text: str) -> float | tuple[float, float]:
         return (float(low), float(high)) if colon else float(low)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is neither seconds nor a range like 0.1:0.5") from None
+
+
+def _tool_rule(text: str) -> tuple[str, str]:
+    name, _, rule = text.rpartition("=")
+    if not name or rule not in get_args(ToolRule):
+        raise argparse.ArgumentTypeError(f"{text!r} is no NAME=RULE; the rules are {', '.join(get_args(ToolRule))}")
+    return name, rule
 
 
 # Where the hive is ---------------------------------------------------------------

@@ -31,14 +31,17 @@ from fh_notebook.core.values import Seconds
 from fh_notebook.errors import InputError, SettingsError
 
 if TYPE_CHECKING:
+    from fh_notebook.local.options import Options, ToolRule
     from fh_notebook.local.records import Record
-    from fh_notebook.local.workflows import ToolRule, Workflow
+    from fh_notebook.local.workflows import Workflow
 
 __all__ = ["Approval", "Approvals", "Choice", "Decision", "aask_human", "ask_human"]
 
 
 KEEP_DECIDED: Final = 1_000
 """Decided approvals that are remembered: a second decision of one is a conflict."""
+LEAST_WAIT_S: Final = 0.05
+"""Of a timer that fires before the hive's time has come."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,7 +149,9 @@ class Approvals:
     now : function
         The hive's time.
     later : function of seconds and a function
-        Calls the function after these seconds.
+        Calls the function after these seconds; what it returns calls that off.
+    options : function
+        Returns the hive's settings.
     """
 
     def __init__(
@@ -156,19 +161,23 @@ class Approvals:
         resume: Callable[[Record], None],
         changed: Callable[[Record], None],
         now: Callable[[], datetime],
-        later: Callable[[float, Callable[[], object]], None],
+        later: Callable[[float, Callable[[], object]], Callable[[], object]],
+        options: Callable[[], Options],
     ) -> None:
         self._pause = pause
         self._resume = resume
         self._changed = changed
         self._now = now
         self._later = later
+        self._options = options
         self.reset_after_fork()
 
     def reset_after_fork(self) -> None:
         """Forget what is open, as in a child after ``os.fork``."""
         self._lock = threading.Lock()
         self._open: dict[str, _Open] = {}
+        self._asking: set[str] = set()
+        """The requests whose workflow is asking at this moment."""
         self._decided: OrderedDict[str, Approval] = OrderedDict()
 
     def waiting(self) -> tuple[Approval, ...]:
@@ -280,6 +289,10 @@ class Approvals:
     def ask(self, record: Record, question: Question, rule: ToolRule | None) -> Future[Decision]:
         """Pause a run, unless the rule of the tool, or what the call says of tools, decides (CONTRACT section 10)."""
         answer: Future[Decision] = Future()
+        options = self._options()
+        if question.tool is not None:
+            rule = options.tools.get(question.tool, rule)
+        timeout_s = options.wait_timeout_s if question.timeout_s is None else question.timeout_s
         if rule == "deny":
             answer.set_result(Decision(approved=False, note="a deny rule"))
             return answer
@@ -302,20 +315,34 @@ class Approvals:
             is_destructive=rule == "destructive",
             choices=question.choices,
             wants_text=question.wants_text,
-            expires_at=None if question.timeout_s is None else now + timedelta(seconds=question.timeout_s),
+            expires_at=None if timeout_s is None else now + timedelta(seconds=timeout_s),
         )
-        record.waiting_for, record.question = approval.waiting_for, question.text
         with self._lock:
-            if record.request_id in self._open:
+            if record.request_id in self._open or record.request_id in self._asking:
                 raise RuntimeError("a workflow asks one thing at a time, and waits for the answer")
+            self._asking.add(record.request_id)
+        record.waiting_for, record.question = approval.waiting_for, question.text
         self._pause(record)  # before anybody can decide
         with self._lock:
+            self._asking.discard(record.request_id)
             self._open[record.request_id] = _Open(approval, record, answer, question.on_timeout)
         answer.add_done_callback(partial(self._forget, record))
         self._changed(record)
-        if question.timeout_s is not None:
-            self._later(question.timeout_s, self.expire)
+        if timeout_s is not None:
+            self._expire_later(approval, answer, timeout_s)
         return answer
+
+    def _expire_later(self, approval: Approval, answer: Future[Decision], wait_s: float) -> None:
+        """End an approval in time, unless it is decided before; the hive's clock may be behind that of the timer."""
+
+        def expire() -> None:
+            self.expire()
+            if not answer.done() and approval.expires_at is not None:
+                remaining_s = (approval.expires_at - self._now()).total_seconds()
+                self._expire_later(approval, answer, max(remaining_s, LEAST_WAIT_S))
+
+        call_off = self._later(wait_s, expire)
+        answer.add_done_callback(lambda _: call_off())
 
 
 @dataclass(frozen=True, slots=True)

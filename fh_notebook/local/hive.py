@@ -34,12 +34,13 @@ from fh_notebook.local.options import (
     NotFoundStatus,
     QueueStatus,
     Spelling,
+    ToolRule,
     options_from,
 )
 from fh_notebook.local.records import Call, Counts, view
 from fh_notebook.local.requests import Refusal
 from fh_notebook.local.service import Service
-from fh_notebook.local.workflows import ToolRule, WebhookEndpoint, new_secret
+from fh_notebook.local.workflows import WebhookEndpoint, new_secret
 
 if TYPE_CHECKING:
     import httpx
@@ -109,6 +110,10 @@ class LocalHive:
         Finished runs and deliveries that are remembered (:attr:`calls`, retrieving a run). Counters count all.
     scheduled_runs : int
         Slots of `concurrency` that runs of schedules hold: a caller meets refusals that are not its own.
+    tools : mapping of str to {"allow", "ask", "destructive", "deny"}, optional
+        Rules of tools, over those that workflows are declared with.
+    wait_timeout_s : float, optional
+        Seconds after which nobody can decide about a step that names no `timeout_s` of its own; then it fails.
     workspace_id : str
         The id under which approvals of tools are asked for and files are uploaded; its own clients know it.
     asset_expiry_s : float
@@ -154,6 +159,8 @@ class LocalHive:
         retrieves_output: bool = True,
         keep: int = KEEP,
         scheduled_runs: int = 0,
+        tools: Mapping[str, ToolRule] | None = None,
+        wait_timeout_s: float | None = None,
         workspace_id: str = WORKSPACE_ID,
         asset_expiry_s: float = ASSET_EXPIRY_S,
     ) -> None:
@@ -177,6 +184,8 @@ class LocalHive:
                 "retrieves_output": retrieves_output,
                 "keep": keep,
                 "scheduled_runs": scheduled_runs,
+                "tools": dict(tools or {}),
+                "wait_timeout_s": wait_timeout_s,
                 "workspace_id": workspace_id,
                 "asset_expiry_s": asset_expiry_s,
             }

@@ -7,8 +7,8 @@ import random
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, fields, replace
-from typing import Any, Final, Literal
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Final, Literal, get_args
 
 from fh_notebook.core.redaction import Secret, as_secret
 from fh_notebook.core.text.formatting import short, with_article
@@ -27,6 +27,7 @@ __all__ = [
     "Options",
     "QueueStatus",
     "Spelling",
+    "ToolRule",
     "draw_latency",
     "options_from",
 ]
@@ -36,6 +37,10 @@ SPELLINGS: Final = ("docs", "sdk")
 
 NotFoundStatus = Literal[404, 422]
 """Which of the two the service has for an unknown deployment or variant is UNKNOWN (CONTRACT section 10)."""
+
+ToolRule = Literal["allow", "ask", "destructive", "deny"]
+"""What the policy says of a tool: it never asks; asks, unless the call approves by itself; always asks; or is blocked
+without a question."""
 
 QueueStatus = Literal["queued", "pending"]
 """The word for a run that waits for its slot: ``pending`` exists for one kind of runs (CONTRACT section 10)."""
@@ -94,6 +99,10 @@ class Options:
     """Finished runs and deliveries that are remembered. Counters always count all."""
     scheduled_runs: int = 0
     """Slots that runs of schedules hold; they belong to the same cap (CONTRACT section 10)."""
+    tools: Mapping[str, ToolRule] = field(default_factory=dict)
+    """Rules of tools, over those of the workflows."""
+    wait_timeout_s: float | None = None
+    """Seconds after which nobody can decide about a step that names no timeout of its own; ``None``: never."""
     workspace_id: str = WORKSPACE_ID
     asset_expiry_s: float = ASSET_EXPIRY_S
     """Seconds for which the address of a file is answered."""
@@ -135,6 +144,11 @@ class Options:
             problems.append(f"workspace_id is a text that is not empty, not {short(self.workspace_id)}")
         if not _is_seconds(self.asset_expiry_s) or self.asset_expiry_s > MAX_EXPIRY_S:
             problems.append(f"asset_expiry_s is seconds, at most {MAX_EXPIRY_S:,}, not {short(self.asset_expiry_s)}")
+        for tool, rule in self.tools.items():
+            if rule not in get_args(ToolRule):
+                problems.append(f"tools[{tool!r}] is {' or '.join(map(repr, get_args(ToolRule)))}, not {short(rule)}")
+        if self.wait_timeout_s is not None and not _is_seconds(self.wait_timeout_s):
+            problems.append(f"wait_timeout_s is seconds, or None, not {short(self.wait_timeout_s)}")
         if self.api_key is not None and not self.api_key:
             problems.append("api_key is empty; None accepts any key")
         if any(wait < 0 for wait in self.callback_backoff_s) or self.callback_timeout_s <= 0:

@@ -45,17 +45,19 @@ class EncodedResponse(NamedTuple):
 JSON_HEADERS: Mapping[str, str] = {"content-type": "application/json"}
 
 
-def finished(record: Record, spelling: Spelling) -> EncodedResponse:
+def finished(record: Record, status: str, spelling: Spelling) -> EncodedResponse:
     """Answer a sync call (CONTRACT section 1).
+
+    `status` is what was true when its caller was let go: of a run that waited then, somebody may have decided by now.
 
     A run that failed is a 200, too: "sdk" says so [S]; that the documentation's spelling carries ``error`` then is
     UNKNOWN.
     """
     if spelling == "sdk":
-        fields = {"request_id": record.request_id, "run_id": record.run_id, "status": record.status}
+        fields = {"request_id": record.request_id, "run_id": record.run_id, "status": status}
         return _json(200, fields, output=record, error=record.error)
-    fields = {"request_id": record.request_id, "run_status": record.status}
-    if record.status == "failed":
+    fields = {"request_id": record.request_id, "run_status": status}
+    if status == "failed":
         return _json(200, fields, output=record, error=record.error)
     return _json(200, fields, output=record)
 
@@ -79,7 +81,7 @@ def event(record: Record, spelling: Spelling) -> bytes:
     ``data.output``; "sdk": the fields of the SDK's answer to a sync call.
     """
     if spelling == "sdk":
-        return finished(record, spelling).body
+        return finished(record, record.status, spelling).body
     kind = "workflow.completed" if record.status == "completed" else "workflow.failed"
     inner = '{"output": ' + record.output_json + "}" if record.output_json else _dumps({"error": record.error})
     head = _dumps({"event_type": kind, "request_id": record.request_id, "run_status": record.status})

@@ -183,7 +183,12 @@ class RunQueue:
         self.loop = HiveLoop(self.callback_sender.close)
         """The event loop of the runs for callback delivery."""
         self.approvals = Approvals(
-            pause=self._pause, resume=self._resume, changed=self._paused, now=now, later=self._later
+            pause=self._pause,
+            resume=self._resume,
+            changed=self._paused,
+            now=now,
+            later=self._later,
+            options=lambda: self.options,
         )
         """The runs that wait for a person."""
         self._registry = registry
@@ -198,7 +203,7 @@ class RunQueue:
         self._changed = threading.Condition(self.lock)
         self._queue: deque[QueuedRun] = deque()
         self._undelivered = 0
-        self._direct: dict[str, Future[None]] = {}
+        self._direct: dict[str, Future[str]] = {}
 
     def reset_after_fork(self) -> None:
         """Begin with nothing running, as in a child after ``os.fork``; settings and counters stay."""
@@ -265,9 +270,15 @@ class RunQueue:
             if job.pid == os.getpid():
                 self._end(record, outcome)
 
-    async def run_until_pause(self, job: QueuedRun) -> None:
-        """Run a job that has a slot until it ends or waits for a decision; then it goes on without its caller."""
-        waiting: Future[None] = Future()
+    async def run_until_pause(self, job: QueuedRun) -> str:
+        """Run a job that has a slot until it ends or waits for a decision; then it goes on without its caller.
+
+        Returns
+        -------
+        str
+            The status with which its caller is answered.
+        """
+        waiting: Future[str] = Future()
         with self.lock:
             self._direct[job.record.request_id] = waiting
 
@@ -275,10 +286,11 @@ class RunQueue:
             try:
                 await self.run(job)
             finally:
-                self._answer_direct(job.record)
+                self._answer_direct(job.record, job.record.status)
 
         self.loop.submit(run)
-        await asyncio.wrap_future(waiting)
+        status = await asyncio.wrap_future(waiting)
+        return job.record.status if job.record.ended_at is not None else status
 
     def _pause(self, record: Record) -> None:
         with self.lock:
@@ -290,24 +302,35 @@ class RunQueue:
     def _paused(self, record: Record) -> None:
         with self._changed:
             self._changed.notify_all()
-        self._answer_direct(record)
+        self._answer_direct(record, "awaiting_approval")
 
-    def _answer_direct(self, record: Record) -> None:
-        """Let the direct call of a run be answered, if it waits."""
+    def _answer_direct(self, record: Record, status: str) -> None:
+        """Let the direct call of a run be answered with a status, if it waits."""
         with self.lock:
             waiting = self._direct.pop(record.request_id, None)
         if waiting is not None:
             with suppress(InvalidStateError):  # the caller went away
-                waiting.set_result(None)
+                waiting.set_result(status)
 
-    def _later(self, wait_s: float, call: Callable[[], object]) -> None:
-        """Call a function after some seconds, on the hive's own loop."""
+    def _later(self, wait_s: float, call: Callable[[], object]) -> Callable[[], object]:
+        """Call a function after some seconds, on the hive's own loop; what is returned calls that off."""
+        called_off: Future[None] = Future()
 
         async def wait() -> None:
-            await self._sleep(wait_s)
-            call()
+            sleeping = asyncio.ensure_future(self._sleep(wait_s))
+            try:
+                await asyncio.wait((sleeping, asyncio.wrap_future(called_off)), return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                sleeping.cancel()
+            if not called_off.done():
+                call()
+
+        def call_off() -> None:
+            with suppress(InvalidStateError):  # twice
+                called_off.set_result(None)
 
         self.loop.submit(wait)
+        return call_off
 
     def _resume(self, record: Record) -> None:
         with self.lock:
@@ -641,8 +664,12 @@ class Service:
             raise self._limit_refusal(admission)
         record, spelling = job.record, self.runs.options.spelling
         if request.callback_url is None:
-            await (self.runs.run_until_pause(job) if workflow.tools else self.runs.run(job))
-            return self._with_fault(responses.finished(record, spelling), fault)
+            if workflow.tools:
+                status = await self.runs.run_until_pause(job)
+            else:
+                await self.runs.run(job)
+                status = record.status
+            return self._with_fault(responses.finished(record, status, spelling), fault)
         status = "running" if admission is Admission.RUN else self.runs.options.queue_status
         reply = responses.accepted(record, status, spelling, self.registry.signing_secrets[request.deployment].reveal())
         if admission is Admission.RUN:

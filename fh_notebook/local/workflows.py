@@ -16,7 +16,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final, get_args
 from urllib.parse import quote
 
 from fh_notebook.contract.deployment import Deployment
@@ -25,6 +25,7 @@ from fh_notebook.core.json_values import canonical_json
 from fh_notebook.core.redaction import Secret, log
 from fh_notebook.errors import SettingsError
 from fh_notebook.local.executors import ThreadExecutor
+from fh_notebook.local.options import ToolRule
 from fh_notebook.local.requests import Refusal
 
 __all__ = [
@@ -33,7 +34,6 @@ __all__ = [
     "AssetStore",
     "Registry",
     "StoredAsset",
-    "ToolRule",
     "WebhookEndpoint",
     "Workflow",
     "WorkflowOutcome",
@@ -42,11 +42,6 @@ __all__ = [
     "with_address",
     "with_addresses",
 ]
-
-
-ToolRule = Literal["allow", "ask", "destructive", "deny"]
-"""What the policy says of a tool: it never asks; asks, unless the call approves by itself; always asks; or is blocked
-without a question."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -271,3 +271,23 @@ def test_the_sample_in_the_curl_line_fits(kind: dict[str, Any]) -> None:
     sample = serve.sample_inputs(schema)
     assert list(sample) == ["v"]
     assert problems(schema, sample) == []
+
+
+def test_options_of_approvals_reach_the_hive() -> None:
+    """Rules of tools by their names, the wait, the workspace and what look-ups bring; a wrong rule is told."""
+    commands = argparse.ArgumentParser().add_subparsers()
+    serve.add_parser(commands)
+    parser = commands.choices["serve"]
+    words = "--tool payments=deny --tool mail=allow --wait-timeout 60 --workspace-id ws --scheduled-runs 2"
+    args = parser.parse_args([*words.split(), "--no-output-in-look-ups"])
+    changes = serve._changes(args, LocalHive())
+    assert changes == {
+        "tools": {"payments": "deny", "mail": "allow"},
+        "wait_timeout_s": 60.0,
+        "workspace_id": "ws",
+        "scheduled_runs": 2,
+        "retrieves_output": False,
+    }
+    LocalHive().configure(**changes)
+    with pytest.raises(SystemExit):
+        parser.parse_args(["--tool", "payments=perhaps"])

@@ -13,7 +13,7 @@ import pytest
 import fh_notebook as fh
 from fh_notebook.contract.run import call_name
 from fh_notebook.local import Choice, LocalHive, aask_human, ask_human
-from tests.client.callbacks.senders import until
+from tests.client.callbacks.senders import PATIENCE_S, until
 
 
 def refund_hive(**options: Any) -> LocalHive:
@@ -341,6 +341,119 @@ def test_the_time_ends_by_itself() -> None:
         return ask_human("Well?", timeout_s=0.02, on_timeout="continue").timed_out
 
     assert hive.client().submit("step", variant="v").wait(20).output is True
+
+
+def test_a_timer_that_is_early_by_the_hives_clock_goes_on() -> None:
+    """It fires again, until the hive's time has come."""
+    now = [datetime(2026, 11, 29, tzinfo=UTC)]
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        await asyncio.sleep(min(seconds, 0.01))
+
+    hive = LocalHive(clock=lambda: now[0], sleep=sleep)
+
+    @hive.workflow("step", variant="v", human="finance")
+    def step() -> Any:
+        return ask_human("Well?", timeout_s=60, on_timeout="continue").timed_out
+
+    pending = hive.client().submit("step", variant="v")
+    until(lambda: len(slept) >= 2)
+    assert hive.approvals
+    now[0] += timedelta(seconds=60)
+    assert pending.wait(20).output is True
+
+
+def test_a_decided_question_leaves_no_timer() -> None:
+    """Else it would hold the hive for the hour that the step might have waited."""
+    slept: list[asyncio.Task[Any] | None] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(asyncio.current_task())
+        await asyncio.sleep(seconds)
+
+    hive = LocalHive(sleep=sleep)
+
+    @hive.workflow("step", variant="v", human="finance")
+    def step() -> bool:
+        return ask_human("Well?", timeout_s=3600).approved
+
+    pending = hive.client().submit("step", variant="v")
+    hive.wait_approval()
+    hive.decide(pending)
+    assert pending.wait(20).output is True
+    until(lambda: slept and all(task is not None and task.done() for task in slept))
+
+
+def test_of_two_threads_that_ask_at_once_one_asks() -> None:
+    """The other one is told, and the question is answered."""
+    hive = LocalHive()
+    both, is_refused = threading.Barrier(2), threading.Event()
+
+    @hive.workflow("step", variant="v", human="finance")
+    async def step() -> list[str]:
+        def ask() -> str:
+            both.wait(PATIENCE_S)
+            try:
+                return str(ask_human("Well?").approved)
+            except RuntimeError:
+                is_refused.set()
+                return "refused"
+
+        return sorted(await asyncio.gather(asyncio.to_thread(ask), asyncio.to_thread(ask)))
+
+    pending = hive.client().submit("step", variant="v")
+    assert is_refused.wait(PATIENCE_S)
+    hive.wait_approval()
+    hive.decide(pending)
+    assert pending.wait(20).output == ["True", "refused"]
+    assert hive.counts.running == 0
+
+
+@pytest.mark.parametrize("spelling", ["docs", "sdk"])
+def test_a_direct_call_that_paused_is_not_answered_running(spelling: str) -> None:
+    """Also where somebody decides before its answer is written."""
+    go = threading.Event()
+    hive = LocalHive(spelling=spelling)
+
+    @hive.workflow("pay", variant="v", tools={"payments": "ask"})
+    def pay() -> str:
+        ask_human("Pay?", tool="payments")
+        assert go.wait(PATIENCE_S)
+        return "paid"
+
+    decided = threading.Event()
+
+    def decide() -> None:
+        hive.wait_approval(timeout_s=PATIENCE_S)
+        hive.decide()
+        decided.set()
+
+    threading.Thread(target=decide).start()
+    run = hive.client().invoke("pay", variant="v")
+    assert run.status == "awaiting_approval"
+    assert decided.wait(PATIENCE_S)
+    go.set()
+    assert hive.wait_idle()
+
+
+def test_the_hives_own_rules_and_wait_hold_over_those_of_workflows() -> None:
+    """For a tool by its name; a step with a timeout of its own keeps it."""
+    hive = LocalHive(tools={"payments": "deny"}, wait_timeout_s=0.02)
+
+    @hive.workflow("pay", variant="v", tools={"payments": "ask", "mail": "ask"})
+    def pay(tool: str) -> bool:
+        return ask_human("May I?", tool=tool, on_timeout="continue").approved
+
+    client = hive.client()
+    assert client.invoke("pay", variant="v", inputs={"tool": "payments"}).output is False
+    assert client.submit("pay", variant="v", inputs={"tool": "mail"}).wait(20).output is False
+    hive.configure(tools={"payments": "allow"})
+    assert client.invoke("pay", variant="v", inputs={"tool": "payments"}).output is True
+    for wrong in ({"tools": {"payments": "perhaps"}}, {"wait_timeout_s": -1.0}):
+        with pytest.raises(fh.SettingsError, match="payments|wait_timeout_s"):
+            LocalHive(**wrong)
 
 
 def test_a_step_has_choices_or_asks_for_a_text() -> None:
