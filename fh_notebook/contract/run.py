@@ -103,7 +103,8 @@ class Run:
 
     def __post_init__(self) -> None:
         # Many thousands of runs are made in a batch, and all of them of texts: only another kind is looked at closely.
-        for value in (self.status, self.error, self.error_code, self.request_id, self.run_id, self.variant):
+        texts = (self.status, self.error, self.error_code, self.request_id, self.run_id, self.variant)
+        for value in (*texts, self.client_action):
             if value is not None and type(value) is not str:
                 break
         else:
