@@ -216,13 +216,19 @@ def _commented(text: str, places: list[int]) -> str:
     return "\n".join(lines) + "\n"
 
 
-@example([fh.Deployment("x" * 1_100)], fh.Deployment("x" * 1_100, variants=["v"]), [])
-@given(SEVERAL, DEPLOYMENTS, st.lists(st.integers(0, 30), max_size=4))
-@settings(max_examples=150)
-def test_any_deployment_goes_into_any_catalogue_and_nothing_else_changes(
-    theirs: list[fh.Deployment], mine: fh.Deployment, places: list[int]
-) -> None:
+EXAMPLES = pytest.mark.parametrize("examples", [50, pytest.param(150, marks=pytest.mark.long)])
+"""Of deployments of every kind, which are large: each takes 50 ms."""
+PLACES = st.lists(st.integers(0, 30), max_size=4)
+
+
+@EXAMPLES
+def test_any_deployment_goes_into_any_catalogue_and_nothing_else_changes(examples: int) -> None:
     """The others read back equal, every comment is there, and lines of other deployments are the same."""
+    settings(max_examples=examples)(given(SEVERAL, DEPLOYMENTS, PLACES)(_put_into))()
+
+
+@example([fh.Deployment("x" * 1_100)], fh.Deployment("x" * 1_100, variants=["v"]), [])
+def _put_into(theirs: list[fh.Deployment], mine: fh.Deployment, places: list[int]) -> None:
     text = _commented(dump_catalog(theirs), places)
     before = read_catalog(text)
     wanted = with_description(before.get(mine.name), mine)
@@ -241,12 +247,13 @@ def test_any_deployment_goes_into_any_catalogue_and_nothing_else_changes(
         assert edited.startswith(text.rstrip("\n"))
 
 
-@given(DEPLOYMENTS, DEPLOYMENTS, st.lists(st.integers(0, 30), max_size=4))
-@settings(max_examples=150)
-def test_a_deployment_is_changed_into_any_other_in_its_place(
-    old: fh.Deployment, new: fh.Deployment, places: list[int]
-) -> None:
+@EXAMPLES
+def test_a_deployment_is_changed_into_any_other_in_its_place(examples: int) -> None:
     """Whatever it was before, it is the new one after; its neighbours are untouched, letter by letter."""
+    settings(max_examples=examples)(given(DEPLOYMENTS, DEPLOYMENTS, PLACES)(_change_into))()
+
+
+def _change_into(old: fh.Deployment, new: fh.Deployment, places: list[int]) -> None:
     named = fh.Deployment(old.name, variants=new.variants, inputs=new.inputs, description=new.description)
     first, last = fh.Deployment("first one", variants=["a"]), fh.Deployment("last one", inputs={"t": fh.text()})
     text = _commented(dump_catalog([first, old, last]), places)
