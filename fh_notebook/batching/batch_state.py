@@ -8,7 +8,8 @@ Calls with an unknown outcome are looked up at the service by their request ids,
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from statistics import median
@@ -19,14 +20,15 @@ from fh_notebook.batching.execution.unknown_names import NameEvidence
 from fh_notebook.batching.model import (
     DONE,
     FAILED,
-    PENDING,
     UNKNOWN,
     Event,
     FailedSelection,
     Job,
+    JobColumns,
     JobCounts,
     OutcomeTable,
 )
+from fh_notebook.batching.planning import garbage_collection
 from fh_notebook.batching.planning.plan import OtherKey, Plan
 from fh_notebook.batching.planning.stored_batch import StoredBatch
 from fh_notebook.batching.planning.work_queue import (
@@ -186,34 +188,35 @@ class BatchState:
             self.work_queue.begin_keeping()
         if self.plan.rows is not None:
             self._first = [job for window in self.work_queue.fresh() for job in self._take(window)]
-            self._replan(self._first, most_at_once)
+            self._replan(_inputs_by_key(self._first), most_at_once)
             self._look_elsewhere(self._first)
             self._look_under_other_keys(self._first)
             self._look_for_forgotten(self._first)
         else:
-            self._replan([], most_at_once)
+            self._replan({}, most_at_once)
 
     def adopt(self, jobs: int, *, most_at_once: int) -> None:
         """Take so many jobs in that are kept already, with the answers that stand for them."""
         self.outcomes.extend(jobs)
-        for window in self.work_queue.source.planned(jobs):
-            for job in window:
-                if job.problems:
-                    self.outcomes.put(job.number, FAILED)
-        for seen in self.work_queue.again():
-            self._take(seen)
-        is_open = [job for window in self.work_queue.source.planned(jobs) for job in window if self._is_open(job)]
-        self._replan(is_open, most_at_once)
-
-    def _is_open(self, job: Job) -> bool:
-        return bool(job.key) and self.outcomes.kind(job.number) == PENDING
+        to_call: dict[str, str] = {}
+        with garbage_collection.paused():
+            planned = list(self.work_queue.source.columns(jobs))
+            for columns in planned:
+                window = self.work_queue.look_again(columns)
+                self._count(window)
+                to_call |= dict.fromkeys((key for key in columns.keys if key and key not in window.known), "")
+        self._replan(to_call, most_at_once, planned=planned)
 
     def _take(self, window: LookedUpWindow) -> list[Job]:
+        self._count(window)
+        return window.to_call()
+
+    def _count(self, window: LookedUpWindow) -> None:
         times = [answer.kept_at for answer in window.known.values() if answer.kind in (DONE, FAILED)]
         newest = max(times, default=0.0)
         if newest and (self._answered_at is None or newest > self._answered_at.timestamp()):
             self._answered_at = datetime.fromtimestamp(newest, UTC)
-        return self.work_queue.take(window)
+        self.work_queue.count(window)
 
     # --- what each start calls
 
@@ -283,7 +286,7 @@ class BatchState:
     def _plan_again(self, jobs: list[Job], most_at_once: int) -> Windows:
         self.plan = replace(self.plan, other_key=None, elsewhere=0, forgotten=0)  # that was said of the first start
         jobs = self.work_queue.one_a_key(jobs)  # of all windows together
-        self._replan(jobs, most_at_once)
+        self._replan(_inputs_by_key(jobs), most_at_once)
         return ready_windows([jobs])
 
     # --- the plan
@@ -313,19 +316,22 @@ class BatchState:
             again = self._store.forgotten.count(self.plan.name, {job.key for job in jobs})
             self.plan = replace(self.plan, forgotten=again)
 
-    def _replan(self, jobs: Iterable[Job], most_at_once: int) -> None:
-        jobs = list(jobs)
-        to_call = {job.key for job in jobs}
-        files = frozenset[str]().union(*(names_file(job.inputs_json) for job in jobs))
+    def _replan(
+        self, to_call: Mapping[str, str], most_at_once: int, *, planned: Iterable[JobColumns] | None = None
+    ) -> None:
+        """Plan the calls of the keys of `to_call`, each with its inputs as JSON where they are known."""
+        files = frozenset[str]().union(*map(names_file, to_call.values()))
         client = self.caller.client
-        kinds = [0, 0, 0, 0]
-        invalid, keys = 0, []
-        for window in self.work_queue.source.planned(len(self.outcomes)) if self.plan.rows is not None else ():
-            for job in window:
-                keys += [job.key] if job.key else []
-                invalid += not job.key
-                if job.key and job.key not in to_call:
-                    kinds[self.outcomes.kind(job.number)] += 1
+        if self.plan.rows is None:
+            planned = ()
+        elif planned is None:
+            planned = self.work_queue.source.columns(len(self.outcomes))
+        kinds, keys = Counter[int](), Counter[str]()
+        for window in planned:
+            keys.update(window.keys)
+            of_jobs = zip(window.keys, map(self.outcomes.kind, window.numbers), strict=True)
+            kinds.update(kind for key, kind in of_jobs if key and key not in to_call)
+        invalid = keys.pop("", 0)
         limits = self._options.limits
         self.plan = replace(
             self.plan,
@@ -333,7 +339,7 @@ class BatchState:
             answered=kinds[DONE] + kinds[FAILED],
             answered_at=self._answered_at,
             unknown=kinds[UNKNOWN],
-            doubled=len(keys) - len(set(keys)),
+            doubled=keys.total() - len(keys),
             invalid=invalid,
             calls=len(to_call),
             seconds=self._forecast(len(to_call), most_at_once),
@@ -365,6 +371,10 @@ class BatchState:
         seconds = median(took) * -(-calls // most_at_once)
         rate = self._options.rate
         return max(seconds, rate.least_s(calls)) if rate is not None else seconds
+
+
+def _inputs_by_key(jobs: Iterable[Job]) -> dict[str, str]:
+    return {job.key: job.inputs_json for job in jobs}
 
 
 async def resolve_calls(

@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -34,6 +34,7 @@ __all__ = [
     "Job",
     "JobColumns",
     "JobCounts",
+    "JobsByKey",
     "KeptBack",
     "Outcome",
     "OutcomeTable",
@@ -118,8 +119,6 @@ class JobColumns:
 
     numbers: Sequence[int]
     positions: Sequence[int]
-    rows: Sequence[Any]
-    """The labels of their rows."""
     variants: Sequence[str]
     """The labels of their variants."""
     repeats: Sequence[int]
@@ -130,6 +129,8 @@ class JobColumns:
     """Whether inputs of a job are never shown; those out of the store are masked already."""
     job: Callable[[int], Job] = field(repr=False)
     """Returns a job by its place here."""
+    labels: Callable[[], Sequence[Any]] = field(repr=False)
+    """Returns the labels of their rows."""
     records: Callable[[Sequence[int]], Sequence[Mapping[str, Any]]] = field(repr=False)
     """Returns rows as JSON values, by column, for some places here; jobs of one row may share one."""
 
@@ -147,13 +148,13 @@ class JobColumns:
         return JobColumns(
             numbers=chosen(self.numbers),
             positions=chosen(self.positions),
-            rows=chosen(self.rows),
             variants=chosen(self.variants),
             repeats=chosen(self.repeats),
             keys=chosen(self.keys),
             invalid=chosen(self.invalid),
             secret=chosen(self.secret),
             job=lambda place: self.job(places[place]),
+            labels=lambda: chosen(self.labels()),
             records=lambda wanted: self.records([places[place] for place in wanted]),
         )
 
@@ -163,15 +164,35 @@ class JobColumns:
         return cls(
             numbers=[job.number for job in jobs],
             positions=[job.position for job in jobs],
-            rows=[job.row for job in jobs],
             variants=[job.label for job in jobs],
             repeats=[job.repeat for job in jobs],
             keys=[job.key for job in jobs],
             invalid=[bool(job.problems) for job in jobs],
             secret=[bool(job.secrets.all or job.secrets.names) for job in jobs],
             job=jobs.__getitem__,
+            labels=lambda: [job.row for job in jobs],
             records=lambda places: records_at([jobs[place].position for place in places]),
         )
+
+
+class JobsByKey(Mapping[str, Job]):
+    """Jobs that have a key, by it; of those with the same one the last. Each is made when it is asked for."""
+
+    def __init__(self, jobs: JobColumns) -> None:
+        self._jobs = jobs
+        self._places = {key: place for place, key in enumerate(jobs.keys) if key}
+
+    def __getitem__(self, key: str) -> Job:
+        return self._jobs.job(self._places[key])
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._places
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,8 +17,6 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import cache
-from itertools import product
 from pathlib import Path
 from typing import Any, Final
 
@@ -132,25 +130,29 @@ def check_kinds(row: tuple[Any, ...], kinds: Kinds, subject: str) -> None:
             raise DamagedValue(f"{subject} holds {_short(value)} where something else was written")
 
 
-def check_rows(rows: Iterable[tuple[Any, ...]], kinds: Kinds, subject: str) -> Iterator[tuple[Any, ...]]:
-    """Yield rows whose values have allowed types.
+def check_rows(rows: Iterable[tuple[Any, ...]], kinds: Kinds, subject: str) -> list[tuple[Any, ...]]:
+    """Return rows whose values have allowed types; of thousands, a column is checked in one step.
 
     Raises
     ------
     DamagedValue
-        One has not.
+        One has another type.
+
+    Examples
+    --------
+    >>> check_rows([("a", 1), ("b", 2)], (TEXT, INT), "a job")
+    [('a', 1), ('b', 2)]
+    >>> check_rows([("a", 1), ("b", None)], (TEXT, INT), "a job")
+    Traceback (most recent call last):
+    ...
+    fh_notebook.store.codec.DamagedValue: a job holds None where something else was written
     """
-    types = _types_of(tuple(kinds))
-    for row in rows:
-        if tuple(map(type, row)) not in types:
+    listed = list(rows)
+    columns = zip(kinds, zip(*listed, strict=True), strict=True) if listed else ()
+    if not all(set(kind).issuperset(map(type, column)) for kind, column in columns):
+        for row in listed:
             check_kinds(row, kinds, subject)
-        yield row
-
-
-@cache
-def _types_of(kinds: tuple[Kind, ...]) -> frozenset[tuple[type, ...]]:
-    """Return the allowed tuples of types of a row: one look-up per row in place of one per value."""
-    return frozenset(product(*kinds))
+    return listed
 
 
 def seconds_of_moment(seconds: Any, subject: str) -> float:

@@ -160,12 +160,7 @@ class BatchReader:
             with self._work_queue.stored.store.decoding():
                 return Outcome(run=runs[place].run, reused=reused[place], line=lines[place])
 
-        def job(place: int) -> Job:
-            with self._work_queue.stored.store.decoding():
-                return jobs.job(place)
-
-        table = EntryTable.of_runs(jobs, runs, lines=lines, reused=reused, outcome=outcome)
-        return replace(table, job=job)
+        return EntryTable.of_runs(jobs, runs, lines=lines, reused=reused, outcome=outcome)
 
     # --- as tables
 

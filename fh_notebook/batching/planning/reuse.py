@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from fh_notebook.batching.model import DONE, FAILED, PENDING, UNKNOWN, Job, lost_run
 from fh_notebook.batching.options import Reuse
@@ -47,9 +48,8 @@ def decode_reuse(stored: object, now: datetime) -> Reuse:
     return now - datetime.fromisoformat(stored)
 
 
-@dataclass(frozen=True, slots=True)
-class KnownAnswer:
-    """The kept answer that stands for a job."""
+class KnownAnswer(NamedTuple):
+    """The kept answer that stands for a job; a tuple, since a batch reads thousands before it begins."""
 
     kind: int
     line: int
@@ -95,13 +95,13 @@ class AnswerLookup:
         """Whether what other batches and single runs have answered counts, too."""
         return self.reuse == "store" or isinstance(self.reuse, timedelta)
 
-    def of(self, jobs: Iterable[Job], *, now: datetime, call_lost: bool = False) -> dict[str, KnownAnswer]:
+    def of(self, jobs: Mapping[str, Job], *, now: datetime, call_lost: bool = False) -> dict[str, KnownAnswer]:
         """Return what stands for each job, by key.
 
         Parameters
         ----------
-        jobs : iterable of Job
-            With keys.
+        jobs : mapping of str to Job
+            By key; a job itself is asked for only where its answer lies in a file, or its call may have run.
         now : datetime
             UTC.
         call_lost : bool
@@ -115,12 +115,11 @@ class AnswerLookup:
             answered since. A failure that is older than a call that may have run is not reused, except for a failure of
             the batch itself where the call is that of a stranger: what was shown stays.
         """
-        by_key = {job.key: job for job in jobs}
         ids, later = self._ids, self._later_ids
         since = (now - self.reuse).timestamp() if isinstance(self.reuse, timedelta) else 0.0
         mine, beside = ids[:1] if self.stored.id else (), self.beside()
         # Claims first: one leaves with its answer, so that one of both is seen.
-        claimed = self._store.claims.on_keys(by_key)
+        claimed = self._store.claims.on_keys(jobs)
         answers: dict[str, KnownAnswer] = {}
         own: dict[str, list[AnswerSummary]] = {}
         left = {}
@@ -129,19 +128,18 @@ class AnswerLookup:
         with self._store.decoding():
             for batches in dict.fromkeys((mine, (*ids, *later))):
                 table = self._store.answers
-                own = _by_key(table.of_jobs(by_key, batches=batches, after_id=self.after_id) if batches else [])
-                self._add_from_elsewhere(own, by_key, since, batches=batches, beside=())
+                own = _by_key(table.of_jobs(jobs, batches=batches, after_id=self.after_id) if batches else [])
+                self._add_from_elsewhere(own, jobs, jobs, since, batches=batches, beside=())
                 for key, lines in own.items():
                     if key not in answers and (answer := self._known_answer(lines, since, call_lost=True)) is not None:
                         answers[key] = answer
-            unanswered = [key for key in by_key if key not in answers or answers[key].kind == FAILED]
+            unanswered = [key for key in jobs if key not in answers or answers[key].kind == FAILED]
             lines_of = own
             of_name, stands = {*ids, *later}, frozenset(answers)
             if self.anywhere or beside:
                 among = None if self.anywhere else (*ids, *later)
                 lines_of = _by_key(self._store.answers.of_jobs(unanswered, batches=among))
-                open_jobs = {key: by_key[key] for key in unanswered}
-                self._add_from_elsewhere(lines_of, open_jobs, since, batches=among, beside=beside)
+                self._add_from_elsewhere(lines_of, unanswered, jobs, since, batches=among, beside=beside)
             for key, lines in ((key, lines_of[key]) for key in unanswered if key in lines_of):
                 answer = answers.pop(key, None)
                 since_then = lines
@@ -156,9 +154,9 @@ class AnswerLookup:
             for claim in claimed
             if claim[1] not in left and (claim[0] in of_name or (self.anywhere and claim[1] not in stands))
         ]
-        settled_elsewhere = self._take_lost(answers, by_key, lost, now, call_lost=call_lost)
+        settled_elsewhere = self._take_lost(answers, jobs, lost, now, call_lost=call_lost)
         return (
-            answers | self.of([by_key[key] for key in settled_elsewhere], now=now, call_lost=call_lost)
+            answers | self.of({key: jobs[key] for key in settled_elsewhere}, now=now, call_lost=call_lost)
             if settled_elsewhere
             else answers
         )
@@ -166,13 +164,14 @@ class AnswerLookup:
     def _add_from_elsewhere(
         self,
         lines: dict[str, list[AnswerSummary]],
+        keys: Iterable[str],
         jobs: Mapping[str, Job],
         since: float,
         *,
         batches: Sequence[int] | None,
         beside: Sequence[Store],
     ) -> None:
-        """Add to `lines`, in their order, what lies in no table of the store.
+        """Add to `lines` of `keys`, in their order, what lies in no table of the store.
 
         That is in the Parquet files of these batches (``None``: of all), and in the stores `beside` this one.
         """
@@ -187,7 +186,7 @@ class AnswerLookup:
             for k, known_lines in lines.items()
             if any(s.status == "completed" and s.kept_at >= since for s in known_lines)
         }
-        open_jobs = {key: job for key, job in jobs.items() if key not in answered}
+        open_jobs = {key: jobs[key] for key in keys if key not in answered}
         summaries: list[AnswerSummary] = []
         for memory_store in beside:
             summaries += _seen_in(memory_store, open_jobs)
@@ -234,7 +233,7 @@ class AnswerLookup:
     def _take_lost(
         self,
         answers: dict[str, KnownAnswer],
-        by_key: Mapping[str, Job],
+        jobs: Mapping[str, Job],
         claimed: Iterable[tuple[int, str, str, float]],
         now: datetime,
         *,
@@ -263,7 +262,7 @@ class AnswerLookup:
                 answers[key] = KnownAnswer(UNKNOWN, 0, claimed_at, is_own=False, reused=False)
                 continue
             settled = self._store.claims.settle(
-                lost_run(by_key[key]), key=key, batch=batch, workspace=self.workspace, from_owner=holder
+                lost_run(jobs[key]), key=key, batch=batch, workspace=self.workspace, from_owner=holder
             ).result()
             if settled:
                 answers[key] = KnownAnswer(UNKNOWN, settled, now.timestamp(), is_own=self._is_own(batch), reused=False)

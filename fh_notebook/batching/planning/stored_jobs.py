@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from hashlib import sha256
 from itertools import groupby
 from typing import Any, Final
@@ -19,9 +20,10 @@ from fh_notebook.batching.planning.table_match import VariantRecord
 from fh_notebook.batching.tables.rows import Rows, frame_of_records, index_of, label_of
 from fh_notebook.batching.tables.values import plain
 from fh_notebook.core.text.problems import Problem
+from fh_notebook.errors import InputError
 from fh_notebook.store.codec import DamagedValue, decode_all, decode_json, encode_json
 from fh_notebook.store.store import Store
-from fh_notebook.store.tables.batches import JobRow, StoredRow
+from fh_notebook.store.tables.batches import JobKeyRow, JobRow, StoredRow
 
 __all__ = ["StoredJobs", "fingerprint", "job_lines", "row_lines", "sent_by", "shown_text"]
 
@@ -154,54 +156,71 @@ class StoredJobs:
     def windows(self, *, most: int | None = None) -> Iterator[list[Job]]:
         """Yield the jobs in the plan's order, numbered from 0; at most so many."""
         for columns in self.columns(most=most):
-            with self._store.decoding():
-                window = [columns.job(place) for place in range(len(columns))]
-            yield window
+            yield [columns.job(place) for place in range(len(columns))]
 
     def columns(self, *, most: int | None = None) -> Iterator[JobColumns]:
-        """Yield the jobs of :meth:`windows` as columns, with their rows."""
+        """Yield the jobs of :meth:`windows` as columns; what was asked of them and their rows are read when needed."""
         number = 0
         for lines in self._windows_of_rows():
-            rows = self._store.rows.at(self._batch_id, {line.position for line in lines})
             chosen = lines if most is None else lines[: max(most - number, 0)]
             if chosen:
                 with self._store.decoding():
-                    columns = self._columns_of(chosen, rows, number)
+                    columns = self._columns_of(chosen, number)
                 yield columns
             number += len(chosen)
             if most is not None and number >= most:
                 return
 
-    def _columns_of(self, lines: list[JobRow], rows: Mapping[int, StoredRow], first: int) -> JobColumns:
-        if not all(0 <= line.arm < len(self._variant_records) for line in lines):
+    def _columns_of(self, lines: list[JobKeyRow], first: int) -> JobColumns:
+        positions, repeats, arms, keys, invalid = zip(*lines, strict=True)
+        if not 0 <= min(arms) <= max(arms) < len(self._variant_records):
             raise DamagedValue("a job is one of no arm of its batch")
-        stored_labels = decode_all([row.label for row in rows.values()], object, "the label of a row")
-        labels = dict(zip(rows, map(label_of, stored_labels), strict=True))
-        positions = [line.position for line in lines]
-        labels_of_jobs = [labels.get(position, position) for position in positions]
+        variants = [label for label, _, _ in self._variant_records]
+
+        @cache
+        def rows() -> Mapping[int, StoredRow]:
+            return self._store.rows.at(self._batch_id, dict.fromkeys(positions))
+
+        @cache
+        def labels() -> list[Any]:
+            with self._store.decoding():
+                decoded = decode_all([row.label for row in rows().values()], object, "the label of a row")
+            by_position = dict(zip(rows(), map(label_of, decoded), strict=True))
+            return [by_position.get(position, position) for position in positions]
+
+        @cache
+        def whole() -> Mapping[tuple[int, int, int], JobRow]:
+            return {line[:3]: line for line in self._store.jobs.at(self._batch_id, dict.fromkeys(positions))}
+
+        def job(place: int) -> Job:
+            line = whole().get(lines[place][:3])
+            if line is None:
+                raise InputError("the batch was forgotten while its jobs were read")
+            with self._store.decoding():
+                return self._job(line, labels()[place], first + place)
 
         def records(places: Sequence[int]) -> list[dict[str, Any]]:
             wanted = [positions[place] for place in places]
-            there = [position for position in dict.fromkeys(wanted) if position in rows]
+            there = [position for position in dict.fromkeys(wanted) if position in rows()]
             with self._store.decoding():
-                stored = decode_all([rows[position].record for position in there], dict, "a row")
+                stored = decode_all([rows()[position].record for position in there], dict, "a row")
             by_position = {position: self._columns | record for position, record in zip(there, stored, strict=True)}
             return [by_position.get(position, self._columns) for position in wanted]
 
         return JobColumns(
             numbers=range(first, first + len(lines)),
             positions=positions,
-            rows=labels_of_jobs,
-            variants=[self._variant_records[line.arm][0] for line in lines],
-            repeats=[line.repeat for line in lines],
-            keys=[line.key for line in lines],
-            invalid=[line.problems != "[]" for line in lines],
+            variants=[variants[arm] for arm in arms],
+            repeats=repeats,
+            keys=keys,
+            invalid=list(map(bool, invalid)),
             secret=[False] * len(lines),
-            job=lambda place: self._job(lines[place], labels_of_jobs[place], first + place),
+            job=job,
+            labels=labels,
             records=records,
         )
 
-    def _windows_of_rows(self) -> Iterator[list[JobRow]]:
+    def _windows_of_rows(self) -> Iterator[list[JobKeyRow]]:
         """Yield the jobs of this batch object, whole rows at a time, as the plan orders them."""
         if self._positions is not None:
             for begin in range(0, len(self._positions), WINDOW):
@@ -209,25 +228,27 @@ class StoredJobs:
                 by_row = {
                     row: list(lines)
                     for row, lines in groupby(
-                        self._store.jobs.at(self._batch_id, positions), key=lambda line: line.position
+                        self._store.jobs.keys_at(self._batch_id, positions), key=lambda line: line.position
                     )
                 }
-                yield self._ordered(line for position in positions for line in by_row.get(position, ()))
+                yield self._ordered([line for position in positions for line in by_row.get(position, ())])
             return
-        cut: list[JobRow] = []
-        for lines in self._store.jobs.windows(self._batch_id):
+        cut: list[JobKeyRow] = []
+        for lines in self._store.jobs.key_windows(self._batch_id):
             lines = cut + lines
             last = lines[-1].position  # the next window may have more of this row
             cut = [line for line in lines if line.position == last]
-            yield self._ordered(line for line in lines if line.position != last)
+            yield self._ordered(lines[: len(lines) - len(cut)])
         yield self._ordered(cut)
 
-    def _ordered(self, lines: Iterable[JobRow]) -> list[JobRow]:
+    def _ordered(self, lines: list[JobKeyRow]) -> list[JobKeyRow]:
         mine = [
             line
             for line in lines
             if line.arm in self._ranks and (self._repeats is None or line.repeat <= self._repeats)
         ]
+        if list(self._ranks) == sorted(self._ranks, key=self._ranks.__getitem__):
+            return mine  # the store's own order
         ordered = []
         for _, row in groupby(mine, key=lambda line: line.position):
             ordered += sorted(row, key=lambda line: (line.repeat, self._ranks[line.arm]))

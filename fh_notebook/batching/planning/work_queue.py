@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
@@ -22,6 +22,8 @@ from fh_notebook.batching.model import (
     UNKNOWN,
     FailedSelection,
     Job,
+    JobColumns,
+    JobsByKey,
     OutcomeTable,
     kind_of,
 )
@@ -41,18 +43,18 @@ __all__ = ["LookedUpWindow", "WindowPrefetch", "Windows", "WorkQueue", "chained_
 class LookedUpWindow:
     """A window that was looked up and checked."""
 
-    jobs: list[Job]
+    jobs: JobColumns
     known: dict[str, KnownAnswer]
     is_new: bool
     """Whether its jobs come to the batch now."""
 
     def to_call(self) -> list[Job]:
         """Return the jobs to be called, one a key, in the plan's order."""
-        unique: dict[str, Job] = {}
-        for job in self.jobs:
-            if job.key and job.key not in self.known:
-                unique.setdefault(job.key, job)
-        return list(unique.values())
+        places: dict[str, int] = {}
+        for place, key in enumerate(self.jobs.keys):
+            if key and key not in self.known:
+                places.setdefault(key, place)
+        return list(map(self.jobs.job, places.values()))
 
 
 LOOKED_AT_ONCE: Final = 10_000
@@ -62,10 +64,6 @@ LOOKED_AT_ONCE: Final = 10_000
 def _used_lines(window: LookedUpWindow) -> list[int]:
     """Return the answers of others that stand for a window's jobs."""
     return [answer.line for answer in window.known.values() if answer.line and not answer.is_own]
-
-
-def _is_copy(answer: KnownAnswer | None) -> bool:
-    return answer is not None and bool(answer.copy)
 
 
 class WorkQueue:
@@ -156,7 +154,8 @@ class WorkQueue:
         """Return a window whose answers from elsewhere were kept with the batch: now they have numbers."""
         if not self._copies or not self.stored.id:
             return window
-        jobs = [job for job in window.jobs if job.key in self._copies]
+        by_key = JobsByKey(window.jobs)
+        jobs = {key: by_key[key] for key in self._copies if key in by_key}
         self._copies = {}
         numbers = self._look_up.of(jobs, now=datetime.now(UTC), call_lost=self.call_lost)
         return replace(window, known={**window.known, **numbers})
@@ -189,27 +188,34 @@ class WorkQueue:
             while True:
                 if self._planned_batch is not None:
                     self._planned_batch.compare(window)
-                looked_up = self._look(window.jobs, is_new=True)
-                if self._write(window, looked_up.jobs, _used_lines(looked_up)):
+                known = self._look({job.key: job for job in window.jobs if job.key})
+                jobs = self._checked(window.jobs, known)
+                looked_up = LookedUpWindow(JobColumns.of(jobs, self.source.records_at), known, is_new=True)
+                if self._write(window, jobs, _used_lines(looked_up)):
                     break
-            self.source.hold(looked_up.jobs)
+            self.source.hold(jobs)
             yield self._with_stored_copies(looked_up) if self._is_keeping else looked_up
 
     def again(self) -> Iterator[LookedUpWindow]:
         """Yield the windows of jobs that were planned and have no outcome that stands."""
-        for window in self.source.planned(len(self._outcomes)):
-            if jobs := self._callable_jobs(window):
-                looked_up = self._look(jobs, is_new=False)
-                if self.stored.id and ((used := _used_lines(looked_up)) or self._copies):
-                    self._store.uses.keep(self.stored.id, used, list(self._copies.values())).result()
-                yield self._with_stored_copies(looked_up)
+        for window in self.source.columns(len(self._outcomes)):
+            if len(jobs := self._callable_jobs(window)):
+                held = [jobs.job(place) for place in range(len(jobs))]  # read here, and not where they are counted
+                yield self.look_again(JobColumns.of(held, self.source.records_at))
+
+    def look_again(self, jobs: JobColumns) -> LookedUpWindow:
+        """Return jobs that were planned, looked up; what stands for them is kept with the batch."""
+        looked_up = LookedUpWindow(jobs, self._look(JobsByKey(jobs)), is_new=False)
+        if self.stored.id and ((used := _used_lines(looked_up)) or self._copies):
+            self._store.uses.keep(self.stored.id, used, list(self._copies.values())).result()
+        return self._with_stored_copies(looked_up)
 
     def failed(self, which: FailedSelection) -> Iterator[list[Job]]:
         """Yield the failed jobs that are meant, as they are to be called again, one a key."""
         for window in self.source.planned(len(self._outcomes)):
             failed = [job for job in window if job.key and self._outcomes.kind(job.number) == FAILED]
             if not which.is_all:
-                runs = self.runs_of(failed)
+                runs = self.runs_of([job.number for job in failed])
                 failed = [job for job in failed if job.number in runs and which.has(job.shown(runs[job.number]))]
             yield self.one_a_key(failed)
 
@@ -217,7 +223,7 @@ class WorkQueue:
         """Yield the jobs that may have run, with what is known of them, one a key."""
         for window in self.source.planned(len(self._outcomes)):
             unknown = [job for job in window if job.key and self._outcomes.kind(job.number) == UNKNOWN]
-            runs = self.runs_of(unknown)
+            runs = self.runs_of([job.number for job in unknown])
             yield [(job, runs[job.number]) for job in self.one_a_key([job for job in unknown if job.number in runs])]
 
     def one_a_key(self, jobs: list[Job]) -> list[Job]:
@@ -225,18 +231,18 @@ class WorkQueue:
         times = Counter(job.key for job in jobs)
         for job in jobs:
             if times[job.key] > 1:
-                self._pair(job)
+                self._pair(job.key, job.number)
         return list({job.key: job for job in reversed(jobs)}.values())[::-1]
 
-    def _pair(self, job: Job) -> None:
+    def _pair(self, key: str, number: int) -> None:
         """Note that a job shares its call with others."""
-        numbers = self._twins.setdefault(job.key, [])
-        if job.number not in numbers:
-            numbers.append(job.number)
+        numbers = self._twins.setdefault(key, [])
+        if number not in numbers:
+            numbers.append(number)
 
-    def runs_of(self, jobs: Iterable[Job]) -> dict[int, Run]:
+    def runs_of(self, numbers: Sequence[int]) -> dict[int, Run]:
         """Return the answers of jobs, by the job's number; what was forgotten since is left out."""
-        fields = self.fields_of([job.number for job in jobs])
+        fields = self.fields_of(numbers)
         with self._store.decoding():
             return {number: of_run.run for number, of_run in fields.items()}
 
@@ -251,22 +257,23 @@ class WorkQueue:
         answers = self._store.answers.fields_of(set(lines.values())) if lines else {}
         return here | {number: answers[line] for number, line in lines.items() if line in answers}
 
-    def _callable_jobs(self, window: list[Job]) -> list[Job]:
+    def _callable_jobs(self, window: JobColumns) -> JobColumns:
         """Return the jobs that may be called: without an outcome, or with one that does not stand."""
         kinds = {PENDING, UNKNOWN} if self.call_lost else {PENDING}
-        kind = self._outcomes.kind
-        failed = self.runs_of(job for job in window if job.key and kind(job.number) == FAILED)
+        of_jobs = list(map(self._outcomes.kind, window.numbers))
+        numbered = list(zip(window.keys, of_jobs, window.numbers, strict=True))
+        failed = self.runs_of([number for key, kind, number in numbered if key and kind == FAILED])
         lost = {number for number, run in failed.items() if not is_reusable(run)}
-        return [job for job in window if job.key and (kind(job.number) in kinds or job.number in lost)]
+        return window.at(
+            [place for place, (key, kind, number) in enumerate(numbered) if key and (kind in kinds or number in lost)]
+        )
 
-    def _look(self, jobs: list[Job], *, is_new: bool) -> LookedUpWindow:
-        answers = self._look_up.of((job for job in jobs if job.key), now=datetime.now(UTC), call_lost=self.call_lost)
-        if is_new:
-            jobs = self._checked(jobs, answers)
-        for job in jobs:
-            self._copies.pop(job.key, None)
-        self._copies |= {job.key: self._copy(job, answers[job.key]) for job in jobs if _is_copy(answers.get(job.key))}
-        return LookedUpWindow(jobs, answers, is_new)
+    def _look(self, jobs: Mapping[str, Job]) -> dict[str, KnownAnswer]:
+        answers = self._look_up.of(jobs, now=datetime.now(UTC), call_lost=self.call_lost)
+        self._copies = {key: copy for key, copy in self._copies.items() if key not in jobs} | {
+            key: self._copy(jobs[key], answer) for key, answer in answers.items() if answer.copy
+        }
+        return answers
 
     def _copy(self, job: Job, answer: KnownAnswer) -> AnswerRow:
         """Return the line of an answer from elsewhere; its calls were counted where it was paid for."""
@@ -306,23 +313,27 @@ class WorkQueue:
 
     def take(self, window: LookedUpWindow) -> list[Job]:
         """Count what was found, and return the jobs to be called."""
+        self.count(window)
+        return window.to_call()
+
+    def count(self, window: LookedUpWindow) -> None:
+        """Count what was found."""
         outcomes = self._outcomes
         if window.is_new:
             outcomes.extend(len(window.jobs))
-        times = Counter(job.key for job in window.jobs if job.key)
+        times = Counter(window.jobs.keys)
         first: set[str] = set()
-        for job in window.jobs:
-            answer = window.known.get(job.key) if job.key else None
-            if not job.key:
-                outcomes.put(job.number, FAILED)
+        for key, number in zip(window.jobs.keys, window.jobs.numbers, strict=True):
+            answer = window.known.get(key) if key else None
+            if not key:
+                outcomes.put(number, FAILED)
             elif answer is not None:
                 copied = run_of_row(answer.copy) if answer.copy else None
-                reused = answer.reused or job.key in first
-                outcomes.put(job.number, answer.kind, line=answer.line, reused=reused, run=copied)
-            elif times[job.key] > 1:
-                self._pair(job)
-            first.add(job.key)
-        return window.to_call()
+                reused = answer.reused or key in first
+                outcomes.put(number, answer.kind, line=answer.line, reused=reused, run=copied)
+            elif times[key] > 1:
+                self._pair(key, number)
+            first.add(key)
 
     def finished(self, job: Job, run: Run, *, line: int, reused: bool) -> None:
         """Count the outcome of a job that was called, and of those that are the same."""

@@ -59,7 +59,7 @@ class EntryTable:
         """Return jobs with the runs that came of them, `PENDING_RUN` where none did."""
         of_runs = dict(zip(RunFields._fields, zip(*runs, strict=True), strict=True)) if runs else {}
         columns = {name: of_runs.get(name, ()) for name in _OF_RUNS} | {
-            "row": jobs.rows,
+            "row": jobs.labels(),
             "variant": jobs.variants,
             "repeat": jobs.repeats,
             "elapsed_s": [seconds or None for seconds in of_runs.get("elapsed_s", ())],

@@ -362,7 +362,7 @@ class _Keys:
         there = high > low
         places = [at for a, b in zip(low[there], high[there], strict=True) for at in range(a, b)]
         keys = [self._keys[at].tobytes().hex() for at in places]
-        stand_ins = [placeholder_job(key) for key in keys]
+        stand_ins = {key: placeholder_job(key) for key in keys}
         return self._look_up.of(stand_ins, now=datetime.now(UTC), call_lost=call_lost) if keys else {}
 
     def outcomes(self, jobs: KeyPrefixes) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:

@@ -269,8 +269,9 @@ class Partition:
         """
         self._work_queue.call_lost = False
         for window in self._work_queue.again():
-            pending = [job for job in window.jobs if self._outcomes.kind(job.number) == PENDING]
-            self._work_queue.take(replace(window, jobs=pending))
+            numbers = enumerate(window.jobs.numbers)
+            pending = [place for place, number in numbers if self._outcomes.kind(number) == PENDING]
+            self._work_queue.count(replace(window, jobs=window.jobs.at(pending)))
 
     def _written(self) -> PartitionResult:
         pairs = list(

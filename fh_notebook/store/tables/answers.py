@@ -432,10 +432,12 @@ def standing_answer(rows: Iterable[AnswerSummary]) -> tuple[AnswerSummary | None
     """
     may_have_run: AnswerSummary | None = None
     for row in rows:
+        if row.status == "completed":
+            return row, may_have_run
         if row.is_lost:
             may_have_run = may_have_run or row
-        elif row.status == "completed" or (may_have_run is None and is_reusable(run_of_row(row.run))):
-            return row, may_have_run
+        elif may_have_run is None and is_reusable(run_of_row(row.run)):
+            return row, None
     return None, may_have_run
 
 
@@ -516,9 +518,7 @@ class Answers:
             f" (SELECT id, {RUN} AS run FROM answers WHERE id IN (SELECT value FROM json_each(?)))"
         )
         values, kinds = (json.dumps(list(ids)),), (INT, TEXT, TEXT_OR_NONE)
-        return self._database.read(
-            lambda c: _fields_of_rows(list(check_rows(c.execute(sql, values), kinds, "an answer")))
-        )
+        return self._database.read(lambda c: _fields_of_rows(check_rows(c.execute(sql, values), kinds, "an answer")))
 
     def existing(self, ids: Iterable[int]) -> set[int]:
         """Return which of these answers still exist."""

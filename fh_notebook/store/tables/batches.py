@@ -44,6 +44,7 @@ __all__ = [
     "WITH_IDENTITY",
     "BatchRecord",
     "Batches",
+    "JobKeyRow",
     "JobRow",
     "Jobs",
     "SourceRows",
@@ -105,6 +106,22 @@ class JobRow(NamedTuple):
         return JobRow(position, self.repeat, arm, *self[3:])
 
 
+class JobKeyRow(NamedTuple):
+    """What tells a stored job from others, without what is asked."""
+
+    position: int
+    repeat: int
+    arm: int
+    """Its index in the batch's arms."""
+    key: str
+    invalid: int
+    """1 where it cannot be called."""
+
+
+_KEY_COLUMNS: Final = "position, repeat, arm, key, problems <> '[]'"
+
+_KEY_KINDS: Final = (INT, INT, INT, TEXT, INT)
+
 _JOB_COLUMNS: Final = "position, repeat, arm, key, inputs, metadata, problems, whole"
 
 _JOB_KINDS: Final = (INT, INT, INT, TEXT, TEXT, TEXT, TEXT, INT)
@@ -142,6 +159,30 @@ class Jobs:
             yield jobs
             after = (jobs[-1].position, jobs[-1].repeat, jobs[-1].arm)
 
+    def key_windows(self, batch: int, *, window: int = 1_000) -> Iterator[list[JobKeyRow]]:
+        """Yield the jobs of :meth:`windows` without what is asked."""
+        sql = (
+            f"SELECT {_KEY_COLUMNS} FROM jobs"
+            " WHERE batch = ? AND (position, repeat, arm) > (?, ?, ?) ORDER BY position, repeat, arm LIMIT ?"
+        )
+        after = (-1, 0, 0)
+        while jobs := self._key_rows(sql, (batch, *after, window)):
+            yield jobs
+            after = jobs[-1][:3]
+
+    def keys_at(self, batch: int, positions: Iterable[int]) -> list[JobKeyRow]:
+        """Return the jobs of :meth:`at` without what is asked."""
+        sql = (
+            f"SELECT {_KEY_COLUMNS} FROM jobs"
+            " WHERE batch = ? AND position IN (SELECT value FROM json_each(?)) ORDER BY position, repeat, arm"
+        )
+        return self._key_rows(sql, (batch, json.dumps(list(positions))))
+
+    def _key_rows(self, sql: str, values: tuple[object, ...]) -> list[JobKeyRow]:
+        return self._database.read(
+            lambda c: list(starmap(JobKeyRow, check_rows(c.execute(sql, values), _KEY_KINDS, "a job")))
+        )
+
     def inputs_of(self, batch: int, *, window: int = 10_000) -> Iterator[tuple[int, int, str]]:
         """Yield position, arm and inputs of the jobs of one batch, in the plan's order."""
         sql = (
@@ -151,7 +192,7 @@ class Jobs:
         kinds = (INT, INT, INT, TEXT)
         after = (-1, 0, 0)
         while rows := self._database.read(
-            lambda c, after=after: list(check_rows(c.execute(sql, (batch, *after, window)), kinds, "a job"))  # type: ignore[misc]  # bound at once
+            lambda c, after=after: check_rows(c.execute(sql, (batch, *after, window)), kinds, "a job")  # type: ignore[misc]  # bound at once
         ):
             yield from ((position, arm, inputs) for position, _, arm, inputs in rows)
             after = rows[-1][:3]

@@ -214,14 +214,12 @@ class Parts:
     def locations(self, workspace: str) -> list[tuple[str, str, float]]:
         """Return the files of a workspace, the oldest first: path, batch, and storing time (seconds since 1970)."""
         sql = "SELECT path, batch, kept_at FROM parts WHERE workspace = ? ORDER BY kept_at, path"
-        return self._database.read(
-            lambda c: list(check_rows(c.execute(sql, (workspace,)), (TEXT, TEXT, REAL), "a part"))
-        )
+        return self._database.read(lambda c: check_rows(c.execute(sql, (workspace,)), (TEXT, TEXT, REAL), "a part"))
 
     def keys_of(self, path: str) -> bytes:
         """Return the keys of the jobs in a file, `KEY_BYTES` each."""
         sql = "SELECT keys FROM parts WHERE path = ?"
-        rows = self._database.read(lambda c: list(check_rows(c.execute(sql, (path,)), (BYTES,), "a part")))
+        rows = self._database.read(lambda c: check_rows(c.execute(sql, (path,)), (BYTES,), "a part"))
         return bytes(rows[0][0]) if rows else b""
 
     def paths(self, workspace: str, batch: str) -> set[str]:

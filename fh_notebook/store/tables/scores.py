@@ -83,7 +83,7 @@ def rows_of(connection: sqlite3.Connection, answers: Iterable[int]) -> Iterator[
         " ON scores.answer = wanted.value",
         (json.dumps(list(answers)),),
     )
-    rows = check_rows(cursor.fetchall(), (TEXT, INT, TEXT, REAL_OR_NONE, TEXT_OR_NONE), "a score")
+    rows = check_rows(cursor, (TEXT, INT, TEXT, REAL_OR_NONE, TEXT_OR_NONE), "a score")
     return ((row[1], row[0], ScoreRow(*row[1:])) for row in rows)
 
 
@@ -125,7 +125,7 @@ class Scores:
             " ON scores.answer = wanted.value ORDER BY answer, scorer, of"
         )
         values, kinds = (json.dumps(list(answers)),), (INT, TEXT, REAL_OR_NONE, TEXT)
-        return self._database.read(lambda c: list(check_rows(c.execute(sql, values), kinds, "a score")))
+        return self._database.read(lambda c: check_rows(c.execute(sql, values), kinds, "a score"))
 
     def rows_of(self, answers: Iterable[int]) -> list[tuple[int, str, ScoreRow]]:
         """Return (answer, scorer, row) for all scores of these answers."""

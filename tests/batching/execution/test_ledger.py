@@ -46,7 +46,7 @@ def _ledger(store: Store, batch: int, owner: Owner, **how: Any) -> StoreLedger:
 
 def _known(store: Store, batch: int) -> int | None:
     found = AnswerLookup(stored=StoredBatch(store, batch), workspace="w", reuse="batch").of(
-        [JOB], now=datetime.now(UTC)
+        {JOB.key: JOB}, now=datetime.now(UTC)
     )
     return found["k"].kind if found else None
 

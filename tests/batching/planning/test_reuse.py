@@ -65,7 +65,7 @@ def _known(store: Store, clock: Clock, lines: list[tuple[str, str, float]], reus
             store.claims.answer(_run(status, batch), key="k", batch=batches[batch], workspace="w").result()
     clock.now = NOW
     stored = StoredBatch(store, batches["own"])
-    found = AnswerLookup(stored=stored, workspace="w", reuse=reuse).of([JOB], now=NOW, **options).get("k")
+    found = AnswerLookup(stored=stored, workspace="w", reuse=reuse).of({JOB.key: JOB}, now=NOW, **options).get("k")
     if found is None:
         return None
     kept = store.answers.by_ids([found.line])[found.line]
