@@ -44,10 +44,7 @@ def object_series(values: Iterable[Any]) -> pd.Series[Any]:
     [[1, 2], None, {'a': 1}]
     """
     items = list(values)
-    array = np.empty(len(items), dtype=object)
-    for index, value in enumerate(items):
-        array[index] = value
-    return pd.Series(array, dtype=object)
+    return pd.Series(np.fromiter(items, dtype=object, count=len(items)), dtype=object)
 
 
 CHOICES_MAX: Final = 200

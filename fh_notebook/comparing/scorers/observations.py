@@ -16,6 +16,7 @@ import pandas as pd
 
 from fh_notebook.batching.batch import Batch, entry_table
 from fh_notebook.batching.model import Job, Outcome
+from fh_notebook.batching.planning import garbage_collection
 from fh_notebook.batching.planning.plan import counted
 from fh_notebook.batching.tables.expected_overlay import NONE_STANDING, InputsKey, Overlay, Standing, canonical_expected
 from fh_notebook.batching.tables.frames import COLUMNS, PENDING, OutputKeys, source_name
@@ -256,7 +257,8 @@ def read_observations(source: Any, *, pair_on: str) -> Observations:
     InputError
         The source is something else, or a required column is missing.
     """
-    observations = _observe(source, pair_on)
+    with garbage_collection.paused():
+        observations = _observe(source, pair_on)
     if unpaired := sum(not isinstance(pair, str | int | float) for pair in observations.pairs):
         raise InputError(f"{_lines_have(unpaired)} no {short(pair_on)} to be paired by; give a text or a number")
     return replace(observations, pairs=distinct_labels(observations.pairs))
