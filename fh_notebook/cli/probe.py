@@ -119,4 +119,4 @@ def run(args: argparse.Namespace) -> int:
     if args.report is not None:
         args.report.expanduser().write_text(profile.to_markdown(), "utf-8")
         print(f"\nThe report is {args.report}: read it, then send it to the maintainers.", flush=True)
-    return 0 if profile.completed_status is not None else 1
+    return 0 if profile.has_completed else 1

@@ -49,12 +49,17 @@ __all__ = [
 
 UNOBSERVED: Final = "not observed"
 
+OF_ONE_PROBE: Final = ("calls", "has_completed", "notes")
+"""Fields that are not stored."""
+
 _WORD: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,59}")
 """A word of a protocol. Anything else may be data of the user."""
 MOST_FIELDS: Final = 30
 
 _STATUS_FIELDS: Final = ("run_status", "status")
 _ID_FIELDS: Final = ("request_id", "run_id", "id")
+_ENVELOPE: Final = frozenset({*_STATUS_FIELDS, *_ID_FIELDS, "output", "error", "message", "data", "event_type"})
+"""Names that are the protocol's, also where an input or a part of an output has the same."""
 _REMAINING_HEADERS: Final = ("x-ratelimit-remaining", "x-rate-limit-remaining", "ratelimit-remaining")
 
 _REFUSED_WITH: Final[Mapping[str, frozenset[int]]] = {
@@ -150,6 +155,8 @@ class Profile:
     """``seconds``, ``date`` or ``absent``."""
     direct_s: float | None = field(default=None, compare=False)
     """Seconds. The time limit of a direct call is longer."""
+    has_completed: bool = field(default=False, compare=False)
+    """Whether the direct call of the last probe completed: without it, hardly anything can be learned."""
     calls: int = field(default=0, compare=False)
     """Requests of the last probe."""
     notes: tuple[str, ...] = field(default=(), compare=False)
@@ -235,7 +242,7 @@ def _moment(moment: datetime | None) -> str:
 
 def profile_to_json(profile: Profile) -> str:
     """Return the facts of a profile as JSON, for the store."""
-    values = {name: value for name, value in asdict(profile).items() if name not in ("calls", "notes")}
+    values = {name: value for name, value in asdict(profile).items() if name not in OF_ONE_PROBE}
     return json.dumps(values | {"probed_at": profile.probed_at.isoformat() if profile.probed_at else None})
 
 
@@ -249,7 +256,7 @@ def profile_from_json(text: str) -> Profile | None:
     """
     try:
         values = json.loads(text)
-        known = {f.name: values.get(f.name) for f in fields(Profile) if f.name not in ("calls", "notes")}
+        known = {f.name: values.get(f.name) for f in fields(Profile) if f.name not in OF_ONE_PROBE}
         for name, value in known.items():
             if isinstance(value, list):
                 known[name] = tuple(value)
@@ -315,8 +322,9 @@ def _final_status(word: str | None) -> str | None:
 
 
 def _names(body: Mapping[str, Any], without: Collection[str]) -> tuple[str, ...]:
-    """Return the field names of a body, without those that are the user's."""
-    names = (redact(name) for name in body if name not in without and _WORD.fullmatch(name))
+    """Return the field names of a body, without those that are the user's alone."""
+    own = set(without) - _ENVELOPE
+    names = (redact(name) for name in body if name not in own and _WORD.fullmatch(name))
     return tuple(sorted(names)[:MOST_FIELDS])
 
 

@@ -260,7 +260,7 @@ class _ProbeCalls:
         self._look_up_was_not_found = False
         self._is_stopped = False
         stored = self._connection.find_profile() or Profile()
-        self.profile = replace(stored, origin=self._connection.origin, calls=0, notes=())
+        self.profile = replace(stored, origin=self._connection.origin, calls=0, notes=(), has_completed=False)
 
     def note(self, text: str) -> None:
         """Add a sentence to the profile's notes."""
@@ -288,7 +288,9 @@ class _ProbeCalls:
         try:
             await step.make()
         except (AuthError, ConnectFailed, LimitReached, CallError) as exc:
-            self._stop(f"{step.name}: {one_line(str(exc))}; no further call was made")
+            # Without the service's words, which may repeat an input: the notes are in the report.
+            answered = "no answer came" if exc.status_code is None else f"the service answered HTTP {exc.status_code}"
+            self._stop(f"{step.name}: {type(exc).__name__}, {answered}; no further call was made")
         finally:
             if self.profile.facts() != before.facts():
                 self.profile = replace(self.profile, probed_at=utc_now())
@@ -418,6 +420,7 @@ class _ProbeCalls:
         self.profile = profiles.with_direct_run(self.profile, response, self._request.inputs)
         self._direct = profiles.completed_body(response)
         self._calls_left.append(profiles.remaining_calls(response))
+        self.profile = replace(self.profile, has_completed=self._direct is not None)
         if self._direct is None:
             self._stop(
                 f"Direct call: {_ending(response)}, which is no completed run with an id and an output; no further "

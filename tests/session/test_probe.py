@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -231,6 +232,22 @@ def test_the_report_has_no_key_no_input_and_no_output() -> None:
     shown = [profile.to_markdown(), repr(profile), profile._repr_html_(), profile_to_json(profile)]
     hidden = [KEY, SECRET, *INPUTS, *map(str, INPUTS.values()), *OUTPUT, "triage", "live"]
     assert not [(word, text) for text in shown for word in hidden if word in text.replace("delivery", "")]
+
+
+def test_no_note_repeats_what_the_service_says() -> None:
+    """An error that echoes an input stops the probe; the report has its status alone."""
+    echo = json.dumps({"error": f"No access: {INPUTS['ticket']} {OUTPUT['label']}"}).encode()
+    profile = learn(DrawnService(Drawn(5), broken_from=4, broken=_json(401, echo)), concurrency=False, callback=False)
+    assert "401" in profile.notes[-1]
+    assert INPUTS["ticket"] not in profile.to_markdown() + repr(profile)
+
+
+def test_has_completed_is_of_this_probe_alone() -> None:
+    """The facts of an earlier one stay; the command's exit code is about this one."""
+    learned = learn(DrawnService(Drawn(5)), concurrency=False, callback=False)
+    broken = learn(DrawnService(Drawn(5), broken_from=2, broken=BROKEN["500 JSON"]), concurrency=False, callback=False)
+    assert broken == learned
+    assert (learned.has_completed, broken.has_completed) == (True, False)
 
 
 def test_a_stored_profile_is_read_again_and_a_damaged_one_is_none() -> None:
