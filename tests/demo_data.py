@@ -311,7 +311,7 @@ class DemoHive(LocalHive):
         def refund(order: str, amount: float) -> dict[str, Any]:
             if amount < ASKED_FROM:
                 return {"paid": True, "by": None}
-            decision = ask_human(f"Refund {amount} EUR for order {order}? The card was charged twice in June.")
+            decision = ask_human(f"Refund {amount:,.2f} EUR for order {order}? The card was charged twice in June.")
             return {"paid": decision.approved, "by": decision.by}
 
         @self.workflow("payout", variant="v1", tools={"payments": "ask"})

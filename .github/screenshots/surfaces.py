@@ -441,11 +441,11 @@ def browse_open(stage: Stage) -> Iterator[Locator]:
 @surface
 def browse_correct(stage: Stage) -> Iterator[Locator]:
     """All rows, one of them opened, and its expected output being corrected by keys."""
-    shown = _comparison(stage, "cmp.correct(1, expected='complaint', note='It is no question.').browse()")
+    shown = _comparison(stage, "cmp.correct(1, expected='complaint', note='A broken lamp is a complaint.').browse()")
     shown.get_by_role("rowheader").nth(1).click()
     expect(shown.get_by_role("button", name="Change the correction")).to_be_visible()
     shown.get_by_role("treegrid").press("c")
-    shown.get_by_label("Note").fill("They were charged twice.")
+    shown.get_by_label("Note").fill("They complain, and ask for a return.")
     yield stage.cell(2)
 
 

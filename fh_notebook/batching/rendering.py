@@ -425,7 +425,7 @@ def _cost(counts: JobCounts) -> str:
 
 def _not_repeated(counts: JobCounts) -> str:
     """Return which of the jobs a start of the batch does not call again by itself; empty where there are none."""
-    kinds = {"failed before": counts.reused_failed, "have an unknown outcome": counts.unknown}
+    kinds = {"failed before": counts.reused_failed, "ended with an unknown outcome": counts.unknown}
     parts = [f"{number:,} that {kind}" for kind, number in kinds.items() if number]
     return f"Not called again: {' and '.join(parts)}." if parts else ""
 

@@ -174,7 +174,7 @@ class ToolApproval:
         return ToolApprovals((self,))._repr_html_()
 
 
-HEADS: Final = ("Summary", "Tool", "Action", "Arguments", "Risk", "Status", "Expires (UTC)", "Votes", "Run", "Id")
+HEADS: Final = ("Summary", "Arguments", "Tool", "Action", "Risk", "Status", "Expires (UTC)", "Votes", "Run", "Id")
 """The heads of the table."""
 _ROOM: Final = "min-width:17em"
 """Of the cells by which a person decides: the others may scroll, so that these are read in few lines."""
@@ -251,9 +251,9 @@ def cells_of(approval: ToolApproval) -> list[object]:
     arguments = html.folded(html.printable(approval.shown_arguments()), whole=whole, open_chars=300)
     return [
         html.el("div", summary, style=_ROOM),
+        html.el("div", arguments, style=_ROOM),
         approval.shown(approval.tool),
         approval.shown(approval.action) if approval.action != approval.summary else "",
-        html.el("div", arguments, style=_ROOM),
         approval.shown(approval.risk),
         approval.shown(approval.status),
         f"{approval.expires_at:%d %b %H:%M:%S}" if approval.expires_at else "",

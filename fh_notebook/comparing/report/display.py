@@ -437,7 +437,7 @@ def pairs_cells(pairs: pd.DataFrame) -> tuple[list[Any], list[list[Any]]]:
     """Return the heads and the cells of the pairs; where a difference is written, so are its ends, in one format."""
     text = figures([*pairs["ci_low"], *pairs["ci_high"], *pairs["difference"]])
     instead = {
-        "a": Cells(("difference of",), lambda line: (f"{line['b']} − {line['a']}",)),
+        "a": Cells(("first − second",), lambda line: (f"{line['b']} − {line['a']}",)),
         **dict.fromkeys(("b", "n", "mean_a", "mean_b", "ci_high"), Cells()),
         "difference": Cells(("difference",), lambda line: (text(line["difference"]),)),
         "ci_low": Cells(("95 % interval",), lambda line: (_pair_interval(line, text),)),

@@ -46,7 +46,7 @@ __all__ = [
 
 HEADLINE: Final = (
     "font-size:16px;line-height:1.4;font-weight:600;margin:4px 0 2px;max-width:62em;overflow-wrap:anywhere;"
-    "text-wrap:pretty"
+    "text-wrap:balance"
 )
 """The style of the sentence with the result, above a comparison, a race, a canary or a trend."""
 

@@ -129,7 +129,7 @@ def _card(name: str, card: Mapping[str, Any], baseline: str) -> html.Html:
 
 def facts_of(card: Mapping[str, Any]) -> list[str]:
     """Return what is known of an answer beside its output."""
-    score = [f"score {cell_score(card)}"] if card["score"] else []
+    score = [cell_score(card)] if card["score"] else []
     return [*score, *(card[name] for name in ("seconds", "repeats") if card[name])]
 
 
