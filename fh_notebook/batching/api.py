@@ -400,14 +400,21 @@ def _is_scaled(rows: Any, dask: Any) -> bool:
     return dask is not None or type(rows).__module__.startswith("dask.")
 
 
+NOT_KEPT: Final = Phrase(
+    "batch.assets says why; batch.save_assets() tries again",
+    command="The same command tries again; fh.open_batch(NAME).save_assets(FOLDER) in Python says why",
+)
+"""What to do about files that were not kept."""
+
+
 def start_batch(rows: Any, deployment: Deployment | str, options: BatchOptions, audience: Audience = PYTHON) -> Batch:
     """Return the batch that is asked for, begun unless it is a dry run, and waited for where the options say so."""
     started, control = prepare(rows, deployment, options, audience)
     if not options.dry_run:
         control.start(control.first_windows(), wait=options.wait)
     if options.wait and isinstance(keeper := control.companion, AssetKeeper) and (unkept := keeper.failures):
-        why = "batch.assets says why; batch.save_assets() tries again"
-        hooks.frontend().notice(f"{started.name}: {counted(unkept, 'file')} not kept. {why}.")
+        unkept_text = counted(unkept, "file")
+        hooks.frontend().notice(f"{started.name}: {unkept_text} not kept. {NOT_KEPT.text(audience)}.")
     return started
 
 
