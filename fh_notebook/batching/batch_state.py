@@ -333,6 +333,7 @@ class BatchState:
             kinds.update(kind for key, kind in of_jobs if key and key not in to_call)
         invalid = keys.pop("", 0)
         limits = self._options.limits
+        durations = self._store.answers.durations_of(self.caller.workspace, self.plan.deployment)
         self.plan = replace(
             self.plan,
             jobs=len(self.outcomes),
@@ -342,29 +343,34 @@ class BatchState:
             doubled=keys.total() - len(keys),
             invalid=invalid,
             calls=len(to_call),
-            seconds=self._forecast(len(to_call), most_at_once),
+            seconds=self._forecast(len(to_call), most_at_once, durations),
             uploads=client.aclient.files.missing(files) if client is not None and files else 0,
-            look_ups_per_call=self._look_ups(),
+            look_ups_per_call=self._look_ups(durations),
             max_calls=limits.max_calls,
             max_seconds=limits.max_seconds,
             budget=budget_of(self.caller.workspace, self._store, datetime.now(UTC)),
         )
 
-    def _took(self) -> list[float]:
-        """How long the last calls of this deployment took, in seconds."""
-        return self._store.answers.seconds_of(self.caller.workspace, self.plan.deployment)
+    def _look_ups(self, durations: Sequence[tuple[float, int]]) -> int:
+        """Return how many look-ups the answer to a call costs, by how long the last ones of this deployment took.
 
-    def _look_ups(self) -> int:
-        """Return how many look-ups the answer to a call costs. With ``auto`` nobody knows which are delivered."""
-        if self._options.delivery not in ("poll", "callback"):
+        With ``auto`` nobody knows which calls are delivered: as many as the last ones had, where most had any.
+        """
+        delivery, requests = self._options.delivery, median(calls for _, calls in durations) if durations else 1
+        if delivery == "direct" or (delivery == "auto" and requests <= 1):
             return 0
-        took = self._took()
-        return expected_look_ups(median(took) if took else None, has_callback=self._options.delivery == "callback")
+        client = self.caller.client
+        is_near = client is not None and client.aclient.connection.is_near  # then this process has a receiver
+        has_callback = delivery == "callback" or (
+            delivery == "auto" and (is_near or self._options.receiver is not None)
+        )
+        took_s = median(seconds for seconds, _ in durations) if durations else None
+        return expected_look_ups(took_s, has_callback=has_callback, is_looked_up=requests > 1 and not has_callback)
 
-    def _forecast(self, calls: int, most_at_once: int) -> float | None:
+    def _forecast(self, calls: int, most_at_once: int, durations: Sequence[tuple[float, int]]) -> float | None:
         """How long so many calls take, by how long the last ones of this deployment took."""
-        took = self._took() if calls else []
-        if not took:
+        took = [seconds for seconds, _ in durations]
+        if not took or not calls:
             return None
         most = self._options.limits.max_calls
         calls = calls if most is None else min(calls, most)

@@ -62,7 +62,7 @@ BUSY_PAUSE_S: Final = 5.0
 """After a look-up that was refused because there were too many."""
 
 
-def expected_look_ups(took_s: float | None, *, has_callback: bool) -> int:
+def expected_look_ups(took_s: float | None, *, has_callback: bool, is_looked_up: bool = False) -> int:
     """Return how many look-ups a run costs that takes `took_s` seconds, as a plan counts them.
 
     Parameters
@@ -71,6 +71,8 @@ def expected_look_ups(took_s: float | None, *, has_callback: bool) -> int:
         ``None``: nobody knows; then the fewest.
     has_callback : bool
         Whether a callback brings the outcome: then look-ups end with the run, else with the first one after it.
+    is_looked_up : bool
+        Whether `took_s` is until the look-up that found the end, which may be late by chance: none follows it.
 
     Examples
     --------
@@ -78,7 +80,10 @@ def expected_look_ups(took_s: float | None, *, has_callback: bool) -> int:
     (1, 8)
     >>> expected_look_ups(0.5, has_callback=True), expected_look_ups(60.0, has_callback=True)
     (0, 3)
+    >>> expected_look_ups(1.1, has_callback=False), expected_look_ups(1.1, has_callback=False, is_looked_up=True)
+    (2, 1)
     """
+    took_s = (took_s or 0.0) / (1 + SPREAD) if is_looked_up else took_s
     wait_s = FIRST_BESIDE_RECEIVER_S if has_callback else FIRST_S
     at_s, looks = wait_s, 0 if has_callback else 1
     while at_s < min(took_s or 0.0, 86_400.0):

@@ -649,18 +649,18 @@ class Answers:
 
         return self._database.read(read)
 
-    def seconds_of(self, workspace: str, deployment: str, limit: int = 50) -> list[float]:
-        """Return how long the last completed calls of a deployment took, in seconds, the newest first.
+    def durations_of(self, workspace: str, deployment: str, limit: int = 50) -> list[tuple[float, int]]:
+        """Return how long the last completed calls of a deployment took, in seconds, and their requests; newest first.
 
         A run that is nested deeper than SQLite reads (1,000 levels) is left out.
         """
         sql = (
-            "SELECT CASE WHEN json_valid(run) THEN json_extract(run, '$.elapsed_s') END FROM"
-            f" (SELECT id, {RUN} AS run FROM answers WHERE workspace = ? AND deployment = ? AND status = 'completed'"
-            " ORDER BY id DESC LIMIT ?) ORDER BY id DESC"
+            "SELECT CASE WHEN json_valid(run) THEN json_extract(run, '$.elapsed_s') END, calls FROM"
+            f" (SELECT id, calls, {RUN} AS run FROM answers WHERE workspace = ? AND deployment = ?"
+            " AND status = 'completed' ORDER BY id DESC LIMIT ?) ORDER BY id DESC"
         )
         rows = self._database.read(lambda c: c.execute(sql, (workspace, deployment, limit)).fetchall())
-        return [float(seconds) for (seconds,) in rows if isinstance(seconds, int | float) and seconds]
+        return [(float(seconds), calls) for seconds, calls in rows if isinstance(seconds, int | float) and seconds]
 
     def deployment_names(self) -> list[tuple[str, str]]:
         """Return every (deployment, workspace) with a stored answer, by name."""

@@ -237,6 +237,35 @@ def test_a_configured_cap_leaves_room_for_look_ups(monkeypatch: pytest.MonkeyPat
     assert batch.stopped.reason == "daily_cap"
 
 
+@pytest.mark.parametrize(
+    ("requests", "elapsed_s", "delivery", "expected"),
+    [
+        (1, 60.0, "direct", 0),
+        (1, 60.0, "auto", 0),
+        (9, 60.0, "auto", 3),
+        (1, 1.1, "poll", 2),
+        (2, 1.1, "poll", 1),
+        (2, 1.1, "callback", 0),
+    ],
+)
+def test_look_ups_are_planned_by_what_the_last_calls_took(
+    requests: int, elapsed_s: float, delivery: str, expected: int
+) -> None:
+    """With ``auto`` where those were looked up; a time that a look-up has found is late by chance."""
+    shouting = Shouting(name="lasting")
+    client = shouting.hive.client()
+    store = session.store()
+    assert store is not None
+    run = fh.Run(
+        status="completed", output="T", deployment="shout", variant="loud", elapsed_s=elapsed_s, attempts=requests
+    )
+    store.answers.keep(run, client.workspace).result()
+    planned = fh.batch(
+        rows(4), "shout", variants="loud", client=client, delivery=delivery, dry_run=True, progress=False
+    ).plan()
+    assert planned.look_ups_per_call == expected
+
+
 def test_a_configured_cap_stops_before_the_refused_call() -> None:
     """Counted across batches, single runs and kernels; the plan says how many are used."""
     fh.configure(daily_cap=10)
