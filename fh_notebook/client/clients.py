@@ -455,7 +455,13 @@ class AsyncClient:
             await finish_despite_cancel(ticket.drop())
             raise
         pending = PendingRun(
-            client=self, request=request, first=run, receiver=receiver, keep=ticket.answered, let_go=ticket.let_go
+            client=self,
+            request=request,
+            first=run,
+            receiver=receiver,
+            keep=ticket.answered,
+            let_go=ticket.let_go,
+            keeps_cap=True,
         )
         if is_accepted(run) and ids_of(run):
             pending.begin(poll=poll)

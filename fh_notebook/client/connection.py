@@ -276,6 +276,8 @@ class Connection:
     count against the plan's daily cap. A negative number takes requests back that reached nobody, counted at the time
     `at`. Returns at once. Not called by `attempt`: a caller that repeats it counts its requests with the rows that it
     stores."""
+    left_today: Callable[[], int | None] = lambda: None
+    """Returns how many requests the configured daily cap leaves; ``None``: there is none, or nothing is counted."""
     error_catalog: ErrorCatalogCache = field(default_factory=lambda: ErrorCatalogCache(""), repr=False)
     """What the service says that can be done about each error code."""
     find_profile: Callable[[], Profile | None] = lambda: None

@@ -46,6 +46,7 @@ __all__ = ["PendingRun"]
 
 TOOL_HINT: Final = 'pending.approvals() lists the tools that wait; approval.decide("allow_once") or "deny" decides'
 """What to type, where a run waits for a decision about a tool."""
+CAP_USED: Final = "The daily cap is used up: runs are not looked up before 00:00 UTC; pending.refresh() asks now"
 NO_WORKSPACE_HINT: Final = "to decide here, set fh.configure(workspace_id=...), the service's id of the workspace"
 
 Keep = Callable[[Run], Awaitable[None]]
@@ -96,6 +97,7 @@ class PendingRun:
         receiver: CallbackReceiver | None,
         keep: Keep | None,
         let_go: Callable[[], None] | None = None,
+        keeps_cap: bool = False,
     ) -> None:
         self._connection = client.connection
         self._client = client
@@ -107,6 +109,8 @@ class PendingRun:
         self._receiver = receiver
         self._keep = keep
         self._let_go = let_go
+        self._keeps_cap = keeps_cap
+        """Whether the configured daily cap ends its look-ups for the day; a batch has left room for them."""
         self._began = time.perf_counter() - first.elapsed_s
         self._lock = threading.Lock()
         self._run = self._first
@@ -250,7 +254,7 @@ class PendingRun:
     async def arefresh(self) -> Run:
         """Await :meth:`refresh`."""
         if not self._ended:
-            await event_loop.bridge(self.look())
+            await event_loop.bridge(self._look_now())
             if self._taken and not self._ended:  # its outcome came, and is being kept
                 return await self.outcome()
         return self._run
@@ -337,6 +341,14 @@ class PendingRun:
 
     async def look(self) -> float | None:
         """Look the run up once, and take the result; see :class:`~fh_notebook.client.polling.PolledRun`."""
+        if not self._taken and self._keeps_cap and self._connection.left_today() == 0:
+            self._connection.tell(CAP_USED)
+            self.trouble = CAP_USED
+            self._call_on_change()
+            return 0.0
+        return await self._look_now()
+
+    async def _look_now(self) -> float | None:
         if self._taken:
             return None
         result = await self._lookup.ask()
@@ -486,7 +498,8 @@ class PendingRun:
             return self._run.html_card()
         head = html.el("div", html.badge(self.status), " ", call_name(self.deployment, self.variant), cls="fh-head")
         since = f" since {self.started_at:%d %b %H:%M:%S} UTC" if self.started_at else ""
-        source = "the service sends it here (callback)" if self.by_callback else "the service is asked now and then"
+        asked = "the service is asked now and then, and each look-up counts against the daily cap"
+        source = "the service sends it here (callback)" if self.by_callback else asked
         state = (
             f"Waiting for the answer{since}: {source}; this card changes when it comes"
             if self.waiting

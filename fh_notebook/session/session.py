@@ -167,6 +167,17 @@ class RunRecorder:
         except StoreError as exc:
             self._tell(f"Requests are not counted towards daily_cap: {redact(str(exc))}")
 
+    def left_today(self) -> int | None:
+        """Return how many requests the configured daily cap leaves; ``None`` without one, or where none are counted."""
+        cap = settings.current().daily_cap
+        try:
+            store = self._store() if cap is not None else None
+            if cap is None or store is None:
+                return None
+            return max(0, cap - store.requests.on_day(self._find_workspace(), datetime.now(UTC)))
+        except StoreError:  # it is told where they are counted
+            return None
+
     def pending_registry(self) -> PendingRuns | None:
         """Return the registry of pending runs; ``None`` without a store, or with one that cannot be opened."""
         from fh_notebook.store.pending_runs import PendingRuns
@@ -432,6 +443,7 @@ def connection(
         error_catalog=_error_catalog(address),
         keep=recorder.keep,
         count=recorder.count,
+        left_today=recorder.left_today,
         find_deployment=deployment_finder(catalogue_deployments),
         known_deployments=catalogue_deployments,
         pending_registry=recorder.pending_registry,
@@ -526,6 +538,7 @@ def connection_of_hive(
         find_workspace=find_workspace,
         keep=recorder.keep,
         count=recorder.count,
+        left_today=recorder.left_today,
         find_deployment=_finder_of_hive(hive),
         known_deployments=lambda: known_deployments(hive),
         pending_registry=recorder.pending_registry,

@@ -136,6 +136,24 @@ def test_look_ups_count_against_the_days_budget(held: Held) -> None:
         assert budget_of(client.workspace, store, datetime.now(UTC)).used_today == run.attempts
 
 
+def test_the_configured_cap_ends_look_ups_of_a_run_for_the_day(held: Held, capsys: pytest.CaptureFixture[str]) -> None:
+    """One line says so; a refresh asks all the same."""
+    fh.configure(daily_cap=1)
+    with held.hive.client() as client:
+        pending = client.submit("held", variant="v", inputs={"text": "a"}, callback=NOWHERE)
+        assert asyncio.run(_look_twice(pending)) == [0.0, 0.0]
+        assert pending.polls == 0
+        assert "not looked up before" in pending.trouble
+        assert "".join(capsys.readouterr()).count("not looked up before") == 1
+        held.let_go()
+        assert held.hive.wait_idle()
+        assert pending.refresh().output == "A"
+
+
+async def _look_twice(pending: PendingRun) -> list[float | None]:
+    return [await pending.look() for _ in range(2)]
+
+
 def test_a_local_service_gets_the_sessions_own_receiver(held: Held) -> None:
     """Which is one for all runs."""
     first, second = _submit(held, "a"), _submit(held, "b")
