@@ -557,6 +557,38 @@ def approvals(stage: Stage) -> Iterator[Locator]:
         stage.hive.decide(asked.request_id, approve=False)
 
 
+SUBMIT: Final = """client = fh.Client()
+fh.configure(workspace_id={workspace_id!r})
+pending = client.submit("payout", variant="v1", inputs={{"claim_id": "C-2041", "amount": 1029.9}})"""
+
+SUBMIT_ALL: Final = """fh.configure(workspace_id={workspace_id!r})
+payouts = fh.batch([{{"claim_id": "C-2041", "amount": 1029.9}}, {{"claim_id": "C-2042", "amount": 389.9}}], "payout",
+                   variants="v1", name="payouts", delivery="callback", wait=False)"""
+
+
+@not_in_voila
+def approvals_pending(stage: Stage) -> Iterator[Locator]:
+    """The card of a run that waits for a decision about a tool, with the buttons below it."""
+    setup = SUBMIT.format(workspace_id=stage.hive.workspace_id)
+    shown = stage.show(setup, "pending", store=stage.own("approvals-pending"))
+    expect(shown.get_by_role("button", name="Allow once")).to_have_count(1)
+    yield stage.cell(2)
+    for asked in stage.hive.approvals:
+        stage.hive.decide(asked.request_id, approve=False)
+
+
+@not_in_voila
+def approvals_batch(stage: Stage) -> Iterator[Locator]:
+    """A batch at work whose runs wait for decisions about tools."""
+    setup = SUBMIT_ALL.format(workspace_id=stage.hive.workspace_id)
+    stage.open(setup, store=stage.own("approvals-batch"))
+    stage.start(1)
+    expect(stage.output(1).get_by_role("button", name="Allow once")).to_have_count(2)
+    yield stage.cell(1)
+    for asked in stage.hive.approvals:
+        stage.hive.decide(asked.request_id, approve=False)
+
+
 RACE: Final = """race = fh.race(tickets, "support-triage", score=fh.score.exact("expected_output"), name="race")"""
 
 
