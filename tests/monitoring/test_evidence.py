@@ -46,14 +46,13 @@ def test_p_values_of_days_are_uniform_and_independent_where_nothing_changes() ->
     assert np.abs(np.corrcoef(stats.norm.ppf(p).T) - np.eye(4)).max() < 0.2
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "settings",
     [
         {"rows": 20, "a_day": 5, "concentration": 1.0, "failing": 0.2},
-        pytest.param({"rows": 30, "a_day": 10, "concentration": 2.0}, marks=pytest.mark.long),
-        pytest.param(
-            {"rows": 30, "a_day": 30, "concentration": 2.0, "numbers": True, "repeats": 0}, marks=pytest.mark.long
-        ),
+        {"rows": 30, "a_day": 10, "concentration": 2.0},
+        {"rows": 30, "a_day": 30, "concentration": 2.0, "numbers": True, "repeats": 0},
     ],
 )
 def test_false_alarms_in_100_days_are_as_rare_as_they_are_said_to_be(settings: paper.Settings) -> None:
