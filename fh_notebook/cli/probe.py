@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any, Final
@@ -94,8 +95,8 @@ def run(args: argparse.Namespace) -> int:
     try:
         if args.env_file is not None:
             fh.configure(dotenv=args.env_file)
-        if args.report is not None and not args.report.expanduser().parent.is_dir():
-            raise SettingsError(f"--report {args.report}: there is no folder {args.report.parent}; make it first")
+        if args.report is not None:
+            _check_report(args.report)
         known = find_deployment_at(address_of(args), args.deployment)
         inputs = dict(args.input) if known is None else coerce(dict(args.input), known.inputs)
         with terminated_as_interrupted(), client_of(args) as client:
@@ -117,6 +118,28 @@ def run(args: argparse.Namespace) -> int:
         return MISUSED
     print(profile, flush=True)
     if args.report is not None:
-        args.report.expanduser().write_text(profile.to_markdown(), "utf-8")
+        try:
+            args.report.expanduser().write_text(profile.to_markdown(), "utf-8")
+        except OSError as exc:
+            why = exc.strerror or type(exc).__name__
+            print(f"fh-notebook probe: --report {args.report} was not written: {why}", file=sys.stderr, flush=True)
+            return 1
         print(f"\nThe report is {args.report}: read it, then send it to the maintainers.", flush=True)
     return 0 if profile.has_completed else 1
+
+
+def _check_report(report: Path) -> None:
+    """Check that a report can be written there.
+
+    Raises
+    ------
+    SettingsError
+        It cannot.
+    """
+    file = report.expanduser()
+    if not file.parent.is_dir():
+        raise SettingsError(f"--report {report}: there is no folder {report.parent}; make it first")
+    if file.is_dir():
+        raise SettingsError(f"--report {report} is a folder; give the name of a file in it")
+    if not os.access(file if file.exists() else file.parent, os.W_OK):
+        raise SettingsError(f"--report {report} cannot be written; give another file")

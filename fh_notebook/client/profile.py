@@ -32,12 +32,14 @@ __all__ = [
     "UNOBSERVED",
     "ErrorForm",
     "Profile",
+    "calls_admitted",
     "completed_body",
     "ids_in",
     "is_concurrency_refusal",
     "profile_from_json",
     "profile_to_json",
     "remaining_calls",
+    "with_accepted",
     "with_callback",
     "with_calls_at_once",
     "with_direct_run",
@@ -239,6 +241,17 @@ def _moment(moment: datetime | None) -> str:
 
 # --- stored
 
+_KINDS: Final[Mapping[str, type]] = {
+    "str": str,
+    "bool | None": bool,
+    "str | None": str,
+    "int | None": int,
+    "float | None": float,
+    "tuple[str, ...] | None": tuple,
+    "ErrorForm | None": ErrorForm,
+}
+"""Annotation of a field of `Profile` -> the type of its value."""
+
 
 def profile_to_json(profile: Profile) -> str:
     """Return the facts of a profile as JSON, for the store."""
@@ -264,9 +277,26 @@ def profile_from_json(text: str) -> Profile | None:
                 known[name] = ErrorForm(**value)
         moment = known["probed_at"]
         known["probed_at"] = None if moment is None else datetime.fromisoformat(moment).astimezone(UTC)
-        return Profile(**{**known, "origin": str(known["origin"] or "")})
+        profile = Profile(**{**known, "origin": str(known["origin"] or "")})
+        return profile if _is_whole(profile) else None
     except (ValueError, TypeError, AttributeError, KeyError, RecursionError):
         return None
+
+
+def _is_whole(profile: Profile) -> bool:
+    """Whether every fact has its type, and the number of calls is one."""
+    for f in fields(profile):
+        value, kind = getattr(profile, f.name), _KINDS.get(str(f.type))
+        if value is None or kind is None:
+            continue
+        if type(value) is not kind or (isinstance(value, tuple) and not all(isinstance(part, str) for part in value)):
+            return False
+    forms = [value for name in HEADINGS if isinstance(value := getattr(profile, name), ErrorForm)]
+    return (profile.concurrency is None or profile.concurrency >= 1) and all(
+        type(form.status_code) is int
+        and all(part is None or isinstance(part, str) for part in (form.code, form.code_field))
+        for form in forms
+    )
 
 
 # --- one answer, one fact
@@ -430,17 +460,46 @@ def with_refusal(profile: Profile, situation: str, response: Response) -> Profil
 
 
 def is_concurrency_refusal(response: Response) -> bool:
-    """Whether the answer refuses one call too many at once, and says so in JSON."""
+    """Whether the answer refuses one call too many at once, and says so in JSON.
+
+    Its code names concurrency, or it has none; any other code is of another limit, such as one of a minute.
+    """
     decision = decide(response)
+    form = _error_form(response)
     return (
         response.status_code == 429
         and decision.action is RetryAction.THROTTLED
         and decision.reason == "concurrency"
-        and _error_form(response) is not None
+        and form is not None
+        and (form.code is None or "concurren" in form.code.lower())
     )
 
 
-def with_calls_at_once(profile: Profile, responses: Sequence[Response], control: Response) -> Profile:
+def calls_admitted(responses: Sequence[Response], control: Response) -> int | None:
+    """Return how many of some calls at once were admitted; ``None`` where none was refused, or it cannot be told.
+
+    Parameters
+    ----------
+    responses : sequence of Response
+        The answers, in the order in which they came.
+    control : Response
+        Of a call alone, after all of them.
+    """
+    refused, admitted = _refused_and_admitted(responses, control)
+    return len(admitted) if refused and _were_at_once(responses, refused, admitted) else None
+
+
+def _refused_and_admitted(responses: Sequence[Response], control: Response) -> tuple[list[Response], list[Response]]:
+    """Return the calls that the cap refused, and those that completed; none where anything else is among them."""
+    refused = [response for response in responses if is_concurrency_refusal(response)]
+    admitted = [response for response in responses if completed_body(response) is not None]
+    shows = admitted and len(refused) + len(admitted) == len(responses) and completed_body(control) is not None
+    return (refused, admitted) if shows else ([], [])
+
+
+def with_calls_at_once(
+    profile: Profile, responses: Sequence[Response], control: Response, *, is_alone: bool = True
+) -> Profile:
     """Learn from the answers to calls that were sent at once, in the order in which they came, and to one after them.
 
     Parameters
@@ -451,11 +510,13 @@ def with_calls_at_once(profile: Profile, responses: Sequence[Response], control:
         Runs that completed, and refusals for the cap; anything else among them, and nothing is learned.
     control : Response
         Of a call alone, after all of them: it completes, unless the service refuses every call.
+    is_alone : bool
+        Whether no other call of this workspace was out: else the number that was admitted is not the cap.
     """
-    refused = [response for response in responses if is_concurrency_refusal(response)]
-    admitted = [response for response in responses if completed_body(response) is not None]
-    if not refused or not admitted or len(refused) + len(admitted) < len(responses) or completed_body(control) is None:
-        return profile
+    refused, admitted = _refused_and_admitted(responses, control)
+    if not refused:  # a cap that is less than what was admitted is none any more
+        is_exceeded = profile.concurrency is not None and len(admitted) > profile.concurrency
+        return replace(profile, concurrency=None) if is_exceeded else profile
     forms = {_error_form(response) for response in refused}
     waits = {_retry_after_form(response.headers.get("retry-after")) for response in refused}
     learned = replace(
@@ -463,7 +524,8 @@ def with_calls_at_once(profile: Profile, responses: Sequence[Response], control:
         concurrency_refusal=forms.pop() if len(forms) == 1 else profile.concurrency_refusal,
         retry_after=(waits.pop() or profile.retry_after) if len(waits) == 1 else profile.retry_after,
     )
-    return replace(learned, concurrency=len(admitted)) if _were_at_once(responses, refused, admitted) else learned
+    shown = calls_admitted(responses, control) if is_alone else None
+    return learned if shown is None else replace(learned, concurrency=shown)
 
 
 def _were_at_once(responses: Sequence[Response], refused: list[Response], admitted: list[Response]) -> bool:
@@ -482,32 +544,30 @@ def _retry_after_form(value: str | None) -> str | None:
     return "date" if re.fullmatch(r"[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT", text) else None
 
 
-def with_callback(
-    profile: Profile, accepted: Response, delivered: Run | None, signature: str | None, inputs: Mapping[str, Any]
-) -> Profile:
-    """Learn from a run by callback: the answer to its call, and the callback that was verified.
+def with_accepted(profile: Profile, response: Response) -> Profile:
+    """Learn from the answer, at once, to the call of a run by callback."""
+    body = object_of(response.body)
+    _, word = _status_in(body)
+    is_final = _final_status(word) in ("completed", "failed")
+    if response.status_code not in (200, 201, 202) or word is None or is_final or not ids_in(body):
+        return profile
+    return replace(profile, accepted_status=word)
+
+
+def with_callback(profile: Profile, delivered: Run, signature: str, inputs: Mapping[str, Any]) -> Profile:
+    """Learn from the callback of a run, which was verified.
 
     Parameters
     ----------
     profile : Profile
         Upon which it is learned.
-    accepted : Response
-        The answer to the call.
-    delivered : Run or None
-        The callback of that run, with its body in ``raw``; ``None``: none came.
-    signature : str or None
+    delivered : Run
+        The callback, with its body in ``raw``.
+    signature : str
         The form of its signature.
     inputs : mapping
         Of the call.
     """
-    body = object_of(accepted.body)
-    _, word = _status_in(body)
-    if accepted.status_code in (200, 201, 202) and word is not None and ids_in(body) and _final_status(word) not in (
-        "completed", "failed",
-    ):  # fmt: skip
-        profile = replace(profile, accepted_status=word)
-    if delivered is None or signature is None:
-        return profile
     profile = replace(profile, signature=signature)
     event = delivered.raw
     if not isinstance(event, dict) or not is_outcome(delivered):

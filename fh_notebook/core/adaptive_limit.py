@@ -161,6 +161,20 @@ class AdaptiveLimit:
             self.limit, self._was_over = admits, True
             self._hold_from(FIRST_PROBE)
 
+    def expect(self, admits: int) -> None:
+        """Begin with what the service once admitted, before the first refusal; it may admit another number by now.
+
+        Examples
+        --------
+        >>> pace = AdaptiveLimit()
+        >>> pace.expect(5)
+        >>> pace.limit, pace.begins_at(50), pace.admits
+        (5, 50, None)
+        """
+        if self.phase is Phase.SEEKING:
+            self.limit = admits
+            self._begin_round()
+
     def sent(self) -> None:
         """Count a call that goes out."""
         self._sent += 1

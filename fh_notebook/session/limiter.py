@@ -79,7 +79,7 @@ class ConcurrencyLimiter:
         Whether it learns from refusals what the service admits; if not, its ceiling is its limit.
     find_admits : callable, optional
         Returns how many calls at once the service is known to admit, ``None`` where that is not known. Called once,
-        before the first slot is granted: the limit begins there.
+        before the first slot is granted: the limit begins there, and goes on as if nothing were known.
     now : callable, optional
         The time in UTC.
 
@@ -347,7 +347,8 @@ class ConcurrencyLimiter:
     async def _enter(self, group: Hashable = None) -> None:
         find_admits, self._find_admits = self._find_admits, None
         if find_admits is not None and (admits := find_admits()) is not None:
-            self.taught(admits)
+            with self._lock:
+                self._adaptive.expect(admits)
         while True:
             with self._lock:
                 self._check_open()

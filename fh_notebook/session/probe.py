@@ -4,17 +4,20 @@ Rules of this file:
 
 1. A call is made after a person, or ``confirm=False``, allows it, and never repeated. `max_calls` counts requests.
 2. What an answer shows is decided in `client.profile`. The order of the calls is here: after the direct call has
-   completed, the names, the key and the inputs are known to be right, so that a refusal is about what was changed.
+   completed, the names, the key and the inputs are known to be right, so that a refusal is about what was changed; it
+   is learned once a look-up after the refusals has shown that the service still answers.
 3. Each answer's facts are kept at once: an interrupt, an error or an unreachable service loses none of them. A call is
    counted and its run kept as of any other caller.
+4. A note has no word of the service, which may echo inputs: only what was asked, the kind of error and the status.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
@@ -22,20 +25,28 @@ from fh_notebook.client import profile as profiles
 from fh_notebook.client.approvals import SENT_PASSWORDS
 from fh_notebook.client.profile import Profile
 from fh_notebook.client.retry_loop import RetryLoop
-from fh_notebook.contract.callbacks import ids_of, with_call_data
+from fh_notebook.contract.callbacks import ids_of, is_outcome, with_call_data
 from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.contract.response import Response, ids_of_body, object_of
-from fh_notebook.contract.retry import NOT_FOUND_STATUSES, RetryAction, RetryPolicy, decide
+from fh_notebook.contract.retry import NOT_FOUND_STATUSES, NOT_REACHED, RetryAction, RetryPolicy, decide
 from fh_notebook.contract.run import Run, one_line
 from fh_notebook.contract.secrets import mask_inputs
 from fh_notebook.contract.signing import FormDetector
 from fh_notebook.contract.wire import AttemptResult, decode_answer, encode_request
 from fh_notebook.core import arguments, event_loop
 from fh_notebook.core.json_values import pretty
-from fh_notebook.core.text.formatting import short
+from fh_notebook.core.text.formatting import listed, short
 from fh_notebook.core.text.html import printable
 from fh_notebook.core.values import utc_now
-from fh_notebook.errors import AuthError, CallError, ConnectFailed, InputError, LimitReached, SettingsError
+from fh_notebook.errors import (
+    AuthError,
+    CallError,
+    ConnectFailed,
+    InputError,
+    LimitReached,
+    SettingsError,
+    StoreError,
+)
 from fh_notebook.session import session
 from fh_notebook.session.limiter import ConcurrencyLimiter
 
@@ -52,6 +63,7 @@ BURST: Final = 6
 UNKNOWN_NAME: Final = "fh-notebook-probe-unknown"
 METADATA: Final = {"fh_notebook": "probe"}
 """By which the service's logs can be searched for these calls."""
+CONTROL: Final = "Look-up after the refusals"
 CALLBACK_WAIT_S: Final = 60.0
 ONE_ATTEMPT: Final = RetryPolicy(max_attempts=1, max_throttled_s=0.0)
 INPUTS_SHOWN: Final = 400
@@ -92,9 +104,9 @@ def probe(
     """Make a few calls that learn what is not documented of the service, and keep what they show for this workspace.
 
     It checks the key, calls the variant once, looks that run up, sends one input of a wrong type, an unknown variant
-    and an unknown deployment. Nothing is guessed: what no answer has shown is ``None`` in the profile. The limiter, the
-    client and ``fh-notebook doctor`` use the profile from then on; a fact of an earlier probe stays until another one
-    is observed.
+    and an unknown deployment, and looks the run up again, to tell refusals from a service that fails. Nothing is
+    guessed: what no answer has shown is ``None`` in the profile. The limiter, the client and ``fh-notebook doctor`` use
+    the profile from then on; a fact of an earlier probe stays until another one is observed.
 
     Parameters
     ----------
@@ -148,6 +160,8 @@ def probe(
         raise InputError(f"max_calls is {max_calls}; give a whole number from 1")
     if not 0 <= callback_port <= 65_535:
         raise InputError(f"callback_port is {callback_port}; give 0 to 65535")
+    ask = _confirmation(confirm)
+    callback = callback if isinstance(callback, str) else bool(callback)  # numpy's are another type
     if isinstance(callback, str) and not callback.startswith(("http://", "https://")):
         raise InputError(f"callback is {short(callback)}; give the public URL of a tunnel, https://..., or True")
     aclient = session.client_for(client).aclient
@@ -157,9 +171,10 @@ def probe(
         )
     request = aclient.request(deployment, variant=variant, inputs=inputs, metadata=METADATA)
     receiver, detector = _receiver(callback, callback_port)
-    ask = _ask if confirm is True else confirm if callable(confirm) else _allow
     calls = _ProbeCalls(aclient, request, max_calls, burst=concurrency, receiver=receiver, detector=detector)
     try:
+        if receiver is not None:  # a port that is taken is told before anything is asked
+            event_loop.run(receiver.astart())
         for step in calls.steps():
             if not ask(step):
                 calls.note(f"{step.name}: not made, as you said")
@@ -168,6 +183,10 @@ def probe(
                 event_loop.run(calls.make(step))
     except _QuitError:
         calls.note("the other calls were not made, as you said")
+    except _NobodyError:
+        if not calls.profile.calls:
+            raise SettingsError("nobody can be asked here; give confirm=False to make the calls unasked") from None
+        calls.note("the other calls were not made, since nobody could be asked any more")
     finally:
         if receiver is not None:
             receiver.stop()
@@ -178,6 +197,10 @@ class _QuitError(Exception):
     """The person wants no further call."""
 
 
+class _NobodyError(Exception):
+    """Nobody can be asked here."""
+
+
 class _StopError(Exception):
     """No further call makes sense; the reason is noted."""
 
@@ -186,20 +209,49 @@ def _allow(step: ProbeStep) -> bool:
     return True
 
 
+_NOT_ASYNC: Final = "confirm is an async function, whose answer is not awaited; give a plain function, True or False"
+
+
+def _confirmation(confirm: bool | Callable[..., Any]) -> Callable[[ProbeStep], bool]:
+    """Return what is asked for each step.
+
+    Raises
+    ------
+    InputError
+        `confirm` is an async function.
+    """
+    if not callable(confirm):
+        return _ask if confirm else _allow
+    if iscoroutinefunction(confirm) or iscoroutinefunction(getattr(confirm, "__call__", None)):  # noqa: B004 - its kind
+        raise InputError(_NOT_ASYNC)
+
+    def ask(step: ProbeStep) -> bool:
+        answer = confirm(step)
+        if isinstance(answer, Awaitable):
+            if isinstance(answer, Coroutine):
+                answer.close()
+            raise InputError(_NOT_ASYNC)
+        return bool(answer)
+
+    return ask
+
+
 def _ask(step: ProbeStep) -> bool:
     """Ask the person at the keyboard for one step.
 
     Raises
     ------
-    SettingsError
+    _NobodyError
         Nobody can be asked here.
+    _QuitError
+        The person wants no further call.
     """
     prompt = f"\n{step}\nMake this call? [y]es, [n]o, [q]uit: "
     while True:
         try:
             answer = input(prompt).strip().lower()
         except (EOFError, OSError, NotImplementedError):  # a pipe that ended, pytest, a kernel without a front end
-            raise SettingsError("nobody can be asked here; give confirm=False to make the calls unasked") from None
+            raise _NobodyError from None
         if answer in ("y", "yes"):
             return True
         if answer in ("n", "no", ""):
@@ -258,6 +310,8 @@ class _ProbeCalls:
         self._direct: Mapping[str, Any] | None = None
         self._calls_left: list[int | None] = []
         self._look_up_was_not_found = False
+        self._control: tuple[str, Callable[[Response], bool]] | None = None
+        self._refusals: list[tuple[str, str, Response]] = []
         self._is_stopped = False
         stored = self._connection.find_profile() or Profile()
         self.profile = replace(stored, origin=self._connection.origin, calls=0, notes=(), has_completed=False)
@@ -292,19 +346,40 @@ class _ProbeCalls:
             answered = "no answer came" if exc.status_code is None else f"the service answered HTTP {exc.status_code}"
             self._stop(f"{step.name}: {type(exc).__name__}, {answered}; no further call was made")
         finally:
-            if self.profile.facts() != before.facts():
-                self.profile = replace(self.profile, probed_at=utc_now())
+            if self.profile.probed_at is not before.probed_at:
                 await self._keep()
 
     async def _keep(self) -> None:
-        store = session.store()
-        if store is not None:
-            await store.profiles.keep(self._client.workspace, profiles.profile_to_json(self.profile))
+        try:
+            store = session.store()
+            if store is not None:
+                await store.profiles.keep(self._client.workspace, profiles.profile_to_json(self.profile))
+        except StoreError:
+            self.note("the profile was not kept: the store cannot be written")
+
+    def _learn(self, learned: Profile) -> bool:
+        """Take over what an answer has shown, if it has shown anything."""
+        is_new = learned is not self.profile
+        if is_new:
+            self.profile = replace(learned, probed_at=utc_now())
+        return is_new
 
     def _stop(self, why: str) -> None:
         self._is_stopped = True
         self.note(why)
         raise _StopError
+
+    def _stop_if_failing(self, name: str, response: Response) -> None:
+        """Stop where an answer says that the next call fails, too: a paid one must not be tried.
+
+        Raises
+        ------
+        _StopError
+            It does.
+        """
+        is_broken = response.status_code is None or response.status_code >= 500
+        if is_broken or decide(response).action in (RetryAction.STOP, RetryAction.THROTTLED):
+            self._stop(f"{name}: {_ending(response)}; no further call was made")
 
     # --- the steps
 
@@ -396,6 +471,11 @@ class _ProbeCalls:
             if wrong_request is None:
                 self.note(f"{name}: not made, since there is no input")
                 continue
+            if self._max_calls - self.profile.calls < 2:
+                self.note(
+                    f"{name}: not made, since max_calls={self._max_calls} leaves no call for it and a look-up after"
+                )
+                continue
 
             async def make(
                 situation: str = situation, name: str = name, wrong_request: InvokeRequest = wrong_request
@@ -403,21 +483,28 @@ class _ProbeCalls:
                 await self._refused(situation, name, wrong_request)
 
             yield self._invoke_step(name, wrong_request, "the status and the code of this refusal", make, cost)
+        if self._refusals:
+            path, _ = self._control or ("/public/models", _lists_models)
+            yield ProbeStep(
+                name=CONTROL,
+                sends=f"GET {self._connection.base_url}{path}",
+                learns="whether the service still answered when it refused; else the refusals are not learned",
+                cost="runs nothing; may count against the daily cap",
+                calls=1,
+                make=self._confirm_refusals,
+            )
 
     # --- one call
 
     async def _check_key(self) -> None:
         response = await self._get("/public/models", "probe")
-        self.profile = profiles.with_key_check(self.profile, response)
+        self._learn(profiles.with_key_check(self.profile, response))
         self._calls_left = [profiles.remaining_calls(response)]
-        decision = decide(response)
-        is_broken = response.status_code is None or response.status_code >= 500
-        if is_broken or decision.action in (RetryAction.STOP, RetryAction.THROTTLED):
-            self._stop(f"Check of the key: {_ending(response)}; no further call was made")
+        self._stop_if_failing("Check of the key", response)
 
     async def _call(self) -> None:
         response = await self._invoke(self._request)
-        self.profile = profiles.with_direct_run(self.profile, response, self._request.inputs)
+        self._learn(profiles.with_direct_run(self.profile, response, self._request.inputs))
         self._direct = profiles.completed_body(response)
         self._calls_left.append(profiles.remaining_calls(response))
         self.profile = replace(self.profile, has_completed=self._direct is not None)
@@ -428,92 +515,116 @@ class _ProbeCalls:
             )
 
     async def _look_up(self, path: str, identity: str) -> None:
-        response = await self._get(f"{path}/{quote(identity, safe='')}", "lookup")
-        before = self.profile
-        self.profile = profiles.with_look_up(before, response, self._direct or {}, path)
+        address, direct = f"{path}/{quote(identity, safe='')}", self._direct or {}
+        response = await self._get(address, "lookup")
+        self._learn(profiles.with_look_up(self.profile, response, direct, path))
         is_first = len(self._calls_left) == 2
-        if response.status_code == 200 and is_first and _names_run(response, self._direct or {}):
-            left = [*self._calls_left, profiles.remaining_calls(response)]
-            self.profile = profiles.with_look_up_count(self.profile, left)
+        if response.status_code == 200 and _names_run(response, direct):
+            self._control = address, lambda answer: answer.status_code == 200 and _names_run(answer, direct)
+            if is_first:
+                left = [*self._calls_left, profiles.remaining_calls(response)]
+                self._learn(profiles.with_look_up_count(self.profile, left))
         self._calls_left.append(None)
         self._look_up_was_not_found = response.status_code in NOT_FOUND_STATUSES
-        if not _names_run(response, self._direct or {}):
+        self._stop_if_failing("Look-up of that run", response)
+        if not _names_run(response, direct):
             self.note(f"Look-up of that run at {path}: {_ending(response)}, which says nothing of the run")
 
     async def _refused(self, situation: str, name: str, request: InvokeRequest) -> None:
         response = await self._invoke(request)
-        before, self.profile = self.profile, profiles.with_refusal(self.profile, situation, response)
-        if self.profile is before:
+        if profiles.with_refusal(Profile(), situation, response).observed:
+            self._refusals.append((situation, name, response))
+        else:
             self.note(f"{name}: {_ending(response)}, which is no such refusal")
+
+    async def _confirm_refusals(self) -> None:
+        path, is_answered = self._control or ("/public/models", _lists_models)
+        response = await self._get(path, "lookup" if self._control else "probe")
+        if is_answered(response):
+            for situation, _, refusal in self._refusals:
+                self._learn(profiles.with_refusal(self.profile, situation, refusal))
+        else:
+            names = listed([name for _, name, _ in self._refusals], "and")
+            self.note(f"{CONTROL}: {_ending(response)}, so that the refusals are not learned ({names})")
 
     async def _call_at_once(self, size: int) -> None:
         # A limiter of its own: that of the workspace would let the calls out one after the other.
         limiter = ConcurrencyLimiter(size, adapts=False)
+        others = self._client.limiter.shared
+        is_alone = not others.in_flight
         answers: list[Response] = []
 
         async def one() -> None:
+            nonlocal is_alone
             answers.append(await self._invoke(self._request, limiter=limiter))
+            is_alone &= not others.in_flight
 
         results = await asyncio.gather(*(one() for _ in range(size)), return_exceptions=True)
+        is_alone &= not others.in_flight
         if unforeseen := [result for result in results if isinstance(result, BaseException)]:
             raise unforeseen[0]
         control = await self._invoke(self._request)
-        before, self.profile = self.profile, profiles.with_calls_at_once(self.profile, answers, control)
+        self._learn(profiles.with_calls_at_once(self.profile, answers, control, is_alone=is_alone))
+        admitted = profiles.calls_admitted(answers, control) if is_alone else None
         refused = sum(map(profiles.is_concurrency_refusal, answers))
-        if not refused:
+        if admitted is not None:
+            self._client.limiter.taught(admitted)
+        elif not refused:
             self.note(f"{size} calls at once: none was refused for the cap of the plan")
-        elif self.profile.concurrency is None or self.profile is before:
-            self.note(
-                f"{size} calls at once: {refused} were refused, and how many are admitted cannot be told; try inputs "
-                "with which a run takes some seconds"
-            )
-        if self.profile.concurrency is not None:
-            self._client.limiter.taught(self.profile.concurrency)
+        else:
+            why = "try inputs with which a run takes some seconds" if is_alone else "other calls were out meanwhile"
+            self.note(f"{size} calls at once: {refused} were refused, and how many are admitted cannot be told; {why}")
 
     async def _run_by_callback(self, receiver: CallbackReceiver) -> None:
-        await receiver.astart()
         request = self._request.delivered_to(receiver.url_now)
         sent: list[AttemptResult] = []
         delivered: asyncio.Future[Run] = asyncio.get_running_loop().create_future()
 
         def take(run: Run) -> None:  # in this loop: the probe and the receiver are on the background loop
-            if not delivered.done():
+            if is_outcome(run) and not delivered.done():
                 delivered.set_result(run)
 
         async with receiver.expecting():
             first = await self._send(request, sent)
             receiver.learn(first.webhook_secret)
-        run, ids = None, ids_of(first)
-        if first.status_code in (200, 201, 202) and ids and first.webhook_secret:
-            receiver.claim(ids, take)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(CALLBACK_WAIT_S):
-                    run = await delivered
-            receiver.disclaim(ids, ended=True)
-        response = sent[-1].response
-        signature = self._detector.form if run is not None else None
-        self.profile = profiles.with_callback(self.profile, response, run, signature, request.inputs)
+        run, ids, response = None, ids_of(first), sent[-1].response
+        kept = first if first.done else replace(first, status="unknown", error="no callback came to fh.probe")
+        self._learn(profiles.with_accepted(self.profile, response))
+        try:
+            if first.status_code in (200, 201, 202) and ids and first.webhook_secret:
+                receiver.claim(ids, take)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(CALLBACK_WAIT_S):
+                        run = await delivered
+                receiver.disclaim(ids, ended=True)
+        finally:  # an interrupt, too: the run is paid for
+            if run is not None:
+                kept = with_call_data(
+                    run, request, inputs=request.inputs, first=first, elapsed_s=first.elapsed_s, attempts=1,
+                    started_at=first.started_at,
+                )  # fmt: skip
+            await self._connection.keep(kept, request.secrets)
+        if run is not None and self._detector.form is not None:
+            self._learn(profiles.with_callback(self.profile, run, self._detector.form, request.inputs))
         if run is None:
             headers = ", ".join(self._detector.refused_headers)
             why = f"a callback came whose signature has no known form (headers: {headers or 'none'})"
-            ending = f"{_ending(response)}, and no callback came"
+            ending = f"{_ending(response)}, and no callback with an outcome came"
             if (first.status_code or 0) // 100 == 2 and not first.webhook_secret:
                 ending = f"{_ending(response)} without a signing secret, so that no callback can be verified"
             seen = why if receiver.tally.forged else ending
             self.note(f"Run by callback: {seen}")
-            kept = first if first.done else replace(first, status="unknown", error="no callback came to fh.probe")
-        else:
-            kept = with_call_data(
-                run, request, inputs=request.inputs, first=first, elapsed_s=first.elapsed_s, attempts=1,
-                started_at=first.started_at,
-            )  # fmt: skip
-        await self._connection.keep(kept, request.secrets)
 
     # --- an exchange
 
     async def _get(self, path: str, kind: str) -> Response:
-        self._count(kind)
-        return await self._client.exchange("GET", path)
+        self.profile = replace(self.profile, calls=self.profile.calls + 1)
+        counted_at = utc_now()
+        self._connection.count(kind, 1, counted_at)
+        response = await self._client.exchange("GET", path)
+        if decide(response).reason in NOT_REACHED:
+            self._connection.count(kind, -1, counted_at)
+        return response
 
     async def _invoke(self, request: InvokeRequest, *, limiter: Any = None) -> Response:
         """Send one call, which is counted and kept, and return its answer."""
@@ -538,16 +649,16 @@ class _ProbeCalls:
         )
         return await RetryLoop(connection).send(request, attempt)
 
-    def _count(self, kind: str) -> None:
-        self.profile = replace(self.profile, calls=self.profile.calls + 1)
-        self._connection.count(kind, 1)
-
 
 def _names_run(response: Response, direct: Mapping[str, Any]) -> bool:
     """Whether an answer names the run of the direct answer `direct`."""
     body = object_of(response.body)
     parts = [body, *(body[name] for name in ("request", "workflow_run") if isinstance(body.get(name), dict))]
     return any(profiles.ids_in(part) & profiles.ids_in(direct) for part in parts)
+
+
+def _lists_models(response: Response) -> bool:
+    return bool(profiles.with_key_check(Profile(), response).observed)
 
 
 def _ending(response: Response) -> str:

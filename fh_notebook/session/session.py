@@ -266,16 +266,14 @@ def limiter(workspace: str, max_concurrency: int | None = None) -> BoundedLimite
 
 def profile_of(workspace: str) -> Profile | None:
     """Return what `fh.probe` has observed of a workspace's service; ``None``: nothing is stored. No file is made."""
-    path = resolution.store_path()
-    if path is None or not path.expanduser().exists():
-        return None
     try:
-        opened = store()
+        path = resolution.store_path()
+        opened = store() if path is not None and path.expanduser().exists() else None
         text = None if opened is None else opened.profiles.of_workspace(workspace)
-    except StoreError as exc:
+        return None if text is None else profile_from_json(text)
+    except Exception as exc:  # whatever it is: a call goes out without a profile, too
         log.debug("the profile was not read: %s", redact(str(exc)))
         return None
-    return None if text is None else profile_from_json(text)
 
 
 def _probed_concurrency(workspace: str) -> int | None:

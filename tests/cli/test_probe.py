@@ -38,6 +38,30 @@ def test_it_asks_before_each_call(monkeypatch: pytest.MonkeyPatch, capsys: pytes
     assert "1 call" in capsys.readouterr().out
 
 
+def test_a_direct_call_that_fails_now_is_exit_code_1(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also where an earlier probe has learned the status of a completed run."""
+    assert main([*TRIAGE, "--yes"]) == 0
+    monkeypatch.setattr("builtins.input", lambda prompt: "n")
+    assert main(TRIAGE) == 1
+
+
+def test_a_report_that_cannot_be_written_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """After the calls: the disk may have become full; the profile is shown."""
+
+    def full(*_: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    assert main([*TRIAGE, "--yes", "--report", str(tmp_path / "profile.md")]) == 1
+    shown = capsys.readouterr()
+    assert "completed" in shown.out
+    assert shown.err.strip().splitlines()[-1].startswith("fh-notebook probe: --report")
+
+
 @pytest.mark.parametrize(
     "words",
     [
@@ -46,6 +70,7 @@ def test_it_asks_before_each_call(monkeypatch: pytest.MonkeyPatch, capsys: pytes
         ["--max-calls", "0", "--yes"],
         ["--input", "tone=loud", "--yes"],
         ["--report", "no/such/folder/profile.md", "--yes"],
+        ["--report", ".", "--yes"],
     ],
 )
 def test_wrong_words_are_told_in_one_line_before_any_call(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:

@@ -71,7 +71,9 @@ class Drawn:
             "unknown_deployment": self._error(pick, [404, 422], ["deployment_not_found", "not_found", "no.such"]),
         }
         self.concurrency = pick([1, 2, 3, 4, 5])
-        self.refusal = self._error(pick, [429], ["concurrency_limit_reached", "too_many_runs", "E429"])
+        self.refusal = self._error(
+            pick, [429], ["concurrency_limit_reached", "max_concurrency", "too_many_concurrent_runs"]
+        )
         self.retry_after = pick(["seconds", "date", "absent"])
         self.accepted = pick(["running", "queued", "pending", "in_progress"])
         self.event = pick(["workflow.completed", "run.completed", None])

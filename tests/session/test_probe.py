@@ -12,14 +12,25 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 
 import fh_notebook as fh
 from fh_notebook.client.connection import address_for
-from fh_notebook.client.profile import HEADINGS, ErrorForm, Profile, profile_from_json, profile_to_json
+from fh_notebook.client.profile import (
+    HEADINGS,
+    ErrorForm,
+    Profile,
+    profile_from_json,
+    profile_to_json,
+    with_calls_at_once,
+)
+from fh_notebook.contract.response import Response
 from fh_notebook.core import event_loop
+from fh_notebook.core.adaptive_limit import START
 from fh_notebook.session import session
 from fh_notebook.session.probe import MAX_CALLS, ProbeStep
+from fh_notebook.store.tables.profiles import Profiles
 from tests.session.drawn_service import FORMS, INPUTS, OUTPUT, SECRET, Drawn, DrawnService
 
 KEY = "fhk_probe_0123456789abcdef"
@@ -49,7 +60,7 @@ def stored(client: fh.Client) -> Profile | None:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_the_learned_profile_is_the_drawn_one(seed: int) -> None:
-    """Spelling, statuses, codes, look-ups, cap, Retry-After and signature, from 14 calls at most."""
+    """Spelling, statuses, codes, look-ups, cap, Retry-After and signature, from 16 calls at most."""
     drawn = Drawn(seed)
     assert facts_of(learn(DrawnService(drawn))) == drawn.facts()
 
@@ -102,6 +113,9 @@ BROKEN: dict[str, Callable[[], Any]] = {
     "429 page": _page(429),
     "429 daily": _json(429, b'{"error_code": "api_rate_limit_exceeded", "limit": 50, "current": 50}'),
     "429 provider": _json(429, b'{"error_code": "too_many_requests", "error": "x"}'),
+    "404 JSON": _json(404, b'{"error": "No such route.", "error_code": "not_found"}'),
+    "422 JSON": _json(422, b'{"error": "Try later.", "error_code": "unprocessable"}'),
+    "429 of a minute": _json(429, b'{"error": "Slow down.", "error_code": "rate_limited"}'),
     "401": _json(401, b'{"error": "Invalid access."}'),
     "402": _json(402, b'{"error_code": "insufficient_hosted_llm_credits", "error": "x"}'),
     "422 credits": _json(422, b'{"error_code": "account_credit_cap_reached", "error": "x"}'),
@@ -200,18 +214,18 @@ def test_an_interrupt_keeps_what_was_learned() -> None:
 
 
 def test_the_limiter_of_the_next_process_begins_at_the_learned_cap() -> None:
-    """The profile is kept per workspace; another workspace begins as ever."""
-    drawn = Drawn(0)
+    """The profile is kept per workspace; another workspace begins as ever. A ceiling above it is tried."""
+    drawn = Drawn(next(seed for seed in range(50) if Drawn(seed).concurrency > 3))
     service = DrawnService(drawn)
     learn(service)
     session.reset()  # what a new process knows: the store
     client = client_of(service)
-    assert client.limiter.learned is None
+    assert client.limiter.adapted == START
     client.invoke("triage", variant="live", inputs=INPUTS)
-    assert client.limiter.learned == drawn.concurrency
+    assert (client.limiter.adapted, client.limiter.begins_at(50)) == (drawn.concurrency, 50)
     other = fh.Client(api_key="fhk_another_0123456789", base_url=URL, transport=httpx.ASGITransport(service))
     other.invoke("triage", variant="live", inputs=INPUTS)
-    assert other.limiter.learned is None
+    assert other.limiter.adapted == START
 
 
 def test_a_run_that_only_polling_can_finish_is_warned_of_where_look_ups_bring_no_output(
@@ -224,6 +238,189 @@ def test_a_run_that_only_polling_can_finish_is_warned_of_where_look_ups_bring_no
     capsys.readouterr()
     event_loop.run(address_for(client.aclient.connection, None))
     assert "bring no output" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("value", [1, np.True_])
+def test_a_truthy_confirm_asks(value: Any) -> None:
+    """Nothing is sent unasked but by False."""
+    service = DrawnService(Drawn(3))
+    with pytest.raises((fh.SettingsError, fh.InputError)):
+        learn(service, confirm=value)
+    assert service.requests == []
+
+
+async def _never(step: ProbeStep) -> bool:
+    return False
+
+
+@pytest.mark.parametrize("confirm", [_never, lambda step: _never(step)])
+def test_an_async_confirm_is_refused_before_any_call(confirm: Any) -> None:
+    """Its answer, a coroutine, is true."""
+    service = DrawnService(Drawn(3))
+    with pytest.raises(fh.InputError, match="async"):
+        learn(service, confirm=confirm)
+    assert service.requests == []
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        _json(403, b'{"error": "echoed parcel triage live"}'),
+        _json(402, b'{"error_code": "insufficient_hosted_llm_credits", "error": "echoed parcel triage live"}'),
+        _json(429, b'{"error_code": "api_rate_limit_exceeded", "error": "echoed parcel triage live"}'),
+    ],
+)
+@pytest.mark.parametrize("broken_from", [1, 2, 3, 4, 6])
+def test_no_word_of_the_service_is_in_a_note(answer: Any, broken_from: int) -> None:
+    """Whatever it refuses, and when: its messages echo inputs and names."""
+    service = DrawnService(Drawn(3), broken_from=broken_from, broken=answer)
+    profile = learn(service, callback=False)
+    assert profile.notes
+    texts = [profile.to_markdown(), repr(profile), profile_to_json(stored(client_of(service)) or Profile())]
+    assert not [text for text in texts for word in ("echoed", "parcel", "triage", "live") if word in text]
+
+
+@pytest.mark.parametrize("name", ["404 JSON", "422 JSON"])
+@pytest.mark.parametrize("broken_from", [4, 5, 6])
+def test_a_service_that_refuses_everything_teaches_no_refusal(name: str, broken_from: int) -> None:
+    """The look-up after the refusals tells; at the last of these requests only some are wrong."""
+    session.reset()
+    fh.configure(store=None)
+    drawn = Drawn(3)
+    profile = learn(
+        DrawnService(drawn, broken_from=broken_from, broken=BROKEN[name]), concurrency=False, callback=False
+    )
+    assert wrong_facts(drawn, profile) == {}
+    assert (profile.refused_input, profile.unknown_variant, profile.unknown_deployment) == (None, None, None)
+
+
+@pytest.mark.parametrize("name", ["401", "429 page", "500 page"])
+def test_a_failing_look_up_stops_the_paid_calls(name: str) -> None:
+    """As a failing check of the key."""
+    service = DrawnService(Drawn(3), broken_from=3, broken=BROKEN[name])
+    learn(service, callback=False)
+    assert len(service.requests) == 3
+
+
+def _answer(status: int, body: dict[str, Any], elapsed_s: float) -> Response:
+    return Response(status_code=status, body=json.dumps(body).encode(), elapsed_s=elapsed_s)
+
+
+RUN = _answer(200, {"request_id": "r", "status": "completed", "output": "hi"}, 1.0)
+
+
+def test_a_cap_is_withdrawn_when_more_are_admitted() -> None:
+    """It is unknown again; as many as before say nothing."""
+    before = Profile(concurrency=3)
+    assert with_calls_at_once(before, [RUN] * 6, RUN).concurrency is None
+    assert with_calls_at_once(before, [RUN] * 3, RUN) is before
+
+
+def test_only_a_refusal_for_concurrency_teaches_a_cap() -> None:
+    """By its code, or without one; and no other call of the workspace was out."""
+    cap = _answer(429, {"error_code": "concurrency_limit_reached", "error": "x"}, 0.1)
+    minute = _answer(429, {"error_code": "rate_limited", "error": "x"}, 0.1)
+    none = _answer(429, {"error": "x"}, 0.1)
+    learned = [with_calls_at_once(Profile(), [refusal, RUN, RUN], RUN).concurrency for refusal in (cap, minute, none)]
+    assert learned == [2, None, 2]
+    assert with_calls_at_once(Profile(), [cap, RUN, RUN], RUN, is_alone=False).concurrency is None
+
+
+def test_who_cannot_be_asked_any_more_keeps_the_profile(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The end of the input after a call is as q."""
+    answers = iter(["y", "y"])
+
+    def ask(prompt: str) -> str:
+        if (answer := next(answers, None)) is None:
+            raise EOFError
+        return answer
+
+    monkeypatch.setattr("builtins.input", ask)
+    profile = learn(DrawnService(Drawn(3)), confirm=True, callback=False)
+    assert (profile.calls, profile.has_completed) == (2, True)
+
+
+def test_a_store_that_cannot_be_written_is_a_note(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The profile is returned all the same."""
+
+    def broken(*_: Any) -> Any:
+        raise fh.StoreError("the disk is full")
+
+    monkeypatch.setattr(Profiles, "keep", broken)
+    profile = learn(DrawnService(Drawn(3)), callback=False, concurrency=False)
+    assert profile.has_completed
+    assert any("store" in note for note in profile.notes)
+
+
+def test_an_interrupt_during_the_wait_for_the_callback_keeps_the_paid_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the history; and what was answered at once is learned."""
+    drawn = Drawn(3)
+    service = DrawnService(drawn)
+
+    async def interrupted(url: str, body: bytes) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(service, "_deliver", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        learn(service, concurrency=False)
+    store, kept = session.store(), stored(client_of(service))
+    assert store is not None
+    assert len(list(store.answers.single_runs())) == service.requests.count("POST /v1/workflow/invoke") == 2
+    assert kept is not None
+    assert kept.accepted_status == drawn.accepted
+
+
+def test_a_callback_without_an_outcome_is_not_the_awaited_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that is announced as running; the outcome comes after it."""
+    drawn = Drawn(3)
+    service = DrawnService(drawn)
+    deliver = service._deliver
+
+    async def twice(url: str, body: bytes) -> None:
+        event = json.loads(body)
+        ids = {name: event[name] for name in drawn.ids}
+        await deliver(url, json.dumps({**ids, "status": "running"}).encode())
+        await deliver(url, body)
+
+    monkeypatch.setattr(service, "_deliver", twice)
+    profile = learn(service, concurrency=False)
+    assert profile.callback_output == drawn.callback_output
+
+
+def test_a_request_that_did_not_reach_the_service_is_not_counted() -> None:
+    """In the day's count; max_calls has it."""
+    service = DrawnService(Drawn(3), broken_from=1, broken=BROKEN["not reached"])
+    profile = learn(service, callback=False)
+    store = session.store()
+    assert store is not None
+    store.database.put(lambda connection: None).result()  # a count returns before it is committed
+    assert (profile.calls, store.requests.on_day(client_of(service).workspace, datetime.now(UTC))) == (1, 0)
+
+
+def test_the_time_is_that_of_the_last_observation() -> None:
+    """Also where it is as it was."""
+    service = DrawnService(Drawn(3))
+    first, second = (learn(service, callback=False, concurrency=False).probed_at for _ in range(2))
+    kept = stored(client_of(service))
+    assert kept is not None
+    assert first is not None
+    assert kept.probed_at == second
+    assert second is not None
+    assert second > first
+
+
+@pytest.mark.parametrize("error", [fh.StoreError("x"), ValueError("x"), OSError("x")])
+def test_a_profile_that_cannot_be_read_breaks_no_call(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    """The limiter begins as ever."""
+    service = DrawnService(Drawn(3))
+    learn(service, callback=False, concurrency=False)
+    session.reset()
+
+    def broken(*_: Any) -> Any:
+        raise error
+
+    monkeypatch.setattr(Profiles, "of_workspace", broken)
+    assert client_of(service).invoke("triage", variant="live", inputs=INPUTS).output == OUTPUT
 
 
 def test_the_report_has_no_key_no_input_and_no_output() -> None:
@@ -256,7 +453,9 @@ def test_a_stored_profile_is_read_again_and_a_damaged_one_is_none() -> None:
     profile = learn(DrawnService(Drawn(2)), callback=False)
     assert profile_from_json(profile_to_json(profile)) == profile
     assert profile_from_json('{"a_later_fact": 1}') == Profile()
-    assert [profile_from_json(text) for text in ("", "[]", "{", '{"refused_input": {"x": 1}}')] == [None] * 4
+    damaged = ["", "[]", "{", '{"refused_input": {"x": 1}}', '{"completed_status": 3}', '{"response_fields": [1]}']
+    damaged += [f'{{"concurrency": {value}}}' for value in ("0", "-1", "true", '"3"', "2.5")]
+    assert [profile_from_json(text) for text in damaged] == [None] * len(damaged)
 
 
 def test_forget_everything_removes_the_profile(tmp_path: Path) -> None:
