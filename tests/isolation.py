@@ -16,6 +16,17 @@ from tests import environment
 os.environ.setdefault("JUPYTER_PLATFORM_DIRS", "1")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def isolated_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep fixtures of a module or a session, which are made before a test's own, away from the user's files."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in environment.unwanted(os.environ):
+            patch.delenv(name)
+        for name, value in environment.settings(tmp_path_factory.mktemp("session")).items():
+            patch.setenv(name, value)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Keep the test inside `tmp_path`: its store, its IPython and Jupyter folders; no key, proxy or keyring."""
