@@ -42,7 +42,7 @@ from fh_notebook.batching.planning.work_queue import (
 from fh_notebook.batching.status import Caller
 from fh_notebook.client.polling import expected_look_ups
 from fh_notebook.client.uploads import names_file
-from fh_notebook.contract.callbacks import ids_of, with_final_status
+from fh_notebook.contract.callbacks import RunIds, with_final_status
 from fh_notebook.contract.job_key import job_key_of_parts
 from fh_notebook.contract.run import Run
 from fh_notebook.core.config.urls import LOCAL
@@ -247,15 +247,16 @@ class BatchState:
         """Return the jobs that may have run, with what is known of them."""
         return self.work_queue.unknown()
 
-    def unfinished_runs(self) -> list[tuple[str, ...]]:
+    def unfinished_runs(self) -> list[RunIds]:
         """Return the ids of each stored run that may wait for a decision about a tool.
 
         Those that the service took and that have no outcome here, and direct calls that were answered so.
         """
-        submitted = [ids_of(row) for row in self._store.pending.of_batches(self.stored.ids)] if self.stored.id else []
+        rows = self._store.pending.of_batches(self.stored.ids) if self.stored.id else []
+        submitted = [RunIds.of(row) for row in rows]
         windows = self.unknown_windows() if self.counts.unknown else ()
-        direct = [ids_of(run) for window in windows for _, run in window if run.status == "awaiting_approval"]
-        return [ids for ids in dict.fromkeys([*submitted, *direct]) if ids]
+        direct = [RunIds.of(run) for window in windows for _, run in window if run.status == "awaiting_approval"]
+        return [ids for ids in dict.fromkeys([*submitted, *direct]) if ids.first]
 
     async def resolve(self, windows: Iterator[list[tuple[Job, Run]]]) -> str:
         """Ask the service about calls that may have run; return what came of it, in a sentence."""

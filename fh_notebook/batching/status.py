@@ -19,6 +19,7 @@ from fh_notebook.batching.planning.stored_batch import StoredBatch
 from fh_notebook.batching.planning.work_queue import Windows
 from fh_notebook.batching.progress.state import resting
 from fh_notebook.batching.rendering import progress_sentence
+from fh_notebook.contract.callbacks import RunIds
 from fh_notebook.contract.run import Run
 from fh_notebook.session.limiter import ConcurrencyLimiter
 
@@ -80,7 +81,7 @@ class BatchRun(Protocol):
         ...
 
     @property
-    def waiting_runs(self) -> Sequence[tuple[str, ...]]:
+    def waiting_runs(self) -> Sequence[RunIds]:
         """The ids of each run that waits for a decision about a tool, as far as it is known."""
         ...
 
@@ -167,7 +168,7 @@ class BatchWork(Protocol):
         """Ask the service about calls that may have run; return what came of it, in a sentence."""
         ...
 
-    def unfinished_runs(self) -> Sequence[tuple[str, ...]]:
+    def unfinished_runs(self) -> Sequence[RunIds]:
         """Return the ids of each stored run that may wait for a decision about a tool: nobody waits for it here."""
         ...
 
@@ -269,7 +270,7 @@ class BatchStatus:
         """The present start, while it runs."""
         return self._run
 
-    def waiting_runs(self) -> Sequence[tuple[str, ...]]:
+    def waiting_runs(self) -> Sequence[RunIds]:
         """Return the ids of each run that may wait for a decision about a tool; without a start, as they are stored."""
         run = self._run
         return run.waiting_runs if run is not None else self._work.unfinished_runs()

@@ -22,6 +22,7 @@ from fh_notebook.client.connection import Connection
 from fh_notebook.contract import output as output_view
 from fh_notebook.contract.callbacks import (
     NO_OUTPUT_CODE,
+    RunIds,
     approval_request_of,
     ids_of,
     is_outcome,
@@ -274,9 +275,9 @@ class PendingRun:
         return await self._client.approvals(workspace_id=workspace_id, request_id=self.request_id, run_id=run_id)
 
     @property
-    def ids(self) -> tuple[str, ...]:
+    def ids(self) -> RunIds:
         """All ids under which the service may speak of it, those that a look-up told included."""
-        return tuple(dict.fromkeys((*ids_of(self._first), *ids_of(self._run))))
+        return RunIds(self.request_id, self.run_id)
 
     @property
     def lister(self) -> LookUpClient:
@@ -302,7 +303,7 @@ class PendingRun:
         """
         arguments.check(PendingRun.on_change, locals())
         with self._lock:
-            if not self._ended or self._lacks_output:
+            if not self._ended or self._may_change:
                 self._at_change.append(call)
             if not self._ended:
                 return
@@ -313,6 +314,11 @@ class PendingRun:
         """Whether the outcome came without its output, and a callback may bring it."""
         outcome = self._outcome
         return self._receiver is not None and outcome is not None and outcome.error_code == NO_OUTPUT_CODE
+
+    @property
+    def _may_change(self) -> bool:
+        """Whether a callback may complete the outcome, or has brought an output that is being stored."""
+        return self._lacks_output or (self._outcome is not None and self._outcome is not self._run)
 
     # --- callbacks and look-ups
 
@@ -453,7 +459,7 @@ class PendingRun:
         with self._lock:
             if not (self._ended and outcome.error_code == NO_OUTPUT_CODE):  # a callback has completed it meanwhile
                 self._run, self._error = outcome, error
-            self._ended, may_change = True, ended and self._lacks_output
+            self._ended, may_change = True, ended and self._may_change
             at_end, self._at_end = self._at_end, []
         polling.forget(self)
         if self._receiver is not None:

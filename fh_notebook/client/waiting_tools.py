@@ -14,13 +14,11 @@ from typing import Final, Protocol
 from fh_notebook.client import polling
 from fh_notebook.client.approvals import NO_WORKSPACE_ID, ToolApproval, ToolApprovals
 from fh_notebook.client.connection import Connection
+from fh_notebook.contract.callbacks import RunIds
 from fh_notebook.contract.run import one_line
 from fh_notebook.errors import AuthError, FetchHiveError, SettingsError
 
 __all__ = ["MOST_ASKS", "ApprovalLister", "RunIds", "WaitingTools", "approvals_of"]
-
-RunIds = tuple[str, ...]
-"""The ids of one run, that of the request first where it is known."""
 
 MOST_ASKS: Final = 6
 """Some 25 s: a run that waits for a person at the service is on no list."""
@@ -50,10 +48,10 @@ def approvals_of(approvals: Iterable[ToolApproval], runs: Iterable[RunIds]) -> l
     Examples
     --------
     >>> listed = [ToolApproval(id="a1", run_id="run_1"), ToolApproval(id="a2", run_id="run_2")]
-    >>> [approval.id for approval in approvals_of(listed, [("req_2", "run_2")])]
+    >>> [approval.id for approval in approvals_of(listed, [RunIds("req_2", "run_2")])]
     ['a2']
     """
-    ids = {id_ for run in runs for id_ in run}
+    ids = {id_ for run in runs for id_ in run if id_}
     return [approval for approval in approvals if {approval.run_id, approval.request_id} & ids]
 
 
@@ -102,7 +100,7 @@ class WaitingTools:
             How often it is asked for at most, for the same runs.
         """
         self._most_asks = most_asks or MOST_ASKS
-        waiting = frozenset(run[0] for run in self._waiting())
+        waiting = frozenset(run.first for run in self._waiting())
         if waiting - self._known:
             self._asks = 0
             self._watch()
@@ -117,7 +115,7 @@ class WaitingTools:
         self._watch()
 
     def _watch(self) -> None:
-        self._known = frozenset(run[0] for run in self._waiting())
+        self._known = frozenset(run.first for run in self._waiting())
         if self._lister.connection.find_workspace_id() is None:
             self._take({}, NO_WORKSPACE_ID if self._known else "")
         elif self._known:
@@ -152,13 +150,17 @@ class WaitingTools:
 
     async def _list(self, runs: Sequence[RunIds], workspace_id: str | None) -> dict[str, tuple[str, ToolApproval]]:
         listed = await self._lister.approvals(workspace_id=workspace_id)
-        found = {approval.id: (run[0], approval) for run in runs for approval in approvals_of(listed, [run])}
+        found = {approval.id: (run.first, approval) for run in runs for approval in approvals_of(listed, [run])}
         has_others = len(found) < len(listed)
-        unmatched = [run for run in runs if has_others and run[0] not in {owner for owner, _ in found.values()}]
+        unmatched = [run for run in runs if has_others and run.first not in {owner for owner, _ in found.values()}]
         for run in unmatched[:MOST_RUNS]:
-            found |= {
-                a.id: (run[0], a) for a in await self._lister.approvals(workspace_id=workspace_id, request_id=run[0])
-            }
+            run_id = None if run.request_id else run.run_id
+            those = await self._lister.approvals(workspace_id=workspace_id, request_id=run.request_id, run_id=run_id)
+            ids, all_ids = {approval.id for approval in those}, {approval.id for approval in listed}
+            # A service that ignores the filter lists what is others': it must have left some out, and no one's in.
+            is_narrowed = ids < all_ids and not ids & found.keys()
+            for approval in those if is_narrowed else approvals_of(those, [run]):
+                found.setdefault(approval.id, (run.first, approval))
         return found
 
     def _take(self, found: dict[str, tuple[str, ToolApproval]], problem: str) -> None:

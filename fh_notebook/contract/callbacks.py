@@ -9,15 +9,16 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.contract.response import Response, code_of, object_of
 from fh_notebook.contract.run import Run, one_line
 
 __all__ = [
-    "NOWHERE", "NO_OUTPUT_CODE", "approval_request_of", "ids_of", "is_accepted", "is_outcome", "needs_callback",
-    "noting_missing_output", "waits_for", "was_refused_directly", "with_call_data", "with_final_status",
+    "NOWHERE", "NO_OUTPUT_CODE", "RunIds", "approval_request_of", "ids_of", "is_accepted",
+    "is_outcome", "needs_callback", "noting_missing_output", "waits_for", "was_refused_directly", "with_call_data",
+    "with_final_status",
 ]  # fmt: skip
 
 NOWHERE: Final = "https://no-receiver.invalid/fetchhive"
@@ -90,6 +91,29 @@ class Identified(Protocol):
 def ids_of(run: Identified) -> tuple[str, ...]:
     """Return the ids under which the service may speak of a run."""
     return tuple(dict.fromkeys(i for i in (run.request_id, run.run_id) if i))
+
+
+class RunIds(NamedTuple):
+    """The ids of one run, as far as they are known.
+
+    Examples
+    --------
+    >>> RunIds.of(Run(status="running", run_id="run_1"))
+    RunIds(request_id=None, run_id='run_1')
+    """
+
+    request_id: str | None = None
+    run_id: str | None = None
+
+    @classmethod
+    def of(cls, run: Identified) -> RunIds:
+        """Return those of a run."""
+        return cls(run.request_id, run.run_id)
+
+    @property
+    def first(self) -> str:
+        """By which it is told apart from others."""
+        return self.request_id or self.run_id or ""
 
 
 def with_final_status(run: Run) -> Run:

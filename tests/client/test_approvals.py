@@ -14,6 +14,7 @@ import pytest
 import fh_notebook as fh
 from fh_notebook.client.approvals import ToolApproval, ToolApprovals
 from fh_notebook.client.waiting_tools import MOST_ASKS, WaitingTools
+from fh_notebook.contract.callbacks import RunIds
 from fh_notebook.core import event_loop
 from fh_notebook.local import LocalHive, ask_human
 from tests.client.callbacks.senders import until
@@ -298,7 +299,7 @@ def test_what_a_decision_does_not_repeat_stays_as_it_came() -> None:
         assert approval.decide("allow_once").arguments == {"webhook_secret": "x"}
 
 
-def _waiting_tools(lister: Any, runs: list[tuple[str, ...]]) -> WaitingTools:
+def _waiting_tools(lister: Any, runs: list[RunIds]) -> WaitingTools:
     return WaitingTools(lister, lambda: runs, lambda: None)
 
 
@@ -310,30 +311,48 @@ class _Lister:
         self.asked: list[str | None] = []
         self.known = [ToolApproval(id=f"a{n}", status="pending", run_id=f"run_{n}") for n in range(3)]
 
-    async def approvals(self, *, workspace_id: str | None = None, request_id: str | None = None) -> ToolApprovals:
-        self.asked.append(request_id)
+    async def approvals(
+        self, *, workspace_id: str | None = None, request_id: str | None = None, run_id: str | None = None
+    ) -> ToolApprovals:
+        self.asked.append(request_id or run_id)
         return ToolApprovals(self.known if request_id is None else self.known[2:] if request_id == "req_2" else ())
 
 
 def test_approvals_of_other_runs_are_left_out_and_few_runs_are_asked_for_by_themselves() -> None:
     """By a run id that is known, else by the request id; another run of the workspace is not theirs."""
     lister = _Lister()
-    tools = _waiting_tools(lister, [("req_1", "run_1"), ("req_2",)])
+    tools = _waiting_tools(lister, [RunIds("req_1", "run_1"), RunIds("req_2")])
     assert [approval.id for approval in event_loop.run(tools.list_now(None))] == ["a1", "a2"]
     assert lister.asked == [None, "req_2"]
     assert event_loop.run(_waiting_tools(lister, []).list_now(None)) == []
     assert len(lister.asked) == 2
 
 
+class _UnfilteredLister(_Lister):
+    """Lists everything, whatever is asked for."""
+
+    async def approvals(self, *, run_id: str | None = None, **asked: Any) -> ToolApprovals:
+        await super().approvals(run_id=run_id, **asked)
+        return ToolApprovals(self.known)
+
+
+def test_what_a_service_lists_that_ignores_the_filter_belongs_to_no_run() -> None:
+    """Neither what others wait for, nor what another of these runs waits for; a run id is asked for as one."""
+    lister = _UnfilteredLister()
+    tools = _waiting_tools(lister, [RunIds("req_1", "run_1"), RunIds(None, "run_9")])
+    assert [approval.id for approval in event_loop.run(tools.list_now(None))] == ["a1"]
+    assert lister.asked == [None, "run_9"]
+
+
 def test_the_list_is_asked_for_a_few_times_and_not_without_a_workspace_id() -> None:
     """A run that waits for a person is on no list; without an id one line says what to set, and nothing is sent."""
     lister = _Lister()
     lister.known = []
-    tools = _waiting_tools(lister, [("req_1",)])
+    tools = _waiting_tools(lister, [RunIds("req_1")])
     answers = [event_loop.run(tools.look()) for _ in range(MOST_ASKS)]
     assert answers == [0.0] * (MOST_ASKS - 1) + [None]
     nowhere = _Lister(workspace_id=None)
-    tools = _waiting_tools(nowhere, [("req_1",)])
+    tools = _waiting_tools(nowhere, [RunIds("req_1")])
     tools.follow()
     assert "fh.configure(workspace_id=...)" in tools.problem
     assert nowhere.asked == []

@@ -9,6 +9,7 @@ import threading
 import time
 import traceback
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -395,6 +396,31 @@ def test_a_callback_that_comes_after_look_ups_without_output_completes_the_run()
         other = event("req_1", "another")
         assert deliver(receiver, other, signed(other)) == 200
         until(lambda: receiver.tally.repeated == 1)
+        assert pending.run.output == "hi"
+
+
+def test_an_output_that_comes_while_the_first_outcome_is_being_stored_is_shown() -> None:
+    """Listeners hear of it, those that come in between too."""
+    seen: list[Any] = []
+    held, stored = asyncio.Event(), asyncio.Event()
+
+    async def keep(run: fh.Run) -> None:
+        stored.set()
+        if run.output is None:
+            await held.wait()
+
+    async def scenario(pending: PendingRun) -> None:
+        pending._keep = keep
+        pending._take(replace(pending.run, status="completed", error_code="output_not_retrieved"), by="polling")
+        await stored.wait()
+        pending.take(replace(pending.run, status="completed", output="hi"))
+        pending.on_change(lambda changed: seen.append(changed.run.output))
+        held.set()
+
+    with _reached() as receiver, _service({"status": "completed"}) as client:
+        pending = client.submit("d", variant="v", callback=receiver, poll=False)
+        event_loop.background().submit(scenario(pending))
+        until(lambda: seen == [None, "hi"])
         assert pending.run.output == "hi"
 
 

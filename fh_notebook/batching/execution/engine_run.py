@@ -26,11 +26,13 @@ from fh_notebook.batching.planning.plan import Budget
 from fh_notebook.batching.planning.stored_batch import StoredBatch, running_refused
 from fh_notebook.batching.planning.work_queue import LookedUpWindow, WindowPrefetch, Windows, WorkQueue, chained_windows
 from fh_notebook.batching.tables.row_sources import UNKNOWN_ROWS
-from fh_notebook.contract.callbacks import NO_OUTPUT_CODE
+from fh_notebook.contract.callbacks import NO_OUTPUT_CODE, RunIds
 from fh_notebook.contract.retry import NOT_REACHED, next_reset
 from fh_notebook.contract.run import Run
+from fh_notebook.core import event_loop
 from fh_notebook.core.config import settings
 from fh_notebook.core.rate import Rate
+from fh_notebook.core.redaction import log, redact
 from fh_notebook.core.text.messages import PYTHON, Audience, Message, option
 from fh_notebook.core.values import utc_now
 from fh_notebook.errors import InputError, SettingsError, StoreError
@@ -224,7 +226,7 @@ class EngineRun:
         return self.engine.scheduler.in_flight if self.engine is not None else 0
 
     @property
-    def waiting_runs(self) -> list[tuple[str, ...]]:
+    def waiting_runs(self) -> list[RunIds]:
         """The ids of each run that waits for a decision about a tool, as far as it is known."""
         pending = self._delivery.pending if self._delivery is not None else []
         return [run.ids for run in pending if run.may_wait_for_tool]
@@ -412,15 +414,29 @@ class EngineRun:
             self.cut += event.run.error_code == CANCELLED
             self._work_queue.finished(event.job, event.run, line=event.line, reused=event.reused)
             if event.run.error_code == NO_OUTPUT_CODE and self._delivery is not None:
-                self._delivery.on_output(event.job.key, partial(self._complete, event))
+                self._delivery.on_output(event.job.key, partial(self._take_output, event))
         self._on_event(event)
 
-    def _complete(self, kept: Finished, run: Run) -> None:
-        """Take the output of a job whose answer was kept without it."""
-        run = replace(run, inputs=kept.run.inputs, attempts=kept.run.attempts)
-        if kept.line:
-            self._store.answers.complete(kept.line, run)
-        self._work_queue.finished(kept.job, run, line=kept.line, reused=kept.reused)
+    def _take_output(self, kept: Finished, run: Run) -> None:
+        event_loop.background().submit(self._complete(kept, run))
+
+    async def _complete(self, kept: Finished, run: Run) -> None:
+        """Take the output of a job whose answer was kept without it, unless the row has another answer by now."""
+        run, line = replace(run, inputs=kept.run.inputs, attempts=kept.run.attempts), kept.line
+        if not self._work_queue.has(kept.job, kept.run, line=line):
+            return
+        if line:
+            problem = "its answer was forgotten meanwhile"
+            try:
+                is_kept = await self._store.answers.complete(line, run)
+            except StoreError as exc:
+                is_kept, problem = False, redact(str(exc))
+            if not is_kept:  # the row has it all the same, while this batch lives
+                log.warning("The output of a run that came late was not written down: %s", problem)
+                line = 0
+            if not self._work_queue.has(kept.job, kept.run, line=kept.line):
+                return
+        self._work_queue.finished(kept.job, run, line=line, reused=kept.reused)
         self._on_change()
 
 

@@ -31,6 +31,7 @@ from fh_notebook.batching.planning.planner import refused
 from fh_notebook.batching.planning.reuse import AnswerLookup, KnownAnswer
 from fh_notebook.batching.planning.sources import JobSource, JobWindow
 from fh_notebook.batching.planning.stored_batch import PlannedBatch
+from fh_notebook.contract.callbacks import NO_OUTPUT_CODE
 from fh_notebook.contract.job_key import is_reusable
 from fh_notebook.contract.run import Run
 from fh_notebook.core.text.messages import PYTHON, Audience
@@ -343,8 +344,14 @@ class WorkQueue:
         held = None if line else run
         for number in dict.fromkeys((job.number, *self._twins.get(job.key, ()))):
             self._outcomes.put(number, kind, line=line, reused=reused or number != job.number, run=held)
-        if kind == DONE:
+        if kind == DONE and run.error_code != NO_OUTPUT_CODE:  # else a late output is theirs, too
             self._twins.pop(job.key, None)
+
+    def has(self, job: Job, run: Run, *, line: int) -> bool:
+        """Whether this is still the outcome of a job, on this line of the store or, without one, held here."""
+        outcomes, number = self._outcomes, job.number
+        is_there = outcomes.line(number) == line if line else outcomes.run(number) is run
+        return is_there and outcomes.kind(number) == CODE_OF[kind_of(run)]
 
     def let_go(self) -> None:
         """Hold no answer any more; from now on they are read from the store."""

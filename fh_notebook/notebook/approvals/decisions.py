@@ -12,7 +12,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 from uuid import uuid4
 
-from fh_notebook.client.waiting_tools import ApprovalLister, RunIds, WaitingTools
+from fh_notebook.client.waiting_tools import ApprovalLister, WaitingTools
+from fh_notebook.contract.callbacks import RunIds
 from fh_notebook.core import event_loop
 from fh_notebook.core.redaction import log
 from fh_notebook.core.text import html

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from fh_notebook.client.clients import Client
 from fh_notebook.client.pending_run import PendingRun
 from fh_notebook.contract import output as output_view
-from fh_notebook.contract.callbacks import NOWHERE, was_refused_directly
+from fh_notebook.contract.callbacks import NOWHERE, RunIds, was_refused_directly
 from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.contract.run import Run
 from fh_notebook.core import event_loop
@@ -70,7 +70,7 @@ def _decisions(result: PendingRun | PendingResults, place: CellPlace) -> Callabl
         for run in runs:
             run.look_soon()
 
-    def waiting() -> list[tuple[str, ...]]:
+    def waiting() -> list[RunIds]:
         return [run.ids for run in runs if run.may_wait_for_tool]
 
     decisions = Decisions(waiting, place=place.put, on_decision=look_soon)

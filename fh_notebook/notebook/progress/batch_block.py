@@ -24,7 +24,7 @@ from fh_notebook.batching.batch import ShownBatch
 from fh_notebook.batching.progress.display import ProgressDisplay
 from fh_notebook.batching.progress.state import ProgressSource, ProgressState
 from fh_notebook.batching.rendering import BatchOverview, ErrorGroup, Offers
-from fh_notebook.client.waiting_tools import RunIds
+from fh_notebook.contract.callbacks import RunIds
 from fh_notebook.core import event_loop
 from fh_notebook.core.redaction import log
 from fh_notebook.core.text import html

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ import pytest
 import fh_notebook as fh
 from fh_notebook.batching.execution import delivery as delivery_module
 from fh_notebook.batching.execution.delivery import CallbackDelivery
+from fh_notebook.batching.model import FAILED
 from fh_notebook.batching.planning.stored_batch import StoredBatch
 from fh_notebook.client import polling
 from fh_notebook.local import LocalHive, aask_human
@@ -112,10 +115,9 @@ def test_runs_whose_output_no_look_up_brings_are_done_and_called_once(monkeypatc
     assert counting.hive.counts.calls == 3
 
 
-def test_callbacks_that_come_after_look_ups_without_output_bring_it_into_the_rows(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """Also after the batch has ended, and in the store: nothing is called again for them."""
+@contextmanager
+def _without_output(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[fh.CallbackReceiver, fh.Client]]:
+    """Give a client of a service whose look-ups never have an output."""
     monkeypatch.setattr(polling, "FIRST_BESIDE_RECEIVER_S", 0.01)
     monkeypatch.setattr(polling, "EVERY_S", 0.002)
     numbers = count()
@@ -126,11 +128,43 @@ def test_callbacks_that_come_after_look_ups_without_output_bring_it_into_the_row
         return httpx.Response(200, json={"status": "completed"})
 
     transport = httpx.MockTransport(answer)
-    rows = [*_rows(2), *_rows(1)]  # two rows that share a call
     with (
         fh.CallbackReceiver(secrets=SECRET, public_url="https://hooks.example.com") as receiver,
         fh.Client(api_key=KEY, base_url="https://api.test/v1", transport=transport) as client,
     ):
+        yield receiver, client
+
+
+def test_a_late_output_leaves_a_newer_answer_and_is_held_where_it_cannot_be_written(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One row has got another outcome meanwhile; the stored answers of the others are gone."""
+    rows = [*_rows(2), *_rows(2)[1:]]
+    with _without_output(monkeypatch) as (receiver, client):
+        options: dict[str, Any] = {"variants": "v", "client": client, "progress": False}
+        batch = fh.batch(rows, "shout", delivery="callback", receiver=receiver, **options)
+        ids = batch.frame["request_id"].tolist()
+        newer = fh.Run(status="failed", error="newer")
+        outcomes = batch._control.work.outcomes
+        outcomes.put(0, FAILED, run=newer)
+        store = session.store()
+        assert store is not None
+        store.database.put(lambda c: c.execute("DELETE FROM answers").rowcount).result()
+        for request_id in dict.fromkeys(ids):
+            body = event(request_id, "late")
+            assert deliver(receiver, body, signed(body)) == 200
+        until(lambda: outcomes.run(2) is not None)
+        assert batch.frame["output"].tolist()[1:] == ["late", "late"]
+        assert (outcomes.run(0), outcomes.kind(0), outcomes.line(1)) == (newer, FAILED, 0)
+    assert "was not written down" in caplog.text
+
+
+def test_callbacks_that_come_after_look_ups_without_output_bring_it_into_the_rows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Also after the batch has ended, and in the store: nothing is called again for them."""
+    rows = [*_rows(2), *_rows(1)]  # two rows that share a call
+    with _without_output(monkeypatch) as (receiver, client):
         options: dict[str, Any] = {"name": "late", "variants": "v", "client": client, "progress": False}
         batch = fh.batch(rows, "shout", delivery="callback", receiver=receiver, **options)
         assert batch.frame["error_code"].tolist() == ["output_not_retrieved"] * 3

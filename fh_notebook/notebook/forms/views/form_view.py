@@ -10,7 +10,7 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
-from fh_notebook.client.waiting_tools import RunIds
+from fh_notebook.contract.callbacks import RunIds
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.secrets import mask_run
 from fh_notebook.core.text.problems import Problem
