@@ -600,6 +600,7 @@ def race_running(stage: Stage) -> Iterator[Locator]:
         stage.start(1)
         stage.hive.wait_held(1)
         expect(stage.output(1)).to_contain_text("fine-tuned")
+        expect(stage.cell(1).get_by_role("button", name="Cancel")).to_be_visible()
         yield stage.cell(1)
 
 

@@ -236,7 +236,9 @@ class WidgetPlace:
         from fh_notebook.notebook.ui.page_widget import OwnKeys, own_keys
 
         self._dom_class = f"fh-in-widgets-{uuid4().hex[:8]}"
-        self._hiding = f"<style>.{self._dom_class}{{display:none}}</style>"
+        # A wide table scrolls in its own width: the front end lets what is in the bar be as wide as it likes.
+        fits = ".fh-live>.widget-html-content{width:100%;min-width:0;max-width:100%}"
+        self._hiding = f"<style>.{self._dom_class}{{display:none}}{fits}</style>"
         self._bar = HTML(layout=Layout(width="100%", margin="0"))
         self._bar.add_class("fh-live")
         self.show(self._above.page() if self._above is not None else "")
