@@ -16,7 +16,7 @@ from fh_notebook.client.approvals import NO_WORKSPACE_ID, ToolApproval, ToolAppr
 from fh_notebook.client.connection import Connection
 from fh_notebook.contract.callbacks import RunIds
 from fh_notebook.contract.run import one_line
-from fh_notebook.errors import AuthError, FetchHiveError, SettingsError
+from fh_notebook.errors import AuthError, CallError, FetchHiveError, SettingsError
 
 __all__ = ["MOST_ASKS", "ApprovalLister", "RunIds", "WaitingTools", "approvals_of"]
 
@@ -25,6 +25,11 @@ MOST_ASKS: Final = 6
 
 MOST_RUNS: Final = 4
 """Runs whose approvals are asked for by themselves: each is one more request."""
+
+
+NO_RUN: Final = "fh-notebook-no-such-run"
+"""An id that no run has."""
+NOT_FOUND: Final = 404
 
 
 class ApprovalLister(Protocol):
@@ -83,6 +88,8 @@ class WaitingTools:
         """The runs that the list was asked for, by the first id of each."""
         self._found: dict[str, tuple[str, ToolApproval]] = {}
         """Those that wait, by their id: whose they are, and as they were listed last."""
+        self._heeds: dict[bool, bool] = {}
+        """Whether the service lists by the id of a request (true), or of a run, what belongs to it alone."""
         self.problem = ""
         """Why they are not known, and what to do."""
 
@@ -154,14 +161,34 @@ class WaitingTools:
         has_others = len(found) < len(listed)
         unmatched = [run for run in runs if has_others and run.first not in {owner for owner, _ in found.values()}]
         for run in unmatched[:MOST_RUNS]:
-            run_id = None if run.request_id else run.run_id
-            those = await self._lister.approvals(workspace_id=workspace_id, request_id=run.request_id, run_id=run_id)
-            ids, all_ids = {approval.id for approval in those}, {approval.id for approval in listed}
-            # A service that ignores the filter lists what is others': it must have left some out, and no one's in.
-            is_narrowed = ids < all_ids and not ids & found.keys()
-            for approval in those if is_narrowed else approvals_of(those, [run]):
+            those = await self._list_of(run, workspace_id)
+            if not await self._are_of_run(those, listed, run, workspace_id):
+                those = approvals_of(those, [run])
+            for approval in those:
                 found.setdefault(approval.id, (run.first, approval))
         return found
+
+    async def _list_of(self, run: RunIds, workspace_id: str | None) -> Sequence[ToolApproval]:
+        run_id = None if run.request_id else run.run_id
+        return await self._lister.approvals(workspace_id=workspace_id, request_id=run.request_id, run_id=run_id)
+
+    async def _are_of_run(
+        self, those: Sequence[ToolApproval], listed: Sequence[ToolApproval], run: RunIds, workspace_id: str | None
+    ) -> bool:
+        """Whether what was listed by the id of a run is its own: a service that ignores the id lists what is others'.
+
+        It does not ignore it where it left something out, or lists nothing for an id that no run has.
+        """
+        if {approval.id for approval in those} < {approval.id for approval in listed}:
+            return True
+        is_request = bool(run.request_id)
+        if is_request not in self._heeds:
+            nobody = RunIds(request_id=NO_RUN) if is_request else RunIds(run_id=NO_RUN)
+            try:
+                self._heeds[is_request] = not await self._list_of(nobody, workspace_id)
+            except CallError as exc:
+                self._heeds[is_request] = exc.status_code == NOT_FOUND
+        return self._heeds[is_request]
 
     def _take(self, found: dict[str, tuple[str, ToolApproval]], problem: str) -> None:
         if (found, problem) != (self._found, self.problem):

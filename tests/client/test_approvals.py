@@ -310,12 +310,13 @@ class _Lister:
         self.connection = SimpleNamespace(find_workspace_id=lambda: workspace_id)
         self.asked: list[str | None] = []
         self.known = [ToolApproval(id=f"a{n}", status="pending", run_id=f"run_{n}") for n in range(3)]
+        self.of_request = self.known[2:]
 
     async def approvals(
         self, *, workspace_id: str | None = None, request_id: str | None = None, run_id: str | None = None
     ) -> ToolApprovals:
         self.asked.append(request_id or run_id)
-        return ToolApprovals(self.known if request_id is None else self.known[2:] if request_id == "req_2" else ())
+        return ToolApprovals(self.known if request_id is None else self.of_request if request_id == "req_2" else ())
 
 
 def test_approvals_of_other_runs_are_left_out_and_few_runs_are_asked_for_by_themselves() -> None:
@@ -341,7 +342,19 @@ def test_what_a_service_lists_that_ignores_the_filter_belongs_to_no_run() -> Non
     lister = _UnfilteredLister()
     tools = _waiting_tools(lister, [RunIds("req_1", "run_1"), RunIds(None, "run_9")])
     assert [approval.id for approval in event_loop.run(tools.list_now(None))] == ["a1"]
-    assert lister.asked == [None, "run_9"]
+    assert lister.asked[:2] == [None, "run_9"]
+    assert len(lister.asked) == 3
+
+
+def test_the_one_approval_of_a_workspace_is_of_the_run_by_whose_id_it_is_found() -> None:
+    """It names another id of that run; one more request tells that the service does not ignore ids."""
+    lister = _Lister()
+    lister.known = [ToolApproval(id="a2", status="pending", run_id="run_2")]
+    lister.of_request = lister.known
+    tools = _waiting_tools(lister, [RunIds("req_2")])
+    for requests in (3, 5):
+        assert [approval.id for approval in event_loop.run(tools.list_now(None))] == ["a2"]
+        assert len(lister.asked) == requests
 
 
 def test_the_list_is_asked_for_a_few_times_and_not_without_a_workspace_id() -> None:
