@@ -26,7 +26,7 @@ from fh_notebook.client.approvals import SENT_PASSWORDS
 from fh_notebook.client.profile import Profile
 from fh_notebook.client.retry_loop import RetryLoop
 from fh_notebook.contract.callbacks import ids_of, is_outcome, with_call_data
-from fh_notebook.contract.invoke_request import InvokeRequest
+from fh_notebook.contract.invoke_request import PROBE_METADATA, InvokeRequest
 from fh_notebook.contract.response import Response, ids_of_body, object_of
 from fh_notebook.contract.retry import NOT_FOUND_STATUSES, NOT_REACHED, RetryAction, RetryPolicy, decide
 from fh_notebook.contract.run import Run, one_line
@@ -61,8 +61,6 @@ MAX_CALLS: Final = 8
 BURST: Final = 6
 """Calls at once: one more than the largest plan admits whose number is known (CONTRACT section 2)."""
 UNKNOWN_NAME: Final = "fh-notebook-probe-unknown"
-METADATA: Final = {"fh_notebook": "probe"}
-"""By which the service's logs can be searched for these calls."""
 CONTROL: Final = "Look-up after the refusals"
 CALLBACK_WAIT_S: Final = 60.0
 ONE_ATTEMPT: Final = RetryPolicy(max_attempts=1, max_throttled_s=0.0)
@@ -107,6 +105,9 @@ def probe(
     and an unknown deployment, and looks the run up again, to tell refusals from a service that fails. Nothing is
     guessed: what no answer has shown is ``None`` in the profile. The limiter, the client and ``fh-notebook doctor`` use
     the profile from then on; a fact of an earlier probe stays until another one is observed.
+
+    ``fh.forget(profile=True)`` removes the profile; that of a local hive ends with the process. The form of a signature
+    is shown only: a receiver is told of it by ``scheme=``.
 
     Parameters
     ----------
@@ -169,7 +170,7 @@ def probe(
         raise SettingsError(
             f"{aclient.origin} does not reach this machine; give callback='https://...', the public URL of a tunnel"
         )
-    request = aclient.request(deployment, variant=variant, inputs=inputs, metadata=METADATA)
+    request = aclient.request(deployment, variant=variant, inputs=inputs, metadata=PROBE_METADATA)
     receiver, detector = _receiver(callback, callback_port)
     calls = _ProbeCalls(aclient, request, max_calls, burst=concurrency, receiver=receiver, detector=detector)
     try:
@@ -351,9 +352,7 @@ class _ProbeCalls:
 
     async def _keep(self) -> None:
         try:
-            store = session.store()
-            if store is not None:
-                await store.profiles.keep(self._client.workspace, profiles.profile_to_json(self.profile))
+            await session.keep_profile(self._client.workspace, self.profile)
         except StoreError:
             self.note("the profile was not kept: the store cannot be written")
 

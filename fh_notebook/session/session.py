@@ -24,7 +24,7 @@ from fh_notebook.client.callbacks.receiver import CallbackReceiver
 from fh_notebook.client.clients import AsyncClient, Client
 from fh_notebook.client.connection import WITHOUT_KEY, Connection
 from fh_notebook.client.error_catalog import ErrorCatalogCache
-from fh_notebook.client.profile import Profile, profile_from_json
+from fh_notebook.client.profile import Profile, profile_from_json, profile_to_json
 from fh_notebook.contract.catalog.deployments import LOCAL_SOURCE, Deployments, misspelling_error
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.run import Run
@@ -54,7 +54,9 @@ __all__ = [
     "deployment_finder",
     "deployments",
     "find_deployment_at",
+    "forget_profile",
     "hive_deployments",
+    "keep_profile",
     "known_deployments",
     "limiter",
     "local_hive",
@@ -217,6 +219,8 @@ class _State:
         self.hive: LocalHive | None = None
         self.notices: set[str] = set()
         self.receiver: CallbackReceiver | None = None
+        self.profiles: dict[str, str] = {}
+        """Of local hives, by workspace: what one of this process does says nothing of the next one of its name."""
 
 
 _state = _State()
@@ -265,7 +269,9 @@ def limiter(workspace: str, max_concurrency: int | None = None) -> BoundedLimite
 
 
 def profile_of(workspace: str) -> Profile | None:
-    """Return what `fh.probe` has observed of a workspace's service; ``None``: nothing is stored. No file is made."""
+    """Return what `fh.probe` has observed of a workspace's service; ``None``: nothing is kept. No file is made."""
+    if _is_of_hive(workspace):
+        return profile_from_json(_state.profiles.get(workspace, ""))
     try:
         path = resolution.store_path()
         opened = store() if path is not None and path.expanduser().exists() else None
@@ -276,8 +282,41 @@ def profile_of(workspace: str) -> Profile | None:
         return None
 
 
+async def keep_profile(workspace: str, profile: Profile) -> None:
+    """Keep what was observed of a workspace's service: that of a local hive until the process ends.
+
+    Raises
+    ------
+    StoreError
+        The store cannot be written.
+    """
+    text = profile_to_json(profile)
+    if _is_of_hive(workspace):
+        _state.profiles[workspace] = text
+    elif (opened := store()) is not None:
+        await opened.profiles.keep(workspace, text)
+
+
+def forget_profile(workspace: str | None) -> None:
+    """Remove the profile of one workspace, or (``None``) all of them.
+
+    Raises
+    ------
+    StoreError
+        The store cannot be written.
+    """
+    for kept in [*_state.profiles] if workspace is None else [workspace]:
+        _state.profiles.pop(kept, None)
+    if (opened := store()) is not None:
+        opened.profiles.forget(workspace).result()
+
+
+def _is_of_hive(workspace: str) -> bool:
+    return workspace.partition("#")[0] == LOCAL
+
+
 def _probed_concurrency(workspace: str) -> int | None:
-    profile = profile_of(workspace)
+    profile = None if _is_of_hive(workspace) else profile_of(workspace)
     return None if profile is None else profile.concurrency
 
 

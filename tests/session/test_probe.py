@@ -458,6 +458,45 @@ def test_a_stored_profile_is_read_again_and_a_damaged_one_is_none() -> None:
     assert [profile_from_json(text) for text in damaged] == [None] * len(damaged)
 
 
+def test_forget_removes_the_profile_and_no_answer() -> None:
+    """Of its workspace; with what names answers it is refused."""
+    service = DrawnService(Drawn(2))
+    learn(service, callback=False, concurrency=False)
+    client, store = client_of(service), session.store()
+    assert store is not None
+    kept = len(list(store.answers.single_runs()))
+    with pytest.raises(fh.SettingsError, match="profile"):
+        fh.forget(profile=True, everything=True, client=client)
+    assert stored(client) is not None
+    assert fh.forget(profile=True, client=client) == 0
+    assert stored(client) is None
+    assert len(list(store.answers.single_runs())) == kept > 0
+
+
+def test_the_profile_of_a_local_hive_stays_in_the_process() -> None:
+    """It is no limit, and the next hive of its name has none."""
+    client = fh.local.demo_hive(pace=0).client()
+    fh.probe("support-triage", variant="keywords", inputs={"ticket": "Late."}, client=client, confirm=False)
+    store = session.store()
+    assert store is not None
+    assert stored(client) is not None
+    assert store.profiles.of_workspace(client.workspace) is None
+    session.reset()
+    assert stored(client) is None
+
+
+def test_the_runs_of_a_probe_are_no_samples_of_a_deployment() -> None:
+    """Its wrong input would show an input of any type; its unknown deployment is none."""
+    service = DrawnService(Drawn(3))
+    learn(service, callback=False, concurrency=False)
+    store = session.store()
+    assert store is not None
+    assert store.answers.deployment_names() == []
+    client = client_of(service)
+    client.invoke("triage", variant="live", inputs=INPUTS)
+    assert store.answers.deployment_names() == [("triage", client.workspace)]
+
+
 def test_forget_everything_removes_the_profile(tmp_path: Path) -> None:
     """Of its workspace."""
     service = DrawnService(Drawn(2))

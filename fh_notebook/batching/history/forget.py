@@ -31,6 +31,7 @@ def forget(
     everything: bool = False,
     client: Client | AsyncClient | None = None,
     everywhere: bool = False,
+    profile: bool = False,
 ) -> int:
     """Remove kept answers from the store for good; return how many were removed, and say in one line what was.
 
@@ -56,6 +57,8 @@ def forget(
     everywhere : bool
         In every workspace of the store's file, rather than in one; scores and ratings of tables from elsewhere, which
         are of no workspace, are removed with ``everything`` and ``before`` only then.
+    profile : bool
+        What :func:`fh_notebook.probe` has observed, and no answer; then none of the first four may be given.
 
     Returns
     -------
@@ -80,6 +83,16 @@ def forget(
     1
     """
     arguments.check(forget, locals())
+    if everywhere is True and client is not None:
+        raise SettingsError("client= names one workspace and everywhere=True all of them; give one of the two")
+    if profile and (everything is True or any(value is not None for value in (batch, deployment, before))):
+        raise SettingsError(
+            "profile=True removes what fh.probe has observed; give it without what answers are named by"
+        )
+    if profile:
+        session.forget_profile(None if everywhere is True else session.client_for(client).workspace)
+        hooks.frontend().notice("What fh.probe has observed was removed.")
+        return 0
     store = session.store()
     criteria = [value for value in (batch, deployment, before) if value is not None]
     if everything is not True and not criteria:
@@ -88,8 +101,6 @@ def forget(
         )
     if everything is True and criteria:
         raise SettingsError("everything=True removes all; give it alone, or name what is to be forgotten")
-    if everywhere is True and client is not None:
-        raise SettingsError("client= names one workspace and everywhere=True all of them; give one of the two")
     before_utc = _as_utc(before)
     if store is None and everything is True:  # what people have said is in memory
         store = session.store_or_memory()
@@ -106,6 +117,8 @@ def forget(
     if any("parts" in record.plan for record in store.batches.every()):
         hooks.partitions().forget_files(store, selection)
     removed = store.forget(selection)
+    if selection.is_everything:
+        session.forget_profile(workspace)  # of local hives, too, which are not in the store
     strange = "" if removed.answers or removed.batches or name is None else _no_such_deployment(store, name, workspace)
     hooks.frontend().notice(strange or _removal_message(removed, selection))
     return removed.answers

@@ -16,6 +16,7 @@ from fh_notebook.batching.tables.frames import INSTANT, TEXT, series_of
 from fh_notebook.batching.tables.values import is_missing, plain
 from fh_notebook.contract.catalog.deployments import near_name
 from fh_notebook.contract.deployment import Deployment
+from fh_notebook.contract.invoke_request import PROBE_METADATA
 from fh_notebook.contract.output import excerpt
 from fh_notebook.contract.run import one_line
 from fh_notebook.contract.schema.build import infer
@@ -332,7 +333,11 @@ def deployment_from_history(name: str, *, variants: str | Iterable[str] | None =
     if store is None:
         raise InputError("nothing is kept, as fh.configure(store=None) says", where=name)
     workspace = session.client_for(None).workspace
-    runs = [answer.run for answer in store.answers.of_deployment(workspace, name, SAMPLES)]
+    runs = [
+        run
+        for answer in store.answers.of_deployment(workspace, name, SAMPLES)
+        if dict((run := answer.run).metadata) != PROBE_METADATA  # it sends a wrong input on purpose
+    ]
     ran = [run for run in reversed(runs) if run.may_have_run]  # the oldest first
     if not ran:
         raise InputError(_no_answers(store, name, workspace, refused=len(runs)))

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 from uuid import uuid4
 
+from fh_notebook.contract.invoke_request import PROBE_METADATA
 from fh_notebook.contract.job_key import is_reusable, job_key
 from fh_notebook.contract.run import Run, run_of_values
 from fh_notebook.contract.secrets import Secrets, mask_inputs
@@ -663,9 +664,15 @@ class Answers:
         return [(float(seconds), calls) for seconds, calls in rows if isinstance(seconds, int | float) and seconds]
 
     def deployment_names(self) -> list[tuple[str, str]]:
-        """Return every (deployment, workspace) with a stored answer, by name."""
-        sql = "SELECT DISTINCT deployment, workspace FROM answers ORDER BY 1, 2"
-        return self._database.read(lambda c: c.execute(sql).fetchall())
+        """Return every (deployment, workspace) with a stored answer, by name; those that only `fh.probe` called not."""
+        (field, value), *_ = PROBE_METADATA.items()
+        sql = (
+            "SELECT deployment, workspace FROM (SELECT DISTINCT deployment, workspace FROM answers) AS named"
+            f" WHERE EXISTS (SELECT 1 FROM (SELECT {RUN} AS run FROM answers"
+            " WHERE answers.workspace = named.workspace AND answers.deployment = named.deployment)"
+            f" WHERE NOT (json_valid(run) AND json_extract(run, '$.metadata.{field}') IS ?)) ORDER BY 1, 2"
+        )
+        return self._database.read(lambda c: c.execute(sql, (value,)).fetchall())
 
     def counts_of(self, record: BatchRecord) -> dict[str, int]:
         """Return how many jobs of a batch have which status, each by its newest answer, in the store or a part.

@@ -1,7 +1,7 @@
 """Table ``profiles``: what `fh.probe` has observed of the service of each workspace.
 
 Rule of this file: one profile a workspace, as JSON; a new one replaces it. It has no input and no output, so it stays
-until everything of its workspace is forgotten.
+until it, or everything of its workspace, is forgotten.
 """
 
 from __future__ import annotations
@@ -34,6 +34,10 @@ class Profiles:
             connection.execute("INSERT OR REPLACE INTO profiles VALUES (?, ?)", (workspace, profile))
 
         return self._database.put(write)
+
+    def forget(self, workspace: str | None) -> Committed[None]:
+        """Remove the profile of one workspace, or (``None``) all of them."""
+        return self._database.put(lambda connection: forget(connection, workspace))
 
     def of_workspace(self, workspace: str) -> str | None:
         """Return the stored profile of a workspace; ``None``: it has none."""
