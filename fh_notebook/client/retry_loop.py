@@ -46,6 +46,8 @@ def raise_for(run: Run, decision: RetryDecision) -> NoReturn:
         "may_have_run": False,
     }
     message = one_line(run.error or "").rstrip(".")
+    if run.action_text:
+        message = f"{message} ({run.action_text.rstrip('.')})"
     if decision.reason == "auth" and run.status_code == 401:
         raise AuthError(f"{run.origin} refused the key: {message}. Check it in your workspace's settings", **facts)
     if decision.reason == "auth":

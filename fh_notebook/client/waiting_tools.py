@@ -2,8 +2,8 @@
 
 Rule of this file: a list counts against the daily cap, as a look-up does. It is asked for when a run begins to wait, as
 the poller looks runs up (growing intervals), until each of them is on it, and at most :data:`MOST_ASKS` times; then
-again when another run begins to wait, and after a decision. An approval of none of these runs is left out. It may name
-its run by an id that is not known here: then those of a run are asked for, for a few runs.
+again as often when another run begins to wait, and once after a decision. An approval of none of these runs is left
+out. It may name its run by an id that is not known here: then those of a run are asked for, for a few runs.
 """
 
 from __future__ import annotations
@@ -140,8 +140,10 @@ class WaitingTools:
         except FetchHiveError as exc:
             self._take(self._found, one_line(str(exc)))
             return None if is_last or isinstance(exc, AuthError | SettingsError) else 0.0
+        waiting = {run.first for run in self._waiting()}  # some may have gone on meanwhile
+        found = {id_: entry for id_, entry in found.items() if entry[0] in waiting}
         self._take(found, "")
-        return None if is_last or len({run for run, _ in found.values()}) == len(runs) else 0.0
+        return None if is_last or waiting <= {run for run, _ in found.values()} else 0.0
 
     async def list_now(self, workspace_id: str | None) -> list[ToolApproval]:
         """Return what the runs wait for now; where none waits, nothing is asked for.

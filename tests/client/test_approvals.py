@@ -357,6 +357,14 @@ def test_the_one_approval_of_a_workspace_is_of_the_run_by_whose_id_it_is_found()
         assert len(lister.asked) == requests
 
 
+def test_a_run_that_went_on_while_the_list_was_asked_for_has_no_buttons() -> None:
+    """What was listed for it is out of date."""
+    lister, calls = _Lister(), iter([[RunIds("req_1", "run_1")], []])
+    tools = WaitingTools(lister, lambda: next(calls), lambda: None)
+    assert event_loop.run(tools.look()) is None
+    assert tools.approvals == []
+
+
 def test_the_list_is_asked_for_a_few_times_and_not_without_a_workspace_id() -> None:
     """A run that waits for a person is on no list; without an id one line says what to set, and nothing is sent."""
     lister = _Lister()

@@ -25,15 +25,15 @@ FROZEN = {"code": "quota_frozen", "status": 422, "client_action": "Thaw the quot
 class Service:
     """A service that refuses calls, and has a catalogue; it notes what it was asked for."""
 
-    def __init__(self, code: str, codes: Callable[[], httpx.Response]) -> None:
-        self.code, self.codes = code, codes
+    def __init__(self, code: str, codes: Callable[[], httpx.Response], status: int = 422) -> None:
+        self.code, self.codes, self.status = code, codes, status
         self.asked: list[tuple[str, str | None]] = []
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         self.asked.append((request.url.path, request.headers.get("authorization")))
         if request.url.path == "/v1/error_codes":
             return self.codes()
-        return httpx.Response(422, json={"error": "It is frozen.", "error_code": self.code})
+        return httpx.Response(self.status, json={"error": "It is frozen.", "error_code": self.code})
 
     @property
     def fetched(self) -> int:
@@ -83,6 +83,17 @@ def test_without_a_catalogue_errors_are_what_they_are(codes: Callable[[], httpx.
         until(lambda: service.fetched)
     assert errors == {"It is frozen."}
     assert service.fetched == 1
+
+
+def test_what_to_do_is_in_an_error_that_is_raised_too() -> None:
+    """A refused key is an exception, and no run."""
+    cache = ErrorCatalogCache(URL)
+    cache.keep(json.dumps({"codes": [FROZEN]}).encode())
+    with (
+        Service("quota_frozen", _good, status=403).client(cache) as client,
+        pytest.raises(fh.AuthError, match=r"It is frozen \(Fetch Hive: Thaw the quota\)"),
+    ):
+        client.invoke("d", variant="v")
 
 
 def test_a_known_code_asks_for_nothing() -> None:

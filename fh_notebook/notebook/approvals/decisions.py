@@ -87,9 +87,11 @@ class Decisions:
         self._table: Any = None
         self._problem = ""
 
-    def follow(self, lister: ApprovalLister, *, most_asks: int | None = None) -> None:
-        """Show what is waited for now, soon; from any thread."""
+    def follow(self, lister: ApprovalLister | None, *, most_asks: int | None = None) -> None:
+        """Show what is waited for now, soon; from any thread. Without a lister, nothing waits any more."""
         if self._tools is None:
+            if lister is None:
+                return
             self._tools = WaitingTools(lister, self._waiting, self._changed)
         self._tools.follow(most_asks=most_asks)
 

@@ -16,7 +16,7 @@ from typing import Any, Final, Protocol
 
 from fh_notebook.client.clients import Client
 from fh_notebook.client.pending_run import PendingRun
-from fh_notebook.contract.callbacks import NOWHERE
+from fh_notebook.contract.callbacks import NO_OUTPUT_CODE, NOWHERE
 from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.contract.run import Run
 from fh_notebook.core import event_loop
@@ -372,9 +372,16 @@ class SubmissionRunner:
         pending = await client.aclient.submit_request(submission.requests[index], callback=callback)
         if pending.waiting:
             submission._waits[index] = pending
-            pending.on_change(lambda _: self._note_accepted(submission, index))
+            pending.on_change(lambda changed: self._changed(submission, index, changed))
             self._note_accepted(submission, index)
         return await pending.outcome()
+
+    def _changed(self, submission: Submission, index: int, pending: PendingRun) -> None:
+        came = submission.came.get(index)
+        if came is not None and came.error_code == NO_OUTPUT_CODE != pending.run.error_code:
+            self._take(submission, index, pending.run)  # a callback brought the output that its answer lacked
+        else:
+            self._note_accepted(submission, index)
 
     def _note_accepted(self, submission: Submission, index: int) -> None:
         if index not in submission.came:

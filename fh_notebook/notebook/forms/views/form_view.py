@@ -162,8 +162,8 @@ class FormView(FormObserver):
         page = str(pending_page(waited_for))
         if page != self._pending.value:
             self._pending.value = page
-        if waited_for and not self._is_app and not is_app():
-            self._decisions.follow(waited_for[0].lister)
+        if not self._is_app and not is_app():
+            self._decisions.follow(waited_for[0].lister if waited_for else None)
         if not self._core.busy:
             self._bar.running(bool(waited_for))
 

@@ -7,14 +7,17 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import pytest
 
 import fh_notebook as fh
+from fh_notebook.client import polling
 from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.contract.secrets import Secrets
 from fh_notebook.core.event_loop import background
 from fh_notebook.errors import AuthError, ConnectFailed, InputError, SettingsError
 from fh_notebook.notebook.forms.control.submission import Submission, SubmissionRunner
+from tests.client.callbacks.senders import SECRET, deliver, event, signed, until
 from tests.notebook.slow_hive import KEY, SlowHive
 
 PATIENCE_S = 30.0
@@ -256,3 +259,24 @@ def test_every_observer_is_told_and_one_that_comes_late_is_told_what_happened_so
     assert late.told[3:] == [("came", "a", 1, "a"), ("ended", "a")]
     assert beside.told == [("began", "a"), ("came", "a", 0, "said a")]
     assert [what for what, *_ in watcher.told] == ["began", "came", "came", "ended"]
+
+
+def test_a_callback_brings_the_output_that_an_answer_lacked(monkeypatch: pytest.MonkeyPatch, watcher: Watcher) -> None:
+    """Also after the submit has ended: the form has it as it has any answer."""
+    monkeypatch.setattr(polling, "FIRST_BESIDE_RECEIVER_S", 0.01)
+    monkeypatch.setattr(polling, "EVERY_S", 0.002)
+    answers = {"POST": {"request_id": "req_1", "run_status": "running"}, "GET": {"status": "completed"}}
+    transport = httpx.MockTransport(lambda request: httpx.Response(200, json=answers[request.method]))
+    with (
+        fh.CallbackReceiver(secrets=SECRET, public_url="https://hooks.example.com") as receiver,
+        fh.Client(api_key=KEY, base_url="https://api.test/v1", transport=transport) as client,
+    ):
+        submit = client.aclient.submit_request
+        monkeypatch.setattr(client.aclient, "submit_request", lambda request, **_: submit(request, callback=receiver))
+        submission = SubmissionRunner(lambda: client, watcher).submit(_requests("a", "v"), delivery="callback")
+        assert [run.error_code for run in submission.wait()] == ["output_not_retrieved"]
+        assert watcher.over.wait(PATIENCE_S)
+        body = event("req_1")
+        assert deliver(receiver, body, signed(body)) == 200
+        until(lambda: ("came", "a", 0, "hi") in watcher.told)
+        assert submission.wait()[0].output == "hi"
