@@ -316,7 +316,17 @@ class BatchController:
             self._is_shown.set()
             raise
         status.began(run)
-        self._task = (asyncio.get_running_loop(), task) if task else None
+        running = self._task = (asyncio.get_running_loop(), task) if task else None
+        try:
+            await self._call(run, windows, progress)
+            await self._end_companion()
+        finally:
+            if self._task is running:  # else a further start has begun beside the companion
+                self._task = None
+        self._raise_if_refused(run.answered)
+
+    async def _call(self, run: BatchRun, windows: Windows, progress: ProgressDisplay) -> None:
+        status = self.status
         self._displays = [progress]
         self._safely(progress.begin, status)
         self._begin_displays()
@@ -330,19 +340,24 @@ class BatchController:
             if not self._cancel_asked:
                 raise
         finally:
-            self._cut, self._task = run.cut, None
+            self._cut = run.cut
             status.end()
             for display in self._displays:
                 self._safely(display.end, status)
             self._displays = []
             self._ended.set()
-        if self.companion is not None:
-            self._is_after = True
-            try:
-                await self.companion.end(cancelled=self._cancel_asked)
-            except Exception:
-                log.warning("what works beside a batch raised", exc_info=True)
-        self._raise_if_refused(run.answered)
+
+    async def _end_companion(self) -> None:
+        if self.companion is None:
+            return
+        self._is_after = True
+        try:
+            await self.companion.end(cancelled=self._cancel_asked)
+        except asyncio.CancelledError:  # the calls have ended: a cancel ends the companion and nothing else
+            if not self._cancel_asked:
+                raise
+        except Exception:
+            log.warning("what works beside a batch raised", exc_info=True)
 
     def _handle_event(self, event: Event) -> None:
         """Tell the progress and the user's function."""

@@ -181,6 +181,9 @@ AT_ONCE: Final = 4
 
 TIMEOUT_S: Final = 60.0
 
+DOWNLOAD_S: Final = 900.0
+"""Of a whole file: one that comes byte by byte keeps to every other timeout, and never ends."""
+
 
 def save_assets(run: Run, folder: Path) -> list[Path]:
     """Fetch the assets of `run` into `folder`; see :meth:`fh_notebook.Run.save_assets`."""
@@ -220,8 +223,18 @@ async def _save(http: httpx.AsyncClient, asset: Asset, folder: Path, number: int
 
 
 def asset_name(asset: Asset, *, fallback: str) -> str:
-    """Return the name of an asset as a plain file name."""
-    return safe_name(asset.file_name or urlsplit(asset.file_url or "").path.rpartition("/")[2], fallback=fallback)
+    """Return the name of an asset as a plain file name; `fallback` where it has none.
+
+    Examples
+    --------
+    >>> [asset_name(Asset(file_url=url), fallback="file") for url in ("https://x.test/a.png", "https://[x")]
+    ['a.png', 'file']
+    """
+    name = asset.file_name
+    if not name:
+        with suppress(ValueError):  # half an IPv6 address
+            name = urlsplit(asset.file_url or "").path.rpartition("/")[2]
+    return safe_name(name or "", fallback=fallback)
 
 
 async def _fetch_to(
@@ -230,17 +243,21 @@ async def _fetch_to(
     path: Path,
     put_file: Callable[[Path, Path], None],
     budget: ByteBudget,
+    limit_s: float = DOWNLOAD_S,
 ) -> None:
     """Write the content of `address` to a file beside `path`, and have it put once it is whole."""
     message, status_code = "", None
     with atomic_file(path, tidy=False) as part:
         try:
             with os.fdopen(part.create(), "wb") as file:
-                await _fetch(http, address, file, budget)
+                async with asyncio.timeout(limit_s):
+                    await _fetch(http, address, file, budget)
             part.put(private=False, replace=put_file)
         except httpx.HTTPError as exc:
             message = f"{path.name} could not be fetched ({_reason_of(exc)})"
             status_code = exc.response.status_code if isinstance(exc, httpx.HTTPStatusError) else None
+        except TimeoutError:
+            message = f"{path.name} did not come whole in {limit_s:g} s; it was not kept: try again later"
     if message:
         raise CallError(message, status_code=status_code)
 
@@ -258,15 +275,24 @@ class AssetDownloads:
         Of all files.
     hive : httpx.AsyncBaseTransport, optional
         Reaches the hive in this process.
+    limit_s : float
+        How long one download may take.
     """
 
     def __init__(
-        self, folder: Path, *, max_bytes: int, total: ByteBudget, hive: httpx.AsyncBaseTransport | None = None
+        self,
+        folder: Path,
+        *,
+        max_bytes: int,
+        total: ByteBudget,
+        hive: httpx.AsyncBaseTransport | None = None,
+        limit_s: float = DOWNLOAD_S,
     ) -> None:
         self._folder = folder
         self._max_bytes = max_bytes
         self._total = total
         self._hive = hive
+        self._limit_s = limit_s
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._http = _open(hive)
 
@@ -289,7 +315,7 @@ class AssetDownloads:
 
         async with self._slots:
             try:
-                await _fetch_to(self._http, address, self._folder / name, put_file, budget)
+                await _fetch_to(self._http, address, self._folder / name, put_file, budget, self._limit_s)
             except BaseException:
                 budget.give_back()
                 raise

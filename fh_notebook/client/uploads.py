@@ -19,7 +19,7 @@ import mimetypes
 import os
 import re
 import stat
-from collections.abc import Awaitable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -35,6 +35,7 @@ from fh_notebook.contract.response import Response
 from fh_notebook.contract.retry import may_have_run
 from fh_notebook.core import arguments
 from fh_notebook.core.json_values import is_missing
+from fh_notebook.core.redaction import error_text, log
 from fh_notebook.core.text.formatting import byte_size, listed, one_line, short, type_text
 from fh_notebook.errors import CallError, FetchHiveError, InputError
 
@@ -122,7 +123,8 @@ async def send_file(connection: Connection, exchange: UploadExchange, file: Loca
     """
     import httpx
 
-    form = httpx.Request("POST", "http://form", files={"file": (file.name, file.content, file.file_type)})
+    name = file.name.encode(errors="replace").decode()  # a file system's name need not be UTF-8
+    form = httpx.Request("POST", "http://form", files={"file": (name, file.content, file.file_type)})
     content, content_type = form.read(), form.headers["content-type"]
     path = f"/public/workspaces/{quote(workspace_id, safe='')}/assets"
     body = await ask_once(
@@ -295,14 +297,42 @@ class UploadFailed(Exception):
 _MARGIN: Final = timedelta(minutes=5)
 """An address that ends sooner is not given to a workflow, which fetches the file some time after the call begins."""
 
+
+@dataclass(frozen=True, slots=True)
+class _Upload:
+    """The address of a file, and until when it is given to calls; ``None`` for ever."""
+
+    url: str
+    until: datetime | None
+
+    @classmethod
+    def of(cls, asset: Asset, sent_at: datetime) -> _Upload:
+        """Return the upload of an asset; a short address is given for half of its time, since every other call waits.
+
+        Examples
+        --------
+        >>> noon = datetime(2026, 1, 1, 12, tzinfo=UTC)
+        >>> for minutes in (60, 4):
+        ...     asset = Asset(file_url="https://x.test/a", expires_at=noon + timedelta(minutes=minutes))
+        ...     print(_Upload.of(asset, noon).until)
+        2026-01-01 12:55:00+00:00
+        2026-01-01 12:02:00+00:00
+        """
+        ends = asset.expires_at
+        return cls(asset.file_url or "", None if ends is None else ends - min(_MARGIN, (ends - sent_at) / 2))
+
+
 FAILED_S: Final = 30.0
-"""How long an upload that the service did not take is not tried again: many rows may have the same file."""
+"""How long a file that the service refused is not sent again: many rows may have the same file."""
 
 FINAL_STATUSES: Final = frozenset({400, 404, 409, 413, 415, 422})
 """Refusals of a file, which it gets again."""
 
-_addresses: Final[dict[tuple[str, str, str], Asset]] = {}
-"""The uploads of this process, by workspace (ours and the service's id) and content."""
+_FileKey = tuple[str, str, str]
+"""The workspace (ours and the service's id), and the hash of the content."""
+
+_addresses: Final[dict[_FileKey, _Upload]] = {}
+"""The uploads of this process."""
 
 
 class FileUploads:
@@ -314,13 +344,23 @@ class FileUploads:
         Where they go.
     exchange : UploadExchange
         Sends one request.
+    now : callable
+        The time, UTC.
     """
 
-    def __init__(self, connection: Connection, exchange: UploadExchange) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        exchange: UploadExchange,
+        *,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
         self._connection = connection
         self._exchange = exchange
-        self._failed: dict[str, tuple[float, CallError]] = {}
-        self._tasks: dict[tuple[asyncio.AbstractEventLoop, str], asyncio.Task[str]] = {}
+        self._now = now
+        self._failed: dict[_FileKey, tuple[datetime | None, CallError]] = {}
+        """Until when each is not sent again: for ever what may have arrived."""
+        self._tasks: dict[tuple[asyncio.AbstractEventLoop, _FileKey], asyncio.Task[str]] = {}
 
     def check(self, content: bytes) -> None:
         """Raise where a body names files and no workspace id is known.
@@ -344,13 +384,13 @@ class FileUploads:
         wanted = set(hashes)
         return len([sha256 for sha256 in wanted if self._known(sha256) is None]) if wanted else 0
 
-    def _key(self, sha256: str) -> tuple[str, str, str]:
+    def _key(self, sha256: str) -> _FileKey:
         return self._connection.workspace, checked_workspace_id(self._connection.find_workspace_id()), sha256
 
     def _known(self, sha256: str) -> str | None:
-        asset = _addresses.get(self._key(sha256))
-        is_valid = asset is not None and (asset.expires_at is None or asset.expires_at - _MARGIN > datetime.now(UTC))
-        return asset.file_url if asset is not None and is_valid else None
+        upload = _addresses.get(self._key(sha256))
+        is_valid = upload is not None and (upload.until is None or upload.until > self._now())
+        return upload.url if upload is not None and is_valid else None
 
     async def addressed(self, content: bytes) -> bytes:
         """Return a JSON body with the addresses of the files that it names, each uploaded where need be.
@@ -371,22 +411,25 @@ class FileUploads:
             raise UploadFailed(f"its file was not uploaded: {exc}", status_code, exc.error_code) from None
         except FetchHiveError as exc:
             raise UploadFailed(f"its file was not uploaded: {exc}", 400) from None
+        except Exception as exc:  # a defect, or a file of a kind that was not foreseen: the other rows go on
+            log.warning("a file was not uploaded", exc_info=True)
+            raise UploadFailed(f"its file was not uploaded ({error_text(exc)})", 400) from None
         return _TOKEN_BYTES.sub(lambda match: json.dumps(addresses[match[1].decode()])[1:-1].encode(), content)
 
     async def _upload(self, sha256: str) -> str:
         """Return the address of a new upload; whoever asks meanwhile, or soon after it failed, gets the same result."""
-        loop = asyncio.get_running_loop()
-        failed_at, error = self._failed.get(sha256, (0.0, None))
-        if error is not None and loop.time() - failed_at < FAILED_S:
+        loop, key = asyncio.get_running_loop(), self._key(sha256)
+        until, error = self._failed.get(key, (None, None))
+        if error is not None and (until is None or until > self._now()):
             raise error
-        task = self._tasks.get((loop, sha256))
+        task = self._tasks.get((loop, key))
         if task is None:
-            task = self._tasks[loop, sha256] = loop.create_task(self._send(sha256))
-            task.add_done_callback(lambda _: self._tasks.pop((loop, sha256), None))
+            task = self._tasks[loop, key] = loop.create_task(self._send(key))
+            task.add_done_callback(lambda _: self._tasks.pop((loop, key), None))
         return await asyncio.shield(task)
 
-    async def _send(self, sha256: str) -> str:
-        key = self._key(sha256)
+    async def _send(self, key: _FileKey) -> str:
+        sha256, sent_at = key[2], self._now()
         if (path := _paths.get(sha256)) is None:
             raise InputError("this process does not know the file; run the cell with its rows again")
         local = await asyncio.to_thread(read_local_file, path)
@@ -396,7 +439,7 @@ class FileUploads:
             asset = await send_file(self._connection, self._exchange, local, key[1])
         except CallError as exc:
             if exc.status_code in FINAL_STATUSES or exc.may_have_run:
-                self._failed[sha256] = asyncio.get_running_loop().time(), exc
+                self._failed[key] = None if exc.may_have_run else self._now() + timedelta(seconds=FAILED_S), exc
             raise
-        _addresses[key] = asset
-        return asset.file_url or ""
+        upload = _addresses[key] = _Upload.of(asset, sent_at)
+        return upload.url

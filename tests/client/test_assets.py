@@ -10,7 +10,10 @@ from typing import Any
 import pytest
 
 import fh_notebook as fh
-from fh_notebook.client.assets import AssetAddress, is_public
+from fh_notebook.client.assets import AssetAddress, AssetDownloads, is_public
+from fh_notebook.contract.output import Asset
+from fh_notebook.core import event_loop
+from fh_notebook.core.files import ByteBudget
 from tests.raw_server import RawServer, says, serving
 
 NAME = "files.example"
@@ -140,3 +143,23 @@ def test_only_the_hive_in_process_is_asked_as_such(url: str) -> None:
     assert AssetAddress("http://local/v1/assets/1/x", "local", reaches_hive=True).extensions == {}
     with pytest.raises(fh.CallError, match="not fetched"):
         AssetAddress("http://local/v1/assets/1/x", "api.fetchhive.com", reaches_hive=True)
+
+
+def test_a_download_has_a_limit(tmp_path: Path) -> None:
+    """One that keeps to every other timeout, byte by byte, ends; nothing of it is kept."""
+
+    def trickles(connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 200 X\r\ncontent-length: 1000\r\n\r\n.")
+        connection.recv(1)  # until the client has gone
+
+    async def download(url: str) -> None:
+        total = ByteBudget(1000)
+        downloads = AssetDownloads(tmp_path, max_bytes=1000, total=total, limit_s=0.05)
+        with pytest.raises(fh.CallError, match="did not come whole"):
+            await downloads.keep(Asset(file_url=f"{url}/x"), url.split("/")[2], "x")
+        await downloads.aclose()
+        assert total.used == 0
+
+    with serving(trickles) as server:
+        event_loop.run(download(server.url))
+    assert list(tmp_path.iterdir()) == []

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
+import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import fh_notebook as fh
-from fh_notebook.client.uploads import names_file
+from fh_notebook.client.uploads import FileUploads, UploadFailed, names_file
+from fh_notebook.contract.response import Response
+from fh_notebook.core import event_loop
 from fh_notebook.local import LocalHive
 from tests.raw_server import says, serving
 
@@ -111,15 +116,80 @@ def test_a_file_for_every_row_is_one_upload(reader: Reader, client: fh.Client, t
     assert (batch.counts.done, len(_uploaded(reader)), len(set(reader.got))) == (2, 1, 1)
 
 
+class Service:
+    """The uploads of a client whose exchanges a test answers, under a clock that it moves."""
+
+    def __init__(self, answer: Any) -> None:
+        self.answer = answer
+        self.sent = 0
+        self.now = datetime(2026, 1, 1, tzinfo=UTC)
+        client = fh.Client(base_url="http://127.0.0.1:9/v1", api_key=KEY)
+        self.uploads = FileUploads(client.aclient.connection, self.exchange, now=lambda: self.now)
+
+    async def exchange(self, method: str, path: str, content: bytes, *, content_type: str) -> Response:
+        self.sent += 1
+        return self.answer(self)
+
+    def address(self, document: str) -> str:
+        body = json.dumps({"inputs": {"document": document}}).encode()
+        return json.loads(event_loop.run(self.uploads.addressed(body)))["inputs"]["document"]
+
+
 def test_an_address_that_ends_is_renewed(tmp_path: Path) -> None:
-    """The next call uploads again; its job is the same one."""
-    reader = Reader(asset_expiry_s=60)
-    (path,) = _files(tmp_path, a="bee")
+    """In time for the workflow that fetches it; a short one serves half of its time."""
+
+    def answer(service: Service) -> Response:
+        ends = (service.now + timedelta(seconds=60)).isoformat()
+        body = {"file_url": f"https://x.test/{service.sent}", "file_url_expires_at": ends}
+        return Response(status_code=200, body=json.dumps(body).encode())
+
+    fh.configure(workspace_id="renewed")
+    document = fh.file(_files(tmp_path, a="bee")[0])
+    service = Service(answer)
+    addresses = []
+    for seconds in (0, 29, 31):
+        service.now = datetime(2026, 1, 1, 0, 0, seconds, tzinfo=UTC)
+        addresses.append(service.address(document)[-1])
+    assert addresses == ["1", "1", "2"]
+
+
+def test_a_file_that_may_have_arrived_is_not_sent_again(tmp_path: Path) -> None:
+    """However long ago it was; another workspace has not got it."""
+    document = fh.file(_files(tmp_path, a="perhaps there")[0])
+    service = Service(lambda _: Response(broke="read", sent=True))
+    sent = []
+    for workspace_id in ("one", "one", "two"):
+        fh.configure(workspace_id=workspace_id)
+        with pytest.raises(UploadFailed) as caught:
+            service.address(document)
+        assert caught.value.status_code == 400
+        service.now += timedelta(days=1)
+        sent.append(service.sent)
+    assert sent == [1, 1, 2]
+
+
+def test_a_defect_is_a_failure_of_its_row(tmp_path: Path) -> None:
+    """Whatever an upload raises."""
+
+    def answer(service: Service) -> Response:
+        raise ZeroDivisionError
+
+    fh.configure(workspace_id="w")
+    with pytest.raises(UploadFailed):
+        Service(answer).address(fh.file(_files(tmp_path, a="defect")[0]))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only there a name is any bytes")
+def test_a_name_that_is_no_utf8_is_sent(reader: Reader, tmp_path: Path) -> None:
+    """With another letter in it."""
+    path = tmp_path / os.fsdecode(b"a\xff.txt")
+    path.write_text("bee of no name")
+    rows = [{"path": str(path)}, {"path": _files(tmp_path, b="bee of a name")[0]}]
     with reader.hive.client() as client:
-        for _ in range(2):
-            client.invoke("read", variant="v", inputs={"document": fh.file(path)})
-    assert len(_uploaded(reader)) == 2, "an address that ends in a minute is not given to a workflow"
-    assert len(set(reader.got)) == 2
+        mapping = {"document": fh.file(column="path")}
+        batch = fh.batch(rows, "read", variants=["v"], inputs=mapping, client=client, progress=False)
+    assert batch.counts.done == 2
+    assert len(_uploaded(reader)) == 2
 
 
 def test_rows_without_their_file_are_told_before_a_call(reader: Reader, client: fh.Client, tmp_path: Path) -> None:

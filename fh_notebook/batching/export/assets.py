@@ -102,6 +102,8 @@ class AssetKeeper:
         self._total = ByteBudget(max_total_bytes)
         self._counted: set[str] = set()
         self._failed: dict[str, SavedAsset] = {}
+        self._tried: set[str] = set()
+        """What was fetched in the present start, whatever came of it: it is tried once."""
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._downloads: tuple[asyncio.AbstractEventLoop, AssetDownloads] | None = None
 
@@ -135,12 +137,17 @@ class AssetKeeper:
     def _begin(self, run: Run) -> None:
         for number, asset in enumerate(run.assets):
             name = _name_of(run, number, asset)
-            if name in self._tasks:
+            if name in self._tried:
                 continue
             found = self._find(name, asset)
             if found.status == "kept":
+                self._failed.pop(name, None)
                 self._count(name, found.size or 0)
                 continue
+            if found.status != "missing":  # something else has the name, and is left
+                self._failed[name] = found
+                continue
+            self._tried.add(name)
             task = asyncio.get_running_loop().create_task(self._keep(run, number, asset))
             self._tasks[name] = task
             task.add_done_callback(partial(self._ended, name))
@@ -204,16 +211,19 @@ class AssetKeeper:
                         self._begin(run)
                     await self._all_ended()
         finally:
+            self._tried.clear()
             await self._close()
 
     async def _close(self) -> None:
         tasks = list(self._tasks.values())
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
         opened, self._downloads = self._downloads, None
-        if opened is not None:
-            await opened[1].aclose()
+        try:
+            await asyncio.gather(*tasks, return_exceptions=True)
+        finally:  # a second cancel, too
+            if opened is not None:
+                await opened[1].aclose()
 
     async def _all_ended(self) -> None:
         while tasks := list(self._tasks.values()):

@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -19,7 +21,7 @@ import pytest
 
 import fh_notebook as fh
 from fh_notebook.batching.export.assets import COLUMNS, AssetKeeper
-from fh_notebook.batching.model import Job
+from fh_notebook.batching.model import Finished, Job
 from fh_notebook.comparing.report.html_page import OutputViews
 from fh_notebook.core import event_loop
 from fh_notebook.core.files import KEPT_FILES
@@ -196,12 +198,12 @@ def test_what_cannot_be_fetched_fails_no_batch(tmp_path: Path) -> None:
     """A private address, another scheme, no address, an address that is not there: each has its reason."""
     painter = Painter()
     urls = ["https://169.254.169.254/latest", "file:///etc/passwd", None, "http://local/v1/assets/nothing/x"]
-    painter.files["x"] = [{"file_url": url, "file_name": "x"} for url in urls]
+    painter.files["x"] = [{"file_url": url, "file_name": "x"} for url in urls] + [{"file_url": "https://[x"}]
     with painter.hive.client() as client:
         batch = painter.batch(["x", "ok"], client, save_assets=tmp_path / "f")
     assert batch.counts.done == 2
-    assert list(batch.assets["status"]) == ["failed"] * 4 + ["kept"]
-    assert all(batch.assets["reason"][:4])
+    assert list(batch.assets["status"]) == ["failed"] * 5 + ["kept"]
+    assert all(batch.assets["reason"][:5])
     assert len(_files(tmp_path / "f")) == 1
 
 
@@ -255,6 +257,62 @@ def test_a_refusal_names_what_to_do(tmp_path: Path) -> None:
     assert [line["status"] for line in tables] == ["failed", "kept"]
     assert "fresh=True" in tables[0]["reason"]
     assert server.url not in tables[0]["reason"], "an address may be all that fetching needs"
+
+
+def _keeper_of(url: str, folder: Path) -> tuple[AssetKeeper, Job, fh.Run]:
+    """Return the keeper of one run with a file at `url`."""
+    files = [{"file_url": f"{url}/x.png", "file_name": "x.png"}]
+    run = fh.Run(status="completed", request_id="req_1", origin=url.split("/")[2], output={"assets": files})
+    job = Job(position=0, row=0, deployment="d", variant="v", repeat=1, inputs={}, metadata={})
+    return AssetKeeper(folder, lambda: iter([(job, run)])), job, run
+
+
+def test_a_file_is_asked_for_once_in_a_start(tmp_path: Path) -> None:
+    """One that failed beside the calls is not fetched again after them."""
+    with serving(says(403, b""), says(200, PNG)) as server:
+        keeper, job, run = _keeper_of(server.url, tmp_path)
+
+        async def start() -> None:
+            keeper.note(Finished(job=job, run=run))
+            await keeper.end()
+
+        event_loop.run(start())
+        assert (len(server.requests), keeper.failures) == (1, 1)
+        event_loop.run(start())
+        assert (len(server.requests), keeper.failures) == (2, 0)
+
+
+def test_a_folder_under_the_name_is_left_and_told(tmp_path: Path) -> None:
+    """Nothing is fetched: there would be no place for it."""
+    with serving(says(200, PNG)) as server:
+        keeper, _, _ = _keeper_of(server.url, tmp_path)
+        event_loop.run(keeper.end())
+        (kept,) = tmp_path.iterdir()
+        kept.unlink()
+        kept.mkdir()
+        event_loop.run(keeper.end())
+        assert (len(server.requests), keeper.failures, list(keeper.table()["status"])) == (1, 1, ["failed"])
+
+
+def test_a_cancel_ends_the_downloads_of_a_batch(tmp_path: Path) -> None:
+    """Also after the last call: a file may come byte by byte."""
+    asked = threading.Event()
+
+    def trickles(connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 200 X\r\ncontent-length: 1000\r\n\r\n.")
+        asked.set()
+        connection.recv(1)  # until the client has gone
+
+    with serving(trickles) as server:
+        keeper, _, _ = _keeper_of(server.url, tmp_path / "f")
+        painter = Painter()
+        with painter.hive.client() as client:
+            batch = painter.batch(["a"], client, wait=False, dry_run=True)
+            batch._control.companion = keeper
+            batch._control.start(batch._control.first_windows(), wait=False)
+            assert asked.wait(10)
+            batch.cancel().wait()
+    assert (batch.counts.done, _files(tmp_path / "f")) == (1, [])
 
 
 def test_files_that_are_not_kept_are_told_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
