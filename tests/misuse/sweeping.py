@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -50,7 +53,7 @@ def sweep(targets: Iterable[Target], values: Callable[[int], Iterable[str]]) -> 
     for target in targets:
         for parameter in target.parameters:
             for value in values(number):
-                with _bounded():
+                with _bounded(), _empty_folder():
                     ending = _ended(target, parameter, VALUES[value]())
                 yield Called(target.name, parameter, value, ending)
                 if target.name == "fh.configure":
@@ -63,6 +66,18 @@ def _ended(target: Target, parameter: str, value: Any) -> Ending:
         return ending_of(target, parameter, value)
     except Hung:
         return Ending("hung")
+
+
+@contextmanager
+def _empty_folder() -> Iterator[None]:
+    """Work in a folder of one's own: what one call makes there is no file or folder of the next one."""
+    before = Path.cwd()
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        os.chdir(folder)
+        try:
+            yield
+        finally:
+            os.chdir(before)
 
 
 @contextmanager
