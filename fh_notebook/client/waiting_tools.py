@@ -12,13 +12,14 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Final, Protocol
 
 from fh_notebook.client import polling
-from fh_notebook.client.approvals import NO_WORKSPACE_ID, ToolApproval, ToolApprovals
+from fh_notebook.client.approvals import ToolApproval, ToolApprovals
 from fh_notebook.client.connection import Connection
 from fh_notebook.contract.callbacks import RunIds
 from fh_notebook.contract.run import one_line
+from fh_notebook.core.text.messages import counted
 from fh_notebook.errors import AuthError, CallError, FetchHiveError, SettingsError
 
-__all__ = ["MOST_ASKS", "ApprovalLister", "RunIds", "WaitingTools", "approvals_of"]
+__all__ = ["MOST_ASKS", "ApprovalLister", "WaitingTools", "approvals_of", "no_workspace_text"]
 
 MOST_ASKS: Final = 6
 """Some 25 s: a run that waits for a person at the service is on no list."""
@@ -58,6 +59,18 @@ def approvals_of(approvals: Iterable[ToolApproval], runs: Iterable[RunIds]) -> l
     """
     ids = {id_ for run in runs for id_ in run if id_}
     return [approval for approval in approvals if {approval.run_id, approval.request_id} & ids]
+
+
+def no_workspace_text(runs: int) -> str:
+    """Return what to do where so many runs wait and the workspace id is not known, in a sentence of a page.
+
+    Examples
+    --------
+    >>> no_workspace_text(2).partition(";")[0]
+    '2 runs may wait for a decision about a tool'
+    """
+    waiting = f"{counted(runs, 'run')} may wait for a decision about a tool"
+    return f"{waiting}; to list them here, set fh.configure(workspace_id=...), then show this again"
 
 
 class WaitingTools:
@@ -124,7 +137,7 @@ class WaitingTools:
     def _watch(self) -> None:
         self._known = frozenset(run.first for run in self._waiting())
         if self._lister.connection.find_workspace_id() is None:
-            self._take({}, NO_WORKSPACE_ID if self._known else "")
+            self._take({}, no_workspace_text(len(self._known)) if self._known else "")
         elif self._known:
             polling.watch(self)
 

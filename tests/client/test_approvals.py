@@ -13,7 +13,7 @@ import pytest
 
 import fh_notebook as fh
 from fh_notebook.client.approvals import ToolApproval, ToolApprovals
-from fh_notebook.client.waiting_tools import MOST_ASKS, WaitingTools
+from fh_notebook.client.waiting_tools import MOST_ASKS, WaitingTools, no_workspace_text
 from fh_notebook.contract.callbacks import RunIds
 from fh_notebook.core import event_loop
 from fh_notebook.local import LocalHive, ask_human
@@ -375,6 +375,7 @@ def test_the_list_is_asked_for_a_few_times_and_not_without_a_workspace_id() -> N
     nowhere = _Lister(workspace_id=None)
     tools = _waiting_tools(nowhere, [RunIds("req_1")])
     tools.follow()
+    assert tools.problem == no_workspace_text(1)
     assert "fh.configure(workspace_id=...)" in tools.problem
     assert nowhere.asked == []
 

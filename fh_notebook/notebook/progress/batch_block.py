@@ -24,6 +24,7 @@ from fh_notebook.batching.batch import ShownBatch
 from fh_notebook.batching.progress.display import ProgressDisplay
 from fh_notebook.batching.progress.state import ProgressSource, ProgressState
 from fh_notebook.batching.rendering import BatchOverview, ErrorGroup, Offers
+from fh_notebook.client.waiting_tools import ApprovalLister
 from fh_notebook.contract.callbacks import RunIds
 from fh_notebook.core import event_loop
 from fh_notebook.core.redaction import log
@@ -215,14 +216,31 @@ class BatchBlock:
 
             self._host.attach(VBox([box, widget]))
 
-    def _follow_decisions(self, waiting: Sequence[RunIds], *, most_asks: int | None = None) -> None:
-        """Show the tools that runs wait for, below the block."""
+    @property
+    def _lister(self) -> ApprovalLister | None:
+        """What lists the tools that runs wait for, where somebody may decide."""
         client = self._shown.control.work.caller.client
         is_visitor = is_app() or (self._host is not None and self._host.is_app)
-        self._waiting = waiting
+        return client.aclient if client is not None and self._has_widgets and not is_visitor else None
+
+    def _follow_decisions(self) -> None:
+        """Show the tools that runs of the present start wait for, below the block."""
+        run = self._shown.control.status.run
+        if run is not None and (lister := self._lister) is not None:
+            self._waiting, self._decisions.then = run.waiting_runs, ""
+            self._decisions.follow(lister)
+
+    async def _show_stored_decisions(self) -> None:
+        """Show the tools that stored runs wait for; the store is read in a thread."""
+        if (lister := self._lister) is None:
+            return
+        try:
+            self._waiting = await asyncio.to_thread(self._shown.control.status.waiting_runs)
+        except Exception:
+            log.warning("it could not be read which runs of a batch wait for a decision", exc_info=True)
+            return
         self._decisions.then = "" if self._progress is not None else TAKE_ANSWERS
-        if client is not None and self._has_widgets and not is_visitor:
-            self._decisions.follow(client.aclient, most_asks=most_asks)
+        self._decisions.follow(lister, most_asks=1)
 
     def shows(self, shown: ShownBatch, cell: str) -> bool:
         """Whether it is a batch's block under a cell."""
@@ -249,7 +267,7 @@ class BatchBlock:
         """Show how far it is, unless that was shown just now."""
         if self._progress is not None:
             self._progress.update(batch)
-            self._follow_decisions(self._shown.control.status.waiting_runs())
+            self._follow_decisions()
 
     def end(self, batch: ProgressSource) -> None:
         """Show how it ended, and soon after, where there are widgets, what came of it."""
@@ -273,8 +291,7 @@ class BatchBlock:
         try:
             await asyncio.to_thread(import_widgets)
             view = await asyncio.to_thread(self._ended_view)
-            waiting = await asyncio.to_thread(self._shown.control.status.waiting_runs)
-            self._follow_decisions(waiting, most_asks=1)
+            await self._show_stored_decisions()
             if self._is_left:
                 self._leave_with(view)
             elif self._progress is None:
@@ -304,7 +321,7 @@ class BatchBlock:
         self._display.show(view)
         self._settle(view)
         self._remember()
-        self._follow_decisions(self._shown.control.status.waiting_runs(), most_asks=1)
+        event_loop.background().submit(self._show_stored_decisions())
 
     def _ended_view(self) -> EndedView:
         overview = self._shown.overview()
