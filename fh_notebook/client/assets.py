@@ -15,6 +15,7 @@ import asyncio
 import ipaddress
 import os
 import socket
+import stat
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -297,7 +298,7 @@ class AssetDownloads:
         self._http = _open(hive)
 
     async def keep(self, asset: Asset, origin: str, name: str) -> None:
-        """Put an asset under `name`, whole or not at all; a file that is there is left as it is.
+        """Put an asset under `name`, whole or not at all; a file that is there is left as it is, unless empty.
 
         Raises
         ------
@@ -310,8 +311,12 @@ class AssetDownloads:
         budget = ByteBudget(self._max_bytes, self._total)
 
         def put_file(part: Path, target: Path) -> None:
-            with suppress(FileExistsError):  # somebody else fetched it meanwhile
+            try:
                 _move_to_new(part, target)
+            except FileExistsError:  # somebody else fetched it meanwhile, or was killed when only its name was there
+                facts = os.lstat(target)
+                if stat.S_ISREG(facts.st_mode) and not facts.st_size:
+                    os.replace(part, target)
 
         async with self._slots:
             try:

@@ -102,7 +102,22 @@ def read_local_file(path: str | os.PathLike[str]) -> LocalFile:
     if message:
         raise InputError(message)
     name = Path(path).name
-    return LocalFile(name, content, mimetypes.guess_type(name)[0] or "application/octet-stream")
+    return LocalFile(name, content, _type_by_ending(name))
+
+
+_PACKED: Final = {"gzip": "application/gzip", "bzip2": "application/x-bzip2", "xz": "application/x-xz"}
+
+
+def _type_by_ending(name: str) -> str:
+    """Return the media type of a file by its name; of a packed one that of the packing, since its bytes are that.
+
+    Examples
+    --------
+    >>> [_type_by_ending(name) for name in ("a.pdf", "a.csv.gz", "a")]
+    ['application/pdf', 'application/gzip', 'application/octet-stream']
+    """
+    file_type, packing = mimetypes.guess_type(name)
+    return (_PACKED.get(packing) if packing else file_type) or "application/octet-stream"
 
 
 class UploadExchange(Protocol):

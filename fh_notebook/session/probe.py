@@ -25,6 +25,7 @@ from fh_notebook.client import profile as profiles
 from fh_notebook.client.approvals import SENT_PASSWORDS
 from fh_notebook.client.profile import Profile
 from fh_notebook.client.retry_loop import RetryLoop
+from fh_notebook.client.uploads import names_file
 from fh_notebook.contract.callbacks import ids_of, is_outcome, with_call_data
 from fh_notebook.contract.invoke_request import PROBE_METADATA, InvokeRequest
 from fh_notebook.contract.response import Response, ids_of_body, object_of
@@ -170,6 +171,8 @@ def probe(
         raise SettingsError(
             f"{aclient.origin} does not reach this machine; give callback='https://...', the public URL of a tunnel"
         )
+    if names_file(str(inputs)):  # an upload would be a request that nobody confirmed
+        raise InputError("fh.probe uploads no file; give client.upload(path).file_url in place of fh.file(path)")
     request = aclient.request(deployment, variant=variant, inputs=inputs, metadata=PROBE_METADATA)
     receiver, detector = _receiver(callback, callback_port)
     calls = _ProbeCalls(aclient, request, max_calls, burst=concurrency, receiver=receiver, detector=detector)

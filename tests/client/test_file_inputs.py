@@ -268,3 +268,11 @@ def test_a_file_goes_to_a_worker_by_its_path(tmp_path: Path) -> None:
     assert (copy, type(copy), copy.path) == (document, type(document), document.path)
     with pytest.raises(fh.InputError, match="one of"):
         fh.file()  # type: ignore[call-overload]
+
+
+def test_a_probe_takes_no_file(reader: Reader, tmp_path: Path) -> None:
+    """Its calls are confirmed one by one, and an upload is none of them."""
+    document = fh.file(_files(tmp_path, a="bee")[0])
+    with reader.hive.client() as client, pytest.raises(fh.InputError, match="file_url"):
+        fh.probe("read", variant="v", inputs={"document": document}, client=client, confirm=False)
+    assert (_uploaded(reader), reader.hive.counts.calls) == ([], 0)

@@ -162,10 +162,13 @@ class AssetKeeper:
         if saved is None:
             try:
                 await self._opened().keep(asset, run.origin, name)
-                self._counted.add(name)
-                self._failed.pop(name, None)
-                self._find(name, asset)
-                return
+                saved = self._find(name, asset)
+                if saved.status == "kept":
+                    self._counted.add(name)
+                    self._failed.pop(name, None)
+                    return
+                if saved.status == "missing":
+                    saved = SavedAsset(status="failed", reason=f"what came of it is empty; {LOOK_OR_CALL}")
             except CallError as exc:
                 saved = SavedAsset(status="failed", reason=one_line(_with_cure(exc), 300))
             except Exception as exc:  # a full disk, a defect: the batch goes on
@@ -281,6 +284,8 @@ class AssetKeeper:
             facts = os.lstat(path)
             if not stat.S_ISREG(facts.st_mode):
                 return SavedAsset(status="failed", reason=f"{one_line(str(path))} is something else; remove it")
+            if not facts.st_size and asset.file_size != 0:  # of a process that was killed when only its name was there
+                raise FileNotFoundError
             with path.open("rb") as file:
                 content_type = type_of_content(file.read(SIGNATURE_BYTES))
         except FileNotFoundError:

@@ -294,6 +294,21 @@ def test_a_folder_under_the_name_is_left_and_told(tmp_path: Path) -> None:
         assert (len(server.requests), keeper.failures, list(keeper.table()["status"])) == (1, 1, ["failed"])
 
 
+def test_an_empty_file_is_no_kept_one(tmp_path: Path) -> None:
+    """A killed process may leave one where the file system has no links; it is fetched."""
+    with serving(says(200, PNG), says(200, PNG), says(200, b"")) as server:
+        keeper, _, _ = _keeper_of(server.url, tmp_path)
+        event_loop.run(keeper.end())
+        (kept,) = tmp_path.iterdir()
+        states = []
+        for _ in range(2):
+            kept.write_bytes(b"")
+            states.append(keeper.table()["status"][0])
+            event_loop.run(keeper.end())
+            states.append(keeper.table()["status"][0])
+    assert states == ["missing", "kept", "missing", "failed"]
+
+
 def test_a_cancel_ends_the_downloads_of_a_batch(tmp_path: Path) -> None:
     """Also after the last call: a file may come byte by byte."""
     asked = threading.Event()
