@@ -424,6 +424,19 @@ def test_an_output_that_comes_while_the_first_outcome_is_being_stored_is_shown()
         assert pending.run.output == "hi"
 
 
+def test_few_runs_are_held_for_an_output_that_may_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A callback for an older one counts as repeated."""
+    monkeypatch.setattr("fh_notebook.client.callbacks.receiver.MAX_WITHOUT_OUTPUT", 1)
+    taken: list[fh.Run] = []
+    with _reached() as receiver:
+        for name in ("req_1", "req_2"):
+            receiver.claims.disclaim([name], ended=True, take_output=lambda run: not taken.append(run))
+        for name in ("req_1", "req_2"):
+            receiver.claims.hand(fh.Run(status="completed", request_id=name))
+        assert [run.request_id for run in taken] == ["req_2"]
+        assert receiver.tally.repeated == 1
+
+
 def test_a_late_callback_without_an_output_changes_nothing() -> None:
     """Neither a status nor a failure takes back that the run completed."""
     with _reached() as receiver, _service({"status": "completed"}) as client:

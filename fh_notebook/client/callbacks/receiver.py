@@ -74,6 +74,9 @@ MAX_UNCLAIMED_BYTES: Final = 64 * 1024 * 1024
 MAX_ENDED: Final = 100_000
 """Ids of runs that have ended, so that a repeated delivery is recognised."""
 
+MAX_WITHOUT_OUTPUT: Final = 1_000
+"""Ids of runs that have ended without their output, and take it from a later callback. Each holds its run."""
+
 
 Take = Callable[[Run], None]
 
@@ -96,7 +99,8 @@ class RunWaiters:
         self._takers: dict[str, Take] = {}
         self._unclaimed: OrderedDict[str, tuple[Run, int]] = OrderedDict()
         self._unclaimed_bytes = 0
-        self._ended: OrderedDict[str, TakeOutput | None] = OrderedDict()
+        self._ended: OrderedDict[str, None] = OrderedDict()
+        self._without_output: OrderedDict[str, TakeOutput] = OrderedDict()
 
     def __len__(self) -> int:
         """Return the number of ids of stored callbacks that nobody has claimed."""
@@ -124,7 +128,12 @@ class RunWaiters:
             for name in ids:
                 self._takers.pop(name, None)
                 if ended:
-                    self._ended[name] = take_output
+                    self._ended[name] = None
+                    self._without_output.pop(name, None)
+                if take_output is not None:
+                    self._without_output[name] = take_output
+            while len(self._without_output) > MAX_WITHOUT_OUTPUT:
+                self._without_output.popitem(last=False)
             while len(self._ended) > MAX_ENDED:
                 self._ended.popitem(last=False)
 
@@ -133,7 +142,7 @@ class RunWaiters:
         ids = ids_of(run)
         with self._lock:
             take = next((self._takers[name] for name in ids if name in self._takers), None)
-            take_output = next((late for name in ids if (late := self._ended.get(name)) is not None), None)
+            take_output = next((self._without_output[name] for name in ids if name in self._without_output), None)
             if take is None and take_output is None:
                 self._keep(run, ids, size)
         if take is not None:
