@@ -185,7 +185,8 @@ def _asset_in(body: Any) -> Asset:
 
 _SCHEME: Final = "fh-file:sha256/"
 _TOKEN: Final = re.compile(rf"{_SCHEME}([0-9a-f]{{64}})")
-_TOKEN_BYTES: Final = re.compile(_TOKEN.pattern.encode())
+_WHOLE: Final = re.compile(f'"{_TOKEN.pattern}"')
+"""A text in JSON that is a file and nothing else."""
 
 _paths: Final[dict[str, Path]] = {}
 """Where the files of this process's `FileInput`s are, by the hash of their content."""
@@ -296,8 +297,13 @@ def file(path: str | os.PathLike[str] | None = None, *, column: str | None = Non
 
 
 def names_file(text: str) -> frozenset[str]:
-    """Return the hashes of the files that a text names: JSON of inputs, say."""
-    return frozenset(_TOKEN.findall(text)) if _SCHEME in text else frozenset()
+    """Return the hashes of the files of this process that a text names: JSON of inputs, say."""
+    return frozenset(_paths.keys() & _TOKEN.findall(text)) if _SCHEME in text else frozenset()
+
+
+def _inputs_in(content: bytes) -> str:
+    """Return the inputs of a JSON body as JSON."""
+    return json.dumps(json.loads(content).get("inputs"))
 
 
 class UploadFailed(Exception):
@@ -385,7 +391,7 @@ class FileUploads:
         SettingsError
             Nothing was sent.
         """
-        if _SCHEME.encode() in content:
+        if _SCHEME.encode() in content and names_file(_inputs_in(content)):
             checked_workspace_id(self._connection.find_workspace_id())
 
     def missing(self, hashes: Iterable[str]) -> int:
@@ -408,7 +414,9 @@ class FileUploads:
         return upload.url if upload is not None and is_valid else None
 
     async def addressed(self, content: bytes) -> bytes:
-        """Return a JSON body with the addresses of the files that it names, each uploaded where need be.
+        """Return a JSON body with the addresses of the files that its inputs name, each uploaded where need be.
+
+        A text that only looks like one stays as it is, unless it is a whole input: of a file of another process.
 
         Raises
         ------
@@ -417,7 +425,10 @@ class FileUploads:
         """
         if _SCHEME.encode() not in content:
             return content
-        hashes = {match.decode() for match in _TOKEN_BYTES.findall(content)}
+        inputs = _inputs_in(content)
+        hashes = names_file(inputs) | set(_WHOLE.findall(inputs))
+        if not hashes:
+            return content
         try:
             addresses = {sha256: self._known(sha256) or await self._upload(sha256) for sha256 in sorted(hashes)}
         except CallError as exc:
@@ -429,7 +440,12 @@ class FileUploads:
         except Exception as exc:  # a defect, or a file of a kind that was not foreseen: the other rows go on
             log.warning("a file was not uploaded", exc_info=True)
             raise UploadFailed(f"its file was not uploaded ({error_text(exc)})", 400) from None
-        return _TOKEN_BYTES.sub(lambda match: json.dumps(addresses[match[1].decode()])[1:-1].encode(), content)
+
+        def address(match: re.Match[str]) -> str:
+            return json.dumps(addresses[match[1]])[1:-1] if match[1] in addresses else match[0]
+
+        body = {**json.loads(content), "inputs": json.loads(_TOKEN.sub(address, inputs))}
+        return json.dumps(body, ensure_ascii=False).encode()
 
     async def _upload(self, sha256: str) -> str:
         """Return the address of a new upload; whoever asks meanwhile, or soon after it failed, gets the same result."""

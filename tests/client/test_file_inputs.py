@@ -270,6 +270,17 @@ def test_a_file_goes_to_a_worker_by_its_path(tmp_path: Path) -> None:
         fh.file()  # type: ignore[call-overload]
 
 
+def test_a_text_like_a_file_is_a_text(reader: Reader, tmp_path: Path) -> None:
+    """In a longer text, and outside of the inputs; a whole input is a file of another process, and fails its row."""
+    document, other = fh.file(_files(tmp_path, a="bee")[0]), "fh-file:sha256/" + "0" * 64
+    with reader.hive.client() as client:
+        run = client.invoke("read", variant="v", inputs={"document": f"see {other}"}, metadata={"of": document})
+        rows = [{"document": other}, {"document": "text"}]
+        batch = fh.batch(rows, "read", variants=["v"], client=client, progress=False)
+    assert run.output == f"see {other}"
+    assert (batch.counts.failed, batch.counts.done, _uploaded(reader)) == (1, 1, [])
+
+
 def test_a_probe_takes_no_file(reader: Reader, tmp_path: Path) -> None:
     """Its calls are confirmed one by one, and an upload is none of them."""
     document = fh.file(_files(tmp_path, a="bee")[0])
