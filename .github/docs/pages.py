@@ -25,7 +25,14 @@ GUIDE: Final = (
 _GUIDE: Final = Path(__file__).parent / "guide"
 
 GROUPS: Final = {
-    "calls": ("Single calls", "fh_notebook.session.api", "fh_notebook.client.clients"),
+    "calls": (
+        "Single calls",
+        "fh_notebook.session.api",
+        "fh_notebook.session.probe",
+        "fh_notebook.client.clients",
+        "fh_notebook.client.profile",
+        "fh_notebook.client.uploads",
+    ),
     "batches": ("Batches", "fh_notebook.batching."),
     "comparing": ("Comparing variants", "fh_notebook.comparing."),
     "racing": ("Racing", "fh_notebook.racing."),
