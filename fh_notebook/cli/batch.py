@@ -7,16 +7,7 @@ Rules of this file:
 3. It does what ``fh.batch`` does and decides nothing of its own. The plan, the progress and complaints go to stderr,
    what is read afterwards to stdout. A key is never an option: command lines are seen by everybody on the machine.
 
-Exit codes::
-
-    0    every row is completed
-    1    some rows failed or are unknown (also where --fail-on-error stopped it), or the file could not be written
-    2    bad input or settings: nothing was called
-    3    stopped by a limit: the rest is pending, run the same command again
-    4    the service refused the key
-    130  interrupted (Ctrl+C or SIGTERM): what is finished is kept, run the same command again
-
-With ``--race``: 0 when it is decided (a winner, or no difference that matters), 3 when it is not.
+4. Its exit codes are documented once, in its ``--help``.
 """
 
 from __future__ import annotations
