@@ -24,7 +24,6 @@ from fh_notebook.batching.model import (
     Event,
     FailedSelection,
     Job,
-    JobColumns,
     JobCounts,
     OutcomeTable,
 )
@@ -200,8 +199,9 @@ class BatchState:
         self.outcomes.extend(jobs)
         to_call: dict[str, str] = {}
         with garbage_collection.paused():
-            planned = list(self.work_queue.source.columns(jobs))
-            for columns in planned:
+            planned = []
+            for columns in self.work_queue.source.columns(jobs):
+                planned.append((columns.keys, columns.numbers))
                 window = self.work_queue.look_again(columns)
                 self._count(window)
                 to_call |= dict.fromkeys((key for key in columns.keys if key and key not in window.known), "")
@@ -318,19 +318,27 @@ class BatchState:
             self.plan = replace(self.plan, forgotten=again)
 
     def _replan(
-        self, to_call: Mapping[str, str], most_at_once: int, *, planned: Iterable[JobColumns] | None = None
+        self,
+        to_call: Mapping[str, str],
+        most_at_once: int,
+        *,
+        planned: Iterable[tuple[Sequence[str], Sequence[int]]] | None = None,
     ) -> None:
-        """Plan the calls of the keys of `to_call`, each with its inputs as JSON where they are known."""
+        """Plan the calls of the keys of `to_call`, each with its inputs as JSON where they are known.
+
+        `planned` has keys and numbers of the jobs; they are read from the store unless they are given.
+        """
         files = frozenset[str]().union(*map(names_file, to_call.values()))
         client = self.caller.client
         if self.plan.rows is None:
             planned = ()
         elif planned is None:
-            planned = self.work_queue.source.columns(len(self.outcomes))
+            columns = self.work_queue.source.columns(len(self.outcomes))
+            planned = ((window.keys, window.numbers) for window in columns)
         kinds, keys = Counter[int](), Counter[str]()
-        for window in planned:
-            keys.update(window.keys)
-            of_jobs = zip(window.keys, map(self.outcomes.kind, window.numbers), strict=True)
+        for job_keys, numbers in planned:
+            keys.update(job_keys)
+            of_jobs = zip(job_keys, map(self.outcomes.kind, numbers), strict=True)
             kinds.update(kind for key, kind in of_jobs if key and key not in to_call)
         invalid = keys.pop("", 0)
         limits = self._options.limits

@@ -1,4 +1,4 @@
-"""What the tests of batches share: a window of few rows."""
+"""What the tests of batches share: windows of few rows."""
 
 from __future__ import annotations
 
@@ -7,7 +7,11 @@ import pytest
 
 @pytest.fixture
 def window(monkeypatch: pytest.MonkeyPatch) -> int:
-    """So many rows of an iterator are read together: each row more is a call more, and a test of its own has all 1,000."""
+    """So many rows of an iterator, and jobs of a kept batch, are read together: each row more is a call more.
+
+    Jobs are read in windows of another size, so that the variants of a row lie in two of them.
+    """
     rows = 100
     monkeypatch.setattr("fh_notebook.batching.planning.sources.WINDOW", rows)
+    monkeypatch.setattr("fh_notebook.batching.planning.stored_jobs.WINDOW", rows - 1)
     return rows

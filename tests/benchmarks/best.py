@@ -62,7 +62,11 @@ def drawn(rng: np.random.Generator, rows: int, lacks: list[float], shape: str) -
 
 
 def pairs_of(grid: Grid) -> list[Pair]:
-    """Return the pairs of a grid as the package has them, without permutation tests, which take most of the time."""
+    """Return the pairs of a grid as the package has them, without permutation tests, which take most of the time.
+
+    Wilcoxon's p of all pairs comes from one call of scipy's, where the package makes one for each pair: the same as long
+    as no differences are zero or tied, as here.
+    """
     scores = [(a, b, *grid.shared(a, b)) for a, b in combinations(grid.variants, 2)]
     pairs = [compare_variants(*pair, yes_no=grid.yes_no, tests=False, within=grid.within) for pair in scores]
     if grid.yes_no:

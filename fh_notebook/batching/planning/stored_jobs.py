@@ -195,7 +195,7 @@ class StoredJobs:
         def job(place: int) -> Job:
             line = whole().get(lines[place][:3])
             if line is None:
-                raise InputError("the batch was forgotten while its jobs were read")
+                raise InputError("the batch was forgotten, and with it the inputs of its jobs; run it again")
             with self._store.decoding():
                 return self._job(line, labels()[place], first + place)
 
@@ -234,7 +234,7 @@ class StoredJobs:
                 yield self._ordered([line for position in positions for line in by_row.get(position, ())])
             return
         cut: list[JobKeyRow] = []
-        for lines in self._store.jobs.key_windows(self._batch_id):
+        for lines in self._store.jobs.key_windows(self._batch_id, window=WINDOW):
             lines = cut + lines
             last = lines[-1].position  # the next window may have more of this row
             cut = [line for line in lines if line.position == last]

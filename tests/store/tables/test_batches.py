@@ -66,6 +66,10 @@ def test_jobs_come_in_the_order_of_their_places_whatever_the_window(
     assert [(line.position, line.repeat, line.arm) for line in read] == sorted(last)
     assert all(line.key == last[line.position, line.repeat, line.arm] for line in read)
     assert store.jobs.count(batch) == len(last)
+    keys = [line for part in store.jobs.key_windows(batch, window=window) for line in part]
+    assert [line[:4] for line in keys] == [line[:4] for line in read]
+    at = store.jobs.keys_at(batch, {position for position, _, _ in last})
+    assert [line[:4] for line in at] == [line[:4] for line in read]
 
 
 def test_rows_are_found_by_their_places(store: Store) -> None:
