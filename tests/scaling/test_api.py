@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import threading
 from typing import Any
 
 import pandas as pd
@@ -133,14 +134,18 @@ def test_the_daily_cap_in_the_middle_leaves_the_rest_pending() -> None:
 def test_a_number_holds_for_all_partitions_together_and_for_nothing_beside_them() -> None:
     """Four partitions at a time, three calls: never more; another batch meanwhile has its own number; nothing stays."""
     counting = Counting(takes_s=0.02)
+    counting.held = threading.Event()
     client = counting.hive.client()
     asked: dict[str, Any] = {"client": client, "progress": False}
     batch = fh.batch(_parted(texts(60), 6), "shout", variants="loud", **asked, max_concurrency=3, wait=False)
     until(lambda: counting.now == 3)
-    beside = fh.batch(texts(60, "beside"), "shout", variants="parts", **asked, max_concurrency=8)
+    beside = fh.batch(texts(60, "beside"), "shout", variants="parts", **asked, max_concurrency=8, wait=False)
+    until(lambda: counting.now == 11)
+    counting.held.set()
     batch.wait()
+    beside.wait()
     assert (batch.counts.done, beside.counts.done) == (60, 60)
-    assert 8 < counting.most <= 11
+    assert counting.most == 11
     assert client.limiter.most is None
     counting.most = 0
     fh.batch(_parted(texts(60, "alone"), 6), "shout", variants="loud", **asked, max_concurrency=3)
