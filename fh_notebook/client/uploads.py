@@ -19,13 +19,16 @@ import mimetypes
 import os
 import re
 import stat
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+import time
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final, Protocol, overload
+from typing import Any, BinaryIO, Final, Protocol, overload
 from urllib.parse import quote
+from weakref import WeakKeyDictionary
 
 from fh_notebook.client.approvals import checked_workspace_id
 from fh_notebook.client.connection import Connection
@@ -71,15 +74,31 @@ class LocalFile:
         return hashlib.sha256(self.content).hexdigest()
 
 
-def read_local_file(path: str | os.PathLike[str]) -> LocalFile:
+def read_local_file(path: str | os.PathLike[str], shown: str | None = None) -> LocalFile:
     """Return a file with its content, and its type by its ending.
+
+    Parameters
+    ----------
+    path : path
+        Where it is.
+    shown : str, optional
+        What an error calls it in place of the path: the name alone in an error that is kept.
 
     Raises
     ------
     InputError
         It is not there, is no file, is too large, or cannot be read.
     """
-    shown = one_line(str(path))
+    with _opened(path, shown) as (file, _):
+        content = file.read(MAX_UPLOAD_BYTES)
+    name = Path(path).name
+    return LocalFile(name, content, _type_by_ending(name))
+
+
+@contextmanager
+def _opened(path: str | os.PathLike[str], shown: str | None = None) -> Iterator[tuple[BinaryIO, os.stat_result]]:
+    """Give a file that can be sent, with its facts; also an error of the block is told as one of the file."""
+    shown = one_line(str(path) if shown is None else shown)
     message = ""
     try:
         # Not waiting: a pipe without a writer would hold the open for ever.
@@ -90,7 +109,7 @@ def read_local_file(path: str | os.PathLike[str]) -> LocalFile:
                 raise InputError(f"{shown} is not a file; give the path of one")
             if facts.st_size > MAX_UPLOAD_BYTES:
                 raise InputError(f"{shown} is larger than {byte_size(MAX_UPLOAD_BYTES)}; give a smaller file")
-            content = file.read(MAX_UPLOAD_BYTES)
+            yield file, facts
     except FileNotFoundError:
         message = f"there is no file {shown}; check the path"
     except IsADirectoryError:
@@ -101,8 +120,32 @@ def read_local_file(path: str | os.PathLike[str]) -> LocalFile:
         message = f"{shown} is a folder; give the path of a file" if is_folder else f"{shown} cannot be read ({reason})"
     if message:
         raise InputError(message)
-    name = Path(path).name
-    return LocalFile(name, content, _type_by_ending(name))
+
+
+_hashes: Final[dict[tuple[str, int, int, int], str]] = {}
+"""What was hashed, by path, inode, time of change and size: a batch asks for the same file in each of its rows."""
+
+
+_SETTLED_NS: Final = 2 * 10**9
+"""A file that changed less long ago may change again within the same tick of its file system's clock."""
+
+
+def _hash_of(path: str | os.PathLike[str]) -> str:
+    """Return the SHA-256 of a file's content, which is read in pieces, and once as long as it stays the same.
+
+    Raises
+    ------
+    InputError
+        As `read_local_file`.
+    """
+    with _opened(path) as (file, facts):
+        key = (os.path.abspath(path), facts.st_ino, facts.st_mtime_ns, facts.st_size)
+        if (known := _hashes.get(key)) is not None:
+            return known
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+        if time.time_ns() - facts.st_mtime_ns > _SETTLED_NS:
+            _hashes[key] = found
+        return found
 
 
 _PACKED: Final = {"gzip": "application/gzip", "bzip2": "application/x-bzip2", "xz": "application/x-xz"}
@@ -207,7 +250,7 @@ class FileInput(str):
         InputError
             It cannot be read.
         """
-        return cls._noted(read_local_file(path).sha256, Path(path).absolute())
+        return cls._noted(_hash_of(path), Path(path).absolute())
 
     @classmethod
     def _noted(cls, sha256: str, path: Path) -> FileInput:
@@ -343,6 +386,9 @@ class _Upload:
         return cls(asset.file_url or "", None if ends is None else ends - min(_MARGIN, (ends - sent_at) / 2))
 
 
+AT_ONCE: Final = 4
+"""Files that are sent together: each is held in memory meanwhile."""
+
 FAILED_S: Final = 30.0
 """How long a file that the service refused is not sent again: many rows may have the same file."""
 
@@ -382,6 +428,7 @@ class FileUploads:
         self._failed: dict[_FileKey, tuple[datetime | None, CallError]] = {}
         """Until when each is not sent again: for ever what may have arrived."""
         self._tasks: dict[tuple[asyncio.AbstractEventLoop, _FileKey], asyncio.Task[str]] = {}
+        self._slots = WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore]()
 
     def check(self, content: bytes) -> None:
         """Raise where a body names files and no workspace id is known.
@@ -460,12 +507,17 @@ class FileUploads:
         return await asyncio.shield(task)
 
     async def _send(self, key: _FileKey) -> str:
+        slots = self._slots.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(AT_ONCE))
+        async with slots:
+            return await self._send_now(key)
+
+    async def _send_now(self, key: _FileKey) -> str:
         sha256, sent_at = key[2], self._now()
         if (path := _paths.get(sha256)) is None:
             raise InputError("this process does not know the file; run the cell with its rows again")
-        local = await asyncio.to_thread(read_local_file, path)
+        local = await asyncio.to_thread(read_local_file, path, path.name)
         if local.sha256 != sha256:
-            raise InputError(f"{one_line(str(path))} has changed since the call was planned; run the cell again")
+            raise InputError(f"{one_line(path.name)} has changed since the call was planned; run the cell again")
         try:
             asset = await send_file(self._connection, self._exchange, local, key[1])
         except CallError as exc:

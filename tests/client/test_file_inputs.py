@@ -226,6 +226,7 @@ def test_a_file_that_changed_is_not_sent(reader: Reader, client: fh.Client, tmp_
     run = client.invoke("read", variant="v", inputs={"document": document})
     assert (run.status, run.error_code, run.may_have_run) == ("failed", "upload_failed", False)
     assert "has changed" in (run.error or "")
+    assert str(tmp_path) not in (run.error or ""), "an error is kept and handed on"
     assert (_uploaded(reader), reader.hive.counts.calls) == ([], 0)
 
 
