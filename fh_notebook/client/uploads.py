@@ -25,8 +25,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
+from io import BufferedReader
 from pathlib import Path
-from typing import Any, BinaryIO, Final, Protocol, overload
+from typing import Any, Final, Protocol, overload
 from urllib.parse import quote
 from weakref import WeakKeyDictionary
 
@@ -96,7 +97,7 @@ def read_local_file(path: str | os.PathLike[str], shown: str | None = None) -> L
 
 
 @contextmanager
-def _opened(path: str | os.PathLike[str], shown: str | None = None) -> Iterator[tuple[BinaryIO, os.stat_result]]:
+def _opened(path: str | os.PathLike[str], shown: str | None = None) -> Iterator[tuple[BufferedReader, os.stat_result]]:
     """Give a file that can be sent, with its facts; also an error of the block is told as one of the file."""
     shown = one_line(str(path) if shown is None else shown)
     message = ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import pickle
@@ -14,7 +15,7 @@ from typing import Any
 import pytest
 
 import fh_notebook as fh
-from fh_notebook.client.uploads import FileUploads, UploadFailed, names_file
+from fh_notebook.client.uploads import FileUploads, UploadFailed, _hashes, names_file
 from fh_notebook.contract.response import Response
 from fh_notebook.core import event_loop
 from fh_notebook.local import LocalHive
@@ -288,3 +289,38 @@ def test_a_probe_takes_no_file(reader: Reader, tmp_path: Path) -> None:
     with reader.hive.client() as client, pytest.raises(fh.InputError, match="file_url"):
         fh.probe("read", variant="v", inputs={"document": document}, client=client, confirm=False)
     assert (_uploaded(reader), reader.hive.counts.calls) == ([], 0)
+
+
+def test_a_file_is_hashed_again_only_where_it_changed(tmp_path: Path) -> None:
+    """Also where its size stays, and in the same tick of the file system's clock."""
+    path = Path(_files(tmp_path, a="bee")[0])
+    first = fh.file(path)
+    path.write_text("fly")
+    second = fh.file(path)
+    os.utime(path, (1, 1))
+    assert fh.file(path) == fh.file(path) == second != first
+    assert [entry for entry in _hashes if entry[0] == str(path)] != []
+
+
+def test_four_files_are_sent_at_once(tmp_path: Path) -> None:
+    """Each is held in memory while it is sent."""
+    out = most = 0
+
+    async def exchange(method: str, path: str, content: bytes, *, content_type: str) -> Response:
+        nonlocal out, most
+        out += 1
+        most = max(most, out)
+        for _ in range(20):
+            await asyncio.sleep(0)
+        out -= 1
+        return Response(status_code=200, body=b'{"file_url": "https://x.test/a"}')
+
+    async def all_of(bodies: list[bytes]) -> None:
+        await asyncio.gather(*map(uploads.addressed, bodies))
+
+    fh.configure(workspace_id="at once")
+    client = fh.Client(base_url="http://127.0.0.1:9/v1", api_key=KEY)
+    uploads = FileUploads(client.aclient.connection, exchange)
+    paths = _files(tmp_path, **{f"f{n}": f"at once {n}" for n in range(8)})
+    event_loop.run(all_of([json.dumps({"inputs": {"d": fh.file(path)}}).encode() for path in paths]))
+    assert 1 < most <= 4
