@@ -40,7 +40,7 @@ from fh_notebook.batching.planning.work_queue import (
 )
 from fh_notebook.batching.status import Caller
 from fh_notebook.client.polling import expected_look_ups
-from fh_notebook.client.uploads import names_file
+from fh_notebook.client.uploads import files_in
 from fh_notebook.contract.callbacks import RunIds, with_final_status
 from fh_notebook.contract.job_key import job_key_of_parts
 from fh_notebook.contract.run import Run
@@ -328,7 +328,7 @@ class BatchState:
 
         `planned` has keys and numbers of the jobs; they are read from the store unless they are given.
         """
-        files = frozenset[str]().union(*map(names_file, to_call.values()))
+        files = frozenset[str]().union(*map(files_in, to_call.values()))
         client = self.caller.client
         if self.plan.rows is None:
             planned = ()
@@ -389,7 +389,7 @@ class BatchState:
 
 
 def _inputs_by_key(jobs: Iterable[Job]) -> dict[str, str]:
-    return {job.key: job.inputs_json for job in jobs}
+    return {job.key: job.inputs_text for job in jobs}
 
 
 async def resolve_calls(

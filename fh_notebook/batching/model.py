@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from fh_notebook.contract.invoke_request import InvokeRequest
+from fh_notebook.contract.invoke_request import FILE_SCHEME, InvokeRequest
 from fh_notebook.contract.run import Run, one_line
 from fh_notebook.contract.secrets import Secrets, mask_inputs, mask_run
+from fh_notebook.core.json_values import canonical_json
 from fh_notebook.core.text.messages import PYTHON, Audience, Phrase, text_for
 from fh_notebook.core.text.problems import Problem
 
@@ -87,6 +88,16 @@ class Job:
     def shown_inputs(self) -> Mapping[str, Any]:
         """The inputs as they are kept and shown: secrets masked. Only :meth:`request` has them as they are sent."""
         return mask_inputs(self.inputs, self.secrets)
+
+    @property
+    def inputs_text(self) -> str:
+        """The inputs as JSON, also of a job out of the store."""
+        return self.inputs_json or canonical_json(self.inputs)
+
+    @property
+    def names_files(self) -> bool:
+        """Whether files may have to be uploaded before it is called."""
+        return FILE_SCHEME in self.inputs_text
 
     def shown(self, run: Run) -> Run:
         """Return a run of the job as it may be shown: what its output or error repeats of a password is masked."""

@@ -345,14 +345,24 @@ async def _fetch(http: httpx.AsyncClient, address: AssetAddress, file: BinaryIO,
                 address = replace(address, url=str(response.next_request.url))
                 continue
             response.raise_for_status()
-            is_packed(response.headers.get("content-encoding", ""))
+            if not is_packed(response.headers.get("content-encoding", "")):
+                _check_fits(budget, budget.exceeded_by(_told_length(response)))  # before anything of it has come
             async for chunk in response.aiter_bytes():
-                if (exceeded := budget.take(len(chunk))) is not None:
-                    what = "an asset is" if exceeded is budget else "all files together would be"
-                    raise CallError(f"{what} larger than {byte_size(exceeded.most)}; it was not kept")
+                _check_fits(budget, budget.take(len(chunk)))
                 file.write(chunk)
             return
     raise CallError("an asset's address redirects too often")
+
+
+def _told_length(response: httpx.Response) -> int:
+    told = response.headers.get("content-length", "")
+    return int(told) if told.isascii() and told.isdigit() and len(told) < 20 else 0
+
+
+def _check_fits(budget: ByteBudget, exceeded: ByteBudget | None) -> None:
+    if exceeded is not None:
+        what = "an asset is" if exceeded is budget else "all files together would be"
+        raise CallError(f"{what} larger than {byte_size(exceeded.most)}; it was not kept")
 
 
 def _put_new(part: Path, folder: Path, name: str) -> Path:

@@ -38,7 +38,7 @@ from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.contract.output import Asset
 from fh_notebook.contract.response import Response
-from fh_notebook.contract.retry import NOT_FOUND_STATUSES, RetryAction, RetryDecision
+from fh_notebook.contract.retry import NOT_FOUND_STATUSES, UPLOAD_FAILED, RetryAction, RetryDecision
 from fh_notebook.contract.run import Run, one_line
 from fh_notebook.contract.secrets import Secrets
 from fh_notebook.contract.wire import AttemptResult, decode_answer, decode_retrieved, encode_request, encode_trigger
@@ -219,6 +219,21 @@ class AsyncClient:
         """
         return await self._pools.exchange(method, path, content)
 
+    async def prepare(self, request: InvokeRequest) -> AttemptResult | None:
+        """Upload the files that a request names and that have no valid address, before the call counts as sent.
+
+        Returns
+        -------
+        AttemptResult or None
+            Where a file has no address: what came of it, in place of the call's own exchange.
+        """
+        started_at = datetime.now(UTC)
+        try:
+            await self.files.addressed(encode_request(request))
+        except UploadFailed as exc:
+            return self._without_file(request, exc, started_at)
+        return None
+
     async def attempt(self, request: InvokeRequest) -> AttemptResult:
         """Make one exchange, outside any limiter, and return the answer with its run.
 
@@ -257,7 +272,7 @@ class AsyncClient:
             status_code=response.status_code if response.status_code != 400 else None,
         )
         if response.status_code == 400:
-            run = replace(run, error_code="upload_failed")
+            run = replace(run, error_code=UPLOAD_FAILED)
         return AttemptResult(response=response, run=run)
 
     @arguments.explicit_signature(InvokeOptions)
@@ -320,7 +335,7 @@ class AsyncClient:
                 on_attempt()
             return await self.attempt(request)
 
-        run = await self._retries.send(request, attempt)
+        run = await self._retries.send(request, attempt, self.prepare)
         await self.connection.keep(run, request.secrets)
         return run
 
@@ -448,7 +463,7 @@ class AsyncClient:
         ticket = await self.connection.pending().open(request, request.secrets)
         try:
             async with receiver.expecting() if receiver is not None else nullcontext():
-                run = await self._retries.send(request, attempt_once)
+                run = await self._retries.send(request, attempt_once, self.prepare)
                 if receiver is not None:
                     receiver.learn(run.webhook_secret, f"{self.workspace}/{request.deployment}")
         except BaseException:  # it was not sent, or was cut off and is stored as unknown

@@ -28,7 +28,7 @@ from fh_notebook.core.event_loop import finish_despite_cancel, run_within, runni
 from fh_notebook.core.redaction import log
 from fh_notebook.errors import AuthError, CallError, ConnectFailed, LimitReached
 
-__all__ = ["Attempt", "RetryLoop", "ask_once", "raise_for"]
+__all__ = ["Attempt", "Prepare", "RetryLoop", "ask_once", "raise_for"]
 
 
 def raise_for(run: Run, decision: RetryDecision) -> NoReturn:
@@ -120,6 +120,9 @@ KEEP_S: Final = 0.1
 Attempt = Callable[[InvokeRequest], Awaitable[AttemptResult]]
 """One exchange, which never retries."""
 
+Prepare = Callable[[InvokeRequest], Awaitable[AttemptResult | None]]
+"""Makes a request ready, and returns the result of a call that cannot be made."""
+
 
 class RetryLoop:
     """Sends the requests of one client.
@@ -147,32 +150,48 @@ class RetryLoop:
         # A generator of its own: the numbers of a user who has seeded the global one stay the same.
         self._jitter = jitter or random.Random().random  # noqa: S311 - spreads retries, guards nothing
 
-    async def send(self, request: InvokeRequest, attempt_once: Attempt) -> Run:
+    async def send(self, request: InvokeRequest, attempt_once: Attempt, prepare: Prepare | None = None) -> Run:
         """Attempt a request until the policy ends it, and return the run of its last answer.
+
+        Parameters
+        ----------
+        request : InvokeRequest
+            What is sent.
+        attempt_once : Attempt
+            Sends it.
+        prepare : Prepare, optional
+            What comes before each attempt, and is no call yet.
 
         Raises
         ------
         AuthError, ConnectFailed, LimitReached
             Nothing has run, and no further call makes sense.
         """
-        run, decision = await self._attempts(request, attempt_once)
+        run, decision = await self._attempts(request, attempt_once, prepare)
         if decision.action is RetryAction.STOP or decision.reason in NOT_REACHED:
             raise_for(run, decision)
         return run
 
-    async def _attempts(self, request: InvokeRequest, attempt_once: Attempt) -> tuple[Run, RetryDecision]:
+    async def _attempts(
+        self, request: InvokeRequest, attempt_once: Attempt, prepare: Prepare | None
+    ) -> tuple[Run, RetryDecision]:
         running_loop()  # before anything is counted as sent
         connection = self._connection
         begun: float | None = None
         for attempt in count(1):
             async with connection.limiter.slot():
                 begun = self._clock() if begun is None else begun  # the queue before the first attempt is no retry
-                counted_at = datetime.now(UTC)
-                connection.count("invoke", 1, counted_at)
-                with connection.limiter.call() as call:
-                    exchange = await self._attempt_or_keep(request, attempt_once, attempt)
-                if exchange.run.error_code in NOT_REACHED:
-                    connection.count("invoke", -1, counted_at)
+                call = None
+                refused = None if prepare is None else await prepare(request)
+                if refused is not None:
+                    exchange = refused
+                else:
+                    counted_at = datetime.now(UTC)
+                    connection.count("invoke", 1, counted_at)
+                    with connection.limiter.call() as call:
+                        exchange = await self._attempt_or_keep(request, attempt_once, attempt)
+                    if exchange.run.error_code in NOT_REACHED:
+                        connection.count("invoke", -1, counted_at)
                 decision = decide(
                     exchange.response,
                     attempt=attempt,

@@ -26,6 +26,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from io import BufferedReader
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final, Protocol, overload
 from urllib.parse import quote
@@ -34,6 +35,7 @@ from weakref import WeakKeyDictionary
 from fh_notebook.client.approvals import checked_workspace_id
 from fh_notebook.client.connection import Connection
 from fh_notebook.client.retry_loop import ask_once
+from fh_notebook.contract.invoke_request import FILE_SCHEME
 from fh_notebook.contract.output import Asset
 from fh_notebook.contract.response import Response
 from fh_notebook.contract.retry import may_have_run
@@ -51,6 +53,7 @@ __all__ = [
     "LocalFile",
     "UploadFailed",
     "file",
+    "files_in",
     "names_file",
     "read_local_file",
     "send_file",
@@ -164,6 +167,27 @@ def _type_by_ending(name: str) -> str:
     return (_PACKED.get(packing) if packing else file_type) or "application/octet-stream"
 
 
+def _read_named(sha256: str) -> LocalFile:
+    """Return the file with a content, from whichever of its paths still has it.
+
+    Raises
+    ------
+    InputError
+        None has; what is said is of the path that was named last.
+    """
+    error = None
+    for path in _paths.get(sha256, ()):
+        try:
+            local = read_local_file(path, path.name)
+        except InputError as exc:
+            error = error or exc
+            continue
+        if local.sha256 == sha256:
+            return local
+        error = error or InputError(f"{one_line(path.name)} has changed since the call was planned; run the cell again")
+    raise error or InputError("this process does not know the file; run the cell with its rows again")
+
+
 class UploadExchange(Protocol):
     """One exchange with the service."""
 
@@ -227,13 +251,15 @@ def _asset_in(body: Any) -> Asset:
 
 # --- files among inputs
 
-_SCHEME: Final = "fh-file:sha256/"
-_TOKEN: Final = re.compile(rf"{_SCHEME}([0-9a-f]{{64}})")
+_TOKEN: Final = re.compile(rf"{FILE_SCHEME}([0-9a-f]{{64}})")
 _WHOLE: Final = re.compile(f'"{_TOKEN.pattern}"')
 """A text in JSON that is a file and nothing else."""
 
-_paths: Final[dict[str, Path]] = {}
-"""Where the files of this process's `FileInput`s are, by the hash of their content."""
+PATHS_KEPT: Final = 8
+"""Of equal files: a table may name one content by a path for each row."""
+
+_paths: Final[dict[str, tuple[Path, ...]]] = {}
+"""Where the files of this process's `FileInput`s are, by the hash of their content: the newest path first."""
 
 
 class FileInput(str):
@@ -255,12 +281,14 @@ class FileInput(str):
 
     @classmethod
     def _noted(cls, sha256: str, path: Path) -> FileInput:
-        made = cls(f"{_SCHEME}{sha256}")
-        made.path = _paths[sha256] = path
+        made = cls(f"{FILE_SCHEME}{sha256}")
+        made.path = path
+        others = (other for other in _paths.get(sha256, ()) if other != path)
+        _paths[sha256] = (path, *islice(others, PATHS_KEPT - 1))
         return made
 
     def __reduce__(self) -> Any:  # a worker of a cluster reads it from there
-        return FileInput._noted, (self.removeprefix(_SCHEME), self.path)
+        return FileInput._noted, (self.removeprefix(FILE_SCHEME), self.path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -342,7 +370,12 @@ def file(path: str | os.PathLike[str] | None = None, *, column: str | None = Non
 
 def names_file(text: str) -> frozenset[str]:
     """Return the hashes of the files of this process that a text names: JSON of inputs, say."""
-    return frozenset(_paths.keys() & _TOKEN.findall(text)) if _SCHEME in text else frozenset()
+    return frozenset(_paths.keys() & _TOKEN.findall(text)) if FILE_SCHEME in text else frozenset()
+
+
+def files_in(text: str) -> frozenset[str]:
+    """Return the hashes of the files that JSON of inputs names: those of this process, and whole inputs of others."""
+    return names_file(text) | frozenset(_WHOLE.findall(text)) if FILE_SCHEME in text else frozenset()
 
 
 def _inputs_in(content: bytes) -> str:
@@ -439,7 +472,7 @@ class FileUploads:
         SettingsError
             Nothing was sent.
         """
-        if _SCHEME.encode() in content and names_file(_inputs_in(content)):
+        if FILE_SCHEME.encode() in content and names_file(_inputs_in(content)):
             checked_workspace_id(self._connection.find_workspace_id())
 
     def missing(self, hashes: Iterable[str]) -> int:
@@ -471,10 +504,10 @@ class FileUploads:
         UploadFailed
             One has no address.
         """
-        if _SCHEME.encode() not in content:
+        if FILE_SCHEME.encode() not in content:
             return content
         inputs = _inputs_in(content)
-        hashes = names_file(inputs) | set(_WHOLE.findall(inputs))
+        hashes = files_in(inputs)
         if not hashes:
             return content
         try:
@@ -514,11 +547,7 @@ class FileUploads:
 
     async def _send_now(self, key: _FileKey) -> str:
         sha256, sent_at = key[2], self._now()
-        if (path := _paths.get(sha256)) is None:
-            raise InputError("this process does not know the file; run the cell with its rows again")
-        local = await asyncio.to_thread(read_local_file, path, path.name)
-        if local.sha256 != sha256:
-            raise InputError(f"{one_line(path.name)} has changed since the call was planned; run the cell again")
+        local = await asyncio.to_thread(_read_named, sha256)
         try:
             asset = await send_file(self._connection, self._exchange, local, key[1])
         except CallError as exc:

@@ -16,7 +16,10 @@ from fh_notebook.core.text.formatting import short, type_text, with_partial_repr
 from fh_notebook.core.text.problems import Problem
 from fh_notebook.errors import InputError
 
-__all__ = ["PROBE_METADATA", "InvokeRequest", "metadata_problems"]
+__all__ = ["FILE_SCHEME", "PROBE_METADATA", "InvokeRequest", "metadata_problems"]
+
+FILE_SCHEME: Final = "fh-file:sha256/"
+"""Begins a text among inputs that names a file of this machine by its content: the address of an upload is sent."""
 
 PROBE_METADATA: Final[Mapping[str, str]] = {"fh_notebook": "probe"}
 """Of the calls of `fh.probe`: by it the service's logs can be searched, and kept runs that are no samples of inputs."""

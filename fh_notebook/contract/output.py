@@ -92,6 +92,8 @@ class OutputOptions:
     """Whether an element may have a style of its own."""
     contents: Mapping[str, bytes] = field(default_factory=dict)
     """The bytes of files by their addresses, for a page that fetches nothing."""
+    run: str = ""
+    """Which run has the output, where it is known (`Run.identity`): of several runs an address may be another file."""
     kept: KeptFiles = KEPT_FILES
     """The files of addresses on this machine: they are shown in place of the addresses, which end."""
     kept_cap: int = 2 * 2**20
@@ -634,7 +636,7 @@ def _file(number: int, asset: Asset, options: OutputOptions) -> html.Html:
     content = options.contents.get(asset.file_url or "")
     if content is not None:
         return _line(html.el("bdi", name), facts, _embedded(name, content))
-    if (kept := options.kept.get(asset.file_url or "")) is not None:
+    if (kept := options.kept.get(asset.file_url or "", options.run)) is not None:
         return _kept(name, facts, kept, options)
     if host is None:
         local = (asset.file_url or "").startswith(f"http://{LOCAL}/")

@@ -22,6 +22,7 @@ __all__ = [
     "DEFAULT_POLICY",
     "NOT_FOUND_STATUSES",
     "NOT_REACHED",
+    "UPLOAD_FAILED",
     "Absence",
     "RetryAction",
     "RetryDecision",
@@ -114,6 +115,9 @@ DEFAULT_POLICY: Final = RetryPolicy()
 
 NOT_REACHED: Final = frozenset({"connect", "tls", "proxy"})
 """The reasons, and our codes, of attempts that did not reach the service: nothing was sent, so they do not count."""
+
+UPLOAD_FAILED: Final = "upload_failed"
+"""Our code of a call that was not made, since a file of its inputs could not be uploaded."""
 
 CUT_OFF: Final = "it was cancelled while it was out; it may have run"
 """The error of a call that was cancelled on this side before its response."""

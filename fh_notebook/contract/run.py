@@ -150,6 +150,12 @@ class Run:
         return json_of(self.output)
 
     @property
+    def identity(self) -> str:
+        """What tells it from other runs: the service's id of it, with its host; without one, when it began."""
+        began = self.started_at.isoformat() if self.started_at is not None else ""
+        return f"{self.origin} {self.request_id or self.run_id or began}"
+
+    @property
     def assets(self) -> tuple[Asset, ...]:
         """The files that the run made, if it made any."""
         return assets_of(self.output)
@@ -273,7 +279,7 @@ class Run:
         if self.client_action:
             parts.append(html.el("div", f"→ {self.action_text}", cls="fh-cure"))
         if self.output is not None:
-            options = OutputOptions(whole=whole, cap=cap, open_chars=open_chars, form=form)
+            options = OutputOptions(whole=whole, cap=cap, open_chars=open_chars, form=form, run=self.identity)
             parts.append(output_view(self.output, options))
         return html.el("div", *parts, technical_line(self), cls="fh-card")
 

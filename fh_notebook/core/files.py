@@ -316,22 +316,42 @@ class KeptFile:
 
 
 class KeptFiles:
-    """Which addresses have a file on this machine, so that a display shows the file and not an address that ends."""
+    """Which addresses of which runs have a file on this machine: a display shows it, and not an address that ends.
+
+    Examples
+    --------
+    >>> kept, here = KeptFiles(), Path(__file__)
+    >>> kept.note("https://x.test/latest", "run 1", here)
+    >>> kept.note("https://x.test/latest", "run 2", here.parent)
+    >>> kept.get("https://x.test/latest", "run 1").path == here, kept.get("https://x.test/latest")
+    (True, None)
+    """
 
     def __init__(self) -> None:
-        self._paths: dict[str, tuple[Path, str]] = {}
+        self._paths: dict[str, dict[str, Path]] = {}
 
-    def note(self, url: str, path: Path) -> None:
-        """Remember the file of an address."""
-        self._paths[url] = path.absolute(), str(path)
+    def note(self, url: str, run: str, path: Path) -> None:
+        """Remember the file of an address that a run lists."""
+        self._paths.setdefault(url, {})[run] = path
 
-    def get(self, url: str) -> KeptFile | None:
-        """Return the file of an address; ``None`` where it has none, or has one no longer."""
-        if (noted := self._paths.get(url)) is None:
+    def get(self, url: str, run: str = "") -> KeptFile | None:
+        """Return the file of an address; ``None`` where it has none, or has one no longer.
+
+        Parameters
+        ----------
+        url : str
+            The address.
+        run : str
+            Which run lists it (`Run.identity`). Where that is not known, an address that several runs list has no file:
+            it may have been another one for each of them.
+        """
+        of_runs = self._paths.get(url, {})
+        shown = of_runs.get(run) if run else next(iter(of_runs.values()), None) if len(of_runs) == 1 else None
+        if shown is None:
             return None
-        path, shown = noted
+        path = shown.absolute()
         try:
-            return KeptFile(path, shown, path.stat().st_size)
+            return KeptFile(path, str(shown), path.stat().st_size)
         except OSError:
             return None
 
@@ -358,13 +378,19 @@ class ByteBudget:
 
     def take(self, size: int) -> ByteBudget | None:
         """Use so many bytes; return the budget that does not have them, and use none then."""
-        budgets = [self] if self._total is None else [self, self._total]
-        for budget in budgets:
-            if budget.used + size > budget.most:
-                return budget
-        for budget in budgets:
+        if (exceeded := self.exceeded_by(size)) is not None:
+            return exceeded
+        for budget in self._budgets:
             budget.used += size
         return None
+
+    def exceeded_by(self, size: int) -> ByteBudget | None:
+        """Return the budget that does not have so many bytes."""
+        return next((budget for budget in self._budgets if budget.used + size > budget.most), None)
+
+    @property
+    def _budgets(self) -> tuple[ByteBudget, ...]:
+        return (self,) if self._total is None else (self, self._total)
 
     def give_back(self) -> None:
         """Return what was used: the file was not kept."""

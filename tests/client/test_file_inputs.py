@@ -6,7 +6,10 @@ import asyncio
 import json
 import os
 import pickle
+import socket
+import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -221,7 +224,7 @@ def test_without_a_workspace_id_nothing_is_sent(tmp_path: Path) -> None:
 
 def test_a_file_that_changed_is_not_sent(reader: Reader, client: fh.Client, tmp_path: Path) -> None:
     """The call is not made, and the row says so."""
-    (path,) = _files(tmp_path, a="bee")
+    (path,) = _files(tmp_path, a=f"bee that changes {client.origin}")
     document = fh.file(path)
     Path(path).write_text("wasp")
     run = client.invoke("read", variant="v", inputs={"document": document})
@@ -324,3 +327,97 @@ def test_four_files_are_sent_at_once(tmp_path: Path) -> None:
     paths = _files(tmp_path, **{f"f{n}": f"at once {n}" for n in range(8)})
     event_loop.run(all_of([json.dumps({"inputs": {"d": fh.file(path)}}).encode() for path in paths]))
     assert 1 < most <= 4
+
+
+def _answers_nothing(asked: threading.Event, over: threading.Event) -> Any:
+    """Return how a server takes an upload and answers nothing until the test is over."""
+
+    def answer(connection: socket.socket) -> None:
+        asked.set()
+        over.wait(30)
+
+    return answer
+
+
+@pytest.mark.parametrize("following", [False, True])
+def test_a_cancel_during_an_upload_leaves_the_job_uncalled(tmp_path: Path, following: bool) -> None:
+    """It is pending, and not unknown: the claim comes after the upload, also of a job that follows in a slot."""
+    (path,) = _files(tmp_path, a=f"slow {following}")
+    fh.configure(workspace_id="w")
+    asked, over = threading.Event(), threading.Event()
+    called = says(200, b'{"status": "completed", "output": "x"}')
+    with serving(*([called] if following else []), _answers_nothing(asked, over)) as server:
+        client = fh.Client(base_url=server.url, api_key=KEY)
+        rows = [*([{"document": "text"}] if following else []), {"document": fh.file(path)}]
+        options: dict[str, Any] = {"variants": ["v"], "client": client, "progress": False, "max_concurrency": 1}
+        batch = fh.batch(rows, "read", wait=False, **options)
+        assert asked.wait(10)
+        batch.cancel().wait()
+        over.set()
+    counts = batch.counts
+    assert (counts.done, counts.unknown, counts.pending, counts.calls) == (int(following), 0, 1, int(following))
+    assert len(fh.open_batch(batch.name, client=client).pending) == 1
+
+
+def test_a_cancel_of_one_call_during_its_upload_keeps_nothing(tmp_path: Path) -> None:
+    """No run that may have run is in the history: the call was not sent."""
+    (path,) = _files(tmp_path, a="slow alone")
+    fh.configure(workspace_id="w")
+    asked, over = threading.Event(), threading.Event()
+    with serving(_answers_nothing(asked, over)) as server:
+        client = fh.Client(base_url=server.url, api_key=KEY)
+
+        async def call_and_cancel() -> None:
+            task = asyncio.ensure_future(client.ainvoke("read", variant="v", inputs={"document": fh.file(path)}))
+            await asyncio.to_thread(asked.wait, 10)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+        asyncio.run(call_and_cancel())
+        over.set()
+    assert len(fh.history("read")) == 0
+
+
+def test_a_call_that_was_not_made_counts_as_none(tmp_path: Path) -> None:
+    """Neither for the batch nor for the daily cap, where only the upload counts."""
+    (path,) = _files(tmp_path, a="refused and uncounted")
+    fh.configure(workspace_id="w", daily_cap=100)
+    with serving(says(422, b'{"error": "no"}')) as server:
+        client = fh.Client(base_url=server.url, api_key=KEY)
+        rows = [{"note": str(n)} for n in range(3)]
+        inputs = {"document": fh.file(path), "note": "note"}
+        batch = fh.batch(rows, "read", variants=["v"], inputs=inputs, client=client, progress=False)
+        again = fh.open_batch(batch.name, client=client).resume()
+    assert (batch.counts.failed, batch.counts.calls) == (3, 0)
+    assert again.plan().budget.used_today == 1
+
+
+def test_a_file_is_sent_from_any_path_that_has_it(reader: Reader, client: fh.Client, tmp_path: Path) -> None:
+    """The one that was named last may be gone, or changed."""
+    first, second, third = _files(tmp_path, a="same", b="same", c="same")
+    document, *_ = (fh.file(path) for path in (first, second, third))
+    Path(third).unlink()
+    Path(second).write_text("other")
+    run = client.invoke("read", variant="v", inputs={"document": document})
+    assert (run.status, _uploaded(reader)) == ("completed", ["a.txt"])
+
+
+def test_a_reopened_batch_counts_its_uploads(tmp_path: Path) -> None:
+    """Of its pending rows, also in a process that does not know the files."""
+    paths, store = _files(tmp_path, a="reopened a", b="reopened b"), tmp_path / "store.sqlite"
+    fh.configure(workspace_id="w", store=store)
+    client = fh.Client(base_url="http://127.0.0.1:9/v1", api_key=KEY)
+    rows = [{"path": path} for path in paths]
+    inputs = {"document": fh.file(column="path")}
+    batch = fh.batch(rows, "read", variants=["v"], inputs=inputs, client=client, progress=False, max_calls=0)
+    assert batch.counts.pending == 2
+    code = (
+        "import fh_notebook as fh, sys\n"
+        f"fh.configure(workspace_id='w', store={str(store)!r})\n"
+        f"client = fh.Client(base_url='http://127.0.0.1:9/v1', api_key={KEY!r})\n"
+        f"batch = fh.open_batch({batch.name!r}, client=client)\n"
+        "batch.resume(); print(batch.plan().uploads)"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert ran.stdout.strip() == "2", ran.stderr

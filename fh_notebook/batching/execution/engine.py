@@ -18,7 +18,7 @@ from fh_notebook.batching.execution.ledger import Ledger
 from fh_notebook.batching.execution.scheduler import DispatcherWait, EngineLimiter, Scheduler
 from fh_notebook.batching.execution.stop_rules import StopLimits, rows_broke
 from fh_notebook.batching.execution.unknown_names import Name, NameEvidence
-from fh_notebook.batching.execution.worker import Worker
+from fh_notebook.batching.execution.worker import Prepare, Worker
 from fh_notebook.batching.model import BatchStopped, Event, Job
 from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.contract.wire import AttemptResult
@@ -32,6 +32,10 @@ from fh_notebook.errors import LimitReached, StoreError
 __all__ = ["Engine"]
 
 
+async def _prepare_nothing(request: InvokeRequest) -> None:
+    """Upload nothing."""
+
+
 class Engine:
     """Calls jobs; one engine a start.
 
@@ -43,6 +47,8 @@ class Engine:
         Admits calls.
     ledger : Ledger
         Claims jobs and keeps answers.
+    prepare : async function of InvokeRequest, optional
+        Uploads the files that a request names, before its job is claimed.
     emit : function of Event
         Told of everything, in the loop's thread; must return at once and not raise.
     batch : str
@@ -72,6 +78,7 @@ class Engine:
         limiter: EngineLimiter,
         ledger: Ledger,
         emit: Callable[[Event], None],
+        prepare: Prepare = _prepare_nothing,
         batch: str = "",
         limits: StopLimits | None = None,
         planned: int = 0,
@@ -102,6 +109,7 @@ class Engine:
             attempt=attempt,
             limiter=limiter,
             ledger=ledger,
+            prepare=prepare,
             emit=emit,
             batch=batch,
             # A generator of its own: the numbers of a user who has seeded the global one stay the same.

@@ -27,7 +27,7 @@ from fh_notebook.batching.planning.stored_batch import StoredBatch, running_refu
 from fh_notebook.batching.planning.work_queue import LookedUpWindow, WindowPrefetch, Windows, WorkQueue, chained_windows
 from fh_notebook.batching.tables.row_sources import UNKNOWN_ROWS
 from fh_notebook.contract.callbacks import NO_OUTPUT_CODE, RunIds
-from fh_notebook.contract.retry import NOT_REACHED, next_reset
+from fh_notebook.contract.retry import NOT_REACHED, UPLOAD_FAILED, next_reset
 from fh_notebook.contract.run import Run
 from fh_notebook.core import event_loop
 from fh_notebook.core.config import settings
@@ -311,6 +311,7 @@ class EngineRun:
             attempt=attempt,
             limiter=limiter,
             ledger=ledger,
+            prepare=self._client.aclient.prepare,
             emit=self._take,
             batch=self._name,
             limits=limits,
@@ -410,7 +411,7 @@ class EngineRun:
         elif isinstance(event, Finished):
             self.answered += not event.reused
             outcomes.settled += 1
-            outcomes.calls -= not event.reused and event.run.error_code in NOT_REACHED
+            outcomes.calls -= not event.reused and event.run.error_code in (*NOT_REACHED, UPLOAD_FAILED)
             self.cut += event.run.error_code == CANCELLED
             self._work_queue.finished(event.job, event.run, line=event.line, reused=event.reused)
             if event.run.error_code == NO_OUTPUT_CODE and self._delivery is not None:

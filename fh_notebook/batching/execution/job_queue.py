@@ -16,6 +16,7 @@ from typing import Final
 
 from fh_notebook.batching.model import Job
 from fh_notebook.contract.run import Run
+from fh_notebook.contract.wire import AttemptResult
 
 __all__ = ["JobQueue", "QueuedJob"]
 
@@ -34,6 +35,8 @@ class QueuedJob:
     held: int = 0
     answer: Run | None = None
     """An answer that was kept back, and stands now: the job is not called again for it."""
+    refused: AttemptResult | None = None
+    """What came of the upload of its files, where one has no address: it stands in place of the next exchange."""
 
 
 @dataclass(order=True, slots=True)

@@ -1,4 +1,4 @@
-"""`Worker`: claim, call and store one job after the other, in one slot.
+"""`Worker`: upload the files of a job, claim, call and store it, one job after the other, in one slot.
 
 Rule of this file: it judges nothing itself (`contract.retry` does) and never repeats what may have run. An answer
 counts after its commit, and a cancel waits for the commit that is on its way.
@@ -23,9 +23,10 @@ from fh_notebook.contract.retry import CUT_OFF, NOT_REACHED, Absence, RetryActio
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.wire import AttemptResult
 from fh_notebook.core.event_loop import finish_despite_cancel
+from fh_notebook.core.slots import LimitedCall
 from fh_notebook.errors import CallError
 
-__all__ = ["CANCELLED", "HELD_WAIT_S", "Worker"]
+__all__ = ["CANCELLED", "HELD_WAIT_S", "Prepare", "Worker"]
 
 CANCELLED: Final = "cancelled"
 """The error code of a call that was out when the batch was cancelled."""
@@ -34,6 +35,9 @@ HELD_WAIT_S: Final = 0.25
 HELD_WAIT_MAX_S: Final = 5.0
 """How long until a job that another kernel is calling is asked for again: at first the one, then twice as long each
 time, up to the other."""
+
+Prepare = Callable[[InvokeRequest], Awaitable[AttemptResult | None]]
+"""Uploads the files that a request names; returns the result of a call that cannot be made, as one has no address."""
 
 Next = tuple[QueuedJob | None, ClaimResult | None]
 """The job that comes next in a slot, and its turn where it is claimed already."""
@@ -46,7 +50,7 @@ class Worker:
     ----------
     scheduler : Scheduler
         What workers share.
-    attempt, limiter, ledger, emit, batch, jitter, now
+    attempt, limiter, ledger, prepare, emit, batch, jitter, now
         As :class:`~fh_notebook.batching.execution.engine.Engine` has them.
     """
 
@@ -57,6 +61,7 @@ class Worker:
         attempt: Callable[[InvokeRequest], Awaitable[AttemptResult]],
         limiter: EngineLimiter,
         ledger: Ledger,
+        prepare: Prepare,
         emit: Callable[[Event], None],
         batch: str,
         jitter: Callable[[], float],
@@ -64,6 +69,7 @@ class Worker:
     ) -> None:
         self._scheduler = scheduler
         self._attempt = attempt
+        self._prepare = prepare
         self._limiter = limiter
         self._ledger = ledger
         self._emit = emit
@@ -84,11 +90,14 @@ class Worker:
 
     async def _claim(self, entry: QueuedJob) -> ClaimResult:
         try:
-            return await self._ledger.claim(entry.job)
-        except asyncio.CancelledError:
-            # The claim was asked for and is there; nothing was sent.
-            await finish_despite_cancel(self._ledger.release(entry.job, sent=False))
-            raise
+            if entry.job.names_files:  # before the claim: a job whose file is on its way has not been called
+                entry.refused = await self._prepare(entry.job.request(self._batch))
+            try:
+                return await self._ledger.claim(entry.job)
+            except asyncio.CancelledError:
+                # The claim was asked for and is there; nothing was sent.
+                await finish_despite_cancel(self._ledger.release(entry.job, sent=False))
+                raise
         finally:
             self._scheduler.opened()
 
@@ -138,6 +147,9 @@ class Worker:
         self._scheduler.calls += 1
         self._emit(Started(job=entry.job, attempt=entry.sent))
         started_at = self._now()
+        if (refused := entry.refused) is not None:
+            entry.refused = None
+            return await self._judge_and_follow(entry, refused, None)
         call = self._limiter.call()
         try:
             with call:
@@ -148,6 +160,10 @@ class Worker:
             raise
         except CallError as exc:
             return await self._finish(entry, _unknown(entry.job, started_at, "unforeseen", str(exc)))
+        return await self._judge_and_follow(entry, exchange, call)
+
+    async def _judge_and_follow(self, entry: QueuedJob, exchange: AttemptResult, call: LimitedCall | None) -> Next:
+        """Do what follows from an exchange; `call` is ``None`` where only the upload of a file was tried."""
         decision = self._judge(entry, exchange)
         self._limiter.record_answer(decision, call=call, left=self._scheduler.left)
         if exchange.response.status_code is None and decision.reason in NOT_REACHED:
@@ -155,7 +171,10 @@ class Worker:
                 decision = replace(decision, action=RetryAction.RETRY)
         else:
             self._scheduler.note_answer()
-        return await self._follow(entry, exchange.run, decision, absence_of(exchange.response))
+            self._scheduler.calls -= call is None
+        return await self._follow(
+            entry, exchange.run, decision, absence_of(exchange.response), was_sent=call is not None
+        )
 
     def _judge(self, entry: QueuedJob, exchange: AttemptResult) -> RetryDecision:
         # Being refused for concurrency uses up no attempt: a batch has time.
@@ -166,11 +185,13 @@ class Worker:
         entry.refusals += 1
         return decide(exchange.response, attempt=entry.refusals, typical_s=self._limiter.typical_s, **facts)
 
-    async def _follow(self, entry: QueuedJob, run: Run, decision: RetryDecision, absence: Absence) -> Next:
+    async def _follow(
+        self, entry: QueuedJob, run: Run, decision: RetryDecision, absence: Absence, *, was_sent: bool
+    ) -> Next:
         """Do what the decision says."""
         if decision.again:
             run = replace(run, attempts=entry.sent)
-            await self._ledger.release(entry.job, sent=run.error_code not in NOT_REACHED)
+            await self._ledger.release(entry.job, sent=was_sent and run.error_code not in NOT_REACHED)
             kind = Throttled if decision.action is RetryAction.THROTTLED else Retried
             if kind is Throttled:
                 self._scheduler.refused_one(decision.wait_s)
@@ -182,16 +203,16 @@ class Worker:
             if run.status_code == TOO_MANY:
                 self._emit(Throttled(job=entry.job, run=run, reason=decision.reason, wait_s=0.0))
             self._scheduler.stop(stop_of_answer(decision.reason, run))
-            await self._ledger.release(entry.job, sent=True)
+            await self._ledger.release(entry.job, sent=was_sent)
             return None, None
         if absence is not Absence.NOTHING and self._scheduler.keep_back(entry, run, absence):
-            await self._ledger.release(entry.job, sent=True)
+            await self._ledger.release(entry.job, sent=was_sent)
             return None, None
-        if run.status_code is not None and run.status_code // 100 in (2, 4):
+        if was_sent and run.status_code is not None and run.status_code // 100 in (2, 4):
             self._scheduler.note_known(entry.job)
         if decision.action is RetryAction.UNKNOWN and run.status != "unknown":
             run = replace(run, status="unknown")
-        return await self._finish(entry, run)
+        return await self._finish(entry, run, unsent=not was_sent)
 
     async def _finish(self, entry: QueuedJob, run: Run, *, goes_on: bool = True, unsent: bool = False) -> Next:
         """Keep the answer; with it goes the claim of the job that comes next in this slot."""
@@ -207,20 +228,22 @@ class Worker:
             run = replace(run, error=f"{text}{request}")
         is_last = self._scheduler.failed(run) or not goes_on
         following = None if is_last else self._scheduler.following()
+        # One with files is claimed when these are uploaded.
+        then = following.job if following is not None and not following.job.names_files else None
         line = 0
         try:
             line, claim = await self._ledger.keep(
                 entry.job,
                 run,
-                then=following.job if following else None,
+                then=then,
                 unsent=unsent or run.error_code in NOT_REACHED,
             )
         except asyncio.CancelledError:
-            if following is not None:
-                await finish_despite_cancel(self._ledger.release(following.job, sent=False))
+            if then is not None:
+                await finish_despite_cancel(self._ledger.release(then, sent=False))
             raise
         finally:
-            if following is not None:
+            if then is not None:
                 self._scheduler.opened()
             # Also when it could not be kept: the answer is paid for, and in memory it is better than nowhere.
             self._scheduler.finished(entry.job, run, line=line)

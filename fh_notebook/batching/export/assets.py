@@ -14,7 +14,10 @@ import asyncio
 import hashlib
 import os
 import stat
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -38,12 +41,15 @@ if TYPE_CHECKING:
     from fh_notebook.client.assets import AssetDownloads
     from fh_notebook.client.clients import Client
 
-__all__ = ["COLUMNS", "MAX_BYTES", "MAX_TOTAL_BYTES", "AssetKeeper", "SavedAsset"]
+__all__ = ["COLUMNS", "MAX_BYTES", "MAX_FILES_PER_RUN", "MAX_TOTAL_BYTES", "AssetKeeper", "SavedAsset"]
 
 
 MAX_BYTES: Final = 256 * 2**20
 MAX_TOTAL_BYTES: Final = 10 * 2**30
 """A day of pictures; a disk is seldom smaller."""
+
+MAX_FILES_PER_RUN: Final = 200
+"""A model may list any number; each is a request, and a file in the folder."""
 
 WINDOW: Final = 200
 """Runs whose files are looked at together."""
@@ -65,6 +71,11 @@ class SavedAsset:
     size: int | None = None
     content_type: str = ""
     """What its first bytes say; empty where they say nothing."""
+
+
+_being_fetched: Final[dict[Path, Future[SavedAsset]]] = {}
+_fetch_lock: Final = threading.Lock()
+"""What keepers of this process fetch just now: one may work behind the calls of a batch, another be asked for."""
 
 
 class AssetKeeper:
@@ -105,6 +116,8 @@ class AssetKeeper:
         self._tried: set[str] = set()
         """What was fetched in the present start, whatever came of it: it is tried once."""
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._counting: asyncio.Task[None] | None = None
+        """Counts what is there before the first fetch of the present start."""
         self._downloads: tuple[asyncio.AbstractEventLoop, AssetDownloads] | None = None
 
     @classmethod
@@ -135,17 +148,20 @@ class AssetKeeper:
             self._begin(event.run)
 
     def _begin(self, run: Run) -> None:
-        for number, asset in enumerate(run.assets):
+        for number, asset in enumerate(run.assets[: MAX_FILES_PER_RUN + 1]):  # of the rest one line here is enough
             name = _name_of(run, number, asset)
             if name in self._tried:
                 continue
-            found = self._find(name, asset)
+            found = self._find(run, name, asset)
             if found.status == "kept":
                 self._failed.pop(name, None)
                 self._count(name, found.size or 0)
                 continue
             if found.status != "missing":  # something else has the name, and is left
                 self._failed[name] = found
+                continue
+            if (unfetchable := self._unfetchable(number, asset)) is not None:
+                self._failed[name] = unfetchable
                 continue
             self._tried.add(name)
             task = asyncio.get_running_loop().create_task(self._keep(run, number, asset))
@@ -156,25 +172,72 @@ class AssetKeeper:
         self._tasks.pop(name, None)
 
     async def _keep(self, run: Run, number: int, asset: Asset) -> None:
-        """Fetch one file; whatever goes wrong is noted."""
+        """Fetch one file, or wait for whoever fetches it; whatever goes wrong is noted."""
         name = _name_of(run, number, asset)
-        saved = self._unfetchable(asset)
-        if saved is None:
-            try:
-                await self._opened().keep(asset, run.origin, name)
-                saved = self._find(name, asset)
-                if saved.status == "kept":
-                    self._counted.add(name)
-                    self._failed.pop(name, None)
-                    return
-                if saved.status == "missing":
-                    saved = SavedAsset(status="failed", reason=f"what came of it is empty; {LOOK_OR_CALL}")
-            except CallError as exc:
-                saved = SavedAsset(status="failed", reason=one_line(_with_cure(exc), 300))
-            except Exception as exc:  # a full disk, a defect: the batch goes on
-                log.info("a file of a run was not kept", exc_info=True)
-                saved = SavedAsset(status="failed", reason=one_line(f"it could not be kept ({error_text(exc)})", 300))
-        self._failed[name] = saved
+        path = (self.folder / name).absolute()
+        await self._count_present()
+        while True:
+            with _fetch_lock:
+                other = _being_fetched.get(path)
+                if other is None:
+                    mine = _being_fetched[path] = Future()
+                    mine.set_running_or_notify_cancel()  # who waits for it does not cancel it
+                    break
+            if (saved := await asyncio.wrap_future(other)).status != "missing":
+                self._note(name, saved)
+                return
+        saved = SavedAsset(status="missing")
+        try:
+            saved = await self._fetched(run, name, asset)
+            self._note(name, saved)
+        finally:
+            with _fetch_lock:
+                del _being_fetched[path]
+            mine.set_result(saved)
+
+    async def _fetched(self, run: Run, name: str, asset: Asset) -> SavedAsset:
+        if (saved := self._find(run, name, asset)).status == "kept":  # somebody else fetched it meanwhile
+            self._count(name, saved.size or 0)
+            return saved
+        try:
+            await self._opened().keep(asset, run.origin, name)
+            self._counted.add(name)
+            saved = self._find(run, name, asset)
+            if saved.status == "missing":
+                saved = SavedAsset(status="failed", reason=f"what came of it is empty; {LOOK_OR_CALL}")
+        except CallError as exc:
+            saved = SavedAsset(status="failed", reason=one_line(_with_cure(exc), 300))
+        except Exception as exc:  # a full disk, a defect: the batch goes on
+            log.info("a file of a run was not kept", exc_info=True)
+            saved = SavedAsset(status="failed", reason=one_line(f"it could not be kept ({error_text(exc)})", 300))
+        return saved
+
+    def _note(self, name: str, saved: SavedAsset) -> None:
+        if saved.status == "kept":
+            self._count(name, saved.size or 0)
+            self._failed.pop(name, None)
+        else:
+            self._failed[name] = saved
+
+    async def _count_present(self) -> None:
+        """Count what is there of the whole batch: once in a start, before its first fetch."""
+        if self._counting is None:
+            self._counting = asyncio.get_running_loop().create_task(self._count_files())
+        await asyncio.shield(self._counting)
+
+    async def _count_files(self) -> None:
+        for name, size in await asyncio.to_thread(lambda: list(self._present())):
+            self._count(name, size)
+
+    def _present(self) -> Iterator[tuple[str, int]]:
+        """Yield the files of the batch that are in the folder, with their sizes."""
+        if not self.folder.is_dir():
+            return
+        for _, run in self._runs():
+            for number, asset in enumerate(run.assets[:MAX_FILES_PER_RUN]):
+                name = _name_of(run, number, asset)
+                with suppress(OSError, ValueError):
+                    yield name, os.lstat(self.folder / name).st_size
 
     def _count(self, name: str, size: int) -> None:
         """Count a file that was there already, once."""
@@ -182,7 +245,9 @@ class AssetKeeper:
             self._counted.add(name)
             self._total.used += size
 
-    def _unfetchable(self, asset: Asset) -> SavedAsset | None:
+    def _unfetchable(self, number: int, asset: Asset) -> SavedAsset | None:
+        if number >= MAX_FILES_PER_RUN:
+            return SavedAsset(status="failed", reason=f"only the first {MAX_FILES_PER_RUN} files of a run are kept")
         if not asset.file_url:
             reason = asset.error_message or "the run gave no address of it"
             return SavedAsset(status="failed", reason=one_line(reason, 300))
@@ -216,9 +281,10 @@ class AssetKeeper:
         finally:
             self._tried.clear()
             await self._close()
+            self._counting = None
 
     async def _close(self) -> None:
-        tasks = list(self._tasks.values())
+        tasks = [*self._tasks.values(), *([self._counting] if self._counting is not None else [])]
         for task in tasks:
             task.cancel()
         opened, self._downloads = self._downloads, None
@@ -272,12 +338,12 @@ class AssetKeeper:
 
     def _state(self, run: Run, number: int, asset: Asset) -> SavedAsset:
         name = _name_of(run, number, asset)
-        found = self._find(name, asset)
+        found = self._find(run, name, asset)
         if found.status == "kept":
             return found
-        return self._failed.get(name) or self._unfetchable(asset) or found
+        return self._failed.get(name) or self._unfetchable(number, asset) or found
 
-    def _find(self, name: str, asset: Asset) -> SavedAsset:
+    def _find(self, run: Run, name: str, asset: Asset) -> SavedAsset:
         """Return the file under a name as it lies there, and have it shown in place of its address."""
         path = self.folder / name
         try:
@@ -293,7 +359,7 @@ class AssetKeeper:
         except OSError as exc:
             return SavedAsset(status="failed", reason=f"it cannot be read ({exc.strerror or type(exc).__name__})")
         if asset.file_url:
-            KEPT_FILES.note(asset.file_url, path)
+            KEPT_FILES.note(asset.file_url, run.identity, path)
         reason = _difference(asset.file_type or "", content_type)
         return SavedAsset(status="kept", reason=reason, path=path, size=facts.st_size, content_type=content_type)
 
@@ -314,7 +380,8 @@ def _name_of(run: Run, number: int, asset: Asset) -> str:
     """Return the name of a file: its own, made safe, with a hash of what it is the file of."""
     from fh_notebook.client.assets import asset_name
 
-    parts: tuple[Any, ...] = (run.origin, run.request_id or run.run_id, number, asset.id, asset.file_url)
+    began = None if run.request_id or run.run_id else run.started_at  # what tells it from others without an id
+    parts: tuple[Any, ...] = (run.origin, run.request_id or run.run_id or began, number, asset.id, asset.file_url)
     digest = hashlib.sha256("\0".join(map(str, parts)).encode(errors="surrogatepass")).hexdigest()[:12]
     stem, suffix = os.path.splitext(asset_name(asset, fallback="file"))
     return f"{stem.rstrip(' .') or 'file'}-{digest}{suffix}"

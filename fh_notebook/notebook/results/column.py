@@ -129,7 +129,7 @@ class ResultColumn:
         if not run.ok or run.error:
             yield error_element(run)
         if run.output is not None:
-            options = OutputOptions(whole=WHOLE, cap=self._cap, form=self.form, key=self._key)
+            options = OutputOptions(whole=WHOLE, cap=self._cap, form=self.form, key=self._key, run=run.identity)
             yield output_view(run.output, options, **_compared(run, self._first, options))
         yield technical_line(run)
 

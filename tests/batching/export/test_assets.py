@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import os
 import signal
@@ -20,9 +21,10 @@ import pandas as pd
 import pytest
 
 import fh_notebook as fh
-from fh_notebook.batching.export.assets import COLUMNS, AssetKeeper
+from fh_notebook.batching.export.assets import COLUMNS, MAX_FILES_PER_RUN, AssetKeeper
 from fh_notebook.batching.model import Finished, Job
 from fh_notebook.comparing.report.html_page import OutputViews
+from fh_notebook.contract.output import OutputOptions, output_view
 from fh_notebook.core import event_loop
 from fh_notebook.core.files import KEPT_FILES
 from fh_notebook.local import LocalHive
@@ -401,3 +403,92 @@ def test_a_killed_download_leaves_no_half_file(tmp_path: Path) -> None:
     assert len(names) == 20
     digest = hashlib.sha256(content).hexdigest()
     assert {hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in names} == {digest}
+
+
+def test_what_is_there_counts_before_the_first_fetch(painter: Painter, tmp_path: Path) -> None:
+    """Also what a later row made: the bound of all files holds for those of an earlier call."""
+    painter.files["a"] = [painter.hive.asset("a.bin", b"x" * 1_000)]
+    painter.files["b"] = [painter.hive.asset("b.bin", b"y" * 1_000)]
+    folder = tmp_path / "f"
+    with painter.hive.client() as client:
+        batch = painter.batch(["a", "b"], client)
+        first, _ = (Path(path) for path in batch.save_assets(folder)["path"])
+        first.unlink()
+        again = batch.save_assets(max_total_bytes=1_500)
+        rerun = painter.batch(["a", "b"], client, name="again", reuse="store", dry_run=True)
+        beside = rerun.save_assets(folder, max_total_bytes=1_500)
+    assert list(again["status"]) == ["failed", "kept"]
+    assert list(beside["status"]) == ["failed", "kept"]
+    assert _files(folder) == [b"y" * 1_000]
+
+
+def test_a_run_that_lists_too_many_files_is_bounded(tmp_path: Path) -> None:
+    """No request is made for those behind the bound, and each has its reason."""
+    with serving(*[says(200, PNG)] * (MAX_FILES_PER_RUN + 5)) as server:
+        files = [{"file_url": f"{server.url}/{n}.png", "file_name": "x.png"} for n in range(MAX_FILES_PER_RUN + 3)]
+        run = fh.Run(status="completed", request_id="r", origin=server.url.split("/")[2], output={"assets": files})
+        job = Job(position=0, row=0, deployment="d", variant="v", repeat=1, inputs={}, metadata={})
+        keeper = AssetKeeper(tmp_path, lambda: iter([(job, run)]))
+        event_loop.run(keeper.end())
+        assert len(server.requests) == MAX_FILES_PER_RUN
+    table = keeper.table()
+    assert list(table["status"]) == ["kept"] * MAX_FILES_PER_RUN + ["failed"] * 3
+    assert str(MAX_FILES_PER_RUN) in table["reason"].iloc[-1]
+
+
+def test_a_file_that_says_that_it_is_too_large_is_not_read(tmp_path: Path) -> None:
+    """By its length: nothing of it is waited for."""
+
+    def begins(connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 200 X\r\ncontent-length: 1000\r\n\r\n")
+        connection.recv(1)  # until the client has gone
+
+    with serving(begins) as server:
+        keeper, _, _ = _keeper_of(server.url, tmp_path)
+        keeper._max_bytes = 999
+        event_loop.run(keeper.end())
+    assert list(keeper.table()["status"]) == ["failed"]
+    assert "larger than" in keeper.table()["reason"][0]
+
+
+def test_two_who_keep_the_same_file_fetch_it_once(tmp_path: Path) -> None:
+    """A batch that still keeps its files in the background, and a call that asks for them."""
+    asked, told = threading.Event(), threading.Event()
+
+    def waits(connection: socket.socket) -> None:
+        asked.set()
+        told.wait(10)
+        connection.sendall(b"HTTP/1.1 200 X\r\ncontent-length: %d\r\n\r\n" % len(PNG) + PNG)
+
+    with serving(waits, says(200, PNG)) as server:
+        first, _, _ = _keeper_of(server.url, tmp_path)
+        second, _, _ = _keeper_of(server.url, tmp_path)
+        background = event_loop.background().submit(first.end())
+        assert asked.wait(10)
+        other = threading.Thread(target=lambda: event_loop.run(second.end()))
+        other.start()
+        told.set()
+        other.join(10)
+        assert background.finished.wait(10)
+        assert (len(server.requests), first.failures, second.failures) == (1, 0, 0)
+    assert list(second.table()["status"]) == list(first.table()["status"]) == ["kept"]
+
+
+def test_two_runs_with_one_address_have_each_their_file(tmp_path: Path) -> None:
+    """What is shown of a run is what was kept of it; where the run is not known, neither is shown."""
+    red, blue = PNG + b"red", PNG + b"blue"
+    with serving(says(200, red), says(200, blue)) as server:
+        runs = []
+        for number in range(2):
+            files = [{"file_url": f"{server.url}/latest.png", "file_name": "x.png"}]
+            run = fh.Run(
+                status="completed", request_id=f"r{number}", origin=server.url.split("/")[2], output={"assets": files}
+            )
+            job = Job(position=0, row=0, deployment="d", variant="v", repeat=1, inputs={}, metadata={})
+            keeper = AssetKeeper(tmp_path, lambda job=job, run=run: iter([(job, run)]))
+            event_loop.run(keeper.end())
+            runs.append(run)
+    shown = [[base64.b64encode(content).decode() in run._repr_html_() for content in (red, blue)] for run in runs]
+    assert shown == [[True, False], [False, True]]
+    page = str(output_view(runs[0].output, OutputOptions(whole="there")))
+    assert "data:image" not in page
