@@ -26,6 +26,8 @@ def open_shell() -> Iterator[InteractiveShell]:
         yield shell
     finally:
         atexit.unregister(shell.atexit_operations)
+        # Its flush would be a full collection of garbage, which takes longer than most tests.
+        shell.displayhook.do_full_cache = False
         shell.atexit_operations()
         history.db.close()  # IPython 8 leaves it open
         # The shell has put its own module there, and emptied it: a process that multiprocessing starts would not start.
