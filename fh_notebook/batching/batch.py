@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pandas as pd
 
 from fh_notebook.batching.controller import BatchController
-from fh_notebook.batching.export.assets import MAX_BYTES, MAX_TOTAL_BYTES, AssetKeeper
+from fh_notebook.batching.export.assets import MAX_BYTES, MAX_TOTAL_BYTES, AssetKeeper, FilesToHandOver
 from fh_notebook.batching.export.export import (
     Exported,
     WrittenFile,
@@ -267,7 +267,7 @@ class Batch:
         """
         return arrow_stream(self, requested_schema)
 
-    def to_fhb(self, path: str | PathLike[str]) -> WrittenFile:
+    def to_fhb(self, path: str | PathLike[str], *, files: bool = True) -> WrittenFile:
         """Write the batch with its rows, answers, scores and ratings as one file to hand over; return what was written.
 
         The corrections of its expected outputs (``cmp.correct``) are in it and apply there, too.
@@ -279,6 +279,10 @@ class Batch:
         ----------
         path : path
             Ends in ``.fhb``.
+        files : bool
+            Whether the files that its runs made and that are kept (:meth:`save_assets`) are in it, up to 16 MiB each
+            and 100 MiB together: who opens it sees them after their addresses have ended, and ``save_assets(folder)``
+            writes them there. What is left out is told.
 
         Raises
         ------
@@ -286,14 +290,17 @@ class Batch:
             It cannot be written there, or the batch is running or was run over partitions.
         """
         arguments.check(Batch.to_fhb, locals())
-        return to_fhb(self.name, self._control, self._tables, path)
+        has_files = files and not self.running and not self.is_partitioned
+        kept = FilesToHandOver(self._kept_assets(None, MAX_BYTES, MAX_TOTAL_BYTES)) if has_files else None
+        return to_fhb(self.name, self._control, self._tables, path, kept)
 
     @property
     def assets(self) -> pd.DataFrame:
         """One line for every file that the completed runs list, and what became of it; nothing is fetched.
 
         Columns: ``row, variant, repeat, file_name, status, reason, path, bytes, file_type, content_type``. The status
-        is ``kept``, ``missing``, ``expired`` (the address ended) or ``failed``; ``reason`` says why, or how the content
+        is ``kept`` (without a path: within the ``.fhb`` file that the batch is out of), ``missing``, ``expired`` (the
+        address ended) or ``failed``; ``reason`` says why, or how the content
         of a kept file differs from its type; ``content_type`` is what its first bytes say.
         """
         return self._kept_assets(None, MAX_BYTES, MAX_TOTAL_BYTES).table()
@@ -310,8 +317,8 @@ class Batch:
         What is there already is not fetched again, so a second call, also after a crash and in another kernel, goes on.
         A file is there whole or not at all, under its own name, made safe, with a hash; no file is overwritten. The key
         is not sent, and addresses of private networks are not asked. What a display or a report shows of a kept file is
-        the file and not its address; in another kernel, and for a batch out of a ``.fhb`` file, after this call with
-        the folder.
+        the file and not its address; in another kernel, after this call with the folder. Files that are in a
+        ``.fhb`` file are shown as soon as it is open, and this call writes them to the folder.
 
         Parameters
         ----------
@@ -373,8 +380,9 @@ class Batch:
             folder = safe_name(f"{self.name}-files", fallback="files")
         before, client = self._keeper, self._control.work.caller.client
         self._keeper = AssetKeeper.of(
-            self._tables.entries, client, Path(folder), max_bytes=max_bytes, max_total_bytes=max_total_bytes
-        )
+            self._tables.entries, client, Path(folder), max_bytes=max_bytes, max_total_bytes=max_total_bytes,
+            is_archived=self.file_store is not None,
+        )  # fmt: skip
         if before is not None and before.folder == self._keeper.folder:
             self._keeper.take_failures(before)
         if self._control.companion is not None:

@@ -37,7 +37,7 @@ from fh_notebook.core.redaction import redact
 from fh_notebook.core.text.formatting import byte_size
 from fh_notebook.errors import CallError, SettingsError
 
-__all__ = ["AssetAddress", "AssetDownloads", "asset_name", "is_public", "save_assets"]
+__all__ = ["AssetAddress", "AssetDownloads", "asset_name", "is_public", "save_assets", "write_asset"]
 
 
 _NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
@@ -310,17 +310,9 @@ class AssetDownloads:
         address = AssetAddress(asset.file_url or "", origin, self._hive is not None)
         budget = ByteBudget(self._max_bytes, self._total)
 
-        def put_file(part: Path, target: Path) -> None:
-            try:
-                _move_to_new(part, target)
-            except FileExistsError:  # somebody else fetched it meanwhile, or was killed when only its name was there
-                facts = os.lstat(target)
-                if stat.S_ISREG(facts.st_mode) and not facts.st_size:
-                    os.replace(part, target)
-
         async with self._slots:
             try:
-                await _fetch_to(self._http, address, self._folder / name, put_file, budget, self._limit_s)
+                await _fetch_to(self._http, address, self._folder / name, _put_unless_there, budget, self._limit_s)
             except BaseException:
                 budget.give_back()
                 raise
@@ -328,6 +320,29 @@ class AssetDownloads:
     async def aclose(self) -> None:
         """Close the connections."""
         await self._http.aclose()
+
+
+def write_asset(path: Path, content: bytes) -> None:
+    """Put a content under a path, whole or not at all; a file that is there is left as it is, unless empty.
+
+    Raises
+    ------
+    OSError
+        It cannot be written.
+    """
+    with atomic_file(path, tidy=False) as part:
+        with os.fdopen(part.create(), "wb") as file:
+            file.write(content)
+        part.put(private=False, replace=_put_unless_there)
+
+
+def _put_unless_there(part: Path, target: Path) -> None:
+    try:
+        _move_to_new(part, target)
+    except FileExistsError:  # somebody else fetched it meanwhile, or was killed when only its name was there
+        facts = os.lstat(target)
+        if stat.S_ISREG(facts.st_mode) and not facts.st_size:
+            os.replace(part, target)
 
 
 def _reason_of(exc: httpx.HTTPError) -> str:

@@ -655,8 +655,8 @@ def _file(number: int, asset: Asset, options: OutputOptions) -> html.Html:
 
 
 def _kept(name: str, facts: list[str], kept: KeptFile, options: OutputOptions) -> html.Html:
-    """Return the line of a file that is on this machine: the picture, or where it is."""
-    where = "" if options.is_blind else f"kept as {one_line(kept.shown, 200)}"
+    """Return the line of a file that is kept: the picture, and where it is."""
+    where = "" if options.is_blind else one_line(kept.where, 200)
     content = kept.content(options.kept_cap)
     drawn = content is not None and type_of_content(content) in _DRAWN
     return _line(html.el("bdi", name), [*facts, where], _embedded(name, content) if content and drawn else None)

@@ -26,7 +26,7 @@ import stat
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 from uuid import uuid4
@@ -300,23 +300,25 @@ def safe_name(name: str, *, fallback: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class KeptFile:
-    """A file of this machine that an address led to."""
+    """The file that an address led to: on this machine, or within another file."""
 
-    path: Path
-    shown: str
-    """The path as the user gave it."""
+    where: str
+    """In words."""
     size: int
+    read: Callable[[], bytes | None] = field(repr=False)
+    path: Path | None = None
+    """``None``: it is within another file."""
 
     def content(self, most: int) -> bytes | None:
         """Return its content; ``None`` for more than `most` bytes, or where it cannot be read any more."""
         with suppress(OSError):
             if self.size <= most:
-                return self.path.read_bytes()
+                return self.read()
         return None
 
 
 class KeptFiles:
-    """Which addresses of which runs have a file on this machine: a display shows it, and not an address that ends.
+    """Which addresses of which runs have a file: a display shows it, and not an address that ends.
 
     Examples
     --------
@@ -329,10 +331,15 @@ class KeptFiles:
 
     def __init__(self) -> None:
         self._paths: dict[str, dict[str, Path]] = {}
+        self._archived: dict[str, dict[str, KeptFile]] = {}
 
     def note(self, url: str, run: str, path: Path) -> None:
         """Remember the file of an address that a run lists."""
         self._paths.setdefault(url, {})[run] = path
+
+    def note_archived(self, url: str, run: str, file: KeptFile) -> None:
+        """Remember a file within another one; one of this machine's folders comes before it."""
+        self._archived.setdefault(url, {})[run] = file
 
     def get(self, url: str, run: str = "") -> KeptFile | None:
         """Return the file of an address; ``None`` where it has none, or has one no longer.
@@ -345,15 +352,20 @@ class KeptFiles:
             Which run lists it (`Run.identity`). Where that is not known, an address that several runs list has no file:
             it may have been another one for each of them.
         """
-        of_runs = self._paths.get(url, {})
-        shown = of_runs.get(run) if run else next(iter(of_runs.values()), None) if len(of_runs) == 1 else None
-        if shown is None:
-            return None
-        path = shown.absolute()
-        try:
-            return KeptFile(path, str(shown), path.stat().st_size)
-        except OSError:
-            return None
+        if not run:
+            runs = self._paths.get(url, {}).keys() | self._archived.get(url, {}).keys()
+            if len(runs) != 1:
+                return None
+            (run,) = runs
+        if (path := self._paths.get(url, {}).get(run)) is not None:
+            with suppress(OSError):
+                size = path.stat().st_size
+                return KeptFile(f"kept as {path}", size, path.absolute().read_bytes, path.absolute())
+        return self.archived(url, run)
+
+    def archived(self, url: str, run: str) -> KeptFile | None:
+        """Return the file of an address within another file."""
+        return self._archived.get(url, {}).get(run)
 
 
 KEPT_FILES: Final = KeptFiles()

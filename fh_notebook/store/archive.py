@@ -3,8 +3,9 @@
 Rules of this file:
 
 1. A check raises ``ValueError`` or ``TypeError``; the function that opened the file writes the message.
-2. The file is a store with one batch and nothing else: its jobs, rows, answers, scores and ratings, and the
-   corrections of its inputs. A password's value is in no store, so in no archive.
+2. The file is a store with one batch and nothing else: its jobs, rows, answers, scores and ratings, the corrections of
+   its inputs, and, in a table that no other store has, the files that its runs made. A password's value is in no
+   store, so in no archive.
 3. A file that is read comes from a stranger: it is opened read-only, must have exactly the tables, indices and triggers
    of a store (so that none of its code can run), and is read within limits of size and time. Every value is checked by
    its type, every JSON text is parsed, and only then are they copied, value by value, into a store in memory.
@@ -16,18 +17,19 @@ import json
 import math
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
+from weakref import ref
 
 from fh_notebook.contract.run import Run
 from fh_notebook.errors import InputError
 from fh_notebook.store.codec import decode_json, store_errors
-from fh_notebook.store.database import APPLICATION_ID, MIGRATIONS, make_single, migrate, open_connection
+from fh_notebook.store.database import APPLICATION_ID, MIGRATIONS, Database, make_single, migrate, open_connection
 from fh_notebook.store.store import Store
 from fh_notebook.store.tables import answers, batches, corrections, ratings, scores
 from fh_notebook.store.tables.answers import AnswerRow, StoredAnswer, row_of_run
@@ -39,7 +41,11 @@ from fh_notebook.store.writer import IN_MEMORY
 
 __all__ = [
     "BYTES_MAX",
+    "FILES_BYTES_MAX",
+    "FILES_MAX",
+    "FILE_BYTES_MAX",
     "ArchiveContents",
+    "ArchivedFile",
     "check_answer",
     "check_record",
     "check_score",
@@ -122,6 +128,35 @@ WINDOW: Final = 500
 
 FIRST_WITH_RATINGS: Final = 6
 
+FILE_BYTES_MAX: Final = 16 << 20
+"""Of one file of a run: pictures and documents. A film is handed over beside the archive."""
+
+FILES_BYTES_MAX: Final = 100 << 20
+"""Of all files of an archive: who opens it holds them in memory."""
+
+FILES_MAX: Final = 10_000
+
+_FILES: Final = (
+    "CREATE TABLE files (answer INTEGER NOT NULL, number INTEGER NOT NULL, content BLOB NOT NULL,"
+    " PRIMARY KEY (answer, number)) STRICT, WITHOUT ROWID"
+)
+"""Only in archives with files: one without is read by older versions, and a store has none."""
+
+FilesOf = Callable[[Run], Sequence[tuple[int, bytes]]]
+"""Returns the files of a run that are kept, by their places in ``Run.assets``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArchivedFile:
+    """A file of a run in an archive that is read."""
+
+    run: Run
+    number: int
+    """Its place in ``Run.assets``."""
+    size: int
+    read: Callable[[], bytes | None]
+    """Returns its content, as long as the archive's batch is there."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArchiveContents:
@@ -131,6 +166,8 @@ class ArchiveContents:
     answers: int
     ratings: int
     corrections: int
+    files: tuple[ArchivedFile, ...] = ()
+    """Of one that was read."""
 
 
 # --- writing
@@ -144,6 +181,7 @@ def write_batch(
     *,
     person_ratings: Iterable[RatingRow],
     known_corrections: Iterable[CorrectionRow],
+    files_of: FilesOf = lambda run: (),
 ) -> ArchiveContents:
     """Write one batch of a store to a new file.
 
@@ -161,6 +199,8 @@ def write_batch(
         The ratings of its outputs by people.
     known_corrections : iterable of CorrectionRow
         Those of its workspace; the corrections of its inputs are written.
+    files_of : FilesOf
+        Which files of each run are written, each within :data:`FILE_BYTES_MAX`, all within :data:`FILES_BYTES_MAX`.
 
     Raises
     ------
@@ -184,7 +224,9 @@ def write_batch(
         while part := list(islice(remaining, WINDOW)):
             stored = store.answers.by_ids(part)
             score_rows = store.scores.rows_of(part)
-            _put_answers(archive, record, batch_id, [stored[answer_id] for answer_id in sorted(stored)], score_rows)
+            window_answers = [stored[answer_id] for answer_id in sorted(stored)]
+            files = {answer.id: list(files_of(answer.run)) for answer in window_answers}
+            _put_answers(archive, record, batch_id, window_answers, score_rows, files)
             count += len(stored)
         rating_rows = list(person_ratings)
         archive.ratings.merge(rating_rows).result()
@@ -205,21 +247,27 @@ def _put_answers(
     batch_id: int,
     stored: Sequence[StoredAnswer],
     score_rows: Sequence[tuple[int, str, ScoreRow]],
-) -> None:
-    """Write answers as the batch's own, and their scores under the new ids."""
+    files: Mapping[int, Sequence[tuple[int, bytes]]],
+) -> list[int]:
+    """Write answers as the batch's own, and their scores and files under the new ids, which are returned."""
     rows = [_row_in_archive(answer, record, batch_id) for answer in stored]
     by_answer: dict[int, list[tuple[str, ScoreRow]]] = {}
     for answer_id, scorer, row in score_rows:
         by_answer.setdefault(answer_id, []).append((scorer, row))
 
-    def write(connection: sqlite3.Connection) -> None:
+    def write(connection: sqlite3.Connection) -> list[int]:
         ids = answers.append_all(connection, rows)
+        if any(files.values()) and not _has_files(connection):
+            connection.execute(_FILES)
         for answer, new_id in zip(stored, ids, strict=True):
+            contents = [(new_id, number, content) for number, content in files.get(answer.id, ())]
+            connection.executemany("INSERT INTO files VALUES (?, ?, ?)", contents) if contents else None
             for scorer, row in by_answer.get(answer.id, ()):
                 score = ScoreRow(new_id, row.of, row.score, row.parts)
                 scores.write_scores(connection, scorer, [score], now=answer.kept_at.timestamp())
+        return list(ids)
 
-    archive.database.put(write).result()
+    return archive.database.put(write).result()
 
 
 def _row_in_archive(answer: StoredAnswer, record: BatchRecord, batch_id: int) -> AnswerRow:
@@ -250,7 +298,7 @@ def read_batch(path: Path, *, now: Callable[[], float] = time.monotonic) -> tupl
         store = Store.in_memory()
         try:
             copied_record = replace(record, id=store.batches.keep(replace(record, id=0)).result())
-            count = _copy_checked(source, store, record, copied_record.id)
+            count, files = _copy_checked(source, store, record, copied_record.id)
             rating_rows = list(_ratings_in(source))
             store.ratings.merge(rating_rows).result()
             correction_rows = list(_corrections_in(source, record))
@@ -259,7 +307,11 @@ def read_batch(path: Path, *, now: Callable[[], float] = time.monotonic) -> tupl
             store.close()
             raise
         return store, ArchiveContents(
-            record=copied_record, answers=count, ratings=len(rating_rows), corrections=len(correction_rows)
+            record=copied_record,
+            answers=count,
+            ratings=len(rating_rows),
+            corrections=len(correction_rows),
+            files=tuple(files),
         )
 
 
@@ -354,7 +406,7 @@ def _check_tables(source: sqlite3.Connection, path: Path) -> None:
     if version < FIRST_WITH_RATINGS:
         raise _wrong_file(path, "it was written before there were ratings")
     with closing(open_connection(IN_MEMORY, migrations=MIGRATIONS[:version])) as expected:
-        if _schema_of(source) != _schema_of(expected):
+        if _schema_of(source) - {("table", "files", _FILES)} != _schema_of(expected):
             raise _wrong_file(path, "its tables are not those of such a file")
     if (finding := source.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
         raise _wrong_file(path, f"it is damaged ({' '.join(str(finding).split())[:100]})")
@@ -365,6 +417,10 @@ def _schema_of(connection: sqlite3.Connection) -> set[tuple[str, str, str]]:
     return {(kind, name, sql) for kind, name, sql in rows if name != "sqlite_stat1"}
 
 
+def _has_files(connection: sqlite3.Connection) -> bool:
+    return bool(connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'files'").fetchone())
+
+
 def _wrong_file(path: Path, reason: str) -> InputError:
     return InputError(f"{path.name} is no batch that batch.to_fhb() wrote: {reason}; nothing of it was used")
 
@@ -372,7 +428,9 @@ def _wrong_file(path: Path, reason: str) -> InputError:
 # --- the copy, value by value
 
 
-def _copy_checked(source: sqlite3.Connection, store: Store, record: BatchRecord, batch_id: int) -> int:
+def _copy_checked(
+    source: sqlite3.Connection, store: Store, record: BatchRecord, batch_id: int
+) -> tuple[int, list[ArchivedFile]]:
     after = (-1, 0, 0)
     arms = len(record.plan["arms"])
     while window := list(batches.jobs_of_batch(source, record.id, after=after, limit=WINDOW)):
@@ -385,16 +443,47 @@ def _copy_checked(source: sqlite3.Connection, store: Store, record: BatchRecord,
             parse_json(row.record, dict), parse_json(row.label, object)
         store.database.put(partial(_put_plan, batch=batch_id, window=window, rows=rows)).result()
         after = (window[-1].position, window[-1].repeat, window[-1].arm)
-    number = count = 0
+    number = count = size = 0
+    files: list[ArchivedFile] = []
+    has_files = _has_files(source)
     while stored := list(answers.page_after(source, number, WINDOW)):
         for answer in stored:
             check_answer(answer, record)
         score_rows = list(scores.rows_of(source, [answer.id for answer in stored]))
         for _, _, score in score_rows:
             check_score(score)
-        _put_answers(store, record, batch_id, stored, score_rows)
+        contents = {answer.id: _files_in(source, answer) for answer in stored} if has_files else {}
+        ids = _put_answers(store, record, batch_id, stored, score_rows, contents)
+        for answer, new_id in zip(stored, ids, strict=True):
+            for place, content in contents.get(answer.id, ()):
+                read = partial(_file_content, ref(store.database), new_id, place)
+                files.append(ArchivedFile(run=answer.run, number=place, size=len(content), read=read))
+                size += len(content)
+                if size > FILES_BYTES_MAX or len(files) > FILES_MAX:
+                    raise ValueError("too many files")
         number, count = stored[-1].id, count + len(stored)
-    return count
+    return count, files
+
+
+def _files_in(source: sqlite3.Connection, answer: StoredAnswer) -> list[tuple[int, bytes]]:
+    """Return the files of an answer, checked: each has its place among those that the run lists."""
+    rows = source.execute("SELECT number, content FROM files WHERE answer = ? ORDER BY number", (answer.id,))
+    listed, contents = len(answer.run.assets), []
+    for number, content in islice(rows, FILES_MAX + 1):
+        if type(number) is not int or not 0 <= number < listed or type(content) is not bytes:
+            raise ValueError("a file of nothing")
+        if len(content) > FILE_BYTES_MAX:
+            raise ValueError("a file that is too large")
+        contents.append((number, content))
+    return contents
+
+
+def _file_content(database: ref[Database], answer: int, number: int) -> bytes | None:
+    if (opened := database()) is None:
+        return None
+    query = "SELECT content FROM files WHERE answer = ? AND number = ?"
+    row = opened.read(lambda connection: connection.execute(query, (answer, number)).fetchone())
+    return row[0] if row is not None else None
 
 
 def _ratings_in(source: sqlite3.Connection) -> Iterator[RatingRow]:

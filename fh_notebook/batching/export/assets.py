@@ -32,16 +32,25 @@ from fh_notebook.batching.tables.entry_table import Entry
 from fh_notebook.contract.output import SIGNATURE_BYTES, Asset, type_of_content
 from fh_notebook.contract.run import Run
 from fh_notebook.core.config.urls import LOCAL
-from fh_notebook.core.files import KEPT_FILES, ByteBudget, remove_dead
+from fh_notebook.core.files import KEPT_FILES, ByteBudget, KeptFile, remove_dead
 from fh_notebook.core.redaction import error_text, log
-from fh_notebook.core.text.formatting import one_line
+from fh_notebook.core.text.formatting import byte_size, one_line
 from fh_notebook.errors import CallError, SettingsError
+from fh_notebook.store.archive import FILE_BYTES_MAX, FILES_BYTES_MAX, FILES_MAX
 
 if TYPE_CHECKING:
     from fh_notebook.client.assets import AssetDownloads
     from fh_notebook.client.clients import Client
 
-__all__ = ["COLUMNS", "MAX_BYTES", "MAX_FILES_PER_RUN", "MAX_TOTAL_BYTES", "AssetKeeper", "SavedAsset"]
+__all__ = [
+    "COLUMNS",
+    "MAX_BYTES",
+    "MAX_FILES_PER_RUN",
+    "MAX_TOTAL_BYTES",
+    "AssetKeeper",
+    "FilesToHandOver",
+    "SavedAsset",
+]
 
 
 MAX_BYTES: Final = 256 * 2**20
@@ -91,6 +100,8 @@ class AssetKeeper:
         Returns the jobs that have completed, with their runs.
     hive : function, optional
         Makes what reaches the hive in this process.
+    is_archived : bool
+        Whether the batch is out of a ``.fhb`` file: files in it are written, and not fetched.
     now : callable
         The time, UTC.
     """
@@ -103,12 +114,14 @@ class AssetKeeper:
         max_bytes: int = MAX_BYTES,
         max_total_bytes: int = MAX_TOTAL_BYTES,
         hive: Callable[[], Any] | None = None,
+        is_archived: bool = False,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.folder = folder
         self._runs = runs
         self._max_bytes = max_bytes
         self._hive = hive
+        self._is_archived = is_archived
         self._now = now
         self._total = ByteBudget(max_total_bytes)
         self._counted: set[str] = set()
@@ -129,6 +142,7 @@ class AssetKeeper:
         *,
         max_bytes: int = MAX_BYTES,
         max_total_bytes: int = MAX_TOTAL_BYTES,
+        is_archived: bool = False,
     ) -> AssetKeeper:
         """Return the keeper of a batch with these entries; without a client nothing of a hive in process is fetched."""
 
@@ -138,7 +152,9 @@ class AssetKeeper:
                     yield job, outcome.run
 
         hive = client.aclient.connection.open_transport if client is not None and client.origin == LOCAL else None
-        return cls(folder, runs, max_bytes=max_bytes, max_total_bytes=max_total_bytes, hive=hive)
+        return cls(
+            folder, runs, max_bytes=max_bytes, max_total_bytes=max_total_bytes, hive=hive, is_archived=is_archived
+        )
 
     # --- on the loop of the batch
 
@@ -153,14 +169,15 @@ class AssetKeeper:
             if name in self._tried:
                 continue
             found = self._find(run, name, asset)
-            if found.status == "kept":
+            if found.path is not None:
                 self._failed.pop(name, None)
                 self._count(name, found.size or 0)
                 continue
-            if found.status != "missing":  # something else has the name, and is left
+            if found.status not in ("kept", "missing"):  # something else has the name, and is left
                 self._failed[name] = found
                 continue
-            if (unfetchable := self._unfetchable(number, asset)) is not None:
+            unfetchable = self._unfetchable(number, asset) if found.status == "missing" else None
+            if unfetchable is not None:
                 self._failed[name] = unfetchable
                 continue
             self._tried.add(name)
@@ -196,11 +213,14 @@ class AssetKeeper:
             mine.set_result(saved)
 
     async def _fetched(self, run: Run, name: str, asset: Asset) -> SavedAsset:
-        if (saved := self._find(run, name, asset)).status == "kept":  # somebody else fetched it meanwhile
+        if (saved := self._find(run, name, asset)).path is not None:  # somebody else fetched it meanwhile
             self._count(name, saved.size or 0)
             return saved
         try:
-            await self._opened().keep(asset, run.origin, name)
+            if (archived := self._archived(run, asset)) is not None:
+                await asyncio.to_thread(self._write, name, archived)
+            else:
+                await self._opened().keep(asset, run.origin, name)
             self._counted.add(name)
             saved = self._find(run, name, asset)
             if saved.status == "missing":
@@ -211,6 +231,26 @@ class AssetKeeper:
             log.info("a file of a run was not kept", exc_info=True)
             saved = SavedAsset(status="failed", reason=one_line(f"it could not be kept ({error_text(exc)})", 300))
         return saved
+
+    def _archived(self, run: Run, asset: Asset) -> KeptFile | None:
+        return KEPT_FILES.archived(asset.file_url or "", run.identity) if self._is_archived else None
+
+    def _write(self, name: str, archived: KeptFile) -> None:
+        """Put a file out of the archive into the folder."""
+        from fh_notebook.client.assets import write_asset
+
+        budget = ByteBudget(self._max_bytes, self._total)
+        if (exceeded := budget.take(archived.size)) is not None:
+            what = "it is" if exceeded is budget else "all files together would be"
+            raise CallError(f"{what} larger than {byte_size(exceeded.most)}; it was not kept")
+        try:
+            content = archived.content(self._max_bytes)
+            if content is None:
+                raise CallError("the batch that it is of is not open any more; open the file again")
+            write_asset(self.folder / name, content)
+        except BaseException:
+            budget.give_back()
+            raise
 
     def _note(self, name: str, saved: SavedAsset) -> None:
         if saved.status == "kept":
@@ -339,9 +379,17 @@ class AssetKeeper:
     def _state(self, run: Run, number: int, asset: Asset) -> SavedAsset:
         name = _name_of(run, number, asset)
         found = self._find(run, name, asset)
-        if found.status == "kept":
+        if found.path is not None:
             return found
-        return self._failed.get(name) or self._unfetchable(number, asset) or found
+        if (failed := self._failed.get(name)) is not None:
+            return failed
+        return found if found.status == "kept" else self._unfetchable(number, asset) or found
+
+    def kept(self, run: Run, number: int, asset: Asset) -> KeptFile | None:
+        """Return a file of a run, where it is kept."""
+        self._find(run, _name_of(run, number, asset), asset)
+        kept = KEPT_FILES.get(asset.file_url or "", run.identity)
+        return kept if kept is None or kept.path is not None or self._is_archived else None
 
     def _find(self, run: Run, name: str, asset: Asset) -> SavedAsset:
         """Return the file under a name as it lies there, and have it shown in place of its address."""
@@ -355,6 +403,10 @@ class AssetKeeper:
             with path.open("rb") as file:
                 content_type = type_of_content(file.read(SIGNATURE_BYTES))
         except FileNotFoundError:
+            if (archived := self._archived(run, asset)) is not None:
+                content_type = type_of_content(archived.content(MAX_BYTES) or b"")
+                reason = f"it is {archived.where}; batch.save_assets(folder) writes it"
+                return SavedAsset(status="kept", reason=reason, size=archived.size, content_type=content_type)
             return SavedAsset(status="missing", reason="it was not fetched; batch.save_assets() fetches it")
         except OSError as exc:
             return SavedAsset(status="failed", reason=f"it cannot be read ({exc.strerror or type(exc).__name__})")
@@ -362,6 +414,42 @@ class AssetKeeper:
             KEPT_FILES.note(asset.file_url, run.identity, path)
         reason = _difference(asset.file_type or "", content_type)
         return SavedAsset(status="kept", reason=reason, path=path, size=facts.st_size, content_type=content_type)
+
+
+class FilesToHandOver:
+    """The kept files of a batch that go into its archive, and how many do not.
+
+    Parameters
+    ----------
+    keeper : AssetKeeper
+        Knows where they are.
+    """
+
+    def __init__(self, keeper: AssetKeeper) -> None:
+        self._keeper = keeper
+        self._budget = ByteBudget(FILES_BYTES_MAX)
+        self.taken = 0
+        self.bytes = 0
+        self.too_large = 0
+        """Files that are kept, and larger than an archive takes."""
+        self.not_kept = 0
+
+    def of(self, run: Run) -> list[tuple[int, bytes]]:
+        """Return the files of a run, by their places."""
+        contents = []
+        for number, asset in enumerate(run.assets if run.ok else ()):
+            kept = self._keeper.kept(run, number, asset)
+            if kept is None or number >= MAX_FILES_PER_RUN:
+                self.not_kept += 1
+                continue
+            content = kept.content(FILE_BYTES_MAX) if self.taken < FILES_MAX else None
+            if content is None or self._budget.take(len(content)) is not None:
+                self.too_large += 1
+                continue
+            contents.append((number, content))
+            self.taken += 1
+            self.bytes += len(content)
+        return contents
 
 
 LOOK_OR_CALL: Final = "look for the file in Fetch Hive, or call the row again (fresh=True)"

@@ -29,6 +29,7 @@ from typing import Any, BinaryIO, Final, TextIO
 import pandas as pd
 
 from fh_notebook.batching.controller import BatchController
+from fh_notebook.batching.export.assets import FilesToHandOver
 from fh_notebook.batching.export.columns import ExportSource, ExportSurvey, columns_as_index
 from fh_notebook.batching.export.writers import (
     MAX_COLUMNS,
@@ -46,11 +47,11 @@ from fh_notebook.batching.tables.safe_text import EXCEL_CELL, SafeTextCounter, n
 from fh_notebook.batching.tables.values import is_missing, plain
 from fh_notebook.core.files import AtomicFile, atomic_file
 from fh_notebook.core.optional_deps import ensure_installed
-from fh_notebook.core.text.formatting import listed, short
+from fh_notebook.core.text.formatting import byte_size, listed, short
 from fh_notebook.core.text.messages import counted
 from fh_notebook.errors import SettingsError, StoreError
 from fh_notebook.session import session
-from fh_notebook.store.archive import write_batch
+from fh_notebook.store.archive import FILE_BYTES_MAX, FILES_BYTES_MAX, write_batch
 from fh_notebook.store.catalog_file import display_path
 from fh_notebook.store.store import Store
 from fh_notebook.store.tables.corrections import CorrectionRow
@@ -452,16 +453,26 @@ class WrittenFile:
     answers: int
     ratings: int
     corrections: int = 0
+    files: int = 0
+    """Files of runs that are in it."""
+    files_left_out: int = 0
+    """Files that the runs list and that are not in it: too large, or not kept."""
+    note: str = ""
+    """Why files were left out, and what to do."""
 
     def __repr__(self) -> str:
         counts = [counted(self.rows, "row"), counted(self.answers, "answer"), counted(self.ratings, "rating")]
         counts += [counted(self.corrections, "correction")] if self.corrections else []
+        counts += [counted(self.files, "file")] if self.files else []
         path = display_path(self.path)
-        return f"{path}: {', '.join(counts)}. Inputs and outputs lie there in plain text, passwords do not."
+        note = f" {self.note}" if self.note else ""
+        return f"{path}: {', '.join(counts)}.{note} Inputs and outputs lie there in plain text, passwords do not."
 
 
-def to_fhb(name: str, control: BatchController, tables: BatchTables, path: Any) -> WrittenFile:
-    """Write a batch with its answers and ratings as one file (see ``Batch.to_fhb``).
+def to_fhb(
+    name: str, control: BatchController, tables: BatchTables, path: Any, files: FilesToHandOver | None
+) -> WrittenFile:
+    """Write a batch with its answers, ratings and kept files as one file (see ``Batch.to_fhb``).
 
     Raises
     ------
@@ -486,6 +497,7 @@ def to_fhb(name: str, control: BatchController, tables: BatchTables, path: Any) 
             written = write_batch(
                 store, part.path, record, lines, person_ratings=_ratings_on(name, store, workspace),
                 known_corrections=_corrections_in(store, workspace),
+                files_of=files.of if files is not None else lambda run: (),
             )  # fmt: skip
             part.put(private=True)
     except OSError as exc:
@@ -503,7 +515,21 @@ def to_fhb(name: str, control: BatchController, tables: BatchTables, path: Any) 
         answers=written.answers,
         ratings=written.ratings,
         corrections=written.corrections,
+        files=files.taken if files is not None else 0,
+        files_left_out=files.too_large + files.not_kept if files is not None else 0,
+        note=_left_out(files) if files is not None else "",
     )
+
+
+def _left_out(files: FilesToHandOver) -> str:
+    """Return which files are not in an archive, and what to do; empty where all are."""
+    parts = []
+    if files.not_kept:
+        parts.append(f"{counted(files.not_kept, 'file')} not kept: batch.save_assets(folder) first")
+    if files.too_large:
+        bounds = f"{byte_size(FILE_BYTES_MAX)} each, {byte_size(FILES_BYTES_MAX)} together"
+        parts.append(f"{counted(files.too_large, 'file')} over the bounds ({bounds}): hand over the folder, too")
+    return f"Left out: {'; '.join(parts)}." if parts else ""
 
 
 def _ratings_on(name: str, batch_store: Store, workspace: str) -> list[RatingRow]:

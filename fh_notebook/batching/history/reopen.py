@@ -29,6 +29,7 @@ from fh_notebook.batching.tables.frames import provenance
 from fh_notebook.batching.tables.rows import factors_of
 from fh_notebook.contract.run import one_line
 from fh_notebook.core import arguments, hooks
+from fh_notebook.core.files import KEPT_FILES, KeptFile
 from fh_notebook.core.text.formatting import nearest, short
 from fh_notebook.core.text.messages import counted
 from fh_notebook.errors import InputError, SettingsError
@@ -180,7 +181,11 @@ def open_file(path: str | os.PathLike[str]) -> Batch:
     InputError
         It is no such file, or was tampered with.
     """
-    store, contents = read_batch(_existing_file(path))
+    target = _existing_file(path)
+    store, contents = read_batch(target)
+    for file in contents.files:
+        url = file.run.assets[file.number].file_url or ""
+        KEPT_FILES.note_archived(url, file.run.identity, KeptFile(f"in {one_line(target.name)}", file.size, file.read))
     name, workspace = contents.record.name, contents.record.workspace
     nobody = Caller(
         workspace=workspace,

@@ -5,14 +5,17 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import textwrap
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -27,7 +30,9 @@ from fh_notebook.comparing.report.html_page import OutputViews
 from fh_notebook.contract.output import OutputOptions, output_view
 from fh_notebook.core import event_loop
 from fh_notebook.core.files import KEPT_FILES
+from fh_notebook.core.text import html
 from fh_notebook.local import LocalHive
+from fh_notebook.store.archive import FILE_BYTES_MAX
 from tests.raw_server import says, serving
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256))
@@ -492,3 +497,111 @@ def test_two_runs_with_one_address_have_each_their_file(tmp_path: Path) -> None:
     assert shown == [[True, False], [False, True]]
     page = str(output_view(runs[0].output, OutputOptions(whole="there")))
     assert "data:image" not in page
+
+
+def _handed_over(painter: Painter, folder: Path, texts: list[str]) -> Path:
+    """Return the `.fhb` of a batch whose files were kept, and are gone from here."""
+    with painter.hive.client() as client:
+        batch = painter.batch(texts, client, save_assets=folder / "here")
+        written = batch.to_fhb(folder / "b.fhb")
+    assert (written.files, written.files_left_out) == (len(texts), 0)
+    shutil.rmtree(folder / "here")
+    return written.path
+
+
+def test_a_file_that_is_handed_over_has_its_pictures(painter: Painter, tmp_path: Path) -> None:
+    """On another machine, when the addresses have ended: shown, in the report, and written to a folder."""
+    path = _handed_over(painter, tmp_path, ["a", "b"])
+    opened = fh.open_batch(path)
+    runs = [outcome.run for _, outcome, _ in opened.entries() if outcome]
+    shown = [run._repr_html_() for run in runs]
+    for text, page in zip(("a", "b"), shown, strict=True):
+        assert base64.b64encode(PNG + text.encode()).decode() in page
+        assert "in b.fhb" in page
+    fh.compare(opened).report(tmp_path / "r.html")
+    assert base64.b64encode(PNG + b"a").decode() in (tmp_path / "r.html").read_text()
+    assert "b.fhb" not in (OutputViews(origin="local").of(runs[0].output) or "")
+    before = opened.assets
+    assert (list(before["status"]), list(before["path"]), list(before["content_type"])) == (
+        ["kept"] * 2,
+        [None] * 2,
+        ["image/png"] * 2,
+    )
+    calls = painter.hive.counts.calls
+    after = opened.save_assets(tmp_path / "there")
+    assert [Path(name).read_bytes() for name in after["path"]] == [PNG + b"a", PNG + b"b"]
+    assert (_files(tmp_path / "there"), painter.hive.counts.calls) == ([PNG + b"a", PNG + b"b"], calls)
+    again = opened.to_fhb(tmp_path / "again.fhb")
+    assert (again.files, again.files_left_out) == (2, 0)
+    assert opened.to_fhb(tmp_path / "without.fhb", files=False).files == 0
+    assert fh.merge_ratings(path).files == 1
+
+
+def test_what_is_written_of_a_file_is_bounded(painter: Painter, tmp_path: Path) -> None:
+    """By the bounds of the call, and what is told is not lost."""
+    opened = fh.open_batch(_handed_over(painter, tmp_path, ["a", "b"]))
+    one = opened.save_assets(tmp_path / "there", max_total_bytes=len(PNG) + 1)
+    assert sorted(one["status"]) == ["failed", "kept"]
+    assert list(opened.save_assets(max_bytes=5)["status"]).count("failed") == 1
+    assert list(opened.save_assets()["status"]) == ["kept"] * 2
+
+
+def test_what_is_left_out_of_a_file_is_told(painter: Painter, tmp_path: Path) -> None:
+    """What is too large, and what was never kept."""
+    painter.files["big"] = [painter.hive.asset("big.bin", bytes(FILE_BYTES_MAX + 1))]
+    with painter.hive.client() as client:
+        batch = painter.batch(["big", "a"], client)
+        unkept = batch.to_fhb(tmp_path / "b.fhb")
+        batch.save_assets(tmp_path / "f")
+        written = batch.to_fhb(tmp_path / "b.fhb")
+    assert (unkept.files, unkept.files_left_out, "save_assets" in repr(unkept)) == (0, 2, True)
+    assert (written.files, written.files_left_out, "folder" in written.note) == (1, 1, True)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE files SET number = 7",
+        "UPDATE files SET content = zeroblob(17000000)",
+        "CREATE VIEW more AS SELECT * FROM files",
+        "CREATE TRIGGER t AFTER INSERT ON files BEGIN DELETE FROM files; END",
+        "ALTER TABLE files ADD COLUMN other TEXT",
+    ],
+)
+def test_files_that_were_tampered_with_are_refused(painter: Painter, tmp_path: Path, statement: str) -> None:
+    """Nothing of such a batch is used."""
+    path = _handed_over(painter, tmp_path, ["a"])
+    with closing(sqlite3.connect(path)) as raw, raw:
+        raw.execute(statement)
+    with pytest.raises(fh.InputError, match="nothing of it was used"):
+        fh.open_batch(path)
+
+
+def test_a_hostile_file_writes_and_runs_nothing(painter: Painter, tmp_path: Path) -> None:
+    """A content that is a page is no picture; a name that climbs is a name in the folder."""
+    painter.files["x"] = [painter.hive.asset("x.png", b"<html><script>alert(1)</script>", "image/png")]
+    painter.files["x"][0]["file_name"] = "../../evil.png"
+    path = _handed_over(painter, tmp_path, ["x"])
+    opened = fh.open_batch(path)
+    (run,) = [outcome.run for _, outcome, _ in opened.entries() if outcome]
+    page = run._repr_html_()
+    assert ("data:" in page, "<script" in page.replace(str(html.STYLE), "")) == (False, False)
+    (line,) = opened.save_assets(tmp_path / "deep" / "there").to_dict("records")
+    assert Path(line["path"]).parent == tmp_path / "deep" / "there"
+    assert line["content_type"] == "text/html"
+    assert not list(tmp_path.parent.rglob("evil.png"))
+
+
+def test_a_file_of_this_machine_comes_before_one_that_was_handed_over(painter: Painter, tmp_path: Path) -> None:
+    """Somebody may have changed it; and what is not kept here is fetched, and not taken from there."""
+    with painter.hive.client() as client:
+        batch = painter.batch(["a"], client, save_assets=tmp_path / "here")
+        path = batch.to_fhb(tmp_path / "b.fhb").path
+        with closing(sqlite3.connect(path)) as raw, raw:
+            raw.execute("UPDATE files SET content = ?", (PNG + b"other",))
+        opened = fh.open_batch(path)
+        (run,) = [outcome.run for _, outcome, _ in batch.entries() if outcome]
+        assert base64.b64encode(PNG + b"a").decode() in run._repr_html_()
+        (line,) = batch.save_assets(tmp_path / "elsewhere").to_dict("records")
+    assert Path(line["path"]).read_bytes() == PNG + b"a"
+    assert opened.counts.done == 1
