@@ -300,8 +300,8 @@ class Batch:
 
         Columns: ``row, variant, repeat, file_name, status, reason, path, bytes, file_type, content_type``. The status
         is ``kept`` (without a path: within the ``.fhb`` file that the batch is out of), ``missing``, ``expired`` (the
-        address ended) or ``failed``; ``reason`` says why, or how the content
-        of a kept file differs from its type; ``content_type`` is what its first bytes say.
+        address ended) or ``failed``; ``reason`` says why, or how the content of a kept file differs from its type;
+        ``content_type`` is what its first bytes say.
         """
         return self._kept_assets(None, MAX_BYTES, MAX_TOTAL_BYTES).table()
 
