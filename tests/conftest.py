@@ -15,8 +15,11 @@ from xdist.scheduler import LoadFileScheduling
 from tests.kernel import Kernel
 from tests.notebook.paced_hive import PacedHive
 
+EXAMPLES = int(os.environ.get("FH_EXAMPLES", "25"))
+"""How many a property is tried with: new ones each time, so that few are enough for a run of all tests."""
+
 # Times on a machine that also runs a browser and three kernels say nothing about a property.
-hypothesis_settings.register_profile("fh", deadline=None, print_blob=True)
+hypothesis_settings.register_profile("fh", max_examples=EXAMPLES, deadline=None, print_blob=True)
 hypothesis_settings.load_profile("fh")
 
 

@@ -15,7 +15,6 @@ import polars
 import pyarrow as pa
 import pytest
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 import fh_notebook as fh
@@ -471,7 +470,6 @@ def test_the_mean_is_that_of_rows_however_often_each_was_repeated() -> None:
     assert (line["ci_low"], line["ci_high"]) == pytest.approx(blaker_interval(1, 21))
 
 
-@hypothesis_settings(max_examples=40)
 @given(st.lists(st.tuples(st.integers(0, 8), st.booleans()), min_size=1, max_size=60))
 def test_the_interval_of_yes_and_no_holds_the_mean_and_stays_in_bounds(lines: list[tuple[int, bool]]) -> None:
     """Whatever the repeats."""
@@ -568,7 +566,6 @@ def test_of_many_variants_the_two_best_are_told() -> None:
     assert fh.compare(frame, score="s").verdict.startswith("Of the two best: y is ahead of z by 0.17 (95 % CI")
 
 
-@hypothesis_settings(max_examples=40)
 @given(
     st.lists(
         st.tuples(st.integers(0, 8), st.sampled_from("abc"), st.none() | st.booleans() | st.floats(-5, 5)), max_size=30

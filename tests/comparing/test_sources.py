@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import fh_notebook as fh
@@ -71,7 +71,6 @@ def test_what_cannot_be_compared_says_what_can(source: Any, said: str) -> None:
         fh.compare(source, score="s")
 
 
-@settings(max_examples=60)
 @given(
     st.lists(
         st.tuples(

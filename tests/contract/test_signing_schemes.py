@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 import standardwebhooks
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 import fh_notebook as fh
@@ -71,7 +70,6 @@ def _of_library(body: str, at_s: float, secret: str = STANDARD_SECRET) -> dict[s
     }
 
 
-@hypothesis_settings(max_examples=25)
 @given(body=st.text(max_size=80), key=st.binary(min_size=24, max_size=64))
 def test_standard_webhooks_of_its_own_library_are_taken(body: str, key: bytes) -> None:
     """Any body, any secret; and not with another one."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import fh_notebook as fh
@@ -147,7 +147,6 @@ def test_rows_that_are_cut_apart_are_brought_together() -> None:
     assert {ours["wins"], ours["losses"]} == {theirs["wins"], theirs["losses"]}
 
 
-@settings(max_examples=40)
 @given(values=st.lists(st.integers(-6, 6), min_size=60, max_size=200), cut=st.integers(1, 59))
 def test_adding_counts_is_counting_all(values: list[int], cut: int) -> None:
     """In any parts: the same counts, quantiles, ranks and effects as of the whole."""

@@ -71,7 +71,7 @@ json_values = st.recursive(
 
 
 @given(json_values)
-@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
+@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_output_is_kept_as_it_came(store: Store, output: Any) -> None:
     """Whatever JSON a model answers, half characters, zero bytes and huge numbers included."""
     store.answers.keep(_run(output=output), "w").result()

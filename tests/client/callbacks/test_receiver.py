@@ -20,7 +20,6 @@ from typing import Any
 
 import pytest
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 import fh_notebook as fh
@@ -158,7 +157,6 @@ def test_secrets_may_be_several_while_one_is_replaced() -> None:
         assert [deliver(two, body, signed(body, s)) for s in ("old secret", "new secret", "third")] == [200, 200, 401]
 
 
-@hypothesis_settings(max_examples=60)
 @given(data=st.data())
 def test_no_altered_byte_of_body_secret_or_header_verifies(data: st.DataObject) -> None:
     """Whatever single bit is turned."""

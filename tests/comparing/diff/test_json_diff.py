@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from fh_notebook.comparing.diff.json_diff import Change, changes_of
@@ -50,7 +49,6 @@ def test_what_is_found_is_what_a_person_would_say(before: Any, after: Any, said:
 
 
 @given(VALUES, VALUES)
-@hypothesis_settings(max_examples=150)
 def test_a_path_leads_to_what_changed(before: Any, after: Any) -> None:
     """Each path of a change is one that ``fh.score.exact(path=...)`` walks, to the very value."""
     for change in changes_of(before, after).listed:
@@ -64,7 +62,6 @@ def test_a_path_leads_to_what_changed(before: Any, after: Any) -> None:
 
 
 @given(VALUES, VALUES)
-@hypothesis_settings(max_examples=150)
 def test_nothing_differs_just_where_the_values_are_the_same(before: Any, after: Any) -> None:
     """And the other way round, each added is removed, and each changed is changed back."""
     found, back = changes_of(before, after), changes_of(after, before)

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from fh_notebook.comparing.rating.questions import PAIR, Item, Question, question_named, question_of
@@ -132,7 +132,6 @@ def test_of_several_ratings_of_one_item_the_newest_counts_however_fast_they_came
 KEYS = st.lists(st.tuples(st.integers(0, 9), st.sampled_from(["1", "2", "tie", "skip", "undo"])), max_size=40)
 
 
-@settings(max_examples=60, deadline=None)
 @given(keys=KEYS, cuts=st.lists(st.integers(0, 40), max_size=6), again=st.integers(1, 5))
 def test_sent_in_whatever_parts_and_however_often_it_comes_to_the_same(
     keys: list[tuple[int, str]], cuts: list[int], again: int

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from fh_notebook.comparing.scorers.judge.replies import read_score, read_verdict
@@ -154,7 +153,6 @@ HOSTILE = st.text(alphabet="[]{}score:4/5 ab\n*\"'winer", max_size=60)
 
 
 @given(output=HOSTILE | st.recursive(st.none() | st.integers() | HOSTILE, st.lists, max_leaves=4))
-@hypothesis_settings(max_examples=100)
 def test_no_answer_raises_and_every_one_has_a_score_or_a_reason(output: Any) -> None:
     """Whatever a model wrote."""
     for said in (read_score(_run(output), scale=FIVE), read_verdict(_run(output))):

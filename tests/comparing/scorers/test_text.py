@@ -11,7 +11,6 @@ import pytest
 import rapidfuzz
 import sacrebleu
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from rapidfuzz.distance import LCSseq
 
@@ -50,7 +49,6 @@ def test_similarity_is_that_of_published_examples(method: Any, a: str, b: str, p
 
 
 @given(a=st.text("ab \u00fc", max_size=12), b=st.text("ab \u00fc", max_size=12))
-@hypothesis_settings(max_examples=40)
 def test_similarity_is_rapidfuzz_s_own(a: str, b: str) -> None:
     """Blanks around a text do not count."""
     wanted = rapidfuzz.fuzz.ratio(a.strip(), b.strip()) / 100
@@ -86,7 +84,6 @@ def test_rouge_l_is_that_of_published_examples(output: str, expected: str, publi
 
 
 @given(a=st.lists(st.sampled_from("abcde"), max_size=80), b=st.lists(st.sampled_from("abcde"), max_size=80))
-@hypothesis_settings(max_examples=60)
 def test_the_longest_common_subsequence_is_rapidfuzz_s(a: list[str], b: list[str]) -> None:
     """An independent program; more than a machine word long."""
     assert common_subsequence(a, b) == LCSseq.similarity(a, b)

@@ -13,7 +13,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -55,7 +54,6 @@ def test_a_share_of_nothing_or_of_nan_has_no_interval(yes: float, n: float) -> N
     assert all(map(math.isnan, blaker_interval(yes, n)))
 
 
-@hypothesis_settings(max_examples=50)
 @given(COUNTS)
 def test_the_interval_of_a_share_ends_where_blakers_test_rejects(counts: tuple[int, int]) -> None:
     """By the binomial distribution of scipy: beyond a limit p is below 0.05, just inside it is not."""
@@ -69,7 +67,6 @@ def test_the_interval_of_a_share_ends_where_blakers_test_rejects(counts: tuple[i
                 assert not 0 < share < 1 or _blakers_p(yes, n, share) < 0.05 + 1e-6
 
 
-@hypothesis_settings(max_examples=50)
 @given(COUNTS)
 def test_the_interval_of_a_share_holds_it_and_is_never_wider_than_clopper_and_pearsons(counts: tuple[int, int]) -> None:
     """Never below 0 or above 1, and never empty; the same from the other side."""
@@ -371,7 +368,6 @@ def test_word_counts_of_three_rows_begin_above_zero() -> None:
     assert 0 < line["ci_low"] < 575 < line["ci_high"]
 
 
-@hypothesis_settings(max_examples=50)
 @given(st.sampled_from([0.5, 3.0, -2.0, 1e160, 1e-160]), st.integers(2, 60))
 def test_numbers_that_are_all_equal_have_an_interval_with_a_width(value: float, n: int) -> None:
     """Also where no score varies at all; and the more rows, the narrower."""

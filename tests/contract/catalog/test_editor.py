@@ -216,7 +216,7 @@ def _commented(text: str, places: list[int]) -> str:
     return "\n".join(lines) + "\n"
 
 
-EXAMPLES = pytest.mark.parametrize("examples", [50, pytest.param(150, marks=pytest.mark.long)])
+EXAMPLES = pytest.mark.parametrize("examples", [20, pytest.param(150, marks=pytest.mark.long)])
 """Of deployments of every kind, which are large: each takes 50 ms."""
 PLACES = st.lists(st.integers(0, 30), max_size=4)
 

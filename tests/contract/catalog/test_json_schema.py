@@ -7,7 +7,7 @@ from importlib.resources import files
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from jsonschema import Draft202012Validator, FormatChecker
 
 import fh_notebook as fh
@@ -133,7 +133,6 @@ def test_what_the_schema_refuses_the_reader_refuses(text: str) -> None:
 
 
 @given(SEVERAL)
-@settings(max_examples=100)
 def test_whatever_is_saved_is_valid_in_an_editor(deployments: list[fh.Deployment]) -> None:
     """Every schema of the constructors, with hostile words."""
     assert list(VALIDATOR.iter_errors(_plain(dump_catalog(deployments)))) == []

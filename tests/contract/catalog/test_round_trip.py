@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import yaml
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 
 import fh_notebook as fh
 from fh_notebook.contract.catalog.deployments import same
@@ -13,7 +13,6 @@ from tests.contract.catalog.catalogues import DEPLOYMENTS, SEVERAL, dump_catalog
 
 
 @given(SEVERAL)
-@settings(max_examples=150)
 def test_what_is_dumped_reads_back_equal_and_in_order(deployments: list[fh.Deployment]) -> None:
     """Names, variants, descriptions and schemas of every constructor survive, hostile words among them."""
     read = read_catalog(dump_catalog(deployments))
@@ -27,7 +26,6 @@ def test_what_is_dumped_reads_back_equal_and_in_order(deployments: list[fh.Deplo
 
 
 @given(SEVERAL)
-@settings(max_examples=100)
 def test_an_independent_reader_of_yaml_1_1_sees_the_same(deployments: list[fh.Deployment]) -> None:
     """PyYAML's own safe loader, by whose rules `no` is false and 12:30 a number, reads the very same values."""
     from fh_notebook.contract.catalog.yaml_loader import load
@@ -37,7 +35,6 @@ def test_an_independent_reader_of_yaml_1_1_sees_the_same(deployments: list[fh.De
 
 
 @given(DEPLOYMENTS)
-@settings(max_examples=100)
 def test_the_line_to_paste_is_one_line_that_says_the_deployment(deployment: fh.Deployment) -> None:
     """It may stand in a block or between braces."""
     assume(len(deployment.name) < 200)

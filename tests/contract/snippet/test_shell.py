@@ -7,7 +7,7 @@ import re
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from fh_notebook.contract.snippet.parser import looks_like_snippet, parse_snippet
@@ -63,7 +63,6 @@ pieces = st.text("'\"\\\n $a{}:#\té😀!*~^n")
 
 
 @given(st.lists(st.tuples(st.sampled_from(["single", "double", "ansi", "plain"]), pieces), min_size=1, max_size=4))
-@settings(max_examples=60)
 def test_any_text_in_any_quotes_is_read_as_bash_reads_it(parts: list[tuple[str, str]]) -> None:
     """Whatever stands inside of any of the four quotings arrives as it arrives in bash."""
     spell = {

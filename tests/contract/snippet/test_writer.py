@@ -6,7 +6,7 @@ import json
 from types import SimpleNamespace
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from fh_notebook.contract.invoke_request import InvokeRequest
@@ -48,7 +48,6 @@ def body_of(request: InvokeRequest) -> dict[str, Any]:
 
 
 @given(requests)
-@settings(max_examples=60)
 def test_a_written_curl_command_sends_the_same_call_and_reads_back_equal(request: InvokeRequest) -> None:
     """Quotes, line breaks, dollars, backticks and any Unicode survive the way through a real bash, and the way back."""
     command = to_curl(request, base_url=BASE + "/")

@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 import fh_notebook as fh
@@ -273,7 +272,6 @@ SORTS = ("", "row", "apart", "score:a", "score:b", "seconds:c", "column:language
         "down": st.booleans(), "page": st.integers(0, 9), "size": st.integers(1, 7), "open": st.none() | st.integers(0, 9),
     })
 )  # fmt: skip
-@hypothesis_settings(max_examples=60)
 def test_any_view_is_a_page_that_can_be_sent_and_said(finder: RowFinder, view: dict[str, Any]) -> None:
     """Its rows are those of the order, whichever way it is sorted; it is JSON, HTML and text."""
     page = table_page(finder, TableQuery(**view), ["ticket"])

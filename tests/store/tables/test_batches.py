@@ -50,7 +50,7 @@ def _keep_plan(store: Store, name: str, jobs: Sequence[JobRow] = (), rows: Seque
 places = st.tuples(st.integers(0, 30), st.integers(1, 3), st.integers(0, 2))
 
 
-@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
+@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(places, max_size=60), st.integers(1, 7))
 def test_jobs_come_in_the_order_of_their_places_whatever_the_window(
     store: Store, planned: list[tuple[int, int, int]], window: int

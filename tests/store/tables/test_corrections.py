@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from fh_notebook.errors import StoreError
@@ -84,7 +84,6 @@ def test_a_damaged_line_is_told_with_the_file(tmp_path: Path) -> None:
             store.corrections.of_workspace("w")
 
 
-@settings(max_examples=30)
 @given(st.dictionaries(st.text(), st.none() | st.integers() | st.text(st.characters()) | st.lists(st.booleans())))
 def test_equal_inputs_have_one_hash(inputs: dict[str, object]) -> None:
     """In whatever order, half characters and nulls included."""
