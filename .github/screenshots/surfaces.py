@@ -156,7 +156,7 @@ def press(where: Locator, name: str) -> None:
 Surface = Callable[[Stage], Iterator[Locator]]
 SURFACES: Final[dict[str, Surface]] = {}
 NOT_IN_VOILA: Final[set[str]] = set()
-"""Those that show a cell at work, or a file: Voila shows a page when all cells have run."""
+"""Those that show a cell at work or a file, as Voila shows a page when all cells have run, and what is off there."""
 
 
 def surface(function: Surface) -> Surface:
@@ -438,7 +438,7 @@ def browse_open(stage: Stage) -> Iterator[Locator]:
     yield stage.cell(2)
 
 
-@surface
+@not_in_voila
 def browse_correct(stage: Stage) -> Iterator[Locator]:
     """All rows, one of them opened, and its expected output being corrected by keys."""
     shown = _comparison(stage, "cmp.correct(1, expected='complaint', note='A broken lamp is a complaint.').browse()")
@@ -557,7 +557,7 @@ def approvals(stage: Stage) -> Iterator[Locator]:
         stage.hive.decide(asked.request_id, approve=False)
 
 
-SUBMIT: Final = """client = fh.Client()
+SUBMIT_TOOL: Final = """client = fh.Client()
 fh.configure(workspace_id={workspace_id!r})
 pending = client.submit("payout", variant="v1", inputs={{"claim_id": "C-2041", "amount": 1029.9}})"""
 
@@ -569,7 +569,7 @@ payouts = fh.batch([{{"claim_id": "C-2041", "amount": 1029.9}}, {{"claim_id": "C
 @not_in_voila
 def approvals_pending(stage: Stage) -> Iterator[Locator]:
     """The card of a run that waits for a decision about a tool, with the buttons below it."""
-    setup = SUBMIT.format(workspace_id=stage.hive.workspace_id)
+    setup = SUBMIT_TOOL.format(workspace_id=stage.hive.workspace_id)
     shown = stage.show(setup, "pending", store=stage.own("approvals-pending"))
     expect(shown.get_by_role("button", name="Allow once")).to_have_count(1)
     yield stage.cell(2)

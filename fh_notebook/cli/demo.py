@@ -176,12 +176,12 @@ def _print_summary(comparison: Comparison, page: _Page) -> None:
             f"{100 * line['mean']:.1f} %",
             f"{line['mean'] * line['n']:.0f} of {line['n']}",
             f"{100 * line['ci_low']:.0f} to {100 * line['ci_high']:.0f} %",
-            f"{line['p50_s']:.3f}",
-            f"{line['p95_s']:.3f}",
+            f"{line['p50_s']:.3f} s",
+            f"{line['p95_s']:.3f} s",
             str(line["failed"]),
         ]
         for line in comparison.summary().to_dict("records")
     ]
-    header = ["variant", "accuracy", "right", "95 % interval", "median s", "p95 s", "failures"]
+    header = ["variant", "accuracy", "right", "95 % interval", "median time", "95 % within", "failures"]
     page.table("Which is better?", header, lines, right=range(1, len(header)))
     print(f"\n{textwrap.fill(comparison.verdict, page.columns)}")

@@ -162,7 +162,7 @@ class Comparison:
         return tables.summary(self.data)
 
     def pairs(self) -> pd.DataFrame:
-        """Return one line a pair of variants, `a` before `b`, on the rows that both have a score of.
+        """Return one line a pair of variants, `a` before `b`, on the rows where both have a score.
 
         Rows with equal inputs are one of them. Columns: ``a, b, n, mean_a, mean_b``; ``difference`` (b - a) with its
         95 % interval ``ci_low, ci_high``; ``wins, ties, losses`` of b, where scores that

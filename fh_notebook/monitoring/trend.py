@@ -33,7 +33,7 @@ from fh_notebook.contract.deployment import Deployment
 from fh_notebook.core import arguments
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import listed, nearest, short, with_partial_repr
-from fh_notebook.core.text.html import colours_of, swatch
+from fh_notebook.core.text.html import colours_of, swatch_name
 from fh_notebook.core.text.messages import agreeing, counted
 from fh_notebook.errors import InputError, SettingsError
 from fh_notebook.monitoring.kept_scores import distinct_calls, labels_of, open_to_read
@@ -337,10 +337,7 @@ class Trend:
         heads, cells = self._cells()
         colours = colours_of(list(dict.fromkeys(self.frame["variant"])))
         names = self.frame["variant"].iloc[-LINES_SHOWN:]
-        lines = [
-            [row[0], html.el("span", swatch(colours[name]), row[1]), *row[2:]]
-            for row, name in zip(cells, names, strict=True)
-        ]
+        lines = [[row[0], swatch_name(colours[name], row[1]), *row[2:]] for row, name in zip(cells, names, strict=True)]
         return html.el(
             "div",
             html.STYLE,

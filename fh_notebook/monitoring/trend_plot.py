@@ -93,7 +93,7 @@ def _panel(frame: pd.DataFrame, kind: str, scorer: str) -> PlotPanel:
         axes.grid(axis="y", color=INK, alpha=0.22, linewidth=0.6)
         axes.set_axisbelow(True)
         if kind == "failures":
-            axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))
+            axes.yaxis.set_major_formatter(PercentFormatter(1.0, symbol=" %"))
         if kind != "score":
             axes.set_ylim(bottom=0)
         label_ends(axes, ends, colours)

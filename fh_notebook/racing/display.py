@@ -26,7 +26,7 @@ from fh_notebook.comparing.stats.clusters import distinct_text
 from fh_notebook.comparing.stats.number_format import about, size_text
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import in_words
-from fh_notebook.core.text.html import colours_of, swatch
+from fh_notebook.core.text.html import colours_of, swatch_name
 from fh_notebook.errors import FetchHiveError
 from fh_notebook.racing.state import NO_DIFFERENCE, WINNER, PairStanding, RaceState
 
@@ -404,13 +404,17 @@ def _variants_html(race: RaceProtocol) -> html.Html:
         )
     threshold = f"{1 / race.tally.alpha:g}"
     axis = _axis({0.0: "1", LIMIT_AT: threshold})
-    return html.table(
-        ["variant", "standing", f"evidence against it (dropped at {threshold})", axis, "rows scored", "mean"], lines
-    )
+    evidence = f"evidence against it (dropped at {threshold})"
+    return html.table([*map(_head, ("variant", "standing", evidence)), axis, _head("rows scored"), "mean"], lines)
+
+
+def _head(text: str) -> html.Html:
+    """Return a heading that takes several lines where the page is narrow."""
+    return html.el("span", text, style="white-space:normal")
 
 
 def _name_html(variant: str, colours: Mapping[str, str]) -> html.Html:
-    return html.el("span", swatch(colours[variant]), one_line(variant, NAME_SHOWN))
+    return swatch_name(colours[variant], one_line(variant, NAME_SHOWN))
 
 
 def _pairs_html(race: RaceProtocol) -> html.Html:
@@ -425,7 +429,8 @@ def _pairs_html(race: RaceProtocol) -> html.Html:
     width = scale.in_units(1.0)
     axis = _axis({0.0: f"{-width:g}", 50.0: "0", 100.0: f"{width:g}"})
     valid = f"{_confidence(race.tally)} interval, valid whenever it ends"
-    head = ["variant", "ahead by, on the rows of both", valid, axis, "won / tied / lost", "rows of both"]
+    head = [*map(_head, ("variant", "ahead by, on the rows of both", valid)), axis]
+    head += map(_head, ("won / tied / lost", "rows of both"))
     leader = html.el("div", f"{one_line(rivals[0].b, NAME_SHOWN)} against:", style="margin-top:6px")
     return html.el("div", leader, html.table(head, lines))
 

@@ -144,7 +144,7 @@ class Race:
         return summary_table(self.tally)
 
     def pairs(self) -> pd.DataFrame:
-        """Return one line a pair of variants, `a` before `b`, on the rows that both have a score of.
+        """Return one line a pair of variants, `a` before `b`, on the rows where both have a score.
 
         Columns: ``a, b, n``; ``wins, losses`` of b; ``difference`` (b - a; by rank, the share of rows on which b is
         ahead less that on which it is behind) with its confidence sequence ``ci_low, ci_high``, which holds for all

@@ -49,7 +49,7 @@ PLOTTED_LOOKS: Final = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairStanding:
-    """Two variants of a race, on the rows that both have a score of."""
+    """Two variants of a race, on the rows where both have a score."""
 
     a: str
     b: str

@@ -192,7 +192,7 @@ class VariantSum:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairSum:
-    """What is added up of two variants, on the rows that both have a score of."""
+    """What is added up of two variants, on the rows where both have a score."""
 
     n: int = 0
     total_a: float = 0.0

@@ -113,6 +113,45 @@ def test_outcomes_are_counted_and_an_opened_row_stands_where_there_is_room(lab: 
     lab.resize(1200, 1000)
 
 
+COPIED: Final = """
+import pandas as pd, fh_notebook as fh
+lines = [
+    {"row": 0, "variant": "text", "output": "late", "status": "completed"},
+    {"row": 0, "variant": "long", "output": "more of it\\n" * 20_000, "status": "completed"},
+    {"row": 0, "variant": "json", "output": {"label": "late", "n": [1]}, "status": "completed"},
+    {"row": 0, "variant": "failed", "error": "502 from the provider", "status": "failed"},
+]
+fh.compare(pd.DataFrame(lines)).browse()
+"""
+
+
+def test_copy_puts_all_of_an_opened_output_on_the_clipboard(lab: Lab) -> None:
+    """Of a text, of a longer one than the page has, of JSON, and of an error: by one click, or one key."""
+    lab.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    lab.open(COPIED)
+    table = lab.run(0).locator(".fhb")
+    table.get_by_role("rowheader").first.click()
+    for variant, copied in {
+        "text": "late",
+        "long": "more of it\n" * 20_000,
+        "json": '{\n  "label": "late",\n  "n": [\n    1\n  ]\n}',
+        "failed": "502 from the provider",
+    }.items():
+        card = table.get_by_role("group", name=variant, exact=True)
+        button = card.locator(".fh-copy")
+        button.wait_for(state="attached")
+        for folded in card.locator(".fhb-whole > summary").all():
+            folded.click()
+        for press in (button.click, lambda button=button: button.press("Enter")):
+            lab.page.evaluate("() => navigator.clipboard.writeText('')")
+            press()
+            expect(button).to_have_text("Copied")
+            assert lab.page.evaluate("() => navigator.clipboard.readText()") == copied
+            expect(button).to_have_text("Copy")
+            expect(button).to_be_focused()
+    assert lab.errors == []
+
+
 LABELLED: Final = """
 import pandas as pd, fh_notebook as fh
 labels = ["billing", "delivery", "<b>returns</b>"]

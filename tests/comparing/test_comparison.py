@@ -537,7 +537,7 @@ def _frame(a: list[float], b: list[float]) -> pd.DataFrame:
         (
             [1, 0, 1, 0, 1, 0],
             [1, 0, 1, 0, 1, 0],
-            "a and b score the same on each of the 6 rows that both have a score of.",
+            "a and b score the same on each of the 6 rows where both have a score.",
         ),
         (
             [1, 1, 1],

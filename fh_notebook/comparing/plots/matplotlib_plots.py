@@ -13,6 +13,7 @@ no figure is kept alive, and ``%matplotlib inline`` shows nothing twice.
 from __future__ import annotations
 
 import io
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
@@ -452,14 +453,14 @@ def _draw_figures(axes: Axes, texts: Sequence[str]) -> None:
 
 LABEL_GAP: Final = 0.085
 """Of the height of a panel, between the names of two lines."""
-LETTER_WIDTH: Final = 0.021
-"""Of the width of a panel, of a letter of a name: two names may be of one height where they are apart."""
 END_SHOWN: Final = OF_PAIR_SHOWN + len("over ")
 """Characters of a name at the end of a line."""
 
 
 def label_ends(axes: Axes, ends: Mapping[str, tuple[float, float]], colours: Mapping[str, str]) -> None:
-    """Write at the end of each line its name: behind its last point and as high, but no name over another.
+    """Write the name of each line beside the axes, as high as its last point, but no name over another.
+
+    Within the axes a name would lie on other lines. A dotted line leads to the name of a line that ends before.
 
     Parameters
     ----------
@@ -472,17 +473,17 @@ def label_ends(axes: Axes, ends: Mapping[str, tuple[float, float]], colours: Map
     """
     texts = distinct_names(ends, END_SHOWN)
     to_axes = axes.transData + axes.transAxes.inverted()
-    places = {name: (float(x), float(y)) for name, end in ends.items() for x, y in [to_axes.transform(end)]}
-    placed: list[tuple[float, float, float]] = []
-    for name in sorted(places, key=lambda name: places[name][1]):
-        begin, height = places[name][0] + 0.02, places[name][1]
-        end = begin + LETTER_WIDTH * len(texts[name])
-        for other_begin, other_end, other in placed:  # from below
-            if begin < other_end and other_begin < end:
-                height = max(height, other + LABEL_GAP)
-        placed.append((begin, end, height))
+    places = {name: to_axes.transform(end) for name, end in ends.items()}
+    height = -math.inf
+    for name in sorted(places, key=lambda name: float(places[name][1])):
+        x, y = map(float, places[name])
+        height = max(y, height + LABEL_GAP)
+        axes.plot(
+            [x, max(x, 1.0), 1.025], [y, y, height], transform=axes.transAxes,
+            color=colours[name], linewidth=0.9, linestyle=(0, (1, 2)), alpha=0.8, clip_on=False,
+        )  # fmt: skip
         axes.text(
-            begin, height, texts[name], transform=axes.transAxes, va="center", ha="left", fontsize=SMALL,
+            1.03, height, texts[name], transform=axes.transAxes, va="center", ha="left", fontsize=SMALL,
             color=colours[name], fontweight="bold",
         )  # fmt: skip
 

@@ -308,7 +308,7 @@ def _wins(facts: PlotData) -> PanelText:
     return PanelText(
         title=f"{names[first.b]} wins {first.wins:,} and loses {first.losses:,} of {counted(first.n, 'row')} "
         f"against {names[first.a]}",
-        measure="rows won / tied / lost of those that both have a score of,\nin the colour of who is better on them",
+        measure="rows won / tied / lost of those where both have a score,\nin the colour of who is better on them",
         alt=f"Rows: {', '.join(counts)}.",
         rows=len(facts.pairs),
     )

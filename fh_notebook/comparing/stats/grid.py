@@ -122,7 +122,7 @@ class Grid:
         return int(self.distinct[:, self.variants.index(variant)].sum())
 
     def shared(self, a: str, b: str) -> tuple[Numbers, Numbers]:
-        """Return the means of both variants on the rows that both have a score of."""
+        """Return the means of both variants on the rows where both have a score."""
         first, second = (self.means[:, self.variants.index(name)] for name in (a, b))
         both = ~(np.isnan(first) | np.isnan(second))
         return first[both], second[both]

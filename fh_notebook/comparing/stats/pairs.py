@@ -1,4 +1,4 @@
-"""Pairs of variants on the rows that both have a score of: difference, interval, test, effect, power, and sample size.
+"""Pairs of variants on the rows where both have a score: difference, interval, test, effect, power, and sample size.
 Pure.
 
 `a` comes before `b`, and everything is stated of `b`: its difference to `a`, its wins, its effect. Rows with equal
@@ -189,7 +189,7 @@ def compare_variants(
     within: ScoreRange | None = None,
     level: float = LEVEL,
 ) -> Pair:
-    """Compare two variants on the rows that both have a score of.
+    """Compare two variants on the rows where both have a score.
 
     Parameters
     ----------
@@ -215,7 +215,7 @@ def compare_variants(
 
 
 class _PairedScores:
-    """Two variants with their differences on the rows that both have a score of."""
+    """Two variants with their differences on the rows where both have a score."""
 
     def __init__(
         self,

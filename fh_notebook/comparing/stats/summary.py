@@ -99,7 +99,7 @@ class SummaryLine:
 SUMMARY: Final = (
     ReportColumn(name="variant", head="variant", dtype=None),
     ReportColumn(name="n", head="runs", format=same(count_text), dtype="int64"),
-    ReportColumn(name="missing", head="no score, not failed", format=same(count_text), dtype="int64"),
+    ReportColumn(name="missing", head="not scored", format=same(count_text), dtype="int64"),
     ReportColumn(name="failed", head="failed", format=same(count_text), dtype="int64"),
     ReportColumn(name="mean", head="mean", format=figures, of_scores=True),
     ReportColumn(name="ci_low", head="95 % from", format=figures, of_scores=True),

@@ -282,9 +282,7 @@ def headline(
     unit = "distinct row" if best.rows > best.n else "row"
     scored_rows = {line.rows for line in summary if line.variant in (best.a, best.b)}
     # The table counts all scored rows of a variant: where these are more, the sentence says which ones it counts.
-    rows = (
-        counted(best.n, unit) if scored_rows == {best.n} else f"the {counted(best.n, unit)} that both have a score of"
-    )
+    rows = counted(best.n, unit) if scored_rows == {best.n} else f"the {counted(best.n, unit)} where both have a score"
     if yes_no:
         size = f"right on {percents(best.n)(best.mean_b)}"
         gap, interval = f"{points(best.lead)} points", f"{points(low)} to {points(high)}"
@@ -348,7 +346,7 @@ def of_pair(pair: Pair, pairs: Sequence[Pair], *, alpha: float = ALPHA) -> str:
             f"fewer than {FEWEST_PAIRS} pairs are not tested, so which is better is not clear yet."
         )
     if pair.wins == pair.losses == 0 and pair.test != CORRECTED:  # a few labels that tie say less of all rows
-        return f"{b} and {a} score the same on each of the {rows} that both have a score of."
+        return f"{b} and {a} score the same on each of the {rows} where both have a score."
     low, high = sorted((-pair.ci_low, -pair.ci_high)) if pair.lower else (pair.ci_low, pair.ci_high)
     interval = f"95 % CI {size_text(low)} to {size_text(high)}"
     p = f"{p_text(pair.p_holm)}{after_holm(pairs)}"

@@ -41,6 +41,7 @@ __all__ = [
     "printable",
     "stacked",
     "swatch",
+    "swatch_name",
     "table",
 ]
 
@@ -420,3 +421,13 @@ def swatch(colour: str) -> Html:
     """
     square = el("rect", width=10, height=10, rx=2, fill=colour)
     return el("svg", square, cls="fh-swatch", width=16, height=10, aria_hidden="true")
+
+
+NAME_UNBROKEN: Final = 24
+"""Characters of a name that stays in one line, however narrow its column."""
+
+
+def swatch_name(colour: str, name: str) -> Html:
+    """Return a variant's name behind its colour, in one line where the name is not long."""
+    style = "white-space:nowrap" if len(name) <= NAME_UNBROKEN else None
+    return el("span", swatch(colour), name, style=style)

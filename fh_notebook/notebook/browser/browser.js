@@ -7,6 +7,8 @@ const KEYS = [["↑ ↓", "row"], ["← →", "page"], ["Enter", "open"], ["Esc"
 const SHORT = 300;  // characters of an output that is not folded away where it is that of the reference
 const PANE_FROM = 1100;  // CSS pixels of the output: from there an opened row stands beside the table, else in it
 
+const PATIENCE_MS = 20000;  // a busy kernel may take so long to send a text
+
 const ONCE = new Set(["Enter", " ", "Escape", "b", "c", "f", "/"]);  // a key that is held down says these once
 
 const fill = (select, options, value) => {
@@ -188,9 +190,13 @@ function render({model, el}) {
     make("tbody", {}, ...listed.map(([sign, kind, path, before, after]) => make("tr", {}, make("td", {text: `${sign} ${kind}`}),
       make("td", {}, ...path.map(text => make("span", {cls: "fh-piece", text}))),
       ...[before, after].map((text, n) => make("td", {cls: "fh-value", "data-name": names[n], dir: "auto", text})))))));
-  const viewOf = (view, name) => {  // the kernel's view of an output, which escapes all that a model wrote
+  const viewOf = (view, name, key) => {  // the kernel's view of an output, which escapes all that a model wrote
     const made = make("div", {cls: "fh"});
     made.innerHTML = view;
+    const output = made.querySelector(".fh-o");
+    if (!output.querySelector(":scope>.fh-o-bar")) output.prepend(make("div", {cls: "fh-o-bar"}));
+    output.dataset.output = key;
+    output.firstChild.append(make("button", {type: "button", cls: "fh-copy", text: "Copy", title: "Copy all of the output to the clipboard"}));
     for (const shown of made.querySelectorAll(".fh-as")) {
       shown.tabIndex = 0;  // it scrolls, also by keys
       shown.setAttribute("role", "region");
@@ -201,7 +207,7 @@ function render({model, el}) {
   const card = (said, n) => {
     const name = head.variants[n], isReference = n === page.open.baseline && page.open.cards.length > 1;
     const facts = [scoreOf(said), said.seconds, said.repeats].filter(Boolean).join(" · ");
-    const whole = viewOf(said.view, name);
+    const whole = viewOf(said.view, name, `${page.open.row}-${n}`);
     const isDrawn = said.marks.length + said.changes.length > 0;  // how it differs is above it
     const isOpen = n === page.open.baseline || !isDrawn && (!said.said || said.text.length <= SHORT || said.said.startsWith("not compared"));
     return make("div", {cls: "fhb-card", role: "group", "aria-label": name},
@@ -214,7 +220,8 @@ function render({model, el}) {
   };
   const drawDetail = () => {
     const row = page.open, reading = document.activeElement, held = detail.contains(reading);
-    const name = held && document.activeElement.getAttribute("aria-label");
+    const nameOf = one => one.getAttribute("aria-label") ?? one.textContent;
+    const name = held && nameOf(reading);
     detail.hidden = row === null;
     placeDetail();
     if (row === null) { detail.replaceChildren(); seeDetail = false; return; }
@@ -233,7 +240,7 @@ function render({model, el}) {
     correction.show(row.row, row.form);
     detail.replaceChildren(top, own, correction.element, make("div", {cls: "fhb-cards"}, ...row.cards.map(card)));
     const typing = correction.holds(reading) ? reading : null;
-    const again = typing ?? (focusDetail ? null : [...detail.querySelectorAll("button, select, [tabindex]")].find(one => one.getAttribute("aria-label") === name));
+    const again = typing ?? (focusDetail ? null : [...detail.querySelectorAll("button, select, [tabindex]")].find(one => nameOf(one) === name));
     if (focusDetail || held) (again ?? detail).focus({preventScroll: true});
     if (focusDetail || held || seeDetail) detail.scrollIntoView({block: "nearest"});
     focusDetail = seeDetail = false;
@@ -392,6 +399,17 @@ function render({model, el}) {
   };
   const disown = ownKeys(() => root, pressed);
 
+  // --- all of an output, which the kernel has
+  const wanted = new Map();
+  const allOf = key => new Promise(resolve => {
+    const timer = setTimeout(() => wanted.get(key)?.(null), PATIENCE_MS);
+    wanted.set(key, answer => { clearTimeout(timer); wanted.delete(key); resolve(answer); });
+    model.send({output: key});
+  });
+  const hear = answer => wanted.get(answer?.output)?.(answer);
+  const endServing = serveOutputs(detail, allOf);
+  model.on("msg:custom", hear);
+
   el.append(root);
   draw(); drawDetail();
   let width = 0;
@@ -401,7 +419,7 @@ function render({model, el}) {
   resized.observe(root);
   model.on("change:page", redraw);
   model.on("change:head", redraw);
-  return () => { clearTimeout(typing); resized.disconnect(); disown(); model.off("change:page", redraw); model.off("change:head", redraw); };
+  return () => { clearTimeout(typing); resized.disconnect(); disown(); endServing(); model.off("msg:custom", hear); model.off("change:page", redraw); model.off("change:head", redraw); };
 }
 
 export default {render};

@@ -14,6 +14,7 @@ from fh_notebook.comparing.diff.markup import changes_style, marks_style
 from fh_notebook.contract import output as output_view
 from fh_notebook.core.redaction import log
 from fh_notebook.core.text import html
+from fh_notebook.notebook.ui.output_actions import COPY_STYLE
 from fh_notebook.notebook.ui.page_widget import PageWidget, script, text_of_file
 
 __all__ = ["BrowserWidget"]
@@ -32,7 +33,7 @@ class BrowserWidget(PageWidget):
         Takes what the page says; it returns at once.
     """
 
-    _esm = script("browser/browser.js", uses=["ui/correction.js"])
+    _esm = script("browser/browser.js", uses=["ui/outputs.js", "ui/correction.js"])
     _css = (
         text_of_file("browser/browser.css")
         + text_of_file("ui/correction.css")
@@ -40,6 +41,7 @@ class BrowserWidget(PageWidget):
         + changes_style(".fhb")
         + html.CSS
         + output_view.CSS
+        + COPY_STYLE
     )
     head = traitlets.Dict().tag(sync=True)
     page = traitlets.Dict().tag(sync=True)

@@ -126,7 +126,7 @@ class EndedView:
     offers : Offers
         What has a button.
     above : (str, Html), optional
-        The plan and the bar of the start, which stay above it.
+        The plan, empty where another place says it, and the bar of the start, which stay above it.
     """
 
     def __init__(
@@ -135,7 +135,7 @@ class EndedView:
         self._overview, self._text, self._offers, self._above = overview, text, offers, above
 
     def __repr__(self) -> str:
-        return f"{self._above[0]}\n{self._text}" if self._above else self._text
+        return f"{self._above[0]}\n{self._text}" if self._above and self._above[0] else self._text
 
     def _repr_html_(self) -> str:
         return self._page(self._overview.page_html())
@@ -152,12 +152,12 @@ class EndedView:
         if self._above is None:
             return overview
         plan, bar = self._above
-        return html.el("div", html.el("div", plan, cls="fh-dim"), bar, overview, cls="fh fh-progress")
+        return html.el("div", html.el("div", plan, cls="fh-dim") if plan else None, bar, overview, cls="fh fh-progress")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlockHost:
-    """Widgets in which a block is shown in place of a cell's output, such as those of a form. They have a Cancel."""
+    """Widgets in which a block is shown in place of a cell's output, such as a form's. They have plan and Cancel."""
 
     attach: Callable[[Any], object]
     """Puts the block's box into them."""
@@ -259,7 +259,7 @@ class BatchBlock:
             self._has_widgets = bool(has_person(running_kernel()))
             self._context = contextvars.copy_context()
         self._groups, self._below = (), None
-        self._progress = LiveProgress(self._display, has_cancel=self._host is None)
+        self._progress = LiveProgress(self._display, is_alone=self._host is None)
         self._progress.begin(batch)
         self._tell_host(is_running=True)
 
@@ -276,7 +276,8 @@ class BatchBlock:
         self._progress.end(batch)
         self._progress = None
         state = ProgressState.of(batch, rate=None, remaining_s=None, refused="")
-        self._above = (str(batch.plan()), ProgressView("", state, summary=batch.summary()).bar())
+        plan = str(batch.plan()) if self._host is None else ""
+        self._above = (plan, ProgressView("", state, summary=batch.summary()).bar())
         if self._has_widgets:
             self._context.run(self._display.place.reserve)
             self._remember()

@@ -60,10 +60,10 @@ class ProgressView:
         self._plan, self._state, self._summary = plan, state, summary
 
     def __repr__(self) -> str:
-        return f"{self._plan}\n{self._summary or self._state}"
+        return "\n".join(filter(None, (self._plan, self._summary or str(self._state))))
 
     def _repr_html_(self) -> str:
-        plan = html.el("div", self._plan, cls="fh-dim")
+        plan = html.el("div", self._plan, cls="fh-dim") if self._plan else None
         return html.el("div", html.STYLE, plan, self.bar(), *self._words(), cls="fh fh-progress")
 
     def live_html(self) -> str:
@@ -230,12 +230,12 @@ class LiveProgress:
     ----------
     display : LiveDisplay, optional
         Where it is shown, if that goes on after the end; else a place of its own, which is left with how it ended.
-    has_cancel : bool
-        Whether there is a button to cancel; a form has one of its own.
+    is_alone : bool
+        Whether it says the plan and has a button to cancel; a form has its own.
     """
 
-    def __init__(self, display: LiveDisplay | None = None, *, has_cancel: bool = True) -> None:
-        self._has_cancel = has_cancel
+    def __init__(self, display: LiveDisplay | None = None, *, is_alone: bool = True) -> None:
+        self._is_alone = is_alone
         self._outlives = display is not None
         self._display = display if display is not None else LiveDisplay()
         self._pacer = RefreshTimer(self._draw)
@@ -246,12 +246,12 @@ class LiveProgress:
     def begin(self, batch: ProgressSource) -> None:
         """Show the plan and an empty bar, and in a while a way to cancel."""
         self._pacer.begin(batch)
-        self._plan = str(batch.plan())
+        self._plan = str(batch.plan()) if self._is_alone else ""
         self._display.show(self._view(self._pacer.state()))
         controls = (
             CancelButton(batch.cancel)
-            if batch.blocks and self._has_cancel
-            else BatchControls(batch, self._pacer.update, has_cancel=self._has_cancel)
+            if batch.blocks and self._is_alone
+            else BatchControls(batch, self._pacer.update, has_cancel=self._is_alone)
         )
         self._control_display = ControlDisplay(controls, blocks=batch.blocks, place=self._display.place)
         self._control_display.begin()

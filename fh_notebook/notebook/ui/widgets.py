@@ -98,6 +98,7 @@ STYLE: Final = html.Html(
     ".fh-panel .fh-run-bar{margin:6px 0}"
     ".fh-panel .fh-tools{margin-top:8px}"
     ".fh-panel .fh-from>.widget-label{text-align:left;font-weight:600}"
+    ".fh-panel .fh-starred>.widget-label::after{content:' *';color:var(--jp-error-color1,inherit)}"
     ".fh-panel .fh-from.fh-wrong>select{border-color:var(--jp-error-color1,currentColor)!important}"
     ".fh-panel .fh-status{flex:1 1 12em}"
     # While calls are out, Cancel is in the place of what the next run is chosen by.

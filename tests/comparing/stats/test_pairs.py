@@ -235,7 +235,7 @@ def test_the_headline_says_which_rows_it_counts_where_the_table_counts_more() ->
     assert "right on 100 % of 60 rows" in repr(fh.compare(frame, score="s"))
     frame.loc[0, "status"] = "failed"
     shown = repr(fh.compare(frame, score="s"))
-    assert "right on 100 % of the 59 rows that both have a score of" in shown
+    assert "right on 100 % of the 59 rows where both have a score" in shown
     assert "100 % (60 of 60)" in shown
 
 

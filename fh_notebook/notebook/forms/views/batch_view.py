@@ -60,15 +60,16 @@ class SourceRow:
         self._constant: FieldsView | None = None
         self._is_constant = False
         """Whether a constant is entered, though perhaps none is there yet."""
-        needed = "*" if mapping.is_required(name) else ""
         columns = [(f"column {column}", ("column", column)) for column in mapping.rows.columns]
         self._from = Dropdown(
             options=[*columns, ("a constant …", _CONSTANT), (_left_out(core, name), _NOTHING)],
-            description=f"{html.printable(path_text([name]))}{needed}",
+            description=html.printable(path_text([name])),
             style={"description_width": "132px"},
             layout=Layout(width="100%", max_width="420px", margin="2px 8px 2px 0"),
         )
         self._from.add_class("fh-from")
+        if mapping.is_required(name):
+            self._from.add_class("fh-starred")
         self._from.observe(self._chosen, "value")
         self.widget = look.row(self._from, dom_class=field_anchor((name,)))
 
@@ -326,7 +327,8 @@ class BatchFormView(BatchFormObserver):
             self._problems.value = problems_list(plan.problems)
             self._plan.value = ""
         else:
-            self._plan.value = line(str(plan), kind="plain")
+            again = "Run again: " if self._block is not None else ""  # what was run is in the block
+            self._plan.value = line(f"{again}{plan}", kind="plain")
             self._bar.show_calls(plan.most_calls)
         enable_all_clicks(self.widget)
 
@@ -336,7 +338,7 @@ class BatchFormView(BatchFormObserver):
         if batch is None:
             return  # `started` will say so
         self._bar.running(False)
-        self._bar.say("" if self._is_app else "All of it is in form.frame.")
+        self._bar.say("" if self._is_app else "All answers are in form.frame.")
         self._tools.ran()
         self._edited()
         enable_all_clicks(self.widget)

@@ -536,7 +536,7 @@ def over(hive: FormHive) -> fh.Form:
 
 
 def _line(form: fh.Form, name: str) -> Any:
-    return next(w for w in _all(form.widget) if "fh-from" in w._dom_classes and w.description.rstrip("*") == name)
+    return next(w for w in _all(form.widget) if "fh-from" in w._dom_classes and w.description == name)
 
 
 def test_a_variable_takes_a_column_a_constant_or_nothing(over: fh.Form) -> None:
@@ -691,7 +691,7 @@ def test_a_batch_is_cancelled_by_the_forms_own_button(hive: FormHive) -> None:
     assert "press Run again, or form.batch.resume()" in form.batch.stopped.message  # type: ignore[union-attr]
     _of(form, "fh-run").click()
     _of(form, "fh-cancel").click()
-    _until(_of(form, "fh-status"), "All of it is in form.frame.")
+    _until(_of(form, "fh-status"), "All answers are in form.frame.")
 
 
 def test_a_second_submit_leaves_the_batch_that_runs_on_the_page(hive: FormHive) -> None:
