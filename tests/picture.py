@@ -15,6 +15,7 @@ from typing import Final
 
 from playwright.sync_api import Browser, FloatRect, Locator
 
+from tests.demo_data import DemoHive, write_files
 from tests.lab import Lab, LabServer, find_chromium, run_browser, run_lab
 
 PICTURE: Final = Path(__file__).parents[1] / ".github" / "form_and_comparison.png"
@@ -22,17 +23,13 @@ MAX_BYTES: Final = 300_000
 WIDTH: Final = 1120
 HEIGHT: Final = 1180
 
-BEFORE: Final = """import fh_notebook as fh
-fh.configure(base_url="local")
-tickets = fh.local.tickets()
-triage = fh.Deployment("support-triage", variants=["keywords", "nearest"], inputs={
-    "ticket": fh.text(multiline=True), "tone": fh.choice("calm", "brief", required=False)})"""
+BEFORE: Final = """import fh_notebook as fh, pandas as pd
+claims, tickets = pd.read_csv("claims.csv"), pd.read_csv("tickets.csv")"""
 
-FORM: Final = """form = fh.form(triage, variants=["keywords", "nearest"],
-               values={"ticket": "I sent the lamp back last week, where is my money?", "tone": "brief"})
+FORM: Final = """form = fh.form("claim-letter", values={"claim": claims["claim"][1]})
 form"""
 
-COMPARISON: Final = """batch = fh.batch(tickets, "support-triage", variants=["keywords", "nearest"], progress=False)
+COMPARISON: Final = """batch = fh.batch(tickets, "support-triage", progress=False)
 fh.compare(batch)"""
 
 TIDY: Final = """.jp-Toolbar, .jp-cell-toolbar, .jp-Collapser { display: none !important }
@@ -53,7 +50,7 @@ def take(browser: Browser, server: LabServer, file: Path) -> None:
         form = lab.page.locator(".fh-panel")
         form.locator("button.fh-run").click()
         lab.expect_text(form.locator(".fh-progress"), "2 of 2 completed")
-        lab.expect_text(lab.run(2), "Comparison of 2 variants")
+        lab.expect_text(lab.run(2), "Comparison of 3 variants")
         assert lab.errors == []
         lab.page.add_style_tag(content=TIDY)
         lab.page.evaluate("document.querySelector('.jp-Notebook .jp-Cell').style.display = 'none'")  # the set-up
@@ -84,8 +81,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     if chromium is None:
         print("Chromium is missing: apt-get install -y --no-install-recommends chromium fonts-dejavu-core")
         return 1
-    with tempfile.TemporaryDirectory() as folder, run_lab(Path(folder)) as server, run_browser(chromium) as browser:
-        take(browser, server, file)
+    with tempfile.TemporaryDirectory() as folder, DemoHive() as hive, hive.serve() as service:
+        variables = {"FETCH_HIVE_BASE_URL": service.url, "FETCH_HIVE_API_KEY": "demo"}
+        with run_lab(Path(folder), **variables) as server, run_browser(chromium) as browser:
+            write_files(server.root)
+            take(browser, server, file)
     size = file.stat().st_size
     print(f"{file.name}: {size / 1000:.0f} kB")
     return 0 if size < MAX_BYTES else 1
