@@ -247,13 +247,18 @@ class BatchState:
         """Return the jobs that may have run, with what is known of them."""
         return self.work_queue.unknown()
 
-    def unfinished_runs(self) -> list[RunIds]:
+    def unfinished_runs(self, *, known_to_wait: bool = False) -> list[RunIds]:
         """Return the ids of each stored run that may wait for a decision about a tool.
 
         Those that the service took and that have no outcome here, and direct calls that were answered so.
+
+        Parameters
+        ----------
+        known_to_wait : bool
+            Whether those are left out of which a look-up has not said that they wait for a decision.
         """
         rows = self._store.pending.of_batches(self.stored.ids) if self.stored.id else []
-        submitted = [RunIds.of(row) for row in rows]
+        submitted = [RunIds.of(row) for row in rows if row.status == "awaiting_approval" or not known_to_wait]
         windows = self.unknown_windows() if self.counts.unknown else ()
         direct = [RunIds.of(run) for window in windows for _, run in window if run.status == "awaiting_approval"]
         return [ids for ids in dict.fromkeys([*submitted, *direct]) if ids.first]

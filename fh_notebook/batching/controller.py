@@ -19,12 +19,12 @@ from typing import Any, Final, Protocol
 
 from fh_notebook.batching.execution.engine_run import StartOptions
 from fh_notebook.batching.execution.stop_rules import checked_concurrency, cut_short
-from fh_notebook.batching.model import BatchStopped, Event, FailedSelection
+from fh_notebook.batching.model import BatchStopped, Event, FailedSelection, OutputArrived
 from fh_notebook.batching.planning.work_queue import Windows
 from fh_notebook.batching.progress.display import ProgressDisplay, progress_of
 from fh_notebook.batching.status import BatchRun, BatchStatus, BatchWork
 from fh_notebook.client.approvals import ToolApprovals
-from fh_notebook.client.waiting_tools import WaitingTools
+from fh_notebook.client.waiting_tools import RunApprovals
 from fh_notebook.core import event_loop
 from fh_notebook.core.event_loop import InterruptibleEvent
 from fh_notebook.core.redaction import log
@@ -35,6 +35,8 @@ __all__ = ["BatchCompanion", "BatchController"]
 
 WATCH_S: Final = 2.0
 """How long a further display is waited for: the loop may be busy."""
+WATCHING: Final = 12
+"""Displays of a batch that has ended which are told of an output that comes late; the newest ones."""
 
 
 class _WaitingDisplay:
@@ -191,9 +193,11 @@ class BatchController:
     def watch(self, display: ProgressDisplay) -> bool:
         """Show the present start in one more display, from any thread; return whether it has begun to.
 
-        It begins in the context of the caller, in which ipykernel finds the cell that an output belongs to.
+        It begins in the context of the caller, in which ipykernel finds the cell that an output belongs to. Without a
+        start it is told of outputs that come late.
         """
         if not self.status.running:
+            self._displays = [*self._displays[1 - WATCHING :], display]
             return False
         waiting = _WaitingDisplay(display)
         self._to_begin.append(waiting)
@@ -262,8 +266,11 @@ class BatchController:
         client = self.work.caller.client
         if client is None:
             raise SettingsError(self.work.caller.refusal)
-        tools = WaitingTools(client.aclient, self.status.waiting_runs, lambda: None)
-        return ToolApprovals(event_loop.run(tools.list_now(workspace_id)))
+        run = self.status.run
+        # On this thread: reading the store would hold up the event loop.
+        runs = run.waiting_runs if run is not None else self.work.unfinished_runs()
+        found = event_loop.run(RunApprovals(client.aclient).of(runs, workspace_id))
+        return ToolApprovals([approval for _, approval in found.values()])
 
     # --- while it runs, from any thread
 
@@ -342,9 +349,8 @@ class BatchController:
         finally:
             self._cut = run.cut
             status.end()
-            for display in self._displays:
+            for display in self._displays:  # they stay: an output may come late
                 self._safely(display.end, status)
-            self._displays = []
             self._ended.set()
 
     async def _end_companion(self) -> None:
@@ -364,7 +370,7 @@ class BatchController:
         if isinstance(event, BatchStopped) and not (event.reason == "daily_cap" and self._settings.wait_for_reset):
             self.status.stop(event)  # else it waits, and goes on by itself
         self._changed()
-        if self.companion is not None:
+        if self.companion is not None and (self.status.running or not isinstance(event, OutputArrived)):
             self._safely(self.companion.note, event)
         if self._on_event is not None and not self._safely(self._on_event, event):
             self._on_event = None  # it would raise for every event

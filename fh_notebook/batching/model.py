@@ -39,6 +39,7 @@ __all__ = [
     "KeptBack",
     "Outcome",
     "OutcomeTable",
+    "OutputArrived",
     "Retried",
     "Started",
     "Throttled",
@@ -259,6 +260,16 @@ class Finished:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OutputArrived:
+    """A callback brought the output that the outcome of a job lacked; it is kept. It may come after the batch's end."""
+
+    job: Job
+    run: Run
+    line: int = 0
+    """Where the answer lies in the store; 0 where it could not be kept."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BatchStopped:
     """No further call is started; what has no outcome stays pending.
 
@@ -283,7 +294,7 @@ class BatchStopped:
         return "; ".join(filter(None, (text_for(text, self.audience) for text in (self.detail, self.resume))))
 
 
-Event = Started | Retried | Throttled | KeptBack | Finished | BatchStopped
+Event = Started | Retried | Throttled | KeptBack | Finished | OutputArrived | BatchStopped
 
 
 INVALID_INPUT: Final = "invalid_input"

@@ -85,8 +85,8 @@ class BatchRun(Protocol):
         """The ids of each run that waits for a decision about a tool, as far as it is known."""
         ...
 
-    def look_soon(self) -> None:
-        """Look the runs up soon that wait: a decision was sent."""
+    def look_soon(self, run: str) -> None:
+        """Look a run up soon, by its first id: a decision about its tool was sent."""
         ...
 
     async def run(self, windows: Windows, *, planned: int) -> None:
@@ -168,8 +168,14 @@ class BatchWork(Protocol):
         """Ask the service about calls that may have run; return what came of it, in a sentence."""
         ...
 
-    def unfinished_runs(self) -> Sequence[RunIds]:
-        """Return the ids of each stored run that may wait for a decision about a tool: nobody waits for it here."""
+    def unfinished_runs(self, *, known_to_wait: bool = False) -> Sequence[RunIds]:
+        """Return the ids of each stored run that may wait for a decision about a tool: nobody waits for it here.
+
+        Parameters
+        ----------
+        known_to_wait : bool
+            Whether those are left out of which a look-up has not said that they wait for a decision.
+        """
         ...
 
     def new_run(
@@ -271,14 +277,14 @@ class BatchStatus:
         return self._run
 
     def waiting_runs(self) -> Sequence[RunIds]:
-        """Return the ids of each run that may wait for a decision about a tool; without a start, as they are stored."""
+        """Return the ids of each run that is known to wait for a decision; without a start, as they are stored."""
         run = self._run
-        return run.waiting_runs if run is not None else self._work.unfinished_runs()
+        return run.waiting_runs if run is not None else self._work.unfinished_runs(known_to_wait=True)
 
-    def look_soon(self) -> None:
-        """Look the runs up soon that wait: a decision was sent."""
-        if (run := self._run) is not None:
-            run.look_soon()
+    def look_soon(self, run: str) -> None:
+        """Look a run up soon, by its first id: a decision about its tool was sent."""
+        if (start := self._run) is not None:
+            start.look_soon(run)
 
     @property
     def counts(self) -> JobCounts:

@@ -174,10 +174,10 @@ class ToolApproval:
         return ToolApprovals((self,))._repr_html_()
 
 
-HEADS: Final = ("Summary", "Arguments", "Tool", "Action", "Risk", "Status", "Expires (UTC)", "Votes", "Run", "Id")
+HEADS: Final = ("Summary", "Arguments", "Details")
 """The heads of the table."""
-_ROOM: Final = "min-width:17em"
-"""Of the cells by which a person decides: the others may scroll, so that these are read in few lines."""
+_ROOM: Final = "min-width:10em"
+"""Of the cells by which a person decides."""
 
 
 class ToolApprovals(Sequence[ToolApproval]):
@@ -190,8 +190,10 @@ class ToolApprovals(Sequence[ToolApproval]):
     ToolApproval(payments, Refund 120?, id='a1')
     """
 
-    def __init__(self, approvals: Sequence[ToolApproval] = ()) -> None:
+    def __init__(self, approvals: Sequence[ToolApproval] = (), *, pages: int = 1) -> None:
         self._approvals = tuple(approvals)
+        self.pages = pages
+        """How many pages the service's list had: each was one request."""
 
     @overload
     def __getitem__(self, index: int) -> ToolApproval: ...
@@ -236,7 +238,7 @@ class ToolApprovals(Sequence[ToolApproval]):
     def _repr_html_(self) -> str:
         if not self:
             return html.el("div", html.STYLE, "No approvals.", cls="fh")
-        table = html.table(HEADS, (cells_of(approval) for approval in self))
+        table = html.stacked(HEADS, (cells_of(approval) for approval in self))
         how = 'approval.decide("allow_once") or approval.decide("deny")'
         return html.el("div", html.STYLE, table, html.el("div", how, cls="fh-dim"), cls="fh")
 
@@ -249,18 +251,22 @@ def cells_of(approval: ToolApproval) -> list[object]:
         votes = f"{votes or '?'} of {approval.votes_required}"
     summary = html.folded(approval.shown(approval.summary), whole="approval.summary has all", open_chars=300, cls="")
     arguments = html.folded(html.printable(approval.shown_arguments()), whole=whole, open_chars=300)
-    return [
-        html.el("div", summary, style=_ROOM),
-        html.el("div", arguments, style=_ROOM),
-        approval.shown(approval.tool),
-        approval.shown(approval.action) if approval.action != approval.summary else "",
-        approval.shown(approval.risk),
-        approval.shown(approval.status),
-        f"{approval.expires_at:%d %b %H:%M:%S}" if approval.expires_at else "",
-        votes,
-        approval.shown(approval.run_id or approval.request_id),
-        approval.shown(approval.id),
+    details = {
+        "Tool": approval.shown(approval.tool),
+        "Action": approval.shown(approval.action) if approval.action != approval.summary else "",
+        "Risk": approval.shown(approval.risk),
+        "Status": approval.shown(approval.status),
+        "Expires": f"{approval.expires_at:%d %b %H:%M:%S} UTC" if approval.expires_at else "",
+        "Votes": votes,
+        "Run": approval.shown(approval.run_id or approval.request_id),
+        "Id": approval.shown(approval.id),
+    }
+    lines = [
+        html.el("div", html.el("span", f"{name}: ", cls="fh-dim"), html.el("bdi", text), style="overflow-wrap:anywhere")
+        for name, text in details.items()
+        if text
     ]
+    return [html.el("div", cell, style=_ROOM) for cell in (summary, arguments, html.join(lines))]
 
 
 class SentPasswords:
@@ -332,7 +338,7 @@ class ApprovalEndpoint:
         approvals: dict[str, ToolApproval] = {}
         cursors: set[str] = set()
         cursor: str | None = None
-        for _ in range(MAX_PAGES):
+        for page in range(1, MAX_PAGES + 1):
             words = urlencode({**wanted, **({"cursor": cursor} if cursor else {})})
             body = await self._ask("GET", f"{self._path}?{words}", is_decision=False)
             entries, cursor = _page_of(body)
@@ -341,7 +347,7 @@ class ApprovalEndpoint:
                 approval = self._approval_of(entry)
                 approvals.setdefault(approval.id or f"entry {len(approvals)}", approval)
             if cursor is None or cursor in cursors or len(approvals) == known:  # each page is a request of the day's
-                return ToolApprovals(tuple(approvals.values()))
+                return ToolApprovals(tuple(approvals.values()), pages=page)
             cursors.add(cursor)
         raise CallError(f"{self._connection.origin} lists more than {MAX_PAGES} pages of approvals; ask for one run_id")
 

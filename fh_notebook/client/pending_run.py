@@ -43,7 +43,10 @@ from fh_notebook.core.values import Seconds
 if TYPE_CHECKING:
     from fh_notebook.client.callbacks.receiver import CallbackReceiver
 
-__all__ = ["PendingRun"]
+__all__ = ["TO_TYPE", "PendingRun"]
+
+TO_TYPE: Final = "fh-to-type"
+"""The CSS class of what is to be typed where there are no buttons for it."""
 
 TOOL_HINT: Final = 'pending.approvals() lists the tools that wait; approval.decide("allow_once") or "deny" decides'
 """What to type, where a run waits for a decision about a tool."""
@@ -277,7 +280,7 @@ class PendingRun:
     @property
     def ids(self) -> RunIds:
         """All ids under which the service may speak of it, those that a look-up told included."""
-        return RunIds(self.request_id, self.run_id)
+        return RunIds(self.request_id or self._run.request_id, self.run_id or self._run.run_id)
 
     @property
     def lister(self) -> LookUpClient:
@@ -519,7 +522,7 @@ class PendingRun:
         """Return lines with the person who decides, and with the whole question to them."""
         who, question = approval_request_of(self._run)
         asked = html.el("strong", one_line(who)) if who else ""
-        hint = [html.el("div", self.tool_hint, cls="fh-dim")] if self.tool_hint else []
+        hint = [html.el("div", self.tool_hint, cls=f"fh-dim {TO_TYPE}")] if self.tool_hint else []
         if not question:
             return [html.el("div", "Waiting for the decision of ", asked)] if who else hint
         label = html.el("div", *(("Question to ", asked) if who else ("Question",)), ", not answered yet:")

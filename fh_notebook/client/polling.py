@@ -1,9 +1,9 @@
 """Polling of pending runs: one poller of all runs that are waited for, and the meaning of a look-up.
 
-Rule of this file: a look-up counts against the daily cap (CONTRACT section 10). So each run is looked up
-after a second, then at growing intervals up to half a minute, with jitter; and all runs together no more often than
-:data:`EVERY_S`, whatever their number. Where a callback is expected, the first look-up is later, unless it costs
-nothing or the run may pause: only a look-up says who a paused run waits for.
+Rule of this file: a look-up counts against the daily cap (CONTRACT section 10). So each run is looked up after a second
+and then at growing intervals up to half a minute, with jitter, and at most as often as whoever watches it allows; all
+runs together no more often than :data:`EVERY_S`, whatever their number. Where a callback is expected, the first look-up
+is later, unless it costs nothing or the run may pause: only a look-up says who a paused run waits for.
 
 A look-up that fails, or cannot be read, is no evidence about the run, and the next one follows. Only a permanent error
 ends the look-ups: a key that is refused, and a run that the service does not know.
@@ -116,6 +116,11 @@ class _ScheduledLookUp:
     due: float
     run: PolledRun
     wait_s: float
+    looks_left: int | None
+    """How many look-ups are allowed still; ``None``: any number."""
+    is_looking: bool = False
+    again_s: float | None = None
+    """After how long it is to be looked up again, where that was asked for during its look-up."""
 
 
 class Poller:
@@ -144,9 +149,34 @@ class Poller:
     def __len__(self) -> int:
         return len(self._entries)
 
-    def watch(self, run: PolledRun, *, first_s: float = FIRST_S, soon: bool = False) -> None:
-        """Look a run up from now on; `soon`: after :data:`FIRST_S` at most, if only a few runs are looked up."""
-        self._put(run, min(FIRST_S, first_s) if soon and len(self) < FEW else first_s)
+    def watch(
+        self, run: PolledRun, *, first_s: float = FIRST_S, soon: bool = False, most_looks: int | None = None
+    ) -> None:
+        """Look a run up from now on.
+
+        Of one that is watched already, the next look-up is made no later than that, and never beside another one.
+
+        Parameters
+        ----------
+        run : PolledRun
+            Which.
+        first_s : float
+            Seconds until the first look-up.
+        soon : bool
+            Whether that is after :data:`FIRST_S` at most, if only a few runs are looked up.
+        most_looks : int, optional
+            How many look-ups are made at most; of one that is watched already, what is left if that is more.
+        """
+        wait_s = min(FIRST_S, first_s) if soon and len(self) < FEW else first_s
+        entry = self._entries.get(id(run))
+        if entry is not None and most_looks is not None:
+            most_looks = None if entry.looks_left is None else max(most_looks, entry.looks_left)
+        if entry is not None and entry.is_looking:
+            entry.again_s, entry.looks_left = wait_s, most_looks
+        elif entry is not None and entry.due <= asyncio.get_running_loop().time() + wait_s:
+            entry.wait_s, entry.looks_left = wait_s, most_looks
+        else:
+            self._put(run, wait_s, most_looks)
         if self._task is None or self._task.done():
             self._task = asyncio.get_running_loop().create_task(self._serve())
 
@@ -156,9 +186,9 @@ class Poller:
         if not self._entries:
             self._changed.set()
 
-    def _put(self, run: PolledRun, wait_s: float) -> None:
+    def _put(self, run: PolledRun, wait_s: float, looks_left: int | None) -> None:
         spread = 1 + SPREAD * (2 * self._jitter() - 1)
-        entry = _ScheduledLookUp(asyncio.get_running_loop().time() + wait_s * spread, run, wait_s)
+        entry = _ScheduledLookUp(asyncio.get_running_loop().time() + wait_s * spread, run, wait_s, looks_left)
         self._entries[id(run)] = entry
         heapq.heappush(self._heap, (entry.due, next(self._numbers), entry))
         self._changed.set()
@@ -196,6 +226,9 @@ class Poller:
         self._changed.set()
 
     async def _look(self, entry: _ScheduledLookUp) -> None:
+        entry.is_looking = True
+        if entry.looks_left is not None:
+            entry.looks_left -= 1
         pause_s: float | None = 0.0
         try:
             pause_s = await entry.run.look()
@@ -206,10 +239,12 @@ class Poller:
             self._not_before = max(self._not_before, loop.time() + pause_s)
         if self._entries.get(id(entry.run)) is not entry:  # it was forgotten meanwhile
             return
-        if pause_s is None:
+        if entry.again_s is not None:
+            self._put(entry.run, entry.again_s, entry.looks_left)
+        elif pause_s is None or entry.looks_left == 0:
             self.forget(entry.run)
         else:
-            self._put(entry.run, min(LONGEST_S, entry.wait_s * GROWTH))
+            self._put(entry.run, min(LONGEST_S, entry.wait_s * GROWTH), entry.looks_left)
 
 
 # --- the look-ups of one run
@@ -305,7 +340,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
 
 
-def watch(run: PolledRun, *, first_s: float = FIRST_S, soon: bool = False) -> None:
+def watch(run: PolledRun, *, first_s: float = FIRST_S, soon: bool = False, most_looks: int | None = None) -> None:
     """Have this process's poller look a run up, from any thread; see :meth:`Poller.watch`."""
     loop = event_loop.background().loop
 
@@ -313,7 +348,7 @@ def watch(run: PolledRun, *, first_s: float = FIRST_S, soon: bool = False) -> No
         global _of_loop
         if _of_loop is None or _of_loop[0] is not loop:
             _of_loop = loop, Poller()
-        _of_loop[1].watch(run, first_s=first_s, soon=soon)
+        _of_loop[1].watch(run, first_s=first_s, soon=soon, most_looks=most_looks)
 
     on_loop(loop, begin)
 

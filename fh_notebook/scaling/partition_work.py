@@ -168,7 +168,7 @@ class PartitionWork:
         """
         raise SettingsError("a batch over partitions cannot ask for single runs; batch.resume(retry_unknown=True)")
 
-    def unfinished_runs(self) -> tuple[()]:
+    def unfinished_runs(self, *, known_to_wait: bool = False) -> tuple[()]:
         """Return nothing: single runs of partitions are not asked for."""
         return ()
 

@@ -244,7 +244,7 @@ class Rounds:
         """Nothing: runs are waited for on workers."""
         return ()
 
-    def look_soon(self) -> None:
+    def look_soon(self, run: str) -> None:
         """Do nothing: runs are looked up on workers."""
 
     async def run(self, windows: Any, *, planned: int) -> None:

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 import fh_notebook as fh
 from fh_notebook.client.approvals import ToolApproval, ToolApprovals
-from fh_notebook.client.waiting_tools import MOST_ASKS, WaitingTools, no_workspace_text
-from fh_notebook.contract.callbacks import RunIds
 from fh_notebook.core import event_loop
 from fh_notebook.local import LocalHive, ask_human
-from tests.client.callbacks.senders import until
+from fh_notebook.session import session
+from fh_notebook.store.database import Database
+from tests.client.callbacks.senders import PATIENCE_S, until
 from tests.raw_server import hangs_up, says, serving
 
 KEY = "fhk_0123456789abcdef"
@@ -299,87 +299,6 @@ def test_what_a_decision_does_not_repeat_stays_as_it_came() -> None:
         assert approval.decide("allow_once").arguments == {"webhook_secret": "x"}
 
 
-def _waiting_tools(lister: Any, runs: list[RunIds]) -> WaitingTools:
-    return WaitingTools(lister, lambda: runs, lambda: None)
-
-
-class _Lister:
-    """Lists approvals of two runs, each by its run id, and knows the request of one."""
-
-    def __init__(self, workspace_id: str | None = "ws") -> None:
-        self.connection = SimpleNamespace(find_workspace_id=lambda: workspace_id)
-        self.asked: list[str | None] = []
-        self.known = [ToolApproval(id=f"a{n}", status="pending", run_id=f"run_{n}") for n in range(3)]
-        self.of_request = self.known[2:]
-
-    async def approvals(
-        self, *, workspace_id: str | None = None, request_id: str | None = None, run_id: str | None = None
-    ) -> ToolApprovals:
-        self.asked.append(request_id or run_id)
-        return ToolApprovals(self.known if request_id is None else self.of_request if request_id == "req_2" else ())
-
-
-def test_approvals_of_other_runs_are_left_out_and_few_runs_are_asked_for_by_themselves() -> None:
-    """By a run id that is known, else by the request id; another run of the workspace is not theirs."""
-    lister = _Lister()
-    tools = _waiting_tools(lister, [RunIds("req_1", "run_1"), RunIds("req_2")])
-    assert [approval.id for approval in event_loop.run(tools.list_now(None))] == ["a1", "a2"]
-    assert lister.asked == [None, "req_2"]
-    assert event_loop.run(_waiting_tools(lister, []).list_now(None)) == []
-    assert len(lister.asked) == 2
-
-
-class _UnfilteredLister(_Lister):
-    """Lists everything, whatever is asked for."""
-
-    async def approvals(self, *, run_id: str | None = None, **asked: Any) -> ToolApprovals:
-        await super().approvals(run_id=run_id, **asked)
-        return ToolApprovals(self.known)
-
-
-def test_what_a_service_lists_that_ignores_the_filter_belongs_to_no_run() -> None:
-    """Neither what others wait for, nor what another of these runs waits for; a run id is asked for as one."""
-    lister = _UnfilteredLister()
-    tools = _waiting_tools(lister, [RunIds("req_1", "run_1"), RunIds(None, "run_9")])
-    assert [approval.id for approval in event_loop.run(tools.list_now(None))] == ["a1"]
-    assert lister.asked[:2] == [None, "run_9"]
-    assert len(lister.asked) == 3
-
-
-def test_the_one_approval_of_a_workspace_is_of_the_run_by_whose_id_it_is_found() -> None:
-    """It names another id of that run; one more request tells that the service does not ignore ids."""
-    lister = _Lister()
-    lister.known = [ToolApproval(id="a2", status="pending", run_id="run_2")]
-    lister.of_request = lister.known
-    tools = _waiting_tools(lister, [RunIds("req_2")])
-    for requests in (3, 5):
-        assert [approval.id for approval in event_loop.run(tools.list_now(None))] == ["a2"]
-        assert len(lister.asked) == requests
-
-
-def test_a_run_that_went_on_while_the_list_was_asked_for_has_no_buttons() -> None:
-    """What was listed for it is out of date."""
-    lister, calls = _Lister(), iter([[RunIds("req_1", "run_1")], []])
-    tools = WaitingTools(lister, lambda: next(calls), lambda: None)
-    assert event_loop.run(tools.look()) is None
-    assert tools.approvals == []
-
-
-def test_the_list_is_asked_for_a_few_times_and_not_without_a_workspace_id() -> None:
-    """A run that waits for a person is on no list; without an id one line says what to set, and nothing is sent."""
-    lister = _Lister()
-    lister.known = []
-    tools = _waiting_tools(lister, [RunIds("req_1")])
-    answers = [event_loop.run(tools.look()) for _ in range(MOST_ASKS)]
-    assert answers == [0.0] * (MOST_ASKS - 1) + [None]
-    nowhere = _Lister(workspace_id=None)
-    tools = _waiting_tools(nowhere, [RunIds("req_1")])
-    tools.follow()
-    assert tools.problem == no_workspace_text(1)
-    assert "fh.configure(workspace_id=...)" in tools.problem
-    assert nowhere.asked == []
-
-
 def test_a_card_says_that_the_workspace_id_is_missing() -> None:
     """Beside the code to type."""
     hive = tool_hive()
@@ -408,7 +327,59 @@ def test_a_batch_lists_its_own_runs(client: fh.Client, delivery: str) -> None:
         approval.decide("allow_once")
     batch.wait()
     if delivery == "direct":
-        batch.resolve_unknown()
+        until(lambda: batch.resolve_unknown() is not None and not batch.counts.unknown)
     assert batch.frame["output"].tolist() == ["paid", "paid"]
     assert len(batch.approvals()) == 0
     other.cancel_waiting()
+
+
+def test_a_batch_that_is_opened_again_knows_which_runs_wait() -> None:
+    """The store has it of each run once a look-up has told it; `batch.approvals()` asks about all that have no outcome."""
+    hive, go = tool_hive(), threading.Event()
+
+    @hive.workflow("refund", variant="slow")
+    def slow(amount: int) -> str:
+        assert go.wait(PATIENCE_S)
+        return "paid"
+
+    with hive.client() as client:
+        options: dict[str, Any] = {"name": "waits", "variants": ["v", "slow"], "client": client, "progress": False}
+        batch = fh.batch([{"amount": 1}], "refund", delivery="poll", wait=False, **options)
+        waiting(client, 1)
+        store = session.store()
+        assert store is not None
+        rows = store.pending
+        until(lambda: sorted(row.status == "awaiting_approval" for row in rows.every()) == [False, True])
+        batch.cancel()
+        batch.wait()
+        work = fh.open_batch("waits", client=client)._control.work
+        (waits,) = work.unfinished_runs(known_to_wait=True)
+        assert waits.first == hive.approvals[0].request_id
+        assert len(work.unfinished_runs()) == 2
+        go.set()
+        resumed = fh.open_batch("waits", client=client).resume(wait=False)
+        until(lambda: len(resumed.approvals()) == 1)
+        resumed.approvals()[0].decide("allow_once")
+        resumed.wait()
+        assert resumed.frame["output"].tolist() == ["paid", "paid"]
+        assert len(fh.pending()) == 0
+
+
+def test_a_batch_reads_its_store_outside_of_the_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everything that waits on that loop would wait for the disk."""
+    hive = tool_hive()
+    with hive.client() as client:
+        fh.batch([{"amount": 1}], "refund", variants="v", client=client, name="waits", progress=False)
+        batch = fh.open_batch("waits", client=client)
+        threads: list[threading.Thread] = []
+        read = Database.read
+
+        def noting(database: Database, function: Any) -> Any:
+            threads.append(threading.current_thread())
+            return read(database, function)
+
+        monkeypatch.setattr(Database, "read", noting)
+        assert len(batch.approvals()) == 1
+        assert event_loop.background().thread not in threads
+        assert threading.current_thread() in threads
+        batch.approvals()[0].decide("deny")

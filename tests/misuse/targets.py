@@ -269,6 +269,7 @@ class World:
             "Client.aupload": {"path": self.tests_file},
             "Client.upload": {"path": self.tests_file},
             "Client.atrigger": trigger,
+            "Batch.approvals": {"workspace_id": self.hive.workspace_id},
             "Batch.to_csv": {"path": self.fresh(".csv")},
             "Batch.to_excel": {"path": self.fresh(".xlsx")},
             "Batch.to_jsonl": {"path": self.fresh(".jsonl")},

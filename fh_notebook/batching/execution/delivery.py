@@ -59,6 +59,9 @@ WRITE_S: Final = 0.02
 job's claim says that it may have run: a kernel that is killed then finds it unknown, and calls it no second time."""
 
 
+WAITS: Final = "awaiting_approval"
+"""The status of a run that waits for a decision."""
+
 _PREFIX: Final = uuid4().hex
 
 _NUMBERS: Final = count()
@@ -199,7 +202,7 @@ class CallbackDelivery:
             let_go=ticket.let_go,
         )
         self._pending[id(pending)] = pending
-        pending.on_change(self._changed)
+        pending.on_change(partial(self._changed, ticket))
         pending.begin(poll=True)
         try:
             run = await pending.outcome()
@@ -226,8 +229,21 @@ class CallbackDelivery:
         if (pending := self._without_output.pop(key, None)) is not None:
             pending.on_change(tell)
 
-    def _changed(self, _: PendingRun) -> None:
+    def _changed(self, ticket: PendingTicket, pending: PendingRun) -> None:
+        if pending.waiting and (pending.status == WAITS) != (ticket.row.status == WAITS):
+            self._write_status(ticket, pending.run)
         self.on_change()
+
+    def _write_status(self, ticket: PendingTicket, run: Run) -> None:
+        """Write down that a run waits for a decision, or goes on: whoever opens the batch asks for those that wait."""
+        row = ticket.row
+        request_id, run_id = row.request_id or run.request_id, row.run_id or run.run_id
+        ticket.row = row = replace(row, status=run.status, request_id=request_id, run_id=run_id)
+        if row.id in self._unwritten:
+            self._unwritten[row.id] = row
+        else:
+            with suppress(StoreError):  # it is asked for the less
+                self._pending_runs.table.accept(row)
 
     def _write_down(self, request: InvokeRequest, run: Run) -> PendingTicket:
         line = PendingRow(

@@ -20,7 +20,16 @@ from fh_notebook.batching.execution.ledger import StoreLedger
 from fh_notebook.batching.execution.stop_rules import StopLimits
 from fh_notebook.batching.execution.unknown_names import Name, NameEvidence, hint_of
 from fh_notebook.batching.execution.worker import CANCELLED
-from fh_notebook.batching.model import Event, Finished, Job, OutcomeTable, Retried, Started, Throttled
+from fh_notebook.batching.model import (
+    Event,
+    Finished,
+    Job,
+    OutcomeTable,
+    OutputArrived,
+    Retried,
+    Started,
+    Throttled,
+)
 from fh_notebook.batching.options import BatchOptions, DeliveryMode, Reuse
 from fh_notebook.batching.planning.plan import Budget
 from fh_notebook.batching.planning.stored_batch import StoredBatch, running_refused
@@ -231,11 +240,11 @@ class EngineRun:
         pending = self._delivery.pending if self._delivery is not None else []
         return [run.ids for run in pending if run.may_wait_for_tool]
 
-    def look_soon(self) -> None:
-        """Look the runs up soon that wait: a decision was sent."""
-        for run in self._delivery.pending if self._delivery is not None else []:
-            if run.may_wait_for_tool:
-                run.look_soon()
+    def look_soon(self, run: str) -> None:
+        """Look a run up soon, by its first id: a decision about its tool was sent."""
+        for pending in self._delivery.pending if self._delivery is not None else []:
+            if pending.ids.first == run:
+                pending.look_soon()
 
     @property
     def limit(self) -> int | None:
@@ -438,7 +447,7 @@ class EngineRun:
             if not self._work_queue.has(kept.job, kept.run, line=kept.line):
                 return
         self._work_queue.finished(kept.job, run, line=line, reused=kept.reused)
-        self._on_change()
+        self._on_event(OutputArrived(job=kept.job, run=run, line=line))
 
 
 @asynccontextmanager

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
-from fh_notebook.batching.model import Event, Finished, Job
+from fh_notebook.batching.model import Event, Finished, Job, OutputArrived
 from fh_notebook.batching.tables.entry_table import Entry
 from fh_notebook.contract.output import SIGNATURE_BYTES, Asset, type_of_content
 from fh_notebook.contract.run import Run
@@ -160,7 +160,7 @@ class AssetKeeper:
 
     def note(self, event: Event) -> None:
         """Begin to fetch the files of a job that has ended, and return at once."""
-        if isinstance(event, Finished) and event.run.ok and event.run.assets:
+        if isinstance(event, Finished | OutputArrived) and event.run.ok and event.run.assets:
             self._begin(event.run)
 
     def _begin(self, run: Run) -> None:

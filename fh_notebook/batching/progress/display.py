@@ -33,11 +33,14 @@ class ProgressDisplay(Protocol):
         ...
 
     def update(self, batch: ProgressSource) -> None:
-        """Something has happened. Called for every event: whoever draws decides how often."""
+        """Something has happened. Called for every event: whoever draws decides how often.
+
+        Called after the end, too, when a callback brings the output that an answer lacked.
+        """
         ...
 
     def end(self, batch: ProgressSource) -> None:
-        """No more will come."""
+        """No further call is made."""
         ...
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Final
 
 from fh_notebook.client.approvals import HEADS, ApprovalDecision, ToolApproval, ToolApprovals, cells_of
@@ -26,9 +27,13 @@ BUTTONS: Final[dict[ApprovalDecision, tuple[str, str]]] = {
 }
 """Decision -> the text of its button, and what is said when it was taken."""
 
+SENDING: Final = "Sending…"
 NOT_WAITING: Final = "It does not wait any more."
+NOT_KNOWN: Final = "Not decided here; list the approvals again."
 CONFLICT: Final = 409
 """The status of an answer to a second decision."""
+
+STYLE: Final = html.Html("<style>.fh-approvals .fh-table td:first-child{min-width:7em}</style>")
 
 
 def show(approvals: ToolApprovals) -> None:
@@ -47,11 +52,40 @@ def decision_text(decision: ApprovalDecision, after: ToolApproval) -> str:
     'Allowed once.'
     """
     button_text, text = BUTTONS[decision]
-    lacks_votes = after.votes is not None and after.votes_required is not None and after.votes < after.votes_required
-    if after.status != "pending" and not (lacks_votes and not after.status):
+    if not _waits(after):
         return text
-    votes = f", with {after.votes} of {after.votes_required} votes" if lacks_votes else ""
+    votes = f", with {after.votes} of {after.votes_required} votes" if _lacks_votes(after) else ""
     return f"Voted: {button_text}. It still waits{votes}."
+
+
+def _lacks_votes(approval: ToolApproval) -> bool:
+    votes, required = approval.votes, approval.votes_required
+    return votes is not None and required is not None and votes < required
+
+
+def _waits(approval: ToolApproval) -> bool:
+    """Whether it waits; the answer to a decision need not have a status, but may have the votes."""
+    return approval.status == "pending" or (not approval.status and _lacks_votes(approval))
+
+
+@dataclass(slots=True)
+class _Line:
+    """One line of the table."""
+
+    approval: ToolApproval
+    """As it was listed last, or as it is after a decision."""
+    said: str = ""
+    """What stands in place of the buttons."""
+
+    def take(self, listed: ToolApproval | None) -> None:
+        """Take how it is listed now; ``None``: it is not."""
+        if self.said == SENDING or (self.said and not _waits(self.approval)):
+            return  # a decision of this table is newer
+        waited, self.approval = _waits(self.approval), listed or self.approval
+        if listed is None or not _waits(listed):
+            self.said = NOT_WAITING if waited else self.said
+        elif self.said in (NOT_WAITING, NOT_KNOWN):
+            self.said = ""
 
 
 class ApprovalsTable:
@@ -61,53 +95,43 @@ class ApprovalsTable:
     ----------
     approvals : iterable of ToolApproval
         What a client listed.
+    hides : str
+        A CSS selector of what is not to be seen beside the buttons.
     """
 
-    def __init__(self, approvals: Iterable[ToolApproval]) -> None:
-        self._approvals = list(approvals)
+    def __init__(self, approvals: Iterable[ToolApproval], *, hides: str = "") -> None:
         self.then = ""
         """What is to be done after a decision, in words."""
-        self.on_decision: Callable[[], object] = lambda: None
+        self.on_decision: Callable[[ToolApproval], object] = lambda approval: None
         """Called on the background loop when a decision was sent, whatever came of it."""
         self._lock = threading.Lock()
-        self._sent: dict[int, str] = {}
-        """What stands in place of the buttons, by the number of the line."""
+        self._lines = [_Line(approval) for approval in approvals]
         self.table = ButtonTable(
             live=self._live,
-            static=lambda: html.Html(ToolApprovals(self._approvals)._repr_html_()),
-            text=lambda: repr(ToolApprovals(self._approvals)),
+            static=lambda: html.Html(self._listed()._repr_html_()),
+            text=lambda: repr(self._listed()),
             act=self.act,
             dom_class="fh-approvals",
+            hides=hides,
         )
 
-    def put(self, approvals: Iterable[ToolApproval]) -> None:
-        """Show these approvals: new ones below the others; those that are not listed any more wait no more."""
+    def _listed(self) -> ToolApprovals:
         with self._lock:
-            numbers = {approval.id: number for number, approval in enumerate(self._approvals)}
+            return ToolApprovals([line.approval for line in self._lines])
+
+    def put(self, approvals: Iterable[ToolApproval]) -> None:
+        """Show these approvals as they are now: new ones below the others; what is not listed waits no more."""
+        with self._lock:
             listed = {approval.id: approval for approval in approvals}
-            for id_, number in numbers.items():
-                if id_ not in listed and self._approvals[number].status == "pending":
-                    self._sent.setdefault(number, NOT_WAITING)
-                elif id_ in listed and self._sent.get(number) == NOT_WAITING:
-                    del self._sent[number]
-            self._approvals += [approval for id_, approval in listed.items() if id_ not in numbers]
+            for line in self._lines:
+                line.take(listed.pop(line.approval.id, None))
+            self._lines += map(_Line, listed.values())
         self.table.update()
 
     def _live(self) -> html.Html:
-        if not self._approvals:
-            return html.Html("")
-        rows = [
-            [self._decision(number, approval), *cells_of(approval)] for number, approval in enumerate(self._approvals)
-        ]
-        return html.table(("Decision", *HEADS), rows)
-
-    def _decision(self, number: int, approval: ToolApproval) -> html.Html:
-        if (sent := self._sent.get(number)) is not None:
-            return html.el("span", sent, cls=f"fh-decided fh-decided-{number}")
-        if approval.status != "pending":
-            return html.el("span", "")
-        about = ", ".join(filter(None, map(approval.shown, (approval.tool, approval.action, approval.summary))))
-        return html.join([button(text, f"{decision} {number}", about=about) for decision, (text, _) in BUTTONS.items()])
+        with self._lock:
+            rows = [[_decision(number, line), *cells_of(line.approval)] for number, line in enumerate(self._lines)]
+        return html.join([STYLE, html.stacked(("Decision", *HEADS), rows)]) if rows else html.Html("")
 
     # --- what a person clicks, on the thread that hears it
 
@@ -115,42 +139,50 @@ class ApprovalsTable:
         """Send the decision of a button: ``allow_once 3`` allows the tool of the fourth line."""
         word, _, digits = name.partition(" ")
         decision = next((known for known in BUTTONS if known == word), None)
-        if decision is None or not digits.isdecimal() or int(digits) >= len(self._approvals):
-            return
-        number = int(digits)
         with self._lock:  # of two clicks one is sent
-            is_first = number not in self._sent and self._approvals[number].status == "pending"
-            if is_first:
-                self._sent[number] = "Sending…"
-        if is_first:
-            self.table.update()
-            event_loop.background().submit(self._send(number, decision))
+            if decision is None or not digits.isdecimal() or int(digits) >= len(self._lines):
+                return
+            line = self._lines[int(digits)]
+            if line.said or line.approval.status != "pending":
+                return
+            line.said = SENDING
+        self.table.update()
+        event_loop.background().submit(self._send(line, decision))
 
-    async def _send(self, number: int, decision: ApprovalDecision) -> None:
+    async def _send(self, line: _Line, decision: ApprovalDecision) -> None:
         try:
-            after = await asyncio.to_thread(self._approvals[number].decide, decision)
+            after = await asyncio.to_thread(line.approval.decide, decision)
         except Exception as exc:
-            self._note_error(number, exc)
+            self._note_error(line, exc)
         else:
-            self._approvals[number] = after
-            self._sent[number] = text = decision_text(decision, after)
+            text = decision_text(decision, after)
+            with self._lock:
+                line.approval, line.said = after, text
             self.table.say_below(" ".join(filter(None, (text, after.shown(after.summary), self.then))), is_error=False)
         self.table.update()
-        self.on_decision()
+        self.on_decision(line.approval)
 
-    def _note_error(self, number: int, error: Exception) -> None:
+    def _note_error(self, line: _Line, error: Exception) -> None:
         """Say why; the buttons come back unless the decision may have arrived, or there is none to be made."""
         text = str(error) if isinstance(error, FetchHiveError) else error_text(error)
         if not isinstance(error, FetchHiveError):
             log.warning("a decision could not be sent", exc_info=error)
         is_refused = isinstance(error, CallError) and not error.may_have_run and error.status_code != CONFLICT
         with self._lock:
-            if is_refused:
-                del self._sent[number]
-            else:
-                self._sent[number] = "Not decided here; list the approvals again."
+            line.said = "" if is_refused else NOT_KNOWN
         if isinstance(error, ConnectFailed):
             text = f"{text}; nothing was sent: check the network, then click again"
         elif isinstance(error, AuthError):
             text = f"{text}; nothing was decided: with a key that may decide, list the approvals again"
         self.table.say_below(text, is_error=True)
+
+
+def _decision(number: int, line: _Line) -> html.Html:
+    """Return the first cell of a line: its buttons, or what came of them."""
+    approval = line.approval
+    if line.said:
+        return html.el("span", line.said, cls=f"fh-decided fh-decided-{number}")
+    if approval.status != "pending":
+        return html.el("span", "")
+    about = ", ".join(filter(None, map(approval.shown, (approval.tool, approval.action, approval.summary))))
+    return html.join([button(text, f"{decision} {number}", about=about) for decision, (text, _) in BUTTONS.items()])

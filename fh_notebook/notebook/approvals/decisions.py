@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 from uuid import uuid4
 
-from fh_notebook.client.waiting_tools import ApprovalLister, WaitingTools
+from fh_notebook.client.approvals import ToolApproval
+from fh_notebook.client.pending_run import TO_TYPE
+from fh_notebook.client.waiting_tools import MOST_LOOKS, ApprovalLister, WaitingTools
 from fh_notebook.contract.callbacks import RunIds
 from fh_notebook.core import event_loop
 from fh_notebook.core.redaction import log
@@ -57,6 +60,11 @@ class CellPlace:
         """Return the page of the display above, which hides what a page without a kernel says of the widgets."""
         return html.el("div", no_lost_widget(self._class), html.Html(page), cls=self._class)
 
+    @property
+    def to_type(self) -> str:
+        """The CSS selector of what that page says is to be typed: not to be seen while there are buttons."""
+        return f".{self._class} .{TO_TYPE}"
+
 
 class Decisions:
     """The tools that some runs wait for.
@@ -67,8 +75,10 @@ class Decisions:
         Returns the ids of each run that waits now.
     place : function of a widget
         Shows the widget, once there is something to decide or to say.
-    on_decision : function
-        Called when a decision was sent.
+    on_decision : function of str
+        Called when a decision was sent, with the first id of the run that it is about.
+    hides : str
+        A CSS selector of what is not to be seen beside the buttons.
     """
 
     def __init__(
@@ -76,24 +86,29 @@ class Decisions:
         waiting: Callable[[], Sequence[RunIds]],
         *,
         place: Callable[[Any], object],
-        on_decision: Callable[[], object] = lambda: None,
+        on_decision: Callable[[str], object] = lambda run: None,
+        hides: str = "",
     ) -> None:
         self._waiting = waiting
         self._place = place
         self._on_decision = on_decision
+        self._hides = hides
         self.then = ""
         """What is to be done after a decision, in words."""
+        self._lock = threading.Lock()
         self._tools: WaitingTools | None = None
         self._table: Any = None
+        """Used on the background loop alone."""
         self._problem = ""
 
-    def follow(self, lister: ApprovalLister | None, *, most_asks: int | None = None) -> None:
+    def follow(self, lister: ApprovalLister | None, *, most_looks: int = MOST_LOOKS) -> None:
         """Show what is waited for now, soon; from any thread. Without a lister, nothing waits any more."""
-        if self._tools is None:
-            if lister is None:
-                return
-            self._tools = WaitingTools(lister, self._waiting, self._changed)
-        self._tools.follow(most_asks=most_asks)
+        with self._lock:
+            if self._tools is None and lister is not None:
+                self._tools = WaitingTools(lister, self._waiting, self._changed)
+            tools = self._tools
+        if tools is not None:
+            tools.follow(most_looks=most_looks)
 
     def _changed(self) -> None:
         event_loop.background().submit(self._draw())
@@ -111,10 +126,12 @@ class Decisions:
         if self._tools is None:
             return
         approvals, problem = self._tools.approvals, self._tools.problem
+        if self._table is not None and self._table.table.is_closed:  # for newer ones
+            self._table, self._problem = None, ""
         if self._table is None:
             if not (approvals or problem):
                 return
-            self._table = ApprovalsTable(())
+            self._table = ApprovalsTable((), hides=self._hides)
             self._table.on_decision = self._decided
             self._table.table.hold()
             self._place(self._table.table.widget)
@@ -124,7 +141,6 @@ class Decisions:
             self._problem = problem
             self._table.table.say_below(problem, is_error=False)
 
-    def _decided(self) -> None:
-        self._on_decision()
+    def _decided(self, approval: ToolApproval) -> None:
         if self._tools is not None:
-            self._tools.ask_again()
+            self._on_decision(self._tools.decided(approval.id))

@@ -66,14 +66,15 @@ def _decisions(result: PendingRun | PendingResults, place: CellPlace) -> Callabl
     runs = [result] if isinstance(result, PendingRun) else result.pending
     place.reserve()
 
-    def look_soon() -> None:
+    def look_soon(first: str) -> None:
         for run in runs:
-            run.look_soon()
+            if run.ids.first == first:
+                run.look_soon()
 
     def waiting() -> list[RunIds]:
         return [run.ids for run in runs if run.may_wait_for_tool]
 
-    decisions = Decisions(waiting, place=place.put, on_decision=look_soon)
+    decisions = Decisions(waiting, place=place.put, on_decision=look_soon, hides=place.to_type)
     return lambda: decisions.follow(runs[0].lister) if runs else None
 
 

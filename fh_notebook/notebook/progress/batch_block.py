@@ -30,10 +30,10 @@ from fh_notebook.core import event_loop
 from fh_notebook.core.redaction import log
 from fh_notebook.core.text import html
 from fh_notebook.core.text.messages import counted
-from fh_notebook.notebook.approvals.decisions import CellPlace, Decisions
+from fh_notebook.notebook.approvals.decisions import Decisions
 from fh_notebook.notebook.progress.display import LiveDisplay, LiveProgress, PlainProgress, ProgressView
 from fh_notebook.notebook.shell import running_kernel, running_shell
-from fh_notebook.notebook.ui.buttons import has_person, import_widgets, is_app
+from fh_notebook.notebook.ui.buttons import CancelMethod, cancel_method, has_person, import_widgets, is_app
 from fh_notebook.notebook.ui.latest_task import LatestTask
 
 __all__ = ["BatchBlock", "BlockHost", "progress_of_batch", "show", "watch"]
@@ -202,19 +202,20 @@ class BatchBlock:
         self._showing: event_loop.BackgroundJob[None] | None = None
         """What reads and shows what came of the last start."""
         self._task = LatestTask(self._say)
-        self._place = CellPlace() if host is None else None
+        self._refresh = LatestTask(self._say)
+        self._hears = host is not None
+        """Whether a click is heard while it runs."""
+        self._rows: Any = None
+        """The widget with its first rows."""
         self._waiting: Sequence[RunIds] = ()
         self._decisions = Decisions(
-            lambda: self._waiting,
-            place=self._place.put if self._place is not None else self._attach_decisions,
-            on_decision=shown.control.status.look_soon,
+            lambda: self._waiting, place=self._show_decisions, on_decision=shown.control.status.look_soon
         )
 
-    def _attach_decisions(self, widget: Any) -> None:
-        if self._host is not None and (box := self._display.place.box) is not None:
-            from ipywidgets import VBox
-
-            self._host.attach(VBox([box, widget]))
+    def _show_decisions(self, widget: Any) -> None:
+        """Show the tools that runs wait for in the block's own box, which a page that is reloaded has again."""
+        if not self._is_left:
+            self._context.copy().run(self._display.place.keep_below, widget)
 
     @property
     def _lister(self) -> ApprovalLister | None:
@@ -226,7 +227,7 @@ class BatchBlock:
     def _follow_decisions(self) -> None:
         """Show the tools that runs of the present start wait for, below the block."""
         run = self._shown.control.status.run
-        if run is not None and (lister := self._lister) is not None:
+        if run is not None and self._hears and (lister := self._lister) is not None:
             self._waiting, self._decisions.then = run.waiting_runs, ""
             self._decisions.follow(lister)
 
@@ -240,7 +241,7 @@ class BatchBlock:
             log.warning("it could not be read which runs of a batch wait for a decision", exc_info=True)
             return
         self._decisions.then = "" if self._progress is not None else TAKE_ANSWERS
-        self._decisions.follow(lister, most_asks=1)
+        self._decisions.follow(lister, most_looks=1)
 
     def shows(self, shown: ShownBatch, cell: str) -> bool:
         """Whether it is a batch's block under a cell."""
@@ -257,6 +258,7 @@ class BatchBlock:
         if self._host is None:
             self._cell = self._cell or _cell()
             self._has_widgets = bool(has_person(running_kernel()))
+            self._hears = cancel_method(running_kernel(), blocks=batch.blocks) is CancelMethod.BUTTON
             self._context = contextvars.copy_context()
         self._groups, self._below = (), None
         self._progress = LiveProgress(self._display, is_alone=self._host is None)
@@ -264,10 +266,20 @@ class BatchBlock:
         self._tell_host(is_running=True)
 
     def update(self, batch: ProgressSource) -> None:
-        """Show how far it is, unless that was shown just now."""
+        """Show how far it is, unless that was shown just now; after the end, an output that came late."""
         if self._progress is not None:
             self._progress.update(batch)
             self._follow_decisions()
+        elif self._view is not None:
+            if self._above is not None:
+                self._above = self._state_above(batch)
+            self._refresh.do(self._ended_view, self._show_again)
+
+    def _show_again(self, view: EndedView) -> None:
+        """Show what came of it as it is now; what a button has shown stays."""
+        if self._progress is None and not self._is_left:
+            self._view, self._rows.value = view, view.rows_html()
+            self._display.settle(view)
 
     def end(self, batch: ProgressSource) -> None:
         """Show how it ended, and soon after, where there are widgets, what came of it."""
@@ -275,14 +287,18 @@ class BatchBlock:
             return
         self._progress.end(batch)
         self._progress = None
-        state = ProgressState.of(batch, rate=None, remaining_s=None, refused="")
-        plan = str(batch.plan()) if self._host is None else ""
-        self._above = (plan, ProgressView("", state, summary=batch.summary()).bar())
+        self._above = self._state_above(batch)
         if self._has_widgets:
             self._context.run(self._display.place.reserve)
             self._remember()
             self._showing = self._context.run(event_loop.background().submit, self._show_result())
         self._tell_host(is_running=False)
+
+    def _state_above(self, batch: ProgressSource) -> tuple[str, html.Html]:
+        """Return the plan, which a form says itself, and the bar that stay above what came of a start."""
+        state = ProgressState.of(batch, rate=None, remaining_s=None, refused="")
+        plan = str(batch.plan()) if self._host is None else ""
+        return plan, ProgressView("", state, summary=batch.summary()).bar()
 
     def _tell_host(self, *, is_running: bool) -> None:
         if self._host is not None:
@@ -346,7 +362,8 @@ class BatchBlock:
         self._below = VBox()
         self._below.add_class(BELOW)
         # In a box of its own: what is shown is in sight when all of that box is.
-        self._display.place.put([VBox([self._below]), _results().page_widget(view.rows_html())], text="")
+        self._rows = _results().page_widget(view.rows_html())
+        self._display.place.put([VBox([self._below]), self._rows], text="")
         self._display.settle(view)
 
     def _remember(self) -> None:

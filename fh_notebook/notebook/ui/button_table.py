@@ -1,12 +1,13 @@
 """A table with buttons in its lines, and a part below it for what a button brings.
 
 Where widgets are not known (the saved file, nbconvert) the plain table stands, with code in place of buttons. The
-kernel hears the buttons of the newest :data:`TABLES` tables of each kind: a cell that is run again leaves one behind
-that no page has.
+kernel hears the buttons of :data:`TABLES` tables of each kind: a cell that is run again leaves one behind that no page
+has. Of more, the oldest without a button is closed first, then the oldest.
 """
 
 from __future__ import annotations
 
+import threading
 from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
 from typing import Any, Final
@@ -16,7 +17,7 @@ from ipywidgets import HTML, Layout, VBox
 
 from fh_notebook.core.text import html
 from fh_notebook.notebook.shell import no_lost_widget
-from fh_notebook.notebook.ui.display import WidgetDisplay
+from fh_notebook.notebook.ui.display import WidgetDisplay, is_closed
 from fh_notebook.notebook.ui.page_widget import OwnKeys, own_keys
 from fh_notebook.notebook.ui.widgets import close_all, close_whole, enable_all_clicks
 
@@ -73,10 +74,13 @@ class ButtonTable:
         Told the name of the button that was clicked, on the thread that hears it; returns at once.
     dom_class : str
         Of the whole; the part below has it with ``-below``.
+    hides : str
+        A CSS selector of what is not to be seen beside the buttons.
     """
 
     _shown: Final[defaultdict[str, deque[ButtonTable]]] = defaultdict(deque)
     """Those whose buttons are heard, by kind, the newest last."""
+    _shown_lock: Final = threading.Lock()
 
     def __init__(
         self,
@@ -86,11 +90,15 @@ class ButtonTable:
         text: Callable[[], str],
         act: Callable[[str], object],
         dom_class: str,
+        hides: str = "",
     ) -> None:
+        self._drawing = threading.RLock()
+        """Held while it is drawn: what is drawn last is the newest state."""
         self._live, self._static, self._act = live, static, act
         self._kind = dom_class
         self._class = f"{dom_class}-{uuid4().hex[:8]}"
         """Of what stands where this one's widgets are not."""
+        self._hidden = ",".join(filter(None, (f".{self._class}", hides)))
         self._display = WidgetDisplay(self._page, text)
         self._keys = OwnKeys(self._clicked, layout=Layout(display="none"))
         wide = Layout(width="100%", margin="0")
@@ -103,7 +111,7 @@ class ButtonTable:
         return html.el("div", no_lost_widget(self._class), self._static(), cls=self._class)
 
     def _table(self) -> str:
-        hide = html.el("style", f".{self._class}{{display:none}}")
+        hide = html.el("style", f"{self._hidden}{{display:none}}")
         return html.el("div", html.STYLE, STYLE, hide, self._live(), cls="fh")
 
     def _clicked(self, name: str) -> None:
@@ -111,11 +119,25 @@ class ButtonTable:
         enable_all_clicks(self.widget)
 
     def hold(self) -> None:
-        """Hear its buttons, and close the oldest table whose buttons are heard."""
-        shown = self._shown[self._kind]
-        shown.append(self)
-        while len(shown) > TABLES:
-            shown.popleft().close()
+        """Hear its buttons, and close another table if too many are heard."""
+        shown, closed = self._shown[self._kind], []
+        with self._shown_lock:
+            shown.append(self)
+            while len(shown) > TABLES:
+                closed.append(next((table for table in shown if not table.has_buttons), shown[0]))
+                shown.remove(closed[-1])
+        for table in closed:
+            table.close()
+
+    @property
+    def has_buttons(self) -> bool:
+        """Whether there is something to click in its lines."""
+        return "data-act=" in self._lines.value
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether no page can show it any more."""
+        return is_closed(self.widget)
 
     def show(self) -> None:
         """Show it under the running cell."""
@@ -124,19 +146,21 @@ class ButtonTable:
         enable_all_clicks(self.widget)
 
     def update(self) -> None:
-        """Draw the table again."""
-        self._lines.value = self._table()
-        self._display.update()
-        enable_all_clicks(self.widget)
+        """Draw the table again; from any thread."""
+        with self._drawing:
+            self._lines.value = self._table()
+            self._display.update()
+            enable_all_clicks(self.widget)
 
     def put_below(self, widgets: Sequence[Any], *, is_in_sight: bool = False) -> None:
         """Show widgets below it, in place of those that are there; `is_in_sight`: the page scrolls to them."""
-        old, self._below.children = self._below.children, tuple(widgets)
-        for widget in old:
-            close_all(widget)
-        if is_in_sight:
-            self._keys.show(f"{self._kind}-below")
-        enable_all_clicks(self._below)
+        with self._drawing:
+            old, self._below.children = self._below.children, tuple(widgets)
+            for widget in old:
+                close_all(widget)
+            if is_in_sight:
+                self._keys.show(f"{self._kind}-below")
+            enable_all_clicks(self._below)
 
     def say_below(self, text: str, *, is_error: bool) -> None:
         """Show a sentence below it, also to a screen reader."""

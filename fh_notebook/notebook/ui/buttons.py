@@ -194,17 +194,14 @@ class WidgetPlace:
         self._box: Any = None
         self._bar: Any = None
         self._keys: Any = None
+        self._kept: tuple[Any, ...] = ()
+        """Widgets that stay below all others."""
         self._hiding = ""
 
     @property
     def is_placed(self) -> bool:
         """Whether there are widgets, which hide what is above."""
         return self._bar is not None or self._attach is not None
-
-    @property
-    def box(self) -> Any:
-        """The box of its widgets; ``None`` before there is one."""
-        return self._box
 
     @property
     def has_box(self) -> bool:
@@ -225,9 +222,19 @@ class WidgetPlace:
         if self._box is None:
             self._make_box(widgets, text)
         else:
-            self._box.children = (self._bar, *widgets, self._keys)
+            self._box.children = (self._bar, *widgets, *self._kept, self._keys)
             if self._above is not None:
                 self._above.stand_in(self._dom_class, text)
+        enable_clicks(self._keys)
+
+    def keep_below(self, widget: Any) -> None:
+        """Show a widget below the others, whatever is put there, in place of those that are closed."""
+        others = self._box.children[1 : -1 - len(self._kept)] if self._box is not None else ()
+        self._kept = (*(kept for kept in self._kept if kept.comm is not None), widget)
+        if self._box is None:
+            self._make_box([], "")
+        else:
+            self._box.children = (self._bar, *others, *self._kept, self._keys)
         enable_clicks(self._keys)
 
     def _make_box(self, widgets: Sequence[Any], text: str) -> None:
@@ -243,7 +250,7 @@ class WidgetPlace:
         self._bar.add_class("fh-live")
         self.show(self._above.page() if self._above is not None else "")
         self._keys = OwnKeys(self._act, layout=Layout(display="none"), _dom_classes=("fh-keys",))
-        self._box = own_keys(VBox([self._bar, *widgets]), self._keys)
+        self._box = own_keys(VBox([self._bar, *widgets, *self._kept]), self._keys)
         self._box.add_class("fh-block")
         if self._attach is not None:
             self._attach(self._box)
@@ -294,6 +301,7 @@ class WidgetPlace:
             if handle is not None:
                 handle.update(_NOTHING, raw=True)
         self._handle = self._line = self._box = None
+        self._kept = ()
 
     def _display(self, data: Mapping[str, Any]) -> None:
         if self._handle is not None:

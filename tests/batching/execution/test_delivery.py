@@ -17,7 +17,7 @@ import pytest
 import fh_notebook as fh
 from fh_notebook.batching.execution import delivery as delivery_module
 from fh_notebook.batching.execution.delivery import CallbackDelivery
-from fh_notebook.batching.model import FAILED
+from fh_notebook.batching.model import FAILED, OutputArrived
 from fh_notebook.batching.planning.stored_batch import StoredBatch
 from fh_notebook.client import polling
 from fh_notebook.local import LocalHive, aask_human
@@ -162,17 +162,26 @@ def test_a_late_output_leaves_a_newer_answer_and_is_held_where_it_cannot_be_writ
 def test_callbacks_that_come_after_look_ups_without_output_bring_it_into_the_rows(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Also after the batch has ended, and in the store: nothing is called again for them."""
+    """Also after the batch has ended, and in the store: nothing is called again for them; a listener is told."""
     rows = [*_rows(2), *_rows(1)]  # two rows that share a call
+    arrived: list[OutputArrived] = []
+
+    def note(event: object) -> None:
+        if isinstance(event, OutputArrived):
+            arrived.append(event)
+
     with _without_output(monkeypatch) as (receiver, client):
         options: dict[str, Any] = {"name": "late", "variants": "v", "client": client, "progress": False}
-        batch = fh.batch(rows, "shout", delivery="callback", receiver=receiver, **options)
+        batch = fh.batch(rows, "shout", delivery="callback", receiver=receiver, on_event=note, **options)
         assert batch.frame["error_code"].tolist() == ["output_not_retrieved"] * 3
         for row in batch.frame.drop_duplicates("request_id").itertuples():
             body = event(row.request_id, row.text.upper())
             assert deliver(receiver, body, signed(body)) == 200
         until(lambda: batch.frame["output"].tolist() == ["T0", "T1", "T0"])
         assert batch.frame["error_code"].isna().all()
+        until(lambda: len(arrived) == 2)
+        assert sorted((event.job.row, event.run.output) for event in arrived) == [(0, "T0"), (1, "T1")]
+        assert all(event.line for event in arrived)
         assert (batch.counts.done, batch.counts.calls, receiver.tally.repeated) == (3, 2, 0)
         assert fh.open_batch("late", client=client).frame["output"].tolist() == ["T0", "T1", "T0"]
         assert fh.batch(rows, "shout", **options).counts.calls == 0

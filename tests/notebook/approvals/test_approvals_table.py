@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -10,8 +11,11 @@ import httpx
 import pytest
 
 import fh_notebook as fh
+from fh_notebook.client.approvals import ToolApproval
+from fh_notebook.core.text import html
 from fh_notebook.local import LocalHive, ask_human
 from fh_notebook.notebook.approvals.approvals_table import ApprovalsTable
+from fh_notebook.notebook.ui.button_table import TABLES, ButtonTable
 from tests.client.callbacks.senders import PATIENCE_S
 from tests.kernel import Kernel
 
@@ -130,7 +134,7 @@ def _html(widget: Any) -> str:
 def _after_click(table: ApprovalsTable, act: str) -> str:
     """Click, and return the page once the decision is answered."""
     decided = threading.Event()
-    table.on_decision = decided.set
+    table.on_decision = lambda approval: decided.set()
     table.act(act)
     assert decided.wait(PATIENCE_S)
     return _html(table.table.widget)
@@ -187,3 +191,83 @@ def test_a_program_has_the_plain_table(kernel: Kernel) -> None:
     kernel.run("client.approvals()[0].decide('deny').status")
     (only,) = kernel.shown(_show(kernel))
     assert "No approvals" in only["text/html"]
+
+
+def _approval(id_: str, status: str = "pending", **more: Any) -> ToolApproval:
+    return ToolApproval(id=id_, status=status, tool="payments", summary=f"Pay {id_}?", **more)
+
+
+def _acts(table: ApprovalsTable) -> list[str]:
+    return re.findall(r'data-act="([^"]*)"', _html(table.table.widget))
+
+
+def test_a_line_takes_the_state_in_which_it_is_listed_anew() -> None:
+    """Decided elsewhere, gone and there again, with more votes; what is new comes below."""
+    table = ApprovalsTable([_approval("a0"), _approval("a1", votes=0, votes_required=2), _approval("a2")])
+    table.put([_approval("a0", "expired"), _approval("a1", votes=1, votes_required=2), _approval("a3")])
+    assert _acts(table) == ["allow_once 1", "deny 1", "allow_once 3", "deny 3"]
+    page = _html(table.table.widget)
+    assert "expired" in page
+    assert "1 of 2" in page
+    assert "0 of 2" not in page
+    table.act("allow_once 0")  # it was on its way
+    table.put([_approval("a2"), _approval("a3", "allowed")])
+    assert _acts(table) == ["allow_once 2", "deny 2"]
+
+
+def test_a_decision_is_newer_than_a_list_and_a_vote_waits_no_more_once_it_is_not_listed() -> None:
+    """A list that was on its way brings no buttons back; where nobody knows what came of a decision, it does."""
+    table = _table(httpx.Response(200, json={"id": "a1", "status": "allowed"}))
+    _after_click(table, "allow_once 0")
+    table.put([_approval("a1")])
+    assert _acts(table) == []
+    table = _table(httpx.Response(200, json={"id": "a1", "status": "pending", "votes": 1, "approvals_required": 2}))
+    assert "It still waits" in _after_click(table, "allow_once 0")
+    table.put([_approval("a1", votes=1, votes_required=3)])
+    page = _html(table.table.widget)
+    assert ("It still waits" in page, "1 of 3" in page, _acts(table)) == (True, True, [])
+    table.put([])
+    assert 'fh-decided-0">It does not wait any more.' in _html(table.table.widget)
+    table = _table(httpx.Response(500, json={"error": "broke"}))
+    _after_click(table, "deny 0")
+    table.put([_approval("a1")])
+    assert _acts(table) == ["allow_once 0", "deny 0"]
+
+
+def test_what_is_drawn_last_is_the_newest_state() -> None:
+    """Of two threads that draw at once: one is held in the middle of it."""
+    is_held, go_on, lines = threading.Event(), threading.Event(), ["first"]
+
+    def live() -> html.Html:
+        text = lines[-1]
+        if text == "old":
+            is_held.set()
+            go_on.wait(0.3)  # in vain: the newer one waits for this one
+        return html.el("p", text)
+
+    table = ButtonTable(live=live, static=lambda: html.Html(""), text=str, act=print, dom_class="fh-approvals")
+
+    def newer() -> None:
+        table.update()
+        go_on.set()
+
+    lines.append("old")
+    slow, fast = threading.Thread(target=table.update), threading.Thread(target=newer)
+    slow.start()
+    assert is_held.wait(PATIENCE_S)
+    lines.append("new")
+    fast.start()
+    for thread in (slow, fast):
+        thread.join(PATIENCE_S)
+    assert "<p>new</p>" in _html(table.widget)
+
+
+def test_of_too_many_tables_those_without_buttons_are_closed_first() -> None:
+    """Then the oldest."""
+    tables = [ApprovalsTable([_approval(f"a{n}")]) for n in range(TABLES + 2)]
+    for table in tables[:TABLES]:
+        table.table.hold()
+    tables[5].put([])
+    for table in tables[TABLES:]:
+        table.table.hold()
+    assert [number for number, table in enumerate(tables) if table.table.is_closed] == [0, 5]

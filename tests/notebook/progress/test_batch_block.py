@@ -170,3 +170,44 @@ def test_batches_of_one_after_another_keep_to_their_cells(loaded: Kernel) -> Non
     for name, cell in zip("abc", cells, strict=True):
         kept = " ".join(str(part.get("text/html", "")) for part in loaded.shown(cell))
         assert re.findall(r"Batch (b[abc])<", kept) == [f"b{name}"]
+
+
+LATE_SETUP = """
+import httpx, itertools, json
+from fh_notebook.client import polling
+from fh_notebook.contract.signing import sign
+polling.FIRST_BESIDE_RECEIVER_S = 0.01
+numbers = itertools.count()
+def answer(request):
+    if request.method == "POST":
+        return httpx.Response(200, json={"request_id": f"req_{next(numbers)}", "run_status": "running"})
+    return httpx.Response(200, json={"status": "completed"})
+client = fh.Client(api_key="fhk_" + "0123456789abcdef", base_url="https://api.test/v1", transport=httpx.MockTransport(answer))
+receiver = fh.CallbackReceiver(secrets="whsec_of_the_tests", public_url="https://hooks.example.com").__enter__()
+def deliver(request_id, output):
+    body = json.dumps({"event_type": "workflow.completed", "request_id": request_id, "data": {"output": output}}).encode()
+    signature = {"X-Fetch-Hive-Signature": sign(body, "whsec_of_the_tests")}
+    return httpx.post(receiver.local_url, content=body, headers=signature).status_code
+"""
+
+
+def test_a_block_that_has_ended_shows_an_output_that_comes_late(loaded: Kernel) -> None:
+    """In the block of its start and in that of the batch in another cell; what a button has shown stays open."""
+    assert loaded.run(LATE_SETUP) == ""
+    start = (
+        "late = fh.batch([{'text': 'a'}], 'shout', variants='v', name='late', client=client, receiver=receiver,"
+        " delivery='callback'); late"
+    )
+    loaded.wait(loaded.send(start, person=True))
+    loaded.wait_until(lambda: "data-act" in _page(loaded), "the buttons")
+    loaded.wait(loaded.send("late", person=True))
+
+    def rows() -> list[str]:
+        return [str(state["value"]) for state in loaded.widgets().values() if "<th" in str(state.get("value", ""))]
+
+    loaded.wait_until(lambda: len(rows()) == 2, "the first rows of both")
+    _act(loaded, "save")
+    loaded.wait_until(lambda: "fh-save" in str(loaded.widgets()), "the panel")
+    assert loaded.run("deliver(late.frame['request_id'][0], 'of <b>late</b>')") == "200"
+    loaded.wait_until(lambda: sum("of &lt;b&gt;late" in page for page in rows()) == 2, "the output in both")
+    assert "fh-save" in str(loaded.widgets())

@@ -170,9 +170,10 @@ class FormView(FormObserver):
     def _waiting_runs(self) -> list[RunIds]:
         return [run.ids for run in self._core.waited_for if run.may_wait_for_tool]
 
-    def _look_soon(self) -> None:
+    def _look_soon(self, first: str) -> None:
         for run in self._core.waited_for:
-            run.look_soon()
+            if run.ids.first == first:
+                run.look_soon()
 
     def _show_decisions(self, widget: Any) -> None:
         """Show the tools that its runs wait for below what is waited for."""
