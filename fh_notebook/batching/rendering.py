@@ -237,6 +237,8 @@ class Offers:
     browse: bool = False
     compare: bool = False
     save: bool = False
+    code: bool = True
+    """Whether a person there can type code: advice names some only then."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -297,6 +299,7 @@ class BatchOverview:
             for number, group in enumerate(self.shown_groups)
         ]
         more = len(self.groups) - len(errors)
+        has_all = ": batch.failures" if offers is None or offers.code else ""
         facts_html = html.el("span", "; ".join(facts), cls="fh-dim")
         return html.el(
             "div",
@@ -305,7 +308,7 @@ class BatchOverview:
             html.el("div", kept, cls="fh-dim") if (kept := _not_repeated(counts)) and not self.doing else None,
             html.el("div", "Stopped: ", stopped.message, cls="fh-unknown") if stopped is not None else None,
             *errors,
-            html.el("div", f"and {counted(more, 'more error')}: batch.failures", cls="fh-dim") if more else None,
+            html.el("div", f"and {counted(more, 'more error')}{has_all}", cls="fh-dim") if more else None,
             _buttons(offers) if offers is not None and not self.doing else None,
             cls="fh",
         )
@@ -368,7 +371,7 @@ def _group_with_buttons(number: int, group: ErrorGroup, offers: Offers) -> html.
     if offers.retry and group.calls and retry_code(group):
         calls = counted(group.calls, "call")
         buttons.append(_button(f"retry:{number}", f"Retry ({calls})", f"Retry ({calls}): {what}"))
-    note = _again(group) if offers.retry and not retry_code(group) else None
+    note = _again(group, code=offers.code) if offers.retry and not retry_code(group) else None
     words = html.el("span", *_group_words(group))
     acts = html.el("span", *buttons, cls="fh-error-acts")
     return html.el("div", words, acts, html.el("div", note, cls="fh-dim") if note else None, cls="fh-errors")
@@ -407,9 +410,11 @@ def _quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
-def _again(group: ErrorGroup) -> html.Html:
-    if code := retry_code(group):
-        return html.el("span", "To call them again: ", html.el("code", code))
+def _again(group: ErrorGroup, *, code: bool = True) -> html.Html:
+    if retry := retry_code(group):
+        return html.el("span", "To call them again: ", html.el("code", retry))
+    if not code:
+        return html.el("span", "Correct these rows." if group.code == INVALID else UNKNOWN_MEANS)
     if group.code == INVALID:
         return html.el("span", "Correct these rows, and run the cell again: what is answered is not called twice.")
     return html.el("span", f"{UNKNOWN_MEANS} To call them again: ", html.el("code", "batch.resume(retry_unknown=True)"))

@@ -221,8 +221,12 @@ class BatchBlock:
     def _lister(self) -> ApprovalLister | None:
         """What lists the tools that runs wait for, where somebody may decide."""
         client = self._shown.control.work.caller.client
-        is_visitor = is_app() or (self._host is not None and self._host.is_app)
-        return client.aclient if client is not None and self._has_widgets and not is_visitor else None
+        return client.aclient if client is not None and self._has_widgets and not self._is_visited else None
+
+    @property
+    def _is_visited(self) -> bool:
+        """Whether it is shown to users of an app."""
+        return is_app() or (self._host is not None and self._host.is_app)
 
     def _follow_decisions(self) -> None:
         """Show the tools that runs of the present start wait for, below the block."""
@@ -347,12 +351,14 @@ class BatchBlock:
 
     def _offers(self, overview: BatchOverview) -> Offers:
         batch, counts = self._shown.batch, overview.counts
+        is_visited = self._is_visited
         ended = counts.done + counts.failed + counts.unknown
         return Offers(
             retry=not self._shown.control.work.caller.refusal,
             browse=ended > 0 and not batch.is_partitioned,
             compare=counts.done > 0 and len(batch.plan().variants) > 1,
-            save=ended > 0 and not (is_app() or (self._host is not None and self._host.is_app)),
+            save=ended > 0 and not is_visited,
+            code=not is_visited,
         )
 
     def _settle(self, view: EndedView) -> None:

@@ -83,6 +83,8 @@ class BatchFormController:
         """Whoever is told of what is chosen and begun."""
         self.display_of: Callable[[ShownBatch], ProgressDisplay] | None = None
         """Makes the display of a start in widgets; without it, a batch is shown under the running cell."""
+        self.go_on = GO_ON
+        """What a batch that was stopped says of how it goes on."""
         self._given = rows
         self.lock = threading.Lock()
         self._client = client
@@ -248,7 +250,7 @@ class BatchFormController:
                 wait=False,
                 delivery=self.selection.delivery,  # type: ignore[arg-type]  # one of them: `VariantSelection` has checked it
             )
-            batch, control = prepare(self.mapping.rows, self.deployment, options, replace(CELL, resume=GO_ON))
+            batch, control = prepare(self.mapping.rows, self.deployment, options, replace(CELL, resume=self.go_on))
             if (display_of := self.display_of) is not None:
                 control.new_display = lambda: display_of(ShownBatch.of(batch))
             control.start(control.first_windows(), wait=False)

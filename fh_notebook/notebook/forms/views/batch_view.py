@@ -45,6 +45,8 @@ from fh_notebook.notebook.ui.widgets import (
 __all__ = ["BatchFormView", "SourceRow"]
 
 
+GO_ON_IN_APP: Final = "press Run again"
+
 _CONSTANT: Final = ("constant", "")
 
 _NOTHING: Final = ("nothing", "")
@@ -199,6 +201,8 @@ class BatchFormView(BatchFormObserver):
         self.changed()
         core.observers.add(self)
         core.display_of = self._make_block
+        if is_app:
+            core.go_on = GO_ON_IN_APP
         look.acts["came"] = self._offer_menu
 
     def complete(self) -> None:
@@ -328,7 +332,7 @@ class BatchFormView(BatchFormObserver):
             self._plan.value = ""
         else:
             again = "Run again: " if self._block is not None else ""  # what was run is in the block
-            self._plan.value = line(f"{again}{plan}", kind="plain")
+            self._plan.value = "" if self._is_app else line(f"{again}{plan}", kind="plain")  # it names code
             self._bar.show_calls(plan.most_calls)
         enable_all_clicks(self.widget)
 

@@ -650,6 +650,31 @@ def test_the_batch_of_a_form_has_its_buttons_in_the_form(is_app: bool) -> None:
     assert len(got) == 3
 
 
+@pytest.mark.parametrize("is_app", [False, True])
+def test_users_of_an_app_read_no_code_in_what_came_of_a_batch(is_app: bool) -> None:
+    """After a call whose outcome is unknown: neither how to repeat it in Python, nor where all answers are."""
+    hive = LocalHive()
+
+    @hive.workflow("echo", variant="v")
+    def echo(text: str) -> str:
+        return text
+
+    hive.fail_next(reset=True, after_running=True, deployment="echo")
+    dep = fh.Deployment("echo", variants=["v"], inputs={"text": fh.text()})
+    form = fh.form(dep, over=[{"text": "a"}, {"text": "b"}], client=hive.client(), app=is_app)
+    _of(form, "fh-run").click()
+    _until_block(form, "1 outcome unknown")
+    _until_block(form, 'data-act="show:0"')
+    if not is_app:
+        _until(_of(form, "fh-plan"), "Run again: ")
+    shown = "".join(str(getattr(widget, "value", "")) for widget in _all(form.widget))
+    words = re.sub(r"<style>.*?</style>|<[^>]*>", "", shown, flags=re.DOTALL)
+    assert "the call may have run" in words
+    assert [code for code in ("batch.resume(", "fh.last_batch()", "form.frame") if code in words] == (
+        [] if is_app else ["batch.resume(", "fh.last_batch()", "form.frame"]
+    )
+
+
 def test_what_is_called_again_by_a_click_is_cancelled_by_the_forms_button() -> None:
     """A start that Run did not begin counts as one of the form all the same: Run is off, and Cancel ends it."""
     hive, hold, began = LocalHive(), threading.Event(), threading.Event()
