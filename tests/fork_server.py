@@ -3,7 +3,7 @@
 A kernel that imports `fh_notebook` takes a second and a half of CPU, most of it for ipykernel and pandas, which a fork
 has already. It is a process of its own, with its own environment, folder and session. The package itself is not
 imported beforehand: a process that imports it is what tests are about. Nor is anything of which a test asks whether a
-cell imports it (ipywidgets, matplotlib).
+cell imports it (ipywidgets, matplotlib). A program whose kernels are not asked that names more in `MORE_IMPORTS`.
 
 Each process of the tests has one server, which ends with it: the pipe that it reads requests from is closed then. A
 kernel whose server has ended ends by itself.
@@ -38,6 +38,9 @@ IMPORTS: Final = (
     "ipykernel.ipkernel", "ipykernel.kernelapp", "pandas", "httpx", "httptools", "regex", "ruamel.yaml", "jsonschema_rs",
     "sqlite3", "starlette.applications", "starlette.routing", "uvicorn", "markdown_it",
 )  # fmt: skip
+
+MORE_IMPORTS: Final = "FH_FORK_IMPORTS"
+"""The environment variable with names of modules, set for a program whose kernels need them, too."""
 
 
 class ForkedProcess:
@@ -102,7 +105,7 @@ def _server() -> subprocess.Popen[str]:
 
 
 def _serve() -> None:
-    for module in IMPORTS:
+    for module in (*IMPORTS, *os.environ.get(MORE_IMPORTS, "").split()):
         importlib.import_module(module)
     # pandas takes the width of a terminal where it is imported outside of a kernel.
     importlib.import_module("pandas").set_option("display.max_columns", 20)

@@ -19,6 +19,15 @@ NAME: Final = "fork-server"
 ENTRY_POINTS: Final = f"[jupyter_client.kernel_provisioners]\n{NAME} = {__name__}:ForkProvisioner\n"
 LAUNCHER: Final = "ipykernel_launcher"
 
+PACKAGE: Final = (
+    "anywidget", "fh_notebook.batching.api", "fh_notebook.client.http.exchange", "fh_notebook.comparing.comparison",
+    "fh_notebook.local.demo", "fh_notebook.local.http.app", "fh_notebook.notebook.browser.browser",
+    "fh_notebook.notebook.completion.matcher", "fh_notebook.notebook.forms.fields.view", "fh_notebook.notebook.forms.form",
+    "fh_notebook.notebook.frontend", "fh_notebook.notebook.magics.extension", "fh_notebook.notebook.progress.batch_block",
+    "fh_notebook.notebook.rater", "ipywidgets", "scipy.special",
+)  # fmt: skip
+"""What nearly every cell of a page imports: a second of CPU in each kernel."""
+
 
 def variables(folder: Path, path: str) -> dict[str, str]:
     """Return what a program's environment needs, so that its kernels are forks: none where there is no fork server.
@@ -36,7 +45,11 @@ def variables(folder: Path, path: str) -> dict[str, str]:
     entry_points.parent.mkdir(parents=True)
     entry_points.write_text(ENTRY_POINTS)
     more = os.pathsep.join([str(Path(__file__).parents[1]), str(entry_points.parents[1])])
-    return {"PYTHONPATH": f"{path}{os.pathsep}{more}", "JUPYTER_DEFAULT_PROVISIONER_NAME": NAME}
+    return {
+        "PYTHONPATH": f"{path}{os.pathsep}{more}",
+        "JUPYTER_DEFAULT_PROVISIONER_NAME": NAME,
+        fork_server.MORE_IMPORTS: " ".join(PACKAGE),
+    }
 
 
 class ForkProvisioner(LocalProvisioner):

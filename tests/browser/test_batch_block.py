@@ -24,11 +24,8 @@ BACKGROUND = "batch = fh.batch(rows, 'paced', variants='v', name='triage', max_c
 FAILED = 2
 
 
-def _ended(lab: Lab, paced_hive: PacedHive, url: str, *cells: str) -> Locator:
+def _ended(lab: Lab) -> Locator:
     """Show a batch of which two rows failed, and return its block."""
-    paced_hive.ended.set()
-    lab.open(SETUP.format(url=url), RUN, "batch", *cells)
-    lab.run(0)
     lab.run(1)
     here = lab.run(2)
     expect(here.get_by_role("button", name="Browse")).to_be_visible()
@@ -42,9 +39,25 @@ def _calls(lab: Lab, index: int) -> int:
 
 
 def test_each_button_shows_its_result_where_it_was_clicked(lab: Lab, paced_hive: PacedHive) -> None:
-    """One click each, and what it shows is in sight: the rows of an error, the table, the file; and Close takes it away."""
+    """One click each, and what it shows is in sight: the rows of an error, the table, the file; and Close takes it away.
+
+    The block of a cell over rows is that of its start, so the cell ends with one. By keys alone, Retry says how many
+    calls it makes, makes just these, once; the focus stays in the block, and the cell its own.
+    """
     with paced_hive.serve() as server:
-        here = _ended(lab, paced_hive, server.url)
+        over_rows = '%%fetchhive paced -v v --over rows --out runs\ntext: "{{ row.text }}"'
+        lab.open(SETUP.format(url=server.url), RUN, "batch", "batch.counts", over_rows)
+        lab.run(0)
+        lab.start(4)
+        here = lab.output(4)
+        here.locator("button.fh-cancel").wait_for()
+        paced_hive.ended.set()
+        expect(here.get_by_role("button", name="Browse")).to_be_visible()
+        lab.wait_idle()
+        expect(here.get_by_role("button", name="Browse")).to_have_count(1)
+        expect(here.get_by_text("18 completed").locator("visible=true")).to_have_count(1)
+
+        here = _ended(lab)
         effort = Effort(lab.page)
         assert here.get_by_role("button").all_inner_texts().count("Compare") == 0  # there is one variant
         effort.click(here.get_by_role("button", name="Show").first)
@@ -67,15 +80,7 @@ def test_each_button_shows_its_result_where_it_was_clicked(lab: Lab, paced_hive:
         expect(below.get_by_role("button")).to_have_count(0)
         assert effort.clicks == 7
         assert effort.scrolls <= 1  # the table fills the window
-    assert (lab.server.root / "triage.csv").is_file()
-    assert (lab.server.root / "triage.parquet").is_file()
-    assert lab.errors == []
 
-
-def test_the_failed_rows_are_called_again_by_keys_alone(lab: Lab, paced_hive: PacedHive) -> None:
-    """Retry says how many calls it makes, makes just these, once; the focus stays in the block, and the cell its own."""
-    with paced_hive.serve() as server:
-        here = _ended(lab, paced_hive, server.url, "batch.counts")
         before = _calls(lab, 3)
         effort = Effort(lab.page)
         here.locator(".fh-live").click(position={"x": 2, "y": 2})
@@ -96,6 +101,8 @@ def test_the_failed_rows_are_called_again_by_keys_alone(lab: Lab, paced_hive: Pa
         assert effort.clicks == 0
         assert effort.keys <= 14
         assert _calls(lab, 3) == before + 1
+    assert (lab.server.root / "triage.csv").is_file()
+    assert (lab.server.root / "triage.parquet").is_file()
     assert lab.errors == []
 
 
@@ -156,7 +163,10 @@ def test_a_running_batch_is_paused_and_cancelled_by_keys_alone(lab: Lab, paced_h
 def test_a_block_is_whole_at_every_width(lab: Lab, paced_hive: PacedHive) -> None:
     """Nothing is cut off, in either theme; what is saved has code in place of buttons."""
     with paced_hive.serve() as server:
-        here = _ended(lab, paced_hive, server.url)
+        paced_hive.ended.set()
+        lab.open(SETUP.format(url=server.url), RUN, "batch")
+        lab.run(0)
+        here = _ended(lab)
         here.get_by_role("button", name="Save", exact=True).click()
         here.get_by_label("File").wait_for()
         for look in lab.looks(height=900, widths=(1600, 800, 400)):
@@ -166,20 +176,3 @@ def test_a_block_is_whole_at_every_width(lab: Lab, paced_hive: PacedHive) -> Non
     saved = (lab.server.root / lab.name).read_text()
     assert "data-act" not in saved
     assert "batch.retry_failed(error=" in saved
-
-
-def test_a_cell_over_rows_shows_its_batch_once(lab: Lab, paced_hive: PacedHive) -> None:
-    """The block of its start becomes what is shown of the batch, so the cell ends with one block."""
-    with paced_hive.serve() as server:
-        cell = '%%fetchhive paced -v v --over rows --out batch\ntext: "{{ row.text }}"'
-        lab.open(SETUP.format(url=server.url), cell)
-        lab.run(0)
-        lab.start(1)
-        here = lab.output(1)
-        here.locator("button.fh-cancel").wait_for()
-        paced_hive.ended.set()
-        expect(here.get_by_role("button", name="Browse")).to_be_visible()
-        lab.wait_idle()
-        expect(here.get_by_role("button", name="Browse")).to_have_count(1)
-        expect(here.get_by_text("18 completed").locator("visible=true")).to_have_count(1)
-    assert lab.errors == []

@@ -27,7 +27,7 @@ def hive() -> Iterator[SlowHive]:
 
 
 def test_cancel_ends_a_cell_and_a_batch_and_leaves_nothing(lab: Lab, hive: SlowHive) -> None:
-    """The button comes, a click ends what blocks, what came is kept, and the button is in neither page nor file."""
+    """The button comes in sight, one click ends what blocks, what came is kept, and the button is in neither page nor file."""
     with hive.serve() as server:
         lab.open(
             SETUP.format(url=server.url),
@@ -42,10 +42,12 @@ def test_cancel_ends_a_cell_and_a_batch_and_leaves_nothing(lab: Lab, hive: SlowH
         button.wait_for()
         for theme in lab.themes():
             lab.screenshot(f"cancel-{theme}")
-        button.click()
+        effort = Effort(lab.page)
+        effort.click(button)
         lab.expect_text(
             lab.output(1), r"Stopped: the call in flight may have run.*1 of 2 answers came before and are kept"
         )
+        assert (effort.clicks, effort.scrolls) == (1, 0)
         expect(lab.output(1).locator("button")).to_have_count(0)
         hive.wait_for(1)
 
@@ -74,14 +76,26 @@ def test_cancel_ends_a_cell_and_a_batch_and_leaves_nothing(lab: Lab, hive: SlowH
     assert ["widget-view" in str(cell.outputs) for cell in saved.cells[1:4]] == [False, True, False]
 
 
-def test_a_running_cell_shows_its_columns_at_once_and_fills_them(lab: Lab, hive: SlowHive) -> None:
-    """Waiting, running with its time, answered; what a reader opened stays; at the end HTML is left in its place."""
+def test_a_running_cell_is_cancelled_by_keys_and_its_columns_are_filled(lab: Lab, hive: SlowHive) -> None:
+    """Shift+Tab and Enter end it. Run again: waiting, running with its time, answered; at the end HTML is left in its place."""
     with hive.serve() as server:
         lab.open(
             SETUP.format(url=server.url),
             '%%fetchhive echo -v plain -v slow\ntext: \'{"label": "late"}\'',
+            "'the next cell'",
         )
         lab.run(0)
+        lab.start(1)
+        button = lab.output(1).locator("button.fh-cancel")
+        button.wait_for()
+        hive.wait_for(1)
+        effort = Effort(lab.page)
+        effort.tab_to(button, back=True)
+        effort.press("Enter")
+        lab.expect_text(lab.output(1), r"Stopped: the call in flight may have run.*1 of 2 answers came before")
+        assert (effort.clicks, effort.scrolls) == (0, 0)
+        assert effort.keys <= 24  # most of them pass the toolbar of the next cell
+
         lab.start(1)
         output = lab.output(1)
         output.locator(".fh-cancel").wait_for()
@@ -106,35 +120,3 @@ def test_a_running_cell_shows_its_columns_at_once_and_fills_them(lab: Lab, hive:
     shown = [output for output in saved.cells[1].outputs if output["data"].get("text/plain")]
     assert len(shown) == 1
     assert "echo/slow: completed" in shown[0]["data"]["text/plain"]
-
-
-def test_a_running_cell_is_cancelled_by_keys_alone(lab: Lab, hive: SlowHive) -> None:
-    """Shift+Tab leads from the next cell to Cancel, and Enter presses it."""
-    with hive.serve() as server:
-        lab.open(SETUP.format(url=server.url), "%%fetchhive echo -v plain -v slow\ntext: hi", "'the next cell'")
-        lab.run(0)
-        lab.start(1)
-        button = lab.output(1).locator("button.fh-cancel")
-        button.wait_for()
-        effort = Effort(lab.page)
-        effort.tab_to(button, back=True)
-        effort.press("Enter")
-        lab.expect_text(lab.output(1), r"Stopped: the call in flight may have run.*1 of 2 answers came before")
-        assert (effort.clicks, effort.scrolls) == (0, 0)
-        assert effort.keys <= 24  # most of them pass the toolbar of the next cell
-    assert lab.errors == []
-
-
-def test_a_running_cell_is_cancelled_by_one_click(lab: Lab, hive: SlowHive) -> None:
-    """The button is in sight where the cell was run."""
-    with hive.serve() as server:
-        lab.open(SETUP.format(url=server.url), "%%fetchhive echo -v plain -v slow\ntext: hi", "'the next cell'")
-        lab.run(0)
-        lab.start(1)
-        button = lab.output(1).locator("button.fh-cancel")
-        button.wait_for()
-        effort = Effort(lab.page)
-        effort.click(button)
-        lab.expect_text(lab.output(1), r"Stopped: the call in flight may have run.*1 of 2 answers came before")
-        assert (effort.clicks, effort.scrolls) == (1, 0)
-    assert lab.errors == []

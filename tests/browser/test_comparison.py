@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,7 +37,13 @@ def page(browser: Browser) -> Iterator[Page]:
     opened.close()
 
 
-def _report(folder: Path, n: int, b: str = "b") -> str:
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
+    """The address of the report of so many rows; each is written once."""
+    return cache(lambda n, b="b": _report(tmp_path_factory.mktemp("report"), n, b))
+
+
+def _report(folder: Path, n: int, b: str) -> str:
     rng = np.random.default_rng(0)
     lines = [
         {
@@ -54,9 +61,9 @@ def _shown(page: Page) -> list[str]:
     return page.locator("#body tr td.key span:not(.label)").all_text_contents()
 
 
-def test_the_page_is_offline_and_what_a_model_said_is_inert(page: Page, tmp_path: Path) -> None:
+def test_the_page_is_offline_and_what_a_model_said_is_inert(page: Page, report: Callable[..., str]) -> None:
     """Nothing but the file is asked for, nothing is refused by the policy, and a script of an output is text."""
-    address = _report(tmp_path, 60)
+    address = report(60)
     page.goto(address)
     assert page.locator("#body tr").count() == 25
     assert HOSTILE in page.locator("#body tr").nth(1).inner_text()
@@ -72,9 +79,9 @@ def test_the_page_is_offline_and_what_a_model_said_is_inert(page: Page, tmp_path
     assert page.title() == "Comparison of 2 variants on 60 rows by s"
 
 
-def test_rows_are_paged_searched_and_filtered(page: Page, tmp_path: Path) -> None:
+def test_rows_are_paged_searched_and_filtered(page: Page, report: Callable[..., str]) -> None:
     """By mouse and by keyboard; a long output is folded and opens."""
-    page.goto(_report(tmp_path, 60))
+    page.goto(report(60))
     assert _shown(page) == [str(i) for i in range(25)]
     page.keyboard.press("ArrowRight")
     assert _shown(page)[0] == "25"
@@ -103,9 +110,9 @@ def test_rows_are_paged_searched_and_filtered(page: Page, tmp_path: Path) -> Non
     assert opened > folded
 
 
-def test_ten_thousand_rows_open_and_their_last_page_is_there(page: Page, tmp_path: Path) -> None:
+def test_ten_thousand_rows_open_and_their_last_page_is_there(page: Page, report: Callable[..., str]) -> None:
     """All rows are in the file; only those of a page are in the page."""
-    page.goto(_report(tmp_path, 10_000))
+    page.goto(report(10_000))
     page.locator("#size").select_option("500")
     assert page.locator("#body tr").count() == 500
     page.locator("#search").fill("ticket 9999:")
@@ -114,10 +121,10 @@ def test_ten_thousand_rows_open_and_their_last_page_is_there(page: Page, tmp_pat
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_page_fits_and_reads_in_both_themes(page: Page, tmp_path: Path, scheme: str) -> None:
+def test_the_page_fits_and_reads_in_both_themes(page: Page, report: Callable[..., str], scheme: str) -> None:
     """It does not scroll sideways, whatever a variant is called, and plots have the colour of the text."""
     page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-    page.goto(_report(tmp_path, 30, b="a-name-without-a-space-" * 8))
+    page.goto(report(30, b="a-name-without-a-space-" * 8))
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 900})
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), width
@@ -128,9 +135,9 @@ def test_the_page_fits_and_reads_in_both_themes(page: Page, tmp_path: Path, sche
     assert ink in fills
 
 
-def test_a_table_that_is_cut_says_so_and_scrolls_by_keyboard(page: Page, tmp_path: Path) -> None:
+def test_a_table_that_is_cut_says_so_and_scrolls_by_keyboard(page: Page, report: Callable[..., str]) -> None:
     """With a shade at its side, under what moves with it; its first column, the names, is in sight at first."""
-    page.goto(_report(tmp_path, 30))
+    page.goto(report(30))
     page.set_viewport_size({"width": 400, "height": 900})
     page.get_by_text("Significance tests").click()
     table = page.get_by_role("region", name="Tests")
@@ -163,11 +170,11 @@ def test_rows_beside_each_other_are_blocks_where_it_is_narrow(page: Page) -> Non
         assert name == ("none" if width == 1600 else '"nearest"')
 
 
-def test_without_scripts_the_first_rows_are_there(browser: Browser, tmp_path: Path) -> None:
+def test_without_scripts_the_first_rows_are_there(browser: Browser, report: Callable[..., str]) -> None:
     """And it says that there are more."""
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
-    page.goto(_report(tmp_path, 60))
+    page.goto(report(60))
     assert page.locator("#body tr").count() == 25
     assert "these are the first 25 of 60 rows" in page.locator("#rows").inner_text()
     context.close()

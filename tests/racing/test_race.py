@@ -230,7 +230,10 @@ def test_what_never_reached_the_service_is_called_when_it_goes_on() -> None:
     assert (race.winner, race.ending, race.calls) == (None, "budget spent", 0)
     assert race.rows <= 1
     with quiz.hive.serve(port=port):
-        assert race.resume().winner == "strong"
+        for _ in range(100):  # a second each; one is enough where nothing else runs on the machine
+            if race.resume().winner:
+                break
+    assert race.winner == "strong"
     assert race.calls == quiz.calls
 
 

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.long
 KEY = "fhk_0123456789abcdef"
 DESCRIPTION = YAML(typ="safe").load(Path(__file__).parent / "hive.openapi.yaml")
 OPERATIONS = [(path, method) for path, methods in DESCRIPTION["paths"].items() for method in methods]
-EXAMPLES = 40
+EXAMPLES = 20
 """Of each operation and mode."""
 
 

@@ -99,10 +99,10 @@ def test_ten_times_the_value_is_not_a_hundred_times_the_time() -> None:
         for _ in range(30):
             nested = [nested, n]
         pairs = [(rows, [{**row, "id": -row["id"]} for row in rows]), (rows, rows[::-1]), (nested, [nested])]
-        began = time.perf_counter()
+        began = time.thread_time()
         for before, after in pairs:
             changes_of(before, after)
-        return time.perf_counter() - began
+        return time.thread_time() - began
 
     few, many = (min(seconds(n) for _ in range(3)) for n in (500, 5_000))
     assert many < 60 * few

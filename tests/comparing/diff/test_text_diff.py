@@ -89,9 +89,9 @@ def test_a_difference_is_said_in_one_line() -> None:
 def _worst_of(texts: list[tuple[str, str]]) -> float:
     worst = 0.0
     for here, there in texts:
-        began = time.perf_counter()
+        began = time.thread_time()
         found = compare_texts(here, there)
-        worst = max(worst, time.perf_counter() - began)
+        worst = max(worst, time.thread_time() - began)
         assert _text(found, "there") == here
     return worst
 
@@ -145,10 +145,10 @@ def test_the_pretty_text_of_a_large_value_is_not_made_whole() -> None:
 
     def seconds(rows: int) -> float:
         value = [{"a": "text"}] * rows
-        began = time.perf_counter()
+        began = time.thread_time()
         text, whole = pretty(value, limit=10_000)
         assert (len(text), whole) == (10_000, False)
-        return time.perf_counter() - began
+        return time.thread_time() - began
 
     few, many = (min(seconds(rows) for _ in range(5)) for rows in (1_000, 100_000))
     assert many < 10 * few
