@@ -99,16 +99,25 @@ print("planned", flush=True)
 """
 
 
+ROWS_PLANNED = 4_000
+
+
+@pytest.fixture(scope="module")
+def planning_s(tmp_path_factory: pytest.TempPathFactory) -> float:
+    """How long it takes to plan `ROWS_PLANNED` rows, once for all moments that are tried."""
+    with Shouting().hive.serve() as server:
+        return _plan_for(tmp_path_factory.mktemp("planned") / "whole", server.url, ROWS_PLANNED, None)
+
+
 @pytest.mark.parametrize("ends", [signal.SIGKILL, signal.SIGINT])
 @pytest.mark.parametrize("part", [0.6, *(pytest.param(part, marks=pytest.mark.long) for part in (0.0, 0.3, 0.9))])
 def test_a_batch_that_is_cut_short_while_it_is_planned_is_whole_or_not_there(
-    tmp_path: Path, shouting: Shouting, ends: signal.Signals, part: float
+    tmp_path: Path, shouting: Shouting, planning_s: float, ends: signal.Signals, part: float
 ) -> None:
     """At whatever moment SIGKILL or Ctrl+C come, every row of the batch is kept, or none and no record."""
-    number = 4_000
+    number = ROWS_PLANNED
     with shouting.hive.serve() as server:
-        took = _plan_for(tmp_path / "whole", server.url, number, None)
-        _plan_for(tmp_path / "cut", server.url, number, (ends, took * part))
+        _plan_for(tmp_path / "cut", server.url, number, (ends, planning_s * part))
     path = environment.store_of(tmp_path / "cut")
     if path.exists():
         with Store(path).closing() as store:
