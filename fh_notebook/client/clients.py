@@ -229,10 +229,20 @@ class AsyncClient:
         """
         started_at = datetime.now(UTC)
         try:
-            await self.files.addressed(encode_request(request))
+            await self.upload_files(request)
         except UploadFailed as exc:
             return self._without_file(request, exc, started_at)
         return None
+
+    async def upload_files(self, request: InvokeRequest) -> None:
+        """Upload the files that a request names and that have no valid address.
+
+        Raises
+        ------
+        UploadFailed
+            One has no address.
+        """
+        await self.files.addressed(encode_request(request))
 
     async def attempt(self, request: InvokeRequest) -> AttemptResult:
         """Make one exchange, outside any limiter, and return the answer with its run.

@@ -20,8 +20,9 @@ import os
 import re
 import stat
 import time
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -51,12 +52,17 @@ __all__ = [
     "FileInput",
     "FileUploads",
     "LocalFile",
+    "NamedFile",
     "UploadFailed",
     "file",
+    "file_content",
+    "file_named",
+    "files_among",
     "files_in",
     "names_file",
     "read_local_file",
     "send_file",
+    "with_file_names",
 ]
 
 
@@ -175,6 +181,8 @@ def _read_named(sha256: str) -> LocalFile:
     InputError
         None has; what is said is of the path that was named last.
     """
+    if (in_memory := _contents.get(sha256)) is not None:
+        return in_memory
     error = None
     for path in _paths.get(sha256, ()):
         try:
@@ -262,6 +270,91 @@ _paths: Final[dict[str, tuple[Path, ...]]] = {}
 """Where the files of this process's `FileInput`s are, by the hash of their content: the newest path first."""
 
 
+CONTENTS_BYTES: Final = 256 * 2**20
+"""Of files that came without a path, from a page: the newest stay in memory, since they may be sent at any time."""
+
+_contents: Final[OrderedDict[str, LocalFile]] = OrderedDict()
+
+
+@dataclass(frozen=True, slots=True)
+class NamedFile:
+    """A file that a text among inputs names."""
+
+    name: str
+    """Empty where this process does not know the file."""
+    size: int | None = None
+    """Bytes; ``None`` where that is not known."""
+    path: Path | None = None
+    """``None`` for one out of a page."""
+
+    def __str__(self) -> str:
+        if not self.name:
+            return "a file that this kernel does not know"
+        return (
+            f"{one_line(self.name, 80)}, {byte_size(self.size)}" if self.size is not None else one_line(self.name, 80)
+        )
+
+
+def file_named(text: Any) -> NamedFile | None:
+    """Return the file that a text is the name of; ``None`` where it is another text.
+
+    Examples
+    --------
+    >>> file_named("text"), file_named(f"{FILE_SCHEME}{'0' * 64}").name
+    (None, '')
+    """
+    match = _TOKEN.fullmatch(text) if isinstance(text, str) else None
+    if match is None:
+        return None
+    if (local := _contents.get(match[1])) is not None:
+        return NamedFile(local.name, len(local.content))
+    for path in _paths.get(match[1], ()):
+        with suppress(OSError):
+            return NamedFile(path.name, path.stat().st_size, path)
+    return NamedFile("")
+
+
+def file_content(text: str, most: int) -> bytes | None:
+    """Return the content of the file that a text names; ``None`` where it is larger than `most`, or not there."""
+    named, match = file_named(text), _TOKEN.fullmatch(text)
+    if named is None or match is None or named.size is None or named.size > most:
+        return None
+    with suppress(InputError):
+        return _read_named(match[1]).content
+    return None
+
+
+def files_among(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Yield where inputs name files, and the text that names each.
+
+    Examples
+    --------
+    >>> name = f"{FILE_SCHEME}{'0' * 64}"
+    >>> [path for path, _ in files_among({"a": [name, "text"], "b": f"see {name}"})]
+    [('a', 0), ('b',)]
+    """
+    if isinstance(value, str):
+        yield from ((path, match[0]) for match in _TOKEN.finditer(value))
+        return
+    items: Iterable[tuple[Any, Any]] = ()
+    if isinstance(value, Mapping):
+        items = value.items()
+    elif isinstance(value, list | tuple):
+        items = enumerate(value)
+    for name, item in items:
+        yield from files_among(item, (*path, name))
+
+
+def with_file_names(text: str) -> str:
+    """Return a text in which each file that it names is called by its name, for a reader."""
+
+    def words(match: re.Match[str]) -> str:
+        named = file_named(match[0])
+        return f"<address of {named.name}>" if named is not None and named.name else match[0]
+
+    return _TOKEN.sub(words, text) if FILE_SCHEME in text else text
+
+
 class FileInput(str):
     """A file among inputs: a text that names its content; what is sent in its place is the address of an upload."""
 
@@ -278,6 +371,18 @@ class FileInput(str):
             It cannot be read.
         """
         return cls._noted(_hash_of(path), Path(path).absolute())
+
+    @classmethod
+    def of_content(cls, name: str, content: bytes, file_type: str = "") -> FileInput:
+        """Return the input of a file that has no path: one that a page sent, which stays in memory."""
+        local = LocalFile(name, content, file_type or _type_by_ending(name))
+        _contents[local.sha256] = local
+        _contents.move_to_end(local.sha256)
+        while len(_contents) > 1 and sum(len(other.content) for other in _contents.values()) > CONTENTS_BYTES:
+            _contents.popitem(last=False)
+        made = cls(f"{FILE_SCHEME}{local.sha256}")
+        made.path = Path(name)
+        return made
 
     @classmethod
     def _noted(cls, sha256: str, path: Path) -> FileInput:
@@ -370,7 +475,9 @@ def file(path: str | os.PathLike[str] | None = None, *, column: str | None = Non
 
 def names_file(text: str) -> frozenset[str]:
     """Return the hashes of the files of this process that a text names: JSON of inputs, say."""
-    return frozenset(_paths.keys() & _TOKEN.findall(text)) if FILE_SCHEME in text else frozenset()
+    if FILE_SCHEME not in text:
+        return frozenset()
+    return frozenset(sha256 for sha256 in _TOKEN.findall(text) if sha256 in _paths or sha256 in _contents)
 
 
 def files_in(text: str) -> frozenset[str]:
@@ -386,10 +493,14 @@ def _inputs_in(content: bytes) -> str:
 class UploadFailed(Exception):
     """A file of a request has no address; the call was not made."""
 
-    def __init__(self, message: str, status_code: int | None = None, error_code: str | None = None) -> None:
+    def __init__(
+        self, message: str, status_code: int | None = None, error_code: str | None = None, *, named: str = ""
+    ) -> None:
         super().__init__(message)
         self.status_code = status_code
         self.error_code = error_code
+        self.named = named
+        """The text among the inputs that names the file."""
 
 
 _MARGIN: Final = timedelta(minutes=5)
@@ -510,23 +621,35 @@ class FileUploads:
         hashes = files_in(inputs)
         if not hashes:
             return content
-        try:
-            addresses = {sha256: self._known(sha256) or await self._upload(sha256) for sha256 in sorted(hashes)}
-        except CallError as exc:
-            # What may have arrived is not sent again by itself.
-            status_code = 400 if exc.may_have_run else exc.status_code
-            raise UploadFailed(f"its file was not uploaded: {exc}", status_code, exc.error_code) from None
-        except FetchHiveError as exc:
-            raise UploadFailed(f"its file was not uploaded: {exc}", 400) from None
-        except Exception as exc:  # a defect, or a file of a kind that was not foreseen: the other rows go on
-            log.warning("a file was not uploaded", exc_info=True)
-            raise UploadFailed(f"its file was not uploaded ({error_text(exc)})", 400) from None
+        addresses = {sha256: await self._address(sha256) for sha256 in sorted(hashes)}
 
         def address(match: re.Match[str]) -> str:
             return json.dumps(addresses[match[1]])[1:-1] if match[1] in addresses else match[0]
 
         body = {**json.loads(content), "inputs": json.loads(_TOKEN.sub(address, inputs))}
         return json.dumps(body, ensure_ascii=False).encode()
+
+    async def _address(self, sha256: str) -> str:
+        """Return the address of a file, uploaded where need be.
+
+        Raises
+        ------
+        UploadFailed
+            It has none.
+        """
+        named = f"{FILE_SCHEME}{sha256}"
+        try:
+            return self._known(sha256) or await self._upload(sha256)
+        except CallError as exc:
+            # What may have arrived is not sent again by itself.
+            status_code = 400 if exc.may_have_run else exc.status_code
+            message = f"its file was not uploaded: {exc}"
+            raise UploadFailed(message, status_code, exc.error_code, named=named) from None
+        except FetchHiveError as exc:
+            raise UploadFailed(f"its file was not uploaded: {exc}", 400, named=named) from None
+        except Exception as exc:  # a defect, or a file of a kind that was not foreseen: the other rows go on
+            log.warning("a file was not uploaded", exc_info=True)
+            raise UploadFailed(f"its file was not uploaded ({error_text(exc)})", 400, named=named) from None
 
     async def _upload(self, sha256: str) -> str:
         """Return the address of a new upload; whoever asks meanwhile, or soon after it failed, gets the same result."""

@@ -4,6 +4,8 @@
   add the declared defaults when they send it.
 - A Start variable that holds a secret anywhere, or may hold one, is replaced as a whole by the name of a variable
   (cell, Python) or by a placeholder (curl).
+- A file whose address is sent is written as ``fh.file(...)``; of one out of a page only the name is known, and a
+  comment says so. curl has a placeholder for the address.
 - Of a form over rows, a constant is written as itself, and a default too: a reader of the cell may not have the
   declaration.
 """
@@ -16,14 +18,17 @@ import re
 import shlex
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
+from fh_notebook.client.uploads import NamedFile, file_named
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.contract.secrets import Secrets
 from fh_notebook.contract.snippet.writer import python_literal, to_curl
 from fh_notebook.core.json_values import jsonable
+from fh_notebook.core.text.formatting import one_line
 from fh_notebook.errors import FetchHiveError, InputError
 from fh_notebook.notebook.cell.request import read_cell
 from fh_notebook.notebook.cell.template import row_of
@@ -32,6 +37,8 @@ if TYPE_CHECKING:
     from fh_notebook.notebook.forms.model.row_mapping import RowMapping
 
 __all__ = [
+    "FilePlaceholder",
+    "Placeholder",
     "SecretPlaceholder",
     "as_cell",
     "as_cell_over",
@@ -40,6 +47,7 @@ __all__ = [
     "as_python_over",
     "cell_body",
     "commented",
+    "files_in_places",
     "fill_placeholders",
     "magic_line",
     "prompt_lines",
@@ -59,10 +67,70 @@ class SecretPlaceholder:
         return self.name
 
 
+class FilePlaceholder:
+    """The place of a file whose address is sent; Python code has what opens it.
+
+    Examples
+    --------
+    >>> FilePlaceholder(NamedFile("a.pdf"), 1), FilePlaceholder(NamedFile("a.pdf"), 1).name
+    (fh.file('a.pdf'), 'fhfile1x')
+    """
+
+    def __init__(self, file: NamedFile, number: int) -> None:
+        self.name = f"fhfile{number}x"
+        """Its name in a cell, until the call is written in its place."""
+        self.has_path = file.path is not None
+        self.path = _short_path(file.path) if file.path is not None else file.name or "the file"
+
+    def __repr__(self) -> str:
+        return f"fh.file({self.path!r})"
+
+    @property
+    def expression(self) -> str:
+        """What a cell has in its braces, within a text in quotes."""
+        return json.dumps(repr(self), ensure_ascii=False)[1:-1]
+
+
+def _short_path(path: Path) -> str:
+    with suppress(ValueError, OSError):
+        return str(path.relative_to(Path.cwd()))
+    return str(path)
+
+
+def _with_files(value: Any, files: list[FilePlaceholder]) -> Any:
+    """Return a value in which each file whose address is sent has its place, which is added to `files`."""
+    if isinstance(value, Mapping):
+        return {name: _with_files(item, files) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_with_files(item, files) for item in value]
+    if (named := file_named(value)) is None:
+        return value
+    files.append(FilePlaceholder(named, len(files) + 1))
+    return files[-1]
+
+
+def files_in_places(values: Any) -> Iterator[FilePlaceholder]:
+    """Yield the places of files, in their order."""
+    if isinstance(values, FilePlaceholder):
+        yield values
+    elif isinstance(values, Mapping | list):
+        for item in values.values() if isinstance(values, Mapping) else values:
+            yield from files_in_places(item)
+
+
+def _about_files(code: str, values: Any) -> str:
+    """Return code with a comment on the files of which only the name is known."""
+    names = list(dict.fromkeys(one_line(file.path, 80) for file in files_in_places(values) if not file.has_path))
+    if not names:
+        return code
+    was = "was" if len(names) == 1 else "were"
+    return commented(code, f"{', '.join(names)} {was} chosen in the page: give the path in fh.file(...)")
+
+
 def with_placeholders(
     deployment: Deployment, inputs: Mapping[str, Any], *, reserved: Collection[str] = ()
 ) -> dict[str, Any]:
-    """Return `inputs` with a hole for each variable that may hold a secret.
+    """Return `inputs` with a hole for each variable that may hold a secret, and the places of files.
 
     Parameters
     ----------
@@ -92,7 +160,8 @@ def with_placeholders(
                 name += "_"
             names |= {name}
             values[variable] = SecretPlaceholder(name, is_text=isinstance(value, str))
-    return values
+    files: list[FilePlaceholder] = []
+    return {name: _with_files(value, files) for name, value in values.items()}
 
 
 _TAKEN: Final = frozenset(
@@ -112,9 +181,20 @@ def prompt_lines(values: Mapping[str, Any]) -> list[str]:
     return [*(imports if holes else []), "import fh_notebook as fh", "", *lines]
 
 
-def fill_placeholders(values: Mapping[str, Any], fill: Callable[[SecretPlaceholder], Any]) -> dict[str, Any]:
+Placeholder = SecretPlaceholder | FilePlaceholder
+
+
+def fill_placeholders(values: Mapping[str, Any], fill: Callable[[Placeholder], Any]) -> dict[str, Any]:
     """Return inputs with what `fill` makes of each hole in its place."""
-    return {name: fill(value) if isinstance(value, SecretPlaceholder) else value for name, value in values.items()}
+
+    def filled(value: Any) -> Any:
+        if isinstance(value, Placeholder):
+            return fill(value)
+        if isinstance(value, dict):
+            return {name: filled(item) for name, item in value.items()}
+        return [filled(item) for item in value] if isinstance(value, list) else value
+
+    return {name: filled(value) for name, value in values.items()}
 
 
 def as_cell(
@@ -158,7 +238,8 @@ def as_cell(
     words: 3
     """
     line = magic_line(deployment.name, variants, repeats, out, delivery)
-    return f"{line}\n{cell_body(deployment, with_placeholders(deployment, inputs))}"
+    values = with_placeholders(deployment, inputs)
+    return _about_files(f"{line}\n{_with_expressions(cell_body(deployment, values), values)}", values)
 
 
 def as_python(
@@ -190,7 +271,7 @@ def as_python(
     again = f" for variant in {list(variants)!r}" if len(variants) != 1 else ""
     again += f" for _ in range({repeats})" if repeats > 1 else ""
     lines.append(f"runs = [{call}{again}]" if again else f"run = {call}")
-    return "\n".join(lines)
+    return _about_files("\n".join(lines), values)
 
 
 def as_curl(
@@ -210,7 +291,13 @@ def as_curl(
     >>> print(as_curl(Deployment("triage"), ["a"], {"n": 3}, base_url="https://api.fetchhive.com/v1").splitlines()[0])
     curl 'https://api.fetchhive.com/v1/workflow/invoke' \
     """
-    values = fill_placeholders(with_placeholders(deployment, inputs), lambda hole: f"YOUR_{hole.name.upper()}")
+
+    def words(hole: Placeholder) -> str:
+        if isinstance(hole, FilePlaceholder):
+            return f"YOUR_ADDRESS_OF_{re.sub(r'[^A-Za-z0-9]+', '_', Path(hole.path).name).strip('_').upper()}"
+        return f"YOUR_{hole.name.upper()}"
+
+    values = fill_placeholders(with_placeholders(deployment, inputs), words)
     return "\n\n".join(
         to_curl(
             InvokeRequest(
@@ -314,7 +401,13 @@ _STAMP: Final = f"fhx{uuid4().hex}x"
 """Marks a hole in a text, and is in no text of anybody's."""
 
 
-def _stamped(hole: SecretPlaceholder) -> str:
+def _with_expressions(body: str, values: Any) -> str:
+    for file in files_in_places(values):
+        body = body.replace(f"{{{{ {file.name} }}}}", f"{{{{ {file.expression} }}}}")
+    return body
+
+
+def _stamped(hole: Placeholder) -> str:
     return f"{_STAMP}{hole.name}"
 
 
@@ -377,7 +470,7 @@ def as_cell_over(
         expression = json.dumps(_row_of(mapping.columns[name]))[1:-1]
         body = body.replace(f"{{{{ {hole.name} }}}}", f"{{{{ {expression} }}}}")
     line = magic_line(deployment.name, variants, repeats, "", delivery)
-    return f"{line} --over {rows}\n{body}"
+    return _about_files(f"{line} --over {rows}\n{_with_expressions(body, values)}", values)
 
 
 def as_python_over(
@@ -400,7 +493,9 @@ def as_python_over(
     batch = fh.batch(tickets, 'triage', variants=['a'], inputs=inputs)
     """
     constants = with_placeholders(mapping.deployment, mapping.constants, reserved={rows})
-    values: dict[str, Any] = {name: _CodeConst(value) for name, value in constants.items()}
+    values: dict[str, Any] = {
+        name: value if isinstance(value, FilePlaceholder) else _CodeConst(value) for name, value in constants.items()
+    }
     values.update(mapping.columns)
     more = [f"repeats={repeats}"] if repeats > 1 else []
     more += [f"delivery={delivery!r}"] if delivery != "direct" else []
@@ -409,7 +504,7 @@ def as_python_over(
     call = [source, repr(mapping.deployment.name), f"variants={list(variants)!r}", "inputs=inputs", *more]
     lines = [*prompt_lines(constants), f"inputs = {python_literal(_in_order(mapping, values))}"]
     lines += [f"batch = fh.batch({', '.join(call)})"]
-    return "\n".join(lines)
+    return _about_files("\n".join(lines), constants)
 
 
 class _CodeConst:

@@ -23,6 +23,7 @@ from fh_notebook.notebook.forms.control.controller import FormController
 from fh_notebook.notebook.forms.control.observers import BatchFormObserver, Observers
 from fh_notebook.notebook.forms.control.selection import VariantSelection
 from fh_notebook.notebook.forms.control.submission import Submission
+from fh_notebook.notebook.forms.fields.base import FilesSentAs
 from fh_notebook.notebook.forms.static import form_page, form_text
 from fh_notebook.notebook.ui.display import WidgetDisplay, bundle, hold_while_shown, is_closed
 from fh_notebook.session import session
@@ -398,6 +399,7 @@ def form(
     over: Any = None,
     client: Client | AsyncClient | None = None,
     app: bool = False,
+    files: FilesSentAs | None = None,
 ) -> Form:
     """Return a form for a deployment's Start variables; as the value of a cell it shows fields, Run and the results.
 
@@ -424,6 +426,10 @@ def form(
     app : bool
         Whether the form is for the users of an app, as Voila serves it: without request, earlier calls, code, batch,
         repeats and delivery, and with errors that say nothing of keys and addresses. ``form.runs`` has all.
+    files : {"content", "address"}, optional
+        How files are sent that a person chooses in it: their content within the call, or the address of an upload that
+        Run makes (see :func:`fh_notebook.file`; that a workflow reads it is inferred, not documented). By default each
+        field has the choice, and begins with the content; in an app, the content.
 
     Returns
     -------
@@ -451,13 +457,18 @@ def form(
         raise InputError("this is a Code Snippet; give fh.form(fh.Deployment.from_snippet(r'''...'''))")
     if not isinstance(app, bool):
         raise InputError(f"app is {short(app)}; give True or False")
+    if files not in (None, "content", "address"):
+        raise InputError(f"files is {short(files)}; give 'content' or 'address'")
+    files = files or ("content" if app else None)
     resolved = _find_deployment(deployment, client)
     if over is not None:
         from fh_notebook.notebook.forms.control.batch_controller import BatchFormController  # which loads pandas
 
-        rows_core = BatchFormController(resolved, over, variants=variants, values=values, client=client)
+        rows_core = BatchFormController(resolved, over, variants=variants, values=values, client=client, files=files)
         return form_over_rows(rows_core, is_app=app)
-    return form_of_call(FormController(resolved, variants=variants, values=values, client=client), is_app=app)
+    return form_of_call(
+        FormController(resolved, variants=variants, values=values, client=client, files=files), is_app=app
+    )
 
 
 def _find_deployment(deployment: Any, client: Client | AsyncClient | None) -> Deployment:

@@ -31,6 +31,7 @@ from fh_notebook.notebook.forms.control.observers import BatchFormObserver, Obse
 from fh_notebook.notebook.forms.control.schema_editor import ExtendedDeployment
 from fh_notebook.notebook.forms.control.selection import VariantSelection
 from fh_notebook.notebook.forms.control.submission import Submission
+from fh_notebook.notebook.forms.fields.base import FilesSentAs
 from fh_notebook.notebook.forms.model.row_mapping import RowMapping, SourceField, SourceKind
 from fh_notebook.notebook.shell import running_shell
 from fh_notebook.session import session
@@ -72,10 +73,13 @@ class BatchFormController:
         variants: str | Iterable[str] | None = None,
         values: Mapping[str, Any] | None = None,
         client: Client | AsyncClient | None = None,
+        files: FilesSentAs | None = None,
     ) -> None:
         if values is not None and not isinstance(values, Mapping):
             raise InputError(f"values is {short(values)}; give a mapping of Start variables to constants")
         self.deployment = deployment
+        self.files: FilesSentAs | None = files
+        """How files are sent that are chosen as constants; ``None``: as a person chooses in each field."""
         self.selection = VariantSelection(deployment, variants)
         self.mapping = RowMapping(deployment, rows, values)
         self.batch: Batch | None = None

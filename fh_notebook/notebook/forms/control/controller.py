@@ -25,7 +25,7 @@ from fh_notebook.notebook.forms.control.observers import FormObserver, Observers
 from fh_notebook.notebook.forms.control.schema_editor import ExtendedDeployment
 from fh_notebook.notebook.forms.control.selection import VariantSelection
 from fh_notebook.notebook.forms.control.submission import Submission, SubmissionRunner, SubmitObserver
-from fh_notebook.notebook.forms.fields.base import Field
+from fh_notebook.notebook.forms.fields.base import Field, FilesSentAs
 from fh_notebook.notebook.forms.fields.view import FieldsView
 from fh_notebook.notebook.forms.model.model import FormModel
 from fh_notebook.session import session
@@ -80,6 +80,8 @@ class FormController:
         What the fields begin with.
     client : Client or AsyncClient, optional
         Whom to ask; the session's own by default.
+    files : {"content", "address"}, optional
+        How chosen files are sent; by default as a person chooses in each field.
 
     Raises
     ------
@@ -94,10 +96,12 @@ class FormController:
         variants: str | Iterable[str] | None = None,
         values: Mapping[str, Any] | None = None,
         client: Client | AsyncClient | None = None,
+        files: FilesSentAs | None = None,
     ) -> None:
         if values is not None and not isinstance(values, Mapping):
             raise InputError(f"values is {short(values)}; give a mapping of Start variables to values")
         self.deployment = deployment
+        self._files: FilesSentAs | None = files
         self.selection = VariantSelection(deployment, variants)
         self.fields = self._fields_of(FormModel(deployment.inputs, values))
         self.lock = threading.RLock()
@@ -108,7 +112,9 @@ class FormController:
         self._runner = SubmissionRunner(self.find_client)
 
     def _fields_of(self, model: FormModel) -> FieldsView:
-        return FieldsView(model, on_change=lambda: self.observers.notify(lambda observer: observer.edited()))
+        return FieldsView(
+            model, on_change=lambda: self.observers.notify(lambda observer: observer.edited()), files=self._files
+        )
 
     # --- what there is
 

@@ -16,11 +16,13 @@ from typing import Any, Final, Protocol
 
 from fh_notebook.client.clients import Client
 from fh_notebook.client.pending_run import PendingRun
+from fh_notebook.client.uploads import UploadFailed, file_named, files_among
 from fh_notebook.contract.callbacks import NO_OUTPUT_CODE, NOWHERE
 from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.contract.run import Run
 from fh_notebook.core import event_loop
 from fh_notebook.core.redaction import error_text, log
+from fh_notebook.core.text.formatting import one_line
 from fh_notebook.core.text.problems import Problem
 from fh_notebook.errors import CallError, FetchHiveError, InputError
 
@@ -75,6 +77,9 @@ def stopped_text(requested: int, *, came: int, waits: int) -> str:
     return f"cancelled: {'; '.join(parts)}"
 
 
+NOT_UPLOADED: Final = "nothing was sent: a file was not uploaded"
+
+
 class SubmitObserver(Protocol):
     """Who shows the newest submit. Called on the thread that submits or on the loop's; must return at once."""
 
@@ -109,7 +114,7 @@ class Submission:
     inputs : mapping, optional
         The inputs as the runs are to have them: the same values, of which a password does not show in a `repr`.
     problems : sequence of Problem
-        Why nothing was sent; then there are no requests.
+        Why nothing was sent; then there are no requests. Where a file could not be uploaded, that is told later.
     """
 
     def __init__(
@@ -351,6 +356,11 @@ class SubmissionRunner:
                 self._take_error(submission, index, exc)
             return
         self.origin = client.origin
+        # All calls have the same inputs. Before the first of them: where a file has no address none is made.
+        if problem := await self._upload_problem(client, submission.requests[:1]):
+            submission.problems = (problem,)
+            submission.stopped = NOT_UPLOADED
+            return
         submission.was_sent = True
 
         async def send(index: int, request: InvokeRequest) -> None:
@@ -365,6 +375,17 @@ class SubmissionRunner:
                 self._take(submission, index, run)
 
         await asyncio.gather(*(send(index, request) for index, request in enumerate(submission.requests)))
+
+    @staticmethod
+    async def _upload_problem(client: Client, requests: Sequence[InvokeRequest]) -> Problem | None:
+        """Upload the files of a request, and return the problem of the one that has no address."""
+        for request in requests:
+            try:
+                await client.aclient.upload_files(request)
+            except UploadFailed as exc:
+                path = next((path for path, text in files_among(request.inputs) if text == exc.named), ())
+                return Problem(path, "upload", one_line(str(file_named(exc.named)), 80), one_line(str(exc), 500))
+        return None
 
     async def _send_for_callback(self, client: Client, submission: Submission, index: int, delivery: str) -> Run:
         """Submit a call whose answer comes later, and wait for it."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any, ClassVar, Final, Protocol
+from typing import Any, ClassVar, Final, Literal, Protocol
 from zlib import crc32
 
 from fh_notebook.core.text import html
@@ -34,7 +34,16 @@ from fh_notebook.notebook.forms.model.field import FieldState, SentAs
 from fh_notebook.notebook.forms.model.kinds import Control
 from fh_notebook.notebook.ui.theme import FieldTheme
 
-__all__ = ["Field", "FieldsViewProtocol", "UpdateGuard", "button_of", "field_anchor", "lines_of", "set_traits"]
+__all__ = [
+    "Field",
+    "FieldsViewProtocol",
+    "FilesSentAs",
+    "UpdateGuard",
+    "button_of",
+    "field_anchor",
+    "lines_of",
+    "set_traits",
+]
 
 
 def set_traits(widget: Any, **traits: Any) -> None:
@@ -74,12 +83,19 @@ class UpdateGuard(threading.local):
         return self._depth > 0
 
 
+FilesSentAs = Literal["content", "address"]
+
+
 class FieldsViewProtocol(Protocol):
     """What a field needs of the form that shows it."""
 
     @property
     def look(self) -> FieldTheme:
         """The layouts and styles."""
+
+    @property
+    def files(self) -> FilesSentAs | None:
+        """How chosen files are sent; ``None``: as a person chooses in each field."""
 
     def changed(self, field: Field) -> None:
         """Show what a change of `field` has changed."""

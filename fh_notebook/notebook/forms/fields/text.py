@@ -11,7 +11,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import io
 import math
 import re
@@ -19,13 +18,22 @@ from datetime import date, datetime, time
 from fractions import Fraction
 from typing import Any, Final
 
+from fh_notebook.client.uploads import FileInput, file_content, file_named
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import byte_size
 from fh_notebook.core.values import UNSET, is_number
 from fh_notebook.notebook.forms.fields.base import Field, button_of, lines_of, set_traits
 from fh_notebook.notebook.forms.fields.help_text import state_note
 from fh_notebook.notebook.forms.model.kinds import Control, FieldKind, Shape
-from fh_notebook.notebook.forms.model.text_codec import MAX_BYTES, FileError, encoding_of, file_text, what_is_sent
+from fh_notebook.notebook.forms.model.text_codec import (
+    MAX_BYTES,
+    FileError,
+    check_size,
+    encoding_of,
+    file_bytes,
+    file_text,
+    what_is_sent,
+)
 
 __all__ = [
     "FileField",
@@ -379,13 +387,18 @@ def to_pick(text: str, kind: FieldKind) -> date | time | datetime | None:
         return None
 
 
+WAYS: Final = (("the content", False), ("the address of an upload", True))
+"""How a file is sent, and whether that is by an address."""
+
+
 class FileField(Field, control=Control.FILE):
-    """A file: a button to choose it; one that is sent as text can be typed as well."""
+    """A file: a button to choose it, and how it is sent; one that is sent as text can be typed as well."""
 
     has_placeholder = True
     _upload: Any = None
-    _chosen: tuple[str, str] = ("", "")
-    """What is sent for the chosen file, and its name and size."""
+    _way: Any = None
+    _chosen: tuple[str, str, str, int] = ("", "", "", 0)
+    """What is sent for the chosen file, its name, its media type and its size."""
     _picture: Any = None
     _drawn: Any = UNSET
     """The value of which the picture is."""
@@ -393,6 +406,13 @@ class FileField(Field, control=Control.FILE):
     @property
     def _is_text(self) -> bool:
         return encoding_of(self.state.shape) == "text"
+
+    @property
+    def _by_address(self) -> bool:
+        """Whether a file that is chosen now is uploaded by Run, and its address sent."""
+        if self.view.files is not None:
+            return self.view.files == "address"
+        return self.state.sends_address or file_named(self.state.value) is not None
 
     def _make(self) -> Any:
         if not self._is_text:
@@ -420,7 +440,9 @@ class FileField(Field, control=Control.FILE):
     def _controls(self, control: Any) -> tuple[Any, ...]:
         if self._upload is None:
             self._upload = self._make_upload()
-        return (self._thumbnail(), control, self._upload)
+        if self._way is None and self.view.files is None:
+            self._way = self._make_way()
+        return (self._thumbnail(), control, self._upload, self._way)
 
     def _thumbnail(self) -> Any:
         """Return a small picture of an image that is sent; none of anything else."""
@@ -456,27 +478,75 @@ class FileField(Field, control=Control.FILE):
 
     def _uploaded(self, files: Any) -> None:
         for file in files[:1]:
-            try:
-                data = bytes(file["content"])
-                text = file_text(file["name"], data, self.state.shape, media_type=file["type"])
-            except FileError as exc:
-                self.notice = str(exc)
+            self._take(file["name"], bytes(file["content"]), file["type"], by_address=self._by_address)
+
+    def _take(self, name: str, data: bytes, media_type: str, *, by_address: bool) -> bool:
+        """Send a file from now on, unless it cannot be: then the field shows why, and is as it was."""
+        try:
+            if by_address:
+                check_size(name, data)
+                text = str(FileInput.of_content(name, data, media_type))
             else:
-                self._chosen = (text, f"{file['name']}, {byte_size(len(data))}")
-                self.state.set(text)
+                text = file_text(name, data, self.state.shape, media_type=media_type)
+        except FileError as exc:
+            self.notice = str(exc)
+            return False
+        self._chosen = (text, name, media_type, len(data))
+        self.state.set(text)
+        return True
+
+    # --- how it is sent
+
+    def _make_way(self) -> Any:
+        from ipywidgets import Dropdown
+
+        way = Dropdown(
+            options=WAYS,
+            value=self._by_address,
+            # Named in full for who hears it; the page shows "Send".
+            description=f"Send for {self.shown_name}",
+            tooltip="The content is part of the call. Or Run uploads the file, and the call has its address: "
+            "that a workflow reads it is inferred, not documented",
+            layout=self.view.look.button,
+            style=self.view.look.plain_style,
+            _dom_classes=("fh-way",),
+        )
+        self.on_input(way, self._choose_way)
+        return way
+
+    def _choose_way(self, by_address: bool) -> None:
+        value, (sent, name, media_type, _) = self.state.value, self._chosen
+        named = file_named(value)
+        data = None
+        if by_address and named is None and isinstance(value, str) and (not self._is_text or value == sent):
+            data = file_bytes(value, self.state.shape)
+        elif not by_address and named is not None:
+            data, name = file_content(value, MAX_BYTES), named.name or name
+            if data is None:
+                self.notice = f"{named} cannot be sent as content; choose it again"
+                return
+        if data is None or self._take(name or "file", data, media_type, by_address=by_address):
+            self.state.sends_address = by_address
 
     def _show(self) -> None:
         if self._upload is not None:
             set_traits(self._upload, value=())
-        if self._is_text:
-            set_traits(self.control, value=self.state.text, placeholder=self.placeholder())
-            return
+        if self._way is not None:
+            set_traits(self._way, value=self._by_address)
         state = self.state
-        sent, about = self._chosen
+        named = file_named(state.value)
+        if self._is_text:
+            text, placeholder = ("", f"{named}: its address is sent") if named else (state.text, self.placeholder())
+            set_traits(self.control, value=text, placeholder=placeholder)
+            return
+        sent, name, _, size = self._chosen
         if not state.is_set or state.is_null:
             text = "no file" if state.default is UNSET and not state.is_null else state_note(state)
+        elif named is not None:
+            text = f"{named}: its address is sent"
         else:
-            text = about if state.value == sent else what_is_sent(state.value, state.shape)
+            is_chosen = state.value == sent
+            text = f"{name}, {byte_size(size)}" if is_chosen else what_is_sent(state.value, state.shape)
         set_traits(self.control, value=html.printable(text))
 
 
@@ -493,7 +563,7 @@ def thumbnail(value: str, shape: Shape) -> str:
     Parameters
     ----------
     value : str
-        What a file field holds: base64, or a ``data:`` address.
+        What a file field holds: base64, a ``data:`` address, or the name of a file whose address is sent.
     shape : Shape
         Of the field: it says how the file is encoded.
 
@@ -503,14 +573,13 @@ def thumbnail(value: str, shape: Shape) -> str:
     >>> thumbnail("bm8gaW1hZ2U=", shape_of({"type": "string", "contentEncoding": "base64"}, {}))
     ''
     """
-    encoding = encoding_of(shape)
-    if encoding not in ("base64", "data-url") or len(value) > 2 * MAX_BYTES:
+    if file_named(value) is not None:
+        content = file_content(value, MAX_BYTES)
+        return _small_copy(content) if content is not None else ""
+    if encoding_of(shape) not in ("base64", "data-url") or len(value) > 2 * MAX_BYTES:
         return ""
-    try:
-        data = base64.b64decode(value.partition(",")[2] if encoding == "data-url" else value, validate=True)
-    except (binascii.Error, ValueError):
-        return ""
-    return _small_copy(data)
+    content = file_bytes(value, shape)
+    return _small_copy(content) if content is not None else ""
 
 
 def _small_copy(data: bytes) -> str:

@@ -8,13 +8,14 @@ keys, focus and text direction.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from fh_notebook.core.text import html
 from fh_notebook.core.text.messages import counted
+from fh_notebook.core.text.problems import Problem
 from fh_notebook.notebook.forms.fields import choice, table, text  # noqa: F401 - imported, their classes are in Field.classes
-from fh_notebook.notebook.forms.fields.base import Field, UpdateGuard, field_anchor, set_traits
+from fh_notebook.notebook.forms.fields.base import Field, FilesSentAs, UpdateGuard, field_anchor, set_traits
 from fh_notebook.notebook.forms.fields.group import GroupField
 from fh_notebook.notebook.forms.fields.help_text import problem_html
 from fh_notebook.notebook.forms.model.field import FieldState
@@ -96,6 +97,10 @@ def folded_names(states: Mapping[str, FieldState], *, least: int = FOLDED_LEAST)
     return names if least <= len(names) < len(states) else ()
 
 
+def _is_at(problem: Problem, field: Field) -> bool:
+    return (problem.path or ())[: len(field.state.path)] == field.state.path
+
+
 class DefaultsFold:
     """The line that stands for the optional fields at their defaults, and which these are.
 
@@ -135,6 +140,8 @@ class FieldsView:
         What they show and set.
     on_change : callable, optional
         Called without arguments after a person or a program has changed a field, perhaps on another thread.
+    files : {"content", "address"}, optional
+        How chosen files are sent; ``None``: as a person chooses in each field.
 
     Examples
     --------
@@ -146,8 +153,11 @@ class FieldsView:
     '<span class="fh-name"><b class="fh-label">n</b>'
     """
 
-    def __init__(self, model: FormModel, *, on_change: Callable[[], object] | None = None) -> None:
+    def __init__(
+        self, model: FormModel, *, on_change: Callable[[], object] | None = None, files: FilesSentAs | None = None
+    ) -> None:
         self.model = model
+        self.files = files
         self.look = FieldTheme()
         self._on_change = on_change
         self._widget: Any = None
@@ -161,6 +171,26 @@ class FieldsView:
     def field_of(self, state: FieldState, *, label: str = "") -> Field:
         """Return a field for a state: what shows it is made later, when it is asked for."""
         return Field.classes[state.kind.rules.control](self, state, label=label)
+
+    def show_notices(self, problems: Sequence[Problem]) -> str:
+        """Show beside their fields what went wrong outside of the form, and nothing of before.
+
+        Returns
+        -------
+        str
+            The anchor of the first of these fields; empty where there is none.
+        """
+        first = ""
+        for field in self._all():
+            own = [problem for problem in problems if _is_at(problem, field)]
+            if any(_is_at(problem, inside) for inside in field.children() for problem in own):
+                own = []  # the field inside shows it
+            notice = "; ".join(problem.message for problem in own)
+            if notice != field.notice:
+                field.notice = notice
+                field.refresh_problems()
+            first = first or (field_anchor(field.state.path) if notice else "")
+        return first
 
     def begin_at(self, anchor: str) -> None:
         """Have the page give the focus to what has this class, as soon as it is there; unless a person types."""

@@ -126,6 +126,8 @@ class FieldState:
         """Whether a person or a program has set it since the form was built."""
         self.was_left = False
         """Whether a person has left its control, without a value perhaps."""
+        self.sends_address = False
+        """Of a file: whether the address of an upload is sent in place of its content."""
         self.passed_over = False
         """Whether what it lies in was given without it."""
         self._before: Any = UNSET

@@ -29,8 +29,10 @@ __all__ = [
     "FileError",
     "ParsedText",
     "can_show",
+    "check_size",
     "encoding_of",
     "field_text",
+    "file_bytes",
     "file_text",
     "is_endless",
     "json_line",
@@ -300,9 +302,7 @@ def file_text(name: str, data: bytes, shape: Shape, *, media_type: str = "") -> 
     >>> file_text("a.bin", b"\x00\xff", shape_of({"type": "string", "contentEncoding": "base64"}, {}))
     'AP8='
     """
-    called = one_line(name, 80)
-    if len(data) > MAX_BYTES:
-        raise FileError(f"{called} has {byte_size(len(data))}; give one of at most {byte_size(MAX_BYTES)}")
+    called = check_size(name, data)
     encoding = encoding_of(shape)
     if encoding == "data-url":
         kind = media_type or "application/octet-stream"
@@ -314,6 +314,50 @@ def file_text(name: str, data: bytes, shape: Shape, *, media_type: str = "") -> 
     except UnicodeDecodeError as exc:
         message = f"{called} is no UTF-8 text (byte {exc.start:,}); save it as UTF-8"
     raise FileError(message)
+
+
+def check_size(name: str, data: bytes) -> str:
+    """Return how a file is called, unless it is too large to come from a page.
+
+    Raises
+    ------
+    FileError
+        It is.
+    """
+    called = one_line(name, 80)
+    if len(data) > MAX_BYTES:
+        raise FileError(f"{called} has {byte_size(len(data))}; give one of at most {byte_size(MAX_BYTES)}")
+    return called
+
+
+def file_bytes(text: str, shape: Shape) -> bytes | None:
+    r"""Return the file that :func:`file_text` made a text of; ``None`` where the text is no such one.
+
+    Examples
+    --------
+    >>> from fh_notebook.notebook.forms.model.kinds import shape_of
+    >>> file_bytes("AP8=", shape_of({"type": "string", "format": "binary"}, {}))
+    b'\x00\xff'
+    """
+    encoding = encoding_of(shape)
+    if encoding == "text":
+        return text.encode("utf-8", "replace")
+    try:
+        if encoding == "data-url":
+            head, _, body = text.partition(",")
+            return base64.b64decode(body, validate=True) if head.endswith(";base64") else None
+        if encoding == "base64":
+            return base64.b64decode(text, validate=True)
+        return _DECODERS[encoding](text)
+    except ValueError:
+        return None
+
+
+_DECODERS: Final[dict[str, Callable[[str], bytes]]] = {
+    "base64url": base64.urlsafe_b64decode,
+    "base32": base64.b32decode,
+    "base16": base64.b16decode,
+}
 
 
 def what_is_sent(value: Any, shape: Shape) -> str:

@@ -108,7 +108,9 @@ class SourceRow:
             self.widget.children = (self._from,)
             return
         if self._constant is None:
-            self._constant = FieldsView(constant_model(self._core.mapping, self._name), on_change=self._entered)
+            self._constant = FieldsView(
+                constant_model(self._core.mapping, self._name), on_change=self._entered, files=self._core.files
+            )
             self._constant.keys = self._look.keys
             self._constant.widget.add_class("fh-constant")
         self.widget.children = (self._from, self._constant.widget)

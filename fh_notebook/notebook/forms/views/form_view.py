@@ -143,6 +143,7 @@ class FormView(FormObserver):
         self._results.begin(submission.variants, submission.repeats, sent=len(submission.requests))
         self._refused = False
         self._bar.refuse(())
+        self._core.fields.show_notices(())
         self._bar.running(True, may_run=False)
 
     def came(self, submission: Submission, index: int, run: Run) -> None:
@@ -186,6 +187,8 @@ class FormView(FormObserver):
         """Show that no more will come, and why, where it was stopped."""
         if submission.stopped:
             self._results.stopped(submission.stopped, was_sent=submission.was_sent)
+        if submission.problems and (anchor := self._core.fields.show_notices(submission.problems)):
+            self._look.keys.go_to([anchor])
         self._bar.running(bool(self._core.waited_for))
         origin = "" if self._is_app else self._core.origin
         self._bar.say(f"Calls go to {origin_text(origin)}." if origin else "")

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from ipywidgets import Box, Checkbox, Dropdown, Layout, Text, Textarea, ToggleButton, ToggleButtons
 
 from fh_notebook.client.connection import Connection
+from fh_notebook.client.uploads import file_named, files_among, with_file_names
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.contract.run import Run, one_line
@@ -173,7 +174,9 @@ def sent_lines(deployment: Deployment, inputs: Mapping[str, Any]) -> list[str]:
     >>> sent_lines(dep, {"topic": ""})
     ['Empty: topic', 'Not sent: note', 'At their default, not sent: words (120)']
     """
-    return [f"{words}: {', '.join(names)}" for words, names in _names_by_words(deployment, inputs).items() if names]
+    lines = [f"{words}: {', '.join(names)}" for words, names in _names_by_words(deployment, inputs).items() if names]
+    uploads = [f"{path_text(path)} ({file_named(text)})" for path, text in files_among(inputs)]
+    return [*lines, f"Uploaded by Run, and sent as an address: {', '.join(uploads)}"] if uploads else lines
 
 
 def _names_by_words(deployment: Deployment, inputs: Mapping[str, Any]) -> dict[str, list[str]]:
@@ -210,7 +213,7 @@ def request_page(
     """
     if not requests:
         return html.el("div", str(problems[0]) if problems else "nothing to send", cls="fh fh-error")
-    text = request_text(connection.base_url, connection.key, requests[0], secrets, whole=True)
+    text = with_file_names(request_text(connection.base_url, connection.key, requests[0], secrets, whole=True))
     variants = list(dict.fromkeys(request.variant for request in requests))
     notes = [f"{len(requests):,} calls" if len(requests) > 1 else "1 call"]
     if len(variants) > 1:

@@ -1,0 +1,255 @@
+"""Files that a form sends by their address: chosen in a field, uploaded by Run, written out as `fh.file`."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import ipywidgets
+import pytest
+
+import fh_notebook as fh
+from fh_notebook.client.uploads import FileInput, file_named
+from fh_notebook.contract.invoke_request import InvokeRequest
+from fh_notebook.contract.secrets import Secrets
+from fh_notebook.local import LocalHive
+from fh_notebook.notebook.forms.code_export import as_cell, as_curl, as_python, as_python_over
+from fh_notebook.notebook.forms.model.row_mapping import RowMapping
+from fh_notebook.notebook.forms.views.panels import request_page, sent_lines
+from tests.notebook.magics.test_magic import Shell, shell  # noqa: F401 - the fixture
+from tests.raw_server import says, serving
+
+SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "required": ["document"],
+    "properties": {"document": {"type": "string", "contentEncoding": "base64"}, "note": {"type": "string"}},
+}
+TEXT = {**SCHEMA, "properties": {"document": {"type": "string", "contentMediaType": "text/plain"}}}
+NESTED = {"type": "object", "properties": {"about": {"type": "object", "properties": SCHEMA["properties"]}}}
+
+
+class Reader:
+    """A hive whose workflow is given a document."""
+
+    def __init__(self) -> None:
+        self.hive = LocalHive()
+        self.got: list[str] = []
+        for variant in ("a", "b"):
+
+            @self.hive.workflow("read", variant=variant)
+            def read(document: str, note: str = "") -> str:
+                self.got.append(document)
+                return document
+
+    def uploaded(self) -> list[str]:
+        return [entry["file_name"] for entry in self.hive._service.assets.list("ws_local")]
+
+
+@pytest.fixture
+def reader() -> Reader:
+    return Reader()
+
+
+@pytest.fixture
+def client(reader: Reader) -> Iterator[fh.Client]:
+    with reader.hive.client() as made:
+        yield made
+
+
+def _parts(field: Any, kind: type[Any]) -> list[Any]:
+    return [part for part in field.widget.children if isinstance(part, kind)]
+
+
+def _choose(field: Any, name: str, data: bytes) -> None:
+    (upload,) = _parts(field, ipywidgets.FileUpload)
+    file = {"name": name, "type": "", "size": len(data), "content": memoryview(data)}
+    upload.value = ({**file, "last_modified": datetime(2026, 1, 1, tzinfo=UTC)},)
+
+
+def _way(field: Any) -> Any:
+    (way,) = [part for part in _parts(field, ipywidgets.Dropdown) if "fh-way" in part._dom_classes]
+    return way
+
+
+def _form(client: fh.Client, schema: Any = SCHEMA, **options: Any) -> tuple[fh.Form, Any]:
+    form = fh.form(fh.Deployment("read", variants=["a", "b"], inputs=schema), client=client, **options)
+    _ = form.widget
+    return form, form.fields["document"]
+
+
+def test_run_uploads_the_chosen_file_once_and_sends_its_address(reader: Reader, client: fh.Client) -> None:
+    """Nothing before Run; once for all variants, and not again for another Run."""
+    form, field = _form(client)
+    _way(field).value = True
+    _choose(field, "letter.txt", b"Dear bee, run")
+    assert (file_named(field.value).name, reader.uploaded()) == ("letter.txt", [])  # type: ignore[union-attr]
+    assert "letter.txt, 13 bytes" in field.control.value
+    for _ in range(2):
+        runs = form.submit().wait()
+        assert [run.status for run in runs] == ["completed"] * 2
+    assert reader.uploaded() == ["letter.txt"]
+    assert len(set(reader.got)) == 1
+    assert reader.got[0].endswith("/letter.txt")
+
+
+@pytest.mark.parametrize("schema", [SCHEMA, TEXT])
+def test_the_choice_changes_how_a_chosen_file_is_sent(schema: Any, client: fh.Client) -> None:
+    """There and back: the content is the same afterwards, and a removed value leaves the choice."""
+    _, field = _form(client, schema)
+    _choose(field, "letter.txt", b"Dear bee")
+    content = field.value
+    assert _way(field).value is False
+    _way(field).value = True
+    named = file_named(field.value)
+    assert (named and named.name, _way(field).value) == ("letter.txt", True)
+    _way(field).value = False
+    assert (field.value, _way(field).value) == (content, False)
+    _way(field).value = True
+    field.value = fh.UNSET
+    assert _way(field).value is True
+    _choose(field, "b.txt", b"b")
+    assert file_named(field.value) is not None
+
+
+def test_a_file_of_a_program_is_shown_as_one(client: fh.Client, tmp_path: Path) -> None:
+    """`fh.file` as a value; a typed address stays what was typed."""
+    path = tmp_path / "c.txt"
+    path.write_text("by a program")
+    form, field = _form(client)
+    field.value = fh.file(path)
+    assert (_way(field).value, "c.txt, 12 bytes" in field.control.value) == (True, True)
+    assert form.problems == []
+    path.unlink()
+    _way(field).value = False
+    assert file_named(field.value) is not None
+    assert field.notice
+    _, typed = _form(client, TEXT)
+    _way(typed).value = True
+    typed.control.value = "https://x.test/mine"
+    _way(typed).value = False
+    _way(typed).value = True
+    assert typed.value == "https://x.test/mine"
+
+
+def test_too_large_a_file_is_told_and_leaves_the_field(client: fh.Client) -> None:
+    _, field = _form(client)
+    _way(field).value = True
+    _choose(field, "big.bin", bytes(5_000_001))
+    assert (field.value, "big.bin" in field.notice) == (fh.UNSET, True)
+
+
+@pytest.mark.parametrize("schema", [SCHEMA, NESTED])
+def test_an_upload_that_fails_is_told_at_the_field_and_nothing_is_called(schema: Any) -> None:
+    """The next Run tries again."""
+    fh.configure(workspace_id="w")
+    body = b'{"file_url": "https://x.test/a"}'
+    answer = b'{"status": "completed", "output": "done"}'
+    refusal = says(422, b'{"error": "no such type"}')
+    document = str(FileInput.of_content("a.txt", f"refused first {len(str(schema))}".encode()))
+    with serving(refusal, says(200, body), says(200, answer)) as server:
+        client = fh.Client(base_url=server.url, api_key="fhk_0123456789abcdef")
+        values = {"document": document} if schema is SCHEMA else {"about": {"document": document}}
+        form = fh.form(fh.Deployment("read", variants=["a"], inputs=schema), client=client, values=values)
+        _ = form.widget
+        field = form.fields["document"] if schema is SCHEMA else form.fields["about"].fields["document"]
+        submission = form.submit()
+        with pytest.raises(fh.InputError, match="no such type") as caught:
+            submission.wait()
+        assert caught.value.problems[0].path == field.state.path
+        assert (form.runs, len(server.requests)) == ([], 1)
+        assert "no such type" in field.notice
+        assert field.problem_line() is not None
+        client.aclient.files._failed.clear()  # what a person does later than in 30 s
+        (run,) = form.submit().wait()
+        assert (run.output, field.notice, len(server.requests)) == ("done", "", 3)
+
+
+def test_a_cancel_during_the_upload_sends_nothing() -> None:
+    """And says so."""
+    fh.configure(workspace_id="w")
+    asked, over = threading.Event(), threading.Event()
+
+    def holds(connection: Any) -> None:
+        asked.set()
+        over.wait(10)
+
+    with serving(holds) as server:
+        client = fh.Client(base_url=server.url, api_key="fhk_0123456789abcdef")
+        form = fh.form(fh.Deployment("read", variants=["a"], inputs=SCHEMA), client=client)
+        form.fields["document"].value = FileInput.of_content("a.txt", b"never taken")
+        submission = form.submit()
+        assert asked.wait(10)
+        form.cancel()
+        submission.wait()
+        over.set()
+    assert (submission.was_sent, form.runs) == (False, [])
+
+
+def test_an_app_sends_content_unless_its_developer_chose(reader: Reader, client: fh.Client) -> None:
+    """A visitor has no choice."""
+    for options, is_address in (({}, False), ({"files": "address"}, True)):
+        form, field = _form(client, app=True, **options)  # type: ignore[arg-type]
+        assert [part for part in _parts(field, ipywidgets.Dropdown) if "fh-way" in part._dom_classes] == []
+        _choose(field, "letter.txt", b"Dear visitor")
+        assert (file_named(field.value) is not None) is is_address
+    form.submit().wait()
+    assert reader.uploaded() == ["letter.txt"]
+    with pytest.raises(fh.InputError, match="files is"):
+        fh.form("read", client=client, files="bytes")  # type: ignore[arg-type]
+
+
+def test_the_choice_stays_when_the_widgets_are_made_anew(client: fh.Client) -> None:
+    """Also without a value."""
+    form, field = _form(client)
+    _way(field).value = True
+    form.widget.close()
+    _ = form.widget
+    assert _way(form.fields["document"]).value is True
+
+
+def test_the_request_and_the_code_name_the_file(client: fh.Client, tmp_path: Path, monkeypatch: Any) -> None:
+    """By its path where that is known; of one out of a page a comment says that the path is missing."""
+    monkeypatch.chdir(tmp_path)
+    Path("it's.pdf").write_text("on disk")
+    disk, page = fh.file("it's.pdf"), FileInput.of_content("page.pdf", b"out of a page")
+    deployment = fh.Deployment("read", inputs=SCHEMA)
+    requests = [InvokeRequest(deployment="read", variant="a", inputs={"document": page})]
+    shown = str(request_page(client.aclient.connection, requests, Secrets()))
+    assert ("&lt;address of page.pdf&gt;" in shown, "fh-file" in shown) == (True, False)
+    assert any("document (page.pdf, 13 bytes)" in line for line in sent_lines(deployment, {"document": str(page)}))
+    for document, path, has_comment in ((disk, "it's.pdf", False), (page, "page.pdf", True)):
+        inputs = {"document": str(document)}
+        python, cell = as_python(deployment, ["a"], inputs), as_cell(deployment, ["a"], inputs)
+        assert f"fh.file({path!r})" in python
+        compile(python, "code", "exec")
+        assert ("# page.pdf" in python, "# page.pdf" in cell) == (has_comment, has_comment)
+        assert "{{ fh.file(" in cell
+        assert "YOUR_ADDRESS_OF_" in as_curl(deployment, ["a"], inputs, base_url="https://x.test/v1")
+    mapping = RowMapping(deployment, [{"note": "n"}], {"document": str(disk)})
+    assert """'document': fh.file("it's.pdf")""" in as_python_over(mapping, ["a"], rows="rows")
+
+
+def test_copied_code_sends_the_file(
+    reader: Reader,
+    tmp_path: Path,
+    shell: Shell,  # noqa: F811
+) -> None:
+    """From Python and from a cell in a real shell."""
+    path = tmp_path / "from code.txt"
+    path.write_text("copied")
+    with reader.hive.serve() as server:
+        fh.configure(base_url=server.url, workspace_id="ws_local", api_key="fhk_0123456789abcdef")
+        form, field = _form(fh.Client())
+        form.variants = "a"
+        field.value = fh.file(path)
+        names: dict[str, Any] = {}
+        exec(form._core.written("Python"), names)
+        assert names["run"].ok
+        shell.run("import fh_notebook as fh")
+        _, said = shell.run(form._core.written("cell"))
+    assert len(reader.got) == 2, said
+    assert len(set(reader.got)) == 1
+    assert reader.uploaded() == ["from code.txt"]
