@@ -273,7 +273,7 @@ CSS: Final = html.Html(
     "{display:contents}"
     ".fh-form .fh-field>.fh-control>.widget-label>.fh-name{order:-2}"
     ".fh-form .fh-field>.fh-control>:not(.widget-label),"
-    ".fh-form .fh-field>:is(.fh-slider,.fh-type-it,.fh-upload,.fh-beside){order:-1}"
+    ".fh-form .fh-field>:is(.fh-slider,.fh-type-it,.fh-upload,.fh-way,.fh-beside){order:-1}"
     ".fh-form .fh-control>.widget-label>:is(.fh-name,.fh-help){flex:1 1 100%}"
     ".fh-form .fh-name,.fh-form .fh-title{text-align:left;width:auto;"
     "max-width:100%;margin:0 0 4px;line-height:20px;min-height:20px;height:auto;white-space:normal;"
@@ -349,6 +349,7 @@ CSS: Final = html.Html(
     ".fh-form .fh-slider>.slider-container{order:1;flex:1 1 60px}"
     ".fh-form .fh-slider>.widget-label>b:last-child{order:2}"
     # ipywidgets writes how many files it holds at a button's end: always 0, since what was chosen leaves it at once.
+    ".fh-form .fh-way{max-width:100%;min-width:0;height:32px}.fh-form .fh-way>select{width:auto;max-width:100%}"
     ".fh-form .fh-upload{font-size:0}.fh-form .fh-upload i{font-size:13px}"
     ".fh-form .fh-upload::after{content:' Choose a file';content:' Choose a file' / '';"
     "font-size:var(--jp-widgets-font-size,13px)}"

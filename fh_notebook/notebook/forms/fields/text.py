@@ -387,7 +387,7 @@ def to_pick(text: str, kind: FieldKind) -> date | time | datetime | None:
         return None
 
 
-WAYS: Final = (("the content", False), ("the address of an upload", True))
+WAYS: Final = (("Send the content", False), ("Send the address of an upload", True))
 """How a file is sent, and whether that is by an address."""
 
 
@@ -503,13 +503,12 @@ class FileField(Field, control=Control.FILE):
         way = Dropdown(
             options=WAYS,
             value=self._by_address,
-            # Named in full for who hears it; the page shows "Send".
-            description=f"Send for {self.shown_name}",
+            description=f"how to send {self.shown_name}",
             tooltip="The content is part of the call. Or Run uploads the file, and the call has its address: "
             "that a workflow reads it is inferred, not documented",
             layout=self.view.look.button,
             style=self.view.look.plain_style,
-            _dom_classes=("fh-way",),
+            _dom_classes=("fh-way", "fh-heard"),
         )
         self.on_input(way, self._choose_way)
         return way
@@ -536,14 +535,14 @@ class FileField(Field, control=Control.FILE):
         state = self.state
         named = file_named(state.value)
         if self._is_text:
-            text, placeholder = ("", f"{named}: its address is sent") if named else (state.text, self.placeholder())
+            text, placeholder = ("", str(named)) if named else (state.text, self.placeholder())
             set_traits(self.control, value=text, placeholder=placeholder)
             return
         sent, name, _, size = self._chosen
         if not state.is_set or state.is_null:
             text = "no file" if state.default is UNSET and not state.is_null else state_note(state)
         elif named is not None:
-            text = f"{named}: its address is sent"
+            text = str(named)
         else:
             is_chosen = state.value == sent
             text = f"{name}, {byte_size(size)}" if is_chosen else what_is_sent(state.value, state.shape)
