@@ -1,4 +1,4 @@
-"""Exceptions of the package: misuse is an exception; a failed run is a `Run`, never one of these by itself.
+"""Exceptions of the package: misuse raises one; a failed run is a `Run` and raises none by itself.
 
 ::
 
@@ -41,7 +41,7 @@ __all__ = [
 
 
 class FetchHiveError(Exception):
-    """The root of all errors of this package. Secrets are masked in its message."""
+    """Base class of all errors of this package. Secrets are masked in its message."""
 
     def __init__(self, message: object = "", *details: object) -> None:
         super().__init__(*(masked(part) if isinstance(part, str) else part for part in (message, *details)))
@@ -84,7 +84,7 @@ class InputError(FetchHiveError, ValueError):
         if isinstance(problems, Problem):
             problems = (problems,)
         if not isinstance(problems, Iterable) or getattr(problems, "ndim", 1) != 1 or not isinstance(where, str):
-            raise TypeError("problems is a text or several, and where is a text; give them so")
+            raise TypeError("problems must be a string or several strings, and where must be a string")
         self.problems: tuple[Problem, ...] = tuple(problem.masked() for problem in Problem.of(problems))
         self.where = where
         super().__init__(self.text(PYTHON))
@@ -106,7 +106,7 @@ class SettingsError(FetchHiveError, ValueError):
 
 
 class CallError(FetchHiveError):
-    """A call was tried and the service, or the way to it, said no.
+    """A call was tried, and the service refused it or could not be reached.
 
     Parameters
     ----------
@@ -132,7 +132,7 @@ class CallError(FetchHiveError):
         may_have_run: bool = False,
     ) -> None:
         if not isinstance(message, str):
-            raise TypeError(f"message is of the type {type(message).__name__}; give a text")
+            raise TypeError(f"message is of the type {type(message).__name__}; give a string")
         super().__init__(message)
         self.status_code = status_code
         self.error_code = error_code
@@ -141,7 +141,7 @@ class CallError(FetchHiveError):
 
 
 class AuthError(CallError):
-    """The service refused the key (401) or what was asked with it (403)."""
+    """The service refused the key (401) or the request made with it (403)."""
 
 
 class ConnectFailed(CallError):
@@ -157,7 +157,7 @@ class RunFailed(CallError):
 
 
 class StoreError(FetchHiveError):
-    """The file of kept answers cannot be opened, read or written.
+    """The file of saved answers cannot be opened, read or written.
 
     Parameters
     ----------

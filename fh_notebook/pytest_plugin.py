@@ -20,7 +20,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.getgroup("fh_notebook").addoption(
         "--fh-baseline",
         metavar="NAME",
-        help="the batch that the fixture fh_baseline gives: the name of a kept one, or a file of batch.to_fhb()",
+        help=("the batch that the fixture fh_baseline returns: the name of a saved one, or a file of batch.to_fhb()"),
     )
 
 
@@ -39,7 +39,7 @@ def fh_baseline(request: pytest.FixtureRequest) -> Batch:
     """
     name = request.config.getoption("--fh-baseline")
     if name is None:
-        pytest.skip("it needs a baseline: pytest --fh-baseline NAME, the name of a kept batch or a .fhb file")
+        pytest.skip("it needs a baseline: pytest --fh-baseline NAME, the name of a saved batch or a .fhb file")
     import fh_notebook as fh
 
     try:

@@ -166,8 +166,7 @@ def _named_source(
     if isinstance(rows, RowStream):
         if sample is not None:
             raise SettingsError(
-                f"sample= needs to know all rows, {UNKNOWN_ROWS}; give first=, or the rows as a list or a pandas "
-                "DataFrame"
+                f"sample= needs all rows, {UNKNOWN_ROWS}; give first=, or the rows as a list or a pandas DataFrame"
             )
         stream = StreamSource(rows, planner, first=first)
         return name or name_of(deployment, planner.batch_variants, stream.peek()), stream, ""
@@ -212,7 +211,7 @@ _last_at: datetime | None = None
 
 
 def last_batch() -> Batch | None:
-    """Return the batch that was made last in this process, also one whose cell was interrupted."""
+    """Return the latest batch of this process, even if its cell was interrupted."""
     return _last
 
 
@@ -227,7 +226,7 @@ def batch(
     deployment: Deployment | str,
     **options: Unpack[BatchKeywords],
 ) -> Batch:
-    """Run every row through every variant, and return what came of it. Running the same cell again goes on.
+    """Run every row through every variant and return the batch. Running the same cell again continues it.
 
     Parameters
     ----------
@@ -401,8 +400,8 @@ def _is_scaled(rows: Any, dask: Any) -> bool:
 
 
 NOT_KEPT: Final = Phrase(
-    "batch.assets says why; batch.save_assets() tries again",
-    command="The same command tries again; fh.open_batch(NAME).save_assets(FOLDER) in Python says why",
+    "batch.assets shows why; batch.save_assets() tries again",
+    command="The same command tries again; fh.open_batch(NAME).save_assets(FOLDER) in Python shows why",
 )
 """What to do about files that were not kept."""
 
@@ -414,7 +413,7 @@ def start_batch(rows: Any, deployment: Deployment | str, options: BatchOptions, 
         control.start(control.first_windows(), wait=options.wait)
     if options.wait and isinstance(keeper := control.companion, AssetKeeper) and (unkept := keeper.failures):
         unkept_text = counted(unkept, "file")
-        hooks.frontend().notice(f"{started.name}: {unkept_text} not kept. {NOT_KEPT.text(audience)}.")
+        hooks.frontend().notice(f"{started.name}: {unkept_text} not saved. {NOT_KEPT.text(audience)}.")
     return started
 
 
@@ -439,8 +438,8 @@ def prepare(
     if options.save_assets is not None:
         raise SettingsError(
             Phrase(
-                "save_assets= is for a batch that is not over partitions; leave it out, or dask=",
-                command="--save-assets is for a batch that is not over partitions; leave it out, or --dask",
+                "save_assets= does not work for a batch over partitions; leave out save_assets= or dask=",
+                command=("--save-assets does not work for a batch over partitions; leave out --save-assets or --dask"),
             )
         )
     extra = {"client": session.client_for(options.client), "store": session.store(), "audience": audience}

@@ -71,7 +71,7 @@ def entry_table(batch: Batch) -> EntryTable:
 
 @with_partial_repr
 class Batch:
-    """Many runs: what was planned, what came of it, and how to go on. Made by :func:`batch`.
+    """A batch of runs: its plan, its results, and methods to continue it. Made by :func:`batch`.
 
     It can be awaited while it runs in the background (``wait=False``). Over partitions `frame`, `failures` and
     `pending` are lazy ``dask.dataframe`` objects. One out of a file, or over partitions and opened by its name, can be
@@ -100,22 +100,22 @@ class Batch:
 
     @property
     def name(self) -> str:
-        """Under which its answers are kept; ``name@<UTC time>`` once another table took the name (``replace=True``)."""
+        """Its name in the store; ``name@<UTC time>`` once another table took the name (``replace=True``)."""
         return self._status.current_name
 
     @property
     def workspace(self) -> str:
-        """The workspace that it was run in: the address of the service, and the name or a hash of the key's."""
+        """The workspace in which it ran: the address of the service, and its name or a hash of the key."""
         return self._control.work.caller.workspace
 
     @property
     def counts(self) -> JobCounts:
-        """How far it is; a value of this moment."""
+        """The progress at this moment."""
         return self._status.counts
 
     @property
     def stopped(self) -> BatchStopped | None:
-        """Why the last start ended before its last job, with what to do next; ``None`` when it did not."""
+        """The reason why the last start ended before its last job, and what to do next; ``None`` if it did not."""
         return self._status.stopped
 
     @property
@@ -125,12 +125,12 @@ class Batch:
 
     @property
     def in_flight(self) -> int:
-        """Calls that are out at this moment."""
+        """Calls in progress at this moment."""
         return self._status.in_flight
 
     @property
     def frame(self) -> pd.DataFrame:
-        """One line for every job that has an outcome (completed, failed or unknown), tidy.
+        """One row for every job that has an outcome (completed, failed or unknown), tidy.
 
         Columns: ``row, variant, repeat, status, output, error_code, error, attempts, elapsed_s, started_at, request_id,
         reused, key``, then the source columns (``in.<name>`` where a name is taken), then ``out.<name>`` for outputs
@@ -150,18 +150,18 @@ class Batch:
 
     @property
     def failures(self) -> pd.DataFrame:
-        """The lines of :attr:`frame` whose job failed."""
+        """The rows of :attr:`frame` whose job failed."""
         frame: pd.DataFrame = self._refreshed().failed()
         return frame
 
     @property
     def pending(self) -> pd.DataFrame:
-        """One line for every job without an outcome, of the same columns. Over partitions the rows are read for it."""
+        """One row for every job without an outcome, with the same columns. Over partitions the rows are read for it."""
         frame: pd.DataFrame = self._refreshed().pending()
         return frame
 
     def iter_frames(self, n: int = 10_000) -> Iterator[pd.DataFrame]:
-        """Yield :attr:`frame` in parts of `n` lines, the last one shorter, without ever holding all of it.
+        """Yield :attr:`frame` in parts of `n` rows, the last one shorter, without ever holding all of it.
 
         Where nothing is answered, it is one part without a line.
 
@@ -200,7 +200,7 @@ class Batch:
         return to_csv(self, path, mark=mark, max_cell=None if max_cell is None else int(max_cell))
 
     def to_excel(self, path: str | PathLike[str]) -> Exported:
-        """Write :attr:`frame` as an Excel workbook, safe as :meth:`to_csv`; return what was written and changed.
+        """Write :attr:`frame` as an Excel workbook, as safely as :meth:`to_csv`; return what was written and changed.
 
         Texts longer than a cell of Excel (32,767 characters) are cut and counted. Times are ISO 8601 texts, whole
         numbers of more than 15 digits are texts. A second sheet says where the answers are from.
@@ -296,7 +296,7 @@ class Batch:
 
     @property
     def assets(self) -> pd.DataFrame:
-        """One line for every file that the completed runs list, and what became of it; nothing is fetched.
+        """One row for every file that the completed runs list, with its state; nothing is fetched.
 
         Columns: ``row, variant, repeat, file_name, status, reason, path, bytes, file_type, content_type``. The status
         is ``kept`` (without a path: within the ``.fhb`` file that the batch is out of), ``missing``, ``expired`` (the
@@ -312,7 +312,7 @@ class Batch:
         max_bytes: Whole = MAX_BYTES,
         max_total_bytes: Whole = MAX_TOTAL_BYTES,
     ) -> pd.DataFrame:
-        """Fetch the files that the completed runs made, before their addresses end; return :attr:`assets`.
+        """Fetch the files that the completed runs made, before their addresses expire; return :attr:`assets`.
 
         What is there already is not fetched again, so a second call, also after a crash and in another kernel, goes on.
         A file is there whole or not at all, under its own name, made safe, with a hash; no file is overwritten. The key
@@ -367,7 +367,7 @@ class Batch:
 
     def _kept_assets(self, folder: str | PathLike[str] | None, max_bytes: int, max_total_bytes: int) -> AssetKeeper:
         if self.is_partitioned:
-            raise SettingsError("files are kept of a batch that is not over partitions; run its rows without dask=")
+            raise SettingsError("files cannot be saved for a batch over partitions; run its rows without dask=")
         if self.running:
             raise SettingsError(f"{self.name} is running; batch.wait() for it, then save its files")
         self._control.refuse_forgotten()
@@ -396,7 +396,7 @@ class Batch:
         page_size: int = 25,
         corrections: bool | None = None,
     ) -> Any:
-        """Return a live table of the rows, variants beside each other, also while it runs.
+        """Return a live table of the rows, with the variants side by side; it also works while the batch runs.
 
         It is ``fh.compare(batch).browse()``, which has a scorer too (see ``Comparison.browse``).
 
@@ -423,7 +423,7 @@ class Batch:
         return hooks.frontend().browse(self, columns=columns, page_size=page_size, corrections=corrections)
 
     def plan(self) -> Plan:
-        """Return what the last start was going to do: jobs, what was answered, calls, cost, time."""
+        """Return the plan of the last start: jobs, jobs already answered, calls, cost, time."""
         return self._status.plan()
 
     def entries(self) -> Iterator[Entry]:
@@ -440,11 +440,11 @@ class Batch:
         return self._tables.entry_table()
 
     def summary(self) -> str:
-        """Return how far it is in one line, and why it stopped if it did."""
+        """Return the progress in one line, with the reason if the batch stopped."""
         return self._status.summary()
 
     def resume(self, *, retry_unknown: bool = False, wait: bool = True) -> Batch:
-        """Call what is pending, and what failed on the way to the service; return the batch itself.
+        """Call the pending jobs, and those that failed on the way to the service; return the batch itself.
 
         A batch that is paused goes on instead.
 
@@ -479,7 +479,7 @@ class Batch:
         return self
 
     def retry_failed(self, error_code: str | None = None, *, error: str | None = None, wait: bool = True) -> Batch:
-        """Call again what failed, or only some of it; return the batch itself.
+        """Call the failed jobs again, or only some of them; return the batch itself.
 
         Rows whose inputs do not fit are not among it: correct them and run the cell again.
 
@@ -524,8 +524,8 @@ class Batch:
     if not TYPE_CHECKING:  # type checkers do not know the names
         __dir__ = arguments.current_names
         plot = arguments.RemovedName(
-            "batch.plot was removed; fh.compare(batch).plot() shows scores and seconds, "
-            "batch.counts.refused the calls that were refused (429)"
+            "batch.plot was removed; fh.compare(batch).plot() shows scores and seconds, batch.counts.refused is "
+            "the number of refused calls (429)"
         )
 
     def __await__(self) -> Generator[Any, None, Batch]:
@@ -533,18 +533,18 @@ class Batch:
         return self
 
     def pause(self) -> Batch:
-        """Start no further call until :meth:`resume`, from any thread; what is out comes in and is kept."""
+        """Start no further call until :meth:`resume`, from any thread; answers of calls in progress are saved."""
         self._control.pause()
         return self
 
     @property
     def paused(self) -> bool:
-        """Whether it is running and starts no call."""
+        """Whether it is running but starts no calls."""
         return self._status.paused
 
     @property
     def max_concurrency(self) -> int | None:
-        """The ceiling of calls at once of this batch; ``None``: as many as the service admits.
+        """The maximum number of calls at once of this batch; ``None``: as many as the service admits.
 
         It can be set while the batch runs, and holds at once: with a higher number more calls begin, unless a refusal
         has taught what the service admits; with a lower one fewer are out as calls end.
@@ -557,12 +557,12 @@ class Batch:
 
     @property
     def limit(self) -> int:
-        """How many calls may be out at once now: as many as the service is thought to admit, within the ceilings."""
+        """The number of calls that may run at once now: the estimate of what the service admits, within the limits."""
         return self._status.limit
 
     @property
     def admits(self) -> int | None:
-        """How many calls at once the service admits, as its refusals (429) have taught.
+        """The number of calls at once that the service admits, estimated from its refusals (429).
 
         Those of this batch's last start, else those of any other call of this process in this workspace; a later start
         begins with no more. ``None``: no call was refused, so it is not known.
@@ -570,7 +570,7 @@ class Batch:
         return self._status.admits
 
     def watch(self) -> None:
-        """Show the batch under the running cell: live while it runs, then what came of it.
+        """Show the batch under the running cell: live while it runs, then its results.
 
         It is what a cell shows that ends with the batch itself. Bar and buttons go on after the page is reloaded; a
         batch in the background can be watched in several cells. Without a page (a terminal, nbclient), it is shown
@@ -591,7 +591,7 @@ class Batch:
         hooks.frontend().watch_batch(self._shown)
 
     def resolve_unknown(self) -> Batch:
-        """Ask the service what became of the calls that may have run, where they have a request id; return the batch.
+        """Ask the service for the outcome of calls that may have run, if they have a request id; return the batch.
 
         What it knows as completed or failed is kept, and a completed run is not called again, although its output may
         not come (its row says where to look). Each question counts against the daily cap, as a call does. Those
@@ -608,7 +608,7 @@ class Batch:
         return self
 
     def approvals(self, *, workspace_id: str | None = None) -> ToolApprovals:
-        """List the tools that runs of this batch want to use and that wait for a decision: `Client.approvals`, of it.
+        """List the tools that runs of this batch want to use and that wait for a decision; see `Client.approvals`.
 
         While it runs, of the runs that are waited for; else of those that have no outcome. Where no run waits, nothing
         is asked for.

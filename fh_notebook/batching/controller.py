@@ -363,7 +363,7 @@ class BatchController:
             if not self._cancel_asked:
                 raise
         except Exception:
-            log.warning("what works beside a batch raised", exc_info=True)
+            log.warning("code beside a batch raised an error", exc_info=True)
 
     def _handle_event(self, event: Event) -> None:
         """Tell the progress and the user's function."""

@@ -83,7 +83,7 @@ def _number(text: str) -> float | int:
         return float(text) if "." in text else int(text)
     except ValueError:
         raise argparse.ArgumentTypeError(
-            f"{text!r} is neither a fraction nor a count; --fail-on-error alone stands behind DATA"
+            f"{text!r} is neither a fraction nor a count; put --fail-on-error without a value after DATA"
         ) from None
 
 
@@ -153,7 +153,7 @@ def _is_reuse(value: Any) -> bool:
 def kept_name() -> ArgumentKind:
     """Return the kind of names under which something is kept."""
     return ArgumentKind(
-        "a text that is not empty, does not end in .fhb (a file's name), and has no half characters", _is_name
+        "a string that is not empty, does not end in .fhb (a file's name), and has no lone surrogates", _is_name
     )
 
 
@@ -191,7 +191,7 @@ class BatchOptions:
         metadata=about(
             takes=whole(1, f"a whole number from 1 to {MAX_REPEATS:,}", MAX_REPEATS),
             written=OptionSyntax(
-                help="how often each row goes through each variant",
+                help="how many times each row is run through each variant",
                 reads="whole",
                 metavar="N",
                 group="what",
@@ -210,7 +210,7 @@ class BatchOptions:
         metadata=about(
             takes=or_none(kept_name()),
             written=OptionSyntax(
-                help="of the batch: one name is one table; more rows extend it", reads="text", group="what"
+                help="name of the batch: one name for one table; more rows extend it", reads="text", group="what"
             ),
         ),
     )
@@ -220,7 +220,7 @@ class BatchOptions:
         metadata=about(
             takes=or_none(_FROM_1),
             written=OptionSyntax(
-                help="a pilot of the first N rows; later without it goes on", reads="whole", metavar="N", group="what"
+                help="a pilot of the first N rows; run without it to continue", reads="whole", metavar="N", group="what"
             ),
         ),
     )
@@ -268,12 +268,14 @@ class BatchOptions:
                 "an amount from 0, in the currency of price_per_call",
                 lambda value: value is None or (is_finite_number(value) and value >= 0),
             ),
-            written=OptionSyntax(help="at most this much by the price of a call", reads="number", metavar="X"),
+            written=OptionSyntax(help="spend at most this amount, by the price of a call", reads="number", metavar="X"),
         ),
     )
     rate: float | str | None = field(
         default=None,
-        metadata=about(written=OptionSyntax(help="calls a second, or a text like 30/min", reads="rate", metavar="R")),
+        metadata=about(
+            written=OptionSyntax(help="calls per second, or a string like 30/min", reads="rate", metavar="R")
+        ),
     )
     fail_on_error: bool | float | int = field(
         default=False,
@@ -298,24 +300,25 @@ class BatchOptions:
             ),
         ),
     )
-    fresh: bool = field(default=False, metadata=about(written=OptionSyntax(help="call everything anew", reads="flag")))
+    fresh: bool = field(default=False, metadata=about(written=OptionSyntax(help="call everything again", reads="flag")))
     reuse: Reuse = field(
         default="batch",
         metadata=about(
             takes=ArgumentKind("'batch', 'store', a timedelta that is not negative, or None", _is_reuse),
             written=OptionSyntax(
-                help="which kept answers count (default: batch)", reads="text", choices=("batch", "store", "none")
+                help="which saved answers are reused (default: batch)", reads="text", choices=("batch", "store", "none")
             ),
         ),
     )
     retry_unknown: bool = field(
-        default=False, metadata=about(written=OptionSyntax(help="call again what may have run before", reads="flag"))
+        default=False,
+        metadata=about(written=OptionSyntax(help="call unknown jobs again (they may have run)", reads="flag")),
     )
     replace: bool = field(
         default=False,
         metadata=about(
             written=OptionSyntax(
-                help="where another table is kept under the name, keep that one as NAME@TIME and begin anew",
+                help="if another table is saved under the name, rename that one to NAME@TIME and start anew",
                 reads="flag",
                 group="what",
             ),
@@ -335,21 +338,27 @@ class BatchOptions:
     progress: Any = True
     on_event: Callable[[Event], object] | None = field(
         default=None,
-        metadata=about(takes=ArgumentKind("a function of an event", lambda value: value is None or callable(value))),
+        metadata=about(
+            takes=ArgumentKind("a function that takes an event", lambda value: value is None or callable(value))
+        ),
     )
     delivery: DeliveryMode = field(
         default="direct",
         metadata=about(
             takes=one_of(*DELIVERIES),
             written=OptionSyntax(
-                help="how answers come: in the response (default), by callback, asked for (poll), or as the service "
-                "lets them (auto)",
+                help=(
+                    "how answers arrive: in the response (default), by callback, by polling (poll), or as the "
+                    "service allows (auto)"
+                ),
                 reads="text",
                 choices=DELIVERIES,
                 group="delivery",
                 in_cell=True,
-                help_in_cell="how answers come: direct; callback or poll: the cell ends at once and its answers show "
-                "when they come; auto: what cannot be run directly by callback",
+                help_in_cell=(
+                    "how answers arrive: direct; callback or poll: the cell ends at once and its answers"
+                    " show when they arrive; auto: by callback what cannot be run directly"
+                ),
             ),
         ),
     )
@@ -360,7 +369,7 @@ class BatchOptions:
         default=None,
         metadata=about(
             written=OptionSyntax(
-                help="keep the files that runs make in this folder, before their addresses end",
+                help="save the files that runs make in this folder, before their addresses expire",
                 reads="text",
                 metavar="FOLDER",
             ),

@@ -416,7 +416,7 @@ def _again(group: ErrorGroup, *, code: bool = True) -> html.Html:
     if not code:
         return html.el("span", "Correct these rows." if group.code == INVALID else UNKNOWN_MEANS)
     if group.code == INVALID:
-        return html.el("span", "Correct these rows, and run the cell again: what is answered is not called twice.")
+        return html.el("span", "Correct these rows, and run the cell again: answered rows are not called again.")
     return html.el("span", f"{UNKNOWN_MEANS} To call them again: ", html.el("code", "batch.resume(retry_unknown=True)"))
 
 
@@ -457,7 +457,7 @@ def _next(counts: JobCounts) -> html.Html:
     steps = [*([RETRY] if counts.failed else []), *NEXT]
     parts = [html.el("span", html.el("code", code), f" {what}") for code, what in steps]
     style = "display:flex;flex-wrap:wrap;gap:0 16px"
-    return html.el("div", html.el("span", "To go on, type in a cell:"), *parts, cls="fh-dim fh-foot", style=style)
+    return html.el("div", html.el("span", "To continue, type in a cell:"), *parts, cls="fh-dim fh-foot", style=style)
 
 
 def informative_columns(frame: pd.DataFrame, columns: Sequence[str]) -> list[str]:

@@ -36,8 +36,11 @@ def add_parser(commands: Any) -> None:
         commands,
         "autoload",
         help="load the extension in every session of IPython and Jupyter",
-        about="Write a start-up file that runs `%load_ext fh_notebook` in every session of IPython, kernels of Jupyter "
-        "included. It is shown first, and written after your yes. Environments without this package ignore it.",
+        about=(
+            "Write a start-up file that runs `%load_ext fh_notebook` in every session of IPython, kernels of "
+            "Jupyter included. It is shown first, and written after you confirm. Environments without this "
+            "package ignore it."
+        ),
         examples="""
             fh-notebook autoload
             fh-notebook autoload --yes      # without a question, for scripts
@@ -79,7 +82,7 @@ def startup_file(profile: str = "default") -> Path:
 def _write(file: Path, args: argparse.Namespace) -> int:
     present = _content(file)
     if present == LINES:
-        print(f"{file} is there already; new sessions load the extension")
+        print(f"{file} already exists; new sessions load the extension")
         return 0
     if present is not None:
         print(f"{file} was changed by hand; remove it, then run this command again", file=sys.stderr)
@@ -118,7 +121,10 @@ def _answer(question: str, args: argparse.Namespace) -> int | None:
     if args.yes:
         return None
     if not sys.stdin.isatty():
-        print("nothing was changed: nobody can be asked here; run it in a terminal, or with --yes", file=sys.stderr)
+        print(
+            "nothing was changed: confirmation is not possible here; run it in a terminal, or with --yes",
+            file=sys.stderr,
+        )
         return 2
     try:
         said = input(f"{question} [y/N] ").strip().lower()

@@ -119,7 +119,7 @@ EXAMPLES: Final = """
 DATA: Final = f"the rows: {FILES}; put a pattern in quotes"
 
 
-NO_KEY: Final = "set FETCH_HIVE_API_KEY, or name a file that says it with --env-file"
+NO_KEY: Final = "set FETCH_HIVE_API_KEY, or give a file that contains it with --env-file"
 
 
 class _Refused(argparse.Action):
@@ -139,8 +139,10 @@ def add_parser(commands: Any) -> None:
         commands,
         "batch",
         help="run a file of rows through the variants of a deployment",
-        about="Run every row of a file through every variant, keep each answer, and write them to a file. The same "
-        "command again goes on where it was: what is answered is not called twice.",
+        about=(
+            "Run every row of a file through every variant, save each answer, and write them to a file. The "
+            "same command again continues where it was: answered rows are not called again."
+        ),
         usage="DATA -d NAME [-v VARIANT]... [-o FILE] [OPTION]...",
         examples=EXAMPLES,
         more=EXIT_CODES,
@@ -155,10 +157,14 @@ def add_parser(commands: Any) -> None:
 
 def _add_what(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("what is called")
-    name = group.add_argument("-d", "--deployment", required=True, metavar="NAME", help="what runs")
+    name = group.add_argument("-d", "--deployment", required=True, metavar="NAME", help="the deployment")
     name.completer = names  # type: ignore[attr-defined]  # argcomplete looks for it there
     variant = group.add_argument(
-        "-v", "--variant", action="append", metavar="VARIANT", help="again for each; all that are known by default"
+        "-v",
+        "--variant",
+        action="append",
+        metavar="VARIANT",
+        help="a variant; repeat it for more (default: all known variants)",
     )
     variant.completer = variants  # type: ignore[attr-defined]  # as above
     group.add_argument(
@@ -237,7 +243,7 @@ def _add_out(parser: argparse.ArgumentParser) -> None:
     )
     for name, syntax in written_options(RaceOptions).items():
         add_option(group, name, replace(syntax, help=f"of --race: {syntax.help}"))
-    group.add_argument("-q", "--quiet", action="store_true", help="say nothing unless something went wrong")
+    group.add_argument("-q", "--quiet", action="store_true", help="print nothing unless something went wrong")
 
 
 def add_where(parser: argparse.ArgumentParser) -> None:
@@ -322,7 +328,7 @@ def connect(args: argparse.Namespace) -> Iterator[Any]:
         client = Client(args.dask, timeout=WAIT_S)
     except (OSError, TimeoutError, ValueError) as exc:
         raise SettingsError(
-            f"no Dask scheduler answers at {args.dask} ({type(exc).__name__}): look at the address and the network, "
+            f"no Dask scheduler answers at {args.dask} ({type(exc).__name__}): check the address and the network, "
             "or leave --dask out to call from here"
         ) from None
     try:
@@ -471,7 +477,7 @@ def client_of(args: argparse.Namespace) -> Client:
     if address != LOCAL and not is_loopback(hostname(address)):
         resolved = resolution.find_key(base_url=address)
         if resolved.key is None:
-            reasons = [f"there is no key for {hostname(address)}", *resolved.hints, NO_KEY, "--local runs the demo"]
+            reasons = [f"no key is set for {hostname(address)}", *resolved.hints, NO_KEY, "--local runs the demo"]
             raise SettingsError("; ".join(reasons))
     return fh.Client(base_url=address)
 
@@ -488,7 +494,7 @@ def _inputs(args: argparse.Namespace, client: Client) -> dict[str, Any] | None:
     columns, constants = args.map or [], args.const or []
     names = [name for name, _ in (*columns, *constants)]
     if doubled := sorted({name for name in names if names.count(name) > 1}):
-        raise SettingsError(f"--map and --const say twice what {', '.join(doubled)} takes")
+        raise SettingsError(f"--map and --const both set {', '.join(doubled)}")
     inputs: dict[str, Any] = dict(columns)
     if constants:
         deployment: Deployment | None = fh.deployments(client).get(args.deployment)
@@ -540,13 +546,13 @@ def _end(
         try:
             lines.append(f"Written to {export(batch, args.out)!r}")
         except SettingsError as exc:
-            _complain([f"{exc.text(COMMAND)}; the answers are kept: {_again(args)}, nothing is called twice"])
+            _complain([f"{exc.text(COMMAND)}; the answers are saved: {_again(args)}, nothing is called twice"])
             code = code or FAILED
     if compare_it is not None:
         compared = compare_it(batch)
         lines += compared.lines
         if compared.problem:
-            _complain([f"{compared.problem}; the answers are kept: {_again(args)}, nothing is called twice"])
+            _complain([f"{compared.problem}; the answers are saved: {_again(args)}, nothing is called twice"])
             code = code or FAILED
         if compared.code and code in (DONE, FAILED):  # a comparison of a part of the rows decides nothing
             code = compared.code
@@ -563,13 +569,15 @@ def _what_next(args: argparse.Namespace, batch: Batch, code: int) -> Iterator[st
     if batch.counts.failed and code == FAILED:
         yield from failure_hints([o.run for _, o, _ in batch.entries() if o and o.run.status == "failed"], _again(args))
     if code == DONE and (args.first or args.sample):
-        yield "This was a pilot: the same command without --first and --sample goes on, and repays nothing."
+        yield (
+            "This was a pilot: the same command without --first and --sample continues it, and pays for nothing twice."
+        )
     if args.race is not None:
         return
     if args.out is None and not (batch.counts.done or batch.counts.failed or batch.counts.unknown):
         return  # no answer came, so there is none to write
     if args.out is None:
-        yield f"The answers are kept: {_again(args)} with -o answers.csv to write them; nothing is called twice."
+        yield f"The answers are saved: {_again(args)} with -o answers.csv to write them; nothing is called twice."
     elif (
         code == DONE
         and not (args.compare or args.report)
@@ -600,12 +608,15 @@ def failure_hints(failed: Iterable[Run], again: str) -> Iterator[str]:
         else:
             kinds["row"] += 1
     if n := kinds["nobody"]:
-        look = "look at the address, the network and the proxy (fh-notebook doctor --check)"
-        yield f"{n:,} reached nobody: {look}, and {again}."
+        look = "check the address, the network and the proxy (fh-notebook doctor --check)"
+        yield f"{n:,} did not reach the service: {look}, and {again}."
     if n := kinds["moment"]:
-        yield f"{n:,} failed at the service and not by {'its row' if n == 1 else 'their rows'}: later, {again}."
+        yield (
+            f"{n:,} failed because of the service, not because of {'its row' if n == 1 else 'their rows'}: "
+            f"later, {again}."
+        )
     if kinds["row"]:
-        yield f"What failed is kept as failed: correct its rows and {again}; no answer is paid for twice."
+        yield f"Failed rows are saved as failed: correct them and {again}; no answer is paid for twice."
 
 
 def _say(lines: Sequence[str]) -> None:

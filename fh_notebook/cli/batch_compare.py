@@ -86,7 +86,7 @@ def compare_options(args: argparse.Namespace) -> CompareOptions | None:
     _check_gates(args)
     if args.compare is None and args.report is None:
         if args.failed is not None and args.race is None:
-            raise SettingsError("--failed is of a comparison; give --compare or --report as well")
+            raise SettingsError("--failed needs a comparison; give --compare or --report as well")
         return None
     score = None if args.compare is None else score_of(args.compare, "--compare")
     if args.failed is not None:
@@ -120,14 +120,16 @@ def _check_gates(args: argparse.Namespace) -> None:
     if args.baseline is None:
         return
     if not gates:
-        raise SettingsError("--baseline is of a gate; give --require-not-worse or --fail-if-worse as well")
+        raise SettingsError("--baseline needs a gate; give --require-not-worse or --fail-if-worse as well")
     if args.race is not None:
-        raise SettingsError("--baseline does not go with --race, which ends as soon as one is better; give --compare")
+        raise SettingsError(
+            "--baseline cannot be used with --race, which ends as soon as one is better; give --compare"
+        )
     if args.compare is None:
         raise SettingsError(f"{flag(gates[0])} needs --compare SCORE")
     for name in gates:
         if not (math.isfinite(by := getattr(args, name)) and by >= 0):
-            raise SettingsError(f"{flag(name)} takes a number from 0 on: 0.02 of a score from 0 to 1")
+            raise SettingsError(f"{flag(name)} takes a number from 0, such as 0.02 for a score from 0 to 1")
 
 
 def check_baseline(args: argparse.Namespace, known: Sequence[str]) -> None:
@@ -151,7 +153,7 @@ def check_baseline(args: argparse.Namespace, known: Sequence[str]) -> None:
     if args.baseline not in called:
         close = nearest(args.baseline, called)
         hint = f"did you mean {close!r}?" if close else f"-v {args.baseline} calls it as well"
-        raise SettingsError(f"--baseline {args.baseline!r} is none of the variants that are called; {hint}")
+        raise SettingsError(f"--baseline {args.baseline!r} is not one of the variants that are called; {hint}")
     if len(set(called)) == 1:
         raise SettingsError(f"{args.baseline!r} is the only variant that is called; name the new one as well, by -v")
 
@@ -215,7 +217,7 @@ def _is_lower(score: Any) -> bool:
 
 
 def score_of(name: str, option: str) -> Any:
-    """Return the ready scorer of this name, ``exact`` of another column, or the column of scores itself.
+    """Return the built-in scorer of this name, ``exact`` of another column, or the column of scores itself.
 
     Raises
     ------
@@ -232,11 +234,9 @@ def score_of(name: str, option: str) -> Any:
         return name
     close = nearest(name, ready)
     hint = (
-        f"did you mean {close}?"
-        if close
-        else f"there are {listed(sorted(ready))}, or a column of the output like out.score"
+        f"did you mean {close}?" if close else f"give {listed(sorted(ready))}, or a column of the output like out.score"
     )
-    raise SettingsError(f"{option} {name!r} is no scorer; {hint}")
+    raise SettingsError(f"{option} {name!r} is not a scorer; {hint}")
 
 
 def ready_scorers() -> dict[str, Callable[[], Any]]:
@@ -275,7 +275,7 @@ def check_race(args: argparse.Namespace) -> None:
             raise SettingsError(f"{flag(option)} is an option of --race SCORE; give that, too")
     elif strange := next((name for name in NOT_OF_A_RACE if getattr(args, name, None) and name != "fresh"), None):
         raise SettingsError(
-            f"{flag(strange)} does not go with --race, which takes rows until it is clear; leave it out"
+            f"{flag(strange)} cannot be used with --race, which takes rows until it is clear; leave it out"
         )
 
 

@@ -1,4 +1,4 @@
-"""``fh-notebook canary``: call today's rows of a fixed sample, and say by the exit code whether they are answered as
+"""``fh-notebook canary``: call today's rows of a fixed sample, and show by the exit code whether they are answered as
 before; for cron.
 
 Rule of this file: it does what ``fh.canary`` does and decides nothing of its own. What is read afterwards goes to
@@ -79,7 +79,7 @@ def add_parser(commands: Any) -> None:
     parser = add_command(
         commands,
         "canary",
-        help="call the same rows again every day, and say whether they have changed",
+        help="call the same rows again every day, and report whether they have changed",
         about="Call some rows of a fixed sample again, once a day, and exit with code 7 when their scores have "
         "changed. However many days it runs, a false alarm has a probability of at most --alpha. The same command on "
         "the same day makes no further calls. In a notebook, fh.canary() is the same.",
@@ -89,17 +89,17 @@ def add_parser(commands: Any) -> None:
     )
     parser.add_argument("data", type=Path, metavar="DATA", help=DATA)
     group = parser.add_argument_group("what is watched")
-    name = group.add_argument("-d", "--deployment", required=True, metavar="NAME", help="what runs")
+    name = group.add_argument("-d", "--deployment", required=True, metavar="NAME", help="the deployment")
     name.completer = names  # type: ignore[attr-defined]  # argcomplete looks for it there
     variant = group.add_argument("-v", "--variant", required=True, metavar="VARIANT", help="the variant")
     variant.completer = variants  # type: ignore[attr-defined]  # as above
     group.add_argument(
         "--score", required=True, metavar="SCORE", help="exact, exact:COLUMN, contains, ..., or a column like out.x"
     )
-    group.add_argument("--baseline", metavar="BATCH", help="the name of a kept batch of the same rows and variant")
+    group.add_argument("--baseline", metavar="BATCH", help="the name of a saved batch of the same rows and variant")
     for option_name, syntax in written_options(CanaryOptions).items():
         add_option(group, option_name, syntax)
-    group.add_argument("-q", "--quiet", action="store_true", help="say nothing unless it has changed or went wrong")
+    group.add_argument("-q", "--quiet", action="store_true", help="print nothing unless it has changed or went wrong")
     add_where(parser)
 
 

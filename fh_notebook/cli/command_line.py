@@ -38,7 +38,8 @@ def _no_such(command: str) -> str:
     """Return what is said of a word that is no command."""
     close = nearest(command, COMMANDS)
     return (
-        f"there is no command {short(command)}; {f'did you mean {close}?' if close else f'give {in_words(COMMANDS)}'}"
+        f"the command {short(command)} does not exist; "
+        f"{f'did you mean {close}?' if close else f'give {in_words(COMMANDS)}'}"
     )
 
 

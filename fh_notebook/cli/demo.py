@@ -52,8 +52,10 @@ def add_parser(commands: Any) -> None:
         commands,
         "demo",
         help="run the shipped support tickets through two variants, and compare them (no key, no network)",
-        about="Run the shipped support tickets through two variants on a local hive, and compare them. It takes a few "
-        "seconds, needs no key and no network, and keeps nothing.",
+        about=(
+            "Run the shipped support tickets through two variants on a local hive, and compare them. It takes a"
+            " few seconds, needs no key and no network, and saves nothing."
+        ),
         examples="fh-notebook demo\nfh-notebook demo --seed 7   # other pauses, the same answers",
     )
     parser.add_argument("--seed", type=int, default=0, help="of the made-up pauses before each answer (default: 0)")

@@ -81,7 +81,7 @@ def kernel() -> Iterator[Report]:
     versions = f"ipykernel {version}, IPython {shell}"
     newer = "pip install 'ipykernel>=7.4'"
     if _numbers(version) >= CLICKS_AT_ONCE:
-        yield Report(True, "kernel", f"{versions}: buttons are heard while a cell runs")
+        yield Report(True, "kernel", f"{versions}: buttons work while a cell runs")
     elif _numbers(version) >= SUBSHELLS:
         yield Report(False, "kernel", f"{versions}: a click may wait for the next one", newer)
     else:
@@ -115,9 +115,9 @@ def widgets() -> Iterator[Report]:
     if core is None:
         return  # told with the needed packages
     if page is None:
-        yield Report(False, "widgets", f"ipywidgets {core} without its part for pages: forms show as a table", _AGAIN)
+        yield Report(False, "widgets", f"ipywidgets {core} without jupyterlab_widgets: forms show as a table", _AGAIN)
     elif _numbers(page)[:1] != (PAGE_PART,) or not _is_known_to_lab():
-        detail = f"ipywidgets {core} beside jupyterlab_widgets {page}, which do not fit: forms show as a table"
+        detail = f"ipywidgets {core} and jupyterlab_widgets {page} are not compatible: forms show as a table"
         yield Report(False, "widgets", detail, _AGAIN)
     else:
         yield Report(True, "widgets", f"ipywidgets {core} with jupyterlab_widgets {page}: forms show in JupyterLab")
@@ -194,9 +194,12 @@ def add_parser(commands: Any) -> None:
     parser = add_command(
         commands,
         "doctor",
-        help="look whether everything is installed and works here",
-        about="Look whether everything is installed and works here: versions, kernel, widgets, event loop, store, "
-        "catalogue, key. Below what does not work stands what to do about it. Exit code 1 when there is a problem.",
+        help="check that everything is installed and works here",
+        about=(
+            "Check that everything is installed and works here: versions, kernel, widgets, event loop, store, "
+            "catalogue, key. Each problem is shown with what to do about it. Exit code 1 when there is a "
+            "problem."
+        ),
         examples="""
             fh-notebook doctor
             fh-notebook doctor --check   # also asks the service whether it takes the key
@@ -240,7 +243,7 @@ def _findings(what: str, check: Callable[[], Iterable[Finding]]) -> Iterator[Fin
     except FetchHiveError as exc:
         yield Finding(PROBLEM, what, str(exc))
     except Exception as exc:
-        yield Finding(PROBLEM, what, f"it broke: {error_text(exc)}", "please report it")
+        yield Finding(PROBLEM, what, f"the check failed: {error_text(exc)}", "please report it")
 
 
 def _line(finding: Finding, style: Style) -> str:
@@ -320,7 +323,7 @@ def _store() -> Iterator[Finding]:
 
     path = resolution.store_path()
     if path is None:
-        yield Finding(WARNING, "store", "nothing is kept", "fh.configure(store=...) or FH_NOTEBOOK_STORE names a file")
+        yield Finding(WARNING, "store", "nothing is saved", "fh.configure(store=...) or FH_NOTEBOOK_STORE names a file")
         return
     path = path.expanduser()
     if not path.exists():
@@ -335,7 +338,7 @@ def _store() -> Iterator[Finding]:
     size = sum(p.stat().st_size for p in path.parent.glob(f"{path.name}*") if p.is_file())
     yield Finding(OK, "store", f"{display_path(path)} can be read and written, {size / 1e6:,.1f} MB")
     if os.name == "posix" and stat.S_IMODE(path.stat().st_mode) & 0o077:
-        yield Finding(WARNING, "store", "others on this machine may read it", f"chmod 600 {display_path(path)}")
+        yield Finding(WARNING, "store", "other users of this machine can read it", f"chmod 600 {display_path(path)}")
 
 
 def _store_to_come(path: Path) -> Finding:
@@ -372,7 +375,7 @@ def _service(base_url: str | None, *, checked: bool) -> Iterator[Finding]:
     address, chosen = resolution.find_base_url(base_url)
     resolved = resolution.find_key(base_url=address) if address != LOCAL else resolution.ResolvedKey()
     if address == LOCAL or (resolved.key is None and not chosen):
-        target = "the local hive in this process" + ("" if address == LOCAL else ", since there is no key")
+        target = "the local hive in this process" + ("" if address == LOCAL else ", since no key is set")
     else:
         target = address
     yield Finding(OK, "calls go to", target)
@@ -401,7 +404,7 @@ def _profile(base_url: str | None) -> Iterator[Finding]:
     profile = session.profile_of(session.workspace_at(LOCAL if is_local else address, key))
     if profile is None:
         hint = "fh-notebook probe DEPLOYMENT -v VARIANT --input NAME=VALUE asks it by a few calls"
-        yield Finding(OK, "profile", "not probed: what is not documented of the service is not known", hint)
+        yield Finding(OK, "profile", "not probed: undocumented behaviour of the service is unknown", hint)
         return
     for heading, value in profile.facts():
         if value != UNOBSERVED:
@@ -426,9 +429,9 @@ def _answer(base_url: str | None) -> Iterator[Finding]:
     hints = {
         "bad": "correct the key where it comes from",
         "limited": "wait, or raise the plan's limit",
-        "unreachable": "look at the address, the network and the proxy",
+        "unreachable": "check the address, the network and the proxy",
     }
     level = OK if check else WARNING if check.status == "limited" else PROBLEM
     yield Finding(level, "service", check.detail, hints.get(check.status, ""))
     if codes:
-        yield Finding(OK, "error codes", f"for {codes} of them the service says what to do; errors show it")
+        yield Finding(OK, "error codes", f"for {codes} of them the service describes what to do; errors show it")

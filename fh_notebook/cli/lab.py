@@ -33,7 +33,7 @@ def add_parser(commands: Any) -> None:
     parser = add_command(
         commands,
         "lab",
-        help="open JupyterLab on a copy of the notebooks that teach",
+        help="open JupyterLab on a copy of the tutorial notebooks",
         about="Copy the notebooks to a folder and open JupyterLab on the quickstart. Notebooks that you have changed "
         "are left alone. It needs the extra `lab`.",
         examples="""

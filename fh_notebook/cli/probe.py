@@ -1,4 +1,4 @@
-"""``fh-notebook probe``: make a few calls, each asked for first, that learn what is not documented of the service.
+"""``fh-notebook probe``: make a few calls, each after confirmation, to learn undocumented behaviour of the service.
 
 Rule of this file: it does what ``fh.probe`` does and decides nothing of its own. The profile goes to stdout, questions
 to the terminal.
@@ -40,14 +40,16 @@ def add_parser(commands: Any) -> None:
     parser = add_command(
         commands,
         "probe",
-        help="learn by a few calls what is not documented of the service",
-        about="Make a few calls, each asked for first, that learn what is not documented of the service: the form of "
-        "answers, look-ups, errors, callbacks and signatures, and the plan's cap on calls at once. What was not "
-        "observed stays unknown. The profile is kept for this workspace; doctor shows it. Exit code 1 when the direct "
-        "call did not complete, 2 when nothing was called.",
+        help="learn undocumented behaviour of the service by a few calls",
+        about=(
+            "Make a few calls, each after confirmation, to learn undocumented behaviour of the service: the "
+            "form of answers, look-ups, errors, callbacks and signatures, and the plan's cap on calls at once. "
+            "What was not observed stays unknown. The profile is saved for this workspace; doctor shows it. "
+            "Exit code 1 when the direct call did not complete, 2 when nothing was called."
+        ),
         examples=EXAMPLES,
     )
-    name = parser.add_argument("deployment", metavar="DEPLOYMENT", help="what is called; choose a harmless one")
+    name = parser.add_argument("deployment", metavar="DEPLOYMENT", help="the deployment to call; choose a harmless one")
     name.completer = names  # type: ignore[attr-defined]  # argcomplete looks for it there
     variant = parser.add_argument("-v", "--variant", metavar="VARIANT", help="its variant")
     variant.completer = variants  # type: ignore[attr-defined]  # as above
@@ -55,11 +57,15 @@ def add_parser(commands: Any) -> None:
         "--input", action="append", default=[], type=_input, metavar="NAME=VALUE", help="a Start variable; NAME:=JSON"
     )
     parser.add_argument(
-        "--max-calls", type=int, default=MAX_CALLS, metavar="N", help=f"requests at most ({MAX_CALLS} by default)"
+        "--max-calls",
+        type=int,
+        default=MAX_CALLS,
+        metavar="N",
+        help=f"maximum number of requests ({MAX_CALLS} by default)",
     )
     parser.add_argument("--concurrency", action="store_true", help="send some calls at once, to see the plan's cap")
     parser.add_argument("--callback", metavar="URL", help="make one run by callback; the public URL of a tunnel")
-    parser.add_argument("--callback-port", type=int, default=0, metavar="N", help="where the tunnel leads to here")
+    parser.add_argument("--callback-port", type=int, default=0, metavar="N", help="the local end of the tunnel")
     parser.add_argument("--yes", action="store_true", help="make the calls without asking")
     parser.add_argument(
         "--report", type=Path, metavar="FILE", help="write the profile as Markdown, for the maintainers"
@@ -78,7 +84,7 @@ def _input(text: str) -> tuple[str, Any]:
     try:
         return name, json.loads(value)
     except (ValueError, RecursionError):
-        raise argparse.ArgumentTypeError(f"{name}: what is after := is not JSON") from None
+        raise argparse.ArgumentTypeError(f"{name}: the value after := is not JSON") from None
 
 
 def run(args: argparse.Namespace) -> int:
@@ -138,7 +144,7 @@ def _check_report(report: Path) -> None:
     """
     file = report.expanduser()
     if not file.parent.is_dir():
-        raise SettingsError(f"--report {report}: there is no folder {report.parent}; make it first")
+        raise SettingsError(f"--report {report}: the folder {report.parent} does not exist; create it first")
     if file.is_dir():
         raise SettingsError(f"--report {report} is a folder; give the name of a file in it")
     if not os.access(file if file.exists() else file.parent, os.W_OK):

@@ -73,10 +73,13 @@ def add_parser(commands: Any) -> None:
         action="append",
         type=_tool_rule,
         metavar="NAME=RULE",
-        help="the rule of a tool, over those of the workflows: ask, destructive, deny or allow; may be repeated",
+        help=(
+            "the rule of a tool, which overrides those of the workflows: ask, destructive, deny or allow; may be"
+            " repeated"
+        ),
     )
     parser.add_argument(
-        "--wait-timeout", type=float, metavar="S", help="seconds after which nobody can decide about a step; it fails"
+        "--wait-timeout", type=float, metavar="S", help="seconds after which a step without a decision fails"
     )
     parser.add_argument("--workspace-id", metavar="ID", help="the id under which approvals are asked for")
     parser.add_argument("--scheduled-runs", type=int, metavar="N", help="slots that runs of schedules hold")
@@ -89,7 +92,7 @@ def add_parser(commands: Any) -> None:
         "--api-key-env", metavar="NAME", help="the environment variable with the key that callers must send"
     )
     parser.add_argument(
-        "--allow-callbacks", nargs="+", metavar="HOST", help="hosts that get callbacks, beside this machine"
+        "--allow-callbacks", nargs="+", metavar="HOST", help="hosts that get callbacks, besides this machine"
     )
 
 
@@ -160,7 +163,7 @@ def _latency(text: str) -> float | tuple[float, float]:
 def _tool_rule(text: str) -> tuple[str, str]:
     name, _, rule = text.rpartition("=")
     if not name or rule not in get_args(ToolRule):
-        raise argparse.ArgumentTypeError(f"{text!r} is no NAME=RULE; the rules are {', '.join(get_args(ToolRule))}")
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=RULE; the rules are {', '.join(get_args(ToolRule))}")
     return name, rule
 
 
@@ -208,7 +211,7 @@ def _import(name: str) -> ModuleType:
     path = Path(name)
     is_file = path.suffix == ".py"
     if is_file and not path.is_file():
-        raise SettingsError(f"there is no file {name}")
+        raise SettingsError(f"the file {name} does not exist")
     # As for `python FILE` and `python -m MODULE`: what lies beside it can be imported.
     beside = str(path.parent.absolute()) if is_file else str(Path.cwd())
     if beside not in sys.path:

@@ -52,8 +52,8 @@ ApprovalDecision = Literal["allow_once", "deny"]
 DECISIONS: Final = get_args(ApprovalDecision)
 
 NO_WORKSPACE_ID: Final = (
-    "which workspace? Give workspace_id=..., or set fh.configure(workspace_id=...) or FETCH_HIVE_WORKSPACE_ID: no "
-    "endpoint of the service tells the id; ask who administers the workspace"
+    "workspace_id is not set; give workspace_id=..., or set fh.configure(workspace_id=...) or "
+    "FETCH_HIVE_WORKSPACE_ID: no endpoint of the service returns the id; ask the administrator of the workspace"
 )
 
 MAX_PAGES: Final = 1_000
@@ -382,13 +382,13 @@ class ApprovalEndpoint:
         workspace = repr(self._workspace_id)
         if answer.status_code == 404:
             what = f"this approval, or workspace {workspace}" if is_decision else f"workspace {workspace}"
-            return f"the key does not reach {what}: check workspace_id and the key"
+            return f"the key has no access to {what}: check workspace_id and the key"
         if answer.status_code == 409:
             return "it was decided already; client.approvals() lists what still waits"
         if answer.status_code == 422 and is_decision:
             return (
-                "the decision was not taken (a destructive action cannot be allowed for a whole run, for example); "
-                "decide it in Fetch Hive"
+                "the decision was not accepted (a destructive action cannot be allowed for a whole run, for "
+                "example); decide it in Fetch Hive"
             )
         if not is_decision and answer.status_code in (400, 422):
             return "check workspace_id and the other arguments"
@@ -452,7 +452,7 @@ def _page_of(body: Any) -> tuple[list[Mapping[str, Any]], str | None]:
         body if isinstance(body, list) else next((v for n in _LISTS if isinstance(v := fields_.get(n), list)), None)
     )
     if entries is None:
-        raise CallError("the service answered without a list of approvals; nothing is known of what waits")
+        raise CallError("the service answered without a list of approvals; it is unknown what waits")
     parts = [fields_, *(fields_[n] for n in ("meta", "pagination") if isinstance(fields_.get(n), dict))]
     cursor = next((_text(part, n) for n in _CURSORS for part in parts if n in part), None)
     return [entry for entry in entries if isinstance(entry, dict)], cursor

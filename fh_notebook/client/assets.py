@@ -258,7 +258,7 @@ async def _fetch_to(
             message = f"{path.name} could not be fetched ({_reason_of(exc)})"
             status_code = exc.response.status_code if isinstance(exc, httpx.HTTPStatusError) else None
         except TimeoutError:
-            message = f"{path.name} did not come whole in {limit_s:g} s; it was not kept: try again later"
+            message = f"{path.name} did not arrive completely in {limit_s:g} s; it was not saved: try again later"
     if message:
         raise CallError(message, status_code=status_code)
 

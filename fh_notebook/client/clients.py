@@ -80,12 +80,12 @@ class InvokeOptions(CallOptions, total=False):
     """Deliver the answer there; the call returns at once, ``running`` or ``queued``."""
 
 
-NO_ID: Final = "the service took it and gave no id, so nothing can be asked; it runs, or has run"
+NO_ID: Final = "the service accepted it and gave no id, so it cannot be looked up; it runs, or has run"
 
 
 @with_partial_repr
 class AsyncClient:
-    """The client to await.
+    """The asynchronous client of a workspace.
 
     Parameters
     ----------
@@ -153,13 +153,13 @@ class AsyncClient:
 
     @property
     def workspace(self) -> str:
-        """What tells this workspace from others in the keys of kept answers."""
+        """The text that identifies this workspace in the keys of saved answers."""
         connection = self.connection
         return connection.find_workspace() if connection.find_workspace is not None else connection.workspace
 
     @property
     def origin(self) -> str:
-        """The host that is asked, or ``local``."""
+        """The host that calls go to, or ``local``."""
         return self.connection.origin
 
     @property
@@ -187,7 +187,7 @@ class AsyncClient:
             raise InputError(f"deployment is {short(deployment)}; give a Deployment or its name")
         variant, inputs = options.get("variant"), options.get("inputs")
         if variant is None and len(dep.variants) > 1:
-            raise InputError(f"which variant? Give variant={' or '.join(map(repr, dep.variants))}", where=dep.name)
+            raise InputError(f"variant is not set; give variant={' or '.join(map(repr, dep.variants))}", where=dep.name)
         if variant is not None and (problem := dep.variant_problem([variant])):
             raise InputError(problem, where=dep.name)
         if inputs is not None and not isinstance(inputs, Mapping):
@@ -208,7 +208,7 @@ class AsyncClient:
     # --- calls
 
     async def exchange(self, method: str, path: str, content: bytes | None = None) -> Response:
-        """Make one exchange at a path below the base URL, uncounted and outside any limiter; return what came.
+        """Make one exchange at a path below the base URL, uncounted and outside any limiter; return the response.
 
         Raises
         ------
@@ -287,7 +287,7 @@ class AsyncClient:
 
     @arguments.explicit_signature(InvokeOptions)
     async def invoke(self, deployment: Deployment | str, **options: Unpack[InvokeOptions]) -> Run:
-        """Run a deployment's variant with `inputs`, and return what came of it.
+        """Run a deployment's variant with `inputs`, and return the run.
 
         Parameters
         ----------
@@ -440,7 +440,7 @@ class AsyncClient:
             if not isinstance(value, str) or not value:
                 raise InputError(f"{name} is {value!r}; it is in the webhook trigger's address")
         if not isinstance(secret, Secret) or not secret:
-            raise InputError("there is no secret; it is shown beside the webhook trigger's address")
+            raise InputError("the secret is not set; it is shown beside the webhook trigger's address")
         running_loop()
         receiver, url = await address_for(self.connection, callback)
         request = InvokeRequest(deployment=endpoint_id, variant=variant_id, inputs=inputs or {}, callback_url=url)
@@ -500,7 +500,7 @@ class AsyncClient:
     # --- look-ups
 
     async def retrieve(self, request_id: str, *, run_id: str | None = None) -> Run:
-        """Ask the service what became of a call. This counts against the daily cap, as a call does.
+        """Ask the service for the outcome of a call. This counts against the daily cap, as a call does.
 
         Parameters
         ----------
@@ -522,12 +522,12 @@ class AsyncClient:
             The service refused the key.
         """
         if not isinstance(request_id, str) or not request_id:
-            raise InputError("there is no request id to ask for; it is in Run.request_id of an answered call")
+            raise InputError("the request id is not set; it is in Run.request_id of an answered call")
         arguments.check(AsyncClient.retrieve, locals())
         return await self.look_up(request_id, run_id)
 
     async def look_up(self, request_id: str | None, run_id: str | None) -> Run:
-        """Ask by whichever ids there are: the first address by a request id, the older one by a run id.
+        """Ask by the ids that are given: the first address by a request id, the older one by a run id.
 
         Where only a run id came, the first address is asked by it, too, when the older one does not know it: the two
         ids of a run can be the same (CONTRACT section 10).
@@ -537,7 +537,7 @@ class AsyncClient:
         AuthError
             The service refused the key.
         """
-        run = Run(status="unknown", error="there is no id to ask for", error_code="no_id")
+        run = Run(status="unknown", error="no id is set", error_code="no_id")
         asked = [("/public/requests", request_id), ("/workflow_runs", run_id)]
         if not request_id:
             asked = [("/workflow_runs", run_id), ("/public/requests", run_id)]
@@ -584,7 +584,7 @@ class AsyncClient:
         return await asyncio.to_thread(self.connection.error_catalog.keep, answer.body)
 
     async def known_error_codes(self) -> int:
-        """Return for how many error codes it is known what to do; asks the service, without the key, once a day.
+        """Return the number of error codes with a known remedy; asks the service, without the key, once a day.
 
         Raises
         ------
@@ -600,7 +600,7 @@ class AsyncClient:
         return await self._fetch_error_catalog()
 
     async def check(self) -> Check:
-        """Say whether the service is reached and takes the key, without running anything.
+        """Check whether the service is reached and accepts the key, without running anything.
 
         Asks for the list of models, the one look-up that needs a key (CONTRACT section 4); it counts against the
         daily cap, as a call does.
@@ -659,7 +659,7 @@ class AsyncClient:
     # --- files
 
     async def upload(self, path: str | PathLike[str], *, workspace_id: str | None = None) -> Asset:
-        """Send a file to the workspace, and return it as the service has it: its address and when that ends.
+        """Send a file to the workspace, and return the stored file: its address and when that expires.
 
         One request, which may count against the daily cap (CONTRACT section 10). It is sent once and never repeated. A
         workflow can be given ``asset.file_url`` as a text: that it reads the file then is inferred, not documented.
@@ -766,12 +766,12 @@ class Client:
 
     @property
     def workspace(self) -> str:
-        """What tells this workspace from others in the keys of kept answers."""
+        """The text that identifies this workspace in the keys of saved answers."""
         return self.aclient.workspace
 
     @property
     def origin(self) -> str:
-        """The host that is asked, or ``local``."""
+        """The host that calls go to, or ``local``."""
         return self.aclient.origin
 
     @property
@@ -852,7 +852,7 @@ class Client:
         return await event_loop.bridge(work)
 
     def retrieve(self, request_id: str, *, run_id: str | None = None) -> Run:
-        """Ask what became of a call: :meth:`AsyncClient.retrieve`."""
+        """Ask for the outcome of a call: :meth:`AsyncClient.retrieve`."""
         return event_loop.run(self.aclient.retrieve(request_id, run_id=run_id))
 
     async def aretrieve(self, request_id: str, *, run_id: str | None = None) -> Run:
@@ -860,7 +860,7 @@ class Client:
         return await event_loop.bridge(self.aclient.retrieve(request_id, run_id=run_id))
 
     def check(self) -> Check:
-        """Say whether the service is reached and takes the key: :meth:`AsyncClient.check`."""
+        """Check whether the service is reached and accepts the key: :meth:`AsyncClient.check`."""
         return event_loop.run(self.aclient.check())
 
     async def acheck(self) -> Check:
@@ -900,7 +900,7 @@ class Client:
         return await event_loop.bridge(work)
 
     def upload(self, path: str | PathLike[str], *, workspace_id: str | None = None) -> Asset:
-        """Send a file to the workspace, and return it as the service has it: :meth:`AsyncClient.upload`."""
+        """Send a file to the workspace, and return the stored file: :meth:`AsyncClient.upload`."""
         arguments.check(Client.upload, locals())
         return event_loop.run(self.aclient.upload(path, workspace_id=workspace_id))
 
@@ -977,7 +977,7 @@ class _ConnectionPools:
         except Exception as exc:
             message = error_text(exc)
         # Outside the block: a chained traceback would show the frames, and the headers, of other people's code.
-        raise CallError(f"the call broke in an unforeseen way, and may have run: {message}", may_have_run=True)
+        raise CallError(f"the call failed with an unexpected error, and may have run: {message}", may_have_run=True)
 
     async def _sender(self) -> Sender:
         loop = running_loop()

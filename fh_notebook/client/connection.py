@@ -90,9 +90,9 @@ def check_of(answer: Response, origin: str, key_source: str) -> Check:
     """
     decision = decide(answer)
     if decision.action is RetryAction.DONE and _is_json(answer.body):
-        return Check(status="good", detail=f"{origin} takes the key ({key_source})")
+        return Check(status="good", detail=f"{origin} accepts the key ({key_source})")
     if decision.reason == "auth" and key_source == WITHOUT_KEY:
-        return Check(status="bad", detail=f"{origin} wants a key, and none was found")
+        return Check(status="bad", detail=f"{origin} requires a key, and none was found")
     if decision.reason == "auth":
         return Check(status="bad", detail=f"{origin} refused the key ({key_source})")
     if decision.reason == "daily_cap":
@@ -102,7 +102,7 @@ def check_of(answer: Response, origin: str, key_source: str) -> Check:
     if answer.status_code is not None and answer.status_code >= 500:
         return Check(status="unreachable", detail=f"{origin} answered HTTP {answer.status_code}: try again later")
     if answer.status_code is not None:
-        content = "something else than JSON" if decision.action is RetryAction.DONE else f"HTTP {answer.status_code}"
+        content = "content that is not JSON" if decision.action is RetryAction.DONE else f"HTTP {answer.status_code}"
         return Check(status="unreachable", detail=f"{origin} answered {content}: check base_url, it ends in /v1")
     return Check(
         status="unreachable", detail=f"{origin} did not answer ({answer.detail or answer.broke or 'no answer'})"
@@ -136,11 +136,11 @@ async def address_for(
             return None, NOWHERE
     if not isinstance(callback, CallbackReceiver):
         raise SettingsError(
-            f"callback is {type_text(callback)}; give fh.CallbackReceiver(), a URL, or None to be asked for"
+            f"callback is {type_text(callback)}; give fh.CallbackReceiver(), a URL, or None for polling"
         )
     await callback.astart()
     if not connection.is_near and is_loopback(urlsplit(callback.url_now).hostname or ""):
-        connection.tell(f"Callbacks cannot come: {callback.reach_now.told} This run is waited for by polling.")
+        connection.tell(f"Callbacks cannot arrive: {callback.reach_now.told} This run is waited for by polling.")
         _warn_of_missing_output(connection)
         return None, NOWHERE
     return callback, callback.url_now
@@ -151,8 +151,8 @@ def _warn_of_missing_output(connection: Connection) -> None:
     profile = connection.find_profile()
     if profile is not None and profile.look_up_has_output is False:
         connection.tell(
-            "Look-ups of this service bring no output (fh.probe has observed it): the outputs of runs that are waited "
-            "for by polling are only in its logs. Give a receiver with a public URL, or call directly"
+            "Look-ups of this service return no output (fh.probe has observed it): the outputs of runs that are "
+            "waited for by polling are only in its logs. Give a receiver with a public URL, or call directly"
         )
 
 

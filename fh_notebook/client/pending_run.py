@@ -1,4 +1,4 @@
-"""PendingRun: a run started by callback delivery, until its outcome is here.
+"""PendingRun: a run started by callback delivery, until its outcome arrives.
 
 Rule of this file: the first outcome counts, by callback or look-up, and is stored before anybody sees it; later ones
 are ignored, but for a callback that brings the output which the first one lacked. A caller who stops waiting ends
@@ -77,7 +77,7 @@ class LookUpClient(Protocol):
 
 @with_partial_repr
 class PendingRun:
-    """A run that goes on at the service. ``submit`` returns it, and ``fh.reattach()`` in a new kernel.
+    """A run that is in progress at the service. ``submit`` returns it, and ``fh.reattach()`` in a new kernel.
 
     It can be awaited, waited for, and shown: in a notebook its display changes when the outcome comes.
 
@@ -136,22 +136,22 @@ class PendingRun:
 
     @property
     def status(self) -> str:
-        """The run's status as far as it is known: ``queued``, ``running``, ``completed``, ..."""
+        """The last known status of the run: ``queued``, ``running``, ``completed``, ..."""
         return self._run.status
 
     @property
     def done(self) -> bool:
-        """Whether the outcome is here."""
+        """Whether the outcome has arrived."""
         return self._ended and self._run.done
 
     @property
     def waiting(self) -> bool:
-        """Whether the outcome is waited for: not after it came, nor after :meth:`cancel_waiting`."""
+        """Whether the outcome is waited for: false after its arrival, and after :meth:`cancel_waiting`."""
         return not self._ended
 
     @property
     def run(self) -> Run:
-        """The run as far as it is known: the outcome, once it is here."""
+        """The last known state of the run; the outcome, once it has arrived."""
         return self._run
 
     @property
@@ -166,37 +166,37 @@ class PendingRun:
 
     @property
     def deployment(self) -> str:
-        """What runs."""
+        """The deployment."""
         return self._request.deployment
 
     @property
     def variant(self) -> str | None:
-        """Which variant of it."""
+        """The variant."""
         return self._request.variant
 
     @property
     def started_at(self) -> datetime | None:
-        """When the call was sent, UTC."""
+        """The time when the call was sent, UTC."""
         return self._first.started_at
 
     @property
     def callback_url(self) -> str | None:
-        """Where the service delivers the outcome."""
+        """The address to which the service delivers the outcome."""
         return self._request.callback_url
 
     @property
     def by_callback(self) -> bool:
-        """Whether a receiver of this process takes the callback; else the service is asked."""
+        """Whether a receiver of this process takes the callback; otherwise the service is polled."""
         return self._receiver is not None
 
     @property
     def waits_for(self) -> str:
-        """Who a paused run waits for, and what is asked; empty when it waits for nobody, or that is not said."""
+        """The person that a paused run waits for, and the question; empty when it waits for nobody, or unknown."""
         return waits_for(self._run)
 
     @property
     def mask(self) -> Mask:
-        """What is masked in a display of what the service says of it: the values of its passwords."""
+        """The values of its passwords, which are masked in displays of the service's answers."""
         inputs, secrets = self._request.inputs, self._request.secrets
         return Mask.of(*(value for name, value in inputs.items() if secrets.cover([name])))
 
@@ -208,7 +208,7 @@ class PendingRun:
     # --- waiting
 
     def wait(self, timeout_s: Seconds | None = None) -> Run:
-        """Wait for the outcome and return it; after `timeout_s` seconds, the run as far as it is known.
+        """Wait for the outcome and return it; after `timeout_s` seconds, return the last known state of the run.
 
         An interrupt ends the wait and nothing else: the run goes on, and so does the waiting behind the scenes.
 
@@ -242,7 +242,7 @@ class PendingRun:
         return self._run
 
     def cancel_waiting(self) -> None:
-        """Wait no more, here. The run goes on at the service; ``fh.reattach()`` waits for it again."""
+        """Stop waiting here. The run continues at the service; ``fh.reattach()`` waits for it again."""
         with self._lock:
             if self._taken:
                 return
@@ -252,7 +252,7 @@ class PendingRun:
         self._finish(self._run, ended=False)
 
     def refresh(self) -> Run:
-        """Ask the service once, now, and return the run as far as it is known then."""
+        """Ask the service once, now, and return the last known state of the run."""
         return event_loop.run(self.arefresh())
 
     async def arefresh(self) -> Run:
@@ -264,7 +264,7 @@ class PendingRun:
         return self._run
 
     def approvals(self, *, workspace_id: str | None = None) -> ToolApprovals:
-        """List the tools that it wants to use and that wait for a decision: `Client.approvals`, of this run."""
+        """List the tools that it wants to use and that wait for a decision: `Client.approvals` for this run."""
         arguments.check(PendingRun.approvals, locals())
         return event_loop.run(self._approvals(workspace_id))
 
@@ -279,28 +279,28 @@ class PendingRun:
 
     @property
     def ids(self) -> RunIds:
-        """All ids under which the service may speak of it, those that a look-up told included."""
+        """All ids that the service may use for it, including those from look-ups."""
         return RunIds(self.request_id or self._run.request_id, self.run_id or self._run.run_id)
 
     @property
     def lister(self) -> LookUpClient:
-        """What lists the tools that it waits for."""
+        """The source of the list of tools that it waits for."""
         return self._client
 
     @property
     def tool_hint(self) -> str:
-        """What to type, where it may wait for a decision about a tool; else empty."""
+        """The code to type when it may wait for a decision about a tool; otherwise empty."""
         if not self.may_wait_for_tool:
             return ""
         return TOOL_HINT if self._connection.find_workspace_id() is not None else f"{TOOL_HINT}; {NO_WORKSPACE_HINT}"
 
     @property
     def may_wait_for_tool(self) -> bool:
-        """Whether it waits for a decision, and nobody is named who decides: a tool may be what it waits for."""
+        """Whether it waits for a decision without naming who decides: it may wait for a tool."""
         return self.waiting and self.status == "awaiting_approval" and not approval_request_of(self._run)[0]
 
     def on_change(self, call: Callable[[PendingRun], None]) -> None:
-        """Have `call` called, on the background loop, when its status changes; at once when it has ended.
+        """Call `call` on the background loop at each change of the status, and at once when the run has ended.
 
         It is called once more when a callback brings an output that the outcome lacked.
         """
@@ -326,7 +326,7 @@ class PendingRun:
     # --- callbacks and look-ups
 
     def begin(self, *, poll: bool, known: bool = True) -> None:
-        """Wait for the outcome from now on: by callback where there is a receiver, by look-ups where `poll` says so."""
+        """Wait for the outcome from now on: by callback if there is a receiver, by look-ups as `poll` specifies."""
         if self._receiver is not None:
             self._receiver.claim(ids_of(self._first), self.take)
         self._polls = poll
@@ -338,7 +338,7 @@ class PendingRun:
                 polling.watch(self)
 
     def look_soon(self) -> None:
-        """Look it up soon, where it is looked up at all: something has happened that it waited for."""
+        """Look it up soon, if it is looked up at all: something that it waited for has happened."""
         if self._polls and not self._taken:
             polling.watch(self)
 
@@ -448,7 +448,7 @@ class PendingRun:
             if self._taken:
                 return
             if run.status == "unknown":  # no evidence about the run: its last known status stays
-                has_changed, self.trouble = True, one_line(run.error or "the service's answer says nothing of the run")
+                has_changed, self.trouble = True, one_line(run.error or "the service's answer does not mention the run")
             else:
                 has_changed = (run.status, waits_for(run)) != (self._run.status, self.waits_for)
                 request_id, run_id = self.request_id or run.request_id, self.run_id or run.run_id
@@ -486,7 +486,7 @@ class PendingRun:
             try:
                 call(self)
             except Exception:  # a closed page must not end the waiting
-                log.warning("the display of a pending run broke", exc_info=True)
+                log.warning("the display of a pending run failed", exc_info=True)
 
     # --- display
 
@@ -502,17 +502,17 @@ class PendingRun:
         return f"PendingRun({', '.join(p for p in parts if p)})"
 
     def html_card(self) -> html.Html:
-        """Return it as a card: the run's own once its outcome is here."""
+        """Return it as a card: the run's own card once its outcome has arrived."""
         if self.done:
             return self._run.html_card()
         head = html.el("div", html.badge(self.status), " ", call_name(self.deployment, self.variant), cls="fh-head")
         since = f" since {self.started_at:%d %b %H:%M:%S} UTC" if self.started_at else ""
-        asked = "the service is asked now and then, and each look-up counts against the daily cap"
+        asked = "the service is asked at intervals, and each look-up counts against the daily cap"
         source = "the service sends it here (callback)" if self.by_callback else asked
         state = (
-            f"Waiting for the answer{since}: {source}; this card changes when it comes"
+            f"Waiting for the answer{since}: {source}; this card changes when it arrives"
             if self.waiting
-            else "Not waited for any more; fh.reattach() goes on"
+            else "No longer waited for; fh.reattach() continues"
         )
         problem = html.el("div", self.trouble, cls="fh-dim") if self.trouble else None
         foot = html.el("div", f"{state} · {self.request_id or self.run_id or ''}", cls="fh-dim fh-foot")

@@ -233,7 +233,7 @@ class Poller:
         try:
             pause_s = await entry.run.look()
         except Exception:  # a defect of ours must not end the polling of all others
-            log.warning("a look-up broke", exc_info=True)
+            log.warning("a look-up failed", exc_info=True)
         loop = asyncio.get_running_loop()
         if pause_s:
             self._not_before = max(self._not_before, loop.time() + pause_s)
@@ -301,7 +301,7 @@ class StatusLookup:
         if run.status_code in NOT_FOUND_STATUSES:
             self._not_found += 1
             if self._not_found >= NOT_FOUND_LOOKS:
-                unknown = f"the service does not know this run ({message}); it may have run"
+                unknown = f"the service has no record of this run ({message}); it may have run"
                 return LookUpResult(problem=unknown, is_last=True)
         return LookUpResult(problem=message, pause_s=_pause_of(run) if run.status_code == 429 else 0.0)
 
@@ -354,7 +354,7 @@ def watch(run: PolledRun, *, first_s: float = FIRST_S, soon: bool = False, most_
 
 
 def forget(run: PolledRun) -> None:
-    """Have this process's poller end the look-ups of a run, from any thread."""
+    """End the look-ups of a run by this process's poller, from any thread."""
     if (current := _of_loop) is not None:
         loop, poller = current
         on_loop(loop, lambda: poller.forget(run))

@@ -118,7 +118,7 @@ HEADINGS: Final[Mapping[str, str]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """What one workspace's service was observed to do; ``None`` is what was not observed.
+    """The observed behaviour of one workspace's service; ``None`` where nothing was observed.
 
     Examples
     --------
@@ -170,11 +170,11 @@ class Profile:
 
     @property
     def observed(self) -> int:
-        """How many facts were observed."""
+        """The number of facts that were observed."""
         return sum(getattr(self, name) is not None for name in HEADINGS)
 
     def to_markdown(self) -> str:
-        """Return the report as Markdown: no key, no input, no output and no name of a deployment is in it.
+        """Return the report as Markdown, without keys, inputs, outputs and names of deployments.
 
         Examples
         --------

@@ -204,7 +204,7 @@ class RetryLoop:
                 connection.limiter.record_answer(decision, call=call)
             if not decision.again:
                 break
-            log.info("%s; again in %.1f s", exchange.run.summary(), decision.wait_s)
+            log.info("%s; retry in %.1f s", exchange.run.summary(), decision.wait_s)
             await self._sleep(decision.wait_s)
         return replace(exchange.run, attempts=attempt), decision
 
@@ -224,7 +224,7 @@ class RetryLoop:
         except asyncio.CancelledError as exc:
             run = unknown("cancelled", CUT_OFF)
             await finish_despite_cancel(run_within(self._connection.keep(run, request.secrets), KEEP_S))
-            show_as_one_line(exc, "the call was out and may have run at the service all the same")
+            show_as_one_line(exc, "the call was sent and may have run at the service all the same")
             raise
         except CallError as exc:
             await self._connection.keep(unknown("unforeseen", str(exc)), request.secrets)

@@ -121,7 +121,7 @@ def _opened(path: str | os.PathLike[str], shown: str | None = None) -> Iterator[
                 raise InputError(f"{shown} is larger than {byte_size(MAX_UPLOAD_BYTES)}; give a smaller file")
             yield file, facts
     except FileNotFoundError:
-        message = f"there is no file {shown}; check the path"
+        message = f"the file {shown} does not exist; check the path"
     except IsADirectoryError:
         message = f"{shown} is a folder; give the path of a file"
     except (OSError, ValueError) as exc:  # ValueError: a NUL in the path
@@ -229,8 +229,10 @@ async def send_file(connection: Connection, exchange: UploadExchange, file: Loca
     if not asset.file_url:
         why = asset.error_message or "it gave no address"
         raise CallError(
-            f"{connection.origin} took {one_line(file.name)} and gave no address of it: {one_line(why)}; "
-            "look for the file in Fetch Hive",
+            (
+                f"{connection.origin} accepted {one_line(file.name)} and gave no address for it: {one_line(why)}; look"
+                " for the file in Fetch Hive"
+            ),
             may_have_run=True,
         )
     return asset
@@ -240,11 +242,11 @@ def _hint(answer: Response, file: LocalFile, workspace_id: str) -> str:
     """Return what to do after a refusal."""
     name = one_line(file.name)
     if answer.status_code == 404:
-        return f"the key does not reach workspace {workspace_id!r}: check workspace_id and the key"
+        return f"the key has no access to workspace {workspace_id!r}: check workspace_id and the key"
     if answer.status_code == 413:
         return f"{name} ({byte_size(len(file.content))}) is too large for the service: send a smaller file"
     if answer.status_code in (400, 402, 409, 415, 422):
-        return f"{name} was not taken: check that the workspace takes files of this type and has room for it"
+        return f"{name} was not accepted: check that the workspace accepts files of this type and has room for it"
     if may_have_run(answer):
         return f"{name} may have arrived; look for it in Fetch Hive before it is sent again"
     return "try again later"
@@ -416,7 +418,9 @@ class FileColumn:
             There is no such column, or no such file.
         """
         if self.column not in row:
-            raise InputError(f"there is no column {short(self.column)}; the columns are {listed(list(row), 'and')}")
+            raise InputError(
+                f"the column {short(self.column)} does not exist; the columns are {listed(list(row), 'and')}"
+            )
         path = row[self.column]
         if is_missing(path) or path == "":
             return None
@@ -470,7 +474,7 @@ def file(path: str | os.PathLike[str] | None = None, *, column: str | None = Non
         return FileInput.of(path)
     if column is not None and path is None:
         return FileColumn(column)
-    raise InputError("give fh.file one of path and column")
+    raise InputError("give fh.file either path or column")
 
 
 def names_file(text: str) -> frozenset[str]:

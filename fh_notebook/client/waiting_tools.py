@@ -1,4 +1,4 @@
-"""The tools that runs of one client wait for: listed while one of them waits, and told which run they belong to.
+"""The tools that runs of one client wait for: listed while one of them waits, each with the run that it belongs to.
 
 Rule of this file: a list counts against the daily cap, as a look-up does. The poller asks for it as it looks runs up
 (growing intervals): when a run begins to wait, at most :data:`MOST_LOOKS` times and until each run that waits is on it;

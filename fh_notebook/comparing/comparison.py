@@ -103,7 +103,7 @@ def compare(
 
 @with_partial_repr
 class Comparison:
-    """What :func:`compare` found. The tables are DataFrames, new ones at each call.
+    """The result of :func:`compare`. Its tables are DataFrames, new ones at each call.
 
     Attributes
     ----------
@@ -117,12 +117,12 @@ class Comparison:
 
     @property
     def data(self) -> ComparisonData:
-        """What is compared now, as a value: what is shown, drawn and written is made of it."""
+        """The data that is compared now, as a value: tables, plots and reports are made from it."""
         return self.score_set.data
 
     @property
     def scorer(self) -> str:
-        """What scored; empty when nothing did."""
+        """The scorer's name; empty when nothing was scored."""
         return self.data.scorer
 
     @property
@@ -132,18 +132,18 @@ class Comparison:
 
     @property
     def pair_on(self) -> ColumnName:
-        """The column that tells which runs belong together."""
+        """The column by which runs are paired."""
         return self.data.pair_on
 
     @property
     def failed(self) -> str:
-        """What a failed run counts as: ``drop`` or ``zero``."""
+        """The way in which a failed run counts: ``drop`` or ``zero``."""
         return self.data.failed
 
     # --- tables
 
     def summary(self) -> pd.DataFrame:
-        """Return one line a variant.
+        """Return a table with one row for each variant.
 
         Columns: ``variant``; ``n`` scored runs; ``missing``: runs without a score that did not fail (the scorer raised
         or had nothing to compare with, the run is unknown or pending); ``failed`` runs; ``mean`` with its 95 % interval
@@ -162,7 +162,7 @@ class Comparison:
         return tables.summary(self.data)
 
     def pairs(self) -> pd.DataFrame:
-        """Return one line a pair of variants, `a` before `b`, on the rows where both have a score.
+        """Return a table with one row for each pair of variants, `a` before `b`, on the rows where both have a score.
 
         Rows with equal inputs are one of them. Columns: ``a, b, n, mean_a, mean_b``; ``difference`` (b - a) with its
         95 % interval ``ci_low, ci_high``; ``wins, ties, losses`` of b, where scores that
@@ -189,7 +189,7 @@ class Comparison:
         return tables.leaderboard(self.data)
 
     def best(self, *, alpha: float = ALPHA, value: Literal["score", "seconds"] = "score") -> pd.DataFrame:
-        """Return which variants may be the best one: a leaderboard in groups that can be told apart.
+        """Return the variants that may be the best one: a leaderboard in groups that can be distinguished.
 
         Columns: ``variant``; distinct ``rows``; ``mean`` with its 95 % interval ``ci_low, ci_high``; ``probability`` of
         being best, by a paired bootstrap of rows, ties shared; ``may_be_best``: whether no other variant is better than
@@ -251,7 +251,7 @@ class Comparison:
         return tradeoff_frame(self.data, cost)
 
     def wide(self) -> pd.DataFrame:
-        """Return one line a row, the variants beside each other.
+        """Return a table with one row for each input row, the variants side by side.
 
         Columns: the one that pairs, ``expected_output`` where there is one, ``corrected_from`` where one is corrected
         (what the table says, see :meth:`correct`), ``outputs_differ``, ``scores_differ`` where there are scores, then
@@ -262,7 +262,7 @@ class Comparison:
         return tables.wide(self.data)
 
     def disagreements(self, by: Literal["score", "output"] | None = None) -> pd.DataFrame:
-        """Return the lines of :meth:`wide` on which the variants differ.
+        """Return the rows of :meth:`wide` on which the variants differ.
 
         Parameters
         ----------
@@ -304,7 +304,7 @@ class Comparison:
         return tables.slices(self.data, by)
 
     def power(self, *, difference: float | None = None, power: float = POWER, alpha: float = ALPHA) -> pd.DataFrame:
-        """Return what each pair can see, and how many rows it would need.
+        """Return the difference that each pair can detect, and the number of rows that it would need.
 
         Columns: ``a, b, n``; ``difference``: the one seen, or the one asked for; ``power``: the chance that so many
         rows show it; ``rows_needed`` for the power asked for, and ``rows_more`` of them; ``detectable``: the smallest
@@ -340,7 +340,7 @@ class Comparison:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What must be said beside the numbers: what was left out, or may have changed meanwhile."""
+        """Notes on the numbers: what was left out, or may have changed meanwhile."""
         return notes_of(self.data)
 
     def assert_better(self, variant: str, *, than: str, alpha: float = ALPHA) -> None:
@@ -471,7 +471,7 @@ class Comparison:
     # --- repeats of rows
 
     def repeats(self) -> Repeats:
-        """Return how often a variant says the same to a row again, and how often it is right again.
+        """Return how often a variant repeats its answer to a row, and how often it is right again.
 
         For a batch with ``repeats=``, or a table with several lines a row and variant.
 
@@ -568,11 +568,11 @@ class Comparison:
         return Comparison(self.score_set.by(name), self._ratings)
 
     def scores(self) -> pd.DataFrame:
-        """Return all scores, one line a run: the pair, ``variant``, then a column a score; a missing one is NaN."""
+        """Return all scores, one row for each run: the pair, ``variant``, then one column per score; NaN if missing."""
         return self.score_set.table()
 
     def long(self, columns: Sequence[ColumnName] | None = None) -> pd.DataFrame:
-        """Return all scores in long format, one line a run and score, as packages of statistics and plots read it.
+        """Return all scores in long format, one row for each run and score, for packages of statistics and plots.
 
         Columns: the pair (``row``), ``variant``, ``repeat`` from 1, those of `columns`, ``scorer`` and ``score``; a
         missing score is NaN. A mixed model of a batch with repeats is ``score ~ variant + (1 | row)`` over it.
@@ -615,7 +615,7 @@ class Comparison:
         return arrow_stream(FrameSource(self.long()), requested_schema)
 
     def parts(self) -> pd.DataFrame:
-        """Return what the scores are made of, one line a run: the pair, ``variant``, ``score``, and a column a part.
+        """Return the parts of the scores, one row for each run: the pair, ``variant``, ``score``, one column per part.
 
         Parts are the fields of `json_fields`, the members of `weighted`, the reason of a judge, and what a function of
         your own gives in a dict.
@@ -666,11 +666,11 @@ class Comparison:
         arguments.check(Comparison.correct, locals())
         self.score_set.correct(row, expected, note=note, author=check_person(author, "author"))
         if resolution.store_path() is None:
-            session.tell_once("Corrections are not kept (store=None): they end with this kernel.")
+            session.tell_once("Corrections are not saved (store=None): they end with this kernel.")
         return self
 
     def corrections(self) -> pd.DataFrame:
-        """Return the corrections of the rows' expected outputs, one line a row.
+        """Return the corrections of the rows' expected outputs, one row for each.
 
         Columns: the one that pairs; ``replaced``: the value that the table had; ``expected``: the corrected one;
         ``note``, ``author``, ``corrected_at`` (UTC); ``applies``: whether it counts here; ``table_says``: the table's
@@ -774,7 +774,7 @@ class Comparison:
         )  # fmt: skip
 
     def ratings(self, *, rater: str | None = None) -> Ratings:
-        """Return what people said of these outputs, whatever was asked: ``.frame``, ``.to_csv()``, ``.to_parquet()``.
+        """Return all human ratings of these outputs, whatever was asked: ``.frame``, ``.to_csv()``, ``.to_parquet()``.
 
         Parameters
         ----------
@@ -792,7 +792,7 @@ class Comparison:
         labels: Sequence[str] | None = None,
         label: str | None = None,
     ) -> Comparison:
-        """Return the comparison with what people said as its score: ``cmp.rated().pairs()`` has who wins.
+        """Return the comparison with the human ratings as its score: ``cmp.rated().pairs()`` shows which variant wins.
 
         Parameters
         ----------
@@ -930,7 +930,7 @@ class Comparison:
         return Comparison(self.score_set.beside(data, None), self._ratings)
 
     def judge_errors(self) -> pd.DataFrame:
-        """Return how the judge's scores compare with the labels, one line a variant; of a :meth:`corrected` comparison.
+        """Return how the judge's scores compare with the labels, by variant; for a :meth:`corrected` comparison.
 
         Columns: ``variant``; ``labels``: labelled rows; ``agreement``: the share of them on which both say the same (of
         numbers their correlation); ``sensitivity`` and ``specificity``: the share of right and of wrong outputs that
@@ -945,7 +945,7 @@ class Comparison:
         return labelling.errors_table(self.data)
 
     def labels_needed(self, width: float = 0.05) -> pd.DataFrame:
-        """Return about how many labels make the corrected intervals so narrow; of a :meth:`corrected` comparison.
+        """Return about how many labels give corrected intervals of this width; for a :meth:`corrected` comparison.
 
         Columns: ``variant``; ``labels``: those that there are; ``width``: of the interval now; ``needed`` labels for
         the one asked for, as long as they are few beside the rows; infinite where no number does.
@@ -966,7 +966,7 @@ class Comparison:
     # --- what it shows
 
     def diff(self, row: Any, *, a: str | None = None, b: str | Sequence[str] | None = None) -> RowDiff:
-        """Return what the variants said to one row, each against a baseline: words of texts, paths of JSON.
+        """Return the differences between the answers to one row and a baseline: words of texts, paths of JSON.
 
         Parameters
         ----------
@@ -1009,7 +1009,7 @@ class Comparison:
         page_size: int = 25,
         corrections: bool | None = None,
     ) -> Any:
-        """Return a live table of the rows, variants beside each other: sorted, searched, filtered, opened, by keyboard.
+        """Return a live table of the rows, variants side by side: sorted, searched, filtered, opened, by keyboard.
 
         A page shows one page of it at a time and asks the kernel for the next, so 100,000 rows embed nothing. An opened
         row shows the outputs beside each other and what is different. While a batch is running, answers appear as they

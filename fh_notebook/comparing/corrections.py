@@ -80,7 +80,7 @@ def planned_corrections(
     known = runs.observations
     observations = [] if known is None else [known[place] for place, pair in enumerate(known.pairs) if pair == label]
     if not observations and label not in set(runs.lines["pair"]):
-        raise InputError(f"there is no row {short(row)}; cmp.wide() lists them")
+        raise InputError(f"the row {short(row)} does not exist; cmp.wide() lists all rows")
     keyed = [(key, o) for o in observations if EXPECTED in o.row and (key := o.inputs_key) is not None]
     if not keyed:
         raise InputError(_why_not(runs))
@@ -103,7 +103,9 @@ def planned_corrections(
         if (current is not None and replaced == expected_json if takes_back else replaced != expected_json)
     ]  # fmt: skip
     if not written:
-        raise InputError(f"the table expects {short(expected)} of the row {short(row)}: there is nothing to correct")
+        raise InputError(
+            f"the table already expects {short(expected)} for the row {short(row)}: there is nothing to correct"
+        )
     return written
 
 
@@ -111,7 +113,7 @@ def _why_not(runs: ScoredRuns) -> str:
     if runs.expected is None:
         return f"the table has no column {EXPECTED}, so there is nothing to correct; add it, and run the batch again"
     if _are_of_batch(runs):
-        return "the inputs of this row are not valid, so it has no answer, and its correction cannot be kept"
+        return "the inputs of this row are not valid, so it has no answer, and its correction cannot be saved"
     return (
         "a correction belongs to the inputs of a batch, and these are the rows of a table; "
         f"change its column {EXPECTED}, and compare it again"
@@ -120,7 +122,7 @@ def _why_not(runs: ScoredRuns) -> str:
 
 def _checked_json(expected: Any) -> str:
     if problems := json_problems(jsonable(expected)):
-        raise InputError(f"expected cannot be kept: {problems[0].message}; give a text, a number, a list or a dict")
+        raise InputError(f"expected cannot be saved: {problems[0].message}; give a string, a number, a list or a dict")
     text = canonical_expected(expected)
     if len(text) > EXPECTED_CAP:
         raise InputError(f"expected has {len(text):,} characters as JSON; give at most {EXPECTED_CAP:,}")
@@ -241,7 +243,7 @@ def expected_of_text(text: str, table_value: Any) -> Any:
         return json.loads(text)
     except (ValueError, RecursionError):
         example = short(text_of_expected(table_value))
-        raise InputError(f"expected is no JSON, as the table's value is; write it like {example}") from None
+        raise InputError(f"expected is not JSON, but the table's value is; write it like {example}") from None
 
 
 def corrections_frame(runs: ScoredRuns, pair_on: ColumnName) -> pd.DataFrame:
@@ -278,7 +280,7 @@ def write_corrected(runs: ScoredRuns, path: Any) -> Path:
     if suffix == ".parquet":
         ensure_installed("pyarrow", "Parquet files need")
     if target.exists():
-        raise SettingsError(f"{target} is there already, and is left as it is; give the name of a new file")
+        raise SettingsError(f"{target} already exists, and was not changed; give the name of a new file")
     table = _table_of(runs)
     if suffix in _WITHOUT_LABELS and not isinstance(table.index, pd.RangeIndex):
         raise SettingsError(
@@ -296,10 +298,12 @@ def _table_of(runs: ScoredRuns) -> pd.DataFrame:
         if isinstance(observation.row, JobCells):
             rows.setdefault(observation.row.job.position, observation.row)
     if not rows:
-        raise InputError("there is no table of a batch to write; a frame writes itself: frame.to_csv(...)")
+        raise InputError(
+            "this comparison has no table of a batch to write; write a frame by its own method: frame.to_csv(...)"
+        )
     if "compared" in runs.about:
         names = [*runs.about["compared"]]
-        raise InputError(f"the tables of {listed(names, 'and')} are several; compare one batch, and write its table")
+        raise InputError(f"{listed(names, 'and')} have several tables; compare one batch, and write its table")
     ordered = [rows[position] for position in sorted(rows)]
     columns = dict.fromkeys(name for row in ordered for name in row.source)
     table = pd.DataFrame({name: object_series([row.source.get(name) for row in ordered]) for name in columns})

@@ -73,8 +73,8 @@ def no_variant(name: Any, variants: Iterable[Any]) -> str:
     """Return the message for the name of a variant that does not exist, with the nearest name."""
     names = list(variants)
     close = nearest(name, names)
-    hint = f"did you mean {close!r}?" if close else f"there are {listed(names, 'and')}"
-    return f"there is no variant {short(name)}; {hint}"
+    hint = f"did you mean {close!r}?" if close else f"the variants are {listed(names, 'and')}"
+    return f"the variant {short(name)} does not exist; {hint}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +142,7 @@ class ScoredRuns:
                 return name
         close = nearest(by, [*self.names, *(name.partition(".")[2] for name in self.names)])
         hint = f"did you mean {close!r}?" if close else f"the columns are {listed(self.names, 'and')}"
-        raise InputError(f"there is no column {short(by)} {purpose}; {hint}")
+        raise InputError(f"the table has no column {short(by)} {purpose}; {hint}")
 
     def correction_of(self, row: Any) -> Correction | None:
         """Return the correction that applies to the expected output of a row, by its label; ``None`` without one."""
@@ -288,7 +288,7 @@ class ComparisonData:
         )
         if taken := {OTHER, MACRO}.intersection(codes.labels):
             raise InputError(
-                f"a label is called {taken.pop()!r}, as a line of the tables; rename it in expected_output"
+                f"a label is called {taken.pop()!r}, like a row of the tables; rename it in expected_output"
             )
         return codes
 

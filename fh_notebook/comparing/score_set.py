@@ -97,7 +97,7 @@ class ScoreSet:
         score_name = name or runs.scorer
         if score_name in self._scores and self.data.scorer:
             raise InputError(
-                f"there is a score {short(score_name)} already; give name=, or score it again by cmp.rescore()"
+                f"the score {short(score_name)} already exists; give name=, or score it again by cmp.rescore()"
             )
         if not self.data.scorer:
             self.data = self._comparison_data(runs, score_name)
@@ -162,7 +162,7 @@ class ScoreSet:
         except FetchHiveError as exc:
             problem = str(exc)
         if problem:
-            raise InputError(f"the correction is kept, but not scored: {problem}; cmp.rescore() scores it")
+            raise InputError(f"the correction is saved, but not scored: {problem}; cmp.rescore() scores it")
 
     def _apply_corrections(self) -> None:
         """Read the kept corrections again, and score the rows whose expected output they change.
@@ -201,16 +201,14 @@ class ScoreSet:
         if self.data.label_grid is not None:
             raise InputError("corrected scores are not scored again: rescore the comparison, then cmp.corrected()")
         if self.data.rated:
-            raise InputError(
-                "ratings are not scored again; cmp.rated() of the comparison reads what people said by now"
-            )
+            raise InputError("ratings are not scored again; cmp.rated() of the comparison reads the latest ratings")
 
     def by(self, name: Any) -> ScoreSet:
         """Return the set whose own score is another score of this set (see ``Comparison.by``)."""
         if name not in self._others:
             close = nearest(name, list(self._scores)) if isinstance(name, str) else None
-            hint = f"did you mean {close!r}?" if close else f"there are {', '.join(map(repr, self._scores))}"
-            raise InputError(f"there is no score {short(name)}; {hint}")
+            hint = f"did you mean {close!r}?" if close else f"the scores are {', '.join(map(repr, self._scores))}"
+            raise InputError(f"the score {short(name)} does not exist; {hint}")
         return self.beside(self._comparison_data(self._others[name], name), self._scores[name])
 
     def lines_by_name(self) -> list[tuple[str, pd.DataFrame]]:
@@ -283,5 +281,5 @@ def _with_version(score: Any, name: str | None, version: str | int | None) -> An
     if version is None:
         return score
     if not callable(score) or isinstance(score, Scorer) or hasattr(score, "members") or hasattr(score, "score_all"):
-        raise InputError("version= is for a function of your own; ready scorers know theirs")
+        raise InputError("version= is for a function of your own; built-in scorers have theirs")
     return scorer(score, name=name, version=version)

@@ -285,7 +285,7 @@ def read_named_sources(
     """
     column = arguments.column_text(pair_on)
     if len(sources) < 2:
-        raise InputError(f"give at least two, by name: {{'before': ..., 'after': ...}}; there is {len(sources)}")
+        raise InputError(f"give at least two, by name: {{'before': ..., 'after': ...}}; given: {len(sources)}")
     if len({str(name) for name in sources}) < len(sources):
         raise InputError(f"two of the names read the same: {listed([*map(str, sources)], 'and')}; give each its own")
     tables = {str(name): as_table(source) for name, source in sources.items()}
@@ -359,8 +359,8 @@ def _same_answers_notes(lines: pd.DataFrame, variant_pairs: list[tuple[str, str]
     for first, second in variant_pairs:
         if same := ids.get(first, set()) & ids.get(second, set()):
             notes.append(
-                f"{counted(len(same), 'answer')} of {second} {'is' if len(same) == 1 else 'are'} the very run of "
-                f"{first}, reused: call anew with fh.batch(..., fresh=True), or the two cannot differ there."
+                f"{counted(len(same), 'answer')} of {second} {'is' if len(same) == 1 else 'are'} reused from "
+                f"{first}: call again with fh.batch(..., fresh=True), or the two cannot differ there."
             )
     return notes
 
@@ -389,8 +389,8 @@ def _pair_by_inputs(observations_by_name: dict[str, Sequence[Observation]], scor
             replace(o, pair=paired.get(o.pair, unpaired_labels.get(o.pair, o.pair))) for o in observations_by_name[name]
         ]
         notes.append(
-            f"{counted(moved_count, 'row')} of {name} {'has' if moved_count == 1 else 'have'} another place than the "
-            f"same inputs in {first}, so rows are paired by their inputs and not by their numbers."
+            f"{counted(moved_count, 'row')} of {name} {'has' if moved_count == 1 else 'have'} another position "
+            f"than the same inputs in {first}, so rows are paired by their inputs and not by their numbers."
         )
     return notes
 

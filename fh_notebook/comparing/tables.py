@@ -69,7 +69,7 @@ class Slices:
         """
         if data.label_grid is not None:
             raise InputError(
-                "slices have too few labels to be corrected; slice the comparison that this one was made of"
+                "slices have too few labels to be corrected; slice the comparison that this one was made from"
             )
         names = tuple(dict.fromkeys(by)) if isinstance(by, list) and all(map(is_column_name, by)) else (by,)
         if not names:
@@ -90,7 +90,9 @@ class Slices:
 def _column(data: ComparisonData, by: ColumnName) -> list[Any]:
     column = data.runs.column(data.runs.column_named(by, "to slice by"))
     if column is None:
-        raise InputError(f"the name of the column {short(by)} is no text; rename it: frame.columns = map(str, frame)")
+        raise InputError(
+            f"the name of the column {short(by)} is not a string; rename it: frame.columns = map(str, frame)"
+        )
     return list(column)
 
 
@@ -206,7 +208,7 @@ def disagreements(data: ComparisonData, by: Literal["score", "output"] | None = 
     if by not in ("score", "output"):
         raise InputError(f"by is {by!r}; give 'score' or 'output'")
     if by == "score" and not data.scorer:
-        raise InputError("there is no score to differ in; give compare(..., score=...), or by='output'")
+        raise InputError("nothing was scored; give compare(..., score=...), or by='output'")
     table = wide(data, data.differing if by == "score" else None)
     return table[table[f"{by}s_differ"]].reset_index(drop=True)
 

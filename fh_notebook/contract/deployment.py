@@ -81,7 +81,7 @@ class Deployment:
         names = (variants,) if isinstance(variants, str) else tuple(() if variants is None else variants)
         for variant in names:
             if not isinstance(variant, str) or not variant.strip():
-                raise InputError(f"a variant is named by a string, not {short(variant)}", where=name)
+                raise InputError(f"the name of a variant is a string, not {short(variant)}", where=name)
         object.__setattr__(self, "name", name.strip())
         object.__setattr__(self, "variants", tuple(dict.fromkeys(names)))
         object.__setattr__(self, "inputs", to_schema(inputs))
@@ -112,7 +112,7 @@ class Deployment:
         pasted, text = Hidden(text), ""  # a key may be in it, and a traceback's frame must not have that
         if not isinstance(pasted.reveal(), str):
             raise SnippetError(
-                f"a Code Snippet is a text, and this is {type_text(pasted.reveal())}; paste it as r'''...'''"
+                f"a Code Snippet is a string, and this is {type_text(pasted.reveal())}; paste it as r'''...'''"
             )
         return deployment_of(parse_snippet(pasted))
 
@@ -146,8 +146,10 @@ class Deployment:
         deployment = cls(name, variants=variants, inputs=hooks.frame_schema().schema_of_frame(frame))
         if blanks := [column for column in deployment.variable_names if column != column.strip()]:
             hooks.frontend().notice(
-                f"The names of the columns {listed(blanks, 'and')} have blanks at their ends, and so have the Start "
-                "variables: frame.rename(columns=str.strip) takes them away.",
+                (
+                    f"The names of the columns {listed(blanks, 'and')} have spaces at their ends, and so have the "
+                    "Start variables: frame.rename(columns=str.strip) removes them."
+                ),
             )
         return deployment
 
@@ -207,17 +209,17 @@ class Deployment:
         return list(self.inputs.get("properties", {}))
 
     def variant_problem(self, variants: Iterable[str]) -> str | None:
-        """Return what is wrong with the names of `variants`, where the deployment's own are known."""
+        """Return the problems with the names of `variants`, where the deployment's own are known."""
         arguments.check(Deployment.variant_problem, locals())
         for variant in variants:
             if self.variants and variant not in self.variants:
                 close = nearest(variant, self.variants)
-                hint = f"did you mean {close!r}?" if close else f"it has {', '.join(self.variants)}"
-                return f"there is no variant {short(variant)}; {hint}"
+                hint = f"did you mean {close!r}?" if close else f"the variants are {', '.join(self.variants)}"
+                return f"the variant {short(variant)} does not exist; {hint}"
         return None
 
     def problems(self, inputs: Mapping[str, Any]) -> list[str]:
-        """Return one sentence for everything about `inputs` that does not fit; an empty list when they fit."""
+        """Return one sentence for each problem of `inputs`; an empty list when they fit."""
         return [str(problem) for problem in problems_of(self.inputs, jsonable(inputs))]
 
     def complete(self, inputs: Mapping[str, Any]) -> dict[str, Any]:

@@ -79,7 +79,7 @@ class InvokeRequest:
         metadata: Mapping[str, Any],
         secrets: Secrets,
     ) -> InvokeRequest:
-        """Return the request of parts that were checked before: nothing is looked at again, and nothing is copied.
+        """Return the request of parts that were checked before: nothing is checked again, and nothing is copied.
 
         A batch checks every row when it is planned; once more at every call would cost as much as the call.
         """
@@ -96,7 +96,7 @@ class InvokeRequest:
         return request
 
     def delivered_to(self, callback_url: str) -> InvokeRequest:
-        """Return the same request, to be answered at `callback_url`; it was checked, so nothing is looked at again."""
+        """Return the same request, to be answered at `callback_url`, without checking it again."""
         copy = object.__new__(type(self))
         for name in self.__slots__:
             object.__setattr__(copy, name, getattr(self, name))
@@ -107,7 +107,7 @@ class InvokeRequest:
         return hash((self.deployment, self.variant, canonical_json(self.inputs), self.callback_url, self.user))
 
     def body(self) -> dict[str, Any]:
-        """Return the JSON body of the call: only what was given is in it (CONTRACT section 1)."""
+        """Return the JSON body of the call: it contains only what was given (CONTRACT section 1)."""
         delivery = {"enabled": True, "callback_url": self.callback_url} if self.by_callback else None
         optional = {
             "variant": self.variant,
@@ -132,7 +132,7 @@ def _name_problems(request: InvokeRequest) -> list[Problem]:
         if value is None and name != "deployment":
             continue
         if not isinstance(value, str):
-            problems.append(Problem((name,), "type", short(value), "is not a text"))
+            problems.append(Problem((name,), "type", short(value), "is not a string"))
         elif not value.strip() and name != "user":
             problems.append(Problem((name,), "minLength", message="is empty"))
         else:
@@ -160,7 +160,7 @@ def metadata_problems(metadata: Mapping[str, Any]) -> list[Problem]:
                 Problem(("metadata",), "propertyNames", f"the key {short(key)}", "is not a non-empty string")
             )
         elif value is not None and not isinstance(value, str | bool | int | float):
-            hint = "give text, a number, true, false or null"
+            hint = "give a string, a number, true, false or null"
             problems.append(Problem(("metadata", key), "type", type(value).__name__, "is nested", hint))
         else:
             problems += json_problems({key: value}, ("metadata",))

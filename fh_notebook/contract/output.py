@@ -648,7 +648,7 @@ def _file(number: int, asset: Asset, options: OutputOptions) -> html.Html:
     asked = "the host of the file" if options.is_blind else one_line(host, 200)
     button = html.el(
         "button", f"Show picture{source}", type="button", cls="fh-show-file", data_src=asset.file_url, data_name=name,
-        title=f"Your browser asks {asked} for it now, and {asked} sees your address",
+        title=f"Your browser requests it from {asked} now, and {asked} sees your IP address",
     )  # fmt: skip
     # A link would tell the name and the host where one must not see whose file it is.
     return _line(html.el("bdi", name) if options.is_blind else link, facts, button)

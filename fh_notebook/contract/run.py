@@ -59,7 +59,7 @@ WHOLE_ERROR: Final = "run.error has all"
 @with_partial_repr
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Run:
-    """One call of a deployment and what came of it.
+    """One call of a deployment and its outcome.
 
     Examples
     --------
@@ -119,18 +119,18 @@ class Run:
 
     @property
     def done(self) -> bool:
-        """Whether nothing more will come by itself: completed, failed or unknown."""
+        """Whether the status no longer changes by itself: completed, failed or unknown."""
         return self.status in FINAL_STATUSES
 
     @property
     def may_have_run(self) -> bool:
-        """Whether the workflow ran, or may have: all but what the service refused and what was never sent."""
+        """Whether the workflow ran or may have run; false for a call that was refused or never sent."""
         answered = (self.status_code or 0) // 100 == 2
         return self.status != "failed" or answered or self.error_code == "response_too_large"
 
     @property
     def text(self) -> str:
-        """The output as text: a text as it is, anything else as indented JSON, nothing as an empty string."""
+        """The output as text: a string as it is, any other value as indented JSON, no output as an empty string."""
         if self.output is None:
             return ""
         if isinstance(self.output, str):
@@ -138,7 +138,7 @@ class Run:
         return _to_json(self.output, 2, None)
 
     def json(self) -> Any:
-        """Return the output as a JSON value; a text is parsed, also from inside a ```` ```json ```` fence.
+        """Return the output as a JSON value; a string is parsed, also from inside a ```` ```json ```` fence.
 
         Raises
         ------
@@ -203,7 +203,7 @@ class Run:
 
     @property
     def action_text(self) -> str:
-        """What the service's error catalogue has to do about it, in one line; empty where it has nothing."""
+        """The action that the service's error catalogue gives for the error, in one line; empty if it gives none."""
         return f"Fetch Hive: {one_line(self.client_action)}" if self.client_action else ""
 
     def summary(self) -> str:
@@ -284,7 +284,7 @@ class Run:
         return html.el("div", *parts, technical_line(self), cls="fh-card")
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the run as JSON values, without the signing secret; :meth:`from_dict` is the way back."""
+        """Return the run as JSON values, without the signing secret; :meth:`from_dict` reads them back."""
         values = {name: getattr(self, name) for name in _STORED_FIELDS}
         values["started_at"] = self.started_at.isoformat() if self.started_at else None
         if self.client_action is None:  # most runs of a store have none
@@ -293,7 +293,7 @@ class Run:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Run:
-        """Return the run that :meth:`to_dict` wrote; names that this version does not know are left out."""
+        """Return the run that :meth:`to_dict` wrote; keys unknown to this version are left out."""
         arguments.check(Run.from_dict, locals())
         return run_of_values(values)
 

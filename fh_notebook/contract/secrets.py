@@ -156,7 +156,7 @@ def mask_body(body: Any) -> Any:
     try:
         return _masked(body, names=_SIGNING)
     except RecursionError:  # nested beyond what Python follows: the output itself is whole in ``Run.output``
-        return "(nested too deeply to be kept as it came)"
+        return "(nested too deeply to be stored unchanged)"
 
 
 _SIGNING: Final = frozenset({"webhook_secret"})

@@ -1,4 +1,4 @@
-"""Wire codec: request to bytes, response and callback event to Run; an invalid body becomes a Run, too, and no error.
+"""Wire codec: request to bytes, response and callback event to Run; an invalid body also becomes a Run.
 
 Rule of this file: it has the meaning of each kind of response. The parts of a body are read in
 :mod:`fh_notebook.contract.response`, the one place for what is UNKNOWN of the service's bodies.
@@ -48,7 +48,7 @@ BROKEN_TEXTS: Final = {
     "read_timeout": "no answer came in time; the workflow may still be running",
     "reset": "the connection broke before an answer came; the workflow may have run",
     "cut": "the answer was cut off; the workflow has probably run",
-    "too_large": "the answer is larger than max_response_bytes; it was not kept",
+    "too_large": "the answer is larger than max_response_bytes; it was discarded",
 }
 """The error message of each way of breaking off; the keys are those of ``Response.broke``."""
 
@@ -166,7 +166,10 @@ def _refused_run(response: Response, body: Any, request: InvokeRequest, call: di
     message, code = error_of(body)
     message = message or text_of_page(response, body)
     if status_code in NOT_FOUND_STATUSES and PLACEHOLDERS & {request.deployment, request.variant}:
-        message += "; YOUR_DEPLOYMENT_NAME and YOUR_VARIANT_NAME are placeholders of the snippet: put your own names"
+        message += (
+            "; YOUR_DEPLOYMENT_NAME and YOUR_VARIANT_NAME are placeholders of the snippet: replace them "
+            "with your own names"
+        )
     if not request.by_callback and needs_callback(response):
         message = f"{message.rstrip('.')}; {BY_CALLBACK}"
     if 300 <= status_code < 400:

@@ -332,7 +332,7 @@ _KEYWORDS: Final[WeakKeyDictionary[Callable[..., Any], _Keywords]] = WeakKeyDict
 
 def _describe_problem(name: str, value: Any, kind: ArgumentKind) -> str:
     if isinstance(value, str) and kind.takes.startswith("a text") and not _is_encodable(value):
-        return f"{name} is {short(value)}, which holds half a character (a lone surrogate); give a whole text"
+        return f"{name} is {short(value)}, which holds half a character (a lone surrogate); give a valid string"
     if isinstance(value, Secret):
         is_taken = "fh.Secret" in kind.takes
         problem = "holds half a character (a lone surrogate)" if is_taken else "is an fh.Secret"
@@ -562,11 +562,11 @@ _BY_NAME: Final[dict[str, ArgumentKind]] = {
     "ColumnName": ArgumentKind("a text", is_column_name),
     "PathLike": _PATH,
     "Path": _PATH,
-    "Variable": _instance_of("one of fh.text() and its like", "Variable"),
+    "Variable": _instance_of("a variable, such as fh.text()", "Variable"),
     "Client": _instance_of("an fh.Client", "Client", "AsyncClient"),
     "AsyncClient": _instance_of("an fh.Client", "Client", "AsyncClient"),
     "CallbackReceiver": _instance_of("an fh.CallbackReceiver", "CallbackReceiver"),
-    "AsyncBaseTransport": _instance_of("a transport of httpx", "AsyncBaseTransport"),
+    "AsyncBaseTransport": _instance_of("an httpx transport", "AsyncBaseTransport"),
     "Proxy": _instance_of("an httpx.Proxy", "Proxy"),
     "URL": _instance_of("an httpx.URL", "URL"),
     "datetime": _instance_of("a datetime", "datetime"),

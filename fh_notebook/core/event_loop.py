@@ -281,8 +281,8 @@ class ThreadRunner:
         if threading.current_thread() is background_loop.thread:
             work.close()
             raise FetchHiveError(
-                "a blocking call was made from inside the background loop (an async scorer or callback): "
-                "await the async twin instead, such as `await hive.ainvoke(...)`"
+                "a blocking call was made from inside the background loop (an async scorer or callback): await "
+                "the async method instead, such as `await hive.ainvoke(...)`"
             )
         job = BackgroundJob(work, background_loop.loop)
         try:
@@ -415,8 +415,8 @@ def running_loop() -> asyncio.AbstractEventLoop:
     with contextlib.suppress(AsyncLibraryNotFoundError):
         driver = f"{current_async_library()} runs here"
     raise SettingsError(
-        f"this is to be awaited under asyncio, and {driver}: await it in asyncio.run(...), or make the blocking call "
-        "of fh.Client in a thread (under trio: trio.to_thread.run_sync); nothing was sent"
+        f"this must be awaited under asyncio, and {driver}: await it in asyncio.run(...), or make the blocking "
+        "call of fh.Client in a thread (under trio: trio.to_thread.run_sync); nothing was sent"
     )
 
 

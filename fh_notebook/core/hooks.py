@@ -217,7 +217,7 @@ def frame_schema() -> FrameSchema:
 
 
 def history() -> History:
-    """Return what reads earlier runs."""
+    """Return the reader of earlier runs."""
     return cast(History, import_module(HOOKS[History]))
 
 

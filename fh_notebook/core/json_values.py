@@ -1,4 +1,4 @@
-"""JSON values: Python values converted to JSON, their canonical text, and problems of values that JSON has not.
+"""JSON values: conversion from Python, canonical text, and problems of values that JSON cannot represent.
 
 Rules of this file:
 
@@ -298,9 +298,9 @@ def _list_problems(value: Any, path: tuple[str | int, ...], depth: int) -> list[
 
     if value is None or isinstance(value, str | bool | int):
         if isinstance(value, str) and not _is_encodable(value):
-            return [problem("holds half a character (a lone surrogate), which UTF-8 cannot say")]
+            return [problem("holds half a character (a lone surrogate), which UTF-8 cannot encode")]
         if isinstance(value, int) and value.bit_length() > MAX_INT_BITS:
-            return [problem("is a whole number of more than 4,000 digits", "give it as text")]
+            return [problem("is a whole number of more than 4,000 digits", "give it as a string")]
         return []
     if depth > MAX_DEPTH:
         return [problem(f"is nested more than {MAX_DEPTH} deep")]
@@ -308,7 +308,7 @@ def _list_problems(value: Any, path: tuple[str | int, ...], depth: int) -> list[
         return [] if math.isfinite(value) else [problem("has no JSON form", "leave it out or give null", str(value))]
     if isinstance(value, Mapping):
         problems = [problem(f"the key {short(k)} is not a string") for k in value if not isinstance(k, str)]
-        problems += [problem(f"the name {k!a} holds half a character") for k in value if not _is_encodable(k)]
+        problems += [problem(f"the key {k!a} holds half a character") for k in value if not _is_encodable(k)]
         for key, item in value.items():
             problems += _list_problems(item, (*path, str(key)), depth + 1)
         return problems
@@ -322,11 +322,11 @@ def _list_problems(value: Any, path: tuple[str | int, ...], depth: int) -> list[
 
 def _hint(value: Any) -> str:
     if isinstance(value, bytes | bytearray | memoryview):
-        return "give a text: value.decode(), or base64 of it"
+        return "give a string: value.decode(), or base64 of it"
     if isinstance(value, Decimal):
         return "give float(value) or str(value)"
     if isinstance(value, PurePath):
-        return "give a text: str(value)"
+        return "give a string: str(value)"
     is_listable = is_iterable(value) and not isinstance(value, type)
     return "give a list" if is_listable and not hasattr(value, "dtypes") else ""
 

@@ -43,8 +43,8 @@ OPTIONAL: Final[Mapping[str, OptionalPackage]] = MappingProxyType(
         "sacrebleu": OptionalPackage("sacrebleu", "score.bleu and score.chrf", "score"),
         "keyring": OptionalPackage("keyring", "the key in the system's keyring", "keyring"),
         "dotenv": OptionalPackage("python-dotenv", "the key in a .env file", "keyring"),
-        "dask": OptionalPackage("Dask", "batches past one machine", "dask"),
-        "distributed": OptionalPackage("Dask", "batches past one machine", "dask"),
+        "dask": OptionalPackage("Dask", "batches on several machines", "dask"),
+        "distributed": OptionalPackage("Dask", "batches on several machines", "dask"),
         "mlflow": OptionalPackage("MLflow", "cmp.to_mlflow"),
         "inspect_ai": OptionalPackage("inspect-ai", "cmp.to_inspect"),
     }

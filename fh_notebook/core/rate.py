@@ -1,4 +1,4 @@
-"""Rate: a number of calls a second, minute or hour, as a pure value; its owner has the clock.
+"""Rate: a number of calls per second, minute or hour, as a pure value without a clock.
 
 Rule of this file: calls are evenly spaced, and missed ones are not made up: after a pause there is one call, no burst.
 """
@@ -24,7 +24,7 @@ _SECONDS: Final = {
     **dict.fromkeys(("d", "day"), 86400.0),
 }
 _TEXT: Final = re.compile(r"\s*(?P<calls>\d+(\.\d+)?|\.\d+)\s*(/|\bper\b)\s*(?P<unit>[a-z]+)\s*", re.IGNORECASE)
-_HINT: Final = "give calls a second (2 or 0.5), or a text such as '2/s', '30/min' or '100/hour'"
+_HINT: Final = "give calls a second (2 or 0.5), or a string such as '2/s', '30/min' or '100/hour'"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Redaction: Secret, a string that never shows itself, and masks for every known secret in texts and log records.
+"""Redaction: Secret, a string that is never shown, and masks for every known secret in texts and log records.
 
 Rules of this file:
 
@@ -57,7 +57,7 @@ class Secret:
         if not _is_secret(value):
             kind = type(value).__name__
             del value  # a full traceback shows what this frame has
-            raise TypeError(f"value is of the type {kind}; give a text, or an fh.Secret")
+            raise TypeError(f"value is of the type {kind}; give a string, or an fh.Secret")
         self._value = value.reveal() if isinstance(value, Secret) else value.strip()
         identity = id(self)
         _LIVE[identity] = ref(self, lambda _: _forget(identity))

@@ -1,4 +1,4 @@
-"""Local hive: a real service on this machine that speaks the Fetch Hive contract and runs workflows in Python.
+"""Local hive: a real service on this machine that implements the Fetch Hive contract and runs workflows in Python.
 
 Rule of this package: it shares no codec with the client (neither ``contract.wire`` nor ``client``): both are pinned to
 the golden exchanges in ``tests/contract/golden``, each by itself.

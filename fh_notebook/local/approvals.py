@@ -213,7 +213,7 @@ class Approvals:
             if request_id is None or request_id not in self._open:
                 which = "no run" if request_id is None else f"{request_id} is not paused; no run"
                 listed = ", ".join(open_now) or "none"
-                raise SettingsError(f"{which} to decide about; paused are: {listed}")
+                raise SettingsError(f"{which} to decide about; the paused runs are: {listed}")
             paused = self._open[request_id]
         offered = {choice.value: choice for choice in paused.approval.choices}
         if decision.choice is not None:
@@ -408,7 +408,9 @@ def _json_copy(tool_arguments: Mapping[str, Any]) -> dict[str, Any]:
         return copy
     except (TypeError, ValueError, RecursionError) as exc:
         problem = one_line(str(exc), 200)
-    raise InputError(f"tool_arguments cannot be sent as JSON ({problem}); give texts, numbers, lists and dicts of them")
+    raise InputError(
+        f"tool_arguments cannot be sent as JSON ({problem}); give strings, numbers, lists and dicts of them"
+    )
 
 
 def ask_human(

@@ -52,15 +52,15 @@ class Fault:
     def __post_init__(self) -> None:
         problems = []
         if self.status is not None and not 200 <= self.status <= 599:
-            problems.append(f"status is from 200 to 599, not {self.status}")
+            problems.append(f"status must be from 200 to 599, not {self.status}")
         if self.reset and (self.cut_body or self.slow_body_s is not None or self._has_answer):
-            problems.append("reset sends no answer: it goes with after_running, deployment, variant and on only")
+            problems.append("reset sends no answer: combine it only with after_running, deployment, variant and on")
         if self.html and self.body is not None:
-            problems.append("html and body are two bodies: give one")
+            problems.append("html and body both set the body: give one")
         if self.slow_body_s is not None and self.slow_body_s < 0:
-            problems.append(f"slow_body_s is seconds, not {self.slow_body_s}")
+            problems.append(f"slow_body_s must be seconds, not {self.slow_body_s}")
         if self.on not in ("invoke", "retrieve"):
-            problems.append(f"on is 'invoke' or 'retrieve', not {self.on!r}")
+            problems.append(f"on must be 'invoke' or 'retrieve', not {self.on!r}")
         if problems:
             raise SettingsError("; ".join(problems))
 

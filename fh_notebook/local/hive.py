@@ -299,7 +299,7 @@ class LocalHive:
         try:
             return self._service.registry.signing_secrets[deployment]
         except KeyError:
-            raise SettingsError(f"there is no deployment {deployment!r} in this hive") from None
+            raise SettingsError(f"this hive has no deployment {deployment!r}") from None
 
     def rotate_webhook_secret(self, deployment: str, secret: str | Secret | None = None) -> Secret:
         """Give a deployment another signing secret, `secret` or a random one, and return it.
@@ -314,7 +314,7 @@ class LocalHive:
         self.webhook_secret(deployment)
         fresh = secret if isinstance(secret, Secret) else new_secret()
         if not fresh:
-            raise SettingsError("a signing secret is not empty: an empty one signs nothing")
+            raise SettingsError("a signing secret must not be empty: an empty one signs nothing")
         self._service.registry.signing_secrets[deployment] = fresh
         return fresh
 
@@ -517,7 +517,7 @@ class LocalHive:
         """
         arguments.check(LocalHive.fail_next, locals())
         if not isinstance(n, int) or n < 1:
-            raise SettingsError(f"fail_next takes how many calls, at least 1, not {n!r}")
+            raise SettingsError(f"fail_next takes a number of calls, at least 1, not {n!r}")
         fault = Fault(
             status=status,
             error_code=error_code,

@@ -125,34 +125,38 @@ class Options:
             if value is None and name in ("concurrency", "daily_cap"):
                 continue
             if not isinstance(value, int) or isinstance(value, bool) or not minimum <= value <= sys.maxsize:
-                problems.append(f"{name} is a whole number, at least {minimum}, not {short(value)}")
+                problems.append(f"{name} must be a whole number, at least {minimum}, not {short(value)}")
         return problems
 
     def _other_problems(self) -> list[str]:
         problems = []
         if not isinstance(self.spelling, str) or self.spelling not in SPELLINGS:
-            problems.append(f"spelling is 'docs' or 'sdk', not {short(self.spelling)}")
+            problems.append(f"spelling must be 'docs' or 'sdk', not {short(self.spelling)}")
         if self.not_found_status not in (404, 422):
-            problems.append(f"not_found_status is 404 or 422, not {short(self.not_found_status)}")
+            problems.append(f"not_found_status must be 404 or 422, not {short(self.not_found_status)}")
         if self.queue_status not in ("queued", "pending"):
-            problems.append(f"queue_status is 'queued' or 'pending', not {short(self.queue_status)}")
+            problems.append(f"queue_status must be 'queued' or 'pending', not {short(self.queue_status)}")
         if not _is_latency(self.latency_s):
             problems.append(
-                f"latency_s is seconds, (low, high) or a function of a random.Random, not {short(self.latency_s)}"
+                f"latency_s must be seconds, (low, high) or a function of a random.Random, not {short(self.latency_s)}"
             )
         if not isinstance(self.workspace_id, str) or not self.workspace_id.strip():
-            problems.append(f"workspace_id is a text that is not empty, not {short(self.workspace_id)}")
+            problems.append(f"workspace_id must be a non-empty string, not {short(self.workspace_id)}")
         if not _is_seconds(self.asset_expiry_s) or self.asset_expiry_s > MAX_EXPIRY_S:
-            problems.append(f"asset_expiry_s is seconds, at most {MAX_EXPIRY_S:,}, not {short(self.asset_expiry_s)}")
+            problems.append(
+                f"asset_expiry_s must be seconds, at most {MAX_EXPIRY_S:,}, not {short(self.asset_expiry_s)}"
+            )
         for tool, rule in self.tools.items():
             if rule not in get_args(ToolRule):
-                problems.append(f"tools[{tool!r}] is {' or '.join(map(repr, get_args(ToolRule)))}, not {short(rule)}")
+                problems.append(
+                    f"tools[{tool!r}] must be {' or '.join(map(repr, get_args(ToolRule)))}, not {short(rule)}"
+                )
         if self.wait_timeout_s is not None and not _is_seconds(self.wait_timeout_s):
-            problems.append(f"wait_timeout_s is seconds, or None, not {short(self.wait_timeout_s)}")
+            problems.append(f"wait_timeout_s must be seconds, or None, not {short(self.wait_timeout_s)}")
         if self.api_key is not None and not self.api_key:
-            problems.append("api_key is empty; None accepts any key")
+            problems.append("api_key is empty; give None to accept any key")
         if any(wait < 0 for wait in self.callback_backoff_s) or self.callback_timeout_s <= 0:
-            problems.append("callback_backoff_s and callback_timeout_s are seconds, not negative")
+            problems.append("callback_backoff_s and callback_timeout_s must be seconds, not negative")
         if wrong := ", ".join(sorted(repr(host) for host in self.allow_callbacks if not _is_host(host))):
             problems.append(f"allow_callbacks takes bare hosts (hooks.test, without scheme, port or path), not {wrong}")
         return problems
@@ -191,11 +195,11 @@ def options_from(given: Mapping[str, Any], base: Options | None = None) -> Optio
     """
     names = {f.name for f in fields(Options)}
     if unknown := sorted(set(given) - names):
-        raise SettingsError(f"{', '.join(unknown)}: no such setting; there are {', '.join(sorted(names))}")
+        raise SettingsError(f"{', '.join(unknown)}: unknown setting; the settings are {', '.join(sorted(names))}")
     values = dict(given)
     if (key := as_secret(values.get("api_key"))) is not None:
         if not isinstance(key, Secret):
-            raise SettingsError(f"api_key is {with_article(key.type_name)}; give a text, or None to accept any key")
+            raise SettingsError(f"api_key is {with_article(key.type_name)}; give a string, or None to accept any key")
         values["api_key"] = key
     if "allow_callbacks" in values:
         values["allow_callbacks"] = _normalize_hosts(values["allow_callbacks"])

@@ -1,4 +1,4 @@
-"""Records of a hive: one a run, and the counters of calls.
+"""Records of a hive: one per run, and the counters of calls.
 
 Rule of this file: pure state, locked by its owner. Counters count everything; of the records of finished runs only the
 last ones are kept, so that a million calls need no more memory than these.

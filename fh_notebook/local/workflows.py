@@ -118,11 +118,11 @@ class Registry:
         """
         for noun, name in (("deployment", deployment), ("variant", variant)):
             if not isinstance(name, str) or not name.strip():
-                raise SettingsError(f"a workflow needs its {noun} as a string, not {name!r}")
+                raise SettingsError(f"the {noun} of a workflow must be a string, not {name!r}")
         if not callable(func):
-            raise SettingsError(f"a workflow is a function, not {func!r}")
+            raise SettingsError(f"a workflow must be a function, not {func!r}")
         if human is not None and (not isinstance(human, str) or not human.strip()):
-            raise SettingsError(f"human is {human!r}; say who decides, such as 'finance'")
+            raise SettingsError(f"human is {human!r}; give a name for who decides, such as 'finance'")
         for tool, rule in (tools or {}).items():
             if rule not in get_args(ToolRule):
                 raise SettingsError(f"tools[{tool!r}] is {rule!r}; give {' or '.join(map(repr, get_args(ToolRule)))}")
@@ -172,7 +172,7 @@ class Registry:
             raise SettingsError(f"{deployment}/{variant}: {exc.message}; declare the workflow first") from None
         secret_of_endpoint = new_secret() if secret is None else Secret(secret)
         if not secret_of_endpoint:
-            raise SettingsError("the secret of a webhook endpoint is empty; None makes one")
+            raise SettingsError("the secret of a webhook endpoint is empty; give None to generate one")
         endpoint = WebhookEndpoint(
             endpoint_id=f"whe_{secrets.token_hex(8)}",
             variant_id=f"var_{secrets.token_hex(8)}",

@@ -199,7 +199,8 @@ def start_canary(
     store = session.store()
     if store is None:
         raise SettingsError(
-            "nothing is kept (store=None), and a canary is resumed by what is kept; fh.configure(store=...) keeps"
+            "nothing is saved (store=None), and a canary resumes from what is saved; fh.configure(store=...) "
+            "saves answers"
         )
     caller = session.client_for(client)
     sample = CanarySample.of(rows, deployment, options, caller, audience=audience)
@@ -243,14 +244,16 @@ def read_sample(rows: Any, score: Any, deployment: Deployment | None = None) -> 
         They are an iterator.
     """
     if isinstance(rows, Iterator):
-        raise SettingsError("a canary calls the same rows again, and an iterator is read once; give list(rows)")
+        raise SettingsError(
+            "a canary calls the same rows again, and an iterator can be read only once; give list(rows)"
+        )
     read = read_rows(rows, deployment)
     if not len(read):
         raise InputError("there are no rows to call")
     if score is None and EXPECTED not in read.columns:
         raise InputError(
-            "there is no score to watch: score=fh.score.exact('COLUMN') needs a column of right answers, "
-            f"and None one that is called {EXPECTED}"
+            "a canary needs a score: score=fh.score.exact('COLUMN') needs a column of right answers, and "
+            f"score=None needs a column named {EXPECTED}"
         )
     check_columns(score, read.columns)
     for column in _columns_of(score, read.columns) if getattr(score, "members", None) is None else ():
@@ -391,7 +394,7 @@ class CanarySample:
         if baseline is None:
             return []
         if not isinstance(baseline, Batch | str):
-            raise InputError(f"baseline is {type_text(baseline)}; give a Batch, or the name of a kept one")
+            raise InputError(f"baseline is {type_text(baseline)}; give a Batch, or the name of a saved one")
         batch = _open_baseline(baseline, client) if isinstance(baseline, str) else baseline
         if batch.is_partitioned:
             raise InputError(f"the baseline {short(batch.name)} is over partitions; give one that is in the store")
@@ -761,12 +764,12 @@ def _score_runs(observations: list[Observation], score: Score) -> _RunScores:
     )
 
 
-REFUSED: Final = "the service refused some requests, and today has no more; the same call later makes the rest"
+REFUSED: Final = "the service refused some requests, and no more follow today; the same call later makes the rest"
 
 
 @with_partial_repr
 class Canary:
-    """Whether a fixed sample of rows is still answered as before. Made by :func:`fh_notebook.canary`.
+    """Result of a canary: whether fixed rows are still answered as before. Made by :func:`fh_notebook.canary`.
 
     Attributes
     ----------
@@ -785,7 +788,7 @@ class Canary:
 
     @property
     def changed(self) -> bool:
-        """Whether a change is found: with a probability of at most `alpha` that is ever true where nothing changes."""
+        """Whether a change is found; where nothing changes, this is ever true with a probability of at most `alpha`."""
         return self._state.evidence.changed
 
     @property
@@ -800,7 +803,7 @@ class Canary:
 
     @property
     def since(self) -> date | None:
-        """The day since which the scores have most probably been others, once a change is found: an estimate."""
+        """The most probable day of the change, once a change is found: an estimate."""
         return self._state.figures.since if self.changed else None
 
     @property
@@ -810,7 +813,7 @@ class Canary:
 
     @property
     def days(self) -> int:
-        """Days that the evidence is of."""
+        """Days that the evidence covers."""
         return len(self._state.taken)
 
     @property
@@ -820,12 +823,12 @@ class Canary:
 
     @property
     def verdict(self) -> str:
-        """What can be said, in one sentence."""
+        """The result, in one sentence."""
         return canary_display.verdict(self._state.figures)
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What must be said beside it: how certain it is, and what is missing."""
+        """Notes on the result: how certain it is, and what is missing."""
         why = ""
         if self.stopped is not None:
             # The ceiling of calls is the canary's own: only requests that were made in vain reach it.
@@ -833,7 +836,7 @@ class Canary:
         return canary_display.notes(self._state.figures, stopped=why)
 
     def summary(self) -> pd.DataFrame:
-        """Return one line a day, the oldest first.
+        """Return one row per day, the oldest first.
 
         Columns: ``date`` (UTC); ``rows`` of that day; ``calls``: requests; how many are ``scored``, ``failed`` and
         ``missing`` (without an outcome or a score); their mean ``score``; ``difference``: by how much the scores are

@@ -93,7 +93,7 @@ def notes(of: CanaryFigures, *, stopped: str) -> tuple[str, ...]:
     if of.changed:
         lines.append("No more calls are made; another name begins a new canary.")
     elif not of.has_baseline and of.references < of.rows:
-        lines.append("There is no baseline: the first pass over the rows becomes it.")
+        lines.append("No baseline is given: the first pass over the rows becomes the baseline.")
     if of.called_today < of.planned_today:
         why = f": {stopped}" if stopped else ""
         lines.append(f"Today {of.called_today:,} of {counted(of.planned_today, 'row')} are called{why}")

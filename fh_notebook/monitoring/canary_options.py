@@ -59,7 +59,7 @@ class CanaryOptions:
         metadata=about(
             takes=or_none(whole(1, "a whole number from 1")),
             written=OptionSyntax(
-                help="call at most so many rows a day, UTC (default: all)", reads="whole", metavar="N"
+                help="call at most this many rows a day, UTC (default: all)", reads="whole", metavar="N"
             ),
         ),
     )

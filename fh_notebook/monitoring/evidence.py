@@ -1,4 +1,4 @@
-"""Evidence of a change: a test of exchangeability that is looked at every day and never has to end.
+"""Evidence of a change: a test of exchangeability that can be read every day and needs no fixed end.
 
 Pure functions from numbers to numbers.
 

@@ -1,4 +1,4 @@
-"""Scores of kept batches: each call once, with the row that it is of, whichever batches have its answer.
+"""Scores of saved batches: each call once, with its row, whichever batches have its answer.
 
 Rule of this file: it reads. An answer that a later batch has reused is the call of the day on which it was made, and
 counts there only. A row is identified by its inputs, never by its position in a table.
@@ -31,7 +31,7 @@ def open_to_read(store: Store, record: BatchRecord) -> Batch:
     reader = Caller(
         workspace=record.workspace,
         limiter=session.limiter(record.workspace),
-        refusal=f"it was opened to be read; fh.open_batch({record.name!r}) opens it to go on",
+        refusal=f"it was opened to be read; fh.open_batch({record.name!r}) opens it to continue",
     )
     return batch_of(store, record, reader)
 

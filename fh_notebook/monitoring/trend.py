@@ -1,4 +1,4 @@
-"""`fh.trend`: score, seconds and failures of a deployment by date, from its kept batches.
+"""`fh.trend`: score, seconds and failures of a deployment by date, from its saved batches.
 
 Rule of this file: nothing is called, and nothing is claimed. A date's figures are of the calls that were made on it
 (UTC), whatever rows these had, each with an interval of its own. Whether the same rows are answered differently is a
@@ -58,7 +58,7 @@ LINES_SHOWN: Final = 40
 
 
 def trend(deployment: Deployment | str, *, score: Score = None, variants: str | Iterable[str] | None = None) -> Trend:
-    """Return how a deployment did over time: score, seconds and failures by date, over all its kept batches.
+    """Return the trend of a deployment: score, seconds and failures by date, over all its saved batches.
 
     Each call counts once, on the date of its start (UTC), however many batches have reused its answer; the days of a
     canary are among them. Nothing is called, but a judge as `score` calls for outputs that it has not scored yet.
@@ -107,7 +107,9 @@ def trend(deployment: Deployment | str, *, score: Score = None, variants: str | 
     name = deployment.name if isinstance(deployment, Deployment) else deployment
     store = session.store()
     if store is None:
-        raise SettingsError("nothing is kept (store=None), so there is no trend; fh.configure(store=...) keeps answers")
+        raise SettingsError(
+            "nothing is saved (store=None), so there is no trend; fh.configure(store=...) saves answers"
+        )
     records = _records_of(store, name)
     wanted = None if variants is None else _distinct_variants(variants)
     readable, notes = _readable(records, wanted, name)
@@ -115,7 +117,7 @@ def trend(deployment: Deployment | str, *, score: Score = None, variants: str | 
     if wanted is not None:
         observations = [o for o in observations if o.variant in wanted]
     if not observations:
-        raise InputError(f"no call of the deployment {short(name)} is kept{' of these variants' if wanted else ''}")
+        raise InputError(f"no call of the deployment {short(name)} is saved{' of these variants' if wanted else ''}")
     runs = score_observations(observations, score)
     lines = runs.lines[runs.lines["started_at"].notna()].reset_index(drop=True)
     called = list(dict.fromkeys(lines["variant"]))
@@ -157,8 +159,14 @@ def _records_of(store: Store, name: str) -> list[BatchRecord]:
     if not records:
         known = dict.fromkeys(record.deployment for record in newest_first)
         close = nearest(name, known)
-        hint = f"did you mean {close!r}?" if close else f"kept are {listed(list(known), 'and')}" if known else "run one"
-        raise InputError(f"no batch of the deployment {short(name)} is kept; {hint}")
+        hint = (
+            f"did you mean {close!r}?"
+            if close
+            else f"batches are saved of {listed(list(known), 'and')}"
+            if known
+            else "run one"
+        )
+        raise InputError(f"no batch of the deployment {short(name)} is saved; {hint}")
     return [record for record in reversed(records) if record.workspace == records[0].workspace]
 
 
@@ -177,11 +185,11 @@ def _readable(
     for variant in wanted or ():
         if variant not in called:
             close = nearest(variant, called)
-            hint = f"did you mean {close!r}?" if close else f"there are {listed(list(called), 'and')}"
+            hint = f"did you mean {close!r}?" if close else f"the variants are {listed(list(called), 'and')}"
             raise InputError(f"no batch of {short(name)} has the variant {short(variant)}; {hint}")
     left_out = len(records) - len(readable)
     batches = f"{counted(left_out, 'batch', 'batches')} {agreeing(left_out, 'are')} left out"
-    note = f"{batches}: over partitions, or kept without rows."
+    note = f"{batches}: over partitions, or saved without rows."
     return readable, [note] if left_out else []
 
 
@@ -255,7 +263,7 @@ class Trend:
         self.notes = tuple(notes)
 
     def plot(self, kind: Literal["score", "seconds", "failures"] | None = None) -> Any:
-        """Return the figure: a line a variant over the dates, each point with its interval.
+        """Return the figure: one line per variant over the dates, each point with its interval.
 
         Parameters
         ----------
@@ -292,8 +300,10 @@ class Trend:
     @property
     def _remarks(self) -> tuple[str, ...]:
         return (
-            "95 % intervals of each date by itself, UTC; dates may have other rows, so they are no test of a change: "
-            "fh.canary(rows, ...) tests the same rows over time.",
+            (
+                "95 % intervals of each date by itself, UTC; dates may have different rows, so they do not test a "
+                "change: fh.canary(rows, ...) tests the same rows over time."
+            ),
             *self.notes,
         )
 

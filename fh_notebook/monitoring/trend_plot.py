@@ -1,4 +1,4 @@
-"""Plot of a trend: score, seconds and failures by date, a line a variant, each point with its interval.
+"""Plot of a trend: score, seconds and failures by date, one line per variant, each point with its interval.
 
 A plot draws what the table contains and describes itself in words. Each line has its variant's colour, its own dash
 pattern, and the variant's name at its end, so no meaning depends on colour alone.

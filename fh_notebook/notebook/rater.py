@@ -202,7 +202,7 @@ class Rater:
             problem = html.printable(str(exc))
         except Exception as exc:  # of a user's scorer, say; the page waits for an answer
             log.warning("a correction failed", exc_info=True)
-            problem = html.printable(f"not kept: {error_text(exc)}")
+            problem = html.printable(f"not saved: {error_text(exc)}")
         items = self._about_held(content)
         return [{"kind": "corrected", "to": content["client"], "n": n, "problem": problem, "items": items}]
 
@@ -300,11 +300,11 @@ class Rater:
         session = self.session
         head = f"Blind rating by {session.rater}, {session.kind.in_words}: {session.summary()}."
         rest = (
-            f"{session.left:,} to go: run this cell to go on."
+            f"{session.left:,} left: run this cell to continue."
             if session.left
             else "Nothing is left: cmp.rated() has the result."
         )
-        return [head, rest if self._is_stored else f"{rest} Nothing is kept (store=None): it ends with this kernel."]
+        return [head, rest if self._is_stored else (f"{rest} Nothing is saved (store=None): it ends with this kernel.")]
 
     def _page(self) -> html.Html:
         head, rest = self._lines()

@@ -341,4 +341,4 @@ def _ask(ask: Callable[[], Secret], hint: str) -> Secret:
         stopped = True
     if stopped:
         raise Stopped("nothing was given, and nothing was changed")
-    raise SettingsError(f"nobody can be asked here (no stdin: nbclient, papermill, a script); {hint}")
+    raise SettingsError(f"no input is possible here (no stdin: nbclient, papermill, a script); {hint}")

@@ -158,14 +158,15 @@ def prepare_race(rows: Any, deployment: Deployment | str, options: RaceOptions, 
     """
     if isinstance(rows, Iterator):
         raise SettingsError(
-            "a race draws its rows at random, so it must know all of them, and an iterator does not; give list(rows)"
+            "a race draws its rows at random, so it needs all of them before it starts, not an iterator; give "
+            "list(rows)"
         )
     client = session.client_for(options.batch.client)
     read = read_rows(rows, known_deployment(client, deployment))
     if options.score is None and EXPECTED not in read.columns:
         raise InputError(
-            "there is no score to race by: score=fh.score.exact('COLUMN') needs a column of right answers, "
-            f"and None one that is called {EXPECTED}"
+            "a race needs a score: score=fh.score.exact('COLUMN') needs a column of right answers, and score=None"
+            f" needs a column named {EXPECTED}"
         )
     check_columns(options.score, read.columns)
     # Not what goes on with its batch, which would call every row that is left.

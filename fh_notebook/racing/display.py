@@ -208,8 +208,10 @@ def interval_notes(tally: RaceState) -> tuple[str, ...]:
         return ()
     pairs = math.comb(len(tally.variants), 2)
     return (
-        f"The intervals of all {pairs} pairs hold at once, which claims more than who is beaten: so the one of a "
-        "dropped variant may still reach 0.",
+        (
+            f"The intervals of all {pairs} pairs hold at once, which claims more than which variants are beaten: so "
+            "the interval of a dropped variant may still reach 0."
+        ),
     )
 
 

@@ -280,12 +280,12 @@ def _of_rates(rates: Any, difference: float | None) -> _PowerRequest:
         else {f"variant {n}": r for n, r in enumerate(() if rates is None else rates, 1)}
     )
     if len(by_name) < 2:
-        raise InputError("give a pilot, or the rates of two variants at least: fh.power(rates=[0.6, 0.8])")
+        raise InputError("give a pilot, or the rates of at least two variants: fh.power(rates=[0.6, 0.8])")
     for name, rate in by_name.items():
         if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 <= rate <= 1:
             raise InputError(f"the rate of {name} is {short(rate)}; give a number from 0 to 1")
     if difference is not None:
-        raise InputError("difference= is for a pilot; of rates, the difference is in them")
+        raise InputError("difference= is for a pilot; rates already contain the difference, so leave it out")
     order = sorted(by_name, key=lambda name: -by_name[name])
     best, second = float(by_name[order[0]]), float(by_name[order[1]])
     won, lost = best * (1 - second), second * (1 - best)
@@ -301,7 +301,9 @@ def _of_pilot(pilot: Any, score: Score, failed: Any, bounds: Bounds, difference:
         )
     cmp: Any = pilot if isinstance(pilot, Comparison) else compare(pilot, score=score, failed=failed)
     if not isinstance(cmp, Comparison):
-        raise InputError("rows are drawn from the pilot, so it must be in memory; give a sample of the rows that is")
+        raise InputError(
+            "rows are drawn from the pilot, so it must be in memory; give a sample of the rows that is in memory"
+        )
     if not cmp.scorer:
         raise InputError("the pilot has no score; give score=, as in fh.compare")
     scale = ScoreScale.of(bounds, lower=cmp.data.lower)
@@ -309,8 +311,8 @@ def _of_pilot(pilot: Any, score: Score, failed: Any, bounds: Bounds, difference:
     complete = grid.means[~np.isnan(grid.means).any(axis=1)]
     if grid.means.shape[1] < 2 or len(complete) < MIN_PILOT_ROWS:
         raise InputError(
-            f"the pilot has {counted(len(complete), 'row')} with a score of every variant; "
-            f"give {MIN_PILOT_ROWS} rows of two variants at least"
+            f"the pilot has {counted(len(complete), 'row')} with a score of every variant; give at least "
+            f"{MIN_PILOT_ROWS} rows of two variants"
         )
     for name, column in zip(grid.variants, complete.T, strict=True):
         scale.check(column, where=name)

@@ -46,7 +46,7 @@ __all__ = ["Race"]
 
 @with_partial_repr
 class Race:
-    """What came of a race. Made by :func:`fh_notebook.race`.
+    """Result of a race. Made by :func:`fh_notebook.race`.
 
     Attributes
     ----------
@@ -89,12 +89,12 @@ class Race:
 
     @property
     def winner(self) -> str | None:
-        """The variant that is left; ``None`` where none is, yet."""
+        """The variant that is left; ``None`` while there is more than one."""
         return self.tally.winner
 
     @property
     def ending(self) -> str:
-        """How it ended: ``winner``, ``no difference``, ``budget spent`` or ``interrupted``; empty while it has not."""
+        """How it ended: ``winner``, ``no difference``, ``budget spent`` or ``interrupted``; empty until it ends."""
         if self.tally.ending:
             return BUDGET_SPENT if self.tally.ending == PATIENCE else self.tally.ending
         if self.running or not self._has_begun:
@@ -109,24 +109,24 @@ class Race:
 
     @property
     def calls_left(self) -> int:
-        """Requests that it would take at the most to run all other rows, of who is still in, within `max_calls`."""
+        """The most requests that all other rows would need, with the variants still in the race, within `max_calls`."""
         left = self._schedule.calls_left()
         most = self._status.plan().max_calls
         return left if most is None else max(0, min(left, most - (self.calls - self._calls)))
 
     @property
     def reused(self) -> int:
-        """Answers that evidence was taken of and that the race did not pay for."""
+        """Answers that the evidence uses and that the race did not pay for."""
         return self._schedule.reused
 
     @property
     def rows(self) -> int:
-        """Rows that evidence was taken of."""
+        """Rows that the evidence uses."""
         return self.tally.rows
 
     @property
     def dropped(self) -> dict[str, int]:
-        """Who was dropped, and after how many rows, in this order."""
+        """The variants that were dropped, and after how many rows, in this order."""
         return dict(self.tally.dropped)
 
     @property
@@ -135,7 +135,7 @@ class Race:
         return self._feeder is not None
 
     def summary(self) -> pd.DataFrame:
-        """Return one line a variant.
+        """Return one row per variant.
 
         Columns: ``variant``; ``standing``: ``winner``, ``racing`` or ``dropped``; ``rows`` with a score, and their
         ``mean``; ``evidence`` that somebody is better, after the family of all variants is paid for, and ``threshold``,
@@ -144,7 +144,7 @@ class Race:
         return summary_table(self.tally)
 
     def pairs(self) -> pd.DataFrame:
-        """Return one line a pair of variants, `a` before `b`, on the rows where both have a score.
+        """Return one row per pair of variants, `a` before `b`, on the rows where both have a score.
 
         Columns: ``a, b, n``; ``wins, losses`` of b; ``difference`` (b - a; by rank, the share of rows on which b is
         ahead less that on which it is behind) with its confidence sequence ``ci_low, ci_high``, which holds for all
@@ -155,7 +155,7 @@ class Race:
 
     @property
     def verdict(self) -> str:
-        """One sentence that claims no more than the evidence."""
+        """The result, in one sentence that claims no more than the evidence."""
         return verdict(self.tally, ending=self.ending, why=self._why, spent=self.spent)
 
     @property
@@ -172,7 +172,7 @@ class Race:
     # --- running it
 
     def resume(self, *, retry_unknown: bool = False) -> Race:
-        """Go on where it was, unless the evidence has ended it; return the race itself.
+        """Continue the race where it stopped, unless the evidence has ended it; return the race itself.
 
         Raises
         ------
@@ -237,7 +237,7 @@ class Race:
                 self._on_event = None
 
     def show_by(self, display: Callable[[], RaceDisplay]) -> None:
-        """Have every start of the race shown by what `display` makes."""
+        """Show every start of the race with the display that `display` makes."""
         self._make_display = display
 
     def _display(self) -> ProgressDisplay:
@@ -252,7 +252,7 @@ class Race:
 
     @property
     def spent(self) -> RaceCost:
-        """What it has cost, and what all other rows would."""
+        """The cost so far, and the cost of all other rows."""
         schedule = self._schedule
         return RaceCost(
             calls=self.calls,
@@ -265,7 +265,7 @@ class Race:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What must be said beside the numbers."""
+        """Notes on the numbers."""
         schedule, scale = self._schedule, self.tally.scale
         notes = notes_of(
             failed=schedule.failed,
@@ -282,7 +282,7 @@ class Race:
 
     @property
     def plan_line(self) -> str:
-        """What the present start, or the next one, was going to do at the most, in one line."""
+        """The rows and calls of the present start, or of the next one, at the most, in one line."""
         most = self.calls_left if self._most_calls is None else self._most_calls
         rows = distinct_text(self._schedule.positions, self.spent.all_rows)
         return (
@@ -292,7 +292,7 @@ class Race:
 
     @property
     def line(self) -> str:
-        """How far it is, in one line."""
+        """The progress, in one line."""
         return progress_line(self.tally, self.spent)
 
     def plot(self, kind: Literal["evidence", "intervals"] | None = None) -> Any:
@@ -330,7 +330,7 @@ def _check_variants(variants: Sequence[str]) -> tuple[str, ...]:
     if len(variants) < 2:
         alone = f"there is only {variants[0]!r}" if variants else "there is none"
         names = Phrase("variants=['a', 'b']", "-v a -v b", cell="-v a -v b")
-        raise SettingsError(Message("a race needs two variants at least, and {}; name them: {}", (alone, names)))
+        raise SettingsError(Message("a race needs at least two variants, and {}; name them: {}", (alone, names)))
     return tuple(variants)
 
 

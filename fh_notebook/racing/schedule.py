@@ -238,7 +238,7 @@ class Schedule:
         if nothing and (why := self._scorer_fault()):
             raise InputError(
                 Message(
-                    "no run of the first {} rows could be scored ({}); what is answered is kept: correct {} and {}",
+                    "no run of the first {} rows could be scored ({}); the answers are saved: correct {} and {}",
                     (str(UNSCORED_ROWS), why, Phrase("score=", command="--race"), RUN_AGAIN),
                 )
             )
@@ -254,8 +254,10 @@ class Schedule:
             left_out = Phrase("variants=", command="--variant")
             raise InputError(
                 Message(
-                    "{} has no score of any of the first {} rows ({}) and cannot be decided: leave it out of {}, or "
-                    "{}; what is answered is kept",
+                    (
+                        "{} has no score of any of the first {} rows ({}) and cannot be decided: leave it out of {}, "
+                        "or {}; the answers are saved"
+                    ),
                     (repr(name), str(UNSCORED_VARIANT_ROWS), reason, left_out, hint),
                 )
             )

@@ -1,4 +1,4 @@
-"""Scores of a race: the outcomes of a row become one score a variant, on a scale from 0 to 1.
+"""Scores of a race: the outcomes of a row become one score per variant, on a scale from 0 to 1.
 
 A race scores a row as a comparison does: repeats of a row are averaged to one value, a failed run has no score or
 counts as 0 by an explicit rule, and a run that may have run has no score.

@@ -88,7 +88,9 @@ def batch_over_partitions(
         raise SettingsError("sample= is for a table in memory; give rows.sample(frac=...) of the Dask frame, or first=")
     if options.delivery != "direct":
         delivery = option("delivery", options.delivery, in_cell=True)
-        raise SettingsError(Message("{} is for one machine: callbacks come to one; leave it out", (delivery,)))
+        raise SettingsError(
+            Message(("{} is for one machine: callbacks are received on one machine only; leave it out"), (delivery,))
+        )
     name, repeats, dask = options.name, options.repeats, options.dask
     settings = StartOptions.of(options, audience=audience)
     target = known_deployment(client, deployment)
@@ -210,7 +212,7 @@ def _batch_of(
 
 def _ensure_dask() -> None:
     for module in ("dask", "distributed"):
-        ensure_installed(module, "batches past one machine need")
+        ensure_installed(module, "batches on several machines need")
     ensure_installed("pyarrow", "Parquet files need")
 
 
@@ -264,8 +266,10 @@ class _SurveyRunner:
         except ClusterLost:
             raise SettingsError(
                 Message(
-                    "the Dask scheduler was lost while the rows were looked at; nothing was called: {} with a client "
-                    "that is connected",
+                    (
+                        "the Dask scheduler was lost while the rows were checked; nothing was called: {} with a "
+                        "client that is connected"
+                    ),
                     (RUN_AGAIN,),
                 )
             ) from None

@@ -69,7 +69,7 @@ def compare(source: Any, *, score: Any, pair_on: str, failed: str) -> ScaledComp
     frame = source.frame if is_batch else source
     for needed in (pair_on, "variant"):
         if needed not in frame.columns:
-            raise InputError(f"there is no column {needed!r}; compare needs it")
+            raise InputError(f"the column {needed!r} is missing; compare needs it")
     if not (is_batch and pair_on == "row"):
         frame = _with_whole_rows(frame, pair_on)
     frame = _with_whole_clusters(frame, pair_on)
@@ -262,7 +262,8 @@ class ScaledComparison:
             notes.append(failed_note(failed, self.failed))
         if errors := sum(v.errors for v in variants):
             notes.append(
-                f"{counted(errors, 'score')} {'is' if errors == 1 else 'are'} missing by an error of the scorer."
+                f"{counted(errors, 'score')} {'is' if errors == 1 else 'are'} missing because of an error of the "
+                "scorer."
             )
         moments = [m for m in (self._sums.first_at, self._sums.last_at) if m is not None]
         span = span_note(pd.Series(moments)) if moments else ""
@@ -285,7 +286,7 @@ class ScaledComparison:
             Always, with what to do.
         """
         raise SettingsError(
-            "that is made of rows, and these are in many partitions; compare some of them: "
+            "this is made from single rows, and these are in many partitions; compare some of them: "
             "fh.compare(batch.frame.partitions[0].compute(), ...)"
         )
 

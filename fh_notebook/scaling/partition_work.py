@@ -115,7 +115,7 @@ class PartitionWork:
     def failed_windows(self, which: FailedSelection, *, most_at_once: int) -> Windows:
         """Note that what failed is to be called again."""
         if which.error is not None:
-            raise SettingsError("error= is not known of rows in partitions; give error_code, or nothing for all")
+            raise SettingsError("error= is not available for rows in partitions; give error_code, or nothing for all")
         return self._request_calls(CallRequest(retry=True, error_code=which.error_code))
 
     def _request_calls(self, request: CallRequest) -> Windows:
@@ -166,7 +166,7 @@ class PartitionWork:
         SettingsError
             Always, with what to do.
         """
-        raise SettingsError("a batch over partitions cannot ask for single runs; batch.resume(retry_unknown=True)")
+        raise SettingsError("a batch over partitions cannot look up single runs; call batch.resume(retry_unknown=True)")
 
     def unfinished_runs(self, *, known_to_wait: bool = False) -> tuple[()]:
         """Return nothing: single runs of partitions are not asked for."""

@@ -182,8 +182,10 @@ def cluster_lost_stop() -> BatchStopped:
     """Return the stop of a batch whose scheduler has gone."""
     return BatchStopped(
         reason="cluster",
-        detail="the Dask scheduler was lost or restarted; what was merged is kept, and answers that were not lie on "
-        "the workers' disks",
+        detail=(
+            "the Dask scheduler was lost or restarted; merged answers are saved, and the others are on the "
+            "workers' disks"
+        ),
         resume=Message(
             "with a client that is connected: {resume}{}", (Phrase(f", or {RUN_AGAIN}", command="", cell=""),)
         ),

@@ -181,7 +181,7 @@ class Registration:
             raise running_refused(record.name)
         if batch_id:
             if earlier_batch.record is not None and earlier_batch.before is None:
-                hooks.frontend().notice(f"The earlier batch {short(record.name)} is kept as {short(earlier)}.")
+                hooks.frontend().notice(f"The earlier batch {short(record.name)} is saved as {short(earlier)}.")
             self._stored.id = batch_id
             is_hashed = earlier_batch.is_hashed or bool(hashes)
             self._known = KnownBatch(
@@ -346,7 +346,7 @@ def _prefixes(keys: Sequence[bytes], width: int) -> NDArray[np.uint64]:
 
 
 def open_batch(store: Store, record: BatchRecord, client: Client) -> Batch:
-    """Return the batch over partitions that a record stands for."""
+    """Return the batch over partitions that a record describes."""
     stored_parts = record.plan["parts"]
     surveys = [
         PartitionSurvey(rows=rows, jobs=jobs, plan=bytes.fromhex(plan), total=0, prefixes=b"", invalid=invalid)
@@ -363,8 +363,8 @@ def open_batch(store: Store, record: BatchRecord, client: Client) -> Batch:
         repeats=record.plan["repeats"], jobs=index.jobs, note=counted(len(surveys), "partition"),
     )  # fmt: skip
     refusal = (
-        f"the rows of the batch {record.name!r} over partitions are not kept; run its cell again with them: what is "
-        "answered costs nothing"
+        f"the rows of the batch {record.name!r} over partitions are not saved; run its cell again with them: saved"
+        " answers cost nothing"
     )
     options = resume_options("batch")
     work = PartitionWork(

@@ -176,7 +176,7 @@ class PartitionTables:
         """
         entries = [entry for entry in self._work.index.entries if entry.survey.jobs]
         if any(entry.partition is None for entry in entries):
-            raise SettingsError("the rows of a batch over partitions are not kept; run its cell again with them")
+            raise SettingsError("the rows of a batch over partitions are not saved; run its cell again with them")
         paths = [entry.line.path if entry.line is not None else "" for entry in entries]
         return pending_of(
             [entry.partition for entry in entries],

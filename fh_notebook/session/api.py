@@ -35,7 +35,7 @@ __all__ = ["ainvoke", "areattach", "invoke", "pending", "reattach"]
 def invoke(
     deployment: Deployment | str, *, client: Client | AsyncClient | None = None, **options: Unpack[InvokeOptions]
 ) -> Run:
-    """Run a deployment's variant and return what came of it, whatever came: a failed run is a `Run` too.
+    """Run a deployment's variant and return its outcome as a `Run`, also when the run failed.
 
     Parameters
     ----------
@@ -108,7 +108,7 @@ INPUTS_SHOWN: Final = 120
 
 
 def pending() -> Any:
-    """Return the runs that were started by callback delivery and whose outcome is not here, of all kernels.
+    """Return the runs that were started by callback delivery and whose outcome has not arrived, of all kernels.
 
     Returns
     -------
@@ -235,7 +235,7 @@ async def _reattach(
     aclient = session.client_for(client).aclient
     store = session.store()
     if store is None:
-        raise SettingsError("nothing is kept (store=None), so no run of an earlier kernel is known")
+        raise SettingsError("nothing is saved (store=None), so no run of an earlier kernel is known")
     if receiver is not None:
         await address_for(aclient.connection, receiver)
     registry = PendingRuns(store, aclient.workspace, tell=session.tell_once)

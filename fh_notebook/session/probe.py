@@ -1,4 +1,4 @@
-"""First contact with a service: a few calls, each asked for first, that learn what the contract leaves UNKNOWN.
+"""Probe of a service: a few calls, each confirmed first, that find out what the contract leaves UNKNOWN.
 
 Rules of this file:
 
@@ -100,7 +100,7 @@ def probe(
     callback: bool | str = False,
     callback_port: int = 0,
 ) -> Profile:
-    """Make a few calls that learn what is not documented of the service, and keep what they show for this workspace.
+    """Make a few calls that find out what is not documented of the service, and save the findings for this workspace.
 
     It checks the key, calls the variant once, looks that run up, sends one input of a wrong type, an unknown variant
     and an unknown deployment, and looks the run up again, to tell refusals from a service that fails. Nothing is
@@ -189,8 +189,10 @@ def probe(
         calls.note("the other calls were not made, as you said")
     except _NobodyError:
         if not calls.profile.calls:
-            raise SettingsError("nobody can be asked here; give confirm=False to make the calls unasked") from None
-        calls.note("the other calls were not made, since nobody could be asked any more")
+            raise SettingsError(
+                "no confirmation is possible here; give confirm=False to make the calls without it"
+            ) from None
+        calls.note("the other calls were not made, since no confirmation was possible any more")
     finally:
         if receiver is not None:
             receiver.stop()
@@ -357,7 +359,7 @@ class _ProbeCalls:
         try:
             await session.keep_profile(self._client.workspace, self.profile)
         except StoreError:
-            self.note("the profile was not kept: the store cannot be written")
+            self.note("the profile was not saved: the store cannot be written")
 
     def _learn(self, learned: Profile) -> bool:
         """Take over what an answer has shown, if it has shown anything."""
@@ -389,7 +391,7 @@ class _ProbeCalls:
         yield ProbeStep(
             name="Check of the key",
             sends=f"GET {self._connection.base_url}/public/models",
-            learns="whether this address takes the key, and whether a header tells the calls left",
+            learns="whether this address accepts the key, and whether a header gives the calls left",
             cost="runs nothing; may count against the daily cap",
             calls=1,
             make=self._check_key,
@@ -462,7 +464,7 @@ class _ProbeCalls:
 
     def _refusal_steps(self) -> Iterator[ProbeStep]:
         request = self._request
-        cost = "is refused before anything runs, as far as is documented; else it runs"
+        cost = "is refused before anything runs, as far as is documented; otherwise it runs"
         wrong = _with_wrong_type(request.inputs)
         changed = [
             ("refused_input", "Input of a wrong type", None if wrong is None else replace(request, inputs=wrong)),
@@ -490,7 +492,7 @@ class _ProbeCalls:
             yield ProbeStep(
                 name=CONTROL,
                 sends=f"GET {self._connection.base_url}{path}",
-                learns="whether the service still answered when it refused; else the refusals are not learned",
+                learns=("whether the service still answered when it refused; otherwise the refusals are not recorded"),
                 cost="runs nothing; may count against the daily cap",
                 calls=1,
                 make=self._confirm_refusals,
@@ -512,8 +514,8 @@ class _ProbeCalls:
         self.profile = replace(self.profile, has_completed=self._direct is not None)
         if self._direct is None:
             self._stop(
-                f"Direct call: {_ending(response)}, which is no completed run with an id and an output; no further "
-                "call was made. Give inputs with which the workflow completes"
+                f"Direct call: {_ending(response)}, which is not a completed run with an id and an output; no "
+                "further call was made. Give inputs with which the workflow completes"
             )
 
     async def _look_up(self, path: str, identity: str) -> None:
@@ -530,14 +532,14 @@ class _ProbeCalls:
         self._look_up_was_not_found = response.status_code in NOT_FOUND_STATUSES
         self._stop_if_failing("Look-up of that run", response)
         if not _names_run(response, direct):
-            self.note(f"Look-up of that run at {path}: {_ending(response)}, which says nothing of the run")
+            self.note(f"Look-up of that run at {path}: {_ending(response)}, which has no information on the run")
 
     async def _refused(self, situation: str, name: str, request: InvokeRequest) -> None:
         response = await self._invoke(request)
         if profiles.with_refusal(Profile(), situation, response).observed:
             self._refusals.append((situation, name, response))
         else:
-            self.note(f"{name}: {_ending(response)}, which is no such refusal")
+            self.note(f"{name}: {_ending(response)}, which is not the expected refusal")
 
     async def _confirm_refusals(self) -> None:
         path, is_answered = self._control or ("/public/models", _lists_models)
@@ -547,7 +549,7 @@ class _ProbeCalls:
                 self._learn(profiles.with_refusal(self.profile, situation, refusal))
         else:
             names = listed([name for _, name, _ in self._refusals], "and")
-            self.note(f"{CONTROL}: {_ending(response)}, so that the refusals are not learned ({names})")
+            self.note(f"{CONTROL}: {_ending(response)}, so that the refusals are not recorded ({names})")
 
     async def _call_at_once(self, size: int) -> None:
         # A limiter of its own: that of the workspace would let the calls out one after the other.
@@ -574,8 +576,14 @@ class _ProbeCalls:
         elif not refused:
             self.note(f"{size} calls at once: none was refused for the cap of the plan")
         else:
-            why = "try inputs with which a run takes some seconds" if is_alone else "other calls were out meanwhile"
-            self.note(f"{size} calls at once: {refused} were refused, and how many are admitted cannot be told; {why}")
+            why = (
+                "try inputs with which a run takes some seconds"
+                if is_alone
+                else "other calls were in progress meanwhile"
+            )
+            self.note(
+                f"{size} calls at once: {refused} were refused, and how many are admitted cannot be determined; {why}"
+            )
 
     async def _run_by_callback(self, receiver: CallbackReceiver) -> None:
         request = self._request.delivered_to(receiver.url_now)

@@ -158,7 +158,7 @@ class RunRecorder:
                 log.debug("kept %s", run.summary())
         except Exception as exc:
             # Any error: the answer is paid for, so it is returned, and the error is shown once.
-            self._tell(f"The answer was not kept: {redact(str(exc))}")
+            self._tell(f"The answer was not saved: {redact(str(exc))}")
 
     def count(self, kind: Any, requests: int, at: datetime | None = None) -> None:
         """Count requests that are about to be sent, or take back what was counted at a moment; returns at once."""
@@ -187,7 +187,7 @@ class RunRecorder:
         try:
             store = self._store()
         except StoreError as exc:
-            self._tell(f"Runs that are waited for are not written down: {redact(str(exc))}")
+            self._tell(f"Runs that are waited for are not saved: {redact(str(exc))}")
             return None
         return None if store is None else PendingRuns(store, self._find_workspace(), tell=self._tell)
 
@@ -327,7 +327,7 @@ def workspaces_in_use() -> list[str]:
 
 
 def store() -> Store | None:
-    """Return the store of kept answers, opened if need be; ``None`` when nothing is to be kept.
+    """Return the store of saved answers, opened if needed; ``None`` when nothing is to be saved.
 
     Raises
     ------
@@ -457,7 +457,7 @@ def connection(
     if key is None:
         host = hostname(address)
         if not is_loopback(host) and transport is None:
-            raise SettingsError("; ".join([f"there is no key for {host}", *hints, _HINTS]))
+            raise SettingsError("; ".join([f"no key for {host} was found", *hints, _HINTS]))
         key, source = Secret(NO_KEY_NEEDED), WITHOUT_KEY
     current = settings.current()
     host_origin = origin(address)
@@ -514,8 +514,9 @@ def _check_verify(verify: Any, service: str) -> Any:
         return True
     if verify is False:
         tell_once(
-            f"verify=False: nobody checks that {service} is the service, so whoever is on the way to it can read the "
-            "key and change the answers; for a service with a certificate of your own give verify='ca-bundle.pem'"
+            f"verify=False: the identity of {service} is not checked, so anyone on the network path to it can read"
+            " the key and change the answers; for a service with a certificate of your own give "
+            "verify='ca-bundle.pem'"
         )
         return False
     if isinstance(verify, str | os.PathLike) and isinstance(bundle := os.fspath(verify), str) and bundle.strip():
@@ -585,7 +586,7 @@ def connection_of_hive(
 
 
 def deployments(client: Client | AsyncClient | None = None) -> Deployments:
-    """Return every deployment that is known: those of the local hive in use, then those of ``fetchhive.yaml``.
+    """Return the known deployments: those of the local hive in use, then those of ``fetchhive.yaml``.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Archive (.fhb): one batch with its answers in a file of its own, and the checks of such a file from elsewhere.
+"""Archive (.fhb): one batch with its answers in a file of its own, and the checks of a file from another source.
 
 Rules of this file:
 
@@ -64,19 +64,19 @@ def check_record(record: BatchRecord) -> None:
         raise ValueError("no arms")
     for arm in arms:
         if not isinstance(arm, list) or len(arm) != 3 or not all(isinstance(name, str) for name in arm):
-            raise ValueError("an arm is a label, a deployment and a variant")
+            raise ValueError("an arm must be a label, a deployment and a variant")
     for name in ("rows", "repeats"):
         value = plan.get(name)
         if value is not None and (type(value) is not int or not 0 <= value < 2**31):
-            raise ValueError(f"{name} is no number")
+            raise ValueError(f"{name} is not a number")
     if plan.get("reuse", "batch") not in ("batch", "store", None):
         raise ValueError("answers are taken of nothing that is known")
     for name in plan.get("columns") or ():
         if not isinstance(name, str):
-            raise TypeError("a column is named by a text")
+            raise TypeError("the name of a column must be a string")
     for name in plan.get("index") or ():
         if not isinstance(name, str | int | float | None):
-            raise TypeError("a level of an index is named by a text or a number")
+            raise TypeError("the name of a level of an index must be a string or a number")
 
 
 def check_answer(answer: StoredAnswer, record: BatchRecord) -> None:
@@ -292,7 +292,7 @@ def read_batch(path: Path, *, now: Callable[[], float] = time.monotonic) -> tupl
     with _open_archive(path, now) as source:
         records = [*batches.every(source)]
         if len(records) != 1:
-            raise _wrong_file(path, f"it holds {len(records)} batches, and such a file holds one")
+            raise _wrong_file(path, f"it holds {len(records)} batches in place of one")
         (record,) = records
         check_record(record)
         store = Store.in_memory()
@@ -336,7 +336,7 @@ def _open_archive(path: Path, now: Callable[[], float]) -> Iterator[sqlite3.Conn
             raise _wrong_file(path, f"it is larger than {BYTES_MAX >> 20:,} MB")
         with path.open("rb") as file:
             if file.read(16) != b"SQLite format 3\x00":
-                raise _wrong_file(path, "it is something else")
+                raise _wrong_file(path, "it has another format")
         is_over = _deadline(now)
         with (
             closing(_connect_read_only(path, is_over)) as source,
@@ -350,9 +350,9 @@ def _open_archive(path: Path, now: Callable[[], float]) -> Iterator[sqlite3.Conn
         message = f"{path} cannot be read: {exc.strerror or exc}"
     except sqlite3.OperationalError as exc:
         is_slow = exc.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT
-        message = str(_wrong_file(path, f"looking at it takes longer than {LOOK_S:.0f} s" if is_slow else str(exc)))
+        message = str(_wrong_file(path, f"the check of it takes longer than {LOOK_S:.0f} s" if is_slow else str(exc)))
     except (sqlite3.Error, ValueError, TypeError, KeyError, RecursionError, OverflowError) as exc:
-        message = str(_wrong_file(path, f"what is in it cannot be read ({type(exc).__name__})"))
+        message = str(_wrong_file(path, f"its content cannot be read ({type(exc).__name__})"))
     raise InputError(message)
 
 
@@ -407,7 +407,7 @@ def _check_tables(source: sqlite3.Connection, path: Path) -> None:
         raise _wrong_file(path, "it was written before there were ratings")
     with closing(open_connection(IN_MEMORY, migrations=MIGRATIONS[:version])) as expected:
         if _schema_of(source) - {("table", "files", _FILES)} != _schema_of(expected):
-            raise _wrong_file(path, "its tables are not those of such a file")
+            raise _wrong_file(path, "its tables are not those of a .fhb file")
     if (finding := source.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
         raise _wrong_file(path, f"it is damaged ({' '.join(str(finding).split())[:100]})")
 
@@ -422,7 +422,7 @@ def _has_files(connection: sqlite3.Connection) -> bool:
 
 
 def _wrong_file(path: Path, reason: str) -> InputError:
-    return InputError(f"{path.name} is no batch that batch.to_fhb() wrote: {reason}; nothing of it was used")
+    return InputError(f"{path.name} is not a batch that batch.to_fhb() wrote: {reason}; nothing of it was used")
 
 
 # --- the copy, value by value
@@ -492,7 +492,7 @@ def _ratings_in(source: sqlite3.Connection) -> Iterator[RatingRow]:
         if any(len(text or "") > 10_000 for text in texts) or not all(
             map(math.isfinite, (rating.seconds, rating.rated_at))
         ):
-            raise ValueError("a rating that nobody gave")
+            raise ValueError("a rating without a rater")
         parse_json(rating.row, object)
         yield rating
 

@@ -210,7 +210,7 @@ def _replace(path: Path, content: bytes) -> None:
 def _locked(folder: Path) -> Iterator[None]:
     """Hold the lock of a folder's catalogue; the operating system releases it when the process ends."""
     if not folder.is_dir():
-        raise NotADirectoryError(0, f"there is no folder {folder.name!r}")
+        raise NotADirectoryError(0, f"the folder {folder.name!r} does not exist")
     if sys.platform == "win32":
         import msvcrt
 

@@ -76,7 +76,7 @@ def _json_form(value: object) -> object:
 _encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=_json_form).encode
 
 
-HINT: Final = "give another path with fh.configure(store=...), or store=None to keep nothing"
+HINT: Final = "give another path with fh.configure(store=...), or store=None to save nothing"
 """What to do where a store's file cannot be used."""
 
 
@@ -112,8 +112,8 @@ class DamagedValue(sqlite3.DatabaseError):
 def damage_text(path: Path, error: DamagedValue) -> str:
     """Return the message for a damaged store, with what to do."""
     return (
-        f"the store {path} is damaged: {error}; it was left as it is. fh-notebook doctor looks at its pages. Move it "
-        f"away and run again (a new one is then made), or {HINT}"
+        f"the store {path} is damaged: {error}; it was left as it is. fh-notebook doctor checks its pages. Move it"
+        f" away and run again (a new one is then made), or {HINT}"
     )
 
 
@@ -211,7 +211,7 @@ def decode_json(text: Any, kind: type, subject: str) -> Any:
     try:
         value = _loads(text)
     except (ValueError, TypeError, RecursionError) as exc:
-        raise DamagedValue(f"{subject} is no JSON ({exc})") from exc
+        raise DamagedValue(f"{subject} is not JSON ({exc})") from exc
     if not isinstance(value, kind):
         raise DamagedValue(f"{subject} is {_short(value)}")
     return value
@@ -295,7 +295,7 @@ def store_errors(path: Path) -> Iterator[None]:
     except sqlite3.Error as exc:
         raise StoreError(_message_of(path, exc), path=path) from exc
     except UnicodeDecodeError as exc:  # SQLite's message about a damaged table is not UTF-8
-        raise StoreError(damage_text(path, DamagedValue("the names of its tables are no text")), path=path) from exc
+        raise StoreError(damage_text(path, DamagedValue("the names of its tables are not text")), path=path) from exc
     except OSError as exc:
         reason = exc.strerror or str(exc)
         raise StoreError(f"the store {path} cannot be opened ({reason}): {HINT}", path=path) from exc

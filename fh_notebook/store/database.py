@@ -127,7 +127,9 @@ def begin(connection: sqlite3.Connection, path: Path, tell: Tell) -> None:
                         raise
                 elif not has_told:
                     has_told = True
-                    tell(f"fh_notebook: another kernel brings the store {path} to the present version; this one waits")
+                    tell(
+                        f"fh_notebook: another kernel upgrades the store {path} to the present version; this one waits"
+                    )
             else:
                 return
     finally:
@@ -158,7 +160,7 @@ def announce_migration(connection: sqlite3.Connection, path: Path, versions: str
         nonlocal has_told
         if not has_told and time.monotonic() - began > TELL_AFTER_S:
             has_told = True
-            tell(f"fh_notebook: the store {path} ({size}) is brought {versions}, once; this may take a while")
+            tell(f"fh_notebook: the store {path} ({size}) is upgraded {versions}, once; this may take a while")
         return 0
 
     connection.set_progress_handler(look, LOOK_EVERY)
@@ -169,8 +171,10 @@ def announce_migration(connection: sqlite3.Connection, path: Path, versions: str
             raise KeyboardInterrupt from exc  # Ctrl+C in `look`, which SQLite's caller swallows
         if exc.sqlite_errorcode in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE):
             raise StoreError(
-                f"the store {path} cannot be brought {versions}, because its disk is full: meanwhile this takes up to "
-                f"{size} beside it. Make room and run again; it was left as it is",
+                (
+                    f"the store {path} cannot be upgraded {versions}, because its disk is full: meanwhile the upgrade "
+                    f"needs up to {size} beside it. Make room and run again; it was left as it is"
+                ),
                 path=path,
             ) from exc
         raise
@@ -283,8 +287,10 @@ def _prepare(
     journal_mode = _switch_to_wal(connection, busy_timeout_s)
     if journal_mode not in ("wal", "memory"):
         raise StoreError(
-            f"the store {path} lies where SQLite's write-ahead log does not work (a network drive?); put it on a local "
-            f"disk: {HINT}",
+            (
+                f"the store {path} is on a disk where SQLite's write-ahead log does not work (a network drive?); put "
+                f"it on a local disk: {HINT}"
+            ),
             path=path,
         )
     connection.execute("PRAGMA synchronous=NORMAL")
@@ -411,9 +417,11 @@ class FileIdentity:
         if not (change := self.change):
             return
         raise StoreError(
-            f"the store {self.path} was {change} while this kernel had it open; the kernel still holds all of it: "
-            'fh.store.rescue("rescued.sqlite3") writes it to a new file and goes on there, then '
-            'fh.configure(store="rescued.sqlite3"); what is not rescued ends with the kernel',
+            (
+                f"the store {self.path} was {change} while this kernel had it open; the kernel still holds all of it: "
+                'fh.store.rescue("rescued.sqlite3") writes it to a new file and continues there, then '
+                'fh.configure(store="rescued.sqlite3"); what is not rescued ends with the kernel'
+            ),
             path=self.path,
         )
 

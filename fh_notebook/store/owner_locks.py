@@ -1,4 +1,4 @@
-"""Owners of claims: a lock on a small file shows whether the process that claimed a job still lives.
+"""Owners of claims: a lock on a small file shows whether the process that claimed a job still runs.
 
 Rule of this file: no timeout and no process id, which is reused, shows that an owner lives. A lock that can be taken
 belongs to no live process.

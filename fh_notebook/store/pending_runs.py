@@ -192,7 +192,7 @@ class PendingRuns:
         try:
             await write()
         except StoreError as exc:
-            self._tell(f"{sentence} written down: {redact(str(exc))}")
+            self._tell(f"{sentence} saved: {redact(str(exc))}")
 
 
 class PendingTicket:

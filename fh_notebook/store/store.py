@@ -217,7 +217,9 @@ class Store:
             It cannot be written, or a batch of this process is not over.
         """
         if self.is_in_use:
-            raise StoreError(f"a batch that is kept in {self.path} is not over; wait for it, or cancel it, then rescue")
+            raise StoreError(
+                f"a batch that is saved in {self.path} has not ended; wait for it, or cancel it, then rescue"
+            )
         owed = dict(self.database.owed)
         self.copy_to(path)
         with Store(path, now=self.database.now).closing() as rescued:

@@ -132,7 +132,7 @@ def test_a_cancel_keeps_what_is_finished_and_says_what_may_have_run() -> None:
         batch.cancel()
         batch.wait()
         assert batch.counts == JobCounts(planned=10, done=1, unknown=3, pending=6, calls=4)
-        assert "cancelled; what is finished is kept; what was in flight is unknown" in batch.summary()
+        assert "cancelled; what is finished is kept; calls that were in progress are unknown" in batch.summary()
         assert "interrupted" not in batch.summary()
         assert set(batch.frame["error_code"].dropna()) == {"cancelled"}
         held.let_go()
@@ -156,7 +156,7 @@ def test_a_cancel_right_after_the_start_is_a_stop_whenever_it_comes() -> None:
             continue
         assert batch.stopped.reason == "cancelled"
         if not batch.counts.unknown:
-            told = "cancelled; what is finished is kept; to go on with the rest: batch.resume()"
+            told = "cancelled; finished answers are saved; to go on with the rest: batch.resume()"
             assert batch.stopped.message == told
     batch.resume(retry_unknown=True)
     assert batch.counts.done == 6
@@ -291,7 +291,7 @@ def test_an_interrupt_returns_the_batch_with_what_is_finished(tmp_path: Path) ->
         counts, summary, resumed, ran = process.stdout.read().splitlines()
     assert process.wait(PATIENCE_S) == 0
     assert counts == str(JobCounts(planned=10, done=3, unknown=3, pending=4, calls=6))
-    assert "interrupted; what is finished is kept" in summary
+    assert "interrupted; finished answers are saved" in summary
     assert resumed == str(JobCounts(planned=10, done=7, unknown=3, calls=10))
     assert ran == "10 10"
 

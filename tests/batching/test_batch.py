@@ -367,7 +367,7 @@ def test_a_batch_shows_each_error_with_its_rows_and_how_to_call_them_again(shout
         ({"repeats": 0}, "repeats is 0"),
         ({"client": "me"}, "client is a str"),
         ({"progress": "yes"}, "progress is 'yes'"),
-        ({"name": 5}, "name is 5; give a text"),
+        ({"name": 5}, "name is 5; give a string,"),
         ({"metadata": ["case"]}, r"metadata is \['case'\]; give a mapping"),
         ({"on_event": "print"}, "on_event is 'print'; give a function"),
     ],
@@ -492,7 +492,7 @@ def test_a_secret_is_neither_in_the_store_nor_in_the_frame(shouting: Shouting, t
 def test_a_batch_that_begins_says_what_other_batches_have_answered(shouting: Shouting) -> None:
     """It is about to pay again; a name of one's own asks for that, and so does `fresh`."""
     _batch(shouting, rows(3), variants="loud")
-    said = "3 of these are answered in the store: reuse='store' takes them"
+    said = "3 of these are answered in the store: reuse='store' reuses them"
     offered = str(_batch(shouting, rows(4), variants="loud", max_calls=0).plan())
     assert offered == f"shout: 4 rows x 1 variant = 4 jobs; {said}; 4 calls, about 1 s; at most 0 calls"
     for options in ({"name": "mine"}, {"fresh": True}, {"reuse": "store"}):

@@ -75,7 +75,7 @@ def main(arguments: list[str]) -> None:
     options = vars(parser.parse_args(arguments))
     wanted = options.pop("names") or list(NAMES)
     if strange := [name for name in wanted if name not in NAMES]:
-        parser.error(f"there is no benchmark {strange[0]!r}; there are {', '.join(NAMES)}")
+        parser.error(f"the benchmark {strange[0]!r} does not exist; the labels are {', '.join(NAMES)}")
     print(headline(arguments), flush=True)
     for name in wanted:
         print(f"\n### {name}\n", flush=True)

@@ -156,7 +156,7 @@ def batches(repeats: int) -> None:
         with notebook() as cell:
             broken = {**cell(FAULTS, url=url, runs=RUNS, at_once=AT_ONCE), **figures()}
     middles = {name: medians(samples) for name, samples in taken.items()}
-    head = (f"{RUNS:,} runs, {AT_ONCE} in flight", "CPU a run", "makespan s", "lost", "doubled")
+    head = (f"{RUNS:,} runs, {AT_ONCE} in progress", "CPU a run", "makespan s", "lost", "doubled")
     table(
         head,
         [

@@ -116,7 +116,7 @@ def _kept(repeats: int) -> list[str]:
                 told.append(cell(COMPARED, number=KEPT))
     took = medians(told)
     seconds = [f"{took[name]:.2f}" for name in ("open", "compare", "again", "display", "cpu")]
-    return [f"{2 * KEPT:,} kept answers", *seconds, f"{1 + took['objects'] / took['cpu']:.1f}", f"{took['peak']:.0f}"]
+    return [f"{2 * KEPT:,} saved answers", *seconds, f"{1 + took['objects'] / took['cpu']:.1f}", f"{took['peak']:.0f}"]
 
 
 def main(repeats: int = 3) -> None:

@@ -66,7 +66,7 @@ tell(cpu_s=time.process_time() - cpu, makespan_s=time.perf_counter() - began)
 """
 
 CONTESTANTS: Final = (
-    (f"fh.batch, {AT_ONCE} in flight, store on", OURS, 1),
+    (f"fh.batch, {AT_ONCE} in progress, store on", OURS, 1),
     ("vendor's SDK, 32 threads", SDK, 1),
     ("one `httpx.AsyncClient`, gather", HTTPX, 0),
     ("the same after a first call", HTTPX, 1),

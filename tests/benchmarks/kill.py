@@ -156,8 +156,8 @@ def measure(kills: int, *, seed: int = 0) -> dict[bool, list[Killed]]:
 
 
 def main(*, kills: int = KILLS) -> None:
-    head = ("then", "kills", "in flight (max)", "**answers lost**", "**repeated (max)**", "repeated (all)",
-            "beyond in flight", "unknown (max)", "without outcome")  # fmt: skip
+    head = ("then", "kills", "in progress (max)", "**answers lost**", "**repeated (max)**", "repeated (all)",
+            "beyond in progress", "unknown (max)", "without outcome")  # fmt: skip
     lines = {True: "`retry_unknown=True`", False: "the default"}
     found = measure(kills)
     table(head, [(lines[retry], *_line(killed)) for retry, killed in found.items()])

@@ -60,7 +60,7 @@ def main(*, jobs: list[int] | None = None, full: bool = False, repeats: int = 9)
     seconds = {name: [facts[f"{name} {at}"] for at in range(repeats)] for name in ("pandas", "Polars")}
     # Of each turn: another process may take a core in some of them.
     ratio = statistics.median(p / q for p, q in zip(seconds["Polars"], seconds["pandas"], strict=True))
-    head = (f"{ROWS:,} rows in", "pandas", "Polars", "**ratio**", "bar")
+    head = (f"{ROWS:,} rows", "pandas", "Polars", "**ratio**", "bar")
     table(
         head,
         [

@@ -71,7 +71,7 @@ def test_each_button_shows_its_result_where_it_was_clicked(lab: Lab, paced_hive:
         effort.click(below.get_by_role("button", name="Save the file"))
         expect(below).to_contain_text("Saved triage.csv: 20 rows")
         effort.click(below.get_by_role("button", name="Save the file"))
-        expect(below).to_contain_text("is there already")
+        expect(below).to_contain_text("already exists;")
         below.get_by_label("Format").select_option("Parquet")
         expect(below.get_by_label("File")).to_have_value("triage.parquet")
         effort.click(below.get_by_role("button", name="Save the file"))
@@ -97,7 +97,7 @@ def test_each_button_shows_its_result_where_it_was_clicked(lab: Lab, paced_hive:
         effort.press("Enter")
         expect(here.get_by_label("File")).to_be_focused()
         effort.press("Enter")
-        expect(here.locator(".fh-below")).to_contain_text(re.compile("Saved triage.csv|is there already"))
+        expect(here.locator(".fh-below")).to_contain_text(re.compile("Saved triage.csv|is a duplicate"))
         assert effort.clicks == 0
         assert effort.keys <= 14
         assert _calls(lab, 3) == before + 1

@@ -43,7 +43,7 @@ def test_a_batch_in_the_background_is_paused_throttled_and_cancelled(lab: Lab, p
     """Each click does what it says, at once; when all is over the page has buttons for what is next, the file code."""
     with paced_hive.serve() as server:
         lab.open(
-            SETUP.format(url=server.url), PILOT, BACKGROUND.format(more=", max_concurrency=4"), "'the kernel is there'"
+            SETUP.format(url=server.url), PILOT, BACKGROUND.format(more=", max_concurrency=4"), "'the kernel exists'"
         )
         lab.run(0)
         paced_hive.let_go(12)
@@ -61,7 +61,7 @@ def test_a_batch_in_the_background_is_paused_throttled_and_cancelled(lab: Lab, p
         _pictures(lab, "batch-running", here)
 
         here.locator("button.fh-pause").click()
-        lab.expect_text(here, r"4 still in flight.*paused")
+        lab.expect_text(here, r"4 still in progress.*paused")
         paced_hive.let_go(4)
         lab.expect_text(here, r"44 calls left.*paused")
         assert paced_hive.none_begins()
@@ -76,19 +76,19 @@ def test_a_batch_in_the_background_is_paused_throttled_and_cancelled(lab: Lab, p
         number = here.get_by_label("Calls at once", exact=True)
         number.fill("6")
         number.press("Enter")
-        lab.expect_text(here, r"6 of 6 in flight")
+        lab.expect_text(here, r"6 of 6 in progress")
         paced_hive.wait_for(2)
         here.locator(".fh-throttle .noUi-touch-area").drag_to(here.locator("button.fh-adaptive"))  # as far as it goes
-        lab.expect_text(here, r"16 of 16 in flight")
+        lab.expect_text(here, r"16 of 16 in progress")
         paced_hive.wait_for(10)
         expect(number).to_have_value("16")
         here.locator("button.fh-adaptive").click()
         lab.expect_text(here.locator(".fh-adapts"), "set automatically")
         expect(here.locator("button.fh-adaptive")).to_be_hidden()
-        lab.expect_text(lab.run(3), "the kernel is there")
+        lab.expect_text(lab.run(3), "the kernel already exists;")
 
         here.locator("button.fh-cancel").click()
-        lab.expect_text(here, r"unknown.*cancelled; what is finished is kept")
+        lab.expect_text(here, r"unknown.*cancelled; finished answers are saved")
         expect(here.get_by_role("button", name="Browse")).to_be_visible()
         expect(here.locator("button.fh-pause, button.fh-cancel, .fh-throttle")).to_have_count(0)
         _pictures(lab, "batch-cancelled", here)
@@ -101,8 +101,8 @@ def test_a_batch_in_the_background_is_paused_throttled_and_cancelled(lab: Lab, p
     for trace in ("fh-pause", "fh-cancel", "data-act", "Running in the background"):
         assert trace not in text
     shown = saved.cells[2].outputs[0].data
-    assert "cancelled; what is finished is kept" in shown["text/plain"]
-    assert "cancelled; what is finished is kept" in shown["text/html"]
+    assert "cancelled; finished answers are saved" in shown["text/plain"]
+    assert "cancelled; finished answers are saved" in shown["text/html"]
     assert "batch.browse()" in shown["text/html"]
 
 

@@ -34,7 +34,7 @@ def test_cancel_ends_a_cell_and_a_batch_and_leaves_nothing(lab: Lab, hive: SlowH
             "%%fetchhive echo -v plain -v slow --out runs\ntext: hi",
             "b = fh.batch([{'text': str(i)} for i in range(4)], 'echo', variants=['plain', 'slow'], max_concurrency=2)\nb.counts",
             "%%fetchhive echo -v slow\ntext: quick enough",
-            "'the kernel is there'",
+            "'the kernel exists'",
         )
         lab.run(0)
         lab.start(1)
@@ -45,7 +45,7 @@ def test_cancel_ends_a_cell_and_a_batch_and_leaves_nothing(lab: Lab, hive: SlowH
         effort = Effort(lab.page)
         effort.click(button)
         lab.expect_text(
-            lab.output(1), r"Stopped: the call in flight may have run.*1 of 2 answers came before and are kept"
+            lab.output(1), r"Stopped: the call in flight may have run.*1 of 2 answers arrived before and are kept"
         )
         assert (effort.clicks, effort.scrolls) == (1, 0)
         expect(lab.output(1).locator("button")).to_have_count(0)
@@ -62,7 +62,7 @@ def test_cancel_ends_a_cell_and_a_batch_and_leaves_nothing(lab: Lab, hive: SlowH
         lab.output(3).locator("button.fh-cancel").wait_for()
         hive.hold.set()
         lab.expect_text(lab.output(3), r"completed.*quick enough")
-        lab.expect_text(lab.run(4), r"the kernel is there")
+        lab.expect_text(lab.run(4), r"the kernel already exists;")
         lab.screenshot("cancel-after")
         lab.expect_no_gap(lab.page.locator(".jp-Notebook"))
     assert lab.errors == []

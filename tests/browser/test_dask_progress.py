@@ -47,7 +47,7 @@ def test_one_display_over_all_workers_and_its_buttons_reach_each(lab: Lab, paced
             assert cut_off(here, ".fh-progress, .fh-progress span, button, .fh-throttle, .fh-at-once") == [], look
 
         here.locator("button.fh-pause").click()
-        lab.expect_text(here, r"4 still in flight.*paused")
+        lab.expect_text(here, r"4 still in progress.*paused")
         done = 20 + paced_hive.let_go_until(0)  # the pause travels to the workers: what they begin meanwhile ends too
         lab.expect_text(here, rf"{80 - done} calls left.*paused")
         assert done < 60
@@ -59,10 +59,10 @@ def test_one_display_over_all_workers_and_its_buttons_reach_each(lab: Lab, paced
         number.press("Enter")
         # The leases of a round are fixed: it ends with the calls that are out, and the next one has 6.
         done += paced_hive.let_go_until(6)
-        lab.expect_text(here, r"6 of 6 in flight")
+        lab.expect_text(here, r"6 of 6 in progress")
 
         here.locator("button.fh-cancel").click()
-        lab.expect_text(here, r"6 (?:outcome )?unknown.*cancelled; what is finished is kept")
+        lab.expect_text(here, r"6 (?:outcome )?unknown.*cancelled; finished answers are saved")
         expect(here.locator("button.fh-pause, button.fh-cancel")).to_have_count(0)
         lab.screenshot("dask-cancelled")
         lab.expect_text(lab.run(2), rf"{done + 6} 6 {80 - done - 6}")

@@ -121,8 +121,8 @@ def test_failed_rows_are_told_and_the_code_says_so(data: Path, shouting: Any, ca
     told = capsys.readouterr().out
     assert "1 failed: 1 x 'RuntimeError: cannot shout bad'" in told
     assert "1 cell neutralised" not in told
-    assert "cells neutralised (a formula would begin so): row 2 'output', row 2 'text'" in told
-    assert "correct its rows and run the same command again" in told
+    assert "cells neutralised (it begins like a formula): row 2 'output', row 2 'text'" in told
+    assert "correct them and run the same command again" in told
     assert pd.read_csv("out.csv")["status"].tolist() == ["completed", "failed", "completed", "completed"]
 
 
@@ -133,8 +133,8 @@ def test_what_reached_nobody_is_not_blamed_on_its_rows(data: Path, capsys: pytes
         nowhere = f"http://127.0.0.1:{free.getsockname()[1]}/v1"
     main(["batch", "data.csv", "-d", "shout", "-v", "loud", "--first", "1", "--base-url", nowhere, "-o", "out.csv"])
     told = capsys.readouterr().out
-    assert "1 reached nobody: look at the address, the network and the proxy (fh-notebook doctor --check)" in told
-    assert "correct its rows" not in told
+    assert "1 reached nobody: check the address, the network and the proxy (fh-notebook doctor --check)" in told
+    assert "correct them" not in told
 
 
 @pytest.mark.parametrize("delivery", ["callback", *(pytest.param(d, marks=pytest.mark.long) for d in ("poll", "direct", "auto"))])  # fmt: skip
@@ -163,7 +163,7 @@ def test_callbacks_that_cannot_come_are_told_before_any_call(data: Path, capsys:
     words = ["batch", "data.csv", "-d", "shout", "-v", "loud", "--base-url", "https://api.test/v1"]
     (data.parent / "key.env").write_text(f"FETCH_HIVE_API_KEY={KEY}\n")
     assert main([*words, "--env-file", "key.env", "--delivery", "callback"]) == 2
-    assert "callbacks cannot come: give --public-url, an address that Fetch Hive reaches; or --delivery poll" in capsys.readouterr().err  # fmt: skip
+    assert "callbacks cannot arrive: give --public-url, an address that Fetch Hive can reach; or --delivery poll" in capsys.readouterr().err  # fmt: skip
 
 
 @pytest.mark.parametrize(("more", "code"), [([], 1), (["--first", "1"], 0)])
@@ -194,7 +194,7 @@ def test_a_pilot_is_gone_on_with_by_the_same_command(data: Path, shouting: Any, 
     """Nothing of it is repaid."""
     assert main(["batch", *_loud(shouting, "--first", "1")]) == 0
     told = capsys.readouterr().out
-    assert "without --first and --sample goes on" in told
+    assert "without --first and --sample continues it," in told
     assert "with -o answers.csv to write them" in told
     assert main(["batch", *_loud(shouting)]) == 1
     assert shouting.calls == 4
@@ -319,10 +319,10 @@ def test_pace_and_cost_are_passed_on(data: Path, shouting: Any, words: list[str]
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["nowhere.csv", "-d", "shout"], "nowhere.csv: there is no such file"),
+        (["nowhere.csv", "-d", "shout"], "nowhere.csv: the file does not exist;"),
         (["data.doc", "-d", "shout"], "data.doc: rows are read from .csv"),
         (["data.csv", "-d", "shout", "--map", "text=nope"], "A fixed text is --const VARIABLE='nope'"),
-        (["data.csv", "-d", "shout", "--map", "text=text", "--const", "text=x"], "say twice what text takes"),
+        (["data.csv", "-d", "shout", "--map", "text=text", "--const", "text=x"], "both set text"),
         (["data.csv", "-d", "shout", "--max-calls", "-1"], "--max-calls is -1; give a whole number"),
         (["data.csv", "-d", "shout", "--repeats", "0"], "repeats is 0"),
         (["data.csv", "-d", "shout", "--max-cost", "5"], "--max-cost needs the price of a call: --price-per-call 0.02"),
@@ -341,9 +341,9 @@ def test_pace_and_cost_are_passed_on(data: Path, shouting: Any, words: list[str]
         ),
         (["data.csv", "-d", "shout", "--local"], "--local and --base-url exclude each other"),
         (["data.csv", "-d", "shout", "-o", "out.doc"], "it must end in .csv, .csv.gz"),
-        (["data.csv", "-d", "shout", "-o", "no/out.csv"], "there is no folder no; make it first"),
+        (["data.csv", "-d", "shout", "-o", "no/out.csv"], "the folder no does not exist; create it first"),
         (["data.csv", "-d", "shout", "-o", "data.csv"], "is, or would be, a file of the rows"),
-        (["data.csv", "-d", "shout", "--env-file", "nothing.env"], "which is no file"),
+        (["data.csv", "-d", "shout", "--env-file", "nothing.env"], "which is not a file"),
     ],
 )
 def test_what_is_wrong_is_a_line_and_nothing_is_called(
@@ -407,7 +407,7 @@ def test_without_a_key_nothing_is_run_on_the_demo_hive_by_itself(data: Path, cap
     """In a log nobody would notice that the answers are those of a toy."""
     assert main(["batch", "data.csv", "-d", "support-triage"]) == 2
     assert capsys.readouterr().err == (
-        "fh-notebook batch: there is no key for api.fetchhive.com; set FETCH_HIVE_API_KEY, or name a file that says it "
+        "fh-notebook batch: there is no key for api.fetchhive.com; set FETCH_HIVE_API_KEY, or give a file that contains it "
         "with --env-file; --local runs the demo\n"
     )
 
@@ -483,7 +483,7 @@ def test_what_is_finished_is_kept_and_no_call_is_made_twice(data: Path, number: 
         assert process.returncode == 130, err
         assert "Traceback" not in err
         assert "4 of 20 done, 3 unknown" in err
-        assert "to go on with the rest: run the same command again" in err
+        assert "to continue with the rest: run the same command again" in err
         assert "Written to out.csv: 7 rows" in out
         assert pd.read_csv("out.csv")["status"].value_counts().to_dict() == {"completed": 4, "unknown": 3}
         held.let_go()

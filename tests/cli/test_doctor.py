@@ -59,7 +59,7 @@ def test_where_all_is_well_every_line_is_ok(capsys: pytest.CaptureFixture[str]) 
         r"OK +local hive: a run in this process answered 'billing'",
         r"OK +store: .*store\.sqlite3 is made with the first answer",
         r"OK +catalogue: no fetchhive\.yaml",
-        r"OK +calls go to: the local hive in this process, since there is no key",
+        r"OK +calls go to: the local hive in this process, since no key is set",
         r"OK +key: none\n +-> to connect: set FETCH_HIVE_API_KEY",
     ):
         assert re.search(f"^{words}", told, re.MULTILINE), words
@@ -94,7 +94,9 @@ def test_a_store_that_others_may_read_is_a_warning(tmp_path: Path, capsys: pytes
     store.path.chmod(0o644)
     code, told = _doctor(capsys)
     assert code == 0
-    assert re.search(r"^warning +store: others on this machine may read it\n +-> chmod 600 \S+$", told, re.MULTILINE)
+    assert re.search(
+        r"^warning +store: other users of this machine can read it\n +-> chmod 600 \S+$", told, re.MULTILINE
+    )
     assert told.endswith("\n1 warning.\n")
 
 
@@ -185,7 +187,7 @@ def test_an_address_that_cannot_be_used_is_a_problem(monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize(
     ("key", "code", "words"),
     [
-        (KEY, 0, r"OK +service: .* takes the key"),
+        (KEY, 0, r"OK +service: .* accepts the key"),
         ("fhk_a_wrong_one_0000", 1, r"problem +service: .*refused the key.*\n +-> correct the key"),
     ],
 )
@@ -208,7 +210,7 @@ def test_a_service_that_is_not_there_is_a_problem(capsys: pytest.CaptureFixture[
         url = server.url
     code, told = _doctor(capsys, "--check", "--base-url", url)
     assert code == 1
-    assert re.search(r"^problem +service: .*\n +-> look at the address", told, re.MULTILINE), told
+    assert re.search(r"^problem +service: .*\n +-> check the address", told, re.MULTILINE), told
 
 
 def test_a_missing_package_says_what_it_is_for(tmp_path: Path) -> None:
@@ -248,7 +250,7 @@ def _as_if(monkeypatch: pytest.MonkeyPatch, **versions: str | None) -> None:
 @pytest.mark.parametrize(
     ("version", "words"),
     [
-        ("7.4.0", r"OK +kernel: ipykernel 7\.4\.0, IPython \S+: buttons are heard while a cell runs$"),
+        ("7.4.0", r"OK \+kernel: ipykernel 7\.4\.0, IPython \S\+: buttons work while a cell runs\$"),
         (
             "7.2.1",
             r"warning +kernel: .*a click may wait for the next one\n +-> (?:\S*/)?pip install 'ipykernel>=7\.4'$",
@@ -281,7 +283,9 @@ def test_a_kernel_of_another_python_is_a_warning(
     )  # fmt: skip
 
 
-@pytest.mark.parametrize(("version", "words"), [(None, "without its part for pages"), ("1.1.0", "which do not fit")])
+@pytest.mark.parametrize(
+    ("version", "words"), [(None, "without jupyterlab_widgets:"), ("1.1.0", "are not compatible:")]
+)
 def test_widgets_that_no_page_can_show_are_a_warning(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], version: str | None, words: str
 ) -> None:

@@ -70,7 +70,7 @@ def test_nothing_that_an_input_contains_is_run(tickets: Path) -> None:
         **{"fail-if-worse": "0"},
     )  # fmt: skip
     assert found == 2
-    assert "is none of the variants that are called" in told
+    assert "is not one of the variants that are called" in told
     assert not (tickets / "owned").exists()
 
 

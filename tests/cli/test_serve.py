@@ -171,11 +171,11 @@ def test_ctrl_c_ends_it_also_while_a_workflow_sleeps(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--module", "nowhere.py"], "there is no file nowhere.py"),
+        (["--module", "nowhere.py"], "the file nowhere.py"),
         (["--module", "no_such_module"], "no_such_module could not be imported: ModuleNotFoundError"),
         (["--module", "my_hive.py:nothing"], "my_hive.py:nothing is neither a LocalHive nor a function"),
         (["--module", "json"], "json has no LocalHive"),
-        (["--concurrency", "0"], "concurrency is a whole number, at least 1"),
+        (["--concurrency", "0"], "concurrency must be a whole number, at least 1"),
         (["--api-key-env", "NO_SUCH_VARIABLE"], "NO_SUCH_VARIABLE is not set"),
         (["--allow-callbacks", "hooks.test", "https://hooks.test:8443"], "bare hosts"),
         (["--port", "99999"], "cannot listen on"),

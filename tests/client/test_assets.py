@@ -155,7 +155,7 @@ def test_a_download_has_a_limit(tmp_path: Path) -> None:
     async def download(url: str) -> None:
         total = ByteBudget(1000)
         downloads = AssetDownloads(tmp_path, max_bytes=1000, total=total, limit_s=0.05)
-        with pytest.raises(fh.CallError, match="did not come whole"):
+        with pytest.raises(fh.CallError, match="did not arrive completely"):
             await downloads.keep(Asset(file_url=f"{url}/x"), url.split("/")[2], "x")
         await downloads.aclose()
         assert total.used == 0

@@ -162,7 +162,7 @@ def test_the_key_decides_and_a_wrong_one_is_told() -> None:
             assert client.check().status == "bad"
         with fh.Client(base_url=server.url, api_key=KEY) as client:
             assert client.check()
-        with pytest.raises(fh.SettingsError, match="there is no key for api.example.com"):
+        with pytest.raises(fh.SettingsError, match="no key is set for api.example.com"):
             fh.Client(base_url="https://api.example.com/v1")
     assert [call.status for call in hive.calls if call.status == "completed"] == []
 
@@ -458,7 +458,7 @@ def test_what_is_awaited_by_something_else_than_asyncio_says_so(
     connection = replace(hive.client().aclient.connection, count=lambda *told: counted.append(told))
     before = sniffio.current_async_library_cvar.set(driver)
     try:
-        with pytest.raises(fh.SettingsError, match=f"to be awaited under asyncio, and {named}: .*; nothing was sent"):
+        with pytest.raises(fh.SettingsError, match=f"must be awaited under asyncio, and {named}: .*; nothing was sent"):
             call(fh.AsyncClient.over(connection)).send(None)
     finally:
         sniffio.current_async_library_cvar.reset(before)

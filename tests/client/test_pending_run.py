@@ -523,7 +523,7 @@ def test_a_remote_service_is_not_given_this_machines_address(capsys: pytest.Capt
         pending = client.submit("d", variant="v", callback=receiver)
         assert pending.callback_url == NOWHERE
         assert pending.refresh().output == "hi"
-    assert "Callbacks cannot come" in capsys.readouterr().err
+    assert "Callbacks cannot arrive:" in capsys.readouterr().err
 
 
 def test_a_callback_that_is_no_address_is_refused_before_the_call(held: Held) -> None:
@@ -647,7 +647,7 @@ def test_without_a_store_nothing_is_written_down(held: Held) -> None:
     assert len(fh.pending()) == 0
     held.let_go()
     assert pending.wait(20).output == "A"
-    with pytest.raises(fh.SettingsError, match="nothing is kept"):
+    with pytest.raises(fh.SettingsError, match="nothing is saved"):
         fh.reattach(client=held.hive.client())
 
 

@@ -102,7 +102,7 @@ def test_it_applies_in_every_batch_while_the_table_says_what_it_replaced(triage:
     cmp = fh.compare(changed)
     assert expected(cmp) == ["refund", "delivery"]
     assert cmp.corrections()[["applies", "table_says"]].values.tolist() == [[False, "refund"]]
-    assert any("1 no longer applies, since the table says something else" in note for note in cmp.notes)
+    assert any("1 no longer applies, since the table has another value" in note for note in cmp.notes)
     taken_over = triage.run([TABLE[0] | {"expected_output": "billing"}], name="right")
     assert fh.compare(taken_over).corrections().empty, "the table says so itself now"
 
@@ -173,7 +173,7 @@ def test_only_the_rows_that_change_are_scored_again(triage: Triage) -> None:
     assert cmp.scores().query("row == 3")["own"].tolist() == [0.0, 0.0]
     triage.asked.clear()
     cmp.rescore()
-    assert triage.asked == [], "it is kept"
+    assert triage.asked == [], "it are saved"
 
 
 def test_a_score_that_was_kept_of_the_old_value_is_not_used(triage: Triage) -> None:
@@ -208,7 +208,7 @@ def test_it_goes_with_a_file_and_with_a_join(triage: Triage, tmp_path: Path) -> 
     theirs = fh.compare(fh.open_batch(tmp_path / "t.fhb"))
     assert expected(theirs)[0] == "billing"
     theirs.correct(0, expected="refund", author="ben")
-    assert expected(fh.compare(fh.open_batch(tmp_path / "t.fhb")))[0] == "refund", "kept in the reader's store"
+    assert expected(fh.compare(fh.open_batch(tmp_path / "t.fhb")))[0] == "refund", "saved in the reader's store"
 
 
 def test_the_corrected_table_is_a_new_file_that_runs_at_no_call(triage: Triage, tmp_path: Path) -> None:
@@ -221,7 +221,7 @@ def test_the_corrected_table_is_a_new_file_that_runs_at_no_call(triage: Triage, 
         assert (triage.asked, expected(fh.compare(again))) == ([], ["billing", "delivery", "billing", "billing"])
         assert list(again.frame.columns[-3:]) == ["text", "expected_output", "language"]
     kept = path.read_bytes()
-    with pytest.raises(fh.SettingsError, match="is there already"):
+    with pytest.raises(fh.SettingsError, match="already exists;"):
         cmp.write_corrected(path)
     assert path.read_bytes() == kept
 
@@ -264,16 +264,16 @@ def test_what_cannot_be_corrected_is_told_before_anything_is_kept(triage: Triage
     """Each in one line with what to do."""
     cmp = fh.compare(triage.run())
     for row, value, options, told in [
-        (9, "x", {}, "there is no row 9"),
+        (9, "x", {}, "the row 9"),
         (0, "other", {}, "there is nothing to correct"),
-        (0, {1, 2}, {}, "expected cannot be kept"),
-        (0, float("nan"), {}, "expected cannot be kept"),
+        (0, {1, 2}, {}, "expected cannot be saved:"),
+        (0, float("nan"), {}, "expected cannot be saved:"),
         (0, "x" * 200_000, {}, "expected has 200,002 characters"),
-        (0, "half \ud800", {}, "half a character"),
-        (0, "x", {"note": "half \ud800"}, "half a character"),
+        (0, "half \ud800", {}, "a lone surrogate"),
+        (0, "x", {"note": "half \ud800"}, "a lone surrogate"),
         (0, "x", {"note": "x" * 5_000}, "note has 5,000 characters"),
         (0, "x", {"author": " "}, "author is ' '"),
-        (0, "x", {"author": "\udfff"}, "half a character"),
+        (0, "x", {"author": "\udfff"}, "a lone surrogate"),
     ]:
         with pytest.raises(fh.InputError, match=told):
             cmp.correct(row, expected=value, **options)
@@ -320,7 +320,7 @@ def test_batches_by_name_are_corrected_where_their_table_says_so(triage: Triage)
     assert means(cmp) == {"monday": pytest.approx(2 / 3), "today": 1.0}
     cmp.correct(0, expected="billing")
     assert means(cmp) == {"monday": 1.0, "today": 1.0}
-    with pytest.raises(fh.InputError, match="'monday' and 'today' are several"):
+    with pytest.raises(fh.InputError, match="'monday' and 'today' have several tables;"):
         cmp.write_corrected("t.csv")
 
 
@@ -352,7 +352,7 @@ def test_without_a_store_it_ends_with_the_kernel_and_a_line_says_so(
     triage = Triage()
     batch = triage.run()
     fh.compare(batch).correct(0, expected="billing")
-    assert "Corrections are not kept (store=None)" in capsys.readouterr().err
+    assert "Corrections are not saved (store=None)" in capsys.readouterr().err
     assert expected(fh.compare(batch))[0] == "billing"
 
 
@@ -383,7 +383,7 @@ def test_an_edited_text_is_of_the_kind_of_the_tables_value(text: str, table_valu
 
 def test_a_text_that_is_no_json_is_told_with_the_tables_value() -> None:
     """As an example of how it is written."""
-    with pytest.raises(fh.InputError, match="expected is no JSON"):
+    with pytest.raises(fh.InputError, match="expected is not JSON"):
         expected_of_text("billing", {"label": "other"})
 
 

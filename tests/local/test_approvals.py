@@ -108,7 +108,7 @@ def test_of_several_one_is_named() -> None:
     """Without a name only where exactly one is paused."""
     hive = refund_hive()
     client = hive.client()
-    with pytest.raises(fh.SettingsError, match="paused are: none"):
+    with pytest.raises(fh.SettingsError, match="paused runs are: none"):
         hive.decide()
     first, second = (client.submit("refund", variant="plain", inputs={"amount": n}) for n in (1, 2))
     until(lambda: len(hive.approvals) == 2)

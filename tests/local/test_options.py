@@ -47,7 +47,7 @@ def test_latencies_depend_on_seed_and_order_alone() -> None:
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"concurrency": 0}, "concurrency is a whole number, at least 1"),
+        ({"concurrency": 0}, "concurrency must be a whole number, at least 1"),
         ({"concurrency": True}, "concurrency"),
         ({"daily_cap": -1}, "daily_cap"),
         ({"daily_cap": 1.5}, "daily_cap"),
@@ -55,7 +55,7 @@ def test_latencies_depend_on_seed_and_order_alone() -> None:
         ({"latency_s": (2, 1)}, "latency_s"),
         ({"latency_s": "fast"}, "latency_s"),
         ({"spelling": "rest"}, "'docs' or 'sdk'"),
-        ({"not_found_status": 410}, "not_found_status is 404 or 422"),
+        ({"not_found_status": 410}, "not_found_status must be 404 or 422"),
         ({"queue_status": "waiting"}, "'queued' or 'pending'"),
         ({"api_key": "  "}, "api_key is empty"),
         ({"callback_backoff_s": (-1,)}, "callback_backoff_s"),
@@ -84,7 +84,7 @@ def test_settings_can_be_changed_while_the_hive_lives() -> None:
     assert (hive.spelling, hive.allow_callbacks) == ("sdk", {"hooks.test"})
     assert "status" in post(hive, ask(), key="fhk_other")[0].json()
     assert post(hive, ask())[0].status_code == 401
-    with pytest.raises(SettingsError, match=r"colour: no such setting; there are .*concurrency"):
+    with pytest.raises(SettingsError, match=r"colour: unknown setting; the settings are .*concurrency"):
         hive.configure(colour="red")
 
 

@@ -72,7 +72,7 @@ CASES: dict[str, tuple[Callable[[fh.local.LocalHive, fh.Batch], Any], str]] = {
     ),
     "pair_on": (
         lambda hive, batch: fh.compare(batch, pair_on=["row"]),  # type: ignore[arg-type]
-        "pair_on is ['row']; give a text",
+        "pair_on is ['row']; give a string,",
     ),
     "save_assets": (
         lambda hive, batch: fh.Run(status="completed").save_assets(None),  # type: ignore[arg-type]
@@ -89,7 +89,7 @@ CASES: dict[str, tuple[Callable[[fh.local.LocalHive, fh.Batch], Any], str]] = {
     ),
     "parse_event": (lambda hive, batch: fh.parse_event("text"), "body is 'text'; give bytes"),  # type: ignore[arg-type]
     "group": (lambda hive, batch: fh.group(5), "fields is 5; give a mapping of names to values"),  # type: ignore[arg-type]
-    "Secret": (lambda hive, batch: fh.Secret(5), "value is of the type int; give a text, or an fh.Secret"),  # type: ignore[arg-type]
+    "Secret": (lambda hive, batch: fh.Secret(5), "value is of the type int; give a string, or an fh.Secret"),  # type: ignore[arg-type]
     "power": (
         lambda hive, batch: fh.power(5),
         "pilot is 5; give a batch, a comparison, or a DataFrame with 'row', 'variant' and a score",
@@ -104,11 +104,11 @@ CASES: dict[str, tuple[Callable[[fh.local.LocalHive, fh.Batch], Any], str]] = {
     ),
     "api_key of a hive": (
         lambda hive, batch: fh.local.LocalHive(api_key=5),  # type: ignore[arg-type]
-        "api_key is an int; give a text, or an fh.Secret, or None",
+        "api_key is an int; give a string, or an fh.Secret, or None",
     ),
     "a key as bytes is not spelt": (
         lambda hive, batch: fh.local.LocalHive(api_key=b"fhk_0123456789"),  # type: ignore[arg-type]
-        "api_key is a bytes; give a text, or an fh.Secret, or None",
+        "api_key is a bytes; give a string, or an fh.Secret, or None",
     ),
     "fail_next": (
         lambda hive, batch: hive.fail_next(status=b""),  # type: ignore[arg-type]
@@ -148,15 +148,15 @@ CASES: dict[str, tuple[Callable[[fh.local.LocalHive, fh.Batch], Any], str]] = {
     ),
     "half a character in the name of a batch": (
         lambda hive, batch: fh.open_batch(CUT),
-        "name is 'half\\ud800', which holds half a character (a lone surrogate); give a whole text",
+        "name is 'half\\ud800', which holds half a character (a lone surrogate); give a valid string",
     ),
     "half a character in the name of a deployment": (
         lambda hive, batch: fh.history(CUT),
-        "deployment is 'half\\ud800', which holds half a character (a lone surrogate); give a whole text",
+        "deployment is 'half\\ud800', which holds half a character (a lone surrogate); give a valid string",
     ),
     "half a character in an id": (
         lambda hive, batch: hive.client().retrieve(CUT),
-        "request_id is 'half\\ud800', which holds half a character (a lone surrogate); give a whole text",
+        "request_id is 'half\\ud800', which holds half a character (a lone surrogate); give a valid string",
     ),
     "a DataFrame as a flag": (
         lambda hive, batch: fh.batch(ROWS, "shout", fresh=_frame(), client=hive.client()),  # type: ignore[arg-type]
@@ -173,7 +173,7 @@ CASES: dict[str, tuple[Callable[[fh.local.LocalHive, fh.Batch], Any], str]] = {
     ),
     "an index of columns": (
         lambda hive, batch: batch.browse(columns=pd.Index(["q"])),  # type: ignore[arg-type]
-        "there is no column 'q' (of the rows); the columns are 'text'",
+        "the column 'q' (of the rows) does not exist; the columns are 'text'",
     ),
     "an index of fields": (
         lambda hive, batch: fh.score.json_fields(fields=pd.Index([])),  # type: ignore[arg-type]
@@ -217,7 +217,7 @@ CASES: dict[str, tuple[Callable[[fh.local.LocalHive, fh.Batch], Any], str]] = {
     ),
     "half a character in a key": (
         lambda hive, batch: fh.Client(api_key=fh.Secret(CUT)),
-        "api_key holds half a character (a lone surrogate); give a text, or an fh.Secret, or None",
+        "api_key holds half a character (a lone surrogate); give a string, or an fh.Secret, or None",
     ),
     "a flag or a number": (
         lambda hive, batch: arguments.check_one("fail_on_error", uuid4(), "bool | float | int"),
@@ -312,7 +312,7 @@ def test_whatever_names_a_column_may_be_anything_that_a_column_is_called(names: 
     assert fh.compare(frame, score=fh.score.exact(language), pair_on=pair).summary()["n"].tolist() == [2, 2]
     assert cmp.rate(show=[language]) is not None
     assert cmp.browse(columns=[language]) is not None
-    with pytest.raises(fh.InputError, match="there is no column 9 to slice by"):
+    with pytest.raises(fh.InputError, match="the table has no column 9 to slice by"):
         cmp.slice(by=9)
 
 

@@ -62,11 +62,11 @@ def test_a_cell_at_the_daily_cap_advises_to_go_on_with_the_race(shell: Shell, hi
 @pytest.mark.parametrize(
     ("line", "told"),
     [
-        ("echo -v plain -v loud --race exact:want", "--race goes with --over"),
+        ("echo -v plain -v loud --race exact:want", "--race needs --over"),
         ("echo -v plain -v loud --over rows --race exact:want --score exact:want", "give --score, which runs all rows, or --race"),
-        ("echo -v plain -v loud --over rows --race exact:wand", "--race: there is no column 'wand'; did you mean 'want'?"),
+        ("echo -v plain -v loud --over rows --race exact:wand", "--race: no column 'wand'; did you mean 'want'?"),
         ("echo -v plain -v loud --over rows --race exakt", "'exakt' is not exact or exact:COLUMN"),
-        ("echo -v plain --over rows --race exact:want", "a race needs two variants at least, and there is only 'plain'; name them: -v a -v b"),
+        ("echo -v plain --over rows --race exact:want", "a race needs at least two variants, and there is only 'plain'; name them: -v a -v b"),
     ],
 )  # fmt: skip
 def test_slips_on_the_line_are_told_before_a_call(
@@ -141,10 +141,10 @@ def test_a_quiet_command_complains_of_the_race(data: Path, capsys: pytest.Captur
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--race", "exakt"], "--race 'exakt' is no scorer; did you mean exact?"),
-        (["--race", "exact"], "there is no column"),
-        (["--race", "exact:label", "--first", "3"], "--first does not go with --race"),
-        (["--race", "exact:label", "--dask", "tcp://127.0.0.1:9"], "--dask does not go with --race"),
+        (["--race", "exakt"], "--race 'exakt' is not a scorer; did you mean exact?"),
+        (["--race", "exact"], "the column"),
+        (["--race", "exact:label", "--first", "3"], "--first cannot be used with --race"),
+        (["--race", "exact:label", "--dask", "tcp://127.0.0.1:9"], "--dask cannot be used with --race"),
         (["--race", "exact:label", "--alpha", "2"], "--alpha is 2"),
         (["--seed", "2"], "--seed is an option of --race SCORE"),
     ],

@@ -225,7 +225,7 @@ def test_what_cannot_be_meant_over_partitions_is_told() -> None:
     """With the cure, before anything is called."""
     counting = Counting()
     client = counting.hive.client()
-    for given, words in (({"sample": 3}, "rows.sample"), ({"delivery": "callback"}, "one machine")):
+    for given, words in (({"sample": 3}, "rows.sample"), ({"delivery": "callback"}, "several machines")):
         with pytest.raises(fh.SettingsError, match=words):
             fh.batch(_parted(texts(4), 2), "shout", variants="loud", client=client, progress=False, **given)
     with pytest.raises(fh.SettingsError, match=r"distributed\.Client"):
@@ -402,10 +402,10 @@ def test_a_misspelt_name_stops_all_partitions(partitions: int) -> None:
     assert batch.counts.pending == 40
     assert batch.counts.calls <= 6
     assert batch.stopped is not None
-    assert "does not know shout/luod (404, Variant not found" in batch.stopped.message
+    assert "does not have shout/luod (404, Variant not found" in batch.stopped.message
     both = fh.batch(_parted(texts(40), partitions), target, variants=["loud", "luod"], **asked)
     assert (both.counts.done, both.counts.failed, both.counts.pending) == (40, 0, 40)
     assert both.counts.calls <= 46
     assert both.stopped is not None
     assert both.stopped.reason == "unknown_name"
-    assert "does not know shout/luod" in both.summary()
+    assert "does not have shout/luod" in both.summary()

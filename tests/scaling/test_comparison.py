@@ -134,7 +134,7 @@ def test_the_version_of_a_function_is_read_once_for_all_partitions(capsys: pytes
         assert fh.compare(many, score=score).summary()["mean"].tolist() == [0.25]
         assert len(seen) == calls
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("Scores of 'right' are not kept: it reads first, a list.")
+    assert line.startswith("Scores of 'right' are not saved: it reads first, a list.")
 
 
 def test_rows_that_are_cut_apart_are_brought_together() -> None:

@@ -138,7 +138,7 @@ def test_a_batch_over_partitions_that_is_being_run_is_not_forgotten(tmp_path: Pa
     batch = _batch(counting, texts(200), 2, tmp_path, wait=False, max_concurrency=2)
     until(lambda: counting.calls >= 4)
     client = counting.hive.client()
-    with pytest.raises(fh.SettingsError, match="being run"):
+    with pytest.raises(fh.SettingsError, match="running;"):
         fh.forget("shouts", client=client)
     batch.cancel()
     batch.wait()
@@ -527,7 +527,7 @@ def test_a_running_batch_is_not_replaced_where_one_of_both_is_over_partitions(tm
         running = _batch(counting, texts(4), 2, tmp_path, wait=False)
     try:
         until(lambda: counting.now > 0)
-        with pytest.raises(fh.InputError, match="shouts' is running, and a running batch is not replaced"):
+        with pytest.raises(fh.InputError, match="shouts' is running, and a running batch cannot be replaced"):
             other()
     finally:
         counting.held.set()
@@ -556,7 +556,7 @@ def test_a_batch_that_began_after_the_plan_was_made_is_not_replaced(tmp_path: Pa
     (record,) = stored.batches.named("shouts")
     assert stored.claims.begin_start(record.id, owner).result() == (True, "")
     calls = counting.calls
-    with pytest.raises(fh.InputError, match="shouts' is running, and a running batch is not replaced"):
+    with pytest.raises(fh.InputError, match="shouts' is running, and a running batch cannot be replaced"):
         planned.resume()
     assert counting.calls == calls
     stored.claims.end_start(record.id, owner).result()
@@ -600,7 +600,7 @@ def test_a_batch_that_is_replaced_over_partitions_knows_its_successor(
     fh.batch(texts(4), "shout", variants="loud", progress=False, name="shouts", client=client, max_calls=2)
     table = pd.concat([texts(4), texts(1, "other ")], ignore_index=True).iloc[1:]
     _batch(counting, table, 2, tmp_path, replace=True)
-    assert "The earlier batch 'shouts' is kept as 'shouts@" in capsys.readouterr().err
+    assert "The earlier batch 'shouts' is saved as 'shouts@" in capsys.readouterr().err
     calls = counting.calls
     (earlier,) = [name for name in fh.history("shout")["name"].dropna() if name.startswith("shouts@")]
     resumed = fh.open_batch(earlier, client=client).resume()

@@ -51,7 +51,7 @@ def test_no_export_of_hostile_answers_is_worked_out(tmp_path: Path) -> None:
     assert len(cells) > 100
     assert [cell for cell in cells if _is_formula(cell)] == []
     assert sum(formula.strip() in cell for formula in FORMULAS[:6] for cell in cells) >= 6, (
-        "nothing of an answer is lost"
+        "no answers of an answer is lost"
     )
     for name in ("b.xlsx", "r.xlsx"):
         with zipfile.ZipFile(tmp_path / name) as book:
@@ -229,11 +229,11 @@ def test_an_answer_that_is_packed_twice_is_not_unpacked(coding: str, tmp_path: P
     with Server(lambda _: _http(gzip.compress(gzip.compress(b"0" * 1000)), f"content-encoding: {coding}")) as server:
         run = fh.Client(base_url=f"http://127.0.0.1:{server.port}/v1", api_key="fhk_x").invoke("d", variant="v")
         assert run.status == "unknown"
-        assert "only gzip, deflate was asked for" in (run.error or "")
+        assert "only gzip, deflate was requested" in (run.error or "")
         origin = f"127.0.0.1:{server.port}"
         output = {"assets": [{"file_url": f"http://{origin}/a.png"}]}
         asset = fh.Run(status="completed", output=output, origin=origin)
-        with pytest.raises(fh.CallError, match="packed as"):
+        with pytest.raises(fh.CallError, match="compressed as"):
             asset.save_assets(tmp_path / "assets")
     assert list((tmp_path / "assets").iterdir()) == []
 

@@ -237,7 +237,7 @@ def test_a_run_that_only_polling_can_finish_is_warned_of_where_look_ups_bring_no
     fh.probe("triage", variant="live", inputs=INPUTS, client=client, confirm=False)
     capsys.readouterr()
     event_loop.run(address_for(client.aclient.connection, None))
-    assert "bring no output" in capsys.readouterr().err
+    assert "return no output" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("value", [1, np.True_])

@@ -81,7 +81,7 @@ def test_a_file_that_goes_under_a_running_batch_loses_nothing(tmp_path: Path, wa
         held.wait_for(2)
         until(lambda: batch.counts.done == 2)
         way(_path())
-        with pytest.raises(StoreError, match="is not over; wait for it"):
+        with pytest.raises(StoreError, match="has not ended; wait for it"):
             fh.store.rescue(rescued)
         held.let_go()
         batch.wait()
@@ -229,9 +229,9 @@ def test_rescue_says_what_is_wrong_with_its_path(tmp_path: Path) -> None:
     fh.history()
     (tmp_path / "there.sqlite3").touch()
     for path, said in (
-        ("there.sqlite3", "is there already"),
+        ("there.sqlite3", "already exists;"),
         ("x.jsonl", "ends in .sqlite3"),
-        ("no/x.db", "no folder"),
+        ("no/x.db", "the folder"),
     ):
         with pytest.raises(fh.InputError, match=said):
             fh.store.rescue(tmp_path / path)

@@ -153,7 +153,7 @@ class CallbackDelivery:
             await self._receive()
             if self._receiver is None:
                 receiver = Phrase("receiver=fh.CallbackReceiver(public_url=...)", command="--public-url")
-                template = "callbacks cannot come: give {}, an address that Fetch Hive reaches; or {}"
+                template = "callbacks cannot arrive: give {}, an address that Fetch Hive can reach; or {}"
                 raise SettingsError(Message(template, (receiver, option("delivery", "poll", in_cell=True))))
         ways: dict[str, Attempt] = {
             "direct": self._client.attempt, "callback": self._deliver, "poll": self._deliver, "auto": self._auto,
@@ -320,7 +320,7 @@ class CallbackDelivery:
         answer = Response(status_code=202)
         ticket = self._pending_runs.take_over(line)
         if ticket is None:
-            message = "it was submitted before, and is waited for elsewhere; batch.resume() takes its answer"
+            message = "it was submitted before, and its answer is awaited elsewhere; batch.resume() takes the answer"
             return AttemptResult(
                 response=answer, run=replace(first, status="unknown", error=message, error_code="elsewhere")
             )

@@ -1,4 +1,4 @@
-"""`EngineRun`: one start of a batch by the engine on the background loop, as its `StartOptions` say.
+"""`EngineRun`: one start of a batch by the engine on the background loop, according to its `StartOptions`.
 
 Rule of this file: whatever ends a start (its last answer, a limit of the service, an interrupt, a full disk), what was
 answered is kept and what was not is pending.
@@ -106,7 +106,7 @@ class StartOptions:
         if is_stream and not isinstance(rule, bool) and rule < 1:
             raise SettingsError(
                 Message(
-                    "{} as a fraction needs to know all rows, {}; give a count",
+                    "{} as a fraction needs all rows, {}; give a count",
                     (option("fail_on_error"), UNKNOWN_ROWS),
                 )
             )
@@ -364,7 +364,7 @@ class EngineRun:
                 jobs = window
             if any(job.sealed for job in jobs):
                 raise SettingsError(
-                    "the inputs of this batch hold a password, which is not kept; run its cell again with its rows"
+                    "the inputs of this batch contain a password, which is not saved; run its cell again with its rows"
                 )
             yield jobs
 
@@ -442,7 +442,7 @@ class EngineRun:
             except StoreError as exc:
                 is_kept, problem = False, redact(str(exc))
             if not is_kept:  # the row has it all the same, while this batch lives
-                log.warning("The output of a run that came late was not written down: %s", problem)
+                log.warning("The late output of a run was not saved: %s", problem)
                 line = 0
             if not self._work_queue.has(kept.job, kept.run, line=kept.line):
                 return

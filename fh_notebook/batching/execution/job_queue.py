@@ -106,7 +106,7 @@ class JobQueue:
     def take(self, now: float) -> QueuedJob:
         """Take the job that :meth:`next` returns; there is one."""
         entry = self.next(now)
-        assert entry is not None, "next() was not asked"  # noqa: S101 - a defect of ours
+        assert entry is not None, "next() was not called"  # noqa: S101 - a defect of ours
         if entry is self._head:
             self._head = None
         else:

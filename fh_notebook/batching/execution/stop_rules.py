@@ -32,11 +32,11 @@ __all__ = [
 
 def cut_short(how: str, calls_out: int) -> BatchStopped:
     """Return the stop of a start that was interrupted or cancelled while `calls_out` calls were out."""
-    out = "; what was in flight is unknown (it may have run)" if calls_out else ""
+    out = "; calls that were in progress are unknown (they may have run)" if calls_out else ""
     return BatchStopped(
         reason="cancelled",
-        detail=f"{how}; what is finished is kept{out}",
-        resume=Message("to go on with the rest: {resume}"),
+        detail=f"{how}; finished answers are saved{out}",
+        resume=Message("to continue with the rest: {resume}"),
     )
 
 
@@ -145,12 +145,12 @@ _IN_CELL: Final = written_options(BatchOptions, in_cell=True)
 
 
 def _at_ceiling(reached: str, limit: str) -> Message:
-    return Message("{}, the ceiling that {} sets", (reached, option(limit, in_cell=limit in _IN_CELL)))
+    return Message("{}, the limit that {} sets", (reached, option(limit, in_cell=limit in _IN_CELL)))
 
 
 def _stopped(reason: str, detail: str, run: Run | None = None) -> BatchStopped:
     return BatchStopped(
-        reason=reason, detail=detail, resume=Message("the rest is pending; to go on: {resume}"), run=run
+        reason=reason, detail=detail, resume=Message("the rest is pending; to continue: {resume}"), run=run
     )
 
 
@@ -180,8 +180,8 @@ def rows_broke(exc: Exception) -> BatchStopped:
     >>> rows_broke(OSError("the disk is gone")).message
     'the rows raised OSError: the disk is gone; what is answered is kept: run the cell again when they can be read'
     """
-    message = str(exc) if isinstance(exc, FetchHiveError) else f"the rows raised {error_text(exc)}"
-    again = Message("what is answered is kept: {} when they can be read", (RUN_AGAIN,))
+    message = str(exc) if isinstance(exc, FetchHiveError) else f"reading the rows raised {error_text(exc)}"
+    again = Message("finished answers are saved: {} when the rows can be read", (RUN_AGAIN,))
     return BatchStopped(reason="rows", detail=one_line(message), resume=again)
 
 

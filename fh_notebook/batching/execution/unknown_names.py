@@ -1,4 +1,4 @@
-"""Deployments and variants that the service does not know, by the evidence of its answers. Pure.
+"""Deployments and variants that the service does not have, as its answers show. Pure.
 
 Rule of this file: a name that the service does not know costs a few calls and no row. An answer whose code says that
 the deployment or the variant is unknown settles it. Any other "not found" (a 404 mostly) may be about something that
@@ -150,16 +150,16 @@ def unknown_name(rows_of: Mapping[Name, Sequence[Any]], names: NameEvidence, *, 
     with suppress(TypeError):  # numbers and texts have no order
         rows.sort()
     noun = f"{'row' if len(rows) == 1 else 'rows'} {in_words([short(row) for row in rows], 'and')}"
-    or_rows = f" (or the inputs of {noun}, if what they name is not there)" if rows else ""
+    or_rows = f" (or the inputs of {noun}, if they name something that does not exist)" if rows else ""
     names_text = in_words(["/".join(short(part)[1:-1] for part in name) for name in rows_of], "or")
     origin = run.origin if run is not None else ""
     service = "the local hive" if origin == LOCAL else origin or "the service"
     then = f"{hint} The" if hint.endswith("?") else f"{hint}; the" if hint else "the"
     return BatchStopped(
         reason=UNKNOWN_NAME,
-        detail=f"{service} does not know {names_text} ({reply})",
+        detail=f"{service} does not have {names_text} ({reply})",
         resume=Message(
-            "{} rows are pending; correct the name{} and {}, or, once the service knows it: {resume}",
+            "{} rows are pending; correct the name{} and {}, or, once the service has it: {resume}",
             (then, or_rows, RUN_AGAIN),
         ),
         run=run,
@@ -192,7 +192,7 @@ def hint_of(known: Mapping[str, Deployment], name: Name) -> str:
     if not variants:
         return ""
     if variant in variants:
-        return "it is known here, so look whether it is deployed there"
+        return "it is known here, so check whether it is deployed there"
     if len(variants) == 1:
         return f"{short(deployment)} has only the variant {short(variants[0])} here"
     return f"{short(deployment)} has the variants {_listed_names(variants)} here{_suggestion(variant, variants)}"

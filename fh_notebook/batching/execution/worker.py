@@ -222,9 +222,11 @@ class Worker:
             run = replace(run, attempts=attempts, inputs=inputs)
         if not (run.done or run.error):
             request = f" (request {run.request_id})" if run.request_id else ""
-            text = "the service took it and it had not ended"
+            text = "the service accepted it and it had not ended"
             if run.status == "awaiting_approval":  # of a direct call: no callback comes, and no look-up is made
-                text = "it waits for a decision: client.approvals() lists tools that ask, then batch.resolve_unknown()"
+                text = (
+                    "it waits for a decision: client.approvals() lists the open decisions, then batch.resolve_unknown()"
+                )
             run = replace(run, error=f"{text}{request}")
         is_last = self._scheduler.failed(run) or not goes_on
         following = None if is_last else self._scheduler.following()

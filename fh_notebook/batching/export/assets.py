@@ -1,4 +1,4 @@
-"""`AssetKeeper`: keep the files that the runs of a batch made, before their addresses end.
+"""`AssetKeeper`: save the files that the runs of a batch made, before their addresses expire.
 
 Rules of this file:
 
@@ -224,12 +224,12 @@ class AssetKeeper:
             self._counted.add(name)
             saved = self._find(run, name, asset)
             if saved.status == "missing":
-                saved = SavedAsset(status="failed", reason=f"what came of it is empty; {LOOK_OR_CALL}")
+                saved = SavedAsset(status="failed", reason=f"the fetched file is empty; {LOOK_OR_CALL}")
         except CallError as exc:
             saved = SavedAsset(status="failed", reason=one_line(_with_cure(exc), 300))
         except Exception as exc:  # a full disk, a defect: the batch goes on
-            log.info("a file of a run was not kept", exc_info=True)
-            saved = SavedAsset(status="failed", reason=one_line(f"it could not be kept ({error_text(exc)})", 300))
+            log.info("a file of a run was not saved", exc_info=True)
+            saved = SavedAsset(status="failed", reason=one_line(f"it could not be saved ({error_text(exc)})", 300))
         return saved
 
     def _archived(self, run: Run, asset: Asset) -> KeptFile | None:
@@ -242,11 +242,11 @@ class AssetKeeper:
         budget = ByteBudget(self._max_bytes, self._total)
         if (exceeded := budget.take(archived.size)) is not None:
             what = "it is" if exceeded is budget else "all files together would be"
-            raise CallError(f"{what} larger than {byte_size(exceeded.most)}; it was not kept")
+            raise CallError(f"{what} larger than {byte_size(exceeded.most)}; it was not saved")
         try:
             content = archived.content(self._max_bytes)
             if content is None:
-                raise CallError("the batch that it is of is not open any more; open the file again")
+                raise CallError("the batch of this file is no longer open; open the file again")
             write_asset(self.folder / name, content)
         except BaseException:
             budget.give_back()
@@ -289,11 +289,11 @@ class AssetKeeper:
         if number >= MAX_FILES_PER_RUN:
             return SavedAsset(status="failed", reason=f"only the first {MAX_FILES_PER_RUN} files of a run are kept")
         if not asset.file_url:
-            reason = asset.error_message or "the run gave no address of it"
+            reason = asset.error_message or "the run gave no address for it"
             return SavedAsset(status="failed", reason=one_line(reason, 300))
         if asset.expires_at is not None and asset.expires_at <= self._now():
             ended = asset.expires_at.isoformat(timespec="seconds")
-            return SavedAsset(status="expired", reason=f"its address ended at {ended}; {LOOK_OR_CALL}")
+            return SavedAsset(status="expired", reason=f"its address expired at {ended}; {LOOK_OR_CALL}")
         return None
 
     def _opened(self) -> AssetDownloads:
@@ -457,7 +457,7 @@ LOOK_OR_CALL: Final = "look for the file in Fetch Hive, or call the row again (f
 
 def _with_cure(exc: CallError) -> str:
     message = str(exc)
-    return f"{message}; its address may have ended: {LOOK_OR_CALL}" if exc.status_code in (403, 404, 410) else message
+    return f"{message}; its address may have expired: {LOOK_OR_CALL}" if exc.status_code in (403, 404, 410) else message
 
 
 def _shown(path: Path | None) -> str | None:

@@ -134,7 +134,7 @@ class Exported:
     def __repr__(self) -> str:
         cells = dict(self.places)
         changes = {
-            "neutralised": (self.neutralised, "neutralised (a formula would begin so)"),
+            "neutralised": (self.neutralised, "neutralised (it begins like a formula)"),
             "cut": (self.cut, f"cut at {self.most:,} characters"),
             "cleaned": (self.cleaned, "cleaned of control characters"),
         }
@@ -196,14 +196,14 @@ def to_excel(source: ExportSource, path: Any) -> Exported:
     lines = source.counts.planned - source.counts.pending
     if lines >= MAX_ROWS:
         raise SettingsError(
-            f"{lines:,} rows are more than a sheet of Excel holds ({MAX_ROWS - 1:,}); batch.to_csv or to_parquet"
+            f"{lines:,} rows are more than an Excel sheet holds ({MAX_ROWS - 1:,}); use batch.to_csv or to_parquet"
         )
     care = SafeTextCounter(most=EXCEL_CELL, inside=without_markup)
     survey = ExportSurvey.of(source)
     if len(survey.shape) > MAX_COLUMNS:
         raise SettingsError(
-            f"{len(survey.shape):,} columns are more than a sheet of Excel holds ({MAX_COLUMNS:,}); "
-            "batch.to_csv or to_parquet"
+            f"{len(survey.shape):,} columns are more than an Excel sheet holds ({MAX_COLUMNS:,}); use batch.to_csv"
+            " or to_parquet"
         )
     names = header(survey.shape, lambda name: care.of(name, None, name))
     rows = 0
@@ -301,7 +301,7 @@ _EXPORTED: Final = {suffix: form for form in WRITERS for suffix in form.suffixes
 
 _METHODS: Final = {suffix: form.method for form in (*WRITERS, ARCHIVE) if form.method for suffix in form.suffixes}
 
-_SUFFIX_HINTS: Final = {".xls": "the present format of Excel is .xlsx", ".txt": "name it .csv or .tsv"}
+_SUFFIX_HINTS: Final = {".xls": "the current Excel format is .xlsx", ".txt": "name it .csv or .tsv"}
 
 
 def check_export(path: Any) -> Path:
@@ -364,14 +364,14 @@ def checked_target(path: Any, suffixes: Sequence[str]) -> Path:
     if suffix not in suffixes:
         raise SettingsError(_other_suffix(target, suffix, suffixes))
     if not os.path.isdir(target.parent):
-        raise SettingsError(f"{target}: there is no folder {target.parent}; make it first")
+        raise SettingsError(f"{target}: the folder {target.parent} does not exist; create it first")
     # The file itself, where the name is a link: the link stays one.
     return Path(os.path.realpath(target))
 
 
 def _other_suffix(target: Path, suffix: str, suffixes: Sequence[str]) -> str:
     if suffix in _METHODS and (method := _METHODS[suffix]) not in {_METHODS.get(own) for own in suffixes}:
-        return f"{target.name}: {suffix} is written by batch.{method}(...)"
+        return f"{target.name}: use batch.{method}(...) to write {suffix}"
     hint = f" ({_SUFFIX_HINTS[suffix]})" if suffix in _SUFFIX_HINTS else ""
     return f"{target.name} ends in {suffix or 'nothing'}; it must end in {listed(suffixes)}{hint}"
 
@@ -466,7 +466,7 @@ class WrittenFile:
         counts += [counted(self.files, "file")] if self.files else []
         path = display_path(self.path)
         note = f" {self.note}" if self.note else ""
-        return f"{path}: {', '.join(counts)}.{note} Inputs and outputs lie there in plain text, passwords do not."
+        return f"{path}: {', '.join(counts)}.{note} The file contains inputs and outputs in plain text, but no passwords."
 
 
 def to_fhb(
@@ -486,10 +486,10 @@ def to_fhb(
     store, workspace = control.work.stored.store, control.work.caller.workspace
     record = store.batches.find(name, workspace)
     if record is None:
-        raise SettingsError(f"nothing of {name} is kept yet; run it first")
+        raise SettingsError(f"no answers of {name} are saved yet; run it first")
     lines = tables.answer_ids()
     if "parts" in record.plan or lines is None:  # it may have the name of one in memory
-        raise SettingsError(f"{name} was run over partitions, so its answers lie in files; batch.to_parquet(...)")
+        raise SettingsError(f"{name} was run over partitions, so its answers are in files; use batch.to_parquet(...)")
     message, partial_path = "", None
     try:
         with atomic_file(target) as part:
@@ -601,5 +601,5 @@ def _reason(exc: OSError) -> str:
     if exc.errno in (errno.ENOSPC, errno.EDQUOT):
         return "the disk is full"
     if exc.errno in (errno.EACCES, errno.EPERM):
-        return "its folder may not be written; give another one"
+        return "its folder is not writable; give another one"
     return exc.strerror or type(exc).__name__

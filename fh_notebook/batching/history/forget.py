@@ -33,7 +33,7 @@ def forget(
     everywhere: bool = False,
     profile: bool = False,
 ) -> int:
-    """Remove kept answers from the store for good; return how many were removed, and say in one line what was.
+    """Remove saved answers from the store for good; return how many were removed, and print a summary in one line.
 
     With `batch` alone that batch is removed: its rows, its answers with their scores, and its Parquet files. Answers
     of it that another batch uses (``reuse="store"``, a race) stay with that batch. Otherwise every answer that fits all
@@ -84,10 +84,10 @@ def forget(
     """
     arguments.check(forget, locals())
     if everywhere is True and client is not None:
-        raise SettingsError("client= names one workspace and everywhere=True all of them; give one of the two")
+        raise SettingsError("client= selects one workspace and everywhere=True all of them; give one of the two")
     if profile and (everything is True or any(value is not None for value in (batch, deployment, before))):
         raise SettingsError(
-            "profile=True removes what fh.probe has observed; give it without what answers are named by"
+            "profile=True removes what fh.probe has observed; give it without the arguments that select answers"
         )
     if profile:
         session.forget_profile(None if everywhere is True else session.client_for(client).workspace)
@@ -97,10 +97,10 @@ def forget(
     criteria = [value for value in (batch, deployment, before) if value is not None]
     if everything is not True and not criteria:
         raise SettingsError(
-            "what is to be forgotten? Give a batch's name, deployment=, before=timedelta(days=30), or everything=True"
+            "name what to forget: a batch's name, deployment=, before=timedelta(days=30), or everything=True"
         )
     if everything is True and criteria:
-        raise SettingsError("everything=True removes all; give it alone, or name what is to be forgotten")
+        raise SettingsError("everything=True removes all; give it alone, or name what to forget")
     before_utc = _as_utc(before)
     if store is None and everything is True:  # what people have said is in memory
         store = session.store_or_memory()
@@ -113,7 +113,7 @@ def forget(
     selection = ForgetFilter(batch=batch, deployment=name, before=before_utc, workspace=workspace)
     if running := store.running(selection):
         first = next(iter(running.values()))
-        raise SettingsError(f"the batch {first!r} is being run; wait for it or cancel it, then forget it")
+        raise SettingsError(f"the batch {first!r} is running; wait for it or cancel it, then forget it")
     if any("parts" in record.plan for record in store.batches.every()):
         hooks.partitions().forget_files(store, selection)
     removed = store.forget(selection)
@@ -131,9 +131,9 @@ def _no_such_deployment(store: Store, name: str, workspace: str | None) -> str:
     if name in names:
         return ""
     close = nearest(name, names)
-    suggestion = f"did you mean {close!r}?" if close else "fh.history() lists what is."
+    suggestion = f"did you mean {close!r}?" if close else "fh.history() lists what is saved."
     where = "in any workspace" if workspace is None else f"in the workspace {workspace}"
-    return f"Nothing was removed: no answers of a deployment {short(name)} are kept {where}; {suggestion}"
+    return f"Nothing was removed: no answers of a deployment {short(name)} are saved {where}; {suggestion}"
 
 
 def _removal_message(removed: Forgotten, selection: ForgetFilter) -> str:
@@ -150,26 +150,26 @@ def _removal_message(removed: Forgotten, selection: ForgetFilter) -> str:
         text += f" {stay} with {listed(removed.kept_by, 'and')}, which {agreeing(len(removed.kept_by), 'use')} "
         text += "it." if removed.kept == 1 else "them."
     if n := removed.borrowed:
-        text += f" {counted(n, 'answer')} that {agreeing(n, 'were')} paid for elsewhere {agreeing(n, 'stay')} kept."
+        text += f" {counted(n, 'answer')} that {agreeing(n, 'were')} paid for elsewhere {agreeing(n, 'stay')} saved."
     if removed.batches and removed.answers and not selection.is_one_batch:
         again = "its cell begins it" if removed.batches == 1 else "their cells begin them"
-        text += f" {batches} without an answer left went, too; {again} anew."
+        text += f" This also removed {batches} without an answer left; {again} anew."
     return text
 
 
 def _check_batch(store: Store, batch: Any, workspace: str | None) -> None:
     if not isinstance(batch, str):
-        raise InputError(f"a batch is named by a text, not {short(batch)}; fh.history() lists them")
+        raise InputError(f"the name of a batch is a string, not {short(batch)}; fh.history() lists them")
     records = store.batches.named(batch)
     if workspace is not None and records and not any(record.workspace == workspace for record in records):
         raise SettingsError(
-            f"the batch {batch!r} is one of the workspace {records[0].workspace}, and this is {workspace}; give the "
-            "client of that one: fh.forget(name, client=...), or everywhere=True"
+            f"the batch {batch!r} is in the workspace {records[0].workspace}, not in {workspace}; give that "
+            "workspace's client: fh.forget(name, client=...), or everywhere=True"
         )
     if not records:
         close = nearest(batch, [record.name for record in store.batches.every()])
-        suggestion = f"did you mean {close!r}?" if close else "fh.history() lists those that are"
-        raise InputError(f"no batch {short(batch)} is kept; {suggestion}")
+        suggestion = f"did you mean {close!r}?" if close else "fh.history() lists the saved batches"
+        raise InputError(f"no saved batch is named {short(batch)}; {suggestion}")
 
 
 def _as_utc(before: Any) -> datetime | None:

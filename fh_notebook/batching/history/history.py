@@ -80,7 +80,7 @@ MOST: Final = 2**31
 
 
 def history(deployment: str | Deployment | None = None, *, limit: int = 100) -> pd.DataFrame:
-    """Return what the store remembers: one line a batch, and one a single run, the newest first.
+    """Return the saved batches and single runs as a table: one row for each, the newest first.
 
     Parameters
     ----------
@@ -139,7 +139,7 @@ def history(deployment: str | Deployment | None = None, *, limit: int = 100) -> 
 def _store() -> Store | None:
     store = session.store()
     if store is None:
-        hooks.frontend().notice("Nothing is kept: fh.configure(store=...) names a file for answers.")
+        hooks.frontend().notice("Nothing is saved: fh.configure(store=...) names a file for answers.")
     return store
 
 
@@ -195,9 +195,7 @@ def _frame(lines: list[dict[str, Any]], *, has_more: bool = False) -> pd.DataFra
     count = counted(len(lines), "call or batch", "calls and batches")
     words = "inputs and answers by their first words"
     caption = (
-        f"The newest {count} of more, {words}; limit= (-n) lists others."
-        if has_more
-        else f"{count}, the newest first; {words}."
+        f"The newest {count}, {words}; limit= (-n) lists more." if has_more else f"{count}, the newest first; {words}."
     )
     return ShownFrame.of(
         frame, shown_cells, style=STYLE, table_cls=TABLE, caption=caption, note=_note(lines), show=_show_live
@@ -292,7 +290,7 @@ def _tell_nearest(store: Store, name: str) -> None:
         return
     close = nearest(name, dict.fromkeys(stored for stored, _ in store.answers.deployment_names()))
     suggestion = f"; did you mean {close!r}?" if close else ""
-    hooks.frontend().notice(f"Nothing is kept of {short(name)}{suggestion}")
+    hooks.frontend().notice(f"Nothing is saved of {short(name)}{suggestion}")
 
 
 def deployment_from_history(name: str, *, variants: str | Iterable[str] | None = None) -> Deployment:
@@ -331,7 +329,7 @@ def deployment_from_history(name: str, *, variants: str | Iterable[str] | None =
         raise InputError(f"a deployment needs its name as a string, not {name!r}")
     store = session.store()
     if store is None:
-        raise InputError("nothing is kept, as fh.configure(store=None) says", where=name)
+        raise InputError("nothing is saved, because of fh.configure(store=None)", where=name)
     workspace = session.client_for(None).workspace
     runs = [
         run
@@ -353,22 +351,31 @@ def _chosen_variants(name: str, variants: str | Iterable[str], variants_run: tup
     for variant in chosen:
         if variant not in variants_run and (close := near_name(variant, variants_run)):
             hooks.frontend().notice(
-                f"No run of the variant {short(variant)} of {short(name)} is kept; one of {short(close)} is."
+                f"No run of the variant {short(variant)} of {short(name)} is saved; one of {short(close)} is."
             )
     return chosen
 
 
 def _no_answers(store: Store, name: str, workspace: str, *, refused: int) -> str:
     if refused:
-        return f"the service refused every call of {short(name)} that is kept: none shows inputs that are taken"
+        return f"the service refused every saved call of {short(name)}: none shows which inputs it accepts"
     stored = store.answers.deployment_names()
     names = [deployment for deployment, origin in stored if origin == workspace and deployment]
     if name not in names and (elsewhere := [origin for deployment, origin in stored if deployment == name]):
         places = " and ".join(islice(elsewhere, 3))
-        return f"no run of {short(name)} is kept for {workspace}, only for {places}: fh.configure(base_url=...) first"
+        return (
+            f"no run of {short(name)} is saved for {workspace}, only for {places}: call "
+            "fh.configure(base_url=...) first"
+        )
     close = nearest(name, names)
-    suggestion = f"did you mean {close!r}?" if close else f"kept are {listed(names, 'and')}" if names else "run it once"
-    return f"no run of {short(name)} is kept for {workspace}; {suggestion}"
+    suggestion = (
+        f"did you mean {close!r}?"
+        if close
+        else f"saved deployments: {listed(names, 'and')}"
+        if names
+        else "run it once"
+    )
+    return f"no run of {short(name)} is saved for {workspace}; {suggestion}"
 
 
 def _with_passwords(schema: dict[str, Any], samples: Iterable[Mapping[str, Any]]) -> dict[str, Any]:

@@ -50,7 +50,7 @@ STORES: Final = (FHB, ".sqlite3", ".sqlite", ".db")
 
 
 def open_batch(name: str | os.PathLike[str], *, client: Client | AsyncClient | None = None) -> Batch:
-    """Return a batch that is kept, by its name, or one that somebody handed over, by its file; nothing is called.
+    """Return a saved batch by its name, or a batch of somebody else by its file; no call is made.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ def open_batch(name: str | os.PathLike[str], *, client: Client | AsyncClient | N
         return open_file(name)
     store = session.store()
     if store is None:
-        raise SettingsError("nothing is kept (store=None), so no batch can be opened; fh.configure(store=...) keeps")
+        raise SettingsError("nothing is saved (store=None), so no batch can be opened; set fh.configure(store=...)")
     caller = session.client_for(client)
     record = _find_record(store, name, caller.workspace)
     if "parts" in record.plan:
@@ -114,7 +114,7 @@ def batch_of(store: Store, record: BatchRecord, caller: Caller, *, file_store: S
     """
     variant_records = [list(variant) for variant in record.plan.get("arms", ())]
     if not variant_records:
-        raise InputError("it was kept by an earlier version, without its rows; run its cell again", where=record.name)
+        raise InputError("it was saved by an earlier version, without its rows; run its cell again", where=record.name)
     facts = record.plan
     stored_jobs = StoredJobs(
         store, record.id, variant_records, index_names=facts.get("index"), columns=facts.get("columns") or (),
@@ -156,18 +156,18 @@ def batch_of(store: Store, record: BatchRecord, caller: Caller, *, file_store: S
 
 def _find_record(store: Store, name: Any, workspace: str) -> BatchRecord:
     if not isinstance(name, str):
-        raise InputError(f"a batch is opened by its name, a text, not {short(name)}; fh.history() lists them")
+        raise InputError(f"a batch is opened by its name, a string, not {short(name)}; fh.history() lists them")
     arguments.check_one("name", name, "str")
     if (record := store.batches.find(name, workspace)) is not None:
         return record
     if elsewhere := store.batches.named(name):
         raise SettingsError(
-            f"the batch {name!r} was run in the workspace {elsewhere[0].workspace}, and calls go to {workspace} now; "
-            "give the client of that one: fh.open_batch(name, client=...)"
+            f"the batch {name!r} was run in the workspace {elsewhere[0].workspace}, and calls go to {workspace} "
+            "now; give that workspace's client: fh.open_batch(name, client=...)"
         )
     close = nearest(name, [stored.name for stored in store.batches.every()])
-    suggestion = f"did you mean {close!r}?" if close else "fh.history() lists those that are"
-    raise InputError(f"no batch {short(name)} is kept; {suggestion}")
+    suggestion = f"did you mean {close!r}?" if close else "fh.history() lists the saved batches"
+    raise InputError(f"no saved batch is named {short(name)}; {suggestion}")
 
 
 # --- out of a file
@@ -190,8 +190,10 @@ def open_file(path: str | os.PathLike[str]) -> Batch:
     nobody = Caller(
         workspace=workspace,
         limiter=session.limiter(workspace),
-        refusal=f"{one_line(name)} came out of a file, so it calls nothing; run its cell, or "
-        f"fh.open_batch({name!r}) where it was run",
+        refusal=(
+            f"{one_line(name)} was opened from a file, so it makes no calls; run its cell, or "
+            f"fh.open_batch({name!r}) where it was run"
+        ),
     )
     return batch_of(store, contents.record, nobody, file_store=store)
 
@@ -216,7 +218,7 @@ class Merged:
 
 
 def merge_ratings(*paths: str | os.PathLike[str]) -> Merged:
-    """Take the ratings in other people's files over into this store, each once however often it comes.
+    """Merge the ratings from other people's files into this store, each rating only once.
 
     Parameters
     ----------
@@ -238,9 +240,9 @@ def merge_ratings(*paths: str | os.PathLike[str]) -> Merged:
     arguments.check(merge_ratings, locals())
     store = session.store()
     if store is None:
-        raise SettingsError("nothing is kept (store=None), so ratings cannot be merged; fh.configure(store=...) keeps")
+        raise SettingsError("nothing is saved (store=None), so ratings cannot be merged; set fh.configure(store=...)")
     if not paths:
-        raise InputError('which files? fh.merge_ratings("anna.fhb", "ben.fhb")')
+        raise InputError('give at least one file: fh.merge_ratings("anna.fhb", "ben.fhb")')
     lines = [line for path in paths for line in read_ratings(_existing_file(path))]
     new, undone = store.ratings.merge(lines).result() if lines else (0, 0)
     raters = tuple(dict.fromkeys(line.rater for line in lines))
@@ -254,7 +256,7 @@ def _existing_file(path: Any) -> Path:
     if suffix_of(target) not in STORES:
         raise InputError(f"{target.name}: give a file that ends in {FHB}, as batch.to_fhb() writes it")
     if not os.path.isfile(target):  # `Path.is_file` raises where the name is too long for the file system
-        raise InputError(f"there is no file {target}")
+        raise InputError(f"the file {target} does not exist")
     return target
 
 

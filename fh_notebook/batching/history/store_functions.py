@@ -45,7 +45,7 @@ def list_workspaces() -> pd.DataFrame:
     """Return what is kept of each workspace; see :func:`fh_notebook.store.workspaces`."""
     store = session.store()
     if store is None:
-        hooks.frontend().notice("Nothing is kept: fh.configure(store=...) names a file for answers.")
+        hooks.frontend().notice("Nothing is saved: fh.configure(store=...) names a file for answers.")
     lines = [
         {
             "workspace": line.name,
@@ -111,7 +111,7 @@ def rescue_store(path: str | os.PathLike[str]) -> Path:
 def _store_to(purpose: str) -> Store:
     store = session.store()
     if store is None:
-        raise SettingsError(f"nothing is kept (store=None), so there is nothing to {purpose}")
+        raise SettingsError(f"nothing is saved (store=None), so there is nothing to {purpose}")
     return store
 
 
@@ -127,9 +127,9 @@ def _new_file(path: str | os.PathLike[str], endings: tuple[str, ...]) -> Path:
     if not target.name.lower().endswith(endings):
         raise InputError(f"{target.name}: give a name that ends in {', '.join(endings)}")
     if target.exists():
-        raise InputError(f"{target} is there already; nothing was written: give another name")
+        raise InputError(f"{target} already exists; nothing was written: give another name")
     if not target.parent.is_dir():
-        raise InputError(f"there is no folder {target.parent}; make it, or give another path")
+        raise InputError(f"the folder {target.parent} does not exist; create it, or give another path")
     return target
 
 

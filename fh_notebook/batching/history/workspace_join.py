@@ -169,7 +169,7 @@ class PlannedCopy:
 
     def _job(self, line: JobRow) -> _WorkspaceJob:
         if not 0 <= line.arm < len(self._variant_records):
-            raise DamagedValue("a job is one of no arm of its batch")
+            raise DamagedValue("a job belongs to no arm of its batch")
         _, deployment, variant = self._variant_records[line.arm]
         inputs = decode_json(line.inputs, dict, "a job")
         try:
@@ -279,7 +279,7 @@ class PlannedCopy:
 
     def _unknown(self, job: _WorkspaceJob, call: OpenCall) -> AnswerRow:
         _, deployment, variant = self._variant_records[job.line.arm]
-        why = "its outcome was not here yet" if call.is_waited_for else "the process that called it had ended"
+        why = "its outcome had not arrived yet" if call.is_waited_for else "the process that called it had ended"
         run = Run(
             status="unknown",
             error=f"{why} when it was copied from the workspace {self._source.workspace}; it may have run",
@@ -340,24 +340,24 @@ class Joined:
     def __str__(self) -> str:
         sentences = [f"{self!r}."]
         if self.renamed:
-            copies = _names(f"{name} is kept as {copy}" for name, copy in self.renamed)
+            copies = _names(f"{name} is saved as {copy}" for name, copy in self.renamed)
             sentences.append(f"Another table has the name there, so {copies}.")
         if self.unknown:
             calls = f"{counted(self.unknown, 'call')} without an outcome {'is' if self.unknown == 1 else 'are'}"
             sentences.append(f"{calls} unknown there (may have run).")
         if self.unnamed:
             sentences.append(
-                f"Not all rows of {_names(self.unnamed)} are kept, so the same cell has another name there; "
-                "reuse='store' takes the answers."
+                f"Not all rows of {_names(self.unnamed)} are saved, so the same cell has another name there; "
+                "reuse='store' reuses the answers."
             )
         if self.masked:
             masked = counted(self.masked, "answer")
-            sentences.append(f"Not copied: {masked} to inputs with a password, which is not kept.")
+            sentences.append(f"Not copied: {masked} to inputs with a password, which is not saved.")
         if self.over_partitions:
             label = self.from_workspace.partition("#")[2]
             sentences.append(
-                f"Not copied: {_names(self.over_partitions)}, run over partitions (the answers lie in files); "
-                f"fh.configure(workspace={json.dumps(label, ensure_ascii=False)}) goes on with them under any key."
+                f"Not copied: {_names(self.over_partitions)}, run over partitions (the answers are in files); "
+                f"fh.configure(workspace={json.dumps(label, ensure_ascii=False)}) continues them under any key."
             )
         return " ".join(sentences)
 
@@ -378,14 +378,14 @@ def join_workspaces(from_workspace: str, into_workspace: str) -> Joined:
     """
     store = session.store()
     if store is None:
-        raise SettingsError("nothing is kept (store=None), so there is nothing to join")
+        raise SettingsError("nothing is saved (store=None), so there is nothing to join")
     _check_names(store, from_workspace, into_workspace)
     store.keep_owed()
     for workspace in (from_workspace, into_workspace):
         if running := store.running(ForgetFilter(workspace=workspace)):
             name = next(iter(running.values()))
             raise SettingsError(
-                f"the batch {short(name)} of {workspace} is being run; wait for it or cancel it, then join"
+                f"the batch {short(name)} of {workspace} is running; wait for it or cancel it, then join"
             )
     with store.decoding():
         joined = _Join(store, from_workspace, into_workspace).run()
@@ -416,10 +416,8 @@ def _check_name(name: Any, names: Sequence[str]) -> None:
         return
     close = nearest(name, names) if isinstance(name, str) else None
     suggestion = f"did you mean {close!r}? " if close else ""
-    there = f"it knows {_names(dict.fromkeys(names))}" if names else "it keeps nothing yet"
-    raise InputError(
-        f"the store knows no workspace {short(name)}; {suggestion}fh.store.workspaces() lists them: {there}"
-    )
+    there = f"it contains {_names(dict.fromkeys(names))}" if names else "it is empty"
+    raise InputError(f"the store has no workspace {short(name)}; {suggestion}fh.store.workspaces() lists them: {there}")
 
 
 class _Join:

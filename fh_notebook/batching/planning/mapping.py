@@ -77,7 +77,7 @@ Source = Const | ColumnInput | LeftOut | Callable[[dict[str, Any]], Any]
 
 
 def const(value: Any) -> Const:
-    """Return `value` as the same input for every row; needed for a text, which would else name a column.
+    """Return `value` as the same input for every row; needed for a string, which would otherwise name a column.
 
     Examples
     --------
@@ -158,7 +158,7 @@ def with_shown_labels(rows: Rows, hidden: frozenset[str]) -> Rows:
     """Return `rows` under labels that may be shown: their positions, where a label repeats a hidden cell."""
     if rows.index is None or not labels_repeat(rows.labels, rows, hidden):
         return rows
-    note = "labels of rows repeat a password, so rows are named by their place from 0"
+    note = "labels of rows repeat a password, so rows are named by their position from 0"
     note = "; ".join(filter(None, (rows.note, note)))
     return replace(rows, labels=tuple(range(len(rows))), index=None, note=note)
 
@@ -207,7 +207,7 @@ def _no_such_column(variable: str, column: str, rows: Rows) -> Problem:
     suggestion = f"did you mean {close!r}?" if close else f"the columns are {listed(rows.columns, 'and') or 'none'}."
     fixed = Phrase(f"fh.const({short(column)})", command=f"--const VARIABLE={short(column)}")
     hint = Message("{} A fixed text is {}", (suggestion, fixed))
-    return Problem((str(variable),), "column", message=f"there is no column {short(column)}", hint=hint)
+    return Problem((str(variable),), "column", message=f"the column {short(column)} does not exist", hint=hint)
 
 
 def _unknown_variable(variable: Any, deployment: Deployment) -> Problem | None:
@@ -218,7 +218,7 @@ def _unknown_variable(variable: Any, deployment: Deployment) -> Problem | None:
         return None
     close = nearest(variable, names)
     suggestion = f"did you mean {close!r}?" if close else f"the variables are {listed(names, 'and') or 'none'}"
-    return Problem((str(variable),), "additionalProperties", message="there is no such variable", hint=suggestion)
+    return Problem((str(variable),), "additionalProperties", message="this variable does not exist", hint=suggestion)
 
 
 def _variables_with_columns(inputs: Any, rows: Rows, deployment: Deployment) -> list[str]:

@@ -143,7 +143,7 @@ def _read_variant(
             targets.append(target)
         target = same_target or target
     if not isinstance(variant, str) or not variant.strip():
-        return target, "", f"a variant is named by a string, not {short(variant)}"
+        return target, "", f"the name of a variant is a string, not {short(variant)}"
     return target, variant, _no_such_variant(variant, target.deployment)
 
 
@@ -156,8 +156,8 @@ def _no_such_variant(variant: str, deployment: Deployment) -> str:
     if not deployment.variants or variant in deployment.variants:
         return ""
     close = nearest(variant, deployment.variants)
-    suggestion = f"did you mean {close!r}?" if close else f"it has {listed(deployment.variants, 'and')}"
-    return f"there is no variant {short(variant)}; {suggestion}"
+    suggestion = f"did you mean {close!r}?" if close else f"the variants are {listed(deployment.variants, 'and')}"
+    return f"the variant {short(variant)} does not exist; {suggestion}"
 
 
 def _labelled(pairs: Iterable[tuple[BatchTarget, str]]) -> tuple[BatchVariant, ...]:
@@ -174,7 +174,7 @@ def _labelled(pairs: Iterable[tuple[BatchTarget, str]]) -> tuple[BatchVariant, .
     return tuple(batch_variants)
 
 
-REUSE_STORE: Final = Phrase(": reuse='store' takes them", command=": --reuse store takes them", cell="")
+REUSE_STORE: Final = Phrase(": reuse='store' reuses them", command=": --reuse store reuses them", cell="")
 """What to do about answers of other batches."""
 
 _COPIES: Final = "copies them"
@@ -182,7 +182,7 @@ _COPIES: Final = "copies them"
 COPIES: Final = Phrase(_COPIES, command=_COPIES, cell=f"{_COPIES}, and %fetchhive login asks whether to")
 """What a command does about answers under another key."""
 
-NAMES_WORKSPACE: Final = "before this finds them, where both keys are of one workspace"
+NAMES_WORKSPACE: Final = "before this finds them, if both keys belong to one workspace"
 """What a command does that lets this key use them."""
 
 

@@ -221,7 +221,7 @@ class PlannedBatch(StoredBatch):
         if self._has_begun:
             self._before = self.store.batches.by_id(self.id)  # under whatever name by now
             if self._before is None:
-                raise InputError(f"the batch {short(self.name)} was forgotten while its rows came")
+                raise InputError(f"the batch {short(self.name)} was forgotten while its rows were read")
             return
         self._before = before = self.store.batches.find(self.name, self._workspace)
         self._replaces, self.replaced_ids = False, ()
@@ -276,7 +276,7 @@ class PlannedBatch(StoredBatch):
             return by_row
         with self.store.decoding():
             if not self._is_outdated():
-                raise DamagedValue("a job is one of no arm of its batch")
+                raise DamagedValue("a job belongs to no arm of its batch")
         # Another kernel has added variants since the record was read: `keep` finds so, and this is compared again.
         shared = {
             row: {variant: text for variant, text in inputs.items() if variant in indices}
@@ -321,7 +321,7 @@ class PlannedBatch(StoredBatch):
                 other_rows(stored=self._kept_rows, missing=result.missing, rows=rows, strange=result.strange),
             )
         return refused_name(
-            self._before, f"has other rows ({why})", called="nothing of these" if self._count else "nothing"
+            self._before, f"has other rows ({why})", called="none of these" if self._count else "nothing"
         )
 
     # --- writing
@@ -351,7 +351,7 @@ class PlannedBatch(StoredBatch):
         self._before = replace(plan.record, id=batch_id, plan=facts)
         self.id, self._has_begun = batch_id, True
         if plan.earlier_name:
-            hooks.frontend().notice(f"The earlier batch {short(self.name)} is kept as {short(plan.earlier_name)}.")
+            hooks.frontend().notice(f"The earlier batch {short(self.name)} is saved as {short(plan.earlier_name)}.")
         if self._is_stream:
             self._count += len(window.rows)
             if self._moved is not None and self._free is not None and self._match is not None:
@@ -462,7 +462,7 @@ def running_refused(name: str) -> InputError:
     only when a partition has ended, so it would be paid for twice.
     """
     return InputError(
-        f"the batch {short(name)} is running, and a running batch is not replaced where one of both is over "
+        f"the batch {short(name)} is running, and a running batch cannot be replaced if one of the two is over "
         "partitions; nothing was called. Wait for its end, or cancel it, and run this again"
     )
 
@@ -471,8 +471,10 @@ def refused_name(record: BatchRecord, why: str, *, called: str = "nothing") -> I
     """Return the refusal of another table under a kept name, with the remedies."""
     return InputError(
         Message(
-            "the batch {} {}; {} was called. Give another {}, or {}: then the earlier batch is kept as {}, and what is "
-            "equal costs no call",
+            (
+                "the batch {} {}; {} was called. Give another {}, or {}: then the earlier batch is saved as {}, and "
+                "equal jobs cost no call"
+            ),
             (
                 short(record.name),
                 why,

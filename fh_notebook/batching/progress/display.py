@@ -1,4 +1,4 @@
-"""Progress display as text: one rewritten line in a terminal, else one line every few seconds.
+"""Progress display as text: one rewritten line in a terminal, otherwise one line every few seconds.
 
 Rule of this file: progress costs nothing that a batch would notice and never stops it; at most 5 updates a second. A
 notebook has its own display, which `Batch` gives to its controller.

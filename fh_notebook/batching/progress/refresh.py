@@ -1,4 +1,4 @@
-"""When a progress display is drawn, and the estimate of rate and remaining time.
+"""Times at which a progress display is drawn, and the estimate of rate and remaining time.
 
 Rule of this file: at most 5 updates a second, however many events there are, and never none for long: a call may take
 minutes, and a person who waits wants to see that the forecast still counts down.

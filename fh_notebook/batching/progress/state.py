@@ -204,7 +204,11 @@ class ProgressState:
         left = self.calls_left
         left_in_words = f"{counted(left, 'call')} left" if left else ""
         # What is out during a pause is waited for, whatever the limit: "of" would be no more than a riddle.
-        out = f"{self.in_flight:,} still in flight" if self.rests else f"{self.in_flight:,} of {self.limit:,} in flight"
+        out = (
+            f"{self.in_flight:,} still in progress"
+            if self.rests
+            else f"{self.in_flight:,} of {self.limit:,} in progress"
+        )
         return ", ".join(part for part in (out if self.in_flight or not self.rests else "", left_in_words) if part)
 
     def _speed(self) -> str:

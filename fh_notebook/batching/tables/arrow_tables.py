@@ -201,7 +201,10 @@ def _column_problems(table: pa.Table) -> Iterator[str]:
         try:
             _converted(table.select([name]).replace_schema_metadata(None))
         except _unreadable() as exc:
-            yield f"the column {short(name)} cannot be read ({_reason(exc)}); leave it out, or make its values texts"
+            yield (
+                f"the column {short(name)} cannot be read ({_reason(exc)}); leave it out, or convert its values "
+                "to strings"
+            )
 
 
 def _unreadable() -> tuple[type[Exception], ...]:

@@ -37,7 +37,7 @@ MAX_ROWS: Final = 1_000_000
 
 
 def grid(rows: Any = None, /, **factors: Any) -> pd.DataFrame:
-    """Return every combination of some values as a table, to be run: by ``fh.batch``, ``fh.race``, ``fh.form(over=)``.
+    """Return every combination of some values as a table for ``fh.batch``, ``fh.race`` or ``fh.form(over=)``.
 
     The last factor varies fastest. The index has a label for each row, such as ``calm / 60``. The plan of a batch says
     how its calls come about (``2 tone x 2 max_words x 2 variants``), and ``fh.compare(batch).slice(by="tone")``

@@ -173,7 +173,7 @@ def read_file(source: Path, *, whole: bool) -> FileContent:
     except InputError as exc:
         problems = exc.problems
     except FileNotFoundError:
-        problems = (f"there is no such file; {_near(file.path)}",)
+        problems = (f"the file does not exist; {_near(file.path)}",)
     except pd.errors.EmptyDataError:
         problems = ("the file is empty; its first line names the columns",)
     except pd.errors.ParserWarning:
@@ -188,7 +188,7 @@ def read_file(source: Path, *, whole: bool) -> FileContent:
     except (OSError, EOFError, ValueError, TypeError, OverflowError, NotImplementedError, *_BROKEN) as exc:
         # Of the file system, or of what is in the file: pyarrow's errors are OSErrors too, without a number.
         is_of_system = isinstance(exc, OSError) and exc.errno is not None
-        hint = "look at its path and its permissions" if is_of_system else form.hint
+        hint = "check its path and its permissions" if is_of_system else form.hint
         problems = (_unreadable(exc, hint),)
     # Outside of the block: IPython would show the context too.
     raise InputError(problems, where=str(file.path))
@@ -204,9 +204,10 @@ def _near(path: Path) -> str:
         close = nearest(path.name, os.listdir(path.parent))
     except OSError:
         return (
-            f"nor is there the folder {short(str(path.parent))}; give the path from the working folder, or a full one"
+            f"the folder {short(str(path.parent))} does not exist either; give the path from the working folder, "
+            "or a full one"
         )
-    return f"did you mean {close!r}?" if close else "look at its name, and at the folder that it is in"
+    return f"did you mean {close!r}?" if close else "check its name and its folder"
 
 
 _ADDRESS: Final = re.compile(r"[a-z][a-z0-9+.-]+:/", re.IGNORECASE)
@@ -273,7 +274,7 @@ def _read_text(file: FilePath) -> str:
 
 
 def _too_large() -> str:
-    return f"unpacks to more than {MAX_UNPACKED_BYTES // 2**20} MiB; unpack it first, if it is meant so"
+    return f"unpacks to more than {MAX_UNPACKED_BYTES // 2**20} MiB; unpack it first, if this is intended"
 
 
 def _unpack_gzip(file: BinaryIO) -> bytes:
@@ -384,8 +385,11 @@ def _read_parquet(file: FilePath, whole: bool) -> pd.DataFrame | FrameStream:
 
     files = file.parquet_files()
     if not files:
-        where = "in this folder" if file.path.is_dir() else "named so"
-        raise InputError(f"no .parquet file is {where}; give a folder or a pattern of some, or the path of one file")
+        where = "in this folder" if file.path.is_dir() else "with this name"
+        raise InputError(
+            f"no .parquet file was found {where}; give a folder or a pattern with .parquet files, or "
+            "the path of one file"
+        )
     options = ds.FileSystemFactoryOptions(
         partition_base_dir=str(file.base()), partitioning=ds.HivePartitioning.discover()
     )
@@ -466,8 +470,8 @@ def _read_spreadsheet(file: FilePath, _: bool) -> pd.DataFrame:
             sheet = file.sheet or book.sheet_names[0]
             if sheet not in book.sheet_names:
                 close = nearest(sheet, book.sheet_names)
-                hint = f"did you mean {close!r}?" if close else f"it has {listed(book.sheet_names, 'and')}"
-                raise InputError(f"there is no sheet {short(sheet)}; {hint}")
+                hint = f"did you mean {close!r}?" if close else f"the sheets are {listed(book.sheet_names, 'and')}"
+                raise InputError(f"the sheet {short(sheet)} does not exist; {hint}")
             lines = [[*map(_cell, line)] for line in book.get_sheet_by_name(sheet).to_python()]
     except CalamineError as exc:
         raise ValueError(str(exc)) from None
@@ -501,7 +505,7 @@ MOST_WHOLE: Final = 2**53
 
 
 PARQUET: Final = FileFormat(
-    endings=(".parquet",), read=_read_parquet, hint="write it again, a column of the same type in all files"
+    endings=(".parquet",), read=_read_parquet, hint="write it again, with the same column types in all files"
 )
 
 FORMATS: Final = (

@@ -1,4 +1,4 @@
-"""Sources of rows: the one place that says what is read as rows, and by what it is recognised.
+"""Sources of rows: which objects are read as rows, and how each is recognised.
 
 Rules of this file:
 
@@ -45,7 +45,7 @@ from fh_notebook.errors import InputError
 __all__ = ["UNKNOWN_ROWS", "RowStream", "is_columns", "is_table", "open_rows", "read_frame", "read_rows"]
 
 UNKNOWN_ROWS: Final = (
-    f"which are not known of an iterator, nor of an Arrow or Parquet table of more than {LARGE_ROWS:,} rows"
+    f"which are not known for an iterator, nor for an Arrow or Parquet table of more than {LARGE_ROWS:,} rows"
 )
 """Of which sources not all rows are known, for the messages of what needs them."""
 
@@ -214,10 +214,10 @@ class _Reading:
             The deployment has no variable that they are for.
         """
         if self.deployment is None:
-            raise InputError(f"rows are texts, and nothing says which column they are; give {_BY_NAME.format('text')}")
+            raise InputError(f"rows are strings, and their column is not set; give {_BY_NAME.format('text')}")
         name = single_text(self.deployment.inputs)
         if name is None:
-            raise InputError(f"rows are texts, {_why_not_single(self.deployment)}", where=self.deployment.name)
+            raise InputError(f"rows are strings, {_why_not_single(self.deployment)}", where=self.deployment.name)
         return name
 
 
@@ -228,7 +228,7 @@ def _why_not_single(deployment: Deployment) -> str:
     needed: list[str] = deployment.inputs.get("required", [])
     names = deployment.variable_names
     if not names:
-        return f"and no Start variable is declared that they are for; give {_BY_NAME.format('text')}, by its name"
+        return f"and no Start variable is declared for them; give {_BY_NAME.format('text')}, by its name"
     if len(needed) > 1:
         record = ", ".join(f"{name!r}: ..." for name in needed[:5])
         return f"and the Start variables {listed(needed, 'and')} are required; give dicts such as {{{record}}}"
@@ -261,14 +261,14 @@ def _is_of(*kinds: type) -> Callable[[Any], bool]:
 
 def _read_path(path: str | PathLike[str], reading: _Reading) -> Content:
     if path == "":  # which is the working folder to whoever opens files
-        raise InputError(f"rows are given as an empty text; give {ACCEPTED}")
+        raise InputError(f"rows are given as an empty string; give {ACCEPTED}")
     return read_file(Path(path), whole=reading.whole)
 
 
 def _refuse_dask(source: Any, _: _Reading) -> Content:
     raise InputError(
-        f"rows are {type_text(source)} of Dask; fh.batch takes a dask.dataframe "
-        "(Series.to_frame(), Bag.to_dataframe(), dd.from_delayed(...)), everything else what its compute() gives"
+        f"rows are {type_text(source)} of Dask; fh.batch takes a dask.dataframe (Series.to_frame(), "
+        "Bag.to_dataframe(), dd.from_delayed(...)), other functions take the result of its compute()"
     )
 
 
@@ -293,7 +293,7 @@ def _refuse_awaitable(source: Any, _: _Reading) -> Content:
 def _refuse_open_file(source: Any, _: _Reading) -> Content:
     name = getattr(source, "name", None)
     cure = f"its path, {name!r}" if isinstance(name, str) else "the path of a file"
-    raise InputError(f"rows are an open file, whose lines are no rows; give {cure}")
+    raise InputError(f"rows are an open file, whose lines are not rows; give {cure}")
 
 
 def _is_path(item: Any) -> bool:

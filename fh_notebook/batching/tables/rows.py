@@ -59,7 +59,7 @@ def labels_of(index: pd.Index) -> tuple[tuple[Any, ...], str]:
     places = tuple(range(len(labels)))
     # 1, 1.0 and True are one to whoever pairs by them.
     if any(is_missing(value) for value in index.tolist()) or len(set(labels)) < len(labels):
-        return places, "the frame's index does not tell its rows apart, so rows are named by their place from 0"
+        return places, "the frame's index does not identify its rows, so rows are named by their position from 0"
     return tuple(labels), ""
 
 
@@ -315,7 +315,7 @@ def column_names(columns: Iterable[Any]) -> list[str]:
     names = [str(c) for c in columns]
     _check_names(names)
     if doubled := sorted({n for n in names if names.count(n) > 1}):
-        raise InputError(f"the column {listed(doubled, 'and')} is there more than once; rename one of them")
+        raise InputError(f"the column {listed(doubled, 'and')} occurs more than once; rename one of them")
     return names
 
 
@@ -323,7 +323,7 @@ def _check_names(names: Iterable[str]) -> None:
     """Raise for a name with half a character: neither a store nor a file could hold it, nor an Arrow column."""
     for name in dict.fromkeys(names):
         if not name.isascii() and any("\ud800" <= char <= "\udfff" for char in name):
-            raise InputError(f"the column name {short(name)} has half a character (a cut emoji); rename it")
+            raise InputError(f"the column name {short(name)} has a lone surrogate (a cut emoji); rename it")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -369,7 +369,7 @@ def _rows_of_records(records: list[Any], where: Callable[[int], str]) -> Rows:
         others, hint = others[:1], "give a list of dicts, such as [{'text': 'late'}], or a DataFrame"
     problems = [f"{where(i)}: {short(records[i])} is not a dict of column names to values; {hint}" for i in others]
     problems = problems or [
-        f"{where(i)}: the column name {short(name)} is not a text; write it as one"
+        f"{where(i)}: the column name {short(name)} is not a string; write it as one"
         for i, record in enumerate(records)
         for name in record
         if not isinstance(name, str)

@@ -70,10 +70,11 @@ def _problem_of(columns: pd.Index[Any]) -> str | None:
         return "the frame's columns have several levels; flatten them to one name a column"
     if other_names := [str(c) for c in columns if not isinstance(c, str)]:
         return (
-            f"the column {listed(other_names, 'and')} is not named by a text; name them with frame.rename(columns=str)"
+            f"the column name {listed(other_names, 'and')} is not a string; name the columns with "
+            "frame.rename(columns=str)"
         )
     if doubled := list(dict.fromkeys(columns[columns.duplicated()])):
-        return f"the column {listed(doubled, 'and')} is there more than once; rename one of them"
+        return f"the column {listed(doubled, 'and')} occurs more than once; rename one of them"
     return None
 
 

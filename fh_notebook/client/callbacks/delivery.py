@@ -90,10 +90,10 @@ class SigningSecrets:
         """
         if self._wrong_type:
             raise SettingsError(
-                f"secrets are texts, and {self._wrong_type} is none; give signing secrets, or leave it out"
+                f"secrets are strings, and {self._wrong_type} is not; give signing secrets, or leave it out"
             )
         if not all(self._given):
-            raise SettingsError("one of the secrets is empty: such a signature would prove nothing")
+            raise SettingsError("one of the secrets is empty: its signature would prove nothing")
 
     def learn(self, secret: Secret | None, name: str = "") -> None:
         """Add a secret of the service; ``None``: it sent none."""
@@ -102,7 +102,7 @@ class SigningSecrets:
         if self._take(secret) and self._keyring and name:
             is_stored, reason = credentials.store_in_keyring(f"{name}#signing", secret)
             if not is_stored:
-                log.info("a signing secret was not kept: %s", reason)
+                log.info("a signing secret was not saved: %s", reason)
 
     def recall(self, name: str) -> bool:
         """Add the secret that the keyring has under `name`; return whether it has one."""

@@ -199,11 +199,11 @@ def check_path(path: str) -> str:
     """
     if not isinstance(path, str) or len(path) < MIN_PATH or not path.replace("-", "").replace("_", "").isalnum():
         raise SettingsError(
-            f"path is a text of at least {MIN_PATH} letters, digits, - and _, which nobody can guess; leave it out and "
-            "keep receiver.path"
+            f"path is a string of at least {MIN_PATH} letters, digits, - and _, which nobody can guess; leave it "
+            "out and keep receiver.path"
         )
     if not path.isascii():
-        raise SettingsError("path has letters beyond ASCII; leave it out and keep receiver.path")
+        raise SettingsError("path has non-ASCII characters; leave it out and keep receiver.path")
     return path
 
 
@@ -251,9 +251,9 @@ def endpoint_of(*, host: str, port: int, public_url: str | None, environment: Ma
     if public_url is not None:
         is_local = is_loopback(urlsplit(public_url).hostname or "")
         message = (
-            f"{public_url} is this machine's own address: nobody else reaches it."
+            f"{public_url} is this machine's own address: no other machine reaches it."
             if is_local
-            else f"Callers reach it at {public_url}, as you said; receiver.self_test() tries it."
+            else f"Callers reach it at {public_url}, as given; receiver.self_test() tries it."
         )
         return PublicEndpoint(base=public_url, outside=not is_local, told=message)
     hint = "For Fetch Hive itself give public_url= (a tunnel, a reverse proxy)"
@@ -305,7 +305,7 @@ class SelfTest:
 
 @with_partial_repr
 class CallbackReceiver:
-    """A small HTTP server in this process that takes the callbacks of runs, verifies them, and hands them on.
+    """A small HTTP server in this process that receives the callbacks of runs, verifies them, and passes them on.
 
     It listens from :meth:`start` (or the first use of :attr:`url`) to :meth:`stop`, on the background loop, at one
     address that cannot be guessed. A delivery without a right signature is answered 401, counted, and never parsed.
@@ -383,7 +383,7 @@ class CallbackReceiver:
         return self._server is not None and self._pid == os.getpid()
 
     def start(self) -> CallbackReceiver:
-        """Listen, and return when callbacks are answered. Of one that listens already, nothing happens.
+        """Listen, and return when callbacks are answered. A receiver that listens already is left unchanged.
 
         Raises
         ------
@@ -401,7 +401,7 @@ class CallbackReceiver:
         return self
 
     def stop(self) -> None:
-        """Stop listening; callbacks in hand get a second. It may be started again, at the same URL."""
+        """Stop listening; callbacks in progress get one second. It can be started again, at the same URL."""
         if self.running:
             event_loop.ThreadRunner().run(self._stop())
 
@@ -459,7 +459,7 @@ class CallbackReceiver:
 
     @property
     def port(self) -> int:
-        """The port it listens at; before it was started, the one that was asked for."""
+        """The port that it listens on; before the start, the requested port."""
         return self._port
 
     @property
@@ -469,7 +469,7 @@ class CallbackReceiver:
 
     @property
     def reach(self) -> PublicEndpoint:
-        """Who can reach it, and by which address; in words in ``reach.told``."""
+        """The callers that can reach it, and the address that they use; in words in ``reach.told``."""
         return self.start().reach_now
 
     @property
@@ -514,7 +514,7 @@ class CallbackReceiver:
     # --- secrets
 
     def learn(self, secret: Secret | None, name: str = "") -> None:
-        """Take a signing secret that the service told; with ``keyring=True`` it is kept there under `name`.
+        """Add a signing secret of the service; with ``keyring=True`` it is saved there under `name`.
 
         Parameters
         ----------
@@ -526,14 +526,14 @@ class CallbackReceiver:
         self._secrets.learn(secret, name)
 
     def recall(self, name: str) -> bool:
-        """Take the signing secret that the keyring has under `name`, and say whether it has one."""
+        """Add the signing secret that the keyring has under `name`, and return whether it has one."""
         return self._secrets.recall(name)
 
     # --- runs that are waited for
 
     @asynccontextmanager
     async def expecting(self) -> AsyncIterator[None]:
-        """Mark a call as in flight: its callback may arrive before its answer, and waits for an unknown secret."""
+        """Mark a call as in progress: its callback may arrive before its answer, and waits for an unknown secret."""
         loop, app = event_loop.background().loop, self._app
         on_loop(loop, app.call_out)
         try:
@@ -542,7 +542,7 @@ class CallbackReceiver:
             on_loop(loop, app.call_answered)
 
     def claim(self, ids: Iterable[str], take: Take) -> None:
-        """Have `take` called with what is delivered for a run; at once with what came already.
+        """Register `take`, to be called with each delivery for a run; at once with those that came already.
 
         Parameters
         ----------
@@ -554,7 +554,7 @@ class CallbackReceiver:
         self.claims.claim(ids, take)
 
     def disclaim(self, ids: Iterable[str], *, ended: bool) -> None:
-        """Wait no more for a run; when it has `ended`, what is delivered for it again is known as repeated."""
+        """Stop waiting for a run; when it has `ended`, further deliveries for it are recognised as repeated."""
         self.claims.disclaim(ids, ended=ended)
 
     def _take(self, body: bytes) -> None:
@@ -566,7 +566,7 @@ class CallbackReceiver:
                 return
             self.claims.hand(run, len(body))
         except Exception:  # a defect in this package must not end the server's task
-            log.warning("a callback could not be taken", exc_info=True)
+            log.warning("a callback could not be processed", exc_info=True)
 
     # --- trying it
 
@@ -624,7 +624,9 @@ async def _run_self_test(receiver: CallbackReceiver, secret: Secret, *, timeout_
         problem = await _try_address(receiver, secret, receiver.url_now, timeout_s, trust_env=True)
         public = not problem
         if problem:
-            sentences.append(f"By the public URL: {problem}. Does the tunnel run, and does it pass on to this port?")
+            sentences.append(
+                f"By the public URL: {problem}. Check that the tunnel runs, and that it forwards to this port."
+            )
         else:
             sentences.append("By the public URL it works, as seen from here.")
     sentences.append(receiver.reach_now.told)

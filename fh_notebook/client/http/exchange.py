@@ -1,4 +1,4 @@
-"""One HTTP exchange as an Response: httpx errors become values, and packed bodies are checked first.
+"""One HTTP exchange as a Response: httpx errors become values, and compressed bodies are checked first.
 
 Rules of this file:
 
@@ -60,7 +60,7 @@ def is_packed(encoding: str) -> bool:
         return True
     if "," not in coding and coding not in _NOT_ASKED_FOR:
         return False  # not packed, whatever a proxy calls it: the answer is paid, and is read as it stands
-    raise httpx.DecodingError(f"the answer is packed as {coding[:40]!r}, and only {ACCEPTED} was asked for")
+    raise httpx.DecodingError(f"the answer is compressed as {coding[:40]!r}, and only {ACCEPTED} was requested")
 
 
 class BearerAuth:

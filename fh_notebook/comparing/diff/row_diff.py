@@ -532,7 +532,7 @@ def _variant_pairs(data: ComparisonData, a: str | None, b: str | Sequence[str] |
     compared = [b] if isinstance(b, str) else list(b) if b is not None else None
     first = a if a is not None else next((v for v in data.variants if compared is None or v not in compared), None)
     if first is None:
-        raise InputError("there is no variant left to be the baseline; name it: cmp.diff(row, a=...)")
+        raise InputError("no variant is left as the baseline; name it: cmp.diff(row, a=...)")
     return [(first, variant) for variant in (compared if compared is not None else data.variants) if variant != first]
 
 
@@ -547,8 +547,8 @@ def _no_row_message(row: Any, data: ComparisonData) -> str:
     close = nearest(row, [pair for pair in pairs if isinstance(pair, str)])
     if close is None:
         close = next((pair for pair in pairs if short(pair).strip("'") == short(row).strip("'")), None)
-    hint = f"did you mean {close!r}?" if close is not None else f"there are {listed(pairs, 'and') or 'none'}"
-    return f"there is no {data.pair_on} {short(row)}; {hint}"
+    hint = f"did you mean {close!r}?" if close is not None else f"the values are {listed(pairs, 'and') or 'none'}"
+    return f"the {data.pair_on} {short(row)} does not exist; {hint}"
 
 
 def answer_of(

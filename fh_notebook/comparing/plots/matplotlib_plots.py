@@ -497,15 +497,15 @@ def plot(data: ComparisonData, kind: str | None, *, backend: str, cost: Cost = N
         There is nothing of that kind to be drawn.
     """
     if backend == "altair":  # an option of earlier releases
-        raise InputError("backend='altair' was removed; leave backend= away, and matplotlib draws the same figures")
+        raise InputError("backend='altair' was removed; leave out backend=, and matplotlib draws the same figures")
     arguments.check_one_of("backend", backend, BACKENDS)
     if kind is not None:
         arguments.check_one_of("kind", kind, tuple(KINDS))
     if cost is not None and kind != "tradeoff":
-        raise InputError('cost is what "tradeoff" draws; give plot("tradeoff", cost=...)')
+        raise InputError('cost is only for "tradeoff"; give plot("tradeoff", cost=...)')
     if by is not None:
         if kind not in (None, "scores"):
-            raise InputError(f"by draws the scores of each slice; leave {kind!r} away, or by=")
+            raise InputError(f"by draws the scores of each slice; leave out {kind!r}, or by=")
         return Plot([_scores_panel(f.facts, f.text, f.limits) for f in facets_of(data, plot_data(data), by)])
     facts = plot_data(data, tradeoff=tradeoff_of(data, cost) if kind == "tradeoff" else None)
     kinds = kinds_drawn(facts) if kind is None else [kind]

@@ -326,7 +326,9 @@ class Agreement:
         return [_sentence(line) for line in self._lines]
 
     def __str__(self) -> str:
-        return "\n".join(self.sentences) or "One person has rated, and nothing scored: there is nobody to agree with."
+        return "\n".join(self.sentences) or (
+            "One person has rated, and nothing was scored: agreement needs two people, or a score."
+        )
 
     def __repr__(self) -> str:
         return html.printable(str(self))
@@ -360,7 +362,9 @@ ALPHAS: Final = ("krippendorff", "krippendorff, ordinal")
 def _sentence(line: AgreementLine) -> str:
     estimate, rater = line.estimate, one_line(line.who, NAME_SHOWN)
     if line.method in ALPHAS:
-        value = f"{estimate.kappa:.2f}" if not math.isnan(estimate.kappa) else "is not defined: all said the same"
+        value = (
+            f"{estimate.kappa:.2f}" if not math.isnan(estimate.kappa) else "is not defined: all ratings are the same"
+        )
         over = f"over {counted(estimate.n, line.what[:-1])} that two or more have rated"
         alike = f"{percent(estimate.agree)} of two ratings of one are the same"
         return f"{METHODS[line.method]} of {rater} {value}{_interval_in_brackets(estimate)}, {over}; {alike}."
@@ -369,7 +373,9 @@ def _sentence(line: AgreementLine) -> str:
     if not estimate.n:
         return f"{two} have rated no {line.what[:-1]} in common."
     kappa = (
-        f"kappa {estimate.kappa:.2f}" if not math.isnan(estimate.kappa) else "kappa is not defined: all said the same"
+        f"kappa {estimate.kappa:.2f}"
+        if not math.isnan(estimate.kappa)
+        else "kappa is not defined: all ratings are the same"
     )
     share = (
         f"{percent(estimate.agree)} of {counted(estimate.n, line.what[:-1])}, {kappa}{_interval_in_brackets(estimate)}"

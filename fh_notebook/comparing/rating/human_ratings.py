@@ -85,7 +85,7 @@ def check_wording(question: str) -> str:
         It is empty or too long for one line.
     """
     if not question.strip() or len(question) > QUESTION_CAP:
-        raise InputError(f"question is {short(question)}; give a text of at most {QUESTION_CAP} characters")
+        raise InputError(f"question is {short(question)}; give a string of at most {QUESTION_CAP} characters")
     return question.strip()
 
 
@@ -211,7 +211,7 @@ class HumanRatings:
         if kind.is_pair:
             return rated_pairs(data, items, ratings)
         if label is not None and (kind.is_scale or label not in kind.answers):
-            raise InputError(f"there is no label {short(label)}; there are {listed(kind.answers, 'and')}")
+            raise InputError(f"the label {short(label)} does not exist; the labels are {listed(kind.answers, 'and')}")
         shared = None if kind.is_scale else label or kind.answers[0]
         return rated_alone(data, items, ratings, shared, highest=len(kind.answers) if kind.is_scale else None)
 

@@ -1,4 +1,4 @@
-"""Labels of people by which a judge's scores are corrected: the question, the labels of a frame, and what they tell.
+"""Labels of people by which a judge's scores are corrected: the question, the labels of a frame, and what they show.
 
 Rows are drawn by chance: rows that look interesting are those on which a judge errs, and labels of those would say that
 it errs as often on all. The labels are in the unit of the judge's scores: right and wrong are 1 and 0, the points of a
@@ -74,7 +74,7 @@ def check_correctable(data: ComparisonData) -> None:
         With the reason.
     """
     if data.label_grid is not None:
-        raise InputError("this comparison is corrected already; correct the one that it was made of")
+        raise InputError("this comparison is corrected already; correct the comparison that it was made from")
     if not data.scorer or data.rated or data.preferences is not None:
         raise InputError("labels correct the scores of a judge or of another scorer; compare with score= first")
 
@@ -106,10 +106,12 @@ def labels_of_frame(data: ComparisonData, frame: pd.DataFrame) -> Numbers:
     lines = data.runs.lines
     known = set(lines["pair"])
     if strange := [label for label in frame[row] if label not in known]:
-        raise InputError(f"labels has the row {short(strange[0])}, which is none of the comparison's")
+        raise InputError(f"labels has the row {short(strange[0])}, which is not in the comparison")
     values = pd.to_numeric(frame["label"], errors="coerce").astype("float64")
     if (bad := values.isna() & frame["label"].notna()).any():
-        raise InputError(f"the label {short(frame['label'][bad].iloc[0])} is no number; give true, false or a number")
+        raise InputError(
+            f"the label {short(frame['label'][bad].iloc[0])} is not a number; give true, false or a number"
+        )
     means = values.groupby([frame[row], frame["variant"]]).mean()
     places = zip(lines["pair"], lines["variant"], strict=True)
     return np.array([means.get(place, math.nan) for place in places], dtype="float64")
@@ -165,7 +167,7 @@ def _labels_of(data: ComparisonData) -> Grid:
         There are none.
     """
     if data.label_grid is None:
-        raise InputError("there are no labels; cmp.corrected() has them after cmp.label()")
+        raise InputError("this comparison has no labels; cmp.corrected() has them after cmp.label()")
     return data.label_grid
 
 
@@ -182,7 +184,7 @@ def errors_table(data: ComparisonData) -> pd.DataFrame:
 def needed_table(data: ComparisonData, width: float) -> pd.DataFrame:
     """Return about how many labels of each variant make its interval so wide (see ``Comparison.labels_needed``)."""
     if not (math.isfinite(width) and width > 0):
-        raise InputError("width is that of an interval, above 0: 0.05 is five points of a share")
+        raise InputError("width is the width of an interval, above 0: 0.05 is five points of a share")
     human, lines = _labels_of(data), []
     for variant in data.variants:
         rows = correct_mean(data.grid, human, variant)
@@ -223,8 +225,9 @@ def _favoured(data: ComparisonData) -> Iterator[str]:
             favoured, other = (second, first) if low > 0 else (first, second)
             low, high = sorted((abs(low), abs(high)))
             yield (
-                f"The judge favours {data.variants[favoured]} over {data.variants[other]} by {figure(abs(gap.mean()))} "
-                f"(95 % interval {figure(low)} to {figure(high)}), which the correction takes out."
+                f"The judge favours {data.variants[favoured]} over {data.variants[other]} by "
+                f"{figure(abs(gap.mean()))} (95 % interval {figure(low)} to {figure(high)}), which the correction "
+                "removes."
             )
 
 

@@ -146,10 +146,10 @@ def question_of(scale: Any, labels: Any) -> Question:
 
 def _labels_name(labels: Any) -> str:
     if isinstance(labels, str) or not isinstance(labels, Sequence) or not 2 <= len(labels) <= MOST:
-        raise InputError(f"labels is {short(labels)}; give a list of 2 to {MOST} texts: one key each")
+        raise InputError(f"labels is {short(labels)}; give a list of 2 to {MOST} strings: one key each")
     for label in labels:
         if not isinstance(label, str) or not label.strip() or len(label) > LABEL_CAP:
-            raise InputError(f"a label is {short(label)}; give a text of at most {LABEL_CAP} characters")
+            raise InputError(f"a label is {short(label)}; give a string of at most {LABEL_CAP} characters")
     if len(set(labels)) < len(labels) or {SKIP, TIE} & set(labels):
         raise InputError(f"labels is {short(list(labels))}; each once, and none of them 'skip' or 'tie'")
     return json.dumps(list(labels), ensure_ascii=False)

@@ -164,7 +164,7 @@ def _paired_note(data: ComparisonData) -> str:
     """Return which rows the table counts where the sentence above it may count fewer; nothing where it does not."""
     counts = {line.rows for line in data.summary_lines} | {pair.n for pair in data.pairs}
     is_told = data.scorer and len(data.variants) > 1 and len(counts) > 1
-    return "; a line of the table counts all rows where its variant has a score" if is_told else ""
+    return "; a table row covers all input rows for which this variant has a score" if is_told else ""
 
 
 # --- the summary

@@ -1,4 +1,4 @@
-"""A comparison as logs of Inspect, a file a variant (see ``Comparison.to_inspect``).
+"""A comparison as logs of Inspect, one file for each variant (see ``Comparison.to_inspect``).
 
 Inspect's own library writes them: its format changes with its releases. A log has one model, which is the variant; its
 samples are the runs, and its epochs the repeats. The files take their places when all of them are written.
@@ -66,7 +66,7 @@ def write_inspect_logs(
     """Write a log for each variant, and return the files by variant (see ``Comparison.to_inspect``)."""
     folder = _checked_folder(path)
     if not data.variants:
-        raise InputError("there are no runs to be written; compare a batch that has some")
+        raise InputError("the comparison has no runs to write; compare a batch that has some")
     ensure_installed("inspect_ai", "cmp.to_inspect needs")
     scored = list(scored)
     records = list(run_records(data, scored))
@@ -107,7 +107,7 @@ def _checked_folder(path: Any) -> Path:
     if os.path.lexists(folder) and not os.path.isdir(folder):
         raise SettingsError(f"{folder} is a file; give a folder, in which each variant has a log")
     if not os.path.isdir(folder.parent):
-        raise SettingsError(f"{folder}: there is no folder {folder.parent}; make it first")
+        raise SettingsError(f"{folder}: the folder {folder.parent} does not exist; create it first")
     return folder.absolute()
 
 

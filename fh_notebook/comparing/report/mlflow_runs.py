@@ -1,4 +1,4 @@
-"""A comparison as runs of MLflow, one a variant (see ``Comparison.to_mlflow``).
+"""A comparison as runs of MLflow, one for each variant (see ``Comparison.to_mlflow``).
 
 Everything is computed before the first run is created, and all runs are created before the first is filled: they are
 FINISHED together, or FAILED together. Only a client of its own is used, so that the active run and the tracking URI of
@@ -75,7 +75,7 @@ def write_mlflow_runs(
     if tracking_uri is not None and not os.fspath(tracking_uri):
         raise InputError("tracking_uri is empty; leave it out for the one that MLflow is configured for")
     if not data.variants:
-        raise InputError("there are no runs to be written; compare a batch that has some")
+        raise InputError("the comparison has no runs to write; compare a batch that has some")
     baseline = data.variants[0] if baseline is None else baseline
     if baseline not in data.variants:
         raise InputError(no_variant(baseline, data.variants))

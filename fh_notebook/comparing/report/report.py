@@ -173,7 +173,7 @@ def _write_workbook(data: ComparisonData, target: Path) -> None:
 
 def _about(data: ComparisonData) -> dict[str, dict[str, str]]:
     """Return the lists at the end of a report, by their headings."""
-    return {"Where this is from": provenance_of(data), "Settings": settings_of(data)}
+    return {"Provenance": provenance_of(data), "Settings": settings_of(data)}
 
 
 def _write_text(target: Path, text: str) -> None:

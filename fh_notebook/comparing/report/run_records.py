@@ -1,4 +1,4 @@
-"""`RunRecord`: a run of a comparison as other tools are given it: JSON values, every score, secrets masked.
+"""`RunRecord`: a run of a comparison as passed to other tools: JSON values, every score, secrets masked.
 
 It is read by what writes a comparison for another tool (MLflow, Inspect). A column that contains a password is left
 out, and the password is masked wherever else it occurs, as in a report.

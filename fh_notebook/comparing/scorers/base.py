@@ -49,7 +49,7 @@ MAX_PARTS: Final = 1_000
 MAX_VERSION: Final = 200
 """Characters of a version that are stored as they are; a longer one, such as a schema's, is stored as its hash."""
 READY_VERSION: Final = 1
-"""Version of the ready scorers. Raise it when one of them scores differently, so that its stored scores are ignored."""
+"""Version of the built-in scorers. Raise it when one of them scores differently, so that stored scores are ignored."""
 
 
 class ScoreResult(NamedTuple):
@@ -68,7 +68,7 @@ NO_SCORE: Final = ScoreResult(float("nan"))
 
 
 class Answer(Protocol):
-    """What the ready scorers read of a completed run; a `Run` is one."""
+    """What the built-in scorers read of a completed run; a `Run` is one."""
 
     @property
     def status(self) -> str:
@@ -173,7 +173,7 @@ def expecting_scorer_text(name: str, expected: str, **options: tuple[object, obj
 def ready_scorer(
     name: str, function: Callable[[Answer, Mapping[str, Any]], Any], *, reads: str | None, **options: Any
 ) -> Scorer:
-    """Return a ready scorer, whose scores are stored.
+    """Return a built-in scorer, whose scores are stored.
 
     Parameters
     ----------
@@ -215,7 +215,7 @@ def expected_in(row: Mapping[str, Any], column: str) -> Any:
         return row[column]
     close = nearest(column, row)
     hint = f"did you mean {close!r}?" if close else f"the columns are {listed(list(row), 'and') or 'none'}"
-    raise InputError(Problem(None, "column", f"there is no column {short(column)}", "to compare with", hint))
+    raise InputError(Problem(None, "column", f"the table has no column {short(column)}", "to compare with", hint))
 
 
 def score_result(value: Any) -> ScoreResult:
@@ -250,7 +250,7 @@ def _result_of_parts(value: Mapping[Any, Any]) -> ScoreResult:
     """Return the part ``score`` where there is one, else the mean of the parts that are numbers."""
     if len(value) > MAX_PARTS:
         return ScoreResult(
-            float("nan"), f"the scorer gave an object of {len(value):,} parts; {MAX_PARTS:,} can be kept"
+            float("nan"), f"the scorer gave an object of {len(value):,} parts; at most {MAX_PARTS:,} can be saved"
         )
     parts = {str(name): _part_value(part) for name, part in value.items()}
     if "score" in value:

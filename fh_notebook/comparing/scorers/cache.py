@@ -53,7 +53,7 @@ class ScoreCache:
             self._session_store: Store | None = session.store()
         except StoreError as exc:
             self._session_store = None
-            session.tell_once(f"Scores are not kept: {exc}")
+            session.tell_once(f"Scores are not saved: {exc}")
         self._store = self._session_store
 
     def keys_of(self, places: Sequence[int]) -> list[ScoreKey | None]:
@@ -123,7 +123,7 @@ class ScoreCache:
             with self._store.decoding():
                 stored = self._read_scores(self._store, [key for key in keys if key is not None])
         except StoreError as exc:
-            session.tell_once(f"Scores are not kept: {exc}")
+            session.tell_once(f"Scores are not saved: {exc}")
             self._is_broken = True
             return [None] * len(keys)
         lines = {line for line, _ in stored if line}
@@ -171,7 +171,7 @@ class ScoreCache:
         try:
             self._writes.append(save(self._version, lines))
         except StoreError as exc:
-            session.tell_once(f"Scores were not kept: {exc}")  # they are here, and shown
+            session.tell_once(f"Scores were not saved: {exc}")  # they are here, and shown
 
     def wait_for_writes(self) -> None:
         """Wait until all writes are committed."""
@@ -179,7 +179,7 @@ class ScoreCache:
             try:
                 write.result()
             except StoreError as exc:
-                session.tell_once(f"Scores were not kept: {exc}")
+                session.tell_once(f"Scores were not saved: {exc}")
         self._writes.clear()
 
 

@@ -191,7 +191,7 @@ def weighted(*scorers: Part | tuple[Part, float], **named: Part | tuple[Part, fl
 def _members(name: str, scorers: Sequence[Part]) -> list[Any]:
     parts = _given_scorers(scorers)
     if not parts:
-        raise InputError(f"{name} has nothing to put together; give it scorers")
+        raise InputError(f"{name} has nothing to combine; give it scorers")
     return [_as_member(part, name) for part in parts]
 
 

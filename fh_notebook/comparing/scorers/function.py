@@ -201,7 +201,7 @@ def _definition_of(function: FunctionType) -> Definition:
         if _first_line_and_name(definition) == (code.co_firstlineno, code.co_name)
     ]
     if len(matches) > 1:
-        raise NoVersionError(f"its line defines {len(matches)} functions {code.co_name}, which cannot be told apart")
+        raise NoVersionError(f"its line defines {len(matches)} functions {code.co_name}, which cannot be distinguished")
     return matches[0]
 
 
@@ -377,7 +377,9 @@ def _make_scorer(
     if isinstance(max_concurrency, bool) or not isinstance(max_concurrency, int) or max_concurrency < 1:
         raise InputError(f"max_concurrency is {short(max_concurrency)}; give a whole number from 1")
     if version is not None and (isinstance(version, bool) or not isinstance(version, str | int) or version == ""):
-        raise InputError(f"version is {short(version)}; give a text or a number, another one when the function changes")
+        raise InputError(
+            f"version is {short(version)}; give a string or a number, and a new one when the function changes"
+        )
     ends = None if bounds is None else _checked_bounds(bounds)
     scorer_name = name or str(getattr(function, "name", "") or getattr(function, "__name__", "") or "score")
     reads_row = _takes_row(function)

@@ -122,7 +122,7 @@ def _json_value(run: Answer) -> Any:
         It is text that is not JSON, or is nested too deeply; or there is none.
     """
     if run.output is None:
-        raise ValueError("there is no output")
+        raise ValueError("the run has no output")
     return json_of(run.output)
 
 
@@ -183,7 +183,7 @@ def json_path(path: str, *, equals: Any = UNSET, expected: ColumnName | None = N
     equal = ("nothing given" if equals is UNSET else equals, "nothing given")
     name = scorer_text("json_path", path, equals=equal, expected=(expected, None))
     equals_option = [] if equals is UNSET else [equals]
-    wanted = f"equals {expected}" if expected is not None else "is there" if equals is UNSET else "has the given value"
+    wanted = f"equals {expected}" if expected is not None else "exists" if equals is UNSET else "has the given value"
     criterion = f"right = a part at the path {wanted}"
     return ready_scorer(name, score, reads=expected, path=path, equals=equals_option, criterion=criterion)
 
@@ -239,7 +239,9 @@ def json_fields(
         if not names:
             return None
         if len(names) >= MAX_PARTS:
-            raise InputError(f"{len(names):,} fields are expected; {MAX_PARTS:,} can be told apart: give fields=[...]")
+            raise InputError(
+                f"{len(names):,} fields are expected; at most {MAX_PARTS:,} are supported: give fields=[...]"
+            )
         value = _json_value_at(run, steps)
         there = value if isinstance(value, Mapping) else {}
         results = {
@@ -270,7 +272,7 @@ def json_fields(
 
 def _field_scorer(name: str, function: Any) -> Any:
     if not callable(function):
-        raise InputError(f"compare[{name!r}] is no scorer; give one of fh.score, or a function")
+        raise InputError(f"compare[{name!r}] is not a scorer; give one of fh.score, or a function")
     field_scorer = function if isinstance(function, Scorer | Combined) else scorer_of(function)
     if field_scorer.is_async:
         raise InputError(f"compare[{name!r}] is async; a field is compared by a plain function")
@@ -282,11 +284,11 @@ def _expected_object(cell: Any, column: str) -> Mapping[str, Any] | None:
         try:
             cell = json.loads(cell)
         except (ValueError, RecursionError):
-            raise InputError(f"the column {short(column)} holds {short(cell)}, which is no JSON object") from None
+            raise InputError(f"the column {short(column)} holds {short(cell)}, which is not a JSON object") from None
     if cell is None:
         return None
     if not isinstance(cell, Mapping):
-        raise InputError(f"the column {short(column)} holds {short(cell)}, which is no object")
+        raise InputError(f"the column {short(column)} holds {short(cell)}, which is not an object")
     return cell
 
 

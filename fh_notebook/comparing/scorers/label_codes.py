@@ -1,4 +1,4 @@
-"""`LabelCodes`: which label was expected of each run, and which one it says, where expected outputs are labels.
+"""`LabelCodes`: the expected and the returned label of each run, where expected outputs are labels.
 
 Everything about labels is counted from it: `cmp.classes()`, the macro F1 of the summary, and the confusion tables that
 filter rows in a browser.
@@ -78,7 +78,7 @@ class LabelCodes:
         read = _reader_of(present.values())
         label_of = {row: read(value) for row, value in present.items()}
         if not label_of:
-            raise InputError("there is no expected_output, so there are no labels to be found")
+            raise InputError("expected_output is missing, so there are no labels to find")
         labels = list(dict.fromkeys(label_of.values()))
         if len(labels) > MOST_LABELS or len(labels) * ROWS_A_LABEL > len(label_of):
             raise InputError(

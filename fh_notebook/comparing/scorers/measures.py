@@ -41,7 +41,7 @@ def number(
     path: str | None = None,
     which: Literal["last", "first", "only"] = "last",
 ) -> Scorer:
-    """Return a scorer that asks whether the number in the output is the expected one, within a tolerance.
+    """Return a scorer that checks whether the number in the output is the expected one, within a tolerance.
 
     Numbers are read as English writes them (``1,234.5``, ``-3``, ``1e-3``). A text without a number is wrong.
 
@@ -191,7 +191,7 @@ def length(
         raise InputError(f"unit is {short(unit)}; give 'characters' or 'words'")
     _check_bounds(at_least=at_least, at_most=at_most)
     if at_least is not None and at_most is not None and at_least > at_most:
-        raise InputError(f"at_least is {at_least} and at_most is {at_most}; nothing has such a length")
+        raise InputError(f"at_least is {at_least} and at_most is {at_most}; no length fits both")
     steps = parse_path(path)
 
     def score(run: Answer, row: Mapping[str, Any]) -> bool | int:

@@ -260,7 +260,7 @@ def read_observations(source: Any, *, pair_on: str) -> Observations:
     with garbage_collection.paused():
         observations = _observe(source, pair_on)
     if unpaired := sum(not isinstance(pair, str | int | float) for pair in observations.pairs):
-        raise InputError(f"{_lines_have(unpaired)} no {short(pair_on)} to be paired by; give a text or a number")
+        raise InputError(f"{_lines_have(unpaired)} no {short(pair_on)} to be paired by; give a string or a number")
     return replace(observations, pairs=distinct_labels(observations.pairs))
 
 
@@ -487,7 +487,7 @@ def hidden_in(job: Job) -> tuple[Any, ...]:
 def _observe_frame(frame: pd.DataFrame, pair_on: str) -> list[Observation]:
     columns = [str(c) for c in frame.columns]
     if doubled := sorted({c for c in columns if columns.count(c) > 1}):
-        raise InputError(f"the column {listed(doubled, 'and')} is there more than once; rename one of them")
+        raise InputError(f"the column {listed(doubled, 'and')} occurs more than once; rename one of them")
     for needed in (pair_on, "variant"):
         if needed not in columns:
             raise InputError(unknown_column(needed, columns, "compare needs it"))
@@ -517,7 +517,7 @@ def unknown_column(name: str, columns: Iterable[str], why: str) -> Problem:
     there: Sequence[str] = list(columns)
     close = nearest(name, there)
     hint = f"did you mean {close!r}?" if close else f"the columns are {listed(there, 'and') or 'none'}"
-    return Problem(None, "column", f"there is no column {short(name)}", f"({why})", hint)
+    return Problem(None, "column", f"the table has no column {short(name)}", f"({why})", hint)
 
 
 def _run_of(row: Mapping[str, Any]) -> Run:

@@ -71,7 +71,7 @@ def parse_path(path: str | None) -> tuple[str | int, ...]:
 
 def _check_text(path: Any) -> None:
     if not isinstance(path, str):
-        raise InputError(f"path is {short(path)}; give a text, such as 'label' or 'items[0].name'")
+        raise InputError(f"path is {short(path)}; give a string, such as 'label' or 'items[0].name'")
     arguments.check_one("path", path, "str")
 
 

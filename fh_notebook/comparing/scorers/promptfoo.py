@@ -102,7 +102,7 @@ def read_promptfoo(path: str | PathLike[str]) -> PromptfooTests:
     left_out: Counter[str] = Counter()
     records = [record for test in _tests_of(target) for record in _records(test, left_out, target.name)]
     if not records:
-        raise InputError("there are no tests in it", where=target.name)
+        raise InputError("it contains no tests", where=target.name)
     columns = dict.fromkeys(name for record in records for name in record if name != _LABEL)
     rows = frame_of_records(records, columns)
     labels = [record.get(_LABEL) for record in records]
@@ -158,7 +158,7 @@ def _load(path: Path) -> Any:
         text = path.read_text("utf-8-sig")
         return json.loads(text) if path.suffix.lower() == ".json" else load(text)
     except FileNotFoundError:
-        message = "there is no such file"
+        message = "the file does not exist"
     except YAMLError as exc:
         line, problem = yaml_error_in(exc, text)
         message = f"line {line}: {problem}"
@@ -229,7 +229,7 @@ def _part(test: Mapping[str, Any], name: str, where: str) -> Mapping[str, Any]:
     """
     part = test.get(name) or {}
     if not isinstance(part, Mapping):
-        hint = "variables that come out of files are not read here" if name == "vars" else "give names and values"
+        hint = "variables from files are not read here" if name == "vars" else "give names and values"
         raise InputError(f"{name} is {short(part)}; {hint}", where=where)
     return part
 

@@ -1,4 +1,4 @@
-"""Registry of the ready scorers, public as ``fh.score``.
+"""Registry of the built-in scorers, public as ``fh.score``.
 
 ============================================  ========================================================================
 `exact`, `contains`, `regex`, `number`        whether the output is what was expected

@@ -1,4 +1,4 @@
-"""Score runs with a scorer, cached, sync or async, and return a table of one line a run.
+"""Score runs with a scorer, cached, sync or async, and return a table with one row for each run.
 
 What is cached is not scored again, and what was computed is cached, also when scoring is interrupted. An async scorer
 runs on the background loop, with the concurrency that it declares. A scorer that raises, or returns no score, gives a
@@ -138,8 +138,8 @@ def _score_each(scorer: Scorer, observations: Observations, fresh: bool) -> list
 def _warn_not_cached(scorer: Scorer) -> None:
     if scorer.unversioned and resolution.store_path() is not None:
         session.tell_once(
-            f"Scores of {short(scorer.name)} are not kept: {scorer.unversioned}. To keep them, give the function a "
-            f'version, and another one when it changes: fh.score.scorer(..., version="1").'
+            f"Scores of {short(scorer.name)} are not saved: {scorer.unversioned}. To save them, give the function "
+            'a version, and a new one when it changes: fh.score.scorer(..., version="1").'
         )
 
 
@@ -451,7 +451,9 @@ class ColumnScorer:
         cells = _cells_of_runs(observations, column)
         if observations and column not in observations.names and all(cell is None for cell in cells):
             if column in READY:
-                raise InputError(f"score={column!r} is no column; for the ready scorer give fh.score.{column}(...)")
+                raise InputError(
+                    f"score={column!r} is not a column; for the built-in scorer give fh.score.{column}(...)"
+                )
             raise InputError(unknown_column(column, observations.names, "score"))
         values = [cell for index, cell in enumerate(cells) if cell is not None and observations.is_completed(index)]
         if values and all(number_of(v) is None for v in values):

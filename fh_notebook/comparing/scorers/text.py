@@ -249,7 +249,7 @@ def similarity(
     def score(text: str, expected_text: str) -> float:
         if method == "partial_ratio" and len(text) * len(expected_text) > MAX_PLACES:
             raise InputError(
-                f"partial_ratio would look at {len(text) * len(expected_text):,} places, {MAX_PLACES:,} at most"
+                f"partial_ratio would compare {len(text) * len(expected_text):,} places, {MAX_PLACES:,} at most"
             )
         return measure(text.casefold(), expected_text.casefold()) if ignore_case else measure(text, expected_text)
 

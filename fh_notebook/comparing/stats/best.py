@@ -1,4 +1,4 @@
-"""Best of k variants: those that cannot be told apart from the best, their groups, and each one's probability. Pure.
+"""Best of k variants: those that cannot be distinguished from the best, their groups, and each one's probability. Pure.
 
 **The set.** A variant is in it unless another one beats it. That takes both of two rules:
 

@@ -1,4 +1,4 @@
-"""The best variants of a comparison: a leaderboard in groups that can be told apart, and what is said of the first."""
+"""The best variants of a comparison: a leaderboard in groups that can be told apart, and a sentence on the first."""
 
 from __future__ import annotations
 
@@ -56,9 +56,9 @@ def best_set_text(groups: Mapping[str, int]) -> str:
     if len(groups) < FEWEST_GROUPED or len(first) < 2:
         return ""
     if not others:
-        return f"None of the {counted(len(first), 'variant')} can be told apart from the best."
+        return f"None of the {counted(len(first), 'variant')} can be distinguished from the best."
     behind = f"{in_words(others, 'and')} {'is' if len(others) == 1 else 'are'} behind"
-    return f"{in_words(first, 'and')} cannot be told apart from the best; {behind}."
+    return f"{in_words(first, 'and')} cannot be distinguished from the best; {behind}."
 
 
 def best_frame(data: ComparisonData, *, alpha: float, value: str) -> ShownFrame:

@@ -99,7 +99,7 @@ class Classes:
                 for place, (label, counts) in enumerate(zip(expected, table.to_numpy().tolist(), strict=True))
             ]
             heads = ["expected \N{RIGHTWARDS ARROW} answered", *map(self._masked, table.columns)]
-            part = html.el("div", f"{variant}: what is answered to each expected label, in rows", cls="fh-part")
+            part = html.el("div", f"{variant}: answers to each expected label, in rows", cls="fh-part")
             parts += [part, html.table(heads, lines, cls="fh-table fh-num fh-confusion")]
         return parts
 

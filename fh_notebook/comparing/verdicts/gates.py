@@ -121,8 +121,8 @@ class Margin:
             return ""
         what = unit_of(self.pair)
         if self.rows_more > MANY_TIMES * self.pair.n:
-            return f"; there are not enough {what} to tell, and hardly ever would be at this difference"
-        return f"; about {about(max(self.rows_more, 1)):,} more {what} would tell at this difference"
+            return f"; there are not enough {what} to tell, and at this difference hardly any number would be enough"
+        return f"; about {about(max(self.rows_more, 1)):,} more {what} would be enough at this difference"
 
     def _amount(self, size: float) -> str:
         return f"{seconds(size) if self.value == 'seconds' else figure(size)}{self._unit}"
@@ -145,7 +145,7 @@ def margin_of(
     check_chances(alpha=alpha)
     arguments.check_one_of("value", value, VALUES)
     if not (isinstance(by, int | float) and not isinstance(by, bool) and math.isfinite(by) and by >= 0):
-        raise InputError("by= is a number from 0 on, in the unit of the value: 0.02 of a score from 0 to 1")
+        raise InputError("by= is a number from 0, in the unit of the value: 0.02 for a score from 0 to 1")
     _check_pair(data, variant, than)
     if value == "score" and not data.scorer:
         raise InputError(verdict_of(data))

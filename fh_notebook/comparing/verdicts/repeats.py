@@ -1,4 +1,4 @@
-"""`Repeats`: which different answers a variant gave to the same row and how often, and how often it was right.
+"""`Repeats`: the different answers that a variant gave to the same row, how often each, and how often it was right.
 
 Rows with equal inputs share their answers, so of those the row with most runs stands for all.
 """

@@ -72,7 +72,7 @@ def tradeoff_of(data: ComparisonData, cost: Cost = None) -> Tradeoff:
         Nothing was scored or timed, or `cost` cannot be used.
     """
     if not data.scorer:
-        raise InputError("there is no score to trade for anything; give compare(..., score=...)")
+        raise InputError("nothing was scored; give compare(..., score=...)")
     expenses = _seconds(data) if cost is None else _costs(data, cost)
     scored = [line for line in data.summary_lines if line.n and line.variant in expenses]
     if not scored:
@@ -135,7 +135,7 @@ def _cost_of_runs(data: ComparisonData, cost: str | Callable[[Any], Any]) -> lis
     numbers = [NAN if value is None or value != value else number_of(value) for value in values]
     if any(number is None for number in numbers):
         wrong = next(value for value, number in zip(values, numbers, strict=True) if number is None)
-        raise InputError(f"cost gives {short(wrong)}; it has to be a number of each run, or None where it is not known")
+        raise InputError(f"cost gives {short(wrong)}; it must be a number for each run, or None where it is not known")
     return [NAN if number is None else float(number) for number in numbers]
 
 

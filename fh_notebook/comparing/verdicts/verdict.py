@@ -129,7 +129,7 @@ def _corrections_note(runs: ScoredRuns, audience: Audience) -> str:
         return ""
     lapsed = "no longer applies" if outdated == 1 else "no longer apply"
     parts = [f"{applied:,} {'applies' if applied == 1 else 'apply'}"] if applied else []
-    parts += [f"{outdated:,} {lapsed}, since the table says something else"] if outdated else []
+    parts += [f"{outdated:,} {lapsed}, since the table has another value"] if outdated else []
     return f"Corrections of {EXPECTED}: {'; '.join(parts)}{_CORRECTIONS.text(audience)}."
 
 
@@ -193,7 +193,9 @@ def verdict(
         Whether any run has an answer.
     """
     if not scorer and completed:
-        return "No score: there is no expected_output and score= was not given, so only failures and seconds compare."
+        return (
+            "No score: expected_output is missing and score= was not given, so only failures and seconds are compared."
+        )
     scored_lines = _best_first(summary, lower)
     if not scored_lines and not completed:
         return "No run has completed, so there is nothing to compare."
@@ -357,7 +359,7 @@ def of_pair(pair: Pair, pairs: Sequence[Pair], *, alpha: float = ALPHA) -> str:
         wins = f"wins {pair.wins:,} and loses {pair.losses:,}"
         # An `alpha` above 5 % can find what the interval, of 95 % in any case, does not.
         agree = pair.wins > pair.losses and low <= 0 <= high
-        why = "the 95 % interval includes 0" if agree else "test and mean do not say the same"
+        why = "the 95 % interval includes 0" if agree else "test and mean disagree"
         return (
             f"{b} and {a} cannot be ranked: {b} {wins} of {rows}, and its mean is ahead by {size_text(pair.lead)} "
             f"({interval}, {p}): {why}, so which is better is not clear yet."
@@ -386,9 +388,9 @@ def _lacking_text(pair: Pair, pairs: Sequence[Pair], alpha: float) -> str:
     more = max(0.0, rows_needed(pair, alpha=share) - pair.n)
     lacking = f"not enough {unit_of(pair)} to tell"
     if not math.isfinite(more) or more > MANY_TIMES * pair.n:
-        return f"{lacking}, and hardly ever would be at this difference"
+        return f"{lacking}, and at this difference hardly any number would be enough"
     if more < 1:
-        return f"{lacking}: about as many as now should do at this difference, and were unlucky"
+        return f"{lacking}: about as many as now should be enough at this difference, but this sample was unlucky"
     return f"{lacking}: about {about(more):,} more at this difference"
 
 

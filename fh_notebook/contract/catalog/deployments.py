@@ -105,7 +105,7 @@ class Deployments(Mapping[str, Deployment]):
         # Nothing is refused by this hint, so it may guess more freely than `near_name` alone.
         close = (near_name(name, self._known) or nearest(name, self._known)) if isinstance(name, str) else None
         hint = f"did you mean {short(close)}?" if close else f"known: {listed(list(self._known), 'and') or 'none'}"
-        raise UnknownDeployment(f"there is no deployment {short(name)}; {hint}")
+        raise UnknownDeployment(f"the deployment {short(name)} does not exist; {hint}")
 
     def _rows(self) -> list[tuple[str, ...]]:
         return [
@@ -217,7 +217,7 @@ def misspelling_error(name: str, known: Deployments) -> UnknownDeployment | None
     location = f"the {source}" if source == LOCAL_SOURCE else source.rpartition(":")[0]  # without the line
     return UnknownDeployment(
         Message(
-            "there is no deployment {} in {}; did you mean {}? (to call it all the same, add it to the catalogue{})",
+            ("the deployment {} is not in {}; did you mean {}? (to call it all the same, add it to the catalogue{})"),
             (short(name), location, short(close), Phrase(f", or give fh.Deployment({short(name)})", command="")),
         )
     )

@@ -178,7 +178,7 @@ def _check_variable(reading: NodeReader, path: Path, node: Node) -> None:
         if kind_of(node) != "text" or node.value not in WORDS:
             word = node.value.casefold()
             close = _WORD_SLIPS.get(word) or nearest(word, WORDS)
-            hint = f"did you mean {close!r}?" if close else f"there are {', '.join(WORDS)}, or a JSON Schema"
+            hint = f"did you mean {close!r}?" if close else f"the kinds are {', '.join(WORDS)}, or a JSON Schema"
             reading.add(node, Problem(path, "enum", f"the kind {short(node.value)}", "is not known", hint))
     else:
         instruction = "write {type: ...}, or {enum: [...]} for a choice"
@@ -192,7 +192,7 @@ def _check_keywords(reading: NodeReader, path: Path, node: MappingNode, *, is_va
         keyword = key.value
         if keyword not in _KEYWORDS and (close := _keyword_meant(keyword)):
             hint = f"did you mean {short(close)}?"
-            reading.add(key, Problem(path, "additionalProperties", short(keyword), "is no keyword", hint))
+            reading.add(key, Problem(path, "additionalProperties", short(keyword), "is not a keyword", hint))
         elif keyword == "type":
             _check_type(reading, path, value)
         elif keyword == "required" and is_variable:
@@ -226,7 +226,7 @@ def _check_type(reading: NodeReader, path: Path, node: Node) -> None:
         if kind_of(type_node) == "text" and isinstance(type_node.value, str) and type_node.value not in KINDS:
             type_name = type_node.value.casefold()
             close = _TYPE_SLIPS.get(type_name) or nearest(type_name, KINDS)
-            hint = f"did you mean {close!r}?" if close else f"there are {', '.join(KINDS)}"
+            hint = f"did you mean {close!r}?" if close else f"the types are {', '.join(KINDS)}"
             reading.add(type_node, Problem(path, "enum", f"the type {short(type_node.value)}", "is not known", hint))
 
 

@@ -107,12 +107,12 @@ class NodeReader:
         for key, value in node.value:
             if not isinstance(key, ScalarNode):
                 hint = "put a text with brackets or braces in quotes"
-                self.add(key, Problem(None, "propertyNames", f"a {kind_of(key)}", "is no name", hint))
+                self.add(key, Problem(None, "propertyNames", f"a {kind_of(key)}", "is not a name", hint))
                 continue
             # `1.50` and `null` are names as they are written; `~` and nothing at all are no names.
             name = key.value
             if not name and not key.style:
-                self.add(key, Problem(None, "propertyNames", message="there is no name before the colon"))
+                self.add(key, Problem(None, "propertyNames", message="a name is missing before the colon"))
             elif slip := _missing_blank_problem(node, key, value):
                 self.add(key, Problem(None, "syntax", message=slip))
             elif name in entries:
@@ -136,7 +136,7 @@ class NodeReader:
             return value
         hint = "put it in quotes" if isinstance(node, ScalarNode) and node.value else ""
         actual = "empty" if kind_of(node) == "nothing" else f"a {kind_of(node)}"
-        problem = Problem(path, "type", part or location_name(path), f"is {actual}, not a text", hint)
+        problem = Problem(path, "type", part or location_name(path), f"is {actual}, not a string", hint)
         self.add(node, problem, named=bool(part))
         return None
 
@@ -161,7 +161,9 @@ class NodeReader:
         except ValueError:
             pass
         if kind in ("int", "float"):
-            beyond = Problem(None, "type", short(node.value), "is no number that JSON can say", "put it in quotes")
+            beyond = Problem(
+                None, "type", short(node.value), "is not a number that JSON can represent", "put it in quotes"
+            )
             self.add(node, beyond)
         elif kind != "str":
             self.add(node, _no_tag(node, "leave it out, or put the text in quotes"))

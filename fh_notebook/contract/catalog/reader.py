@@ -107,7 +107,7 @@ def unknown_key(path: Path, name: str, known: Collection[str], slips: Mapping[st
     """Return the problem of a key that is not known at its place."""
     slip = slips.get(name.casefold())
     close = slip if slip in known else nearest(name, known)
-    hint = f"did you mean {close!r}?" if close else f"there are {', '.join(known)}"
+    hint = f"did you mean {close!r}?" if close else f"the keys are {', '.join(known)}"
     return Problem(path, "additionalProperties", short(name), "is not known here", hint)
 
 
@@ -179,11 +179,13 @@ def _read_deployment(reading: NodeReader, name: str, key: Node, node: Node) -> D
 def _open_problem(name: str, inputs: dict[str, Any] | None, is_open: bool) -> Problem | None:
     path = (name, "open")
     if inputs is not None and is_whole(inputs):
-        hint = "a whole JSON Schema says it by additionalProperties"
-        return Problem(path, "dependentRequired", location_name(path), "goes with variables one by one", hint)
+        hint = "a whole JSON Schema sets it by additionalProperties"
+        return Problem(
+            path, "dependentRequired", location_name(path), "is for variables that are listed one by one", hint
+        )
     if inputs is None and not is_open:
         value, hint = f"{location_name(path)}: false", "write `inputs: {}` where none are taken"
-        return Problem(path, "dependentRequired", value, "says nothing without inputs", hint)
+        return Problem(path, "dependentRequired", value, "has no effect without inputs", hint)
     return None
 
 

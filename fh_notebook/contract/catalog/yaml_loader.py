@@ -63,7 +63,7 @@ class _Scanner(Scanner):
         """Refuse ``%...`` in a line of its own, but those that YAML knows: a reader of YAML drops it."""
         token = super().scan_directive()
         if token.name not in ("YAML", "TAG"):
-            message = "a line that begins with '%' is read by nobody; leave it out, or put the text in quotes"
+            message = "a line that begins with '%' is not read; leave it out, or put the text in quotes"
             raise ScannerError(None, None, message, token.start_mark)
         return token
 
@@ -246,7 +246,7 @@ def _value(node: Node) -> Any:
     for key_node, value_node in node.value:
         key = _value(key_node)
         if isinstance(key, list | dict):
-            message = "a name must be a text; put a text with braces in quotes"
+            message = "a name must be a string; put a text with braces in quotes"
             raise ConstructorError(None, None, message, key_node.start_mark)
         if name_of(key) in values:
             raise ConstructorError(None, None, f"{key!r} is given twice", key_node.start_mark)
@@ -255,23 +255,26 @@ def _value(node: Node) -> Any:
 
 
 _HINTS: Final = (
-    ("character '\\t'", "a tab is no indentation in YAML; use spaces"),
+    ("character '\\t'", "a tab is not indentation in YAML; use spaces"),
     (
         "mapping values are not allowed",
         "there is a second ': ' here; put a text with a colon in quotes, or use `name: |`",
     ),
-    ("but found ':'", "there is no name before the colon"),
-    ("but found '<scalar>'", "this does not belong to what stands before it; put the whole text in quotes"),
+    ("but found ':'", "a name is missing before the colon"),
+    ("but found '<scalar>'", "this does not belong to the part before it; put the whole text in quotes"),
     (
         "could not find expected ':'",
-        "this is no `name: value`, and no part of the text above; use `name: |` and indent it",
+        "this is neither `name: value` nor a part of the text above; use `name: |` and indent it",
     ),
-    ("cannot start any token", "a text that begins with this sign is put in quotes"),
-    ("mapping keys are not allowed", "a text that begins with this sign is put in quotes"),
-    ("expected the node content", "a text that begins with this sign is put in quotes"),
-    ("sequence entries are not allowed", "'-' begins a list, in lines of its own; put a text that begins so in quotes"),
+    ("cannot start any token", "put a text that begins with this sign in quotes"),
+    ("mapping keys are not allowed", "put a text that begins with this sign in quotes"),
+    ("expected the node content", "put a text that begins with this sign in quotes"),
+    (
+        "sequence entries are not allowed",
+        ("'-' begins a list, in lines of its own; put a text that begins with it in quotes"),
+    ),
     ("more indented follow up line", "the blank line that begins this text is indented more than the text; empty it"),
-    ("expected <block end>, but found", "this line is indented otherwise than those above it"),
+    ("expected <block end>, but found", "this line is indented differently from those above it"),
     ("expected ',' or", "a comma is missing before this, or the [ or { above it is not closed"),
     ("another document", "'---' begins a second document; keep one"),
     (
@@ -283,12 +286,15 @@ _HINTS: Final = (
 
 
 _HINTS_BY_CONTEXT: Final = (
-    ("scanning a block scalar", "a text stands in the lines below | or >; put one that begins with the sign in quotes"),
-    ("scanning an alias", "a text that begins with this sign is put in quotes"),
-    ("scanning an anchor", "a text that begins with this sign is put in quotes"),
-    ("scanning a tag", "a text that begins with this sign is put in quotes"),
-    ("parsing a tag", "a text that begins with this sign is put in quotes"),
-    ("parsing a node", "a text that begins with this sign is put in quotes"),
+    (
+        "scanning a block scalar",
+        ("the text after | or > is on the lines below; put a text that begins with the sign in quotes"),
+    ),
+    ("scanning an alias", "put a text that begins with this sign in quotes"),
+    ("scanning an anchor", "put a text that begins with this sign in quotes"),
+    ("scanning a tag", "put a text that begins with this sign in quotes"),
+    ("parsing a tag", "put a text that begins with this sign in quotes"),
+    ("parsing a node", "put a text that begins with this sign in quotes"),
 )
 """By what was being read, where the words of the problem itself say nothing to a person."""
 
@@ -337,7 +343,7 @@ def _hint_within_line(message: str, before: str) -> str | None:
     if "'\\t'" in message:
         return "there is a tab in the text; put the text in quotes"
     if "expected <block end>, but found ','" in message:
-        return "this does not belong to what stands before it; put the whole text in quotes"
+        return "this does not belong to the part before it; put the whole text in quotes"
     return None
 
 
@@ -360,13 +366,13 @@ def _hint_for_line(message: str, number: int, lines: list[str]) -> str | None:
     if header is None or not indent:
         return None
     if "mapping values are not allowed" in message and header["value"] and header.string == above[-1]:
-        return "this line is indented more than the one above it, which has its value already; begin both alike"
+        return "this line is indented more than the one above it, which has its value already; indent both alike"
     if re.match(r"[|>]", header["value"] or "") and above and len(above[-1]) - len(above[-1].lstrip(" ")) > indent:
         return "this line is indented less than the text above it; indent every line of the text alike"
     return None
 
 
-MISSING_BLANK: Final = "a blank is missing after the colon"
+MISSING_BLANK: Final = "a space is missing after the colon"
 
 
 _BREAK: Final = re.compile("\r\n|[\r\n\x85\u2028\u2029]")

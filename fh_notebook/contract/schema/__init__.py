@@ -1,1 +1,1 @@
-"""JSON Schema of Start variables: from any source, validated, with problems in words."""
+"""JSON Schema of Start variables: built from any source, validated, with readable error messages."""

@@ -188,10 +188,10 @@ def _missing(case: _Case) -> Problem:
 def _unknown(case: _Case) -> Problem:
     noun = "variable" if len(case.path) == 1 else "name here"
     if (close := nearest(case.name, case.properties)) is not None:
-        return case.problem(f"there is no such {noun}", f"did you mean {short(close)}?")
+        return case.problem(f"no such {noun}", f"did you mean {short(close)}?")
     names = list(case.properties)
     hint = f"there are {listed(names, 'and')}" if len(names) > 1 else f"there is only {listed(names)}"
-    return case.problem(f"there is no such {noun}", hint if names else "none is taken here")
+    return case.problem(f"no such {noun}", hint if names else "none is accepted here")
 
 
 def _enum(case: _Case) -> Problem:
@@ -228,7 +228,7 @@ def _length(case: _Case) -> Problem:
     if not size:
         return case.problem("is empty", f"give {bound}")
     if case.hidden:
-        return case.problem("the value has not the right length", f"give {bound}")
+        return case.problem("the value has the wrong length", f"give {bound}")
     return case.problem(f"has {size:,} {unit}{'' if size == 1 else 's'}", f"give {bound}")
 
 
@@ -243,7 +243,7 @@ def _pattern_text(pattern: Any) -> str:
 
 def _unique(case: _Case) -> Problem:
     first = path_text([*case.path[:-1], case.limit])
-    return case.of_value(f"is there already ({first})", "give each item once")
+    return case.of_value(f"is a duplicate ({first})", "give each item once")
 
 
 def _too_many(case: _Case) -> Problem:
@@ -270,7 +270,7 @@ def _contains(case: _Case) -> Problem:
 
 def _fallback(case: _Case) -> Problem:
     if case.error.keyword is None:
-        return case.of_value("is not taken", "leave it out")  # the library does not say under which name
+        return case.of_value("is not accepted", "leave it out")  # the library does not say under which name
     return case.of_value(f"does not fit the schema's {short(case.error.keyword)[1:-1]}")
 
 
@@ -305,7 +305,7 @@ def _alternatives(case: _Case) -> list[Problem]:
     """Tell a failed anyOf or oneOf by the one branch that was meant, or else by all that would do."""
     branches = case.error.branches
     if not branches:
-        hint = "it must be clear which is meant"
+        hint = "give a value that fits only one of them"
         return [case.problem("fits more than one of the kinds allowed", hint, value=case.value)]
     of_kind = [b for b in branches if not any(e.path == case.path and e.keyword in ("type", None) for e in b)]
     likely = [b for b in of_kind if not any(_is_choice(e) and e.path == case.path for e in b)] or of_kind

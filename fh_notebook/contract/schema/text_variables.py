@@ -1,4 +1,4 @@
-"""Start variables that take any text: which one a text without a name is for.
+"""Start variables that take any text, and the choice of one for a text without a name.
 
 Rule of this file: a text stands for the inputs only where nothing else must be given, so it is for one variable at the
 most.

@@ -51,15 +51,15 @@ _DIALECTS: Final = {
 }
 """The dialects that are read by their own rules; whatever else ``$schema`` says is read as 2020-12."""
 
-_TOO_DEEP: Final = "something is nested too deep"
+_TOO_DEEP: Final = "something is nested too deeply"
 _ENDLESS: Final = f"{_TOO_DEEP}, or the schema refers to itself without end"
 _MULTIPLIES: Final = (
-    f"the schema would be looked at more than {MOST:,} times: definitions that refer to others twice multiply; "
+    f"the check would visit the schema more than {MOST:,} times: definitions that refer to others twice multiply; "
     "refer to each once"
 )
-_NOWHERE: Final = "a $ref of the schema leads nowhere"
-_NO_SCHEMA: Final = "a $ref of the schema leads to what is no schema"
-_NO_PATTERN: Final = "a pattern of the schema cannot be read; write it as JSON Schema has them (ECMA 262)"
+_NOWHERE: Final = "a $ref of the schema has no target"
+_NO_SCHEMA: Final = "a $ref of the schema points to something that is not a schema"
+_NO_PATTERN: Final = "a pattern of the schema cannot be read; use the syntax of JSON Schema (ECMA 262)"
 
 
 def problems(schema: Mapping[str, Any], inputs: Any) -> list[Problem]:
@@ -298,7 +298,7 @@ def _too_slow(error: ValidationError) -> str:
     if not isinstance(error.kind, Kind.BacktrackLimitExceeded | Kind.RegexEngineFailure):
         return ""
     # The text is not spelt: nobody knows here whether it is a password.
-    return "a pattern of the schema takes too long on a text; write it without a repeat inside a repeat"
+    return "a pattern of the schema takes too long on a string; write it without a repeat inside a repeat"
 
 
 def _rules(errors: Iterable[ValidationError], value: Any, resources: Mapping[str, Any]) -> list[BrokenRule]:

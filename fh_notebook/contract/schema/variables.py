@@ -44,7 +44,7 @@ __all__ = [
 @with_partial_repr
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """One Start variable: what its value looks like, and whether it must be given.
+    """One Start variable: the schema of its value, and whether it is required.
 
     Parameters
     ----------
@@ -140,7 +140,7 @@ def object_schema(fields: Mapping[Any, Any]) -> dict[str, Any]:
     problems: list[Problem] = []
     for name, field in fields.items():
         if not isinstance(name, str):
-            message = f"{short(name)}: a variable is named by a text"
+            message = f"{short(name)}: the name of a variable must be a string"
             problems.append(Problem(keyword="propertyNames", message=message, hint=f"give {short(str(name))}"))
             continue
         try:
@@ -186,7 +186,7 @@ def schema_of(field: Any, path: tuple[str | int, ...]) -> dict[str, Any]:
     """
     schema = field.schema if isinstance(field, Variable) else field
     if isinstance(schema, type):
-        constructor = _CONSTRUCTORS.get(schema, "fh.text(), or another of its kind")
+        constructor = _CONSTRUCTORS.get(schema, "fh.text(), or another constructor")
         value, message = f"the class {schema.__name__}", "is neither a variable nor a JSON Schema"
         raise InputError(Problem(path, "type", value, message, f"write {constructor}"))
     if not isinstance(schema, Mapping):
@@ -421,7 +421,7 @@ def date(*, default: Any = UNSET, description: str | None = None, required: bool
 
 
 def datetime_(*, default: Any = UNSET, description: str | None = None, required: bool | None = None) -> Variable:
-    """Return a variable that is a moment as text, with its offset: ``2026-01-31T09:30:00Z``.
+    """Return a variable that is a date and time as text, with its offset: ``2026-01-31T09:30:00Z``.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Parser of a pasted curl command: words as a POSIX shell cuts them, then URL, method, headers, body.
+"""Parser of a pasted curl command: words split as in a POSIX shell, then URL, method, headers, body.
 
 Rules of this file:
 
@@ -428,7 +428,9 @@ def _file(name: str, value: Word) -> str:
     if not value.text.startswith("@") or name not in {*_DATA, "header"} - {"data-raw"}:
         return ""
     noun = "body" if name in _DATA else "headers"
-    return f"--{name} @... reads the {noun} from a file, which a pasted snippet never does; paste what the file holds"
+    return (
+        f"--{name} @... reads the {noun} from a file, which a pasted snippet never does; paste the contents of the file"
+    )
 
 
 def _take(call: CurlCall, name: str, value: Word) -> None:

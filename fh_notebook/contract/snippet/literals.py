@@ -273,7 +273,7 @@ class _Reader:
         if number := _NUMBER.match(self.text, self.at):
             self.at = number.end()
             if (read := _number(number)) is None:
-                raise _not_literal(self._line(), path, "a number of too many digits")
+                raise _not_literal(self._line(), path, "a number with too many digits")
             return read
         if self.language.lists_have_names and (empty := _EMPTY_OBJECT.match(self.text, self.at)):
             self.at = empty.end()
@@ -460,7 +460,7 @@ class _Reader:
             elif char == "\n" and not quotes.multiline:
                 break
             elif quotes.filled_in and quotes.filled_in.match(self.text, self.at):
-                raise _not_literal(self._line(), path, f"a string with a value put in ({char}...)")
+                raise _not_literal(self._line(), path, f"a string with an interpolated value ({char}...)")
             else:
                 parts.append(char)
                 self.at += 1
@@ -570,11 +570,11 @@ def read_python_arguments(text: str, at: int) -> tuple[dict[str, Any], int]:
     except SyntaxError as exc:
         broken = line + (exc.lineno or 1) - 1
         raise SnippetError(
-            f"line {broken}: the Python is broken ({redact(exc.msg)}); paste the snippet as the dialog gives it"
+            f"line {broken}: the Python code is not valid ({redact(exc.msg)}); paste the snippet as the dialog gives it"
         ) from None
     except (ValueError, MemoryError, RecursionError):
         raise SnippetError(
-            f"line {line}: the Python cannot be read; paste the snippet as the dialog gives it"
+            f"line {line}: the Python code cannot be read; paste the snippet as the dialog gives it"
         ) from None
     if not isinstance(call, ast.Call):
         raise _not_literal(line, (), "an expression")
@@ -667,5 +667,5 @@ _PYTHON_WORDS: Final[Mapping[type[ast.expr], str]] = {
     ast.Call: "a call",
     ast.Await: "a call",
     ast.JoinedStr: "an f-string",
-    ast.Constant: "a constant that JSON cannot say",
+    ast.Constant: "a constant that JSON cannot represent",
 }

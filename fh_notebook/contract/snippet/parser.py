@@ -49,16 +49,18 @@ __all__ = [
 
 # json's words for an error, in those of somebody who has not written the JSON by hand.
 _IN_WORDS: Final = {
-    "Expecting ',' delimiter": "a comma is missing, or a quote inside of a text has no \\ before it",
+    "Expecting ',' delimiter": "a comma is missing, or a quote inside a string has no \\ before it",
     "Expecting ':' delimiter": "a colon is missing after a name",
     "Expecting property name enclosed in double quotes": "a name in double quotes is missing (a comma too many?)",
-    "Illegal trailing comma before end of object": "there is a comma too many",
-    "Illegal trailing comma before end of array": "there is a comma too many",
-    "Expecting value": "a value is missing or not JSON (texts need double quotes; true, false, null are lower case)",
+    "Illegal trailing comma before end of object": "there is an extra comma",
+    "Illegal trailing comma before end of array": "there is an extra comma",
+    "Expecting value": (
+        "a value is missing or not JSON (strings need double quotes; true, false, null are lower case)"
+    ),
     "Invalid control character at": "there is a line break or a tab inside of a text; write it as \\n or \\t",
     "Extra data": "there is something after the end of the JSON",
-    "Unterminated string starting at": "the text that begins here is never closed",
-    "Invalid \\escape": "a \\ inside of a text must be written \\\\",
+    "Unterminated string starting at": "the string that begins here is never closed",
+    "Invalid \\escape": "a \\ inside a string must be written \\\\",
     "Invalid \\uXXXX escape": "after \\u there must be four hexadecimal digits",
 }
 
@@ -96,11 +98,11 @@ def read_body(word: Word, pasted: str) -> dict[str, Any]:
     except json.JSONDecodeError as exc:
         raise SnippetError(_json_error_text(exc, word, pasted)) from None
     except RecursionError:
-        raise SnippetError("the body is nested too deep to be read") from None
+        raise SnippetError("the body is nested too deeply to be read") from None
     except ValueError:  # Python reads integers of at most 4300 digits
-        raise SnippetError("the body has a number of too many digits; give it as a text") from None
+        raise SnippetError("the body has a number with too many digits; give it as a string") from None
     if duplicates:
-        raise SnippetError([f"the body names {short(name)} twice in one object; keep one" for name in duplicates])
+        raise SnippetError([f"the body has the key {short(name)} twice in one object; keep one" for name in duplicates])
     if not isinstance(body, dict):
         raise SnippetError(f"the body is {short(body)} and not an object with deployment, variant and inputs")
     return body
@@ -116,18 +118,17 @@ def _json_error_text(error: json.JSONDecodeError, word: Word, pasted: str) -> st
     if not word.text.strip():
         return "the body is empty; paste the snippet with its --data-raw"
     if character and not character.isascii() and character.isspace():
-        reason = (
-            f"this blank is no blank of JSON's ({unicodedata.name(character, 'unnamed').lower()}); write a plain one"
-        )
+        reason = f"JSON does not allow this space ({unicodedata.name(character, 'unnamed').lower()}); write a plain one"
     elif character and character in "‘’“”":
-        reason = "this quote was made typographic on the way; copy the snippet from the dialog itself"
+        reason = "this quote was changed to a typographic one; copy the snippet from the dialog itself"
     # Redacted before it is cut: the tail of a key alone does not look like one.
     head, remainder = redact(word.text[: error.pos]), redact(word.text[error.pos :])
     if head.endswith(MASK):  # the key goes on behind the spot
         remainder = _REST_OF_KEY.sub(rf"\1{MASK}", remainder)
     before, after = " ".join(head[-SPOT:].split()), " ".join(remainder[:SPOT].split())
     return (
-        f"the body is broken in line {line}, column {column}: {reason}; at {printable(f'{before} ▸ {after}').strip()}"
+        f"the body is not valid JSON in line {line}, column {column}: {reason}; at "
+        f"{printable(f'{before} ▸ {after}').strip()}"
     )
 
 
@@ -180,8 +181,8 @@ def _with_deployment(body: Mapping[str, Any]) -> Mapping[str, Any]:
 _NAMES: Final = ("deployment", "endpoint")
 
 _KINDS: Final[Mapping[str, tuple[type, str]]] = {
-    "deployment": (str, "the name of the deployment as a text"),
-    "variant": (str, "the name of the variant as a text"),
+    "deployment": (str, "the name of the deployment as a string"),
+    "variant": (str, "the name of the variant as a string"),
     "inputs": (dict, "an object of names and values"),
     "metadata": (dict, "an object of names and values"),
     "user": (str, "a text"),
@@ -375,7 +376,7 @@ def _not_a_snippet_message(text: str) -> str:
             " choose cURL in the Code Snippet dialog, or paste the JSON body alone"
         )
     if re.search(r"\bcurl\b", text):
-        return "the line with curl is not at the beginning of a line; paste the snippet as the dialog gives it"
+        return "curl is not at the beginning of a line; paste the snippet as the dialog gives it"
     return (
         "this is not a Code Snippet; paste the curl command of the Code Snippet dialog, its JSON body alone,"
         " or the call of an official SDK"
@@ -383,7 +384,7 @@ def _not_a_snippet_message(text: str) -> str:
 
 
 _POSIX_ONLY: Final = (
-    "a POSIX curl command is read: copy the cURL snippet for macOS and Linux, or paste its JSON body alone"
+    "only a POSIX curl command can be read: copy the cURL snippet for macOS and Linux, or paste its JSON body alone"
 )
 
 
@@ -399,7 +400,7 @@ def _split_command(text: str, at: int) -> list[Word]:
     if _CURL.search(text, end):
         raise SnippetError("there are two curl commands here; paste one at a time")
     if any(word.text[:1] in "‘’“”" and word.text for word in words):
-        raise SnippetError("the quotes were made typographic on the way; copy the snippet from the dialog itself")
+        raise SnippetError("the quotes were changed to typographic ones; copy the snippet from the dialog itself")
     return words
 
 
@@ -428,7 +429,9 @@ _OTHER_ADDRESSES: Final = {
     "/agent/invoke": "this is the snippet of an agent; open a workflow's deployment and copy its Code Snippet",
     "/workflow/webhooks/": "this is the snippet of a webhook trigger, which has no names in it;"
     " open the workflow's deployment and copy its Code Snippet",
-    "/requests/": "this asks for an earlier run and starts none; copy the Code Snippet of a workflow's deployment",
+    "/requests/": (
+        "this request retrieves an earlier run and starts none; copy the Code Snippet of a workflow's deployment"
+    ),
 }
 
 
@@ -438,7 +441,7 @@ def _address(call: CurlCall) -> str:
         raise SnippetError(f"the command has {count}; paste the snippet as the dialog gives it")
     url = _without_credentials(call.urls[0].text)
     if redact(url) != url:
-        raise SnippetError("a key stands in the address; paste the snippet as the dialog gives it")
+        raise SnippetError("the address contains a key; paste the snippet as the dialog gives it")
     for part, refusal in _OTHER_ADDRESSES.items():
         if part in f"{url}/":
             raise SnippetError(refusal)
@@ -462,7 +465,7 @@ def _snippet(body: dict[str, Any], key: Secret | None, url: str) -> Snippet:
     fields, ignored = read_fields(body)
     name = fields["deployment"]
     if not isinstance(name, str) or not name.strip():
-        raise SnippetError(f"a deployment needs its name as a string, not {short(name)}")
+        raise SnippetError(f"the name of a deployment must be a string, not {short(name)}")
     try:
         inputs = infer(fields["inputs"])
         request = InvokeRequest(**{**fields, "deployment": name.strip()})

@@ -1,4 +1,4 @@
-"""Calls as the official SDKs spell them, in Python, TypeScript, PHP and Ruby, read as the body that they would send.
+"""Parser of the calls of the official SDKs, in Python, TypeScript, PHP and Ruby: the body that they would send.
 
 Rules of this file:
 
@@ -52,7 +52,7 @@ class SdkDialect:
         """
         match = self.call.search(text)
         if match is None:
-            raise SnippetError("there is no call of the SDK in this code; paste the snippet as the dialog gives it")
+            raise SnippetError("this code has no call of the SDK; paste the snippet as the dialog gives it")
         if (kind := match["kind"].lower()) != "workflow":
             noun = "a prompt" if kind == "prompt" else "an agent"
             raise SnippetError(f"this is the snippet of {noun}; open a workflow's deployment and copy its Code Snippet")

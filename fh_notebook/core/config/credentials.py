@@ -137,7 +137,7 @@ def store_in_keyring(origin: str, key: Secret) -> tuple[bool, str]:
     try:
         name = str(getattr(keyring.get_keyring(), "name", "") or "keyring")
         if "plaintext" in name.lower():
-            return False, f"{name} would write it to a file in the clear"
+            return False, f"{name} would write it to a file unencrypted"
         keyring.set_password(KEYRING_SERVICE, origin, key.reveal())
     except Exception as exc:
         if type(exc).__name__ == "NoKeyringError":
@@ -145,7 +145,7 @@ def store_in_keyring(origin: str, key: Secret) -> tuple[bool, str]:
         return False, f"the keyring refused it ({redact(type(exc).__name__)})"
     # Read back: a null keyring accepts every key and stores none.
     is_stored = from_keyring(origin) == key
-    return is_stored, name if is_stored else "the keyring keeps nothing"
+    return is_stored, name if is_stored else "the keyring saves nothing"
 
 
 def delete_from_keyring(origin: str) -> bool:
@@ -193,7 +193,7 @@ def read_dotenv(choice: bool | str | os.PathLike[str]) -> DotEnv | None:
     else:
         raise SettingsError(f"dotenv is {type_text(choice)}; give True, a path, or False for none")
     if not path.is_file():
-        raise SettingsError(f"dotenv is {str(choice)!r}, which is no file")
+        raise SettingsError(f"dotenv is {str(choice)!r}, which is not a file")
     ensure_installed("dotenv", "dotenv= needs")
     from dotenv import dotenv_values
 
@@ -209,7 +209,7 @@ def read_dotenv(choice: bool | str | os.PathLike[str]) -> DotEnv | None:
     if error_name:
         raise SettingsError(f"dotenv: {path} cannot be read as UTF-8 text ({error_name})")
     if not names & {KEY_NAME, ADDRESS_NAME}:
-        raise SettingsError(f"dotenv: {path} names neither {KEY_NAME} nor {ADDRESS_NAME}")
+        raise SettingsError(f"dotenv: {path} sets neither {KEY_NAME} nor {ADDRESS_NAME}")
     return DotEnv(path=path, api_key=usable_key(key, str(path)), base_url=(address or "").strip() or None)
 
 

@@ -88,7 +88,7 @@ def configure(
     price_per_call: float | Unset | None = UNSET,
     retention_days: float | Unset | None = UNSET,
 ) -> None:
-    """Set what every later call of this process uses. What is not given stays as it is.
+    """Set the defaults of every later call of this process. Settings that are not given do not change.
 
     Parameters
     ----------
@@ -152,13 +152,13 @@ def configure(
         changed["base_url"] = check_base_url(base_url)
     if store is not UNSET:
         if not isinstance(store, str | os.PathLike | None):
-            raise SettingsError(f"store is {type_text(store)}; give a path, or None to keep nothing")
+            raise SettingsError(f"store is {type_text(store)}; give a path, or None to save nothing")
         changed["store"] = Path(store).expanduser() if store is not None else None
     if workspace is not UNSET:
         if not isinstance(workspace, str):  # str(None) would be another workspace, whose answers are paid for again
-            raise SettingsError(f"workspace is {type_text(workspace)}; give a text, or '' for the key's own")
+            raise SettingsError(f"workspace is {type_text(workspace)}; give a string, or '' for the key's own")
         if "#" in workspace:
-            raise SettingsError(f"workspace is {workspace!r}; give a name without '#', which stands behind the host")
+            raise SettingsError(f"workspace is {workspace!r}; give a name without '#', which follows the host")
         changed["workspace"] = workspace
     if workspace_id is not UNSET:
         changed["workspace_id"] = (workspace_id or "").strip() or None

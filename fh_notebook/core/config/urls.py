@@ -66,7 +66,7 @@ def check_base_url(url: str) -> str:
         raise SettingsError(f"base_url {url!r} has a query; it ends in /v1")
     if parts.scheme == "http" and not is_loopback(host):
         raise SettingsError(
-            f"base_url {url!r} would send the key in the clear; use https:// (http only to this machine)"
+            f"base_url {url!r} would send the key unencrypted; use https:// (http only to this machine)"
         )
     if not parts.path.rstrip("/").endswith("/v1"):
         raise SettingsError(

@@ -1,4 +1,4 @@
-"""Plain text of Markdown: what is read where there is no room for headings, lists and tables.
+"""Plain text of Markdown, for places without room for headings, lists and tables.
 
 The parser is imported when a text has marks: most have none.
 """

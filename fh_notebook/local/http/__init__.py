@@ -1,1 +1,1 @@
-"""Ways into a hive: the ASGI application, a server on a socket, and a transport in process."""
+"""Entry points of a hive: the ASGI application, a server on a socket, and a transport in process."""

@@ -75,7 +75,7 @@ class HiveServer:
             The address cannot be listened on, or the server runs already.
         """
         if self._running is not None:
-            raise SettingsError(f"this server runs already, at {self.url}")
+            raise SettingsError(f"this server is already running at {self.url}")
         sock = listen(self._host, self._port, to="listen on", backlog=BACKLOG)
         listens, self._port = sock.getsockname()[:2]
         self._running = server = _Uvicorn(self._app, self._keep_alive_s)

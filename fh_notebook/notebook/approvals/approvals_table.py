@@ -1,4 +1,4 @@
-"""The table of tools that wait for a decision, in a page: two buttons in each line, Allow once and Deny.
+"""The table of tools that wait for a decision, in a page: two buttons in each row, Allow once and Deny.
 
 A decision is sent when a button is clicked, once, on a thread. The buttons come back where the service has certainly
 not taken it. Where widgets are not known (the saved file, nbconvert) the plain table stands, with the code to type.

@@ -1,4 +1,4 @@
-"""Decisions where somebody waits for them: the tools that runs wait for, with buttons, below what shows these runs.
+"""Decisions in the notebook: the tools that runs wait for, with buttons, below the display of these runs.
 
 Nothing is shown, and no list is asked for, until a run waits. Where the tools cannot be listed, one line says what to
 do. Visitors of an app decide nothing.
@@ -118,7 +118,7 @@ class Decisions:
             await asyncio.to_thread(import_widgets)
             self._show()
         except Exception:
-            log.warning("what runs wait for could not be shown", exc_info=True)
+            log.warning("the pending decisions of runs could not be shown", exc_info=True)
 
     def _show(self) -> None:
         from fh_notebook.notebook.approvals.approvals_table import ApprovalsTable

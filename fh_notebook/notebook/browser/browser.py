@@ -342,7 +342,7 @@ class Browser:
             if row is not None:
                 row_index = table.row_of_label(row)
                 if row_index is None:
-                    raise InputError(f"there is no {table.pair_on} {short(row)}")
+                    raise InputError(f"{table.pair_on} {short(row)} is not in the table")
                 query = replace(query, open=row_index)
                 order = self._finder.order(query)
                 query = stepped(query, order, 0) if row_index in order else query
@@ -452,7 +452,7 @@ class Browser:
             problem = str(exc)
         except Exception as exc:  # of a user's scorer, say; the page waits for an answer
             log.warning("a correction failed", exc_info=True)
-            problem = f"not kept: {error_text(exc)}"
+            problem = f"not saved: {error_text(exc)}"
         with self._lock:
             row = correction["row"]
             self._corrections.append({"number": number, "row": row, "problem": html.printable(problem)})

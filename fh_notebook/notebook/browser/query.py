@@ -194,7 +194,7 @@ def checked_query(
 
 
 EXAMPLES: Final = {
-    "search": f"give a text of at most {SEARCH_CAP} characters",
+    "search": f"give a string of at most {SEARCH_CAP} characters",
     "low": "give a score, or None",
     "where": 'give columns and values, such as {"language": "de"}',
     "down": "give True or False",
@@ -206,13 +206,13 @@ EXAMPLES: Final = {
 
 def _confusion_hint(variants: Sequence[str], labels: Sequence[str]) -> str:
     if not labels:
-        return "the expected outputs are no labels, so there is nothing to filter by"
+        return "the expected outputs are not labels, so they cannot be a filter"
     example = (variants[0], labels[0], labels[1] if len(labels) > 1 else OTHER)
     return f"give a variant, an expected label and an answered one, such as {example}; labels: {listed(labels, 'and')}"
 
 
 def _unknown_text(what: str, name: Any, names: Sequence[str]) -> str:
-    return f"there is no {what} {short(name)}; {_hint(name, names)}"
+    return f"no {what} is named {short(name)}; {_hint(name, names)}"
 
 
 def _hint(value: Any, names: Sequence[str]) -> str:

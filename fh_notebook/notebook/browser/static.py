@@ -61,7 +61,7 @@ def where(page: Mapping[str, Any]) -> str:
     """
     status = f" · {page['said']}" if page["said"] else ""
     if not page["rows"]:
-        none = f"no row of {page['total']:,} fits the filters" if page["total"] else "there is no row"
+        none = f"no row of {page['total']:,} fits the filters" if page["total"] else "no rows"
         return f"{none}{status}"
     first = page["page"] * page["view"]["size"] + 1
     of_all = "" if page["found"] == page["total"] else f" (of {page['total']:,})"

@@ -162,7 +162,8 @@ def _is_other(node: ScalarNode, value: str, index: int) -> bool:
         if header is None or any(sign.isdigit() for sign in header["indent"]):
             return True
         raise InputError(
-            f"line {index + 1} of the body: there is no text below {value[0]}; indent it there, or write it in quotes"
+            f"line {index + 1} of the body: {value[0]} has no text below it; indent the text there, or write it in"
+            " quotes"
         )
     rest = value.removeprefix(node.value)
     is_whole = value.startswith(node.value) and (not rest.strip() or re.match(r"[ \t]+#", rest))
@@ -201,7 +202,7 @@ def unicode_space(lines: Iterable[tuple[int, str]]) -> str | None:
     for number, line in lines:
         if match := _BESIDE.match(line):
             name = match[1] or match[2]
-            problem = f"the blank beside {name} is not that of the space bar, as in copied text; type it anew"
+            problem = f"the space beside {name} is not an ordinary space, as in copied text; type it again"
             return f"line {number} of the body: {problem}"
     return None
 

@@ -146,7 +146,7 @@ class LineOptions:
 
 def _variable(name: str) -> str:
     if not name.isidentifier() or keyword.iskeyword(name):
-        raise argparse.ArgumentTypeError(f"{name!r} is not a name that a variable can have")
+        raise argparse.ArgumentTypeError(f"{name!r} is not a valid variable name")
     return unicodedata.normalize("NFKC", name)  # as Python reads it in every other cell
 
 
@@ -167,11 +167,9 @@ def _table(name: str) -> str:
 def _new_variable(name: str) -> str:
     name = _variable(name)
     if _IPYTHON.fullmatch(name):
-        raise argparse.ArgumentTypeError(
-            f"{name!r} is a name of IPython's own, which keeps results there; take another"
-        )
+        raise argparse.ArgumentTypeError(f"{name!r} is a name of IPython, which puts results there; choose another")
     if hasattr(builtins, name):
-        raise argparse.ArgumentTypeError(f"{name!r} is a name of Python's own, which later cells may need")
+        raise argparse.ArgumentTypeError(f"{name!r} is a name of Python, which later cells may need")
     return name
 
 
@@ -215,7 +213,7 @@ def _one_of(words: Sequence[str]) -> Callable[[str], str]:
             return text
         close = nearest(text, words)
         hint = f"; did you mean {close!r}?" if close else ""
-        raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(words)}{hint}")
+        raise argparse.ArgumentTypeError(f"{text!r} is not one of {', '.join(words)}{hint}")
 
     return read
 
@@ -238,15 +236,15 @@ def parser() -> MagicParser:
     add = magic_parser.add_argument
     add("name", nargs="?", metavar="NAME", help="the deployment; a snippet in the body names it itself")
     add("-v", "--variant", action="append", default=[], dest="variants", metavar="VARIANT",
-        help="a variant to run; say it several times to see variants side by side")  # fmt: skip
-    add("--all-variants", action="store_true", help="every variant that the deployment is known to have")
+        help="a variant to run; give it several times to see variants side by side")  # fmt: skip
+    add("--all-variants", action="store_true", help="every known variant of the deployment")
     add("--out", type=_new_variable, metavar="VAR", help="the notebook variable that takes the result")
     add("--metadata", action="append", default=[], type=_pair, metavar="NAME=VALUE",
-        help="a value for the service's logs; may be said several times")  # fmt: skip
+        help="a value for the service's logs; may be given several times")  # fmt: skip
     add("--over", type=_table, metavar="FRAME",
         help="run the body once for each row of a table, list or path; {{ row.column }} takes a cell")  # fmt: skip
     add("--score", type=_score, metavar="exact:COLUMN",
-        help="with --over: compare the variants by whether the output is what COLUMN has")  # fmt: skip
+        help="with --over: compare the variants by whether the output matches COLUMN")  # fmt: skip
     add("--race", type=_score, metavar="exact:COLUMN",
         help="with --over: run rows only until it is clear which variant is right more often, and stop")  # fmt: skip
     add("--show", choices=SHOW, type=_one_of(SHOW), help="how outputs are shown")
@@ -275,9 +273,11 @@ def _unknown(words: Sequence[str], reader: MagicParser) -> str:
     """Say what is wrong with words that are no option, without the values of options: one may be a key."""
     names = [word.partition("=")[0] for word in words if word.startswith("-")]
     if not names:
-        return f"{short(words[0])} is a word too many; say -v before each variant, and put a name with blanks in quotes"
+        return (
+            f"{short(words[0])} is one word too many; give -v before each variant, and put a name with spaces in quotes"
+        )
     if any(_OF_A_KEY.search(name) for name in names):
-        return f"there is no such option, and {_KEY_IN_CELL}"
+        return f"no such option, and {_KEY_IN_CELL}"
     flags = (name if name.startswith("--") else name[:2] for name in names)
     return f"unrecognized arguments: {' '.join(flags)}{_nearest_option_text(names[0], reader)}"
 
@@ -304,7 +304,7 @@ def words_of(line: str, magic: str) -> list[str]:
     except ValueError as exc:
         error = str(exc)
     if error == "No escaped character":  # a backslash at its end
-        raise UsageError(f"{magic}: a line does not go on below with a \\; write all of it in one line")
+        raise UsageError(f"{magic}: a line cannot continue below with a \\; write all of it in one line")
     raise UsageError(f"{magic}: the line cannot be read ({error}); quotes come in pairs")
 
 
@@ -315,7 +315,7 @@ def _with_hyphens(word: str, reader: MagicParser) -> str:
     """Say what to write for a dash that a text editor made of hyphens."""
     name = word.partition("=")[0].lstrip("".join(_LONG_DASHES) + "-")
     if _OF_A_KEY.search(name):
-        return f"there is no such option, and {_KEY_IN_CELL}"
+        return f"no such option, and {_KEY_IN_CELL}"
     option = f"-{name}" if len(name) == 1 else f"--{name}"
     options = {option_string for action in reader.actions for option_string in action.option_strings}
     hint = f"write {option}" if option in options else "an option begins with hyphens"
@@ -342,13 +342,13 @@ def read_line(line: str) -> LineOptions:
     if read["variants"] and read["all_variants"]:
         raise UsageError("%%fetchhive: give -v or --all-variants, not both")
     if read["score"] and not read["over"]:
-        raise UsageError("%%fetchhive: --score goes with --over: it compares variants over rows")
+        raise UsageError("%%fetchhive: --score needs --over: it compares variants over rows")
     if read["race"] and not read["over"]:
-        raise UsageError("%%fetchhive: --race goes with --over: it races variants over rows")
+        raise UsageError("%%fetchhive: --race needs --over: it races variants over rows")
     if read["race"] and read["score"]:
         raise UsageError("%%fetchhive: give --score, which runs all rows, or --race, which stops when it is clear")
     if read["over"] and read["out"] == read["over"]:
-        raise UsageError(f"%%fetchhive: --out {read['out']} would take the place of the rows; name another variable")
+        raise UsageError(f"%%fetchhive: --out {read['out']} would replace the rows; name another variable")
     read.pop("api_key")
     metadata = _metadata(read["metadata"], line)
     of_batch = {name: read.pop(name) for name in written_options(BatchOptions, in_cell=True)}

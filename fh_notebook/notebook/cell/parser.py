@@ -139,8 +139,8 @@ def remarks_in(template: Template, deployment: Deployment) -> list[str]:
     ]
 
 
-_CUT: Final = "from ' #' on it is a remark and is not sent; put the text in quotes to send all of it"
-_FOLDED: Final = "the line breaks of this text are sent as blanks; write it below `name: |` to keep them"
+_CUT: Final = "the text from ' #' on is a comment and is not sent; put the text in quotes to send all of it"
+_FOLDED: Final = "the line breaks of this text are sent as spaces; write it below `name: |` to keep them"
 
 
 def _is_cut(node: ScalarNode, text: str) -> bool:
@@ -179,7 +179,7 @@ def _colon(text: str, deployment: Deployment, lines: int | None = None) -> Probl
         match = re.match(r"([^\W\d]\w*)[ \t]*(?::(?=[^\s:/])|\uff1a\s*)(.*)", line)
         if match and match[1] in deployment.variable_names:
             example = f"`{match[1]}: {match[2][:40]}`"
-            return _in_line(number, "syntax", f"write a colon and a blank, {example}")
+            return _in_line(number, "syntax", f"write a colon and a space, {example}")
     return None
 
 
@@ -262,7 +262,7 @@ def _no_json(text: str) -> Problem | None:
             return _in_line(line, "syntax", "this is Python", "write null for None, true for True and false for False")
         if node.style is None and node.value in _NO_NUMBERS:
             hint = "write null or a number, or put the text in quotes"
-            return _in_line(line, "type", "is no value of JSON", hint, node.value)
+            return _in_line(line, "type", "is not a JSON value", hint, node.value)
     return None
 
 

@@ -172,7 +172,7 @@ def _inputs(
         if isinstance(value, Mapping):  # the inputs themselves
             return value, {}
     if is_blank(template.text) and deployment.inputs.get("additionalProperties") is not False:
-        message = "the body gives nothing; write `name: value` lines, or {} when there is nothing to give"
+        message = "the body has no inputs; write `name: value` lines, or {} when there are none"
         raise InputError(message, where=deployment.name)
     read = read_inputs(template, deployment)
     if slips := misspelt_names(read, deployment):
@@ -249,14 +249,14 @@ def chosen_variants(deployment: Deployment, variants: tuple[str, ...]) -> tuple[
     if variants:
         if (several := next((v for v in variants if "," in v and v not in deployment.variants), None)) is not None:
             options = " ".join(f"-v {shlex.quote(name.strip())}" for name in several.split(",") if name.strip())
-            raise InputError(f"-v takes one variant; say {options}", where=deployment.name)
+            raise InputError(f"-v takes one variant; give {options}", where=deployment.name)
         if problem := deployment.variant_problem(variants):
             raise InputError(problem, where=deployment.name)
         return tuple(dict.fromkeys(variants))
     if len(deployment.variants) == 1:
         return deployment.variants
     options_text = " or ".join(map(option_of, deployment.variants)) or "-v NAME"
-    raise InputError(f"which variant? Say {options_text}", where=deployment.name)
+    raise InputError(f"which variant? Give {options_text}", where=deployment.name)
 
 
 def option_of(variant: str) -> str:
@@ -298,7 +298,7 @@ def shortened(value: Any) -> Any:
     return value
 
 
-MADE_LATER: Final = "(this kernel's receiver: its address is made when the call is)"
+MADE_LATER: Final = "(this kernel's receiver: its address is created with the call)"
 
 
 def with_delivery(request: InvokeRequest, delivery: str, connection: Connection) -> InvokeRequest:

@@ -81,7 +81,7 @@ def use(shell: Any, options: argparse.Namespace) -> SettingsTable:
             ("calls go to", _target(address, chosen, connection)),
             ("key", _key(address, connection)),
             ("workspace", connection.workspace if connection else f"none: {error}"),
-            ("answers are kept in", str(store) if store else "nothing: fh.configure(store=None) says so"),
+            ("answers are saved in", str(store) if store else "nothing: fh.configure(store=None) is set"),
             ("catalogue", _catalogue()),
         ]
     )
@@ -104,7 +104,7 @@ def _target(address: str, chosen: bool, connection: Connection | None) -> str:
     if address == LOCAL:
         return "the local hive in this kernel"
     if connection is not None and connection.origin == LOCAL:
-        return f"the local hive in this kernel, as there is no key for {origin(address)}"
+        return f"the local hive in this kernel, as no key is set for {origin(address)}"
     return address if chosen else f"{address} (the service's own)"
 
 
@@ -120,7 +120,7 @@ def _key(address: str, connection: Connection | None) -> str:
 def _catalogue() -> str:
     path = catalog_file.find()
     if path is None:
-        return "none yet; %fetchhive snippet and Deployment.save() make fetchhive.yaml"
+        return "none yet; %fetchhive snippet and Deployment.save() create fetchhive.yaml"
     shown_path = catalog_file.display_path(path)
     try:
         catalog_file.read(path)
@@ -154,19 +154,21 @@ def login(shell: Any, options: argparse.Namespace) -> None:
     """
     address, _ = resolution.find_base_url()
     if address == LOCAL:
-        raise SettingsError("calls go to the local hive in this kernel, which needs no key; %fetchhive use live first")
+        raise SettingsError(
+            "calls go to the local hive in this kernel, which needs no key; run %fetchhive use live first"
+        )
     host = origin(address)
     key = _ask(host)
     checked = _check(key, address) if options.check else ""
-    is_stored, detail = (False, "--here was said") if options.here else credentials.store_in_keyring(host, key)
+    is_stored, detail = (False, "--here was given") if options.here else credentials.store_in_keyring(host, key)
     settings.log_in(key, base_url=address, source="keyring" if is_stored else "%fetchhive login")
     if is_stored:
         notice(f"The key for {host} is in the system's keyring ({detail}), and is used from now on.")
         if credentials.from_environment():
-            notice(f"A new kernel will take {credentials.KEY_NAME} before it, as long as that is set.")
+            notice(f"A new kernel will use {credentials.KEY_NAME} instead, as long as that is set.")
     else:
         notice(f"The key for {host} is kept in this kernel only, until it ends: {detail}.")
-    notice(checked or "It was not tried: fh.Client().check() says whether it is good, and runs nothing.")
+    notice(checked or "It was not checked: fh.Client().check() checks it, and runs nothing.")
     with suppress(StoreError):  # the key is kept all the same, and the first call that needs the store says it
         _offer_join(shell, host)
 
@@ -210,7 +212,7 @@ def _ask(host: str) -> Secret:
     if key is None:
         raise SettingsError("no key was given; nothing was changed")
     if _PLACEHOLDER.fullmatch(key.reveal()):
-        raise SettingsError("that is the placeholder of an example and no key; nothing was changed")
+        raise SettingsError("this is the placeholder of an example, not a key; nothing was changed")
     return key
 
 
@@ -218,8 +220,8 @@ def _check(key: Secret, address: str) -> str:
     with Client(api_key=key, base_url=address) as client:
         check = client.check()
     if check.status == "bad":
-        raise AuthError(f"{origin(address)} refused the key; nothing was kept")
-    return f"good: {origin(address)} takes the key." if check.status == "good" else f"{check}."
+        raise AuthError(f"{origin(address)} refused the key; nothing was saved")
+    return f"good: {origin(address)} accepts the key." if check.status == "good" else f"{check}."
 
 
 def logout(shell: Any, options: argparse.Namespace) -> None:
@@ -233,11 +235,11 @@ def logout(shell: Any, options: argparse.Namespace) -> None:
     deleted = address != LOCAL and credentials.delete_from_keyring(host)
     sources = [*(["this kernel"] if had else []), *([f"the keyring ({host})"] if deleted else [])]
     service = "the local hive" if address == LOCAL else host
-    notice(
-        f"The key is gone from {' and '.join(sources)}." if sources else f"There was no key for {service} to forget."
-    )
+    notice(f"The key was deleted from {' and '.join(sources)}." if sources else f"No key for {service} was found.")
     if (other_login := settings.current().login) is not None:
-        notice(f"The login for {other_login.origin} stays: %fetchhive use its address first, to forget that one.")
+        notice(
+            f"The login for {other_login.origin} stays: run %fetchhive use with its address first, to delete that one."
+        )
     if address == LOCAL:
         return
     left = next((look for look in resolution.look_for_key(base_url=address) if look.key), None)
@@ -249,5 +251,5 @@ def logout(shell: Any, options: argparse.Namespace) -> None:
 
 _HINTS: Final = {
     credentials.KEY_NAME: "unset that variable before the kernel starts",
-    "keyring": "the keyring did not let go of it; remove it there",
+    "keyring": "the keyring did not delete it; remove it there",
 }

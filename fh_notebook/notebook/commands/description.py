@@ -232,7 +232,7 @@ _YAML_WORDS: Final = frozenset({"true", "false", "null", "yes", "no", "on", "off
 
 
 def deployments(shell: Any, options: argparse.Namespace) -> Deployments:
-    """Return every deployment that is known, which shows itself as a table."""
+    """Return the known deployments, displayed as a table."""
     return session.deployments()
 
 

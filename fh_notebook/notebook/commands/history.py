@@ -1,4 +1,4 @@
-"""``%fetchhive history``, ``pending`` and ``last``: earlier runs and batches, those still out, the last result."""
+"""``%fetchhive history``, ``pending`` and ``last``: earlier runs and batches, those in progress, the last result."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["history", "last", "pending"]
 
 
 def history(shell: Any, options: argparse.Namespace) -> pd.DataFrame | None:
-    """Return what the store remembers, as :func:`fh.history <fh_notebook.batching.history.history.history>` does.
+    """Return the saved runs and batches, as :func:`fh.history <fh_notebook.batching.history.history.history>` does.
 
     Where that is nothing, a line says so, and there is no table.
     """
@@ -35,7 +35,7 @@ def history(shell: Any, options: argparse.Namespace) -> pd.DataFrame | None:
 
 
 def pending(shell: Any, options: argparse.Namespace) -> pd.DataFrame | None:
-    """Return the runs whose outcome is not here, as :func:`fh.pending <fh_notebook.session.api.pending>` does.
+    """Return the runs whose outcome has not arrived, as :func:`fh.pending <fh_notebook.session.api.pending>` does.
 
     Where there is none, a line says so, and there is no table.
     """
@@ -43,9 +43,9 @@ def pending(shell: Any, options: argparse.Namespace) -> pd.DataFrame | None:
     if len(runs):
         return runs
     if session.store():
-        notice("No run is pending: each outcome is here.")
+        notice("No run is pending: each outcome has arrived.")
     else:
-        notice("Nothing is kept: fh.configure(store=...) names a file for pending runs.")
+        notice("Nothing is saved: fh.configure(store=...) sets a file for pending runs.")
     return None
 
 
@@ -63,5 +63,5 @@ def last(shell: Any, options: argparse.Namespace) -> Run | Batch:
         return batch
     if stored is not None:
         return stored.run
-    why = "" if session.store() else " (nothing is kept: fh.configure(store=None) says so)"
+    why = "" if session.store() else " (nothing is saved: fh.configure(store=None) is set)"
     raise InputError(f"nothing was run yet in this workspace{why}")

@@ -52,31 +52,31 @@ _ALL: Final = (
         function="fh_notebook.notebook.commands.connection:login",
         arguments={
             "--here": {"action": "store_true", "help": "keep the key in this kernel only, not in the keyring"},
-            "--check": {"action": "store_true", "help": "ask the service whether it takes the key (runs nothing)"},
+            "--check": {"action": "store_true", "help": "ask the service whether it accepts the key (runs nothing)"},
         },
     ),
     Command(
         name="logout",
-        help="forget the key, in this kernel and in the keyring",
+        help="delete the key, in this kernel and in the keyring",
         examples=("logout",),
         function="fh_notebook.notebook.commands.connection:logout",
     ),
     Command(
         name="use",
-        help="say where calls go, or send them elsewhere: local, live, or an address",
+        help="show where calls go, or change it: local, live, or an address",
         examples=("use", "use local", "use live", "use http://127.0.0.1:8000/v1"),
         function="fh_notebook.notebook.commands.connection:use",
         arguments={
             "address": {
                 "nargs": "?",
                 "metavar": "local|live|URL",
-                "help": "the address ends in /v1; without one, say what is in use",
+                "help": "the address ends in /v1; without one, show what is in use",
             }
         },
     ),
     Command(
         name="deployments",
-        help="show every deployment that is known",
+        help="show the known deployments",
         examples=("deployments",),
         function="fh_notebook.notebook.commands.description:deployments",
     ),
@@ -106,7 +106,7 @@ _ALL: Final = (
     ),
     Command(
         name="history",
-        help="show what was run, from the store of kept answers",
+        help="show what was run, from the store of saved answers",
         examples=("history", "history support-triage -n 20"),
         function="fh_notebook.notebook.commands.history:history",
         arguments={
@@ -122,13 +122,13 @@ _ALL: Final = (
     ),
     Command(
         name="pending",
-        help="show the runs that are still out at the service, and what looks them up",
+        help="show the runs still in progress at the service, and how to look them up",
         examples=("pending",),
         function="fh_notebook.notebook.commands.history:pending",
     ),
     Command(
         name="last",
-        help="give the last result again: a Run, or a Batch",
+        help="return the last result: a Run, or a Batch",
         examples=("last", "run = _"),
         function="fh_notebook.notebook.commands.history:last",
     ),
@@ -252,13 +252,13 @@ def _options(name: str, rest: list[str]) -> argparse.Namespace:
 
 def _unknown(name: str, rest: list[str]) -> str:
     if close := nearest(name, COMMANDS):
-        return f"%fetchhive: there is no command {short(name)}; did you mean {close}? See %fetchhive help"
+        return f"%fetchhive: unknown command {short(name)}; did you mean {close}? See %fetchhive help"
     if rest or "-" in name or "_" in name:
         return (
             f"%fetchhive: there is no command {short(name)}; a call is a cell, with %%: %%fetchhive {name} -v VARIANT, "
             "and its inputs below it, or {} when there is nothing to give"
         )
-    return f"%fetchhive: there is no command {short(name)}. See %fetchhive help"
+    return f"%fetchhive: unknown command {short(name)}. See %fetchhive help"
 
 
 # --- help and options
@@ -306,7 +306,7 @@ def _all_help() -> str:
         "  ticket: |",
         "    Parcel is late and the tracking page is empty.",
         "",
-        "Everything else is a line (%fetchhive help COMMAND says more):",
+        "Every other command is a line (%fetchhive help COMMAND shows more):",
         "",
         *(f"  %fetchhive {name.ljust(max(map(len, COMMANDS)))}  {command.help}" for name, command in COMMANDS.items()),
     ]

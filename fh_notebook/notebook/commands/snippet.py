@@ -54,7 +54,7 @@ def _text_of(shell: Any, name: str) -> str:
         texts = [n for n, v in dict(names).items() if isinstance(v, str) and not n.startswith("_")]
         close = nearest(name, texts)
         hint = f"did you mean {close}?" if close else "assign the snippet's text to it, as r'''...'''"
-        raise InputError(f"there is no variable {short(name)}; {hint}")
+        raise InputError(f"no variable is named {short(name)}; {hint}")
     value = names[name]
     if not isinstance(value, str):
         raise InputError(f"the variable {name} is {type_text(value)} and not the text of a snippet")
@@ -99,10 +99,10 @@ def _show_saved(pasted: Snippet, stored: Deployment | None, saved: Deployment, p
     elif saved.variable_names:
         notice(f"Guessed from the snippet's values, to be corrected there: {_kinds(saved.inputs['properties'])}.")
     if placeholders := [n for n in (saved.name, *new) if is_placeholder(n)]:
-        notice(f"{' and '.join(placeholders)} stands for a name of yours: correct it there.")
+        notice(f"{' and '.join(placeholders)} is a placeholder for a name of yours: correct it there.")
     if pasted.key is not None:
         left = f", but {source} still has it: delete it there" if source else ""
-        notice(f"The key in the snippet was dropped and is kept nowhere{left}. {credentials.LOGIN_HINT}.")
+        notice(f"The key in the snippet was removed and is not saved{left}. {credentials.LOGIN_HINT}.")
     if pasted.ignored:
         notice(f"Left out, because no workflow call is known to take it: {', '.join(pasted.ignored)}.")
 

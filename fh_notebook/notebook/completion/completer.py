@@ -170,7 +170,7 @@ def _commands() -> Commands:
 
 
 def deployments() -> Mapping[str, Deployment]:
-    """Return every deployment that is known, by name; none when the catalogue cannot be read."""
+    """Return the known deployments by name; none when the catalogue cannot be read."""
     try:
         return session.deployments()
     except Exception as exc:  # whatever it is: a person is typing, and the next cell will tell

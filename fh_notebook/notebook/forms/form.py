@@ -111,7 +111,7 @@ class Widgets(Protocol):
 
 @with_partial_repr
 class Form:
-    """A form: what it holds, what it would send, and what came of the last submit. Made by :func:`form`.
+    """A form: its values, what it would send, and the outcome of the last submit. Made by :func:`form`.
 
     As the value of a cell it shows its fields. All of it can be used by a program as well, without any page.
 
@@ -144,7 +144,7 @@ class Form:
 
     @property
     def deployment(self) -> Deployment:
-        """What it runs; another value after the form has grown."""
+        """The deployment that it runs; another value after fields were added."""
         return self._core.deployment
 
     @property
@@ -166,7 +166,7 @@ class Form:
 
     @property
     def problems(self) -> list[str]:
-        """Everything that is wrong with the present value; while there is anything, nothing is sent."""
+        """All problems of the present value; while there are any, nothing is sent."""
         return [str(problem) for problem in self._core.value_problems]
 
     @property
@@ -191,7 +191,7 @@ class Form:
 
     @property
     def delivery(self) -> str:
-        """How answers come: ``"direct"``, in the response; ``"callback"``, later, as "Answer later" has it; or
+        """How answers are delivered: ``"direct"``, in the response; ``"callback"``, later, as with "Answer later"; or
         ``"poll"``, later too, by being asked for. One of them can be assigned.
         """
         return self._core.selection.delivery
@@ -204,7 +204,7 @@ class Form:
     # --- what is done
 
     def submit(self) -> Submission:
-        """Do what Run does, and return at once: ``form.submit().wait()``, or ``await form.submit()``, has the runs.
+        """Submit as Run does, and return at once: ``form.submit().wait()`` or ``await form.submit()`` returns the runs.
 
         Where the inputs do not fit nothing is sent; what is returned says why, and raises when it is waited for.
         """
@@ -212,7 +212,7 @@ class Form:
         return submission
 
     def cancel(self) -> None:
-        """End every call that is out. What has come is kept, and what was out may have run."""
+        """End every call in progress. Answers that arrived are kept, and the ended calls may have run."""
         self._core.cancel()
 
     def add_to_batch(self) -> None:
@@ -229,7 +229,7 @@ class Form:
 
     @property
     def runs(self) -> list[Run]:
-        """What has come of the last submit, by variant and repeat; an answer to an older one is not among them.
+        """The runs of the last submit that have arrived, by variant and repeat; runs of older submits are not included.
 
         A call that was refused, or never reached the service, is a failed run here. Of a form over rows it is empty:
         a batch may have a million; :attr:`frame` has what came, ``batch.iter_frames(n)`` its parts.
@@ -238,7 +238,7 @@ class Form:
 
     @property
     def pending(self) -> list[PendingRun]:
-        """The runs that go on at the service and are waited for, of older submits too; ``fh.pending()`` has all."""
+        """The runs that continue at the service and are waited for, of older submits too; ``fh.pending()`` has all."""
         return list(self._core.waited_for)
 
     @property
@@ -249,7 +249,7 @@ class Form:
 
     @property
     def frame(self) -> pd.DataFrame:
-        """The runs as a tidy table, one line each, as :func:`fh_notebook.compare` takes it; passwords masked.
+        """The runs as a tidy table, one row each, as :func:`fh_notebook.compare` takes it; passwords masked.
 
         Of a form over rows, one line for every job of the batch that has an outcome, as ``batch.frame``.
         """
@@ -257,7 +257,7 @@ class Form:
 
     @property
     def dataset(self) -> pd.DataFrame:
-        """The inputs that "Add as a row for a batch" has collected, a line each, for a batch; without passwords."""
+        """The inputs that "Add as a row for a batch" has collected, one row each, for a batch; without passwords."""
         return self._core.dataset
 
     @property
@@ -267,7 +267,7 @@ class Form:
 
     @property
     def widget(self) -> Any:
-        """All of the form as one widget, to be put among others; made at the first use, there until it is closed."""
+        """The whole form as one widget, for use in a layout; made at the first use, and valid until it is closed."""
         widget = self._complete_widget()
         widget.fh_form = self  # whoever holds the widget alone has a form that works
         return widget

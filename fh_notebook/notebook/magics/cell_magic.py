@@ -149,10 +149,10 @@ def _stopped_text(calls_made: int, came: int) -> str:
     """
     left = calls_made - came
     if not left:
-        return "every answer had come, and is kept"
+        return "every answer had arrived, and is kept"
     calls = "the call" if left == 1 else f"{left} calls"
-    answers = f"; {came} of {calls_made} answers came before and are kept" if came else ""
-    return f"{calls} in flight may have run at the service all the same{answers}"
+    answers = f"; {came} of {calls_made} answers arrived before and are kept" if came else ""
+    return f"{calls} in progress may have run at the service all the same{answers}"
 
 
 def dry_run_text(
@@ -289,7 +289,7 @@ class _CellRun:
     def _check_name(self, name: str, client: Client) -> None:
         """Refuse what is no name of a deployment, but the way to one in Python."""
         if name.startswith(("$", "{")) and name not in client.aclient.connection.known_deployments():
-            raise InputError(f"{name}: a line is taken as it stands; write the deployment's name itself")
+            raise InputError(f"{name}: the line is not evaluated; write the deployment's name itself")
         variable = self._user_names().get(name)
         if isinstance(variable, Deployment) and name not in client.aclient.connection.known_deployments():
             raise InputError(
@@ -308,7 +308,7 @@ class _CellRun:
     def _check_out(self, out: str | None) -> None:
         """Refuse to put a result in the place of a module, such as ``fh`` or ``pd``."""
         if out is not None and isinstance(self._user_names().get(out), ModuleType):
-            raise InputError(f"--out {out} would take the place of the module {out}; name another variable")
+            raise InputError(f"--out {out} would replace the module {out}; name another variable")
 
     def _user_names(self) -> dict[str, Any]:
         names: dict[str, Any] = self._shell.user_ns
@@ -342,14 +342,14 @@ def check_there(name: str, client: Client) -> None:
             return
     names = listed(list(connection.known_deployments()), "and") or "none"
     raise InputError(
-        f"the local hive in this process has no deployment {short(name)}; known are: {names}. "
-        "To call Fetch Hive itself: %fetchhive use live"
+        f"the local hive in this process has no deployment {short(name)}; its deployments are: {names}. To call "
+        "Fetch Hive itself: %fetchhive use live"
     )
 
 
 KEY_IN_CELL: Final = (
-    "The pasted snippet carries a key. It was not used, but it stands in this cell, and so in the saved notebook and "
-    f"in IPython's history: take it out of the cell; {credentials.LOGIN_HINT}."
+    "The pasted snippet contains a key. It was not used, but it is in this cell, and so in the saved notebook and"
+    f" in IPython's history: delete it from the cell; {credentials.LOGIN_HINT}."
 )
 
 

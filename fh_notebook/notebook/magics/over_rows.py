@@ -125,7 +125,7 @@ def _rows_of(options: LineOptions, names: Mapping[str, Any], deployment: Deploym
     if options.over is None or options.over not in names:
         close = nearest(options.over, (name for name in row_names(names) if not name.startswith("_")))
         hint = f"; did you mean {close!r}?" if close else ""
-        raise InputError(f"--over {options.over}: there is no variable of this name{hint}", where=options.name or "")
+        raise InputError(f"--over {options.over}: no variable has this name{hint}", where=options.name or "")
     rows = read_rows(names[options.over], deployment)
     for option, column in (("--score", options.score), ("--race", options.race)):
         if column and column not in rows.columns:
@@ -172,8 +172,10 @@ def _check_columns(deployment: Deployment, columns: Sequence[str]) -> None:
     names = deployment.variable_names
     if names and columns and not set(names) & set(columns):
         raise InputError(
-            f"no column has the name of a Start variable ({', '.join(names[:10])}), so the body must say what each "
-            f'takes, such as `{scalar(names[0])}: "{{{{ {row_of(columns[0])} }}}}"`; {_columns_text(columns)}',
+            (
+                f"no column has the name of a Start variable ({', '.join(names[:10])}), so the body must give a value "
+                f'for each, such as `{scalar(names[0])}: "{{{{ {row_of(columns[0])} }}}}"`; {_columns_text(columns)}'
+            ),
             where=deployment.name,
         )
 
@@ -196,7 +198,7 @@ def _not_given(name: str, columns: Sequence[str]) -> Problem:
 def no_column(name: str, columns: Sequence[str]) -> str:
     """Say that there is no such column, with the nearest one."""
     close = nearest(name, columns)
-    return f"there is no column {name!r}; " + (f"did you mean {close!r}?" if close else _columns_text(columns))
+    return f"no column is named {name!r}; " + (f"did you mean {close!r}?" if close else _columns_text(columns))
 
 
 def _columns_text(columns: Sequence[str]) -> str:
@@ -249,9 +251,9 @@ class _FromRow:
         """Say so without the row's own value: so it is one sentence for all rows."""
         (part,) = self._part.values()
         if (source := self._template.source_of(part)) is None:
-            return f"{value!r} is not a text; put it in quotes"
+            return f"{value!r} is not a string; put it in quotes"
         kind = "true or false" if isinstance(value, bool) else "a number"
-        return f"{braced(source)} is {kind}, not a text; write {braced(f'str({source})')}"
+        return f"{braced(source)} is {kind}, not a string; write {braced(f'str({source})')}"
 
 
 def _columns_of(source: str, columns: Sequence[str]) -> set[str]:

@@ -1,4 +1,4 @@
-"""The block of a batch under a cell: its progress while it runs, then what came of it, with buttons for what is next.
+"""The block of a batch under a cell: its progress while it runs, then its result, with buttons for the next steps.
 
 - One place for all of it: a page that is reloaded has it again. What stands in where widgets are not known (the saved
   file, nbconvert, a kernel that has ended) says the same, with code in place of buttons. It is under a cell, or in the
@@ -242,7 +242,7 @@ class BatchBlock:
         try:
             self._waiting = await asyncio.to_thread(self._shown.control.status.waiting_runs)
         except Exception:
-            log.warning("it could not be read which runs of a batch wait for a decision", exc_info=True)
+            log.warning("the runs of a batch that wait for a decision could not be read", exc_info=True)
             return
         self._decisions.then = "" if self._progress is not None else TAKE_ANSWERS
         self._decisions.follow(lister, most_looks=1)
@@ -319,7 +319,7 @@ class BatchBlock:
                 self._settle(view)
                 self._say_what_came()
         except Exception:
-            log.warning("what came of a batch could not be shown", exc_info=True)
+            log.warning("the result of a batch could not be shown", exc_info=True)
 
     def wait(self, timeout_s: float) -> None:
         """Wait until it shows what came of a start that has ended."""

@@ -1,4 +1,4 @@
-"""What the buttons of a batch show below it: rows of an error, live table, comparison, and the file it is saved as.
+"""Results of the buttons of a batch, shown below it: rows of an error, live table, comparison, saved file.
 
 Rule of this file: each does what a public function does (`Batch.browse`, `compare`, `Batch.to_csv`), and returns a
 widget. What is read or computed is done on the thread of whoever asks, never on that of a click.
@@ -143,7 +143,7 @@ class SavePanel:
         if path.exists() and path != self._replaces:
             self._replaces = path
             self._button.description = "Replace the file"
-            self._say(f"{display_path(path)} is there already ({_facts(path)}). Click again to replace it.")
+            self._say(f"{display_path(path)} already exists ({_facts(path)}). Click again to replace it.")
             return
         self._say("Saving …")
         self._do(lambda: repr(export(self._batch, path)), self._saved)

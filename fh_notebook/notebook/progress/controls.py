@@ -54,7 +54,7 @@ class BatchControls:
         if self._cancel.disabled:
             return
         batch, number, limit = self._batch, self._batch.max_concurrency, self._batch.limit
-        self._pause.description = "Go on" if batch.paused else "Pause"
+        self._pause.description = "Continue" if batch.paused else "Pause"
         self._pause.tooltip = GO_ON if batch.paused else PAUSE
         # It never shrinks: an end that moves under the hand cannot be aimed at.
         self._throttle.max = max(self._throttle.max, LEAST_ROOM, 2 * limit)
@@ -149,11 +149,11 @@ class BatchControls:
         self._changed()
 
 
-PAUSE: Final = "Start no further call; what is in flight is waited for"
+PAUSE: Final = "Start no further call; calls in progress are waited for"
 GO_ON: Final = "Start calls again"
-CANCEL: Final = "End the calls. What is finished is kept."
+CANCEL: Final = "End the calls. Answers that arrived are kept."
 ADAPT: Final = "Follow what the service admits"
-THROTTLE: Final = "At most so many calls of this batch in flight at once"
+THROTTLE: Final = "At most this many calls of this batch in progress at once"
 
 
 def _button(text: str, tooltip: str, dom_class: str, clicked: Callable[[Any], None]) -> Any:

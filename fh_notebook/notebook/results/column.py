@@ -243,10 +243,10 @@ HINTS: Final = {
     "validation_error": "correct the inputs, then run again",
     "not_found": "check the names of deployment and variant; fh.deployments() lists those that are known here",
     # ours
-    "connect": "check the network, and with %fetchhive use where calls go; then run again",
+    "connect": "check the network, and where calls go (%fetchhive use); then run again",
     "proxy": "check the proxy's address and its rights; then run again",
-    "tls": "check the address, and whose certificate answers there; then run again",
-    "read_timeout": "give it longer with fh.configure(timeout=...), in seconds",
+    "tls": "check the address, and the certificate of the server there; then run again",
+    "read_timeout": "allow more time with fh.configure(timeout=...), in seconds",
     "response_too_large": "allow more with fh.configure(max_response_bytes=...)",
 }
 """What to do, by ``Run.error_code``."""

@@ -1,4 +1,4 @@
-"""The table of earlier runs and batches in a page: a button in each line shows below what is stored of it.
+"""The table of earlier runs and batches in a page: a button in each row shows its saved answer below.
 
 What is stored is read when a button is clicked, on a thread. Where widgets are not known (the saved file, nbconvert)
 the table of the frame stands, with the code that opens a line.
@@ -83,7 +83,7 @@ def _lines(frame: ShownFrame) -> html.Html:
 
 def _open_button(number: int, line: Sequence[Any]) -> html.Html:
     about = ", ".join(filter(None, map(str, line[:4])))
-    return button("Open", f"open {number}", about=about, title="Show the stored answer; nothing is called")
+    return button("Open", f"open {number}", about=about, title="Show the saved answer; nothing is called")
 
 
 def _head(record: Mapping[str, Any]) -> str:
@@ -107,7 +107,7 @@ def _stored(record: Mapping[str, Any]) -> Run | str:
     store, number = session.store(), record["answer_id"]
     stored = store.answers.by_ids([number]) if store is not None else {}
     if number not in stored:
-        raise InputError(f"this answer is not stored any more; {opens_with(record)}")
+        raise InputError(f"this answer is no longer saved; {opens_with(record)}")
     return stored[number].run
 
 

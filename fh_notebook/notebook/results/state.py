@@ -47,7 +47,7 @@ class CallState:
         return self.word or ("cancelled" if self.state == "stopped" else self.state)
 
 
-GOES_ON: Final = "it is not waited for here any more, and goes on at the service"
+GOES_ON: Final = "it is not waited for here any more, and continues at the service"
 NEVER_SENT: Final = "it was not sent"
 MAY_HAVE_RUN: Final = "no answer was waited for; the call may have run at the service all the same"
 

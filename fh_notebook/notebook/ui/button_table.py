@@ -1,4 +1,4 @@
-"""A table with buttons in its lines, and a part below it for what a button brings.
+"""A table with buttons in its rows, and a part below it for the result of a button.
 
 Where widgets are not known (the saved file, nbconvert) the plain table stands, with code in place of buttons. The
 kernel hears the buttons of :data:`TABLES` tables of each kind: a cell that is run again leaves one behind that no page

@@ -44,11 +44,13 @@ def check_cluster(dask: Any, client: Client) -> None:
         With the cure.
     """
     if isinstance(dask, str):
-        raise SettingsError(f"dask is a text; give distributed.Client({dask!r}), or None for threads here")
+        raise SettingsError(f"dask is a string; give distributed.Client({dask!r}), or None for threads here")
     if not hasattr(dask, "scheduler") or not hasattr(dask, "register_plugin"):
         raise SettingsError(f"dask is {type_text(dask)}; give a distributed.Client, or None for threads here")
     if dask.asynchronous:
-        raise SettingsError("dask is an asynchronous client; give distributed.Client(address) as it is by default")
+        raise SettingsError(
+            "dask is an asynchronous client; give distributed.Client(address), without asynchronous=True"
+        )
     if dask.status != "running":
         raise SettingsError("the Dask client is closed; make a new one, and run the cell again with dask=...")
     connection = client.aclient.connection
@@ -60,8 +62,8 @@ def check_cluster(dask: Any, client: Client) -> None:
     address = str(dask.scheduler.address if dask.scheduler is not None else "")
     if not address.startswith(("tls://", "wss://", "inproc://")) and not is_loopback(hostname(address)):
         session.tell_once(
-            f"The cluster at {address} is not encrypted (TLS): a worker that has no key of its own is sent yours in "
-            "the clear. Set FETCH_HIVE_API_KEY where the workers run, or use TLS."
+            f"The cluster at {address} is not encrypted (TLS): a worker that has no key of its own is sent yours "
+            "unencrypted. Set FETCH_HIVE_API_KEY where the workers run, or use TLS."
         )
 
 

@@ -103,7 +103,7 @@ class PartitionResults:
             if not future.done():
                 future.cancel()
             elif not future.cancelled() and (exc := await self._one(future)) is not None:
-                log.debug("a stopped partition did not come in: %s", type(exc).__name__)
+                log.debug("the result of a stopped partition did not arrive: %s", type(exc).__name__)
 
 
 PARTITIONS_AT_ONCE: Final = min(4, os.cpu_count() or 1)

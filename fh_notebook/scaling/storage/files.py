@@ -147,8 +147,8 @@ def check_folder(spec: BatchSpec) -> None:
     """
     if not parts.has_mark(spec.folder):
         template = (
-            "a worker does not see {}; give {} a folder that you and every worker share, such as a network drive or an "
-            "address like s3://bucket/folder"
+            "a worker cannot access {}; give {} a folder that you and every worker share, such as a network drive"
+            " or an address like s3://bucket/folder"
         )
         raise SettingsError(Message(template, (str(spec.folder), option("parts", ...))))
 

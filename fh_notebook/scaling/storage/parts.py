@@ -98,7 +98,7 @@ def make_folder(folder: str) -> str:
             system.pipe_file(mark, json.dumps({"folder": uuid4().hex}).encode())
         return str(json.loads(system.cat_file(mark))["folder"])
     except (OSError, ValueError, ImportError, KeyError) as exc:
-        template = "answers cannot be kept in {} ({}); give {} a folder that you and every worker can write"
+        template = "answers cannot be saved in {} ({}); give {} a folder that you and every worker can write"
         raise SettingsError(Message(template, (folder, error_text(exc), option("parts", ...)))) from None
 
 
@@ -212,7 +212,7 @@ def read_part(path: str, meta: pd.DataFrame, lines: slice = slice(None)) -> pd.D
     try:
         opened = system.open(target, "rb")
     except FileNotFoundError:
-        raise StoreError(f"{path} is gone (forgotten, or moved): run the batch's cell again") from None
+        raise StoreError(f"{path} no longer exists (forgotten, or moved): run the batch's cell again") from None
     with opened as file:
         table = pq.ParquetFile(file).read(columns=list(meta.columns))
     frame = table.slice(lines.start or 0, None if lines.stop is None else lines.stop - (lines.start or 0)).to_pandas()

@@ -307,8 +307,9 @@ def _check_rows(task: PartitionTask, by_row: list[list[Job]]) -> None:
     keys = keys_of(job.key for row in by_row for job in row)
     if sha256(keys).digest() != task.asked:
         raise SettingsError(
-            f"partition {task.number} has other rows than when they were looked at, so its answers would not be found "
-            "again; rows must be the same each time they are computed: write them to Parquet first, or ddf.persist()"
+            f"partition {task.number} has other rows than when they were checked, so its answers would not be "
+            "found again; rows must be the same each time they are computed: write them to Parquet first, or "
+            "ddf.persist()"
         )
 
 

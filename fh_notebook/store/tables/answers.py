@@ -170,7 +170,7 @@ def run_of_row(text: str | None) -> Run:
     try:
         run = run_of_values(values)
     except (TypeError, ValueError) as exc:
-        raise DamagedValue(f"the run of an answer is none ({exc})") from exc
+        raise DamagedValue(f"the run of an answer is not valid ({exc})") from exc
     if tuple(map(type, _checked_values(run))) not in _CHECKED_TYPES:
         for name, kinds in _RUN_KINDS.items():
             if type(getattr(run, name)) not in kinds:
@@ -265,7 +265,9 @@ def _run_json(run: Run) -> str:
         return encode_json(values)
     except RecursionError:
         # Nested as deep as Python reads and deeper than it writes: the answer is stored without its output.
-        return encode_json({**values, "output": None, "raw": None, "error": "the output is nested too deep to be kept"})
+        return encode_json(
+            {**values, "output": None, "raw": None, "error": "the output is nested too deeply to be saved"}
+        )
 
 
 CREATE: Final = (

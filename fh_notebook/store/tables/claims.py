@@ -1,4 +1,4 @@
-"""Table ``claims``: jobs about to be sent or in flight, committed before the call.
+"""Table ``claims``: jobs about to be sent or in progress, committed before the call.
 
 A row is written before the call and leaves with its answer, so what a killed process leaves behind here may have run.
 

@@ -300,7 +300,7 @@ def test_a_batch_stops_where_nobody_is_reached_and_blames_no_row() -> None:
     [stopped] = ran.of(BatchStopped)
     assert stopped.reason == "unreachable"
     assert "was not reached for 5 s" in stopped.message
-    assert stopped.message.endswith("the rest is pending; to go on: batch.resume()")
+    assert stopped.message.endswith("the rest is pending; to continue: batch.resume()")
     assert len(ran.outcomes) <= 3
     assert len(ran.service.calls) < 100
     assert ran.engine.scheduler.calls == 0
@@ -489,7 +489,7 @@ def test_a_run_that_had_not_ended_says_so() -> None:
     """Not "no reason given": the service took it, and this is its request."""
     taken = Response(status_code=200, body=b'{"run_status": "running", "request_id": "req_7"}')
     run = _run(1, Service(lambda request, nth: taken)).memory.kept["k0"]
-    assert (run.status, run.error) == ("running", "the service took it and it had not ended (request req_7)")
+    assert (run.status, run.error) == ("running", "the service accepted it and it had not ended (request req_7)")
 
 
 def test_the_first_error_stops_where_that_was_asked_for() -> None:
@@ -606,7 +606,7 @@ def test_what_nobody_foresaw_may_have_run() -> None:
 
     async def attempt(request: InvokeRequest) -> AttemptResult:
         if request.inputs["n"] == 1:
-            raise CallError("the call broke in an unforeseen way", may_have_run=True)
+            raise CallError("the call failed with an unexpected error,", may_have_run=True)
         return await service.attempt(request)
 
     async def main() -> list[Event]:

@@ -50,7 +50,7 @@ def test_a_misspelt_name_costs_a_few_calls_and_no_row(
     assert (batch.counts.failed, batch.counts.done) == (0, 0)
     assert batch.stopped is not None
     assert batch.stopped.reason == "unknown_name"
-    assert f"does not know {deployment}/{variant} (404, " in batch.stopped.message
+    assert f"does not have {deployment}/{variant} (404, " in batch.stopped.message
     assert ("'shout'" if deployment == "shuot" else "did you mean 'loud'?") in batch.stopped.message
     assert "rows are pending; correct the name" in batch.summary()
 
@@ -62,7 +62,7 @@ def test_a_service_that_says_not_found_by_422_is_understood(shouting: Shouting) 
     batch = fh.batch(ROWS, _unchecked("shuot"), variants="loud", client=client, **ONE_AT_ONCE)
     assert (batch.counts.calls, batch.counts.failed) == (TRIED, 0)
     assert batch.stopped is not None
-    assert "does not know shuot/loud (422, " in batch.stopped.message
+    assert "does not have shuot/loud (422, " in batch.stopped.message
     shouting.hive.fail_next(5, status=422, body=b'{"error": "inputs are wrong"}')
     rest = fh.batch(ROWS, "shout", variants="loud", client=client, **ONE_AT_ONCE)
     assert (rest.counts.failed, rest.stopped) == (5, None)
@@ -99,7 +99,7 @@ def test_other_variants_go_on(shouting: Shouting) -> None:
     assert (batch.counts.pending, batch.counts.failed) == (len(ROWS), 0)
     assert batch.counts.calls == len(ROWS) + TRIED
     assert batch.stopped is not None
-    assert "does not know shout/luod" in batch.stopped.message
+    assert "does not have shout/luod" in batch.stopped.message
     assert "shout/soft" not in batch.stopped.message
     assert [type(e) for e in heard].count(KeptBack) == TRIED
     assert [type(e) for e in heard].count(BatchStopped) == 1
@@ -120,7 +120,7 @@ def test_an_unknown_variant_is_told_once_however_many_calls_were_out(shouting: S
     assert (batch.counts.done, batch.counts.pending) == (len(ROWS), len(ROWS))
     assert [type(e) for e in heard].count(BatchStopped) == 1
     assert batch.stopped is not None
-    assert batch.stopped.message.startswith("the local hive does not know shout/luod")
+    assert batch.stopped.message.startswith("the local hive does not have shout/luod")
 
 
 def test_all_unknown_names_are_told_in_one_line(shouting: Shouting) -> None:
@@ -199,7 +199,7 @@ def test_a_code_that_says_so_stops_at_the_first_answer(shouting: Shouting, code:
     assert batch.counts.calls == 1
     assert batch.counts.pending == len(ROWS)
     assert batch.stopped is not None
-    assert f"does not know shout/loud ({status}, Nicht da)" in batch.stopped.message
+    assert f"does not have shout/loud ({status}, Nicht da)" in batch.stopped.message
     assert "the inputs of row" not in batch.stopped.message
 
 
@@ -207,7 +207,7 @@ def test_the_rows_that_may_be_at_fault_are_named(shouting: Shouting) -> None:
     """Where the answers do not say whether the name or what the inputs name is not there."""
     batch = fh.batch(ROWS[:2], _unchecked("shuot"), variants="loud", client=shouting.hive.client(), **ONE_AT_ONCE)
     assert batch.stopped is not None
-    assert "or the inputs of rows 0 and 1, if what they name is not there" in batch.stopped.message
+    assert "or the inputs of rows 0 and 1, if they name something that does not exist)" in batch.stopped.message
 
 
 def test_another_reason_to_stop_does_not_hide_it(shouting: Shouting) -> None:
@@ -218,7 +218,7 @@ def test_another_reason_to_stop_does_not_hide_it(shouting: Shouting) -> None:
     assert batch.stopped is not None
     assert batch.stopped.reason == "max_calls"
     assert "8 calls were made" in batch.stopped.detail
-    assert "does not know shout/luod" in batch.stopped.detail
+    assert "does not have shout/luod" in batch.stopped.detail
     assert batch.stopped.message.count("batch.resume()") == 1
 
 
@@ -238,7 +238,7 @@ def test_a_race_ends_at_a_variant_that_is_unknown(shouting: Shouting, rows: int,
     )
     assert race.winner is None
     assert race.calls <= 2 * TRIED + 8
-    assert "does not know shout/luod" in race.verdict
+    assert "does not have shout/luod" in race.verdict
     assert race.batch.counts.failed == 0
 
 
@@ -254,8 +254,8 @@ def test_the_command_line_says_so_with_the_code_of_a_refusal(
         assert hive.counts.requests == TRIED
     assert code == 4
     out, told = capsys.readouterr()
-    assert "does not know shuot/loud" in told
+    assert "does not have shuot/loud" in told
     assert "correct the name" in told
     assert "batch.resume()" not in told
     assert "the cell" not in told
-    assert "answers are kept" not in out
+    assert "answers are saved:" not in out

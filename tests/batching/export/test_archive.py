@@ -98,7 +98,7 @@ def test_it_is_opened_elsewhere_with_its_answers_scores_and_ratings(
     assert store is not None
     assert (store.batches.every(), len(store.ratings.of_batch()), scores_in(store)) == ([], 0, 0)
     for go_on in (batch.resume, batch.retry_failed, batch.resolve_unknown):
-        with pytest.raises(SettingsError, match="came out of a file"):
+        with pytest.raises(SettingsError, match="was opened from a file"):
             go_on()
 
 
@@ -149,17 +149,20 @@ HOSTILE = {
     "another index": ("CREATE INDEX i ON answers (upper(run))", "its tables are not those"),
     "a newer version": ("PRAGMA user_version=99", "newer fh_notebook"),
     "another program": ("PRAGMA application_id=7", "of another program"),
-    "no batch": ("DELETE FROM batches", "holds 0 batches"),
+    "no saved batch": ("DELETE FROM batches", "holds 0 batches"),
     "no JSON": ("UPDATE jobs SET inputs = '{'", "cannot be read"),
     "deep JSON": ("UPDATE rows SET record = replace(hex(zeroblob(50000)), '00', '[')", "cannot be read"),
-    "a run that is none": ('UPDATE answers SET run = \'{"status": "completed", "deployment": {}}\'', "cannot be read"),
-    "an arm that is none": ("UPDATE jobs SET arm = 7 WHERE position = 1 AND arm = 1", "cannot be read"),
+    "a run that is not one": (
+        'UPDATE answers SET run = \'{"status": "completed", "deployment": {}}\'',
+        "cannot be read",
+    ),
+    "an arm that is not one": ("UPDATE jobs SET arm = 7 WHERE position = 1 AND arm = 1", "cannot be read"),
     "arms that are none": ("UPDATE batches SET plan = '{\"arms\": [[1, 2, 3]]}'", "cannot be read"),
     "columns that are none": ("UPDATE batches SET plan = json_set(plan, '$.columns', json('[[1]]'))", "cannot be read"),
     "another status": ("UPDATE answers SET status = 'failed'", "cannot be read"),
     "an endless rating": ("UPDATE ratings SET seconds = 9e999", "cannot be read"),
     "a long name": ("UPDATE ratings SET rater = hex(zeroblob(9000))", "cannot be read"),
-    "a correction that is no JSON": (_CORRECTION.format(expected="{"), "cannot be read"),
+    "a correction that is not JSON": (_CORRECTION.format(expected="{"), "cannot be read"),
     "a correction of another workspace": (
         _CORRECTION.format(expected="1").replace("max(workspace)", "'w'"),
         "cannot be read",
@@ -192,25 +195,25 @@ def test_ratings_are_only_merged_from_a_file_that_is_whole(file: Path) -> None:
     bad = _changed(file, "UPDATE ratings SET row = '{'")
     with pytest.raises(InputError, match="cannot be read"):
         fh.merge_ratings(file, bad)
-    with pytest.raises(InputError, match="which files"):
+    with pytest.raises(InputError, match="give at least one file:"):
         fh.merge_ratings()
 
 
 def test_what_is_no_such_file_is_one_line(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Missing, of another kind, cut off, changed in the middle, too large, too slow to look at."""
-    with pytest.raises(InputError, match="there is no file"):
+    with pytest.raises(InputError, match="the file"):
         fh.open_batch("nowhere.fhb")
     (tmp_path / "notes.fhb").write_text("these are notes")
-    with pytest.raises(InputError, match="it is something else"):
+    with pytest.raises(InputError, match="it has another format"):
         fh.open_batch(tmp_path / "notes.fhb")
     with pytest.raises(InputError, match="ends in .fhb"):
         fh.open_batch(tmp_path / "notes.txt")
     whole = file.read_bytes()
     (tmp_path / "cut.fhb").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(InputError, match=r"cut.fhb is no batch"):
+    with pytest.raises(InputError, match=r"cut.fhb is not a batch"):
         fh.open_batch(tmp_path / "cut.fhb")
     (tmp_path / "broken.fhb").write_bytes(whole[:4096] + os.urandom(len(whole) - 4096))
-    with pytest.raises(InputError, match=r"broken.fhb is no batch"):
+    with pytest.raises(InputError, match=r"broken.fhb is not a batch"):
         fh.open_batch(tmp_path / "broken.fhb")
     moments = iter([0.0])
     with (
@@ -234,7 +237,7 @@ def test_where_it_cannot_be_written_nothing_is_left(tmp_path: Path, elsewhere: C
         batch.to_fhb(tmp_path / "triage.sqlite3")
     with pytest.raises(SettingsError, match=r"batch\.to_fhb"):
         batch.to_csv(tmp_path / "triage.fhb")
-    with pytest.raises(SettingsError, match="no folder"):
+    with pytest.raises(SettingsError, match="the folder"):
         batch.to_fhb(tmp_path / "nowhere" / "triage.fhb")
     if sys.platform == "linux":  # where nobody makes a file, not even root
         with pytest.raises(SettingsError, match=r"^/proc/triage\.fhb cannot be written: "):
@@ -246,7 +249,7 @@ def test_where_it_cannot_be_written_nothing_is_left(tmp_path: Path, elsewhere: C
     [record] = store.batches.every()
     store.batches.keep(replace(record, plan={**record.plan, "parts": {"folder": "far"}})).result()
     with pytest.raises(
-        SettingsError, match=r"over partitions, so its answers lie in files; batch.to_parquet\(\.\.\.\)"
+        SettingsError, match=r"over partitions, so its answers are in files; use batch\.to_parquet\(\.\.\.\)"
     ):
         batch.to_fhb(tmp_path / "triage.fhb")
     assert json.dumps([p.name for p in tmp_path.iterdir() if "part" in p.name]) == "[]"

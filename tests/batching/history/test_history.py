@@ -33,7 +33,7 @@ def hive() -> LocalHive:
     @hive.workflow("echo", variant="picky")
     def picky(text: str, times: int = 1) -> str:
         if text == "bad":
-            raise RuntimeError("cannot say this")
+            raise RuntimeError("cannot represent this")
         return text
 
     return hive
@@ -72,7 +72,7 @@ def test_a_batch_and_single_runs_are_one_line_each_the_newest_first(hive: LocalH
     assert pd.isna(batch["status"])
     assert frame["status"].tolist()[::2] == ["failed", "completed"]
     assert frame["done"].sum() == 4
-    assert "cannot say this" in frame["error"][0]
+    assert "cannot represent this" in frame["error"][0]
     assert len(frame["output"][2]) == 80
     assert "\n" not in frame["output"][2]
     assert frame["elapsed_s"][2] > 0
@@ -237,7 +237,7 @@ def test_named_variants_are_taken_and_give_the_samples(here: str, capsys: pytest
     assert deployment_from_history("d", variants=["brand-new"]).variable_names == ["text", "other"]
     assert capsys.readouterr().err == ""
     assert deployment_from_history("d", variants=["keyword"]).variants == ("keyword",)
-    assert "No run of the variant 'keyword' of 'd' is kept; one of 'keywords' is." in capsys.readouterr().err
+    assert "No run of the variant 'keyword' of 'd' is saved; one of 'keywords' is." in capsys.readouterr().err
 
 
 def test_what_was_kept_masked_is_a_password(here: str) -> None:
@@ -269,10 +269,10 @@ def test_only_the_newest_answers_are_read(here: str) -> None:
     ("name", "told"),
     [
         ("dd", "did you mean 'd'?"),
-        ("nothing-alike", "kept are 'd'"),
-        ("far", "only for elsewhere: fh.configure(base_url=...) first"),
-        ("refused", "the service refused every call of 'refused'"),
-        ("", "a deployment needs its name as a string"),
+        ("nothing-alike", "saved deployments: 'd'"),
+        ("far", "only for elsewhere: call fh.configure(base_url=...) first"),
+        ("refused", "the service refused every saved call of 'refused'"),
+        ("", "a deployment must be a string"),
     ],
 )
 def test_nothing_to_guess_from_is_told_with_what_there_is(here: str, name: str, told: str) -> None:
@@ -289,7 +289,7 @@ def test_nothing_to_guess_from_is_told_with_what_there_is(here: str, name: str, 
 def test_nothing_can_be_guessed_without_a_store() -> None:
     """It says that nothing is kept."""
     fh.configure(store=None)
-    with pytest.raises(InputError, match="nothing is kept"):
+    with pytest.raises(InputError, match="nothing is saved"):
         deployment_from_history("d")
 
 

@@ -120,7 +120,7 @@ def test_inputs_with_a_password_are_read_and_not_sent() -> None:
     fh.batch([{"text": "s3cret"}, {"text": "other"}], dep, client=client, name="mine", max_calls=1, progress=False)
     opened = fh.open_batch("mine", client=client)
     assert opened.frame["text"].tolist() == ["***"]
-    with pytest.raises(fh.SettingsError, match="hold a password, which is not kept; run its cell again"):
+    with pytest.raises(fh.SettingsError, match="contain a password, which is not saved; run its cell again"):
         opened.resume()
     assert opened.counts == JobCounts(planned=2, done=1, pending=1, reused=1)
 
@@ -129,11 +129,11 @@ def test_what_is_not_there_is_told_with_the_nearest_name(shouting: Shouting) -> 
     """Or whose it is."""
     client = shouting.hive.client()
     fh.batch(rows(1), "shout", client=client, name="tickets-june", progress=False)
-    with pytest.raises(fh.InputError, match="no batch 'tickets-jnue' is kept; did you mean 'tickets-june'"):
+    with pytest.raises(fh.InputError, match="no saved batch 'tickets-jnue'; did you mean 'tickets-june'"):
         fh.open_batch("tickets-jnue", client=client)
     with pytest.raises(fh.InputError, match=r"fh.history\(\) lists"):
         fh.open_batch("nothing like it", client=client)
-    with pytest.raises(fh.InputError, match="by its name, a text"):
+    with pytest.raises(fh.InputError, match="by its name, a string,"):
         fh.open_batch(3, client=client)  # type: ignore[arg-type]
     with pytest.raises(fh.SettingsError, match="workspace local#lasting"):
         fh.open_batch("tickets-june", client=Shouting(name="another").hive.client())

@@ -304,7 +304,7 @@ def test_a_pilot_keeps_its_name_and_the_join_says_what_takes_its_answers(rotated
     pilot = rotated.run("old", rows(10), first=4)
     joined = rotated.join()
     assert joined.unnamed == (pilot.name,)
-    assert "reuse='store' takes the answers" in str(joined)
+    assert "reuse='store' reuses the answers" in str(joined)
     assert rotated.run("new", rows(10), first=4, reuse="store").counts.calls == 0
 
 
@@ -416,7 +416,7 @@ def test_a_running_batch_of_either_workspace_is_not_joined() -> None:
         batch = fh.batch(rows_of("a"), "held", client=old, variants="v", name="x", wait=False, progress=False)
         held.wait_for(1)
         for pair in ((old.workspace, new.workspace), (new.workspace, old.workspace)):
-            with pytest.raises(fh.SettingsError, match="the batch 'x' of .* is being run; wait for it or cancel it"):
+            with pytest.raises(fh.SettingsError, match="the batch 'x' of .* is running; wait for it or cancel it"):
                 fh.store.join(*pair)
         held.let_go()
         batch.wait()
@@ -431,8 +431,8 @@ def test_unknown_and_equal_names_are_refused_with_the_nearest(rotated: Rotated) 
         (old[:-1], new, f"did you mean '{old}'"),
         (old, new + "0", f"did you mean '{new}'"),
         (old, old, "cannot be joined with itself"),
-        (new, old, "the store knows no workspace"),
-        (old, 5, "into_workspace is 5; give a text"),
+        (new, old, "the store has no workspace"),
+        (old, 5, "into_workspace is 5; give a string,"),
         (old, "local#x", "no workspace 'local#x'"),
     ):
         with pytest.raises(fh.InputError) as refused:
@@ -479,7 +479,7 @@ def test_a_workspace_of_an_earlier_version_is_joined(tmp_path: Path) -> None:
     assert (joined.masked, joined.unnamed, joined.renamed) == (0, (), ())
     assert joined.unknown == 4, "two that a killed process had out, and two whose outcome is waited for"
     assert joined.over_partitions == (EXPECTED["names"]["parted"],)
-    assert "run over partitions (the answers lie in files)" in str(joined)
+    assert "run over partitions (the answers are in files)" in str(joined)
     assert dump(source) == before
     for cell in IN_MEMORY:
         batch = getattr(made, cell)(client)

@@ -110,7 +110,7 @@ def test_text_of_a_table_is_coerced_and_text_of_a_dict_is_not() -> None:
 def test_a_problem_names_the_column_where_it_is_not_the_variables_own() -> None:
     """So that the cell is found in the table."""
     [(_, problems)] = _made([{"body": 3}], TRIAGE, {"ticket": "body"})
-    assert [str(problem) for problem in problems] == ["ticket: 3 is not a text (column 'body')"]
+    assert [str(problem) for problem in problems] == ["ticket: 3 is not a string (column 'body')"]
 
 
 def test_a_function_that_raises_is_a_problem_of_the_row() -> None:
@@ -179,7 +179,7 @@ def test_a_missing_value_is_told_by_its_row_and_says_how_to_go_on_without() -> N
         ),
         ({"case": fh.integer()}, "'case' is required and takes no text; give dicts"),
         ({"a": fh.text(required=False), "b": fh.text(required=False)}, "for one of 'a' and 'b'; give dicts"),
-        (None, "no Start variable is declared that they are for; give [{'text': t} for t in texts]"),
+        (None, "no Start variable is declared for them; give [{'text': t} for t in texts]"),
     ],
 )
 def test_texts_that_are_for_no_single_variable_are_one_sentence_with_the_cure(
@@ -189,5 +189,5 @@ def test_texts_that_are_for_no_single_variable_are_one_sentence_with_the_cure(
     deployment = fh.Deployment("triage", variants=["a"], inputs=inputs)
     with pytest.raises(InputError) as caught:
         fh.batch(as_rows(["Parcel late", "Card declined"]), deployment, client=LocalHive().client(), progress=False)
-    assert str(caught.value).startswith("triage: rows are texts, and ")
+    assert str(caught.value).startswith("triage: rows are strings, and ")
     assert said in str(caught.value)

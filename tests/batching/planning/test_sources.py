@@ -146,7 +146,7 @@ def test_a_window_is_checked_before_its_first_call(window: int) -> None:
     assert batch.stopped is not None
     assert f"row {window + 1}: text: 7 is not a text" in batch.stopped.message
     assert ("loud", "fits") not in shouting.ran
-    with pytest.raises(fh.InputError, match="is not a text"):  # those rows are gone, and none is skipped silently
+    with pytest.raises(fh.InputError, match="is not a string;"):  # those rows are gone, and none is skipped silently
         batch.resume()
 
 
@@ -157,7 +157,7 @@ def test_rows_that_do_not_fit_can_be_skipped() -> None:
     assert batch.counts == JobCounts(planned=3, done=2, failed=1, calls=2)
     assert batch.frame["status"].tolist() == ["completed", "failed", "completed"]
     assert batch.failures[["row", "error_code"]].values.tolist() == [[1, "invalid_input"]]
-    assert batch.failures["error"].str.startswith("text: 7 is not a text").all()
+    assert batch.failures["error"].str.startswith("text: 7 is not a string;").all()
 
 
 def test_what_is_answered_is_looked_up_before_it_is_checked() -> None:
@@ -191,8 +191,8 @@ def test_what_the_iterator_raises_is_raised_after_what_it_gave(window: int) -> N
     assert batch is not None
     assert batch.counts.done == shouting.calls == window
     assert batch.summary().endswith(
-        "Stopped: the rows raised OSError: the disk was pulled out; what is answered is kept: run the cell again when "
-        "they can be read"
+        "Stopped: the rows raised OSError: the disk was pulled out; finished answers are "
+        "saved: run the cell again when the rows can be read"
     )
 
 
@@ -233,8 +233,8 @@ def test_an_iterator_that_waits_keeps_nobody_else_waiting(window: int) -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"sample": 5}, "sample= needs to know all rows"),
-        ({"fail_on_error": 0.5}, "as a fraction needs to know all rows"),
+        ({"sample": 5}, "sample= needs all rows"),
+        ({"fail_on_error": 0.5}, "as a fraction needs all rows"),
     ],
 )
 def test_what_needs_all_rows_says_so(options: dict[str, Any], said: str) -> None:
@@ -311,7 +311,7 @@ def test_what_needs_all_rows_says_so_of_a_large_table(large: int) -> None:
     """With the cure: a frame of pandas, which is held."""
     frame = _frame(large)
     for options in ({"sample": 5}, {"fail_on_error": 0.5}):
-        with pytest.raises(fh.SettingsError, match="nor of an Arrow or Parquet table"):
+        with pytest.raises(fh.SettingsError, match="nor for an Arrow or Parquet table"):
             _batch(Shouting().hive.client(), frame, **options)
     assert _batch(Shouting().hive.client(), frame.to_pandas(), sample=5).counts.done == 5
 

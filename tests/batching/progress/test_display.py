@@ -147,7 +147,7 @@ def test_in_a_terminal_one_line_is_rewritten_at_most_five_times_a_second() -> No
         (
             {"counts": JobCounts(planned=9, done=2, pending=7), "calls_left": 7, "in_flight": 3, "paused": True,
              "rate": 3.0, "remaining_s": 2.0},
-            "2 of 9 done; 3 still in flight, 7 calls left; paused",
+            "2 of 9 done; 3 still in progress, 7 calls left; paused",
         ),
         (
             {"counts": JobCounts(planned=9, done=2, pending=7), "calls_left": 7, "paused": True},
@@ -160,7 +160,7 @@ def test_in_a_terminal_one_line_is_rewritten_at_most_five_times_a_second() -> No
         ),
         (
             {"counts": JobCounts(planned=9, done=9), "in_flight": 0, "calls_left": 0, "rate": 3.0, "remaining_s": 0.0},
-            "9 of 9 done; 0 of 4 in flight; 3 calls/s",
+            "9 of 9 done; 0 of 4 in progress; 3 calls/s",
         ),
     ],
 )  # fmt: skip
@@ -185,7 +185,7 @@ def test_a_refused_call_is_said_for_a_while_with_what_it_means() -> None:
     clock.now = 60.0
     assert pacer.state().held_by == ""
     batch.max_concurrency, batch.admits, batch.falls_short = 8, 3, 3
-    assert pacer.state().held_by == "the service admits 3 at a time"
+    assert pacer.state().held_by == " admits 3 at a time"
     batch.counts, batch.admits, batch.limit = JobCounts(planned=100, pending=100, calls=5, refused=2), 4, 5
     assert pacer.state().held_by == "waiting: the service admits 4 at a time"
 
@@ -401,7 +401,7 @@ def test_a_display_that_cannot_be_drawn_any_more_is_left_alone(caplog: pytest.Lo
 
         def draw(state: ProgressState) -> None:
             tries.append(loop.time())
-            raise OSError("the page is gone")
+            raise OSError("the page no longer exists")
 
         pacer = RefreshTimer(draw, clock=loop.time)
         pacer.begin(Batch())

@@ -148,7 +148,7 @@ def test_a_query_that_fails_is_one_line() -> None:
 
 def test_two_columns_of_one_name_are_refused() -> None:
     """One of them would be lost."""
-    with pytest.raises(InputError, match="the column 'a' is there more than once"):
+    with pytest.raises(InputError, match="the column 'a' occurs more than once"):
         read_rows(pa.table([[1], [2]], names=["a", "a"]))
 
 

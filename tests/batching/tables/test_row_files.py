@@ -83,7 +83,7 @@ def test_the_name_of_a_file_may_look_like_something_else(tmp_path: Path, monkeyp
         (tmp_path / name).write_text(content)
         assert read_rows(f"~/{name}").records == ({"a": "1", "b": "2"},)
     for missing in ("June [1].csv", "x" * 5_000 + ".csv"):
-        with pytest.raises(InputError, match=".csv: (there is no such file|it cannot be read)") as caught:
+        with pytest.raises(InputError, match=".csv: (the file|it cannot be read)") as caught:
             read_rows(tmp_path / missing)
         assert "; " in str(caught.value)
 
@@ -132,7 +132,9 @@ def test_a_folder_or_a_pattern_of_parquet_is_one_table(folder: Path, pattern: st
     assert is_parquet(Path(source))
 
 
-@pytest.mark.parametrize(("name", "said"), [("empty", "no .parquet file is in this folder"), ("*.parquet", "named so")])
+@pytest.mark.parametrize(
+    ("name", "said"), [("empty", "no .parquet file was in this folder"), ("*.parquet", "with this name")]
+)
 def test_a_folder_without_parquet_is_told(tmp_path: Path, name: str, said: str) -> None:
     """And a pattern that fits none."""
     (tmp_path / "empty").mkdir()
@@ -213,7 +215,7 @@ def test_a_sheet_is_a_table_with_the_types_of_its_cells(book: Path) -> None:
 def test_a_sheet_is_chosen_by_its_name(book: Path) -> None:
     """Behind a sign; another name is told with those that there are."""
     assert read_rows(f"{book}#June").records == ({"ticket": "lost"},)
-    with pytest.raises(InputError, match="there is no sheet 'Jun'; did you mean 'June'"):
+    with pytest.raises(InputError, match="the sheet 'Jun' does not exist; did you mean 'June'"):
         read_rows(f"{book}#Jun")
     with pytest.raises(InputError, match="the sheet 'Empty' is empty"):
         read_rows(f"{book}#Empty")
@@ -248,7 +250,7 @@ def test_two_columns_of_a_sheet_with_one_name_are_refused(tmp_path: Path) -> Non
 
     with xlsxwriter.Workbook(tmp_path / "a.xlsx") as workbook:
         workbook.add_worksheet().write_row(0, 0, ["a", "a"])
-    with pytest.raises(InputError, match="the column 'a' is there more than once"):
+    with pytest.raises(InputError, match="the column 'a' occurs more than once"):
         read_rows(tmp_path / "a.xlsx")
 
 

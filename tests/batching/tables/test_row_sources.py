@@ -134,7 +134,7 @@ def test_anything_else_is_told_with_all_that_is_accepted(source: Any) -> None:
         "DuckDB",
         "dict of columns",
         "list of dicts",
-        "list of texts",
+        "list of strings",
         ".parquet",
         ".xlsx",
     ):
@@ -174,8 +174,8 @@ def test_an_open_file_and_paths_in_a_list_are_told(tmp_path: Path) -> None:
 
     with path.open() as file:
         for make, said in (
-            (lambda: file, f"rows are an open file, whose lines are no rows; give its path, {str(path)!r}"),
-            (lambda: io.StringIO("ticket"), "whose lines are no rows; give the path of a file"),
+            (lambda: file, f"rows are an open file, whose lines are not rows; give its path, {str(path)!r}"),
+            (lambda: io.StringIO("ticket"), "whose lines are not rows; give the path of a file"),
             (lambda: [str(path)] * 2, "rows are paths of files; give one path"),
             (lambda: iter([str(path)]), "rows are paths of files; give one path"),
         ):
@@ -200,11 +200,11 @@ def test_an_open_file_and_paths_in_a_list_are_told(tmp_path: Path) -> None:
         (["a", None], "row 0: 'a' is not a dict"),
         ([{"a": 1}, 5], "row 1: 5 is not a dict of column names to values; make it one, or leave it out"),
         ({"a": [1], "b": [1, 2]}, "the columns are of different lengths ('a': 1 value, 'b': 2 values); give each"),
-        ([{1: "a"}], "row 0: the column name 1 is not a text; write it as one"),
+        ([{1: "a"}], "row 0: the column name 1 is not a string; write it as one"),
         *((rows, "is not a dict of column names to values; give a list of dicts") for rows in NO_ROWS),
         ([Path("a.csv"), Path("b.csv")], "rows are paths of files; give one path"),
         (Later(), "rows are a Later, which has not run yet; give what it returns: await it first"),
-        ("", "rows are given as an empty text; give a DataFrame"),
+        ("", "rows are given as an empty string; give a DataFrame"),
         ("https://user:secret@example.com/a.csv?key=secret", "as an address (https:/...); download the file"),
         ("s3://bucket/a.parquet", "download the file, or read it yourself and give the frame"),
     ],

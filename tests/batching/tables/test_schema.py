@@ -125,14 +125,14 @@ def test_expected_output_and_metadata_are_no_inputs() -> None:
     deployment = fh.Deployment("triage", variants=["v"], inputs=frame)
     assert deployment.variable_names == ["ticket", "metadata"]
     assert deployment.problems({"ticket": "x", "metadata": "y", "more": 1}) == []
-    assert deployment.problems({"metadata": "y"}) == ["ticket: is missing; give a text"]
+    assert deployment.problems({"metadata": "y"}) == ["ticket: is missing; give a string,"]
 
 
 @pytest.mark.parametrize(
     ("frame", "told"),
     [
-        (pd.DataFrame({0: [1], "a": [2]}), "inputs: the column '0' is not named by a text; name them with frame.rename(columns=str)"),
-        (pd.DataFrame([[1, 2]], columns=["a", "a"]), "inputs: the column 'a' is there more than once; rename one of them"),
+        (pd.DataFrame({0: [1], "a": [2]}), "inputs: the column '0' is not a string; name the columns with frame.rename(columns=str)"),
+        (pd.DataFrame([[1, 2]], columns=["a", "a"]), "inputs: the column 'a' occurs more than once; rename one of them"),
         (pd.DataFrame({("a", "b"): [1]}), "inputs: the frame's columns have several levels; flatten them to one name a column"),
         (pd.Series([1], name="a"), "inputs: a Series declares no Start variables; give a mapping like {'name': fh.text()}"),
     ],

@@ -173,8 +173,8 @@ def test_connecting_takes_at_most_five_seconds() -> None:
 @pytest.mark.parametrize(
     ("script", "status", "told"),
     [
-        (says(200, b'{"models": []}'), "good", "takes the key"),
-        (says(200, b"<html>hotel wifi login</html>"), "unreachable", "something else than JSON"),
+        (says(200, b'{"models": []}'), "good", "accepts the key"),
+        (says(200, b"<html>hotel wifi login</html>"), "unreachable", "content that is not JSON"),
         (says(404, b"{}"), "unreachable", "HTTP 404: check base_url"),
         (says(503, b"{}"), "unreachable", "HTTP 503: try again later"),
         (says(429, b'{"error": "busy"}'), "limited", "busy"),
@@ -194,11 +194,11 @@ def test_a_variant_must_be_named_when_there_are_several() -> None:
     """As a cell does: asked for before any call."""
     dep = fh.Deployment("d", variants=["a", "b"])
     with serving(says(200, GOOD)) as server, fh.Client(base_url=server.url, api_key=KEY) as client:
-        with pytest.raises(fh.InputError, match="which variant"):
+        with pytest.raises(fh.InputError, match="variant is"):
             client.invoke(dep)
         with pytest.raises(fh.InputError, match="give a mapping"):
             client.invoke(dep, variant="a", inputs=[])  # type: ignore[arg-type]
-        with pytest.raises(fh.InputError, match="no request id"):
+        with pytest.raises(fh.InputError, match="the request id"):
             client.retrieve(None)  # type: ignore[arg-type]
         assert server.requests == []
 

@@ -406,7 +406,7 @@ def test_false_alone_turns_the_check_off_and_says_so(authority: trustme.CA, caps
     answer = asyncio.run(main())
     told = capsys.readouterr().err
     assert answer.status_code == 200
-    assert "verify=False: nobody checks that 127.0.0.1:" in told
+    assert "verify=False: the identity of 127.0.0.1:" in told
     assert "verify='ca-bundle.pem'" in told
 
 

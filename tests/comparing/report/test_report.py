@@ -223,7 +223,7 @@ def test_markdown_holds_no_live_markup(hostile: fh.Comparison, tmp_path: Path) -
     assert kinds.isdisjoint({"html_block", "html_inline", "link_open", "image", "code_inline", "fence", "code_block"})
     headings = [flat[i + 1].content for i, token in enumerate(tokens) if token.type == "heading_open"]
     assert [h.partition(" of ")[0] for h in headings] == [
-        "Comparison", "Significance tests", "Rows that differ", "Where this is from", "Settings",
+        "Comparison", "Significance tests", "Rows that differ", "Provenance", "Settings",
     ]  # fmt: skip
     for bare in ("@maintainer", "https://evil", "www.evil", "\x00"):
         assert bare not in text
@@ -269,7 +269,7 @@ def test_a_long_number_of_a_row_keeps_its_digits_in_a_workbook(tmp_path: Path) -
 
 @pytest.mark.parametrize(
     ("name", "said"),
-    [("x.pdf", "x.pdf ends in .pdf; it must end in '.html', '.md' or '.xlsx'"), ("", "is a folder"), ("no/x.md", "there is no folder")],
+    [("x.pdf", "x.pdf ends in .pdf; it must end in '.html', '.md' or '.xlsx'"), ("", "is a folder"), ("no/x.md", "the folder")],
 )  # fmt: skip
 def test_where_it_cannot_be_written_is_told(hostile: fh.Comparison, tmp_path: Path, name: str, said: str) -> None:
     """Before anything is."""

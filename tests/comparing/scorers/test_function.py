@@ -94,7 +94,7 @@ def test_what_cannot_change_a_score_does_not(define: Define, other: str) -> None
         ("n = ([1],)\ndef f(run): return n", "it reads n, a tuple"),
         ("n = {'a': 1}\ndef f(run): return [n for x in run]", "it reads n, a dict"),
         ("seen = []\ndef f(run): seen.append(run)", "it reads seen, a list"),
-        ("n = pd.DataFrame({'a': [1]})\ndef f(run): return n", "it reads n, a DataFrame"),
+        ("n = pd.DataFrame({'a': [1]})\ndef f(run): return n", "it reads n, a pandas DataFrame"),
         ("n = np.float64(1)\ndef f(run): return n", "it reads n, a float64"),
         ("n = object()\ndef g(): return n\ndef f(run): return g()", "it reads n, an object"),
         ("def f(run, n=[]): return n", "it reads n, a list"),
@@ -111,7 +111,7 @@ def test_what_cannot_change_a_score_does_not(define: Define, other: str) -> None
         ("import own\ndef f(run): return own.x", "it reads own, and the module own has no __version__"),
         ("def f(run):\n import own\n return own.x", "it reads own, and the module own has no __version__"),
         ("def f(run):\n from .json import loads\n return loads", "and the module .json has no __version__"),
-        ("f, g = lambda run: 1, lambda run: 2", "its line defines 2 functions <lambda>, which cannot be told apart"),
+        ("f, g = lambda run: 1, lambda run: 2", "its line defines 2 functions <lambda>, which cannot be distinguished"),
         ("exec('def f(run): return 1')", "the source of f is not known"),
     ],
 )

@@ -129,7 +129,7 @@ def test_an_answer_that_cannot_be_read_is_missing_and_not_zero() -> None:
     assert hmm == "the judge's answer could not be read: 'Hmm, hard to say.'"
     assert failed.startswith("the judge failed: ")
     assert outside == "the judge's answer could not be read: 9"
-    assert "3 judgements did not come or could not be read: missing, not 0." in repr(cmp)
+    assert "3 judgements did not arrive or could not be read: missing, not 0." in repr(cmp)
     assert "missing, not 0." in cmp._repr_html_()
 
 
@@ -140,7 +140,7 @@ def test_a_limit_leaves_the_rest_unjudged_and_rescoring_goes_on() -> None:
     cmp = fh.compare(batch, score=court.judge(max_calls=3, max_concurrency=1))
     assert cmp.summary()[["n", "missing"]].values.tolist() == [[3, 1]]
     assert "not judged: 3 calls were made" in cmp.score_errors()["error"][0]
-    assert cmp.score_errors()["error"][0].endswith("to go on: cmp.rescore()")
+    assert cmp.score_errors()["error"][0].endswith("to continue: cmp.rescore()")
     cmp.rescore()
     assert cmp.summary()[["n", "missing"]].values.tolist() == [[4, 0]]
     assert court.asked.total() == 4
@@ -194,7 +194,7 @@ def test_no_verdict_on_one_order_alone() -> None:
     cmp = fh.compare(court.batch(2), score=court.judge("versus", pairwise=True))
     assert cmp.summary()[["n", "missing", "mean"]].values.tolist() == [[1, 1, 0.0], [1, 1, 1.0]]
     assert cmp.score_errors()["error"].tolist() == ["the judge's answer could not be read: '?'"] * 2
-    assert "1 comparison did not come or could not be read" in repr(cmp)
+    assert "1 comparison did not arrive or could not be read" in repr(cmp)
     same = pd.DataFrame({"row": [0, 0, 1], "variant": ["a", "b", "a"], "output": ["x", "x ", "y"]})
     before = court.asked.total()
     cmp = fh.compare(same, score=court.judge("versus", pairwise=True))
@@ -239,7 +239,9 @@ def test_a_judge_of_several_variants_must_be_told_apart() -> None:
     """One that is not known needs its variant, too."""
     court = Court()
     batch = court.batch(1)
-    with pytest.raises(fh.InputError, match=r"which variant of the judge 'reply'\? Give variant= \(it has 'plain'"):
+    with pytest.raises(
+        fh.InputError, match=r"the variant of the judge 'reply' is not set; give variant= \(it has 'plain'"
+    ):
         fh.compare(batch, score=court.judge("reply"))
     with pytest.raises(fh.InputError, match="none is known"):
         fh.compare(batch, score=court.judge("nobody"))

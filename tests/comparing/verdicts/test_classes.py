@@ -161,7 +161,7 @@ def test_labels_inside_of_an_output_are_found() -> None:
 @pytest.mark.parametrize(
     ("frame", "message"),
     [
-        (pd.DataFrame({"row": [0], "variant": "a", "output": "x"}), "there is no expected_output"),
+        (pd.DataFrame({"row": [0], "variant": "a", "output": "x"}), "expected_output is missing,"),
         (
             pd.DataFrame({"row": range(9), "variant": "a", "output": "x", "expected_output": list("abcdefghi")}),
             "9 different values on 9 rows",
@@ -176,7 +176,7 @@ def test_what_has_no_labels_says_so(frame: pd.DataFrame, message: str) -> None:
 
 def test_an_unknown_variant_is_told() -> None:
     """With the nearest name."""
-    with pytest.raises(InputError, match="there is no variant 'aa'; did you mean 'a'"):
+    with pytest.raises(InputError, match="the variant 'aa' does not exist; did you mean 'a'"):
         fh.compare(_runs()).classes().confusion("aa")
 
 

@@ -44,7 +44,7 @@ def test_worse_is_another_thing_than_too_few_rows() -> None:
     assert margin.outcome is GateOutcome.WORSE
     with pytest.raises(AssertionError, match="^new is worse than live: it is 0.0"):
         many.assert_not_worse("new", than="live", by=0)
-    with pytest.raises(AssertionError, match="about [0-9,]+ more rows would tell"):
+    with pytest.raises(AssertionError, match="about [0-9,]+ more rows would be enough"):
         few.assert_not_worse("new", than="live", by=0.2)
 
 
@@ -122,9 +122,9 @@ def test_what_people_prefer_is_gated_too() -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"variant": "nwe"}, "there is no variant 'nwe'; did you mean 'new'?"),
+        ({"variant": "nwe"}, "the variant 'nwe' does not exist; did you mean 'new'?"),
         ({"than": "new"}, "'new' and 'new' were not compared with each other"),
-        ({"by": -0.1}, "by= is a number from 0 on"),
+        ({"by": -0.1}, "by= is a number from 0,"),
         ({"by": float("nan")}, "by is nan; give a number"),
         ({"by": True}, "by is True; give a number"),
         ({"alpha": 1.5}, "alpha"),

@@ -316,7 +316,7 @@ def test_words_of_other_tools_in_a_schema_are_left_alone() -> None:
     read = read_catalog(
         "deployments: {d: {inputs: {n: {type: integer, x-widget: slider, placeholder: how many, example: 3}}}}"
     )
-    assert read["d"].inputs["properties"]["n"]["placeholder"] == "how many"
+    assert read["d"].inputs["properties"]["n"]["placeholder"] == "a number of"
 
 
 def test_a_missing_name_is_a_key_error_that_names_the_nearest() -> None:
@@ -326,7 +326,7 @@ def test_a_missing_name_is_a_key_error_that_names_the_nearest() -> None:
         with pytest.raises(KeyError) as caught:
             look("suport-triage")
         assert isinstance(caught.value, fh.InputError)
-        assert str(caught.value) == "there is no deployment 'suport-triage'; did you mean 'support-triage'?"
+        assert str(caught.value) == "the deployment 'suport-triage' does not exist; did you mean 'support-triage'?"
     assert "nothing" not in known
     assert known.get("nothing") is None
     with pytest.raises(KeyError, match="known: 'support-triage', 'Übersicht 😀' and 'open'"):
@@ -462,11 +462,11 @@ def test_what_was_meant_is_told_with_the_place_and_the_cure() -> None:
     """The sentence names the file or the local hive, the nearest name, and how to call it all the same."""
     known = read_catalog(WHOLE)
     assert str(misspelling_error("suport-triage", known)) == (
-        "there is no deployment 'suport-triage' in fetchhive.yaml; did you mean 'support-triage'? (to call it all the "
+        "the deployment 'suport-triage' is not in fetchhive.yaml; did you mean 'support-triage'? (to call it all the "
         "same, add it to the catalogue, or give fh.Deployment('suport-triage'))"
     )
     own = Deployments([(fh.Deployment("mirror"), "local hive")])
     assert str(misspelling_error("miror", own)).startswith(
-        "there is no deployment 'miror' in the local hive; did you mean 'mirror'? ("
+        "the deployment 'miror' is not in the local hive; did you mean 'mirror'? ("
     )
     assert misspelling_error("nothing", known) is None

@@ -174,7 +174,7 @@ for _ in range(220):
         ({"a": "text"}, ["a: 'text' is neither a variable nor a JSON Schema; write fh.text()"]),
         ({"a": str, "b": int}, ["the class str", "write fh.text()", "b: the class int", "write fh.integer()"]),
         ({"a": True}, ["a: True is neither"]),
-        ({3: fh.text()}, ["3: a variable is named by a text; give '3'"]),
+        ({3: fh.text()}, ["3: the name of a variable must be a string; give '3'"]),
         ({"properties": {"a": {}}, "required": ["a"]}, ["required: ['a'] is neither", 'add "type": "object"']),
         ({"type": "string"}, ["type: 'string' is neither", 'add "type": "object"']),
         ({"$schema": DRAFT, "type": "array"}, ["Start variables are an object; this schema is of type 'array'"]),
@@ -222,7 +222,7 @@ def test_older_dialects_are_read_by_their_own_rules(named: str, keyword: dict[st
     assert deployment.inputs == schema
     assert len(deployment.problems({"n": 3})) == 1
     assert deployment.problems({"n": 4}) == []
-    assert deployment.problems({"m": 4}) == ["m: there is no such variable; there is only 'n'"]
+    assert deployment.problems({"m": 4}) == ["m: this variable; there is only 'n'"]
 
 
 @pytest.mark.parametrize(

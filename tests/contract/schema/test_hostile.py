@@ -201,7 +201,7 @@ def test_a_bundled_schema_with_a_dialect_of_its_own_is_told_in_the_same_words() 
     whole = {"type": "object", "properties": {"x": {"$ref": BUNDLED["$id"]}}, "$defs": {"part": BUNDLED}}
     found = problems(to_schema(whole), {"x": {"a": 1, "c": 2, "list": [1, 1]}})
     assert sentences(found) == [
-        "x.list[1]: 1 is there already (x.list[0]); give each item once",
+        "x.list[1]: 1 is a duplicate (x.list[0]); give each item once",
         "x.b: is missing; give a value",
         "x.c: there is no such name here; there are 'a', 'b' and 'list'",
     ]
@@ -211,11 +211,11 @@ def test_a_reference_that_only_shows_when_it_is_followed_is_a_problem_and_no_exc
     """A ``$dynamicRef`` to nowhere is found at the first check."""
     schema = to_schema({"type": "object", "properties": {"x": {"$dynamicRef": "#nowhere"}}})
     assert sentences(problems(schema, {"x": 1})) == [
-        "inputs: could not be checked to the end; a $ref of the schema leads nowhere"
+        "inputs: could not be checked to the end; a $ref of the schema has no target"
     ]
 
 
-NO_PATTERN = "a pattern of the schema cannot be read; write it as JSON Schema has them (ECMA 262)"
+NO_PATTERN = "a pattern of the schema cannot be read; use the syntax of JSON Schema (ECMA 262)"
 
 
 @pytest.mark.parametrize(
@@ -223,9 +223,9 @@ NO_PATTERN = "a pattern of the schema cannot be read; write it as JSON Schema ha
     [
         ({"pattern": "("}, "x", NO_PATTERN),
         ({"patternProperties": {"(": {}}}, {"x": 1}, NO_PATTERN),
-        ({"type": "whole"}, 1, "a $ref of the schema leads to what is no schema"),
-        ({"properties": [1]}, {"x": 1}, "a $ref of the schema leads to what is no schema"),
-        ("a text", 1, "a $ref of the schema leads to what is no schema"),
+        ({"type": "whole"}, 1, "a $ref of the schema points to something that is not a schema"),
+        ({"properties": [1]}, {"x": 1}, "a $ref of the schema points to something that is not a schema"),
+        ("a text", 1, "a $ref of the schema points to something that is not a schema"),
     ],
 )
 def test_what_no_meta_schema_has_seen_is_a_problem_and_no_exception(part: Any, value: Any, told: str) -> None:
@@ -262,7 +262,7 @@ def _twice(place: str) -> dict[str, Any]:
 def test_definitions_that_multiply_are_told_and_do_not_hang(schema: dict[str, Any], inputs: dict[str, Any]) -> None:
     """33 million looks at one value would take a quarter of an hour; by a scorer's check it is an error as well."""
     made = to_schema(schema)
-    told = "the schema would be looked at more than 20,000 times: definitions that refer to others twice multiply"
+    told = "the schema more than 20,000 times: definitions that refer to others twice multiply"
     assert sentences(problems(made, inputs)) == [f"inputs: could not be checked to the end; {told}; refer to each once"]
     with pytest.raises(InputError, match="multiply; refer to each once"):
         fits(made, inputs)

@@ -200,7 +200,7 @@ def test_a_catalogue_with_a_pattern_of_python_alone_opens_and_a_call_says_what_t
     deployment = fh.Deployment("d", inputs={"t": {"type": "string", "pattern": pattern}})
     assert deployment.problems({"t": "ab"}) == [
         "inputs: could not be checked to the end; a pattern of the schema cannot be read; "
-        "write it as JSON Schema has them (ECMA 262)"
+        "use the syntax of JSON Schema (ECMA 262)"
     ]
     with pytest.raises(fh.InputError, match="the schema cannot be used: a pattern of the schema cannot be read"):
         fh.score.json_schema({"pattern": pattern})

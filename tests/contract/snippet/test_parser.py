@@ -185,7 +185,7 @@ def test_no_error_shows_a_key(rest: str, key: str) -> None:
 def test_no_error_shows_the_tail_of_a_key(frame: str, tail: str) -> None:
     """The spot that is shown of a broken body is cut out of it after the key is masked, also of a body alone."""
     body = f'{{"deployment": "d", "user": "fhk_{"0123456789" * 4}abcdef{tail}'
-    with pytest.raises(SnippetError, match="the body is broken") as caught:
+    with pytest.raises(SnippetError, match="the body is not valid JSON") as caught:
         parse_snippet(frame.replace("{url}", URL).replace("{body}", body))
     assert "abcdef" not in str(caught.value)
     assert "0123" not in str(caught.value)
@@ -237,9 +237,9 @@ REFUSED = [
     (f"curl {URL} -d `cat x`", "`cat x`"),
     (f"curl {URL} -d ''", "the body is empty"),
     (f"curl {URL} -d '[1, 2]'", "[1, 2] and not an object"),
-    (f"curl {URL} -d a=b -d c=d", "broken in line 1"),
+    (f"curl {URL} -d a=b -d c=d", "not valid JSON in line 1"),
     ('{"variant": "v", "inputs": {}}', "deployment: is missing"),
-    ('{"deployment": "", "variant": "v"}', "a deployment needs its name"),
+    ('{"deployment": "", "variant": "v"}', "a deployment must be"),
     ('{"deployment": 3, "variant": 4, "inputs": "x", "metadata": []}', "4 problems"),
     ('{"deployment": "d", "inputs": [1]}', "inputs: the value is not an object"),
     ('{"deployment": "d", "metadata": {"a": {"b": 1}}}', "metadata.a"),
@@ -252,7 +252,7 @@ REFUSED = [
     ('{"deployment": "d", "inputs": {"a": 1, "a": 2}}', "'a' twice"),
     ('{"deployment": "d", "inputs": {"a": NaN}}', "no JSON form"),
     ('{"deployment": "d", "inputs": {"a": 1' + "0" * 5000 + "}}", "too many digits"),
-    ('{"a":' * 100_000 + "1" + "}" * 100_000, "nested too deep"),
+    ('{"a":' * 100_000 + "1" + "}" * 100_000, "nested too deeply"),
 ]
 
 
@@ -269,7 +269,7 @@ def test_what_is_not_a_workflows_snippet_is_refused_with_its_cure(text: str, par
     ("text", "place", "why"),
     [
         ('{"deployment": "d"\n "variant": "v"}', "line 2, column 2", "a comma is missing"),
-        ('\n\n{"deployment": "d",\n  "variant": \'v\'}', "line 4, column 14", "texts need double quotes"),
+        ('\n\n{"deployment": "d",\n  "variant": \'v\'}', "line 4, column 14", "(strings need double quotes"),
         (
             f'curl {URL} \\\n  --data-raw \'{{\n  "deployment": "d",\n  "inputs": {{"a": True}}\n}}\'',
             "line 4, column 19",

@@ -214,7 +214,7 @@ def test_a_hundred_thousand_problems_are_told_by_the_first_ones() -> None:
         ("$c->invokeWorkflow(['deployment' => \"d", 'the " that opens in line 1'),
         ("c.invoke_workflow(deployment: 'd'", "the ( that opens in line 1"),
         ("run = client.invoke_workflow(deployment=", "the ( that opens"),
-        ("run = client.invoke_workflow(\n  deployment='d' variant='v')", "line 2: the Python is broken"),
+        ("run = client.invoke_workflow(\n  deployment='d' variant='v')", "line 2: the Python code is not valid"),
         ("run = client.invoke_workflow('d', 'v')", "an argument has no name"),
         ("run = client.invoke_workflow(**call)", "an argument has no name"),
         ("await client.invokeWorkflow(call)", "is not a name with a literal value"),
@@ -399,7 +399,7 @@ def test_any_value_is_read_back_from_its_literal(value: Any) -> None:
     assert value_of("TypeScript", json.dumps(value, ensure_ascii=False)) == value
 
 
-@pytest.mark.skipif(which("node") is None, reason="there is no node here")
+@pytest.mark.skipif(which("node") is None, reason="the node here")
 def test_typescript_strings_have_the_value_that_node_gives_them() -> None:
     """Every escape of one character, in each kind of quotes; those that strict code may not have are left out."""
     escaped = [f"\\{chr(code)}" for code in range(32, 127) if chr(code) not in "ux123456789"]

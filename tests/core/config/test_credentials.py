@@ -180,7 +180,7 @@ def test_an_address_without_a_key_is_told_with_every_cure() -> None:
     """The error is as helpful as the notice."""
     fh.configure(base_url="https://hive.example/v1")
     with pytest.raises(
-        SettingsError, match=f"no key for hive.example; {credentials.LOGIN_HINT}; or set FETCH_HIVE_API_KEY"
+        SettingsError, match=f"no key is set for hive.example; {credentials.LOGIN_HINT}; or set FETCH_HIVE_API_KEY"
     ):
         fh.Client()
 
@@ -219,11 +219,11 @@ def test_a_dotenv_file_is_found_upward_and_read_as_it_stands(tmp_path: Path, mon
     ("content", "choice", "told"),
     [
         (None, True, "found no file .env"),
-        (None, "no.env", "which is no file"),
-        (None, ".", "which is no file"),
-        ("OTHER=1", True, "names neither FETCH_HIVE_API_KEY nor"),
+        (None, "no.env", "which is not a file"),
+        (None, ".", "which is not a file"),
+        ("OTHER=1", True, "sets neither FETCH_HIVE_API_KEY nor"),
         ("FETCH_HIVE_API_KEY='two words'", True, "has a character that no key has"),
-        ("FETCH_HIVE_BASE_URL=http://x/v1", True, "in the clear"),
+        ("FETCH_HIVE_BASE_URL=http://x/v1", True, "unencrypted"),
         (b"FETCH_HIVE_API_KEY=\xff", True, "cannot be read as UTF-8"),
         (None, 3, "dotenv is 3"),
     ],
@@ -358,7 +358,7 @@ def test_check_names_the_source_of_the_key(monkeypatch: pytest.MonkeyPatch) -> N
     with hive.serve() as server:
         found = _checked(server.url)
         assert found.status == "bad"
-        assert found.detail.endswith(" wants a key, and none was found")
+        assert found.detail.endswith(" requires a key, and none was found")
         monkeypatch.setenv("FETCH_HIVE_API_KEY", "fhk_0123456789")
         found = _checked(server.url)
         assert (found.status, "(FETCH_HIVE_API_KEY)" in found.detail) == ("good", True)
@@ -377,7 +377,7 @@ def test_nothing_is_kept_where_the_keyring_keeps_nothing() -> None:
     """The null keyring takes everything and keeps nothing: the answer says so, and nothing raises."""
     assert credentials.store_in_keyring("api.fetchhive.com", Secret("fhk_0123456789")) == (
         False,
-        "the keyring keeps nothing",
+        "the keyring saves nothing",
     )
     assert not credentials.delete_from_keyring("api.fetchhive.com")
 

@@ -42,7 +42,7 @@ def test_a_cell_looks_at_the_rows_as_the_page_does() -> None:
         (lambda cmp: cmp.browse(columns=["langage"]), "did you mean 'language'?"),
         (lambda cmp: cmp.browse(columns="language"), "columns is 'language'; give a list of columns: ['language']"),
         (lambda cmp: cmp.browse(page_size=0), "page_size is 0; give a whole number from 1 to 100"),
-        (lambda cmp: cmp.browse().show(row=99), "there is no row 99"),
+        (lambda cmp: cmp.browse().show(row=99), "the row 99"),
         (lambda cmp: cmp.browse().show(won="d"), "won is 'd'"),
     ],
 )
@@ -63,7 +63,7 @@ def test_a_password_is_neither_shown_nor_found() -> None:
     browser = fh.compare(batch).browse(columns=["pin", "ticket"]).show(row=0, facet="pin")
     assert "swordfish" not in f"{browser!r}{browser._repr_html_()}{browser._page}{browser._head}"
     assert len(browser.show(search="swordfish").frame) == 0
-    with pytest.raises(fh.InputError, match="there is no column 'status'"):
+    with pytest.raises(fh.InputError, match="the column 'status'"):
         fh.compare(batch).browse(columns=["status"])
 
 

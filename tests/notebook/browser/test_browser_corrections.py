@@ -118,7 +118,7 @@ def test_values_that_are_no_text_are_edited_as_json(triage: Triage) -> None:
     cmp = fh.compare(triage.run(rows), score=fh.score.json_valid())
     page = Page(cmp.browse())
     assert page.send(view={"open": 0})["open"]["form"]["text"] == '{"label": "other", "urgent": true}'
-    assert "expected is no JSON" in page.correct(0, expected="billing")
+    assert "expected is not JSON" in page.correct(0, expected="billing")
     assert page.correct(0, expected='{"label": "billing"}') == ""
     assert cmp.wide()["expected_output"].tolist() == [{"label": "billing"}]
 

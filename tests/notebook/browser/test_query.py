@@ -247,12 +247,12 @@ def test_a_filter_goes_back_to_the_first_page_and_opening_a_row_does_not() -> No
     ("asked", "told"),
     [
         ({"won": "neerest"}, "won is 'neerest'; did you mean 'nearest'?"),
-        ({"serch": "x"}, "there is no option 'serch'; did you mean 'search'?"),
-        ({"where": {"langage": "de"}}, "there is no column 'langage'; did you mean 'language'?"),
+        ({"serch": "x"}, "the option 'serch' does not exist; did you mean 'search'?"),
+        ({"where": {"langage": "de"}}, "no column 'langage'; did you mean 'language'?"),
         ({"low": "x"}, "low is 'x'; give a score, or None"),
         ({"size": 0}, "size is 0; give a whole number from 1 to 100"),
         ({"only": "diferent"}, "only is 'diferent'; did you mean 'different'?"),
-        ({"search": "x" * 600}, "give a text of at most 500 characters"),
+        ({"search": "x" * 600}, "give a string of at most 500 characters"),
     ],
 )
 def test_a_slip_in_a_cell_is_one_line_with_the_cure(asked: dict[str, Any], told: str) -> None:

@@ -65,21 +65,21 @@ ALL_THE_SAME = "(to send it all the same, declare it in fetchhive.yaml)"
         (f"{MANY}sizes: 1, 2", "give [1, 2]"),
         (f"{MANY}when: {{{{ day }}}}", "is not a date like '2026-01-31'; write {{ day.date() }}"),
         (f"{SINGLE}ticket: {{{{ row.t }}}}", "{{ row.t }}: there is a row only with --over FRAME, a table; add it to the line"),
-        (f"{SINGLE}ticket:late", "line 1 of the body: write a colon and a blank, `ticket: late`"),
-        (f"{SINGLE}ticket\uff1alate", "line 1 of the body: write a colon and a blank, `ticket: late`"),
-        (f"{MANY}words:12", "line 2 of the body: write a colon and a blank, `words: 12`"),
-        (f"{MANY}words\uff1a 12", "line 2 of the body: write a colon and a blank, `words: 12`"),
+        (f"{SINGLE}ticket:late", "line 1 of the body: write a colon and a space, `ticket: late`"),
+        (f"{SINGLE}ticket\uff1alate", "line 1 of the body: write a colon and a space, `ticket: late`"),
+        (f"{MANY}words:12", "line 2 of the body: write a colon and a space, `words: 12`"),
+        (f"{MANY}words\uff1a 12", "line 2 of the body: write a colon and a space, `words: 12`"),
         ("%%fetchhive single -v v --over rows\nticket: {{ row }}", "{{ row }} is a whole row; take a column of it, such as {{ row.t }}"),
         (f"{SINGLE}ticket: # a text", "ticket: is empty; write its text"),
         (f"{SINGLE}Hi: I am late", "Hi: no such variable is there; if the body is the text of ticket, write `ticket: |` above it"),
         (f"{SINGLE}subject: late\nfrom: me", "subject, from: no such variables are there; if the body is the text of ticket"),
-        (f"{SINGLE}tickt: late", "tickt: there is no such variable; did you mean 'ticket'?"),
-        (f"{SINGLE}ticket: late\nHi: x", "Hi: there is no such variable; there is only 'ticket'"),
+        (f"{SINGLE}tickt: late", "tickt: this variable; did you mean 'ticket'?"),
+        (f"{SINGLE}ticket: late\nHi: x", "Hi: this variable; there is only 'ticket'"),
         (f"{BRIEF}topc: x", f"topc: no such variable is known; did you mean 'topic'? {ALL_THE_SAME}"),
         (f"{BRIEF}Topic: x\nwords: 3", "Topic: no such variable is known; did you mean 'topic'?"),
         ("%%fetchhive brief -v v --over rows\ntopc: x", f"did you mean 'topic'? {ALL_THE_SAME}"),
-        (f"{BRIEF}# remark", "brief: the body gives nothing; write `name: value` lines, or {} when there is nothing to give"),
-        ("%%fetchhive brief -v v --over rows\n#", "no column has the name of a Start variable (topic, words), so the body must say"),
+        (f"{BRIEF}# remark", "brief: the body has no inputs; write `name: value` lines, or {} when there are none"),
+        ("%%fetchhive brief -v v --over rows\n#", "no column has the name of a Start variable (topic, words), so the body must give"),
     ],
 )  # fmt: skip
 def test_a_slip_has_the_cure_for_a_cell(shell: Shell, local: LocalHive, cell: str, told: str) -> None:  # noqa: F811
@@ -96,7 +96,7 @@ def test_an_undeclared_deployment_is_not_called_with_nothing(body: str) -> None:
     """An empty body is a forgotten one; ``{}`` says that there is nothing to give."""
     from fh_notebook.notebook.cell.request import read_cell
 
-    with pytest.raises(InputError, match="the body gives nothing; write `name: value` lines, or {} when"):
+    with pytest.raises(InputError, match="the body has no inputs; write `name: value` lines, or {} when"):
         read_cell(body, name="mystery", variants=("v",))
     assert read_cell("{}", name="mystery", variants=("v",)).inputs == {}
 
@@ -159,8 +159,11 @@ def test_a_timestamp_for_a_day_is_told_how_it_becomes_one(source: str, cure: str
         ("fh.invoke(3, variant='x')", "InputError: deployment is 3; give a Deployment or its name"),
         ("await fh.ainvoke(None, variant='x')", "InputError: deployment is None; give a Deployment or its name"),
         ("fh.invoke({'a': 1})", "InputError: deployment is {'a': 1}; give a Deployment or its name"),
-        ("fh.Deployment.from_snippet(None)", "SnippetError: a Code Snippet is a text, and this is None; paste it as r"),
-        ("fh.Deployment.from_snippet(b'curl')", "SnippetError: a Code Snippet is a text, and this is a bytes;"),
+        (
+            "fh.Deployment.from_snippet(None)",
+            "SnippetError: a Code Snippet is a string, and this is None; paste it as r",
+        ),
+        ("fh.Deployment.from_snippet(b'curl')", "SnippetError: a Code Snippet is a string, and this is a bytes;"),
         ("fh.history(3)", "InputError: deployment is 3; give a Deployment or its name"),
     ],
 )

@@ -86,7 +86,7 @@ def test_a_text_that_begins_with_a_hash_is_no_remark(text: str) -> None:
     assert inputs_of("ticket: # later", {}, TEXT) == {"ticket": None}
     told = call_of(f"ticket: {text}")
     assert told.inputs == {"ticket": None}
-    assert "is a remark and is not sent" in told.warnings[0]
+    assert "is a comment and is not sent" in told.warnings[0]
 
 
 def test_expressions_in_such_a_text_are_written_into_it() -> None:
@@ -100,16 +100,16 @@ def test_expressions_in_such_a_text_are_written_into_it() -> None:
     [
         ('ticket: "He said hi', "line 1 of the body: the quote that begins here is not closed; close it, leave it out"),
         ('max_words: 3\nticket: "He said\nratio: "x', "line 2 of the body: the quote that begins here is not closed"),
-        ("ticket: |", "line 1 of the body: there is no text below |; indent it there, or write it in quotes"),
-        ("ticket: >\nratio: 1", "line 1 of the body: there is no text below >; indent it there"),
+        ("ticket: |", "line 1 of the body: | has no text below it; indent the text there, or write it in quotes"),
+        ("ticket: >\nratio: 1", "line 1 of the body: > has no text below it; indent the text there"),
         ('ticket: "it\'s "so"', 'line 1 of the body: a " inside of the text ends its quotes; use `name: |`'),
         ("ticket: [x", "line 1 of the body: what begins here with [, { or a quote is not closed"),
         ("place: [x", "line 1 of the body: what begins here with [, { or a quote is not closed"),
-        ("place: {a} b", "line 1 of the body: this does not belong to what stands before it; put the whole text in quotes"),
+        ("place: {a} b", "line 1 of the body: this does not belong to the part before it; put the whole text in quotes"),
         ("tags:\n- 'tis late", "line 2 of the body: the quote that begins here is not closed; close it, or write"),
-        ("tags:\n- & co", "line 2 of the body: a text that begins with this sign is put in quotes"),
+        ("tags:\n- & co", "line 2 of the body: a text that begins with this sign in quotes"),
         ("tags:\n- &co partners", "line 2 of the body: '&' begins an anchor; put the text in quotes"),
-        ("tags:\n- {a}, hi", "line 2 of the body: this does not belong to what stands before it"),
+        ("tags:\n- {a}, hi", "line 2 of the body: this does not belong to the part before it"),
         ("tags:\n- a\tb", "line 2 of the body: there is a tab in the text; put the text in quotes"),
         ("ticket: &co partners\n  are late", "line 1 of the body: '&' begins an anchor; put the text in quotes"),
         ("place:\n  zip: 'a\n  floor: b'", "line 2 of the body: the quote that begins here is not closed in its place"),
@@ -160,7 +160,7 @@ def test_any_text_of_one_line_arrives_or_is_told(deployment: fh.Deployment, text
         assert re.fullmatch(r"(['\"]).*\1\s*(#.*)?", text)  # YAML breaks a line at U+2028, too
     elif isinstance(sent, str) or text.startswith("#"):
         assert text.startswith(sent or "#")
-        assert any("from ' #' on it is a remark and is not sent" in warning for warning in call.warnings)
+        assert any("from ' #' on is a comment and is not sent" in warning for warning in call.warnings)
     else:  # a number, null, a list or an object, as JSON has them
         assert deployment is OPEN
         assert text[0] in "[{~nN-+0123456789tTfF"
@@ -168,7 +168,7 @@ def test_any_text_of_one_line_arrives_or_is_told(deployment: fh.Deployment, text
 
 def test_a_text_whose_line_breaks_are_lost_is_told() -> None:
     """In YAML a text without ``|`` is one line, in quotes or not; below ``|`` and ``>`` it is as one says."""
-    folded = "the line breaks of this text are sent as blanks; write it below `name: |` to keep them"
+    folded = "the line breaks of this text are sent as spaces; write it below `name: |` to keep them"
     for body in ("a: x\n  y", "a: 'x\n  y'", 'a: "x\n  y"', "a:\n  x\n  y"):
         call = call_of(body)
         assert (call.inputs, [w.partition("body: ")[2] for w in call.warnings]) == ({"a": "x y"}, [folded]), body

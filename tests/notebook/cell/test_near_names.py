@@ -19,9 +19,9 @@ OVER = "%%fetchhive support-triage -v keywords --over"
 @pytest.mark.parametrize(
     ("cell", "told"),
     [
-        (f"{OVER} tickts\nticket: x", "--over tickts: there is no variable of this name; did you mean 'tickets'?"),
-        (f"{OVER} zebra\nticket: x", "--over zebra: there is no variable of this name\n"),
-        (f"{OVER} tickets\nticket: '{{{{ row.tickt }}}}'", "there is no column 'tickt'; did you mean 'ticket'?"),
+        (f"{OVER} tickts\nticket: x", "--over tickts: no variable has this name; did you mean 'tickets'?"),
+        (f"{OVER} zebra\nticket: x", "--over zebra: no variable has this name\n"),
+        (f"{OVER} tickets\nticket: '{{{{ row.tickt }}}}'", "no column 'tickt'; did you mean 'ticket'?"),
         (f"{OVER} tickets\nticket: '{{{{ ticket_txt }}}}'", "'ticket_txt' is not defined; did you mean 'ticket_text'?"),
         (f"{OVER} tickets --varient a\nticket: x", "arguments: --varient; did you mean --variant?"),
         ("%%fetchhive support-triage --varient=a\nticket: x", "arguments: --varient; did you mean --variant?"),

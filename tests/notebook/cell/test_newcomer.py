@@ -98,7 +98,7 @@ def test_a_missing_value_inside_a_text_is_told_with_its_row(shell: Shell, calls:
     assert [output["ticket"] for output in _outputs(shell)] == ["T: a", "T: b", "T: "]
 
 
-REMARK = "from ' #' on it is a remark and is not sent; put the text in quotes to send all of it"
+REMARK = "from ' #' on is a comment and is not sent; put the text in quotes to send all of it"
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_a_remark_that_cuts_a_text_is_said(shell: Shell, local: LocalHive, body:
         ("ticket: {{ nan }}", "echoing: ticket: is empty; write its text"),
         ('ticket: "{{ x }}"', "ticket: 3.5 is not a text; write {{ str(x) }}"),
         ("{{ x }}", "ticket: 3.5 is not a text; write {{ str(x) }}"),
-        ("ticket: 3.5", "ticket: 3.5 is not a text; put it in quotes"),
+        ("ticket: 3.5", "ticket: 3.5 is not a string; put it in quotes"),
         ("ticket: hi\n tone: brief", "line 2 of the body: this line is indented more than the one above it"),
         ("ticket: |\n    hi\n  ho", "line 3 of the body: this line is indented less than the text above it"),
         ('ticket: "he said "hi" to me"', 'line 1 of the body: a " inside of the text ends its quotes; use `name: |`'),
@@ -164,10 +164,10 @@ def test_a_column_of_numbers_for_a_text_is_one_line(shell: Shell, calls: Any) ->
     shell.shell.user_ns["rows"] = pd.DataFrame({"m": range(500), "b": [True] * 500, "ticket": range(500)})
     rows = "echoing: rows 0, 1, 2, 3, 4 and 495 more: ticket: "
     for body, told in (
-        ('ticket: "{{ row.m }}"', "{{ row.m }} is a number, not a text; write {{ str(row.m) }}"),
-        ('ticket: "{{ row.b }}"', "{{ row.b }} is true or false, not a text; write {{ str(row.b) }}"),
-        ("ticket: 42", "42 is not a text; put it in quotes"),
-        ("# by their names", "0, 1, 2, … is not a text"),
+        ('ticket: "{{ row.m }}"', "{{ row.m }} is a number, not a string; write {{ str(row.m) }}"),
+        ('ticket: "{{ row.b }}"', "{{ row.b }} is true or false, not a string; write {{ str(row.b) }}"),
+        ("ticket: 42", "42 is not a string; put it in quotes"),
+        ("# by their names", "0, 1, 2, … is not a string;"),
     ):
         said = _refused(shell, OVER + body, f"InputError: {rows}{told}\n")
         assert "on_invalid" not in said
@@ -177,7 +177,7 @@ def test_a_column_of_numbers_for_a_text_is_one_line(shell: Shell, calls: Any) ->
 def test_what_a_cell_is_told_it_can_do(shell: Shell, local: LocalHive) -> None:  # noqa: F811
     """Options of ``fh.batch`` are not a cell's."""
     shell.shell.user_ns["rows"] = pd.DataFrame({"ticket": ["a", None]})
-    said = _refused(shell, OVER + "ticket: '{{ row.ticket }}'", "row 1: ticket: is missing; give a text")
+    said = _refused(shell, OVER + "ticket: '{{ row.ticket }}'", "row 1: ticket: is missing; give a string,")
     assert "; correct such rows, or leave them out of the table" in said
     assert "on_invalid" not in said
     shell.run("%%fetchhive echoing -v v\nticket: a")
@@ -192,11 +192,11 @@ def test_what_a_cell_is_told_it_can_do(shell: Shell, local: LocalHive) -> None: 
     [
         ("%%fetchhive dep -v v\nticket: x", "dep is a variable of this notebook; its deployment is 'echoing': write that name"),
         ("%%fetchhive dep -v v --over rows\nticket: x", "its deployment is 'echoing': write that name"),
-        ("%%fetchhive $name -v v\nticket: x", "$name: a line is taken as it stands; write the deployment's name itself"),
-        ("%%fetchhive {name} -v v\nticket: x", "{name}: a line is taken as it stands; write the deployment's name"),
-        ("%%fetchhive brief -v v\nticket: x", "the local hive in this process has no deployment 'brief'; known are: 'support-triage' and 'echoing'"),
+        ("%%fetchhive $name -v v\nticket: x", "$name: the line is not evaluated; write the deployment's name itself"),
+        ("%%fetchhive {name} -v v\nticket: x", "{name}: the line is not evaluated; write the deployment's name"),
+        ("%%fetchhive brief -v v\nticket: x", "the local hive in this process has no deployment 'brief'; its deployments are: 'support-triage' and 'echoing'"),
         ("%%fetchhive brief -v v --over rows\nticket: x", "has no deployment 'brief'"),
-        ("%%fetchhive echoing -v v,w\nticket: x", "echoing: -v takes one variant; say -v v -v w"),
+        ("%%fetchhive echoing -v v,w\nticket: x", "echoing: -v takes one variant; give -v v -v w"),
         ("%%fetchhive echoing -v v --over rows.head(1)\nticket: x", "'rows.head(1)' is not the name of a variable; assign it to one first: rows = rows.head(1), then --over rows"),
         ("%%fetchhive echoing -v v --over t.csv\nticket: x", "assign it to one first: rows = pd.read_csv('t.csv'), then --over rows"),
         ("%%fetchhive echoing -v v --over t.tsv\nticket: x", "rows = pd.read_csv('t.tsv', sep='\\t'), then --over rows"),
@@ -234,4 +234,4 @@ def test_a_service_elsewhere_may_have_what_is_not_known_here(shell: Shell, hive:
 def test_a_call_written_as_a_line_is_told_of_its_body(shell: Shell) -> None:  # noqa: F811
     """IPython refuses a cell that has none."""
     _, said = shell.run("%fetchhive support-triage")
-    assert "%%fetchhive support-triage -v VARIANT, and its inputs below it, or {} when there is nothing to give" in said
+    assert "%%fetchhive support-triage -v VARIANT, and its inputs below it, or {} when there are none" in said

@@ -160,10 +160,10 @@ def test_a_question_mark_shows_real_help(shell: Shell, asked: str, shown: str) -
 @pytest.mark.parametrize(
     ("line", "told"),
     [
-        ("logn", "there is no command 'logn'; did you mean login?"),
+        ("logn", "unknown command 'logn'; did you mean login?"),
         ("describ x", "did you mean describe?"),
         ("support-triage -v keywords", "a call is a cell, with %%: %%fetchhive support-triage -v VARIANT"),
-        ("zzz", "there is no command 'zzz'. See %fetchhive help"),
+        ("zzz", "unknown command 'zzz'. See %fetchhive help"),
         ("help logn", "did you mean login?"),
         ("describe", "%fetchhive describe: the following arguments are required: NAME"),
         ("history -n 0", "argument -n: '0' is not a whole number from 1"),
@@ -258,7 +258,7 @@ def test_a_login_is_kept_in_the_keyring_of_the_service_in_use(
     assert resolution.find_key(base_url=str(settings.current().base_url))[1] == "keyring"
 
 
-@pytest.mark.parametrize(("options", "why"), [("", "the keyring keeps nothing"), ("--here", "--here was said")])
+@pytest.mark.parametrize(("options", "why"), [("", "the keyring saves nothing"), ("--here", "--here was given")])
 def test_a_login_says_when_it_is_for_this_kernel_only(
     shell: Shell,
     keyless: LocalHive,
@@ -300,7 +300,7 @@ def test_a_login_counts_before_what_was_there(
     shell.run("%fetchhive login")
     assert session.client_for(None).check().status == "good"
     _, said = shell.run("%fetchhive logout")
-    assert "The key is gone from this kernel." in said
+    assert "The key was deleted from this kernel." in said
     assert "Calls still have a key, from FETCH_HIVE_API_KEY: unset that variable" in said
     assert session.client_for(None).check().status == "bad"
 
@@ -310,8 +310,8 @@ def test_a_login_counts_before_what_was_there(
     [
         ("", "no key was given"),
         ("YOUR_API_KEY", "no key was given"),
-        ("fhk_...", "that is the placeholder of an example"),
-        ("fhk_xxxx", "that is the placeholder of an example"),
+        ("fhk_...", "this is the placeholder of an example,"),
+        ("fhk_xxxx", "this is the placeholder of an example,"),
         ("<your key>", "a character that no key has"),
         ("'fhk_0123456789'", "without quotes"),
         ("Bearer fhk_0123456789", "a character that no key has"),
@@ -345,7 +345,7 @@ def test_a_login_with_a_check_keeps_only_a_key_that_is_taken(
     typed(OTHER)
     _, said = shell.run("%fetchhive login --check")
     assert said.startswith("AuthError: ")
-    assert "refused the key; nothing was kept" in said
+    assert "refused the key; nothing was saved" in said
     assert keyring.held == {}
     typed(KEY)
     _, said = shell.run("%fetchhive login --check")
@@ -386,7 +386,7 @@ def test_a_terminal_that_would_show_the_key_is_refused(
     typed = io.StringIO(f"{KEY}\n")
     monkeypatch.setattr("sys.stdin", typed)
     _, said = shell.run("%fetchhive login")
-    assert "SettingsError: nobody can be asked here" in said
+    assert "SettingsError: no input is possible here" in said
     assert typed.tell() == 0
 
 
@@ -402,10 +402,10 @@ def test_a_logout_forgets_the_keyrings_key_too(
     shell.run("%fetchhive login")
     place = origin(str(settings.current().base_url))
     _, said = shell.run("%fetchhive logout")
-    assert f"The key is gone from this kernel and the keyring ({place})." in said
+    assert f"The key was deleted from this kernel and the keyring ({place})." in said
     assert keyring.held == {("fh_notebook", "api.fetchhive.com"): OTHER}
     assert session.client_for(None).check().status == "bad"
-    assert f"There was no key for {place} to forget." in shell.run("%fetchhive logout")[1]
+    assert f"No key for {place} was found." in shell.run("%fetchhive logout")[1]
 
 
 def test_a_logout_is_about_the_service_in_use(
@@ -417,15 +417,15 @@ def test_a_logout_is_about_the_service_in_use(
     shell.run("%fetchhive login")
     shell.run("%fetchhive use live")
     _, said = shell.run("%fetchhive logout")
-    assert f"There was no key for api.fetchhive.com to forget.\nThe login for {place} stays" in said
+    assert f"No key for api.fetchhive.com was found.\nThe login for {place} stays" in said
     shell.run("%fetchhive use local")
     _, said = shell.run("%fetchhive logout")
-    assert f"There was no key for the local hive to forget.\nThe login for {place} stays" in said
+    assert f"No key for the local hive was found.\nThe login for {place} stays" in said
     assert keyring.held == {("fh_notebook", place): KEY}
     shell.run(f"%fetchhive use {url}")
     assert session.client_for(None).check().status == "good"
     _, said = shell.run("%fetchhive logout")
-    assert f"The key is gone from this kernel and the keyring ({place})." in said
+    assert f"The key was deleted from this kernel and the keyring ({place})." in said
     assert "stays" not in said
     assert keyring.held == {}
 
@@ -435,7 +435,7 @@ def test_a_keyring_that_is_in_the_clear_is_not_used(keyring: Held, monkeypatch: 
     monkeypatch.setattr(Held, "name", "PlaintextKeyring")
     kept, why = credentials.store_in_keyring("x", Secret(KEY))
     assert not kept
-    assert "in the clear" in why
+    assert "unencrypted" in why
     assert keyring.held == {}
 
 
@@ -451,7 +451,7 @@ def test_use_says_what_is_in_use(shell: Shell, hive: LocalHive, work: Path) -> N
     assert facts["calls go to"] == settings.current().base_url
     assert facts["key"] == "*** from configure()"
     assert facts["workspace"] == session.client_for(None).workspace
-    assert facts["answers are kept in"] == str(resolution.store_path())
+    assert facts["answers are saved in"] == str(resolution.store_path())
     assert facts["catalogue"] == "fetchhive.yaml"
     assert KEY not in said + result.result._repr_html_()
 
@@ -497,13 +497,13 @@ def test_use_sends_calls_elsewhere(shell: Shell, hive: LocalHive, work: Path) ->
 def test_use_without_a_key_says_where_calls_go(shell: Shell, work: Path) -> None:
     """A newcomer's kernel: the local hive. Live without a key: nowhere, with the cure."""
     result, _ = shell.run("%fetchhive use")
-    assert "the local hive in this kernel, as there is no key for" in dict(result.result.facts)["calls go to"]
+    assert "the local hive in this kernel, as no key is set for" in dict(result.result.facts)["calls go to"]
     assert dict(result.result.facts)["key"] == f"none: {credentials.LOGIN_HINT}"
     fh.configure(store=None)
     result, said = shell.run("%fetchhive use live")
     assert result.error_in_exec is None, said
-    assert dict(result.result.facts)["workspace"].startswith("none: there is no key for api.fetchhive.com")
-    assert dict(result.result.facts)["answers are kept in"].startswith("nothing")
+    assert dict(result.result.facts)["workspace"].startswith("none: no key is set for api.fetchhive.com")
+    assert dict(result.result.facts)["answers are saved in"].startswith("nothing")
 
 
 # --- deployments and describe
@@ -595,7 +595,7 @@ def test_a_key_in_a_snippet_is_dropped_and_said(
         typed(*text.splitlines())
         _, said = shell.run("%fetchhive snippet")
         assert OTHER not in _everywhere(shell)
-    assert "The key in the snippet was dropped" in said
+    assert "The key in the snippet was removed" in said
     assert "Saved brief" in said
     assert OTHER not in said
     assert OTHER not in "".join(p.read_text() for p in work.rglob("*") if p.is_file())
@@ -614,7 +614,7 @@ def test_a_second_snippet_adds_what_is_new_and_keeps_what_was_declared(
     assert known.inputs["properties"] == {**declared.inputs["properties"], "vip": {"type": "boolean"}, "odd": {}}
     assert known.inputs["required"] == ["topic"]
     assert known.problems({"topic": "AI", "vip": True}) == []
-    assert known.problems({"topic": "AI", "wip": True}) == ["wip: there is no such variable; did you mean 'vip'?"]
+    assert known.problems({"topic": "AI", "wip": True}) == ["wip: this variable; did you mean 'vip'?"]
     assert "with the variant draft in" in said
     assert "vip is new: added as true or false, not required." in said
     assert "odd is new: added as anything, not required." in said
@@ -641,7 +641,7 @@ def test_what_comes_through_a_pipe_is_no_snippet(
     piped = io.StringIO(_snippet())
     monkeypatch.setattr(sys, "stdin", piped)
     _, said = shell.run("%fetchhive snippet")
-    assert "SettingsError: nobody can be asked here" in said
+    assert "SettingsError: no input is possible here" in said
     assert "%%fetchhive snippet" in said
     assert piped.tell() == 0
     assert not (work / "fetchhive.yaml").exists()
@@ -666,7 +666,7 @@ def test_a_snippet_whose_line_breaks_were_lost_is_read(
     ("cell", "told"),
     [
         ("%%fetchhive snippet\nticket: late", "SnippetError: this is not a Code Snippet"),
-        ("%fetchhive snippet pastd", "InputError: there is no variable 'pastd'; did you mean pasted?"),
+        ("%fetchhive snippet pastd", "InputError: no variable 'pastd'; did you mean pasted?"),
         ("%fetchhive snippet number", "InputError: the variable number is an int"),
         ("%fetchhive snippet pasted", "SnippetError: this is not a Code Snippet"),
     ],
@@ -710,14 +710,14 @@ def test_history_of_nothing_is_a_line_and_no_empty_table(shell: Shell, hive: Loc
     """A number alone was meant as -n."""
     result, said = shell.run("%fetchhive history")
     assert result.result is None
-    assert said.strip() == "Nothing was run yet: each answer is a line here."
+    assert said.strip() == "Nothing was run yet: each answer is a row here."
     shell.run("%%fetchhive echo -v plain\ntext: t")
     result, said = shell.run("%fetchhive history ecko")
     assert result.result is None
-    assert said.strip() == "Nothing is kept of 'ecko'; did you mean 'echo'?"
+    assert said.strip() == "Nothing is saved of 'ecko'; did you mean 'echo'?"
     result, said = shell.run("%fetchhive history 2")
     assert result.result is None
-    assert "Nothing is kept of '2'" in said
+    assert "Nothing is saved of '2'" in said
     assert "%fetchhive history -n 2" in said
     assert "DataFrame" not in said
 
@@ -739,7 +739,7 @@ def test_last_gives_the_newest_result_again(shell: Shell, hive: LocalHive) -> No
 # --- secrets
 
 
-@pytest.mark.parametrize("way", ["the keyring breaks", "the service refuses", "the key is broken"])
+@pytest.mark.parametrize("way", ["the keyring breaks", " refuses", "the key is broken"])
 def test_no_frame_of_a_login_shows_the_key(
     shell: Shell,
     keyless: LocalHive,
@@ -757,10 +757,10 @@ def test_no_frame_of_a_login_shows_the_key(
     monkeypatch.setattr(Held, "set_password", set_password)
     fh.configure(tracebacks="full")
     shell.run("%xmode Verbose")
-    given = {"the keyring breaks": KEY, "the service refuses": OTHER, "the key is broken": f"{KEY} and more"}[way]
+    given = {"the keyring breaks": KEY, " refuses": OTHER, "the key is broken": f"{KEY} and more"}[way]
     typed(given)
     with caplog.at_level("DEBUG"):
-        result, said = shell.run(f"%fetchhive login {'--check' if way == 'the service refuses' else ''}")
+        result, said = shell.run(f"%fetchhive login {'--check' if way == ' refuses' else ''}")
     assert (result.error_in_exec is None) == (way == "the keyring breaks")
     if way == "the keyring breaks":
         assert "the keyring refused it (RuntimeError)" in said

@@ -59,7 +59,7 @@ def test_a_login_asks_for_a_hidden_line_and_the_next_cell_uses_the_key(asking: K
     assert "*** from %fetchhive login" in asking.run("%fetchhive use")
     assert "good" in asking.run("import fh_notebook as fh; fh.Client().check()")
     assert KEY not in _everything(asking)
-    assert "The key is gone from this kernel." in asking.run("%fetchhive logout")
+    assert "The key was deleted from this kernel." in asking.run("%fetchhive logout")
     assert "refused the key" in asking.run("%%fetchhive echo -v plain\ntext: hi there")
 
 
@@ -86,7 +86,7 @@ def test_where_nobody_can_be_asked_it_says_what_to_do(asking: Kernel, command: s
     request = asking.send(f"%fetchhive {command}")
     asking.wait(request)
     [line] = asking.text(request).strip().splitlines()
-    assert line.startswith("SettingsError: nobody can be asked here")
+    assert line.startswith("SettingsError: no input is possible here")
     assert cure in line
 
 
@@ -99,7 +99,7 @@ def test_under_nbclient_a_login_is_one_line(tmp_path: Path, monkeypatch: pytest.
     NotebookClient(notebook, timeout=180, allow_errors=True, kernel_name="python3").execute()
     [output] = notebook.cells[1].outputs
     assert output.output_type == "error"
-    assert "nobody can be asked here" in "".join(output.traceback)
+    assert "confirmation is not possible here" in "".join(output.traceback)
     assert len(output.traceback) == 1
 
 
@@ -112,7 +112,7 @@ def test_a_pasted_snippet_is_hidden_and_read_without_its_line_breaks(asking: Ker
     said = asking.text(request)
     assert "Saved brief with the variant live in fetchhive.yaml. No call was made." in said
     assert "topic (a text), words (a whole number)" in said
-    assert "The key in the snippet was dropped" in said
+    assert "The key in the snippet was removed" in said
     assert "brief" in asking.run("%fetchhive deployments")
     assert KEY not in _everything(asking)
 

@@ -108,7 +108,7 @@ def test_run_returns_at_once_and_cancel_works_while_no_cell_runs(page: Page, hiv
     page.kernel.wait(page.type("ticket", "Edited meanwhile."))
     assert page.kernel.run("form.value['ticket'], form._core.newest.running") == "('Edited meanwhile.', True)"
     page.click("fh-cancel")
-    page.until("cancelled: the call that was out may have run")
+    page.until("cancelled: the call in progress may have run")
     page.kernel.wait_until(lambda: page.state("fh-cancel")["disabled"] is True, "nothing to cancel")
     assert page.kernel.run("[run.variant for run in form.runs]") == "['plain']"
 
@@ -208,7 +208,7 @@ def test_a_form_grows_by_a_variable_a_snippet_and_a_frame(page: Page, hive: Form
     page.type(
         "Snippet", f"curl https://api.fetchhive.com/v1/workflow/invoke -H 'Authorization: Bearer {KEY}' -d '{body}'"
     )
-    page.until("The key in it was dropped")
+    page.until("The key in it was removed")
     assert page.state("fh-snippet")["value"] == ""
     assert KEY not in json.dumps([m.content for m in kernel.messages[begin:]], default=str)
     page.click("fh-take-columns")

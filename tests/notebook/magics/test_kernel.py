@@ -58,12 +58,12 @@ def test_an_interrupt_ends_a_cell_in_one_line_and_the_kernel_stays_usable(connec
     assert connected.reply(slow)["status"] == "error"
     assert connected.reply(behind)["status"] == "aborted"
     [error] = [m for m in connected.outputs(slow) if m.kind == "error"]
-    assert error.text.startswith("Stopped: the call in flight may have run")
-    assert "1 of 2 answers came before and are kept" in error.text
+    assert error.text.startswith("Stopped: the call in progress may have run")
+    assert "1 of 2 answers arrived before and are kept" in error.text
     assert len(error.text.splitlines()) == 1
     assert "said hi" in connected.run("runs.output.iloc[0]")
     past = connected.run("import fh_notebook as fh; fh.history()[['variants', 'status', 'error']].to_csv()")
-    assert "slow,unknown,it was cancelled while it was out; it may have run" in past
+    assert "slow,unknown,it was cancelled while in progress; it may have run" in past
     assert "said again" in connected.run("%%fetchhive echo -v plain\ntext: again")
 
 
@@ -78,7 +78,7 @@ def test_an_interrupted_blocking_call_in_python_leaves_the_kernel_usable(connect
         assert connected.reply(slow)["status"] == "error", call
         assert connected.reply(slow)["ename"] in ("KeyboardInterrupt", "CancelledError"), call
         [error] = [m for m in connected.outputs(slow) if m.kind == "error"]
-        assert error.text == "Stopped: the call was out and may have run at the service all the same", call
+        assert error.text == "Stopped: the call was sent and may have run at the service all the same", call
         assert "Run(unknown, echo/slow" in connected.run("%fetchhive last"), call
         assert "said x" in connected.run("hive.invoke('echo', variant='plain', inputs={'text': 'x'}).output")
 
@@ -87,7 +87,7 @@ def test_an_interrupted_blocking_call_in_python_leaves_the_kernel_usable(connect
     ("cell", "told"),
     [
         ("%%fetchhive echo -v plain\ntext: [1", "InputError: echo: line 1 of the body"),
-        ("%%fetchhive echo\ntext: hi", "InputError: echo: which variant? Say -v NAME"),
+        ("%%fetchhive echo\ntext: hi", "InputError: echo: which variant? Give -v NAME"),
         ("%%fetchhive echo -v plain --nope\ntext: hi", "UsageError: %%fetchhive: unrecognized arguments: --nope"),
         ("import fh_notebook as fh; fh.Client(base_url='http://example.com/v1')", "SettingsError: base_url"),
     ],

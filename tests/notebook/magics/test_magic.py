@@ -43,7 +43,7 @@ def hive(monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalHive]:
 
     @hive.workflow("echo", variant="broken")
     def broken(text: str, times: int = 1) -> str:
-        raise RuntimeError(f"cannot say {text!r}")
+        raise RuntimeError(f"cannot represent {text!r}")
 
     with hive.serve() as server:
         fh.configure(base_url=server.url, api_key=KEY)
@@ -97,7 +97,7 @@ def test_several_variants_are_shown_side_by_side_and_give_a_frame(shell: Shell, 
     assert shell.shell.user_ns["_"] is frame
     assert "echo/plain: completed" in said
     assert '"said": "HI"' in said
-    assert "cannot say 'hi'" in said
+    assert "cannot represent 'hi'" in said
     assert len(hive.calls) == 3
 
 
@@ -133,7 +133,7 @@ def test_a_dry_run_shows_the_calls_and_makes_none(shell: Shell, hive: LocalHive)
     [
         ("%%fetchhive echo -v plain\n- a list", "InputError: echo: the cell's body is a list"),
         ("%%fetchhive\ntext: hi", "InputError: which deployment?"),
-        ("%%fetchhive echo\ntext: hi", "InputError: echo: which variant? Say -v NAME"),
+        ("%%fetchhive echo\ntext: hi", "InputError: echo: which variant? Give -v NAME"),
         ("%%fetchhive echo -v plain --out 3x\ntext: hi", "UsageError: %%fetchhive: argument --out: '3x' is not a name"),
         ("%%fetchhive echo -v plain --colour\ntext: hi", "UsageError: %%fetchhive: unrecognized arguments: --colour"),
         ("%%fetchhive echo -v 'plain\ntext: hi", "UsageError: %%fetchhive: the line cannot be read (No closing"),
@@ -207,7 +207,7 @@ def test_a_key_in_a_pasted_snippet_is_dropped_and_told(shell: Shell, hive: Local
     real = "fhk_pasted_0123456789"
     result, said = shell.run("%%fetchhive\n" + SEED.replace("YOUR_API_KEY", real))
     assert result.error_in_exec is None
-    assert "take it out of the cell" in said
+    assert "delete it from the cell" in said
     assert real not in said
     session.reset()  # the store's file is whole once it is closed
     store = os.environ["FH_NOTEBOOK_STORE"]
@@ -275,7 +275,7 @@ def test_a_broken_store_does_not_cost_the_answer(shell: Shell, hive: LocalHive, 
     result, said = shell.run("%%fetchhive echo -v plain\ntext: hi")
     assert result.error_in_exec is None
     assert result.result.output == "hi"
-    assert "The answer was not kept" in said
+    assert "The answer was not saved:" in said
     assert broken.read_bytes() == b"not a database" * 100
 
 

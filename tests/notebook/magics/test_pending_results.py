@@ -153,7 +153,7 @@ def test_cards_change_when_answers_come(tmp_path: Path) -> None:
 def test_pending_runs_are_a_table_that_says_what_looks_them_up(shell: Shell, hive: Refunds) -> None:  # noqa: F811
     """``%fetchhive pending``: the frame of ``fh.pending()``, read as a table; a line where each outcome is here."""
     result, said = shell.run("%fetchhive pending")
-    assert (result.result, said.strip()) == (None, "No run is pending: each outcome is here.")
+    assert (result.result, said.strip()) == (None, "No run is pending: each outcome has arrived.")
     pending = _run(shell, "%%fetchhive refund -v paused --delivery poll\namount: 5")
     hive.wait_approval()
     result, said = shell.run("%fetchhive pending")

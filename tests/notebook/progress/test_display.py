@@ -58,7 +58,7 @@ def test_what_was_reused_and_failed_is_a_failure_of_the_bar() -> None:
     assert 'title="5 done by calls"' in view._repr_html_()
     several = ProgressView(PLAN, _state())._repr_html_()
     assert re.findall(r'title="([^"]+)"', several) == [
-        "12 done, reused",
+        "12 done:",
         "26 done by calls",
         "2 failed",
         "4 outcome unknown",

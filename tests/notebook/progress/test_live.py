@@ -111,12 +111,12 @@ def test_a_batch_in_the_background_is_throttled_and_adapts_again(loaded: Kernel,
     assert _state(loaded, "fh-throttle")["max"] == 16
     assert _state(loaded, "fh-at-once")["value"] == _state(loaded, "fh-throttle")["value"]
     loaded.set(throttle, subshell=page, value=7)
-    loaded.wait_until(lambda: "7 of 7 in flight" in _live(loaded), "seven calls at once")
+    loaded.wait_until(lambda: "7 of 7 in progress" in _live(loaded), "seven calls at once")
     assert _state(loaded, "fh-at-once")["value"] == 7
     assert _state(loaded, "fh-adapts")["value"] == ""
     assert loaded.run("b.max_concurrency") == "7"
     loaded.set(loaded.widget("fh-at-once"), subshell=page, value=9)
-    loaded.wait_until(lambda: "9 of 9 in flight" in _live(loaded), "nine, as typed")
+    loaded.wait_until(lambda: "9 of 9 in progress" in _live(loaded), "nine, as typed")
     assert _state(loaded, "fh-throttle")["value"] == 9
     loaded.run("b.max_concurrency = 20")
     loaded.wait_until(lambda: _state(loaded, "fh-throttle")["value"] == 20, "a number by code")
@@ -134,8 +134,8 @@ def test_a_cancel_in_the_background_leaves_what_came_of_it(loaded: Kernel, paced
     paced_hive.let_go(2)
     loaded.wait_until(lambda: "2 of 400 done" in _saved(loaded, cell), "two answers")
     loaded.click(loaded.widget("fh-cancel"), subshell=loaded.subshell())
-    loaded.wait_until(lambda: "cancelled; what is finished is kept" in _saved(loaded, cell), "the end")
-    loaded.wait_until(lambda: "cancelled; what is finished is kept" in _live(loaded), "the end, in the widgets")
+    loaded.wait_until(lambda: "cancelled; finished answers are saved" in _saved(loaded, cell), "the end")
+    loaded.wait_until(lambda: "cancelled; finished answers are saved" in _live(loaded), "the end, in the widgets")
     loaded.wait_until(lambda: "Browse" in _live(loaded), "the buttons of what can be done next")
     loaded.wait_until(lambda: "batch.browse()" in _saved(loaded, cell), "the code of what can be done next")
     assert not {"SliderModel", "ButtonModel"} & {state["_model_name"] for state in loaded.widgets().values()}

@@ -1,4 +1,4 @@
-"""`judge`: another deployment as a scorer, which grades an output or says which of two is better.
+"""`judge`: another deployment as a scorer, which grades an output or decides which of two is better.
 
 A judge is called like any other deployment: through a batch, with its store, limiter and budget, and a stored answer is
 not paid for twice. It is never told which variant an output is from. A judgement that did not arrive, or cannot be
@@ -94,7 +94,9 @@ class JudgeCalls:
             target = client.aclient.connection.find_deployment(target) or Deployment(target)
         if self.variant is None and len(target.variants) != 1:
             variants_text = f"it has {', '.join(map(short, target.variants))}" if target.variants else "none is known"
-            raise InputError(f"which variant of the judge {short(target.name)}? Give variant= ({variants_text})")
+            raise InputError(
+                f"the variant of the judge {short(target.name)} is not set; give variant= ({variants_text})"
+            )
         return target
 
 
@@ -558,7 +560,7 @@ class Judge:
             self.notes.append(f"{counted(same, 'pair')} of equal answers counted as ties without a call.")
         if unread:
             what = "comparison" if self.pairwise else "judgement"
-            self.notes.append(f"{counted(unread, what)} did not come or could not be read: missing, not 0.")
+            self.notes.append(f"{counted(unread, what)} did not arrive or could not be read: missing, not 0.")
         if self.bias is not None:
             self.notes.append(str(self.bias))
 

@@ -1,1 +1,1 @@
-"""What a form does, without widgets: options, submissions, changes of the schema."""
+"""Logic of a form, without widgets: options, submissions, changes of the schema."""

@@ -211,7 +211,7 @@ class BatchFormController:
         InputError
             Always.
         """
-        raise InputError("a form over rows collects nothing: form.frame has its rows with what came of them")
+        raise InputError("a form over rows collects nothing: form.frame has its rows with their outcomes")
 
     def submit(self) -> Batch | Submission:
         """Begin the batch and return it; where something does not fit, send nothing and say why.

@@ -52,13 +52,15 @@ class FieldMap(dict[str, Any]):
     def __missing__(self, name: object) -> NoReturn:
         near = nearest(name, self)
         hint = f"; did you mean {short(near)}?" if near else ""
-        raise KeyError(f"there is no variable {short(name)}{hint}")
+        raise KeyError(f"no variable is named {short(name)}{hint}")
 
     def __setitem__(self, name: str, value: object) -> NoReturn:
-        raise InputError(f"a field is not replaced; set its value: form.fields[{short(name)}].value = {short(value)}")
+        raise InputError(
+            f"a field cannot be replaced; set its value: form.fields[{short(name)}].value = {short(value)}"
+        )
 
     def _refuse(self, *_: object, **__: object) -> NoReturn:
-        raise InputError("fields are not added or taken away; set their values: form.fields[NAME].value = ...")
+        raise InputError("fields cannot be added or removed; set their values: form.fields[NAME].value = ...")
 
     __delitem__ = __ior__ = clear = pop = popitem = setdefault = update = _refuse
 

@@ -78,7 +78,7 @@ def with_variable(deployment: Deployment, name: str, kind: str, *, required: boo
         raise InputError("the new variable needs a name, as the workflow's Start step has it")
     name = name.strip()
     if name in deployment.variable_names:
-        raise InputError(f"there is a variable {short(name)} already; give the new one another name")
+        raise InputError(f"the variable {short(name)} already exists; give the new one another name")
     variable = _MAKERS[kind](required=required)
     inputs = {
         **deployment.inputs,
@@ -117,7 +117,7 @@ def with_snippet(deployment: Deployment, text: str) -> ExtendedDeployment:
         )
     message = _change_text(deployment, guessed, "the snippet")
     if pasted.key is not None:
-        message += f" The key in it was dropped and is kept nowhere; {credentials.LOGIN_HINT}."
+        message += f" The key in it was removed and is not saved; {credentials.LOGIN_HINT}."
     if pasted.ignored:
         message += f" Left out: {', '.join(pasted.ignored)}."
     return ExtendedDeployment(deployment=merged(deployment, guessed), values=pasted.request.inputs, message=message)
@@ -146,7 +146,7 @@ def renamed(deployment: Deployment, name: str) -> Deployment:
         There is no name.
     """
     if not name.strip():
-        raise InputError("give the deployment's name, as the service knows it")
+        raise InputError("give the deployment's name in the service")
     return _copy(deployment, name=name.strip())
 
 

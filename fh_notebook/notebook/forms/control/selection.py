@@ -119,7 +119,9 @@ class VariantSelection:
         names = (variants,) if isinstance(variants, str) else tuple(variants)
         for name in names:
             if not isinstance(name, str) or not name.strip():
-                raise InputError(f"a variant is named by a string, not {short(name)}", where=self._deployment.name)
+                raise InputError(
+                    f"the name of a variant must be a string, not {short(name)}", where=self._deployment.name
+                )
         declared = [variant for variant in self._deployment.variants if not is_placeholder(variant)]
         if declared and (problem := self._deployment.variant_problem(names)):
             raise InputError(problem, where=self._deployment.name)

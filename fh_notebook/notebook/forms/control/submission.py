@@ -67,11 +67,11 @@ def stopped_text(requested: int, *, came: int, waits: int) -> str:
     """
     parts = []
     if left := requested - came - waits:
-        calls = "the call that was out may have run" if left == 1 else f"the {left} calls that were out may have run"
+        calls = "the call in progress may have run" if left == 1 else f"the {left} calls in progress may have run"
         parts.append(f"{calls} at the service all the same")
     if waits:
-        runs, them = ("1 run goes", "it") if waits == 1 else (f"{waits} runs go", "them")
-        parts.append(f"{runs} on at the service, and fh.reattach() waits for {them} again")
+        runs, them = ("1 run continues", "it") if waits == 1 else (f"{waits} runs continue", "them")
+        parts.append(f"{runs} at the service, and fh.reattach() waits for {them} again")
     if came:
         parts.append(f"{came} of {requested} answers came before")
     return f"cancelled: {'; '.join(parts)}"
@@ -313,7 +313,7 @@ class SubmissionRunner:
                 try:
                     call(observer)
                 except Exception:
-                    log.warning("the form could not show what came of its call; form.runs has it", exc_info=True)
+                    log.warning("the form could not show the result of its call; form.runs has it", exc_info=True)
 
     # --- on the loop
 
@@ -422,6 +422,6 @@ class SubmissionRunner:
 
     def _take_error(self, submission: Submission, index: int, error: Exception) -> None:
         if not isinstance(error, FetchHiveError):
-            log.warning("a call of a form broke in an unforeseen way", exc_info=error)
+            log.warning("a call of a form failed with an unexpected error", exc_info=error)
         submission.errors.append(error)
         self._take(submission, index, run_of_error(error, submission.requests[index]))

@@ -503,7 +503,7 @@ def _menu_text(state: FieldState, sent: SentAs) -> str:
         case SentAs.EMPTY:
             return f"Send {empty_text(state)}"
         case SentAs.VALUE:
-            return "Send the value" if state.sent_as is sent else "Send the value of before"
+            return "Send the value" if state.sent_as is sent else "Send the previous value"
 
 
 OFFERS: Final = "fh-offers"

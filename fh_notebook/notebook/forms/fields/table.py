@@ -175,7 +175,7 @@ class TableField(Field, control=Control.TABLE):
             self.notice = str(exc)
             return
         if not added:
-            self.notice = "there are no rows in what was pasted"
+            self.notice = "the pasted text has no rows"
             return
         self._paste = None
         self._turn(10**9)

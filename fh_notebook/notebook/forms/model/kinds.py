@@ -225,11 +225,11 @@ class TextForm(Enum):
     """How the text that is typed into a field is read."""
 
     VERBATIM = "the text is the value"
-    LINES = "a list of texts, one a line"
-    NUMBERS = "a list of numbers, parted by blanks, commas or semicolons"
+    LINES = "a list of texts, one per line"
+    NUMBERS = "a list of numbers, separated by spaces, commas or semicolons"
     JSON = "JSON"
     SECRET = "the text, or JSON where the schema takes no text"  # noqa: S105 - a form, no password
-    DECLARED = "as the schema declares it: a number, a truth value, one of the choices"
+    DECLARED = "as the schema declares it: a number, a boolean, one of the choices"
 
 
 class Control(Enum):
@@ -238,7 +238,7 @@ class Control(Enum):
     TEXT = "one line of text"
     TEXT_AREA = "several lines of text"
     NUMBER = "a number, with a slider where it has a range"
-    PASSWORD = "a text that is typed unseen"  # noqa: S105 - a control, no password
+    PASSWORD = "a text that is hidden while typed"  # noqa: S105 - a control, no password
     TIME = "a picker, or its text"
     FILE = "a file picker"
     CHOICE = "a list of which one is chosen"
@@ -328,12 +328,12 @@ RULES: Final[Mapping[FieldKind, KindRules]] = {
     FieldKind.CHOICE: KindRules(control=Control.CHOICE, of_items=FieldKind.CHOICES),
     FieldKind.CONST: KindRules(control=Control.CHOICE),
     FieldKind.TEXTS: KindRules(
-        control=Control.TEXT_AREA, text_form=TextForm.LINES, help="one a line", empty=list, is_list=True
+        control=Control.TEXT_AREA, text_form=TextForm.LINES, help="one per line", empty=list, is_list=True
     ),
     FieldKind.NUMBERS: KindRules(
         control=Control.TEXT_AREA,
         text_form=TextForm.NUMBERS,
-        help="numbers, one a line or with commas",
+        help="numbers, one per line or with commas",
         empty=list,
         is_list=True,
     ),
@@ -356,11 +356,11 @@ RULES: Final[Mapping[FieldKind, KindRules]] = {
     FieldKind.JSON: KindRules(
         control=Control.TEXT_AREA,
         text_form=TextForm.JSON,
-        help='JSON: a text in "quotes", a number, [a list], {"an": "object"}',
+        help='JSON: a string in "quotes", a number, [a list], {"an": "object"}',
         is_code=True,
     ),
     FieldKind.NOTHING: KindRules(
-        control=Control.TEXT_AREA, text_form=TextForm.JSON, help="the schema takes no value here", is_code=True
+        control=Control.TEXT_AREA, text_form=TextForm.JSON, help="the schema allows no value here", is_code=True
     ),
 }
 """The rules of each kind: a new kind is a member of `FieldKind`, an entry here, and its schemas in `_kind`."""

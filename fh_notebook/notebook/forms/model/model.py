@@ -39,7 +39,7 @@ _CLASSES: Final[Mapping[FieldKind, type[FieldState]]] = {
     FieldKind.TABLE: RowsState,
 }
 """The kinds whose state is more than one value."""
-NO_OBJECT: Final = 'is no JSON object; give names with values: {"name": "value"}'
+NO_OBJECT: Final = 'is not a JSON object; give names with values: {"name": "value"}'
 
 
 class FormModel:

@@ -148,7 +148,7 @@ def read_json(text: str) -> ParsedText:
     return ParsedText(text, _TOO_DEEP) if is_endless(value) else ParsedText(value)
 
 
-_TOO_DEEP: Final = "this is nested too deep to be read"
+_TOO_DEEP: Final = "this is nested too deeply to be read"
 
 
 def _refuse(word: str) -> NoReturn:
@@ -161,9 +161,9 @@ _WORDS: Final = {
     "Expecting ',' delimiter": "a comma is missing",
     "Expecting ':' delimiter": "a colon is missing",
     "Extra data": "there is something after its end",
-    "Unterminated string starting at": "a quote is not closed that opens",
-    "Illegal trailing comma before end of object": "there is a comma too many",
-    "Illegal trailing comma before end of array": "there is a comma too many",
+    "Unterminated string starting at": "an unclosed quote opens",
+    "Illegal trailing comma before end of object": "there is an extra comma",
+    "Illegal trailing comma before end of array": "there is an extra comma",
 }
 """The decoder's messages in plain words."""
 
@@ -312,7 +312,7 @@ def file_text(name: str, data: bytes, shape: Shape, *, media_type: str = "") -> 
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as exc:
-        message = f"{called} is no UTF-8 text (byte {exc.start:,}); save it as UTF-8"
+        message = f"{called} is not UTF-8 text (byte {exc.start:,}); save it as UTF-8"
     raise FileError(message)
 
 

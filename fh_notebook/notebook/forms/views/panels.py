@@ -269,7 +269,7 @@ class HistoryPanel:
         head = html.el("tr", *(html.el("th", name, scope="col") for name in ("Time", "Inputs", "Results", "")))
         table = html.el("table", html.el("thead", head), html.el("tbody", *rows), cls="fh-earlier")
         more = html.el("button", f"Show {left:,} more", type="button", cls="fh-code-act", data_act="earlier-more")
-        empty = "No call of this deployment is stored yet."
+        empty = "No call of this deployment is saved yet."
         self._table.value = str(html.el("div", table, more if left else None, cls="fh")) if options else line(empty)
 
     def _show_more(self, _: str) -> None:
@@ -286,7 +286,7 @@ class HistoryPanel:
     def _fill_in(self, past: EarlierCall) -> None:
         left = self._core.take_past(past.again(), past.masked)
         self._show_message(
-            f"Filled in, but for {', '.join(left)}: secrets are not kept." if left else "Filled in.", "dim"
+            f"Filled in, except {', '.join(left)}: secrets are not saved." if left else "Filled in.", "dim"
         )
 
     def _show_answers(self, number: str) -> None:
@@ -297,7 +297,7 @@ class HistoryPanel:
         self._task.do(lambda: calls.answers(past), lambda runs: self._on_answers(label, runs))
 
     def _on_answers(self, label: str, runs: list[Run]) -> None:
-        head = html.el("div", label if runs else "These answers are not stored any more.", cls="fh-dim", role="status")
+        head = html.el("div", label if runs else "These answers are no longer saved.", cls="fh-dim", role="status")
         self._answers.value = str(SideBySide(runs, whole="fh.history() has all").page(head))
 
     def _show_message(self, text: str, kind: str = "error") -> None:
@@ -364,7 +364,7 @@ class CopyPanel:
         try:
             return _CopyTargets(url, form, f"This calls {origin_text(session.client_for(None).origin)}")
         except FetchHiveError as exc:
-            return _CopyTargets(url, form, f"This would call nobody yet ({str(exc).rstrip('.')})")
+            return _CopyTargets(url, form, f"This cannot call a service yet ({str(exc).rstrip('.')})")
 
     def _on_result(self, places: _CopyTargets) -> None:
         self._targets = places

@@ -88,7 +88,7 @@ class RunBar:
         self._variants = look.row(dom_class="fh-variants")
         self._run = look.button("Run", "", "fh-run", acts.run, button_style="primary", icon="play")
         self._cancel = look.button(
-            "Cancel", "End the calls. What has come is kept.", "fh-cancel", acts.cancel, disabled=True
+            "Cancel", "End the calls. Answers that arrived are kept.", "fh-cancel", acts.cancel, disabled=True
         )
         self._repeats = BoundedIntText(
             value=selection.repeats, min=1, max=MOST_REPEATS, description="Runs per variant", style=LABELLED,
@@ -98,7 +98,7 @@ class RunBar:
         self._repeats.observe(self._repeated, "value")
         self._callback = Checkbox(
             description=ANSWER_LATER, indent=False, layout=look.input, style=LABELLED,
-            tooltip="The call ends at once; Fetch Hive sends the answer here when it is there (a callback)",
+            tooltip="The call ends at once; Fetch Hive sends the answer here when it is ready (a callback)",
             _dom_classes=("fh-by-callback",),
         )  # fmt: skip
         self._callback.observe(self._delivered, "value")

@@ -62,7 +62,7 @@ def test_a_snippet_brings_variables_variants_and_samples() -> None:
     assert grown.deployment.variable_names == ["topic", "words"]
     assert grown.deployment.variants == ("short",)
     assert grown.values == {"topic": "AI", "words": 3}
-    assert grown.message.startswith("Added from the snippet: 'topic' and 'words'. The key in it was dropped")
+    assert grown.message.startswith("Added from the snippet: 'topic' and 'words'. The key in it was removed")
     assert KEY not in repr(grown)
     assert with_snippet(grown.deployment, _snippet()).message == (
         "Every variable of the snippet was known, and stays as it is."

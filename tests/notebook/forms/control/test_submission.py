@@ -35,7 +35,7 @@ class Watcher:
     def _note(self, what: str, submission: Submission, *more: Any) -> None:
         self.told.append((what, submission.requests[0].inputs["text"], *more))
         if self.breaks:
-            raise RuntimeError("the page is gone")
+            raise RuntimeError("the page no longer exists")
 
     def began(self, submission: Submission) -> None:
         self.over.clear()
@@ -136,7 +136,7 @@ def test_a_cancel_ends_what_is_out_and_keeps_what_came(
     assert [run.output for run in submission.wait()] == ["said a"]
     assert watcher.over.wait(PATIENCE_S)
     assert submission.stopped == (
-        "cancelled: the call that was out may have run at the service all the same; 1 of 2 answers came before"
+        "cancelled: the call in progress may have run at the service all the same; 1 of 2 answers came before"
     )
     assert _kept() == [("a", "plain", "completed"), ("a", "slow", "unknown")]
     runner.cancel()  # nothing is out: nothing happens
@@ -203,12 +203,12 @@ def test_what_is_raised_for_a_call_is_shown_as_a_failed_run(watcher: Watcher) ->
     assert [run.status for run in away.runs] == ["failed"]
 
     def none() -> fh.Client:
-        raise SettingsError("there is no key for example.com; fh.configure(api_key=...)")
+        raise SettingsError("no key is set for example.com; fh.configure(api_key=...)")
 
     missing = SubmissionRunner(none, watcher).submit(_requests("a", "plain", "plain2"))
     with pytest.raises(SettingsError):
         missing.wait()
-    assert [run.error for run in missing.runs] == 2 * ["there is no key for example.com; fh.configure(api_key=...)"]
+    assert [run.error for run in missing.runs] == 2 * ["no key is set for example.com; fh.configure(api_key=...)"]
 
 
 def test_a_watcher_that_breaks_ends_no_paid_work(

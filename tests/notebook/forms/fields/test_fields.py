@@ -503,7 +503,7 @@ def test_a_picture_has_a_thumbnail_and_its_bytes_stay_out_of_the_page(schema: An
 def test_a_file_that_cannot_be_sent_is_told_and_leaves_the_field_as_it_was() -> None:
     """Too large, or no text."""
     view = _view({"type": "string", "contentMediaType": "text/plain"}, values={"v": "before"})
-    for data, told in ((b"\xff\xfe\x00", "is no UTF-8 text"), (b"x" * 5_000_001, "give one of at most 5.0 MB")):
+    for data, told in ((b"\xff\xfe\x00", "is not UTF-8 text"), (b"x" * 5_000_001, "give one of at most 5.0 MB")):
         _upload(view.fields["v"], "<b>photo.png", data)
         assert told in _text(view.widget)
         assert "&lt;b&gt;photo.png" in _text(view.widget)
@@ -532,7 +532,7 @@ def test_a_group_is_added_and_removed() -> None:
     group.fields["zip"].value = "24103"
     assert view.model.value == {"v": {"city": "Kiel", "zip": "24103"}}
     assert [part for part in group.widget.children if "fh-begin" in part._dom_classes] == []
-    group.value = "no object"
+    group.value = "not an object"
     (area,) = _parts(group, ipywidgets.Textarea)
     assert area.value == '"no object"'
 
@@ -738,7 +738,7 @@ def test_a_change_elsewhere_shows_and_mends_problems_here() -> None:
 def test_names_without_a_field_are_told_at_once() -> None:
     """Under the fields."""
     view = _view({"type": "string"}, values={"w": 1})
-    assert "there is no such variable" in _text(view.widget)
+    assert "this variable" in _text(view.widget)
 
 
 def test_hostile_names_and_descriptions_are_text() -> None:

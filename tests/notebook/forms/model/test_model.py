@@ -397,7 +397,7 @@ def test_a_schema_that_is_true_takes_any_object_and_one_that_is_false_none() -> 
     assert anything.takes_others
     anything.set_others_text('{"a": {"b": 1}}')
     assert (anything.value, anything.problems) == ({"a": {"b": 1}}, [])
-    for text, told in (('{"a": ', "inputs: this is not JSON"), ("[1]", "inputs: is no JSON object")):
+    for text, told in (('{"a": ', "inputs: this is not JSON"), ("[1]", "inputs: is not a JSON object")):
         anything.set_others_text(text)
         assert anything.others_text == text
         assert str(anything.problems[0]).startswith(told)
@@ -475,9 +475,9 @@ def test_a_chosen_kind_has_its_constants_and_one_message(required: list[str]) ->
     for at, kind in enumerate(("a", "b")):
         shape.choose(at)
         assert shape.value == {"kind": kind}
-    shape.set({"r": "no number"})
+    shape.set({"r": "not a number"})
     shape.choose(0)
-    assert shape.value == {"kind": "a", "r": "no number"}
+    assert shape.value == {"kind": "a", "r": "not a number"}
     branch = shape.branch
     assert isinstance(branch, GroupState)
     branch.touched = True

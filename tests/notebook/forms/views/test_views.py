@@ -73,7 +73,7 @@ def _all(widget: Any) -> Iterator[Any]:
 
 def _of(form: fh.Form, dom_class: str) -> Any:
     found = [widget for widget in _all(form.widget) if dom_class in widget._dom_classes]
-    assert found, f"there is no {dom_class}"
+    assert found, f"the {dom_class}"
     return found[0]
 
 
@@ -87,7 +87,7 @@ def _until(shows: Any, text: str, trait: str = "value") -> None:
 
     shows.observe(look, trait)
     look()
-    assert came.wait(PATIENCE_S), f"{text!r} did not come; there is {getattr(shows, trait)!r}"
+    assert came.wait(PATIENCE_S), f"{text!r} did not come; the{getattr(shows, trait)!r}"
 
 
 def _until_text(form: fh.Form, text: str) -> None:
@@ -108,7 +108,7 @@ def _until_block(form: fh.Form, text: str) -> None:
                 came.set()
 
     look()
-    assert came.wait(PATIENCE_S), f"{text!r} did not come"
+    assert came.wait(PATIENCE_S), f"{text!r} did not arrive"
 
 
 def _act(form: fh.Form, name: str) -> None:
@@ -283,7 +283,7 @@ def test_a_cancel_ends_the_waiting_and_not_the_run(human: LocalHive) -> None:
     (pending,) = form.pending
     _of(form, "fh-cancel").click()
     form._core.newest.wait()
-    assert "1 run goes on at the service, and fh.reattach() waits for it again" in repr(form)
+    assert "1 run goes at the service, and fh.reattach() waits for it again" in repr(form)
     assert not pending.waiting
     assert _of(form, "fh-pending").value == ""
     human.decide(pending.request_id)
@@ -440,7 +440,7 @@ def test_the_same_inputs_are_collected_twice_only_when_that_is_meant(hive: FormH
     add, said = _of(form, "fh-add"), _of(form, "fh-added")
     add.click()
     add.click()
-    assert "Line 1 of form.dataset has these inputs already." in said.value
+    assert "Row 1 of form.dataset has these inputs already." in said.value
     assert len(form.dataset) == 1
     form.fields["ticket"].value = "Lost."
     form.fields["ticket"].value = "Late."
@@ -701,7 +701,7 @@ def test_what_is_called_again_by_a_click_is_cancelled_by_the_forms_button() -> N
     on = threading.Event()
     run.observe(lambda change: change["new"] or on.set(), "disabled")
     cancel.click()
-    _until_block(form, "cancelled; what is finished is kept")
+    _until_block(form, "cancelled; finished answers are saved")
     hold.set()
     assert on.wait(PATIENCE_S)
 
@@ -712,7 +712,7 @@ def test_a_batch_is_cancelled_by_the_forms_own_button(hive: FormHive) -> None:
     _of(form, "fh-run").click()
     hive.wait_for(1)
     _of(form, "fh-cancel").click()
-    _until_block(form, "cancelled; what is finished is kept")
+    _until_block(form, "cancelled; finished answers are saved")
     assert "press Run again, or form.batch.resume()" in form.batch.stopped.message  # type: ignore[union-attr]
     _of(form, "fh-run").click()
     _of(form, "fh-cancel").click()
@@ -729,18 +729,18 @@ def test_a_second_submit_leaves_the_batch_that_runs_on_the_page(hive: FormHive) 
         form.submit()
     assert "Checking every row" not in _of(form, "fh-status").value
     batch.cancel()
-    _until_block(form, "cancelled; what is finished is kept")
+    _until_block(form, "cancelled; finished answers are saved")
 
 
 def test_rows_that_do_not_fit_are_told_before_the_first_call(hive: FormHive) -> None:
     """Those behind the first three, too."""
     rows = [{"ticket": "a"}] * 4 + [{"ticket": 5}]
     form = fh.form(REPLY, over=rows, variants="plain", client=hive.client())
-    _until(_of(form, "fh-problems"), "5 is not a text")
+    _until(_of(form, "fh-problems"), "5 is not a string;")
     assert form.problems == []
     assert repr(form.submit()).startswith("Nothing was sent: ")
     _of(form, "fh-run").click()
-    _until(_of(form, "fh-status"), "5 is not a text")
+    _until(_of(form, "fh-status"), "5 is not a string;")
     assert hive.got == []
 
 
@@ -751,7 +751,7 @@ def test_a_form_over_rows_shows_its_request_and_is_copied(over: fh.Form, hive: F
     over.delivery = "callback"
     _open(over, "request")
     _until(_of(over, "fh-request"), "&quot;ticket&quot;: &quot;Late.&quot;")
-    assert "its address is made when the call is" in _of(over, "fh-request").value
+    assert "its address is created with the call)" in _of(over, "fh-request").value
     _open(over, "copy")
     copied = _of(over, "fh-copy-text")
     _until(copied, "%%fetchhive reply -v plain --delivery callback --over rows")
@@ -847,7 +847,7 @@ def test_trouble_that_cannot_be_shown_keeps_nothing_from_being_looked_up() -> No
 
     def tell(_: str) -> None:
         came.release()
-        raise RuntimeError("the page is gone")
+        raise RuntimeError("the page no longer exists")
 
     def refuse() -> None:
         raise InputError("no such thing")
