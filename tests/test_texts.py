@@ -47,7 +47,7 @@ def test_texts_are_edited_in_place(tmp_path: Path) -> None:
     assert [(kind, text) for _, kind, _, text in lines] == [
         ("doc", "What is in this module."),
         ("doc", "Return a greeting."),
-        ("text", "the name {name!r} does not exist; give one"),
+        ("text", "there is no name {name!r}; give one"),
         ("text", "hello to {name}"),
     ]
     edits = tmp_path / "edits.tsv"
@@ -67,7 +67,7 @@ def test_texts_are_edited_in_place(tmp_path: Path) -> None:
 def test_an_edit_that_does_not_fit_is_refused(tmp_path: Path) -> None:
     """A lost placeholder, and a text that is not there any more: nothing is written for them."""
     project = _project(tmp_path, SOURCE)
-    [key] = [line.split("\t")[0] for line in _texts(project).stdout.splitlines() if "a name is missing" in line]
+    [key] = [line.split("\t")[0] for line in _texts(project).stdout.splitlines() if "there is no name" in line]
     edits = tmp_path / "edits.tsv"
     edits.write_text(f"{key}\tno name; give one\nffffffffff\tsomething else here\n")
     done = _texts(project, "--apply", str(edits))

@@ -301,10 +301,12 @@ class BatchOverview:
         more = len(self.groups) - len(errors)
         has_all = ": batch.failures" if offers is None or offers.code else ""
         facts_html = html.el("span", "; ".join(facts), cls="fh-dim")
+        name_html = html.el("strong", f"Batch {self.name}")
         return html.el(
             "div",
             html.STYLE,
-            html.el("div", html.el("strong", f"Batch {self.name}"), *chips, facts_html, cls="fh-head"),
+            # Blanks between: a page without styles, such as GitHub's of a notebook, shows them as one text.
+            html.el("div", html.join([name_html, *chips, facts_html], " "), cls="fh-head"),
             html.el("div", kept, cls="fh-dim") if (kept := _not_repeated(counts)) and not self.doing else None,
             html.el("div", "Stopped: ", stopped.message, cls="fh-unknown") if stopped is not None else None,
             *errors,
@@ -457,7 +459,8 @@ def _next(counts: JobCounts) -> html.Html:
     steps = [*([RETRY] if counts.failed else []), *NEXT]
     parts = [html.el("span", html.el("code", code), f" {what}") for code, what in steps]
     style = "display:flex;flex-wrap:wrap;gap:0 16px"
-    return html.el("div", html.el("span", "To continue, type in a cell:"), *parts, cls="fh-dim fh-foot", style=style)
+    heading = html.el("span", "To continue, type in a cell:")
+    return html.el("div", html.join([heading, *parts], " "), cls="fh-dim fh-foot", style=style)
 
 
 def informative_columns(frame: pd.DataFrame, columns: Sequence[str]) -> list[str]:

@@ -117,7 +117,7 @@ def widgets() -> Iterator[Report]:
     if page is None:
         yield Report(False, "widgets", f"ipywidgets {core} without jupyterlab_widgets: forms show as a table", _AGAIN)
     elif _numbers(page)[:1] != (PAGE_PART,) or not _is_known_to_lab():
-        detail = f"ipywidgets {core} and jupyterlab_widgets {page} are not compatible: forms show as a table"
+        detail = f"ipywidgets {core} and jupyterlab_widgets {page} do not work together: forms show as a table"
         yield Report(False, "widgets", detail, _AGAIN)
     else:
         yield Report(True, "widgets", f"ipywidgets {core} with jupyterlab_widgets {page}: forms show in JupyterLab")

@@ -377,7 +377,7 @@ def _told_length(response: httpx.Response) -> int:
 def _check_fits(budget: ByteBudget, exceeded: ByteBudget | None) -> None:
     if exceeded is not None:
         what = "an asset is" if exceeded is budget else "all files together would be"
-        raise CallError(f"{what} larger than {byte_size(exceeded.most)}; it was not kept")
+        raise CallError(f"{what} larger than {byte_size(exceeded.most)}; it was not saved")
 
 
 def _put_new(part: Path, folder: Path, name: str) -> Path:

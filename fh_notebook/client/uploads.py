@@ -193,7 +193,7 @@ def _read_named(sha256: str) -> LocalFile:
         if local.sha256 == sha256:
             return local
         error = error or InputError(f"{one_line(path.name)} has changed since the call was planned; run the cell again")
-    raise error or InputError("this process does not know the file; run the cell with its rows again")
+    raise error or InputError("the file is unknown in this process; run the cell with its rows again")
 
 
 class UploadExchange(Protocol):

@@ -77,7 +77,7 @@ class Deployment:
     ) -> None:
         arguments.check(Deployment.__init__, locals())
         if not isinstance(name, str) or not name.strip():
-            raise InputError(f"a deployment needs its name as a string, not {short(name)}")
+            raise InputError(f"the name of a deployment must be a string, not {short(name)}")
         names = (variants,) if isinstance(variants, str) else tuple(() if variants is None else variants)
         for variant in names:
             if not isinstance(variant, str) or not variant.strip():

@@ -331,7 +331,7 @@ _KEYWORDS: Final[WeakKeyDictionary[Callable[..., Any], _Keywords]] = WeakKeyDict
 
 
 def _describe_problem(name: str, value: Any, kind: ArgumentKind) -> str:
-    if isinstance(value, str) and kind.takes.startswith("a text") and not _is_encodable(value):
+    if isinstance(value, str) and kind.takes.startswith("a string") and not _is_encodable(value):
         return f"{name} is {short(value)}, which holds half a character (a lone surrogate); give a valid string"
     if isinstance(value, Secret):
         is_taken = "fh.Secret" in kind.takes
@@ -537,9 +537,9 @@ def _instance_of(takes: str, *names: str) -> ArgumentKind:
 
 _NONE: Final = ArgumentKind("None", lambda value: value is None)
 _UNSET: Final = ArgumentKind("UNSET", lambda value: value is UNSET)
-_TEXT: Final = ArgumentKind("a text", lambda value: isinstance(value, str) and _is_encodable(value))
+_TEXT: Final = ArgumentKind("a string", lambda value: isinstance(value, str) and _is_encodable(value))
 _PATH: Final = ArgumentKind("a path", _is_path)
-_PLURALS: Final = {"a text": "texts", "a number": "numbers", "a whole number": "whole numbers"}
+_PLURALS: Final = {"a string": "strings", "a number": "numbers", "a whole number": "whole numbers"}
 
 _BY_NAME: Final[dict[str, ArgumentKind]] = {
     "None": _NONE,
@@ -559,7 +559,7 @@ _BY_NAME: Final[dict[str, ArgumentKind]] = {
     "dict": ArgumentKind("a dict", lambda value: isinstance(value, dict)),
     "Callable": ArgumentKind("a function", callable),
     "Secret": ArgumentKind("an fh.Secret", lambda value: isinstance(value, Secret) and _is_encodable(value.reveal())),
-    "ColumnName": ArgumentKind("a text", is_column_name),
+    "ColumnName": ArgumentKind("a string", is_column_name),
     "PathLike": _PATH,
     "Path": _PATH,
     "Variable": _instance_of("a variable, such as fh.text()", "Variable"),

@@ -258,7 +258,7 @@ function render({ model, el }) {
     }
     if (!over) result.replaceChildren();
     const waiting = outbox.events.length;
-    saving.textContent = waiting ? `saving ${waiting}…` : done ? (state.kept ? 'all ratings saved' : 'not kept (store=None)') : '';
+    saving.textContent = waiting ? `saving ${waiting}…` : done ? (state.kept ? 'all ratings saved' : 'not saved (store=None)') : '';
     if (state.skipped) saving.textContent += `; ${AGAIN}`;
     root.dataset.done = done;
     root.dataset.saved = waiting ? 'no' : 'yes';

@@ -457,7 +457,7 @@ def connection(
     if key is None:
         host = hostname(address)
         if not is_loopback(host) and transport is None:
-            raise SettingsError("; ".join([f"no key for {host} was found", *hints, _HINTS]))
+            raise SettingsError("; ".join([f"no key is set for {host}", *hints, _HINTS]))
         key, source = Secret(NO_KEY_NEEDED), WITHOUT_KEY
     current = settings.current()
     host_origin = origin(address)

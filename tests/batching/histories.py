@@ -612,7 +612,7 @@ class History:
             assert number not in model.batches, f"{number} is another batch"
             ids = (number,) if known is None else (number, known.id, *model.earlier(known))
         else:
-            assert number == known.id, f"it to continue as batch {number}, not {known.id}"
+            assert number == known.id, f"it goes on as batch {number}, not {known.id}"
             ids = known.ids
         self._tally.replaces += verdict == "replaces"
         after = model.last if cell.fresh else 0.0
@@ -669,7 +669,7 @@ class History:
         paid = [call for call in calls if call.key not in wanted]
         assert not paid, f"paid for twice: {paid[0]}, which had {found.get(paid[0].key)}"
         assert len(times) == min(most, len(wanted)), (
-            f"{len(times)} calls of {len(wanted)} saved batches open, at most {most}"
+            f"{len(times)} calls of {len(wanted)} that are open, at most {most}"
         )
         shown = {key: (a.status, a.output) for key, a in found.items() if a is not None}
         return shown | {call.key: (call.status, call.output) for call in calls}
@@ -700,7 +700,7 @@ class History:
                 assert str(output).startswith(f"{deployment} {variant} {text} #"), f"{text}/{variant} shows {output}"
             if status != "unknown":
                 keys = {self._key(at, deployment, variant, text, int(repeat)) for at in KEYS}
-                assert key in keys, f"a row of {text} has another job's key"
+                assert key in keys, f"a line of {text} has another job's key"
 
     def _check_labels(self, cell: Cell, reply: dict[str, Any]) -> None:
         """Check that a label has the text that the cell gave it; an iterator shows those that are kept."""
@@ -739,7 +739,7 @@ class History:
         for line in lines:
             if line.id <= model.last:
                 continue
-            assert line.batch in model.batches, f"an answer is saved for batch {line.batch}, which is not there"
+            assert line.batch in model.batches, f"an answer is kept for batch {line.batch}, which is not there"
             told = line.run.output if line.status == "completed" else str(line.run.error).split(": ")[-1]
             if line.status == "unknown":
                 lost = [a for a in model.answers if (a.key, a.batch, a.line) == (line.key, line.batch, math.inf)]
@@ -759,7 +759,7 @@ class History:
         said_so = {call.key for call in calls if self._cells[call.cell].calls_lost}  # its claim was taken over then
         for (key, output), times in unkept.items():
             if times:
-                assert any(key in cell.keys for cell in killed), f"an answer was not saved: {output}"
+                assert any(key in cell.keys for cell in killed), f"an answer was not kept: {output}"
                 assert key in unknown | said_so, f"a call that may have run left nothing behind: {output}"
 
     def _sync_claims(self, killed: list[Cell], lines: list[Any]) -> None:
@@ -966,7 +966,7 @@ class History:
         for _, _, _, _, status, output, error, key, _ in reply["lines"]:
             told = str(output if status == "completed" else error).split(": ")[-1]
             if status != "unknown":
-                assert (key, told) in lines, f"{told} is shown, and not saved."
+                assert (key, told) in lines, f"{told} is shown, and not kept"
                 lines[key, told].users |= {reply["id"]} - {lines[key, told].batch}
 
     def _replace_at_once(self, one: Cell) -> None:

@@ -132,7 +132,7 @@ def test_a_cancel_keeps_what_is_finished_and_says_what_may_have_run() -> None:
         batch.cancel()
         batch.wait()
         assert batch.counts == JobCounts(planned=10, done=1, unknown=3, pending=6, calls=4)
-        assert "cancelled; what is finished is kept; calls that were in progress are unknown" in batch.summary()
+        assert "cancelled; finished answers are saved; calls that were in progress are unknown" in batch.summary()
         assert "interrupted" not in batch.summary()
         assert set(batch.frame["error_code"].dropna()) == {"cancelled"}
         held.let_go()
@@ -156,7 +156,7 @@ def test_a_cancel_right_after_the_start_is_a_stop_whenever_it_comes() -> None:
             continue
         assert batch.stopped.reason == "cancelled"
         if not batch.counts.unknown:
-            told = "cancelled; finished answers are saved; to go on with the rest: batch.resume()"
+            told = "cancelled; finished answers are saved; to continue with the rest: batch.resume()"
             assert batch.stopped.message == told
     batch.resume(retry_unknown=True)
     assert batch.counts.done == 6

@@ -47,7 +47,7 @@ from fh_notebook.core.text.messages import CELL, PYTHON, Message
 def test_the_sentence_says_what_is_not_nothing(counts: JobCounts, said: str) -> None:
     """One line, and no number that is of no use."""
     assert progress_sentence("b", counts) == said
-    assert progress_sentence("b", counts, doing="paused") == f"{said}; the paused"
+    assert progress_sentence("b", counts, doing="paused") == f"{said}; paused"
     stopped = BatchStopped(reason="daily_cap", detail="the cap", resume=Message("{resume} then"))
     retry = "fh.last_batch().resume(retry_unknown=True) calls again"
     assert progress_sentence("b", counts, audience=CELL) == said.replace("retry_unknown=True calls again", retry)
@@ -88,11 +88,11 @@ HOSTILE = ["<script>alert(1)</script>", "a\nb\x1b[31m", "\u202eevil", '"><img sr
 def test_model_output_is_text_in_the_html_and_in_its_twin(text: str) -> None:
     """Escaped, on one line, cut: nothing of it runs, and it does not flood a notebook."""
     frame = pd.DataFrame({"output": [text], "n": [1]})
-    shown = frame_html(frame, ["output", "n", "not exist)"])
+    shown = frame_html(frame, ["output", "n", "not there"])
     assert "<script" not in shown
     assert "<img" not in shown
     assert len(shown) < 1000
-    twin = frame_text(frame, ["output", "n", "not exist)"])
+    twin = frame_text(frame, ["output", "n", "not there"])
     assert len(twin.splitlines()) == 2
     assert "\x1b" not in twin + shown
     assert "\u202e" not in twin + shown

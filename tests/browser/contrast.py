@@ -75,7 +75,7 @@ def faint(shown: Locator, least: float = LEAST) -> list[str]:
         There is no text that it could have looked at.
     """
     texts, found = shown.evaluate(_FAINT, least)
-    assert texts, "the text to be looked at"
+    assert texts, "there is no text to be looked at"
     return list(found)
 
 

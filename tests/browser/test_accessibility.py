@@ -118,7 +118,7 @@ def violations(page: Page, selector: str) -> list[str]:
         "([selector, rules]) => axe.run({include: [[selector]]}, {resultTypes: ['violations'], rules})",
         [selector, rules],
     )
-    assert found["passes"] or found["inapplicable"], f"axe looked at no answers of {selector}"
+    assert found["passes"] or found["inapplicable"], f"axe looked at nothing of {selector}"
     return [
         f"{one['impact']} {one['id']}: {node['html'][:160]} ({node.get('failureSummary', '').splitlines()[-1].strip()})"
         for one in found["violations"]

@@ -71,7 +71,7 @@ def test_each_button_shows_its_result_where_it_was_clicked(lab: Lab, paced_hive:
         effort.click(below.get_by_role("button", name="Save the file"))
         expect(below).to_contain_text("Saved triage.csv: 20 rows")
         effort.click(below.get_by_role("button", name="Save the file"))
-        expect(below).to_contain_text("already exists;")
+        expect(below).to_contain_text("already exists (")
         below.get_by_label("Format").select_option("Parquet")
         expect(below.get_by_label("File")).to_have_value("triage.parquet")
         effort.click(below.get_by_role("button", name="Save the file"))
@@ -97,7 +97,7 @@ def test_each_button_shows_its_result_where_it_was_clicked(lab: Lab, paced_hive:
         effort.press("Enter")
         expect(here.get_by_label("File")).to_be_focused()
         effort.press("Enter")
-        expect(here.locator(".fh-below")).to_contain_text(re.compile("Saved triage.csv|is a duplicate"))
+        expect(here.locator(".fh-below")).to_contain_text(re.compile("Saved triage.csv|already exists"))
         assert effort.clicks == 0
         assert effort.keys <= 14
         assert _calls(lab, 3) == before + 1
@@ -122,7 +122,7 @@ def test_a_running_batch_is_live_in_another_cell_and_after_a_reload(lab: Lab, pa
             lab.expect_text(lab.output(index).locator(".fh-live"), "5 of 20 done, 1 failed")
         lab.output(3).locator("button.fh-pause").click()
         for index in (1, 2, 3):
-            expect(lab.output(index).locator("button.fh-pause")).to_have_text("Go on")
+            expect(lab.output(index).locator("button.fh-pause")).to_have_text("Continue")
         lab.save()
         lab.page.reload(wait_until="domcontentloaded")
         lab.page.locator(".jp-Notebook").wait_for()
@@ -147,7 +147,7 @@ def test_a_running_batch_is_paused_and_cancelled_by_keys_alone(lab: Lab, paced_h
         effort = Effort(lab.page)
         effort.tab_to(pause, back=True)
         effort.press("Enter")
-        expect(pause).to_have_text("Go on")
+        expect(pause).to_have_text("Continue")
         expect(pause).to_be_focused()
         effort.press("Tab")
         expect(here.locator("button.fh-cancel")).to_be_focused()

@@ -43,7 +43,7 @@ def test_a_batch_in_the_background_is_paused_throttled_and_cancelled(lab: Lab, p
     """Each click does what it says, at once; when all is over the page has buttons for what is next, the file code."""
     with paced_hive.serve() as server:
         lab.open(
-            SETUP.format(url=server.url), PILOT, BACKGROUND.format(more=", max_concurrency=4"), "'the kernel exists'"
+            SETUP.format(url=server.url), PILOT, BACKGROUND.format(more=", max_concurrency=4"), "'the kernel is there'"
         )
         lab.run(0)
         paced_hive.let_go(12)
@@ -54,7 +54,7 @@ def test_a_batch_in_the_background_is_paused_throttled_and_cancelled(lab: Lab, p
         paced_hive.wait_for(4)
         paced_hive.let_go(20)
         paced_hive.wait_for(20)
-        lab.expect_text(here, r"28 of 80 done, 4 failed, 12 reused.*4 of 4 in flight, 48 calls left.*calls/")
+        lab.expect_text(here, r"28 of 80 done, 4 failed, 12 reused.*4 of 4 in progress, 48 calls left.*calls/")
         here.locator("button.fh-pause").wait_for()
         widths = _widths(here.locator(".fh-live [role=progressbar]"))
         assert widths == pytest.approx({"reused": 12 / 80, "done": 16 / 80, "failed": 4 / 80}, abs=0.02)
@@ -66,7 +66,7 @@ def test_a_batch_in_the_background_is_paused_throttled_and_cancelled(lab: Lab, p
         lab.expect_text(here, r"44 calls left.*paused")
         assert paced_hive.none_begins()
         lab.screenshot("batch-paused")
-        expect(here.locator("button.fh-pause")).to_have_text("Go on")
+        expect(here.locator("button.fh-pause")).to_have_text("Continue")
         here.locator("button.fh-pause").click()
         paced_hive.wait_for(4)
         expect(here.locator("button.fh-pause")).to_have_text("Pause")
@@ -85,7 +85,7 @@ def test_a_batch_in_the_background_is_paused_throttled_and_cancelled(lab: Lab, p
         here.locator("button.fh-adaptive").click()
         lab.expect_text(here.locator(".fh-adapts"), "set automatically")
         expect(here.locator("button.fh-adaptive")).to_be_hidden()
-        lab.expect_text(lab.run(3), "the kernel already exists;")
+        lab.expect_text(lab.run(3), "the kernel is there")
 
         here.locator("button.fh-cancel").click()
         lab.expect_text(here, r"unknown.*cancelled; finished answers are saved")

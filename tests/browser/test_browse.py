@@ -173,7 +173,7 @@ def test_a_number_of_a_confusion_table_shows_its_rows_and_repeats_are_grouped(la
     lab.open(LABELLED, "cmp.browse()", REPEATS, "cmp.browse()")
     lab.run(0)
     table = lab.run(1).locator(".fhb")
-    table.get_by_text("Labels: which is answered as which").click()
+    table.get_by_text("Labels: expected → answered").click()
     number = table.get_by_role("button", name=re.compile("rows?: billing answered as delivery$"))
     count = number.inner_text()
     number.click()

@@ -34,7 +34,7 @@ def test_cancel_ends_a_cell_and_a_batch_and_leaves_nothing(lab: Lab, hive: SlowH
             "%%fetchhive echo -v plain -v slow --out runs\ntext: hi",
             "b = fh.batch([{'text': str(i)} for i in range(4)], 'echo', variants=['plain', 'slow'], max_concurrency=2)\nb.counts",
             "%%fetchhive echo -v slow\ntext: quick enough",
-            "'the kernel exists'",
+            "'the kernel is there'",
         )
         lab.run(0)
         lab.start(1)
@@ -45,7 +45,7 @@ def test_cancel_ends_a_cell_and_a_batch_and_leaves_nothing(lab: Lab, hive: SlowH
         effort = Effort(lab.page)
         effort.click(button)
         lab.expect_text(
-            lab.output(1), r"Stopped: the call in flight may have run.*1 of 2 answers arrived before and are kept"
+            lab.output(1), r"Stopped: the call in progress may have run.*1 of 2 answers arrived before and are kept"
         )
         assert (effort.clicks, effort.scrolls) == (1, 0)
         expect(lab.output(1).locator("button")).to_have_count(0)
@@ -62,7 +62,7 @@ def test_cancel_ends_a_cell_and_a_batch_and_leaves_nothing(lab: Lab, hive: SlowH
         lab.output(3).locator("button.fh-cancel").wait_for()
         hive.hold.set()
         lab.expect_text(lab.output(3), r"completed.*quick enough")
-        lab.expect_text(lab.run(4), r"the kernel already exists;")
+        lab.expect_text(lab.run(4), r"the kernel is there")
         lab.screenshot("cancel-after")
         lab.expect_no_gap(lab.page.locator(".jp-Notebook"))
     assert lab.errors == []
@@ -92,7 +92,7 @@ def test_a_running_cell_is_cancelled_by_keys_and_its_columns_are_filled(lab: Lab
         effort = Effort(lab.page)
         effort.tab_to(button, back=True)
         effort.press("Enter")
-        lab.expect_text(lab.output(1), r"Stopped: the call in flight may have run.*1 of 2 answers came before")
+        lab.expect_text(lab.output(1), r"Stopped: the call in progress may have run.*1 of 2 answers arrived before")
         assert (effort.clicks, effort.scrolls) == (0, 0)
         assert effort.keys <= 24  # most of them pass the toolbar of the next cell
 

@@ -72,7 +72,7 @@ def test_an_opened_row_is_corrected_by_keys_and_by_mouse(lab: Lab) -> None:
     form.get_by_role("button", name="Save").click()
     expect(table.locator("[role=row][data-row='1'] [data-name=expected]")).to_contain_text("othercorrected from <img")
     detail.get_by_role("button", name="Change the correction").click()
-    form.get_by_role("button", name="Take the correction back").click()
+    form.get_by_role("button", name="Undo the correction").click()
     expect(table.locator(".fhb-corrected")).to_have_count(1)
     assert lab.page.evaluate("() => window.evil") is None
     said = lab.run(2)

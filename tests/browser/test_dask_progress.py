@@ -40,7 +40,7 @@ def test_one_display_over_all_workers_and_its_buttons_reach_each(lab: Lab, paced
         paced_hive.wait_for(4)
         paced_hive.let_go(20)
         paced_hive.wait_for(20)
-        lab.expect_text(here, r"\d+ of 80 done, \d failed.*4 of 4 in flight, 60 calls left")
+        lab.expect_text(here, r"\d+ of 80 done, \d failed.*4 of 4 in progress, 60 calls left")
         here.locator("button.fh-pause").wait_for()
         for look in lab.looks(height=900):
             lab.screenshot(f"dask-running-{look}")
@@ -72,7 +72,7 @@ def test_one_display_over_all_workers_and_its_buttons_reach_each(lab: Lab, paced
         paced_hive.wait_for(4)
         paced_hive.let_go(10)
         paced_hive.wait_for(10)
-        lab.expect_text(lab.output(3), r"\d+ of 80 done.*4 of 4 in flight, 70 calls left")
+        lab.expect_text(lab.output(3), r"\d+ of 80 done.*4 of 4 in progress, 70 calls left")
         lab.interrupt()
         # Jupyter's Stop goes to the kernel's process group, so the processes of a LocalCluster hear it, too.
         lab.expect_text(lab.output(3), r"Stopped: (interrupted|cancelled)")

@@ -121,7 +121,7 @@ def test_failed_rows_are_told_and_the_code_says_so(data: Path, shouting: Any, ca
     told = capsys.readouterr().out
     assert "1 failed: 1 x 'RuntimeError: cannot shout bad'" in told
     assert "1 cell neutralised" not in told
-    assert "cells neutralised (it begins like a formula): row 2 'output', row 2 'text'" in told
+    assert "cells neutralised (could be read as a formula): row 2 'output', row 2 'text'" in told
     assert "correct them and run the same command again" in told
     assert pd.read_csv("out.csv")["status"].tolist() == ["completed", "failed", "completed", "completed"]
 
@@ -133,7 +133,9 @@ def test_what_reached_nobody_is_not_blamed_on_its_rows(data: Path, capsys: pytes
         nowhere = f"http://127.0.0.1:{free.getsockname()[1]}/v1"
     main(["batch", "data.csv", "-d", "shout", "-v", "loud", "--first", "1", "--base-url", nowhere, "-o", "out.csv"])
     told = capsys.readouterr().out
-    assert "1 reached nobody: check the address, the network and the proxy (fh-notebook doctor --check)" in told
+    assert (
+        "1 did not reach the service: check the address, the network and the proxy (fh-notebook doctor --check)" in told
+    )
     assert "correct them" not in told
 
 
@@ -194,7 +196,7 @@ def test_a_pilot_is_gone_on_with_by_the_same_command(data: Path, shouting: Any, 
     """Nothing of it is repaid."""
     assert main(["batch", *_loud(shouting, "--first", "1")]) == 0
     told = capsys.readouterr().out
-    assert "without --first and --sample continues it," in told
+    assert "without --first and --sample continues it, and pays for nothing twice" in told
     assert "with -o answers.csv to write them" in told
     assert main(["batch", *_loud(shouting)]) == 1
     assert shouting.calls == 4
@@ -233,7 +235,7 @@ def test_names_of_files_may_begin_with_a_tilde_or_be_in_other_folders(data: Path
             ["--max-calls", "2", "--max-concurrency", "1", "--fresh"],
             3,
             2,
-            "to go on: run the same command again without --fresh",
+            "to continue: run the same command again without --fresh",
         ),
         (["--fail-on-error", "--max-concurrency", "1"], 1, 2, "1 of 4 jobs failed (--fail-on-error)"),
         (["--fail-on-error=0.9", "--max-concurrency", "1"], 1, 4, "3 of 4 done, 1 failed"),
@@ -319,10 +321,10 @@ def test_pace_and_cost_are_passed_on(data: Path, shouting: Any, words: list[str]
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["nowhere.csv", "-d", "shout"], "nowhere.csv: the file does not exist;"),
+        (["nowhere.csv", "-d", "shout"], "nowhere.csv: the file does not exist"),
         (["data.doc", "-d", "shout"], "data.doc: rows are read from .csv"),
         (["data.csv", "-d", "shout", "--map", "text=nope"], "A fixed text is --const VARIABLE='nope'"),
-        (["data.csv", "-d", "shout", "--map", "text=text", "--const", "text=x"], "both set text"),
+        (["data.csv", "-d", "shout", "--map", "text=text", "--const", "text=x"], "--map and --const both set text"),
         (["data.csv", "-d", "shout", "--max-calls", "-1"], "--max-calls is -1; give a whole number"),
         (["data.csv", "-d", "shout", "--repeats", "0"], "repeats is 0"),
         (["data.csv", "-d", "shout", "--max-cost", "5"], "--max-cost needs the price of a call: --price-per-call 0.02"),
@@ -407,7 +409,7 @@ def test_without_a_key_nothing_is_run_on_the_demo_hive_by_itself(data: Path, cap
     """In a log nobody would notice that the answers are those of a toy."""
     assert main(["batch", "data.csv", "-d", "support-triage"]) == 2
     assert capsys.readouterr().err == (
-        "fh-notebook batch: there is no key for api.fetchhive.com; set FETCH_HIVE_API_KEY, or give a file that contains it "
+        "fh-notebook batch: no key is set for api.fetchhive.com; set FETCH_HIVE_API_KEY, or give a file that contains it "
         "with --env-file; --local runs the demo\n"
     )
 
@@ -525,7 +527,7 @@ def test_on_a_terminal_the_progress_is_one_line_that_is_rewritten(data: Path) ->
         guard.cancel()
         os.close(terminal)
     assert "held: 12 rows x 1 variant = 12 jobs; 12 calls\r\n" in shown
-    assert re.search(r"\r2 of 12 done; 2 of 2 in flight, 10 calls left", shown)
+    assert re.search(r"\r2 of 12 done; 2 of 2 in progress, 10 calls left", shown)
     assert "2 of 12 done, 2 unknown" in shown
     assert "Traceback" not in shown
     assert held.ran.total() == 4

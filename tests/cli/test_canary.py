@@ -70,7 +70,7 @@ def test_a_day_on_which_every_call_fails_is_1(data: Path, answering: Any) -> Non
 
 @pytest.mark.parametrize(
     "more",
-    [["--baseline", "not one of this name"], ["--score", "exakt"], ["--alpha", "2"], ["--rows-per-day", "0"]],
+    [["--baseline", "none of this name"], ["--score", "exakt"], ["--alpha", "2"], ["--rows-per-day", "0"]],
 )
 def test_misuse_is_2_and_calls_nothing(
     data: Path, answering: Any, more: list[str], capsys: pytest.CaptureFixture[str]
@@ -93,7 +93,7 @@ def test_texts_are_for_the_one_text_variable(data: Path, answering: Any, capsys:
     assert main([*texts, "-d", "support-triage", "--local"]) == 0
     assert "2 of 2 rows have a score" in capsys.readouterr().out
     assert main([*texts, "-d", "quiz", "--base-url", answering.url]) == 2
-    assert "no Start variable is declared for them;" in capsys.readouterr().err
+    assert "no Start variable is declared for them" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

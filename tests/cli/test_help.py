@@ -88,7 +88,7 @@ def test_a_slip_in_a_command_is_told_with_what_was_meant(capsys: pytest.CaptureF
         with pytest.raises(SystemExit) as ended:
             main([typed])
         assert ended.value.code == 2
-        assert f"the command '{typed}'; {said}" in capsys.readouterr().err
+        assert f"the command '{typed}' does not exist; {said}" in capsys.readouterr().err
 
 
 def test_a_misspelt_deployment_is_told_without_python(

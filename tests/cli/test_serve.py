@@ -171,7 +171,7 @@ def test_ctrl_c_ends_it_also_while_a_workflow_sleeps(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--module", "nowhere.py"], "the file nowhere.py"),
+        (["--module", "nowhere.py"], "the file nowhere.py does not exist"),
         (["--module", "no_such_module"], "no_such_module could not be imported: ModuleNotFoundError"),
         (["--module", "my_hive.py:nothing"], "my_hive.py:nothing is neither a LocalHive nor a function"),
         (["--module", "json"], "json has no LocalHive"),

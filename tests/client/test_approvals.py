@@ -201,7 +201,7 @@ def test_all_pages_are_read_whatever_holds_the_cursor(name: str, place: str) -> 
 def test_an_odd_entry_is_read_as_far_as_it_goes() -> None:
     """Missing and mistyped fields are empty; a page that brings nothing new ends the list, whatever its cursor is."""
     odd = {"id": "a", "expires_at": "soon", "approval_votes": 2, "approvals_required": "2", "arguments": "text"}
-    page = {"data": [odd, "not an object"], "cursor": "same"}
+    page = {"data": [odd, "no object"], "cursor": "same"}
     found, lines = _asked(says(200, _body(page)), says(200, _body({**page, "cursor": "another"})))
     (approval,) = found
     assert (approval.expires_at, approval.votes, approval.votes_required) == (None, 2, None)

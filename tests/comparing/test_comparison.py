@@ -199,7 +199,7 @@ def test_without_anything_to_score_by_only_failures_and_seconds_compare() -> Non
         "Answers differ on 1 row. On 1 row at least one variant has no answer. The row whose answers differ:"
         in repr(cmp)
     )
-    with pytest.raises(fh.InputError, match="the score"):
+    with pytest.raises(fh.InputError, match="nothing was scored"):
         cmp.disagreements(by="score")
 
 
@@ -482,9 +482,9 @@ def test_the_interval_of_yes_and_no_holds_the_mean_and_stays_in_bounds(lines: li
 @pytest.mark.parametrize(
     ("source", "options", "said"),
     [
-        ({"row": [1], "variant": ["a"]}, {"score": "x"}, "the column 'x'"),
+        ({"row": [1], "variant": ["a"]}, {"score": "x"}, "no column 'x'"),
         ({"row": [1], "variant": ["a"], "qualty": [1]}, {"score": "quality"}, "did you mean 'qualty'"),
-        ({"row": [1], "s": [1]}, {"score": "s"}, "the column 'variant'"),
+        ({"row": [1], "s": [1]}, {"score": "s"}, "no column 'variant'"),
         ({"rows": [1], "variant": ["a"]}, {}, "did you mean 'rows'"),
         ({"row": [1], "variant": ["a"], "s": ["good"]}, {"score": "s"}, "holds no scores"),
         ({"row": [1, 2], "variant": ["a", None], "s": [1, 1]}, {"score": "s"}, "1 line has no variant"),
@@ -492,7 +492,7 @@ def test_the_interval_of_yes_and_no_holds_the_mean_and_stays_in_bounds(lines: li
         ({"row": [None], "variant": ["a"], "s": [1]}, {"score": "s"}, "1 line has no 'row'"),
         ({"row": [1], "variant": ["a"]}, {"score": 3}, "score is 3"),
         ({"row": [1], "variant": ["a"]}, {"score": fh.score.exact}, "call it: fh.score.exact(...)"),
-        ({"row": [1], "variant": ["a"]}, {"pair_on": "case"}, "the column 'case'"),
+        ({"row": [1], "variant": ["a"]}, {"pair_on": "case"}, "no column 'case'"),
     ],
 )
 def test_what_cannot_be_compared_is_told_in_one_line(

@@ -173,7 +173,7 @@ def test_only_the_rows_that_change_are_scored_again(triage: Triage) -> None:
     assert cmp.scores().query("row == 3")["own"].tolist() == [0.0, 0.0]
     triage.asked.clear()
     cmp.rescore()
-    assert triage.asked == [], "it are saved"
+    assert triage.asked == [], "it is saved"
 
 
 def test_a_score_that_was_kept_of_the_old_value_is_not_used(triage: Triage) -> None:
@@ -221,7 +221,7 @@ def test_the_corrected_table_is_a_new_file_that_runs_at_no_call(triage: Triage, 
         assert (triage.asked, expected(fh.compare(again))) == ([], ["billing", "delivery", "billing", "billing"])
         assert list(again.frame.columns[-3:]) == ["text", "expected_output", "language"]
     kept = path.read_bytes()
-    with pytest.raises(fh.SettingsError, match="already exists;"):
+    with pytest.raises(fh.SettingsError, match="already exists"):
         cmp.write_corrected(path)
     assert path.read_bytes() == kept
 
@@ -264,10 +264,10 @@ def test_what_cannot_be_corrected_is_told_before_anything_is_kept(triage: Triage
     """Each in one line with what to do."""
     cmp = fh.compare(triage.run())
     for row, value, options, told in [
-        (9, "x", {}, "the row 9"),
+        (9, "x", {}, "the row 9 does not exist"),
         (0, "other", {}, "there is nothing to correct"),
-        (0, {1, 2}, {}, "expected cannot be saved:"),
-        (0, float("nan"), {}, "expected cannot be saved:"),
+        (0, {1, 2}, {}, "expected cannot be saved"),
+        (0, float("nan"), {}, "expected cannot be saved"),
         (0, "x" * 200_000, {}, "expected has 200,002 characters"),
         (0, "half \ud800", {}, "a lone surrogate"),
         (0, "x", {"note": "half \ud800"}, "a lone surrogate"),
@@ -320,7 +320,7 @@ def test_batches_by_name_are_corrected_where_their_table_says_so(triage: Triage)
     assert means(cmp) == {"monday": pytest.approx(2 / 3), "today": 1.0}
     cmp.correct(0, expected="billing")
     assert means(cmp) == {"monday": 1.0, "today": 1.0}
-    with pytest.raises(fh.InputError, match="'monday' and 'today' have several tables;"):
+    with pytest.raises(fh.InputError, match="'monday' and 'today' have several tables"):
         cmp.write_corrected("t.csv")
 
 

@@ -53,7 +53,7 @@ NEVER_SENT = {
     "error_callback_required": "a callback without an address",
     "error_callback_invalid": "an address that is none",
     "error_metadata_nested": "nested metadata",
-    "error_tool_approval": "an approval that the service has no record of",
+    "error_tool_approval": "an approval that the service does not know",
     "async_disabled": "async that is off",
     "error_unauthorized": "another key, which is in the file as it stands",
 }

@@ -27,7 +27,7 @@ PNG = b"\x89PNG\r\n\x1a\n and more"
 
 
 def _page(output: Any, form: str = "", **options: Any) -> str:
-    return output_view(output, OutputOptions(**{"whole": "given: all", "form": form, **options}))
+    return output_view(output, OutputOptions(**{"whole": "there is all", "form": form, **options}))
 
 
 def _shown(output: Any, form: str = "", **options: Any) -> str:

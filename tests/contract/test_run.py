@@ -189,7 +189,7 @@ def test_defaults_are_filled_in_and_all_problems_come_at_once() -> None:
         ({"inputs": {"a": {1, 2}}}, "give a list"),
         ({"inputs": {"a": [b"x"]}}, r"a\[0\]: a bytes"),
         ({"inputs": {3: "x"}}, "the key 3 is not a string"),
-        ({"inputs": {"a": "\ud800"}}, "a lone surrogate"),
+        ({"inputs": {"a": "\ud800"}}, "half a character"),
         ({"callback_url": "ftp://x"}, "not an http"),
         ({"tool_approval": "yes"}, "neither 'policy' nor"),
         ({"deployment": ""}, "deployment: is empty"),

@@ -28,7 +28,7 @@ async def _double(number: int) -> int:
 
 
 async def _fail() -> None:
-    raise ValueError("as requested")
+    raise ValueError("as asked")
 
 
 @pytest.fixture(params=["thread", "nested"])
@@ -65,7 +65,7 @@ def test_a_blocking_function_returns_what_the_coroutine_returns(door: str) -> No
 
 def test_an_error_arrives_with_its_type_and_traceback(door: str) -> None:
     """What the work raised is raised to the caller."""
-    with pytest.raises(ValueError, match="as requested"):
+    with pytest.raises(ValueError, match="as asked"):
         event_loop.run(_fail())
 
 

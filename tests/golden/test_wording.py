@@ -144,7 +144,7 @@ MESSAGES: Final[dict[str, Callable[[], Says]]] = {
     "a wrong kind": lambda: of_inputs(ticket=3),
     "a missing variable": lambda: of_inputs(),
     "a slip in a name": lambda: of_inputs(ticket="a", ton="calm"),
-    "not one of the choices": lambda: of_inputs(ticket="a", tone="clam"),
+    "none of the choices": lambda: of_inputs(ticket="a", tone="clam"),
     "below the least": lambda: of_inputs(ticket="a", words=0),
     "a moment in place of a day": lambda: of_inputs(ticket="a", due="2026-11-28T10:00:00"),
     "too long, and not of the pattern": lambda: of_inputs(ticket="a", code="abcd"),
@@ -152,10 +152,10 @@ MESSAGES: Final[dict[str, Callable[[], Says]]] = {
     # tables
     "no such column": lambda: of_table([{"text": "a"}], inputs={"ticket": "txet"}),
     "no column for a required variable": lambda: of_table([{"text": "a"}]),
-    "this variable": lambda: of_table([{"ticket": "a"}], inputs={"tickte": "ticket"}),
+    "no such variable": lambda: of_table([{"ticket": "a"}], inputs={"tickte": "ticket"}),
     "some rows do not fit": lambda: of_table([{"ticket": "a", "words": 0}, {"ticket": "b", "words": 3}]),
     "no row fits": lambda: of_table([{"ticket": "a", "words": 0}]),
-    "another table of the key": lambda: lambda audience: refused_name(RECORD, "has other rows").text(audience),
+    "another table of the name": lambda: lambda audience: refused_name(RECORD, "has other rows").text(audience),
     # options
     "too few repeats": lambda: raised(lambda: BatchOptions(repeats=0)),
     "a pilot of both kinds": lambda: raised(lambda: BatchOptions(first=1, sample=1)),
@@ -175,10 +175,10 @@ MESSAGES: Final[dict[str, Callable[[], Says]]] = {
     "stopped by max_seconds": lambda: at_limit(max_seconds=60.0),
     "stopped by fail_on_error": lambda: at_limit(fail_on_error=True),
     "stopped by the configured cap": lambda: of_stop(stop_rules.StopLimits(left_today=0, daily_cap=50).used_up()),
-    "'s daily cap": lambda: of_answer("daily_cap"),
+    "the service's daily cap": lambda: of_answer("daily_cap"),
     "no credits": lambda: of_answer("credits"),
     "the key is refused": lambda: of_answer("auth"),
-    "the rows raised": lambda: of_stop(stop_rules.rows_broke(OSError("the disk no longer exists"))),
+    "the rows raised": lambda: of_stop(stop_rules.rows_broke(OSError("the disk is gone"))),
     "nobody is reached": lambda: of_stop(
         stop_rules.unreached(fh.Run(status="failed", error="refused", origin="10.0.0.7:80"), in_a_row=9, lasted_s=6.0)
     ),
@@ -223,11 +223,11 @@ MESSAGES: Final[dict[str, Callable[[], Says]]] = {
     "Python in a body": lambda: cell("ticket = 1\ntone = 2"),
     "a list in place of names": lambda: cell("- ticket: a"),
     "both kinds of variants": lambda: line("triage -v a --all-variants"),
-    "one word too many": lambda: line("triage keywords"),
+    "a word too many": lambda: line("triage keywords"),
     # comparisons
     "a winner, with failed runs": lambda: of_comparison({**BETTER, "keywords": ["failed", *BETTER["keywords"][1:]]}),
     "not clear yet": lambda: of_comparison({"keywords": [1.0, 0.0, 1.0, 0.0], "nearest": [0.0, 1.0, 1.0, 1.0]}),
-    "the score is missing": lambda: of_comparison({"a": [1.0, np.nan, 0.5], "b": [0.5, 0.25, 0.5]}),
+    "a score is missing": lambda: of_comparison({"a": [1.0, np.nan, 0.5], "b": [0.5, 0.25, 0.5]}),
 }  # fmt: skip
 
 

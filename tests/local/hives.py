@@ -48,7 +48,7 @@ def echo_hive(**options: Any) -> LocalHive:
 
     @hive.workflow("echo", variant="broken")
     async def broken(text: str) -> str:
-        raise RuntimeError(f"cannot represent {text}")
+        raise RuntimeError(f"cannot say {text}")
 
     return hive
 

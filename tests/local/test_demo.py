@@ -200,8 +200,8 @@ EXAMPLES = [
         ("The app shows an error, the parcel is fine", "technical", "app, error"),
         ("app, but first the parcel", "technical", "app"),
         ("parcel, but then the app", "delivery", "parcel"),
-        ("the mishap with the label", "other", "not a keyword found"),
-        ("", "other", "not a keyword found"),
+        ("the mishap with the label", "other", "no keyword found"),
+        ("", "other", "no keyword found"),
     ],
     ids=[
         "two words of a label",

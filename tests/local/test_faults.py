@@ -111,7 +111,7 @@ def test_whether_the_workflow_runs(given: dict[str, Any], runs: bool) -> None:
     [
         ({"reset": True, "status": 500}, "reset sends no answer"),
         ({"reset": True, "cut_body": True}, "reset sends no answer"),
-        ({"html": True, "body": b""}, "set the body:"),
+        ({"html": True, "body": b""}, "both set the body"),
         ({"status": 99}, "from 200 to 599"),
         ({"slow_body_s": -1}, "slow_body_s"),
         ({"on": "models"}, "'invoke' or 'retrieve'"),

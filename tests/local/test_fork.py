@@ -137,7 +137,7 @@ print("good")
     "story",
     [
         pytest.param(IDLE, id="an idle thread", marks=pytest.mark.long),
-        pytest.param(IN_FLIGHT, id="a call in progress"),
+        pytest.param(IN_FLIGHT, id="a call in flight"),
         pytest.param(BY_CALLBACK, id="a run for a callback and one in the queue", marks=pytest.mark.long),
         pytest.param(LOCKS_HELD, id="locks held"),
         pytest.param(LEFT_BEHIND, id="left behind", marks=pytest.mark.long),

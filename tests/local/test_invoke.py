@@ -115,7 +115,7 @@ def test_unknown_names_are_not_found(call: Any, body: Any, text: str) -> None:
     ("inputs", "told"),
     [
         ({}, ["text"]),
-        ({"text": 3}, ["text: 3 is not a string;"]),
+        ({"text": 3}, ["text: 3 is not a text"]),
         ({"text": "x", "times": "2"}, ["times"]),
         ({"text": "x", "txet": "y"}, ["txet"]),
         ({"text": None, "times": [], "a": 1}, ["text", "times", "a"]),

@@ -104,7 +104,7 @@ def mlflow(folder: Path) -> dict[str, Any]:
         again = comparison.to_mlflow(name, tracking_uri=str(store))
         found["ours"][name] = ours(comparison)
         found["theirs"][name] = {"parent": parent, "baseline": baseline, "run_ids": run_ids, "again": again}
-    (folder / "file").write_text("the folder")
+    (folder / "file").write_text("no folder")
     broken = client.create_experiment("broken", artifact_location=(folder / "file" / "x").as_uri())
     found["errors"] = []
     for uri in (store, f"http://me:{PASSWORD}@127.0.0.1:1"):

@@ -72,7 +72,7 @@ SYNONYMS: Final[dict[str, tuple[str, ...]]] = {
     "LocalHive.inputs_of(variant)": ("Variant",),
     "fh.local.demo_hive(options)": ("concurrency",),
     "fh.grid(factors)": ("named",),
-    "fh.read_promptfoo(path)": ("does not exist;",),
+    "fh.read_promptfoo(path)": ("does not exist",),
     "fh.read_inspect(dataset)": ("rows are read from", "rows are given"),
     "fh.open_batch(name)": ("no saved batch",),
     "fh.score.weighted(named)": _SCORER,

@@ -109,7 +109,7 @@ def _hidden(called: Target) -> list[str]:
         if attempt >= len(seen):
             break
         target = list(seen)[attempt]
-    assert seen, f"{called.name} calls no answers of ours"
+    assert seen, f"{called.name} calls nothing of ours"
     return hidden
 
 

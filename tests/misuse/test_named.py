@@ -64,15 +64,15 @@ def _frame(**columns: Any) -> pd.DataFrame:
 CASES: dict[str, tuple[Callable[[fh.local.LocalHive, fh.Batch], Any], str]] = {
     "variants=5": (
         lambda hive, batch: fh.batch(ROWS, "shout", variants=5, client=hive.client()),
-        "variants is 5; give a text, or a list, or None",
+        "variants is 5; give a string, or a list, or None",
     ),
     "variants of a deployment": (
         lambda hive, batch: fh.Deployment("d", variants=5),  # type: ignore[arg-type]
-        "variants is 5; give a text, or a list of texts, or None",
+        "variants is 5; give a string, or a list of strings, or None",
     ),
     "pair_on": (
         lambda hive, batch: fh.compare(batch, pair_on=["row"]),  # type: ignore[arg-type]
-        "pair_on is ['row']; give a string,",
+        "pair_on is ['row']; give a string",
     ),
     "save_assets": (
         lambda hive, batch: fh.Run(status="completed").save_assets(None),  # type: ignore[arg-type]
@@ -116,7 +116,7 @@ CASES: dict[str, tuple[Callable[[fh.local.LocalHive, fh.Batch], Any], str]] = {
     ),
     "proxy": (
         lambda hive, batch: fh.Client(proxy=5),  # type: ignore[arg-type]
-        "proxy is 5; give a text, or an httpx.URL, or an httpx.Proxy, or None",
+        "proxy is 5; give a string, or an httpx.URL, or an httpx.Proxy, or None",
     ),
     "port": (
         lambda hive, batch: fh.CallbackReceiver(port="x"),  # type: ignore[arg-type]
@@ -173,7 +173,7 @@ CASES: dict[str, tuple[Callable[[fh.local.LocalHive, fh.Batch], Any], str]] = {
     ),
     "an index of columns": (
         lambda hive, batch: batch.browse(columns=pd.Index(["q"])),  # type: ignore[arg-type]
-        "the column 'q' (of the rows) does not exist; the columns are 'text'",
+        "the table has no column 'q' (of the rows); the columns are 'text'",
     ),
     "an index of fields": (
         lambda hive, batch: fh.score.json_fields(fields=pd.Index([])),  # type: ignore[arg-type]
@@ -193,7 +193,7 @@ CASES: dict[str, tuple[Callable[[fh.local.LocalHive, fh.Batch], Any], str]] = {
     ),
     "an array of hosts": (
         lambda hive, batch: fh.local.LocalHive(allow_callbacks=np.array([1, 2])),
-        "allow_callbacks is an ndarray; give a text, or a list of texts",
+        "allow_callbacks is an ndarray; give a string, or a list of strings",
     ),
     "an array of waits": (
         lambda hive, batch: fh.local.LocalHive(callback_backoff_s=np.array(["a", "b"])),
@@ -213,7 +213,7 @@ CASES: dict[str, tuple[Callable[[fh.local.LocalHive, fh.Batch], Any], str]] = {
     ),
     "a key in place of an address": (
         lambda hive, batch: fh.Client(base_url=fh.Secret("fhk_0123")),  # type: ignore[arg-type]
-        "base_url is an fh.Secret; give a text, or an httpx.URL, or None",
+        "base_url is an fh.Secret; give a string, or an httpx.URL, or None",
     ),
     "half a character in a key": (
         lambda hive, batch: fh.Client(api_key=fh.Secret(CUT)),
@@ -365,6 +365,6 @@ def test_a_file_that_was_tampered_with_is_refused_in_one_line(
     column, _, key = column.partition(".")
     table = "batches" if column == "plan" else "answers"
     other = tampered(tmp_path / "given.fhb", tmp_path / "other.fhb", table, column, key, value)
-    with pytest.raises(fh.InputError, match="what is in it cannot be read|is no batch that") as told:
+    with pytest.raises(fh.InputError, match="its content cannot be read|is not a batch that") as told:
         fh.open_batch(other)
     assert "\n" not in str(told.value)

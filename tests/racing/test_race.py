@@ -338,7 +338,7 @@ def test_the_calls_of_rows_that_ask_the_same_are_told_once() -> None:
 
 def test_no_rows_are_no_race() -> None:
     """It says so."""
-    assert "Stopped: the pasted text has no rows" in run(Quiz(CLEAR), 0).verdict
+    assert "Stopped: there are no rows" in run(Quiz(CLEAR), 0).verdict
 
 
 def test_numbers_are_raced_between_stated_bounds_or_by_rank() -> None:
@@ -405,7 +405,7 @@ def test_the_async_twin_races_in_a_loop_of_its_own() -> None:
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ({"rows": iter(questions(3))}, "an iterator; give list"),
+        ({"rows": iter(questions(3))}, "not an iterator; give list"),
         ({"alpha": 0}, "alpha is 0"),
         ({"patience": 0}, "patience is 0"),
         ({"lookahead": 0}, "lookahead is 0"),
@@ -420,7 +420,7 @@ def test_the_async_twin_races_in_a_loop_of_its_own() -> None:
         ({"score": "elapsed_s", "failed": "zero"}, "lower is better"),
         ({"score": fh.score.exact("answer")}, "the table has no column 'answer' to compare with"),
         ({"score": fh.score.all_of(fh.score.exact("answer"))}, "the table has no column 'answer' to compare with"),
-        ({"score": None, "rows": [{"number": 1}]}, "a race needs a score:"),
+        ({"score": None, "rows": [{"number": 1}]}, "a race needs a score"),
         ({"score": pd.DataFrame({"a": [1]})}, "score is a DataFrame; give a column"),
     ],
 )

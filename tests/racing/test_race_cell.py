@@ -64,7 +64,7 @@ def test_a_cell_at_the_daily_cap_advises_to_go_on_with_the_race(shell: Shell, hi
     [
         ("echo -v plain -v loud --race exact:want", "--race needs --over"),
         ("echo -v plain -v loud --over rows --race exact:want --score exact:want", "give --score, which runs all rows, or --race"),
-        ("echo -v plain -v loud --over rows --race exact:wand", "--race: no column 'wand'; did you mean 'want'?"),
+        ("echo -v plain -v loud --over rows --race exact:wand", "--race: no column is named 'wand'; did you mean 'want'?"),
         ("echo -v plain -v loud --over rows --race exakt", "'exakt' is not exact or exact:COLUMN"),
         ("echo -v plain --over rows --race exact:want", "a race needs at least two variants, and there is only 'plain'; name them: -v a -v b"),
     ],
@@ -142,7 +142,7 @@ def test_a_quiet_command_complains_of_the_race(data: Path, capsys: pytest.Captur
     ("words", "said"),
     [
         (["--race", "exakt"], "--race 'exakt' is not a scorer; did you mean exact?"),
-        (["--race", "exact"], "the column"),
+        (["--race", "exact"], "the table has no column 'expected_output'"),
         (["--race", "exact:label", "--first", "3"], "--first cannot be used with --race"),
         (["--race", "exact:label", "--dask", "tcp://127.0.0.1:9"], "--dask cannot be used with --race"),
         (["--race", "exact:label", "--alpha", "2"], "--alpha is 2"),

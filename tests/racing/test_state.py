@@ -79,7 +79,7 @@ def test_numbers_are_told_in_their_own_unit() -> None:
         (lambda: tally_of([[np.nan, 1]]), "interrupted", "x", ["Interrupted after 1 of 40 rows", "no row has a score of both"]),
         (lambda: tally_of([]), "budget spent", "the cap", ["Undecided after 0 of 40 rows", "no row is decided yet"]),
         (lambda: tally_of([[1, 1]] * 200, min_difference=0.1), "no difference", "", ["No difference larger than 0.10 between v0 and v1 after "]),
-        (lambda: tally_of([[0, 1]] * 3 + [[1, 0]] * 2 + [[1, 1]] * 3_000), "budget spent", "x", ["enough it would hardly ever be decided"]),
+        (lambda: tally_of([[0, 1]] * 3 + [[1, 0]] * 2 + [[1, 1]] * 3_000), "budget spent", "x", ["at this difference it would hardly ever be decided"]),
     ],
 )  # fmt: skip
 def test_each_ending_has_its_sentence(tally: Callable[[], RaceState], ending: str, why: str, says: list[str]) -> None:

@@ -138,7 +138,7 @@ def test_a_batch_over_partitions_that_is_being_run_is_not_forgotten(tmp_path: Pa
     batch = _batch(counting, texts(200), 2, tmp_path, wait=False, max_concurrency=2)
     until(lambda: counting.calls >= 4)
     client = counting.hive.client()
-    with pytest.raises(fh.SettingsError, match="running;"):
+    with pytest.raises(fh.SettingsError, match="is running"):
         fh.forget("shouts", client=client)
     batch.cancel()
     batch.wait()

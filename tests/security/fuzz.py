@@ -307,7 +307,7 @@ def main() -> None:
     asked = reader.parse_args()
     start = random.SystemRandom().randrange(2**32) if asked.seed is None else asked.seed
     if unknown := set(asked.targets) - set(TARGETS):
-        reader.error(f"the target {', '.join(unknown)}")
+        reader.error(f"there is no target {', '.join(unknown)}")
     for target in asked.targets or TARGETS:
         print(f"{target}: {fuzz(target, seconds=asked.seconds, start=start):,} values (seed {start})", flush=True)
 

@@ -51,7 +51,7 @@ def test_no_export_of_hostile_answers_is_worked_out(tmp_path: Path) -> None:
     assert len(cells) > 100
     assert [cell for cell in cells if _is_formula(cell)] == []
     assert sum(formula.strip() in cell for formula in FORMULAS[:6] for cell in cells) >= 6, (
-        "no answers of an answer is lost"
+        "nothing of an answer is lost"
     )
     for name in ("b.xlsx", "r.xlsx"):
         with zipfile.ZipFile(tmp_path / name) as book:

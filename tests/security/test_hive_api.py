@@ -35,7 +35,7 @@ def url(request: pytest.FixtureRequest) -> Iterator[str]:
 
     @hive.workflow("echo", variant="broken")
     def broken(**inputs: Any) -> Any:
-        raise RuntimeError(f"cannot represent {inputs}")
+        raise RuntimeError(f"cannot say {inputs}")
 
     @hive.workflow("echo", variant="human", human="finance")
     def human(**inputs: Any) -> Any:

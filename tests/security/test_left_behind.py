@@ -99,7 +99,7 @@ def test_what_a_batch_wrote_is_read_as_its_kind(planted: Path) -> None:
     fh.configure(store=planted / "store.sqlite3")
     hive = fh.local.LocalHive()
     hive.workflow("echo", variant="plain")(lambda text: text)
-    long = f"{'a long answer ' * 2_000}{KEY}{' continues' * 2_000}"  # over several pages of a database
+    long = f"{'a long answer ' * 2_000}{KEY}{' goes on' * 2_000}"  # over several pages of a database
     batch = fh.batch([{"text": long}], "echo", variants=["plain"], client=hive.client(), progress=False)
     batch.to_parquet(planted / "b.parquet")
     batch.to_csv(planted / "b.csv.gz")

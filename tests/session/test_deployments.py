@@ -91,7 +91,7 @@ def test_a_call_by_name_is_checked_and_completed_by_the_catalogue(
         ({"variant": "nearest", "inputs": {"ticket": "Late", "tone": "loud"}}, "tone: 'loud' is not"),
         ({"variant": "nearest", "inputs": {"tiket": "Late"}}, "did you mean 'ticket'?"),
         ({"variant": "neerest", "inputs": {"ticket": "Late"}}, "did you mean 'nearest'?"),
-        ({"inputs": {"ticket": "Late"}}, "variant is"),
+        ({"inputs": {"ticket": "Late"}}, "variant is not set; give variant="),
     ):
         with pytest.raises(fh.InputError, match="support-triage") as caught:
             client.invoke("support-triage", **options)
@@ -128,7 +128,9 @@ def test_a_cell_by_name_uses_the_catalogue_and_sees_an_edit_at_once(
     assert run.output == "Late|loud", said
     (folder / "fetchhive.yaml").write_text(CATALOGUE.replace("enum:", "enums:"))
     _, said = cell("%%fetchhive support-triage -v nearest\nticket: Late")
-    assert "fetchhive.yaml, line 7: 'support-triage': inputs.tone: 'enums' is no keyword; did you mean 'enum'?" in said
+    assert (
+        "fetchhive.yaml, line 7: 'support-triage': inputs.tone: 'enums' is not a keyword; did you mean 'enum'?" in said
+    )
     assert said.count("\n") <= 1
     assert len(hive.calls) == 2
 

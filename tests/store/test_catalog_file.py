@@ -174,7 +174,7 @@ def test_saving_goes_to_the_file_that_is_found_upward_or_to_the_path_that_is_giv
 
 def test_a_folder_that_is_not_there_is_one_clear_error(folder: Path) -> None:
     """Nothing is made on the way."""
-    with pytest.raises(fh.InputError, match="the folder 'nowhere'"):
+    with pytest.raises(fh.InputError, match="the folder 'nowhere' does not exist"):
         A.save(folder / "nowhere" / "fetchhive.yaml")
     assert list(folder.iterdir()) == []
 

@@ -166,7 +166,7 @@ def test_a_step_that_fails_leaves_the_version_before_it(path: Path) -> None:
     with Store(path).closing() as store:
         store.answers.keep(RUN, "w").result()
     with pytest.raises(StoreError):
-        open_connection(path, migrations=(*MIGRATIONS, ("CREATE TABLE later (x)", "in no SQL")))
+        open_connection(path, migrations=(*MIGRATIONS, ("CREATE TABLE later (x)", "this is no SQL")))
     with Store(path).closing() as store:
         assert len(store.answers.single_runs()) == 1
     connection = sqlite3.connect(path)

@@ -229,9 +229,9 @@ def test_rescue_says_what_is_wrong_with_its_path(tmp_path: Path) -> None:
     fh.history()
     (tmp_path / "there.sqlite3").touch()
     for path, said in (
-        ("there.sqlite3", "already exists;"),
+        ("there.sqlite3", "already exists"),
         ("x.jsonl", "ends in .sqlite3"),
-        ("no/x.db", "the folder"),
+        ("no/x.db", r"the folder .* does not exist"),
     ):
         with pytest.raises(fh.InputError, match=said):
             fh.store.rescue(tmp_path / path)

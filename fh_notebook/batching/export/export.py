@@ -134,7 +134,7 @@ class Exported:
     def __repr__(self) -> str:
         cells = dict(self.places)
         changes = {
-            "neutralised": (self.neutralised, "neutralised (it begins like a formula)"),
+            "neutralised": (self.neutralised, "neutralised (could be read as a formula)"),
             "cut": (self.cut, f"cut at {self.most:,} characters"),
             "cleaned": (self.cleaned, "cleaned of control characters"),
         }
@@ -466,7 +466,9 @@ class WrittenFile:
         counts += [counted(self.files, "file")] if self.files else []
         path = display_path(self.path)
         note = f" {self.note}" if self.note else ""
-        return f"{path}: {', '.join(counts)}.{note} The file contains inputs and outputs in plain text, but no passwords."
+        return (
+            f"{path}: {', '.join(counts)}.{note} The file contains inputs and outputs in plain text, but no passwords."
+        )
 
 
 def to_fhb(

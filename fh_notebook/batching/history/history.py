@@ -326,7 +326,7 @@ def deployment_from_history(name: str, *, variants: str | Iterable[str] | None =
     {'type': 'string'}
     """
     if not isinstance(name, str) or not name.strip():
-        raise InputError(f"a deployment needs its name as a string, not {name!r}")
+        raise InputError(f"the name of a deployment must be a string, not {name!r}")
     store = session.store()
     if store is None:
         raise InputError("nothing is saved, because of fh.configure(store=None)", where=name)

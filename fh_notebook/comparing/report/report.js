@@ -78,7 +78,7 @@
     return made;
   };
   const answer = (run, name) => {
-    if (!run) return cell(name, el("span", "dim", "not there"));
+    if (!run) return cell(name, el("span", "dim", "no answer"));
     const parts = [];
     if (run.view !== undefined) {
       const view = el("div", "fh");
@@ -119,7 +119,7 @@
     at("where").textContent = state.rows.length
       ? `${begin + 1} to ${begin + shown.length} of ${state.rows.length.toLocaleString("en")}` +
         (state.rows.length < data.rows.length ? ` (of ${data.rows.length.toLocaleString("en")})` : "")
-      : "no row";
+      : "no rows";
     at("back").disabled = state.page === 0;
     at("on").disabled = state.page >= pages - 1;
   };

@@ -243,7 +243,7 @@ def _pattern_text(pattern: Any) -> str:
 
 def _unique(case: _Case) -> Problem:
     first = path_text([*case.path[:-1], case.limit])
-    return case.of_value(f"is a duplicate ({first})", "give each item once")
+    return case.of_value(f"is a duplicate of {first}", "give each item once")
 
 
 def _too_many(case: _Case) -> Problem:

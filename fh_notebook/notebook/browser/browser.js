@@ -61,7 +61,7 @@ function render({model, el}) {
   const others = make("details", {cls: "fhb-more"}, make("summary", {text: "More filters"}),
     make("div", {cls: "fhb-bar fhb-filters"}, make("label", {}, "show", only), wonLabel, lowLabel, facetLabel, make("label", {cls: "fhb-two"}, "sort by", sort, down)));
   const whose = control("select", "Whose answers"), confusion = make("table", {cls: "fhb-confusion"});
-  const labels = make("details", {cls: "fhb-more", hidden: true}, make("summary", {text: "Labels: which is answered as which"}),
+  const labels = make("details", {cls: "fhb-more", hidden: true}, make("summary", {text: "Labels: expected → answered"}),
     make("div", {cls: "fhb-bar"}, make("label", {}, "answers of", whose), make("span", {cls: "fhb-dim", text: "A number shows its rows."})),
     make("div", {cls: "fhb-scroll"}, confusion));
   const bar = make("div", {role: "group", "aria-label": "Search, filters and order"}, make("div", {cls: "fhb-bar"}, search, views), others, labels,
@@ -321,7 +321,7 @@ function render({model, el}) {
   const drawPager = () => {
     const from = page.page * page.view.size + 1, n = number => number.toLocaleString("en");
     const rows = page.rows.length ? `rows ${n(from)} to ${n(from + page.rows.length - 1)} of ${n(page.found)}${page.found === page.total ? "" : ` (of ${n(page.total)})`}`
-      : page.total ? `no row of ${n(page.total)} fits the filters` : "there is no row";
+      : page.total ? `0 of ${n(page.total)} rows match the filters` : "no rows";
     const said = page.said ? `${rows} · ${page.said}` : rows;
     if (status.textContent !== said) status.textContent = said;
     first.disabled = back.disabled = page.page === 0;
@@ -347,7 +347,7 @@ function render({model, el}) {
     grid.setAttribute("aria-rowcount", page.found + 1);
     const reading = detail.contains(document.activeElement) ? document.activeElement : null;
     tbody.replaceChildren(...(page.rows.length ? page.rows.map(drawRow)
-      : [make("tr", {role: "row"}, make("td", {cls: "fhb-none", role: "gridcell", colspan: 99, text: page.total ? "No row fits the filters." : "There is no row yet."}))]));
+      : [make("tr", {role: "row"}, make("td", {cls: "fhb-none", role: "gridcell", colspan: 99, text: page.total ? "No rows match the filters." : "No rows yet."}))]));
     if (turned) scroll.scrollTop = 0;
     placeDetail();
     reading?.focus({preventScroll: true});

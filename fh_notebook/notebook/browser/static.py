@@ -57,11 +57,11 @@ def where(page: Mapping[str, Any]) -> str:
     Examples
     --------
     >>> where({"found": 0, "total": 9, "page": 0, "rows": [], "view": {"size": 25}, "said": ""})
-    'no row of 9 fits the filters'
+    '0 of 9 rows match the filters'
     """
     status = f" · {page['said']}" if page["said"] else ""
     if not page["rows"]:
-        none = f"no row of {page['total']:,} fits the filters" if page["total"] else "no rows"
+        none = f"0 of {page['total']:,} rows match the filters" if page["total"] else "no rows"
         return f"{none}{status}"
     first = page["page"] * page["view"]["size"] + 1
     of_all = "" if page["found"] == page["total"] else f" (of {page['total']:,})"

@@ -255,8 +255,8 @@ def _unknown(name: str, rest: list[str]) -> str:
         return f"%fetchhive: unknown command {short(name)}; did you mean {close}? See %fetchhive help"
     if rest or "-" in name or "_" in name:
         return (
-            f"%fetchhive: there is no command {short(name)}; a call is a cell, with %%: %%fetchhive {name} -v VARIANT, "
-            "and its inputs below it, or {} when there is nothing to give"
+            f"%fetchhive: unknown command {short(name)}; a call is a cell, with %%: %%fetchhive {name} -v VARIANT, "
+            "and its inputs below it, or {} when there are none"
         )
     return f"%fetchhive: unknown command {short(name)}. See %fetchhive help"
 

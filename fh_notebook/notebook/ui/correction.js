@@ -13,7 +13,7 @@ const correctionControl = ({save, back, key = "", labels = () => []}) => {
   const known = make("datalist", {id: offered});
   const valueLabel = make("label", {}, make("span", {text: "Expected output"}));
   const submit = make("button", {type: "submit", cls: "fh-correct-save", text: "Save"});
-  const restore = make("button", {type: "button", text: "Take the correction back"});
+  const restore = make("button", {type: "button", text: "Undo the correction"});
   const cancel = make("button", {type: "button", text: "Cancel"});
   const problem = make("div", {cls: "fh-correct-problem", role: "alert"});
   const hint = make("div", {cls: "fh-correct-hint"});
@@ -30,7 +30,7 @@ const correctionControl = ({save, back, key = "", labels = () => []}) => {
     field = isLong ? make("textarea", {rows: Math.min(Math.max(text.split("\n").length, 3), 10), dir: "auto"}) : make("input", {type: "text", dir: "auto", list: offered});
     field.value = value;
     valueLabel.append(field);
-    hint.textContent = `A correction is kept in the store, beside the answers; your own table is not changed. Every row with these inputs is scored again by the new value.${isLong ? " Ctrl+Enter saves." : ""}`;
+    hint.textContent = `A correction is saved in the store with the answers; your table is not changed. Every row with these inputs is scored again with the new value.${isLong ? " Ctrl+Enter saves." : ""}`;
   };
   const wait = waits => {
     isWaiting = waits;

@@ -156,7 +156,7 @@ def test_a_late_output_leaves_a_newer_answer_and_is_held_where_it_cannot_be_writ
         until(lambda: outcomes.run(2) is not None)
         assert batch.frame["output"].tolist()[1:] == ["late", "late"]
         assert (outcomes.run(0), outcomes.kind(0), outcomes.line(1)) == (newer, FAILED, 0)
-    assert "was not saved:" in caplog.text
+    assert "was not saved" in caplog.text
 
 
 def test_callbacks_that_come_after_look_ups_without_output_bring_it_into_the_rows(
@@ -373,7 +373,7 @@ def test_what_cannot_be_meant_is_told_before_any_call() -> None:
     with pytest.raises(fh.SettingsError, match="receiver is for"):
         _batch(counting, delivery="direct", receiver=fh.CallbackReceiver())
     remote = fh.Client(api_key=KEY, base_url="https://api.test/v1", transport=counting.hive.transport())
-    with pytest.raises(fh.SettingsError, match="callbacks cannot arrive:"):
+    with pytest.raises(fh.SettingsError, match="callbacks cannot arrive"):
         fh.batch(_rows(1), "shout", variants="v", client=remote, progress=False, delivery="callback")
     assert not counting.ran
 

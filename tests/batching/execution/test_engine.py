@@ -606,7 +606,7 @@ def test_what_nobody_foresaw_may_have_run() -> None:
 
     async def attempt(request: InvokeRequest) -> AttemptResult:
         if request.inputs["n"] == 1:
-            raise CallError("the call failed with an unexpected error,", may_have_run=True)
+            raise CallError("the call broke in an unforeseen way", may_have_run=True)
         return await service.attempt(request)
 
     async def main() -> list[Event]:

@@ -35,7 +35,7 @@ def test_a_paused_batch_starts_nothing_and_goes_on() -> None:
         held.let_go()
         until(lambda: batch.counts.done == 2 and batch.in_flight == 0)
         assert (batch.paused, batch.running) == (True, True)
-        assert batch.summary().endswith("; the paused")
+        assert batch.summary().endswith("; paused")
         assert batch.counts == JobCounts(planned=10, done=2, pending=8, calls=2)
         batch.resume()
         assert batch.counts == JobCounts(planned=10, done=10, calls=10)

@@ -128,7 +128,7 @@ def test_all_unknown_names_are_told_in_one_line(shouting: Shouting) -> None:
     batch = fh.batch(ROWS, _unchecked("shuot"), variants=["loud", "soft"], client=shouting.hive.client(), **ONE_AT_ONCE)
     assert batch.counts.calls <= 2 * TRIED
     assert batch.stopped is not None
-    assert "does not know shuot/loud or shuot/soft (404, Deployment not found, in each of 6" in batch.stopped.message
+    assert "does not have shuot/loud or shuot/soft (404, Deployment not found, in each of 6" in batch.stopped.message
 
 
 @pytest.mark.parametrize("rows", [1, 40])
@@ -258,4 +258,4 @@ def test_the_command_line_says_so_with_the_code_of_a_refusal(
     assert "correct the name" in told
     assert "batch.resume()" not in told
     assert "the cell" not in told
-    assert "answers are saved:" not in out
+    assert "answers are saved" not in out

@@ -149,20 +149,17 @@ HOSTILE = {
     "another index": ("CREATE INDEX i ON answers (upper(run))", "its tables are not those"),
     "a newer version": ("PRAGMA user_version=99", "newer fh_notebook"),
     "another program": ("PRAGMA application_id=7", "of another program"),
-    "no saved batch": ("DELETE FROM batches", "holds 0 batches"),
+    "no batch": ("DELETE FROM batches", "holds 0 batches"),
     "no JSON": ("UPDATE jobs SET inputs = '{'", "cannot be read"),
     "deep JSON": ("UPDATE rows SET record = replace(hex(zeroblob(50000)), '00', '[')", "cannot be read"),
-    "a run that is not one": (
-        'UPDATE answers SET run = \'{"status": "completed", "deployment": {}}\'',
-        "cannot be read",
-    ),
-    "an arm that is not one": ("UPDATE jobs SET arm = 7 WHERE position = 1 AND arm = 1", "cannot be read"),
+    "a run that is none": ('UPDATE answers SET run = \'{"status": "completed", "deployment": {}}\'', "cannot be read"),
+    "an arm that is none": ("UPDATE jobs SET arm = 7 WHERE position = 1 AND arm = 1", "cannot be read"),
     "arms that are none": ("UPDATE batches SET plan = '{\"arms\": [[1, 2, 3]]}'", "cannot be read"),
     "columns that are none": ("UPDATE batches SET plan = json_set(plan, '$.columns', json('[[1]]'))", "cannot be read"),
     "another status": ("UPDATE answers SET status = 'failed'", "cannot be read"),
     "an endless rating": ("UPDATE ratings SET seconds = 9e999", "cannot be read"),
     "a long name": ("UPDATE ratings SET rater = hex(zeroblob(9000))", "cannot be read"),
-    "a correction that is not JSON": (_CORRECTION.format(expected="{"), "cannot be read"),
+    "a correction that is no JSON": (_CORRECTION.format(expected="{"), "cannot be read"),
     "a correction of another workspace": (
         _CORRECTION.format(expected="1").replace("max(workspace)", "'w'"),
         "cannot be read",
@@ -195,13 +192,13 @@ def test_ratings_are_only_merged_from_a_file_that_is_whole(file: Path) -> None:
     bad = _changed(file, "UPDATE ratings SET row = '{'")
     with pytest.raises(InputError, match="cannot be read"):
         fh.merge_ratings(file, bad)
-    with pytest.raises(InputError, match="give at least one file:"):
+    with pytest.raises(InputError, match="give at least one file"):
         fh.merge_ratings()
 
 
 def test_what_is_no_such_file_is_one_line(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Missing, of another kind, cut off, changed in the middle, too large, too slow to look at."""
-    with pytest.raises(InputError, match="the file"):
+    with pytest.raises(InputError, match=r"the file .* does not exist"):
         fh.open_batch("nowhere.fhb")
     (tmp_path / "notes.fhb").write_text("these are notes")
     with pytest.raises(InputError, match="it has another format"):
@@ -237,7 +234,7 @@ def test_where_it_cannot_be_written_nothing_is_left(tmp_path: Path, elsewhere: C
         batch.to_fhb(tmp_path / "triage.sqlite3")
     with pytest.raises(SettingsError, match=r"batch\.to_fhb"):
         batch.to_csv(tmp_path / "triage.fhb")
-    with pytest.raises(SettingsError, match="the folder"):
+    with pytest.raises(SettingsError, match=r"the folder .* does not exist"):
         batch.to_fhb(tmp_path / "nowhere" / "triage.fhb")
     if sys.platform == "linux":  # where nobody makes a file, not even root
         with pytest.raises(SettingsError, match=r"^/proc/triage\.fhb cannot be written: "):

@@ -156,7 +156,7 @@ def test_another_file_under_the_name_is_left(painter: Painter, tmp_path: Path) -
     [
         (PNG, "image/png", ""),
         (b"<html>", "image/png", "its content is text/html"),
-        (b"plain", "image/png", "content that"),
+        (b"plain", "image/png", "its content is something else"),
         (PNG, "text/plain", "its content is image/png"),
         (b"PK\x03\x04", "application/vnd.openxmlformats-officedocument.wordprocessingml.document", ""),
         (b"plain", "text/plain", ""),
@@ -343,7 +343,7 @@ def test_files_that_are_not_kept_are_told_once(tmp_path: Path, capsys: pytest.Ca
     painter.files["x"] = [{"file_url": "ftp://x/y", "file_name": "x"}]
     with painter.hive.client() as client:
         painter.batch(["x"], client, save_assets=tmp_path / "f")
-    assert capsys.readouterr().err.count("1 file not kept. batch.assets shows why") == 1
+    assert capsys.readouterr().err.count("1 file not saved. batch.assets shows why") == 1
 
 
 def test_a_batch_out_of_a_file_knows_the_files_of_a_folder(painter: Painter, tmp_path: Path) -> None:

@@ -69,7 +69,7 @@ def _held(kind: str, name: str, out: Path, own: Path) -> Iterator[subprocess.Pop
 
 def _line(process: subprocess.Popen[str]) -> str:
     assert process.stdout is not None
-    assert select.select([process.stdout], [], [], PATIENCE_S)[0], "it has no effect"
+    assert select.select([process.stdout], [], [], PATIENCE_S)[0], "it says nothing"
     return process.stdout.readline().strip()
 
 

@@ -49,7 +49,7 @@ def test_a_batch_is_forgotten_with_its_rows_and_nothing_else_is(client: fh.Clien
     assert b"ABOUT ADA" not in _bytes()
     assert set(fh.history()["name"].dropna()) == {"stays"}
     assert len(fh.history()) == 2
-    with pytest.raises(fh.InputError, match="no saved batch 'gone' "):
+    with pytest.raises(fh.InputError, match="no saved batch is named 'gone'"):
         fh.open_batch("gone", client=client)
     assert _run(client, "stays").counts.calls == 0
 
@@ -63,7 +63,7 @@ def test_a_deployment_of_which_nothing_is_kept_is_told_with_the_nearest_name(
     said = f"no answers of a deployment 'shuot' are saved in the workspace {client.workspace}; did you mean 'shout'?"
     assert said in capsys.readouterr().err
     assert fh.forget(deployment="zzz", everywhere=True) == 0
-    assert "'zzz' are kept in any workspace; fh.history() lists what is saved." in capsys.readouterr().err
+    assert "'zzz' are saved in any workspace; fh.history() lists what is saved." in capsys.readouterr().err
     assert fh.forget(deployment="shout", before=timedelta(days=1), client=client) == 0
     assert "0 answers were removed" in capsys.readouterr().err
     assert _run(client, "b").counts.calls == 0
@@ -92,7 +92,7 @@ def test_everything_is_forgotten_only_when_that_is_said(client: fh.Client) -> No
     """Nothing named, or too much, is a mistake with the cure."""
     _run(client, "b")
     for wrong, said in (
-        ({}, "what to forget:"),
+        ({}, "name what to forget"),
         ({"everything": True, "batch": "b"}, "give it alone"),
         ({"before": "yesterday"}, "before is 'yesterday'"),
     ):
@@ -111,7 +111,7 @@ def test_a_running_batch_is_not_forgotten() -> None:
     with Held().freed() as held:
         batch = fh.batch(rows(3), "held", client=held.hive.client(), name="now", progress=False, wait=False)
         held.wait_for(1)
-        with pytest.raises(fh.SettingsError, match="the batch 'now' is running;"):
+        with pytest.raises(fh.SettingsError, match="the batch 'now' is running"):
             fh.forget("now", client=held.hive.client())
         held.let_go()
         batch.wait()
@@ -134,7 +134,7 @@ def test_a_batch_that_is_paused_is_being_run() -> None:
             {"batch": "now"}, {"everything": True}, {"deployment": "held"}, {"before": timedelta(0)}
         ]  # fmt: skip
         for named in everything:
-            with pytest.raises(fh.SettingsError, match="the batch 'now' is running;"):
+            with pytest.raises(fh.SettingsError, match="the batch 'now' is running"):
                 fh.forget(**named, client=held.hive.client())
         batch.cancel().wait()
         assert len(batch.frame) == 1
@@ -197,8 +197,8 @@ def test_an_export_never_overwrites_and_leaves_nothing_half_written(client: fh.C
     there = tmp_path / "there.jsonl"
     there.write_text("mine")
     for path, said in (
-        (there, "already exists;"),
-        (tmp_path / "no" / "x.jsonl", "the folder"),
+        (there, "already exists"),
+        (tmp_path / "no" / "x.jsonl", "does not exist"),
         (tmp_path / "x.txt", "ends in .jsonl"),
     ):
         with pytest.raises(fh.InputError, match=said):

@@ -33,7 +33,7 @@ def hive() -> LocalHive:
     @hive.workflow("echo", variant="picky")
     def picky(text: str, times: int = 1) -> str:
         if text == "bad":
-            raise RuntimeError("cannot represent this")
+            raise RuntimeError("cannot say this")
         return text
 
     return hive
@@ -72,7 +72,7 @@ def test_a_batch_and_single_runs_are_one_line_each_the_newest_first(hive: LocalH
     assert pd.isna(batch["status"])
     assert frame["status"].tolist()[::2] == ["failed", "completed"]
     assert frame["done"].sum() == 4
-    assert "cannot represent this" in frame["error"][0]
+    assert "cannot say this" in frame["error"][0]
     assert len(frame["output"][2]) == 80
     assert "\n" not in frame["output"][2]
     assert frame["elapsed_s"][2] > 0
@@ -272,7 +272,7 @@ def test_only_the_newest_answers_are_read(here: str) -> None:
         ("nothing-alike", "saved deployments: 'd'"),
         ("far", "only for elsewhere: call fh.configure(base_url=...) first"),
         ("refused", "the service refused every saved call of 'refused'"),
-        ("", "a deployment must be a string"),
+        ("", "the name of a deployment must be a string"),
     ],
 )
 def test_nothing_to_guess_from_is_told_with_what_there_is(here: str, name: str, told: str) -> None:

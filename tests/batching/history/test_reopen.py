@@ -129,11 +129,11 @@ def test_what_is_not_there_is_told_with_the_nearest_name(shouting: Shouting) -> 
     """Or whose it is."""
     client = shouting.hive.client()
     fh.batch(rows(1), "shout", client=client, name="tickets-june", progress=False)
-    with pytest.raises(fh.InputError, match="no saved batch 'tickets-jnue'; did you mean 'tickets-june'"):
+    with pytest.raises(fh.InputError, match="no saved batch is named 'tickets-jnue'; did you mean 'tickets-june'"):
         fh.open_batch("tickets-jnue", client=client)
     with pytest.raises(fh.InputError, match=r"fh.history\(\) lists"):
         fh.open_batch("nothing like it", client=client)
-    with pytest.raises(fh.InputError, match="by its name, a string,"):
+    with pytest.raises(fh.InputError, match="by its name, a string"):
         fh.open_batch(3, client=client)  # type: ignore[arg-type]
     with pytest.raises(fh.SettingsError, match="workspace local#lasting"):
         fh.open_batch("tickets-june", client=Shouting(name="another").hive.client())

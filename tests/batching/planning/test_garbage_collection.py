@@ -48,7 +48,7 @@ def test_who_switched_it_off_has_it_off_afterwards() -> None:
         gc.enable()
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="the fork here")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 def test_a_child_that_was_forked_in_a_pause_collects() -> None:
     """The thread that paused is not in the child, so nothing would end the pause; and it can pause itself."""
     paused, forked = Event(), Event()

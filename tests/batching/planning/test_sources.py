@@ -146,7 +146,7 @@ def test_a_window_is_checked_before_its_first_call(window: int) -> None:
     assert batch.stopped is not None
     assert f"row {window + 1}: text: 7 is not a text" in batch.stopped.message
     assert ("loud", "fits") not in shouting.ran
-    with pytest.raises(fh.InputError, match="is not a string;"):  # those rows are gone, and none is skipped silently
+    with pytest.raises(fh.InputError, match="is not a text"):  # those rows are gone, and none is skipped silently
         batch.resume()
 
 
@@ -157,7 +157,7 @@ def test_rows_that_do_not_fit_can_be_skipped() -> None:
     assert batch.counts == JobCounts(planned=3, done=2, failed=1, calls=2)
     assert batch.frame["status"].tolist() == ["completed", "failed", "completed"]
     assert batch.failures[["row", "error_code"]].values.tolist() == [[1, "invalid_input"]]
-    assert batch.failures["error"].str.startswith("text: 7 is not a string;").all()
+    assert batch.failures["error"].str.startswith("text: 7 is not a text").all()
 
 
 def test_what_is_answered_is_looked_up_before_it_is_checked() -> None:
@@ -191,7 +191,7 @@ def test_what_the_iterator_raises_is_raised_after_what_it_gave(window: int) -> N
     assert batch is not None
     assert batch.counts.done == shouting.calls == window
     assert batch.summary().endswith(
-        "Stopped: the rows raised OSError: the disk was pulled out; finished answers are "
+        "Stopped: reading the rows raised OSError: the disk was pulled out; finished answers are "
         "saved: run the cell again when the rows can be read"
     )
 

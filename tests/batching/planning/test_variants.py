@@ -48,13 +48,13 @@ def test_which_arms_are_meant(variants: Any, arms: list[tuple[str, str, str]]) -
 @pytest.mark.parametrize(
     ("variants", "said"),
     [
-        ([], "the variant is known"),
-        (["lvie"], "the variant 'lvie' does not exist; did you mean 'live'?"),
-        ([("two", "draft")], "the variant 'draft' does not exist; it has 'live'"),
-        ([7], "a variant is a string, not 7"),
+        ([], "no variant is known"),
+        (["lvie"], "there is no variant 'lvie'; did you mean 'live'?"),
+        ([("two", "draft")], "there is no variant 'draft'; the variants are 'live'"),
+        ([7], "a variant is named by a string, not 7"),
         ([("one", "live", {}, 3)], "is not a variant; give its name, \\(deployment, variant\\)"),
         ([(3, "live")], "is not a variant"),
-        ([" "], "a variant is a string"),
+        ([" "], "the name of a variant is a string"),
     ],
 )
 def test_what_cannot_be_an_arm_is_told(variants: Any, said: str) -> None:
@@ -113,7 +113,7 @@ def test_a_mapping_for_all_gives_each_deployment_what_it_takes(hive: LocalHive) 
         progress=False,
     )
     assert batch.frame["output"].tolist() == ["one a", "two a calm"]
-    with pytest.raises(fh.InputError, match="tikcet: this variable"):
+    with pytest.raises(fh.InputError, match="tikcet: this variable does not exist"):
         fh.batch([{"text": "a"}], "one", variants=both, inputs={"tikcet": "text", "body": "text"}, client=hive.client())
 
 

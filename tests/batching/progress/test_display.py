@@ -108,8 +108,8 @@ def test_elsewhere_than_in_a_terminal_it_is_a_line_every_few_seconds() -> None:
     _shown(stream)
     assert stream.getvalue().splitlines() == [
         "triage: the plan",
-        "triage-1: 40 of 104 done; 3 of 4 in flight, 64 calls left; 8 calls/s, about 8 s left",
-        "triage-1: 80 of 104 done; 3 of 4 in flight, 24 calls left; 8 calls/s, about 3 s left",
+        "triage-1: 40 of 104 done; 3 of 4 in progress, 64 calls left; 8 calls/s, about 8 s left",
+        "triage-1: 80 of 104 done; 3 of 4 in progress, 24 calls left; 8 calls/s, about 3 s left",
         "triage-1: the end",
     ]
 
@@ -132,17 +132,17 @@ def test_in_a_terminal_one_line_is_rewritten_at_most_five_times_a_second() -> No
     [
         (
             {"counts": JobCounts(planned=10, done=4, failed=1, unknown=1, pending=4, reused=2), "calls_left": 4},
-            "4 of 10 done, 1 failed, 1 unknown, 2 reused; 0 of 4 in flight, 4 calls left",
+            "4 of 10 done, 1 failed, 1 unknown, 2 reused; 0 of 4 in progress, 4 calls left",
         ),
         (
             {"counts": JobCounts(planned=2000, done=1500, pending=500), "in_flight": 100, "limit": 100, "rate": 480.2,
              "calls_left": 1, "remaining_s": 0.2},
-            "1,500 of 2,000 done; 100 of 100 in flight, 1 call left; 480 calls/s, about 1 s left",
+            "1,500 of 2,000 done; 100 of 100 in progress, 1 call left; 480 calls/s, about 1 s left",
         ),
         (
             {"counts": JobCounts(planned=24_000, done=11_820, failed=3, pending=12_177), "rows_so_far": 12_000,
              "in_flight": 100, "limit": 100, "rate": 480.0},
-            "11,820 done, 3 failed; rows so far: 12,000; 100 of 100 in flight; 480 calls/s",
+            "11,820 done, 3 failed; rows so far: 12,000; 100 of 100 in progress; 480 calls/s",
         ),
         (
             {"counts": JobCounts(planned=9, done=2, pending=7), "calls_left": 7, "in_flight": 3, "paused": True,
@@ -185,7 +185,7 @@ def test_a_refused_call_is_said_for_a_while_with_what_it_means() -> None:
     clock.now = 60.0
     assert pacer.state().held_by == ""
     batch.max_concurrency, batch.admits, batch.falls_short = 8, 3, 3
-    assert pacer.state().held_by == " admits 3 at a time"
+    assert pacer.state().held_by == "the service admits 3 at a time"
     batch.counts, batch.admits, batch.limit = JobCounts(planned=100, pending=100, calls=5, refused=2), 4, 5
     assert pacer.state().held_by == "waiting: the service admits 4 at a time"
 
@@ -387,7 +387,7 @@ def test_where_every_line_stays_nothing_is_said_twice() -> None:
     run_virtually(main())
     assert stream.getvalue().splitlines() == [
         "triage: the plan",
-        "triage-1: 0 of 100 done; 4 of 4 in flight, 100 calls left",
+        "triage-1: 0 of 100 done; 4 of 4 in progress, 100 calls left",
         "triage-1: the end",
     ]
 
@@ -401,7 +401,7 @@ def test_a_display_that_cannot_be_drawn_any_more_is_left_alone(caplog: pytest.Lo
 
         def draw(state: ProgressState) -> None:
             tries.append(loop.time())
-            raise OSError("the page no longer exists")
+            raise OSError("the page is gone")
 
         pacer = RefreshTimer(draw, clock=loop.time)
         pacer.begin(Batch())
@@ -441,7 +441,7 @@ def test_in_a_narrow_terminal_the_line_does_not_wrap() -> None:
         os.close(reader)
         os.close(writer)
     lines = said.split("\r")
-    assert "0 of 100 done; 0 of 4 in flight, 100 calls left" in lines
+    assert "0 of 100 done; 0 of 4 in progress, 100 calls left" in lines
     assert any(line.startswith("0 of 100 done; 0 of 4,000") and line.rstrip().endswith("…") for line in lines)
     assert all(len(line.rstrip()) < 60 for line in lines)
 

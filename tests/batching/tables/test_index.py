@@ -19,7 +19,7 @@ TEXTS = ["a", "b", "c", "d"]
 OWN: dict[str, pd.Index[Any]] = {
     "names": pd.Index(["p", "q", "r", "s"]),
     "named": pd.Index([7, 3, 9, 1], name="ticket"),
-    "the key of a column": pd.Index([7, 3, 9, 1], name="status"),
+    "the name of a column": pd.Index([7, 3, 9, 1], name="status"),
     "a slice": pd.RangeIndex(10, 14),
     "a named range": pd.RangeIndex(4, name="ticket"),
     "levels": pd.MultiIndex.from_product([["north", "south"], [1, 2]], names=["region", "number"]),

@@ -83,7 +83,7 @@ def test_the_name_of_a_file_may_look_like_something_else(tmp_path: Path, monkeyp
         (tmp_path / name).write_text(content)
         assert read_rows(f"~/{name}").records == ({"a": "1", "b": "2"},)
     for missing in ("June [1].csv", "x" * 5_000 + ".csv"):
-        with pytest.raises(InputError, match=".csv: (the file|it cannot be read)") as caught:
+        with pytest.raises(InputError, match=".csv: (the file does not exist|it cannot be read)") as caught:
             read_rows(tmp_path / missing)
         assert "; " in str(caught.value)
 

@@ -87,13 +87,13 @@ def test_any_iterable_of_mappings_is_rows() -> None:
 @pytest.mark.parametrize(
     ("source", "said"),
     [
-        (3, "rows are given as an int; give a DataFrame"),
+        (3, "rows are given as an int; give a pandas DataFrame"),
         ({"a": "text"}, "the column 'a' is a str, not a list of values"),
         ({"a": [1], "b": [1, 2]}, "of different lengths ('a': 1 value, 'b': 2 values)"),
         (pd.Series([1]), "row 0: 1 is not a dict"),
-        (["a", "b"], "rows are strings, and their column is not set;"),
+        (["a", "b"], "rows are strings, and their column is not set"),
         ([{"a": 1}, "text"], "row 1: 'text' is not a dict"),
-        ([{1: "a"}], "row 0: the column name 1 is not a string;"),
+        ([{1: "a"}], "row 0: the column name 1 is not a string"),
         (pd.DataFrame([[1, 2]], columns=["a", "a"]), "column 'a' occurs more than once"),
         (pd.DataFrame([[1, 2]], columns=[1, "1"]), "column '1' occurs more than once"),
         (pd.DataFrame([[1]], columns=pd.MultiIndex.from_tuples([("a", "b")])), "several levels"),
@@ -261,9 +261,9 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     """With its path, and the one that was meant."""
     (tmp_path / "tickets.csv").write_text("a\n1\n")
     for name, said in (
-        ("none.csv", r"none\.csv: the file does not exist; look at its name"),
+        ("none.csv", r"none\.csv: the file does not exist; check its name"),
         ("tikets.csv", r"tikets\.csv: the file does not exist; did you mean 'tickets\.csv'\?"),
-        ("none/a.csv", r"a\.csv: there is no such file; the folder \.\* does not exist either; give "),
+        ("none/a.csv", r"a\.csv: the file does not exist; the folder .* does not exist either; give "),
     ):
         with pytest.raises(InputError, match=said):
             read_rows(tmp_path / name)

@@ -125,13 +125,13 @@ def test_expected_output_and_metadata_are_no_inputs() -> None:
     deployment = fh.Deployment("triage", variants=["v"], inputs=frame)
     assert deployment.variable_names == ["ticket", "metadata"]
     assert deployment.problems({"ticket": "x", "metadata": "y", "more": 1}) == []
-    assert deployment.problems({"metadata": "y"}) == ["ticket: is missing; give a string,"]
+    assert deployment.problems({"metadata": "y"}) == ["ticket: is missing; give a text"]
 
 
 @pytest.mark.parametrize(
     ("frame", "told"),
     [
-        (pd.DataFrame({0: [1], "a": [2]}), "inputs: the column '0' is not a string; name the columns with frame.rename(columns=str)"),
+        (pd.DataFrame({0: [1], "a": [2]}), "inputs: the column name '0' is not a string; name the columns with frame.rename(columns=str)"),
         (pd.DataFrame([[1, 2]], columns=["a", "a"]), "inputs: the column 'a' occurs more than once; rename one of them"),
         (pd.DataFrame({("a", "b"): [1]}), "inputs: the frame's columns have several levels; flatten them to one name a column"),
         (pd.Series([1], name="a"), "inputs: a Series declares no Start variables; give a mapping like {'name': fh.text()}"),
@@ -158,7 +158,7 @@ class LooksLikeAFrame:
 
 def test_a_frame_of_another_library_is_told_so() -> None:
     """Before any column is read."""
-    with pytest.raises(InputError, match="rows are given as a LooksLikeAFrame; give a DataFrame"):
+    with pytest.raises(InputError, match="rows are given as a LooksLikeAFrame; give a pandas DataFrame"):
         fh.Deployment("x", inputs=LooksLikeAFrame())
 
 

@@ -516,7 +516,7 @@ def test_self_test_tries_the_public_url_with_a_proxys_path() -> None:
     with fh.CallbackReceiver(public_url="http://127.0.0.1:9/") as nowhere:
         tested = nowhere.self_test(timeout_s=5)
     assert (tested.local, tested.public, tested.ok) == (True, False, False)
-    assert "Check that the tunnel runs," in tested.told
+    assert "Check that the tunnel runs, and that it forwards to this port" in tested.told
 
 
 @pytest.mark.parametrize(
@@ -527,7 +527,7 @@ def test_self_test_tries_the_public_url_with_a_proxys_path() -> None:
         ("http://localhost:8787", {}, False, "no other machine reaches it"),
         (None, {"JUPYTERHUB_SERVICE_PREFIX": "/user/me/"}, False, "behind JupyterHub"),
         (None, {"JUPYTERHUB_SERVICE_PREFIX": "/user/me/", "BINDER_LAUNCH_HOST": "x"}, False, "behind Binder"),
-        ("https://t.example", {"JUPYTERHUB_SERVICE_PREFIX": "/user/me/"}, True, "as given;"),
+        ("https://t.example", {"JUPYTERHUB_SERVICE_PREFIX": "/user/me/"}, True, "as given"),
     ],
 )
 def test_reach_is_said_and_never_promised(
@@ -643,7 +643,7 @@ HOSTILE: dict[str, tuple[bytes, Any]] = {
     "invalid UTF-8": (b'"request_id": "%b", "data": {"output": "a\xff\xfeb"}', "a\ufffd\ufffdb"),
     "a number of 5,000 digits": (b'"request_id": "%b", "data": {"output": ' + b"9" * 5_000 + b"}", "9" * 5_000),
     "an infinite number": (b'"request_id": "%b", "data": {"output": 1e999999}', float("inf")),
-    "a lone surrogate": (b'"request_id": "%b", "data": {"output": "\\ud800"}', "\ud800"),
+    "half a character": (b'"request_id": "%b", "data": {"output": "\\ud800"}', "\ud800"),
     "a NUL": (b'"request_id": "%b", "data": {"output": "a\\u0000b"}', "a\0b"),
     "an error of odd shape": (b'"request_id": "%b", "data": {"output": 1, "error": [{"a": 1}]}', 1),
     "a status of odd shape": (b'"request_id": "%b", "status": {"a": 1}, "data": {"output": 1}', 1),

@@ -194,11 +194,11 @@ def test_a_variant_must_be_named_when_there_are_several() -> None:
     """As a cell does: asked for before any call."""
     dep = fh.Deployment("d", variants=["a", "b"])
     with serving(says(200, GOOD)) as server, fh.Client(base_url=server.url, api_key=KEY) as client:
-        with pytest.raises(fh.InputError, match="variant is"):
+        with pytest.raises(fh.InputError, match="variant is not set"):
             client.invoke(dep)
         with pytest.raises(fh.InputError, match="give a mapping"):
             client.invoke(dep, variant="a", inputs=[])  # type: ignore[arg-type]
-        with pytest.raises(fh.InputError, match="the request id"):
+        with pytest.raises(fh.InputError, match="the request id is not set"):
             client.retrieve(None)  # type: ignore[arg-type]
         assert server.requests == []
 

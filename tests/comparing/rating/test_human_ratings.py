@@ -126,7 +126,7 @@ def test_pairs_of_the_same_text_are_not_asked_and_rows_and_pairs_can_be_chosen()
     [
         ({"pair": ("larkspur", "foxglov")}, "did you mean 'foxglove'"), ({"pair": "larkspur"}, "give two variants"),
         ({"pair": ("larkspur", "larkspur")}, "give two variants"), ({"rater": ""}, "rater is"), ({"rater": "x" * 61}, "60"),
-        ({"rows": 0}, "from 1"), ({"rows": "3"}, "a number of"), ({"rows": [99]}, "nothing to rate on the row 99"),
+        ({"rows": 0}, "from 1"), ({"rows": "3"}, "how many"), ({"rows": [99]}, "nothing to rate on the row 99"),
         ({"show": ["tickt"]}, "did you mean 'ticket'"), ({"show": "ticket"}, "a list of columns"),
         ({"scale": 5, "labels": ["a", "b"]}, "one at a time"),
     ],
@@ -187,7 +187,7 @@ def test_what_was_said_of_a_table_is_found_whatever_scores_it() -> None:
     for other in (fh.compare(frame), fh.compare(frame, score="t"), cmp.rated()):
         assert len(other.ratings().frame) == 4
     assert "s" not in cmp.rated().diff(0).inputs
-    assert "two people, or a score." in str(cmp.rated().agreement())
+    assert "agreement needs two people, or a score" in str(cmp.rated().agreement())
     assert cmp.rated().diff(0).parts[0].b.score == 1.0
 
 
@@ -205,13 +205,13 @@ def test_a_scale_and_labels_are_scores() -> None:
     """Numbers are averaged; of a label its share."""
     cmp = compared(8)
     rate_by(cmp, "anna", lambda item: "5" if item.a == "foxglove" else "2", scale=5)
-    assert cmp.rated().summary()["mean"].tolist() == [2.0, 5.0], "the only question that was requested"
+    assert cmp.rated().summary()["mean"].tolist() == [2.0, 5.0], "the only question that was asked"
     rate_by(cmp, "anna", lambda item: "1" if item.a == "foxglove" else "2", labels=["good", "bad"])
     assert cmp.rated(labels=["good", "bad"]).summary()["mean"].tolist() == [0.0, 1.0]
     assert cmp.rated(labels=["good", "bad"], label="bad").summary()["mean"].tolist() == [1.0, 0.0]
-    with pytest.raises(InputError, match="the label 'godo'"):
+    with pytest.raises(InputError, match="the label 'godo' does not exist"):
         cmp.rated(labels=["good", "bad"], label="godo")
-    with pytest.raises(InputError, match=r"give ratings .*scale"):
+    with pytest.raises(InputError, match=r"there are ratings .*scale"):
         cmp.rated()
     assert cmp.ratings().frame["kind"].unique().tolist() == ["scale 5", 'labels ["good", "bad"]']
 
@@ -305,7 +305,7 @@ def test_without_a_store_ratings_last_as_long_as_the_kernel(monkeypatch: pytest.
     fh.configure(store=None)
     cmp = compared(4)
     rater = rate_by(cmp, "anna", lambda item: "a")
-    assert "Nothing is saved:" in repr(rater)
+    assert "Nothing is saved" in repr(rater)
     assert cmp.rated().pairs()["losses"].tolist() == [4]
     assert Page(cmp.rate(rater="anna")).send(kind="hello")[0]["kept"] is False
 

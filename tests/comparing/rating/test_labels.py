@@ -75,7 +75,7 @@ def test_rows_are_drawn_by_chance_and_again_the_same() -> None:
     assert rows[0] == rows[1] != rows[2]
     assert all(len(drawn) == 40 for drawn in rows)
     spread = np.array(sorted(rows[0]))
-    assert 90 < spread.mean() < 210, "from all of "
+    assert 90 < spread.mean() < 210, "from all of the table"
 
 
 def test_errors_of_the_judge_are_counted() -> None:
@@ -193,7 +193,7 @@ LABELS = pd.DataFrame({"row": range(20), "variant": "live", "label": 1})
         (lambda cmp: cmp.corrected(LABELS), "new has 0 labels of rows that are scored; at least 10 .* cmp.label"),
         (lambda cmp: cmp.corrected(LABELS.rename(columns={"label": "l"})), "labels has no column 'label'"),
         (lambda cmp: cmp.corrected(LABELS.assign(variant="nwe")), "the variant 'nwe' does not exist; did you mean 'new'"),
-        (lambda cmp: cmp.corrected(LABELS.assign(row=4_000)), "labels has the row 4000, which is not"),
+        (lambda cmp: cmp.corrected(LABELS.assign(row=4_000)), "labels has the row 4000, which is not in the comparison"),
         (lambda cmp: cmp.corrected(LABELS.assign(label="yes")), "the label 'yes' is not a number"),
         (lambda cmp: cmp.corrected([1, 2]), "labels is a DataFrame with the columns"),
         (lambda cmp: cmp.label(3), "n is 3; give a number of rows from 10 on"),

@@ -269,7 +269,7 @@ def test_a_long_number_of_a_row_keeps_its_digits_in_a_workbook(tmp_path: Path) -
 
 @pytest.mark.parametrize(
     ("name", "said"),
-    [("x.pdf", "x.pdf ends in .pdf; it must end in '.html', '.md' or '.xlsx'"), ("", "is a folder"), ("no/x.md", "the folder")],
+    [("x.pdf", "x.pdf ends in .pdf; it must end in '.html', '.md' or '.xlsx'"), ("", "is a folder"), ("no/x.md", "does not exist")],
 )  # fmt: skip
 def test_where_it_cannot_be_written_is_told(hostile: fh.Comparison, tmp_path: Path, name: str, said: str) -> None:
     """Before anything is."""

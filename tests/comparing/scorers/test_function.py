@@ -94,7 +94,7 @@ def test_what_cannot_change_a_score_does_not(define: Define, other: str) -> None
         ("n = ([1],)\ndef f(run): return n", "it reads n, a tuple"),
         ("n = {'a': 1}\ndef f(run): return [n for x in run]", "it reads n, a dict"),
         ("seen = []\ndef f(run): seen.append(run)", "it reads seen, a list"),
-        ("n = pd.DataFrame({'a': [1]})\ndef f(run): return n", "it reads n, a pandas DataFrame"),
+        ("n = pd.DataFrame({'a': [1]})\ndef f(run): return n", "it reads n, a DataFrame"),
         ("n = np.float64(1)\ndef f(run): return n", "it reads n, a float64"),
         ("n = object()\ndef g(): return n\ndef f(run): return g()", "it reads n, an object"),
         ("def f(run, n=[]): return n", "it reads n, a list"),

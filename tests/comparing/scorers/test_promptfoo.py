@@ -170,9 +170,9 @@ def test_files_that_name_each_other_are_one_line(tmp_path: Path) -> None:
         ("tests: []\n", "c.yaml", "it contains no tests"),
         ("prompts: [a]\n", "c.yaml", "has no list of tests"),
         ("a: [", "c.yaml", "line 1"),
-        ("{", "c.json", "content cannot be read"),
+        ("{", "c.json", "it cannot be read"),
         ("tests: ['file://make.py']\n", "c.yaml", "are made by code"),
-        ("tests: ['file://none.csv']\n", "c.yaml", "does not exist;"),
+        ("tests: ['file://none.csv']\n", "c.yaml", "does not exist"),
         ("- vars: {x: 'file://x.txt'}\n", "c.yaml", "the value of 'x' is in a file"),
         ("- vars: vars.yaml\n", "c.yaml", "vars is 'vars.yaml'"),
         ("- vars: {x: y}\n  assert: [{type: regex, value: '('}]\n", "c.yaml", "pattern"),
@@ -191,5 +191,5 @@ def test_what_cannot_be_read_is_one_line(tmp_path: Path, text: str, name: str, w
     with pytest.raises(fh.InputError, match=words) as caught:
         read(tmp_path, text, name)
     assert "\n" not in str(caught.value)
-    with pytest.raises(fh.InputError, match="does not exist;"):
+    with pytest.raises(fh.InputError, match="does not exist"):
         fh.read_promptfoo(tmp_path / "nothing.yaml")

@@ -96,9 +96,9 @@ def test_a_path_that_cannot_be_read_raises_at_once(path: str) -> None:
 @pytest.mark.parametrize(
     ("output", "expected", "options", "score"),
     [
-        ("in billing.", "billing", {}, True),
-        ("in Billing.", "billing", {}, False),
-        ("in STRASSE.", "straße", {"ignore_case": True}, True),
+        ("this is billing.", "billing", {}, True),
+        ("this is Billing.", "billing", {}, False),
+        ("this is STRASSE.", "straße", {"ignore_case": True}, True),
         ({"why": "billing"}, "billing", {}, True),
         ({"why": "billing", "x": "y"}, "y", {"path": "why"}, False),
         ({"why": "Über"}, "Über", {}, True),

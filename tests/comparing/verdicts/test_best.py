@@ -123,7 +123,7 @@ def test_a_comparison_shows_the_set_below_its_summary() -> None:
     assert "better and good cannot be distinguished from the best" in page
     two = fh.compare(scores(1, 40, a=0.0, b=0.1), score="s")
     assert "fh-ruled" not in two._repr_html_().split("</style>")[-1]
-    assert "supported:" not in repr(two)
+    assert "distinguished" not in repr(two)
 
 
 def test_the_words_of_the_set() -> None:

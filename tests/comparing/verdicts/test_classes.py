@@ -161,7 +161,7 @@ def test_labels_inside_of_an_output_are_found() -> None:
 @pytest.mark.parametrize(
     ("frame", "message"),
     [
-        (pd.DataFrame({"row": [0], "variant": "a", "output": "x"}), "expected_output is missing,"),
+        (pd.DataFrame({"row": [0], "variant": "a", "output": "x"}), "expected_output is missing"),
         (
             pd.DataFrame({"row": range(9), "variant": "a", "output": "x", "expected_output": list("abcdefghi")}),
             "9 different values on 9 rows",

@@ -316,7 +316,7 @@ def test_words_of_other_tools_in_a_schema_are_left_alone() -> None:
     read = read_catalog(
         "deployments: {d: {inputs: {n: {type: integer, x-widget: slider, placeholder: how many, example: 3}}}}"
     )
-    assert read["d"].inputs["properties"]["n"]["placeholder"] == "a number of"
+    assert read["d"].inputs["properties"]["n"]["placeholder"] == "how many"
 
 
 def test_a_missing_name_is_a_key_error_that_names_the_nearest() -> None:

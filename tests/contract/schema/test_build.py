@@ -222,7 +222,7 @@ def test_older_dialects_are_read_by_their_own_rules(named: str, keyword: dict[st
     assert deployment.inputs == schema
     assert len(deployment.problems({"n": 3})) == 1
     assert deployment.problems({"n": 4}) == []
-    assert deployment.problems({"m": 4}) == ["m: this variable; there is only 'n'"]
+    assert deployment.problems({"m": 4}) == ["m: no such variable; there is only 'n'"]
 
 
 @pytest.mark.parametrize(

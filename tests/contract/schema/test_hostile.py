@@ -201,9 +201,9 @@ def test_a_bundled_schema_with_a_dialect_of_its_own_is_told_in_the_same_words() 
     whole = {"type": "object", "properties": {"x": {"$ref": BUNDLED["$id"]}}, "$defs": {"part": BUNDLED}}
     found = problems(to_schema(whole), {"x": {"a": 1, "c": 2, "list": [1, 1]}})
     assert sentences(found) == [
-        "x.list[1]: 1 is a duplicate (x.list[0]); give each item once",
+        "x.list[1]: 1 is a duplicate of x.list[0]; give each item once",
         "x.b: is missing; give a value",
-        "x.c: there is no such name here; there are 'a', 'b' and 'list'",
+        "x.c: no such name here; there are 'a', 'b' and 'list'",
     ]
 
 
@@ -262,7 +262,7 @@ def _twice(place: str) -> dict[str, Any]:
 def test_definitions_that_multiply_are_told_and_do_not_hang(schema: dict[str, Any], inputs: dict[str, Any]) -> None:
     """33 million looks at one value would take a quarter of an hour; by a scorer's check it is an error as well."""
     made = to_schema(schema)
-    told = "the schema more than 20,000 times: definitions that refer to others twice multiply"
+    told = "the check would visit the schema more than 20,000 times: definitions that refer to others twice multiply"
     assert sentences(problems(made, inputs)) == [f"inputs: could not be checked to the end; {told}; refer to each once"]
     with pytest.raises(InputError, match="multiply; refer to each once"):
         fits(made, inputs)

@@ -282,7 +282,7 @@ def test_what_has_no_signature_is_refused() -> None:
         ("t.csv", "t.csv: the file does not exist;"),
         ("t", "t: rows are read from .csv"),
         (["a"], "rows are strings, and their column is not set;"),
-        (3, "rows are given as an int; give a DataFrame"),
+        (3, "rows are given as an int; give a pandas DataFrame"),
     ],
 )
 def test_what_is_no_table_is_told_with_what_is_one(frame: Any, told: str) -> None:

@@ -51,7 +51,7 @@ def test_a_recursive_json_schema_is_read_and_checked_at_every_depth() -> None:
     assert deployment.problems({"name": "a", "children": [{"name": "b", "children": [{"name": "c"}]}]}) == []
     assert deployment.problems({"name": "a", "children": [{"name": "b", "children": [{"nam": "c"}]}]}) == [
         "children[0].children[0].name: is missing; give a text",
-        "children[0].children[0].nam: there is no such name here; did you mean 'name'?",
+        "children[0].children[0].nam: no such name here; did you mean 'name'?",
     ]
     assert deployment.problems({"name": ""}) == ["name: is empty; give at least 1 character"]
 

@@ -239,7 +239,7 @@ REFUSED = [
     (f"curl {URL} -d '[1, 2]'", "[1, 2] and not an object"),
     (f"curl {URL} -d a=b -d c=d", "not valid JSON in line 1"),
     ('{"variant": "v", "inputs": {}}', "deployment: is missing"),
-    ('{"deployment": "", "variant": "v"}', "a deployment must be"),
+    ('{"deployment": "", "variant": "v"}', "the name of a deployment must be a string"),
     ('{"deployment": 3, "variant": 4, "inputs": "x", "metadata": []}', "4 problems"),
     ('{"deployment": "d", "inputs": [1]}', "inputs: the value is not an object"),
     ('{"deployment": "d", "metadata": {"a": {"b": 1}}}', "metadata.a"),
@@ -269,7 +269,7 @@ def test_what_is_not_a_workflows_snippet_is_refused_with_its_cure(text: str, par
     ("text", "place", "why"),
     [
         ('{"deployment": "d"\n "variant": "v"}', "line 2, column 2", "a comma is missing"),
-        ('\n\n{"deployment": "d",\n  "variant": \'v\'}', "line 4, column 14", "(strings need double quotes"),
+        ('\n\n{"deployment": "d",\n  "variant": \'v\'}', "line 4, column 14", "strings need double quotes"),
         (
             f'curl {URL} \\\n  --data-raw \'{{\n  "deployment": "d",\n  "inputs": {{"a": True}}\n}}\'',
             "line 4, column 19",

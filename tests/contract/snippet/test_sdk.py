@@ -399,7 +399,7 @@ def test_any_value_is_read_back_from_its_literal(value: Any) -> None:
     assert value_of("TypeScript", json.dumps(value, ensure_ascii=False)) == value
 
 
-@pytest.mark.skipif(which("node") is None, reason="the node here")
+@pytest.mark.skipif(which("node") is None, reason="there is no node here")
 def test_typescript_strings_have_the_value_that_node_gives_them() -> None:
     """Every escape of one character, in each kind of quotes; those that strict code may not have are left out."""
     escaped = [f"\\{chr(code)}" for code in range(32, 127) if chr(code) not in "ux123456789"]

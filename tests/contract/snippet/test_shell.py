@@ -94,7 +94,7 @@ CHROME_CMD = '^"' + re.sub(r"([^\w\s\-:=+~'/.,?;()*`])", r"^\1", CMD_BODY) + '^"
 def test_a_command_for_cmd_is_refused_in_one_line(text: str) -> None:
     """It says that a POSIX curl command is read, and that the JSON body alone is read as well."""
     assert refusal(text) == (
-        "this is written for Windows' cmd; a POSIX curl command can be read: copy the "
+        "this is written for Windows' cmd; only a POSIX curl command can be read: copy the "
         "cURL snippet for macOS and Linux, or paste its JSON body alone"
     )
 

@@ -194,7 +194,7 @@ def test_a_logged_traceback_is_redacted_too(caplog: pytest.LogCaptureFixture) ->
         try:
             raise ValueError("refused fhk_123456")
         except ValueError:
-            log.exception("the check")
+            log.exception("it broke")
     assert "ValueError: refused fhk_***" in caplog.text
     assert "fhk_123456" not in caplog.text
     room = Path(fh.__file__).parent

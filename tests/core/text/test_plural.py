@@ -76,7 +76,7 @@ def test_forgetting_by_deployment_says_that_batches_without_answers_went(
     assert fh.forget(deployment="shout", client=client) == 2
     said = capsys.readouterr().err
     assert "2 answers were removed in the workspace local#plural." in said
-    assert "1 This also removed batch without an answer left; its cell begins it anew." in said
+    assert "This also removed 1 batch without an answer left; its cell begins it anew." in said
     with pytest.raises(fh.InputError, match="one"):
         fh.open_batch("one", client=client)
     planned = fh.batch(_rows("a", "b"), "shout", name="one", client=client, dry_run=True, **PLAIN)

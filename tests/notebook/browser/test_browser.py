@@ -33,7 +33,7 @@ def test_a_cell_looks_at_the_rows_as_the_page_does() -> None:
         assert text in page
     assert '~ label: "late" → "lost"' in said
     assert dangers(page) == []
-    assert "no row of 6 fits the filters" in repr(browser.show(search="nowhere"))
+    assert "0 of 6 rows match the filters" in repr(browser.show(search="nowhere"))
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_a_cell_looks_at_the_rows_as_the_page_does() -> None:
         (lambda cmp: cmp.browse(columns=["langage"]), "did you mean 'language'?"),
         (lambda cmp: cmp.browse(columns="language"), "columns is 'language'; give a list of columns: ['language']"),
         (lambda cmp: cmp.browse(page_size=0), "page_size is 0; give a whole number from 1 to 100"),
-        (lambda cmp: cmp.browse().show(row=99), "the row 99"),
+        (lambda cmp: cmp.browse().show(row=99), "row 99 is not in the table"),
         (lambda cmp: cmp.browse().show(won="d"), "won is 'd'"),
     ],
 )
@@ -63,7 +63,7 @@ def test_a_password_is_neither_shown_nor_found() -> None:
     browser = fh.compare(batch).browse(columns=["pin", "ticket"]).show(row=0, facet="pin")
     assert "swordfish" not in f"{browser!r}{browser._repr_html_()}{browser._page}{browser._head}"
     assert len(browser.show(search="swordfish").frame) == 0
-    with pytest.raises(fh.InputError, match="the column 'status'"):
+    with pytest.raises(fh.InputError, match="the table has no column 'status'"):
         fh.compare(batch).browse(columns=["status"])
 
 
@@ -96,9 +96,9 @@ def test_answers_appear_while_the_batch_is_running() -> None:
         until("running: 1 of 3 answered")
         assert len(browser.frame) == 2
         hive.let_go(2)
-        until("no row of 3 fits the filters")
+        until("0 of 3 rows match the filters")
         batch.wait()
-        until("no row of 3 fits the filters")
+        until("0 of 3 rows match the filters")
         browser.show(only="")
         assert browser.frame["v.output"].tolist()[0] == "said one"
         assert "[failed]" in repr(browser)

@@ -80,7 +80,7 @@ def test_a_page_that_asks_for_no_cell_is_ignored(labelled: RowFinder, said: Any)
 def test_without_labels_there_is_no_confusion_table(finder: RowFinder) -> None:
     """And who asks for one is told why."""
     assert table_head(finder.table, [], live=False)["confusions"] == []
-    with pytest.raises(InputError, match="no labels"):
+    with pytest.raises(InputError, match="are not labels"):
         checked_query(TableQuery(), {"confusion": ("a", "x", "y")}, variants=["a"], columns=[])
 
 
@@ -247,8 +247,8 @@ def test_a_filter_goes_back_to_the_first_page_and_opening_a_row_does_not() -> No
     ("asked", "told"),
     [
         ({"won": "neerest"}, "won is 'neerest'; did you mean 'nearest'?"),
-        ({"serch": "x"}, "the option 'serch' does not exist; did you mean 'search'?"),
-        ({"where": {"langage": "de"}}, "no column 'langage'; did you mean 'language'?"),
+        ({"serch": "x"}, "no option is named 'serch'; did you mean 'search'?"),
+        ({"where": {"langage": "de"}}, "no column is named 'langage'; did you mean 'language'?"),
         ({"low": "x"}, "low is 'x'; give a score, or None"),
         ({"size": 0}, "size is 0; give a whole number from 1 to 100"),
         ({"only": "diferent"}, "only is 'diferent'; did you mean 'different'?"),

@@ -86,7 +86,7 @@ def test_a_text_that_begins_with_a_hash_is_no_remark(text: str) -> None:
     assert inputs_of("ticket: # later", {}, TEXT) == {"ticket": None}
     told = call_of(f"ticket: {text}")
     assert told.inputs == {"ticket": None}
-    assert "is a comment and is not sent" in told.warnings[0]
+    assert "the text from ' #' on is a comment and is not sent" in told.warnings[0]
 
 
 def test_expressions_in_such_a_text_are_written_into_it() -> None:
@@ -107,7 +107,7 @@ def test_expressions_in_such_a_text_are_written_into_it() -> None:
         ("place: [x", "line 1 of the body: what begins here with [, { or a quote is not closed"),
         ("place: {a} b", "line 1 of the body: this does not belong to the part before it; put the whole text in quotes"),
         ("tags:\n- 'tis late", "line 2 of the body: the quote that begins here is not closed; close it, or write"),
-        ("tags:\n- & co", "line 2 of the body: a text that begins with this sign in quotes"),
+        ("tags:\n- & co", "line 2 of the body: put a text that begins with this sign in quotes"),
         ("tags:\n- &co partners", "line 2 of the body: '&' begins an anchor; put the text in quotes"),
         ("tags:\n- {a}, hi", "line 2 of the body: this does not belong to the part before it"),
         ("tags:\n- a\tb", "line 2 of the body: there is a tab in the text; put the text in quotes"),
@@ -160,7 +160,7 @@ def test_any_text_of_one_line_arrives_or_is_told(deployment: fh.Deployment, text
         assert re.fullmatch(r"(['\"]).*\1\s*(#.*)?", text)  # YAML breaks a line at U+2028, too
     elif isinstance(sent, str) or text.startswith("#"):
         assert text.startswith(sent or "#")
-        assert any("from ' #' on is a comment and is not sent" in warning for warning in call.warnings)
+        assert any("the text from ' #' on is a comment and is not sent" in warning for warning in call.warnings)
     else:  # a number, null, a list or an object, as JSON has them
         assert deployment is OPEN
         assert text[0] in "[{~nN-+0123456789tTfF"

@@ -98,7 +98,7 @@ def test_a_missing_value_inside_a_text_is_told_with_its_row(shell: Shell, calls:
     assert [output["ticket"] for output in _outputs(shell)] == ["T: a", "T: b", "T: "]
 
 
-REMARK = "from ' #' on is a comment and is not sent; put the text in quotes to send all of it"
+REMARK = "the text from ' #' on is a comment and is not sent; put the text in quotes to send all of it"
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_a_remark_that_cuts_a_text_is_said(shell: Shell, local: LocalHive, body:
         ("ticket: {{ nan }}", "echoing: ticket: is empty; write its text"),
         ('ticket: "{{ x }}"', "ticket: 3.5 is not a text; write {{ str(x) }}"),
         ("{{ x }}", "ticket: 3.5 is not a text; write {{ str(x) }}"),
-        ("ticket: 3.5", "ticket: 3.5 is not a string; put it in quotes"),
+        ("ticket: 3.5", "ticket: 3.5 is not a text; put it in quotes"),
         ("ticket: hi\n tone: brief", "line 2 of the body: this line is indented more than the one above it"),
         ("ticket: |\n    hi\n  ho", "line 3 of the body: this line is indented less than the text above it"),
         ('ticket: "he said "hi" to me"', 'line 1 of the body: a " inside of the text ends its quotes; use `name: |`'),
@@ -167,7 +167,7 @@ def test_a_column_of_numbers_for_a_text_is_one_line(shell: Shell, calls: Any) ->
         ('ticket: "{{ row.m }}"', "{{ row.m }} is a number, not a string; write {{ str(row.m) }}"),
         ('ticket: "{{ row.b }}"', "{{ row.b }} is true or false, not a string; write {{ str(row.b) }}"),
         ("ticket: 42", "42 is not a string; put it in quotes"),
-        ("# by their names", "0, 1, 2, … is not a string;"),
+        ("# by their names", "0, 1, 2, … is not a text"),
     ):
         said = _refused(shell, OVER + body, f"InputError: {rows}{told}\n")
         assert "on_invalid" not in said
@@ -177,7 +177,7 @@ def test_a_column_of_numbers_for_a_text_is_one_line(shell: Shell, calls: Any) ->
 def test_what_a_cell_is_told_it_can_do(shell: Shell, local: LocalHive) -> None:  # noqa: F811
     """Options of ``fh.batch`` are not a cell's."""
     shell.shell.user_ns["rows"] = pd.DataFrame({"ticket": ["a", None]})
-    said = _refused(shell, OVER + "ticket: '{{ row.ticket }}'", "row 1: ticket: is missing; give a string,")
+    said = _refused(shell, OVER + "ticket: '{{ row.ticket }}'", "row 1: ticket: is missing; give a text")
     assert "; correct such rows, or leave them out of the table" in said
     assert "on_invalid" not in said
     shell.run("%%fetchhive echoing -v v\nticket: a")

@@ -50,7 +50,7 @@ def test_the_help_says_what_an_option_does_in_a_cell() -> None:
     """A cell without rows refuses what a batch leaves pending."""
     said = " ".join(parser().format_help().split())
     assert "refuse, or with --over stop, at more calls than this" in said
-    assert "the cell ends at once and its answers show when they arrive;" in said
+    assert "the cell ends at once and its answers show when they arrive" in said
 
 
 def test_a_number_is_the_one_that_is_written(shell: Shell, hive: LocalHive) -> None:  # noqa: F811
@@ -95,7 +95,8 @@ def test_a_name_is_read_as_python_reads_names(shell: Shell, hive: LocalHive, nam
     assert result.error_in_exec is None, said
     assert shell.run(f"{name}_out.output.tolist()")[0].result == ["hi hi", "ho ho"]
     assert (
-        "the column 'nobody'" in shell.run(f"%%fetchhive echo -v plain --over {name}\ntext: '{{{{ row.nobody }}}}'")[1]
+        "no column is named 'nobody'"
+        in shell.run(f"%%fetchhive echo -v plain --over {name}\ntext: '{{{{ row.nobody }}}}'")[1]
     )
 
 
@@ -111,12 +112,15 @@ def test_over_with_a_score_compares(shell: Shell, hive: LocalHive) -> None:  # n
 @pytest.mark.parametrize(
     ("cell", "told"),
     [
-        ("%%fetchhive echo -v plain --over nobody\ntext: x", "InputError: echo: --over nobody: no variable"),
+        (
+            "%%fetchhive echo -v plain --over nobody\ntext: x",
+            "InputError: echo: --over nobody: no variable has this name",
+        ),
         (
             "%%fetchhive echo -v plain --over rows\ntext: '{{ row.nobody }}'",
-            "the column 'nobody' does not exist; the columns are said",
+            "no column is named 'nobody'; the columns are said",
         ),
-        ("%%fetchhive echo --over rows\ntext: x", "InputError: echo: variant is"),
+        ("%%fetchhive echo --over rows\ntext: x", "InputError: echo: which variant?"),
         ("%%fetchhive --over rows\ntext: x", "InputError: --over needs the deployment's name"),
         ("%%fetchhive echo -v plain --over rows\ncurl https://x/v1/workflow/invoke -d '{}'", "not a snippet"),
         ("%%fetchhive echo -v plain --score exact\ntext: x", "UsageError: %%fetchhive: --score needs --over"),
@@ -142,14 +146,17 @@ def test_over_with_a_score_compares(shell: Shell, hive: LocalHive) -> None:  # n
         ("%%fetchhive echo -v plain \u2014api-key=fhk_123\ntext: x", "a key does not belong in a cell"),
         (
             "%%fetchhive echo \\\n  -v plain\ntext: x",
-            "a line does not go on below with a \\; write all of it in one line",
+            "a line cannot continue below with a \\; write all of it in one line",
         ),
         ("%%fetchhive echo -v plain loud\ntext: x", "'loud' is one word too many; give -v before each variant"),
         ("%%fetchhive echo -v plain --metadata a=1 --metadata a=2\ntext: x", "--metadata a is given twice"),
         ('%%fetchhive echo -v plain --metadata a={"x":1}\ntext: x', "single quotes around all of it: --metadata 'a={"),
         ("%%fetchhive echo -v plain --over rows --out rows\ntext: x", "--out rows would replace the rows"),
         *(
-            (f"%%fetchhive echo -v plain --out {name}\ntext: x", f"'{name}' is a name of IPython,")
+            (
+                f"%%fetchhive echo -v plain --out {name}\ntext: x",
+                f"'{name}' is a name of IPython, which puts results there",
+            )
             for name in ("_", "__", "___", "_1", "_i", "_i3", "_oh", "In", "Out")
         ),
         ("%%fetchhive echo -v plain --out pd\ntext: x", "--out pd would replace the module pd"),
@@ -192,7 +199,7 @@ def test_hostile_markdown_is_inert() -> None:
         "# Title\n<script>x</script> ![p](http://192.0.2.1/p.png) [a](javascript:alert(1)) [b](https://ok.example)\n\n"
         "|a|b|\n|-|-|\n|1|<img src=x>|\n\n<a <a href='javascript:x'>y</a> [c](data:text/html,x) \u202e"
     )
-    page = output_view(text, OutputOptions(whole="given: all", form="markdown"))
+    page = output_view(text, OutputOptions(whole="there is all", form="markdown"))
     assert "<h1>" in page
     assert "<table>" in page
     assert 'href="https://ok.example"' in page
@@ -215,8 +222,11 @@ def test_tables_of_a_model_are_capped() -> None:
             "%%fetchhive support-triage -v keyword\nticket: x",
             "the variant 'keyword' does not exist; did you mean 'keywords'?",
         ),
-        ("%%fetchhive support-triage -v keywords\nticket: 42", "ticket: 42 is not a string; put it in quotes"),
-        ("%%fetchhive support-triage -v keywords --out len\nticket: x", "'len' is a name of Python,"),
+        ("%%fetchhive support-triage -v keywords\nticket: 42", "ticket: 42 is not a text; put it in quotes"),
+        (
+            "%%fetchhive support-triage -v keywords --out len\nticket: x",
+            "'len' is a name of Python, which later cells may need",
+        ),
         ("%%fetchhive support-triage -v keywords --over rows --score exact:wnt\nticket: x", "did you mean 'want'?"),
     ],
 )
@@ -243,4 +253,4 @@ def test_strange_names_of_a_catalogue_can_be_used(
     assert """write `"#z": "{{ row['#z'] }}"`""" in said
     _, said = shell.run("%%fetchhive $odd --over rows\n'#z': a")
     assert """write `"x: y": value`""" in said
-    assert "the line is not evaluated;" in shell.run("%%fetchhive $name -v plain\na: 1")[1]
+    assert "the line is not evaluated" in shell.run("%%fetchhive $name -v plain\na: 1")[1]

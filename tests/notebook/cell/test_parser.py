@@ -105,7 +105,7 @@ def test_a_whole_body_that_is_neither_inputs_nor_a_text_is_told(value: Any) -> N
     with pytest.raises(InputError, match="not a mapping of inputs"):
         inputs_of("{{ v }}", {"v": value})
     if value is not None:
-        with pytest.raises(InputError, match="is not a string;"):
+        with pytest.raises(InputError, match="is not a text"):
             call_of("{{ v }}", {"v": value}, TEXT).requests()
 
 
@@ -266,7 +266,7 @@ def test_a_blank_of_copied_text_is_told(body: str, line: int, name: str) -> None
     for deployment in (TEXT, FULL, OPEN):
         with pytest.raises(InputError) as caught:
             inputs_of(body, {}, deployment)
-        assert f"line {line} of the body: the space beside {name} is not an ordinary space," in str(caught.value)
+        assert f"line {line} of the body: the space beside {name} is not an ordinary space" in str(caught.value)
 
 
 def test_such_a_blank_within_a_text_is_its_own() -> None:
@@ -334,10 +334,10 @@ def test_a_body_full_of_doubtful_braces_is_said_shortly() -> None:
 @pytest.mark.parametrize(
     ("cell", "told"),
     [
-        ("%%fetchhive declared -v plain\ntxet: hi", "txet: this variable; did you mean 'text'?"),
+        ("%%fetchhive declared -v plain\ntxet: hi", "txet: no such variable; did you mean 'text'?"),
         (
             "%%fetchhive declared -v plain\ntext: hi\nTimes: 2",
-            "Times: this variable; did you mean 'times'?",
+            "Times: no such variable; did you mean 'times'?",
         ),
         ("%%fetchhive declared -v plain\ntext = hi", "write `text: value`"),
         ("%%fetchhive declared -v plain\ntext: hi\ntimes: two", "times: the text 'two' is not a whole number"),

@@ -310,8 +310,8 @@ def test_a_login_counts_before_what_was_there(
     [
         ("", "no key was given"),
         ("YOUR_API_KEY", "no key was given"),
-        ("fhk_...", "this is the placeholder of an example,"),
-        ("fhk_xxxx", "this is the placeholder of an example,"),
+        ("fhk_...", "this is the placeholder of an example, not a key"),
+        ("fhk_xxxx", "this is the placeholder of an example, not a key"),
         ("<your key>", "a character that no key has"),
         ("'fhk_0123456789'", "without quotes"),
         ("Bearer fhk_0123456789", "a character that no key has"),
@@ -614,7 +614,7 @@ def test_a_second_snippet_adds_what_is_new_and_keeps_what_was_declared(
     assert known.inputs["properties"] == {**declared.inputs["properties"], "vip": {"type": "boolean"}, "odd": {}}
     assert known.inputs["required"] == ["topic"]
     assert known.problems({"topic": "AI", "vip": True}) == []
-    assert known.problems({"topic": "AI", "wip": True}) == ["wip: this variable; did you mean 'vip'?"]
+    assert known.problems({"topic": "AI", "wip": True}) == ["wip: no such variable; did you mean 'vip'?"]
     assert "with the variant draft in" in said
     assert "vip is new: added as true or false, not required." in said
     assert "odd is new: added as anything, not required." in said
@@ -666,7 +666,7 @@ def test_a_snippet_whose_line_breaks_were_lost_is_read(
     ("cell", "told"),
     [
         ("%%fetchhive snippet\nticket: late", "SnippetError: this is not a Code Snippet"),
-        ("%fetchhive snippet pastd", "InputError: no variable 'pastd'; did you mean pasted?"),
+        ("%fetchhive snippet pastd", "InputError: no variable is named 'pastd'; did you mean pasted?"),
         ("%fetchhive snippet number", "InputError: the variable number is an int"),
         ("%fetchhive snippet pasted", "SnippetError: this is not a Code Snippet"),
     ],
@@ -739,7 +739,7 @@ def test_last_gives_the_newest_result_again(shell: Shell, hive: LocalHive) -> No
 # --- secrets
 
 
-@pytest.mark.parametrize("way", ["the keyring breaks", " refuses", "the key is broken"])
+@pytest.mark.parametrize("way", ["the keyring breaks", "the service refuses", "the key is broken"])
 def test_no_frame_of_a_login_shows_the_key(
     shell: Shell,
     keyless: LocalHive,
@@ -757,10 +757,10 @@ def test_no_frame_of_a_login_shows_the_key(
     monkeypatch.setattr(Held, "set_password", set_password)
     fh.configure(tracebacks="full")
     shell.run("%xmode Verbose")
-    given = {"the keyring breaks": KEY, " refuses": OTHER, "the key is broken": f"{KEY} and more"}[way]
+    given = {"the keyring breaks": KEY, "the service refuses": OTHER, "the key is broken": f"{KEY} and more"}[way]
     typed(given)
     with caplog.at_level("DEBUG"):
-        result, said = shell.run(f"%fetchhive login {'--check' if way == ' refuses' else ''}")
+        result, said = shell.run(f"%fetchhive login {'--check' if way == 'the service refuses' else ''}")
     assert (result.error_in_exec is None) == (way == "the keyring breaks")
     if way == "the keyring breaks":
         assert "the keyring refused it (RuntimeError)" in said

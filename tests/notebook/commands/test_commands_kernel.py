@@ -99,7 +99,7 @@ def test_under_nbclient_a_login_is_one_line(tmp_path: Path, monkeypatch: pytest.
     NotebookClient(notebook, timeout=180, allow_errors=True, kernel_name="python3").execute()
     [output] = notebook.cells[1].outputs
     assert output.output_type == "error"
-    assert "confirmation is not possible here" in "".join(output.traceback)
+    assert "no input is possible here" in "".join(output.traceback)
     assert len(output.traceback) == 1
 
 

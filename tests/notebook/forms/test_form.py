@@ -239,8 +239,8 @@ def test_a_name_is_looked_up_and_a_slip_is_told(hive: LocalHive) -> None:
         ({"deployment": ""}, "deployment is ''; give a Deployment or its name"),
         ({"deployment": '{"deployment": "d", "inputs": {}}'}, "this is a Code Snippet"),
         ({"deployment": TRIAGE, "values": [1]}, "values is"),
-        ({"deployment": TRIAGE, "over": 3}, "rows are given as an int; give a DataFrame"),
-        ({"deployment": TRIAGE, "variants": [3]}, "a variant is a string"),
+        ({"deployment": TRIAGE, "over": 3}, "rows are given as an int; give a pandas DataFrame"),
+        ({"deployment": TRIAGE, "variants": [3]}, "the name of a variant must be a string"),
         ({"deployment": TRIAGE, "variants": 3}, "triage: variants is 3; give names"),
         ({"deployment": TRIAGE, "variants": 3, "over": [{"ticket": "Late."}]}, "triage: variants is 3; give names"),
     ],
@@ -277,7 +277,7 @@ def test_what_is_sent_without_a_field_is_shown(hive: LocalHive) -> None:
     assert html.escape(also) in FieldsView(form._core.model).widget.children[-1].value
     closed = fh.form(TRIAGE, values={"tikcet": "Late."})
     assert "also sent" not in repr(closed)
-    assert "! tikcet: this variable; did you mean 'ticket'?" in repr(closed)
+    assert "! tikcet: no such variable; did you mean 'ticket'?" in repr(closed)
 
 
 @pytest.mark.parametrize("rows", [None, [{"ticket": "Late."}]])
@@ -310,7 +310,7 @@ def test_what_would_be_set_to_no_effect_is_refused(rows: object) -> None:
     for change in (lambda: fields.update(ticket="x"), lambda: fields.pop("ticket"), fields.clear):
         with pytest.raises(InputError, match="set their values: form.fields"):
             change()
-    with pytest.raises(KeyError, match="no variable 'tikcet'; did you mean 'ticket'"):
+    with pytest.raises(KeyError, match="no variable is named 'tikcet'; did you mean 'ticket'"):
         form.fields["tikcet"]
     assert form.fields.get("tikcet") is None
     for name in ("variant", "value", "values", "submit", "runs"):

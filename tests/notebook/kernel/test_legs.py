@@ -180,7 +180,7 @@ def test_a_cell_with_over_says_what_its_person_can_do(leg: Kernel, hive: SlowHiv
 def test_the_cells_behind_a_stopped_cell_over_rows_do_not_run(leg: Kernel, hive: SlowHive, ended_by: str) -> None:
     """Its reply is an error, so Run All goes on paying for nothing; what came is bound and remembered before."""
     if ended_by == "cancel" and not _hears_clicks(leg):
-        pytest.skip("the button on this kernel")
+        pytest.skip("there is no button on this kernel")
     over = '%%fetchhive echo -v plain -v slow --over rows --out kept\ntext: "{{ row.text }}"'
     first, second = leg.run_all(over, "%%fetchhive echo -v plain --out never\ntext: paid", person=True)
     hive.wait_for(1)
@@ -189,7 +189,7 @@ def test_the_cells_behind_a_stopped_cell_over_rows_do_not_run(leg: Kernel, hive:
     leg.wait(first)
     assert (leg.reply(first)["status"], leg.reply(first)["ename"]) == ("error", "Stopped")
     [error] = [m for m in leg.outputs(first) if m.kind == "error"]
-    assert " finished answers are saved" in error.text
+    assert "finished answers are saved" in error.text
     assert len(error.text.splitlines()) == 1
     assert leg.reply(second)["status"] == "aborted"
     assert "paid" not in [call.inputs["text"] for call in hive.calls]
@@ -219,7 +219,7 @@ def test_nothing_of_the_offer_to_cancel_stays(leg: Kernel, hive: SlowHive, ended
     hive.hold.set() if ended_by == "answer" else leg.interrupt()
     leg.wait(cell)
     leg.wait_until(lambda: _kinds(leg) <= ENDED, "the end of the button")
-    leg.wait_until(lambda: USE_STOP not in _saved_outputs(leg, cell), "the end of ")
+    leg.wait_until(lambda: USE_STOP not in _saved_outputs(leg, cell), "the end of the line")
     saved = _saved_outputs(leg, cell)
     assert ("'hi'" in saved or "output=hi" in saved) if ended_by == "answer" else "Stopped" in saved
     assert "widget-view" not in saved
@@ -228,7 +228,7 @@ def test_nothing_of_the_offer_to_cancel_stays(leg: Kernel, hive: SlowHive, ended
 def test_a_click_that_comes_too_late_harms_nothing(leg: Kernel, hive: SlowHive) -> None:
     """It is for a widget that is gone; the next cell runs."""
     if not _hears_clicks(leg):
-        pytest.skip("the button on this kernel")
+        pytest.skip("there is no button on this kernel")
     cell = leg.send("%%fetchhive echo -v slow\ntext: hi", person=True)
     button = leg.widget("fh-cancel")
     hive.hold.set()
@@ -277,7 +277,7 @@ def test_the_result_is_in_out_and_in_the_variable(leg: Kernel, cell: str, kind: 
     request = leg.send(f"{cell} --out kept\ntext: hi", person=True)
     leg.wait(request)
     number = leg.reply(request)["execution_count"]
-    assert leg.run(f"(type(_).__name__, _ is kept, Out[{number}] is kept, _{number} answers are saved)") == str(
+    assert leg.run(f"(type(_).__name__, _ is kept, Out[{number}] is kept, _{number} is kept)") == str(
         (kind, True, True, True)
     )
 
@@ -313,13 +313,13 @@ def test_the_async_twins_work_in_a_cell(leg: Kernel, hive: SlowHive, loop: str) 
         "import asyncio\n[r.output for r in await asyncio.gather(*(fh.ainvoke('echo', **asked) for _ in range(3)))]",
         "(await fh.abatch(rows, 'echo', variants=['plain'], progress=False)).counts.done",
         "fh.invoke('echo', **asked).output",
-        "'the kernel exists'",
+        "'the kernel is there'",
     )
     leg.wait(cells[-1])
     assert [leg.text(cell) for cell in cells[:3]] == ["'said hi'", str(["said hi"] * 3), "4"]
     if loop == "nested" and "is refused" in leg.text(cells[3]):
         return  # an ipykernel 7 without nest_asyncio2: tests/core/test_event_loop.py
-    assert [leg.text(cell) for cell in cells[3:]] == ["'said hi'", "'the kernel exists'"]
+    assert [leg.text(cell) for cell in cells[3:]] == ["'said hi'", "'the kernel is there'"]
 
 
 def test_an_awaited_call_can_be_stopped(leg: Kernel, hive: SlowHive) -> None:

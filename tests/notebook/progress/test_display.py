@@ -58,7 +58,7 @@ def test_what_was_reused_and_failed_is_a_failure_of_the_bar() -> None:
     assert 'title="5 done by calls"' in view._repr_html_()
     several = ProgressView(PLAN, _state())._repr_html_()
     assert re.findall(r'title="([^"]+)"', several) == [
-        "12 done:",
+        "12 done, reused",
         "26 done by calls",
         "2 failed",
         "4 outcome unknown",
@@ -74,7 +74,7 @@ def test_the_bar_says_to_those_who_do_not_see_it_what_it_shows() -> None:
         "valuemin": "0",
         "valuemax": "80",
         "valuenow": "44",
-        "valuetext": "38 of 80 done, 2 failed, 4 unknown, 12 reused; 3 of 4 in flight, 36 calls left",
+        "valuetext": "38 of 80 done, 2 failed, 4 unknown, 12 reused; 3 of 4 in progress, 36 calls left",
     }
 
 

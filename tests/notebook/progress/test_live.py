@@ -76,7 +76,7 @@ def test_the_first_state_is_there_before_the_first_answer(loaded: Kernel, paced_
     paced_hive.wait_for(4)
     loaded.wait_until(lambda: "0 of 400 done" in _saved(loaded, cell), "the first state")
     paced_hive.let_go(3)
-    loaded.wait_until(lambda: "3 of 400 done; 4 of 4 in flight, 397 calls left" in _saved(loaded, cell), "3 answers")
+    loaded.wait_until(lambda: "3 of 400 done; 4 of 4 in progress, 397 calls left" in _saved(loaded, cell), "3 answers")
     paced_hive.ended.set()
     loaded.wait(cell)
 
@@ -88,7 +88,7 @@ def test_a_batch_in_the_background_is_paused_and_goes_on(loaded: Kernel, paced_h
     pause, page = loaded.widget("fh-pause"), loaded.subshell()
     loaded.click(pause, subshell=page)
     loaded.wait_until(lambda: "paused" in _live(loaded), "the pause")
-    assert _state(loaded, "fh-pause")["description"] == "Go on"
+    assert _state(loaded, "fh-pause")["description"] == "Continue"
     paced_hive.let_go(4)
     loaded.wait_until(lambda: "4 of 400 done" in _live(loaded), "the end of what was out")
     assert paced_hive.none_begins()
@@ -96,7 +96,7 @@ def test_a_batch_in_the_background_is_paused_and_goes_on(loaded: Kernel, paced_h
     paced_hive.wait_for(4)
     loaded.wait_until(lambda: "paused" not in _live(loaded), "the end of the pause")
     loaded.run("b.pause()")
-    loaded.wait_until(lambda: _state(loaded, "fh-pause")["description"] == "Go on", "a pause by code")
+    loaded.wait_until(lambda: _state(loaded, "fh-pause")["description"] == "Continue", "a pause by code")
     loaded.run("b.resume(wait=False)")
     loaded.wait_until(lambda: _state(loaded, "fh-pause")["description"] == "Pause", "its end by code")
 

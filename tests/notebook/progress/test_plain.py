@@ -71,7 +71,7 @@ def test_a_cell_has_a_line_every_few_seconds_and_the_last_state(runner: str, hiv
     plan, *updates, end = _lines(cell)
     assert plan == "paced: 8 rows x 1 variant = 8 jobs; 8 calls"
     assert 1 <= len(updates) <= 3
-    assert updates[0].startswith("night: 3 of 8 done; 4 of 4 in flight, 5 calls left; ")
+    assert updates[0].startswith("night: 3 of 8 done; 4 of 4 in progress, 5 calls left; ")
     assert end == "night: 8 of 8 done; 8 calls"
 
 

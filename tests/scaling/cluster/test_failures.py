@@ -89,7 +89,7 @@ def test_a_workers_429_lowers_the_total_of_the_next_round(tmp_path: Path) -> Non
         assert 1 <= batch.counts.refused <= 30
         assert batch.admits is not None
         assert 2 <= batch.admits <= 5
-        assert f" admits {batch.admits} at a time" in batch.summary()
+        assert f"the service admits {batch.admits} at a time" in batch.summary()
         counting.hive.configure(concurrency=None)
         for how in ({"dask": client}, {}):
             counting.most = 0
@@ -245,7 +245,7 @@ def test_pause_cancel_and_interrupt_reach_every_worker(tmp_path: Path) -> None:
         assert counting.calls == calls
 
 
-@pytest.mark.parametrize("whom", ["this process;", "its group"])
+@pytest.mark.parametrize("whom", ["this process", "its group"])
 def test_an_interrupted_cell_ends_with_what_is_finished(tmp_path: Path, whom: str) -> None:
     """Ctrl+C in the waiting cell: it ends without an error, the workers stop, the rest is pending; also where the
     processes of a LocalCluster hear it themselves, as at Jupyter's Stop and in a terminal."""

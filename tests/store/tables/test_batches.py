@@ -198,7 +198,7 @@ def test_a_plan_is_written_only_over_the_state_that_it_was_made_for(store: Store
     assert (old.name, old.plan["replaced_by"], now.id) == ("b@then", [other], other)
     goes_on = _plan("b", old, [_line(2)], [])
     goes_on = replace(goes_on, record=replace(goes_on.record, plan=old.plan))
-    assert store.keep_plan(goes_on).result() == number, "it to continue under its new name"
+    assert store.keep_plan(goes_on).result() == number, "it goes on under its new name"
     assert [record.name for record in store.batches.every()].count("b") == 1
     again = replace(_plan("b", now, [_line(0)], []), earlier_name="b@later")
     again = replace(again, record=replace(again.record, plan={"replaced": [other, number]}))

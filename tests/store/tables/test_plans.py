@@ -89,7 +89,7 @@ def test_a_job_is_looked_up_by_its_batches_what_they_use_and_since_when(store: S
 def test_completed_answers_are_counted_by_job_and_age(store: Store, now: list[datetime]) -> None:
     """A failed one is none, and two of one job are one."""
     one, two = batch_in(store, "one"), batch_in(store, "two")
-    for batch, key, run in ((one, "a", RUN), (two, "a", RUN), (one, "b", FAILED), (one, "not called", RUN)):
+    for batch, key, run in ((one, "a", RUN), (two, "a", RUN), (one, "b", FAILED), (one, "not asked", RUN)):
         _answer(store, batch, key, run)
     assert store.answers.count_completed(["a", "b", "c"]) == 1
     assert store.answers.completed_of(["a", "b", "c"]) == {"a"}

@@ -35,7 +35,7 @@ class Watcher:
     def _note(self, what: str, submission: Submission, *more: Any) -> None:
         self.told.append((what, submission.requests[0].inputs["text"], *more))
         if self.breaks:
-            raise RuntimeError("the page no longer exists")
+            raise RuntimeError("the page is gone")
 
     def began(self, submission: Submission) -> None:
         self.over.clear()
@@ -203,12 +203,12 @@ def test_what_is_raised_for_a_call_is_shown_as_a_failed_run(watcher: Watcher) ->
     assert [run.status for run in away.runs] == ["failed"]
 
     def none() -> fh.Client:
-        raise SettingsError("no key is set for example.com; fh.configure(api_key=...)")
+        raise SettingsError("there is no key for example.com; fh.configure(api_key=...)")
 
     missing = SubmissionRunner(none, watcher).submit(_requests("a", "plain", "plain2"))
     with pytest.raises(SettingsError):
         missing.wait()
-    assert [run.error for run in missing.runs] == 2 * ["no key is set for example.com; fh.configure(api_key=...)"]
+    assert [run.error for run in missing.runs] == 2 * ["there is no key for example.com; fh.configure(api_key=...)"]
 
 
 def test_a_watcher_that_breaks_ends_no_paid_work(

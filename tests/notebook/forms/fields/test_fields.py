@@ -532,7 +532,7 @@ def test_a_group_is_added_and_removed() -> None:
     group.fields["zip"].value = "24103"
     assert view.model.value == {"v": {"city": "Kiel", "zip": "24103"}}
     assert [part for part in group.widget.children if "fh-begin" in part._dom_classes] == []
-    group.value = "not an object"
+    group.value = "no object"
     (area,) = _parts(group, ipywidgets.Textarea)
     assert area.value == '"no object"'
 
@@ -738,7 +738,7 @@ def test_a_change_elsewhere_shows_and_mends_problems_here() -> None:
 def test_names_without_a_field_are_told_at_once() -> None:
     """Under the fields."""
     view = _view({"type": "string"}, values={"w": 1})
-    assert "this variable" in _text(view.widget)
+    assert "no such variable" in _text(view.widget)
 
 
 def test_hostile_names_and_descriptions_are_text() -> None:

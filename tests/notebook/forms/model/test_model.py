@@ -475,9 +475,9 @@ def test_a_chosen_kind_has_its_constants_and_one_message(required: list[str]) ->
     for at, kind in enumerate(("a", "b")):
         shape.choose(at)
         assert shape.value == {"kind": kind}
-    shape.set({"r": "not a number"})
+    shape.set({"r": "no number"})
     shape.choose(0)
-    assert shape.value == {"kind": "a", "r": "not a number"}
+    assert shape.value == {"kind": "a", "r": "no number"}
     branch = shape.branch
     assert isinstance(branch, GroupState)
     branch.touched = True

@@ -101,7 +101,7 @@ def test_no_rows_have_no_preview_and_no_problem() -> None:
     """And a thing that is no table is refused in one line."""
     mapping = RowMapping(fh.Deployment("brief"), pd.DataFrame({"topic": []}))
     assert (mapping.preview().inputs, mapping.preview().problems) == ((), ())
-    with pytest.raises(InputError, match="rows are given as an int; give a DataFrame"):
+    with pytest.raises(InputError, match="rows are given as an int; give a pandas DataFrame"):
         RowMapping(fh.Deployment("brief"), 3)
 
 

@@ -73,7 +73,7 @@ def _all(widget: Any) -> Iterator[Any]:
 
 def _of(form: fh.Form, dom_class: str) -> Any:
     found = [widget for widget in _all(form.widget) if dom_class in widget._dom_classes]
-    assert found, f"the {dom_class}"
+    assert found, f"there is no {dom_class}"
     return found[0]
 
 
@@ -87,7 +87,7 @@ def _until(shows: Any, text: str, trait: str = "value") -> None:
 
     shows.observe(look, trait)
     look()
-    assert came.wait(PATIENCE_S), f"{text!r} did not come; the{getattr(shows, trait)!r}"
+    assert came.wait(PATIENCE_S), f"{text!r} did not come; there is {getattr(shows, trait)!r}"
 
 
 def _until_text(form: fh.Form, text: str) -> None:
@@ -108,7 +108,7 @@ def _until_block(form: fh.Form, text: str) -> None:
                 came.set()
 
     look()
-    assert came.wait(PATIENCE_S), f"{text!r} did not arrive"
+    assert came.wait(PATIENCE_S), f"{text!r} did not come"
 
 
 def _act(form: fh.Form, name: str) -> None:
@@ -283,7 +283,7 @@ def test_a_cancel_ends_the_waiting_and_not_the_run(human: LocalHive) -> None:
     (pending,) = form.pending
     _of(form, "fh-cancel").click()
     form._core.newest.wait()
-    assert "1 run goes at the service, and fh.reattach() waits for it again" in repr(form)
+    assert "1 run continues at the service, and fh.reattach() waits for it again" in repr(form)
     assert not pending.waiting
     assert _of(form, "fh-pending").value == ""
     human.decide(pending.request_id)
@@ -736,11 +736,11 @@ def test_rows_that_do_not_fit_are_told_before_the_first_call(hive: FormHive) -> 
     """Those behind the first three, too."""
     rows = [{"ticket": "a"}] * 4 + [{"ticket": 5}]
     form = fh.form(REPLY, over=rows, variants="plain", client=hive.client())
-    _until(_of(form, "fh-problems"), "5 is not a string;")
+    _until(_of(form, "fh-problems"), "5 is not a text")
     assert form.problems == []
     assert repr(form.submit()).startswith("Nothing was sent: ")
     _of(form, "fh-run").click()
-    _until(_of(form, "fh-status"), "5 is not a string;")
+    _until(_of(form, "fh-status"), "5 is not a text")
     assert hive.got == []
 
 
@@ -751,7 +751,7 @@ def test_a_form_over_rows_shows_its_request_and_is_copied(over: fh.Form, hive: F
     over.delivery = "callback"
     _open(over, "request")
     _until(_of(over, "fh-request"), "&quot;ticket&quot;: &quot;Late.&quot;")
-    assert "its address is created with the call)" in _of(over, "fh-request").value
+    assert "its address is created with the call" in _of(over, "fh-request").value
     _open(over, "copy")
     copied = _of(over, "fh-copy-text")
     _until(copied, "%%fetchhive reply -v plain --delivery callback --over rows")
@@ -847,7 +847,7 @@ def test_trouble_that_cannot_be_shown_keeps_nothing_from_being_looked_up() -> No
 
     def tell(_: str) -> None:
         came.release()
-        raise RuntimeError("the page no longer exists")
+        raise RuntimeError("the page is gone")
 
     def refuse() -> None:
         raise InputError("no such thing")
