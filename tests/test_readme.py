@@ -38,13 +38,32 @@ CELLS = [
 SHELL = [line for kind, text in BLOCKS["README"] if kind in ("bash", "powershell") for line in text.splitlines()]
 
 
-@pytest.mark.parametrize("page", PYTHON)
-def test_every_block_of_python_runs(page: str, tmp_path: Path) -> None:
-    """Each with names of its own, offline, in one fresh process a page; a placeholder key is taken out."""
-    code = [text.replace('fh.configure(api_key="fhk_...")', "fh.configure()") for text in PYTHON[page]]
+RUN_PAGES = """
+import json, os, sys
+from fh_notebook.core.config import settings
+from fh_notebook.session import session
+
+for name, page in json.load(sys.stdin).items():
+    print(name, file=sys.stderr)
+    os.chdir(page["folder"])
+    os.environ.update(page["env"])
+    for block in page["blocks"]:
+        exec(block, {"__name__": "__main__"})
+    session.reset()
+    settings.reset()
+"""
+
+
+def test_every_block_of_python_runs(tmp_path: Path) -> None:
+    """Each with names of its own, offline, each page with a folder and a store of its own; a placeholder key is taken out."""
+    pages: dict[str, dict[str, object]] = {}
+    for name, blocks in PYTHON.items():
+        (tmp_path / name).mkdir()
+        code = [text.replace('fh.configure(api_key="fhk_...")', "fh.configure()") for text in blocks]
+        pages[name] = {"folder": str(tmp_path / name), "env": environment.settings(tmp_path / name), "blocks": code}
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", f"for block in {code!r}: exec(block, {{'__name__': '__main__'}})"],
-        capture_output=True, text=True, timeout=120, env=environment.for_process(tmp_path), cwd=tmp_path,
+        [sys.executable, "-W", "error", "-c", RUN_PAGES], input=json.dumps(pages),
+        capture_output=True, text=True, timeout=300, env=environment.for_process(tmp_path), cwd=tmp_path,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
 
