@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -108,6 +109,29 @@ def test_rows_are_paged_searched_and_filtered(page: Page, report: Callable[..., 
     assert page.locator("#body tr").nth(2).locator(".out").nth(0).bounding_box()["height"] > 0  # type: ignore[index]
     opened = page.locator("#body tr").nth(2).locator(".out:not(.fold)").first.bounding_box()["height"]  # type: ignore[index]
     assert opened > folded
+
+
+def test_copy_puts_all_of_an_output_on_the_clipboard(page: Page, tmp_path: Path) -> None:
+    """A text that is folded, a JSON value, and no button where a call has no output; by one click or key."""
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    long = "first line\n" * 700
+    lines = [
+        {"row": 0, "variant": "a", "output": long, "status": "completed"},
+        {"row": 0, "variant": "b", "output": {"label": "late", "n": [1]}, "status": "completed"},
+        {"row": 0, "variant": "c", "error": "boom", "status": "failed"},
+    ]
+    page.goto(fh.compare(pd.DataFrame(lines)).report(tmp_path / "x.html").as_uri())
+    buttons = page.get_by_role("button", name="Copy")
+    expect(buttons).to_have_count(2)
+    for button, copied in zip(buttons.all(), (long, {"label": "late", "n": [1]}), strict=True):
+        for press in (button.click, lambda button=button: button.press("Enter")):
+            page.evaluate("() => navigator.clipboard.writeText('')")
+            press()
+            expect(page.get_by_role("button", name="Copied")).to_be_visible()
+            came = page.evaluate("() => navigator.clipboard.readText()")
+            assert (came if isinstance(copied, str) else json.loads(came)) == copied
+            expect(page.get_by_role("button", name="Copied")).to_have_count(0)
+    assert page.wrong == []  # type: ignore[attr-defined]
 
 
 def test_ten_thousand_rows_open_and_their_last_page_is_there(page: Page, report: Callable[..., str]) -> None:

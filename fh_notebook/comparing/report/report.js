@@ -16,6 +16,7 @@
     made.dir = "auto";
     return made;
   };
+  const SAID_MS = 2000;
   const state = { page: 0, size: 25, rows: data.rows };
 
   const haystack = (row) => {
@@ -77,6 +78,18 @@
     if (data.yesNo && run.score === 0) made.classList.add("no");
     return made;
   };
+  const copying = (text) => {
+    const made = el("button", "copy", "Copy");
+    made.type = "button";
+    made.title = "Copy all of the output to the clipboard";
+    made.addEventListener("click", async () => {
+      let came = "Copied";
+      try { await navigator.clipboard.writeText(text); } catch { came = "The browser refused the clipboard."; }
+      made.textContent = came;
+      setTimeout(() => { made.textContent = "Copy"; }, SAID_MS);
+    });
+    return made;
+  };
   const answer = (run, name) => {
     if (!run) return cell(name, el("span", "dim", "no answer"));
     const parts = [];
@@ -87,6 +100,7 @@
     } else if (run.output !== undefined) parts.push(...foldable(run.output, "out"));
     if (run.status !== "completed") parts.push(said("span", "err", run.status + (run.error ? ": " + run.error : "")));
     parts.push(scored(run));
+    if (run.output) parts.push(copying(run.output));
     return cell(name, ...parts);
   };
   const input = (name, text) => {
