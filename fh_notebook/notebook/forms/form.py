@@ -457,7 +457,7 @@ def form(
         raise InputError("this is a Code Snippet; give fh.form(fh.Deployment.from_snippet(r'''...'''))")
     if not isinstance(app, bool):
         raise InputError(f"app is {short(app)}; give True or False")
-    if files not in (None, "content", "address"):
+    if files is not None and (not isinstance(files, str) or files not in ("content", "address")):
         raise InputError(f"files is {short(files)}; give 'content' or 'address'")
     files = files or ("content" if app else None)
     resolved = _find_deployment(deployment, client)
