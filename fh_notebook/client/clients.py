@@ -31,6 +31,7 @@ from fh_notebook.client.approvals import SENT_PASSWORDS, ApprovalEndpoint, ToolA
 from fh_notebook.client.connection import Check, Connection, address_for, check_of
 from fh_notebook.client.error_catalog import FETCH_TIMEOUT_S, with_client_action
 from fh_notebook.client.pending_run import PendingRun
+from fh_notebook.client.profile import with_meaning
 from fh_notebook.client.retry_loop import Attempt, RetryLoop, raise_for
 from fh_notebook.client.uploads import FileUploads, UploadFailed, read_local_file, send_file
 from fh_notebook.contract.callbacks import ids_of, is_accepted
@@ -260,11 +261,18 @@ class AsyncClient:
             content = await self.files.addressed(encode_request(request))
         except UploadFailed as exc:
             return self._without_file(request, exc, started_at)
-        answer = await self._pools.exchange("POST", "/workflow/invoke", content)
+        answer = self._understood(await self._pools.exchange("POST", "/workflow/invoke", content))
         run = self._explained(decode_answer(answer, request, started_at=started_at, origin=self.origin))
         if log.isEnabledFor(logging.DEBUG):  # the summary costs as much as the run itself
             log.debug("%s in %.3f s", run.summary(), run.elapsed_s)
         return AttemptResult(response=answer, run=run)
+
+    def _understood(self, answer: Response) -> Response:
+        """Return an answer; a refusal with what this service was observed to mean by it."""
+        if answer.status_code is None or answer.status_code // 100 != 4:  # the profile is in the store
+            return answer
+        profile = self.connection.find_profile()
+        return answer if profile is None else with_meaning(profile, answer)
 
     def _without_file(self, request: InvokeRequest, failed: UploadFailed, started_at: datetime) -> AttemptResult:
         """Return the result of a call that was not made: judged as the answer to the upload would be."""
@@ -458,7 +466,7 @@ class AsyncClient:
             content = await self.files.addressed(encode_trigger(request))
         except UploadFailed as exc:
             return self._without_file(request, exc, started_at)
-        answer = await self._pools.exchange("POST", path, content, auth=WebhookAuth(secret))
+        answer = self._understood(await self._pools.exchange("POST", path, content, auth=WebhookAuth(secret)))
         return AttemptResult(
             response=answer, run=decode_answer(answer, request, started_at=started_at, origin=self.connection.origin)
         )

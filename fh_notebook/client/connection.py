@@ -29,6 +29,7 @@ from fh_notebook.contract.response import Response
 from fh_notebook.contract.retry import DEFAULT_POLICY, RetryAction, RetryDecision, RetryPolicy, decide
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.secrets import Secrets
+from fh_notebook.contract.signing import KnownForms
 from fh_notebook.core.config.urls import LOCAL, is_loopback
 from fh_notebook.core.redaction import Secret
 from fh_notebook.core.slots import LimitedCall
@@ -139,6 +140,8 @@ async def address_for(
             f"callback is {type_text(callback)}; give fh.CallbackReceiver(), a URL, or None for polling"
         )
     await callback.astart()
+    if isinstance(callback.scheme, KnownForms) and (profile := connection.find_profile()) is not None:
+        callback.scheme.expected = profile.signature
     if not connection.is_near and is_loopback(urlsplit(callback.url_now).hostname or ""):
         connection.tell(f"Callbacks cannot arrive: {callback.reach_now.told} This run is waited for by polling.")
         _warn_of_missing_output(connection)

@@ -5,7 +5,9 @@ Rules of this file:
 1. A fact is learned from one answer that shows it beyond doubt, else it stays ``None``: a run that completed with its
    id and output, an error in JSON with a status that fits what was wrong in the request, a signature that verifies.
    What a broken service answers (5xx, web pages, other JSON, 429 everywhere) shows nothing.
-2. A profile has words of the service's protocol (names of fields, statuses, codes) and numbers. It has no key, no
+2. What is learned is used in one place each (`Profile` says where), and never in place of a reading that works without
+   it: an old profile makes a decision as tolerant as none.
+3. A profile has words of the service's protocol (names of fields, statuses, codes) and numbers. It has no key, no
    input, no output and no name of a deployment, so that it can be sent to the maintainers.
 """
 
@@ -36,6 +38,7 @@ __all__ = [
     "completed_body",
     "ids_in",
     "is_concurrency_refusal",
+    "may_say_more_later",
     "profile_from_json",
     "profile_to_json",
     "remaining_calls",
@@ -46,6 +49,7 @@ __all__ = [
     "with_key_check",
     "with_look_up",
     "with_look_up_count",
+    "with_meaning",
     "with_refusal",
 ]
 
@@ -119,6 +123,19 @@ HEADINGS: Final[Mapping[str, str]] = {
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
     """The observed behaviour of one workspace's service; ``None`` where nothing was observed.
+
+    These facts are used, each in one place; the others are shown only:
+
+    - ``concurrency``: the workspace's limiter begins there, and rises where more is admitted.
+    - ``concurrency_refusal``: a 429 with another code, which does not name concurrency either, is of another limit
+      (`with_meaning`): the limiter eases off and learns no cap from it.
+    - ``unknown_variant``, ``unknown_deployment``: a batch keeps rows back that are refused with such a code, unless
+      ``refused_input`` has the same one or is not known, and stops where no row is answered otherwise.
+    - ``signature``: a receiver tries this form first and tests itself with it; it takes every other known form, too.
+    - ``look_up_has_output``: where look-ups bring no output, you are warned before a run that is only looked up.
+
+    Statuses, fields and ``Retry-After`` are read in each known form wherever they come, so that nothing hangs on which
+    one was observed.
 
     Examples
     --------
@@ -377,25 +394,55 @@ def with_direct_run(profile: Profile, response: Response, inputs: Mapping[str, A
     )
 
 
-def with_look_up(profile: Profile, response: Response, direct: Mapping[str, Any], path: str) -> Profile:
-    """Learn from the look-up at `path` of a run whose direct answer was `direct`.
+def with_look_up(
+    profile: Profile, response: Response, direct: Mapping[str, Any], path: str, *, earlier: Response | None = None
+) -> Profile:
+    """Learn from a look-up of a run: only an answer that names it and says that it has completed shows anything.
 
-    Only an answer that names the run and says that it has completed shows anything. That the output is missing is
-    shown only where the direct answer has one.
+    Parameters
+    ----------
+    profile : Profile
+        Upon which it is learned.
+    response : Response
+        The answer.
+    direct : mapping
+        The direct answer of the run, which has its output.
+    path : str
+        Where it was asked for.
+    earlier : Response, optional
+        The answer to the same look-up a while before. That look-ups bring no output is shown only by two such answers:
+        a service may keep the output a little later than the status.
     """
-    if response.status_code != 200:
+    if (found := _completed_in(response, direct)) is None:
         return profile
+    body, wrapper, word = found
+    output = output_of(body)
+    learned = replace(profile, look_up_path=path, look_up_wrapper=wrapper, look_up_status=word)
+    if output == output_of(direct):
+        return replace(learned, look_up_has_output=True)
+    before = None if earlier is None else _completed_in(earlier, direct)
+    is_missing = output is None and before is not None and output_of(before[0]) is None
+    return replace(learned, look_up_has_output=False) if is_missing else learned
+
+
+def may_say_more_later(response: Response, direct: Mapping[str, Any]) -> bool:
+    """Whether the answer to a look-up of the run of `direct` has not its end, or not its output."""
+    found = _completed_in(response, direct)
+    return found is None or output_of(found[0]) is None
+
+
+def _completed_in(response: Response, direct: Mapping[str, Any]) -> tuple[Mapping[str, Any], str, str] | None:
+    """Return the run in a look-up, what wraps it, and its status; ``None`` where it is not that of `direct`, ended."""
+    if response.status_code != 200:
+        return None
     body, wrapper = object_of(response.body), ""
     for name in ("request", "workflow_run"):
         if isinstance(body.get(name), dict):
             body, wrapper = body[name], name
     _, word = _status_in(body)
-    if not ids_in(body) & ids_in(direct) or _final_status(word) != "completed":
-        return profile
-    output, expected = output_of(body), output_of(direct)
-    has_output = True if output == expected else False if output is None else None
-    learned = replace(profile, look_up_path=path, look_up_wrapper=wrapper, look_up_status=word)
-    return learned if has_output is None else replace(learned, look_up_has_output=has_output)
+    if word is None or not ids_in(body) & ids_in(direct) or _final_status(word) != "completed":
+        return None
+    return body, wrapper, word
 
 
 def remaining_calls(response: Response) -> int | None:
@@ -413,15 +460,32 @@ def remaining_calls(response: Response) -> int | None:
     return None
 
 
-def with_look_up_count(profile: Profile, left: Sequence[int | None]) -> Profile:
-    """Learn whether a look-up counts, from the calls left after the key check, the direct call and the look-up.
+def with_look_up_count(profile: Profile, by_direct: int | None, by_look_ups: Sequence[int | None]) -> Profile:
+    """Learn whether a look-up counts, from how much each request lowered the number of calls left.
 
-    The direct call must have lowered the number by one: else the header counts something else, or others call, too.
+    The direct call must have lowered it by one, else the header counts something else, or others call, too. Others
+    would also have to call beside each look-up alone: therefore two of them, which agree.
+
+    Parameters
+    ----------
+    profile : Profile
+        Upon which it is learned.
+    by_direct : int or None
+        By the direct call; ``None``: a header is missing.
+    by_look_ups : sequence of int or None
+        By each look-up that found the run.
+
+    Examples
+    --------
+    >>> with_look_up_count(Profile(), 1, [1, 1]).look_up_counts
+    True
+    >>> [with_look_up_count(Profile(), 1, by).look_up_counts for by in ([1], [1, 0], [1, None])]
+    [None, None, None]
     """
-    before, direct, after = left
-    if before is None or direct is None or after is None or before - direct != 1 or direct - after not in (0, 1):
+    lowered = set(by_look_ups)
+    if by_direct != 1 or len(by_look_ups) < 2 or len(lowered) != 1 or not lowered <= {0, 1}:
         return profile
-    return replace(profile, look_up_counts=direct - after == 1)
+    return replace(profile, look_up_counts=lowered == {1})
 
 
 def _error_form(response: Response) -> ErrorForm | None:
@@ -471,8 +535,40 @@ def is_concurrency_refusal(response: Response) -> bool:
         and decision.action is RetryAction.THROTTLED
         and decision.reason == "concurrency"
         and form is not None
-        and (form.code is None or "concurren" in form.code.lower())
+        and (form.code is None or _names_concurrency(form.code))
     )
+
+
+def with_meaning(profile: Profile, response: Response) -> Response:
+    """Return a refusal with what this service was observed to mean by it; what says nothing more as it is.
+
+    Only a code tells. One that the service sends for an input, too, is not taken for that of an unknown name.
+
+    Examples
+    --------
+    >>> learned = Profile(
+    ...     refused_input=ErrorForm(status_code=422, code="E422", code_field="code"),
+    ...     unknown_variant=ErrorForm(status_code=422, code="E404", code_field="code"),
+    ... )
+    >>> [with_meaning(learned, Response(status_code=422, body=b'{"code": "%b"}' % code)).meaning
+    ...  for code in (b"E404", b"E422")]
+    ['unknown_name', None]
+    """
+    code = code_of(object_of(response.body))
+    if code is None:
+        return response
+    if response.status_code == 429:
+        cap = profile.concurrency_refusal
+        is_other = cap is not None and code != cap.code and not _names_concurrency(code)
+        return replace(response, meaning="other_limit") if is_other else response
+    of_input, names = profile.refused_input, (profile.unknown_variant, profile.unknown_deployment)
+    seen = {(form.status_code, form.code) for form in names if form is not None}
+    is_name = of_input is not None and code != of_input.code and (response.status_code, code) in seen
+    return replace(response, meaning="unknown_name") if is_name else response
+
+
+def _names_concurrency(code: str) -> bool:
+    return "concurren" in code.lower()
 
 
 def calls_admitted(responses: Sequence[Response], control: Response) -> int | None:

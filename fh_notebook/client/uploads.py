@@ -59,6 +59,7 @@ __all__ = [
     "file_named",
     "files_among",
     "files_in",
+    "files_of_body",
     "names_file",
     "read_local_file",
     "send_file",
@@ -489,6 +490,11 @@ def files_in(text: str) -> frozenset[str]:
     return names_file(text) | frozenset(_WHOLE.findall(text)) if FILE_SCHEME in text else frozenset()
 
 
+def files_of_body(content: bytes) -> frozenset[str]:
+    """Return the hashes of the files that the inputs of a JSON body name: those that go up before it is sent."""
+    return files_in(_inputs_in(content)) if FILE_SCHEME.encode() in content else frozenset()
+
+
 def _inputs_in(content: bytes) -> str:
     """Return the inputs of a JSON body as JSON."""
     return json.dumps(json.loads(content).get("inputs"))
@@ -619,10 +625,7 @@ class FileUploads:
         UploadFailed
             One has no address.
         """
-        if FILE_SCHEME.encode() not in content:
-            return content
-        inputs = _inputs_in(content)
-        hashes = files_in(inputs)
+        hashes = files_of_body(content)
         if not hashes:
             return content
         addresses = {sha256: await self._address(sha256) for sha256 in sorted(hashes)}
@@ -630,7 +633,7 @@ class FileUploads:
         def address(match: re.Match[str]) -> str:
             return json.dumps(addresses[match[1]])[1:-1] if match[1] in addresses else match[0]
 
-        body = {**json.loads(content), "inputs": json.loads(_TOKEN.sub(address, inputs))}
+        body = {**json.loads(content), "inputs": json.loads(_TOKEN.sub(address, _inputs_in(content)))}
         return json.dumps(body, ensure_ascii=False).encode()
 
     async def _address(self, sha256: str) -> str:

@@ -11,12 +11,13 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from fh_notebook.core.redaction import Secret, redact, shared_secret
 from fh_notebook.core.text.html import printable
 
 __all__ = [
+    "Meaning",
     "Response",
     "code_of",
     "error_of",
@@ -30,6 +31,11 @@ __all__ = [
     "text_of_page",
     "without_surrogates",
 ]
+
+
+Meaning = Literal["unknown_name", "other_limit"]
+"""What one service was observed to mean by a refusal that the contract leaves open: that the deployment or the variant
+is not known, or that the limit is not the plan's cap on calls at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +58,8 @@ class Response:
     """The transport's message, redacted."""
     sent: bool = True
     """Whether any byte of the request may have reached the service."""
+    meaning: Meaning | None = None
+    """As `fh.probe` has observed it of this service; ``None``: nothing is known, and the table of `decide` is all."""
 
 
 def status_of(body: Mapping[str, Any], status_code: int) -> str:

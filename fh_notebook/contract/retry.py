@@ -14,7 +14,7 @@ from email.utils import parsedate_to_datetime
 from enum import Enum
 from typing import Any, Final
 
-from fh_notebook.contract.response import Response, code_of, object_of
+from fh_notebook.contract.response import Meaning, Response, code_of, object_of
 from fh_notebook.contract.run import CREDIT_CODES, DAILY_CODE
 
 __all__ = [
@@ -163,7 +163,8 @@ def decide(
     jitter : float
         A uniform random number in [0, 1], from the caller: this function has no randomness of its own.
     now : datetime, optional
-        The time in UTC, for a ``Retry-After`` that is a date; without it the answer's own ``Date`` is used.
+        The time in UTC, for a ``Retry-After`` that is a date where the answer has no ``Date`` of its own: that counts,
+        since either clock may be wrong.
     spent_s : float
         Seconds since the first attempt began. A batch, which has time, leaves it 0.
     typical_s : float, optional
@@ -187,7 +188,7 @@ def decide(
     typical_s = typical_s if reason == "concurrency" else None
     wait_s = policy.backoff(attempt, jitter, typical_s=typical_s)
     requested_s = parse_retry_after(
-        response.headers.get("retry-after"), now or _instant(response.headers.get("date", ""))
+        response.headers.get("retry-after"), _instant(response.headers.get("date", "")) or now
     )
     if requested_s is not None:
         # The jitter comes on top: everybody who was refused in this second was given the same number.
@@ -211,7 +212,8 @@ def absence_of(response: Response) -> Absence:
 
     Which code the service has for an unknown deployment or variant is UNKNOWN, and its status may be 404 or 422
     (CONTRACT sections 2 and 10). So a code that names the one or the other beside "not found" or "unknown" is believed;
-    any other 404, and any other "not found", may be about what the inputs name.
+    any other 404, any other "not found", and a refusal that a probe got for an unknown name, may be about what the
+    inputs name.
 
     Examples
     --------
@@ -230,7 +232,12 @@ def absence_of(response: Response) -> Absence:
     code = (code_of(body) or "").lower()
     if _NO_SUCH_NAME.fullmatch(code):
         return Absence.OF_THE_NAME
-    is_absent = response.status_code == 404 or code.endswith("not_found") or (not code and _says_not_found(body))
+    is_absent = (
+        response.status_code == 404
+        or response.meaning == "unknown_name"
+        or code.endswith("not_found")
+        or (not code and _says_not_found(body))
+    )
     return Absence.SOMETHING if is_absent else Absence.NOTHING
 
 
@@ -254,7 +261,7 @@ def _action_for(response: Response) -> tuple[RetryAction, str]:
     if status in (401, 403):
         return RetryAction.STOP, "auth"
     if status == 429:
-        return _action_for_429(body, code)
+        return _action_for_429(body, code, response.meaning)
     if code in CREDIT_CODES or (status == 402 and code not in _ROW_402_CODES):
         return RetryAction.STOP, "credits"
     if status == 503:
@@ -273,10 +280,11 @@ def _action_for_broken(response: Response) -> tuple[RetryAction, str]:
     return (RetryAction.UNKNOWN if response.sent else RetryAction.RETRY), reason
 
 
-def _action_for_429(body: Mapping[str, Any], code: str | None) -> tuple[RetryAction, str]:
+def _action_for_429(body: Mapping[str, Any], code: str | None, meaning: Meaning | None) -> tuple[RetryAction, str]:
     if is_daily_cap(body):
         return RetryAction.STOP, "daily_cap"
-    return RetryAction.THROTTLED, "provider" if code == _PROVIDER_CODE else "concurrency"
+    is_other = code == _PROVIDER_CODE or meaning == "other_limit"
+    return RetryAction.THROTTLED, "provider" if is_other else "concurrency"
 
 
 def is_daily_cap(body: Mapping[str, Any]) -> bool:

@@ -10,9 +10,10 @@ Three spellings over the raw body are accepted: 64 lower-case hex digits, the sa
 standard base64. Refused on purpose, since nobody is known to send them and each one more spelling is one more text that
 verifies: upper-case hex, base64 without its padding or in the URL alphabet, and several signatures in one header.
 
-What a receiver asks is :data:`CALLBACKS`, a scheme of the whole request: which headers carry what. Two others are ready
-for the day when the service says more: a timestamp that is signed with the body (`SignedHeader(timestamp_header=...)`),
-and Standard Webhooks (`StandardWebhooks`), both with a tolerance, so that an old delivery is not taken again.
+A receiver asks a scheme of the whole request: which headers carry what. Beside :data:`CALLBACKS` there are a timestamp
+that is signed with the body (`SignedHeader(timestamp_header=...)`) and Standard Webhooks (`StandardWebhooks`), both
+with a tolerance, so that an old delivery is not taken again. Until the service says which it is, a receiver takes each
+of them (`KnownForms`): every one needs the secret.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ from fh_notebook.core.text.formatting import short
 
 __all__ = [
     "CALLBACKS", "SCHEME", "SIGNATURE_FORMS", "SIGNATURE_HEADER", "TIMESTAMP_HEADER", "FormDetector", "HmacSha256",
-    "RequestScheme", "Scheme", "SignedHeader", "StandardWebhooks", "sign", "verify_signature",
+    "KnownForms", "RequestScheme", "Scheme", "SignedHeader", "StandardWebhooks", "has_needed", "sign",
+    "verify_signature",
 ]  # fmt: skip
 
 SIGNATURE_HEADER: Final = "x-fetch-hive-signature"
@@ -177,7 +179,7 @@ class StandardWebhooks:
 
 
 CALLBACKS: Final[RequestScheme] = SignedHeader()
-"""How the service is thought to sign its callbacks: what a receiver asks unless it is told otherwise."""
+"""How the service is thought to sign its callbacks."""
 
 
 TIMESTAMP_HEADER: Final = "x-fetch-hive-timestamp"
@@ -191,11 +193,67 @@ SIGNATURE_FORMS: Final[Mapping[str, RequestScheme]] = {
     },
     "Standard Webhooks": StandardWebhooks(),
 }
-"""The forms of a signature that :class:`FormDetector` tells apart: name -> scheme."""
+"""The forms of a signature that are told apart: name -> scheme."""
+
+
+def has_needed(scheme: RequestScheme, headers: Mapping[str, bytes]) -> bool:
+    """Whether a request has the headers of a scheme, or of one of its ``schemes`` where it has several."""
+    schemes: Iterable[RequestScheme] = getattr(scheme, "schemes", (scheme,))
+    return any(all(headers.get(name) for name in one.needs) for one in schemes)
+
+
+class KnownForms:
+    """Scheme that accepts a request signed in any of :data:`SIGNATURE_FORMS`: what a receiver asks by default.
+
+    Attributes
+    ----------
+    expected : str or None
+        The form that the service was observed to use: tried first, and used to sign. The others are accepted all the
+        same, so that an old observation refuses nothing.
+    schemes : tuple of RequestScheme
+        All of them.
+
+    Examples
+    --------
+    >>> forms = KnownForms()
+    >>> forms.expected = "base64"
+    >>> headers = {SIGNATURE_HEADER: sign(b"{}", "whsec_1").encode()}
+    >>> forms.accepts_request(b"{}", headers, [Secret("whsec_1")], now_s=0.0)
+    True
+    """
+
+    needs: tuple[str, ...] = ()
+    """None that all forms have; see `has_needed`."""
+    schemes: Final = tuple(SIGNATURE_FORMS.values())
+
+    def __init__(self) -> None:
+        self.expected: str | None = None
+
+    def form_of(
+        self, body: bytes, headers: Mapping[str, bytes], secrets: Iterable[Secret], *, now_s: float
+    ) -> str | None:
+        """Return the form in which one of `secrets` signed a request; ``None``: in none."""
+        known = tuple(secrets)
+        for name in sorted(SIGNATURE_FORMS, key=lambda form: form != self.expected):
+            scheme = SIGNATURE_FORMS[name]
+            if has_needed(scheme, headers) and scheme.accepts_request(body, headers, known, now_s=now_s):
+                return name
+        return None
+
+    def accepts_request(
+        self, body: bytes, headers: Mapping[str, bytes], secrets: Iterable[Secret], *, now_s: float
+    ) -> bool:
+        """Whether one of `secrets` signed it in a known form."""
+        return self.form_of(body, headers, secrets, now_s=now_s) is not None
+
+    def signed_headers(self, body: bytes, secret: Secret, *, now_s: float) -> dict[str, str]:
+        """Return the headers of the expected form; without one, of that which the service is thought to have."""
+        scheme = SIGNATURE_FORMS.get(self.expected or "", CALLBACKS)
+        return scheme.signed_headers(body, secret, now_s=now_s)
 
 
 class FormDetector:
-    """Scheme that accepts a request signed in any of :data:`SIGNATURE_FORMS`, and records which one it was.
+    """Scheme that accepts what `KnownForms` does, and records which form it was.
 
     Attributes
     ----------
@@ -223,13 +281,9 @@ class FormDetector:
         self, body: bytes, headers: Mapping[str, bytes], secrets: Iterable[Secret], *, now_s: float
     ) -> bool:
         """Whether one of `secrets` signed it in a known form."""
-        known = tuple(secrets)
-        for name, scheme in SIGNATURE_FORMS.items():
-            if all(headers.get(header) for header in scheme.needs) and scheme.accepts_request(
-                body, headers, known, now_s=now_s
-            ):
-                self.form = name
-                return True
+        if (form := KnownForms().form_of(body, headers, secrets, now_s=now_s)) is not None:
+            self.form = form
+            return True
         names = (name for name in headers if any(part in name for part in ("signature", "timestamp", "webhook")))
         self.refused_headers = tuple(sorted(names))[:10]
         return False

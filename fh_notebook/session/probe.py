@@ -5,7 +5,8 @@ Rules of this file:
 1. A call is made after a person, or ``confirm=False``, allows it, and never repeated. `max_calls` counts requests.
 2. What an answer shows is decided in `client.profile`. The order of the calls is here: after the direct call has
    completed, the names, the key and the inputs are known to be right, so that a refusal is about what was changed; it
-   is learned once a look-up after the refusals has shown that the service still answers.
+   is learned once a look-up after the refusals has shown that the service still answers. The same look-up tells what
+   one alone leaves open: whether the output comes a little later, and whether it was the look-up that counted.
 3. Each answer's facts are kept at once: an interrupt, an error or an unreachable service loses none of them. A call is
    counted and its run kept as of any other caller.
 4. A note has no word of the service, which may echo inputs: only what was asked, the kind of error and the status.
@@ -14,6 +15,7 @@ Rules of this file:
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -25,7 +27,7 @@ from fh_notebook.client import profile as profiles
 from fh_notebook.client.approvals import SENT_PASSWORDS
 from fh_notebook.client.profile import Profile
 from fh_notebook.client.retry_loop import RetryLoop
-from fh_notebook.client.uploads import names_file
+from fh_notebook.client.uploads import files_of_body
 from fh_notebook.contract.callbacks import ids_of, is_outcome, with_call_data
 from fh_notebook.contract.invoke_request import PROBE_METADATA, InvokeRequest
 from fh_notebook.contract.response import Response, ids_of_body, object_of
@@ -62,7 +64,9 @@ MAX_CALLS: Final = 8
 BURST: Final = 6
 """Calls at once: one more than the largest plan admits whose number is known (CONTRACT section 2)."""
 UNKNOWN_NAME: Final = "fh-notebook-probe-unknown"
-CONTROL: Final = "Look-up after the refusals"
+CONTROL: Final = "Look-up at the end"
+LATER_S: Final = 5.0
+"""A look-up without the output is made again so much later: a service may keep the output after the status."""
 CALLBACK_WAIT_S: Final = 60.0
 ONE_ATTEMPT: Final = RetryPolicy(max_attempts=1, max_throttled_s=0.0)
 INPUTS_SHOWN: Final = 400
@@ -104,11 +108,11 @@ def probe(
 
     It checks the key, calls the variant once, looks that run up, sends one input of a wrong type, an unknown variant
     and an unknown deployment, and looks the run up again, to tell refusals from a service that fails. Nothing is
-    guessed: what no answer has shown is ``None`` in the profile. The limiter, the client and ``fh-notebook doctor`` use
-    the profile from then on; a fact of an earlier probe stays until another one is observed.
+    guessed: what no answer has shown is ``None`` in the profile. The limiter, the client and receivers use the profile
+    from then on (`Profile` says what for), and ``fh-notebook doctor`` shows it; a fact of an earlier probe stays until
+    another one is observed.
 
-    ``fh.forget(profile=True)`` removes the profile; that of a local hive ends with the process. The form of a signature
-    is shown only: a receiver is told of it by ``scheme=``.
+    ``fh.forget(profile=True)`` removes the profile; that of a local hive ends with the process.
 
     Parameters
     ----------
@@ -171,9 +175,9 @@ def probe(
         raise SettingsError(
             f"{aclient.origin} does not reach this machine; give callback='https://...', the public URL of a tunnel"
         )
-    if names_file(str(inputs)):  # an upload would be a request that nobody confirmed
-        raise InputError("fh.probe uploads no file; give client.upload(path).file_url in place of fh.file(path)")
     request = aclient.request(deployment, variant=variant, inputs=inputs, metadata=PROBE_METADATA)
+    if files_of_body(encode_request(request)):  # an upload would be a request that nobody confirmed
+        raise InputError("fh.probe uploads no file; give client.upload(path).file_url in place of fh.file(path)")
     receiver, detector = _receiver(callback, callback_port)
     calls = _ProbeCalls(aclient, request, max_calls, burst=concurrency, receiver=receiver, detector=detector)
     try:
@@ -314,8 +318,17 @@ class _ProbeCalls:
         self._receiver = receiver
         self._detector = detector
         self._direct: Mapping[str, Any] | None = None
-        self._calls_left: list[int | None] = []
+        self._calls_left: int | None = None
+        self._lowered_by: int | None = None
+        """How much the last request lowered the number of calls left."""
+        self._by_direct: int | None = None
+        self._by_look_ups: list[int | None] = []
+        self._is_alone = True
+        """Whether no other call of the workspace was out beside those of the probe, as far as this process knows."""
         self._look_up_was_not_found = False
+        self._looked_up: Response | None = None
+        self._looked_up_at = 0.0
+        self._look_up_path = ""
         self._control: tuple[str, Callable[[Response], bool]] | None = None
         self._refusals: list[tuple[str, str, Response]] = []
         self._is_stopped = False
@@ -487,15 +500,21 @@ class _ProbeCalls:
                 await self._refused(situation, name, wrong_request)
 
             yield self._invoke_step(name, wrong_request, "the status and the code of this refusal", make, cost)
-        if self._refusals:
+        wait = f"; waits up to {LATER_S:g} s first" if self._may_say_more else ""
+        learns = [
+            *(["whether the service still answers; otherwise its refusals are not recorded"] if self._refusals else []),
+            *(["whether the output only comes later"] if self._may_say_more else []),
+            *(["whether a look-up counts"] if self._may_learn_count else []),
+        ]
+        if learns:
             path, _ = self._control or ("/public/models", _lists_models)
             yield ProbeStep(
                 name=CONTROL,
                 sends=f"GET {self._connection.base_url}{path}",
-                learns=("whether the service still answered when it refused; otherwise the refusals are not recorded"),
-                cost="runs nothing; may count against the daily cap",
+                learns=", ".join(learns),
+                cost=f"runs nothing; may count against the daily cap{wait}",
                 calls=1,
-                make=self._confirm_refusals,
+                make=self._look_again,
             )
 
     # --- one call
@@ -503,14 +522,13 @@ class _ProbeCalls:
     async def _check_key(self) -> None:
         response = await self._get("/public/models", "probe")
         self._learn(profiles.with_key_check(self.profile, response))
-        self._calls_left = [profiles.remaining_calls(response)]
         self._stop_if_failing("Check of the key", response)
 
     async def _call(self) -> None:
         response = await self._invoke(self._request)
         self._learn(profiles.with_direct_run(self.profile, response, self._request.inputs))
         self._direct = profiles.completed_body(response)
-        self._calls_left.append(profiles.remaining_calls(response))
+        self._by_direct = self._lowered_by
         self.profile = replace(self.profile, has_completed=self._direct is not None)
         if self._direct is None:
             self._stop(
@@ -522,13 +540,10 @@ class _ProbeCalls:
         address, direct = f"{path}/{quote(identity, safe='')}", self._direct or {}
         response = await self._get(address, "lookup")
         self._learn(profiles.with_look_up(self.profile, response, direct, path))
-        is_first = len(self._calls_left) == 2
         if response.status_code == 200 and _names_run(response, direct):
             self._control = address, lambda answer: answer.status_code == 200 and _names_run(answer, direct)
-            if is_first:
-                left = [*self._calls_left, profiles.remaining_calls(response)]
-                self._learn(profiles.with_look_up_count(self.profile, left))
-        self._calls_left.append(None)
+            self._looked_up, self._looked_up_at, self._look_up_path = response, time.monotonic(), path
+            self._by_look_ups.append(self._lowered_by)
         self._look_up_was_not_found = response.status_code in NOT_FOUND_STATUSES
         self._stop_if_failing("Look-up of that run", response)
         if not _names_run(response, direct):
@@ -541,9 +556,28 @@ class _ProbeCalls:
         else:
             self.note(f"{name}: {_ending(response)}, which is not the expected refusal")
 
-    async def _confirm_refusals(self) -> None:
+    @property
+    def _may_say_more(self) -> bool:
+        """Whether a look-up has found the run, and not its output."""
+        return self._looked_up is not None and profiles.may_say_more_later(self._looked_up, self._direct or {})
+
+    @property
+    def _may_learn_count(self) -> bool:
+        return self._by_direct == 1 and self._by_look_ups in ([0], [1])
+
+    async def _look_again(self) -> None:
+        if self._may_say_more:
+            await asyncio.sleep(self._looked_up_at + LATER_S - time.monotonic())
         path, is_answered = self._control or ("/public/models", _lists_models)
         response = await self._get(path, "lookup" if self._control else "probe")
+        if self._looked_up is not None and is_answered(response):
+            self._by_look_ups.append(self._lowered_by)
+            direct, earlier = self._direct or {}, self._looked_up
+            self._learn(profiles.with_look_up(self.profile, response, direct, self._look_up_path, earlier=earlier))
+            if self._is_alone:
+                self._learn(profiles.with_look_up_count(self.profile, self._by_direct, self._by_look_ups))
+        if not self._refusals:
+            return
         if is_answered(response):
             for situation, _, refusal in self._refusals:
                 self._learn(profiles.with_refusal(self.profile, situation, refusal))
@@ -627,11 +661,21 @@ class _ProbeCalls:
 
     # --- an exchange
 
+    async def _exchange(self, method: str, path: str, content: bytes | None = None, *, own_slots: int = 0) -> Response:
+        """Make one exchange, and note what it shows of the calls left, and whether other calls were out beside it."""
+        others = self._client.limiter.shared
+        self._is_alone &= others.in_flight <= own_slots
+        response = await self._client.exchange(method, path, content)
+        self._is_alone &= others.in_flight <= own_slots
+        before, left = self._calls_left, profiles.remaining_calls(response)
+        self._calls_left, self._lowered_by = left, None if before is None or left is None else before - left
+        return response
+
     async def _get(self, path: str, kind: str) -> Response:
         self.profile = replace(self.profile, calls=self.profile.calls + 1)
         counted_at = utc_now()
         self._connection.count(kind, 1, counted_at)
-        response = await self._client.exchange("GET", path)
+        response = await self._exchange("GET", path)
         if decide(response).reason in NOT_REACHED:
             self._connection.count(kind, -1, counted_at)
         return response
@@ -649,7 +693,8 @@ class _ProbeCalls:
             self.profile = replace(self.profile, calls=self.profile.calls + 1)
             SENT_PASSWORDS.add(request)
             started_at = utc_now()
-            response = await self._client.exchange("POST", "/workflow/invoke", encode_request(request))
+            own = int(limiter is None)  # that of the workspace lets this call out
+            response = await self._exchange("POST", "/workflow/invoke", encode_request(request), own_slots=own)
             run = decode_answer(response, request, started_at=started_at, origin=self._connection.origin)
             sent.append(AttemptResult(response=response, run=run))
             return sent[-1]

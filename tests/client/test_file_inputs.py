@@ -286,12 +286,31 @@ def test_a_text_like_a_file_is_a_text(reader: Reader, tmp_path: Path) -> None:
     assert (batch.counts.failed, batch.counts.done, _uploaded(reader)) == (1, 1, [])
 
 
-def test_a_probe_takes_no_file(reader: Reader, tmp_path: Path) -> None:
-    """Its calls are confirmed one by one, and an upload is none of them."""
+@pytest.mark.parametrize("kind", ["file", "in a text", "of another process", "column", "bytes"])
+def test_a_probe_takes_no_file(reader: Reader, tmp_path: Path, kind: str) -> None:
+    """Its calls are confirmed one by one, and an upload is none of them: whatever a call would upload is refused."""
     document = fh.file(_files(tmp_path, a="bee")[0])
-    with reader.hive.client() as client, pytest.raises(fh.InputError, match="file_url"):
-        fh.probe("read", variant="v", inputs={"document": document}, client=client, confirm=False)
+    given: dict[str, Any] = {
+        "file": document,
+        "in a text": f"see {document}",
+        "of another process": "fh-file:sha256/" + "0" * 64,
+        "column": fh.file(column="path"),
+        "bytes": b"bee",
+    }
+    with reader.hive.client() as client, pytest.raises(fh.InputError):
+        fh.probe("read", variant="v", inputs={"document": given[kind]}, client=client, confirm=False)
     assert (_uploaded(reader), reader.hive.counts.calls) == ([], 0)
+
+
+@pytest.mark.parametrize(
+    "text", ["a.pdf", "/tmp/a.pdf", "file:///tmp/a.pdf", "see fh-file:sha256/" + "0" * 64, "fh-file:"]
+)
+def test_a_probe_takes_a_text_like_a_file(reader: Reader, tmp_path: Path, text: str) -> None:
+    """A name, a path, and the hash of no file here are sent as they are."""
+    _files(tmp_path, a="bee")
+    with reader.hive.client() as client:
+        profile = fh.probe("read", variant="v", inputs={"document": text}, client=client, confirm=False)
+    assert (profile.has_completed, _uploaded(reader)) == (True, [])
 
 
 def test_a_file_is_hashed_again_only_where_it_changed(tmp_path: Path) -> None:

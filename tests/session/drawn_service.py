@@ -79,6 +79,12 @@ class Drawn:
         self.event = pick(["workflow.completed", "run.completed", None])
         self.callback_output = pick(["data.output", "output", "data.response"])
         self.signature = pick(FORMS)
+        self.late = pick([None, None, "output", "status"])
+        """What the first look-up of a run does not have yet."""
+        self.others = pick([None, None, None, "direct", "look-up", "last look-up"])
+        """The request beside which another call of the workspace lowers the number of calls left."""
+        self.untold = pick([None, None, None, "key", "direct", "look-up", "last look-up"])
+        """The request whose answer does not have the number."""
 
     @staticmethod
     def _error(pick: Callable[[Any], Any], statuses: list[int], codes: list[str]) -> tuple[int, str | None, str | None]:
@@ -95,9 +101,9 @@ class Drawn:
             "look_up_path": self.look_up_path,
             "look_up_wrapper": self.wrapper,
             "look_up_status": self.look_up_word,
-            "look_up_has_output": self.has_output,
-            # Where the first address does not know the run, two look-ups lie between the two numbers.
-            "look_up_counts": None if self.look_up_path == self.second_path else self.counts,
+            # One look-up of a run that has ended, without its output, may only be early.
+            "look_up_has_output": None if self.late == "status" and not self.has_output else self.has_output,
+            "look_up_counts": None if self.others or self.untold else self.counts,
             "accepted_status": self.accepted,
             "callback_status": self.event or self.completed,
             "callback_fields": tuple(
@@ -114,11 +120,6 @@ class Drawn:
             "retry_after": self.retry_after,
         }
 
-    @property
-    def second_path(self) -> str:
-        """The address that a client asks second."""
-        return "/workflow_runs"
-
 
 class DrawnService:
     """The service, as an ASGI application.
@@ -133,6 +134,8 @@ class DrawnService:
         Returns what a broken service answers, or raises.
     hangs_at : int, optional
         The number of the request that is never answered; `on_hang` is called when it comes.
+    output_after_s : float
+        So long after a direct call look-ups do not have its output.
     """
 
     def __init__(
@@ -143,15 +146,20 @@ class DrawnService:
         broken: Callable[[], Answer] | None = None,
         hangs_at: int | None = None,
         on_hang: Callable[[], None] = lambda: None,
+        output_after_s: float = 0.0,
     ) -> None:
         self.drawn = drawn
         self.broken_from, self.broken = broken_from, broken
         self.requests: list[str] = []
         self.left = 1000
         self.runs = 0
+        self.look_ups = 0
+        self.kind = ""
+        """Of the present request."""
         self.out = 0
         self.group = 0
         self.begun = self.refused_at = 0.0
+        self.output_after_s, self.ran_at = output_after_s, 0.0
         self.tasks: set[asyncio.Task[None]] = set()
         self.hangs_at, self.on_hang = hangs_at, on_hang
 
@@ -173,6 +181,7 @@ class DrawnService:
     async def _answer(self, path: str, body: bytes) -> Answer:
         if self.is_broken and self.broken is not None:
             return self.broken()
+        self.kind = "key" if path == "/public/models" else ""
         if path == "/public/models":
             return self._json(200, {self.drawn.models: []}, counted=True)
         if path == "/workflow/invoke":
@@ -182,8 +191,10 @@ class DrawnService:
         return self._json(404, {"error": "Request not found"}, counted=self.drawn.counts is True)
 
     def _json(self, status: int, body: Any, *, counted: bool, headers: dict[str, str] | None = None) -> Answer:
-        self.left -= counted
-        told = {} if self.drawn.counts is None else {self.drawn.remaining_header: str(self.left)}
+        kind, self.kind = self.kind, ""
+        self.left -= counted + (bool(kind) and kind == self.drawn.others)
+        is_told = self.drawn.counts is not None and not (kind and kind == self.drawn.untold)
+        told = {self.drawn.remaining_header: str(self.left)} if is_told else {}
         return status, {"Content-Type": "application/json", **told, **(headers or {})}, json.dumps(body).encode()
 
     def _error(self, form: tuple[int, str | None, str | None], headers: dict[str, str] | None = None) -> Answer:
@@ -218,6 +229,8 @@ class DrawnService:
             await self._run()
         finally:
             self.out -= 1
+        self.kind = "" if self.runs else "direct"
+        self.ran_at = time.perf_counter()
         return self._json(200, self._run_body(drawn.completed), counted=True)
 
     async def _run(self) -> None:
@@ -237,9 +250,12 @@ class DrawnService:
         return {**ids, self.drawn.status_field: word, "output": OUTPUT, **extra}
 
     def _look_up(self, identity: str) -> Answer:
-        drawn = self.drawn
-        body: dict[str, Any] = {drawn.look_up_id: identity, "status": drawn.look_up_word, "data": {"steps": 2}}
-        if drawn.has_output:
+        drawn, late = self.drawn, None if self.look_ups else self.drawn.late
+        self.kind = "last look-up" if self.look_ups else "look-up"
+        self.look_ups += 1
+        word = drawn.accepted if late == "status" else drawn.look_up_word
+        body: dict[str, Any] = {drawn.look_up_id: identity, "status": word, "data": {"steps": 2}}
+        if drawn.has_output and late is None and time.perf_counter() >= self.ran_at + self.output_after_s:
             part = body["data"] if drawn.output_place == "data.output" else body
             part[drawn.output_place.rpartition(".")[2]] = OUTPUT
         return self._json(200, {drawn.wrapper: body} if drawn.wrapper else body, counted=drawn.counts is True)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import random
 import signal
+import time
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,12 +27,14 @@ from fh_notebook.client.profile import (
     profile_from_json,
     profile_to_json,
     with_calls_at_once,
+    with_meaning,
 )
 from fh_notebook.contract.response import Response
+from fh_notebook.contract.signing import SIGNATURE_FORMS
 from fh_notebook.core import event_loop
 from fh_notebook.core.adaptive_limit import START
 from fh_notebook.session import session
-from fh_notebook.session.probe import MAX_CALLS, ProbeStep
+from fh_notebook.session.probe import CONTROL, MAX_CALLS, ProbeStep
 from fh_notebook.store.tables.profiles import Profiles
 from tests.session.drawn_service import FORMS, INPUTS, OUTPUT, SECRET, Drawn, DrawnService
 
@@ -54,6 +59,12 @@ def facts_of(profile: Profile) -> dict[str, Any]:
     return values | forms
 
 
+@pytest.fixture(autouse=True)
+def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The drawn service counts look-ups; time is of the one test that has a clock."""
+    monkeypatch.setattr("fh_notebook.session.probe.LATER_S", 0.0)
+
+
 def stored(client: fh.Client) -> Profile | None:
     return session.profile_of(client.workspace)
 
@@ -67,18 +78,20 @@ def test_the_learned_profile_is_the_drawn_one(seed: int) -> None:
 
 @pytest.mark.long
 def test_the_learned_profile_is_the_drawn_one_in_100_of_100() -> None:
-    """Every form of a signature is among them."""
+    """Every form of a signature, each late look-up, other callers and missing headers are among them."""
     different = []
-    seen = set()
+    seen: dict[str, set[Any]] = {"signature": set(), "late": set(), "others": set(), "untold": set()}
     for seed in range(100):
         session.reset()
         fh.configure(store=None)
         drawn = Drawn(seed)
-        seen.add(drawn.signature)
+        for name, values in seen.items():
+            values.add(getattr(drawn, name))
         if (learned := facts_of(learn(DrawnService(drawn)))) != drawn.facts():
             different.append((seed, {n: (v, drawn.facts()[n]) for n, v in learned.items() if v != drawn.facts()[n]}))
     assert not different
-    assert seen == set(FORMS)
+    assert seen["signature"] == set(FORMS)
+    assert [len(seen[name]) for name in ("late", "others", "untold")] == [3, 4, 5]
 
 
 def _raise(error: type[httpx.TransportError]) -> Callable[[], Any]:
@@ -232,7 +245,9 @@ def test_a_run_that_only_polling_can_finish_is_warned_of_where_look_ups_bring_no
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Before the call: it is paid for, and its output stays at the service."""
-    service = DrawnService(Drawn(next(seed for seed in range(50) if not Drawn(seed).has_output)))
+    service = DrawnService(
+        Drawn(next(seed for seed in range(50) if Drawn(seed).facts()["look_up_has_output"] is False))
+    )
     client = fh.Client(api_key=KEY, base_url="https://api.test/v1", transport=httpx.ASGITransport(service))
     fh.probe("triage", variant="live", inputs=INPUTS, client=client, confirm=False)
     capsys.readouterr()
@@ -517,3 +532,185 @@ def test_wrong_arguments_are_told_before_any_call(options: dict[str, Any], word:
     with pytest.raises((fh.InputError, fh.SettingsError), match=word):
         learn(service, **options)
     assert service.requests == []
+
+
+# --- what one look-up leaves open
+
+
+def test_an_output_that_comes_after_the_status_is_learned(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first look-up has none yet; the last one is made later, and not at once."""
+    monkeypatch.setattr("fh_notebook.session.probe.LATER_S", 0.6)
+    drawn = Drawn(next(seed for seed in range(50) if Drawn(seed).has_output and Drawn(seed).late is None))
+    service = DrawnService(drawn, output_after_s=0.4)
+    assert learn(service, concurrency=False, callback=False).look_up_has_output is True
+
+
+@pytest.mark.parametrize(("late", "expected"), [(None, False), ("output", False), ("status", None)])
+def test_only_two_look_ups_of_a_run_that_has_ended_show_that_there_is_no_output(
+    late: str | None, expected: bool | None
+) -> None:
+    """One alone, or one after a look-up that said that it runs, may be early."""
+    drawn = Drawn(next(seed for seed in range(50) if not Drawn(seed).has_output))
+    drawn.late = late
+    profile = learn(DrawnService(drawn), concurrency=False, callback=False)
+    assert (profile.look_up_has_output, profile.look_up_status) == (expected, drawn.look_up_word)
+
+
+def test_one_look_up_leaves_open_what_a_second_one_would_tell() -> None:
+    """Where no call is left for it, or it is not allowed: also whether a look-up counts."""
+    drawn = Drawn(
+        next(seed for seed in range(200) if not Drawn(seed).has_output and Drawn(seed).facts()["look_up_counts"])
+    )
+    drawn.late = None
+    first = 2 + (drawn.look_up_path == "/workflow_runs" and "request_id" in drawn.ids)
+    for options in ({"max_calls": first + 1}, {"confirm": lambda step: step.name != CONTROL}):
+        profile = learn(DrawnService(drawn), concurrency=False, callback=False, **options)
+        assert profile.look_up_path == drawn.look_up_path
+        assert (profile.look_up_has_output, profile.look_up_counts) == (None, None)
+        assert any(CONTROL in note for note in profile.notes)
+
+
+@pytest.mark.parametrize("others", ["direct", "look-up", "last look-up"])
+def test_whether_a_look_up_counts_is_not_learned_beside_other_calls(others: str) -> None:
+    """Those of another process are seen by the number only: the two look-ups do not agree, or the call lowered it more."""
+    for counts in (True, False):
+        drawn = Drawn(next(seed for seed in range(200) if Drawn(seed).facts()["look_up_counts"] is counts))
+        assert learn(DrawnService(drawn), concurrency=False, callback=False).look_up_counts is counts
+        fh.forget(profile=True, client=client_of(DrawnService(drawn)))
+        drawn.others = others
+        assert learn(DrawnService(drawn), concurrency=False, callback=False).look_up_counts is None
+
+
+@pytest.mark.parametrize("untold", ["key", "direct", "look-up", "last look-up"])
+def test_whether_a_look_up_counts_is_not_learned_where_a_header_is_missing(untold: str) -> None:
+    """Of any of the four answers."""
+    drawn = Drawn(next(seed for seed in range(200) if Drawn(seed).facts()["look_up_counts"]))
+    drawn.untold = untold
+    assert learn(DrawnService(drawn), concurrency=False, callback=False).look_up_counts is None
+
+
+def test_whether_a_look_up_counts_is_not_learned_while_a_call_of_this_process_is_out() -> None:
+    """Whatever the numbers say; and neither is the cap."""
+    drawn = Drawn(next(seed for seed in range(200) if Drawn(seed).facts()["look_up_counts"]))
+    service = DrawnService(drawn)
+    client = client_of(service)
+
+    async def hold() -> AbstractAsyncContextManager[None]:
+        slot = client.limiter.shared.slot()
+        await slot.__aenter__()
+        return slot
+
+    slot = event_loop.run(hold())
+    try:
+        assert learn(service, concurrency=False, callback=False).look_up_counts is None
+    finally:
+        event_loop.run(slot.__aexit__(None, None, None))
+    assert learn(service, concurrency=False, callback=False).look_up_counts is True
+
+
+# --- what is learned is used
+
+
+def keep(client: fh.Client, profile: Profile) -> None:
+    event_loop.run(session.keep_profile(client.workspace, profile))
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("learned", [None, "the form", "another form"])
+def test_a_receiver_takes_every_known_form_and_the_learned_one_first(form: str, learned: str | None) -> None:
+    """An old profile refuses nothing; the receiver tests itself as the service signs."""
+    drawn = Drawn(3)
+    drawn.signature = form
+    client = client_of(DrawnService(drawn))
+    expected = {None: None, "the form": form, "another form": next(name for name in FORMS if name != form)}[learned]
+    if expected is not None:
+        keep(client, Profile(signature=expected))
+    with fh.CallbackReceiver(secrets=SECRET) as receiver:
+        pending = client.submit("triage", variant="live", inputs=INPUTS, callback=receiver, poll=False)
+        assert pending.wait(10).output == OUTPUT
+        assert receiver.tally.refused == 0
+        assert receiver.scheme.expected == expected  # type: ignore[attr-defined]  # of the receiver's own scheme
+        body, secret = b'{"request_id": "x"}', fh.Secret(SECRET)
+        headers = receiver.scheme.signed_headers(body, secret, now_s=time.time())
+        assert SIGNATURE_FORMS[expected or "hex"].accepts_request(
+            body, {name: value.encode() for name, value in headers.items()}, [secret], now_s=time.time()
+        )
+        assert receiver.self_test().local
+
+
+def test_a_receiver_with_a_scheme_of_its_own_keeps_it() -> None:
+    """The user has said how the service signs."""
+    drawn = Drawn(3)
+    drawn.signature = "base64"
+    service = DrawnService(drawn)
+    client = client_of(service)
+    keep(client, Profile(signature="base64"))
+    scheme = SIGNATURE_FORMS["hex"]
+    with fh.CallbackReceiver(secrets=SECRET, scheme=scheme) as receiver:
+        pending = client.submit("triage", variant="live", inputs=INPUTS, callback=receiver, poll=False)
+        event_loop.run(asyncio.wait(service.tasks))
+        assert (receiver.scheme, receiver.tally.forged, pending.run.done) == (scheme, 1, False)
+
+
+@pytest.mark.parametrize("is_probed", [False, True])
+def test_a_429_of_another_limit_teaches_no_cap_where_that_of_the_cap_is_known(is_probed: bool) -> None:
+    """Without a profile every 429 may be of the cap; the call goes out again all the same."""
+    service = DrawnService(Drawn(3))
+    client = client_of(service)
+    if is_probed:
+        keep(client, Profile(concurrency_refusal=ErrorForm(status_code=429, code="max_runs", code_field="code")))
+
+    def once() -> Any:
+        service.broken_from = None
+        return BROKEN["429 of a minute"]()
+
+    service.broken_from, service.broken = 1, once
+    assert client.invoke("triage", variant="live", inputs=INPUTS).output == OUTPUT
+    assert client.limiter.refused == 1
+    assert (client.limiter.learned is None) is is_probed
+
+
+@pytest.mark.parametrize(
+    ("refused_input", "calls"),
+    [(ErrorForm(status_code=422, code="bad_input", code_field="code"), 3), (None, 20), ("the same", 20)],
+)
+def test_a_batch_stops_at_the_code_that_the_service_has_for_an_unknown_name(
+    refused_input: ErrorForm | str | None, calls: int
+) -> None:
+    """Its code says nothing by itself; where it is that of an input, too, each row is called as ever."""
+    drawn = Drawn(3)
+    drawn.errors["unknown_variant"] = (422, "E404", "code")
+    service = DrawnService(drawn)
+    client = client_of(service)
+    form = ErrorForm(status_code=422, code="E404", code_field="code")
+    of_input = form if isinstance(refused_input, str) else refused_input
+    keep(client, Profile(unknown_variant=form, refused_input=of_input))
+    rows = [{**INPUTS, "ticket": str(n)} for n in range(20)]
+    options: dict[str, Any] = {"variants": ["lvie"], "max_concurrency": 1, "progress": False, "client": client}
+    with suppress(fh.FetchHiveError):
+        fh.batch(rows, "triage", **options)
+    assert len(service.requests) == calls
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "meaning"),
+    [
+        (422, b"E404", "unknown_name"),
+        (404, b"E404", None),
+        (422, b"bad_input", None),
+        (429, b"max_runs", None),
+        (429, b"concurrency_limit", None),
+        (429, b"slow_down", "other_limit"),
+        (500, b"E404", None),
+    ],
+)
+def test_a_refusal_means_what_was_observed_and_nothing_more(status: int, code: bytes, meaning: str | None) -> None:
+    """By status and code; a code that names concurrency is of the cap, whatever was observed."""
+    learned = Profile(
+        refused_input=ErrorForm(status_code=422, code="bad_input", code_field="code"),
+        unknown_deployment=ErrorForm(status_code=422, code="E404", code_field="code"),
+        concurrency_refusal=ErrorForm(status_code=429, code="max_runs", code_field="code"),
+    )
+    response = Response(status_code=status, body=b'{"code": "%b", "error": "x"}' % code)
+    assert with_meaning(learned, response).meaning == meaning
+    assert with_meaning(Profile(), response) is response

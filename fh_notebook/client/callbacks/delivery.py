@@ -26,7 +26,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, fields
 from typing import Any, Final
 
-from fh_notebook.contract.signing import RequestScheme
+from fh_notebook.contract.signing import RequestScheme, has_needed
 from fh_notebook.core.config import credentials
 from fh_notebook.core.redaction import Secret, log
 from fh_notebook.core.text.formatting import type_text
@@ -280,7 +280,7 @@ class DeliveryApp:
             self._tally.elsewhere += 1
             return 405, None
         headers = _single_headers(scope["headers"])
-        if not all(headers.get(name) for name in self._scheme.needs):
+        if not has_needed(self._scheme, headers):
             self._tally.unsigned += 1
             # The whole body is read and dropped: where a connection is closed on unread bytes, the sender often gets no
             # response.

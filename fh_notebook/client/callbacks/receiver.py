@@ -35,7 +35,7 @@ from urllib.parse import urlsplit
 from fh_notebook.client.callbacks.delivery import MAX_BODY_BYTES, DeliveryApp, DeliveryCounts, SigningSecrets
 from fh_notebook.contract.callbacks import ids_of, is_outcome
 from fh_notebook.contract.run import Run
-from fh_notebook.contract.signing import CALLBACKS, RequestScheme
+from fh_notebook.contract.signing import KnownForms, RequestScheme
 from fh_notebook.contract.wire import parse_event
 from fh_notebook.core import arguments, event_loop
 from fh_notebook.core.config.urls import EVERYWHERE, is_loopback, reachable_host
@@ -326,7 +326,7 @@ class CallbackReceiver:
         The last part of the address: give the same again to receive at the same URL after a restart. A random one by
         default.
     scheme : RequestScheme, optional
-        How deliveries are signed; :data:`fh_notebook.contract.signing.CALLBACKS` by default.
+        How deliveries are signed; by default in any form that is known, that which ``fh.probe`` has observed first.
     keyring : bool
         Keep learned secrets in the system's keyring, and find them there again in a new kernel.
     max_body_bytes : int
@@ -352,7 +352,7 @@ class CallbackReceiver:
         public_url: str | None = None,
         secrets: str | Secret | Iterable[str | Secret] = (),
         path: str | None = None,
-        scheme: RequestScheme = CALLBACKS,
+        scheme: RequestScheme | None = None,
         keyring: bool = False,
         max_body_bytes: int = MAX_BODY_BYTES,
     ) -> None:
@@ -368,7 +368,7 @@ class CallbackReceiver:
         self._host, self._port = host, port
         self._public_url = None if public_url is None else check_public_url(public_url)
         self._name = check_path(path) if path is not None else random_secrets.token_urlsafe(32)
-        self.scheme = scheme
+        self.scheme: RequestScheme = KnownForms() if scheme is None else scheme
         """How deliveries are signed."""
         self._max_body_bytes = max_body_bytes
         self.claims = RunWaiters(self.tally)

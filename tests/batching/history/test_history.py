@@ -217,6 +217,18 @@ def test_a_deployment_is_guessed_from_what_ran(here: str) -> None:
     assert made.problems({"anything": 1}) == []
 
 
+def test_runs_of_a_probe_are_no_samples(here: str) -> None:
+    """It sends an input of a wrong type and an unknown variant, and a tolerant service runs them."""
+    probe = {"fh_notebook": "probe"}
+    wrong = {"text": {"fh_notebook": "probe"}}
+    _keep(here, _run("a", inputs=wrong, metadata=probe), _run("fh-notebook-probe-unknown", metadata=probe))
+    with pytest.raises(InputError):
+        deployment_from_history("d")
+    _keep(here, _run("b", metadata={"fh_notebook": "probes"}))
+    made = deployment_from_history("d")
+    assert (made.variants, made.inputs["properties"]) == (("b",), {"text": {"type": "string"}})
+
+
 def test_jobs_of_batches_are_samples_too(here: str) -> None:
     """A batch's answers and single runs of this workspace together; another workspace's are not."""
     store = session.store()
