@@ -406,6 +406,7 @@ def _profile(base_url: str | None) -> Iterator[Finding]:
         hint = "fh-notebook probe DEPLOYMENT -v VARIANT --input NAME=VALUE asks it by a few calls"
         yield Finding(OK, "profile", "not probed: undocumented behaviour of the service is unknown", hint)
         return
+    yield Finding(OK, "profile", profile.headline.removeprefix("Profile of "))
     for heading, value in profile.facts():
         if value != UNOBSERVED:
             yield Finding(OK, "profile", f"{heading}: {value}")

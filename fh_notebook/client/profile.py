@@ -213,26 +213,41 @@ class Profile:
         return "\n".join(lines) + "\n"
 
     def __repr__(self) -> str:
-        facts = self.facts()
-        width = max(len(heading) for heading, _ in facts)
-        lines = [f"{heading:<{width}}  {html.printable(value)}" for heading, value in facts]
-        return "\n".join([self._headline(), *lines, *map(html.printable, self.notes)])
+        facts = self._known()
+        width = max((len(heading) for heading, _ in facts), default=0)
+        lines = [f"{heading:<{width}}  {value}" for heading, value in facts]
+        return "\n".join([self.headline, *lines, *self._remarks()])
 
     def _repr_html_(self) -> str:
-        table = html.table(("fact", "observed"), [(heading, html.printable(value)) for heading, value in self.facts()])
-        notes = [html.el("div", html.printable(note), cls="fh-dim") for note in self.notes]
+        table = html.table(("fact", "observed"), self._known()) if self.observed else ""
+        notes = [html.el("div", text, cls="fh-dim") for text in self._remarks()]
         return html.el(
             "div",
             html.STYLE,
-            html.el("div", html.el("strong", self._headline()), cls="fh-head"),
+            html.el("div", html.el("strong", self.headline), cls="fh-head"),
             table,
             *notes,
             cls="fh",
         )
 
-    def _headline(self) -> str:
-        called = f", {self.calls} call{'' if self.calls == 1 else 's'}" if self.calls else ""
-        return f"Profile of {self.origin or 'a service'}: {self.observed} of {len(HEADINGS)} facts observed{called}"
+    @property
+    def headline(self) -> str:
+        """How many facts are known, of which service and since when, in words."""
+        when = f", the last one observed at {_moment(self.probed_at)}" if self.observed and self.probed_at else ""
+        called = f"; this probe made {self.calls} call{'' if self.calls == 1 else 's'}" if self.calls else ""
+        known = f"{self.observed} of {len(HEADINGS)} facts are known{when}"
+        return f"Profile of {self.origin or 'a service'}: {known}{called}"
+
+    def _known(self) -> list[tuple[str, str]]:
+        return [(heading, html.printable(value)) for heading, value in self.facts() if value != UNOBSERVED]
+
+    def _remarks(self) -> list[str]:
+        """Return what is not known, and the notes, each as one line."""
+        unknown = [heading for heading, value in self.facts() if value == UNOBSERVED]
+        return [
+            *([f"Not observed: {'; '.join(unknown)}"] if unknown else []),
+            *(html.printable(note) for note in self.notes),
+        ]
 
 
 def _value_text(name: str, value: Any) -> str:

@@ -31,7 +31,15 @@ from fh_notebook.client.uploads import files_of_body
 from fh_notebook.contract.callbacks import ids_of, is_outcome, with_call_data
 from fh_notebook.contract.invoke_request import PROBE_METADATA, InvokeRequest
 from fh_notebook.contract.response import Response, ids_of_body, object_of
-from fh_notebook.contract.retry import NOT_FOUND_STATUSES, NOT_REACHED, RetryAction, RetryPolicy, decide
+from fh_notebook.contract.retry import (
+    NOT_FOUND_STATUSES,
+    NOT_REACHED,
+    Absence,
+    RetryAction,
+    RetryPolicy,
+    absence_of,
+    decide,
+)
 from fh_notebook.contract.run import Run, one_line
 from fh_notebook.contract.secrets import mask_inputs
 from fh_notebook.contract.signing import FormDetector
@@ -135,7 +143,7 @@ def probe(
         Make one run by callback, too: the public URL of a tunnel to ``callback_port`` on this machine. ``True``: the
         service is on this machine.
     callback_port : int
-        Where the callback is received; 0 takes a free port.
+        Where the callback is received; 0 takes a free port, which no tunnel leads to.
 
     Returns
     -------
@@ -170,6 +178,8 @@ def probe(
     callback = callback if isinstance(callback, str) else bool(callback)  # numpy's are another type
     if isinstance(callback, str) and not callback.startswith(("http://", "https://")):
         raise InputError(f"callback is {short(callback)}; give the public URL of a tunnel, https://..., or True")
+    if isinstance(callback, str) and not callback_port:
+        raise InputError("callback_port is 0; give the port on this machine to which the tunnel passes callbacks on")
     aclient = session.client_for(client).aclient
     if callback is True and not aclient.connection.is_near:
         raise SettingsError(
@@ -484,13 +494,15 @@ class _ProbeCalls:
             ("unknown_variant", "Unknown variant", replace(request, variant=UNKNOWN_NAME)),
             ("unknown_deployment", "Unknown deployment", replace(request, deployment=UNKNOWN_NAME)),
         ]
-        for situation, name, wrong_request in changed:
+        for number, (situation, name, wrong_request) in enumerate(changed):
             if wrong_request is None:
                 self.note(f"{name}: not made, since there is no input")
                 continue
             if self._max_calls - self.profile.calls < 2:
+                enough = self.profile.calls + len(changed) - number + 1
                 self.note(
-                    f"{name}: not made, since max_calls={self._max_calls} leaves no call for it and a look-up after"
+                    f"{name}: not made, since max_calls={self._max_calls} leaves no call for it and a look-up after; "
+                    f"give {enough}"
                 )
                 continue
 
@@ -533,7 +545,7 @@ class _ProbeCalls:
         if self._direct is None:
             self._stop(
                 f"Direct call: {_ending(response)}, which is not a completed run with an id and an output; no "
-                "further call was made. Give inputs with which the workflow completes"
+                f"further call was made. {_cure(response)}"
             )
 
     async def _look_up(self, path: str, identity: str) -> None:
@@ -544,6 +556,8 @@ class _ProbeCalls:
             self._control = address, lambda answer: answer.status_code == 200 and _names_run(answer, direct)
             self._looked_up, self._looked_up_at, self._look_up_path = response, time.monotonic(), path
             self._by_look_ups.append(self._lowered_by)
+            if self._lowered_by is None:
+                self.note("No header tells the calls left, so that whether a look-up counts is not known")
         self._look_up_was_not_found = response.status_code in NOT_FOUND_STATUSES
         self._stop_if_failing("Look-up of that run", response)
         if not _names_run(response, direct):
@@ -721,6 +735,12 @@ def _ending(response: Response) -> str:
     if response.status_code is not None:
         return f"the service answered HTTP {response.status_code}"
     return f"no answer came ({response.broke})"
+
+
+def _cure(response: Response) -> str:
+    if absence_of(response) is Absence.NOTHING:
+        return "Give inputs with which the workflow completes"
+    return "Check the names of the deployment and of its variant, and what the inputs name"
 
 
 def _with_wrong_type(inputs: Mapping[str, Any]) -> dict[str, Any] | None:

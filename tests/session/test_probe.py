@@ -524,7 +524,12 @@ def test_forget_everything_removes_the_profile(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("options", "word"),
-    [({"max_calls": 0}, "max_calls"), ({"callback_port": -1}, "callback_port"), ({"callback": "no"}, "callback")],
+    [
+        ({"max_calls": 0}, "max_calls"),
+        ({"callback_port": -1}, "callback_port"),
+        ({"callback": "no"}, "callback"),
+        ({"callback": "https://hooks.example.com"}, "callback_port"),
+    ],
 )
 def test_wrong_arguments_are_told_before_any_call(options: dict[str, Any], word: str) -> None:
     """One line that names the argument."""
@@ -714,3 +719,21 @@ def test_a_refusal_means_what_was_observed_and_nothing_more(status: int, code: b
     response = Response(status_code=status, body=b'{"code": "%b", "error": "x"}' % code)
     assert with_meaning(learned, response).meaning == meaning
     assert with_meaning(Profile(), response) is response
+
+
+def test_a_profile_shows_what_is_known_and_names_the_rest() -> None:
+    """A table of what was observed, of this probe and earlier ones, and one line of what was not."""
+    profile = Profile(origin="api.test", look_up_wrapper="", concurrency=3, calls=2)
+    lines = repr(profile).splitlines()
+    assert len(lines) == 4
+    assert ("2 of" in lines[0], "2 calls" in lines[0]) == (True, True)
+    assert all(heading in lines[3] for name, heading in HEADINGS.items() if getattr(profile, name) is None)
+    assert profile._repr_html_().count("<tr>") == 3
+    assert "<table" not in Profile()._repr_html_()
+
+
+@pytest.mark.parametrize(("name", "word"), [("404 JSON", "names"), ("400 page", "inputs with which")])
+def test_a_direct_call_that_fails_says_what_to_check(name: str, word: str) -> None:
+    """Of a name that the service does not know the inputs are not at fault."""
+    profile = learn(DrawnService(Drawn(3), broken_from=2, broken=BROKEN[name]), concurrency=False, callback=False)
+    assert word in profile.notes[-1]
