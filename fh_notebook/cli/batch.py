@@ -593,8 +593,8 @@ def failure_hints(failed: Iterable[Run], again: str) -> Iterator[str]:
     Examples
     --------
     >>> from fh_notebook.contract.run import Run
-    >>> print(*failure_hints([Run(status="failed", error_code="connect")], "run it again"))
-    1 reached nobody: look at the address, the network and the proxy (fh-notebook doctor --check), and run it again.
+    >>> print(*failure_hints([Run(status="failed", error_code="connect")], "retry"))
+    1 did not reach the service: check the address, the network and the proxy (fh-notebook doctor --check), and retry.
     """
     from fh_notebook.contract.job_key import is_reusable
     from fh_notebook.contract.retry import NOT_REACHED

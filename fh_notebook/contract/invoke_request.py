@@ -151,7 +151,7 @@ def metadata_problems(metadata: Mapping[str, Any]) -> list[Problem]:
     Examples
     --------
     >>> print(*metadata_problems({"case": 1, "who": {"name": "me"}}))
-    metadata.who: dict is nested; give text, a number, true, false or null
+    metadata.who: dict is nested; give a string, a number, true, false or null
     """
     problems: list[Problem] = []
     for key, value in metadata.items():

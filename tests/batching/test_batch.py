@@ -367,7 +367,7 @@ def test_a_batch_shows_each_error_with_its_rows_and_how_to_call_them_again(shout
         ({"repeats": 0}, "repeats is 0"),
         ({"client": "me"}, "client is a str"),
         ({"progress": "yes"}, "progress is 'yes'"),
-        ({"name": 5}, "name is 5; give a string,"),
+        ({"name": 5}, "name is 5; give a string that is not empty"),
         ({"metadata": ["case"]}, r"metadata is \['case'\]; give a mapping"),
         ({"on_event": "print"}, "on_event is 'print'; give a function"),
     ],

@@ -109,7 +109,7 @@ def test_a_key_that_is_given_by_a_keyword_that_is_not_known_is_in_no_frame(of: C
 def test_a_keyword_of_a_wrong_kind_is_refused_by_its_name() -> None:
     """As any other argument."""
     wrong: dict[str, Any] = {"inputs": 3, "user": 4}
-    with pytest.raises(fh.InputError, match="user is 4; give a string,"):
+    with pytest.raises(fh.InputError, match="user is 4; give a string"):
         demo_hive().client().invoke("support-triage", variant="keywords", **wrong)
 
 

@@ -96,11 +96,12 @@ def _ask(path: Path, out: Path) -> Iterator[tuple[str, str]]:
             yield name, str(damage)
         except fh.InputError as missing:  # the name of the batch is another one, or its answers are not there
             assert any(
-                words in str(missing) for words in ("is kept", "is damaged", "it was saved by an earlier version")
+                words in str(missing)
+                for words in ("no saved batch is named", "is saved", "is damaged", "it was saved by an earlier version")
             ), (name, missing)
             yield name, str(missing)
         except fh.SettingsError as elsewhere:
-            assert any(w in str(elsewhere) for w in ("workspace", "is kept", "contain a password", "one of")), (
+            assert any(w in str(elsewhere) for w in ("workspace", "are saved", "contain a password", "one of")), (
                 name,
                 elsewhere,
             )

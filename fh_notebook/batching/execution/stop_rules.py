@@ -177,8 +177,8 @@ def rows_broke(exc: Exception) -> BatchStopped:
 
     Examples
     --------
-    >>> rows_broke(OSError("the disk is gone")).message
-    'the rows raised OSError: the disk is gone; what is answered is kept: run the cell again when they can be read'
+    >>> rows_broke(OSError("no disk")).message
+    'reading the rows raised OSError: no disk; finished answers are saved: run the cell again when the rows can be read'
     """
     message = str(exc) if isinstance(exc, FetchHiveError) else f"reading the rows raised {error_text(exc)}"
     again = Message("finished answers are saved: {} when the rows can be read", (RUN_AGAIN,))
@@ -207,7 +207,7 @@ def unreached(run: Run, *, in_a_row: int, lasted_s: float) -> BatchStopped | Non
     --------
     >>> gone = Run(status="failed", error="Connection refused", origin="10.0.0.7:8080")
     >>> unreached(gone, in_a_row=12, lasted_s=5.2).message
-    '10.0.0.7:8080 was not reached for 5 s (Connection refused); the rest is pending; to go on: batch.resume()'
+    '10.0.0.7:8080 was not reached for 5 s (Connection refused); the rest is pending; to continue: batch.resume()'
     >>> unreached(gone, in_a_row=12, lasted_s=1.0)
     """
     if in_a_row < UNREACHED or lasted_s < UNREACHED_S:

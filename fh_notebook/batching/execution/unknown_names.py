@@ -139,7 +139,7 @@ def unknown_name(rows_of: Mapping[Name, Sequence[Any]], names: NameEvidence, *, 
     >>> found = {("triage", "kewords"): [0, 1, 2]}
     >>> told = unknown_name(found, names, hint="did you mean 'keywords'?")
     >>> told.reason, told.message.split("; ")[0]
-    ('unknown_name', 'the service does not know triage/kewords (404, Variant not found, in each of 3 answers)')
+    ('unknown_name', 'the service does not have triage/kewords (404, Variant not found, in each of 3 answers)')
     """
     evidence = [names.absences(name) for name in rows_of]
     answers, run = sum(number for number, _ in evidence), evidence[-1][1]
@@ -177,7 +177,7 @@ def hint_of(known: Mapping[str, Deployment], name: Name) -> str:
     >>> hint_of(known, ("traige", "keywords"))
     "the only deployment known here is 'triage'; did you mean that?"
     >>> hint_of(known, ("triage", "nearest"))
-    'it is known here, so look whether it is deployed there'
+    'it is known here, so check whether it is deployed there'
     """
     deployment, variant = name
     names = list(known)

@@ -130,7 +130,7 @@ class ProgressState:
     >>> counts = JobCounts(planned=80, done=38, failed=2, reused=12, pending=40, calls=31)
     >>> values = {"in_flight": 3, "limit": 4, "calls_left": 40, "rate": 8.13, "remaining_s": 4.9}
     >>> print(ProgressState(name="triage-1", counts=counts, **values))
-    triage-1: 38 of 80 done, 2 failed, 12 reused; 3 of 4 in flight, 40 calls left; 8.1 calls/s, about 5 s left
+    triage-1: 38 of 80 done, 2 failed, 12 reused; 3 of 4 in progress, 40 calls left; 8.1 calls/s, about 5 s left
     """
 
     name: str

@@ -184,7 +184,7 @@ def read_file(source: Path, *, whole: bool) -> FileContent:
             "encoding, and give the frame",
         )
     except RecursionError:
-        problems = (f"it cannot be read (something in it is nested too deep); {form.hint}",)
+        problems = (f"it cannot be read (something in it is nested too deeply); {form.hint}",)
     except (OSError, EOFError, ValueError, TypeError, OverflowError, NotImplementedError, *_BROKEN) as exc:
         # Of the file system, or of what is in the file: pyarrow's errors are OSErrors too, without a number.
         is_of_system = isinstance(exc, OSError) and exc.errno is not None

@@ -53,14 +53,14 @@ def is_packed(encoding: str) -> bool:
     >>> is_packed("gzip, gzip")
     Traceback (most recent call last):
     ...
-    httpx.DecodingError: the answer is packed as 'gzip, gzip', and only gzip, deflate was asked for
+    httpx.DecodingError: the answer is compressed as 'gzip, gzip', and only gzip, deflate were requested
     """
     coding = encoding.strip().lower()
     if coding in _ONCE:
         return True
     if "," not in coding and coding not in _NOT_ASKED_FOR:
         return False  # not packed, whatever a proxy calls it: the answer is paid, and is read as it stands
-    raise httpx.DecodingError(f"the answer is compressed as {coding[:40]!r}, and only {ACCEPTED} was requested")
+    raise httpx.DecodingError(f"the answer is compressed as {coding[:40]!r}, and only {ACCEPTED} were requested")
 
 
 class BearerAuth:

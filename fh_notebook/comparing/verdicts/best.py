@@ -47,7 +47,7 @@ def best_set_text(groups: Mapping[str, int]) -> str:
     Examples
     --------
     >>> best_set_text({"a": 1, "b": 1, "c": 2})
-    'a and b cannot be told apart from the best; c is behind.'
+    'a and b cannot be distinguished from the best; c is behind.'
     >>> best_set_text({"a": 1, "b": 2, "c": 2})
     ''
     """

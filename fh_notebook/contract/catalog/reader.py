@@ -79,7 +79,7 @@ def read_catalog(text: str, *, where: str = "fetchhive.yaml") -> Deployments:
         line, message = yaml_error_in(exc, text)
         problem = Problem(None, "syntax", message=message, line=line, place=f"{where}, line {line}")
     except RecursionError:
-        problem = Problem(None, "depth", message="something is nested too deep to be read", place=where)
+        problem = Problem(None, "depth", message="something is nested too deeply to be read", place=where)
     if problem:  # raised outside the block: a notebook shows one line only for an error without a context
         raise InputError(problem)
     reading.end()

@@ -70,7 +70,7 @@ class _Scanner(Scanner):
     def fetch_flow_collection_start(self, TokenClass: Any, to_push: str) -> None:  # noqa: N803 - as in the base class
         """Refuse what no input needs before it is read to its end: its cost grows with the square of its depth."""
         if self.flow_level >= MAX_DEPTH:
-            raise ScannerError(None, None, "something is nested too deep to be read", self.reader.get_mark())
+            raise ScannerError(None, None, "something is nested too deeply to be read", self.reader.get_mark())
         super().fetch_flow_collection_start(TokenClass, to_push)
 
     def scan_plain(self) -> Any:
@@ -308,7 +308,7 @@ def yaml_error_of(exc: YAMLError, text: str) -> tuple[int, str]:
     ...     compose("a: 1\n\tb: 2")
     ... except YAMLError as exc:
     ...     yaml_error_of(exc, "a: 1\n\tb: 2")
-    (2, 'a tab is no indentation in YAML; use spaces')
+    (2, 'a tab is not indentation in YAML; use spaces')
     """
     if isinstance(exc, ReaderError):
         position = int(exc.position)
@@ -401,7 +401,7 @@ def yaml_error_in(exc: YAMLError, text: str) -> tuple[int, str]:
     >>> problem("deployments:\n  triage\n    variants: [a]\n")
     (2, "a colon is missing after 'triage'")
     >>> problem("inputs:\n  ticket:text\n  tone: text\n")
-    (2, "a blank is missing after the colon: write 'ticket: text'")
+    (2, "a space is missing after the colon: write 'ticket: text'")
     """
     line, problem = yaml_error_of(exc, text)
     if not isinstance(exc, MarkedYAMLError) or exc.problem_mark is None:

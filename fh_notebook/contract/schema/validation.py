@@ -86,7 +86,7 @@ def problems(schema: Mapping[str, Any], inputs: Any) -> list[Problem]:
     >>> problem.path, problem.keyword, str(problem)
     (('tags', 1), 'type', 'tags[1]: 3 is not a text')
     >>> print(*problems(closed, {"tag": []}))
-    tag: there is no such variable; did you mean 'tags'?
+    tag: no such variable; did you mean 'tags'?
     """
     return Checker.of(schema).problems(inputs)
 

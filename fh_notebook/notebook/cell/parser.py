@@ -113,7 +113,7 @@ def remarks_in(template: Template, deployment: Deployment) -> list[str]:
     Examples
     --------
     >>> remarks_in(Template("ticket: 100% sure #1 customer"), Deployment("triage"))
-    ["line 1 of the body: from ' #' on it is a remark and is not sent; put the text in quotes to send all of it"]
+    ["line 1 of the body: the text from ' #' on is a comment and is not sent; put the text in quotes to send all of it"]
     """
     if _as_json(template.text) is not None:
         return []

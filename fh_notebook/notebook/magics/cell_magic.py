@@ -143,9 +143,9 @@ def _stopped_text(calls_made: int, came: int) -> str:
     Examples
     --------
     >>> _stopped_text(2, 1)
-    'the call in flight may have run at the service all the same; 1 of 2 answers came before and are kept'
+    'the call in progress may have run at the service all the same; 1 of 2 answers arrived before and are kept'
     >>> _stopped_text(2, 2)
-    'every answer had come, and is kept'
+    'every answer had arrived, and is kept'
     """
     left = calls_made - came
     if not left:

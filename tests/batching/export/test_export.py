@@ -550,8 +550,8 @@ def test_a_link_stays_one(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("write", "name", "words"),
     [
-        (to_csv, "a.xlsx", "a.xlsx: .xlsx is written by batch.to_excel(...)"),
-        (to_excel, "a.csv", "a.csv: .csv is written by batch.to_csv(...)"),
+        (to_csv, "a.xlsx", "a.xlsx: use batch.to_excel(...) to write .xlsx"),
+        (to_excel, "a.csv", "a.csv: use batch.to_csv(...) to write .csv"),
         (to_parquet, "a.xls", "a.xls ends in .xls; it must end in .parquet (the current Excel format is .xlsx)"),
         (to_csv, "a.txt", "a.txt ends in .txt; it must end in .csv, .csv.gz or .tsv (name it .csv or .tsv)"),
         (to_excel, "a", "a ends in nothing; it must end in .xlsx"),

@@ -432,7 +432,7 @@ def test_unknown_and_equal_names_are_refused_with_the_nearest(rotated: Rotated) 
         (old, new + "0", f"did you mean '{new}'"),
         (old, old, "cannot be joined with itself"),
         (new, old, "the store has no workspace"),
-        (old, 5, "into_workspace is 5; give a string,"),
+        (old, 5, "into_workspace is 5; give a string"),
         (old, "local#x", "no workspace 'local#x'"),
     ):
         with pytest.raises(fh.InputError) as refused:

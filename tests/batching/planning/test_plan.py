@@ -193,7 +193,7 @@ def test_metadata_columns_and_stamps_go_with_every_call() -> None:
             {"variants": "nearst", "deployment": fh.Deployment("d", variants=["nearest", "x"])},
             "did you mean 'nearest'?",
         ),
-        ({"variants": "quite another"}, "it has 'a' and 'b'"),
+        ({"variants": "quite another"}, "the variants are 'a' and 'b'"),
     ],
 )
 def test_what_cannot_be_sent_is_told_before_any_call(options: dict[str, Any], said: str) -> None:

@@ -49,9 +49,9 @@ def test_which_arms_are_meant(variants: Any, arms: list[tuple[str, str, str]]) -
     ("variants", "said"),
     [
         ([], "no variant is known"),
-        (["lvie"], "there is no variant 'lvie'; did you mean 'live'?"),
-        ([("two", "draft")], "there is no variant 'draft'; the variants are 'live'"),
-        ([7], "a variant is named by a string, not 7"),
+        (["lvie"], "the variant 'lvie' does not exist; did you mean 'live'?"),
+        ([("two", "draft")], "the variant 'draft' does not exist; the variants are 'live'"),
+        ([7], "the name of a variant is a string, not 7"),
         ([("one", "live", {}, 3)], "is not a variant; give its name, \\(deployment, variant\\)"),
         ([(3, "live")], "is not a variant"),
         ([" "], "the name of a variant is a string"),

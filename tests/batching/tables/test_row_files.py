@@ -132,9 +132,7 @@ def test_a_folder_or_a_pattern_of_parquet_is_one_table(folder: Path, pattern: st
     assert is_parquet(Path(source))
 
 
-@pytest.mark.parametrize(
-    ("name", "said"), [("empty", "no .parquet file was in this folder"), ("*.parquet", "with this name")]
-)
+@pytest.mark.parametrize(("name", "said"), [("empty", "was found in this folder"), ("*.parquet", "with this name")])
 def test_a_folder_without_parquet_is_told(tmp_path: Path, name: str, said: str) -> None:
     """And a pattern that fits none."""
     (tmp_path / "empty").mkdir()

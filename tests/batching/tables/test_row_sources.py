@@ -204,7 +204,7 @@ def test_an_open_file_and_paths_in_a_list_are_told(tmp_path: Path) -> None:
         *((rows, "is not a dict of column names to values; give a list of dicts") for rows in NO_ROWS),
         ([Path("a.csv"), Path("b.csv")], "rows are paths of files; give one path"),
         (Later(), "rows are a Later, which has not run yet; give what it returns: await it first"),
-        ("", "rows are given as an empty string; give a DataFrame"),
+        ("", "rows are given as an empty string; give a pandas DataFrame"),
         ("https://user:secret@example.com/a.csv?key=secret", "as an address (https:/...); download the file"),
         ("s3://bucket/a.parquet", "download the file, or read it yourself and give the frame"),
     ],

@@ -132,7 +132,7 @@ def test_gates_and_numbers_of_labels_use_the_correction() -> None:
     labelled(cmp, 60)
     fixed = cmp.corrected()
     cmp.assert_not_worse("new", than="live", by=0.0)
-    with pytest.raises(AssertionError, match=r"60 labelled rows.*more labels would tell"):
+    with pytest.raises(AssertionError, match=r"60 labelled rows.*more labels would be enough"):
         fixed.assert_not_worse("new", than="live", by=0.0)
     (line,) = fixed.pairs().to_dict("records")
     margin = margin_of(fixed.data, "new", than="live", by=0.0, alpha=0.05)

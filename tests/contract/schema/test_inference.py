@@ -279,9 +279,9 @@ def test_what_has_no_signature_is_refused() -> None:
 @pytest.mark.parametrize(
     ("frame", "told"),
     [
-        ("t.csv", "t.csv: the file does not exist;"),
+        ("t.csv", "t.csv: the file does not exist"),
         ("t", "t: rows are read from .csv"),
-        (["a"], "rows are strings, and their column is not set;"),
+        (["a"], "rows are strings, and their column is not set"),
         (3, "rows are given as an int; give a pandas DataFrame"),
     ],
 )

@@ -46,7 +46,7 @@ class FieldMap(dict[str, Any]):
     --------
     >>> FieldMap(ticket="a field")["tikcet"]
     Traceback (most recent call last):
-    KeyError: "there is no variable 'tikcet'; did you mean 'ticket'?"
+    KeyError: "no variable is named 'tikcet'; did you mean 'ticket'?"
     """
 
     def __missing__(self, name: object) -> NoReturn:

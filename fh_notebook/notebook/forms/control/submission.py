@@ -61,9 +61,9 @@ def stopped_text(requested: int, *, came: int, waits: int) -> str:
     Examples
     --------
     >>> stopped_text(2, came=1, waits=0)
-    'cancelled: the call that was out may have run at the service all the same; 1 of 2 answers came before'
+    'cancelled: the call in progress may have run at the service all the same; 1 of 2 answers came before'
     >>> stopped_text(2, came=0, waits=2)
-    'cancelled: 2 runs go on at the service, and fh.reattach() waits for them again'
+    'cancelled: 2 runs continue at the service, and fh.reattach() waits for them again'
     """
     parts = []
     if left := requested - came - waits:
