@@ -211,7 +211,7 @@ def test_inputs_that_are_no_mapping_are_one_problem(inputs: Any) -> None:
         (float("inf"), "inf has no JSON form"),
         ({1, 2}, "give a list"),
         (date(2026, 1, 31), "a date has no JSON form"),
-        ({3: "a"}, "the key 3 is not a text"),
+        ({3: "a"}, "the key 3 is not a string"),
         ("\ud800", "half a character"),
     ],
 )

@@ -20,7 +20,7 @@ import fh_notebook as fh
 from fh_notebook.core import event_loop
 
 PLUMBING: Final = {
-    "AsyncClient": {"attempt", "exchange", "over", "send", "submit_request", "look_up"},
+    "AsyncClient": {"attempt", "exchange", "over", "prepare", "send", "submit_request", "look_up", "upload_files"},
     "Client": {"over"},
     "CallbackReceiver": {"claim", "disclaim", "learn", "recall"},
     "InvokeRequest": {"of_checked", "delivered_to"},

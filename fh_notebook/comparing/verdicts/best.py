@@ -1,4 +1,4 @@
-"""The best variants of a comparison: a leaderboard in groups that can be told apart, and a sentence on the first."""
+"""The best variants of a comparison: a leaderboard in groups that can be distinguished, and a sentence on the first."""
 
 from __future__ import annotations
 
