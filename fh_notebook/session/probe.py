@@ -48,6 +48,7 @@ from fh_notebook.core import arguments, event_loop
 from fh_notebook.core.json_values import pretty
 from fh_notebook.core.text.formatting import listed, short
 from fh_notebook.core.text.html import printable
+from fh_notebook.core.text.messages import Message, option
 from fh_notebook.core.values import utc_now
 from fh_notebook.errors import (
     AuthError,
@@ -156,7 +157,8 @@ def probe(
     InputError
         The inputs do not fit, or an argument is wrong. No call was made.
     SettingsError
-        The settings name no usable key or address, or nobody can be asked here: give ``confirm=False``.
+        The settings name no usable key or address, a callback by a tunnel has no port, or nobody can be asked here: give
+        ``confirm=False``.
     KeyboardInterrupt
         It was interrupted; what was learned is kept.
 
@@ -179,7 +181,8 @@ def probe(
     if isinstance(callback, str) and not callback.startswith(("http://", "https://")):
         raise InputError(f"callback is {short(callback)}; give the public URL of a tunnel, https://..., or True")
     if isinstance(callback, str) and not callback_port:
-        raise InputError("callback_port is 0; give the port on this machine to which the tunnel passes callbacks on")
+        template = "{} is missing; give the port on this machine to which the tunnel passes callbacks on"
+        raise SettingsError(Message(template, (option("callback_port"),)))
     aclient = session.client_for(client).aclient
     if callback is True and not aclient.connection.is_near:
         raise SettingsError(
@@ -494,12 +497,12 @@ class _ProbeCalls:
             ("unknown_variant", "Unknown variant", replace(request, variant=UNKNOWN_NAME)),
             ("unknown_deployment", "Unknown deployment", replace(request, deployment=UNKNOWN_NAME)),
         ]
-        for number, (situation, name, wrong_request) in enumerate(changed):
+        enough = self.profile.calls + len(changed) + 1
+        for situation, name, wrong_request in changed:
             if wrong_request is None:
                 self.note(f"{name}: not made, since there is no input")
                 continue
             if self._max_calls - self.profile.calls < 2:
-                enough = self.profile.calls + len(changed) - number + 1
                 self.note(
                     f"{name}: not made, since max_calls={self._max_calls} leaves no call for it and a look-up after; "
                     f"give {enough}"
