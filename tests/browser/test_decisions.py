@@ -1,0 +1,165 @@
+"""Buttons where one waits, in JupyterLab: of a pending card, a cell, a form and a batch, by mouse and by keyboard."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Locator, expect
+
+from fh_notebook.local import LocalHive, ask_human
+from tests.browser.form_page import cut_off
+from tests.lab import Lab
+
+pytestmark = pytest.mark.browser
+
+KEY = "fhk_0123456789abcdef"
+SETUP = """%load_ext fh_notebook
+import fh_notebook as fh
+fh.configure(base_url={url!r}, api_key='fhk_' + '0123456789abcdef', workspace_id="ws_local", store="own.sqlite3")
+client = fh.Client()
+"""
+PENDING = "pending = client.submit('refund', variant='v', inputs={'amount': 1}); pending"
+CELL = "%%fetchhive refund --variant v --variant w --delivery callback\namount: 2"
+FORM = (
+    "refund = fh.Deployment('refund', variants=['v'], inputs={'amount': fh.integer()})\n"
+    + "form = fh.form(refund, values={'amount': 3}, client=client)\nform.delivery = 'callback'\nform"
+)
+BATCH = """batch = fh.batch([{'amount': 4}, {'amount': 5}], 'refund', variants='v', client=client, name='refunds',
+                 delivery='callback', wait=False)"""
+
+
+@pytest.fixture
+def hive() -> LocalHive:
+    """One whose ``refund`` asks for a tool."""
+    hive = LocalHive(api_key=KEY)
+
+    @hive.workflow("refund", variant="v", tools={"payments": "ask"})
+    @hive.workflow("refund", variant="w", tools={"payments": "ask"})
+    def refund(amount: int) -> str:
+        given = {"amount": amount, "to": "Ada Lovelace", "why": "The parcel came a month late."}
+        question = f"Refund {amount} EUR to <b>Ada</b>?"
+        return "paid" if ask_human(question, tool="payments", tool_arguments=given).approved else "refused"
+
+    return hive
+
+
+@pytest.fixture
+def url(hive: LocalHive) -> Iterator[str]:
+    """Where the hive is."""
+    with hive.serve() as server:
+        yield server.url
+
+
+def _buttons(here: Locator, number: int) -> Locator:
+    """Return the Allow buttons, once there are so many."""
+    buttons = here.get_by_role("button", name="Allow once: payments")
+    expect(buttons).to_have_count(number)
+    return buttons
+
+
+def _ended(hive: LocalHive, outputs: list[str]) -> None:
+    assert hive.wait_idle()
+    assert sorted(str(call.output) for call in hive.calls) == sorted(outputs)
+
+
+def _shown_narrow_and_wide(lab: Lab, here: Locator, name: str) -> None:
+    """Nothing is cut off, and the table needs no scrolling."""
+    for look in lab.looks(height=1_000, widths=(1600, 800)):
+        table = here.locator(".fh-approvals")
+        table.scroll_into_view_if_needed()
+        assert cut_off(table, "button") == [], look
+        scrolls = "found => found.some(e => e.scrollWidth > e.clientWidth + 1)"
+        assert not table.locator(".widget-html-content").evaluate_all(scrolls), look
+        lab.screenshot(f"decisions-{name}-{look}")
+
+
+def _decide(here: Locator, name: str, number: int, by: str) -> None:
+    """Press the button of a line that is left, and wait until the line says so."""
+    button = here.get_by_role("button", name=f"{name}: payments")
+    left = button.count()
+    if by == "mouse":
+        button.nth(number).click()
+    elif name == "Allow once":
+        button.nth(number).focus()
+        here.page.keyboard.press("Enter")
+    else:  # Tab leads from Allow to Deny
+        here.get_by_role("button", name="Allow once: payments").nth(number).focus()
+        here.page.keyboard.press("Tab")
+        expect(button.nth(number)).to_be_focused()
+        here.page.keyboard.press("Space")
+    expect(button).to_have_count(left - 1)
+
+
+BY = pytest.mark.parametrize("by", ["mouse", "keyboard"])
+
+
+@pytest.mark.long
+@BY
+def test_the_run_of_a_card_is_decided_below_it(lab: Lab, hive: LocalHive, url: str, by: str) -> None:
+    """While there are buttons, the card says nothing of code to type."""
+    lab.open(SETUP.format(url=url), PENDING)
+    lab.run(0)
+    card = lab.run(1)
+    _buttons(card, 1)
+    expect(card).to_contain_text("to <b>Ada</b>?")
+    expect(card.locator(".fh-to-type")).to_be_hidden()
+    if by == "mouse":
+        _shown_narrow_and_wide(lab, card, "card")
+    _decide(card, "Allow once", 0, by)
+    expect(card).to_contain_text("completed")
+    _ended(hive, ["paid"])
+    assert lab.external == []
+
+
+@pytest.mark.long
+@BY
+def test_the_runs_of_a_cell_are_decided_in_one_table(lab: Lab, hive: LocalHive, url: str, by: str) -> None:
+    """Of two variants one is allowed and one denied."""
+    lab.open(SETUP.format(url=url), CELL)
+    lab.run(0)
+    cell = lab.run(1)
+    _buttons(cell, 2)
+    _decide(cell, "Allow once", 0, by)
+    _decide(cell, "Deny", 0, by)
+    expect(cell).to_contain_text("refused")
+    expect(cell).to_contain_text("paid")
+    _ended(hive, ["paid", "refused"])
+
+
+@pytest.mark.long
+@BY
+def test_the_run_of_a_form_is_decided_in_it(lab: Lab, hive: LocalHive, url: str, by: str) -> None:
+    """Below what is waited for."""
+    lab.open(SETUP.format(url=url), FORM)
+    lab.run(0)
+    form = lab.run(1)
+    form.locator("button.fh-run").click()
+    _buttons(form, 1)
+    if by == "mouse":
+        _shown_narrow_and_wide(lab, form, "form")
+    _decide(form, "Deny", 0, by)
+    expect(form.locator(".fh-results")).to_contain_text("refused")
+    _ended(hive, ["refused"])
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("by", ["keyboard"])
+def test_the_runs_of_a_batch_are_decided_in_its_block(lab: Lab, hive: LocalHive, url: str, by: str) -> None:
+    """Also after the page was reloaded: the table is among the widgets that it has again."""
+    lab.open(SETUP.format(url=url), BATCH)
+    lab.run(0)
+    batch = lab.run(1)
+    _buttons(batch, 2)
+    if by == "mouse":
+        _shown_narrow_and_wide(lab, batch, "batch")
+    _decide(batch, "Allow once", 0, by)
+    lab.save()
+    lab.page.reload(wait_until="domcontentloaded")
+    lab.page.locator(".jp-Notebook").wait_for()
+    batch = lab.output(1)
+    _buttons(batch, 1)
+    expect(batch).not_to_contain_text("Error displaying widget")
+    _decide(batch, "Deny", 0, by)
+    expect(batch).to_contain_text("2 of 2 done")
+    _ended(hive, ["paid", "refused"])
