@@ -253,3 +253,16 @@ def test_copied_code_sends_the_file(
     assert len(reader.got) == 2, said
     assert len(set(reader.got)) == 1
     assert reader.uploaded() == ["from code.txt"]
+
+
+def test_a_visitor_of_an_app_hears_nothing_of_addresses() -> None:
+    """Of an upload that fails only that it did; `wait` has the reason, for the developer."""
+    fh.configure(workspace_id="w")
+    with serving(says(422, b'{"error": "no such type"}')) as server:
+        client = fh.Client(base_url=server.url, api_key="fhk_0123456789abcdef")
+        form, field = _form(client, app=True, files="address")
+        _choose(field, "a.txt", b"refused in an app")
+        with pytest.raises(fh.InputError, match="no such type"):
+            form.submit().wait()
+    assert field.notice
+    assert ("no such type" in field.notice, "127.0.0.1" in field.notice) == (False, False)

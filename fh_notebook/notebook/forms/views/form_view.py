@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import replace
+from typing import Any, Final
 
 from fh_notebook.contract.callbacks import RunIds
 from fh_notebook.contract.run import Run
@@ -28,6 +29,8 @@ from fh_notebook.notebook.ui.buttons import is_app
 from fh_notebook.notebook.ui.widgets import FormTheme, enable_all_clicks, form_head, origin_text
 
 __all__ = ["FormView"]
+
+NOT_UPLOADED: Final = "The file was not uploaded, and nothing was sent; try again later"
 
 
 class FormView(FormObserver):
@@ -187,7 +190,10 @@ class FormView(FormObserver):
         """Show that no more will come, and why, where it was stopped."""
         if submission.stopped:
             self._results.stopped(submission.stopped, was_sent=submission.was_sent)
-        if submission.problems and (anchor := self._core.fields.show_notices(submission.problems)):
+        problems = submission.problems
+        if self._is_app:  # whose visitors hear nothing of keys and addresses
+            problems = tuple(replace(problem, message=NOT_UPLOADED) for problem in problems)
+        if problems and (anchor := self._core.fields.show_notices(problems)):
             self._look.keys.go_to([anchor])
         self._bar.running(bool(self._core.waited_for))
         origin = "" if self._is_app else self._core.origin
