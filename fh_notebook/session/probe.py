@@ -157,8 +157,8 @@ def probe(
     InputError
         The inputs do not fit, or an argument is wrong. No call was made.
     SettingsError
-        The settings name no usable key or address, a callback by a tunnel has no port, or nobody can be asked here: give
-        ``confirm=False``.
+        The settings name no usable key or address, a callback by a tunnel has no port, or nobody can be asked here:
+        give ``confirm=False``.
     KeyboardInterrupt
         It was interrupted; what was learned is kept.
 
