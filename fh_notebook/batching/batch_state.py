@@ -286,7 +286,7 @@ class BatchState:
 
     @property
     def _client(self) -> Client:
-        assert self.caller.client is not None, "who calls nothing is refused before"  # noqa: S101 - a defect of ours
+        assert self.caller.client is not None, "a batch that makes no calls is refused earlier"  # noqa: S101 - a defect of ours
         return self.caller.client
 
     def _plan_again(self, jobs: list[Job], most_at_once: int) -> Windows:

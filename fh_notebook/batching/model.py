@@ -500,7 +500,7 @@ def lost_run(job: Job) -> Run:
     """Return the run of a job whose process ended while it was out."""
     return Run(
         status="unknown",
-        error="the process that called it ended before the answer came; it may have run",
+        error="the process that called it ended before the answer arrived; it may have run",
         error_code=PROCESS_ENDED,
         attempts=1,
         deployment=job.deployment,

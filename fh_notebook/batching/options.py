@@ -356,8 +356,8 @@ class BatchOptions:
                 group="delivery",
                 in_cell=True,
                 help_in_cell=(
-                    "how answers arrive: direct; callback or poll: the cell ends at once and its answers"
-                    " show when they arrive; auto: by callback what cannot be run directly"
+                    "how answers arrive: direct; callback or poll: the cell ends at once and its answers show "
+                    "when they arrive; auto: by callback if it cannot be run directly"
                 ),
             ),
         ),

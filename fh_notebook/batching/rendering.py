@@ -113,7 +113,7 @@ STATUS_WORDS: Final = {
     "pending": "pending",
 }
 """What the jobs of a batch are called by their status, where they are counted in a page."""
-UNKNOWN_MEANS: Final = "No answer came: the call may have run."
+UNKNOWN_MEANS: Final = "No answer arrived: the call may have run."
 """What ``unknown`` means, in a sentence."""
 
 

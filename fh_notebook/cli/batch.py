@@ -189,7 +189,9 @@ def _add_delivery(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("by callback, or on a cluster")
     _add_declared(group, "delivery")
     group.add_argument(
-        "--public-url", metavar="URL", help="a tunnel's or reverse proxy's address that passes callbacks on to here"
+        "--public-url",
+        metavar="URL",
+        help=("the address of a tunnel or reverse proxy that passes callbacks on to this machine"),
     )
     group.add_argument(
         "--callback-port", type=int, metavar="N", help="the port that it passes them on to (default: a free one)"

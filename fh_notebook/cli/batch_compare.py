@@ -275,7 +275,7 @@ def check_race(args: argparse.Namespace) -> None:
             raise SettingsError(f"{flag(option)} is an option of --race SCORE; give that, too")
     elif strange := next((name for name in NOT_OF_A_RACE if getattr(args, name, None) and name != "fresh"), None):
         raise SettingsError(
-            f"{flag(strange)} cannot be used with --race, which takes rows until it is clear; leave it out"
+            f"{flag(strange)} cannot be used with --race, which takes rows until the result is clear; leave it out"
         )
 
 

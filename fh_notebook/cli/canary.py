@@ -99,7 +99,9 @@ def add_parser(commands: Any) -> None:
     group.add_argument("--baseline", metavar="BATCH", help="the name of a saved batch of the same rows and variant")
     for option_name, syntax in written_options(CanaryOptions).items():
         add_option(group, option_name, syntax)
-    group.add_argument("-q", "--quiet", action="store_true", help="print nothing unless it has changed or went wrong")
+    group.add_argument(
+        "-q", "--quiet", action="store_true", help=("print nothing unless scores have changed or something went wrong")
+    )
     add_where(parser)
 
 

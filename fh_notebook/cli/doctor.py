@@ -205,7 +205,9 @@ def add_parser(commands: Any) -> None:
             fh-notebook doctor --check   # also asks the service whether it takes the key
         """,
     )
-    parser.add_argument("--check", action="store_true", help="ask the service whether it takes the key (runs nothing)")
+    parser.add_argument(
+        "--check", action="store_true", help="ask the service whether it accepts the key (runs nothing)"
+    )
     parser.add_argument("--base-url", metavar="URL", help="the service's address, in place of the one that is set")
 
 

@@ -36,8 +36,8 @@ def add_parser(commands: Any) -> None:
         "history",
         help="show what was run before: batches and single runs, the newest first",
         about=(
-            "Show the batches and runs in the store of answers, the newest first. No call is made. In a "
-            "notebook, fh.history() is the same as a table, and fh.open_batch(NAME) opens a batch again."
+            "Show the batches and runs in the store of answers, the newest first. No call is made. In a notebook,"
+            " fh.history() returns them as a table, and fh.open_batch(NAME) opens a batch again."
         ),
         examples="""
             fh-notebook history

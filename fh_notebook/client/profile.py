@@ -232,7 +232,7 @@ class Profile:
 
     @property
     def headline(self) -> str:
-        """How many facts are known, of which service and since when, in words."""
+        """The number of known facts, the service, and the time of the latest observation, in words."""
         when = f", the last one observed at {_moment(self.probed_at)}" if self.observed and self.probed_at else ""
         called = f"; this probe made {self.calls} call{'' if self.calls == 1 else 's'}" if self.calls else ""
         known = f"{self.observed} of {len(HEADINGS)} facts are known{when}"

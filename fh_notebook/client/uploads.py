@@ -292,7 +292,7 @@ class NamedFile:
 
     def __str__(self) -> str:
         if not self.name:
-            return "a file that this kernel does not know"
+            return "a file that is unknown in this kernel"
         return (
             f"{one_line(self.name, 80)}, {byte_size(self.size)}" if self.size is not None else one_line(self.name, 80)
         )

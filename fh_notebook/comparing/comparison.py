@@ -222,7 +222,7 @@ class Comparison:
         return best_frame(self.data, alpha=alpha, value=value)
 
     def tradeoff(self, *, cost: ColumnName | Callable[[Any], Any] | None = None) -> pd.DataFrame:
-        """Return the score of each variant beside its median seconds, or its cost, and whether it is a choice.
+        """Return the score of each variant beside its median seconds, or its cost, and whether it is in the Pareto set.
 
         Columns: ``variant``; ``score``, the mean as in :meth:`summary`; ``seconds``, the median of completed runs; each
         with its 95 % interval (``score_low, score_high, seconds_low, seconds_high``; that of the median has the order
@@ -724,7 +724,7 @@ class Comparison:
         question: str | None = None,
         corrections: bool | None = None,
     ) -> Any:
-        """Rate outputs blind, by keys: two beside each other, or with `scale` or `labels` one at a time.
+        """Rate outputs blind, by keys: two side by side, or with `scale` or `labels` one at a time.
 
         Rows come in an order by chance, and so does which of two is on the left; whose they are is nowhere in the page
         before the last one is rated. Keys: ``1`` the left one, ``2`` the right one, ``0`` or ``t`` equally good, ``s``
@@ -919,7 +919,7 @@ class Comparison:
         """
         arguments.check(Comparison.corrected, locals(), but={"labels"})
         if labels is not None and not isinstance(labels, pd.DataFrame):
-            raise InputError("labels is a DataFrame with the columns 'row', 'variant' and 'label'")
+            raise InputError("labels must be a DataFrame with the columns 'row', 'variant' and 'label'")
         if labels is None:
             scale, answers = labelling.question_of_labels(self.data, scale)
             rated = self._ratings.rated(self.data, rater=rater, scale=scale, labels=answers, label=None)

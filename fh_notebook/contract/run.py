@@ -151,7 +151,7 @@ class Run:
 
     @property
     def identity(self) -> str:
-        """What tells it from other runs: the service's id of it, with its host; without one, when it began."""
+        """The identity of the run: the service's id with its host, or the start time if it has no id."""
         began = self.started_at.isoformat() if self.started_at is not None else ""
         return f"{self.origin} {self.request_id or self.run_id or began}"
 

@@ -1,4 +1,4 @@
-"""Signatures of callbacks: sign a body, and verify that it comes unchanged from the service.
+"""Signatures of callbacks: sign a body, and verify that it arrives unchanged from the service.
 
 Rule of this file: fail closed. Whatever the header is, the answer is yes or no, and only an exact signature is a yes.
 

@@ -45,8 +45,8 @@ BROKEN_TEXTS: Final = {
     "tls": "no secure connection could be made; nothing was sent",
     "proxy": "the proxy refused the connection; nothing was sent",
     "write": "the connection broke while the request was being sent; it may have run",
-    "read_timeout": "no answer came in time; the workflow may still be running",
-    "reset": "the connection broke before an answer came; the workflow may have run",
+    "read_timeout": "no answer arrived in time; the workflow may still be running",
+    "reset": "the connection broke before an answer arrived; the workflow may have run",
     "cut": "the answer was cut off; the workflow has probably run",
     "too_large": "the answer is larger than max_response_bytes; it was discarded",
 }
@@ -193,7 +193,7 @@ def decode_retrieved(response: Response, *, request_id: str, origin: str = "") -
     if response.status_code is None or not 200 <= response.status_code < 300 or not isinstance(body, dict):
         message, code = error_of(body)
         broke = BROKEN_TEXTS.get(response.broke or "", "")
-        text = message or (text_of_page(response, body) if response.status_code else broke or "no answer came")
+        text = message or (text_of_page(response, body) if response.status_code else broke or "no answer arrived")
         wrapped = code or response.broke or f"http_{response.status_code}"
         return Run(status="unknown", request_id=request_id, error=text, error_code=wrapped, raw=mask_body(body), **call)
     for wrapper in ("request", "workflow_run"):

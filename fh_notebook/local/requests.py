@@ -77,7 +77,7 @@ CODES: Final[tuple[Code, ...]] = (
     Code("personal_model_missing_credentials", 422, "A personal model of this workflow has no credentials."),
     Code("personal_model_invalid_credentials", 422, "The credentials of a personal model were refused."),
     Code("vision_not_supported", 422, "A model of this workflow cannot read images."),
-    Code("iteration_limit_exceeded", 422, "The workflow went through its limit of iterations."),
+    Code("iteration_limit_exceeded", 422, "The workflow reached its limit of iterations."),
     Code("validation_error", 422, "The request is not valid."),
     Code("invalid_tool_approval", 400, "tool_approval must be policy or auto_approve"),
     Code("tool_approval_override_not_permitted", 403, "This key may not override tool approvals."),

@@ -764,7 +764,9 @@ def _score_runs(observations: list[Observation], score: Score) -> _RunScores:
     )
 
 
-REFUSED: Final = "the service refused some requests, and no more follow today; the same call later makes the rest"
+REFUSED: Final = (
+    "the service refused some requests, and no more are sent today; make the same call later to send the rest"
+)
 
 
 @with_partial_repr
@@ -788,7 +790,7 @@ class Canary:
 
     @property
     def changed(self) -> bool:
-        """Whether a change is found; where nothing changes, this is ever true with a probability of at most `alpha`."""
+        """Whether a change is found; where nothing changes, its probability is at most `alpha`."""
         return self._state.evidence.changed
 
     @property

@@ -88,7 +88,7 @@ def notes(of: CanaryFigures, *, stopped: str) -> tuple[str, ...]:
     ]
     if of.evidence >= 1 / of.alpha and not of.is_different:
         lines.append(
-            "No change is reported: no row has two different scores, and this evidence is of broken ties only."
+            "No change is reported: no row has two different scores, and this evidence comes from broken ties only."
         )
     if of.changed:
         lines.append("No more calls are made; another name begins a new canary.")

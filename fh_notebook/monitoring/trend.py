@@ -162,7 +162,7 @@ def _records_of(store: Store, name: str) -> list[BatchRecord]:
         hint = (
             f"did you mean {close!r}?"
             if close
-            else f"batches are saved of {listed(list(known), 'and')}"
+            else f"batches of {listed(list(known), 'and')} are saved"
             if known
             else "run one"
         )

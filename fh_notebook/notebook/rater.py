@@ -304,7 +304,10 @@ class Rater:
             if session.left
             else "Nothing is left: cmp.rated() has the result."
         )
-        return [head, rest if self._is_stored else (f"{rest} Nothing is saved (store=None): it ends with this kernel.")]
+        return [
+            head,
+            rest if self._is_stored else (f"{rest} Nothing is saved (store=None): it is lost when this kernel ends."),
+        ]
 
     def _page(self) -> html.Html:
         head, rest = self._lines()

@@ -187,10 +187,10 @@ def progress_line(tally: RaceState, spent: RaceCost) -> str:
 def evidence_note(tally: RaceState) -> str:
     """Explain the one number that decides, and its threshold."""
     return (
-        f"Evidence against a variant: 1 is none, and at {1 / tally.alpha:g} (1 / alpha) it is dropped; the chance that "
-        f"this ever happens to a best one is at most {100 * tally.alpha:g} %. It is what a stake of 1 has grown to by "
-        "bets that another variant is better. Means are of each variant's own rows; only who is dropped is shown, not "
-        "the order of those that are."
+        f"Evidence against a variant: 1 is none, and at {1 / tally.alpha:g} (1 / alpha) it is dropped; the chance "
+        f"that this ever happens to a best one is at most {100 * tally.alpha:g} %. It is what a stake of 1 has "
+        "grown to by bets that another variant is better. Means are of each variant's own rows; the evidence "
+        "shows only which variants are dropped, not how these rank."
     )
 
 
@@ -209,8 +209,8 @@ def interval_notes(tally: RaceState) -> tuple[str, ...]:
     pairs = math.comb(len(tally.variants), 2)
     return (
         (
-            f"The intervals of all {pairs} pairs hold at once, which claims more than which variants are beaten: so "
-            "the interval of a dropped variant may still reach 0."
+            f"The intervals of all {pairs} pairs hold at the same time. This is a stronger claim than which "
+            "variants are beaten, so the interval of a dropped variant may still reach 0."
         ),
     )
 

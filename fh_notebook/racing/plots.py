@@ -110,7 +110,7 @@ def _intervals(tally: RaceState) -> PlotPanel:
             axes.plot(path[[-1, -1], 0], path[-1, 1:], "_", color=colour, markersize=10, clip_on=False)
         axes.set_xlim(1, max(2, tally.rows))
         axes.set_xlabel("rows", fontsize=SMALL)
-        axes.set_ylabel("lead: between two lines of a colour", fontsize=SMALL)
+        axes.set_ylabel("lead: between two lines of one colour", fontsize=SMALL)
         axes.locator_params(axis="x", integer=True)
         axes.legend(
             loc="upper left",

@@ -269,8 +269,10 @@ class Schedule:
         answer_text = ", ".join(part for part in (status, run.error_code, short(run.error, 120)) if part)
         return CallError(
             Message(
-                "no run of the first {} rows was answered ({}), so there is nothing to race by, and they may have run. "
-                "When the service answers again, run the {} with {}",
+                (
+                    "no run of the first {} rows was answered ({}), so the race has nothing to compare, and they may "
+                    "have run. When the service answers again, run the {} with {}"
+                ),
                 (str(UNSCORED_ROWS), answer_text, Phrase("cell", command="command"), option("retry_unknown", True)),
             ),
             status_code=run.status_code,

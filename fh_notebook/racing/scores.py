@@ -200,7 +200,7 @@ class RowScorer:
                 self.failures.setdefault(observation.variant, masked(observation.run.error or "its runs failed"))
             elif observation.variant not in self.unknown:
                 self.unknown[observation.variant] = replace(
-                    observation.run, error=masked(observation.run.error or "no answer came")
+                    observation.run, error=masked(observation.run.error or "no answer arrived")
                 )
         if not observations:
             return [self._of_row(pd.DataFrame()) for _ in rows]

@@ -141,7 +141,7 @@ class PartitionTables:
     """
 
     unbrowsable = (
-        "these rows are in many partitions; look at some of them: "
+        "these rows are in many partitions; browse some of them: "
         "fh.compare(batch.frame.partitions[0].compute()).browse()"
     )
 

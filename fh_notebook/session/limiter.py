@@ -1,4 +1,4 @@
-"""Concurrency limiter of a workspace, and a limiter within a ceiling.
+"""Concurrency limiter of a workspace, and a limiter with an upper limit.
 
 One limiter per workspace and process: forms, cells and batches all go through it, so that a click during a batch
 neither gets a 429 nor starves. The longest waiter goes first. A holder that makes one call after another in the same
@@ -95,7 +95,7 @@ class ConcurrencyLimiter:
     ...     async with limiter.slot():
     ...         return limiter.in_flight
     >>> asyncio.run(one_call()), limiter
-    (1, Limiter(0 of 3 in flight, 0 refused))
+    (1, Limiter(0 of 3 in progress, 0 refused))
     """
 
     def __init__(
@@ -418,7 +418,7 @@ class ConcurrencyLimiter:
 
     def __repr__(self) -> str:
         closed = f", closed until {self.closed_until:%Y-%m-%d %H:%M} UTC" if self.closed_until else ""
-        return f"Limiter({self.in_flight} of {self.limit} in flight, {self.refused} refused{closed})"
+        return f"Limiter({self.in_flight} of {self.limit} in progress, {self.refused} refused{closed})"
 
 
 _bounded_limiters: WeakSet[BoundedLimiter] = WeakSet()

@@ -375,7 +375,9 @@ class _ProbeCalls:
             await step.make()
         except (AuthError, ConnectFailed, LimitReached, CallError) as exc:
             # Without the service's words, which may repeat an input: the notes are in the report.
-            answered = "no answer came" if exc.status_code is None else f"the service answered HTTP {exc.status_code}"
+            answered = (
+                "no answer arrived" if exc.status_code is None else f"the service answered HTTP {exc.status_code}"
+            )
             self._stop(f"{step.name}: {type(exc).__name__}, {answered}; no further call was made")
         finally:
             if self.profile.probed_at is not before.probed_at:
@@ -518,7 +520,7 @@ class _ProbeCalls:
         wait = f"; waits up to {LATER_S:g} s first" if self._may_say_more else ""
         learns = [
             *(["whether the service still answers; otherwise its refusals are not recorded"] if self._refusals else []),
-            *(["whether the output only comes later"] if self._may_say_more else []),
+            *(["whether the output arrives only later"] if self._may_say_more else []),
             *(["whether a look-up counts"] if self._may_learn_count else []),
         ]
         if learns:
@@ -560,7 +562,7 @@ class _ProbeCalls:
             self._looked_up, self._looked_up_at, self._look_up_path = response, time.monotonic(), path
             self._by_look_ups.append(self._lowered_by)
             if self._lowered_by is None:
-                self.note("No header tells the calls left, so that whether a look-up counts is not known")
+                self.note("No header gives the calls left, so it is not known whether a look-up counts")
         self._look_up_was_not_found = response.status_code in NOT_FOUND_STATUSES
         self._stop_if_failing("Look-up of that run", response)
         if not _names_run(response, direct):
@@ -649,7 +651,7 @@ class _ProbeCalls:
             first = await self._send(request, sent)
             receiver.learn(first.webhook_secret)
         run, ids, response = None, ids_of(first), sent[-1].response
-        kept = first if first.done else replace(first, status="unknown", error="no callback came to fh.probe")
+        kept = first if first.done else replace(first, status="unknown", error="no callback arrived at fh.probe")
         self._learn(profiles.with_accepted(self.profile, response))
         try:
             if first.status_code in (200, 201, 202) and ids and first.webhook_secret:
@@ -669,8 +671,8 @@ class _ProbeCalls:
             self._learn(profiles.with_callback(self.profile, run, self._detector.form, request.inputs))
         if run is None:
             headers = ", ".join(self._detector.refused_headers)
-            why = f"a callback came whose signature has no known form (headers: {headers or 'none'})"
-            ending = f"{_ending(response)}, and no callback with an outcome came"
+            why = f"a callback arrived whose signature has no known form (headers: {headers or 'none'})"
+            ending = f"{_ending(response)}, and no callback with an outcome arrived"
             if (first.status_code or 0) // 100 == 2 and not first.webhook_secret:
                 ending = f"{_ending(response)} without a signing secret, so that no callback can be verified"
             seen = why if receiver.tally.forged else ending
@@ -737,7 +739,7 @@ def _ending(response: Response) -> str:
     """Return how an exchange ended, without the service's words."""
     if response.status_code is not None:
         return f"the service answered HTTP {response.status_code}"
-    return f"no answer came ({response.broke})"
+    return f"no answer arrived ({response.broke})"
 
 
 def _cure(response: Response) -> str:

@@ -313,8 +313,8 @@ def _message_of(path: Path, exc: sqlite3.Error) -> str:
     name = getattr(exc, "sqlite_errorname", "") or ""
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         return (
-            f"the store {path} is locked by another process, for longer than can be waited for; close the other "
-            f"kernel or program that writes to it and run again, or {HINT}"
+            f"the store {path} is still locked by another process after the longest wait; close the other kernel "
+            f"or program that writes to it and run again, or {HINT}"
         )
     if is_damage(exc):
         return (

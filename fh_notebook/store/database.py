@@ -418,9 +418,9 @@ class FileIdentity:
             return
         raise StoreError(
             (
-                f"the store {self.path} was {change} while this kernel had it open; the kernel still holds all of it: "
-                'fh.store.rescue("rescued.sqlite3") writes it to a new file and continues there, then '
-                'fh.configure(store="rescued.sqlite3"); what is not rescued ends with the kernel'
+                f"the store {self.path} was {change} while this kernel had it open; the kernel still holds all of "
+                'it: fh.store.rescue("rescued.sqlite3") writes it to a new file and continues there, then '
+                'fh.configure(store="rescued.sqlite3"); what is not rescued is lost when the kernel ends'
             ),
             path=self.path,
         )

@@ -263,7 +263,7 @@ def test_results_stand_beside_each_other(lab: Lab, hive: FormHive) -> None:
     torn.get_by_role("button", name="Fill in").click()
     expect(form.locator("textarea").first).to_have_value("Torn.")
     form.locator("button.fh-add").click()
-    expect(form.locator(".fh-added")).to_have_text("Added: 1 line in form.dataset.")
+    expect(form.locator(".fh-added")).to_have_text("Added: 1 row in form.dataset.")
     form.locator("button.fh-add").click()
     expect(form.locator(".fh-added")).to_contain_text("has these inputs already")
     expect(form.locator("button.fh-add")).to_have_text("Add as a row for a batch (1)")

@@ -530,7 +530,7 @@ def _left_out(files: FilesToHandOver) -> str:
         parts.append(f"{counted(files.not_kept, 'file')} not kept: batch.save_assets(folder) first")
     if files.too_large:
         bounds = f"{byte_size(FILE_BYTES_MAX)} each, {byte_size(FILES_BYTES_MAX)} together"
-        parts.append(f"{counted(files.too_large, 'file')} over the bounds ({bounds}): hand over the folder, too")
+        parts.append(f"{counted(files.too_large, 'file')} over the limits ({bounds}): hand over the folder, too")
     return f"Left out: {'; '.join(parts)}." if parts else ""
 
 

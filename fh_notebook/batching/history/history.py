@@ -290,7 +290,7 @@ def _tell_nearest(store: Store, name: str) -> None:
         return
     close = nearest(name, dict.fromkeys(stored for stored, _ in store.answers.deployment_names()))
     suggestion = f"; did you mean {close!r}?" if close else ""
-    hooks.frontend().notice(f"Nothing is saved of {short(name)}{suggestion}")
+    hooks.frontend().notice(f"Nothing is saved for {short(name)}{suggestion}")
 
 
 def deployment_from_history(name: str, *, variants: str | Iterable[str] | None = None) -> Deployment:

@@ -1,4 +1,4 @@
-"""Arrow tables to frames, whole or in windows. pyarrow is imported when there is one.
+"""Arrow tables to frames, whole or in windows. pyarrow is imported only for an Arrow table.
 
 Rules of this file:
 

@@ -1,4 +1,4 @@
-"""Files of rows, by their endings: text, packed or not; Arrow and Parquet, also folders of them; spreadsheets.
+"""Files of rows, by their endings: text, compressed or not; Arrow and Parquet, also folders of them; spreadsheets.
 
 Rules of this file:
 

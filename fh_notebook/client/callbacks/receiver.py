@@ -199,8 +199,8 @@ def check_path(path: str) -> str:
     """
     if not isinstance(path, str) or len(path) < MIN_PATH or not path.replace("-", "").replace("_", "").isalnum():
         raise SettingsError(
-            f"path is a string of at least {MIN_PATH} letters, digits, - and _, which nobody can guess; leave it "
-            "out and keep receiver.path"
+            f"path must be a string of at least {MIN_PATH} letters, digits, - and _, which nobody can guess; leave"
+            " it out and keep receiver.path"
         )
     if not path.isascii():
         raise SettingsError("path has non-ASCII characters; leave it out and keep receiver.path")
@@ -542,7 +542,7 @@ class CallbackReceiver:
             on_loop(loop, app.call_answered)
 
     def claim(self, ids: Iterable[str], take: Take) -> None:
-        """Register `take`, to be called with each delivery for a run; at once with those that came already.
+        """Register `take`, to be called with each delivery for a run; at once with those that have already arrived.
 
         Parameters
         ----------
@@ -659,7 +659,7 @@ async def _try_address(
             forged = await http.post(url, content=body, headers=_signed_headers(receiver, body + b" ", secret))
             return "" if forged.status_code == 401 else f"a forged delivery was answered {forged.status_code}"
     except TimeoutError:
-        return f"nothing came within {timeout_s:g} s"
+        return f"nothing arrived within {timeout_s:g} s"
     except (httpx.HTTPError, httpx.InvalidURL, ImportError, ValueError) as exc:  # the last two: an odd proxy
         return f"it was not reached ({error_text(exc)})"
     finally:

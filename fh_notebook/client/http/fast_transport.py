@@ -238,7 +238,7 @@ class Http1(asyncio.Protocol):
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as exc:
             self._reusable = False
-            self._break(httpx.RemoteProtocolError, f"not HTTP as it was asked for: {exc.__context__ or exc}")
+            self._break(httpx.RemoteProtocolError, f"not HTTP as requested: {exc.__context__ or exc}")
         if self._idle_bytes > MAX_HEAD_BYTES:
             self._break(httpx.RemoteProtocolError, "too many headers")
         if self._waiting_bytes > MAX_WAITING_BYTES and not self._paused:

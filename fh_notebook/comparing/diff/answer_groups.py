@@ -1,4 +1,4 @@
-"""Groups of equal answers: which different answers there are among several outputs, and how often each was given.
+"""Groups of equal answers: the different answers among several outputs, and how often each was given.
 
 Two outputs are equal by `comparable_text`, or, where the scorer reads a part of an output, by this part: a reason
 beside a label is another one each time.

@@ -430,7 +430,10 @@ def _tradeoff(facts: PlotData) -> PanelText:
     elif len(names) == 2:
         title = f"{names[0]} has the best score, {names[1]} is {least}"
     else:
-        title = f"{len(names)} of {counted(len(tradeoff.lines), 'variant')} are a choice: {names[0]} has the best score"
+        title = (
+            f"{len(names)} of {counted(len(tradeoff.lines), 'variant')} are in the Pareto set: {names[0]} has "
+            "the best score"
+        )
         title += f", {names[-1]} is {least}"
     points = (
         f"{line.variant} {score(line.score)} ({score(line.score_low)} to {score(line.score_high)}), "

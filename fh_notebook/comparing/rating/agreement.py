@@ -365,8 +365,8 @@ def _sentence(line: AgreementLine) -> str:
         value = (
             f"{estimate.kappa:.2f}" if not math.isnan(estimate.kappa) else "is not defined: all ratings are the same"
         )
-        over = f"over {counted(estimate.n, line.what[:-1])} that two or more have rated"
-        alike = f"{percent(estimate.agree)} of two ratings of one are the same"
+        over = f"over {counted(estimate.n, line.what[:-1])} that at least two people have rated"
+        alike = f"{percent(estimate.agree)} of the pairs of ratings of one item agree"
         return f"{METHODS[line.method]} of {rater} {value}{_interval_in_brackets(estimate)}, {over}; {alike}."
     all_of_them = line.method == "fleiss"
     two = rater if all_of_them else f"{rater} and {one_line(line.others, NAME_SHOWN)}"

@@ -184,7 +184,7 @@ def errors_table(data: ComparisonData) -> pd.DataFrame:
 def needed_table(data: ComparisonData, width: float) -> pd.DataFrame:
     """Return about how many labels of each variant make its interval so wide (see ``Comparison.labels_needed``)."""
     if not (math.isfinite(width) and width > 0):
-        raise InputError("width is the width of an interval, above 0: 0.05 is five points of a share")
+        raise InputError("width must be above 0; it is the width of an interval: 0.05 is five points of a share")
     human, lines = _labels_of(data), []
     for variant in data.variants:
         rows = correct_mean(data.grid, human, variant)

@@ -151,7 +151,7 @@ def _labels_name(labels: Any) -> str:
         if not isinstance(label, str) or not label.strip() or len(label) > LABEL_CAP:
             raise InputError(f"a label is {short(label)}; give a string of at most {LABEL_CAP} characters")
     if len(set(labels)) < len(labels) or {SKIP, TIE} & set(labels):
-        raise InputError(f"labels is {short(list(labels))}; each once, and none of them 'skip' or 'tie'")
+        raise InputError(f"labels is {short(list(labels))}; give each label once, and none of them 'skip' or 'tie'")
     return json.dumps(list(labels), ensure_ascii=False)
 
 

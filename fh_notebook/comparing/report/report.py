@@ -144,11 +144,15 @@ def settings_of(data: ComparisonData) -> dict[str, str]:
         "scorer": ": ".join(filter(None, (data.scorer, data.runs.criterion))) or "none",
         "paired on": data.pair_on,
         "failed runs": {"drop": "left out", "zero": "count as 0"}[data.failed],
-        "intervals": f"{100 * LEVEL:.0f} %; shares: Blaker; means: BCa of {RESAMPLES:,} resamples, widened below "
-        f"{FEW_ROWS} rows, analytic above {MANY_ROWS:,}; differences: of shares Tango, else t below {FEW_ROWS}, BCa to "
-        f"{MANY_ROWS:,}, normal above; within the range of the score",
-        "tests": f"exact McNemar for yes/no, else Wilcoxon; permutation of up to {FLIPS:,} flips; "
-        f"{f'Holm over {tested:,} pairs; ' if tested > 1 else ''}alpha {ALPHA:g}",
+        "intervals": (
+            f"{100 * LEVEL:.0f} %; shares: Blaker; means: BCa of {RESAMPLES:,} resamples, widened below "
+            f"{FEW_ROWS} rows, analytic above {MANY_ROWS:,}; differences: of shares Tango, otherwise t "
+            f"below {FEW_ROWS}, BCa to {MANY_ROWS:,}, normal above; within the range of the score"
+        ),
+        "tests": (
+            f"exact McNemar for yes/no, otherwise Wilcoxon; permutation of up to {FLIPS:,} flips; "
+            f"{f'Holm over {tested:,} pairs; ' if tested > 1 else ''}alpha {ALPHA:g}"
+        ),
         "seed": str(SEED),
     }
     return facts | ({"price per call": f"{price:g}"} if price is not None else {})

@@ -83,7 +83,7 @@ class LabelCodes:
         if len(labels) > MOST_LABELS or len(labels) * ROWS_A_LABEL > len(label_of):
             raise InputError(
                 f"expected_output has {len(labels):,} different values on {len(label_of):,} rows, such as "
-                f"{short(labels[0])}; labels are at most {MOST_LABELS}, each on several rows"
+                f"{short(labels[0])}; at most {MOST_LABELS} labels are supported, each on several rows"
             )
         place = {label: index for index, label in enumerate(labels)}
         of_row = {row: place[label] for row, label in label_of.items()}

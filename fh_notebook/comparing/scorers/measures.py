@@ -114,7 +114,7 @@ def _number_in(value: Any, which: str) -> float | None:
         return plain_number
     text = text_of(value) if isinstance(value, str) else ""
     if len(text) > MAX_CHARS:
-        raise InputError(f"the text has {len(text):,} characters, and a number is looked for in {MAX_CHARS:,} at most")
+        raise InputError(f"the text has {len(text):,} characters, and at most {MAX_CHARS:,} are searched for a number")
     matches = _NUMBER.findall(text)
     if not matches or (which == "only" and len(matches) > 1):
         return None

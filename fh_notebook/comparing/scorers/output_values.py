@@ -171,7 +171,7 @@ def select(steps: Sequence[Step], value: Any) -> list[Any]:
         for match in _descendants(values) if step.kind == "below" else _follow_step(_without_repeats(values), step):
             left -= 1
             if left < 0:
-                raise InputError(f"the output has more than the {MAX_VALUES:,} values that a path looks at")
+                raise InputError(f"the output has more than the {MAX_VALUES:,} values that a path searches")
             next_values.append(match)
         values = next_values
     return values

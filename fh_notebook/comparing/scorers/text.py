@@ -143,7 +143,7 @@ def bounded_search(pattern: str, *, ignore_case: bool = False, whole: bool = Fal
 
     def search(text: str) -> bool:
         if len(text) > MAX_CHARS:
-            raise InputError(f"the text has {len(text):,} characters, and a pattern reads {MAX_CHARS:,} at most")
+            raise InputError(f"the text has {len(text):,} characters, and a pattern reads at most {MAX_CHARS:,}")
         try:
             return match(text, timeout=TIMEOUT_S) is not None
         except TimeoutError:
@@ -249,7 +249,8 @@ def similarity(
     def score(text: str, expected_text: str) -> float:
         if method == "partial_ratio" and len(text) * len(expected_text) > MAX_PLACES:
             raise InputError(
-                f"partial_ratio would compare {len(text) * len(expected_text):,} places, {MAX_PLACES:,} at most"
+                f"partial_ratio would compare {len(text) * len(expected_text):,} places; at most {MAX_PLACES:,} "
+                "are supported"
             )
         return measure(text.casefold(), expected_text.casefold()) if ignore_case else measure(text, expected_text)
 
@@ -453,7 +454,7 @@ def _text_scorer(
         for text_to_read, whose in ((text, "the output"), (expected_text, "the expected text")):
             if len(text_to_read) > MAX_CHARS:
                 raise InputError(
-                    f"{whose} has {len(text_to_read):,} characters, and {name} reads {MAX_CHARS:,} at most"
+                    f"{whose} has {len(text_to_read):,} characters, and {name} reads at most {MAX_CHARS:,}"
                 )
         return measure(text, expected_text)
 

@@ -1,4 +1,4 @@
-"""Summary lines of a comparison: one line for each variant, or one line for each value of a column and variant.
+"""Summary rows of a comparison: one for each variant, or one for each value of a column and variant.
 
 This is the only computation of a summary line, whether of a whole table, of thousands of slices, or of sums over
 partitions. All slices are computed in one pass, in which a whole table is one slice.

@@ -72,7 +72,7 @@ def best_frame(data: ComparisonData, *, alpha: float, value: str) -> ShownFrame:
     check_chances(alpha=alpha)
     arguments.check_one_of("value", value, VALUES)
     if data.variant_pairs is not None and len(data.variants) > 2:
-        raise InputError("of several dates each variant is compared with itself, so none of them is the best of all")
+        raise InputError("with several dates, each variant is compared with itself, so none of them is the best of all")
     if value == "score" and not data.scorer:
         raise InputError(verdict_of(data))
     lines = _of_scores(data) if value == "score" else _of_seconds(data)

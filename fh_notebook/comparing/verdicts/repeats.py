@@ -188,7 +188,7 @@ def _share_text(line: Mapping[Any, Any], middle: str, low: str, high: str) -> st
 
 
 def _variant_cells(frame: pd.DataFrame) -> tuple[Sequence[str], Sequence[Sequence[Any]]]:
-    heads = ["variant", "rows", "answers", "different a row", "agreement (95 %)"]
+    heads = ["variant", "rows", "answers", "different per row", "agreement (95 %)"]
     has_scores = "icc" in frame
     heads += ["variance within rows", "between rows", "part between (95 %)"] if has_scores else []
     variance = figures([*frame["variance_within"], *frame["variance_between"]]) if has_scores else str

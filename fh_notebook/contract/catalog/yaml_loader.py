@@ -133,7 +133,7 @@ def _unsupported_part(event: Any, parent: Any) -> str | None:
     """Return the problem of an event that YAML would not load as it was written."""
     if isinstance(event, AliasEvent):
         # An alias can make a short text a huge value ("billion laughs"), and no input needs one.
-        return "'*' begins an alias; quote the text"
+        return "'*' begins an alias; put the text in quotes"
     if isinstance(event, ScalarEvent) and event.anchor is not None:
         return "'&' begins an anchor; put the text in quotes"
     if getattr(event, "tag", None) == "!":

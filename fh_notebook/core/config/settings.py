@@ -158,7 +158,9 @@ def configure(
         if not isinstance(workspace, str):  # str(None) would be another workspace, whose answers are paid for again
             raise SettingsError(f"workspace is {type_text(workspace)}; give a string, or '' for the key's own")
         if "#" in workspace:
-            raise SettingsError(f"workspace is {workspace!r}; give a name without '#', which follows the host")
+            raise SettingsError(
+                f"workspace is {workspace!r}; give a name without '#', which separates it from the host"
+            )
         changed["workspace"] = workspace
     if workspace_id is not UNSET:
         changed["workspace_id"] = (workspace_id or "").strip() or None

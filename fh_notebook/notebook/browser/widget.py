@@ -59,4 +59,4 @@ class BrowserWidget(PageWidget):
             try:
                 self._on_message(content)
             except Exception:  # a defect here must not end the kernel's own handler
-                log.warning("a browser of rows could not do what its page asked for", exc_info=True)
+                log.warning("a browser of rows could not process a request of its page", exc_info=True)

@@ -186,7 +186,7 @@ def _offer_join(shell: Any, host: str) -> None:
         notice(
             f"The store has {count} of {host} under another key ({other}). A call under this key pays for them again."
         )
-        answer = ask_yes(shell, f"Are both keys of the same workspace, and shall {count} be copied to {workspace}?")
+        answer = ask_yes(shell, (f"Are both keys of the same workspace, and should {count} be copied to {workspace}?"))
         if answer:
             join(other, workspace)
         else:

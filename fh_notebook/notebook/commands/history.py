@@ -30,7 +30,7 @@ def history(shell: Any, options: argparse.Namespace) -> pd.DataFrame | None:
         if session.store():
             notice("Nothing was run yet: each answer is a row here.")
     elif options.name.isdecimal():
-        notice(f"For the newest lines of all deployments: %fetchhive history -n {options.name}")
+        notice(f"For the newest rows of all deployments: %fetchhive history -n {options.name}")
     return None
 
 

@@ -116,7 +116,7 @@ _ALL: Final = (
                 "default": 100,
                 "metavar": "N",
                 "dest": "limit",
-                "help": "at most N lines (100)",
+                "help": "at most N rows (100)",
             },
         },
     ),

@@ -144,7 +144,7 @@ class Form:
 
     @property
     def deployment(self) -> Deployment:
-        """The deployment that it runs; another value after fields were added."""
+        """The deployment of the form; replaced by a new value when fields are added."""
         return self._core.deployment
 
     @property

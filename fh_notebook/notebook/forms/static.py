@@ -49,7 +49,7 @@ SHOWN: Final = 20
 def waited_text(pending: PendingRun) -> str:
     """Return in one line what a run waits for, or why nothing is heard of it."""
     who = f"Waiting for the decision of {one_line(pending.waits_for, 300)}" if pending.waits_for else ""
-    return "; ".join(filter(None, (who, one_line(pending.trouble, 300)))) or "The answer comes later"
+    return "; ".join(filter(None, (who, one_line(pending.trouble, 300)))) or "The answer arrives later"
 
 
 def pending_page(runs: Sequence[PendingRun]) -> html.Html | str:
@@ -61,7 +61,7 @@ def pending_page(runs: Sequence[PendingRun]) -> html.Html | str:
     return html.el(
         "div",
         html.STYLE,
-        html.el("div", f"{number} waited for; the answer shows here when it comes", cls="fh-dim", role="status"),
+        html.el("div", f"{number} waited for; the answer appears here when it arrives", cls="fh-dim", role="status"),
         *map(_row, runs[:SHOWN]),
         html.el("div", f"and {left:,} more; form.pending has all", cls="fh-dim") if left > 0 else None,
         cls="fh",

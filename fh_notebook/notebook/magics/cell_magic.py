@@ -303,7 +303,7 @@ class _CellRun:
             return
         if name == "login":
             refuse_key(cell, "%%fetchhive login")
-        raise UsageError(f"%%fetchhive: {name} is a command, and a line with one %: %fetchhive {name}")
+        raise UsageError(f"%%fetchhive: {name} is a command; write it as a line, with one %: %fetchhive {name}")
 
     def _check_out(self, out: str | None) -> None:
         """Refuse to put a result in the place of a module, such as ``fh`` or ``pd``."""

@@ -251,9 +251,9 @@ class _FromRow:
         """Say so without the row's own value: so it is one sentence for all rows."""
         (part,) = self._part.values()
         if (source := self._template.source_of(part)) is None:
-            return f"{value!r} is not a string; put it in quotes"
+            return f"{value!r} is not a text; put it in quotes"
         kind = "true or false" if isinstance(value, bool) else "a number"
-        return f"{braced(source)} is {kind}, not a string; write {braced(f'str({source})')}"
+        return f"{braced(source)} is {kind}, not a text; write {braced(f'str({source})')}"
 
 
 def _columns_of(source: str, columns: Sequence[str]) -> set[str]:

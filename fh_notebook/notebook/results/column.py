@@ -278,7 +278,7 @@ def hint_for(run: Run) -> str:
 
 BUSY: Final = "The service is busy. Try again in a minute."
 UNAVAILABLE: Final = "This did not work. Try again, or tell the person who gave you this page."
-MAY_HAVE_RUN: Final = "No answer came, but the work may be done. Ask the person who gave you this page."
+MAY_HAVE_RUN: Final = "No answer arrived, but the work may be done. Ask the person who gave you this page."
 _BUSY_STATUSES: Final = (429, 503)
 
 

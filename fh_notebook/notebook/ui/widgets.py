@@ -200,7 +200,7 @@ class FormTheme:
             except FetchHiveError as exc:
                 show_error(str(exc))
             except Exception as exc:
-                log.warning("a form could not do what was clicked", exc_info=True)
+                log.warning("a form could not process a click", exc_info=True)
                 show_error(error_text(exc))
 
         return handle

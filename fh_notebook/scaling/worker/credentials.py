@@ -136,7 +136,7 @@ def _received_key(spec: BatchSpec, request_key: Callable[[], None]) -> Secret:
         request_key()
         if not _key_received.wait_for(lambda: spec.workspace in _keys, KEY_WAIT_S):
             raise SettingsError(
-                "a worker has no key of this workspace, and none came from the notebook; set FETCH_HIVE_API_KEY where "
-                "the workers run"
+                "a worker has no key of this workspace, and none arrived from the notebook; set "
+                "FETCH_HIVE_API_KEY where the workers run"
             )
         return _keys[spec.workspace]

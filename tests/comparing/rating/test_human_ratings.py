@@ -247,7 +247,7 @@ def test_three_people_on_a_scale_or_on_unequal_items_are_compared_by_krippendorf
     assert table["alpha"].drop(4).isna().all()
     said = "Krippendorff's alpha of anna, ben and clara 1.00 (95 % interval "
     assert said in str(cmp.agreement())
-    assert "over 12 pairs that two or more have rated; 100 % of two ratings of one are the same." in str(
+    assert "over 12 pairs that at least two people have rated; 100 % of the pairs of ratings of one item agree." in str(
         cmp.agreement()
     )
     assert "Krippendorff&#x27;s alpha" in cmp.agreement()._repr_html_()

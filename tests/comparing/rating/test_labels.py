@@ -195,7 +195,7 @@ LABELS = pd.DataFrame({"row": range(20), "variant": "live", "label": 1})
         (lambda cmp: cmp.corrected(LABELS.assign(variant="nwe")), "the variant 'nwe' does not exist; did you mean 'new'"),
         (lambda cmp: cmp.corrected(LABELS.assign(row=4_000)), "labels has the row 4000, which is not in the comparison"),
         (lambda cmp: cmp.corrected(LABELS.assign(label="yes")), "the label 'yes' is not a number"),
-        (lambda cmp: cmp.corrected([1, 2]), "labels is a DataFrame with the columns"),
+        (lambda cmp: cmp.corrected([1, 2]), "labels must be a DataFrame with the columns"),
         (lambda cmp: cmp.label(3), "n is 3; give a number of rows from 10 on"),
         (lambda cmp: cmp.judge_errors(), "this comparison has no labels; cmp.corrected"),
         (lambda cmp: cmp.labels_needed(), "this comparison has no labels; cmp.corrected"),

@@ -165,7 +165,7 @@ def test_sent_in_whatever_parts_and_however_often_it_comes_to_the_same(
     ("scale", "labels", "told"),
     [
         (1, None, "2 to 9"), (10, None, "2 to 9"), (True, None, "2 to 9"), ("5", None, "2 to 9"), (5, ["a", "b"], "one at a time"),
-        (None, "ab", "2 to 9 strings"), (None, ["a"], "2 to 9 strings"), (None, ["a", ""], "a label is"), (None, ["a", "a"], "each once"),
+        (None, "ab", "2 to 9 strings"), (None, ["a"], "2 to 9 strings"), (None, ["a", ""], "a label is"), (None, ["a", "a"], "give each label once"),
         (None, ["a", "skip"], "none of them"), (None, ["a", 3], "a label is"), (None, ["a", "b" * 61], "60 characters"),
     ],
 )  # fmt: skip

@@ -142,7 +142,7 @@ def test_a_part_is_looked_for_only_among_so_many_places() -> None:
     """Its time grows with the square of their number; a short text in a long one is found."""
     partial = fh.score.similarity(method="partial_ratio")
     assert _score(partial, "x" * 90_000 + "billing", "billing") == 1.0
-    with pytest.raises(fh.InputError, match="4,000,000 at most"):
+    with pytest.raises(fh.InputError, match="at most 4,000,000"):
         _score(partial, "ab " * 1_000, "ba " * 1_000)
 
 
@@ -191,7 +191,7 @@ def test_a_pattern_that_a_hostile_output_would_keep_busy_for_years_stops(pattern
     assert cmp.summary()[["n", "missing"]].values.tolist() == [[1, 2]]
     took, too_long = cmp.score_errors()["error"]
     assert "took longer than 0.25 s" in took
-    assert "100,000 at most" in too_long
+    assert "at most 100,000" in too_long
 
 
 def _table(lines: list[dict[str, Any]]) -> Any:

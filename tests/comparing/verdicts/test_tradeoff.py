@@ -133,7 +133,11 @@ def test_labels_of_equal_points_do_not_overlap() -> None:
 def test_the_title_states_the_result() -> None:
     """Which one has the best score and which is fastest; with costs which is cheapest."""
     cmp = fh.compare(_frame(), score="s")
-    assert cmp.plot("tradeoff").panels[0].title.startswith("3 of 4 variants are a choice: good has the best score")
+    assert (
+        cmp.plot("tradeoff")
+        .panels[0]
+        .title.startswith("3 of 4 variants are in the Pareto set: good has the best score")
+    )
     two = _frame()[lambda frame: frame["variant"].isin(["good", "quick"])]
     assert fh.compare(two, score="s").plot("tradeoff").panels[0].title == "good has the best score, quick is fastest"
     one = _frame()[lambda frame: frame["variant"].isin(["quick", "bad"])]

@@ -164,9 +164,9 @@ def test_a_column_of_numbers_for_a_text_is_one_line(shell: Shell, calls: Any) ->
     shell.shell.user_ns["rows"] = pd.DataFrame({"m": range(500), "b": [True] * 500, "ticket": range(500)})
     rows = "echoing: rows 0, 1, 2, 3, 4 and 495 more: ticket: "
     for body, told in (
-        ('ticket: "{{ row.m }}"', "{{ row.m }} is a number, not a string; write {{ str(row.m) }}"),
-        ('ticket: "{{ row.b }}"', "{{ row.b }} is true or false, not a string; write {{ str(row.b) }}"),
-        ("ticket: 42", "42 is not a string; put it in quotes"),
+        ('ticket: "{{ row.m }}"', "{{ row.m }} is a number, not a text; write {{ str(row.m) }}"),
+        ('ticket: "{{ row.b }}"', "{{ row.b }} is true or false, not a text; write {{ str(row.b) }}"),
+        ("ticket: 42", "42 is not a text; put it in quotes"),
         ("# by their names", "0, 1, 2, … is not a text"),
     ):
         said = _refused(shell, OVER + body, f"InputError: {rows}{told}\n")

@@ -215,7 +215,7 @@ def test_a_command_that_was_written_as_a_cell_is_told(shell: Shell, hive: LocalH
     """
     result, said = shell.run("%%fetchhive deployments\n{}")
     assert type(result.error_in_exec).__name__ == "UsageError"
-    assert "deployments is a command, and a line with one %: %fetchhive deployments" in said
+    assert "deployments is a command; write it as a line, with one %: %fetchhive deployments" in said
     _, said = shell.run(f"%%fetchhive login\n{KEY}")
     assert "make a new key" in said
     assert KEY not in said
@@ -714,10 +714,10 @@ def test_history_of_nothing_is_a_line_and_no_empty_table(shell: Shell, hive: Loc
     shell.run("%%fetchhive echo -v plain\ntext: t")
     result, said = shell.run("%fetchhive history ecko")
     assert result.result is None
-    assert said.strip() == "Nothing is saved of 'ecko'; did you mean 'echo'?"
+    assert said.strip() == "Nothing is saved for 'ecko'; did you mean 'echo'?"
     result, said = shell.run("%fetchhive history 2")
     assert result.result is None
-    assert "Nothing is saved of '2'" in said
+    assert "Nothing is saved for '2'" in said
     assert "%fetchhive history -n 2" in said
     assert "DataFrame" not in said
 

@@ -62,7 +62,7 @@ def test_a_yes_copies_the_answers_of_the_old_key(
     assert result.error_in_exec is None, said
     place = origin(str(settings.current().base_url))
     assert f"The store has 4 answers of {place} under another key ({old})" in said
-    assert prompts[1] == f"Are both keys of the same workspace, and shall 4 answers be copied to {new}? [y/N]: "
+    assert prompts[1] == f"Are both keys of the same workspace, and should 4 answers be copied to {new}? [y/N]: "
     assert f"4 answers, 1 batch, 0 scores, 0 ratings copied from {old} to {new}." in said
     assert again() == 0
     assert shouting.calls == 4
@@ -140,7 +140,7 @@ def test_the_page_asks_in_an_open_box_and_a_yes_copies(tmp_path: Path) -> None:
         kernel.answer(NEW)
         question = kernel.asked()
         assert question["password"] is False
-        assert question["prompt"].startswith("Are both keys of the same workspace, and shall 1 answer be copied to")
+        assert question["prompt"].startswith("Are both keys of the same workspace, and should 1 answer be copied to")
         kernel.answer("yes")
         kernel.wait(request)
         assert "1 answer, 1 batch, 0 scores, 0 ratings copied" in kernel.text(request)

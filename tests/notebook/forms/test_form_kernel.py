@@ -256,7 +256,7 @@ def test_a_password_is_in_no_message_and_no_widget(page: Page, hive: FormHive) -
     page.click("fh-run")
     page.until("Dear customer, Secret.")
     page.click("fh-add")
-    page.until("Added: 1 line in form.dataset")
+    page.until("Added: 1 row in form.dataset")
     assert hive.got[-1]["token"] == PASSWORD
     kernel.wait(kernel.send("form", person=True))
     kernel.run("print(form, form.value, form.run, form.run.inputs, form.frame, form.dataset, form.fields)")

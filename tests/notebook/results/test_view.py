@@ -112,14 +112,14 @@ def test_what_ended_without_an_answer_is_one_line_with_the_cure() -> None:
     view.begin(["a", "b", "c"])
     view.show(0, _run())
     view.show(1, _run(None, "b", status="failed", error="the key was refused;\nset FETCH_HIVE_API_KEY"))
-    view.stopped("cancelled:\n1 of 3 answers came before")
+    view.stopped("cancelled:\n1 of 3 answers arrived before")
     columns = [_text(column) for column in _columns(view)]
     assert "failed b" in columns[1]
     assert "the key was refused;" in columns[1]
     assert "cancelled c" in columns[2]
     assert "may have run at the service all the same" in columns[2]
     assert "1 of 3 completed, 1 failed, 1 cancelled" in _text(view.widget)
-    assert "cancelled: 1 of 3 answers came before" in _text(view.widget)
+    assert "cancelled: 1 of 3 answers arrived before" in _text(view.widget)
     assert len(view.runs) == 2
     view.begin(["a"])
     view.stopped("cancelled before anything was sent", was_sent=False)

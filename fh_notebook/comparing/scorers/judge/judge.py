@@ -159,7 +159,7 @@ def missing_reason(run: Run | None, stopped: str) -> Problem | None:
     if run.status == "failed":
         why = one_line(run.error or run.error_code or "without a reason", 200)
         return Problem(None, "failed", message=f"the judge failed: {why}")
-    message = f"the judge's call is {one_line(run.status)}: it may have run, and no answer came"
+    message = f"the judge's call is {one_line(run.status)}: it may have run, and no answer arrived"
     return Problem(None, "unknown", message=message)
 
 

@@ -61,7 +61,7 @@ def stopped_text(requested: int, *, came: int, waits: int) -> str:
     Examples
     --------
     >>> stopped_text(2, came=1, waits=0)
-    'cancelled: the call in progress may have run at the service all the same; 1 of 2 answers came before'
+    'cancelled: the call in progress may have run at the service all the same; 1 of 2 answers arrived before'
     >>> stopped_text(2, came=0, waits=2)
     'cancelled: 2 runs continue at the service, and fh.reattach() waits for them again'
     """
@@ -73,7 +73,7 @@ def stopped_text(requested: int, *, came: int, waits: int) -> str:
         runs, them = ("1 run continues", "it") if waits == 1 else (f"{waits} runs continue", "them")
         parts.append(f"{runs} at the service, and fh.reattach() waits for {them} again")
     if came:
-        parts.append(f"{came} of {requested} answers came before")
+        parts.append(f"{came} of {requested} answers arrived before")
     return f"cancelled: {'; '.join(parts)}"
 
 

@@ -611,7 +611,7 @@ class PanelBar:
     def show_collected(self, number: int) -> None:
         """Say that the inputs were added, and how many there are."""
         self._add.description = f"{_COLLECT} ({number:,})"
-        self.say(f"Added: {counted(number, 'line')} in form.dataset.")
+        self.say(f"Added: {counted(number, 'row')} in form.dataset.")
 
     def ran(self) -> None:
         """Have the earlier calls, where they are open, show the last one too."""

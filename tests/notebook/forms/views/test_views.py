@@ -250,7 +250,7 @@ def test_an_answer_by_callback_is_a_row_until_it_comes(human: LocalHive) -> None
     assert form.delivery == "callback"
     run.click()
     human.wait_approval()
-    _until(rows, "1 run is waited for; the answer shows here when it comes")
+    _until(rows, "1 run is waited for; the answer appears here when it arrives")
     first = form.pending[0]
     assert first.request_id in rows.value
     first.refresh()
@@ -429,7 +429,7 @@ def test_inputs_are_collected_by_a_click(hive: FormHive) -> None:
     form.fields["ticket"].value = "Late."
     assert said.value == ""
     _of(form, "fh-add").click()
-    assert "Added: 1 line in form.dataset." in said.value
+    assert "Added: 1 row in form.dataset." in said.value
     assert _of(form, "fh-add").description == "Add as a row for a batch (1)"
     assert form.dataset["ticket"].tolist() == ["Late."]
 
