@@ -667,8 +667,13 @@ class FileUploads:
         task = self._tasks.get((loop, key))
         if task is None:
             task = self._tasks[loop, key] = loop.create_task(self._send(key))
-            task.add_done_callback(lambda _: self._tasks.pop((loop, key), None))
+            task.add_done_callback(lambda done: self._forget(loop, key, done))
         return await asyncio.shield(task)
+
+    def _forget(self, loop: asyncio.AbstractEventLoop, key: _FileKey, done: asyncio.Task[str]) -> None:
+        self._tasks.pop((loop, key), None)
+        if not done.cancelled():
+            done.exception()  # whoever waited for it may have been cancelled: asyncio would report it as not retrieved
 
     async def _send(self, key: _FileKey) -> str:
         slots = self._slots.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(AT_ONCE))
