@@ -50,7 +50,7 @@ def test_an_opened_row_is_corrected_by_keys_and_by_mouse(lab: Lab) -> None:
     keys.type("charged <b>twice</b>")
     keys.press("Enter")
     expect(form).to_be_hidden()
-    expect(detail.get_by_text("Saved")).to_be_visible()
+    expect(detail.get_by_text("Saved", exact=True)).to_be_visible()
     row = table.locator("[role=row][data-row='0']")
     expect(row.locator("[data-name=expected]")).to_have_text("billingcorrected from other")
     expect(row.locator("[data-name=good]")).to_contain_text("right")
@@ -148,7 +148,7 @@ def test_the_answer_of_save_goes_to_its_own_row(lab: Lab) -> None:
             "billingcorrected from other"
         )
     expect(value).to_have_value("a draft")
-    expect(detail.get_by_text("Saved")).to_have_count(0)
+    expect(detail.get_by_text("Saved", exact=True)).to_have_count(0)
     expect(table.locator(".fhb-corrected")).to_have_count(1)
     row.get_by_role("rowheader").click()
     detail.get_by_role("button", name="Change the correction").click()

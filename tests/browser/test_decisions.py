@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
+import nbformat
 import pytest
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import Browser, Locator, expect
 
 from fh_notebook.local import LocalHive, ask_human
 from tests.browser.form_page import cut_off
-from tests.lab import Lab
+from tests.lab import PATIENCE_MS, Lab
+from tests.voila import run_voila
 
 pytestmark = pytest.mark.browser
 
@@ -25,6 +28,7 @@ FORM = (
     "refund = fh.Deployment('refund', variants=['v'], inputs={'amount': fh.integer()})\n"
     + "form = fh.form(refund, values={'amount': 3}, client=client)\nform.delivery = 'callback'\nform"
 )
+APP = FORM.replace("client=client", "client=client, app=True")
 BATCH = """batch = fh.batch([{'amount': 4}, {'amount': 5}], 'refund', variants='v', client=client, name='refunds',
                  delivery='callback', wait=False)"""
 
@@ -144,7 +148,7 @@ def test_the_run_of_a_form_is_decided_in_it(lab: Lab, hive: LocalHive, url: str,
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("by", ["keyboard"])
+@BY
 def test_the_runs_of_a_batch_are_decided_in_its_block(lab: Lab, hive: LocalHive, url: str, by: str) -> None:
     """Also after the page was reloaded: the table is among the widgets that it has again."""
     lab.open(SETUP.format(url=url), BATCH)
@@ -163,3 +167,39 @@ def test_the_runs_of_a_batch_are_decided_in_its_block(lab: Lab, hive: LocalHive,
     _decide(batch, "Deny", 0, by)
     expect(batch).to_contain_text("2 of 2 done")
     _ended(hive, ["paid", "refused"])
+
+
+@pytest.mark.long
+def test_visitors_of_a_form_that_is_an_app_have_no_buttons(lab: Lab, hive: LocalHive, url: str) -> None:
+    """The run is waited for all the same, and whoever made the form decides elsewhere."""
+    lab.open(SETUP.format(url=url), APP, "client.approvals()")
+    lab.run(0)
+    form = lab.run(1)
+    form.locator("button.fh-run").click()
+    hive.wait_approval()
+    expect(form.locator(".fh-pending")).to_contain_text("awaiting approval")
+    maker = lab.run(2)
+    _buttons(maker, 1)
+    expect(form.get_by_role("button", name="Allow once")).to_have_count(0)
+    maker.get_by_role("button", name="Deny: payments").click()
+    expect(form.locator(".fh-results")).to_contain_text("refused")
+
+
+@pytest.mark.long
+def test_visitors_of_voila_have_no_buttons(browser: Browser, tmp_path: Path, hive: LocalHive, url: str) -> None:
+    """Neither for a pending run nor for a form or a batch."""
+    notebook = tmp_path / "app.ipynb"
+    cells = [SETUP.format(url=url), PENDING, FORM, BATCH]
+    made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    made.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(made, notebook)
+    with run_voila(notebook) as page_url:
+        page = browser.new_context(viewport={"width": 1000, "height": 900}).new_page()
+        page.set_default_timeout(PATIENCE_MS)
+        page.goto(page_url)
+        page.locator("button.fh-run").click()
+        expect(page.locator(".fh-pending")).to_contain_text("awaiting approval")
+        assert len(hive.approvals) == 4  # the card's, the form's, and two of the batch
+        expect(page.get_by_role("button", name="Allow once")).to_have_count(0)
+        page.context.close()
+    hive.close()

@@ -271,7 +271,7 @@ def test_a_file_goes_to_a_worker_by_its_path(tmp_path: Path) -> None:
     document = fh.file(path)
     copy = pickle.loads(pickle.dumps(document))
     assert (copy, type(copy), copy.path) == (document, type(document), document.path)
-    with pytest.raises(fh.InputError, match="one of"):
+    with pytest.raises(fh.InputError, match="either path or column"):
         fh.file()  # type: ignore[call-overload]
 
 

@@ -98,7 +98,7 @@ def test_what_is_no_file_is_told_before_anything_is_sent(client: fh.Client, tmp_
     with large.open("wb") as file:
         file.truncate(MAX_UPLOAD_BYTES + 1)
     for path, words in (
-        (tmp_path / "nowhere", "no file"), (tmp_path, "folder"), (pipe, "not a file"), ("a\0b", "give a path"),
+        (tmp_path / "nowhere", "does not exist; check the path"), (tmp_path, "folder"), (pipe, "not a file"), ("a\0b", "give a path"),
         (large, "smaller file"),
     ):  # fmt: skip
         with pytest.raises(fh.InputError, match=words) as caught:

@@ -123,7 +123,7 @@ def test_the_secret_is_the_deployments_and_can_be_rotated() -> None:
     assert hive.rotate_webhook_secret("echo") != rotated
     with pytest.raises(SettingsError, match="'nobody'"):
         hive.webhook_secret("nobody")
-    with pytest.raises(SettingsError, match="not empty"):
+    with pytest.raises(SettingsError, match="must not be empty"):
         hive.rotate_webhook_secret("echo", " ")
 
 
