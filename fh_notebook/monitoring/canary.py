@@ -765,7 +765,7 @@ def _score_runs(observations: list[Observation], score: Score) -> _RunScores:
 
 
 REFUSED: Final = (
-    "the service refused some requests, and no more are sent today; make the same call later to send the rest"
+    "the service refused some requests, so no more were sent; make the same call later today to send the rest"
 )
 
 

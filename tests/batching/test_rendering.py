@@ -148,7 +148,7 @@ def test_an_error_is_at_length_where_it_has_a_line_of_its_own() -> None:
 @pytest.mark.parametrize(
     ("statuses", "failed", "caption"),
     [
-        (["failed", "unknown"], 4, "the first 2 of 4 jobs without an answer, of 9 in all"),
+        (["failed", "unknown"], 4, "the first 2 of 4 failed or unknown jobs; 9 jobs have ended"),
         (["failed", "completed"], 1, "2 of 9 answers, failed ones first"),
         (["completed", "failed"], 1, "the first 2 of 9 answers"),
         (["completed", "completed"], 3, "the first 2 of 9 answers"),
