@@ -171,7 +171,7 @@ def test_the_head_says_where_answers_are_from_and_what_is_not_called_again() -> 
     assert f'title="{UNKNOWN_MEANS}"' in page
     assert re.search(r"3 of the answers.*no call was made", page)
     assert re.search(r"Not called again:[^<]*\b1\b[^<]*\b3\b", page)
-    assert "without an answer, of 6 in all (3 rows × 2 variants)" in page
+    assert "of 4 failed or unknown jobs; 6 jobs have ended (3 rows × 2 variants)" in page
     assert RETRY[0] in page
     fresh = str(_overview(JobCounts(planned=1, done=1, calls=1), pd.DataFrame({"row": [0]})).page_html())
     assert "Not called again" not in fresh
