@@ -380,9 +380,8 @@ class Batch:
             folder = safe_name(f"{self.name}-files", fallback="files")
         before, client = self._keeper, self._control.work.caller.client
         self._keeper = AssetKeeper.of(
-            self._tables.entries, client, Path(folder), max_bytes=max_bytes, max_total_bytes=max_total_bytes,
-            is_archived=self.file_store is not None,
-        )  # fmt: skip
+            self._tables.entries, client, Path(folder), max_bytes=max_bytes, max_total_bytes=max_total_bytes
+        )
         if before is not None and before.folder == self._keeper.folder:
             self._keeper.take_failures(before)
         if self._control.companion is not None:

@@ -25,6 +25,8 @@ from fh_notebook.comparing.stats.clusters import distinct_text
 from fh_notebook.comparing.stats.grid import Grid
 from fh_notebook.comparing.stats.pairs import Pair, Preferences, all_pairs, corrected_pairs, preferred_pairs
 from fh_notebook.comparing.stats.summary import SummaryLine, corrected_lines, summary_lines
+from fh_notebook.contract.output import assets_of
+from fh_notebook.contract.run import Run
 from fh_notebook.core import arguments
 from fh_notebook.core.text.formatting import listed, nearest, short
 from fh_notebook.core.values import ColumnName
@@ -126,6 +128,15 @@ class ScoredRuns:
             return parse_path(self.lines.attrs.get("path") or None)
         except InputError:
             return ()
+
+    def run_at(self, place: int | None) -> Run | None:
+        """Return the run of a line by its position; ``None`` where it is pending, or the line is of a table."""
+        return None if self.observations is None or place is None else self.observations[place].run
+
+    def lister_at(self, place: int, output: Any) -> str:
+        """Return the identity of the run of a line whose output lists files; empty where it lists none."""
+        run = self.run_at(place) if assets_of(output) else None
+        return "" if run is None else run.identity
 
     def column_named(self, by: Any, purpose: str) -> str:
         """Return the whole name of a column of the rows, given by its name or by the part of it behind the dot.

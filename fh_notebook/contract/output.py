@@ -29,7 +29,7 @@ from urllib.parse import urlsplit
 
 from fh_notebook.core import arguments
 from fh_notebook.core.config.urls import LOCAL, is_loopback
-from fh_notebook.core.files import KEPT_FILES, KeptFile, KeptFiles
+from fh_notebook.core.files import KEPT_FILES, KeptFile
 from fh_notebook.core.json_values import inside_fence, pretty
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import byte_size, one_line, with_partial_repr
@@ -93,9 +93,7 @@ class OutputOptions:
     contents: Mapping[str, bytes] = field(default_factory=dict)
     """The bytes of files by their addresses, for a page that fetches nothing."""
     run: str = ""
-    """Which run has the output, where it is known (`Run.identity`): of several runs an address may be another file."""
-    kept: KeptFiles = KEPT_FILES
-    """The files of addresses on this machine: they are shown in place of the addresses, which end."""
+    """Which run has the output (`Run.identity`): its kept files are shown in place of their addresses, which end."""
     kept_cap: int = 2 * 2**20
     """Bytes of a kept picture that is in the view at most; of a larger one the view has the path."""
 
@@ -636,7 +634,8 @@ def _file(number: int, asset: Asset, options: OutputOptions) -> html.Html:
     content = options.contents.get(asset.file_url or "")
     if content is not None:
         return _line(html.el("bdi", name), facts, _embedded(name, content))
-    if (kept := options.kept.get(asset.file_url or "", options.run)) is not None:
+    kept = KEPT_FILES.get(asset.file_url or "", options.run)
+    if kept is not None:
         return _kept(name, facts, kept, options)
     if host is None:
         local = (asset.file_url or "").startswith(f"http://{LOCAL}/")

@@ -93,7 +93,7 @@ class Run:
     inputs: Mapping[str, Any] = field(default_factory=dict)
     metadata: Mapping[str, Any] = field(default_factory=dict)
     origin: str = ""
-    """The host that was asked, or ``local``."""
+    """The host that was asked, or ``local``; of a run out of a ``.fhb`` file the name of no host."""
     raw: Any = None
     """The whole body as it came (parsed when it is JSON, else text), secrets masked."""
     webhook_secret: Secret | None = None

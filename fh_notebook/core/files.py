@@ -24,7 +24,8 @@ import re
 import shutil
 import stat
 import sys
-from collections.abc import Callable, Iterator
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -320,44 +321,40 @@ class KeptFile:
 class KeptFiles:
     """Which addresses of which runs have a file: a display shows it, and not an address that ends.
 
+    An address alone has none: it may have been another file for each run that lists it, and a stranger's file may list
+    one's own addresses.
+
     Examples
     --------
     >>> kept, here = KeptFiles(), Path(__file__)
     >>> kept.note("https://x.test/latest", "run 1", here)
-    >>> kept.note("https://x.test/latest", "run 2", here.parent)
-    >>> kept.get("https://x.test/latest", "run 1").path == here, kept.get("https://x.test/latest")
+    >>> kept.get("https://x.test/latest", "run 1").path == here, kept.get("https://x.test/latest", "run 2")
     (True, None)
     """
 
     def __init__(self) -> None:
-        self._paths: dict[str, dict[str, Path]] = {}
-        self._archived: dict[str, dict[str, KeptFile]] = {}
+        self._paths: dict[tuple[str, str], Path] = {}
+        self._archived: dict[tuple[str, str], KeptFile] = {}
 
     def note(self, url: str, run: str, path: Path) -> None:
-        """Remember the file of an address that a run lists."""
-        self._paths.setdefault(url, {})[run] = path
+        """Remember the file of an address that a run (`Run.identity`) lists."""
+        self._paths[url, run] = path
 
-    def note_archived(self, url: str, run: str, file: KeptFile) -> None:
-        """Remember a file within another one; one of this machine's folders comes before it."""
-        self._archived.setdefault(url, {})[run] = file
+    def note_archived(self, files: Mapping[tuple[str, str], KeptFile], owner: object) -> None:
+        """Remember files within another one, by address and run, as long as `owner` lives."""
+        self._archived.update(files)
+        weakref.finalize(owner, self._forget, tuple(files)).atexit = False
 
-    def get(self, url: str, run: str = "") -> KeptFile | None:
+    def _forget(self, places: Iterable[tuple[str, str]]) -> None:
+        for place in places:
+            self._archived.pop(place, None)
+
+    def get(self, url: str, run: str) -> KeptFile | None:
         """Return the file of an address; ``None`` where it has none, or has one no longer.
 
-        Parameters
-        ----------
-        url : str
-            The address.
-        run : str
-            Which run lists it (`Run.identity`). Where that is not known, an address that several runs list has no file:
-            it may have been another one for each of them.
+        One in a folder of this machine comes before one within another file.
         """
-        if not run:
-            runs = self._paths.get(url, {}).keys() | self._archived.get(url, {}).keys()
-            if len(runs) != 1:
-                return None
-            (run,) = runs
-        if (path := self._paths.get(url, {}).get(run)) is not None:
+        if (path := self._paths.get((url, run))) is not None:
             with suppress(OSError):
                 size = path.stat().st_size
                 return KeptFile(f"kept as {path}", size, path.absolute().read_bytes, path.absolute())
@@ -365,7 +362,7 @@ class KeptFiles:
 
     def archived(self, url: str, run: str) -> KeptFile | None:
         """Return the file of an address within another file."""
-        return self._archived.get(url, {}).get(run)
+        return self._archived.get((url, run))
 
 
 KEPT_FILES: Final = KeptFiles()

@@ -243,7 +243,12 @@ class Rater:
 
     def _card(self, n: int) -> dict[str, Any]:
         views = [
-            str(output_view(self._items.output(position), OutputOptions(whole=WHOLE, is_blind=True, key=f"{n}-{side}")))
+            str(
+                output_view(
+                    self._items.output(position),
+                    OutputOptions(whole=WHOLE, is_blind=True, key=f"{n}-{side}", run=self._items.run(position)),
+                )
+            )
             for side, position in enumerate(self.session.places(n))
         ]
         return {"views": views, **self._about(n)}

@@ -24,11 +24,12 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
+from uuid import uuid4
 from weakref import ref
 
 from fh_notebook.contract.run import Run
 from fh_notebook.errors import InputError
-from fh_notebook.store.codec import decode_json, store_errors
+from fh_notebook.store.codec import decode_json, encode_json, store_errors
 from fh_notebook.store.database import APPLICATION_ID, MIGRATIONS, Database, make_single, migrate, open_connection
 from fh_notebook.store.store import Store
 from fh_notebook.store.tables import answers, batches, corrections, ratings, scores
@@ -445,10 +446,11 @@ def _copy_checked(
         after = (window[-1].position, window[-1].repeat, window[-1].arm)
     number = count = size = 0
     files: list[ArchivedFile] = []
-    has_files = _has_files(source)
-    while stored := list(answers.page_after(source, number, WINDOW)):
-        for answer in stored:
+    has_files, origin = _has_files(source), f"{uuid4().hex}.invalid"
+    while page := list(answers.page_after(source, number, WINDOW)):
+        for answer in page:
             check_answer(answer, record)
+        stored = [_of_nobody(answer, origin) for answer in page]
         score_rows = list(scores.rows_of(source, [answer.id for answer in stored]))
         for _, _, score in score_rows:
             check_score(score)
@@ -463,6 +465,15 @@ def _copy_checked(
                     raise ValueError("too many files")
         number, count = stored[-1].id, count + len(stored)
     return count, files
+
+
+def _of_nobody(answer: StoredAnswer, origin: str) -> StoredAnswer:
+    """Return an answer whose run is of a host that does not exist.
+
+    Its service's own addresses may be asked in any network, and its identity finds kept files: neither may be what a
+    stranger wrote.
+    """
+    return replace(answer, json=encode_json(parse_json(answer.json, dict) | {"origin": origin}))
 
 
 def _files_in(source: sqlite3.Connection, answer: StoredAnswer) -> list[tuple[int, bytes]]:

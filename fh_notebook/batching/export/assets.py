@@ -100,8 +100,6 @@ class AssetKeeper:
         Returns the jobs that have completed, with their runs.
     hive : function, optional
         Makes what reaches the hive in this process.
-    is_archived : bool
-        Whether the batch is out of a ``.fhb`` file: files in it are written, and not fetched.
     now : callable
         The time, UTC.
     """
@@ -114,14 +112,12 @@ class AssetKeeper:
         max_bytes: int = MAX_BYTES,
         max_total_bytes: int = MAX_TOTAL_BYTES,
         hive: Callable[[], Any] | None = None,
-        is_archived: bool = False,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.folder = folder
         self._runs = runs
         self._max_bytes = max_bytes
         self._hive = hive
-        self._is_archived = is_archived
         self._now = now
         self._total = ByteBudget(max_total_bytes)
         self._counted: set[str] = set()
@@ -142,7 +138,6 @@ class AssetKeeper:
         *,
         max_bytes: int = MAX_BYTES,
         max_total_bytes: int = MAX_TOTAL_BYTES,
-        is_archived: bool = False,
     ) -> AssetKeeper:
         """Return the keeper of a batch with these entries; without a client nothing of a hive in process is fetched."""
 
@@ -152,9 +147,7 @@ class AssetKeeper:
                     yield job, outcome.run
 
         hive = client.aclient.connection.open_transport if client is not None and client.origin == LOCAL else None
-        return cls(
-            folder, runs, max_bytes=max_bytes, max_total_bytes=max_total_bytes, hive=hive, is_archived=is_archived
-        )
+        return cls(folder, runs, max_bytes=max_bytes, max_total_bytes=max_total_bytes, hive=hive)
 
     # --- on the loop of the batch
 
@@ -217,7 +210,7 @@ class AssetKeeper:
             self._count(name, saved.size or 0)
             return saved
         try:
-            if (archived := self._archived(run, asset)) is not None:
+            if (archived := KEPT_FILES.archived(asset.file_url or "", run.identity)) is not None:
                 await asyncio.to_thread(self._write, name, archived)
             else:
                 await self._opened().keep(asset, run.origin, name)
@@ -231,9 +224,6 @@ class AssetKeeper:
             log.info("a file of a run was not saved", exc_info=True)
             saved = SavedAsset(status="failed", reason=one_line(f"it could not be saved ({error_text(exc)})", 300))
         return saved
-
-    def _archived(self, run: Run, asset: Asset) -> KeptFile | None:
-        return KEPT_FILES.archived(asset.file_url or "", run.identity) if self._is_archived else None
 
     def _write(self, name: str, archived: KeptFile) -> None:
         """Put a file out of the archive into the folder."""
@@ -388,8 +378,7 @@ class AssetKeeper:
     def kept(self, run: Run, number: int, asset: Asset) -> KeptFile | None:
         """Return a file of a run, where it is kept."""
         self._find(run, _name_of(run, number, asset), asset)
-        kept = KEPT_FILES.get(asset.file_url or "", run.identity)
-        return kept if kept is None or kept.path is not None or self._is_archived else None
+        return KEPT_FILES.get(asset.file_url or "", run.identity)
 
     def _find(self, run: Run, name: str, asset: Asset) -> SavedAsset:
         """Return the file under a name as it lies there, and have it shown in place of its address."""
@@ -403,7 +392,7 @@ class AssetKeeper:
             with path.open("rb") as file:
                 content_type = type_of_content(file.read(SIGNATURE_BYTES))
         except FileNotFoundError:
-            if (archived := self._archived(run, asset)) is not None:
+            if (archived := KEPT_FILES.archived(asset.file_url or "", run.identity)) is not None:
                 content_type = type_of_content(archived.content(MAX_BYTES) or b"")
                 reason = f"it is {archived.where}; batch.save_assets(folder) writes it"
                 return SavedAsset(status="kept", reason=reason, size=archived.size, content_type=content_type)
@@ -469,7 +458,8 @@ def _name_of(run: Run, number: int, asset: Asset) -> str:
     from fh_notebook.client.assets import asset_name
 
     began = None if run.request_id or run.run_id else run.started_at  # what tells it from others without an id
-    parts: tuple[Any, ...] = (run.origin, run.request_id or run.run_id or began, number, asset.id, asset.file_url)
+    # Without its origin, which is another one where the batch is handed over: the folder may go with it.
+    parts: tuple[Any, ...] = (run.request_id or run.run_id or began, number, asset.id, asset.file_url)
     digest = hashlib.sha256("\0".join(map(str, parts)).encode(errors="surrogatepass")).hexdigest()[:12]
     stem, suffix = os.path.splitext(asset_name(asset, fallback="file"))
     return f"{stem.rstrip(' .') or 'file'}-{digest}{suffix}"

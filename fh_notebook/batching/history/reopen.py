@@ -183,9 +183,12 @@ def open_file(path: str | os.PathLike[str]) -> Batch:
     """
     target = _existing_file(path)
     store, contents = read_batch(target)
-    for file in contents.files:
-        url = file.run.assets[file.number].file_url or ""
-        KEPT_FILES.note_archived(url, file.run.identity, KeptFile(f"in {one_line(target.name)}", file.size, file.read))
+    where = f"in {one_line(target.name)}"
+    files = {
+        (file.run.assets[file.number].file_url or "", file.run.identity): KeptFile(where, file.size, file.read)
+        for file in contents.files
+    }
+    KEPT_FILES.note_archived(files, owner=store)
     name, workspace = contents.record.name, contents.record.workspace
     nobody = Caller(
         workspace=workspace,

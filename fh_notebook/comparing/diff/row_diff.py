@@ -69,6 +69,8 @@ class VariantAnswer:
     """The number of runs of the row; with repeats, this is the first completed one."""
     groups: tuple[AnswerGroup, ...] = ()
     """The different answers of the repeats, the most frequent first; empty of one run."""
+    lister: str = ""
+    """The run whose output lists files (`Run.identity`)."""
 
     @property
     def ok(self) -> bool:
@@ -298,7 +300,9 @@ def _card_html(
     badge = html.badge(answer.status) if not answer.ok else None
     head = html.el("div", _name_html(answer.variant, colours), " ", badge, " ", facts, cls="fh-head")
     if answer.ok:
-        body = output_view(answer.output, OutputOptions(whole=WHOLE, open_chars=html.CHARS_OPEN // 2, path=path))
+        body = output_view(
+            answer.output, OutputOptions(whole=WHOLE, open_chars=html.CHARS_OPEN // 2, path=path, run=answer.lister)
+        )
     else:
         body = _error_html(answer)
     return html.el("div", head, body, cls="fh-card")
@@ -495,10 +499,7 @@ def compare_row(
     if not places:
         raise InputError(_no_row_message(row, data))
     masks = data.runs.secret().masks()
-    answers = {
-        variant: masked(answer_of(lines, places, variant, data.runs.scored_path), row, masks)
-        for variant in data.variants
-    }
+    answers = {variant: masked(answer_of(data, places, variant), row, masks) for variant in data.variants}
     if data.runs.expected is not None:
         expected = data.runs.expected.get(row)
         answers[EXPECTED] = VariantAnswer(
@@ -551,13 +552,9 @@ def _no_row_message(row: Any, data: ComparisonData) -> str:
     return f"the {data.pair_on} {short(row)} does not exist; {hint}"
 
 
-def answer_of(
-    lines: pd.DataFrame, places: Sequence[int], variant: str, path: tuple[str | int, ...] = ()
-) -> VariantAnswer:
-    """Return the answer of a variant on the lines of one row: with repeats the first completed one, and their groups.
-
-    `path` leads to the part of an output that is scored.
-    """
+def answer_of(data: ComparisonData, places: Sequence[int], variant: str) -> VariantAnswer:
+    """Return the answer of a variant on the lines of one row: with repeats the first completed one, their groups."""
+    lines, path = data.lines, data.runs.scored_path
     own_indices = [at for at in places if lines["variant"].iat[at] == variant]
     if not own_indices:
         return VariantAnswer(variant=variant, status=MISSING, answers=0)
@@ -574,6 +571,7 @@ def answer_of(
         seconds=float(line["seconds"]),
         answers=len(own_indices),
         groups=groups_of_answers(lines["output"].iloc[completed].tolist(), path) if len(own_indices) > 1 else (),
+        lister=data.runs.lister_at(at, line["output"]),
     )
 
 

@@ -201,6 +201,8 @@ class Items:
     """Pairs whose outputs are the same text: ties, which are not rated."""
     output: Callable[[int], Any]
     """The output on a line, secrets masked."""
+    run: Callable[[int], str]
+    """The run of a line whose output lists files (`Run.identity`)."""
     about: Callable[[Item], list[tuple[str, str]]]
     """The row's columns that do not identify a variant."""
 
@@ -268,6 +270,7 @@ def items_of(
         asked=tuple(items.values()),
         same=tuple(same.values()),
         output=lambda position: masks.value(of_place[position], outputs[position]),
+        run=lambda position: runs.lister_at(position, outputs[position]),
         about=lambda item: [(name, masks.of(item.row, text)) for name, text in columns.shown(by_row[item.row])],
     )
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
@@ -35,7 +35,7 @@ from fh_notebook.contract.output import (
 )
 from fh_notebook.contract.run import Run
 from fh_notebook.core import hooks
-from fh_notebook.core.files import KEPT_FILES, KeptFiles
+from fh_notebook.core.files import KEPT_FILES
 from fh_notebook.core.redaction import redact
 from fh_notebook.core.text import html
 from fh_notebook.core.text.html import colours_of, swatch
@@ -236,43 +236,47 @@ class OutputViews:
     ----------
     path : tuple of str or int
         The part of an output that is scored.
-    origin : str
-        The host of the service, whose own addresses may be on a private network.
     """
 
-    def __init__(self, path: tuple[str | int, ...] = (), *, origin: str = "") -> None:
-        self._path, self._origin = path, origin
+    def __init__(self, path: tuple[str | int, ...] = ()) -> None:
+        self._path = path
         self._chars_left, self._bytes_left = VIEWS_CAP, FILES_CAP
 
-    def of(self, output: Any) -> str | None:
-        """Return the view of an output; ``None`` where its text says the same, or where there are too many."""
+    def of(self, output: Any, find_run: Callable[[], Run | None] = lambda: None) -> str | None:
+        """Return the view of an output; ``None`` where its text says the same, or where there are too many.
+
+        `find_run` gives the run that has it: its kept files are shown, and only its service may be on a private
+        network.
+        """
         if self._chars_left <= 0 or output is None or best_form(output) == "text":
             return None
         options = OutputOptions(
             whole="the comparison's frame has all", cap=OUTPUT_CAP, path=self._path, is_styled=False,
-            contents=self._contents(output), kept=KeptFiles(),  # a page for others names no path of this machine
+            contents=self._contents(output, find_run),  # and no run: a page for others names no path of this machine
         )  # fmt: skip
         view = output_view(output, options)
         files = 4 * sum(map(len, options.contents.values())) // 3  # as base64; they have a cap of their own
         self._chars_left -= len(view) - files
         return str(view)
 
-    def _contents(self, output: Any) -> Mapping[str, bytes]:
-        """Return the files of an output that can be fetched, by their addresses."""
+    def _contents(self, output: Any, find_run: Callable[[], Run | None]) -> Mapping[str, bytes]:
+        """Return the files of an output that are kept or can be fetched, by their addresses."""
         contents: dict[str, bytes] = {}
-        for asset in assets_of(output)[:FILES_SHOWN]:
+        assets = assets_of(output)[:FILES_SHOWN]
+        lister = (find_run() if assets else None) or Run(status="completed")
+        for asset in assets:
             url = asset.file_url
             if url is None or self._bytes_left <= 0 or url in contents:
                 continue
-            if (kept := KEPT_FILES.get(url)) is not None:
-                if (content := kept.content(self._bytes_left)) is not None:
-                    contents[url] = content
-                    self._bytes_left -= len(content)
+            kept = KEPT_FILES.get(url, lister.identity)
+            if kept is not None and (content := kept.content(self._bytes_left)) is not None:
+                contents[url] = content
+                self._bytes_left -= len(content)
                 continue
             if file_host(asset) is None:
                 continue
             listed = {"assets": [{"file_url": url, "file_name": "file"}]}
-            run = Run(status="completed", output=listed, origin=self._origin)
+            run = Run(status="completed", output=listed, origin=lister.origin)
             with TemporaryDirectory() as folder:
                 try:
                     [file] = hooks.assets().save_assets(run, Path(folder))

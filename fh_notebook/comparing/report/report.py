@@ -28,6 +28,7 @@ from fh_notebook.comparing.scorers.base import number_of
 from fh_notebook.comparing.stats.hypothesis_tests import FLIPS
 from fh_notebook.comparing.stats.intervals import FEW_ROWS, LEVEL, MANY_ROWS, RESAMPLES, SEED
 from fh_notebook.comparing.stats.pairs import ALPHA, tested_in
+from fh_notebook.contract.run import Run
 from fh_notebook.core.config import settings
 from fh_notebook.core.optional_deps import ensure_installed
 from fh_notebook.core.redaction import redact
@@ -60,11 +61,15 @@ def report_rows(data: ComparisonData, views: OutputViews | None = None) -> Itera
     columns = [column.tolist() for name in names if (column := data.runs.column(name)) is not None]
     lines = data.lines.reset_index(drop=True)
     first: dict[Any, int] = {}
+    answered: dict[tuple[Any, str], int] = {}
+    """Which line has the output that is shown."""
     states: dict[tuple[Any, str], tuple[str, str | None, int]] = {}
     for position, (pair, variant, status, error) in enumerate(
         lines[["pair", "variant", "status", "error"]].itertuples(index=False, name=None)
     ):
         first.setdefault(pair, position)
+        if status == "completed":
+            answered.setdefault((pair, variant), position)
         before = states.get((pair, variant))
         states[pair, variant] = (before[0], before[1] or error, before[2] + 1) if before else (status, error, 1)
     masks = data.runs.secret().masks()
@@ -78,7 +83,12 @@ def report_rows(data: ComparisonData, views: OutputViews | None = None) -> Itera
             "inputs": [text_of(values[first[pair]], mask) for values in columns],
             "differ": bool(line["scores_differ"] if data.scorer else line["outputs_differ"]),
             "runs": [
-                _with_view(run, views, partial(masks.value, pair, line[f"{variant}.output"]))
+                _with_view(
+                    run,
+                    views,
+                    partial(masks.value, pair, line[f"{variant}.output"]),
+                    partial(data.runs.run_at, answered.get((pair, variant))),
+                )
                 for variant in data.variants
                 for run in [_run_values(line, variant, states.get((pair, variant)), mask)]
             ],
@@ -109,9 +119,12 @@ def _run_values(
 
 
 def _with_view(
-    run: dict[str, Any] | None, views: OutputViews | None, output: Callable[[], Any]
+    run: dict[str, Any] | None,
+    views: OutputViews | None,
+    output: Callable[[], Any],
+    of_run: Callable[[], Run | None],
 ) -> dict[str, Any] | None:
-    if run is not None and views is not None and "output" in run and (view := views.of(output())) is not None:
+    if run is not None and views is not None and "output" in run and (view := views.of(output(), of_run)) is not None:
         run["view"] = view
     return run
 
@@ -162,8 +175,7 @@ def settings_of(data: ComparisonData) -> dict[str, str]:
 
 
 def _write_page(data: ComparisonData, target: Path) -> None:
-    origin = next((seen.run.origin for seen in data.runs.observations or () if seen.run is not None), "")
-    views = OutputViews(data.runs.scored_path, origin=origin)
+    views = OutputViews(data.runs.scored_path)
     _write_text(target, page(data, rows=list(report_rows(data, views)), about=_about(data)))
 
 

@@ -291,7 +291,9 @@ def _view(table: BrowserTable, answer: VariantAnswer, most: int, wanted: str) ->
     cap = most if forms_of(output) in ((), ("text",)) else max(most // 3, 500)  # several forms are several texts
     return output_view(
         output,
-        OutputOptions(whole=WHOLE, cap=cap, path=table.scored_path, wanted=wanted, kept_cap=KEPT_CAP),
+        OutputOptions(
+            whole=WHOLE, cap=cap, path=table.scored_path, wanted=wanted, run=answer.lister, kept_cap=KEPT_CAP
+        ),
     )
 
 

@@ -115,6 +115,7 @@ class BrowserTable:
             seconds=float(self._seconds[at]),
             answers=int(self.answers[row, variant]),
             groups=self._groups(row, variant),
+            lister=self._data.runs.lister_at(at, self.output[at]),
         )
         return masked(answer, self.label(row), self._masks)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gc
 import hashlib
 import os
 import shutil
@@ -233,7 +234,7 @@ def test_a_report_has_the_kept_file(painter: Painter, tmp_path: Path) -> None:
     with painter.hive.client() as client:
         batch = painter.batch(["a"], client, save_assets=tmp_path / "kept here")
     (run,) = [outcome.run for _, outcome, _ in batch.entries() if outcome]
-    view = OutputViews(origin=run.origin).of(run.output) or ""
+    view = OutputViews().of(run.output, lambda: run) or ""
     assert "data:image/png;base64," in view
     assert "kept here" not in view
 
@@ -350,12 +351,12 @@ def test_a_batch_out_of_a_file_knows_the_files_of_a_folder(painter: Painter, tmp
     """Handed over with the ``.fhb``: nothing is fetched."""
     with painter.hive.client() as client:
         batch = painter.batch(["a"], client, save_assets=tmp_path / "f")
-        batch.to_fhb(tmp_path / "b.fhb")
+        batch.to_fhb(tmp_path / "b.fhb", files=False)
     os.rename(tmp_path / "f", tmp_path / "moved")
     opened = fh.open_batch(str(tmp_path / "b.fhb"))
     assert list(opened.save_assets(tmp_path / "moved")["status"]) == ["kept"]
     (run,) = [outcome.run for _, outcome, _ in opened.entries() if outcome]
-    kept = KEPT_FILES.get(run.assets[0].file_url or "")
+    kept = KEPT_FILES.get(run.assets[0].file_url or "", run.identity)
     assert kept is not None
     assert kept.path.parent == tmp_path / "moved"
 
@@ -520,7 +521,7 @@ def test_a_file_that_is_handed_over_has_its_pictures(painter: Painter, tmp_path:
         assert "in b.fhb" in page
     fh.compare(opened).report(tmp_path / "r.html")
     assert base64.b64encode(PNG + b"a").decode() in (tmp_path / "r.html").read_text()
-    assert "b.fhb" not in (OutputViews(origin="local").of(runs[0].output) or "")
+    assert "b.fhb" not in (OutputViews().of(runs[0].output, lambda: runs[0]) or "")
     before = opened.assets
     assert (list(before["status"]), list(before["path"]), list(before["content_type"])) == (
         ["kept"] * 2,
@@ -605,3 +606,61 @@ def test_a_file_of_this_machine_comes_before_one_that_was_handed_over(painter: P
         (line,) = batch.save_assets(tmp_path / "elsewhere").to_dict("records")
     assert Path(line["path"]).read_bytes() == PNG + b"a"
     assert opened.counts.done == 1
+
+
+def _shown(batch: fh.Batch) -> str:
+    """Return the display of the only run of a batch."""
+    (run,) = [outcome.run for _, outcome, _ in batch.entries() if outcome]
+    return run._repr_html_()
+
+
+def test_no_private_address_is_asked_for_a_batch_out_of_a_file(painter: Painter, tmp_path: Path) -> None:
+    """Whatever service its runs claim to be of: neither when files are saved nor for a report."""
+    with serving(says(200, PNG), says(200, PNG)) as server:
+        painter.files["x"] = [{"file_url": f"{server.url}/secret.png", "file_name": "x.png", "file_type": "image/png"}]
+        with painter.hive.client() as client:
+            path = painter.batch(["x"], client).to_fhb(tmp_path / "b.fhb").path
+        with closing(sqlite3.connect(path)) as raw, raw:
+            raw.execute("UPDATE answers SET run = json_set(run, '$.origin', ?)", (server.url.split("/")[2],))
+        opened = fh.open_batch(path)
+        assert list(opened.save_assets(tmp_path / "there")["status"]) == ["failed"]
+        fh.compare(opened).report(tmp_path / "r.html")
+        (run,) = [outcome.run for _, outcome, _ in opened.entries() if outcome]
+        with pytest.raises(fh.CallError, match="private network"):
+            run.save_assets(tmp_path / "run")
+        assert server.requests == []
+    assert base64.b64encode(PNG).decode() not in (tmp_path / "r.html").read_text()
+
+
+def test_a_file_that_is_opened_twice_has_its_pictures_in_each(painter: Painter, tmp_path: Path) -> None:
+    """One that is dropped takes none of the other's away; a run that is left of it has its link."""
+    path = _handed_over(painter, tmp_path, ["a"])
+    first, second = fh.open_batch(path), fh.open_batch(path)
+    picture = base64.b64encode(PNG + b"a").decode()
+    fh.compare(first).report(tmp_path / "r.html")
+    assert picture in (tmp_path / "r.html").read_text()
+    (run,) = [outcome.run for _, outcome, _ in second.entries() if outcome]
+    place = run.assets[0].file_url or "", run.identity
+    assert KEPT_FILES.get(*place) is not None
+    del second
+    gc.collect()
+    assert KEPT_FILES.get(*place) is None
+    assert "b.fhb" not in run._repr_html_()
+    assert picture in _shown(first)
+
+
+def test_a_strangers_file_shows_nothing_in_ones_own_batch(painter: Painter, tmp_path: Path) -> None:
+    """Its runs may have the ids and the addresses of one's own."""
+    other = PNG + b"other"
+    with painter.hive.client() as client:
+        batch = painter.batch(["a"], client, save_assets=tmp_path / "here")
+        path = batch.to_fhb(tmp_path / "b.fhb").path
+        shutil.rmtree(tmp_path / "here")
+        with closing(sqlite3.connect(path)) as raw, raw:
+            raw.execute("UPDATE files SET content = ?", (other,))
+        opened = fh.open_batch(path)
+        opened.save_assets(tmp_path / "theirs")
+        fh.compare(batch).report(tmp_path / "r.html")
+        fh.compare(opened).report(tmp_path / "theirs.html")
+    pages = [_shown(opened), _shown(batch), (tmp_path / "theirs.html").read_text(), (tmp_path / "r.html").read_text()]
+    assert [base64.b64encode(other).decode() in page for page in pages] == [True, False, True, False]
