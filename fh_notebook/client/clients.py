@@ -15,7 +15,6 @@ Rules of this file:
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext, suppress
@@ -39,7 +38,7 @@ from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.contract.output import Asset
 from fh_notebook.contract.response import Response
-from fh_notebook.contract.retry import NOT_FOUND_STATUSES, UPLOAD_FAILED, RetryAction, RetryDecision
+from fh_notebook.contract.retry import NOT_FOUND_STATUSES, UPLOAD_FAILED, RetryAction, RetryDecision, is_general
 from fh_notebook.contract.run import Run, one_line
 from fh_notebook.contract.secrets import Secrets
 from fh_notebook.contract.wire import AttemptResult, decode_answer, decode_retrieved, encode_request, encode_trigger
@@ -275,22 +274,14 @@ class AsyncClient:
         return answer if profile is None else with_meaning(profile, answer)
 
     def _without_file(self, request: InvokeRequest, failed: UploadFailed, started_at: datetime) -> AttemptResult:
-        """Return the result of a call that was not made: judged as the answer to the upload would be."""
-        status_code = failed.status_code
-        if status_code is None or status_code >= 500:
-            response = Response(broke="connect", sent=False, detail=str(failed))
-        else:
-            # What is said of the file says nothing of the deployment's name (404, 422).
-            is_general = status_code in (401, 402, 403, 429)
-            body = json.dumps({"error": str(failed), "error_code": failed.error_code}).encode()
-            response = Response(status_code=status_code if is_general else 400, body=body)
-        run = replace(
-            decode_answer(response, request, started_at=started_at, origin=self.origin),
-            error=one_line(str(failed), 500),
-            status_code=response.status_code if response.status_code != 400 else None,
-        )
-        if response.status_code == 400:
-            run = replace(run, error_code=UPLOAD_FAILED)
+        """Return the result of a call that was not made: the answer to the upload, unless that is of the file alone."""
+        general = failed.answer if failed.answer is not None and is_general(failed.answer) else None
+        # What is said of the file, or of the workspace's id, says nothing of the deployment's name (404, 422).
+        response = general or Response(status_code=400)
+        run = decode_answer(response, request, started_at=started_at, origin=self.origin)
+        run = replace(run, error=one_line(str(failed), 500))
+        if general is None:
+            run = replace(run, status_code=None, error_code=UPLOAD_FAILED)
         return AttemptResult(response=response, run=run)
 
     @arguments.explicit_signature(InvokeOptions)
@@ -460,7 +451,6 @@ class AsyncClient:
         from fh_notebook.client.http.exchange import WebhookAuth
 
         started_at = datetime.now(UTC)
-        self.connection.count("invoke", 1)
         SENT_PASSWORDS.add(request)
         try:
             content = await self.files.addressed(encode_trigger(request))

@@ -39,7 +39,7 @@ from fh_notebook.client.retry_loop import ask_once
 from fh_notebook.contract.invoke_request import FILE_SCHEME
 from fh_notebook.contract.output import Asset
 from fh_notebook.contract.response import Response
-from fh_notebook.contract.retry import may_have_run
+from fh_notebook.contract.retry import is_general, may_have_run
 from fh_notebook.core import arguments
 from fh_notebook.core.json_values import is_missing
 from fh_notebook.core.redaction import error_text, log
@@ -503,12 +503,10 @@ def _inputs_in(content: bytes) -> str:
 class UploadFailed(Exception):
     """A file of a request has no address; the call was not made."""
 
-    def __init__(
-        self, message: str, status_code: int | None = None, error_code: str | None = None, *, named: str = ""
-    ) -> None:
+    def __init__(self, message: str, *, named: str, answer: Response | None = None) -> None:
         super().__init__(message)
-        self.status_code = status_code
-        self.error_code = error_code
+        self.answer = answer
+        """What came of the upload; ``None`` where none was sent."""
         self.named = named
         """The text among the inputs that names the file."""
 
@@ -547,9 +545,6 @@ AT_ONCE: Final = 4
 FAILED_S: Final = 30.0
 """How long a file that the service refused is not sent again: many rows may have the same file."""
 
-FINAL_STATUSES: Final = frozenset({400, 404, 409, 413, 415, 422})
-"""Refusals of a file, which it gets again."""
-
 _FileKey = tuple[str, str, str]
 """The workspace (ours and the service's id), and the hash of the content."""
 
@@ -580,7 +575,7 @@ class FileUploads:
         self._connection = connection
         self._exchange = exchange
         self._now = now
-        self._failed: dict[_FileKey, tuple[datetime | None, CallError]] = {}
+        self._failed: dict[_FileKey, tuple[datetime | None, UploadFailed]] = {}
         """Until when each is not sent again: for ever what may have arrived."""
         self._tasks: dict[tuple[asyncio.AbstractEventLoop, _FileKey], asyncio.Task[str]] = {}
         self._slots = WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore]()
@@ -647,16 +642,13 @@ class FileUploads:
         named = f"{FILE_SCHEME}{sha256}"
         try:
             return self._known(sha256) or await self._upload(sha256)
-        except CallError as exc:
-            # What may have arrived is not sent again by itself.
-            status_code = 400 if exc.may_have_run else exc.status_code
-            message = f"its file was not uploaded: {exc}"
-            raise UploadFailed(message, status_code, exc.error_code, named=named) from None
+        except UploadFailed:
+            raise
         except FetchHiveError as exc:
-            raise UploadFailed(f"its file was not uploaded: {exc}", 400, named=named) from None
+            raise UploadFailed(f"its file was not uploaded: {exc}", named=named) from None
         except Exception as exc:  # a defect, or a file of a kind that was not foreseen: the other rows go on
             log.warning("a file was not uploaded", exc_info=True)
-            raise UploadFailed(f"its file was not uploaded ({error_text(exc)})", 400, named=named) from None
+            raise UploadFailed(f"its file was not uploaded ({error_text(exc)})", named=named) from None
 
     async def _upload(self, sha256: str) -> str:
         """Return the address of a new upload; whoever asks meanwhile, or soon after it failed, gets the same result."""
@@ -683,11 +675,24 @@ class FileUploads:
     async def _send_now(self, key: _FileKey) -> str:
         sha256, sent_at = key[2], self._now()
         local = await asyncio.to_thread(_read_named, sha256)
+        answer: Response | None = None
+
+        async def exchange(method: str, path: str, content: bytes, *, content_type: str) -> Response:
+            nonlocal answer
+            answer = await self._exchange(method, path, content, content_type=content_type)
+            return answer
+
         try:
-            asset = await send_file(self._connection, self._exchange, local, key[1])
+            asset = await send_file(self._connection, exchange, local, key[1])
         except CallError as exc:
-            if exc.status_code in FINAL_STATUSES or exc.may_have_run:
-                self._failed[key] = None if exc.may_have_run else self._now() + timedelta(seconds=FAILED_S), exc
-            raise
+            message = f"its file was not uploaded: {exc}"
+            if exc.may_have_run:
+                message += "; to send it again, give client.upload(path).file_url in place of the file"
+            failed = UploadFailed(message, named=f"{FILE_SCHEME}{sha256}", answer=answer)
+            if exc.may_have_run:
+                self._failed[key] = None, failed
+            elif answer is not None and not is_general(answer):
+                self._failed[key] = self._now() + timedelta(seconds=FAILED_S), failed
+            raise failed from None
         upload = _addresses[key] = _Upload.of(asset, sent_at)
         return upload.url

@@ -30,6 +30,7 @@ __all__ = [
     "absence_of",
     "decide",
     "is_daily_cap",
+    "is_general",
     "may_have_run",
     "next_reset",
     "parse_retry_after",
@@ -205,6 +206,17 @@ def decide(
 def may_have_run(response: Response) -> bool:
     """Whether the workflow may have run although the response is not a 2xx: by the same table."""
     return _action_for(response)[0] is RetryAction.UNKNOWN
+
+
+def is_general(response: Response) -> bool:
+    """Whether a refusal would meet any request now: it is of the key, of a limit, or of a service that is not there.
+
+    Examples
+    --------
+    >>> [is_general(Response(status_code=status)) for status in (429, 503, 422, 500)]
+    [True, True, False, False]
+    """
+    return _action_for(response)[0] in (RetryAction.RETRY, RetryAction.THROTTLED, RetryAction.STOP)
 
 
 def absence_of(response: Response) -> Absence:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -166,7 +167,7 @@ def test_a_file_that_may_have_arrived_is_not_sent_again(tmp_path: Path) -> None:
         fh.configure(workspace_id=workspace_id)
         with pytest.raises(UploadFailed) as caught:
             service.address(document)
-        assert caught.value.status_code == 400
+        assert "client.upload(path).file_url" in str(caught.value)
         service.now += timedelta(days=1)
         sent.append(service.sent)
     assert sent == [1, 1, 2]
@@ -263,6 +264,66 @@ def test_a_file_that_is_refused_is_not_sent_for_each_row(tmp_path: Path) -> None
         assert len(server.requests) == 1
     assert (batch.counts.failed, set(batch.frame["error_code"])) == (5, {"upload_failed"})
     assert len(fh.open_batch(batch.name, client=client).pending) == 5
+
+
+def test_a_full_asset_storage_is_no_answer_of_a_row(tmp_path: Path) -> None:
+    """It is asked once for all rows, and the same rows are called once there is room again."""
+    (path,) = _files(tmp_path, a="refused for want of room")
+    fh.configure(workspace_id="w")
+    full = says(402, b'{"error": "full", "error_code": "asset_storage_limit_reached"}')
+    uploaded = says(200, b'{"file_url": "https://x.test/a"}')
+    called = says(200, b'{"status": "completed", "output": "x"}')
+    with serving(full, uploaded, *[called] * 4) as server:
+        inputs = {"document": fh.file(path), "note": "note"}
+        counts = []
+        for _ in range(2):
+            client = fh.Client(base_url=server.url, api_key=KEY)
+            rows = [{"note": str(n)} for n in range(4)]
+            options: dict[str, Any] = {"variants": ["v"], "name": "full", "client": client, "progress": False}
+            batch = fh.batch(rows, "read", inputs=inputs, **options)
+            counts.append((batch.counts.failed, batch.counts.done, batch.counts.calls, len(server.requests)))
+    assert counts == [(4, 0, 0, 1), (0, 4, 4, 6)]
+
+
+def test_a_wrong_workspace_is_no_unknown_deployment(tmp_path: Path) -> None:
+    """What is answered to an upload fails its rows, and stops no batch."""
+    (path,) = _files(tmp_path, a="of no workspace")
+    fh.configure(workspace_id="wrong")
+    missing = says(404, b'{"error": "Workspace not found", "error_code": "workspace_not_found"}')
+    with serving(missing) as server:
+        client = fh.Client(base_url=server.url, api_key=KEY)
+        rows = [{"document": fh.file(path), "note": note} for note in "ab"]
+        batch = fh.batch(rows, "read", variants=["v"], client=client, progress=False)
+    assert (batch.counts.failed, batch.counts.pending, batch.counts.calls) == (2, 0, 0)
+    assert set(batch.frame["error_code"]) == {"upload_failed"}
+
+
+@pytest.mark.parametrize("status", [401, 402, 403, 429, 503])
+def test_a_batch_counts_no_call_for_an_upload_that_is_refused(tmp_path: Path, status: int) -> None:
+    """Whatever it makes of it: it stops, or tries again and calls."""
+    (path,) = _files(tmp_path, a=f"uncounted {status}")
+    fh.configure(workspace_id="w")
+    uploaded = says(200, b'{"file_url": "https://x.test/a"}')
+    called = says(200, b'{"status": "completed", "output": "x"}')
+    with serving(says(status, b"{}", b"retry-after: 0"), uploaded, called) as server:
+        client = fh.Client(base_url=server.url, api_key=KEY)
+        rows = [{"document": fh.file(path)}]
+        batch = fh.batch(rows, "read", variants=["v"], client=client, progress=False, wait=False)
+        with suppress(fh.AuthError):
+            batch.wait()
+    goes_on = status in (429, 503)
+    assert (batch.counts.done, batch.counts.calls, batch.counts.pending) == (goes_on, goes_on, not goes_on)
+
+
+def test_an_unavailable_service_says_when_a_file_may_be_sent_again(tmp_path: Path) -> None:
+    """Its status and its Retry-After are those of the upload; nobody is told that it was not reached."""
+    (path,) = _files(tmp_path, a="later")
+    fh.configure(workspace_id="w")
+    with serving(says(503, b'{"error": "busy"}', b"retry-after: 60")) as server:
+        client = fh.Client(base_url=server.url, api_key=KEY)
+        run = client.invoke("read", variant="v", inputs={"document": fh.file(path)})
+        assert len(server.requests) == 1
+    assert (run.status, run.status_code, run.may_have_run) == ("failed", 503, False)
 
 
 def test_a_file_goes_to_a_worker_by_its_path(tmp_path: Path) -> None:

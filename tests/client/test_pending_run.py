@@ -676,6 +676,9 @@ def test_a_trigger_starts_a_run_without_the_key(held: Held, receiver: fh.Callbac
     pending = client.trigger(*ids, secret=endpoint.secret, inputs={"text": "a"}, callback=receiver)
     held.let_go()
     assert (pending.wait(20).output, pending.came_by) == ("A", "callback")
+    store = session.store()
+    assert store is not None
+    assert store.requests.on_day(client.workspace, datetime.now(UTC)) == 1
     with pytest.raises(fh.AuthError) as told:
         client.trigger(*ids, secret="a wrong secret", inputs={"text": "a"}, callback=receiver)
     assert "a wrong secret" not in str(told.value)

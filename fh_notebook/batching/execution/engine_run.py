@@ -26,8 +26,6 @@ from fh_notebook.batching.model import (
     Job,
     OutcomeTable,
     OutputArrived,
-    Retried,
-    Started,
     Throttled,
 )
 from fh_notebook.batching.options import BatchOptions, DeliveryMode, Reuse
@@ -36,7 +34,7 @@ from fh_notebook.batching.planning.stored_batch import StoredBatch, running_refu
 from fh_notebook.batching.planning.work_queue import LookedUpWindow, WindowPrefetch, Windows, WorkQueue, chained_windows
 from fh_notebook.batching.tables.row_sources import UNKNOWN_ROWS
 from fh_notebook.contract.callbacks import NO_OUTPUT_CODE, RunIds
-from fh_notebook.contract.retry import NOT_REACHED, UPLOAD_FAILED, next_reset
+from fh_notebook.contract.retry import next_reset
 from fh_notebook.contract.run import Run
 from fh_notebook.core import event_loop
 from fh_notebook.core.config import settings
@@ -225,6 +223,8 @@ class EngineRun:
         self.paused = False
         self.waiting_until: datetime | None = None
         """When it goes on, while it sleeps for the daily cap's renewal."""
+        self._calls_before = 0
+        """The calls of the batch before those of the present engine."""
         self.answered = 0
         self.cut = 0
         """Calls that were out when it was cut short."""
@@ -316,6 +316,7 @@ class EngineRun:
             left=deliver.left,
         )
         limiter = self._limiter = deliver.limiter(self._client.limiter, self.max_concurrency)
+        self._calls_before = self._outcomes.calls
         self.engine = Engine(
             attempt=attempt,
             limiter=limiter,
@@ -410,17 +411,14 @@ class EngineRun:
     def _take(self, event: Event) -> None:
         """Take an event into the counts, then tell it."""
         outcomes = self._outcomes
-        if isinstance(event, Started):
-            outcomes.calls += 1
-        elif isinstance(event, Retried) and event.run.error_code in NOT_REACHED:
-            outcomes.calls -= 1  # an attempt to connect is no request sent
-        elif isinstance(event, Throttled):
+        if self.engine is not None:
+            outcomes.calls = self._calls_before + self.engine.scheduler.calls
+        if isinstance(event, Throttled):
             outcomes.refused += 1
             self._was_refused |= event.reason == "concurrency"
         elif isinstance(event, Finished):
             self.answered += not event.reused
             outcomes.settled += 1
-            outcomes.calls -= not event.reused and event.run.error_code in (*NOT_REACHED, UPLOAD_FAILED)
             self.cut += event.run.error_code == CANCELLED
             self._work_queue.finished(event.job, event.run, line=event.line, reused=event.reused)
             if event.run.error_code == NO_OUTPUT_CODE and self._delivery is not None:

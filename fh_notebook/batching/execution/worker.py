@@ -145,11 +145,11 @@ class Worker:
     async def _call(self, entry: QueuedJob) -> Next:
         entry.sent += 1
         self._scheduler.calls += 1
-        self._emit(Started(job=entry.job, attempt=entry.sent))
-        started_at = self._now()
         if (refused := entry.refused) is not None:
             entry.refused = None
             return await self._judge_and_follow(entry, refused, None)
+        self._emit(Started(job=entry.job, attempt=entry.sent))
+        started_at = self._now()
         call = self._limiter.call()
         try:
             with call:
