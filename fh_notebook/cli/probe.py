@@ -88,7 +88,7 @@ def _input(text: str) -> tuple[str, Any]:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Make the calls, print the profile, and return 0; 1 when the direct call did not complete, 2 when misused.
+    """Make the calls, print the profile, and return 0; 1: the direct call did not complete; 2: nothing was called.
 
     Raises
     ------
@@ -122,7 +122,7 @@ def run(args: argparse.Namespace) -> int:
         for line in problems if len(problems) > 1 else [exc.text(COMMAND)]:
             print(f"fh-notebook probe: {line}", file=sys.stderr, flush=True)
         return MISUSED
-    print(profile, flush=True)
+    print(profile.text(COMMAND), flush=True)
     if args.report is not None:
         try:
             args.report.expanduser().write_text(profile.to_markdown(), "utf-8")
@@ -131,6 +131,8 @@ def run(args: argparse.Namespace) -> int:
             print(f"fh-notebook probe: --report {args.report} was not written: {why}", file=sys.stderr, flush=True)
             return 1
         print(f"\nThe report is {args.report}: read it, then send it to the maintainers.", flush=True)
+    if not profile.calls:
+        return MISUSED
     return 0 if profile.has_completed else 1
 
 

@@ -140,8 +140,10 @@ async def address_for(
             f"callback is {type_text(callback)}; give fh.CallbackReceiver(), a URL, or None for polling"
         )
     await callback.astart()
-    if isinstance(callback.scheme, KnownForms) and (profile := connection.find_profile()) is not None:
-        callback.scheme.expected = profile.signature
+    if isinstance(callback.scheme, KnownForms):
+        profile = connection.find_profile()
+        if profile is not None and profile.signature is not None:  # what another service has shown stays
+            callback.scheme.expected = profile.signature
     if not connection.is_near and is_loopback(urlsplit(callback.url_now).hostname or ""):
         connection.tell(f"Callbacks cannot arrive: {callback.reach_now.told} This run is waited for by polling.")
         _warn_of_missing_output(connection)

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from fh_notebook.contract.response import object_of
+from fh_notebook.contract.retry import DOCUMENTED_CODES
 from fh_notebook.contract.run import Run, one_line
 from fh_notebook.core.files import atomic_file
 from fh_notebook.core.redaction import redact
@@ -47,17 +48,6 @@ CODE_CAP: Final = 100
 """Characters of a code; what is longer is none."""
 MOST_CODES: Final = 500
 """A catalogue has some dozen."""
-
-KNOWN_CODES: Final = frozenset(
-    {
-        "api_rate_limit_exceeded", "too_many_requests", "insufficient_hosted_llm_credits", "account_credit_cap_reached",
-        "workflow_step_limit_reached", "workspace_limit_reached", "asset_storage_limit_reached",
-        "log_range_limit_exceeded", "model_deprecated", "personal_model_missing_credentials",
-        "personal_model_invalid_credentials", "vision_not_supported", "iteration_limit_exceeded", "validation_error",
-        "internal_server_error", "invalid_tool_approval", "tool_approval_override_not_permitted",
-    }
-)  # fmt: skip
-"""The codes of CONTRACT section 2: for these nobody asks the service what they mean."""
 
 
 def read_error_catalog(body: bytes) -> dict[str, str]:
@@ -158,7 +148,7 @@ class ErrorCatalogCache:
     def should_fetch(self, run: Run) -> bool:
         """Whether the catalogue is to be fetched now because of a run; at most once a day the answer is yes."""
         code = code_to_ask_for(run)
-        if code is None or code in KNOWN_CODES:
+        if code is None or code in DOCUMENTED_CODES:
             return False
         with self._lock:
             if code in self._loaded() or self._asked_on == self._today():

@@ -23,10 +23,11 @@ from typing import Any, Final
 
 from fh_notebook.contract.callbacks import is_outcome, with_final_status
 from fh_notebook.contract.response import Response, code_of, error_of, object_of, output_of
-from fh_notebook.contract.retry import RetryAction, decide
+from fh_notebook.contract.retry import DOCUMENTED_CODES, RetryAction, decide
 from fh_notebook.contract.run import Run
 from fh_notebook.core.redaction import redact
 from fh_notebook.core.text import html
+from fh_notebook.core.text.messages import PYTHON, Audience, text_for
 from fh_notebook.version import __version__
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "Profile",
     "calls_admitted",
     "completed_body",
+    "ending_in_words",
     "ids_in",
     "is_concurrency_refusal",
     "may_say_more_later",
@@ -68,6 +70,9 @@ _ENVELOPE: Final = frozenset({*_STATUS_FIELDS, *_ID_FIELDS, "output", "error", "
 """Names that are the protocol's, also where an input or a part of an output has the same."""
 _REMAINING_HEADERS: Final = ("x-ratelimit-remaining", "x-rate-limit-remaining", "ratelimit-remaining")
 
+_GENERAL: Final = re.compile(r"input|valid|param|field|variable|schema|request|unprocessable")
+"""In a code: it may be about any part of a request."""
+
 _REFUSED_WITH: Final[Mapping[str, frozenset[int]]] = {
     "refused_input": frozenset({400, 422}),
     "unknown_variant": frozenset({400, 404, 422}),
@@ -76,8 +81,8 @@ _REFUSED_WITH: Final[Mapping[str, frozenset[int]]] = {
 """The statuses with which a service refuses each of these requests (CONTRACT sections 2 and 10)."""
 
 SLOWER: Final = 2.0
-"""Calls at once are counted only where each admitted call took so many times as long as the slowest refusal: a shorter
-one may have made room for another."""
+"""Calls at once are counted only where each admitted call took so many times as long as the slowest answer that ran
+nothing: a shorter one may have made room for another."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,9 +134,11 @@ class Profile:
     - ``concurrency``: the workspace's limiter begins there, and rises where more is admitted.
     - ``concurrency_refusal``: a 429 with another code, which does not name concurrency either, is of another limit
       (`with_meaning`): the limiter eases off and learns no cap from it.
-    - ``unknown_variant``, ``unknown_deployment``: a batch keeps rows back that are refused with such a code, unless
-      ``refused_input`` has the same one or is not known, and stops where no row is answered otherwise.
-    - ``signature``: a receiver tries this form first and tests itself with it; it takes every other known form, too.
+    - ``unknown_variant``, ``unknown_deployment``: a batch keeps rows back that are refused with such a code, and stops
+      where no row is answered otherwise. Not where ``refused_input`` has the same code or is not known, and not at a
+      documented code; at one that may be of an input only where both names were refused with it.
+    - ``signature``: a receiver that is given to a call (``callback=``) tries this form first from then on and tests
+      itself with it; it takes every other known form, too.
     - ``look_up_has_output``: where look-ups bring no output, you are warned before a run that is only looked up.
 
     Statuses, fields and ``Retry-After`` are read in each known form wherever they come, so that nothing hangs on which
@@ -213,14 +220,18 @@ class Profile:
         return "\n".join(lines) + "\n"
 
     def __repr__(self) -> str:
+        return self.text(PYTHON)
+
+    def text(self, audience: Audience) -> str:
+        """Return what is known, one line a fact, and the notes in the words of `audience`."""
         facts = self._known()
         width = max((len(heading) for heading, _ in facts), default=0)
         lines = [f"{heading:<{width}}  {value}" for heading, value in facts]
-        return "\n".join([self.headline, *lines, *self._remarks()])
+        return "\n".join([self.headline, *lines, *self._remarks(audience)])
 
     def _repr_html_(self) -> str:
         table = html.table(("fact", "observed"), self._known()) if self.observed else ""
-        notes = [html.el("div", text, cls="fh-dim") for text in self._remarks()]
+        notes = [html.el("div", text, cls="fh-dim") for text in self._remarks(PYTHON)]
         return html.el(
             "div",
             html.STYLE,
@@ -241,12 +252,12 @@ class Profile:
     def _known(self) -> list[tuple[str, str]]:
         return [(heading, html.printable(value)) for heading, value in self.facts() if value != UNOBSERVED]
 
-    def _remarks(self) -> list[str]:
+    def _remarks(self, audience: Audience) -> list[str]:
         """Return what is not known, and the notes, each as one line."""
         unknown = [heading for heading, value in self.facts() if value == UNOBSERVED]
         return [
             *([f"Not observed: {'; '.join(unknown)}"] if unknown else []),
-            *(html.printable(note) for note in self.notes),
+            *(html.printable(text_for(note, audience)) for note in self.notes),
         ]
 
 
@@ -554,10 +565,30 @@ def is_concurrency_refusal(response: Response) -> bool:
     )
 
 
+def ending_in_words(response: Response) -> str:
+    """Return how one of several calls ended: its status, and its code where it has the form of one.
+
+    Examples
+    --------
+    >>> ending_in_words(Response(status_code=429, body=b'{"code": "plan_limit_reached", "error": "x"}'))
+    'answered HTTP 429, code plan_limit_reached'
+    >>> ending_in_words(Response(broke="timeout"))
+    'not answered (timeout)'
+    """
+    if response.status_code is None:
+        return f"not answered ({response.broke})"
+    if completed_body(response) is not None:
+        return "completed"
+    form = _error_form(response)
+    code = f", code {form.code}" if form is not None and form.code else ""
+    return f"answered HTTP {response.status_code}{code}"
+
+
 def with_meaning(profile: Profile, response: Response) -> Response:
     """Return a refusal with what this service was observed to mean by it; what says nothing more as it is.
 
-    Only a code tells. One that the service sends for an input, too, is not taken for that of an unknown name.
+    Only a code tells. One that is documented has its own meaning, and one that the service sends for an input, too, is
+    not taken for that of an unknown name; neither is a general one, unless both unknown names were refused with it.
 
     Examples
     --------
@@ -577,8 +608,11 @@ def with_meaning(profile: Profile, response: Response) -> Response:
         is_other = cap is not None and code != cap.code and not _names_concurrency(code)
         return replace(response, meaning="other_limit") if is_other else response
     of_input, names = profile.refused_input, (profile.unknown_variant, profile.unknown_deployment)
-    seen = {(form.status_code, form.code) for form in names if form is not None}
-    is_name = of_input is not None and code != of_input.code and (response.status_code, code) in seen
+    seen = [
+        form for form in names if form is not None and (form.status_code, form.code) == (response.status_code, code)
+    ]
+    is_certain = len(seen) == len(names) or (seen and not _GENERAL.search(code.lower()))
+    is_name = of_input is not None and code != of_input.code and code not in DOCUMENTED_CODES and is_certain
     return replace(response, meaning="unknown_name") if is_name else response
 
 
@@ -609,7 +643,12 @@ def _refused_and_admitted(responses: Sequence[Response], control: Response) -> t
 
 
 def with_calls_at_once(
-    profile: Profile, responses: Sequence[Response], control: Response, *, is_alone: bool = True
+    profile: Profile,
+    responses: Sequence[Response],
+    control: Response,
+    *,
+    is_alone: bool = True,
+    arrived_s: float | None = None,
 ) -> Profile:
     """Learn from the answers to calls that were sent at once, in the order in which they came, and to one after them.
 
@@ -623,11 +662,15 @@ def with_calls_at_once(
         Of a call alone, after all of them: it completes, unless the service refuses every call.
     is_alone : bool
         Whether no other call of this workspace was out: else the number that was admitted is not the cap.
+    arrived_s : float, optional
+        Seconds after the first call was sent until the last one had certainly been answered, if it ran nothing. A cap
+        is withdrawn only where every call took so much longer that all were in progress together.
     """
     refused, admitted = _refused_and_admitted(responses, control)
-    if not refused:  # a cap that is less than what was admitted is none any more
+    if not refused:  # a cap that is less than what was admitted together is none any more
         is_exceeded = profile.concurrency is not None and len(admitted) > profile.concurrency
-        return replace(profile, concurrency=None) if is_exceeded else profile
+        is_shown = arrived_s is not None and all(r.elapsed_s >= SLOWER * arrived_s for r in admitted)
+        return replace(profile, concurrency=None) if is_exceeded and is_shown else profile
     forms = {_error_form(response) for response in refused}
     waits = {_retry_after_form(response.headers.get("retry-after")) for response in refused}
     learned = replace(

@@ -20,6 +20,7 @@ from fh_notebook.contract.run import CREDIT_CODES, DAILY_CODE
 __all__ = [
     "CUT_OFF",
     "DEFAULT_POLICY",
+    "DOCUMENTED_CODES",
     "NOT_FOUND_STATUSES",
     "NOT_REACHED",
     "UPLOAD_FAILED",
@@ -130,6 +131,17 @@ _NO_SUCH_NAME: Final = re.compile(
 
 NOT_FOUND_STATUSES: Final = frozenset({404, 422})
 """The statuses of a look-up of something that the service does not know: a look-up has no inputs to be wrong."""
+
+DOCUMENTED_CODES: Final = frozenset(
+    {
+        "api_rate_limit_exceeded", "too_many_requests", "insufficient_hosted_llm_credits", "account_credit_cap_reached",
+        "workflow_step_limit_reached", "workspace_limit_reached", "asset_storage_limit_reached",
+        "log_range_limit_exceeded", "model_deprecated", "personal_model_missing_credentials",
+        "personal_model_invalid_credentials", "vision_not_supported", "iteration_limit_exceeded", "validation_error",
+        "internal_server_error", "invalid_tool_approval", "tool_approval_override_not_permitted",
+    }
+)  # fmt: skip
+"""The codes of CONTRACT section 2, whose meaning is not asked for and not observed."""
 
 _PROVIDER_CODE: Final = "too_many_requests"
 _ROW_402_CODES: Final = frozenset(

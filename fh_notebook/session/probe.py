@@ -6,16 +6,19 @@ Rules of this file:
 2. What an answer shows is decided in `client.profile`. The order of the calls is here: after the direct call has
    completed, the names, the key and the inputs are known to be right, so that a refusal is about what was changed; it
    is learned once a look-up after the refusals has shown that the service still answers. The same look-up tells what
-   one alone leaves open: whether the output comes a little later, and whether it was the look-up that counted.
+   one alone leaves open: whether the output comes a little later, and whether it was the look-up that counted. The run
+   by callback comes after the calls at once, since its end at the service is not known.
 3. Each answer's facts are kept at once: an interrupt, an error or an unreachable service loses none of them. A call is
    counted and its run kept as of any other caller.
-4. A note has no word of the service, which may echo inputs: only what was asked, the kind of error and the status.
+4. A note has no text of the service, which may echo inputs: only what was asked, the kind of error, the status, and
+   a code that has the form of one.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -39,6 +42,7 @@ from fh_notebook.contract.retry import (
     RetryPolicy,
     absence_of,
     decide,
+    may_have_run,
 )
 from fh_notebook.contract.run import Run, one_line
 from fh_notebook.contract.secrets import mask_inputs
@@ -48,7 +52,7 @@ from fh_notebook.core import arguments, event_loop
 from fh_notebook.core.json_values import pretty
 from fh_notebook.core.text.formatting import listed, short
 from fh_notebook.core.text.html import printable
-from fh_notebook.core.text.messages import Message, option
+from fh_notebook.core.text.messages import AudienceText, Message, Phrase, counted, option
 from fh_notebook.core.values import utc_now
 from fh_notebook.errors import (
     AuthError,
@@ -78,6 +82,14 @@ LATER_S: Final = 5.0
 """A look-up without the output is made again so much later: a service may keep the output after the status."""
 CALLBACK_WAIT_S: Final = 60.0
 ONE_ATTEMPT: Final = RetryPolicy(max_attempts=1, max_throttled_s=0.0)
+LOOK_UPS: Final = 2
+"""Look-ups of the direct call at most: at the documented address, and at the older one."""
+NOT_SENT: Final = Phrase(
+    "since the daily cap of calls was used up before; client.limiter.reopen() if your plan has changed",
+    "since the daily cap of calls was used up before; it is renewed at 00:00 UTC",
+)
+NOTE_SHOWN: Final = 500
+"""Characters of a note."""
 INPUTS_SHOWN: Final = 400
 """Characters of the inputs in a question."""
 
@@ -157,8 +169,8 @@ def probe(
     InputError
         The inputs do not fit, or an argument is wrong. No call was made.
     SettingsError
-        The settings name no usable key or address, a callback by a tunnel has no port, or nobody can be asked here:
-        give ``confirm=False``.
+        The settings name no usable key or address, a callback by a tunnel has no port, ``max_concurrency`` is below
+        the number of calls at once, or nobody can be asked here: give ``confirm=False``. No call was made.
     KeyboardInterrupt
         It was interrupted; what was learned is kept.
 
@@ -188,6 +200,12 @@ def probe(
         raise SettingsError(
             f"{aclient.origin} does not reach this machine; give callback='https://...', the public URL of a tunnel"
         )
+    if concurrency and (most := aclient.limiter.most) is not None and most < BURST:
+        raise SettingsError(
+            f"max_concurrency={most} allows {counted(most, 'call')} at once, and the plan's cap is shown only by "
+            f"{BURST}; leave out concurrency=True, or remove the limit for the probe: "
+            "fh.configure(max_concurrency=None) and a client without max_concurrency"
+        )
     request = aclient.request(deployment, variant=variant, inputs=inputs, metadata=PROBE_METADATA)
     if files_of_body(encode_request(request)):  # an upload would be a request that nobody confirmed
         raise InputError("fh.probe uploads no file; give client.upload(path).file_url in place of fh.file(path)")
@@ -201,7 +219,7 @@ def probe(
                 calls.note(f"{step.name}: not made, as you said")
                 continue
             with suppress(_StopError):
-                event_loop.run(calls.make(step))
+                event_loop.run(event_loop.bridge(calls.make(step)))  # on the receiver's loop, also where nested
     except _QuitError:
         calls.note("the other calls were not made, as you said")
     except _NobodyError:
@@ -336,6 +354,9 @@ class _ProbeCalls:
         """How much the last request lowered the number of calls left."""
         self._by_direct: int | None = None
         self._by_look_ups: list[int | None] = []
+        self._sent_at: list[float] = []
+        self._quick_s: float | None = None
+        """Seconds until the slowest answer to a request that runs nothing."""
         self._is_alone = True
         """Whether no other call of the workspace was out beside those of the probe, as far as this process knows."""
         self._look_up_was_not_found = False
@@ -350,7 +371,21 @@ class _ProbeCalls:
 
     def note(self, text: str) -> None:
         """Add a sentence to the profile's notes."""
-        self.profile = replace(self.profile, notes=tuple(dict.fromkeys([*self.profile.notes, one_line(text, 300)])))
+        line = text if isinstance(text, AudienceText) else one_line(text, NOTE_SHOWN)
+        self.profile = replace(self.profile, notes=tuple(dict.fromkeys([*self.profile.notes, line])))
+
+    def _note_no_call_left(self, name: str) -> None:
+        template = "{}: not made, since {} leaves no call for it; {} makes all of them"
+        given, enough = (option("max_calls", number) for number in (self._max_calls, self._enough))
+        self.note(Message(template, (name, given, enough)))
+
+    @property
+    def _enough(self) -> int:
+        """The number of requests of all steps, whatever this probe has made of them."""
+        refusals = 3 if self._request.inputs else 2
+        at_once = BURST + 1 if self._burst else 0
+        # The check of the key, the direct call, both look-ups; at the end the look-up after the refusals.
+        return 2 + LOOK_UPS + at_once + (self._receiver is not None) + refusals + 1
 
     def steps(self) -> Iterator[ProbeStep]:
         """Yield the steps, each after the one before was made; those for which no call is left are noted."""
@@ -358,7 +393,7 @@ class _ProbeCalls:
             if self._is_stopped:
                 return
             if step.calls > self._max_calls - self.profile.calls:
-                self.note(f"{step.name}: not made, since max_calls={self._max_calls} leaves no call for it")
+                self._note_no_call_left(step.name)
             else:
                 yield step
 
@@ -375,6 +410,8 @@ class _ProbeCalls:
             await step.make()
         except (AuthError, ConnectFailed, LimitReached, CallError) as exc:
             # Without the service's words, which may repeat an input: the notes are in the report.
+            if self.profile.calls == before.calls:
+                self._stop(Message("{}: not sent, {}", (step.name, NOT_SENT)))
             answered = (
                 "no answer arrived" if exc.status_code is None else f"the service answered HTTP {exc.status_code}"
             )
@@ -385,9 +422,12 @@ class _ProbeCalls:
 
     async def _keep(self) -> None:
         try:
-            await session.keep_profile(self._client.workspace, self.profile)
+            is_saved = await session.keep_profile(self._client.workspace, self.profile)
         except StoreError:
             self.note("the profile was not saved: the store cannot be written")
+        else:
+            if not is_saved:
+                self.note("the profile is not saved: store=None; it is known until this process ends")
 
     def _learn(self, learned: Profile) -> bool:
         """Take over what an answer has shown, if it has shown anything."""
@@ -429,10 +469,10 @@ class _ProbeCalls:
         if self._direct is None:
             return
         yield from self._look_up_steps()
-        if self._receiver is not None:
-            yield self._callback_step(self._receiver)
         if self._burst and (step := self._burst_step()) is not None:
             yield step
+        if self._receiver is not None:  # after the calls at once: its run may hold a slot of the plan for a while
+            yield self._callback_step(self._receiver)
         yield from self._refusal_steps()
 
     def _invoke_step(
@@ -476,10 +516,10 @@ class _ProbeCalls:
         return self._invoke_step("Run by callback", self._request, learns, make, cost)
 
     def _burst_step(self) -> ProbeStep | None:
-        """Return the step of calls at once: one call is left for the control after them."""
-        size = min(BURST, self._max_calls - self.profile.calls - 1)
+        """Return the step of calls at once: one call is left for that after them, and one for the run by callback."""
+        size = min(BURST, self._max_calls - self.profile.calls - 1 - (self._receiver is not None))
         if size < 2:
-            self.note(f"Calls at once: not made; give max_calls={self.profile.calls + BURST + 1} for {BURST} of them")
+            self._note_no_call_left("Calls at once")
             return None
 
         async def make() -> None:
@@ -499,16 +539,12 @@ class _ProbeCalls:
             ("unknown_variant", "Unknown variant", replace(request, variant=UNKNOWN_NAME)),
             ("unknown_deployment", "Unknown deployment", replace(request, deployment=UNKNOWN_NAME)),
         ]
-        enough = self.profile.calls + len(changed) + 1
         for situation, name, wrong_request in changed:
             if wrong_request is None:
                 self.note(f"{name}: not made, since there is no input")
                 continue
             if self._max_calls - self.profile.calls < 2:
-                self.note(
-                    f"{name}: not made, since max_calls={self._max_calls} leaves no call for it and a look-up after; "
-                    f"give {enough}"
-                )
+                self._note_no_call_left(name)
                 continue
 
             async def make(
@@ -616,27 +652,36 @@ class _ProbeCalls:
             answers.append(await self._invoke(self._request, limiter=limiter))
             is_alone &= not others.in_flight
 
+        self._sent_at = []
         results = await asyncio.gather(*(one() for _ in range(size)), return_exceptions=True)
         is_alone &= not others.in_flight
         if unforeseen := [result for result in results if isinstance(result, BaseException)]:
             raise unforeseen[0]
+        arrived_s = None if self._quick_s is None else self._quick_s + max(self._sent_at) - min(self._sent_at)
         control = await self._invoke(self._request)
-        self._learn(profiles.with_calls_at_once(self.profile, answers, control, is_alone=is_alone))
+        cap = self.profile.concurrency
+        self._learn(profiles.with_calls_at_once(self.profile, answers, control, is_alone=is_alone, arrived_s=arrived_s))
         admitted = profiles.calls_admitted(answers, control) if is_alone else None
-        refused = sum(map(profiles.is_concurrency_refusal, answers))
         if admitted is not None:
             self._client.limiter.taught(admitted)
-        elif not refused:
-            self.note(f"{size} calls at once: none was refused for the cap of the plan")
+            return
+        kinds = Counter(map(profiles.ending_in_words, answers))
+        ended = ", ".join(f"{number} {kind}" for kind, number in kinds.items())
+        refused = sum(map(profiles.is_concurrency_refusal, answers))
+        others_refused = sum(response.status_code == 429 for response in answers) - refused
+        if profiles.completed_body(control) is None:
+            after = profiles.ending_in_words(control)
+            why = f"the call after them was {after}, so that how many are admitted is not known"
+        elif others_refused:
+            why = "a 429 that does not name concurrency may be of another limit, so that the cap is not known"
+        elif refused and not is_alone:
+            why = "how many are admitted is not known, since other calls were in progress meanwhile"
+        elif refused or (cap is not None and cap < len(answers) and self.profile.concurrency == cap):
+            kept = "" if refused else f" and the cap of {cap} observed before is kept"
+            why = f"they may not have been in progress together{kept}; try inputs with which a run takes some seconds"
         else:
-            why = (
-                "try inputs with which a run takes some seconds"
-                if is_alone
-                else "other calls were in progress meanwhile"
-            )
-            self.note(
-                f"{size} calls at once: {refused} were refused, and how many are admitted cannot be determined; {why}"
-            )
+            why = "none was refused for the cap of the plan"
+        self.note(f"{size} calls at once: {ended}; {why}")
 
     async def _run_by_callback(self, receiver: CallbackReceiver) -> None:
         request = self._request.delivered_to(receiver.url_now)
@@ -695,6 +740,7 @@ class _ProbeCalls:
         counted_at = utc_now()
         self._connection.count(kind, 1, counted_at)
         response = await self._exchange("GET", path)
+        self._quick_s = max(self._quick_s or 0.0, response.elapsed_s)
         if decide(response).reason in NOT_REACHED:
             self._connection.count(kind, -1, counted_at)
         return response
@@ -713,6 +759,7 @@ class _ProbeCalls:
             SENT_PASSWORDS.add(request)
             started_at = utc_now()
             own = int(limiter is None)  # that of the workspace lets this call out
+            self._sent_at.append(time.monotonic())
             response = await self._exchange("POST", "/workflow/invoke", encode_request(request), own_slots=own)
             run = decode_answer(response, request, started_at=started_at, origin=self._connection.origin)
             sent.append(AttemptResult(response=response, run=run))
@@ -743,6 +790,8 @@ def _ending(response: Response) -> str:
 
 
 def _cure(response: Response) -> str:
+    if response.status_code is None or response.status_code == 429 or response.status_code >= 500:
+        return f"Try again later{'; the workflow may have run' if may_have_run(response) else ''}"
     if absence_of(response) is Absence.NOTHING:
         return "Give inputs with which the workflow completes"
     return "Check the names of the deployment and of its variant, and what the inputs name"

@@ -273,8 +273,9 @@ def profile_of(workspace: str) -> Profile | None:
     if _is_of_hive(workspace):
         return profile_from_json(_state.profiles.get(workspace, ""))
     try:
-        path = resolution.store_path()
-        opened = store() if path is not None and path.expanduser().exists() else None
+        if (path := resolution.store_path()) is None:
+            return profile_from_json(_state.profiles.get(workspace, ""))
+        opened = store() if path.expanduser().exists() else None
         text = None if opened is None else opened.profiles.of_workspace(workspace)
         return None if text is None else profile_from_json(text)
     except Exception as exc:  # whatever it is: a call goes out without a profile, too
@@ -282,19 +283,22 @@ def profile_of(workspace: str) -> Profile | None:
         return None
 
 
-async def keep_profile(workspace: str, profile: Profile) -> None:
-    """Keep what was observed of a workspace's service: that of a local hive until the process ends.
+async def keep_profile(workspace: str, profile: Profile) -> bool:
+    """Keep what was observed of a workspace's service, and return ``False`` where it should be saved and is not.
+
+    That of a local hive, and of any service with ``store=None``, is kept until the process ends.
 
     Raises
     ------
     StoreError
         The store cannot be written.
     """
-    text = profile_to_json(profile)
-    if _is_of_hive(workspace):
+    text, is_of_hive = profile_to_json(profile), _is_of_hive(workspace)
+    if is_of_hive or (opened := store()) is None:
         _state.profiles[workspace] = text
-    elif (opened := store()) is not None:
-        await opened.profiles.keep(workspace, text)
+        return is_of_hive
+    await opened.profiles.keep(workspace, text)
+    return True
 
 
 def forget_profile(workspace: str | None) -> None:

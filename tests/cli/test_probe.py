@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from fh_notebook.cli import main
+from fh_notebook.local import LocalHive
 
 TRIAGE = ["probe", "support-triage", "-v", "keywords", "--input", "ticket=My parcel is late.", "--local"]
 
@@ -38,13 +39,29 @@ def test_it_asks_before_each_call(monkeypatch: pytest.MonkeyPatch, capsys: pytes
     assert "1 call" in capsys.readouterr().out
 
 
-def test_a_direct_call_that_fails_now_is_exit_code_1(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Also where an earlier probe has learned the status of a completed run."""
-    assert main([*TRIAGE, "--yes"]) == 0
-    monkeypatch.setattr("builtins.input", lambda prompt: "n")
-    assert main(TRIAGE) == 1
+def test_a_direct_call_that_fails_now_is_exit_code_1(capsys: pytest.CaptureFixture[str]) -> None:
+    """Also where an earlier probe has learned the status of a completed run; the notes name options of the command."""
+    hive = LocalHive()
+
+    @hive.workflow("flaky", variant="live")
+    def flaky(text: str) -> str:
+        if text == "fail":
+            raise ValueError("as asked")
+        return text
+
+    with hive.serve() as server:
+        words = ["probe", "flaky", "-v", "live", "--base-url", server.url, "--yes", "--max-calls", "3", "--input"]
+        assert main([*words, "text=works"]) == 0
+        assert "--max-calls 3 leaves no call" in capsys.readouterr().out
+        assert main([*words, "text=fail"]) == 1
+        assert "Direct call: " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("answer", ["n", "q"])
+def test_without_any_call_the_exit_code_is_2(monkeypatch: pytest.MonkeyPatch, answer: str) -> None:
+    """No to each question, or to the first one."""
+    monkeypatch.setattr("builtins.input", lambda prompt: answer)
+    assert main(TRIAGE) == 2
 
 
 def test_a_report_that_cannot_be_written_is_one_line(

@@ -34,13 +34,13 @@ async def _fail() -> None:
 @pytest.fixture(params=["thread", "nested"])
 def door(request: pytest.FixtureRequest) -> Iterator[str]:
     """Both doors: the marked subset of tests that must hold in either."""
-    with _asyncio_as_it_was():
+    with asyncio_as_it_was():
         fh.configure(loop=request.param)
         yield str(request.param)
 
 
 @contextlib.contextmanager
-def _asyncio_as_it_was() -> Iterator[None]:
+def asyncio_as_it_was() -> Iterator[None]:
     """Take back what the nested door changes in asyncio for the whole process: other tests run in it, too."""
     policy, running = type(asyncio.get_event_loop_policy()), asyncio.SelectorEventLoop
     changed = [asyncio, asyncio.tasks, asyncio.futures, asyncio.events, policy, *running.__mro__[:-1]]

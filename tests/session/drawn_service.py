@@ -21,6 +21,8 @@ import httpx
 SECRET = "whsec_" + base64.b64encode(b"a signing secret of the service").decode()
 OUTPUT = {"label": "delivery", "sure": True}
 INPUTS = {"ticket": "My parcel is late.", "tone": "calm"}
+OTHER_CODES = ["plan_limit_reached", "slots_exhausted", "limit_reached"]
+"""Codes of a 429 that may be of another limit than that of calls at once."""
 Answer = tuple[int, dict[str, str], bytes]
 
 
@@ -85,6 +87,10 @@ class Drawn:
         """The request beside which another call of the workspace lowers the number of calls left."""
         self.untold = pick([None, None, None, "key", "direct", "look-up", "last look-up"])
         """The request whose answer does not have the number."""
+        status, code, place = self.refusal
+        self.is_unnamed = pick([False, False, True]) and place is not None
+        """Whether the refusal of one call too many has a code that does not name concurrency."""
+        self.refusal = status, pick(OTHER_CODES) if self.is_unnamed else code, place
 
     @staticmethod
     def _error(pick: Callable[[Any], Any], statuses: list[int], codes: list[str]) -> tuple[int, str | None, str | None]:
@@ -115,9 +121,9 @@ class Drawn:
             "callback_output": self.callback_output,
             "signature": self.signature,
             **self.errors,
-            "concurrency": self.concurrency,
-            "concurrency_refusal": self.refusal,
-            "retry_after": self.retry_after,
+            "concurrency": None if self.is_unnamed else self.concurrency,
+            "concurrency_refusal": None if self.is_unnamed else self.refusal,
+            "retry_after": None if self.is_unnamed else self.retry_after,
         }
 
 
@@ -136,6 +142,8 @@ class DrawnService:
         The number of the request that is never answered; `on_hang` is called when it comes.
     output_after_s : float
         So long after a direct call look-ups do not have its output.
+    run_s : float, optional
+        How long each run takes; by default as long as shows a cap that is less than the calls at once.
     """
 
     def __init__(
@@ -147,6 +155,7 @@ class DrawnService:
         hangs_at: int | None = None,
         on_hang: Callable[[], None] = lambda: None,
         output_after_s: float = 0.0,
+        run_s: float | None = None,
     ) -> None:
         self.drawn = drawn
         self.broken_from, self.broken = broken_from, broken
@@ -157,11 +166,14 @@ class DrawnService:
         self.kind = ""
         """Of the present request."""
         self.out = 0
+        self.held = 0
+        """Slots of runs by callback. One is never free again: when such a run ends is not known to who called it."""
         self.group = 0
         self.begun = self.refused_at = 0.0
         self.output_after_s, self.ran_at = output_after_s, 0.0
         self.tasks: set[asyncio.Task[None]] = set()
         self.hangs_at, self.on_hang = hangs_at, on_hang
+        self.run_s = run_s
 
     @property
     def is_broken(self) -> bool:
@@ -219,7 +231,7 @@ class DrawnService:
         if not self.out:
             self.begun, self.group = time.perf_counter(), 0
         self.group += 1
-        if self.out >= drawn.concurrency:
+        if self.out + self.held >= drawn.concurrency:
             self.refused_at = time.perf_counter()
             waits = {"seconds": "2", "date": formatdate(time.time() + 2, usegmt=True), "absent": None}
             wait = waits[drawn.retry_after]
@@ -235,6 +247,9 @@ class DrawnService:
 
     async def _run(self) -> None:
         """Run at once; where other calls come meanwhile, much longer than it took to refuse the last of them."""
+        if self.run_s is not None:
+            await asyncio.sleep(self.run_s)
+            return
         await asyncio.sleep(0.002)
         while self.group > 1 and not self.is_broken:
             now, span = time.perf_counter(), self.refused_at - self.begun
@@ -263,6 +278,7 @@ class DrawnService:
     def _by_callback(self, url: str) -> Answer:
         drawn = self.drawn
         body = self._run_body(drawn.accepted)
+        self.held += 1
         ids = {name: body[name] for name in drawn.ids}
         event: dict[str, Any] = {**ids, drawn.status_field: drawn.completed}
         outer, _, inner = drawn.callback_output.partition(".")

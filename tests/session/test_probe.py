@@ -6,10 +6,12 @@ import asyncio
 import json
 import os
 import random
+import re
 import signal
 import time
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -30,13 +32,17 @@ from fh_notebook.client.profile import (
     with_meaning,
 )
 from fh_notebook.contract.response import Response
+from fh_notebook.contract.retry import DOCUMENTED_CODES, RetryAction, RetryDecision
+from fh_notebook.contract.run import CREDIT_CODES
 from fh_notebook.contract.signing import SIGNATURE_FORMS
 from fh_notebook.core import event_loop
 from fh_notebook.core.adaptive_limit import START
+from fh_notebook.core.text.messages import COMMAND
 from fh_notebook.session import session
-from fh_notebook.session.probe import CONTROL, MAX_CALLS, ProbeStep
+from fh_notebook.session.probe import BURST, CONTROL, MAX_CALLS, ProbeStep
 from fh_notebook.store.tables.profiles import Profiles
-from tests.session.drawn_service import FORMS, INPUTS, OUTPUT, SECRET, Drawn, DrawnService
+from tests.core.test_event_loop import asyncio_as_it_was
+from tests.session.drawn_service import FORMS, INPUTS, OTHER_CODES, OUTPUT, SECRET, Drawn, DrawnService
 
 KEY = "fhk_probe_0123456789abcdef"
 URL = "http://127.0.0.1:9/v1"
@@ -69,9 +75,20 @@ def stored(client: fh.Client) -> Profile | None:
     return session.profile_of(client.workspace)
 
 
+def keep(client: fh.Client, profile: Profile) -> None:
+    event_loop.run(session.keep_profile(client.workspace, profile))
+
+
+def notes_of(profile: Profile, step: str) -> list[str]:
+    return [note for note in profile.notes if note.startswith(step)]
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_the_learned_profile_is_the_drawn_one(seed: int) -> None:
-    """Spelling, statuses, codes, look-ups, cap, Retry-After and signature, from 16 calls at most."""
+    """Spelling, statuses, codes, look-ups, cap, Retry-After and signature, from 16 calls at most.
+
+    The run by callback keeps its slot for good: the cap is of the calls at once before it.
+    """
     drawn = Drawn(seed)
     assert facts_of(learn(DrawnService(drawn))) == drawn.facts()
 
@@ -80,7 +97,7 @@ def test_the_learned_profile_is_the_drawn_one(seed: int) -> None:
 def test_the_learned_profile_is_the_drawn_one_in_100_of_100() -> None:
     """Every form of a signature, each late look-up, other callers and missing headers are among them."""
     different = []
-    seen: dict[str, set[Any]] = {"signature": set(), "late": set(), "others": set(), "untold": set()}
+    seen: dict[str, set[Any]] = {n: set() for n in ("signature", "late", "others", "untold", "is_unnamed")}
     for seed in range(100):
         session.reset()
         fh.configure(store=None)
@@ -91,7 +108,7 @@ def test_the_learned_profile_is_the_drawn_one_in_100_of_100() -> None:
             different.append((seed, {n: (v, drawn.facts()[n]) for n, v in learned.items() if v != drawn.facts()[n]}))
     assert not different
     assert seen["signature"] == set(FORMS)
-    assert [len(seen[name]) for name in ("late", "others", "untold")] == [3, 4, 5]
+    assert [len(seen[name]) for name in ("late", "others", "untold", "is_unnamed")] == [3, 4, 5, 2]
 
 
 def _raise(error: type[httpx.TransportError]) -> Callable[[], Any]:
@@ -228,7 +245,7 @@ def test_an_interrupt_keeps_what_was_learned() -> None:
 
 def test_the_limiter_of_the_next_process_begins_at_the_learned_cap() -> None:
     """The profile is kept per workspace; another workspace begins as ever. A ceiling above it is tried."""
-    drawn = Drawn(next(seed for seed in range(50) if Drawn(seed).concurrency > 3))
+    drawn = Drawn(next(seed for seed in range(50) if (Drawn(seed).facts()["concurrency"] or 0) > 3))
     service = DrawnService(drawn)
     learn(service)
     session.reset()  # what a new process knows: the store
@@ -327,8 +344,156 @@ RUN = _answer(200, {"request_id": "r", "status": "completed", "output": "hi"}, 1
 def test_a_cap_is_withdrawn_when_more_are_admitted() -> None:
     """It is unknown again; as many as before say nothing."""
     before = Profile(concurrency=3)
-    assert with_calls_at_once(before, [RUN] * 6, RUN).concurrency is None
-    assert with_calls_at_once(before, [RUN] * 3, RUN) is before
+    assert with_calls_at_once(before, [RUN] * 6, RUN, arrived_s=0.2).concurrency is None
+    assert with_calls_at_once(before, [RUN] * 3, RUN, arrived_s=0.2) is before
+
+
+@pytest.mark.parametrize(
+    ("durations", "arrived_s", "cap"),
+    [
+        ([0.02] * 6, 0.015, 3),
+        ([0.02] * 6, 0.001, None),
+        ([2.0] * 5 + [0.1], 0.1, 3),
+        ([2.0] * 6, 1.1, 3),
+        ([2.0] * 6, 0.9, None),
+        ([2.0] * 6, None, 3),
+    ],
+)
+def test_a_cap_stays_where_the_calls_may_have_run_one_after_the_other(
+    durations: list[float], arrived_s: float | None, cap: int | None
+) -> None:
+    """Six of them admit nothing at once if each has ended before the next one arrived."""
+    answers = [replace(RUN, elapsed_s=duration) for duration in durations]
+    assert with_calls_at_once(Profile(concurrency=3), answers, RUN, arrived_s=arrived_s).concurrency == cap
+
+
+@pytest.mark.parametrize(("run_s", "cap"), [(0.0, 3), (0.8, None)])
+def test_a_probe_withdraws_a_cap_only_by_long_runs(run_s: float, cap: int | None) -> None:
+    """Short ones leave it, with a note of the cap that stays."""
+    drawn = Drawn(3)
+    drawn.concurrency = 50
+    service = DrawnService(drawn, run_s=run_s)
+    keep(client_of(service), Profile(concurrency=3))
+    profile = learn(service, callback=False)
+    assert profile.concurrency == cap
+    assert ("of 3 observed" in notes_of(profile, "6 calls at once")[0]) is (cap is not None)
+
+
+def test_a_configured_limit_below_the_calls_at_once_is_told_before_any_call() -> None:
+    """They would go out one after the other, and a known cap would be withdrawn; a limit that admits all is no matter."""
+    drawn = Drawn(next(seed for seed in range(50) if Drawn(seed).facts()["concurrency"]))
+    service = DrawnService(drawn)
+    fh.configure(max_concurrency=BURST - 1)
+    with pytest.raises(fh.SettingsError, match="max_concurrency"):
+        learn(service)
+    fh.configure(max_concurrency=None)
+    bounded = fh.Client(api_key=KEY, base_url=URL, transport=httpx.ASGITransport(service), max_concurrency=2)
+    with pytest.raises(fh.SettingsError, match="max_concurrency"):
+        fh.probe("triage", variant="live", inputs=INPUTS, client=bounded, confirm=False, concurrency=True)
+    assert service.requests == []
+    fh.configure(max_concurrency=BURST)
+    assert learn(service, callback=False).concurrency == drawn.concurrency
+
+
+@pytest.mark.parametrize("code", OTHER_CODES)
+def test_a_429_of_perhaps_another_limit_is_told_with_its_code(code: str) -> None:
+    """It teaches no cap, and the note does not say that nothing was refused."""
+    drawn = Drawn(3)
+    drawn.concurrency, drawn.refusal = 4, (429, code, "error_code")
+    profile = learn(DrawnService(drawn), callback=False)
+    (note,) = notes_of(profile, "6 calls at once")
+    assert (profile.concurrency, "4 completed" in note, f"2 answered HTTP 429, code {code}" in note) == (
+        None,
+        True,
+        True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("answer", "shown"),
+    [
+        ("500 JSON", "answered HTTP 500, code internal_server_error"),
+        ("504", "answered HTTP 504, code gateway_timeout"),
+        ("timeout", "not answered (read_timeout)"),
+        ("429 page", "answered HTTP 429"),
+    ],
+)
+def test_other_answers_among_the_calls_at_once_are_told(answer: str, shown: str) -> None:
+    """Each with its number."""
+    drawn = Drawn(3)
+    first = 3 + (drawn.look_up_path == "/workflow_runs" and "request_id" in drawn.ids)
+    service = DrawnService(drawn, broken_from=first + 1, broken=BROKEN[answer])
+    (note,) = notes_of(learn(service, callback=False), "6 calls at once")
+    assert f"6 {shown}" in note
+
+
+def test_a_code_that_is_no_word_is_in_no_note() -> None:
+    """It may echo an input."""
+    drawn = Drawn(3)
+    drawn.refusal = (429, "no: My parcel is late.", "error_code")
+    profile = learn(DrawnService(drawn), callback=False)
+    assert notes_of(profile, "6 calls at once")
+    assert "parcel" not in profile.to_markdown() + repr(profile)
+
+
+@pytest.mark.parametrize("concurrency", [False, True])
+@pytest.mark.parametrize("callback", [False, True])
+@pytest.mark.parametrize("max_calls", [3, 5, MAX_CALLS, 11])
+def test_the_number_in_the_notes_is_enough_for_all_steps(concurrency: bool, callback: bool, max_calls: int) -> None:
+    """Whatever was made before: a second probe with it leaves none out."""
+    made: list[list[str]] = []
+    drawn = Drawn(next(s for s in range(50) if Drawn(s).look_up_path == "/workflow_runs" and len(Drawn(s).ids) == 2))
+    drawn.concurrency = 1
+
+    def probe_with(number: int) -> Profile:
+        names: list[str] = []
+        made.append(names)
+        options: dict[str, Any] = {"concurrency": concurrency, "callback": callback, "max_calls": number}
+        return learn(DrawnService(drawn), confirm=lambda step: bool(names.append(step.name)) or True, **options)
+
+    numbers = set(re.findall(r"max_calls=(\d+) makes", repr(probe_with(max_calls))))
+    assert len(numbers) == (len(made[0]) < 8 + concurrency + callback)
+    for number in numbers:
+        assert probe_with(int(number)).calls == int(number)
+    probe_with(100)
+    assert made[1:] == made[-1:] * (1 + len(numbers))
+
+
+def test_a_probe_of_a_notebook_with_a_nested_loop_gets_its_callback() -> None:
+    """The receiver takes it on the background loop, and wakes the probe."""
+    drawn = Drawn(3)
+
+    async def cell() -> Profile:
+        return learn(DrawnService(drawn), concurrency=False)
+
+    with asyncio_as_it_was():
+        fh.configure(loop="nested")
+        profile = asyncio.run(cell())
+    assert (profile.signature, profile.callback_output) == (drawn.signature, drawn.callback_output)
+
+
+def test_without_a_store_the_profile_is_kept_in_the_process() -> None:
+    """It is paid for; that it is not saved is told, and forget removes it."""
+    fh.configure(store=None)
+    drawn = Drawn(3)
+    service = DrawnService(drawn)
+    profile = learn(service, callback=False, concurrency=False)
+    assert notes_of(profile, "the profile is not saved")
+    assert stored(client_of(service)) == profile
+    fh.forget(profile=True, client=client_of(service))
+    assert stored(client_of(service)) is None
+
+
+def test_a_call_that_was_not_sent_is_no_answer_of_the_service() -> None:
+    """The limiter is closed since an earlier call: the note says how to open it."""
+    service = DrawnService(Drawn(3))
+    client = client_of(service)
+    client.limiter.record_answer(RetryDecision(action=RetryAction.STOP, reason="daily_cap"))
+    profile = learn(service, callback=False, concurrency=False)
+    assert service.requests == ["GET /v1/public/models"]
+    assert "client.limiter.reopen()" in profile.notes[-1]
+    assert "429" not in profile.notes[-1]
+    assert "client.limiter" not in profile.text(COMMAND)
 
 
 def test_only_a_refusal_for_concurrency_teaches_a_cap() -> None:
@@ -616,10 +781,6 @@ def test_whether_a_look_up_counts_is_not_learned_while_a_call_of_this_process_is
 # --- what is learned is used
 
 
-def keep(client: fh.Client, profile: Profile) -> None:
-    event_loop.run(session.keep_profile(client.workspace, profile))
-
-
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("learned", [None, "the form", "another form"])
 def test_a_receiver_takes_every_known_form_and_the_learned_one_first(form: str, learned: str | None) -> None:
@@ -641,6 +802,21 @@ def test_a_receiver_takes_every_known_form_and_the_learned_one_first(form: str, 
             body, {name: value.encode() for name, value in headers.items()}, [secret], now_s=time.time()
         )
         assert receiver.self_test().local
+
+
+def test_a_learned_form_stays_where_another_service_has_shown_none() -> None:
+    """A receiver may serve two workspaces; a profile without a form says nothing."""
+    drawn = Drawn(3)
+    first = client_of(DrawnService(drawn))
+    keep(first, Profile(signature="base64"))
+    other = fh.Client(
+        api_key="fhk_another_0123456789", base_url=URL, transport=httpx.ASGITransport(DrawnService(drawn))
+    )
+    keep(other, Profile(concurrency=3))
+    with fh.CallbackReceiver(secrets=SECRET) as receiver:
+        for client in (first, other):
+            event_loop.run(address_for(client.aclient.connection, receiver))
+            assert receiver.scheme.expected == "base64"  # type: ignore[attr-defined]  # of the receiver's own scheme
 
 
 def test_a_receiver_with_a_scheme_of_its_own_keeps_it() -> None:
@@ -721,6 +897,44 @@ def test_a_refusal_means_what_was_observed_and_nothing_more(status: int, code: b
     assert with_meaning(Profile(), response) is response
 
 
+@pytest.mark.parametrize(
+    ("code", "both", "meaning"),
+    [
+        ("E404", False, "unknown_name"),
+        ("invalid_request", False, None),
+        ("invalid_request", True, "unknown_name"),
+        ("bad_input", False, None),
+        *((code, True, None) for code in sorted(DOCUMENTED_CODES - CREDIT_CODES)),
+    ],
+)
+def test_a_general_code_does_not_name_a_deployment(code: str, both: bool, meaning: str | None) -> None:
+    """A documented one has its own meaning; one that may be of an input tells only where both names were refused so."""
+    form = ErrorForm(status_code=422, code=code, code_field="code")
+    of_input = ErrorForm(status_code=422, code="E1", code_field="code")
+    learned = Profile(refused_input=of_input, unknown_variant=form, unknown_deployment=form if both else None)
+    response = Response(status_code=422, body=json.dumps({"code": code, "error": "x"}).encode())
+    assert with_meaning(learned, response).meaning == meaning
+
+
+def test_a_batch_does_not_stop_at_a_documented_code() -> None:
+    """Although the probe has got it for both unknown names: each row is called."""
+    drawn = Drawn(3)
+    drawn.errors |= dict.fromkeys(["unknown_variant", "unknown_deployment"], (422, "validation_error", "code"))
+    drawn.errors["refused_input"] = (422, "bad_input", "code")
+    service = DrawnService(drawn)
+    client = client_of(service)
+    profile = learn(service, callback=False, concurrency=False)
+    assert (profile.unknown_variant, profile.unknown_deployment) == (
+        ErrorForm(status_code=422, code="validation_error", code_field="code"),
+    ) * 2
+    service.requests.clear()
+    rows = [{**INPUTS, "ticket": str(n)} for n in range(20)]
+    options: dict[str, Any] = {"variants": ["lvie"], "max_concurrency": 1, "progress": False, "client": client}
+    with suppress(fh.FetchHiveError):
+        fh.batch(rows, "triage", **options)
+    assert len(service.requests) == 20
+
+
 def test_a_profile_shows_what_is_known_and_names_the_rest() -> None:
     """A table of what was observed, of this probe and earlier ones, and one line of what was not."""
     profile = Profile(origin="api.test", look_up_wrapper="", concurrency=3, calls=2)
@@ -732,8 +946,19 @@ def test_a_profile_shows_what_is_known_and_names_the_rest() -> None:
     assert "<table" not in Profile()._repr_html_()
 
 
-@pytest.mark.parametrize(("name", "word"), [("404 JSON", "names"), ("400 page", "inputs with which")])
+@pytest.mark.parametrize(
+    ("name", "word"),
+    [
+        ("404 JSON", "names"),
+        ("400 page", "inputs with which"),
+        ("500 JSON", "later; the workflow may have run"),
+        ("timeout", "later; the workflow may have run"),
+        ("503", "later"),
+        ("429 of a minute", "later"),
+    ],
+)
 def test_a_direct_call_that_fails_says_what_to_check(name: str, word: str) -> None:
-    """Of a name that the service does not know the inputs are not at fault."""
+    """Of a name that the service does not know the inputs are not at fault; of a service that fails nothing is."""
     profile = learn(DrawnService(Drawn(3), broken_from=2, broken=BROKEN[name]), concurrency=False, callback=False)
     assert word in profile.notes[-1]
+    assert ("may have run" in profile.notes[-1]) is ("may have run" in word)
