@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
-from fh_notebook.client.uploads import NamedFile, file_named
+from fh_notebook.client.uploads import NamedFile, file_named, files_among, names_file
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.contract.secrets import Secrets
@@ -40,6 +40,7 @@ __all__ = [
     "FilePlaceholder",
     "Placeholder",
     "SecretPlaceholder",
+    "TextWithFiles",
     "as_cell",
     "as_cell_over",
     "as_curl",
@@ -72,23 +73,32 @@ class FilePlaceholder:
 
     Examples
     --------
-    >>> FilePlaceholder(NamedFile("a.pdf"), 1), FilePlaceholder(NamedFile("a.pdf"), 1).name
-    (fh.file('a.pdf'), 'fhfile1x')
+    >>> FilePlaceholder(NamedFile("a.pdf"))
+    fh.file('a.pdf')
     """
 
-    def __init__(self, file: NamedFile, number: int) -> None:
-        self.name = f"fhfile{number}x"
-        """Its name in a cell, until the call is written in its place."""
+    def __init__(self, file: NamedFile) -> None:
         self.has_path = file.path is not None
         self.path = _short_path(file.path) if file.path is not None else file.name or "the file"
 
     def __repr__(self) -> str:
         return f"fh.file({self.path!r})"
 
-    @property
-    def expression(self) -> str:
-        """What a cell has in its braces, within a text in quotes."""
-        return json.dumps(repr(self), ensure_ascii=False)[1:-1]
+
+class TextWithFiles:
+    """A text with the places of files in it.
+
+    Examples
+    --------
+    >>> TextWithFiles(("See ", FilePlaceholder(NamedFile("a.pdf")), "."))
+    'See ' + fh.file('a.pdf') + '.'
+    """
+
+    def __init__(self, parts: Sequence[str | FilePlaceholder]) -> None:
+        self.parts = tuple(parts)
+
+    def __repr__(self) -> str:
+        return " + ".join(map(repr, self.parts))
 
 
 def _short_path(path: Path) -> str:
@@ -97,22 +107,28 @@ def _short_path(path: Path) -> str:
     return str(path)
 
 
-def _with_files(value: Any, files: list[FilePlaceholder]) -> Any:
-    """Return a value in which each file whose address is sent has its place, which is added to `files`."""
+def _with_files(value: Any) -> Any:
+    """Return a value in which each file whose address is sent has its place."""
     if isinstance(value, Mapping):
-        return {name: _with_files(item, files) for name, item in value.items()}
+        return {name: _with_files(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_with_files(item, files) for item in value]
-    if (named := file_named(value)) is None:
-        return value
-    files.append(FilePlaceholder(named, len(files) + 1))
-    return files[-1]
+        return [_with_files(item) for item in value]
+    if (named := file_named(value)) is not None:
+        return FilePlaceholder(named)
+    parts: list[str | FilePlaceholder] = []
+    for _, token in files_among(value):
+        before, _, value = value.partition(token)
+        named = file_named(token) if names_file(token) else None  # of another process it is only a text
+        parts += [before, token if named is None else FilePlaceholder(named)]
+    return TextWithFiles([part for part in (*parts, value) if part]) if any(files_in_places(parts)) else value
 
 
 def files_in_places(values: Any) -> Iterator[FilePlaceholder]:
     """Yield the places of files, in their order."""
     if isinstance(values, FilePlaceholder):
         yield values
+    elif isinstance(values, TextWithFiles):
+        yield from files_in_places(list(values.parts))
     elif isinstance(values, Mapping | list):
         for item in values.values() if isinstance(values, Mapping) else values:
             yield from files_in_places(item)
@@ -160,8 +176,7 @@ def with_placeholders(
                 name += "_"
             names |= {name}
             values[variable] = SecretPlaceholder(name, is_text=isinstance(value, str))
-    files: list[FilePlaceholder] = []
-    return {name: _with_files(value, files) for name, value in values.items()}
+    return {name: _with_files(value) for name, value in values.items()}
 
 
 _TAKEN: Final = frozenset(
@@ -190,6 +205,8 @@ def fill_placeholders(values: Mapping[str, Any], fill: Callable[[Placeholder], A
     def filled(value: Any) -> Any:
         if isinstance(value, Placeholder):
             return fill(value)
+        if isinstance(value, TextWithFiles):
+            return "".join(part if isinstance(part, str) else fill(part) for part in value.parts)
         if isinstance(value, dict):
             return {name: filled(item) for name, item in value.items()}
         return [filled(item) for item in value] if isinstance(value, list) else value
@@ -239,7 +256,7 @@ def as_cell(
     """
     line = magic_line(deployment.name, variants, repeats, out, delivery)
     values = with_placeholders(deployment, inputs)
-    return _about_files(f"{line}\n{_with_expressions(cell_body(deployment, values), values)}", values)
+    return _about_files(f"{line}\n{cell_body(deployment, values)}", values)
 
 
 def as_python(
@@ -371,7 +388,7 @@ def cell_body(deployment: Deployment, values: dict[str, Any]) -> str:
 
 def _reads_back(body: str, deployment: Deployment, values: dict[str, Any]) -> bool:
     def evaluate(source: str) -> Any:
-        return f"{_STAMP}{source}"
+        return f"{_STAMP}{source}{_STAMP}"
 
     expected = fill_placeholders(values, _stamped)
     with suppress(FetchHiveError):
@@ -391,24 +408,21 @@ def _json(values: dict[str, Any]) -> str:
 
 def _json_text(value: Any, indent: int | None = None) -> str:
     """A value as JSON in which nothing looks like an expression, but for the holes."""
-    text = json.dumps(value, ensure_ascii=False, indent=indent, default=_stamped)
+    text = json.dumps(
+        value, ensure_ascii=False, indent=indent, default=lambda hole: fill_placeholders({"": hole}, _stamped)[""]
+    )
     text = _INVISIBLE.sub(lambda match: "".join(f"\\u{ord(sign):04x}" for sign in match[0]), text)
     text = text.replace("{{", "{\\u007b") if "{{" in text else text
-    return re.sub(rf'"{_STAMP}(\w+)"', r'"{{ \1 }}"', text)
+    # An expression stands in a cell as it is: it is taken out before the body is read as YAML.
+    return re.sub(rf"{_STAMP}(.*?){_STAMP}", lambda match: "{{ " + json.loads(f'"{match[1]}"') + " }}", text)
 
 
 _STAMP: Final = f"fhx{uuid4().hex}x"
-"""Marks a hole in a text, and is in no text of anybody's."""
-
-
-def _with_expressions(body: str, values: Any) -> str:
-    for file in files_in_places(values):
-        body = body.replace(f"{{{{ {file.name} }}}}", f"{{{{ {file.expression} }}}}")
-    return body
+"""Stands on both sides of an expression in a text, and is in no text of anybody's."""
 
 
 def _stamped(hole: Placeholder) -> str:
-    return f"{_STAMP}{hole.name}"
+    return f"{_STAMP}{hole!r}{_STAMP}"
 
 
 # What a page or an editor may change or not show, and YAML may take for a break of line; and half characters.
@@ -463,14 +477,10 @@ def as_cell_over(
     tone: calm
     """
     deployment = mapping.deployment
-    columns = {name: SecretPlaceholder(f"fhcolumn{n}x") for n, name in enumerate(mapping.columns)}
+    columns = {name: SecretPlaceholder(_row_of(column)) for name, column in mapping.columns.items()}
     values = _in_order(mapping, {**with_placeholders(deployment, mapping.constants, reserved={rows}), **columns})
-    body = cell_body(deployment, values)
-    for name, hole in columns.items():
-        expression = json.dumps(_row_of(mapping.columns[name]))[1:-1]
-        body = body.replace(f"{{{{ {hole.name} }}}}", f"{{{{ {expression} }}}}")
     line = magic_line(deployment.name, variants, repeats, "", delivery)
-    return _about_files(f"{line} --over {rows}\n{_with_expressions(body, values)}", values)
+    return _about_files(f"{line} --over {rows}\n{cell_body(deployment, values)}", values)
 
 
 def as_python_over(

@@ -420,6 +420,19 @@ def test_names_that_mean_something_else_are_written_round(reply_hive: Reply, she
     assert reply_hive.got == [{"ticket": "It is late.", "words": 3, "length": 3, "token": PASSWORD}]
 
 
+@pytest.mark.parametrize("column", ["it's", 'a "b"', "back\\slash", "tab\there"])
+def test_a_cell_names_a_column_whatever_its_name(column: str) -> None:
+    """What the cell's own reader evaluates is the row's cell."""
+    mapping = RowMapping(fh.Deployment("d", inputs={"a": fh.text()}), [{column: "x"}])
+    mapping.take_column("a", column)
+    cell = as_cell_over(mapping, ["v"], rows="rows")
+    row = pd.Series({column: "x"})
+    read = read_cell(
+        cell.partition("\n")[2], name="d", variants=("v",), evaluate=lambda source: eval(source, {"row": row})
+    )
+    assert read.inputs == {"a": "x"}
+
+
 def test_a_column_that_no_cell_can_name_is_told() -> None:
     """With the way that is left."""
     mapping = RowMapping(fh.Deployment("d"), [{"a{b": 1}])

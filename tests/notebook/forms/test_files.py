@@ -16,6 +16,7 @@ from fh_notebook.client.uploads import FileInput, file_named
 from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.contract.secrets import Secrets
 from fh_notebook.local import LocalHive
+from fh_notebook.notebook.cell.request import read_cell
 from fh_notebook.notebook.forms.code_export import as_cell, as_curl, as_python, as_python_over
 from fh_notebook.notebook.forms.model.row_mapping import RowMapping
 from fh_notebook.notebook.forms.views.panels import request_page, sent_lines
@@ -230,6 +231,49 @@ def test_the_request_and_the_code_name_the_file(client: fh.Client, tmp_path: Pat
         assert "YOUR_ADDRESS_OF_" in as_curl(deployment, ["a"], inputs, base_url="https://x.test/v1")
     mapping = RowMapping(deployment, [{"note": "n"}], {"document": str(disk)})
     assert """'document': fh.file("it's.pdf")""" in as_python_over(mapping, ["a"], rows="rows")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "it's.pdf",
+        'a"b.pdf',
+        "C:\\x",
+        "a\u2028b.pdf",
+        "{{ a }}.pdf",
+        "b'\"c.pdf",
+        "n\nl.pdf",
+        "two  blanks.pdf",
+        "caf\u00e9 \udc80",
+    ],
+)
+def test_a_copied_cell_names_the_file_whatever_its_name(name: str, tmp_path: Path, monkeypatch: Any) -> None:
+    """What the cell's own reader evaluates is the file; also within a text, and in Python."""
+    monkeypatch.chdir(tmp_path)
+    Path(name).write_text(name.encode(errors="replace").decode())
+    token = str(fh.file(name))
+    deployment = fh.Deployment("read", inputs={"document": fh.text(), "more": {"type": "array"}})
+    inputs = {"document": token, "more": [f"See {token}, and {{{{ x }}}}.", {"a": token}]}
+    cell = as_cell(deployment, ["a"], inputs)
+    assert token not in cell
+    read = read_cell(
+        cell.partition("\n")[2], name="read", variants=("a",), find=lambda _: deployment,
+        evaluate=lambda source: eval(source, {"fh": fh}),
+    )  # fmt: skip
+    assert (read.inputs, read.warnings) == (inputs, ())
+    code = as_python(deployment, ["a"], inputs)
+    names: dict[str, Any] = {}
+    exec(code.rpartition("\n")[0], names)
+    assert (names["inputs"], token in code) == (inputs, False)
+
+
+def test_a_path_that_no_cell_can_hold_is_told(tmp_path: Path, monkeypatch: Any) -> None:
+    """In place of a cell that would send its braces."""
+    folder = tmp_path.joinpath(*["d" * 200] * 11)
+    folder.mkdir(parents=True)
+    (folder / "a.pdf").write_text("deep")
+    with pytest.raises(fh.InputError, match="copy them as Python"):
+        as_cell(fh.Deployment("read", inputs=SCHEMA), ["a"], {"document": str(fh.file(folder / "a.pdf"))})
 
 
 def test_copied_code_sends_the_file(
