@@ -12,7 +12,7 @@ import ipywidgets
 import pytest
 
 import fh_notebook as fh
-from fh_notebook.client.uploads import FileInput, file_named
+from fh_notebook.client.uploads import FileInput, _read_named, file_content, file_named
 from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.contract.secrets import Secrets
 from fh_notebook.local import LocalHive
@@ -29,6 +29,7 @@ SCHEMA: dict[str, Any] = {
     "properties": {"document": {"type": "string", "contentEncoding": "base64"}, "note": {"type": "string"}},
 }
 TEXT = {**SCHEMA, "properties": {"document": {"type": "string", "contentMediaType": "text/plain"}}}
+PICTURE = "data:image/png;base64,iVBORw0KGgo="
 NESTED = {"type": "object", "properties": {"about": {"type": "object", "properties": SCHEMA["properties"]}}}
 
 
@@ -113,6 +114,34 @@ def test_the_choice_changes_how_a_chosen_file_is_sent(schema: Any, client: fh.Cl
     assert _way(field).value is True
     _choose(field, "b.txt", b"b")
     assert file_named(field.value) is not None
+
+
+def test_the_chosen_file_goes_up_as_it_is(client: fh.Client) -> None:
+    """With the mark of its encoding, which its text has not."""
+    _, field = _form(client, TEXT)
+    data = b"\xef\xbb\xbfa,b\n"
+    _choose(field, "table.csv", data)
+    assert field.value == "a,b\n"
+    _way(field).value = True
+    assert (file_content(field.value, 100), file_named(field.value).name) == (data, "table.csv")  # type: ignore[union-attr]
+    _way(field).value = False
+    assert field.value == "a,b\n"
+    _way(field).value = True
+    assert file_content(field.value, 100) == data
+
+
+@pytest.mark.parametrize(("value", "file_type"), [("QUJD", "application/octet-stream"), (PICTURE, "image/png")])
+def test_another_value_does_not_go_up_as_the_file_that_was_chosen_before(
+    value: str, file_type: str, client: fh.Client
+) -> None:
+    """Its name and its type are of that file alone."""
+    keyword = {"format": "data-url"} if value == PICTURE else {"contentEncoding": "base64"}
+    _, field = _form(client, {**SCHEMA, "properties": {"document": {"type": "string", **keyword}}})
+    _choose(field, "letter.txt", b"Dear bee")
+    field.value = value
+    _way(field).value = True
+    local = _read_named(field.value.rpartition("/")[2])
+    assert (local.name, local.file_type) == ("file", file_type)
 
 
 def test_a_file_of_a_program_is_shown_as_one(client: fh.Client, tmp_path: Path) -> None:

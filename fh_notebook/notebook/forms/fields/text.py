@@ -4,8 +4,8 @@
 - A password is in a trait only on its way from the page to the state.
 - JSON has no dates, so the value is text in an exact form. A picker writes a day as ``2026-01-31``, a moment or a time
   with the offset that is there already, else UTC's, and names that offset; a text that it cannot show is typed.
-- A file that cannot be sent leaves the field as it was, and the field shows why. Its bytes do not stay in the widget: a
-  saved notebook would contain them all. Of an image the page gets a small copy (`thumbnail`).
+- A file that cannot be sent leaves the field as it was, and the field shows why. Its bytes are in no trait: a saved
+  notebook would contain them all. Of an image the page gets a small copy (`thumbnail`).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import base64
 import io
 import math
 import re
+from dataclasses import dataclass
 from datetime import date, datetime, time
 from fractions import Fraction
 from typing import Any, Final
@@ -32,6 +33,7 @@ from fh_notebook.notebook.forms.model.text_codec import (
     encoding_of,
     file_bytes,
     file_text,
+    media_type_of,
     what_is_sent,
 )
 
@@ -391,14 +393,24 @@ WAYS: Final = (("Send the content", False), ("Send the address of an upload", Tr
 """How a file is sent, and whether that is by an address."""
 
 
+@dataclass(frozen=True, slots=True)
+class _ChosenFile:
+    """The file that was chosen last, as it is on its disk."""
+
+    name: str
+    data: bytes
+    media_type: str
+    sent: str
+    """What is sent for it."""
+
+
 class FileField(Field, control=Control.FILE):
     """A file: a button to choose it, and how it is sent; one that is sent as text can be typed as well."""
 
     has_placeholder = True
     _upload: Any = None
     _way: Any = None
-    _chosen: tuple[str, str, str, int] = ("", "", "", 0)
-    """What is sent for the chosen file, its name, its media type and its size."""
+    _last_chosen: _ChosenFile | None = None
     _picture: Any = None
     _drawn: Any = UNSET
     """The value of which the picture is."""
@@ -491,9 +503,15 @@ class FileField(Field, control=Control.FILE):
         except FileError as exc:
             self.notice = str(exc)
             return False
-        self._chosen = (text, name, media_type, len(data))
+        self._last_chosen = _ChosenFile(name, data, media_type, text)
         self.state.set(text)
         return True
+
+    @property
+    def _chosen(self) -> _ChosenFile | None:
+        """The chosen file, as long as nothing else is sent."""
+        chosen = self._last_chosen
+        return chosen if chosen is not None and chosen.sent == self.state.value else None
 
     # --- how it is sent
 
@@ -514,17 +532,19 @@ class FileField(Field, control=Control.FILE):
         return way
 
     def _choose_way(self, by_address: bool) -> None:
-        value, (sent, name, media_type, _) = self.state.value, self._chosen
-        named = file_named(value)
-        data = None
-        if by_address and named is None and isinstance(value, str) and (not self._is_text or value == sent):
-            data = file_bytes(value, self.state.shape)
+        value = self.state.value
+        named, chosen = file_named(value), self._chosen
+        name, media_type, data = "file", "", None
+        if chosen is not None:
+            name, media_type, data = chosen.name, chosen.media_type, chosen.data
+        elif by_address and named is None and isinstance(value, str) and not self._is_text:
+            media_type, data = media_type_of(value, self.state.shape), file_bytes(value, self.state.shape)
         elif not by_address and named is not None:
-            data, name = file_content(value, MAX_BYTES), named.name or name
+            name, data = named.name or name, file_content(value, MAX_BYTES)
             if data is None:
                 self.notice = f"{named} cannot be sent as content; choose it again"
                 return
-        if data is None or self._take(name or "file", data, media_type, by_address=by_address):
+        if data is None or self._take(name, data, media_type, by_address=by_address):
             self.state.sends_address = by_address
 
     def _show(self) -> None:
@@ -538,14 +558,14 @@ class FileField(Field, control=Control.FILE):
             text, placeholder = ("", str(named)) if named else (state.text, self.placeholder())
             set_traits(self.control, value=text, placeholder=placeholder)
             return
-        sent, name, _, size = self._chosen
         if not state.is_set or state.is_null:
             text = "no file" if state.default is UNSET and not state.is_null else state_note(state)
         elif named is not None:
             text = str(named)
+        elif (chosen := self._chosen) is not None:
+            text = f"{chosen.name}, {byte_size(len(chosen.data))}"
         else:
-            is_chosen = state.value == sent
-            text = f"{name}, {byte_size(size)}" if is_chosen else what_is_sent(state.value, state.shape)
+            text = what_is_sent(state.value, state.shape)
         set_traits(self.control, value=html.printable(text))
 
 

@@ -37,6 +37,7 @@ __all__ = [
     "is_endless",
     "json_line",
     "json_text",
+    "media_type_of",
     "read_json",
     "read_text",
     "refuse_endless",
@@ -353,6 +354,19 @@ def file_bytes(text: str, shape: Shape) -> bytes | None:
         return None
 
 
+def media_type_of(text: str, shape: Shape) -> str:
+    """Return the media type that a text of :func:`file_text` tells; empty where it tells none.
+
+    Examples
+    --------
+    >>> from fh_notebook.notebook.forms.model.kinds import shape_of
+    >>> media_type_of("data:image/png;base64,AP8=", shape_of({"type": "string", "format": "data-url"}, {}))
+    'image/png'
+    """
+    head = text.partition(",")[0] if encoding_of(shape) == "data-url" else ""
+    return head.removeprefix("data:").partition(";")[0] if head.startswith("data:") else ""
+
+
 _DECODERS: Final[dict[str, Callable[[str], bytes]]] = {
     "base64url": base64.urlsafe_b64decode,
     "base32": base64.b32decode,
@@ -374,6 +388,6 @@ def what_is_sent(value: Any, shape: Shape) -> str:
     encoding = encoding_of(shape)
     head, comma, body = value.partition(",") if encoding == "data-url" else ("", "", value)
     if encoding in ("base64", "base64url") or (comma and head.endswith(";base64")):
-        media = one_line(head[len("data:") :].partition(";")[0], 80)
+        media = one_line(media_type_of(value, shape), 80)
         return ", ".join(filter(None, [media, byte_size(len(body.rstrip("=")) * 3 // 4)]))
     return f"{counted(len(value), 'character')}{'' if encoding == 'text' else f' of {encoding}'}"
