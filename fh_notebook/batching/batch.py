@@ -610,7 +610,8 @@ class Batch:
         """List the tools that runs of this batch want to use and that wait for a decision; see `Client.approvals`.
 
         While it runs, of the runs that are waited for; else of those that have no outcome. Where no run waits, nothing
-        is asked for.
+        is asked for. Where the list names runs by ids that are not known here, each run is asked for by itself, one
+        request each, until everything on the list is known to be of a run.
 
         Raises
         ------

@@ -248,7 +248,7 @@ class BatchState:
         return self.work_queue.unknown()
 
     def unfinished_runs(self, *, known_to_wait: bool = False) -> list[RunIds]:
-        """Return the ids of each stored run that may wait for a decision about a tool.
+        """Return the ids of each stored run that may wait for a decision about a tool; first those known to wait.
 
         Those that the service took and that have no outcome here, and direct calls that were answered so.
 
@@ -258,10 +258,11 @@ class BatchState:
             Whether those are left out of which a look-up has not said that they wait for a decision.
         """
         rows = self._store.pending.of_batches(self.stored.ids) if self.stored.id else []
-        submitted = [RunIds.of(row) for row in rows if row.status == "awaiting_approval" or not known_to_wait]
+        waiting = [RunIds.of(row) for row in rows if row.status == "awaiting_approval"]
+        others = [] if known_to_wait else [RunIds.of(row) for row in rows]
         windows = self.unknown_windows() if self.counts.unknown else ()
         direct = [RunIds.of(run) for window in windows for _, run in window if run.status == "awaiting_approval"]
-        return [ids for ids in dict.fromkeys([*submitted, *direct]) if ids.first]
+        return [ids for ids in dict.fromkeys([*waiting, *direct, *others]) if ids.first]
 
     async def resolve(self, windows: Iterator[list[tuple[Job, Run]]]) -> str:
         """Ask the service about calls that may have run; return what came of it, in a sentence."""

@@ -93,7 +93,7 @@ class BatchController:
         self._is_shown = InterruptibleEvent()
         """Set when the display of the present start has begun."""
         self._displays: list[ProgressDisplay] = []
-        """Those that the present start has begun; used on its loop alone."""
+        """Those that the present start has begun, on its loop; after it those that :meth:`watch` has added, too."""
         self._to_begin: deque[_WaitingDisplay] = deque()
         """Those that are to be begun there."""
         self.new_display: Callable[[], ProgressDisplay | None] = lambda: None
@@ -262,15 +262,17 @@ class BatchController:
         return event_loop.run(self.work.resolve(windows))
 
     def approvals(self, workspace_id: str | None) -> ToolApprovals:
-        """Return the tools that runs of it wait for."""
+        """Return the tools that runs of it wait for; where some of the runs could not be asked for, tell the user."""
         client = self.work.caller.client
         if client is None:
             raise SettingsError(self.work.caller.refusal)
         run = self.status.run
         # On this thread: reading the store would hold up the event loop.
         runs = run.waiting_runs if run is not None else self.work.unfinished_runs()
-        found = event_loop.run(RunApprovals(client.aclient).of(runs, workspace_id))
-        return ToolApprovals([approval for _, approval in found.values()])
+        listed = event_loop.run(RunApprovals(client.aclient).of(runs, workspace_id))
+        if listed.error is not None:
+            client.aclient.connection.tell(f"Some approvals of {self.status.name} may be missing: {listed.error}")
+        return ToolApprovals([approval for _, approval in listed.found.values()])
 
     # --- while it runs, from any thread
 

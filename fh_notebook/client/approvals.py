@@ -12,7 +12,7 @@ Rules of this file:
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, get_args, overload
@@ -190,10 +190,8 @@ class ToolApprovals(Sequence[ToolApproval]):
     ToolApproval(payments, Refund 120?, id='a1')
     """
 
-    def __init__(self, approvals: Sequence[ToolApproval] = (), *, pages: int = 1) -> None:
+    def __init__(self, approvals: Sequence[ToolApproval] = ()) -> None:
         self._approvals = tuple(approvals)
-        self.pages = pages
-        """How many pages the service's list had: each was one request."""
 
     @overload
     def __getitem__(self, index: int) -> ToolApproval: ...
@@ -326,8 +324,17 @@ class ApprovalEndpoint:
         self._path = f"/public/workspaces/{quote(workspace_id, safe='')}/tool_action_approvals"
         self._mask = mask
 
-    async def list(self, query: Mapping[str, str | None]) -> ToolApprovals:
+    async def list(
+        self, query: Mapping[str, str | None], *, before_page: Callable[[], object] = lambda: None
+    ) -> ToolApprovals:
         """Return all approvals that fit a query, of all pages.
+
+        Parameters
+        ----------
+        query : mapping of str
+            Names and values; ``None`` is left out.
+        before_page : function
+            Called before each request; what it raises ends the list.
 
         Raises
         ------
@@ -338,7 +345,8 @@ class ApprovalEndpoint:
         approvals: dict[str, ToolApproval] = {}
         cursors: set[str] = set()
         cursor: str | None = None
-        for page in range(1, MAX_PAGES + 1):
+        for _ in range(MAX_PAGES):
+            before_page()
             words = urlencode({**wanted, **({"cursor": cursor} if cursor else {})})
             body = await self._ask("GET", f"{self._path}?{words}", is_decision=False)
             entries, cursor = _page_of(body)
@@ -347,7 +355,7 @@ class ApprovalEndpoint:
                 approval = self._approval_of(entry)
                 approvals.setdefault(approval.id or f"entry {len(approvals)}", approval)
             if cursor is None or cursor in cursors or len(approvals) == known:  # each page is a request of the day's
-                return ToolApprovals(tuple(approvals.values()), pages=page)
+                return ToolApprovals(tuple(approvals.values()))
             cursors.add(cursor)
         raise CallError(f"{self._connection.origin} lists more than {MAX_PAGES} pages of approvals; ask for one run_id")
 
@@ -363,7 +371,7 @@ class ApprovalEndpoint:
         path = f"{self._path}/{quote(approval.id, safe='')}/decide"
         fields_ = _object_in(await self._ask("POST", path, content, is_decision=True))
         # Whether it still waits, for more votes say, an answer without a status does not tell.
-        decided = self._approval_of({**approval.raw, "status": "", "id": approval.id, **fields_})
+        decided = self._approval_of({**approval.raw, "status": "", **fields_, "id": approval.id})
         # What the answer does not repeat stays as it came: `raw` is masked.
         kept = {name: getattr(approval, name) for name in ("summary", "arguments") if name not in fields_}
         return replace(decided, **kept)

@@ -649,10 +649,30 @@ class AsyncClient:
             The key does not reach the workspace (404), or the service answered otherwise.
         """
         arguments.check(AsyncClient.approvals, locals())
+        query = {"status": status, "run_id": run_id, "request_id": request_id, "agent_id": agent_id}
+        return await self.list_approvals(query, workspace_id=workspace_id)
+
+    async def list_approvals(
+        self,
+        query: Mapping[str, str | None],
+        *,
+        workspace_id: str | None = None,
+        before_page: Callable[[], object] = lambda: None,
+    ) -> ToolApprovals:
+        """List approvals as :meth:`approvals`, with its errors.
+
+        Parameters
+        ----------
+        query : mapping of str
+            As the service takes it.
+        workspace_id : str, optional
+            As in :meth:`approvals`.
+        before_page : function
+            Called before each request; what it raises ends the list.
+        """
         wanted = checked_workspace_id(workspace_id or self.connection.find_workspace_id())
         endpoint = ApprovalEndpoint(self.connection, self._pools.exchange, wanted, SENT_PASSWORDS.mask())
-        query = {"status": status, "run_id": run_id, "request_id": request_id, "agent_id": agent_id}
-        return await endpoint.list(query)
+        return await endpoint.list(query, before_page=before_page)
 
     # --- files
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Generator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -68,10 +68,14 @@ class LookUpClient(Protocol):
         """Ask the service for the status of a run."""
         ...
 
-    async def approvals(
-        self, *, workspace_id: str | None = None, run_id: str | None = None, request_id: str | None = None
+    async def list_approvals(
+        self,
+        query: Mapping[str, str | None],
+        *,
+        workspace_id: str | None = None,
+        before_page: Callable[[], object] = ...,
     ) -> ToolApprovals:
-        """List the tools that wait for a decision."""
+        """List approvals; `before_page` is called before each request, and what it raises ends the list."""
         ...
 
 
@@ -275,7 +279,8 @@ class PendingRun:
 
     async def _approvals(self, workspace_id: str | None) -> ToolApprovals:
         run_id = None if self.request_id else self.run_id
-        return await self._client.approvals(workspace_id=workspace_id, request_id=self.request_id, run_id=run_id)
+        query = {"status": "pending", "request_id": self.request_id, "run_id": run_id}
+        return await self._client.list_approvals(query, workspace_id=workspace_id)
 
     @property
     def ids(self) -> RunIds:

@@ -1,16 +1,18 @@
 """The tools that runs of one client wait for: listed while one of them waits, each with the run that it belongs to.
 
 Rule of this file: a list counts against the daily cap, as a look-up does. The poller asks for it as it looks runs up
-(growing intervals): when a run begins to wait, at most :data:`MOST_LOOKS` times and until each run that waits is on it;
-and once after a decision. One place sends at most :data:`MOST_REQUESTS` requests, and those that follow decisions of a
-person. An approval of none of these runs is left out. It may name its run by an id that is not known here: then those
-of a run are asked for, for a few runs, and for each of them only while the list has something that was not looked at.
+(growing intervals): when a run begins to wait, and after a decision, at most :data:`MOST_LOOKS` times and until each
+run that waits is on it. One place sends at most :data:`MOST_REQUESTS` requests, and those that follow decisions of a
+person; none where the configured daily cap is used up. An approval of none of these runs is left out. It may name its
+run by an id that is not known here: then those of a run are asked for, for a few runs at a time, and for each of them
+only while the list has something that was not looked at, if the service lists nothing for an id that no run has.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 from fh_notebook.client import polling
@@ -20,12 +22,13 @@ from fh_notebook.contract.callbacks import RunIds
 from fh_notebook.contract.retry import NOT_FOUND_STATUSES
 from fh_notebook.contract.run import one_line
 from fh_notebook.core.text.messages import counted
-from fh_notebook.errors import AuthError, CallError, FetchHiveError, SettingsError
+from fh_notebook.errors import AuthError, CallError, FetchHiveError, LimitReached, SettingsError
 
 __all__ = [
     "MOST_LOOKS",
     "MOST_REQUESTS",
     "ApprovalLister",
+    "ListedTools",
     "RunApprovals",
     "WaitingTools",
     "approvals_of",
@@ -44,9 +47,16 @@ MOST_RUNS: Final = 4
 NO_RUN: Final = "fh-notebook-no-such-run"
 """An id that no run has."""
 
+FINAL: Final = (AuthError, LimitReached, SettingsError)
+"""Errors after which another request makes no sense."""
+
 ASKED_ENOUGH: Final = (
     f"The list of tools was asked for {MOST_REQUESTS} times and is not asked for any more, because each request may "
     "count against the daily cap; client.approvals() lists what waits now"
+)
+
+CAP_USED: Final = (
+    "The configured daily cap is used up, so the list of tools is not asked for; client.approvals() asks all the same"
 )
 
 Found = Mapping[str, tuple[str, ToolApproval]]
@@ -58,13 +68,17 @@ class ApprovalLister(Protocol):
 
     @property
     def connection(self) -> Connection:
-        """Knows the service's id of the workspace."""
+        """Knows the service's id of the workspace, and what the day leaves."""
         ...
 
-    async def approvals(
-        self, *, workspace_id: str | None = None, run_id: str | None = None, request_id: str | None = None
+    async def list_approvals(
+        self,
+        query: Mapping[str, str | None],
+        *,
+        workspace_id: str | None = None,
+        before_page: Callable[[], object] = ...,
     ) -> ToolApprovals:
-        """List the tools that wait for a decision."""
+        """List approvals; `before_page` is called before each request, and what it raises ends the list."""
         ...
 
 
@@ -93,19 +107,38 @@ def no_workspace_text(runs: int) -> str:
     return f"{waiting}; to list them here, set fh.configure(workspace_id=...), then show this again"
 
 
+@dataclass(frozen=True, slots=True)
+class ListedTools:
+    """What some runs wait for."""
+
+    found: Found
+    error: FetchHiveError | None = None
+    """Why some of it may be missing: the list of all came, that of a single run did not."""
+
+
 class RunApprovals:
-    """Lists what some runs wait for, and counts the requests.
+    """Lists what some runs wait for.
 
     Parameters
     ----------
     lister : ApprovalLister
         Lists approvals.
+    before_page : function
+        Called before each request; what it raises ends the list.
+    most_runs : int, optional
+        How many runs are asked for by themselves in one list; any number without it.
     """
 
-    def __init__(self, lister: ApprovalLister) -> None:
+    def __init__(
+        self,
+        lister: ApprovalLister,
+        *,
+        before_page: Callable[[], object] = lambda: None,
+        most_runs: int | None = None,
+    ) -> None:
         self._lister = lister
-        self.requests = 0
-        """Requests so far."""
+        self._before_page = before_page
+        self._most_runs = most_runs
         self._heeds: dict[bool, bool] = {}
         """Whether the service lists by the id of a request (true), or of a run, what belongs to it alone."""
         self._owners: dict[str, str] = {}
@@ -113,8 +146,10 @@ class RunApprovals:
         self._looked_at: dict[str, frozenset[str]] = {}
         """Run -> the approvals that were on the list of all when it was asked for by itself."""
 
-    async def of(self, runs: Sequence[RunIds], workspace_id: str | None = None) -> Found:
+    async def of(self, runs: Sequence[RunIds], workspace_id: str | None = None) -> ListedTools:
         """Return what the runs wait for now; where none waits, nothing is asked for.
+
+        Runs that come first are asked for first.
 
         Raises
         ------
@@ -122,7 +157,7 @@ class RunApprovals:
             As `AsyncClient.approvals`.
         """
         if not runs:
-            return {}
+            return ListedTools({})
         listed = await self._list(workspace_id)
         firsts = {run.first for run in runs}
         found = {
@@ -134,50 +169,49 @@ class RunApprovals:
         others = frozenset(approval.id for approval in listed) - found.keys()
         owners = {owner for owner, _ in found.values()}
         unmatched = [
-            run
-            for run in runs
-            if run.first not in owners
-            and others - self._looked_at.get(run.first, frozenset())
-            and self._heeds.get(bool(run.request_id), True)
+            run for run in runs if run.first not in owners and others - self._looked_at.get(run.first, frozenset())
         ]
-        for run in unmatched[:MOST_RUNS]:
-            those: Sequence[ToolApproval] = await self._list_of(run, workspace_id)
-            if not await self._are_of_run(those, listed, run, workspace_id):
-                those = approvals_of(those, [run])
-            self._looked_at[run.first] = others
-            self._owners |= dict.fromkeys((approval.id for approval in those), run.first)
-            for approval in those:
-                found.setdefault(approval.id, (run.first, approval))
-        return found
+        asked = 0
+        try:
+            for run in unmatched:
+                if asked == self._most_runs or others <= found.keys():
+                    break
+                if await self._heeds_ids_of(run, workspace_id):
+                    asked += 1
+                    those = await self._list_of(run, workspace_id)
+                    self._looked_at[run.first] = others
+                    self._owners |= dict.fromkeys((approval.id for approval in those), run.first)
+                    for approval in those:
+                        found.setdefault(approval.id, (run.first, approval))
+        except FetchHiveError as exc:
+            return ListedTools(found, exc)
+        return ListedTools(found)
 
     async def _list(
         self, workspace_id: str | None, *, run_id: str | None = None, request_id: str | None = None
     ) -> ToolApprovals:
-        self.requests += 1
-        listed = await self._lister.approvals(workspace_id=workspace_id, run_id=run_id, request_id=request_id)
-        self.requests += listed.pages - 1
-        return listed
+        query = {"status": "pending", "run_id": run_id, "request_id": request_id}
+        return await self._lister.list_approvals(query, workspace_id=workspace_id, before_page=self._before_page)
 
     async def _list_of(self, run: RunIds, workspace_id: str | None) -> ToolApprovals:
+        """Return what is listed by the id of a run: nothing where the service does not know the id."""
         run_id = None if run.request_id else run.run_id
-        return await self._list(workspace_id, request_id=run.request_id, run_id=run_id)
+        try:
+            return await self._list(workspace_id, request_id=run.request_id, run_id=run_id)
+        except CallError as exc:
+            if exc.status_code not in NOT_FOUND_STATUSES:
+                raise
+            return ToolApprovals()
 
-    async def _are_of_run(
-        self, those: Sequence[ToolApproval], listed: Sequence[ToolApproval], run: RunIds, workspace_id: str | None
-    ) -> bool:
-        """Whether what was listed by the id of a run is its own: a service that ignores the id lists what is others'.
+    async def _heeds_ids_of(self, run: RunIds, workspace_id: str | None) -> bool:
+        """Whether what is listed by the id of a run is its own: a service that ignores ids lists what is others'.
 
-        It does not ignore it where it left something out, or lists nothing for an id that no run has.
+        One that heeds them lists nothing for an id that no run has. It is asked while the list of all has something.
         """
-        if {approval.id for approval in those} < {approval.id for approval in listed}:
-            return True
         is_request = bool(run.request_id)
         if is_request not in self._heeds:
             nobody = RunIds(request_id=NO_RUN) if is_request else RunIds(run_id=NO_RUN)
-            try:
-                self._heeds[is_request] = not await self._list_of(nobody, workspace_id)
-            except CallError as exc:
-                self._heeds[is_request] = exc.status_code in NOT_FOUND_STATUSES
+            self._heeds[is_request] = not await self._list_of(nobody, workspace_id)
         return self._heeds[is_request]
 
 
@@ -208,12 +242,15 @@ class WaitingTools:
         self._waiting = waiting
         self._changed = changed
         self._poll = watch
-        self._runs = RunApprovals(lister)
+        self._runs = RunApprovals(lister, before_page=self._count_request, most_runs=MOST_RUNS)
         self._lock = threading.Lock()
         self._known: frozenset[str] = frozenset()
         """The runs that the list was asked for, by the first id of each."""
         self._found: Found = {}
+        self._owners: dict[str, str] = {}
+        """Approval -> the first id of its run, of all that were listed."""
         self._decisions = 0
+        self._requests = 0
         self._most_requests = MOST_REQUESTS
         self.problem = ""
         """Why they are not known, and what to do."""
@@ -233,50 +270,53 @@ class WaitingTools:
         """
         with self._lock:
             waiting = frozenset(run.first for run in self._waiting())
-            is_new, self._known = bool(waiting - self._known), waiting
+            can_list = not waiting or self._lister.connection.find_workspace_id() is not None
+            is_new, self._known = bool(waiting - self._known), waiting if can_list else frozenset()
+        if not can_list:
+            self._take({}, no_workspace_text(len(waiting)))
+            return
         self._take(self._found, self.problem if waiting else "")
         if is_new:
-            self._watch(most_looks)
+            self._poll(self, most_looks=most_looks)
 
     def decided(self, approval_id: str) -> str:
-        """Ask for the list once more, soon: a decision was sent, and its run may ask for the next tool.
+        """Ask for the list again, soon: a decision was sent, and its run may ask for the next tool.
 
         Returns
         -------
         str
-            The first id of that run; empty where it has gone on already.
+            The first id of that run; empty where the approval was not listed here.
         """
         with self._lock:
             self._decisions += 1
-            self._most_requests = max(self._most_requests, self._runs.requests + 1)
-            owner, _ = self._found.get(approval_id, ("", None))
-        self._watch(1)
+            self._most_requests = max(self._most_requests, self._requests + MOST_LOOKS)
+            owner = self._owners.get(approval_id, "")
+        if self._known:
+            self._poll(self, most_looks=MOST_LOOKS)
         return owner
 
-    def _watch(self, most_looks: int) -> None:
-        if self._lister.connection.find_workspace_id() is None:
-            self._take({}, no_workspace_text(len(self._known)) if self._known else "")
-        elif self._known:
-            self._poll(self, most_looks=most_looks)
+    def _count_request(self) -> None:
+        if self._requests >= self._most_requests:
+            raise LimitReached(ASKED_ENOUGH)
+        if self._lister.connection.left_today() == 0:
+            raise LimitReached(CAP_USED)
+        self._requests += 1
 
     async def look(self) -> float | None:
         """Ask for the list once; see :class:`~fh_notebook.client.polling.PolledRun`."""
         runs, decisions = self._waiting(), self._decisions
         if not runs:
             return None
-        if self._runs.requests >= self._most_requests:
-            self._take(self._found, ASKED_ENOUGH)
-            return None
         try:
-            found = await self._runs.of(runs)
+            listed = await self._runs.of(runs)
         except FetchHiveError as exc:
-            self._take(self._found, one_line(str(exc)))
-            return None if isinstance(exc, AuthError | SettingsError) else 0.0
-        if (
-            decisions == self._decisions
-        ):  # else it may have been listed before the decision, after which it is listed again
-            self._take(found, "")
-        return None if {run.first for run in self._waiting()} <= {run for run, _ in found.values()} else 0.0
+            listed = ListedTools(self._found, exc)
+        # What was listed before a decision is not shown after it: it is listed again.
+        found = listed.found if decisions == self._decisions else self._found
+        self._take(found, one_line(str(listed.error or ""), limit=300))
+        if listed.error is not None:
+            return None if isinstance(listed.error, FINAL) else 0.0
+        return None if {run.first for run in self._waiting()} <= {run for run, _ in listed.found.values()} else 0.0
 
     def _take(self, found: Found, problem: str) -> None:
         """Take what was listed, of the runs that wait still: some may have gone on meanwhile."""
@@ -285,5 +325,6 @@ class WaitingTools:
             found = {id_: entry for id_, entry in found.items() if entry[0] in waiting}
             has_changed = (found, problem) != (self._found, self.problem)
             self._found, self.problem = found, problem
+            self._owners |= {id_: owner for id_, (owner, _) in found.items()}
         if has_changed:
             self._changed()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+import httpx
 import pytest
 
 import fh_notebook as fh
@@ -247,6 +249,12 @@ def _decided(script: Any, decision: Any = "allow_once") -> tuple[ToolApproval, b
             assert len(server.requests) == 2
 
 
+def test_the_id_of_an_approval_stays_whatever_the_answer_to_its_decision_says() -> None:
+    """A further vote goes to the same one."""
+    approval, _ = _decided(says(200, _body({"id": "of the vote", "status": "pending"})))
+    assert (approval.id, approval.status) == ("a/1", "pending")
+
+
 @pytest.mark.parametrize("wrapper", ["", "tool_action_approval", "approval", "data", "nothing"])
 def test_a_decision_is_one_post_and_its_answer_is_read_tolerantly(wrapper: str) -> None:
     """Also where the answer has no approval: then it is what was listed."""
@@ -383,3 +391,28 @@ def test_a_batch_reads_its_store_outside_of_the_event_loop(monkeypatch: pytest.M
         assert event_loop.background().thread not in threads
         assert threading.current_thread() in threads
         batch.approvals()[0].decide("deny")
+
+
+@pytest.mark.parametrize("refused", [0, 1])
+def test_a_batch_asks_for_as_many_runs_as_the_list_needs(refused: int, capsys: pytest.CaptureFixture[str]) -> None:
+    """The service names its runs by ids that are not known here; where one cannot be asked for, that is told."""
+    numbers = itertools.count()
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.method == "POST":
+            ids = {"request_id": f"req_{next(numbers)}", "run_status": "awaiting_approval"}
+            return httpx.Response(200, json=ids)
+        wanted = request.url.params.get("request_id")
+        if refused and wanted == "req_7":
+            return httpx.Response(500, json={"message": "no"})
+        entries = [{"id": f"a{n}", "run_id": f"other_{n}"} for n in range(8) if wanted in (None, f"req_{n}")]
+        return httpx.Response(200, json={"data": entries})
+
+    transport = httpx.MockTransport(answer)
+    fh.configure(workspace_id="ws 1")
+    with fh.Client(api_key=KEY, base_url="https://api.test/v1", transport=transport) as client:
+        options: dict[str, Any] = {"variants": "v", "client": client, "progress": False, "max_concurrency": 1}
+        batch = fh.batch([{"amount": n} for n in range(8)], "refund", **options)
+        assert batch.counts.unknown == 8
+        assert sorted(approval.id for approval in batch.approvals()) == [f"a{n}" for n in range(8 - refused)]
+        assert ("may be missing" in capsys.readouterr().out) == bool(refused)

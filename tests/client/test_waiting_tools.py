@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,13 +15,15 @@ from fh_notebook.client.waiting_tools import (
     MOST_LOOKS,
     MOST_REQUESTS,
     MOST_RUNS,
+    NO_RUN,
+    ListedTools,
     RunApprovals,
     WaitingTools,
     no_workspace_text,
 )
 from fh_notebook.contract.callbacks import RunIds
 from fh_notebook.core import event_loop
-from fh_notebook.errors import CallError
+from fh_notebook.errors import AuthError, CallError, ConnectFailed, LimitReached
 from tests import virtual_time
 
 SOON_S = FIRST_S * (1 + SPREAD)
@@ -32,24 +34,43 @@ class Lister:
     """Lists approvals of three runs, each by its run id, and knows the request of one."""
 
     def __init__(self, workspace_id: str | None = "ws") -> None:
-        self.connection: Any = SimpleNamespace(find_workspace_id=lambda: workspace_id)
+        self.connection: Any = SimpleNamespace(find_workspace_id=lambda: workspace_id, left_today=lambda: None)
         self.asked: list[str | None] = []
         self.known = [ToolApproval(id=f"a{n}", status="pending", run_id=f"run_{n}") for n in range(3)]
         self.of_request = self.known[2:]
         self.takes_s = 0.0
+        self.errors: dict[str | None, CallError] = {}
+        """By the id that is asked for."""
 
-    async def approvals(
-        self, *, workspace_id: str | None = None, request_id: str | None = None, run_id: str | None = None
+    async def list_approvals(
+        self,
+        query: Mapping[str, str | None],
+        *,
+        workspace_id: str | None = None,
+        before_page: Callable[[], object] = lambda: None,
     ) -> ToolApprovals:
+        assert query["status"] == "pending"
+        before_page()
+        request_id, run_id = query["request_id"], query["run_id"]
         self.asked.append(request_id or run_id)
-        listed = self.known if request_id is None else self.of_request if request_id == "req_2" else []
-        listed = list(listed)
+        if (error := self.errors.get(request_id or run_id)) is not None:
+            raise error
+        listed = [*self._listed(request_id, run_id)]
         await asyncio.sleep(self.takes_s)
         return ToolApprovals(listed)
 
+    def _listed(self, request_id: str | None, run_id: str | None) -> Sequence[ToolApproval]:
+        if request_id is not None:
+            return self.of_request if request_id == "req_2" else []
+        return [approval for approval in self.known if run_id in (None, approval.run_id)]
+
+
+def _listed(approvals: RunApprovals, *runs: RunIds) -> ListedTools:
+    return event_loop.run(approvals.of(runs))
+
 
 def _ids(approvals: RunApprovals, *runs: RunIds) -> list[str]:
-    return [*event_loop.run(approvals.of(runs))]
+    return [*_listed(approvals, *runs).found]
 
 
 def test_approvals_of_other_runs_are_left_out_and_few_runs_are_asked_for_by_themselves() -> None:
@@ -57,34 +78,43 @@ def test_approvals_of_other_runs_are_left_out_and_few_runs_are_asked_for_by_them
     lister = Lister()
     approvals = RunApprovals(lister)
     assert _ids(approvals, RunIds("req_1", "run_1"), RunIds("req_2")) == ["a1", "a2"]
-    assert lister.asked == [None, "req_2"]
-    assert approvals.requests == 2
+    assert lister.asked == [None, NO_RUN, "req_2"]
     assert _ids(approvals) == []
-    assert len(lister.asked) == 2
+    assert len(lister.asked) == 3
 
 
 def test_a_run_is_asked_for_by_itself_again_only_for_what_is_new_on_the_list() -> None:
     """Then each of many runs has its turn; what was found by the id of a run stays that run's."""
     lister = Lister()
-    approvals = RunApprovals(lister)
+    approvals = RunApprovals(lister, most_runs=MOST_RUNS)
     runs = [RunIds(f"req_{n}") for n in range(2, 2 + 2 * MOST_RUNS)]
-    assert _ids(approvals, *runs) == ["a2"]
-    assert lister.asked == [None, *(run.first for run in runs[:MOST_RUNS])]
-    assert _ids(approvals, *runs) == ["a2"]
-    assert lister.asked[1 + MOST_RUNS :] == [None, *(run.first for run in runs[MOST_RUNS:])]
-    assert _ids(approvals, *runs) == ["a2"]
-    assert len(lister.asked) == 3 + len(runs)
+
+    def asked() -> list[str | None]:
+        lister.asked.clear()
+        assert _ids(approvals, *runs) == ["a2"]
+        return [*lister.asked]
+
+    assert asked() == [None, NO_RUN, *(run.first for run in runs[:MOST_RUNS])]
+    assert asked() == [None, *(run.first for run in runs[MOST_RUNS:])]
+    assert asked() == [None]
     lister.known.append(ToolApproval(id="a3", status="pending", run_id="run_3"))
-    _ids(approvals, *runs)
-    assert lister.asked[3 + len(runs) :] == [None, *(run.first for run in runs[1 : 1 + MOST_RUNS])]
+    assert asked() == [None, *(run.first for run in runs[1 : 1 + MOST_RUNS])]
+
+
+def test_without_a_bound_runs_are_asked_for_until_everything_on_the_list_is_of_one() -> None:
+    """The runs that come first are asked for first."""
+    lister = Lister()
+    lister.known = lister.of_request
+    runs = [*(RunIds(f"req_{n}") for n in range(10, 20)), RunIds("req_2"), RunIds("req_3")]
+    assert _ids(RunApprovals(lister), *runs) == ["a2"]
+    assert lister.asked == [None, NO_RUN, *(run.first for run in runs[:-1])]
 
 
 class UnfilteredLister(Lister):
     """Lists everything, whatever is asked for."""
 
-    async def approvals(self, *, run_id: str | None = None, **asked: Any) -> ToolApprovals:
-        await super().approvals(run_id=run_id, **asked)
-        return ToolApprovals(self.known)
+    def _listed(self, request_id: str | None, run_id: str | None) -> Sequence[ToolApproval]:
+        return self.known
 
 
 def test_what_a_service_lists_that_ignores_the_filter_belongs_to_no_run() -> None:
@@ -93,11 +123,47 @@ def test_what_a_service_lists_that_ignores_the_filter_belongs_to_no_run() -> Non
     approvals = RunApprovals(lister)
     runs = RunIds("req_1", "run_1"), RunIds(None, "run_9"), RunIds(None, "run_8")
     assert _ids(approvals, *runs) == ["a1"]
-    assert lister.asked[:2] == [None, "run_9"]
-    asked = len(lister.asked)
+    assert lister.asked == [None, NO_RUN]
     lister.known.append(ToolApproval(id="a4", status="pending", run_id="run_4"))
     assert _ids(approvals, *runs) == ["a1"]
-    assert lister.asked[asked:] == [None]
+    assert lister.asked == [None, NO_RUN, None]
+
+
+def test_an_approval_that_ends_between_two_lists_proves_no_filter() -> None:
+    """The second list lacks it although it has what is of others."""
+
+    class Ending(UnfilteredLister):
+        def _listed(self, request_id: str | None, run_id: str | None) -> Sequence[ToolApproval]:
+            return self.known if len(self.asked) == 1 else self.known[1:]
+
+    assert _ids(RunApprovals(Ending()), RunIds("req_7"), RunIds("req_8")) == []
+
+
+@pytest.mark.parametrize("error", [CallError("busy", status_code=500), ConnectFailed("no"), LimitReached("used up")])
+def test_an_error_is_no_evidence_about_ids(error: CallError) -> None:
+    """The next list asks again."""
+    lister = Lister()
+    lister.errors[NO_RUN] = error
+    approvals = RunApprovals(lister)
+    listed = _listed(approvals, RunIds("req_1", "run_1"), RunIds("req_2"))
+    assert ([*listed.found], listed.error) == (["a1"], error)
+    lister.errors.clear()
+    assert _ids(approvals, RunIds("req_1", "run_1"), RunIds("req_2")) == ["a1", "a2"]
+
+
+@pytest.mark.parametrize(("status", "found"), [(404, ["a1", "a2"]), (422, ["a1", "a2"]), (500, ["a1"])])
+def test_an_error_of_one_runs_list_leaves_what_others_wait_for(status: int, found: list[str]) -> None:
+    """A run that the service does not know has nothing, and is asked for no second time; other errors are told."""
+    lister = Lister()
+    lister.errors["req_7"] = CallError("no", status_code=status)
+    approvals = RunApprovals(lister)
+    runs = RunIds("req_1", "run_1"), RunIds("req_7"), RunIds("req_2")
+    listed = _listed(approvals, *runs)
+    assert [*listed.found] == found
+    assert listed.error is (lister.errors["req_7"] if status == 500 else None)
+    lister.asked.clear()
+    _listed(approvals, *runs)
+    assert ("req_7" in lister.asked) == (status == 500)
 
 
 def test_the_one_approval_of_a_workspace_is_of_the_run_by_whose_id_it_is_found() -> None:
@@ -114,19 +180,34 @@ def test_the_one_approval_of_a_workspace_is_of_the_run_by_whose_id_it_is_found()
 @pytest.mark.parametrize("status", [404, 422])
 def test_a_service_that_does_not_know_the_id_of_no_run_heeds_ids(status: int) -> None:
     """Not found can be either (CONTRACT section 10)."""
-
-    class Refusing(Lister):
-        async def approvals(self, *, request_id: str | None = None, **asked: Any) -> ToolApprovals:
-            if request_id is not None and not request_id.startswith("req_"):
-                raise CallError("not found", status_code=status)
-            return ToolApprovals(self.known)
-
-    lister = Refusing()
-    lister.known = lister.known[2:]
+    lister = Lister()
+    lister.errors[NO_RUN] = CallError("not found", status_code=status)
     assert _ids(RunApprovals(lister), RunIds("req_2")) == ["a2"]
 
 
 # --- how often
+
+
+class PagedLister(Lister):
+    """Lists nothing, on many pages."""
+
+    def __init__(self, pages_each: int = 3) -> None:
+        super().__init__()
+        self.pages_each = pages_each
+        self.lists = self.pages = 0
+
+    async def list_approvals(
+        self,
+        query: Mapping[str, str | None],
+        *,
+        workspace_id: str | None = None,
+        before_page: Callable[[], object] = lambda: None,
+    ) -> ToolApprovals:
+        self.lists += 1
+        for _ in range(self.pages_each):
+            before_page()
+            self.pages += 1
+        return ToolApprovals()
 
 
 class Place:
@@ -188,34 +269,137 @@ def test_runs_that_begin_to_wait_one_after_the_other_do_not_put_the_list_off() -
 def test_one_place_sends_a_bounded_number_of_requests_and_says_so() -> None:
     """However many runs begin to wait; the page of a long list is a request, too. A decision allows one more look."""
 
-    class Paged(Lister):
-        async def approvals(self, **asked: Any) -> ToolApprovals:
-            await super().approvals(**asked)
-            return ToolApprovals((), pages=3)
-
     async def test() -> None:
-        lister = Paged()
+        lister = PagedLister()
         place = Place(lister)
         for n in range(100):
             place.runs = (*place.runs, RunIds(f"req_{n}"))
             place.tools.follow()
             await asyncio.sleep(60)
-        assert len(lister.asked) == MOST_REQUESTS // 3
+        assert lister.pages == MOST_REQUESTS
         assert "client.approvals()" in place.tools.problem
         for _ in range(2):
             place.tools.decided("a1")
         await asyncio.sleep(60)
-        assert len(lister.asked) == MOST_REQUESTS // 3 + 1
+        assert lister.pages == MOST_REQUESTS + MOST_LOOKS
+
+    _run(test)
+
+
+def test_the_pages_of_a_list_that_fails_are_requests_too() -> None:
+    """A list without an end is asked for up to the bound, and no second time."""
+
+    async def test() -> None:
+        lister = PagedLister(10_000)
+        place = Place(lister, RunIds("req_7"))
+        place.tools.follow()
+        await asyncio.sleep(300)
+        assert (lister.pages, lister.lists, len(place.poller)) == (MOST_REQUESTS, 1, 0)
+        assert "client.approvals()" in place.tools.problem
+
+    _run(test)
+
+
+@pytest.mark.parametrize("left", [0, 2, 5])
+def test_nothing_is_asked_for_beyond_the_daily_cap(left: int) -> None:
+    """Neither a list nor a further page of it."""
+
+    async def test() -> None:
+        lister = PagedLister()
+        lister.connection.left_today = lambda: left - lister.pages
+        place = Place(lister, RunIds("req_7"))
+        place.tools.follow()
+        await asyncio.sleep(300)
+        assert (lister.pages, lister.lists, len(place.poller)) == (left, 1 + left // 3, 0)
+        assert "daily cap" in place.tools.problem
+
+    _run(test)
+
+
+@pytest.mark.parametrize(
+    ("error", "looks"),
+    [
+        (LimitReached("used up"), 1),
+        (AuthError("no"), 1),
+        (ConnectFailed("no"), MOST_LOOKS),
+        (CallError("busy", status_code=500), MOST_LOOKS),
+    ],
+)
+def test_only_an_error_that_may_pass_is_followed_by_another_look(error: CallError, looks: int) -> None:
+    """Its message is shown."""
+
+    async def test() -> None:
+        lister = Lister()
+        lister.errors[None] = error
+        place = Place(lister, RunIds("req_1", "run_1"))
+        place.tools.follow()
+        await asyncio.sleep(300)
+        assert (len(lister.asked), place.tools.problem, place.shown) == (looks, str(error), [])
+
+    _run(test)
+
+
+def test_what_was_found_before_an_error_has_buttons() -> None:
+    """With the error below; the next look completes it."""
+
+    async def test() -> None:
+        lister = Lister()
+        lister.errors["req_2"] = CallError("busy", status_code=500)
+        place = Place(lister, RunIds("req_1", "run_1"), RunIds("req_2"))
+        place.tools.follow()
+        await asyncio.sleep(SOON_S)
+        assert (place.shown, place.tools.problem) == (["a1"], "busy")
+        lister.errors.clear()
+        await asyncio.sleep(60)
+        assert (place.shown, place.tools.problem) == (["a1", "a2"], "")
+
+    _run(test)
+
+
+def test_the_next_tool_of_a_run_is_found_some_seconds_after_a_decision() -> None:
+    """The run has not yet asked for it when the list is asked for first."""
+
+    async def test() -> None:
+        lister = Lister()
+        place = Place(lister, RunIds("req_0", "run_0"), RunIds("req_1", "run_1"))
+        place.tools.follow()
+        await asyncio.sleep(300)
+        lister.known = lister.known[1:]
+        place.tools.decided("a0")
+        await asyncio.sleep(5)
+        assert place.shown == ["a1"]
+        lister.known.append(ToolApproval(id="next", status="pending", run_id="run_0"))
+        await asyncio.sleep(60)
+        assert sorted(place.shown) == ["a1", "next"]
+        assert 2 < len(lister.asked) < 1 + MOST_LOOKS
+
+    _run(test)
+
+
+def test_the_run_of_an_approval_that_is_listed_no_more_is_named_all_the_same() -> None:
+    """Its button was clicked before the newer list came."""
+
+    async def test() -> None:
+        lister = Lister()
+        place = Place(lister, RunIds("req_0", "run_0"))
+        place.tools.follow()
+        await asyncio.sleep(SOON_S)
+        lister.known = lister.known[1:]
+        place.runs = (*place.runs, RunIds("req_1", "run_1"))
+        place.tools.follow()
+        await asyncio.sleep(SOON_S)
+        assert place.shown == ["a1"]
+        assert place.tools.decided("a0") == "req_0"
 
     _run(test)
 
 
 def test_decisions_one_after_the_other_are_followed_by_one_list() -> None:
-    """Each of them allows one; those within a second share it. The run that was decided is named."""
+    """Those within a second share it, where each run is on it. The run that was decided is named."""
 
     async def test() -> None:
         lister = Lister()
-        place = Place(lister, RunIds("req_1", "run_1"), RunIds("req_7", "run_7"), RunIds("req_0", "run_0"))
+        place = Place(lister, RunIds("req_1", "run_1"), RunIds("req_0", "run_0"))
         place.tools.follow()
         await asyncio.sleep(300)
         asked = len(lister.asked)
@@ -279,10 +463,24 @@ def test_a_run_that_has_gone_on_has_no_buttons() -> None:
 
 
 def test_nothing_is_asked_for_without_a_workspace_id() -> None:
-    """One line says what to set."""
-    nowhere = Lister(workspace_id=None)
-    tools = WaitingTools(nowhere, lambda: [RunIds("req_1")], lambda: None)
-    tools.follow()
-    assert tools.problem == no_workspace_text(1)
-    assert "fh.configure(workspace_id=...)" in tools.problem
-    assert nowhere.asked == []
+    """One line says what to set, and how many runs wait now; once it is set, the list is asked for."""
+
+    async def test() -> None:
+        lister = Lister(workspace_id=None)
+        place = Place(lister, RunIds("req_0", "run_0"), RunIds("req_1", "run_1"))
+        for runs in (place.runs, place.runs[:1]):
+            place.runs = runs
+            place.tools.follow()
+            assert place.tools.problem == no_workspace_text(len(runs))
+        assert "fh.configure(workspace_id=...)" in place.tools.problem
+        await asyncio.sleep(60)
+        assert lister.asked == []
+        lister.connection.find_workspace_id = lambda: "ws"
+        place.tools.follow()
+        await asyncio.sleep(SOON_S)
+        assert (place.shown, place.tools.problem) == (["a0"], "")
+        place.runs = ()
+        place.tools.follow()
+        assert (place.shown, place.tools.problem) == ([], "")
+
+    _run(test)

@@ -20,7 +20,17 @@ import fh_notebook as fh
 from fh_notebook.core import event_loop
 
 PLUMBING: Final = {
-    "AsyncClient": {"attempt", "exchange", "over", "prepare", "send", "submit_request", "look_up", "upload_files"},
+    "AsyncClient": {
+        "attempt",
+        "exchange",
+        "list_approvals",
+        "look_up",
+        "over",
+        "prepare",
+        "send",
+        "submit_request",
+        "upload_files",
+    },
     "Client": {"over"},
     "CallbackReceiver": {"claim", "disclaim", "learn", "recall"},
     "InvokeRequest": {"of_checked", "delivered_to"},
