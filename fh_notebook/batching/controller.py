@@ -25,7 +25,7 @@ from fh_notebook.batching.progress.display import ProgressDisplay, progress_of
 from fh_notebook.batching.status import BatchRun, BatchStatus, BatchWork
 from fh_notebook.client.approvals import ToolApprovals
 from fh_notebook.client.waiting_tools import RunApprovals
-from fh_notebook.core import event_loop
+from fh_notebook.core import event_loop, hooks
 from fh_notebook.core.event_loop import InterruptibleEvent
 from fh_notebook.core.redaction import log
 from fh_notebook.errors import AuthError, SettingsError
@@ -271,7 +271,7 @@ class BatchController:
         runs = run.waiting_runs if run is not None else self.work.unfinished_runs()
         listed = event_loop.run(RunApprovals(client.aclient).of(runs, workspace_id))
         if listed.error is not None:
-            client.aclient.connection.tell(f"Some approvals of {self.status.name} may be missing: {listed.error}")
+            hooks.frontend().notice(f"Some approvals of {self.status.name} may be missing: {listed.error}")
         return ToolApprovals([approval for _, approval in listed.found.values()])
 
     # --- while it runs, from any thread

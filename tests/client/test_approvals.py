@@ -414,5 +414,7 @@ def test_a_batch_asks_for_as_many_runs_as_the_list_needs(refused: int, capsys: p
         options: dict[str, Any] = {"variants": "v", "client": client, "progress": False, "max_concurrency": 1}
         batch = fh.batch([{"amount": n} for n in range(8)], "refund", **options)
         assert batch.counts.unknown == 8
-        assert sorted(approval.id for approval in batch.approvals()) == [f"a{n}" for n in range(8 - refused)]
-        assert ("may be missing" in capsys.readouterr().out) == bool(refused)
+        for _ in range(2):
+            capsys.readouterr()
+            assert sorted(approval.id for approval in batch.approvals()) == [f"a{n}" for n in range(8 - refused)]
+            assert bool(capsys.readouterr().err) == bool(refused)
