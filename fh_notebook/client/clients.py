@@ -32,7 +32,7 @@ from fh_notebook.client.error_catalog import FETCH_TIMEOUT_S, with_client_action
 from fh_notebook.client.pending_run import PendingRun
 from fh_notebook.client.profile import with_meaning
 from fh_notebook.client.retry_loop import Attempt, RetryLoop, raise_for
-from fh_notebook.client.uploads import FileUploads, UploadFailed, read_local_file, send_file
+from fh_notebook.client.uploads import FileUploads, UploadFailed, files_of_body, read_local_file, send_file
 from fh_notebook.contract.callbacks import ids_of, is_accepted
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.invoke_request import InvokeRequest
@@ -233,6 +233,13 @@ class AsyncClient:
         except UploadFailed as exc:
             return self._without_file(request, exc, started_at)
         return None
+
+    def uploads_of(self, request: InvokeRequest) -> int:
+        """Return how many uploads :meth:`prepare` makes for a request; none where it fails before the first."""
+        try:
+            return self.files.missing(files_of_body(encode_request(request)))
+        except SettingsError:
+            return 0
 
     async def upload_files(self, request: InvokeRequest) -> None:
         """Upload the files that a request names and that have no valid address.

@@ -23,6 +23,7 @@ from fh_notebook.client.uploads import FileUploads, UploadFailed, _hashes, names
 from fh_notebook.contract.response import Response
 from fh_notebook.core import event_loop
 from fh_notebook.local import LocalHive
+from fh_notebook.session import session
 from tests.raw_server import says, serving
 
 KEY = "fhk_0123456789abcdef"
@@ -264,6 +265,36 @@ def test_a_file_that_is_refused_is_not_sent_for_each_row(tmp_path: Path) -> None
         assert len(server.requests) == 1
     assert (batch.counts.failed, set(batch.frame["error_code"])) == (5, {"upload_failed"})
     assert len(fh.open_batch(batch.name, client=client).pending) == 5
+
+
+@pytest.mark.parametrize(("cap", "calls"), [(1, 0), (5, 2), (6, 3)])
+def test_no_file_goes_up_for_a_call_that_the_daily_cap_refuses(
+    reader: Reader, tmp_path: Path, cap: int, calls: int
+) -> None:
+    """The cap counts uploads, too: there is room for the upload and the call, or the batch stops before both."""
+    paths = _files(tmp_path, **{f"f{n}": f"{n} under a cap of {cap}" for n in range(8)})
+    fh.configure(daily_cap=cap)
+    mapping = {"document": fh.file(column="path")}
+    with reader.hive.client() as client:
+        rows = [{"path": path} for path in paths]
+        batch = fh.batch(rows, "read", variants=["v"], inputs=mapping, client=client, progress=False)
+        store = session.store()
+        assert store is not None
+        used = store.requests.on_day(client.workspace, datetime.now(UTC))
+    assert (batch.counts.done, batch.counts.pending, len(_uploaded(reader)), used) == (
+        calls, 8 - calls, calls, 2 * calls
+    )  # fmt: skip
+
+
+def test_jobs_with_one_file_use_up_the_daily_cap(reader: Reader, tmp_path: Path) -> None:
+    """They wait for each other's upload, which is one, and stop no earlier than it ends."""
+    (path,) = _files(tmp_path, a="one for many")
+    fh.configure(daily_cap=5)
+    with reader.hive.client() as client:
+        rows = [{"note": str(n)} for n in range(8)]
+        inputs = {"document": fh.file(path), "note": "note"}
+        batch = fh.batch(rows, "read", variants=["v"], inputs=inputs, client=client, progress=False)
+    assert (batch.counts.done, batch.counts.pending, len(_uploaded(reader))) == (4, 4, 1)
 
 
 def test_a_full_asset_storage_is_no_answer_of_a_row(tmp_path: Path) -> None:

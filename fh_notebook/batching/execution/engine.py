@@ -49,6 +49,8 @@ class Engine:
         Claims jobs and keeps answers.
     prepare : async function of InvokeRequest, optional
         Uploads the files that a request names, before its job is claimed.
+    uploads : function of InvokeRequest, optional
+        How many of them have to be uploaded.
     emit : function of Event
         Told of everything, in the loop's thread; must return at once and not raise.
     batch : str
@@ -79,6 +81,7 @@ class Engine:
         ledger: Ledger,
         emit: Callable[[Event], None],
         prepare: Prepare = _prepare_nothing,
+        uploads: Callable[[InvokeRequest], int] = lambda request: 0,
         batch: str = "",
         limits: StopLimits | None = None,
         planned: int = 0,
@@ -110,6 +113,7 @@ class Engine:
             limiter=limiter,
             ledger=ledger,
             prepare=prepare,
+            uploads=uploads,
             emit=emit,
             batch=batch,
             # A generator of its own: the numbers of a user who has seeded the global one stay the same.

@@ -322,6 +322,7 @@ class EngineRun:
             limiter=limiter,
             ledger=ledger,
             prepare=self._client.aclient.prepare,
+            uploads=self._client.aclient.uploads_of,
             emit=self._take,
             batch=self._name,
             limits=limits,

@@ -51,6 +51,10 @@ class Ledger(Protocol):
         """Ask whether `job` may be sent."""
         ...
 
+    async def look(self, job: Job, *, room: int) -> ClaimResult:
+        """Return whether `job` could be claimed, with room for so many requests; nothing is claimed."""
+        ...
+
     async def release(self, job: Job, *, sent: bool) -> None:
         """Give back a job that was not sent, or (`sent`) was refused."""
         ...
@@ -117,7 +121,15 @@ class StoreLedger:
 
     async def claim(self, job: Job) -> ClaimResult:
         """Ask for a job; see :class:`ClaimResult`."""
-        write = self._store.claims.take(
+        return await self._turn(job, await _to_the_end(self._take(job)))
+
+    async def look(self, job: Job, *, room: int) -> ClaimResult:
+        """Ask whether a job could be claimed: to be asked for before its files go up."""
+        found = await self._take(job, look_for=room)
+        return ClaimResult(go=found.mine, capped=found.capped)
+
+    def _take(self, job: Job, look_for: int = 0) -> Awaitable[Claim]:
+        return self._store.claims.take(
             self._stored.id,
             job.key,
             self._owner,
@@ -127,8 +139,8 @@ class StoreLedger:
             anywhere=self._anywhere,
             call_lost=self._call_lost,
             daily_cap=self._daily_cap,
+            look_for=look_for,
         )
-        return await self._turn(job, await _to_the_end(write))
 
     def _seen_of(self, job: Job) -> int:
         """The newest line that says nothing new of a job."""

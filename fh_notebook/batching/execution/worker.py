@@ -7,8 +7,8 @@ counts after its commit, and a cancel waits for the commit that is on its way.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
@@ -50,7 +50,7 @@ class Worker:
     ----------
     scheduler : Scheduler
         What workers share.
-    attempt, limiter, ledger, prepare, emit, batch, jitter, now
+    attempt, limiter, ledger, prepare, uploads, emit, batch, jitter, now
         As :class:`~fh_notebook.batching.execution.engine.Engine` has them.
     """
 
@@ -62,6 +62,7 @@ class Worker:
         limiter: EngineLimiter,
         ledger: Ledger,
         prepare: Prepare,
+        uploads: Callable[[InvokeRequest], int],
         emit: Callable[[Event], None],
         batch: str,
         jitter: Callable[[], float],
@@ -70,12 +71,17 @@ class Worker:
         self._scheduler = scheduler
         self._attempt = attempt
         self._prepare = prepare
+        self._uploads = uploads
         self._limiter = limiter
         self._ledger = ledger
         self._emit = emit
         self._batch = batch
         self._jitter = jitter
         self._now = now
+        self._asking = asyncio.Lock()
+        self._freed = asyncio.Event()
+        self._reserved = 0
+        """Requests of the jobs whose files are on their way, and that are not claimed yet."""
 
     async def work(self, entry: QueuedJob | None, slot: AsyncExitStack) -> None:
         """Take `entry` through `slot`, and after it one job after the other, as long as the slot may be kept."""
@@ -90,16 +96,47 @@ class Worker:
 
     async def _claim(self, entry: QueuedJob) -> ClaimResult:
         try:
-            if entry.job.names_files:  # before the claim: a job whose file is on its way has not been called
-                entry.refused = await self._prepare(entry.job.request(self._batch))
-            try:
-                return await self._ledger.claim(entry.job)
-            except asyncio.CancelledError:
-                # The claim was asked for and is there; nothing was sent.
-                await finish_despite_cancel(self._ledger.release(entry.job, sent=False))
-                raise
+            if not entry.job.names_files:
+                return await self._take(entry)
+            # Before the claim: a job whose file is on its way has not been called.
+            request = entry.job.request(self._batch)
+            async with self._room(entry.job, self._uploads(request)) as found:
+                if found.go:
+                    entry.refused = await self._prepare(request)
+                return found if found.capped else await self._take(entry)
         finally:
             self._scheduler.opened()
+
+    async def _take(self, entry: QueuedJob) -> ClaimResult:
+        try:
+            return await self._ledger.claim(entry.job)
+        except asyncio.CancelledError:
+            # The claim was asked for and is there; nothing was sent.
+            await finish_despite_cancel(self._ledger.release(entry.job, sent=False))
+            raise
+
+    @asynccontextmanager
+    async def _room(self, job: Job, uploads: int) -> AsyncIterator[ClaimResult]:
+        """Hold room under the daily cap for a job's uploads and its call, and give whether it could be claimed."""
+        if not uploads:
+            yield ClaimResult(go=True)
+            return
+        needed = uploads + 1
+        async with self._asking:
+            while True:
+                others = self._reserved
+                found = await self._ledger.look(job, room=others + needed)
+                if not (found.capped and others):
+                    break
+                if self._reserved == others:  # they may need less than they hold: a file that several name
+                    self._freed.clear()
+                    await self._freed.wait()
+            self._reserved += needed
+        try:
+            yield found
+        finally:
+            self._reserved -= needed
+            self._freed.set()
 
     async def _one(self, entry: QueuedJob, claim: ClaimResult) -> Next:
         """Take one job through its turn; return what comes next in this slot."""

@@ -15,6 +15,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
+from functools import partial
 from operator import attrgetter
 from typing import Any, Final
 
@@ -192,6 +193,14 @@ def _blocking_claim(connection: sqlite3.Connection, request: ClaimRequest, key: 
     return Claim(batch=holder[0], owner=holder[1]) if holder else None
 
 
+def _look(connection: sqlite3.Connection, request: ClaimRequest, room: int) -> Claim:
+    """Return what a claim of a job would give, if it came with so many requests."""
+    if (blocking := _blocking_claim(connection, request, request.key)) is not None or request.daily_cap is None:
+        return blocking or _MINE
+    used = requests.on_day(connection, request.workspace, datetime.fromtimestamp(request.now, UTC))
+    return _MINE if used + room <= request.daily_cap else Claim(capped=True)
+
+
 def uncount(connection: sqlite3.Connection, batch: int, key: str, owner: str, *, workspace: str) -> None:
     """Subtract the request of a claim, which was not sent, from the day that it was counted on.
 
@@ -344,6 +353,7 @@ class Claims:
         anywhere: bool = False,
         call_lost: bool = False,
         daily_cap: int | None = None,
+        look_for: int = 0,
     ) -> Committed[Claim]:
         """Claim one job before it is sent, and count the request.
 
@@ -362,6 +372,8 @@ class Claims:
             Whether a call of theirs that may have run does not.
         daily_cap : int, optional
             How many requests the workspace may get on one day.
+        look_for : int
+            Write nothing, and say whether the job could be claimed with room for so many requests.
         """
         request = ClaimRequest(
             batch=batch,
@@ -375,6 +387,8 @@ class Claims:
             call_lost=call_lost,
             daily_cap=daily_cap,
         )
+        if look_for:
+            return self._database.put(partial(_look, request=request, room=look_for))
         return self._database.put_together(take_each, request)
 
     def answer(

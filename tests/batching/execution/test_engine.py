@@ -21,7 +21,7 @@ from fh_notebook.batching.execution.stop_rules import StopLimits
 from fh_notebook.batching.execution.worker import HELD_WAIT_S
 from fh_notebook.batching.model import BatchStopped, Event, Finished, Job, Retried, Started, Throttled
 from fh_notebook.batching.planning.work_queue import ready_windows
-from fh_notebook.contract.invoke_request import InvokeRequest
+from fh_notebook.contract.invoke_request import FILE_SCHEME, InvokeRequest
 from fh_notebook.contract.response import Response
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.wire import AttemptResult, decode_answer
@@ -114,6 +114,9 @@ class Memory:
             self.requests += 1
         return turn
 
+    async def look(self, job: Job, *, room: int) -> ClaimResult:
+        return self.turns(job)
+
     async def release(self, job: Job, *, sent: bool) -> None:
         await finish_despite_cancel(self._release(job, sent))
 
@@ -200,6 +203,21 @@ def _run(
     # What counts against the daily cap is what was sent, also where calls met nobody, were refused or given back.
     assert memory.requests == engine.scheduler.calls
     return Ran(events, memory, service, engine, seconds, limiter)
+
+
+def test_no_file_goes_up_for_a_job_that_another_kernel_has_answered() -> None:
+    """Nor is it called."""
+    answered = decode_answer(DONE, InvokeRequest(deployment="d"))
+    memory = Memory(turns=lambda job: ClaimResult(answer=answered, line=1) if job.row else ClaimResult(go=True))
+    prepared: list[Any] = []
+
+    async def prepare(request: InvokeRequest) -> None:
+        prepared.append(request.inputs["n"])
+
+    name = f"{FILE_SCHEME}{'0' * 64}"
+    jobs = (replace(_job(number), inputs={"n": number, "document": name}) for number in range(3))
+    ran = _run(3, memory=memory, source=jobs, prepare=prepare, uploads=lambda request: 1)
+    assert (prepared, ran.service.calls, len(ran.outcomes)) == ([0], [0], 3)
 
 
 def test_every_job_is_called_once_with_as_many_at_once_as_the_limiter_admits() -> None:

@@ -92,7 +92,9 @@ def test_of_two_kernels_that_call_a_dead_ones_job_again_one_does(store: Store, b
     async def both() -> None:
         assert (await one.claim(JOB)).go
         assert await two.claim(JOB) == HELD
+        assert await two.look(JOB, room=2) == HELD, "no file goes up for it"
         await one.keep(JOB, DONE_RUN)
+        assert not (await two.look(JOB, room=2)).go
         turn = await two.claim(JOB)
         assert (turn.go, turn.answer.output if turn.answer else None) == (False, "hi")
 
