@@ -121,6 +121,8 @@ def _opened(path: str | os.PathLike[str], shown: str | None = None) -> Iterator[
             if facts.st_size > MAX_UPLOAD_BYTES:
                 raise InputError(f"{shown} is larger than {byte_size(MAX_UPLOAD_BYTES)}; give a smaller file")
             yield file, facts
+    except InputError:  # a ValueError, too
+        raise
     except FileNotFoundError:
         message = f"the file {shown} does not exist; check the path"
     except IsADirectoryError:

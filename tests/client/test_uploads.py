@@ -104,6 +104,7 @@ def test_what_is_no_file_is_told_before_anything_is_sent(client: fh.Client, tmp_
         with pytest.raises(fh.InputError, match=words) as caught:
             client.upload(path)
         assert "\n" not in str(caught.value)
+        assert "cannot be read" not in str(caught.value)
     assert _sent_today(client) == 0
 
 

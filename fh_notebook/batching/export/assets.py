@@ -375,6 +375,10 @@ class AssetKeeper:
             return failed
         return found if found.status == "kept" else self._unfetchable(number, asset) or found
 
+    def can_fetch(self, number: int, asset: Asset) -> bool:
+        """Whether a file of a run can be asked for: it has an address that has not ended, and is within the bound."""
+        return self._unfetchable(number, asset) is None
+
     def kept(self, run: Run, number: int, asset: Asset) -> KeptFile | None:
         """Return a file of a run, where it is kept."""
         self._find(run, _name_of(run, number, asset), asset)
@@ -422,6 +426,8 @@ class FilesToHandOver:
         self.too_large = 0
         """Files that are kept, and larger than an archive takes."""
         self.not_kept = 0
+        self.lost = 0
+        """Files that are not kept, and cannot be fetched either."""
 
     def of(self, run: Run) -> list[tuple[int, bytes]]:
         """Return the files of a run, by their places."""
@@ -429,7 +435,10 @@ class FilesToHandOver:
         for number, asset in enumerate(run.assets if run.ok else ()):
             kept = self._keeper.kept(run, number, asset)
             if kept is None or number >= MAX_FILES_PER_RUN:
-                self.not_kept += 1
+                if self._keeper.can_fetch(number, asset):
+                    self.not_kept += 1
+                else:
+                    self.lost += 1
                 continue
             content = kept.content(FILE_BYTES_MAX) if self.taken < FILES_MAX else None
             if content is None or self._budget.take(len(content)) is not None:

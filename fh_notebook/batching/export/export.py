@@ -518,7 +518,7 @@ def to_fhb(
         ratings=written.ratings,
         corrections=written.corrections,
         files=files.taken if files is not None else 0,
-        files_left_out=files.too_large + files.not_kept if files is not None else 0,
+        files_left_out=files.too_large + files.not_kept + files.lost if files is not None else 0,
         note=_left_out(files) if files is not None else "",
     )
 
@@ -528,6 +528,8 @@ def _left_out(files: FilesToHandOver) -> str:
     parts = []
     if files.not_kept:
         parts.append(f"{counted(files.not_kept, 'file')} not kept: batch.save_assets(folder) first")
+    if files.lost:
+        parts.append(f"{counted(files.lost, 'file')} that cannot be fetched: batch.assets shows why")
     if files.too_large:
         bounds = f"{byte_size(FILE_BYTES_MAX)} each, {byte_size(FILES_BYTES_MAX)} together"
         parts.append(f"{counted(files.too_large, 'file')} over the limits ({bounds}): hand over the folder, too")

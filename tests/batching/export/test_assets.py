@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import gc
 import hashlib
@@ -25,7 +26,7 @@ import pandas as pd
 import pytest
 
 import fh_notebook as fh
-from fh_notebook.batching.export.assets import COLUMNS, MAX_FILES_PER_RUN, AssetKeeper
+from fh_notebook.batching.export.assets import COLUMNS, MAX_FILES_PER_RUN, AssetKeeper, _being_fetched
 from fh_notebook.batching.model import Finished, Job
 from fh_notebook.comparing.report.html_page import OutputViews
 from fh_notebook.contract.output import OutputOptions, output_view
@@ -473,6 +474,13 @@ def test_two_who_keep_the_same_file_fetch_it_once(tmp_path: Path) -> None:
         assert asked.wait(10)
         other = threading.Thread(target=lambda: event_loop.run(second.end()))
         other.start()
+
+        async def second_waits() -> None:
+            (being_fetched,) = _being_fetched.values()
+            while not being_fetched._done_callbacks:  # noqa: ASYNC110 - a future tells nobody that it is waited for
+                await asyncio.sleep(0)
+
+        event_loop.run(asyncio.wait_for(second_waits(), 10))
         told.set()
         other.join(10)
         assert background.finished.wait(10)
@@ -630,6 +638,16 @@ def test_no_private_address_is_asked_for_a_batch_out_of_a_file(painter: Painter,
             run.save_assets(tmp_path / "run")
         assert server.requests == []
     assert base64.b64encode(PNG).decode() not in (tmp_path / "r.html").read_text()
+
+
+def test_a_file_that_cannot_be_kept_is_not_to_be_kept_first(tmp_path: Path) -> None:
+    """What is left out is told with what helps: where the address has ended, nothing does."""
+    painter = Painter()
+    ended = "2020-01-01T00:00:00Z"
+    painter.files["x"] = [{"file_url": "https://x.test/y", "file_url_expires_at": ended, "file_name": "y"}, {}]
+    with painter.hive.client() as client:
+        written = painter.batch(["x"], client).to_fhb(tmp_path / "b.fhb")
+    assert (written.files_left_out, "save_assets" in written.note, "batch.assets" in written.note) == (2, False, True)
 
 
 def test_a_file_that_is_opened_twice_has_its_pictures_in_each(painter: Painter, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from fh_notebook.contract.secrets import Secrets
 from fh_notebook.local import LocalHive
 from fh_notebook.notebook.cell.request import read_cell
 from fh_notebook.notebook.forms.code_export import as_cell, as_curl, as_python, as_python_over
+from fh_notebook.notebook.forms.control.submission import UPLOAD_CONTINUES
 from fh_notebook.notebook.forms.model.row_mapping import RowMapping
 from fh_notebook.notebook.forms.views.panels import request_page, sent_lines
 from tests.notebook.magics.test_magic import Shell, shell  # noqa: F401 - the fixture
@@ -198,7 +199,7 @@ def test_an_upload_that_fails_is_told_at_the_field_and_nothing_is_called(schema:
 
 
 def test_a_cancel_during_the_upload_sends_nothing() -> None:
-    """And says so."""
+    """And says so; the upload is not taken back."""
     fh.configure(workspace_id="w")
     asked, over = threading.Event(), threading.Event()
 
@@ -216,6 +217,7 @@ def test_a_cancel_during_the_upload_sends_nothing() -> None:
         submission.wait()
         over.set()
     assert (submission.was_sent, form.runs) == (False, [])
+    assert submission.stopped == UPLOAD_CONTINUES
 
 
 def test_an_app_sends_content_unless_its_developer_chose(reader: Reader, client: fh.Client) -> None:

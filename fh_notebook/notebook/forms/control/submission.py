@@ -31,6 +31,8 @@ __all__ = ["NOTHING_SENT", "Submission", "SubmissionRunner", "SubmitObserver", "
 
 NOTHING_SENT: Final = "cancelled before anything was sent"
 
+UPLOAD_CONTINUES: Final = "cancelled before a call was made; the upload of its file continues"
+
 
 def run_of_error(error: Exception, request: InvokeRequest) -> Run:
     """Return what was raised for a call as the failed run that a form shows: one line, with a hint.
@@ -131,6 +133,8 @@ class Submission:
         """What to tell of calls that a person ended; empty while none was."""
         self.was_sent = False
         """Whether calls may have gone out: not while it is still looked for whom to ask."""
+        self.is_uploading = False
+        """Whether its files have begun to be uploaded, before any call."""
         self.errors: list[Exception] = []
         """What was raised for calls, in the order in which it was."""
         self._came: dict[int, Run] = {}
@@ -325,7 +329,7 @@ class SubmissionRunner:
                 requested, came, waits = len(submission.requests), len(submission.came), len(submission.waits)
                 submission.stopped = stopped_text(requested, came=came, waits=waits)
             else:
-                submission.stopped = NOTHING_SENT
+                submission.stopped = UPLOAD_CONTINUES if submission.is_uploading else NOTHING_SENT
             for pending in submission.waits.values():
                 pending.cancel_waiting()
         finally:
@@ -356,6 +360,7 @@ class SubmissionRunner:
                 self._take_error(submission, index, exc)
             return
         self.origin = client.origin
+        submission.is_uploading = any(files_among(submission.requests[0].inputs)) if submission.requests else False
         # All calls have the same inputs. Before the first of them: where a file has no address none is made.
         if problem := await self._upload_problem(client, submission.requests[:1]):
             submission.problems = (problem,)
