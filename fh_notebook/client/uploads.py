@@ -39,7 +39,7 @@ from fh_notebook.client.retry_loop import ask_once
 from fh_notebook.contract.invoke_request import FILE_SCHEME
 from fh_notebook.contract.output import Asset
 from fh_notebook.contract.response import Response
-from fh_notebook.contract.retry import is_general, may_have_run
+from fh_notebook.contract.retry import date_of, is_general, may_have_run
 from fh_notebook.core import arguments
 from fh_notebook.core.json_values import is_missing
 from fh_notebook.core.redaction import error_text, log
@@ -517,6 +517,10 @@ _MARGIN: Final = timedelta(minutes=5)
 """An address that ends sooner is not given to a workflow, which fetches the file some time after the call begins."""
 
 
+_LEAST: Final = timedelta(seconds=10)
+"""An address is given so long at least: the call that its upload was made for follows at once, and uploads no more."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Upload:
     """The address of a file, and until when it is given to calls; ``None`` for ever."""
@@ -525,8 +529,10 @@ class _Upload:
     until: datetime | None
 
     @classmethod
-    def of(cls, asset: Asset, sent_at: datetime) -> _Upload:
+    def of(cls, asset: Asset, sent_at: datetime, date: datetime | None = None) -> _Upload:
         """Return the upload of an asset; a short address is given for half of its time, since every other call waits.
+
+        Its time counts from the `date` of the answer where that has one, since this machine's clock may be wrong.
 
         Examples
         --------
@@ -537,8 +543,10 @@ class _Upload:
         2026-01-01 12:55:00+00:00
         2026-01-01 12:02:00+00:00
         """
-        ends = asset.expires_at
-        return cls(asset.file_url or "", None if ends is None else ends - min(_MARGIN, (ends - sent_at) / 2))
+        if asset.expires_at is None:
+            return cls(asset.file_url or "", None)
+        lasts = asset.expires_at - (date or sent_at)
+        return cls(asset.file_url or "", sent_at + max(_LEAST, lasts - min(_MARGIN, lasts / 2)))
 
 
 AT_ONCE: Final = 4
@@ -696,5 +704,5 @@ class FileUploads:
             elif answer is not None and not is_general(answer):
                 self._failed[key] = self._now() + timedelta(seconds=FAILED_S), failed
             raise failed from None
-        upload = _addresses[key] = _Upload.of(asset, sent_at)
+        upload = _addresses[key] = _Upload.of(asset, sent_at, None if answer is None else date_of(answer))
         return upload.url

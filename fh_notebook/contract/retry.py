@@ -29,6 +29,7 @@ __all__ = [
     "RetryDecision",
     "RetryPolicy",
     "absence_of",
+    "date_of",
     "decide",
     "is_daily_cap",
     "is_general",
@@ -200,9 +201,7 @@ def decide(
     # call takes, and so is what made it unavailable.
     typical_s = typical_s if reason == "concurrency" else None
     wait_s = policy.backoff(attempt, jitter, typical_s=typical_s)
-    requested_s = parse_retry_after(
-        response.headers.get("retry-after"), _instant(response.headers.get("date", "")) or now
-    )
+    requested_s = parse_retry_after(response.headers.get("retry-after"), date_of(response) or now)
     if requested_s is not None:
         # The jitter comes on top: everybody who was refused in this second was given the same number.
         wait_s = min(requested_s, policy.max_retry_after_s) + jitter * policy.base_s
@@ -346,6 +345,11 @@ def parse_retry_after(value: str | None, now: datetime | None) -> float | None:
         date = _instant(text)
         return None if date is None or now is None else max(0.0, (date - now).total_seconds())
     return seconds if 0 <= seconds < float("inf") else None
+
+
+def date_of(response: Response) -> datetime | None:
+    """Return when a response was made, by the service's clock; ``None`` where it does not say."""
+    return _instant(response.headers.get("date", ""))
 
 
 def _instant(date: str) -> datetime | None:

@@ -13,6 +13,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
@@ -157,6 +158,37 @@ def test_an_address_that_ends_is_renewed(tmp_path: Path) -> None:
         service.now = datetime(2026, 1, 1, 0, 0, seconds, tzinfo=UTC)
         addresses.append(service.address(document)[-1])
     assert addresses == ["1", "1", "2"]
+
+
+def test_an_address_lasts_by_the_clock_of_the_service(tmp_path: Path) -> None:
+    """Where this machine's is two hours ahead, an address of an hour has not ended at once."""
+
+    def answer(service: Service) -> Response:
+        there = service.now - timedelta(hours=2)
+        ends = (there + timedelta(hours=1)).isoformat()
+        body = {"file_url": f"https://x.test/{service.sent}", "file_url_expires_at": ends}
+        return Response(status_code=200, body=json.dumps(body).encode(), headers={"date": format_datetime(there)})
+
+    fh.configure(workspace_id="ahead")
+    document = fh.file(_files(tmp_path, a="bee")[0])
+    service = Service(answer)
+    addresses = []
+    for minutes in (0, 54, 2):
+        service.now += timedelta(minutes=minutes)
+        addresses.append(service.address(document)[-1])
+    assert addresses == ["1", "1", "2"]
+
+
+def test_an_address_that_has_ended_already_serves_the_call_that_it_was_made_for(tmp_path: Path) -> None:
+    """One upload, and the call."""
+    (path,) = _files(tmp_path, a="ended at once")
+    fh.configure(workspace_id="w")
+    uploaded = says(200, b'{"file_url": "https://x.test/a", "file_url_expires_at": "2020-01-01T00:00:00Z"}')
+    called = says(200, b'{"status": "completed", "output": "x"}')
+    with serving(uploaded, called) as server:
+        run = fh.Client(base_url=server.url, api_key=KEY).invoke("r", variant="v", inputs={"document": fh.file(path)})
+        assert [b"/assets" in sent.split(b"\r\n")[0] for sent in server.requests] == [True, False]
+    assert run.output == "x"
 
 
 def test_a_file_that_may_have_arrived_is_not_sent_again(tmp_path: Path) -> None:
