@@ -313,9 +313,10 @@ def test_no_file_goes_up_for_a_call_that_the_daily_cap_refuses(
         store = session.store()
         assert store is not None
         used = store.requests.on_day(client.workspace, datetime.now(UTC))
-    assert (batch.counts.done, batch.counts.pending, len(_uploaded(reader)), used) == (
-        calls, 8 - calls, calls, 2 * calls
-    )  # fmt: skip
+    found = batch.counts.done, batch.counts.pending, len(_uploaded(reader)), used
+    assert found == (calls, 8 - calls, calls, 2 * calls)
+    assert batch.stopped is not None
+    assert (batch.stopped.reason, "upload" in batch.stopped.detail) == ("daily_cap", True)
 
 
 def test_jobs_with_one_file_use_up_the_daily_cap(reader: Reader, tmp_path: Path) -> None:

@@ -175,6 +175,9 @@ MESSAGES: Final[dict[str, Callable[[], Says]]] = {
     "stopped by max_seconds": lambda: at_limit(max_seconds=60.0),
     "stopped by fail_on_error": lambda: at_limit(fail_on_error=True),
     "stopped by the configured cap": lambda: of_stop(stop_rules.StopLimits(left_today=0, daily_cap=50).used_up()),
+    "stopped by the configured cap before an upload": lambda: of_stop(
+        stop_rules.StopLimits(left_today=1, daily_cap=50).used_up(for_upload=True)
+    ),
     "the service's daily cap": lambda: of_answer("daily_cap"),
     "no credits": lambda: of_answer("credits"),
     "the key is refused": lambda: of_answer("auth"),

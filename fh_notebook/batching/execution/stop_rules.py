@@ -109,12 +109,16 @@ class StopLimits:
             return _stopped("fail_on_error", Message("{} ({})", (failed, option("fail_on_error"))))
         return None
 
-    def used_up(self) -> BatchStopped:
-        """Return the stop of a configured daily cap that is used up."""
+    def used_up(self, *, for_upload: bool = False) -> BatchStopped:
+        """Return the stop of a configured daily cap that is used up, or leaves too little for a file and its call."""
         cap = f"{self.daily_cap:,} " if self.daily_cap is not None else ""
+        look_ups = ", look-ups included" if self.look_ups_per_call else ""
+        detail = f"all {cap}calls of today are used{look_ups}"
+        if for_upload:
+            detail = f"the {cap}calls of today leave no room for an upload and its call"
         return BatchStopped(
             reason="daily_cap",
-            detail=f"all {cap}calls of today are used{', look-ups included' if self.look_ups_per_call else ''}",
+            detail=detail,
             resume=Message("they are renewed at 00:00 UTC; then {resume}"),
         )
 

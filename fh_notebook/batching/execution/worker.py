@@ -147,7 +147,7 @@ class Worker:
             await self._ledger.release(entry.job, sent=False)
             return None, None
         if claim.capped:
-            self._scheduler.capped()
+            self._scheduler.capped(for_upload=claim.for_upload)
             return None, None
         if claim.go:
             return await self._call(entry) if await self._may_go(entry) else (None, None)
