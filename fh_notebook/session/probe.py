@@ -133,7 +133,8 @@ def probe(
     from then on (`Profile` says what for), and ``fh-notebook doctor`` shows it; a fact of an earlier probe stays until
     another one is observed.
 
-    ``fh.forget(profile=True)`` removes the profile; that of a local hive ends with the process.
+    ``fh.forget(profile=True)`` removes the profile; that of a local hive, and any with ``store=None``, ends with the
+    process.
 
     Parameters
     ----------

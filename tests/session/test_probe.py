@@ -459,16 +459,29 @@ def test_the_number_in_the_notes_is_enough_for_all_steps(concurrency: bool, call
     assert made[1:] == made[-1:] * (1 + len(numbers))
 
 
-def test_a_probe_of_a_notebook_with_a_nested_loop_gets_its_callback() -> None:
-    """The receiver takes it on the background loop, and wakes the probe."""
-    drawn = Drawn(3)
+def test_fewer_calls_at_once_leave_one_for_the_run_by_callback() -> None:
+    """Where max_calls is not enough for all of them."""
+    drawn = Drawn(next(seed for seed in range(50) if Drawn(seed).facts()["concurrency"] == 1))
+    profile = learn(DrawnService(drawn), max_calls=8)
+    assert (profile.calls, profile.concurrency, profile.accepted_status) == (8, 1, drawn.accepted)
+
+
+def test_a_probe_of_a_notebook_with_a_nested_loop_runs_on_the_loop_of_its_receiver() -> None:
+    """Else the callback ends a future of another thread's loop, which may never be woken."""
+    drawn, loops = Drawn(3), set()
+
+    class Service(DrawnService):
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+            loops.add(asyncio.get_running_loop())
+            await super().__call__(scope, receive, send)
 
     async def cell() -> Profile:
-        return learn(DrawnService(drawn), concurrency=False)
+        return learn(Service(drawn), concurrency=False)
 
     with asyncio_as_it_was():
         fh.configure(loop="nested")
         profile = asyncio.run(cell())
+    assert loops == {event_loop.background().loop}
     assert (profile.signature, profile.callback_output) == (drawn.signature, drawn.callback_output)
 
 
