@@ -30,6 +30,7 @@ PLUMBING: Final = {
         "send",
         "submit_request",
         "upload_files",
+        "uploads_of",
     },
     "Client": {"over"},
     "CallbackReceiver": {"claim", "disclaim", "learn", "recall"},
