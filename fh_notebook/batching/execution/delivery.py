@@ -203,6 +203,8 @@ class CallbackDelivery:
         )
         self._pending[id(pending)] = pending
         pending.on_change(partial(self._changed, ticket))
+        if pending.may_wait_for_tool:  # from the beginning: an earlier kernel has submitted it
+            self.on_change()
         pending.begin(poll=True)
         try:
             run = await pending.outcome()

@@ -96,7 +96,7 @@ class ApprovalsTable:
     approvals : iterable of ToolApproval
         What a client listed.
     hides : str
-        A CSS selector of what is not to be seen beside the buttons.
+        A CSS selector of what is not to be seen while there are buttons.
     """
 
     def __init__(self, approvals: Iterable[ToolApproval], *, hides: str = "") -> None:

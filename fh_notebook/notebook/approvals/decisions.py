@@ -22,6 +22,7 @@ from fh_notebook.core.redaction import log
 from fh_notebook.core.text import html
 from fh_notebook.notebook.shell import WIDGET_VIEW, new_handle, no_lost_widget, running_kernel, widget_view
 from fh_notebook.notebook.ui.buttons import CancelMethod, cancel_method, has_person, import_widgets, is_app
+from fh_notebook.notebook.ui.display import is_closed
 
 __all__ = ["CellPlace", "Decisions", "can_decide"]
 
@@ -78,7 +79,7 @@ class Decisions:
     on_decision : function of str
         Called when a decision was sent, with the first id of the run that it is about.
     hides : str
-        A CSS selector of what is not to be seen beside the buttons.
+        A CSS selector of what is not to be seen while there are buttons.
     """
 
     def __init__(
@@ -100,6 +101,8 @@ class Decisions:
         self._table: Any = None
         """Used on the background loop alone."""
         self._problem = ""
+        self._said: Any = None
+        """The widget that says the problem."""
 
     def follow(self, lister: ApprovalLister | None, *, most_looks: int = MOST_LOOKS) -> None:
         """Show what is waited for now, soon; from any thread. Without a lister, nothing waits any more."""
@@ -128,18 +131,23 @@ class Decisions:
         approvals, problem = self._tools.approvals, self._tools.problem
         if self._table is not None and self._table.table.is_closed:  # for newer ones
             self._table, self._problem = None, ""
-        if self._table is None:
+        is_new = self._table is None
+        if is_new:
             if not (approvals or problem):
                 return
             self._table = ApprovalsTable((), hides=self._hides)
             self._table.on_decision = self._decided
-            self._table.table.hold()
-            self._place(self._table.table.widget)
         self._table.then = self.then
         self._table.put(approvals)
         if problem != self._problem:
             self._problem = problem
-            self._table.table.say_below(problem, is_error=False)
+            if problem:
+                self._said = self._table.table.say_below(problem, is_error=False)
+            elif not is_closed(self._said):  # else what came of a decision is in its place
+                self._table.table.put_below([])
+        if is_new:
+            self._place(self._table.table.widget)
+            self._table.table.hold()
 
     def _decided(self, approval: ToolApproval) -> None:
         if self._tools is not None:

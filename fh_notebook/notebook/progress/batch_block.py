@@ -127,12 +127,21 @@ class EndedView:
         What has a button.
     above : (str, Html), optional
         The plan, empty where another place says it, and the bar of the start, which stay above it.
+    changes : int
+        How often something had changed when it was read.
     """
 
     def __init__(
-        self, overview: BatchOverview, text: str, offers: Offers, above: tuple[str, html.Html] | None = None
+        self,
+        overview: BatchOverview,
+        text: str,
+        offers: Offers,
+        above: tuple[str, html.Html] | None = None,
+        *,
+        changes: int = 0,
     ) -> None:
         self._overview, self._text, self._offers, self._above = overview, text, offers, above
+        self.changes = changes
 
     def __repr__(self) -> str:
         return f"{self._above[0]}\n{self._text}" if self._above and self._above[0] else self._text
@@ -196,6 +205,8 @@ class BatchBlock:
         """The box with what a button has shown."""
         self._view: EndedView | None = None
         """What is shown when it has ended."""
+        self._changes = 0
+        """How often something has changed after an end."""
         self._cell = ""
         self._is_left = False
         """Whether nothing of it is heard any more."""
@@ -268,15 +279,18 @@ class BatchBlock:
         self._progress = LiveProgress(self._display, is_alone=self._host is None)
         self._progress.begin(batch)
         self._tell_host(is_running=True)
+        self._follow_decisions()
 
     def update(self, batch: ProgressSource) -> None:
         """Show how far it is, unless that was shown just now; after the end, an output that came late."""
         if self._progress is not None:
             self._progress.update(batch)
             self._follow_decisions()
-        elif self._view is not None:
-            if self._above is not None:
-                self._above = self._state_above(batch)
+            return
+        self._changes += 1  # first: a view that was read before is read again once it is shown
+        if self._above is not None:
+            self._above = self._state_above(batch)
+        if self._view is not None:
             self._refresh.do(self._ended_view, self._show_again)
 
     def _show_again(self, view: EndedView) -> None:
@@ -345,9 +359,10 @@ class BatchBlock:
         event_loop.background().submit(self._show_stored_decisions())
 
     def _ended_view(self) -> EndedView:
+        changes = self._changes
         overview = self._shown.overview()
         self._groups = tuple(overview.shown_groups)
-        return EndedView(overview, repr(self._shown.batch), self._offers(overview), self._above)
+        return EndedView(overview, repr(self._shown.batch), self._offers(overview), self._above, changes=changes)
 
     def _offers(self, overview: BatchOverview) -> Offers:
         batch, counts = self._shown.batch, overview.counts
@@ -371,6 +386,8 @@ class BatchBlock:
         self._rows = _results().page_widget(view.rows_html())
         self._display.place.put([VBox([self._below]), self._rows], text="")
         self._display.settle(view)
+        if view.changes != self._changes:
+            self._refresh.do(self._ended_view, self._show_again)
 
     def _remember(self) -> None:
         self._is_left = False

@@ -25,6 +25,9 @@ __all__ = ["ButtonTable", "button"]
 
 TABLES: Final = 12
 
+_CLICKED: Final = 'data-act="'
+"""What the tag of a button has, and no text: there a quotation mark is escaped."""
+
 STYLE: Final = html.Html(
     "<style>"
     ".fh .fh-in-line{font:inherit;margin:0 6px 4px 0;line-height:1.3;padding:1px 10px;border-radius:3px;cursor:pointer;"
@@ -75,7 +78,7 @@ class ButtonTable:
     dom_class : str
         Of the whole; the part below has it with ``-below``.
     hides : str
-        A CSS selector of what is not to be seen beside the buttons.
+        A CSS selector of what is not to be seen while there are buttons.
     """
 
     _shown: Final[defaultdict[str, deque[ButtonTable]]] = defaultdict(deque)
@@ -98,7 +101,7 @@ class ButtonTable:
         self._kind = dom_class
         self._class = f"{dom_class}-{uuid4().hex[:8]}"
         """Of what stands where this one's widgets are not."""
-        self._hidden = ",".join(filter(None, (f".{self._class}", hides)))
+        self._hides = hides
         self._display = WidgetDisplay(self._page, text)
         self._keys = OwnKeys(self._clicked, layout=Layout(display="none"))
         wide = Layout(width="100%", margin="0")
@@ -111,8 +114,9 @@ class ButtonTable:
         return html.el("div", no_lost_widget(self._class), self._static(), cls=self._class)
 
     def _table(self) -> str:
-        hide = html.el("style", f"{self._hidden}{{display:none}}")
-        return html.el("div", html.STYLE, STYLE, hide, self._live(), cls="fh")
+        lines = self._live()
+        hidden = f".{self._class},{self._hides}" if self._hides and _CLICKED in lines else f".{self._class}"
+        return html.el("div", html.STYLE, STYLE, html.el("style", f"{hidden}{{display:none}}"), lines, cls="fh")
 
     def _clicked(self, name: str) -> None:
         self._act(name)
@@ -122,17 +126,17 @@ class ButtonTable:
         """Hear its buttons, and close another table if too many are heard."""
         shown, closed = self._shown[self._kind], []
         with self._shown_lock:
-            shown.append(self)
-            while len(shown) > TABLES:
+            while len(shown) >= TABLES:
                 closed.append(next((table for table in shown if not table.has_buttons), shown[0]))
                 shown.remove(closed[-1])
+            shown.append(self)
         for table in closed:
             table.close()
 
     @property
     def has_buttons(self) -> bool:
         """Whether there is something to click in its lines."""
-        return "data-act=" in self._lines.value
+        return _CLICKED in self._lines.value
 
     @property
     def is_closed(self) -> bool:
@@ -162,10 +166,12 @@ class ButtonTable:
                 self._keys.show(f"{self._kind}-below")
             enable_all_clicks(self._below)
 
-    def say_below(self, text: str, *, is_error: bool) -> None:
-        """Show a sentence below it, also to a screen reader."""
+    def say_below(self, text: str, *, is_error: bool) -> HTML:
+        """Show a sentence below it, also to a screen reader; return its widget, which is closed when it goes."""
         cls, role = ("fh-error", "alert") if is_error else ("", "status")
-        self.put_below([HTML(html.el("div", html.STYLE, html.el("div", text, cls=cls, role=role), cls="fh"))])
+        said = HTML(html.el("div", html.STYLE, html.el("div", text, cls=cls, role=role), cls="fh"))
+        self.put_below([said])
+        return said
 
     def close(self) -> None:
         """Leave what the file has; nothing can be clicked any more."""

@@ -35,6 +35,7 @@ from uuid import uuid4
 
 from fh_notebook.core.text import html
 from fh_notebook.notebook.shell import WIDGET_VIEW, new_handle, no_lost_widget, running_kernel, widget_view
+from fh_notebook.notebook.ui.display import leave_when_closed
 
 __all__ = [
     "DELAY_S",
@@ -196,7 +197,7 @@ class WidgetPlace:
         self._bar: Any = None
         self._keys: Any = None
         self._kept: tuple[Any, ...] = ()
-        """Widgets that stay below all others."""
+        """The box of what stays below all others, once there is one."""
         self._hiding = ""
 
     @property
@@ -229,13 +230,18 @@ class WidgetPlace:
         enable_clicks(self._keys)
 
     def keep_below(self, widget: Any) -> None:
-        """Show a widget below the others, whatever is put there, in place of those that are closed."""
-        others = self._box.children[1 : -1 - len(self._kept)] if self._box is not None else ()
-        self._kept = (*(kept for kept in self._kept if kept.comm is not None), widget)
-        if self._box is None:
-            self._make_box([], "")
-        else:
-            self._box.children = (self._bar, *others, *self._kept, self._keys)
+        """Show a widget below the others, whatever is put there, until it is closed."""
+        from ipywidgets import VBox
+
+        if not self._kept:
+            self._kept = (VBox(),)
+            if self._box is None:
+                self._make_box([], "")
+            else:
+                self._box.children = (*self._box.children[:-1], *self._kept, self._keys)
+        (kept,) = self._kept
+        kept.children = (*kept.children, widget)
+        leave_when_closed(widget, kept)
         enable_clicks(self._keys)
 
     def _make_box(self, widgets: Sequence[Any], text: str) -> None:

@@ -18,7 +18,7 @@ from weakref import ref
 from fh_notebook.core.text import html
 from fh_notebook.notebook.shell import WIDGET_VIEW, new_handle, running_kernel, running_shell, widget_view
 
-__all__ = ["HIDE_STATIC", "WidgetDisplay", "bundle", "is_closed"]
+__all__ = ["HIDE_STATIC", "WidgetDisplay", "bundle", "is_closed", "leave_when_closed"]
 
 
 HIDE_STATIC: Final = html.Html("<style>.fh-form-static{display:none}</style>")
@@ -40,6 +40,15 @@ def bundle(page: html.Html, text: str, widget: Any = None) -> dict[str, Any]:
 def is_closed(widget: Any) -> bool:
     """Whether no page can show it any more: it was closed, as ``Widget.close_all()`` closes all there are."""
     return widget.comm is None
+
+
+def leave_when_closed(widget: Any, box: Any) -> None:
+    """Have `box` let go of a widget in it when that is closed: a box with a closed one has no state to be sent."""
+
+    def leave(_: Any) -> None:
+        box.children = tuple(child for child in box.children if not is_closed(child))
+
+    widget.observe(leave, "comm")
 
 
 _SHOWN: Final[list[Any]] = []

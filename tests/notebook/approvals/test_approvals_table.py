@@ -271,3 +271,17 @@ def test_of_too_many_tables_those_without_buttons_are_closed_first() -> None:
     for table in tables[TABLES:]:
         table.table.hold()
     assert [number for number, table in enumerate(tables) if table.table.is_closed] == [0, 5]
+    without_buttons = ApprovalsTable([])
+    without_buttons.table.hold()
+    assert [number for number, table in enumerate(tables) if table.table.is_closed] == [0, 1, 5]
+    assert not without_buttons.table.is_closed
+
+
+def test_what_it_hides_is_hidden_while_there_are_buttons() -> None:
+    """Not before there is something to decide, nor after all is decided; a text that names the attribute is none."""
+    table = ApprovalsTable([_approval("a0", "allowed", run_id='data-act="deny 0"')], hides=".to-type")
+    assert ".to-type" not in _html(table.table.widget)
+    table.put([_approval("a1")])
+    assert ".to-type{display:none}" in _html(table.table.widget)
+    table.put([_approval("a1", "denied")])
+    assert ".to-type" not in _html(table.table.widget)

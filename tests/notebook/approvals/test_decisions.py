@@ -128,3 +128,112 @@ def test_a_running_batch_lists_its_own_runs_and_a_reopened_one_too(kernel: Kerne
     )
     assert "Refund&lt;/b&gt; 99" not in _page(kernel)
     assert _page(kernel).count('data-act="deny') == 1
+
+
+def _tables(kernel: Kernel) -> int:
+    return sum("fh-approvals" in state.get("_dom_classes", ()) for state in kernel.widgets().values())
+
+
+def test_what_waits_already_has_buttons_in_a_block_that_begins_later(kernel: Kernel) -> None:
+    """That of the running batch in a second cell, and that of a start which takes up what was submitted before."""
+    start = (
+        "late = fh.batch([{'amount': 31}], 'refund', variants='v', client=client, name='late', delivery='callback',"
+        " wait=False)"
+    )
+    kernel.wait(kernel.send(start, person=True))
+    kernel.wait_until(lambda: "Refund&lt;/b&gt; 31" in _page(kernel), "the tool that waits", WAIT_S)
+    tables = _tables(kernel)
+    kernel.wait(kernel.send("late.watch()", person=True))
+    kernel.wait_until(lambda: _tables(kernel) == tables + 1, "the table of the second block", WAIT_S)
+    kernel.wait_until(lambda: _page(kernel).count('data-act="deny') == 1, "its button", WAIT_S)
+    kernel.run("late.cancel(); late.wait()")
+    left = "fh.pending().query('batch == \"late\"')['waits_in'].tolist()"
+    kernel.wait_until(lambda: kernel.run(left) == "['nobody']", "the run to be taken up", WAIT_S)
+    tables = _tables(kernel)
+    kernel.wait(kernel.send(start, person=True))
+    kernel.wait_until(lambda: _tables(kernel) == tables + 1, "the table of the second start", WAIT_S)
+    kernel.wait_until(lambda: _page(kernel).count('data-act="deny') == 1, "its button", WAIT_S)
+    _click(kernel, "deny 0")
+    kernel.run("late.wait()")
+    assert kernel.run("late.frame['output'].tolist()") == "['refused']"
+
+
+PROBLEM = """
+import httpx
+from fh_notebook.contract.callbacks import RunIds
+from fh_notebook.notebook.approvals.decisions import Decisions
+listed, is_down = [], False
+def answer(request):
+    if request.method == "POST":
+        return httpx.Response(200, json={"id": "a1", "status": "allowed"})
+    return httpx.Response(400, json={"error": "not now"}) if is_down else httpx.Response(200, json={"data": listed})
+transport = httpx.MockTransport(answer)
+lister = fh.Client(api_key="fhk_0123456789abcdef", base_url="https://api.test/v1", transport=transport).aclient
+waiting = []
+decisions = Decisions(lambda: waiting, place=str)
+def wait(number, is_listed):
+    if is_listed:
+        listed.append({"id": f"a{number}", "status": "pending", "run_id": f"run_{number}"})
+    waiting.append(RunIds(None, f"run_{number}"))
+    decisions.follow(lister)
+"""
+
+
+def test_what_came_of_a_decision_stays_when_an_earlier_problem_ends(kernel: Kernel) -> None:
+    """A problem that stands there still goes."""
+    said = 'role="status">Allowed once.'
+    assert kernel.run(f"{PROBLEM}\nwait(1, True)") == ""
+    kernel.wait_until(lambda: 'data-act="deny 0"' in _page(kernel), "the tool that waits", WAIT_S)
+    for number in (2, 4):
+        kernel.run(f"is_down = True; wait({number}, False)")
+        kernel.wait_until(lambda: "not now" in _page(kernel), "the problem", WAIT_S)
+        if number == 2:
+            _click(kernel, "allow_once 0")
+            kernel.wait_until(lambda: said in _page(kernel), "the decision", WAIT_S)
+        kernel.run(f"is_down = False; wait({number + 1}, True)")
+        kernel.wait_until(lambda n=number: f'data-act="deny {n // 2}"' in _page(kernel), "the next tool", WAIT_S)
+        kernel.run("import asyncio; fh.core.event_loop.run(asyncio.sleep(0))")  # what showed it has done the rest
+        assert (said in _page(kernel), "not now" in _page(kernel)) == (number == 2, False)
+
+
+CROWD = """
+from fh_notebook.client.approvals import ToolApproval
+from fh_notebook.notebook.approvals.approvals_table import ApprovalsTable
+from fh_notebook.notebook.ui.button_table import TABLES
+from ipywidgets.widgets.widget import _instances
+def crowd():
+    for number in range(TABLES):
+        ApprovalsTable([ToolApproval(id=f"c{number}", status="pending")]).table.hold()
+crowd()
+"""
+
+
+def test_many_other_tables_close_those_of_a_form_and_of_a_block_and_not_a_new_one(
+    kernel: Kernel, hive: LocalHive
+) -> None:
+    """A reloaded page has all widgets, and both show what comes afterwards."""
+    assert kernel.run(CROWD) == ""
+    kernel.run(
+        "form = fh.form(fh.Deployment('refund', variants=['v'], inputs={'amount': fh.integer()}),"
+        " values={'amount': 41}, client=client)"
+    )
+    kernel.wait(kernel.send("form", person=True))
+    kernel.run("form.delivery = 'callback'; _ = form.submit()")
+    kernel.wait_until(lambda: "Refund&lt;/b&gt; 41" in _page(kernel), "the form's tool", WAIT_S)
+    start = (
+        "many = fh.batch([{'amount': 42}], 'refund', variants='v', client=client, name='many', delivery='callback',"
+        " wait=False)"
+    )
+    kernel.wait(kernel.send(start, person=True))
+    kernel.wait_until(lambda: "Refund&lt;/b&gt; 42" in _page(kernel), "the batch's tool", WAIT_S)
+    assert kernel.run("crowd()") == ""
+    assert kernel.run("len([widget.get_state() for widget in _instances.values()]) > 0") == "True"
+    for approval in hive.approvals:
+        if approval.question.endswith(("41?", "42?")):
+            hive.decide(approval.request_id, False)
+    kernel.run("many.wait()")
+    kernel.wait_until(
+        lambda: any("data-act" in str(state.get("value", "")) and "many" in str(state["value"])
+                    for state in kernel.widgets().values() if "fh-live" in state.get("_dom_classes", ())),
+        "the block's result", WAIT_S)  # fmt: skip
+    assert kernel.run("form.run.output") == "'refused'"

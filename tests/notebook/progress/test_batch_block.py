@@ -211,3 +211,35 @@ def test_a_block_that_has_ended_shows_an_output_that_comes_late(loaded: Kernel) 
     assert loaded.run("deliver(late.frame['request_id'][0], 'of <b>late</b>')") == "200"
     loaded.wait_until(lambda: sum("of &lt;b&gt;late" in page for page in rows()) == 2, "the output in both")
     assert "fh-save" in str(loaded.widgets())
+
+
+LATE_WHILE_READ = """
+import threading
+from dataclasses import replace
+from fh_notebook.batching.batch import ShownBatch
+from fh_notebook.batching.model import OutputArrived
+from fh_notebook.notebook.progress.batch_block import BatchBlock
+arrived = threading.Event()
+late = fh.batch([{'text': 'a'}], 'shout', variants='v', name='read', client=client, receiver=receiver,
+                delivery='callback', progress=False,
+                on_event=lambda event: arrived.set() if isinstance(event, OutputArrived) else None)
+shown = ShownBatch.of(late)
+def overview():
+    read = shown.overview()
+    if not arrived.is_set():
+        deliver(late.frame['request_id'][0], 'of <b>late</b>')
+        assert arrived.wait(20)
+    return read
+block = BatchBlock(replace(shown, overview=overview))
+shown.control.watch(block)
+block.show_ended()
+"""
+
+
+def test_an_output_that_comes_while_the_block_is_read_is_shown(loaded: Kernel) -> None:
+    """What was read before it is shown first."""
+    assert loaded.run(LATE_SETUP) == ""
+    cell = loaded.send(LATE_WHILE_READ, person=True)
+    loaded.wait(cell)
+    assert "Traceback" not in loaded.text(cell)
+    loaded.wait_until(lambda: "of &lt;b&gt;late" in str(loaded.widgets()), "the output")

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from ipywidgets import HTML, VBox
 
-from fh_notebook.notebook.ui.buttons import CancelButton, CancelMethod, ControlDisplay, cancel_method
+from fh_notebook.notebook.ui.buttons import CancelButton, CancelMethod, ControlDisplay, WidgetPlace, cancel_method
 
 
 class SomeKernel:
@@ -48,3 +49,23 @@ def test_without_a_kernel_an_offer_is_nothing() -> None:
     offer.begin()
     offer.end()
     offer.end()
+
+
+def test_what_is_kept_below_leaves_the_box_when_it_is_closed() -> None:
+    """What is put there afterwards is shown beside the others, and the box has a state to be sent."""
+    boxes: list[VBox] = []
+    place = WidgetPlace(attach=boxes.append)
+    first, second = HTML("first"), HTML("second")
+    place.put([HTML("before")], text="")
+    place.keep_below(first)
+    place.keep_below(second)
+    first.close()
+    place.put([HTML("after")], text="")
+    (box,) = boxes
+
+    def texts(widget: Any) -> list[str]:
+        widget.get_state()
+        below = [text for child in getattr(widget, "children", ()) for text in texts(child)]
+        return [widget.value, *below] if isinstance(widget, HTML) else below
+
+    assert [text for text in texts(box) if "<style>" not in text] == ["after", "second"]

@@ -26,6 +26,7 @@ from fh_notebook.notebook.forms.views.run_bar import FieldLink, RunActions, RunB
 from fh_notebook.notebook.results.column import app_run
 from fh_notebook.notebook.results.view import ResultsView
 from fh_notebook.notebook.ui.buttons import is_app
+from fh_notebook.notebook.ui.display import leave_when_closed
 from fh_notebook.notebook.ui.widgets import FormTheme, enable_all_clicks, form_head, origin_text
 
 __all__ = ["FormView"]
@@ -181,9 +182,10 @@ class FormView(FormObserver):
 
     def _show_decisions(self, widget: Any) -> None:
         """Show the tools that its runs wait for below what is waited for."""
-        children = [child for child in self._answers_pane.children if child is not widget]
+        children = self._answers_pane.children
         place = children.index(self._pending) + 1
         self._answers_pane.children = (*children[:place], widget, *children[place:])
+        leave_when_closed(widget, self._answers_pane)
         enable_all_clicks(self.widget)
 
     def ended(self, submission: Submission) -> None:
