@@ -408,3 +408,49 @@ def test_rows_whose_tool_waits_say_so_and_are_resolved_after_the_decisions() -> 
     batch.resolve_unknown()
     assert list(batch.frame["output"]) == ["refused"] * 3
     assert hive.counts.calls == 3
+
+
+class _Display:
+    """Notes the runs that wait for a decision, at each change of a batch."""
+
+    def __init__(self) -> None:
+        self.waiting: list[int] = []
+        self.has_one = threading.Event()
+
+    def begin(self, batch: Any) -> None:
+        self.update(batch)
+
+    def update(self, batch: Any) -> None:
+        self.waiting.append(len(batch.waiting_runs()))
+        if self.waiting[-1]:
+            self.has_one.set()
+
+    def end(self, batch: Any) -> None:
+        pass
+
+
+def test_a_run_that_waited_for_a_decision_before_is_told_when_it_is_taken_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before any look-up of the second start."""
+    monkeypatch.setattr(polling, "FIRST_S", 0.01)
+    hive = LocalHive()
+
+    @hive.workflow("refund", variant="v", tools={"payments": "ask"})
+    async def refund(text: str) -> str:
+        return "paid" if (await aask_human(f"Refund {text}?", tool="payments")).approved else "refused"
+
+    def begun(display: _Display) -> fh.Batch:
+        how: dict[str, Any] = {"client": hive.client(), "name": "waits", "delivery": "callback", "wait": False}
+        batch = fh.batch(_rows(1), "refund", progress=lambda: display, **how)
+        assert display.has_one.wait(PATIENCE_S)
+        return batch
+
+    batch = begun(_Display())
+    batch.cancel()
+    batch.wait()
+    until(lambda: set(fh.pending()["waits_in"]) == {"nobody"})
+    for name in ("FIRST_S", "FIRST_BESIDE_RECEIVER_S"):
+        monkeypatch.setattr(polling, name, PATIENCE_S * 10)
+    batch = begun(_Display())
+    assert hive.counts.calls == 1
+    batch.cancel()
+    batch.wait()
