@@ -80,9 +80,9 @@ def check_record(record: BatchRecord) -> None:
             raise TypeError("the name of a level of an index must be a string or a number")
 
 
-def check_answer(answer: StoredAnswer, record: BatchRecord) -> None:
-    """Raise unless an answer is a run of the batch, and can be read."""
-    values = parse_json(answer.json, dict)
+def check_answer(answer: StoredAnswer, record: BatchRecord) -> dict[str, Any]:
+    """Return the values of an answer's run; raise unless it is one of the batch, and can be read."""
+    values: dict[str, Any] = parse_json(answer.json, dict)
     try:
         run = Run.from_dict(values)
     except InputError as exc:  # which names a field, and not the file
@@ -96,6 +96,7 @@ def check_answer(answer: StoredAnswer, record: BatchRecord) -> None:
         raise ValueError("a run without end")
     # Everything that later code reads of a run, read once here.
     _ = (run.text, run.summary(), run.may_have_run, run.attempts + 0, run.to_dict())
+    return values
 
 
 def check_score(row: scores.ScoreRow) -> None:
@@ -448,9 +449,9 @@ def _copy_checked(
     files: list[ArchivedFile] = []
     has_files, origin = _has_files(source), f"{uuid4().hex}.invalid"
     while page := list(answers.page_after(source, number, WINDOW)):
-        for answer in page:
-            check_answer(answer, record)
-        stored = [_of_nobody(answer, origin) for answer in page]
+        # Of a host that does not exist: a service's own addresses may be asked in any network, and the identity of a
+        # run finds kept files. Neither may be what a stranger wrote.
+        stored = [replace(it, json=encode_json(check_answer(it, record) | {"origin": origin})) for it in page]
         score_rows = list(scores.rows_of(source, [answer.id for answer in stored]))
         for _, _, score in score_rows:
             check_score(score)
@@ -465,15 +466,6 @@ def _copy_checked(
                     raise ValueError("too many files")
         number, count = stored[-1].id, count + len(stored)
     return count, files
-
-
-def _of_nobody(answer: StoredAnswer, origin: str) -> StoredAnswer:
-    """Return an answer whose run is of a host that does not exist.
-
-    Its service's own addresses may be asked in any network, and its identity finds kept files: neither may be what a
-    stranger wrote.
-    """
-    return replace(answer, json=encode_json(parse_json(answer.json, dict) | {"origin": origin}))
 
 
 def _files_in(source: sqlite3.Connection, answer: StoredAnswer) -> list[tuple[int, bytes]]:

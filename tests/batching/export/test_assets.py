@@ -34,7 +34,11 @@ from fh_notebook.core import event_loop
 from fh_notebook.core.files import KEPT_FILES
 from fh_notebook.core.text import html
 from fh_notebook.local import LocalHive
+from fh_notebook.notebook.browser.page import table_page
+from fh_notebook.notebook.browser.query import RowFinder, TableQuery
+from fh_notebook.notebook.browser.table import BrowserTable
 from fh_notebook.store.archive import FILE_BYTES_MAX
+from tests.comparing.rating.page import Page
 from tests.raw_server import says, serving
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256))
@@ -638,6 +642,22 @@ def test_no_private_address_is_asked_for_a_batch_out_of_a_file(painter: Painter,
             run.save_assets(tmp_path / "run")
         assert server.requests == []
     assert base64.b64encode(PNG).decode() not in (tmp_path / "r.html").read_text()
+
+
+def test_rows_of_a_comparison_show_what_was_kept_of_their_runs(painter: Painter, tmp_path: Path) -> None:
+    """In a difference, in the browser and to a rater."""
+    with painter.hive.client() as client:
+        batch = painter.batch(["a", "b"], client, save_assets=tmp_path / "f")
+    cmp = fh.compare(batch)
+    pictures = [base64.b64encode(PNG + text.encode()).decode() for text in ("a", "b")]
+    finder = RowFinder(BrowserTable(cmp.data))
+    for row in (0, 1):
+        (card,) = table_page(finder, TableQuery(open=row), [])["open"]["cards"]
+        for page in (cmp.diff(row)._repr_html_(), str(card["view"])):
+            assert [picture in page for picture in pictures] == [row == 0, row == 1]
+    (state,) = Page(cmp.rate(rater="anna", scale=5)).send(kind="hello")
+    views = [view for item in state["items"] for view in item["views"]]
+    assert sorted([picture in view for picture in pictures] for view in views) == [[False, True], [True, False]]
 
 
 def test_a_file_that_cannot_be_kept_is_not_to_be_kept_first(tmp_path: Path) -> None:
