@@ -213,6 +213,7 @@ def test_one_value_is_changed_and_run_again_by_keyboard(
             effort.tab_to(_fold(form), back=True)
             effort.press("Space")
             form.get_by_label(re.compile(change.label)).first.wait_for()
+            wait_until_at_work(form)  # Tab stops at each field that is there, and each comes by itself
         effort.tab_to(form.get_by_label(re.compile(change.label)).first, back=not change.folded)
         effort.press("Control+a")
         effort.type(change.typed)

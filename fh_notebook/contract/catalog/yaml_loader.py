@@ -98,6 +98,10 @@ class _Parser(Parser):
 class _Composer(Composer):
     """The nodes of a text that hands on every character."""
 
+    def __init__(self, loader: Any = None) -> None:
+        super().__init__(loader)
+        self.warn_double_anchors = False  # two anchors of one name change nothing where no alias is read
+
     def compose_node(self, parent: Any, index: Any) -> Any:
         """Return the next node; refuse an alias, and what would take characters away from a text."""
         event = self.parser.peek_event()

@@ -197,6 +197,11 @@ def test_a_colon_before_a_bracket_ends_a_name(text: str, value: object) -> None:
     assert load(text) == value
 
 
+def test_two_anchors_of_one_name_are_read_without_a_warning() -> None:
+    """An alias is refused, so that they change nothing; a warning is an error here."""
+    assert load("[&a [1], &a {b: 2}]") == [[1], {"b": 2}]
+
+
 @pytest.mark.parametrize("text", REFUSED)
 def test_a_scalar_that_was_refused_before_is_refused(text: str) -> None:
     """Tags, anchors and aliases, and words that begin or go on with signs of YAML."""

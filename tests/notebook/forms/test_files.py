@@ -72,8 +72,12 @@ def _choose(field: Any, name: str, data: bytes) -> None:
     upload.value = ({**file, "last_modified": datetime(2026, 1, 1, tzinfo=UTC)},)
 
 
+def _ways(field: Any) -> list[Any]:
+    return [part for part in _parts(field, ipywidgets.Dropdown) if "fh-way" in part._dom_classes]
+
+
 def _way(field: Any) -> Any:
-    (way,) = [part for part in _parts(field, ipywidgets.Dropdown) if "fh-way" in part._dom_classes]
+    (way,) = _ways(field)
     return way
 
 
@@ -86,8 +90,8 @@ def _form(client: fh.Client, schema: Any = SCHEMA, **options: Any) -> tuple[fh.F
 def test_run_uploads_the_chosen_file_once_and_sends_its_address(reader: Reader, client: fh.Client) -> None:
     """Nothing before Run; once for all variants, and not again for another Run."""
     form, field = _form(client)
-    _way(field).value = True
     _choose(field, "letter.txt", b"Dear bee, run")
+    _way(field).value = True
     assert (file_named(field.value).name, reader.uploaded()) == ("letter.txt", [])  # type: ignore[union-attr]
     assert "letter.txt, 13 bytes" in field.control.value
     for _ in range(2):
@@ -115,6 +119,17 @@ def test_the_choice_changes_how_a_chosen_file_is_sent(schema: Any, client: fh.Cl
     assert _way(field).value is True
     _choose(field, "b.txt", b"b")
     assert file_named(field.value) is not None
+
+
+@pytest.mark.parametrize("schema", [SCHEMA, TEXT])
+def test_an_empty_field_does_not_ask_how_to_send_its_file(schema: Any, client: fh.Client) -> None:
+    """The choice comes with the file, and goes with it."""
+    _, field = _form(client, schema)
+    assert _ways(field) == []
+    _choose(field, "letter.txt", b"Dear bee")
+    assert len(_ways(field)) == 1
+    field.value = fh.UNSET
+    assert _ways(field) == []
 
 
 def test_the_chosen_file_goes_up_as_it_is(client: fh.Client) -> None:
@@ -158,18 +173,21 @@ def test_a_file_of_a_program_is_shown_as_one(client: fh.Client, tmp_path: Path) 
     assert file_named(field.value) is not None
     assert field.notice
     _, typed = _form(client, TEXT)
+    _choose(typed, "letter.txt", b"Dear bee")
     _way(typed).value = True
     typed.control.value = "https://x.test/mine"
     _way(typed).value = False
-    _way(typed).value = True
-    assert typed.value == "https://x.test/mine"
+    assert (typed.value, _ways(typed)) == ("https://x.test/mine", [])
 
 
 def test_too_large_a_file_is_told_and_leaves_the_field(client: fh.Client) -> None:
+    """As content and as an upload: the choice is there in between."""
     _, field = _form(client)
-    _way(field).value = True
-    _choose(field, "big.bin", bytes(5_000_001))
-    assert (field.value, "big.bin" in field.notice) == (fh.UNSET, True)
+    for by_address in (False, True):
+        if by_address:
+            _way(field).value = True
+        _choose(field, "big.bin", bytes(5_000_001))
+        assert (field.value, "big.bin" in field.notice) == (fh.UNSET, True)
 
 
 @pytest.mark.parametrize("schema", [SCHEMA, NESTED])
@@ -236,7 +254,9 @@ def test_an_app_sends_content_unless_its_developer_chose(reader: Reader, client:
 def test_the_choice_stays_when_the_widgets_are_made_anew(client: fh.Client) -> None:
     """Also without a value."""
     form, field = _form(client)
+    _choose(field, "letter.txt", b"Dear bee")
     _way(field).value = True
+    field.value = fh.UNSET
     form.widget.close()
     _ = form.widget
     assert _way(form.fields["document"]).value is True

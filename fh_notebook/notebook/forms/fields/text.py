@@ -454,7 +454,14 @@ class FileField(Field, control=Control.FILE):
             self._upload = self._make_upload()
         if self._way is None and self.view.files is None:
             self._way = self._make_way()
-        return (self._thumbnail(), control, self._upload, self._way)
+        return (self._thumbnail(), control, self._upload, self._way if self._has_way else None)
+
+    @property
+    def _has_way(self) -> bool:
+        """Whether there is a file to ask about, taken or refused, or the choice is not the usual one."""
+        if self._chosen is not None or self._by_address or self.notice:
+            return True
+        return isinstance(self.state.value, str) and not self._is_text
 
     def _thumbnail(self) -> Any:
         """Return a small picture of an image that is sent; none of anything else."""
