@@ -64,7 +64,10 @@ def add_parser(commands: Any) -> None:
         help="where the hive is: a LocalHive, or a function that returns one (default: the demo)",
     )
     parser.add_argument("--concurrency", type=int, metavar="N", help="runs at once; more are refused or queued")
-    parser.add_argument("--daily-cap", type=int, metavar="N", help="calls a day, renewed at midnight UTC")
+    parser.add_argument("--daily-cap", type=int, metavar="N", help="requests a day, renewed at midnight UTC")
+    parser.add_argument(
+        "--look-ups-are-free", action="store_true", help="the daily cap counts calls, and no request that runs nothing"
+    )
     parser.add_argument(
         "--latency", type=_latency, metavar="S[:S]", help="seconds before each run, or a range: 0.2 or 0.1:0.5"
     )
@@ -80,6 +83,9 @@ def add_parser(commands: Any) -> None:
     )
     parser.add_argument(
         "--wait-timeout", type=float, metavar="S", help="seconds after which a step without a decision fails"
+    )
+    parser.add_argument(
+        "--no-auto-approve", action="store_true", help='a call with tool_approval "auto_approve" is refused (403)'
     )
     parser.add_argument("--workspace-id", metavar="ID", help="the id under which approvals are asked for")
     parser.add_argument("--scheduled-runs", type=int, metavar="N", help="slots that runs of schedules hold")
@@ -127,6 +133,8 @@ def _changes(args: argparse.Namespace, hive: LocalHive) -> dict[str, Any]:
         "wait_timeout_s": args.wait_timeout,
         "workspace_id": args.workspace_id,
         "scheduled_runs": args.scheduled_runs,
+        "look_ups_count": False if args.look_ups_are_free else None,
+        "may_auto_approve": False if args.no_auto_approve else None,
         "retrieves_output": False if args.no_output_in_look_ups else None,
     }
     changes = {name: value for name, value in options.items() if value is not None}

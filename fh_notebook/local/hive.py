@@ -82,7 +82,14 @@ class LocalHive:
     concurrency : int, optional
         Runs at once. A sync call over it is refused, one with callback delivery is queued.
     daily_cap : int, optional
-        Calls a day, renewed at midnight UTC by `clock`. Only calls that were let in count; see ``local/service.py``.
+        Requests a day, renewed at midnight UTC by `clock`: calls that were let in, and everything else that needs the
+        key, such as look-ups, approvals and uploads.
+    look_ups_count : bool
+        Whether those others count, too. The documentation says "public API requests"; how the service counts is not
+        known.
+    may_auto_approve : bool
+        Whether the key may have ``tool_approval="auto_approve"``; otherwise such a call is refused with 403, as every
+        webhook trigger that asks for it.
     spelling : {"docs", "sdk"}
         Whose spelling the answers have: the documentation's or the SDKs'.
     clock : callable, optional
@@ -146,6 +153,8 @@ class LocalHive:
         latency_s: Latency = 0.0,
         concurrency: int | None = None,
         daily_cap: int | None = None,
+        look_ups_count: bool = True,
+        may_auto_approve: bool = True,
         spelling: Spelling = "docs",
         clock: Callable[[], datetime] | None = None,
         sleep: Callable[[float], Awaitable[None]] | None = None,
@@ -173,6 +182,8 @@ class LocalHive:
                 "latency_s": latency_s,
                 "concurrency": concurrency,
                 "daily_cap": daily_cap,
+                "look_ups_count": look_ups_count,
+                "may_auto_approve": may_auto_approve,
                 "spelling": spelling,
                 "allow_callbacks": allow_callbacks,
                 "callback_backoff_s": tuple(callback_backoff_s),

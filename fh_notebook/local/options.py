@@ -81,6 +81,10 @@ class Options:
     """Runs at once; ``None``: no cap."""
     daily_cap: int | None = None
     """Calls a day (UTC); ``None``: no cap."""
+    look_ups_count: bool = True
+    """Whether requests that run nothing count, too, as the documentation's "public API requests" do."""
+    may_auto_approve: bool = True
+    """Whether the key may have ``tool_approval: auto_approve`` (CONTRACT section 10)."""
     spelling: Spelling = "docs"
     allow_callbacks: frozenset[str] = frozenset()
     """Hosts to which callbacks may be delivered, beside this machine itself; lower case, without a port."""

@@ -99,7 +99,7 @@ class Counts:
     requests: int
     """Requests to run a workflow that were answered, or broken off on purpose."""
     calls: int
-    """Those that were let in: they ran, run, or wait. The daily cap counts these."""
+    """Those that were let in: they ran, run, or wait."""
     refused: int
     """Those that were answered 429."""
     invalid: int
@@ -113,6 +113,7 @@ class Counts:
     queued: int
     peak_running: int
     used_today: int
+    """What the daily cap has counted today: calls that were let in, and look-ups where those count."""
 
 
 class RunRecords:

@@ -180,13 +180,13 @@ class ParsedRequest:
     """The raw body: the record of a run stores it, since the workflow cannot change it."""
 
 
-def read_invoke(body: bytes) -> ParsedRequest:
+def read_invoke(body: bytes, *, may_auto_approve: bool = True) -> ParsedRequest:
     """Parse the body of ``POST /v1/workflow/invoke``.
 
     Raises
     ------
     Refusal
-        ``invalid_json``, ``validation_error`` or ``invalid_tool_approval``.
+        ``invalid_json``, ``validation_error``, ``invalid_tool_approval`` or ``tool_approval_override_not_permitted``.
     """
     fields = _json_object(body)
     # Older bodies have the name of the deployment in `endpoint` (CONTRACT section 10).
@@ -198,8 +198,7 @@ def read_invoke(body: bytes) -> ParsedRequest:
     _check_metadata(fields.get("metadata"))
     if not isinstance(fields.get("user"), str | None):
         raise Refusal("validation_error", "user must be a string")
-    if fields.get("tool_approval") not in (None, "policy", "auto_approve"):
-        raise Refusal("invalid_tool_approval")
+    _check_tool_approval(fields.get("tool_approval"), may_auto_approve=may_auto_approve)
     return ParsedRequest(deployment, variant, _inputs(fields), _callback_url(fields.get("async")), body)
 
 
@@ -209,10 +208,11 @@ def read_trigger(body: bytes, deployment: str, variant: str) -> ParsedRequest:
     Raises
     ------
     Refusal
-        ``invalid_json`` or ``validation_error``.
+        As for :func:`read_invoke`; a webhook may never approve by itself (CONTRACT section 10).
     """
     fields = _json_object(body)
     _check_metadata(fields.get("metadata"))
+    _check_tool_approval(fields.get("tool_approval"), may_auto_approve=False)
     delivery = fields.get("async")
     delivery = (
         {**delivery, "enabled": True}
@@ -320,6 +320,13 @@ def _check_metadata(metadata: Any) -> None:
             raise Refusal("validation_error", "metadata keys must be non-empty strings")
         if not isinstance(value, str | bool | int | float | None) or (isinstance(value, float) and math.isinf(value)):
             raise Refusal("validation_error", f"metadata.{key} must be a string, a number, a boolean or null")
+
+
+def _check_tool_approval(policy: Any, *, may_auto_approve: bool) -> None:
+    if policy not in (None, "policy", "auto_approve"):
+        raise Refusal("invalid_tool_approval")
+    if policy == "auto_approve" and not may_auto_approve:
+        raise Refusal("tool_approval_override_not_permitted")
 
 
 def _callback_url(delivery: Any) -> str | None:

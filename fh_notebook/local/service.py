@@ -6,9 +6,11 @@ Rules of this file:
    ``await``; so a hive may be called from several event loops and threads at once. The limits themselves are pure
    state: they do not wait, lock or read a clock.
 2. In a child after ``os.fork`` a hive begins with nothing running: threads, loops and calls in flight are the parent's.
-3. The daily cap counts admitted calls, whether they run at once or are queued, and whatever their outcome. It does not
-   count refused calls (by the key, the inputs, the caps, or a scripted fault before the run), nor look-ups. How the
-   service counts is not known (CONTRACT section 3).
+3. The daily cap counts admitted calls, whether they run at once or are queued, and whatever their outcome; and every
+   other request with the right key (look-ups, the list of models, approvals, files), whatever its answer, unless
+   `Options.look_ups_count` says otherwise (CONTRACT section 10). It does not count refused calls (by the key, the
+   inputs, the caps, or a scripted fault before the run), nor what needs no key. UNKNOWN of the service: refused calls,
+   and whether the cap is the plan's or the key's; here it is the plan's.
 """
 
 from __future__ import annotations
@@ -103,6 +105,13 @@ class PlanLimits:
             return Admission.BUSY
         self.used_today += 1
         return admission
+
+    def admit_look_up(self, now: datetime) -> bool:
+        """Count a request that runs nothing, and return whether the day has room for it."""
+        self.turn_day(now)
+        has_room = self.daily_cap is None or self.used_today < self.daily_cap
+        self.used_today += has_room
+        return has_room
 
     def release(self) -> None:
         """Give back the slot of a run that ended."""
@@ -468,6 +477,21 @@ class Service:
         if expected is not None and not hmac.compare_digest(key.encode(errors="replace"), expected.reveal().encode()):
             raise Refusal("unauthorized")
 
+    def count_look_up(self) -> None:
+        """Count a request of a caller who may ask, and that runs nothing.
+
+        Raises
+        ------
+        Refusal
+            ``api_rate_limit_exceeded``.
+        """
+        if not self.runs.options.look_ups_count:
+            return
+        with self.runs.lock:
+            has_room = self.runs.limits.admit_look_up(self.now())
+        if not has_room:
+            raise self._limit_refusal(Admission.CAPPED)
+
     async def invoke(self, body: bytes, base_url: str) -> ServiceResponse:
         """Answer ``POST /v1/workflow/invoke`` for a caller who may ask.
 
@@ -476,7 +500,7 @@ class Service:
         Refusal
             Whatever CONTRACT section 2 has for it.
         """
-        request = requests.read_invoke(body)
+        request = requests.read_invoke(body, may_auto_approve=self.runs.options.may_auto_approve)
         workflow = self.registry.find(request.deployment, request.variant, self.runs.options.not_found_status)
         return await self._admit(request, workflow, base_url)
 

@@ -279,13 +279,16 @@ def test_options_of_approvals_reach_the_hive() -> None:
     serve.add_parser(commands)
     parser = commands.choices["serve"]
     words = "--tool payments=deny --tool mail=allow --wait-timeout 60 --workspace-id ws --scheduled-runs 2"
-    args = parser.parse_args([*words.split(), "--no-output-in-look-ups"])
+    flags = ["--no-output-in-look-ups", "--look-ups-are-free", "--no-auto-approve"]
+    args = parser.parse_args([*words.split(), *flags])
     changes = serve._changes(args, LocalHive())
     assert changes == {
         "tools": {"payments": "deny", "mail": "allow"},
         "wait_timeout_s": 60.0,
         "workspace_id": "ws",
         "scheduled_runs": 2,
+        "look_ups_count": False,
+        "may_auto_approve": False,
         "retrieves_output": False,
     }
     LocalHive().configure(**changes)

@@ -35,6 +35,13 @@ def filled(value: Any, bound: dict[str, str]) -> Any:
     return value
 
 
+def body_bytes(body: Any) -> bytes | None:
+    """Return the bytes of a request's body: a text as it stands (a form), anything else as JSON."""
+    if body is None or isinstance(body, str):
+        return None if body is None else body.encode()
+    return json.dumps(body, ensure_ascii=False).encode()
+
+
 def _is_time(value: Any) -> bool:
     return isinstance(value, str) and value.endswith("Z") and datetime.fromisoformat(value).tzinfo is not None
 
@@ -50,7 +57,7 @@ SHAPES: Final = {
     "<run_id>": r"run_[0-9a-f]{32}",
     "<webhook_secret>": r"\S{20,}",
     "<asset_id>": r"\S+",
-    "<asset_url>": r"http://\S+/v1/assets/\S+",
+    **dict.fromkeys(("<asset_url>", "<new_url>", "<bee_url>"), r"http://\S+/v1/assets/\S+"),
     "<signature>": r"[0-9a-f]{64}",
 }
 

@@ -44,7 +44,7 @@ class Stage:
     def exchange(self, request: dict[str, Any]) -> tuple[int, dict[str, str], Any]:
         """Send a request as it is written; return status, headers and body."""
         asked = golden_files.filled(request, self.bound)
-        body = None if asked["body"] is None else json.dumps(asked["body"], ensure_ascii=False).encode()
+        body = golden_files.body_bytes(asked["body"])
         with contextlib.closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)) as line:
             line.request(asked["method"], asked["path"], body, asked["headers"])
             answer = line.getresponse()

@@ -182,9 +182,9 @@ def test_one_hive_is_asked_from_several_loops_and_threads_at_once() -> None:
 
 
 def test_the_daily_cap_has_an_answer_of_its_own_and_is_renewed_at_midnight_utc() -> None:
-    """With `limit` and `current`; refused calls and looking do not count."""
+    """With `limit` and `current`; refused calls do not count, a look-up does."""
     clock = Clock()
-    hive = echo_hive(daily_cap=2, clock=clock)
+    hive = echo_hive(daily_cap=3, clock=clock)
     with on_socket(hive) as http:
 
         def call(body: Any = None) -> httpx.Response:
@@ -203,10 +203,10 @@ def test_the_daily_cap_has_an_answer_of_its_own_and_is_renewed_at_midnight_utc()
             "error": CAPPED,
             "message": CAPPED,
             "error_code": "api_rate_limit_exceeded",
-            "limit": 2,
-            "current": 2,
+            "limit": 3,
+            "current": 3,
         }
-        assert hive.counts.used_today == 2
+        assert hive.counts.used_today == 3
         clock.forward(seconds=59)
         assert call().status_code == 429
         clock.forward(seconds=1)

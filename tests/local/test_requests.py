@@ -16,6 +16,8 @@ from tests.local.hives import ask, by_callback
 MISSING = "Missing required field: deployment or variant"
 NO_URL = "callback_url is required when async is enabled"
 BAD_URL = "callback_url must be a valid URL"
+NOT_PERMITTED = "tool_approval_override_not_permitted"
+INVALID_APPROVAL = "invalid_tool_approval"
 
 
 def _body(**fields: Any) -> bytes:
@@ -138,6 +140,34 @@ def test_a_trigger_always_needs_a_callback_url(fields: dict[str, Any], expected:
     except Refusal as no:
         told = no.message
     assert expected in told
+
+
+@pytest.mark.parametrize(
+    ("approval", "of_a_key", "of_a_key_that_may_not", "of_a_trigger"),
+    [
+        (None, None, None, None),
+        ("policy", None, None, None),
+        ("auto_approve", None, NOT_PERMITTED, NOT_PERMITTED),
+        ("always", INVALID_APPROVAL, INVALID_APPROVAL, INVALID_APPROVAL),
+        (True, INVALID_APPROVAL, INVALID_APPROVAL, INVALID_APPROVAL),
+    ],
+)
+def test_who_may_approve_tools_for_a_call(
+    approval: Any, of_a_key: str | None, of_a_key_that_may_not: str | None, of_a_trigger: str | None
+) -> None:
+    """A key that may, and never a webhook trigger; the saved switch is for everybody."""
+    invoke, trigger = _body(tool_approval=approval), _body(tool_approval=approval, **by_callback("http://h/x"))
+
+    def code(read: Any, *args: Any, **options: Any) -> str | None:
+        try:
+            read(*args, **options)
+        except Refusal as no:
+            return no.code
+        return None
+
+    assert code(read_invoke, invoke) == of_a_key
+    assert code(read_invoke, invoke, may_auto_approve=False) == of_a_key_that_may_not
+    assert code(read_trigger, trigger, "d", "v") == of_a_trigger
 
 
 @pytest.mark.parametrize(

@@ -64,6 +64,34 @@ def test_a_run_can_be_asked_for_by_its_run_id() -> None:
     }
 
 
+WORKSPACE = "/public/workspaces/ws_local"
+
+
+def test_every_request_with_a_key_counts_against_the_daily_cap() -> None:
+    """As "public API requests" do: 429 beyond the cap, with limit and current. What needs no key is free, and so is
+    what has a wrong one."""
+    hive = echo_hive(daily_cap=6)
+    free = hive.asset("a.txt", b"a", "text/plain")["file_url"]
+    with on_socket(hive) as http:
+        run = http.post("/workflow/invoke", json=ask()).json()
+        counted = [f"/public/requests/{run['request_id']}", "/workflow_runs/run_0", "/public/models"]
+        counted += [f"{WORKSPACE}/tool_action_approvals", f"{WORKSPACE}/assets"]
+        http.get("/public/models", headers={"authorization": ""})
+        statuses = [http.get(path).status_code for path in counted]
+        assert (statuses, hive.counts.used_today) == ([200, 404, 200, 200, 200], 6)
+        for path in counted:
+            refused = http.get(path)
+            told = refused.json()
+            assert (refused.status_code, told["error_code"]) == (429, "api_rate_limit_exceeded")
+            assert (told["limit"], told["current"]) == (6, 6)
+        assert http.post("/workflow/invoke", json=ask()).status_code == 429
+        assert http.get("/error_codes").status_code == 200
+        assert http.get(f"http://{http.base_url.netloc.decode()}{free}").status_code == 200
+        hive.configure(look_ups_count=False)
+        assert [http.get(path).status_code for path in counted] == statuses
+    assert (hive.counts.calls, hive.counts.used_today) == (1, 6)
+
+
 def test_a_run_that_goes_on_says_so() -> None:
     """`running` and `queued`, without an end; asking does not disturb it."""
     held = Held(concurrency=1)

@@ -52,6 +52,16 @@ def test_the_day_is_renewed_at_midnight_utc(later: datetime, renewed: bool) -> N
     assert limits.admit(later, can_wait=False) is (RUN if renewed else CAPPED)
 
 
+def test_a_look_up_counts_and_takes_no_slot() -> None:
+    """Up to the cap, also beside a run that has the only slot; what is refused is not counted."""
+    limits = PlanLimits(concurrency=1, daily_cap=2)
+    assert limits.admit(NOON, can_wait=False) is RUN
+    assert [limits.admit_look_up(NOON) for _ in range(3)] == [True, False, False]
+    assert (limits.used_today, limits.in_flight) == (2, 1)
+    assert limits.admit_look_up(NOON + timedelta(days=1))
+    assert limits.used_today == 1
+
+
 def test_who_waits_goes_before_a_newcomer() -> None:
     """A slot that is free for a moment is not given to a sync call while an async one waits for it."""
     limits = PlanLimits(concurrency=1)

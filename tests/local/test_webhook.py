@@ -55,6 +55,8 @@ def test_a_webhook_refuses_whoever_is_not_meant() -> None:
         assert answer(mixed, "geheim-ß", good)[0] == 404
         assert answer("/workflow/webhooks/whe_0/variants/var_0", "x", good)[0] == 404
         assert http.get(one.path).status_code == 405
+        auto = answer(one.path, "geheim-ß", good | {"tool_approval": "auto_approve"})
+        assert auto == (403, "This key may not override tool approvals.")
     assert hive.calls == ()
     with pytest.raises(SettingsError, match="echo/nobody: Variant not found"):
         hive.webhook("echo", "nobody")

@@ -124,7 +124,7 @@ def app_of(service: Service) -> Starlette:
             Route(ASSETS, handlers.look(handlers.list_assets)),
             Route(ASSETS, handlers.look(handlers.upload_asset), methods=["POST"]),
             Route("/v1/public/models", handlers.look(handlers.models)),
-            Route("/v1/error_codes", handlers.look(handlers.error_codes)),
+            Route("/v1/error_codes", handlers.public(handlers.error_codes)),
             Route("/v1/assets/{id}/{name:path}", handlers.asset),
         ],
         exception_handlers={HTTPException: _http_error, Exception: _defect},
@@ -150,7 +150,17 @@ class _Handlers:
         return handle
 
     def look(self, endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
-        """Return the endpoint of an address at which one looks at things."""
+        """Return the endpoint of an address that needs the key and runs nothing."""
+
+        async def counted(request: Request) -> ServiceResponse:
+            self._authorize(request)
+            self._service.count_look_up()
+            return await endpoint(request)
+
+        return self.public(counted)
+
+    def public(self, endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
+        """Return the endpoint of an address that runs nothing and needs no key."""
 
         async def handle(request: Request) -> Response:
             return (await self._respond(endpoint, request))[0]
@@ -180,38 +190,30 @@ class _Handlers:
         return await self._service.trigger(ids["endpoint"], ids["variant"], secret, body, _base_url(request))
 
     async def request_details(self, request: Request) -> ServiceResponse:
-        self._authorize(request)
         return self._service.request_details(request.path_params["id"])
 
     async def workflow_run(self, request: Request) -> ServiceResponse:
-        self._authorize(request)
         return self._service.workflow_run(request.path_params["id"])
 
     async def tool_approvals(self, request: Request) -> ServiceResponse:
-        self._authorize(request)
         return self._service.tool_approvals(request.path_params["workspace"], request.query_params)
 
     async def tool_approval(self, request: Request) -> ServiceResponse:
-        self._authorize(request)
         return self._service.tool_approval(request.path_params["workspace"], request.path_params["id"])
 
     async def decide_tool(self, request: Request) -> ServiceResponse:
-        self._authorize(request)
         ids = request.path_params
         return self._service.decide_tool(ids["workspace"], ids["id"], await self._body(request))
 
     async def list_assets(self, request: Request) -> ServiceResponse:
-        self._authorize(request)
         return self._service.list_assets(request.path_params["workspace"], _base_url(request))
 
     async def upload_asset(self, request: Request) -> ServiceResponse:
-        self._authorize(request)
         body = await self._content(request)
         kind = request.headers.get("content-type", "")
         return self._service.upload_asset(request.path_params["workspace"], kind, body, _base_url(request))
 
     async def models(self, request: Request) -> ServiceResponse:
-        self._authorize(request)
         return ServiceResponse(responses.models())
 
     async def error_codes(self, request: Request) -> ServiceResponse:
