@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import os
 import re
-import shlex
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
-from fh_notebook.cli.command_line import COMMANDS, _parser
+from fh_notebook.cli.command_line import COMMANDS
+from fh_notebook.local import LocalHive, demo
 from fh_notebook.notebook.cell.options import parser
 from tests import environment
 from tests.kernel import Kernel
@@ -145,15 +146,15 @@ def test_the_cells_run_and_show_what_stands_below(kernel: Kernel) -> None:
 
 
 def test_the_lines_for_a_shell_are_right() -> None:
-    """Bash reads them; the extras in them are there, and stand in the table. The two commands of old are run by CI."""
+    """The extras in them are there, and stand in the table. CI runs the two commands of the first screen, and the tests
+    of the long tier those that install.
+    """
     import tomllib
 
     extras = set(tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"])
     assert len(SHELL) >= 5
     for line in SHELL:
         assert set(re.findall(r"\w+", ",".join(re.findall(r"\.\[([\w,]+)\]", line)))) <= extras, line
-    bash = "\n".join(text for page in BLOCKS.values() for kind, text in page if kind == "bash")
-    assert subprocess.run(["bash", "-n"], input=bash, text=True, capture_output=True).stderr == ""
     [table] = re.findall(r"\| extra \|.*?\n\n", README, re.DOTALL)
     assert set(re.findall(r"`(\w+)`(?=[^|]*\|[^|]*\|$)", table, re.MULTILINE)) == extras - {
         *("test", "lint", "docs", "fuzz"),
@@ -192,19 +193,36 @@ def test_its_parts_stand_in_the_order_of_a_readers_questions() -> None:
     assert len(README.splitlines()) <= 250
 
 
-def test_the_commands_of_the_guide_are_taken_by_their_parsers() -> None:
-    """Each line of ``fh-notebook`` in a block of the guide, with the options that it has."""
-    lines = [
-        line
-        for page in BLOCKS.values()
-        for kind, text in page
-        if kind == "bash"
-        for line in text.splitlines()
-        if line.startswith("fh-notebook ")
-    ]
-    assert lines
-    for line in lines:
-        _parser().parse_args(shlex.split(line)[1:])
+def _label(ticket: str) -> str:
+    return demo.by_keywords(ticket).label
+
+
+def test_the_commands_of_the_guide_run(tmp_path: Path) -> None:
+    """Each line for a shell, as it stands, through a local hive on a socket; every question is answered by yes."""
+    blocks = [text for name, page in BLOCKS.items() if name != "README" for kind, text in page if kind == "bash"]
+    lines = [line for text in blocks for line in text.splitlines()]
+    assert len(lines) >= 4
+    pd.DataFrame(demo.tickets()[:20]).to_csv(tmp_path / "tickets.csv", index=False)
+    hive = LocalHive()
+    for variant in ("keywords", "nearest", "live"):
+        hive.workflow("support-triage", variant=variant)(_label)
+    with hive.serve() as server:
+        env = environment.for_process(
+            tmp_path, FETCH_HIVE_BASE_URL=server.url, FETCH_HIVE_API_KEY="fhk_0123456789abcdef",
+            PATH=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
+        )  # fmt: skip
+        for line in lines:
+            done = subprocess.run(
+                ["bash", "-c", line],
+                cwd=tmp_path,
+                env=env,
+                input="y\n" * 20,
+                capture_output=True,
+                text=True,
+                timeout=120,
+            )
+            assert done.returncode == 0, line + done.stdout + done.stderr
+    assert {"triage.html", "profile.md"} <= {file.name for file in tmp_path.iterdir()}
 
 
 def test_the_glossary_is_short_and_every_word_is_explained() -> None:
@@ -215,31 +233,39 @@ def test_the_glossary_is_short_and_every_word_is_explained() -> None:
 
 
 @pytest.mark.long
-def test_the_line_for_uv_makes_an_environment_that_works(tmp_path: Path) -> None:
-    """As it stands, in a copy of the repository; activated, it has both commands, and an extra is added by name."""
+@pytest.mark.parametrize("tool", ["pip", "uv"])
+def test_the_lines_of_installation_make_an_environment_that_works(tmp_path: Path, tool: str) -> None:
+    """As they stand, in a copy of the repository; activated, it has both commands, and an extra is added later."""
     copy = tmp_path / "repository"
     shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(".venv", ".git", ".*_cache", ".hypothesis", "site"))
-    tool = tmp_path / "tool"
-    subprocess.run([sys.executable, "-m", "venv", str(tool)], check=True, timeout=120)
-    subprocess.run([tool / "bin" / "pip", "install", "-q", "uv>=0.8"], check=True, timeout=300)
-    env = environment.for_process(tmp_path, PATH=os.pathsep.join([str(tool / "bin"), os.environ["PATH"]]))
+    part = README.partition("## Install")[2].partition("## Connect")[0]
+    [line] = re.findall(rf"^```bash\n(.*{tool} .*'\.\[lab\]')\n```", part, re.MULTILINE)
+    later = next(code for code in re.findall(r"`([^`]+)`", part) if code.startswith(f"{'uv ' * (tool == 'uv')}pip "))
+    env = environment.for_process(tmp_path)
     del env["PYTHONPATH"]  # it must find what was installed there
-    # uv reads none of pip's settings: the index and the certificates that pip is told of are passed on.
-    for option, variable in (("index-url", "UV_DEFAULT_INDEX"), ("cert", "SSL_CERT_FILE")):
-        asked = [tool / "bin" / "pip", "config", "get", f"global.{option}"]
-        told = subprocess.run(asked, capture_output=True, text=True, timeout=60).stdout.strip()
-        if told := told or os.environ.get(f"PIP_{option.upper().replace('-', '_')}", ""):
-            env.setdefault(variable, told)
-    [line] = [line for line in SHELL if line.startswith("uv ")]
-    then = (
-        "source .venv/bin/activate; fh-notebook --version; jupyter lab --version; uv pip install 'fh-notebook[score]'"
-    )
+    if tool == "uv":
+        env |= _uv(tmp_path / "tool")
+    activated = "source .venv/bin/activate; fh-notebook --version; jupyter lab --version"
     done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", f"{line}; {then}; python -c 'import matplotlib, sacrebleu, scipy'"],
+        ["bash", "-euo", "pipefail", "-c", f"{line}; {activated}; {later}; cd /; python -c 'import fh_notebook, sacrebleu'"],
         cwd=copy, env=env, capture_output=True, text=True, timeout=500,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert re.search(r"^fh-notebook \d.*\n\d+\.\d+", done.stdout, re.MULTILINE)
+
+
+def _uv(folder: Path) -> dict[str, str]:
+    """Install uv into a folder, and return the variables by which it is found, and finds what pip finds."""
+    subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True, timeout=120)
+    subprocess.run([folder / "bin" / "pip", "install", "-q", "uv>=0.8"], check=True, timeout=300)
+    variables = {"PATH": os.pathsep.join([str(folder / "bin"), os.environ["PATH"]])}
+    # uv reads none of pip's settings: the index and the certificates that pip is told of are passed on.
+    for option, variable in (("index-url", "UV_DEFAULT_INDEX"), ("cert", "SSL_CERT_FILE")):
+        asked = [folder / "bin" / "pip", "config", "get", f"global.{option}"]
+        told = subprocess.run(asked, capture_output=True, text=True, timeout=60).stdout.strip()
+        if told := told or os.environ.get(f"PIP_{option.upper().replace('-', '_')}", ""):
+            variables[variable] = os.environ.get(variable, told)
+    return variables
 
 
 def test_the_picture_is_there_and_light() -> None:

@@ -10,6 +10,7 @@ second is the harder one to compare with.
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from typing import Any, Final
 
 from tests.benchmarks.measuring import medians, notebook, table
@@ -66,9 +67,9 @@ tell(cpu_s=time.process_time() - cpu, makespan_s=time.perf_counter() - began)
 """
 
 CONTESTANTS: Final = (
-    (f"fh.batch, {AT_ONCE} in progress, store on", OURS, 1),
-    ("vendor's SDK, 32 threads", SDK, 1),
-    ("one `httpx.AsyncClient`, gather", HTTPX, 0),
+    (f"fh_notebook {version('fh-notebook')}, {AT_ONCE} in progress, store on", OURS, 1),
+    (f"vendor's SDK {version('fetch-hive-sdk')}, 32 threads", SDK, 1),
+    (f"one `httpx.AsyncClient` of {version('httpx')}, gather", HTTPX, 0),
     ("the same after a first call", HTTPX, 1),
 )
 """Name, program, calls before the measured ones."""

@@ -19,6 +19,7 @@ from tests.notebook.forms.form_schemas import CASES, whole
 
 PEERS: Final = {"ipywidgets-jsonschema": "ipywidgets_jsonschema", "ipyautoui": "ipyautoui"}
 OURS: Final = "fh_notebook"
+VERSION: Final = "import importlib.metadata as m, sys; print(m.version(sys.argv[1]))"
 BESIDE_THE_POINT: Final = {"password", "true", "false", "text file", "several types"}
 """Cases of our tests that are no kinds of their own in the issue."""
 
@@ -131,11 +132,11 @@ def _ms(seconds: float) -> str:
 def _kinds() -> None:
     cases = {name: case for name, case in CASES.items() if name not in BESIDE_THE_POINT}
     asked = json.dumps({n: (whole(c.schema, required=True), c.good) for n, c in cases.items()})
-    found = {OURS: _held(sys.executable, OURS, asked)}
+    found = {_named(sys.executable, OURS): _held(sys.executable, OURS, asked)}
     with tempfile.TemporaryDirectory() as folder:
         python = _environment(Path(folder))
         for package, module in PEERS.items():
-            found[package] = _held(python, module, asked)
+            found[_named(python, package)] = _held(python, module, asked)
     counts = (f"{sum(a == 'yes' for a in answers.values())} of {len(cases)}" for answers in found.values())
     lines = [(kind, *(answers[kind] for answers in found.values())) for kind in cases]
     table(("kind", *found), [*lines, ("held", *counts)])
@@ -147,6 +148,12 @@ def _environment(folder: Path) -> str:
     python = str(folder / "bin" / "python")
     subprocess.run([python, "-m", "pip", "install", "-q", "--disable-pip-version-check", *PEERS], check=True)
     return python
+
+
+def _named(python: str, package: str) -> str:
+    """Return a package with its version, as its own environment has it."""
+    asked = subprocess.run([python, "-c", VERSION, package], capture_output=True, text=True, check=True)
+    return f"{package} {asked.stdout.strip()}"
 
 
 def _held(python: str, module: str, asked: str) -> dict[str, Any]:
