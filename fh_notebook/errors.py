@@ -11,7 +11,7 @@
     │   ├── ConnectFailed   the service was not reached; nothing was sent
     │   ├── LimitReached    the daily cap or the credits are used up
     │   └── RunFailed       `Run.raise_for_status()` of a run that did not complete
-    └── StoreError          the file of kept answers cannot be used
+    └── StoreError          the file of saved answers cannot be used
 
 In a notebook each of them shows as one line (IPython asks `_render_traceback_`); the chain stays on the object, and
 ``fh.configure(tracebacks="full")`` shows it.

@@ -80,7 +80,7 @@ def prepare_batch(
     store: Store | None,
     audience: Audience = PYTHON,
 ) -> PreparedBatch:
-    """Return the batch that :func:`fh_notebook.batch` was asked for, checked and looked up; a dry run keeps nothing.
+    """Return the batch that :func:`fh_notebook.batch` was asked for, checked and looked up; a dry run saves nothing.
 
     Raises
     ------
@@ -176,7 +176,7 @@ def _named_source(
 
 
 def plan_table(rows: Rows, planner: Planner, deployment: str, *, name: str | None) -> tuple[str, list[list[Job]], Rows]:
-    """Return the name of a table's batch, the jobs of each row, and the rows as they may be shown and kept.
+    """Return the name of a table's batch, the jobs of each row, and the rows as they may be shown and saved.
 
     The name is that of *all* rows, so that the cell goes on where a pilot ended.
     """
@@ -257,7 +257,7 @@ def batch(
         Flat values for the service's logs. Every call is also stamped with ``fh_batch``, ``fh_row``, ``fh_variant``,
         ``fh_repeat`` and ``fh_job``.
     name : str, optional
-        Of the batch, under which it is kept: one name is one table. The same rows (compared by their inputs, in any
+        Of the batch, under which it is saved: one name is one table. The same rows (compared by their inputs, in any
         order) go on; more rows, variants or repeats extend the batch, and fewer are a part of it. Another table, or
         another deployment, is refused before any call. By default the hash of what is asked. Over partitions the rows
         are compared by hashes of their inputs, for which the store keeps 8 bytes a row: 3 s of a processor for a
@@ -284,17 +284,17 @@ def batch(
         Rows whose inputs do not fit: raise before the first call, or keep them as failed rows
         (``error_code="invalid_input"``) that are not called.
     fresh : bool
-        Call everything anew; what was kept stays kept.
+        Call everything anew; what was saved stays saved.
     reuse : {"batch", "store"}, timedelta or None
-        Which kept answers count: those of this batch's name, all, those that young, none; of batches in memory and
+        Which saved answers count: those of this batch's name, all, those that young, none; of batches in memory and
         over partitions alike. What lies in the Parquet files of another batch is copied, so that each batch can be
-        forgotten without the other. Where nothing is kept (``configure(store=None)``), the same cell calls again;
+        forgotten without the other. Where nothing is saved (``configure(store=None)``), the same cell calls again;
         ``"store"`` and a timedelta take answers of the batches that this process still holds, and `replace` those of
         the batches of that name.
     retry_unknown : bool
         Call again what may have run before. It may cost twice.
     replace : bool
-        Where another table is kept under `name`: keep that batch as ``name@<UTC time>`` and begin anew, rather than to
+        Where another table is saved under `name`: save that batch as ``name@<UTC time>`` and begin anew, rather than to
         refuse. Jobs that are equal to its jobs take its answers at no call, also where one batch is in memory and the
         other over partitions; the plan says how many are left to call. The rows of a stream are not known beforehand,
         so it always replaces. Over partitions, what a batch in memory has out when a start begins stays pending, and
@@ -305,17 +305,17 @@ def batch(
     wait_for_reset : bool
         When the daily cap is used up, sleep until it is renewed at 00:00 UTC, and go on.
     dry_run : bool
-        Plan, check and look up, and stop there: nothing is sent or kept. ``batch.plan()`` says what it would do, and
+        Plan, check and look up, and stop there: nothing is sent or saved. ``batch.plan()`` says what it would do, and
         ``batch.resume()`` does it.
     progress : bool or function
         Show how far it is; a function makes the display (see :mod:`fh_notebook.batching.progress.display`).
     on_event : function of an event, optional
         Told of everything, on the background thread; must return at once. If it raises it is not called again.
     delivery : {"direct", "callback", "poll", "auto"}
-        How answers come: in the response; by callback, where the service queues what is over the plan's cap instead of
-        refusing it, and a human in the loop may pause a run; by asking for them, where no callback can come; or
-        directly, and by callback what the service refuses to run so, and once the cap has refused a call. By
-        callback and by asking, 200 runs are out at once unless `max_concurrency` says otherwise.
+        How answers come: in the response; by callback, where the service queues what is over the subscription's cap and
+        refuses nothing, and a human in the loop may pause a run; by asking for them, where no callback can come; or
+        directly, and by callback what the service refuses to run so, and once the cap has refused a call. By callback
+        and by asking, 200 runs are out at once unless `max_concurrency` says otherwise.
     receiver : CallbackReceiver, optional
         Who receives callbacks; by default this process's own, where the service is on this machine.
     dask : distributed.Client, optional
@@ -346,12 +346,12 @@ def batch(
     Raises
     ------
     InputError
-        Rows, mapping or inputs do not fit; all problems together, before any call. Or another table is kept under the
+        Rows, mapping or inputs do not fit; all problems together, before any call. Or another table is saved under the
         name; a stream whose later rows are others stops the batch before any call of them.
     SettingsError
         An option, the key or the address cannot be used.
     StoreError
-        The file of kept answers cannot be used: no call was made.
+        The file of saved answers cannot be used: no call was made.
     AuthError
         The service refused the key at the very first call.
 
@@ -378,7 +378,7 @@ async def abatch(
 ) -> Batch:
     """Await :func:`batch`: the same arguments, results and errors, from any running loop.
 
-    A cancel reaches the calls and goes on; what was answered is kept, in the store and in :func:`last_batch`.
+    A cancel reaches the calls and goes on; what was answered is saved, in the store and in :func:`last_batch`.
     """
     arguments.check(abatch, locals(), but=OWN_CHECKS)
     requested = BatchOptions(**options)
@@ -403,7 +403,7 @@ NOT_KEPT: Final = Phrase(
     "batch.assets shows why; batch.save_assets() tries again",
     command="The same command tries again; fh.open_batch(NAME).save_assets(FOLDER) in Python shows why",
 )
-"""What to do about files that were not kept."""
+"""What to do about files that were not saved."""
 
 
 def start_batch(rows: Any, deployment: Deployment | str, options: BatchOptions, audience: Audience = PYTHON) -> Batch:

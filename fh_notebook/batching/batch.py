@@ -280,7 +280,7 @@ class Batch:
         path : path
             Ends in ``.fhb``.
         files : bool
-            Whether the files that its runs made and that are kept (:meth:`save_assets`) are in it, up to 16 MiB each
+            Whether the files that its runs made and that are saved (:meth:`save_assets`) are in it, up to 16 MiB each
             and 100 MiB together: who opens it sees them after their addresses have ended, and ``save_assets(folder)``
             writes them there. What is left out is told.
 
@@ -299,8 +299,8 @@ class Batch:
         """One row for every file that the completed runs list, with its state; nothing is fetched.
 
         Columns: ``row, variant, repeat, file_name, status, reason, path, bytes, file_type, content_type``. The status
-        is ``kept`` (without a path: within the ``.fhb`` file that the batch is out of), ``missing``, ``expired`` (the
-        address ended) or ``failed``; ``reason`` says why, or how the content of a kept file differs from its type;
+        is ``saved`` (without a path: within the ``.fhb`` file that the batch is out of), ``missing``, ``expired`` (the
+        address ended) or ``failed``; ``reason`` says why, or how the content of a saved file differs from its type;
         ``content_type`` is what its first bytes say.
         """
         return self._kept_assets(None, MAX_BYTES, MAX_TOTAL_BYTES).table()
@@ -316,8 +316,8 @@ class Batch:
 
         What is there already is not fetched again, so a second call, also after a crash and in another kernel, goes on.
         A file is there whole or not at all, under its own name, made safe, with a hash; no file is overwritten. The key
-        is not sent, and addresses of private networks are not asked. What a display or a report shows of a kept file is
-        the file and not its address; in another kernel, after this call with the folder. Files that are in a
+        is not sent, and addresses of private networks are not asked. Displays and reports show a saved file
+        in place of its address; in another kernel, after this call with the folder. Files that are in a
         ``.fhb`` file are shown as soon as it is open, and this call writes them to the folder.
 
         Parameters
@@ -343,7 +343,7 @@ class Batch:
         >>> batch = fh.batch([{"text": "a bee"}], "paint", name="bees", client=hive.client(), progress=False)
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     batch.save_assets(folder)[["file_name", "status", "bytes"]].values.tolist()
-        [['bee.txt', 'kept', 5]]
+        [['bee.txt', 'saved', 5]]
         """
         arguments.check(Batch.save_assets, locals())
         keeper = self._kept_assets(folder, int(max_bytes), int(max_total_bytes))
@@ -592,7 +592,7 @@ class Batch:
     def resolve_unknown(self) -> Batch:
         """Ask the service for the outcome of calls that may have run, if they have a request id; return the batch.
 
-        What it knows as completed or failed is kept, and a completed run is not called again, although its output may
+        What it knows as completed or failed is saved, and a completed run is not called again, although its output may
         not come (its row says where to look). Each question counts against the daily cap, as a call does. Those
         without an id stay unknown, and one line says how to call them again.
 

@@ -69,7 +69,7 @@ def other_key(
     Parameters
     ----------
     store : Store
-        Where answers are kept.
+        Where answers are saved.
     jobs : sequence of Job
         What is to be called: one job a key, with its inputs as they are spelt in the key.
     planned : iterable of Job
@@ -77,7 +77,7 @@ def other_key(
     workspace : str
         Where it calls.
     since : datetime, optional
-        Only answers that were kept since then (UTC).
+        Only answers that were saved since then (UTC).
     """
     origin = workspace.partition("#")[0]
     if origin == LOCAL:
@@ -178,7 +178,7 @@ class BatchState:
     def prepare(self, *, keep: bool, most_at_once: int) -> None:
         """Look up and check what can be before the first start: the whole of a table, nothing of an iterator.
 
-        With `keep`, what is planned is kept under the batch's name; else with the first start.
+        With `keep`, what is planned is saved under the batch's name; else with the first start.
         """
         self._store.keep_owed()
         self.work_queue.begin()
@@ -195,7 +195,7 @@ class BatchState:
             self._replan({}, most_at_once)
 
     def adopt(self, jobs: int, *, most_at_once: int) -> None:
-        """Take so many jobs in that are kept already, with the answers that stand for them."""
+        """Take so many jobs in that are saved already, with the answers that stand for them."""
         self.outcomes.extend(jobs)
         to_call: dict[str, str] = {}
         with garbage_collection.paused():

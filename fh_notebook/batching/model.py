@@ -74,9 +74,9 @@ class Job:
     problems: tuple[Problem, ...] = ()
     """Why it cannot be called."""
     inputs_json: str = field(default="", repr=False, compare=False)
-    """The inputs as canonical JSON, where the key was made of it: it is kept with the plan."""
+    """The inputs as canonical JSON, where the key was made of it: it is saved with the plan."""
     secrets: Secrets = field(default=Secrets(), repr=False)
-    """Which of the inputs are never kept or shown."""
+    """Which of the inputs are never saved or shown."""
     sealed: bool = False
     """Whether its inputs are only known masked, so that it cannot be sent: it was read out of the store."""
 
@@ -87,7 +87,7 @@ class Job:
 
     @property
     def shown_inputs(self) -> Mapping[str, Any]:
-        """The inputs as they are kept and shown: secrets masked. Only :meth:`request` has them as they are sent."""
+        """The inputs as they are saved and shown: secrets masked. Only :meth:`request` has them as they are sent."""
         return mask_inputs(self.inputs, self.secrets)
 
     @property
@@ -249,24 +249,24 @@ class KeptBack:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finished:
-    """A job has its outcome, and it is kept."""
+    """A job has its outcome, and it is saved."""
 
     job: Job
     run: Run
     reused: bool = False
     """Whether somebody else called it: another kernel that runs the same batch."""
     line: int = 0
-    """Where the answer lies in the store; 0 where it could not be kept."""
+    """Where the answer lies in the store; 0 where it could not be saved."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutputArrived:
-    """A callback brought the output that the outcome of a job lacked; it is kept. It may come after the batch's end."""
+    """A callback brought the output that the outcome of a job lacked; it is saved. It may come after the batch."""
 
     job: Job
     run: Run
     line: int = 0
-    """Where the answer lies in the store; 0 where it could not be kept."""
+    """Where the answer lies in the store; 0 where it could not be saved."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -433,7 +433,7 @@ class OutcomeTable:
         reused : bool
             Whether no call of this batch object brought it; of an outcome that may have run, it is not asked.
         run : Run, optional
-            The answer itself, where it could not be kept.
+            The answer itself, where it could not be saved.
         """
         self._counted[self._kinds[number]] -= 1
         self._reused_counts[self._kinds[number]] -= self._reused[number]
@@ -459,7 +459,7 @@ class OutcomeTable:
         return bool(self._reused[number])
 
     def run(self, number: int) -> Run | None:
-        """Return an answer that could not be kept."""
+        """Return an answer that could not be saved."""
         return self._runs.get(number)
 
     def counts(self) -> JobCounts:

@@ -151,7 +151,7 @@ def _is_reuse(value: Any) -> bool:
 
 
 def kept_name() -> ArgumentKind:
-    """Return the kind of names under which something is kept."""
+    """Return the kind of names under which something is saved."""
     return ArgumentKind(
         "a string that is not empty, does not end in .fhb (a file's name), and has no lone surrogates", _is_name
     )

@@ -370,7 +370,7 @@ class BatchStatus:
 
     @property
     def is_forgotten(self) -> bool:
-        """Whether it was kept, and was removed (``fh.forget``)."""
+        """Whether it was saved, and was removed (``fh.forget``)."""
         return self._work.stored.is_forgotten
 
     def plan(self) -> Plan:

@@ -90,7 +90,7 @@ exit codes:
   5    with --require-not-worse: it is not shown that every variant is no worse
        than the baseline (it is worse, or the rows are too few)
   6    with --fail-if-worse: a variant is worse than the baseline
-  130  interrupted (Ctrl+C or SIGTERM): what is finished is kept,
+  130  interrupted (Ctrl+C or SIGTERM): what is finished is saved,
        run the same command again
 with --race: 0 when it is decided (a winner, or no difference that matters),
 3 when it is not
@@ -180,9 +180,7 @@ def _add_how(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("how it is called")
     _add_declared(group, "how")
     group.add_argument("--price-per-call", type=float, metavar="X", help="shows what the plan costs; for --max-cost")
-    group.add_argument(
-        "--daily-cap", type=int, metavar="N", help="calls that your plan allows a day, for the plan shown"
-    )
+    group.add_argument("--daily-cap", type=int, metavar="N", help="calls a day that your subscription allows")
 
 
 def _add_delivery(parser: argparse.ArgumentParser) -> None:
@@ -508,7 +506,7 @@ def _inputs(args: argparse.Namespace, client: Client) -> dict[str, Any] | None:
 
 @contextmanager
 def terminated_as_interrupted() -> Iterator[None]:
-    """Take SIGTERM as Ctrl+C is taken: what is finished is kept, and written."""
+    """Take SIGTERM as Ctrl+C is taken: what is finished is saved, and written."""
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield

@@ -66,7 +66,7 @@ The key comes from FETCH_HIVE_API_KEY, the system's keyring, or the file of
 --env-file; it is never an option."""
 
 EXAMPLES: Final = """
-    # once a day, by cron: 20 rows are called, compared with a kept batch
+    # once a day, by cron: 20 rows are called, compared with a saved batch
     fh-notebook canary golden.csv -d support-triage -v live --score exact \\
       --baseline triage-june --name live-canary --rows-per-day 20
     # without a baseline the first pass over the rows becomes it

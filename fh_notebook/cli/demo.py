@@ -32,8 +32,8 @@ NONE: Final = " "
 """Marks before a label: they say without colour what the colour says."""
 
 AT_ONCE: Final = 4
-"""Calls at once: about what a plan allows, and few enough that the seconds are those of the variants, not of a queue in
-front of one processor."""
+"""Calls at once: about what a subscription allows, and few enough that the seconds are those of the variants, not of a
+queue in front of one processor."""
 
 NEXT: Final = """\
 What to open next
@@ -104,7 +104,7 @@ def _run_batch(hive: LocalHive, url: str, client: Client) -> Batch:
     deployment = hive.deployments()[0]
     print(
         f"{len(rows)} support tickets in {len(languages)} languages, through {len(deployment.variants)} variants of "
-        f"{deployment.name}\non a local hive at {url} (no key, no network, nothing kept)\n"
+        f"{deployment.name}\non a local hive at {url} (no key, no network, nothing saved)\n"
     )
     progress = ProgressLine(len(rows) * len(deployment.variants), "calls")
 

@@ -172,7 +172,7 @@ PROBLEM: Final = "problem"
 PYTHON: Final = (3, 11)
 
 DAMAGED: Final = (
-    "save what can still be read (fh-notebook history -n 100000 --json > kept.json), then move the file away and run "
+    "save what can still be read (fh-notebook history -n 100000 --json > saved.json), then move the file away and run "
     "again: a new one is made"
 )
 
@@ -431,7 +431,7 @@ def _answer(base_url: str | None) -> Iterator[Finding]:
             codes = run_on_loop(client.aclient.known_error_codes()) if check else 0
     hints = {
         "bad": "correct the key where it comes from",
-        "limited": "wait, or raise the plan's limit",
+        "limited": "wait, or raise the limit of the subscription",
         "unreachable": "check the address, the network and the proxy",
     }
     level = OK if check else WARNING if check.status == "limited" else PROBLEM

@@ -26,7 +26,7 @@ __all__ = ["add_parser", "run"]
 EXAMPLES: Final = """
     # asks before each call; choose a variant that is harmless to run
     fh-notebook probe support-triage -v live --input ticket="My parcel is late."
-    # also: how many calls at once the plan admits, and one callback by a tunnel
+    # also: how many calls at once are admitted, and one callback by a tunnel
     fh-notebook probe support-triage -v live --input ticket=Hello \\
       --concurrency --callback https://hooks.example.com --callback-port 8787 \\
       --max-calls 16 --report profile.md
@@ -43,7 +43,7 @@ def add_parser(commands: Any) -> None:
         help="learn undocumented behaviour of the service by a few calls",
         about=(
             "Make a few calls, each after confirmation, to learn undocumented behaviour of the service: the "
-            "form of answers, look-ups, errors, callbacks and signatures, and the plan's cap on calls at once. "
+            "form of answers, look-ups, errors, callbacks and signatures, and the subscription's cap on calls at once. "
             "What was not observed stays unknown. The profile is saved for this workspace; doctor shows it. "
             "Exit code 1 when the direct call did not complete, 2 when nothing was called."
         ),
@@ -63,7 +63,7 @@ def add_parser(commands: Any) -> None:
         metavar="N",
         help=f"maximum number of requests ({MAX_CALLS} by default)",
     )
-    parser.add_argument("--concurrency", action="store_true", help="send some calls at once, to see the plan's cap")
+    parser.add_argument("--concurrency", action="store_true", help="send calls at once, to see the subscription's cap")
     parser.add_argument("--callback", metavar="URL", help="make one run by callback; the public URL of a tunnel")
     parser.add_argument("--callback-port", type=int, default=0, metavar="N", help="the local end of the tunnel")
     parser.add_argument("--yes", action="store_true", help="make the calls without asking")
@@ -93,7 +93,7 @@ def run(args: argparse.Namespace) -> int:
     Raises
     ------
     KeyboardInterrupt
-        It was interrupted; what was learned is kept.
+        It was interrupted; what was learned is saved.
     """
     from fh_notebook.contract.schema.coercion import coerce
     from fh_notebook.session.session import find_deployment_at

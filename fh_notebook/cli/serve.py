@@ -49,7 +49,7 @@ def add_parser(commands: Any) -> None:
         examples="""
             fh-notebook serve                                 # the demo's workflows
             fh-notebook serve --module mine.py                # the LocalHive in your file
-            fh-notebook serve --concurrency 1 --daily-cap 50  # the limits of a small plan
+            fh-notebook serve --concurrency 1 --daily-cap 50  # a small subscription
             fh-notebook serve --module mine.py --tool payments=deny --wait-timeout 60
             FETCH_HIVE_BASE_URL=http://127.0.0.1:8787/v1 FETCH_HIVE_API_KEY=any jupyter lab
         """,

@@ -278,9 +278,9 @@ class Connection:
     """Called with every finished run of `invoke`, before it is returned, and with its secrets to mask."""
     count: Callable[..., None] = lambda kind, requests, at=None: None
     """Counts requests that are about to be sent, by kind (``invoke``, ``lookup``, ``probe``, ``upload``): they may
-    count against the plan's daily cap. A negative number takes requests back that reached nobody, counted at the time
-    `at`. Returns at once. Not called by `attempt`: a caller that repeats it counts its requests with the rows that it
-    stores."""
+    count against the subscription's daily cap. A negative number takes requests back that reached nobody, counted at
+    the time `at`. Returns at once. Not called by `attempt`: a caller that repeats it counts its requests with the rows
+    that it stores."""
     left_today: Callable[[], int | None] = lambda: None
     """Returns how many requests the configured daily cap leaves; ``None``: there is none, or nothing is counted."""
     error_catalog: ErrorCatalogCache = field(default_factory=lambda: ErrorCatalogCache(""), repr=False)

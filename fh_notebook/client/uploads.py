@@ -93,7 +93,7 @@ def read_local_file(path: str | os.PathLike[str], shown: str | None = None) -> L
     path : path
         Where it is.
     shown : str, optional
-        What an error calls it in place of the path: the name alone in an error that is kept.
+        What an error calls it in place of the path: the name alone in an error that is saved.
 
     Raises
     ------

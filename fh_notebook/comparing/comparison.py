@@ -534,7 +534,7 @@ class Comparison:
     def rescore(self, score: Any = None, *, version: str | int | None = None, fresh: bool = False) -> Comparison:
         """Read the batch again and score what is new, by the same scorers or another one; return the comparison.
 
-        Kept scores of unchanged scorers cost nothing; those that had an error are tried again.
+        Saved scores of unchanged scorers cost nothing; those that had an error are tried again.
 
         Parameters
         ----------
@@ -543,7 +543,7 @@ class Comparison:
         version : str or int, optional
             Of a function of your own, as in ``fh.score.scorer``.
         fresh : bool
-            Score everything anew, also what is kept; a judge is then asked and paid for again.
+            Score everything anew, also what is saved; a judge is then asked and paid for again.
 
         Raises
         ------
@@ -627,7 +627,7 @@ class Comparison:
     def correct(self, row: Any, *, expected: Any, note: str = "", author: str | None = None) -> Comparison:
         """Correct a wrong ``expected_output`` of a row, and return the comparison, scored by it.
 
-        The correction is kept in the store, beside the table, which stays as it is. It belongs to the workspace, the
+        The correction is saved in the store, beside the table, which stays as it is. It belongs to the workspace, the
         deployment and the inputs: it applies in every batch that has these inputs, to all rows of them, as long as the
         table's ``expected_output`` is the one that was replaced here; a table that says something else wins. It is of
         the whole row, also of variants of another deployment there. Only the rows that it changes are scored again, by
@@ -651,7 +651,7 @@ class Comparison:
         ------
         InputError
             There is no such row, it is of a table and not of a batch, nothing is expected in it, it is so already, or
-            an argument cannot be kept.
+            an argument cannot be saved.
 
         Examples
         --------
@@ -852,7 +852,7 @@ class Comparison:
 
         The rows are drawn by chance, from all of them alike. That matters: rows that look interesting are those on
         which a judge errs, and labels of those would say that it errs as often on all. Yes/no scores are labelled
-        right or wrong, other scores on a scale. Labels are ratings: they are kept in the store as they are given.
+        right or wrong, other scores on a scale. Labels are ratings: they are saved in the store as they are given.
 
         Parameters
         ----------

@@ -1,6 +1,6 @@
 """Corrections of expected outputs: check and make one, list those of a comparison, write the corrected table.
 
-Rule of this file: a correction is kept beside the table, never in it, so the original is never lost. Which one applies
+Rule of this file: a correction is saved beside the table, never in it, so the original is never lost. Which one applies
 to a row says :mod:`fh_notebook.batching.tables.expected_overlay`. (``cmp.corrected()`` is something else: a judge's
 scores corrected by labels of people, see :mod:`fh_notebook.comparing.rating.labels`.)
 """
@@ -205,7 +205,7 @@ class ExpectedEditor:
         InputError
             The page does not correct, the text is none that the table's value could be, or there is nothing to correct.
         StoreError
-            It cannot be kept.
+            It cannot be saved.
         """
         if not self.can_correct:
             raise InputError("this page does not correct expected outputs; show it with corrections=True")

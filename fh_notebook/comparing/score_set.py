@@ -165,7 +165,7 @@ class ScoreSet:
             raise InputError(f"the correction is saved, but not scored: {problem}; cmp.rescore() scores it")
 
     def _apply_corrections(self) -> None:
-        """Read the kept corrections again, and score the rows whose expected output they change.
+        """Read the saved corrections again, and score the rows whose expected output they change.
 
         The other rows keep their scores: neither a function nor a judge is asked again.
         """

@@ -137,8 +137,8 @@ NO_OUTPUT_CODE: Final = "output_not_retrieved"
 def noting_missing_output(run: Run) -> Run:
     """Return a looked-up run; one that completed, and of whose output nothing is said, with a note where to look.
 
-    UNKNOWN whether a look-up has the output (CONTRACT sections 3 and 10). The run is completed all the same: it is kept
-    and reused, and not called again. An output that is null is an output.
+    UNKNOWN whether a look-up has the output (CONTRACT sections 3 and 10). The run is completed all the same: it is
+    saved and reused, and not called again. An output that is null is an output.
 
     Examples
     --------
@@ -228,7 +228,7 @@ def with_call_data(
     request : InvokeRequest
         What was asked.
     inputs : mapping
-        As they may be kept and shown.
+        As they may be saved and shown.
     first : Run
         The answer to the call itself.
     elapsed_s : float

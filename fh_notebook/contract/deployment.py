@@ -167,7 +167,7 @@ class Deployment:
         Raises
         ------
         InputError
-            No kept run is of this deployment.
+            No saved run is of this deployment.
         """
         arguments.check(Deployment.from_history, locals())
         deployment: Deployment = hooks.history().deployment_from_history(name, variants=variants)

@@ -22,7 +22,7 @@ FILE_SCHEME: Final = "fh-file:sha256/"
 """Begins a text among inputs that names a file of this machine by its content: the address of an upload is sent."""
 
 PROBE_METADATA: Final[Mapping[str, str]] = {"fh_notebook": "probe"}
-"""Of the calls of `fh.probe`: by it the service's logs can be searched, and kept runs that are no samples of inputs."""
+"""Of the calls of `fh.probe`: it finds them in the service's logs, and among saved runs, as no samples of inputs."""
 
 
 APPROVALS: Final = (None, "policy", "auto_approve")
@@ -51,7 +51,7 @@ class InvokeRequest:
     user: str | None = None
     tool_approval: str | None = None
     secrets: Secrets = field(default=Secrets(), repr=False, compare=False)
-    """Which inputs are never kept or shown; it is not sent."""
+    """Which inputs are never saved or shown; it is not sent."""
 
     def __post_init__(self) -> None:
         # A copy in JSON's own kinds: what is sent is what was checked, whatever happens to the caller's lists.

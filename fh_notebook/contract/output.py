@@ -93,9 +93,9 @@ class OutputOptions:
     contents: Mapping[str, bytes] = field(default_factory=dict)
     """The bytes of files by their addresses, for a page that fetches nothing."""
     run: str = ""
-    """Which run has the output (`Run.identity`): its kept files are shown in place of their addresses, which end."""
+    """Which run has the output (`Run.identity`): its saved files are shown in place of their addresses, which end."""
     kept_cap: int = 2 * 2**20
-    """Bytes of a kept picture that is in the view at most; of a larger one the view has the path."""
+    """Bytes of a saved picture that is in the view at most; of a larger one the view has the path."""
 
 
 # --- which forms
@@ -654,7 +654,7 @@ def _file(number: int, asset: Asset, options: OutputOptions) -> html.Html:
 
 
 def _kept(name: str, facts: list[str], kept: KeptFile, options: OutputOptions) -> html.Html:
-    """Return the line of a file that is kept: the picture, and where it is."""
+    """Return the line of a file that is saved: the picture, and where it is."""
     where = "" if options.is_blind else one_line(kept.where, 200)
     content = kept.content(options.kept_cap)
     drawn = content is not None and type_of_content(content) in _DRAWN

@@ -35,7 +35,7 @@ __all__ = [
 
 Meaning = Literal["unknown_name", "other_limit"]
 """What one service was observed to mean by a refusal that the contract leaves open: that the deployment or the variant
-is not known, or that the limit is not the plan's cap on calls at once."""
+is not known, or that the limit is not the subscription's cap on calls at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

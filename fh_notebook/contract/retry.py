@@ -197,8 +197,8 @@ def decide(
     action, reason = _action_for(response)
     if action not in (RetryAction.RETRY, RetryAction.THROTTLED):
         return RetryDecision(action=action, reason=reason)
-    # What the plan's cap refuses can go as soon as another call ends. A provider's limit is one of a minute, whatever a
-    # call takes, and so is what made it unavailable.
+    # What the subscription's cap refuses can go as soon as another call ends. A provider's limit is one of a minute,
+    # whatever a call takes, and so is what made it unavailable.
     typical_s = typical_s if reason == "concurrency" else None
     wait_s = policy.backoff(attempt, jitter, typical_s=typical_s)
     requested_s = parse_retry_after(response.headers.get("retry-after"), date_of(response) or now)

@@ -2,7 +2,7 @@
 
 Two kinds of secrets exist. Keys and signing secrets are `Secret` objects of this process, which `redact` looks for in
 every text. Passwords are Start variables whose schema says so (``format: password``, ``writeOnly``): `Secrets`
-says which, `mask_inputs` leaves them out of what is kept, and a `Mask` finds them in whatever repeats them.
+says which, `mask_inputs` leaves them out of what is saved, and a `Mask` finds them in whatever repeats them.
 
 Rule of this file: where it cannot be told, it is hidden. A value that is hidden for nothing costs a clearer sentence; a
 password in a saved notebook costs more. The key of a job is made of the real values, so masking never changes which
@@ -149,7 +149,7 @@ def mask_run(run: Run, secrets: Secrets) -> Run:
 
 
 def mask_body(body: Any) -> Any:
-    """Return the raw body of an answer without keys, wherever they stand: it is kept and shown.
+    """Return the raw body of an answer without keys, wherever they stand: it is saved and shown.
 
     The signing secret lives in ``Run.webhook_secret`` only. An error that repeats the key back is somebody's debugging.
     """

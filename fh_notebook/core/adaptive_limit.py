@@ -5,10 +5,10 @@ The concurrency limiter holds one.
 Rule of this file: no clock, no waiting, no randomness. Times are arguments, and only their order matters; a round trip
 is counted in answers, as many as the limit is.
 
-Facts behind it: plans admit 1 to 5 calls at once [docs], or many, nothing tells which, and a call over the cap is
-refused with 429. So a pace begins at 2 and doubles each round trip. A refused call tells what the service held when it
-came: no more than what was out when it was sent, itself excluded. That number is the estimate of the cap, and the limit
-stays there: any less is idle time, any more is refused calls. Later it is probed for one more, ever more seldom.
+Facts behind it: subscriptions admit 1 to 5 calls at once [docs], or many, nothing tells which, and a call over the cap
+is refused with 429. So a pace begins at 2 and doubles each round trip. A refused call tells what the service held when
+it came: no more than what was out when it was sent, itself excluded. That number is the estimate of the cap, and the
+limit stays there: any less is idle time, any more is refused calls. Later it is probed for one more, ever more seldom.
 Callers that ask for a number of calls at once begin with that number, until a refusal has taught a lower one.
 """
 
@@ -22,7 +22,7 @@ from typing import Final
 __all__ = ["BOUND", "START", "AdaptiveLimit", "Phase"]
 
 START: Final = 2
-"""Calls at once before anything is known: on the smallest plan (1) this costs one refused call, once."""
+"""Calls at once before anything is known: with the smallest subscription (1) this costs one refused call, once."""
 DOUBLING_TO: Final = 32
 """From here on a round trip adds half: what is over the cap is then at most a third, and it takes hardly longer."""
 BOUND: Final = 1000

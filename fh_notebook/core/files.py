@@ -357,7 +357,7 @@ class KeptFiles:
         if (path := self._paths.get((url, run))) is not None:
             with suppress(OSError):
                 size = path.stat().st_size
-                return KeptFile(f"kept as {path}", size, path.absolute().read_bytes, path.absolute())
+                return KeptFile(f"saved as {path}", size, path.absolute().read_bytes, path.absolute())
         return self.archived(url, run)
 
     def archived(self, url: str, run: str) -> KeptFile | None:
@@ -402,7 +402,7 @@ class ByteBudget:
         return (self,) if self._total is None else (self, self._total)
 
     def give_back(self) -> None:
-        """Return what was used: the file was not kept."""
+        """Return what was used: the file was not saved."""
         if self._total is not None:
             self._total.used -= self.used
         self.used = 0

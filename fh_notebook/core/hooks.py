@@ -77,7 +77,7 @@ class History(Protocol):
     """What the store shows of earlier runs."""
 
     def deployment_from_history(self, name: str, *, variants: str | Iterable[str] | None) -> Any:
-        """Return the `Deployment` that kept runs show."""
+        """Return the `Deployment` that saved runs show."""
         ...
 
 
@@ -85,7 +85,7 @@ class StoreFunctions(Protocol):
     """The functions of ``fh.store``, on the session's store."""
 
     def export_store(self, path: str | PathLike[str]) -> Path:
-        """Write all that is kept to a new file, and return it."""
+        """Write all that is saved to a new file, and return it."""
         ...
 
     def rescue_store(self, path: str | PathLike[str]) -> Path:
@@ -93,11 +93,11 @@ class StoreFunctions(Protocol):
         ...
 
     def list_workspaces(self) -> Any:
-        """Return what is kept of each workspace, as a DataFrame."""
+        """Return what is saved of each workspace, as a DataFrame."""
         ...
 
     def join_workspaces(self, from_workspace: str, into_workspace: str) -> Any:
-        """Copy what is kept of one workspace into another, and return what was copied."""
+        """Copy what is saved of one workspace into another, and return what was copied."""
         ...
 
 
@@ -111,7 +111,7 @@ class Partitions(Protocol):
         ...
 
     def open_batch(self, store: Any, record: Any, client: Any) -> Any:
-        """Return the kept batch of a record."""
+        """Return the saved batch of a record."""
         ...
 
     def compare(self, source: Any, *, score: Any, pair_on: str, failed: str) -> Any:

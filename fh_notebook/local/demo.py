@@ -96,7 +96,7 @@ def demo_hive(*, seed: int = 0, pace: float = 1.0, **options: Any) -> LocalHive:
         Multiplies the pauses; 0 answers as fast as it can.
     **options
         Of :class:`~fh_notebook.local.hive.LocalHive`, for example ``concurrency=3`` or ``daily_cap=50``. The name is
-        ``demo`` unless given, so that kept answers are found again.
+        ``demo`` unless given, so that saved answers are found again.
 
     Returns
     -------

@@ -53,7 +53,7 @@ class Code:
 
 _ACTIONS: Final = {
     401: "Check the key.",
-    402: "Add credits, or change the plan.",
+    402: "Add credits, or change the subscription.",
     403: "Ask for the permission, or leave the option out.",
     404: "Check the names and ids.",
     429: "Wait, then try again.",
@@ -69,10 +69,10 @@ CODES: Final[tuple[Code, ...]] = (
     Code("too_many_requests", 429, "The provider is receiving too many requests. Try again later."),
     Code("insufficient_hosted_llm_credits", 402, "You do not have enough hosted LLM credits."),
     Code("account_credit_cap_reached", 422, "Your account has reached its credit cap."),
-    Code("workflow_step_limit_reached", 402, "Your plan's limit of workflow steps is reached."),
-    Code("workspace_limit_reached", 402, "Your plan's limit of workspaces is reached."),
-    Code("asset_storage_limit_reached", 402, "Your plan's asset storage is full."),
-    Code("log_range_limit_exceeded", 402, "Your plan does not keep logs for that long."),
+    Code("workflow_step_limit_reached", 402, "Your subscription's limit of workflow steps is reached."),
+    Code("workspace_limit_reached", 402, "Your subscription's limit of workspaces is reached."),
+    Code("asset_storage_limit_reached", 402, "Your subscription's asset storage is full."),
+    Code("log_range_limit_exceeded", 402, "Your subscription does not keep logs for that long."),
     Code("model_deprecated", 422, "A model of this workflow is deprecated."),
     Code("personal_model_missing_credentials", 422, "A personal model of this workflow has no credentials."),
     Code("personal_model_invalid_credentials", 422, "The credentials of a personal model were refused."),

@@ -1,4 +1,4 @@
-"""Service of a hive: requests from authentication to the response, admission under the plan's limits, and the runs.
+"""Service of a hive: requests from authentication to the response, admission under a subscription's limits, and runs.
 
 Rules of this file:
 
@@ -64,7 +64,7 @@ class Admission(Enum):
 
 @dataclass(slots=True)
 class PlanLimits:
-    """The state of a plan's limits.
+    """The state of a subscription's limits.
 
     Examples
     --------

@@ -2,9 +2,9 @@
 
 Rules of this file:
 
-1. A day (UTC) is one kept batch, whose name is the canary's with the date. So a process that is killed loses nothing,
+1. A day (UTC) is one saved batch, whose name is the canary's with the date. So a process that is killed loses nothing,
    the same day makes no second set of calls, and everything else of a batch (`fh.open_batch`, `fh.trend`) works on it.
-2. What the canary knows is a function of these batches and of the baseline: nothing else is kept, and each start
+2. What the canary knows is a function of these batches and of the baseline: nothing else is saved, and each start
    computes it again.
 3. A day counts once all its calls have an outcome, or once it is over. It is taken as a whole: which of its scores came
    first decides nothing (see `evidence.py`).
@@ -110,7 +110,7 @@ def canary(
     variant : str
         The variant that is watched.
     baseline : Batch or str, optional
-        A batch, or the name of a kept one, in which the same deployment and variant have answered all these rows, with
+        A batch, or the name of a saved one, in which the same deployment and variant have answered all these rows, with
         repeats or without; they are better the more. Each answer counts once: one that is also of a day of this canary
         counts on that day. Without it, the first complete pass over the rows is the
         baseline, and only a change after it can be found.
@@ -119,7 +119,7 @@ def canary(
     client : Client or AsyncClient, optional
         Whom to ask; the session's own by default.
     name : str, optional
-        Of the canary. Each day is kept as a batch that is called ``NAME 2026-11-29``. By default a hash of what is
+        Of the canary. Each day is saved as a batch that is called ``NAME 2026-11-29``. By default a hash of what is
         called.
     alpha : float
         The probability of a false alarm, over all days together; chosen before the first day.
@@ -137,11 +137,11 @@ def canary(
     Raises
     ------
     InputError
-        Rows or score do not fit; or the baseline or a kept day of this name is of other rows.
+        Rows or score do not fit; or the baseline or a saved day of this name is of other rows.
     SettingsError
-        An option, the key or the address cannot be used, or nothing is kept (``store=None``).
+        An option, the key or the address cannot be used, or nothing is saved (``store=None``).
     StoreError
-        The file of kept answers cannot be used.
+        The file of saved answers cannot be used.
     AuthError
         The service refused the key at the very first call.
 
@@ -459,12 +459,12 @@ class CanaryDay:
 
 
 class CanaryHistory:
-    """The kept days of a canary.
+    """The saved days of a canary.
 
     Parameters
     ----------
     store : Store
-        Where they are kept.
+        Where they are saved.
     name : str
         The canary's.
     sample : CanarySample
@@ -559,7 +559,7 @@ class CanaryState:
         *,
         today: date,
     ) -> CanaryState:
-        """Score what is kept, and weigh it.
+        """Score what is saved, and weigh it.
 
         Raises
         ------
@@ -592,7 +592,7 @@ class CanaryState:
 
     @property
     def of_today(self) -> CanaryDay | None:
-        """What is kept of today."""
+        """What is saved of today."""
         return self.days[-1] if self.days and self.days[-1].date == self.today else None
 
     def rows_to_call(self, options: CanaryOptions) -> list[int]:
@@ -776,7 +776,7 @@ class Canary:
     Attributes
     ----------
     name : str
-        Under which its days are kept: ``fh.open_batch("NAME 2026-11-29")`` opens one.
+        Under which its days are saved: ``fh.open_batch("NAME 2026-11-29")`` opens one.
     stopped : BatchStopped or None
         Why today's calls ended before the last row, and what to do, as ``batch.stopped``; ``None`` where they did not.
     """

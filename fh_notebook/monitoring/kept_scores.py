@@ -21,12 +21,12 @@ __all__ = ["distinct_calls", "labels_of", "open_to_read"]
 
 
 def open_to_read(store: Store, record: BatchRecord) -> Batch:
-    """Return a kept batch that calls nothing.
+    """Return a saved batch that calls nothing.
 
     Raises
     ------
     InputError
-        It was kept without its rows.
+        It was saved without its rows.
     """
     reader = Caller(
         workspace=record.workspace,

@@ -81,11 +81,11 @@ def trend(deployment: Deployment | str, *, score: Score = None, variants: str | 
     Raises
     ------
     InputError
-        No batch of the deployment is kept, a variant was never called, or the score cannot be used.
+        No batch of the deployment is saved, a variant was never called, or the score cannot be used.
     SettingsError
-        Nothing is kept at all (``store=None``).
+        Nothing is saved at all (``store=None``).
     StoreError
-        The file of kept answers cannot be read.
+        The file of saved answers cannot be read.
 
     Examples
     --------

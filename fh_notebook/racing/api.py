@@ -83,7 +83,7 @@ def race(
     client : Client or AsyncClient, optional
         Whom to ask; the session's own by default.
     reuse : {"store", "batch"}, timedelta or None
-        Which kept answers count: all, those of this race's name, those that young, none.
+        Which saved answers count: all, those of this race's name, those that young, none.
     inputs, repeats, metadata, name, max_concurrency, max_seconds, max_cost, rate, fail_on_error, on_invalid
         As in :func:`batch`. A repeat is no new row: repeats of a row are averaged.
     retry_unknown, dry_run, progress, on_event, delivery, receiver
@@ -98,11 +98,11 @@ def race(
     ------
     InputError
         Rows, mapping, inputs or score do not fit; or a score is beyond 0 and 1, or none can be had of the first rows,
-        of all variants or of one (then what was answered is kept).
+        of all variants or of one (then what was answered is saved).
     SettingsError
         An option, the key or the address cannot be used.
     StoreError
-        The file of kept answers cannot be used: no call was made.
+        The file of saved answers cannot be used: no call was made.
     AuthError
         The service refused the key at the very first call.
     CallError

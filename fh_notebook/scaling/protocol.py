@@ -69,9 +69,9 @@ class BatchSpec:
     """Whether each call needs a permit: there is a ceiling or a rate."""
     stop_at_error: bool = False
     anew: str = ""
-    """A random name of the batch object, where what was kept before it does not count in any of its rounds."""
+    """A random name of the batch object, where what was saved before it does not count in any of its rounds."""
     fresh: bool = False
-    """Whether what was kept before this round does not count."""
+    """Whether what was saved before this round does not count."""
     call_lost: bool = False
     retry: bool = False
     """Whether it is the failed jobs that are called, and no other ones."""

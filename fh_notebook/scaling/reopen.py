@@ -58,17 +58,17 @@ __all__ = ["KnownBatch", "Registration", "known_batch", "open_batch"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownBatch:
-    """What is kept under the name of a batch that is asked for, and what its rows are to that."""
+    """What is saved under the name of a batch that is asked for, and what its rows are to that."""
 
     record: BatchRecord | None = None
     replaced: bool = False
     """Whether it is another table, which gives the name up (``replace=True``)."""
     strange: int = 0
-    """How many of the planned rows are not among the kept ones."""
+    """How many of the planned rows are not among the saved ones."""
     missing: int = 0
-    """How many of the kept rows are not among the planned ones."""
+    """How many of the saved rows are not among the planned ones."""
     is_hashed: bool = False
-    """Whether the hashes of the kept rows are kept: earlier versions kept none."""
+    """Whether the hashes of the saved rows are saved: earlier versions saved none."""
 
     @property
     def before(self) -> BatchRecord | None:
@@ -94,9 +94,9 @@ class Registration:
     plan, spec, index, meta
         Of the batch.
     known : KnownBatch
-        What was kept under the name before.
+        What was saved under the name before.
     compare : function
-        Compares the rows again with what is kept under the name.
+        Compares the rows again with what is saved under the name.
     anywhere : bool
         Whether parts of other batches answer it, too.
     """
@@ -226,7 +226,7 @@ def known_batch(
     is_named: bool,
     replace_other: bool,
 ) -> KnownBatch:
-    """Return what is kept under a name, compared with what partitions ask for.
+    """Return what is saved under a name, compared with what partitions ask for.
 
     Parameters
     ----------
@@ -238,7 +238,7 @@ def known_batch(
     Raises
     ------
     InputError
-        Another table is kept under the name; nothing was called.
+        Another table is saved under the name; nothing was called.
     """
     record = store.batches.find(name, workspace) if store is not None else None
     if store is None or record is None:
@@ -304,7 +304,7 @@ def _comparison(
     batch_variants: Sequence[BatchVariant],
     repeats: int,
 ) -> Callable[[Sequence[PartitionSurvey]], RowDifference]:
-    """Return what compares rows with those that are kept of a batch, by their hashes where those are kept."""
+    """Return what compares rows with those that are saved of a batch, by their hashes where those are saved."""
     if not lines:
         return partial(_compare_by_answers, store, record, [variant.label for variant in batch_variants], repeats)
     with store.decoding():
@@ -316,7 +316,7 @@ def _comparison(
 def _compare_by_answers(
     store: Store, record: BatchRecord, labels: Sequence[str], repeats: int, surveys: Sequence[PartitionSurvey]
 ) -> RowDifference:
-    """Compare rows with the answered ones of a batch that was kept by a version that kept no hashes of the others."""
+    """Compare rows with the answered ones of a batch that was saved by a version that saved no hashes of the others."""
     lines = store.parts.every(record.workspace, batch=record.name)
     mine = _prefixes([survey.prefixes for survey in surveys], PREFIX_BYTES).reshape(-1, repeats, len(labels))
     # Other variants and repeats are no other rows: only those that both have are compared.

@@ -1,7 +1,7 @@
 """Rounds of one start of a batch over partitions: submit partitions, and collect their results and counts.
 
-Whatever ends a start, completed answers are kept and the other jobs are pending. A part counts once its keys are in the
-store of the notebook. The report of a partition replaces what was known of it; calls are never forgotten, including
+Whatever ends a start, completed answers are saved and the other jobs are pending. A part counts once its keys are in
+the store of the notebook. The report of a partition replaces what was known of it; calls are never forgotten, including
 those of a worker that has died.
 """
 

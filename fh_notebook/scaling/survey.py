@@ -167,12 +167,12 @@ class RowHashes:
 
 @dataclass(frozen=True, slots=True)
 class RowDifference:
-    """How rows differ from the kept ones."""
+    """How rows differ from the saved ones."""
 
     strange: NDArray[np.bool_] = field(repr=False)
-    """Of each row, whether it is not among the kept ones."""
+    """Of each row, whether it is not among the saved ones."""
     missing: int
-    """How many of the kept rows are not among these."""
+    """How many of the saved rows are not among these."""
 
     @property
     def is_same(self) -> bool:
@@ -208,7 +208,7 @@ def group_by_records(rows: Iterable[RowHashes]) -> list[RowHashes]:
 
 
 def compare_hashes(stored: Sequence[RowHashes], table: RowHashes) -> RowDifference:
-    """Return how the rows of a table differ from the kept ones.
+    """Return how the rows of a table differ from the saved ones.
 
     Examples
     --------

@@ -196,7 +196,7 @@ def reattach(
         Listening at the URL that the runs were given (the same ``port=``, ``path=`` and ``public_url=``); runs of
         another URL, and all without it, are asked for.
     batch : str, optional
-        Only runs of this batch. Their outcomes are kept as the batch's answers: ``batch.resume()`` finds them.
+        Only runs of this batch. Their outcomes are saved as the batch's answers: ``batch.resume()`` finds them.
 
     Returns
     -------
@@ -206,7 +206,7 @@ def reattach(
     Raises
     ------
     SettingsError
-        Nothing is kept (``store=None``).
+        Nothing is saved (``store=None``).
 
     Examples
     --------

@@ -214,7 +214,7 @@ class ConcurrencyLimiter:
             self._adaptive.taught(admits)
 
     def reopen(self) -> None:
-        """Forget that the daily cap was used up, for example after a change of plan."""
+        """Forget that the daily cap was used up, for example after a change of subscription."""
         with self._lock:
             self.closed_until = None
 
@@ -411,7 +411,7 @@ class ConcurrencyLimiter:
         when = duration((self.closed_until - now).total_seconds())
         raise LimitReached(
             f"the daily cap of calls is used up; it is renewed at 00:00 UTC, in {when}. No call was made "
-            "(if your plan has changed: client.limiter.reopen())",
+            "(if your subscription has changed: client.limiter.reopen())",
             status_code=429,
             error_code="api_rate_limit_exceeded",
         )

@@ -8,7 +8,7 @@ Rules of this file:
    is learned once a look-up after the refusals has shown that the service still answers. The same look-up tells what
    one alone leaves open: whether the output comes a little later, and whether it was the look-up that counted. The run
    by callback comes after the calls at once, since its end at the service is not known.
-3. Each answer's facts are kept at once: an interrupt, an error or an unreachable service loses none of them. A call is
+3. Each answer's facts are saved at once: an interrupt, an error or an unreachable service loses none of them. A call is
    counted and its run kept as of any other caller.
 4. A note has no text of the service, which may echo inputs: only what was asked, the kind of error, the status, and
    a code that has the form of one.
@@ -75,7 +75,7 @@ __all__ = ["BURST", "MAX_CALLS", "UNKNOWN_NAME", "ProbeStep", "probe"]
 
 MAX_CALLS: Final = 8
 BURST: Final = 6
-"""Calls at once: one more than the largest plan admits whose number is known (CONTRACT section 2)."""
+"""Calls at once: one more than the largest subscription admits whose number is known (CONTRACT section 2)."""
 UNKNOWN_NAME: Final = "fh-notebook-probe-unknown"
 CONTROL: Final = "Look-up at the end"
 LATER_S: Final = 5.0
@@ -85,7 +85,7 @@ ONE_ATTEMPT: Final = RetryPolicy(max_attempts=1, max_throttled_s=0.0)
 LOOK_UPS: Final = 2
 """Look-ups of the direct call at most: at the documented address, and at the older one."""
 NOT_SENT: Final = Phrase(
-    "since the daily cap of calls was used up before; client.limiter.reopen() if your plan has changed",
+    "since the daily cap of calls was used up before; client.limiter.reopen() if your subscription has changed",
     "since the daily cap of calls was used up before; it is renewed at 00:00 UTC",
 )
 NOTE_SHOWN: Final = 500
@@ -152,7 +152,7 @@ def probe(
         ``True`` asks before each call, with what is sent, what is learned and what it costs. ``False`` does not ask. A
         function gets each `ProbeStep`, and returns whether the call is made.
     concurrency : bool
-        Send some calls at once, too, to see how many the plan admits; each admitted one runs the workflow.
+        Send some calls at once, too, to see how many the subscription admits; each admitted one runs the workflow.
     callback : bool or str
         Make one run by callback, too: the public URL of a tunnel to ``callback_port`` on this machine. ``True``: the
         service is on this machine.
@@ -173,7 +173,7 @@ def probe(
         The settings name no usable key or address, a callback by a tunnel has no port, ``max_concurrency`` is below
         the number of calls at once, or nobody can be asked here: give ``confirm=False``. No call was made.
     KeyboardInterrupt
-        It was interrupted; what was learned is kept.
+        It was interrupted; what was learned is saved.
 
     Examples
     --------
@@ -203,8 +203,8 @@ def probe(
         )
     if concurrency and (most := aclient.limiter.most) is not None and most < BURST:
         raise SettingsError(
-            f"max_concurrency={most} allows {counted(most, 'call')} at once, and the plan's cap is shown only by "
-            f"{BURST}; leave out concurrency=True, or remove the limit for the probe: "
+            f"max_concurrency={most} allows {counted(most, 'call')} at once, and the subscription's cap is shown only "
+            f"by {BURST}; leave out concurrency=True, or remove the limit for the probe: "
             "fh.configure(max_concurrency=None) and a client without max_concurrency"
         )
     request = aclient.request(deployment, variant=variant, inputs=inputs, metadata=PROBE_METADATA)
@@ -526,7 +526,7 @@ class _ProbeCalls:
         async def make() -> None:
             await self._call_at_once(size)
 
-        learns = "how many calls at once the plan admits, its refusal and Retry-After"
+        learns = "how many calls at once the subscription admits, its refusal and Retry-After"
         cost = "each admitted call runs the workflow, and costs what a run costs; so does the one after them"
         step = self._invoke_step(f"{size} calls at once, then one", self._request, learns, make, cost)
         return replace(step, calls=size + 1)
@@ -678,10 +678,10 @@ class _ProbeCalls:
         elif refused and not is_alone:
             why = "how many are admitted is not known, since other calls were in progress meanwhile"
         elif refused or (cap is not None and cap < len(answers) and self.profile.concurrency == cap):
-            kept = "" if refused else f" and the cap of {cap} observed before is kept"
+            kept = "" if refused else f" and the cap of {cap} observed before stays"
             why = f"they may not have been in progress together{kept}; try inputs with which a run takes some seconds"
         else:
-            why = "none was refused for the cap of the plan"
+            why = "none was refused for the cap of the subscription"
         self.note(f"{size} calls at once: {ended}; {why}")
 
     async def _run_by_callback(self, receiver: CallbackReceiver) -> None:

@@ -155,7 +155,7 @@ class RunRecorder:
             store = self._store()
             if store is not None:
                 await store.answers.keep(run, self._find_workspace(), secrets=secrets)
-                log.debug("kept %s", run.summary())
+                log.debug("saved %s", run.summary())
         except Exception as exc:
             # Any error: the answer is paid for, so it is returned, and the error is shown once.
             self._tell(f"The answer was not saved: {redact(str(exc))}")
@@ -208,9 +208,9 @@ class _State:
         self.limiters: dict[str, BoundedLimiter] = {}
         self.stores: dict[str, Store] = {}
         self.in_memory: WeakSet[Store] = WeakSet()
-        """Of batches of which nothing is kept; each ends with its batch."""
+        """Of batches of which nothing is saved; each ends with its batch."""
         self.memory: Store | None = None
-        """Of what people say while nothing is kept."""
+        """Of what people say while nothing is saved."""
         self.client: Client | None = None
         self.client_of: object = None
         self.retired: list[Client] = []
@@ -269,7 +269,7 @@ def limiter(workspace: str, max_concurrency: int | None = None) -> BoundedLimite
 
 
 def profile_of(workspace: str) -> Profile | None:
-    """Return what `fh.probe` has observed of a workspace's service; ``None``: nothing is kept. No file is made."""
+    """Return what `fh.probe` has observed of a workspace's service; ``None``: nothing is saved. No file is made."""
     if _is_of_hive(workspace):
         return profile_from_json(_state.profiles.get(workspace, ""))
     try:
@@ -386,7 +386,7 @@ def stores() -> list[Store]:
 
 
 def store_in_memory() -> Store:
-    """Return a new store for a batch of which nothing is to be kept (``store=None``): it ends with the batch."""
+    """Return a new store for a batch of which nothing is to be saved (``store=None``): it ends with the batch."""
     from fh_notebook.store.store import Store
 
     memory = Store.in_memory()
@@ -396,7 +396,7 @@ def store_in_memory() -> Store:
 
 
 def stores_in_memory() -> list[Store]:
-    """Return the stores of the batches of this process of which nothing is kept, and which are there still."""
+    """Return the stores of the batches of this process of which nothing is saved, and which are there still."""
     with _state.lock:
         return list(_state.in_memory)
 

@@ -15,7 +15,7 @@ __all__ = ["export", "join", "rescue", "workspaces"]
 
 
 def export(path: str | PathLike[str]) -> Path:
-    """Write all that is kept to a new file, readable by its owner only, and return it.
+    """Write all that is saved to a new file, readable by its owner only, and return it.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ def export(path: str | PathLike[str]) -> Path:
     InputError
         The ending is another one, the file is there already, or cannot be written.
     SettingsError
-        Nothing is kept (``store=None``).
+        Nothing is saved (``store=None``).
 
     Examples
     --------
@@ -45,17 +45,17 @@ def export(path: str | PathLike[str]) -> Path:
 
 
 def join(from_workspace: str, into_workspace: str) -> Any:
-    """Copy what is kept of one workspace into another, so that its answers count there; say in a line what was copied.
+    """Copy what is saved of one workspace into another, so that its answers count there; say in a line what was copied.
 
     A new key of the same workspace is another workspace here, unless ``fh.configure(workspace="...")`` names it. After
     a join, the cells of batches that ran under the old key call nothing under the new one.
 
     Copied are answers (of batches and single runs) with their scores, batches with their rows and jobs, ratings, and
     corrections of expected outputs. A batch whose name has the same table in the target adds to it what is missing
-    there; one whose name has another table there is kept as ``name@<UTC time>``. The source stays as it is, and what
+    there; one whose name has another table there is saved as ``name@<UTC time>``. The source stays as it is, and what
     was copied before is not copied again.
 
-    Not copied are answers to inputs that hold a password (it is not kept, so that their keys cannot be computed),
+    Not copied are answers to inputs that hold a password (it is not saved, so that their keys cannot be computed),
     batches over partitions (their answers lie in Parquet files), the counts of the daily budget, and runs whose outcome
     is still waited for: those are ``unknown`` in the target, and are not called again by themselves.
 
@@ -64,7 +64,7 @@ def join(from_workspace: str, into_workspace: str) -> Any:
     Parameters
     ----------
     from_workspace, into_workspace : str
-        As :func:`workspaces` lists them. The target may be one that nothing is kept of yet, where this process has a
+        As :func:`workspaces` lists them. The target may be one that nothing is saved of yet, where this process has a
         client for it.
 
     Returns
@@ -77,7 +77,7 @@ def join(from_workspace: str, into_workspace: str) -> Any:
     InputError
         A name is not known (with the nearest one), both are the same, or one is a local hive and the other a service.
     SettingsError
-        A batch of one of them is being run, or nothing is kept (``store=None``).
+        A batch of one of them is being run, or nothing is saved (``store=None``).
     StoreError
         The file cannot be written. What was copied before stays; a second join copies the rest.
 
@@ -114,7 +114,7 @@ def rescue(path: str | PathLike[str]) -> Path:
     InputError
         The ending is another one, the file is there already, or cannot be written.
     SettingsError
-        Nothing is kept (``store=None``).
+        Nothing is saved (``store=None``).
     StoreError
         A batch of this kernel is not over: wait for it, or cancel it.
 
@@ -139,13 +139,13 @@ def workspaces() -> pd.DataFrame:
     DataFrame
         ``workspace`` is the name that :func:`join` takes: ``host#label``; ``host``; ``label``, which is what
         ``fh.configure(workspace=...)`` says, else a hash of the key (of a local hive its name); ``batches`` and
-        ``answers``, how many are kept (answers in Parquet files are not counted); ``last_at``, when the last answer
-        was kept, UTC. Without a store the table is empty and has the same columns.
+        ``answers``, how many are saved (answers in Parquet files are not counted); ``last_at``, when the last answer
+        was saved, UTC. Without a store the table is empty and has the same columns.
 
     Raises
     ------
     StoreError
-        The file of kept answers cannot be read.
+        The file of saved answers cannot be read.
 
     Examples
     --------

@@ -145,7 +145,7 @@ _FILES: Final = (
 """Only in archives with files: one without is read by older versions, and a store has none."""
 
 FilesOf = Callable[[Run], Sequence[tuple[int, bytes]]]
-"""Returns the files of a run that are kept, by their places in ``Run.assets``."""
+"""Returns the files of a run that are saved, by their places in ``Run.assets``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -113,7 +113,7 @@ class Owners:
 
     @property
     def any_here(self) -> bool:
-        """Whether an owner of this process is alive: a batch that is kept in this store runs."""
+        """Whether an owner of this process is alive: a batch that is saved in this store runs."""
         return any(owner.lives for owner in list(self._owners))
 
     @property

@@ -195,7 +195,7 @@ class Store:
 
     @property
     def is_in_use(self) -> bool:
-        """Whether a batch of this process that is kept here runs."""
+        """Whether a batch of this process that is saved here runs."""
         return self.owners.any_here
 
     def rescue(self, path: Path, move: Callable[[], Path]) -> None:

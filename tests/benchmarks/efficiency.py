@@ -9,7 +9,7 @@ each call at once, one session, nothing kept), in a cell of a kernel of its own.
 hits both; their ratio is what can be compared between machines. CPU is the whole process's, user and system, of all its
 threads. The service (`service.py`) is the standard library's asyncio in a process of its own.
 
-The second table is of services that refuse what is over a plan's cap: a batch that knows the cap
+The second table is of services that refuse what is over a subscription's cap: a batch that knows the cap
 (``max_concurrency=cap``), one that knows nothing (``None``), and one that was given a number above it.
 """
 

@@ -45,7 +45,7 @@ def test_cancel_ends_a_cell_and_a_batch_and_leaves_nothing(lab: Lab, hive: SlowH
         effort = Effort(lab.page)
         effort.click(button)
         lab.expect_text(
-            lab.output(1), r"Stopped: the call in progress may have run.*1 of 2 answers arrived before and are kept"
+            lab.output(1), r"Stopped: the call in progress may have run.*1 of 2 answers arrived before and are saved"
         )
         assert (effort.clicks, effort.scrolls) == (1, 0)
         expect(lab.output(1).locator("button")).to_have_count(0)

@@ -168,7 +168,7 @@ def test_the_pauses_belong_to_the_call_and_not_to_its_order() -> None:
 
 
 def test_options_are_those_of_a_hive() -> None:
-    """Limits, a key and a name are handed on: the demo can show what a plan's daily cap does."""
+    """Limits, a key and a name are handed on: the demo can show what a subscription's daily cap does."""
     hive = demo_hive(pace=0, daily_cap=1, name="mine")
     with hive.client() as client:
         first = client.invoke(DEPLOYMENT, variant="keywords", inputs={"ticket": "x"})

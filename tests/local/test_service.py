@@ -1,4 +1,4 @@
-"""The plan's limits as pure state."""
+"""The subscription's limits as pure state."""
 
 from __future__ import annotations
 

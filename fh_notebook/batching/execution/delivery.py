@@ -4,9 +4,9 @@ engine.
 A direct call does not use it. Runs of this batch that an earlier kernel submitted, and that no process waits for any
 more, are waited for again and not submitted twice.
 
-Here, runs that the service has accepted and not ended are in flight. The service queues runs over the plan's cap, so a
-batch submits up to :data:`MAX_SUBMITTED`, regardless of the workspace's limiter, which is for calls that would be
-refused. The ceilings of the client and of ``configure`` apply nevertheless.
+Here, runs that the service has accepted and not ended are in flight. The service queues what is over the subscription's
+cap, so a batch submits up to :data:`MAX_SUBMITTED`, regardless of the workspace's limiter, which is for calls that
+would be refused. The ceilings of the client and of ``configure`` apply nevertheless.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ class CallbackDelivery:
         self._unwritten: dict[str, PendingRow] = {}
         self._pending: dict[int, PendingRun] = {}
         self._without_output: dict[str, PendingRun] = {}
-        """By the key of the job, until its answer is kept."""
+        """By the key of the job, until its answer is saved."""
         self._learned: set[str] = set()
         self._only_async: set[tuple[str, str | None]] = set()
         self._refused = 0
@@ -168,7 +168,7 @@ class CallbackDelivery:
         self._receiver, self._url = await address_for(self._client.connection, receiver)
 
     def end(self) -> None:
-        """Take out of the book what is kept as answered."""
+        """Take out of the book what is saved as answered."""
         self._write()
         if self._delivery != "direct" or self._left:
             with suppress(StoreError):  # it is taken out when somebody looks
@@ -219,7 +219,7 @@ class CallbackDelivery:
             del self._pending[id(pending)]
 
     def on_output(self, key: str, call: Callable[[Run], None]) -> None:
-        """Have `call` called with the run of a job whose answer was kept without its output, once a callback brings it.
+        """Call `call` with the run of a job whose answer was saved without its output, once a callback brings it.
 
         It is called on the background loop.
         """

@@ -1,7 +1,7 @@
 """`EngineRun`: one start of a batch by the engine on the background loop, according to its `StartOptions`.
 
 Rule of this file: whatever ends a start (its last answer, a limit of the service, an interrupt, a full disk), what was
-answered is kept and what was not is pending.
+answered is saved and what was not is pending.
 """
 
 from __future__ import annotations
@@ -170,7 +170,7 @@ class EngineRun:
     client : Client
         Whom to ask.
     work_queue : WorkQueue
-        What is to be called, and where answers are kept.
+        What is to be called, and where answers are saved.
     outcomes : OutcomeTable
         Takes what comes of it.
     options : StartOptions
@@ -430,7 +430,7 @@ class EngineRun:
         event_loop.background().submit(self._complete(kept, run))
 
     async def _complete(self, kept: Finished, run: Run) -> None:
-        """Take the output of a job whose answer was kept without it, unless the row has another answer by now."""
+        """Take the output of a job whose answer was saved without it, unless the row has another answer by now."""
         run, line = replace(run, inputs=kept.run.inputs, attempts=kept.run.attempts), kept.line
         if not self._work_queue.has(kept.job, kept.run, line=line):
             return

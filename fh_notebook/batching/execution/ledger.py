@@ -64,7 +64,7 @@ class Ledger(Protocol):
     async def keep(
         self, job: Job, run: Run, then: Job | None = None, *, unsent: bool = False
     ) -> tuple[int, ClaimResult | None]:
-        """Return when the answer is kept for good: where it lies, and whether `then` may be sent."""
+        """Return when the answer is saved for good: where it lies, and whether `then` may be sent."""
         ...
 
 

@@ -5,7 +5,7 @@ Rules of this file:
 1. The files of a run are fetched beside the calls and never fail a batch: what went wrong is a line of the table.
 2. A file's name is that of its answer and its place, so a second call knows what is there, and equal jobs share it.
    It is put whole under this name or not at all, and never over another file.
-3. The type that the service tells is compared with the bytes; a difference is told, and the file is kept.
+3. The type that the service tells is compared with the bytes; a difference is told, and the file is saved.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class SavedAsset:
     """What became of one file of one job."""
 
     status: str
-    """``kept``, ``missing`` (not fetched yet), ``expired`` or ``failed``."""
+    """``saved``, ``missing`` (not fetched yet), ``expired`` or ``failed``."""
     reason: str = ""
     """Why it is not there, and what to do; or how its content differs from its type."""
     path: Path | None = None
@@ -88,7 +88,7 @@ _fetch_lock: Final = threading.Lock()
 
 
 class AssetKeeper:
-    """Keeps the files of one batch in a folder.
+    """Saves the files of one batch in a folder.
 
     Parameters
     ----------
@@ -166,7 +166,7 @@ class AssetKeeper:
                 self._failed.pop(name, None)
                 self._count(name, found.size or 0)
                 continue
-            if found.status not in ("kept", "missing"):  # something else has the name, and is left
+            if found.status not in ("saved", "missing"):  # something else has the name, and is left
                 self._failed[name] = found
                 continue
             unfetchable = self._unfetchable(number, asset) if found.status == "missing" else None
@@ -243,7 +243,7 @@ class AssetKeeper:
             raise
 
     def _note(self, name: str, saved: SavedAsset) -> None:
-        if saved.status == "kept":
+        if saved.status == "saved":
             self._count(name, saved.size or 0)
             self._failed.pop(name, None)
         else:
@@ -277,7 +277,7 @@ class AssetKeeper:
 
     def _unfetchable(self, number: int, asset: Asset) -> SavedAsset | None:
         if number >= MAX_FILES_PER_RUN:
-            return SavedAsset(status="failed", reason=f"only the first {MAX_FILES_PER_RUN} files of a run are kept")
+            return SavedAsset(status="failed", reason=f"only the first {MAX_FILES_PER_RUN} files of a run are saved")
         if not asset.file_url:
             reason = asset.error_message or "the run gave no address for it"
             return SavedAsset(status="failed", reason=one_line(reason, 300))
@@ -353,7 +353,7 @@ class AssetKeeper:
 
     @property
     def failures(self) -> int:
-        """How many files were not kept when they were last fetched."""
+        """How many files were not saved when they were last fetched."""
         return len(self._failed)
 
     def table(self) -> pd.DataFrame:
@@ -373,14 +373,14 @@ class AssetKeeper:
             return found
         if (failed := self._failed.get(name)) is not None:
             return failed
-        return found if found.status == "kept" else self._unfetchable(number, asset) or found
+        return found if found.status == "saved" else self._unfetchable(number, asset) or found
 
     def can_fetch(self, number: int, asset: Asset) -> bool:
         """Whether a file of a run can be asked for: it has an address that has not ended, and is within the bound."""
         return self._unfetchable(number, asset) is None
 
     def kept(self, run: Run, number: int, asset: Asset) -> KeptFile | None:
-        """Return a file of a run, where it is kept."""
+        """Return a file of a run, where it is saved."""
         self._find(run, _name_of(run, number, asset), asset)
         return KEPT_FILES.get(asset.file_url or "", run.identity)
 
@@ -399,18 +399,18 @@ class AssetKeeper:
             if (archived := KEPT_FILES.archived(asset.file_url or "", run.identity)) is not None:
                 content_type = type_of_content(archived.content(MAX_BYTES) or b"")
                 reason = f"it is {archived.where}; batch.save_assets(folder) writes it"
-                return SavedAsset(status="kept", reason=reason, size=archived.size, content_type=content_type)
+                return SavedAsset(status="saved", reason=reason, size=archived.size, content_type=content_type)
             return SavedAsset(status="missing", reason="it was not fetched; batch.save_assets() fetches it")
         except OSError as exc:
             return SavedAsset(status="failed", reason=f"it cannot be read ({exc.strerror or type(exc).__name__})")
         if asset.file_url:
             KEPT_FILES.note(asset.file_url, run.identity, path)
         reason = _difference(asset.file_type or "", content_type)
-        return SavedAsset(status="kept", reason=reason, path=path, size=facts.st_size, content_type=content_type)
+        return SavedAsset(status="saved", reason=reason, path=path, size=facts.st_size, content_type=content_type)
 
 
 class FilesToHandOver:
-    """The kept files of a batch that go into its archive, and how many do not.
+    """The saved files of a batch that go into its archive, and how many do not.
 
     Parameters
     ----------
@@ -424,10 +424,10 @@ class FilesToHandOver:
         self.taken = 0
         self.bytes = 0
         self.too_large = 0
-        """Files that are kept, and larger than an archive takes."""
+        """Files that are saved, and larger than an archive takes."""
         self.not_kept = 0
         self.lost = 0
-        """Files that are not kept, and cannot be fetched either."""
+        """Files that are not saved, and cannot be fetched either."""
 
     def of(self, run: Run) -> list[tuple[int, bytes]]:
         """Return the files of a run, by their places."""

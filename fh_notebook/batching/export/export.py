@@ -8,7 +8,7 @@ target's place when all of it is on disk (`replacing`): whatever happens before 
 is as it was, and nothing is left.
 
 An archive holds the answers, ratings and corrections of a batch for another machine. A batch that is opened from it
-calls nothing, and is not added to the reader's store: it is in memory, and only ratings are kept, and merged by
+calls nothing, and is not added to the reader's store: it is in memory, and only ratings are saved, and merged by
 :func:`merge_ratings`.
 """
 
@@ -456,7 +456,7 @@ class WrittenFile:
     files: int = 0
     """Files of runs that are in it."""
     files_left_out: int = 0
-    """Files that the runs list and that are not in it: too large, or not kept."""
+    """Files that the runs list and that are not in it: too large, or not saved."""
     note: str = ""
     """Why files were left out, and what to do."""
 
@@ -474,7 +474,7 @@ class WrittenFile:
 def to_fhb(
     name: str, control: BatchController, tables: BatchTables, path: Any, files: FilesToHandOver | None
 ) -> WrittenFile:
-    """Write a batch with its answers, ratings and kept files as one file (see ``Batch.to_fhb``).
+    """Write a batch with its answers, ratings and saved files as one file (see ``Batch.to_fhb``).
 
     Raises
     ------
@@ -527,7 +527,7 @@ def _left_out(files: FilesToHandOver) -> str:
     """Return which files are not in an archive, and what to do; empty where all are."""
     parts = []
     if files.not_kept:
-        parts.append(f"{counted(files.not_kept, 'file')} not kept: batch.save_assets(folder) first")
+        parts.append(f"{counted(files.not_kept, 'file')} not saved: batch.save_assets(folder) first")
     if files.lost:
         parts.append(f"{counted(files.lost, 'file')} that cannot be fetched: batch.assets shows why")
     if files.too_large:

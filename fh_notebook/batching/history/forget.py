@@ -46,9 +46,9 @@ def forget(
     batch : str, optional
         The name of a batch, as :func:`fh_notebook.history` lists it.
     deployment : str or Deployment, optional
-        What was run, also as single runs. Where nothing is kept of it, the nearest name is told.
+        What was run, also as single runs. Where nothing is saved of it, the nearest name is told.
     before : datetime, date or timedelta, optional
-        What was kept earlier than this moment, or longer ago than this time. A moment without a time zone is local.
+        What was saved earlier than this moment, or longer ago than this time. A moment without a time zone is local.
     everything : bool
         All of it, corrections of expected outputs included, which nothing else removes; then neither of the others may
         be given.
@@ -68,7 +68,7 @@ def forget(
     Raises
     ------
     InputError
-        No batch of this name is kept there; with the nearest name.
+        No batch of this name is saved there; with the nearest name.
     SettingsError
         Nothing is named, the batch is one of another workspace, or is being run.
     StoreError
@@ -125,7 +125,7 @@ def forget(
 
 
 def _no_such_deployment(store: Store, name: str, workspace: str | None) -> str:
-    """Say that nothing is kept of a deployment, and which one may be meant; nothing where something is."""
+    """Say that nothing is saved of a deployment, and which one may be meant; nothing where something is."""
     names = [of for of, origin in store.answers.deployment_names() if workspace in (None, origin)]
     names += [record.deployment for record in store.batches.every() if workspace in (None, record.workspace)]
     if name in names:
@@ -137,7 +137,7 @@ def _no_such_deployment(store: Store, name: str, workspace: str | None) -> str:
 
 
 def _removal_message(removed: Forgotten, selection: ForgetFilter) -> str:
-    """Say what was removed and what was kept."""
+    """Say what was removed and what stays."""
     where = "in every workspace" if selection.workspace is None else f"in the workspace {selection.workspace}"
     batches = counted(removed.batches, "batch", "batches")
     if removed.answers or not removed.batches:

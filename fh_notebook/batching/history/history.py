@@ -105,7 +105,7 @@ def history(deployment: str | Deployment | None = None, *, limit: int = 100) -> 
     InputError
         `deployment` is neither a `Deployment` nor a name.
     StoreError
-        The file of kept answers cannot be read.
+        The file of saved answers cannot be read.
 
     Examples
     --------
@@ -294,7 +294,7 @@ def _tell_nearest(store: Store, name: str) -> None:
 
 
 def deployment_from_history(name: str, *, variants: str | Iterable[str] | None = None) -> Deployment:
-    """Return the deployment that kept runs of this workspace show (the hook of ``Deployment.from_history``).
+    """Return the deployment that saved runs of this workspace show (the hook of ``Deployment.from_history``).
 
     Parameters
     ----------
@@ -307,15 +307,15 @@ def deployment_from_history(name: str, *, variants: str | Iterable[str] | None =
     -------
     Deployment
         Its variants are those that ran, the first one first. Its inputs are guessed from the last 1,000 answers, as a
-        snippet's are: open, and nothing is required. What the service refused is no sample. What was last kept as
+        snippet's are: open, and nothing is required. What the service refused is no sample. What was last saved as
         ``***`` is a password.
 
     Raises
     ------
     InputError
-        Nothing is kept of it; with the nearest name.
+        Nothing is saved of it; with the nearest name.
     StoreError
-        The file of kept answers cannot be read.
+        The file of saved answers cannot be read.
 
     Examples
     --------
@@ -379,7 +379,7 @@ def _no_answers(store: Store, name: str, workspace: str, *, refused: int) -> str
 
 
 def _with_passwords(schema: dict[str, Any], samples: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """Mark what was last kept masked: before, it may have been declared otherwise, and kept in clear.
+    """Mark what was last saved masked: before, it may have been declared otherwise, and saved in clear.
 
     Not even its kind is known: a list or an object may hold a secret.
     """
@@ -390,6 +390,6 @@ def _with_passwords(schema: dict[str, Any], samples: Iterable[Mapping[str, Any]]
 
 
 def last_run(workspace: str) -> StoredAnswer | None:
-    """Return the newest single run of a workspace as it was kept, if there is one."""
+    """Return the newest single run of a workspace as it was saved, if there is one."""
     store = session.store()
     return next(iter(store.answers.single_runs(1, workspace=workspace)), None) if store else None

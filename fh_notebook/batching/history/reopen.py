@@ -1,6 +1,6 @@
 """`fh.open_batch`: open a batch by its name or archive file, and merge ratings from files.
 
-Rule of this file: nothing is called; what is not kept (a password, rows over partitions) is asked for by `resume`.
+Rule of this file: nothing is called; what is not saved (a password, rows over partitions) is asked for by `resume`.
 """
 
 from __future__ import annotations
@@ -63,15 +63,15 @@ def open_batch(name: str | os.PathLike[str], *, client: Client | AsyncClient | N
     Returns
     -------
     Batch
-        With every kept answer, all of them ``reused``. ``resume()`` calls what has none; where the inputs hold a
-        password, which is not kept, or the batch was run over partitions, it asks for the rows instead.
+        With every saved answer, all of them ``reused``. ``resume()`` calls what has none; where the inputs hold a
+        password, which is not saved, or the batch was run over partitions, it asks for the rows instead.
 
     Raises
     ------
     InputError
-        No batch of this name is kept; with the nearest name. Or the file is not there, or none of ours.
+        No batch of this name is saved; with the nearest name. Or the file is not there, or none of ours.
     SettingsError
-        Nothing is kept at all (``store=None``), or the batch is another workspace's.
+        Nothing is saved at all (``store=None``), or the batch is another workspace's.
 
     Examples
     --------
@@ -110,7 +110,7 @@ def batch_of(store: Store, record: BatchRecord, caller: Caller, *, file_store: S
     Raises
     ------
     InputError
-        It was kept without its rows.
+        It was saved without its rows.
     """
     variant_records = [list(variant) for variant in record.plan.get("arms", ())]
     if not variant_records:
@@ -238,7 +238,7 @@ def merge_ratings(*paths: str | os.PathLike[str]) -> Merged:
     InputError
         One is no such file; then nothing is taken over of any.
     SettingsError
-        Nothing is kept (``store=None``), so there is nowhere to take them.
+        Nothing is saved (``store=None``), so there is nowhere to take them.
     """
     arguments.check(merge_ratings, locals())
     store = session.store()

@@ -42,7 +42,7 @@ WINDOW: Final = 500
 
 
 def list_workspaces() -> pd.DataFrame:
-    """Return what is kept of each workspace; see :func:`fh_notebook.store.workspaces`."""
+    """Return what is saved of each workspace; see :func:`fh_notebook.store.workspaces`."""
     store = session.store()
     if store is None:
         hooks.frontend().notice("Nothing is saved: fh.configure(store=...) names a file for answers.")
@@ -62,7 +62,7 @@ def list_workspaces() -> pd.DataFrame:
 
 
 def export_store(path: str | os.PathLike[str]) -> Path:
-    """Write all that is kept to a new file; see :func:`fh_notebook.store.export`.
+    """Write all that is saved to a new file; see :func:`fh_notebook.store.export`.
 
     Raises
     ------

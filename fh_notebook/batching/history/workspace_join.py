@@ -59,7 +59,7 @@ class _Read(NamedTuple):
 
 
 def copied_ratings(store: Store, copy: BatchCopy, batch: int) -> list[RatingRow]:
-    """Return the ratings of a batch as they are to be kept of its copy, the batch of that number.
+    """Return the ratings of a batch as they are to be saved of its copy, the batch of that number.
 
     Their names (`uid`) are made of those of the ratings, so that a second copy is the same line.
     """
@@ -185,7 +185,7 @@ class PlannedCopy:
     def _hashed_name(self, jobs: Sequence[_WorkspaceJob]) -> str:
         """Return the name that an unnamed batch has in the target; empty where its own cannot be computed again.
 
-        A table is named by all of its rows (of a pilot only some are kept), an iterator by its first window.
+        A table is named by all of its rows (of a pilot only some are saved), an iterator by its first window.
         """
         deployment = self._source.name[: -NAME_DIGITS - 1]
         labels = [label for label, _, _ in self._variant_records]
@@ -329,7 +329,7 @@ class Joined:
     over_partitions: tuple[str, ...] = ()
     """Batches that are not copied: their answers lie in Parquet files."""
     unnamed: tuple[str, ...] = ()
-    """Copied batches whose cells have another name in the target, which cannot be computed: not all rows are kept."""
+    """Copied batches whose cells have another name in the target, which cannot be computed: not all rows are saved."""
 
     def __repr__(self) -> str:
         parts = [counted(self.answers, "answer"), counted(self.batches, "batch", "batches")]
@@ -369,7 +369,7 @@ def _names(names: Iterable[str]) -> str:
 
 
 def join_workspaces(from_workspace: str, into_workspace: str) -> Joined:
-    """Copy what is kept of one workspace into another; see :func:`fh_notebook.store.join`.
+    """Copy what is saved of one workspace into another; see :func:`fh_notebook.store.join`.
 
     Raises
     ------

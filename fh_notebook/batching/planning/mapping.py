@@ -137,7 +137,7 @@ def hidden_columns(mapper: InputMapper, rows: Rows) -> frozenset[str]:
 
 
 def without_secrets(rows: Rows, hidden: frozenset[str]) -> Rows:
-    """Return `rows` as they may be shown and kept: `hidden` columns are masked, and no label repeats one of them."""
+    """Return `rows` as they may be shown and saved: `hidden` columns are masked, and no label repeats one of them."""
     if not hidden:
         return rows
     rows = with_shown_labels(rows, hidden)

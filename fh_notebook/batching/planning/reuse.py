@@ -49,7 +49,7 @@ def decode_reuse(stored: object, now: datetime) -> Reuse:
 
 
 class KnownAnswer(NamedTuple):
-    """The kept answer that stands for a job; a tuple, since a batch reads thousands before it begins."""
+    """The saved answer that stands for a job; a tuple, since a batch reads thousands before it begins."""
 
     kind: int
     line: int
@@ -272,7 +272,7 @@ class AnswerLookup:
 
 
 def beside_of(store: Store, name: str, workspace: str, *, reuse: Reuse, replaces: bool) -> Callable[[], list[Store]]:
-    """Return what finds the other stores whose answers count for a batch, where nothing is kept (``store=None``).
+    """Return what finds the other stores whose answers count for a batch, where nothing is saved (``store=None``).
 
     Then each batch has a store of its own in memory, which ends with it. With ``reuse="store"`` or a time all of this
     process count, with ``replace=True`` those of the batch's name; otherwise the same cell calls again.

@@ -254,7 +254,7 @@ class StreamSource:
 
 
 class StoredSource:
-    """A batch that is opened again: nothing is known of it but what is kept."""
+    """A batch that is opened again: nothing is known of it but what is saved."""
 
     def __init__(self, stored: StoredJobs, rows: int | None) -> None:
         self._stored_jobs = stored
@@ -265,11 +265,11 @@ class StoredSource:
         return iter(())
 
     def planned(self, most: int) -> Iterator[list[Job]]:
-        """Yield the kept jobs."""
+        """Yield the saved jobs."""
         return self._stored_jobs.windows(most=most)
 
     def columns(self, most: int) -> Iterator[JobColumns]:
-        """Yield the kept jobs as columns, with their rows."""
+        """Yield the saved jobs as columns, with their rows."""
         return self._stored_jobs.columns(most=most)
 
     def checked(self, jobs: Sequence[Job]) -> list[Job]:
@@ -280,7 +280,7 @@ class StoredSource:
         """Hold nothing: the store does."""
 
     def keep_in(self, stored: StoredJobs) -> None:
-        """Do nothing: they were kept before."""
+        """Do nothing: they were saved before."""
 
     def take(self, positions: Sequence[int]) -> pd.DataFrame:
         """Return the source columns of rows."""

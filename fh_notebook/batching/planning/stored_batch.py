@@ -48,9 +48,9 @@ class StoredBatch:
     Parameters
     ----------
     store : Store
-        Where it is kept.
+        Where it is saved.
     batch_id : int
-        Its number; 0 while it is not kept.
+        Its number; 0 while it is not saved.
     """
 
     def __init__(self, store: Store, batch_id: int = 0) -> None:
@@ -74,18 +74,18 @@ class StoredBatch:
 
     @property
     def current_name(self) -> str:
-        """The name that it is kept under now; empty while it is not kept."""
+        """The name that it is saved under now; empty while it is not saved."""
         record = self.store.batches.by_id(self.id) if self.id else None
         return record.name if record is not None else ""
 
     @property
     def is_forgotten(self) -> bool:
-        """Whether it was kept, and is no more."""
+        """Whether it was saved, and is no more."""
         return bool(self.id) and self.store.batches.by_id(self.id) is None
 
 
 class PlannedBatch(StoredBatch):
-    """A batch that is planned: compared with what is kept under its name, then written.
+    """A batch that is planned: compared with what is saved under its name, then written.
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ class PlannedBatch(StoredBatch):
     is_named : bool
         Whether the user gave the name: then another table is refused.
     replace_other : bool
-        Whether another table takes the name, and the earlier batch is kept under another one.
+        Whether another table takes the name, and the earlier batch is saved under another one.
     is_stream : bool
         Whether its rows come window by window.
     schema_sha256 : mapping of str to str
@@ -136,16 +136,16 @@ class PlannedBatch(StoredBatch):
         self._has_begun = False
         """Whether something of this batch object is written: from then on it is that batch, by its number."""
         self._match: TableMatch | None = None
-        """Of the window that was compared last; ``None`` where the rows are kept already, to the last cell."""
+        """Of the window that was compared last; ``None`` where the rows are saved already, to the last cell."""
         self._fingerprint = ""
         self._kept_rows = 0
-        """Rows that were kept of it when it was compared."""
+        """Rows that were saved of it when it was compared."""
         self._count = 0
         """Rows of an iterator that were compared."""
         self._moved: array[int] | None = None
-        """Of an iterator: where its rows are kept, once that is not in their order."""
+        """Of an iterator: where its rows are saved, once that is not in their order."""
         self._free: dict[int, dict[int, str]] | None = None
-        """Then also: the kept rows that none of its rows has found yet."""
+        """Then also: the saved rows that none of its rows has found yet."""
         self._behind = 0
         """And the first place behind all of them."""
 
@@ -156,7 +156,7 @@ class PlannedBatch(StoredBatch):
 
     @property
     def variant_records(self) -> list[VariantRecord]:
-        """The variants that are kept, and behind them those that are new: a place never changes."""
+        """The variants that are saved, and behind them those that are new: a place never changes."""
         stored = [] if self._begins or self._before is None else list(self._before.plan.get("arms", ()))
         return stored + [variant for variant in self._own_records if variant not in stored]
 
@@ -175,12 +175,12 @@ class PlannedBatch(StoredBatch):
     # --- comparing
 
     def compare(self, window: JobWindow) -> None:
-        """Find what is kept under the name, and compare the next window with it: of a table, all of it.
+        """Find what is saved under the name, and compare the next window with it: of a table, all of it.
 
         Raises
         ------
         InputError
-            Another table is kept under the name; nothing was written or called.
+            Another table is saved under the name; nothing was written or called.
         """
         self._find()
         self._match = None
@@ -207,7 +207,7 @@ class PlannedBatch(StoredBatch):
             raise self._refusal(result, len(rows))
 
     def _rows_before(self, record: BatchRecord) -> int:
-        """Return how many rows are kept; before there were revisions the record said how many the last run had."""
+        """Return how many rows are saved; before there were revisions the record said how many the last run had."""
         rows = record.plan.get("rows") if "revision" in record.plan else None
         return int(rows) if rows is not None else self.store.rows.count(record.id)
 
@@ -253,7 +253,7 @@ class PlannedBatch(StoredBatch):
         return replace(result, places=places, new=new, is_whole=set(places.values()).issuperset(stored))
 
     def _same_records(self, stored: Mapping[int, Mapping[int, str]], rows: Rows) -> dict[int, int]:
-        """Return which rows are kept to the last column, where rows of equal inputs could be mistaken for another."""
+        """Return which rows are saved to the last column, where rows of equal inputs could be mistaken for another."""
         contents = [tuple(sorted(inputs.items())) for inputs in stored.values()]
         if len(set(contents)) == len(contents):
             return {}
@@ -289,7 +289,7 @@ class PlannedBatch(StoredBatch):
         return revision_of(self.store.batches.by_id(self.id)) != revision_of(self._before)
 
     def _compared_window(self, table: Mapping[int, RowInputs], start: int, count: int) -> TableMatch:
-        """Compare a window with the rows that are kept at its places."""
+        """Compare a window with the rows that are saved at its places."""
         if self._moved is None:
             lines = self.store.jobs.at(self.id, range(start, start + count))
             stored = self._inputs((line.position, line.arm, line.inputs) for line in lines)
@@ -442,7 +442,7 @@ def other_rows(*, stored: int, missing: int, rows: int, strange: int) -> str:
 def check_name(
     store: Store, name: str, workspace: str, batch_variants: Sequence[BatchVariant], *, partitions: bool
 ) -> None:
-    """Check what can be of a kept name without the rows.
+    """Check what can be of a saved name without the rows.
 
     Raises
     ------
@@ -468,7 +468,7 @@ def running_refused(name: str) -> InputError:
 
 
 def refused_name(record: BatchRecord, why: str, *, called: str = "nothing") -> InputError:
-    """Return the refusal of another table under a kept name, with the remedies."""
+    """Return the refusal of another table under a saved name, with the remedies."""
     return InputError(
         Message(
             (
@@ -488,7 +488,7 @@ def refused_name(record: BatchRecord, why: str, *, called: str = "nothing") -> I
 
 
 def earlier_name(store: Store, record: BatchRecord, now: datetime) -> str:
-    """Return the name under which a batch is kept whose name another one takes: ``pilot@2026-11-27T09:30:00Z``."""
+    """Return the name under which a batch is saved whose name another one takes: ``pilot@2026-11-27T09:30:00Z``."""
     name = f"{record.name}@{now:%Y-%m-%dT%H:%M:%SZ}"
     return name if store.batches.find(name, record.workspace) is None else f"{record.name}@{now:%Y-%m-%dT%H:%M:%S.%fZ}"
 
@@ -503,7 +503,7 @@ def record_of(
     schema_sha256: Mapping[str, str],
     **facts: Any,
 ) -> BatchRecord:
-    """Return what a batch's name stands for, as it is kept from now on.
+    """Return what a batch's name stands for, as it is saved from now on.
 
     Parameters
     ----------

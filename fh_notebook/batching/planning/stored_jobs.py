@@ -29,7 +29,7 @@ __all__ = ["StoredJobs", "fingerprint", "job_lines", "row_lines", "sent_by", "sh
 
 
 def job_lines(jobs: Iterable[Job], variant_records: Sequence[VariantRecord]) -> list[JobRow]:
-    """Return `jobs` as they are kept; what jobs of a row share is spelt once."""
+    """Return `jobs` as they are saved; what jobs of a row share is spelt once."""
     indices = {tuple(record): index for index, record in enumerate(variant_records)}
     texts: dict[int, str] = {}
     whole_flags: dict[int, int] = {}
@@ -63,14 +63,14 @@ def sent_by(jobs: Iterable[Job], variant_records: Sequence[VariantRecord]) -> It
 
 
 def shown_text(job: Job) -> tuple[str, bool]:
-    """Return the inputs of a job as they are kept, and whether they are whole: nothing in them is masked."""
+    """Return the inputs of a job as they are saved, and whether they are whole: nothing in them is masked."""
     shown = job.shown_inputs
     is_whole = shown is job.inputs
     return job.inputs_json if job.inputs_json and is_whole else encode_json(shown), is_whole
 
 
 def row_lines(rows: Rows, positions: Iterable[int], start: int) -> list[StoredRow]:
-    """Return rows as they are kept, by their places in the batch; `start` is that of the first of `rows`."""
+    """Return rows as they are saved, by their places in the batch; `start` is that of the first of `rows`."""
     labels, records = rows.stored_labels, rows.records
     return [
         StoredRow(
@@ -88,7 +88,7 @@ def _problems_of(text: Any) -> tuple[Problem, ...]:
 
 
 def fingerprint(jobs: Sequence[Job], rows: Rows) -> str:
-    """Return what tells whether the same jobs and rows are kept already: writing ten thousand again takes a while."""
+    """Return what tells whether the same jobs and rows are saved already: writing ten thousand again takes a while."""
     job_values = [[job.position, job.repeat, job.label, job.key] for job in jobs]
     values = encode_json([job_values, rows.index_names, rows.stored_labels, rows.records])
     return sha256(values.encode()).hexdigest()[:16]
@@ -108,7 +108,7 @@ class StoredJobs:
     batch_id : int
         Of the batch.
     variant_records : sequence of (label, deployment, variant)
-        As they are kept: a job names its variant by its place here.
+        As they are saved: a job names its variant by its place here.
     mine : iterable of str, optional
         The labels of the variants of this batch object; all by default.
     repeats : int, optional
@@ -116,13 +116,13 @@ class StoredJobs:
     index_names : sequence, optional
         Of the source's own index, level by level; without it there was none.
     columns : sequence of str
-        All of the source: a cell that is missing is in no kept row, nor is a column of nothing else.
+        All of the source: a cell that is missing is in no saved row, nor is a column of nothing else.
     dtypes : mapping of str to object
         Those of the source's columns, as :attr:`Rows.dtypes` tells them.
     index_dtypes : sequence, optional
         Those of its own index, level by level.
     positions : array of int, optional
-        Where the rows of this batch object are kept; in their order, and all, by default.
+        Where the rows of this batch object are saved; in their order, and all, by default.
     """
 
     def __init__(
@@ -284,7 +284,7 @@ class StoredJobs:
         return frame.set_axis(index_of([label for label, _ in rows], self._index_names, self._index_dtypes), axis=0)
 
     def _rows_at(self, positions: Sequence[int]) -> list[tuple[Any, dict[str, Any]]]:
-        """Return what is kept of rows: label and record each."""
+        """Return what is saved of rows: label and record each."""
         stored = self._store.rows.at(self._batch_id, set(positions))
         with self._store.decoding():
             rows = {

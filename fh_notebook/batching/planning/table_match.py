@@ -1,7 +1,7 @@
 """Comparison of a table with the stored table of the same name, row by row. Pure.
 
 Rule of this file: rows are compared by their inputs, in any order. Two tables are the same where the rows of one are
-all among the rows of the other; a row that is kept never changes its place.
+all among the rows of the other; a row that is saved never changes its place.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ VariantRecord = list[str]
 """Label, deployment, variant: as JSON keeps it."""
 
 RowInputs = Mapping[int, str]
-"""Of one row: the place of a variant, and the inputs that it is sent, as they are kept (passwords masked)."""
+"""Of one row: the place of a variant, and the inputs that it is sent, as they are saved (passwords masked)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableMatch:
-    """What a table is to the one that is kept."""
+    """What a table is to the one that is saved."""
 
     places: Mapping[int, int] = field(repr=False)
-    """Where each of its rows is kept, or is to be kept: its position in the table -> its place."""
+    """Where each of its rows is saved, or is to be saved: its position in the table -> its place."""
     new: int
     """How many of its rows get a place now."""
     strange: int
-    """How many of its rows are not among those that are kept."""
+    """How many of its rows are not among those that are saved."""
     missing: int
-    """How many of the kept rows are not in it."""
+    """How many of the saved rows are not in it."""
     is_whole: bool = True
-    """Whether each kept row is one of its rows: else it is a part, whose labels may be those of other rows."""
+    """Whether each saved row is one of its rows: else it is a part, whose labels may be those of other rows."""
 
     @property
     def is_same(self) -> bool:
@@ -58,7 +58,7 @@ def match(
     *,
     same: Mapping[int, int] | None = None,
 ) -> TableMatch:
-    """Return where the rows of a table are kept.
+    """Return where the rows of a table are saved.
 
     Two rows are equal where every variant that both go through is sent the same; without a variant in common, where a
     deployment is sent the same.
@@ -66,11 +66,11 @@ def match(
     Parameters
     ----------
     stored, table : mapping of int to RowInputs
-        The kept rows and the table's, by place.
+        The saved rows and the table's, by place.
     variant_records : sequence of VariantRecord
         What the places of variants mean.
     same : mapping of int to int, optional
-        Which row is meant by which kept one, among rows of equal inputs.
+        Which row is meant by which saved one, among rows of equal inputs.
 
     Examples
     --------

@@ -77,7 +77,7 @@ class WorkQueue:
     outcomes : OutcomeTable
         Takes what is found.
     look_up : AnswerLookup
-        Which answer stands for a job, and where it is kept.
+        Which answer stands for a job, and where it is saved.
     skip_invalid : bool
         Whether rows that do not fit are failed rows, rather than an error.
     where : str
@@ -115,7 +115,7 @@ class WorkQueue:
         self._twins: dict[str, list[int]] = {}
         """Of keys that several jobs have: their numbers."""
         self._copies: dict[str, AnswerRow] = {}
-        """Answers that stand for jobs and lie in no table of the store, to be kept with the batch, by the job's key."""
+        """Answers that stand for jobs and are in no table of the store, to be saved with the batch, by job key."""
         self._holds_answers = holds_answers
         self._held: dict[int, Run] = {}
         """Answers by the job's number, where they are held."""
@@ -152,7 +152,7 @@ class WorkQueue:
         return True
 
     def _with_stored_copies(self, window: LookedUpWindow) -> LookedUpWindow:
-        """Return a window whose answers from elsewhere were kept with the batch: now they have numbers."""
+        """Return a window whose answers from elsewhere were saved with the batch: now they have numbers."""
         if not self._copies or not self.stored.id:
             return window
         by_key = JobsByKey(window.jobs)
@@ -183,7 +183,7 @@ class WorkQueue:
         Raises
         ------
         InputError
-            Rows that do not fit, or are others than those that are kept under the name.
+            Rows that do not fit, or are others than those that are saved under the name.
         """
         for window in self.source.fresh():
             while True:
@@ -205,7 +205,7 @@ class WorkQueue:
                 yield self.look_again(JobColumns.of(held, self.source.records_at))
 
     def look_again(self, jobs: JobColumns) -> LookedUpWindow:
-        """Return jobs that were planned, looked up; what stands for them is kept with the batch."""
+        """Return jobs that were planned, looked up; what stands for them is saved with the batch."""
         looked_up = LookedUpWindow(jobs, self._look(JobsByKey(jobs)), is_new=False)
         if self.stored.id and ((used := _used_lines(looked_up)) or self._copies):
             self._store.uses.keep(self.stored.id, used, list(self._copies.values())).result()

@@ -18,7 +18,7 @@ TOO_DEEP: Final = "(an output that is nested too deep to be shown)"
 
 
 def stored_label(row: Any) -> str:
-    """Return a row's label as it is kept."""
+    """Return a row's label as it is saved."""
     return sorted_json(plain(row))
 
 

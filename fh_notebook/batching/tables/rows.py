@@ -237,7 +237,7 @@ class Rows:
 
     @property
     def stored_labels(self) -> Sequence[Any]:
-        """The labels as they are kept: of several levels a list each, so that the index can be made again."""
+        """The labels as they are saved: of several levels a list each, so that the index can be made again."""
         if isinstance(self.index, pd.MultiIndex):
             return [[plain(part) for part in levels] for levels in self.index.tolist()]
         return self.labels
@@ -249,13 +249,13 @@ class Rows:
 
     @property
     def index_dtypes(self) -> list[Any] | None:
-        """The dtypes of :attr:`index`, level by level, as they are kept; ``None`` without one."""
+        """The dtypes of :attr:`index`, level by level, as they are saved; ``None`` without one."""
         index = self.index
         return None if index is None else [dtype_to_json(index.get_level_values(n).dtype) for n in range(index.nlevels)]
 
     @property
     def dtypes(self) -> dict[str, Any]:
-        """The dtypes of the source columns as they are kept, those that can be."""
+        """The dtypes of the source columns as they are saved, those that can be."""
         by_column = {name: dtype_to_json(dtype) for name, dtype in self.make_frame().dtypes.items()}
         return {str(name): dtype for name, dtype in by_column.items() if dtype is not None}
 

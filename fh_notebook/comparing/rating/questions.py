@@ -62,7 +62,7 @@ class Question:
     """A question, with its answers in the order of their keys."""
 
     name: str
-    """As it is kept: ``pair``, ``scale 5``, or ``labels`` with their names as JSON."""
+    """As it is saved: ``pair``, ``scale 5``, or ``labels`` with their names as JSON."""
     answers: tuple[str, ...]
     """The answers of the keys 1, 2, ...; for a pair the positions."""
 

@@ -78,7 +78,7 @@ class Ratings:
     Attributes
     ----------
     lines : tuple of RatingRow
-        As they are kept, the oldest first, those taken back among them.
+        As they are saved, the oldest first, those taken back among them.
     """
 
     def __init__(self, lines: Sequence[RatingRow], *, labels: Mapping[str, Any], about: Mapping[str, Any]) -> None:

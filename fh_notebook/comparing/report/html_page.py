@@ -245,7 +245,7 @@ class OutputViews:
     def of(self, output: Any, find_run: Callable[[], Run | None] = lambda: None) -> str | None:
         """Return the view of an output; ``None`` where its text says the same, or where there are too many.
 
-        `find_run` gives the run that has it: its kept files are shown, and only its service may be on a private
+        `find_run` gives the run that has it: its saved files are shown, and only its service may be on a private
         network.
         """
         if self._chars_left <= 0 or output is None or best_form(output) == "text":
@@ -260,7 +260,7 @@ class OutputViews:
         return str(view)
 
     def _contents(self, output: Any, find_run: Callable[[], Run | None]) -> Mapping[str, bytes]:
-        """Return the files of an output that are kept or can be fetched, by their addresses."""
+        """Return the files of an output that are saved or can be fetched, by their addresses."""
         contents: dict[str, bytes] = {}
         assets = assets_of(output)[:FILES_SHOWN]
         lister = (find_run() if assets else None) or Run(status="completed")

@@ -319,10 +319,10 @@ def scorer(
     name : str, optional
         What stands above the table; the function's own by default.
     version : str or int, optional
-        Under which its scores are kept: it is scored anew when you give another one. By default a hash of its source,
+        Under which its scores are saved: it is scored anew when you give another one. By default a hash of its source,
         its default arguments, the constants that it reads, the versions of the libraries that it reads, and the same of
         the Python functions that it calls. A function that reads anything else, such as a list or a client, or has no
-        source has no version: its scores are not kept, and one line says so.
+        source has no version: its scores are not saved, and one line says so.
     max_concurrency : int
         How many runs an async function scores at once.
     lower_is_better : bool

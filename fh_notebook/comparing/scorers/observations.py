@@ -353,7 +353,7 @@ def _readers_of_rows(sources: Sequence[Mapping[str, Any]], parts: Sequence[str])
 
 
 def corrected_observations(observations: Sequence[Observation]) -> Observations:
-    """Return the runs of batches with the corrections of their expected outputs that are kept now.
+    """Return the runs of batches with the corrections of their expected outputs that are saved now.
 
     This is the one place where corrections come in: whatever reads an expected output reads these rows.
     """

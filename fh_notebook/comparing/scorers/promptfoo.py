@@ -4,7 +4,7 @@ Rules of this file:
 
 1. Nothing in a file is run. Assertions that are code, models or the tool's own services are left out and listed.
 2. A row's ``expected_output`` is the value of its only ``equals``, or the list of its assertions; a plain value is read
-   as ``equals``, as in a CSV of promptfoo. So rows are kept, shown and corrected as any other.
+   as ``equals``, as in a CSV of promptfoo. So rows are saved, shown and corrected as any other.
 3. An output passes where all assertions of its row do, or where their weighted mean reaches the test's threshold.
 
 Sources: promptfoo.dev/docs/configuration (test cases, expected outputs), as read in November 2026.

@@ -284,7 +284,7 @@ class KeptScores:
     """The places of the runs that are to be scored again."""
 
     def results(self, scorer: Any, observations: Sequence[Observation]) -> list[ScoreResult]:
-        """Return the results of all runs: the kept ones, and those of the changed runs by the scorer."""
+        """Return the results of all runs: the saved ones, and those of the changed runs by the scorer."""
         columns = (self.lines[name] for name in ("score", "score_error", "parts"))
         score_list = list(starmap(ScoreResult, zip(*columns, strict=True)))
         places = self._with_their_rows(observations) if _scores_pairs(scorer) else self.changed

@@ -127,7 +127,7 @@ def find_workspace_id() -> str | None:
 
 
 def store_path() -> Path | None:
-    """Return the file of kept answers; ``None`` keeps nothing."""
+    """Return the file of saved answers; ``None`` saves nothing."""
     configured = settings.current()
     if configured.store is not UNSET:
         return configured.store

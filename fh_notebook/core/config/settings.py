@@ -45,9 +45,9 @@ class Settings:
     dotenv: credentials.DotEnv | None = None
     base_url: str | Unset = UNSET
     workspace: str | Unset = UNSET
-    """A name for the workspace that goes into the keys of kept answers, in place of the API key's fingerprint."""
+    """A name for the workspace that goes into the keys of saved answers, in place of the API key's fingerprint."""
     workspace_id: str | None = None
-    """The service's own id of the workspace; it is no part of any key of kept answers."""
+    """The service's own id of the workspace; it is no part of any key of saved answers."""
     store: Path | Unset | None = UNSET
     timeout_s: float = 120.0
     """The official SDKs' timeout; the service's own limit for a call is unknown."""
@@ -97,14 +97,14 @@ def configure(
     base_url : str
         The service's address, ending in ``/v1``, or ``"local"`` for the hive inside this process.
     workspace : str
-        A name for the workspace in the keys of kept answers; an empty one is the key's own. Recommended: with a name,
+        A name for the workspace in the keys of saved answers; an empty one is the key's own. Recommended: with a name,
         a new key of the same workspace finds the answers that the old one has paid for. Without one, and for answers
         from before there was a name, :func:`fh_notebook.store.join` copies them.
     workspace_id : str or None
         The service's own id of the workspace, which approvals of tools need (`Client.approvals`): no endpoint of the
         service tells it. It has nothing to do with `workspace`, which is a name of yours. ``None`` forgets it.
     store : path or None
-        The SQLite file of kept answers; ``None`` keeps nothing. The one before is closed, unless a batch that is kept
+        The SQLite file of saved answers; ``None`` saves nothing. The one before is closed, unless a batch that is saved
         in it still runs; what was made with it opens it again when it is read.
     timeout : float
         Seconds that one call may take; 120 by default.
@@ -122,8 +122,8 @@ def configure(
         working folder upward, now; a path names the file; ``False`` forgets what was read. Needs python-dotenv.
         Nothing is put into ``os.environ``.
     daily_cap : int or None
-        How many calls your plan allows a day, which the service does not tell before it refuses one: batches say how
-        many are used, and stop there.
+        How many calls your subscription allows a day, which the service does not tell before it refuses one: batches
+        say how many are used, and stop there.
     price_per_call : float or None
         What one call costs, in your own currency: plans say what a batch will cost, and ``max_cost=`` bounds it.
     retention_days : float or None

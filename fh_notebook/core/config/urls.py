@@ -105,7 +105,7 @@ def hostname(base_url: str) -> str:
 
 
 def origin(base_url: str) -> str:
-    """Return the host of an address with its port, for people and for keys of kept answers.
+    """Return the host of an address with its port, for people and for keys of saved answers.
 
     Examples
     --------

@@ -53,7 +53,7 @@ MARKS: Final = 2_000
 VALUES: Final = 100
 """Values of a column that are offered, the most frequent first."""
 KEPT_CAP: Final = 200_000
-"""Bytes of a kept picture in a page, which may show hundreds."""
+"""Bytes of a saved picture in a page, which may show hundreds."""
 NAME: Final = 80
 AROUND: Final = 160
 """Characters of what both have that stand around a difference."""

@@ -167,7 +167,7 @@ def login(shell: Any, options: argparse.Namespace) -> None:
         if credentials.from_environment():
             notice(f"A new kernel will use {credentials.KEY_NAME} instead, as long as that is set.")
     else:
-        notice(f"The key for {host} is kept in this kernel only, until it ends: {detail}.")
+        notice(f"The key for {host} stays in this kernel only, until it ends: {detail}.")
     notice(checked or "It was not checked: fh.Client().check() checks it, and runs nothing.")
     with suppress(StoreError):  # the key is kept all the same, and the first call that needs the store says it
         _offer_join(shell, host)

@@ -50,7 +50,7 @@ def pending(shell: Any, options: argparse.Namespace) -> pd.DataFrame | None:
 
 
 def last(shell: Any, options: argparse.Namespace) -> Run | Batch:
-    """Return the newest of this process's last batch and of this workspace's last kept single run.
+    """Return the newest of this process's last batch and of this workspace's last saved single run.
 
     Raises
     ------

@@ -47,11 +47,11 @@ class Command:
 _ALL: Final = (
     Command(
         name="login",
-        help="ask for the workspace key, without showing it; kept in the system's keyring, or in this kernel only",
+        help="ask for the workspace key, without showing it; saved in the system's keyring, or in this kernel only",
         examples=("login", "login --here --check"),
         function="fh_notebook.notebook.commands.connection:login",
         arguments={
-            "--here": {"action": "store_true", "help": "keep the key in this kernel only, not in the keyring"},
+            "--here": {"action": "store_true", "help": "leave the key in this kernel only, not in the keyring"},
             "--check": {"action": "store_true", "help": "ask the service whether it accepts the key (runs nothing)"},
         },
     ),

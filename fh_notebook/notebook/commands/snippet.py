@@ -1,6 +1,6 @@
 """``%fetchhive snippet``: save a pasted Code Snippet as a deployment of the catalogue. No call is made.
 
-Rule of this file: a key in a snippet is dropped, never kept and never shown, and that is said. What was declared is
+Rule of this file: a key in a snippet is dropped, never saved and never shown, and that is said. What was declared is
 worth more than what is guessed from one sample: a known schema stays, and only what is new is added, and said.
 """
 

@@ -143,15 +143,15 @@ def _stopped_text(calls_made: int, came: int) -> str:
     Examples
     --------
     >>> _stopped_text(2, 1)
-    'the call in progress may have run at the service all the same; 1 of 2 answers arrived before and are kept'
+    'the call in progress may have run at the service all the same; 1 of 2 answers arrived before and are saved'
     >>> _stopped_text(2, 2)
-    'every answer had arrived, and is kept'
+    'every answer had arrived, and is saved'
     """
     left = calls_made - came
     if not left:
-        return "every answer had arrived, and is kept"
+        return "every answer had arrived, and is saved"
     calls = "the call" if left == 1 else f"{left} calls"
-    answers = f"; {came} of {calls_made} answers arrived before and are kept" if came else ""
+    answers = f"; {came} of {calls_made} answers arrived before and are saved" if came else ""
     return f"{calls} in progress may have run at the service all the same{answers}"
 
 

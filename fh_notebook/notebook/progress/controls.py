@@ -18,7 +18,7 @@ __all__ = ["BatchControls"]
 LEAST_ROOM: Final = 16
 """The slider's end at least: room to move where the limit is still small."""
 MOST: Final = 10_000
-"""What can be typed; more than any plan admits."""
+"""What can be typed; more than any subscription admits."""
 STYLE: Final = f"<style>{handle_css('.fh-controls .fh-throttle')}</style>"
 
 IN_CODE: Final = (
@@ -151,7 +151,7 @@ class BatchControls:
 
 PAUSE: Final = "Start no further call; calls in progress are waited for"
 GO_ON: Final = "Start calls again"
-CANCEL: Final = "End the calls. Answers that arrived are kept."
+CANCEL: Final = "End the calls. Answers that arrived are saved."
 ADAPT: Final = "Follow what the service admits"
 THROTTLE: Final = "At most this many calls of this batch in progress at once"
 

@@ -61,7 +61,7 @@ DELAY_S: Final = 1.0
 USE_STOP: Final = "Running. To cancel, use Stop (the square in the toolbar)."
 
 ENDED: Final = (
-    "The cell has ended. Its output went to the page that was open before; answers that arrived are kept: see _, "
+    "The cell has ended. Its output went to the page that was open before; answers that arrived are saved: see _, "
     "or fh.history()."
 )
 """What a page says that was reloaded while the cell ran."""
@@ -433,7 +433,7 @@ class CancelButton:
         """Return the button."""
         from ipywidgets import Button
 
-        button = Button(description="Cancel", tooltip="End the calls. Answers that arrived are kept.")
+        button = Button(description="Cancel", tooltip="End the calls. Answers that arrived are saved.")
         button.on_click(on_loop(self._clicked))
         button.add_class("fh-cancel")
         enable_clicks(button)

@@ -66,7 +66,7 @@ class PartitionIndex:
     found : sequence of PartitionSurvey
         What each asks for.
     store : Store
-        Where keys are kept.
+        Where keys are saved.
     spec : BatchSpec
         Of the batch, as its first round has it.
     """

@@ -5,7 +5,7 @@ Rules of this file:
 1. An answer of the service is never refused: a value that is nested too deep to be stored is left out.
 2. A row of a batch has the batch's id; a single run (a cell, a form) has none. The id of a row is never given to
    another one, also after it was forgotten: a reference leads to that answer or to none.
-3. One thing changes in place: an output that came after its run was kept without it. It is the same answer.
+3. One thing changes in place: an output that came after its run was saved without it. It is the same answer.
 """
 
 from __future__ import annotations
@@ -493,7 +493,7 @@ class Answers:
         return committed
 
     def complete(self, id: int, run: Run) -> Committed[bool]:
-        """Store a run in place of the one that was kept without its output; the future says whether it was there."""
+        """Store a run in place of the one that was saved without its output; the future says whether it was there."""
         values = _run_json(run), run.attempts, id
 
         def write(connection: sqlite3.Connection) -> bool:
@@ -588,7 +588,7 @@ class Answers:
         return int(self._database.read(lambda c: c.execute(sql, (keys_json,)).fetchone())[0])
 
     def completed_of(self, keys: Iterable[str], *, since: datetime | None = None) -> set[str]:
-        """Return which of these jobs have a completed answer, of any batch or none, that was kept since then."""
+        """Return which of these jobs have a completed answer, of any batch or none, that was saved since then."""
         sql = (
             "SELECT DISTINCT key FROM answers"
             " WHERE key IN (SELECT value FROM json_each(?)) AND status = 'completed' AND kept_at >= ?"

@@ -3,7 +3,7 @@
 Rules of this file:
 
 1. A correction belongs to workspace, deployment and inputs, not to a batch: it outlives the batch in which it was made.
-   Of the inputs only their hash is kept.
+   Of the inputs only their hash is saved.
 2. A correction is one row that never changes. The newest one of the same inputs and the same replaced value counts, so
    a correction back to the replaced value takes the earlier ones back. Its ``uid`` is made with it, so one that arrives
    twice (out of a file, from another workspace) is one row.
@@ -72,7 +72,7 @@ def hash_of_inputs(inputs: Mapping[str, Any]) -> str:
     Parameters
     ----------
     inputs : mapping
-        The inputs as they are kept: passwords masked.
+        The inputs as they are saved: passwords masked.
 
     Examples
     --------

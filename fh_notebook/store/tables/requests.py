@@ -1,8 +1,8 @@
 """Table ``requests``: how many requests were sent to each workspace on each day (UTC), by kind.
 
-Rule of this file: it counts requests that may count against the plan's daily cap (CONTRACT sections 2 and 10), and
-forgetting answers does not change it. A call of a batch is counted with its claim, which is committed before the call:
-so kernels that share a store see each other's calls, and the calls of a killed process are counted.
+Rule of this file: it counts requests that may count against the subscription's daily cap (CONTRACT sections 2 and 10),
+and forgetting answers does not change it. A call of a batch is counted with its claim, which is committed before the
+call: so kernels that share a store see each other's calls, and the calls of a killed process are counted.
 """
 
 from __future__ import annotations

@@ -269,7 +269,7 @@ def test_its_own_bound_holds_whatever_the_limiter_admits() -> None:
 
 @pytest.mark.parametrize("cap", [1, 3, 5])
 def test_refused_calls_go_back_and_every_job_gets_through(cap: int) -> None:
-    """An adaptive limiter finds the plan's cap with a few refusals, and a refusal is no failure."""
+    """An adaptive limiter finds the subscription's cap with a few refusals, and a refusal is no failure."""
     ran = _run(100, Service(cap=cap, seconds=1.0), limit=None)
     assert ran.outcomes == dict.fromkeys(range(100), "completed")
     assert ran.service.peak <= cap

@@ -68,7 +68,7 @@ def test_the_same_cell_goes_on_after_a_daily_cap() -> None:
 
 @pytest.mark.parametrize("cap", [1, 3, 5])
 def test_a_plans_concurrency_cap_is_found_with_few_refusals(cap: int) -> None:
-    """Whatever the plan admits: every job is answered once, nothing fails, and few calls are refused.
+    """Whatever the subscription admits: every job is answered once, nothing fails, and few calls are refused.
 
     How few is measured in virtual time (`tests/session/test_limiter_services.py`): here a machine with other work to do
     delays a refusal while more calls go out. A limit that is not learned has a call refused for nearly every row.

@@ -97,7 +97,7 @@ def test_files_are_kept_while_the_batch_runs(painter: Painter, client: fh.Client
     batch = painter.batch(["a", "b"], client, save_assets=folder)
     assets = batch.assets
     assert tuple(assets.columns) == COLUMNS
-    assert (list(assets["status"]), list(assets["content_type"])) == (["kept"] * 2, ["image/png"] * 2)
+    assert (list(assets["status"]), list(assets["content_type"])) == (["saved"] * 2, ["image/png"] * 2)
     assert _files(folder) == [PNG + b"a", PNG + b"b"]
     assert [Path(path).read_bytes() for path in assets["path"]] == [PNG + b"a", PNG + b"b"]
     assert list(assets["bytes"]) == [len(PNG) + 1] * 2
@@ -113,13 +113,13 @@ def test_a_second_call_fetches_what_is_missing(painter: Painter, client: fh.Clie
     batch = fh.open_batch("bees", client=client)
     assert list(batch.assets["status"]) == ["missing"] * 2
     first = batch.save_assets(tmp_path / "f")
-    assert list(first["status"]) == ["kept"] * 2
+    assert list(first["status"]) == ["saved"] * 2
     one, other = (Path(path) for path in first["path"])
     other.unlink()
     before = one.stat()
     again = painter.batch(["a", "b"], client, name="bees", save_assets=tmp_path / "f")
     assert again.counts.calls == 0
-    assert list(again.assets["status"]) == ["kept"] * 2
+    assert list(again.assets["status"]) == ["saved"] * 2
     assert (one.stat().st_ino, one.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
     assert other.read_bytes() == PNG + b"b"
 
@@ -133,7 +133,7 @@ def test_hostile_names_stay_names(painter: Painter, client: fh.Client, tmp_path:
     painter.files["y"] = [hive.asset("same.png", content) for content in (b"1", b"2")]
     folder = tmp_path / "deep" / "f"
     assets = painter.batch(["x", "y"], client, save_assets=folder).assets
-    assert set(assets["status"]) == {"kept"}
+    assert set(assets["status"]) == {"saved"}
     paths = [Path(path) for path in assets["path"]]
     assert len(set(paths)) == len(HOSTILE) + 2
     assert all(path.parent == folder and len(path.name.encode()) < 160 for path in paths)
@@ -174,7 +174,7 @@ def test_a_type_that_the_bytes_contradict_is_told(content: bytes, told: str, wor
     painter.files["x"] = [painter.hive.asset("x.png", content, told)]
     with painter.hive.client() as client:
         (line,) = painter.batch(["x"], client, save_assets=tmp_path).assets.to_dict("records")
-    assert (line["status"], words in line["reason"], bool(line["reason"])) == ("kept", True, bool(words))
+    assert (line["status"], words in line["reason"], bool(line["reason"])) == ("saved", True, bool(words))
 
 
 def test_an_expired_address_is_told_and_not_asked(tmp_path: Path) -> None:
@@ -195,13 +195,13 @@ def test_sizes_are_bounded(painter: Painter, client: fh.Client, tmp_path: Path) 
     painter.files["b"] = [painter.hive.asset("b.bin", b"y" * 2_000)]
     batch = painter.batch(["a", "b"], client)
     one = batch.save_assets(tmp_path / "f", max_bytes=1_500)
-    assert list(one["status"]) == ["kept", "failed"]
+    assert list(one["status"]) == ["saved", "failed"]
     assert "larger than" in one["reason"][1]
     total = batch.save_assets(max_total_bytes=2_500)
-    assert list(total["status"]) == ["kept", "failed"]
+    assert list(total["status"]) == ["saved", "failed"]
     assert "all files" in total["reason"][1]
     assert _files(tmp_path / "f") == [b"x" * 1_000]
-    assert list(batch.save_assets()["status"]) == ["kept", "kept"]
+    assert list(batch.save_assets()["status"]) == ["saved", "saved"]
     for name in ("max_bytes", "max_total_bytes"):
         with pytest.raises(fh.SettingsError, match=name):
             batch.save_assets(**{name: 0})
@@ -215,7 +215,7 @@ def test_what_cannot_be_fetched_fails_no_batch(tmp_path: Path) -> None:
     with painter.hive.client() as client:
         batch = painter.batch(["x", "ok"], client, save_assets=tmp_path / "f")
     assert batch.counts.done == 2
-    assert list(batch.assets["status"]) == ["failed"] * 5 + ["kept"]
+    assert list(batch.assets["status"]) == ["failed"] * 5 + ["saved"]
     assert all(batch.assets["reason"][:5])
     assert len(_files(tmp_path / "f")) == 1
 
@@ -248,7 +248,7 @@ def test_a_batch_in_the_background_keeps_its_files(painter: Painter, client: fh.
     """Waiting for the batch waits for them."""
     batch = painter.batch(["a", "b"], client, save_assets=tmp_path / "f", wait=False)
     batch.wait()
-    assert list(batch.assets["status"]) == ["kept"] * 2
+    assert list(batch.assets["status"]) == ["saved"] * 2
 
 
 def test_a_refusal_names_what_to_do(tmp_path: Path) -> None:
@@ -267,7 +267,7 @@ def test_a_refusal_names_what_to_do(tmp_path: Path) -> None:
         for _ in range(2):
             event_loop.run(keeper.end())
             tables.append(keeper.table().to_dict("records")[0])
-    assert [line["status"] for line in tables] == ["failed", "kept"]
+    assert [line["status"] for line in tables] == ["failed", "saved"]
     assert "fresh=True" in tables[0]["reason"]
     assert server.url not in tables[0]["reason"], "an address may be all that fetching needs"
 
@@ -319,7 +319,7 @@ def test_an_empty_file_is_no_kept_one(tmp_path: Path) -> None:
             states.append(keeper.table()["status"][0])
             event_loop.run(keeper.end())
             states.append(keeper.table()["status"][0])
-    assert states == ["missing", "kept", "missing", "failed"]
+    assert states == ["missing", "saved", "missing", "failed"]
 
 
 def test_a_cancel_ends_the_downloads_of_a_batch(tmp_path: Path) -> None:
@@ -359,7 +359,7 @@ def test_a_batch_out_of_a_file_knows_the_files_of_a_folder(painter: Painter, tmp
         batch.to_fhb(tmp_path / "b.fhb", files=False)
     os.rename(tmp_path / "f", tmp_path / "moved")
     opened = fh.open_batch(str(tmp_path / "b.fhb"))
-    assert list(opened.save_assets(tmp_path / "moved")["status"]) == ["kept"]
+    assert list(opened.save_assets(tmp_path / "moved")["status"]) == ["saved"]
     (run,) = [outcome.run for _, outcome, _ in opened.entries() if outcome]
     kept = KEPT_FILES.get(run.assets[0].file_url or "", run.identity)
     assert kept is not None
@@ -409,7 +409,7 @@ def test_a_killed_download_leaves_no_half_file(tmp_path: Path) -> None:
         with fh.Client(base_url=server.url, api_key="fhk_x") as client:
             batch = fh.open_batch("bees", client=client)
             saved: pd.DataFrame = batch.save_assets(folder)
-    assert list(saved["status"]) == ["kept"] * 20
+    assert list(saved["status"]) == ["saved"] * 20
     names = sorted(path.name for path in folder.iterdir())
     assert len(names) == 20
     digest = hashlib.sha256(content).hexdigest()
@@ -428,8 +428,8 @@ def test_what_is_there_counts_before_the_first_fetch(painter: Painter, tmp_path:
         again = batch.save_assets(max_total_bytes=1_500)
         rerun = painter.batch(["a", "b"], client, name="again", reuse="store", dry_run=True)
         beside = rerun.save_assets(folder, max_total_bytes=1_500)
-    assert list(again["status"]) == ["failed", "kept"]
-    assert list(beside["status"]) == ["failed", "kept"]
+    assert list(again["status"]) == ["failed", "saved"]
+    assert list(beside["status"]) == ["failed", "saved"]
     assert _files(folder) == [b"y" * 1_000]
 
 
@@ -443,7 +443,7 @@ def test_a_run_that_lists_too_many_files_is_bounded(tmp_path: Path) -> None:
         event_loop.run(keeper.end())
         assert len(server.requests) == MAX_FILES_PER_RUN
     table = keeper.table()
-    assert list(table["status"]) == ["kept"] * MAX_FILES_PER_RUN + ["failed"] * 3
+    assert list(table["status"]) == ["saved"] * MAX_FILES_PER_RUN + ["failed"] * 3
     assert str(MAX_FILES_PER_RUN) in table["reason"].iloc[-1]
 
 
@@ -489,7 +489,7 @@ def test_two_who_keep_the_same_file_fetch_it_once(tmp_path: Path) -> None:
         other.join(10)
         assert background.finished.wait(10)
         assert (len(server.requests), first.failures, second.failures) == (1, 0, 0)
-    assert list(second.table()["status"]) == list(first.table()["status"]) == ["kept"]
+    assert list(second.table()["status"]) == list(first.table()["status"]) == ["saved"]
 
 
 def test_two_runs_with_one_address_have_each_their_file(tmp_path: Path) -> None:
@@ -536,7 +536,7 @@ def test_a_file_that_is_handed_over_has_its_pictures(painter: Painter, tmp_path:
     assert "b.fhb" not in (OutputViews().of(runs[0].output, lambda: runs[0]) or "")
     before = opened.assets
     assert (list(before["status"]), list(before["path"]), list(before["content_type"])) == (
-        ["kept"] * 2,
+        ["saved"] * 2,
         [None] * 2,
         ["image/png"] * 2,
     )
@@ -554,9 +554,9 @@ def test_what_is_written_of_a_file_is_bounded(painter: Painter, tmp_path: Path) 
     """By the bounds of the call, and what is told is not lost."""
     opened = fh.open_batch(_handed_over(painter, tmp_path, ["a", "b"]))
     one = opened.save_assets(tmp_path / "there", max_total_bytes=len(PNG) + 1)
-    assert sorted(one["status"]) == ["failed", "kept"]
+    assert sorted(one["status"]) == ["failed", "saved"]
     assert list(opened.save_assets(max_bytes=5)["status"]).count("failed") == 1
-    assert list(opened.save_assets()["status"]) == ["kept"] * 2
+    assert list(opened.save_assets()["status"]) == ["saved"] * 2
 
 
 def test_what_is_left_out_of_a_file_is_told(painter: Painter, tmp_path: Path) -> None:

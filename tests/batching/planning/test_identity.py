@@ -899,7 +899,7 @@ def test_batches_that_run_at_once_share_the_daily_cap() -> None:
 
 
 def test_the_ledger_counts_invocations_look_ups_and_probes(shouting: Shouting) -> None:
-    """All that may count against the plan's cap."""
+    """All that may count against the subscription's cap."""
     fh.configure(daily_cap=100)
     client = shouting.hive.client()
     client.invoke("shout", variant="loud", inputs={"text": "a"})

@@ -269,7 +269,7 @@ def test_a_login_says_when_it_is_for_this_kernel_only(
     """Where the keyring keeps nothing, or as the person wishes; the session's client has the key all the same."""
     typed(KEY)
     _, said = shell.run(f"%fetchhive login {options}")
-    assert f"is kept in this kernel only, until it ends: {why}" in said
+    assert f"stays in this kernel only, until it ends: {why}" in said
     assert session.client_for(None).check().status == "good"
     assert session.client_for(None).aclient.connection.key_source == "%fetchhive login"
 

@@ -52,7 +52,7 @@ def test_a_login_asks_for_a_hidden_line_and_the_next_cell_uses_the_key(asking: K
     assert "(not shown)" in asked["prompt"]
     asking.answer(KEY)
     asking.wait(request)
-    assert "is kept in this kernel only, until it ends" in asking.text(request)
+    assert "stays in this kernel only, until it ends" in asking.text(request)
     said = asking.run("%%fetchhive echo -v plain\ntext: hi there")
     assert "completed" in said
     assert "hi there" in said

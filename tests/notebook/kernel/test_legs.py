@@ -143,7 +143,7 @@ def test_a_cancel_of_a_blocking_cell(leg: Kernel, hive: SlowHive) -> None:
     assert not hive.hold.is_set()  # the workflow still runs: nothing but the click ended the cell
     [error] = [m for m in leg.outputs(cell) if m.kind == "error"]
     assert error.text.startswith("Stopped: the call in progress may have run")
-    assert "1 of 2 answers arrived before and are kept" in error.text
+    assert "1 of 2 answers arrived before and are saved" in error.text
     assert len(error.text.splitlines()) == 1
     assert "said hi" in leg.run("runs.output.iloc[0]")
     assert "said again" in leg.run("%%fetchhive echo -v plain\ntext: again")
@@ -295,7 +295,7 @@ def test_what_came_before_a_stop_is_in_out_too(leg: Kernel, hive: SlowHive) -> N
     leg.run("import logging; logging.basicConfig(); logging.getLogger('fh_notebook').setLevel(logging.DEBUG)")
     request = leg.send("%%fetchhive echo -v plain -v slow --out kept\ntext: hi", person=True)
     hive.wait_for(1)
-    leg.wait_for_text(request, "kept echo/plain: completed")
+    leg.wait_for_text(request, "saved echo/plain: completed")
     leg.interrupt()
     leg.wait(request)
     number = leg.reply(request)["execution_count"]

@@ -52,14 +52,14 @@ def test_an_interrupt_ends_a_cell_in_one_line_and_the_kernel_stays_usable(connec
     connected.run("import logging; logging.basicConfig(); logging.getLogger('fh_notebook').setLevel(logging.DEBUG)")
     slow, behind = connected.run_all("%%fetchhive echo -v slow -v plain --out runs\ntext: hi", "print('behind')")
     assert hive.began.acquire(timeout=PATIENCE_S)
-    connected.wait_for_text(slow, "kept echo/plain: completed")
+    connected.wait_for_text(slow, "saved echo/plain: completed")
     connected.interrupt()
     connected.wait(slow)
     assert connected.reply(slow)["status"] == "error"
     assert connected.reply(behind)["status"] == "aborted"
     [error] = [m for m in connected.outputs(slow) if m.kind == "error"]
     assert error.text.startswith("Stopped: the call in progress may have run")
-    assert "1 of 2 answers arrived before and are kept" in error.text
+    assert "1 of 2 answers arrived before and are saved" in error.text
     assert len(error.text.splitlines()) == 1
     assert "said hi" in connected.run("runs.output.iloc[0]")
     past = connected.run("import fh_notebook as fh; fh.history()[['variants', 'status', 'error']].to_csv()")

@@ -326,7 +326,7 @@ def judge(
 ) -> Judge:
     """Return a scorer that asks another deployment: how good is this answer, or which of two is better.
 
-    The judge's calls are a batch: its answers are kept and never paid for twice, limits and the daily cap hold, and
+    The judge's calls are a batch: its answers are saved and never paid for twice, limits and the daily cap hold, and
     ``judge.batch`` is it. It is not told which variant an answer is from.
 
     Its Start variables take what has their name: the row's columns, and ``output`` (or ``output_a`` and ``output_b``),

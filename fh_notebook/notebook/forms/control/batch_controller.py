@@ -267,7 +267,7 @@ class BatchFormController:
             raise SettingsError("the form's batch is running; wait for it, or cancel it first")
 
     def cancel(self) -> None:
-        """End the batch. What has come is kept."""
+        """End the batch. What has come is saved."""
         if self.batch is not None:
             self.batch.cancel()
 

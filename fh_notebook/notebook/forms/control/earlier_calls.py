@@ -34,7 +34,7 @@ class EarlierCall:
     """One earlier submit: neighbouring calls with the same inputs."""
 
     at: datetime
-    """When the last of its answers was kept, UTC."""
+    """When the last of its answers was saved, UTC."""
     variants: tuple[str, ...]
     statuses: tuple[str, ...]
     """One a call, in the order of the calls."""
@@ -79,7 +79,7 @@ class EarlierCalls:
     workspace : str
         Where: ``client.workspace``.
     store : Store or None
-        Where answers are kept (``session.store()``); without one there is no history.
+        Where answers are saved (``session.store()``); without one there is no history.
     limit : int
         Entries at most.
 
@@ -122,7 +122,7 @@ class EarlierCalls:
         Raises
         ------
         StoreError
-            The file of kept answers cannot be read.
+            The file of saved answers cannot be read.
         """
         if self._store is not None:
             calls = self._store.answers.inputs_of(self._workspace, self._name, READ)
@@ -134,7 +134,7 @@ class EarlierCalls:
         Raises
         ------
         StoreError
-            The file of kept answers cannot be read.
+            The file of saved answers cannot be read.
         """
         stored = self._store.answers.by_ids(past.ids) if self._store is not None else {}
         return [stored[number].run for number in past.ids if number in stored]
@@ -145,7 +145,7 @@ class EarlierCalls:
         Raises
         ------
         StoreError
-            The file of kept answers cannot be read.
+            The file of saved answers cannot be read.
         """
         self.refresh()
         return [(past.label(zone=self._zone), past) for past in self._past]

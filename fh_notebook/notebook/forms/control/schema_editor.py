@@ -1,7 +1,7 @@
 """Schema editor: add variables to a deployment by name, from a Code Snippet, or from the columns of a DataFrame.
 
 Rule of this file: pure, and nothing is ever taken away: what was declared stays as it is, and what is new is added. A
-key in a snippet is dropped, never kept and never shown, and that is said.
+key in a snippet is dropped, never saved and never shown, and that is said.
 """
 
 from __future__ import annotations

@@ -195,7 +195,7 @@ class Submission:
             observer.ended(self)
 
     def cancel(self) -> None:
-        """End what is out, from any thread, without waiting. What has come is kept."""
+        """End what is out, from any thread, without waiting. What has come is saved."""
         if self._job is not None:
             self._job.cancel()
 
