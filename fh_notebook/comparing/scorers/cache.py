@@ -64,17 +64,20 @@ class ScoreCache:
         self._store = self._session_store if of_file is None else of_file
         if self._store is None or self._is_broken:
             return [None] * len(places)
-        keys = [self._key_of(place) if stores[place] is of_file else None for place in places]
+        hashed: dict[str, str] = {}  # many rows expect one label
+        keys = [self._key_of(place, hashed) if stores[place] is of_file else None for place in places]
         self._observed = {key: place for key, place in zip(keys, places, strict=True) if key is not None}
         return keys
 
-    def _key_of(self, place: int) -> ScoreKey | None:
+    def _key_of(self, place: int, hashed: dict[str, str]) -> ScoreKey | None:
         line = self._observations.lines[place]
         try:
             spelling = self._key_text(place) if line else self._table_key_text(place)
         except (TypeError, ValueError, RecursionError):
             return None  # the row holds what has no JSON form
-        return line, _hash(spelling)
+        if (of := hashed.get(spelling)) is None:
+            of = hashed[spelling] = _hash(spelling)
+        return line, of
 
     @property
     def _reads_row(self) -> bool:

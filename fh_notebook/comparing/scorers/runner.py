@@ -17,6 +17,7 @@ from typing import Any, Final
 
 import pandas as pd
 
+from fh_notebook.batching.planning import garbage_collection
 from fh_notebook.batching.tables.frames import COLUMNS, source_name
 from fh_notebook.batching.tables.rows import EXPECTED
 from fh_notebook.batching.tables.values import object_series
@@ -156,8 +157,9 @@ def _score_window(
     fresh: bool,
 ) -> None:
     """Read the stored scores of the runs at `indices`, score the other runs, and store the new scores."""
-    keys = cache.keys_of(indices)
-    stored = [None] * len(indices) if fresh else cache.lookup(keys)
+    with garbage_collection.paused():
+        keys = cache.keys_of(indices)
+        stored = [None] * len(indices) if fresh else cache.lookup(keys)
     open_keys = {index: key for index, key, result in zip(indices, keys, stored, strict=True) if result is None}
     for index, result in zip(indices, stored, strict=True):
         if result is not None:

@@ -58,7 +58,7 @@ def clusters_of(
     [0, 0, 1, 1]
     """
     pair_of = _codes(pairs)
-    valid_keys = None if keys is None else [key if _is_key(key) else None for key in keys]
+    valid_keys = None if keys is None else _valid_keys(list(keys))
     if valid_keys is None or not any(valid_keys):
         return pair_of
     variant_of = _codes(variants)
@@ -168,7 +168,8 @@ class _UnionFind:
 
 def question_hashes(pairs: Sequence[Hashable], variants: Iterable[str], keys: Iterable[Any]) -> tuple[Hashes, Hashes]:
     """Return hashes of the pair and of the call of each line, equal in all partitions; 0 for an unknown call."""
-    call_texts = [f"{variant} {key}" if _is_key(key) else None for variant, key in zip(variants, keys, strict=True)]
+    valid_keys = _valid_keys(list(keys))
+    call_texts = [f"{variant} {key}" if key else None for variant, key in zip(variants, valid_keys, strict=True)]
     has_key = np.array([text is not None for text in call_texts], dtype=bool)
     hashes = np.zeros(len(call_texts), dtype=np.uint64)
     hashes[has_key] = _hashes([text for text in call_texts if text is not None])
@@ -194,9 +195,13 @@ def connected_pairs(pairs: Hashes, calls: Hashes) -> Hashes:
     return np.asarray(numbers[roots[pair_of]])
 
 
-def _is_key(value: Any) -> bool:
-    """Whether a value has the form of a job's key; it is called a million times, so it uses no pattern."""
-    return isinstance(value, str) and len(value) == KEY_LENGTH and value.isalnum()
+def _valid_keys(values: Sequence[Any]) -> Sequence[str | None]:
+    """Return ``None`` in place of each value that has not the form of a job's key."""
+    sized = [value if isinstance(value, str) and len(value) == KEY_LENGTH else None for value in values]
+    joined = "".join(value for value in sized if value)
+    if joined.encode("utf-8", "surrogatepass").isalnum():  # all at once: there may be a million
+        return sized
+    return [value if value and value.isalnum() else None for value in sized]
 
 
 def _codes(values: Iterable[Any]) -> Codes:
