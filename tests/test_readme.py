@@ -232,6 +232,28 @@ def test_the_glossary_is_short_and_every_word_is_explained() -> None:
     assert 10 <= len(words) == len(rows) <= 15
 
 
+NOUNS = {"run": r"(?:a|an|the|each|one|its|earlier|pending|this) \*?(?=runs?\b)"}
+"""Words of the glossary that are everyday verbs, too: what stands before the noun."""
+
+
+def _prose(page: str) -> str:
+    """Return a page of the guide as one line, without headings, code and links."""
+    text = re.sub(r"^```.*?^```$|^#.*?$", "", page, flags=re.DOTALL | re.MULTILINE)
+    return re.sub(r"`[^`]*`|\[[^\]]*\]\([^)]*\)", "", text).replace("\n", " ")
+
+
+@pytest.mark.parametrize("page", sorted(GUIDE.keys() - {"glossary"}))
+def test_a_page_marks_the_first_use_of_each_word_of_the_glossary(page: str) -> None:
+    """In italics, which the site turns into a link with the meaning as its tooltip."""
+    text = _prose(GUIDE[page])
+    for word in re.findall(r"^\| ([\w% ]+?) \| [A-Z]", GUIDE["glossary"], re.MULTILINE):
+        before = NOUNS.get(word, r"(?<![\w-])\*?")
+        found = re.search(rf"{before}(?P<word>{word.removesuffix('s')}s?)(?![\w-])", text, re.IGNORECASE)
+        if found:
+            marked = text[found.start("word") - 1], text[found.end()]
+            assert marked == ("*", "*"), text[found.start() - 40 : found.end() + 20]
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("tool", ["pip", "uv"])
 def test_the_lines_of_installation_make_an_environment_that_works(tmp_path: Path, tool: str) -> None:
