@@ -14,6 +14,7 @@ Rules of this file:
 from __future__ import annotations
 
 import json
+import math
 import platform
 import re
 from collections.abc import Collection, Mapping, Sequence
@@ -37,6 +38,7 @@ __all__ = [
     "Profile",
     "calls_admitted",
     "completed_body",
+    "ended_after",
     "ending_in_words",
     "ids_in",
     "is_concurrency_refusal",
@@ -120,7 +122,7 @@ HEADINGS: Final[Mapping[str, str]] = {
     "concurrency": "calls at once",
     "concurrency_refusal": "refusal of one call too many at once",
     "retry_after": "Retry-After of that refusal",
-    "direct_s": "longest direct call that was answered",
+    "direct_s": "time limit of a direct call",
 }
 """The facts, in the order in which they are shown: field -> what it is, in words."""
 
@@ -141,8 +143,10 @@ class Profile:
       itself with it; it takes every other known form, too.
     - ``look_up_has_output``: where look-ups bring no output, you are warned before a run that is only looked up.
 
-    Statuses, fields and ``Retry-After`` are read in each known form wherever they come, so that nothing hangs on which
-    one was observed.
+    Why not the others: statuses, fields, and ``Retry-After`` as seconds or as a date are read in each known form
+    wherever they come, so that nothing hangs on which one was observed. Where ``look_up_counts`` is no, look-ups are
+    counted all the same: a budget that is too careful loses a few calls of a day, one that is too free has calls
+    refused. ``direct_s`` is less than the time limit, and so no reason to end a call; ``timeout`` is yours.
 
     Examples
     --------
@@ -180,7 +184,9 @@ class Profile:
     retry_after: str | None = None
     """``seconds``, ``date`` or ``absent``."""
     direct_s: float | None = field(default=None, compare=False)
-    """Seconds. The time limit of a direct call is longer."""
+    """Seconds of the longest direct call that was answered. The time limit is at least that; its value is not learned:
+    no answer, header or page of the service names it, and a 504 or a timeout may as well be an outage. The notes have
+    the seconds of such an ending."""
     has_completed: bool = field(default=False, compare=False)
     """Whether the direct call of the last probe completed: without it, hardly anything can be learned."""
     calls: int = field(default=0, compare=False)
@@ -270,7 +276,9 @@ def _value_text(name: str, value: Any) -> str:
         return ", ".join(value)
     if name == "look_up_wrapper":
         return value or "nothing"
-    return f"{value:.1f} s" if isinstance(value, float) else str(value)
+    if name == "direct_s":
+        return f"at least {math.floor(value * 10) / 10:.1f} s"  # rounded up it would be too much
+    return str(value)
 
 
 def _cell(text: str) -> str:
@@ -416,8 +424,12 @@ def with_direct_run(profile: Profile, response: Response, inputs: Mapping[str, A
         response_fields=_names(body, _user_names(inputs, output_of(body))),
         status_field=name,
         completed_status=word,
-        direct_s=max(profile.direct_s or 0.0, response.elapsed_s),
+        direct_s=_longest_s(profile, [response]),
     )
+
+
+def _longest_s(profile: Profile, answered: Sequence[Response]) -> float:
+    return max([profile.direct_s or 0.0, *(response.elapsed_s for response in answered)])
 
 
 def with_look_up(
@@ -572,16 +584,28 @@ def ending_in_words(response: Response) -> str:
     --------
     >>> ending_in_words(Response(status_code=429, body=b'{"code": "plan_limit_reached", "error": "x"}'))
     'answered HTTP 429, code plan_limit_reached'
-    >>> ending_in_words(Response(broke="timeout"))
-    'not answered (timeout)'
+    >>> ending_in_words(Response(broke="read_timeout", elapsed_s=120.0))
+    'not answered (read_timeout, after 120 s)'
     """
     if response.status_code is None:
-        return f"not answered ({response.broke})"
+        return f"not answered ({response.broke}{ended_after(response)})"
     if completed_body(response) is not None:
         return "completed"
     form = _error_form(response)
     code = f", code {form.code}" if form is not None and form.code else ""
-    return f"answered HTTP {response.status_code}{code}"
+    return f"answered HTTP {response.status_code}{code}{ended_after(response)}"
+
+
+def ended_after(response: Response) -> str:
+    """Return the seconds of an exchange that may have met a time limit, for the end of a phrase; else nothing.
+
+    Examples
+    --------
+    >>> ended_after(Response(status_code=504, elapsed_s=60.04)), ended_after(Response(status_code=502, elapsed_s=60.0))
+    (', after 60 s', '')
+    """
+    is_limit = response.status_code in (408, 504) or response.broke == "read_timeout"
+    return f", after {response.elapsed_s:.0f} s" if is_limit else ""
 
 
 def with_meaning(profile: Profile, response: Response) -> Response:
@@ -667,6 +691,8 @@ def with_calls_at_once(
         is withdrawn only where every call took so much longer that all were in progress together.
     """
     refused, admitted = _refused_and_admitted(responses, control)
+    if admitted:
+        profile = replace(profile, direct_s=_longest_s(profile, [*admitted, control]))
     if not refused:  # a cap that is less than what was admitted together is none any more
         is_exceeded = profile.concurrency is not None and len(admitted) > profile.concurrency
         is_shown = arrived_s is not None and all(r.elapsed_s >= SLOWER * arrived_s for r in admitted)

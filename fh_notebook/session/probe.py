@@ -786,8 +786,8 @@ def _lists_models(response: Response) -> bool:
 def _ending(response: Response) -> str:
     """Return how an exchange ended, without the service's words."""
     if response.status_code is not None:
-        return f"the service answered HTTP {response.status_code}"
-    return f"no answer arrived ({response.broke})"
+        return f"the service answered HTTP {response.status_code}{profiles.ended_after(response)}"
+    return f"no answer arrived ({response.broke}{profiles.ended_after(response)})"
 
 
 def _cure(response: Response) -> str:

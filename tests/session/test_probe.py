@@ -29,6 +29,7 @@ from fh_notebook.client.profile import (
     profile_from_json,
     profile_to_json,
     with_calls_at_once,
+    with_direct_run,
     with_meaning,
 )
 from fh_notebook.contract.response import Response
@@ -413,8 +414,8 @@ def test_a_429_of_perhaps_another_limit_is_told_with_its_code(code: str) -> None
     ("answer", "shown"),
     [
         ("500 JSON", "answered HTTP 500, code internal_server_error"),
-        ("504", "answered HTTP 504, code gateway_timeout"),
-        ("timeout", "not answered (read_timeout)"),
+        ("504", "answered HTTP 504, code gateway_timeout, after 0 s"),
+        ("timeout", "not answered (read_timeout, after 0 s)"),
         ("429 page", "answered HTTP 429"),
     ],
 )
@@ -957,6 +958,26 @@ def test_a_profile_shows_what_is_known_and_names_the_rest() -> None:
     assert all(heading in lines[3] for name, heading in HEADINGS.items() if getattr(profile, name) is None)
     assert profile._repr_html_().count("<tr>") == 3
     assert "<table" not in Profile()._repr_html_()
+
+
+def test_a_time_limit_is_known_only_as_at_least() -> None:
+    """By the longest call that was answered, those at once included and rounded down; a refusal or a 504 teaches no
+    limit, and the seconds of a 504 are in the note."""
+    profile = learn(DrawnService(Drawn(3), broken_from=2, broken=BROKEN["504"]), callback=False)
+    assert "HTTP 504, after 0 s" in profile.notes[-1]
+    assert profile.direct_s is None
+    profile = learn(DrawnService(Drawn(3), run_s=0.35), callback=False, max_calls=20)
+    assert profile.direct_s is not None
+    assert 0.35 <= profile.direct_s < 30
+    body = b'{"request_id": "req_1", "run_status": "completed", "output": "hi"}'
+    runs = [Response(status_code=200, body=body, elapsed_s=seconds) for seconds in (2.0, 7.98, 5.0)]
+    learned = with_direct_run(Profile(), runs[0], {})
+    assert with_calls_at_once(learned, runs[1:], runs[0]).direct_s == 7.98
+    shown = dict(with_calls_at_once(learned, runs[1:], runs[0]).facts())
+    assert shown["time limit of a direct call"] == "at least 7.9 s"
+    late = Response(status_code=504, elapsed_s=60.0)
+    assert with_direct_run(learned, late, {}) == learned
+    assert with_calls_at_once(learned, [*runs[1:], late], runs[0]).direct_s == 2.0
 
 
 @pytest.mark.parametrize(
