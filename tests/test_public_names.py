@@ -19,6 +19,8 @@ import fh_notebook as fh
 from fh_notebook.cli import command_line
 from fh_notebook.core.arguments import RemovedName
 from fh_notebook.local import LocalHive
+from fh_notebook.notebook.cell.options import parser
+from fh_notebook.notebook.commands.registry import COMMANDS, command_parser
 
 GOLDEN: Final = Path(__file__).parent / "golden" / "public_names.txt"
 MADE_BY_FUNCTIONS: Final = {"Batch", "Canary", "Comparison", "Form", "PendingRun", "Profile", "Race", "Trend"}
@@ -78,6 +80,33 @@ def _batch() -> fh.Batch:
     hive = LocalHive()
     hive.workflow("echo", variant="a")(lambda text: text)
     return fh.batch([{"text": "x"}], "echo", client=hive.client(), progress=False)
+
+
+OWN_LABELS: Final = {
+    *(
+        "fh.configure(workspace)",
+        "fh.store.join(from_workspace)",
+        "fh.store.join(into_workspace)",
+        "fh.store.workspaces",
+    ),
+    *("fh.AsyncClient.workspace", "fh.Batch.workspace", "fh.Client.workspace"),
+}
+"""Public names with the word that mean our label of saved answers."""
+
+
+def test_the_services_workspace_is_workspace_id_everywhere() -> None:
+    """Whoever asks for approvals or sends a file takes `workspace_id=`, by name only; `workspace` alone is our own label,
+    in functions, commands and magics."""
+    magics = {name for command in COMMANDS for name in _of_command(f"%fetchhive {command}", command_parser(command))}
+    names = public_names() | magics | set(_of_command("%%fetchhive", parser()))
+    assert {name for name in names if "workspace" in name and not re.search(r"workspace[-_]id\b", name)} == OWN_LABELS
+    asking = {name for name in names if re.fullmatch(r"fh\.\w+\.(a?approvals|list_approvals|a?upload)", name)}
+    assert len(asking) == 10
+    for name in asking:
+        owner, method = name.split(".")[1:]
+        assert f"{name}(workspace_id)" in names
+        parameter = inspect.signature(getattr(getattr(fh, owner), method)).parameters["workspace_id"]
+        assert parameter.kind is inspect.Parameter.KEYWORD_ONLY
 
 
 REMOVED: Final[dict[str, Callable[[], object]]] = {

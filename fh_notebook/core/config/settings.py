@@ -101,8 +101,9 @@ def configure(
         a new key of the same workspace finds the answers that the old one has paid for. Without one, and for answers
         from before there was a name, :func:`fh_notebook.store.join` copies them.
     workspace_id : str or None
-        The service's own id of the workspace, which approvals of tools need (`Client.approvals`): no endpoint of the
-        service tells it. It has nothing to do with `workspace`, which is a name of yours. ``None`` forgets it.
+        The service's own id of the workspace, which approvals of tools (`Client.approvals`) and uploads need
+        (`Client.upload`, :func:`fh_notebook.file`): no endpoint of the service tells it. It has nothing to do with
+        `workspace`, which is a name of yours. ``None`` forgets it.
     store : path or None
         The SQLite file of saved answers; ``None`` saves nothing. The one before is closed, unless a batch that is saved
         in it still runs; what was made with it opens it again when it is read.
