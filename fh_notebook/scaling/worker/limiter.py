@@ -6,7 +6,8 @@ another, so a call costs no message to the scheduler. A process returns a slot a
 waits while another one holds all slots: a process with many slots returns many, waiting processes take them, and the
 numbers become equal. A stopped process returns no slot: an interrupted call may still run at the service, and a process
 that has not heard of the stop would start another call in its place. A call that is refused for concurrency is reported
-to the notebook, which sets the number of slots of the next round.
+to the notebook, which sets the number of slots of the next round; its slot rests meanwhile: the next call would be
+refused, too.
 """
 
 from __future__ import annotations
@@ -115,6 +116,9 @@ SLOT_RETURN_S: Final = 0.1
 """At the most so often a process gives a place back; as somebody takes it, that is 20 messages a second for the
 scheduler."""
 
+REST_S: Final = 0.25
+"""So long the place of a refused call is not used: about as long as it takes the notebook to hear and to lower all."""
+
 
 class SharedLimiter:
     """A limiter, and behind it the budget of all processes.
@@ -152,6 +156,8 @@ class SharedLimiter:
         self._shares = shares
         self._turned = 0.0
         self._over_cap = over_cap
+        self._refused = 0
+        """Refused calls whose places are still held here."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
@@ -159,7 +165,7 @@ class SharedLimiter:
     def slot(self, group: Hashable = None) -> AbstractAsyncContextManager[None]:
         """Hold one slot, and with it one place among all workers."""
         inner_slot = self._inner.slot(group)
-        return _SharedSlot(inner_slot, self._budget.take_place, self._give_place) if self._shares else inner_slot
+        return _SharedSlot(inner_slot, self._budget.take_place, self._leave_place) if self._shares else inner_slot
 
     async def wait_to_send(self) -> bool:
         """Wait until a call may be sent, by this limiter and by the budget of all."""
@@ -194,9 +200,17 @@ class SharedLimiter:
         """Learn from one answer; an attempt that reached nobody is no call."""
         self._inner.record_answer(decision, call=call, left=left, **more)
         if decision.reason == "concurrency" and decision.action in (RetryAction.THROTTLED, RetryAction.FAILED):
+            self._refused += 1
             self._over_cap()
         if decision.reason in NOT_REACHED:
             self._budget.refund()
+
+    def _leave_place(self) -> None:
+        if self._refused:  # whose place it was makes no difference: so many rest
+            self._refused -= 1
+            asyncio.get_running_loop().call_later(REST_S, self._give_place)
+        else:
+            self._give_place()
 
     def _give_place(self) -> None:
         if not self._is_stopped():  # else the round ends with it, for everybody

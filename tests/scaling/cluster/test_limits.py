@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 import pytest
 
@@ -85,3 +86,23 @@ async def _stopped() -> None:
     async with limiter.slot():
         stops.reverse()
     assert budget.given == 1
+
+
+def test_the_place_of_a_refused_call_rests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Until the notebook may have heard of it, since the next call would be refused, too; that of another call does not."""
+    asyncio.run(_rested(monkeypatch))
+
+
+async def _rested(monkeypatch: pytest.MonkeyPatch) -> None:
+    due: list[Callable[[], None]] = []
+    monkeypatch.setattr(asyncio.get_running_loop(), "call_later", lambda _, then: due.append(then))
+    budget = _Places()
+    limiter = SharedLimiter(ConcurrencyLimiter(9), budget, lambda _: None, stopped=lambda: False, shares=True)
+    async with limiter.slot():
+        limiter.record_answer(RetryDecision(action=RetryAction.THROTTLED, reason="concurrency", wait_s=0.1))
+    assert (budget.given, len(due)) == (0, 1)
+    async with limiter.slot():
+        limiter.record_answer(RetryDecision(action=RetryAction.DONE))
+    assert (budget.given, len(due)) == (1, 1)
+    due[0]()
+    assert budget.given == 2
