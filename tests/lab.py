@@ -242,6 +242,13 @@ _IDLE = """() => window.jupyterapp.shell.currentWidget.sessionContext.session.ke
     && ![...document.querySelectorAll('.jp-InputArea-prompt')].some(e => e.textContent.includes('*'))"""
 
 
+_BOUNDED = """async ([script, argument, most_ms]) => await Promise.race([
+    (0, eval)(script)(argument),
+    new Promise((_, give_up) => setTimeout(() => give_up(new Error(`no end within ${most_ms} ms: ${script}`)), most_ms)),
+])"""
+"""Playwright waits for a promise of the page without an end."""
+
+
 _PATIENT_WIDGETS = f"""() => {{
     const timeout = AbortSignal.timeout.bind(AbortSignal);
     AbortSignal.timeout = ms => timeout(Math.max(ms, {PATIENCE_MS}));
@@ -286,20 +293,24 @@ class Lab:
             notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
             nbformat.write(notebook, self.server.root / self.name)
         if self.place == LAB and self._is_lab():
-            self.page.evaluate(_OPEN, self.name)
+            self.settle(_OPEN, self.name)
         else:
             self.page.goto(f"{self.server.url}/{self.place}/{self.name}?reset", wait_until="domcontentloaded")
         self.page.locator(".jp-Notebook").wait_for()
         self.page.wait_for_function(
             "path => window.jupyterapp?.shell?.currentWidget?.sessionContext?.path === path", arg=self.name
         )
-        self.page.evaluate(_READY)
+        self.settle(_READY)
         return self
 
     def _is_lab(self) -> bool:
         return self.page.url.startswith(f"{self.server.url}/{LAB}/") and bool(
             self.page.evaluate("'jupyterapp' in window")
         )
+
+    def settle(self, script: str, argument: Any = None) -> Any:
+        """Call a function of the page, wait for its promise as for everything else, and return what it gives."""
+        return self.page.evaluate(_BOUNDED, [script, argument, PATIENCE_MS])
 
     def clear(self) -> bool:
         """Close the notebook, end its kernel, and return whether the page is then as a new one, for another test."""
@@ -311,7 +322,7 @@ class Lab:
         self.page.context.clear_permissions()
         self.page.unroute_all()
         self.page.mouse.move(0, 0)
-        is_empty = bool(self.page.evaluate(_CLOSE))
+        is_empty = bool(self.settle(_CLOSE))
         self.theme("light")
         self.resize(1200)
         for seen in (self.external, self.errors):
@@ -333,7 +344,7 @@ class Lab:
     def run(self, index: int) -> Locator:
         """Run cell `index`, wait until the kernel is done with it, and return its output."""
         self.start(index)
-        self.page.evaluate("() => window.fhRun")
+        self.settle("() => window.fhRun")
         return self.output(index)
 
     def run_all(self) -> None:
@@ -352,7 +363,7 @@ class Lab:
         """Execute a command of the application, and wait for its promise unless told not to."""
         call = "window.jupyterapp.commands.execute(name, arguments_)"
         script = f"([name, arguments_]) => {call}" if wait else f"([name, arguments_]) => {{ {call}; }}"
-        self.page.evaluate(script, [name, arguments])
+        self.settle(script, [name, arguments])
 
     def wait_idle(self) -> None:
         """Wait until no cell is running or queued."""

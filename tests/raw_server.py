@@ -34,7 +34,7 @@ class RawServer:
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)  # wakes an accept that still waits
         self._listener.close()
-        self._thread.join(5)
+        self._thread.join(60)
 
 
 def read_request(connection: socket.socket) -> bytes:

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -188,11 +187,10 @@ def test_a_cancel_reaches_a_blocking_batch_from_another_thread() -> None:
 
         thread = threading.Thread(target=cancel)
         thread.start()
-        began = time.monotonic()
         batch = _batch(held, wait=True)
         thread.join()
         assert batch.counts == JobCounts(planned=10, unknown=3, pending=7, calls=3)
-        assert time.monotonic() - began < 10  # a held call would be waited for until its timeout
+        assert set(batch.frame["error_code"]) == {"cancelled"}  # a held call that is waited for ends by its timeout
 
 
 def test_a_cancelled_await_goes_on_and_what_was_answered_is_kept() -> None:
@@ -274,7 +272,7 @@ print(len(ran), len(set(ran)), flush=True)
 
 @pytest.mark.skipif(os.name == "nt", reason="SIGINT is sent as POSIX does")
 def test_an_interrupt_returns_the_batch_with_what_is_finished(tmp_path: Path) -> None:
-    """Stop in a notebook, Ctrl-C in a program: quickly, nothing lost, and the program can go on."""
+    """Stop in a notebook, Ctrl-C in a program: what is out is not waited for, nothing lost, and the program can go on."""
     process = subprocess.Popen(
         [sys.executable, "-c", INTERRUPTED],
         env=environment.for_process(tmp_path),
@@ -283,10 +281,8 @@ def test_an_interrupt_returns_the_batch_with_what_is_finished(tmp_path: Path) ->
     )
     assert process.stdout is not None
     assert process.stdout.readline() == "out\n"
-    began = time.monotonic()
     process.send_signal(signal.SIGINT)
-    assert process.stdout.readline() == "returned\n"
-    assert time.monotonic() - began < 5  # 0.3 s where nothing else runs on the machine
+    assert process.stdout.readline() == "returned\n"  # calls end after it, at go.set()
     with process.stdout:
         counts, summary, resumed, ran = process.stdout.read().splitlines()
     assert process.wait(PATIENCE_S) == 0
@@ -301,12 +297,13 @@ def test_an_interrupt_before_the_first_step_of_a_start_waits_for_nothing(moment:
     """A start with nothing to call is short, so that an interrupt often comes so early; it took 2 s each time."""
     shouting = Shouting()
     batch = fh.batch(rows(3), "shout", variants="loud", client=shouting.hive.client(), progress=False)
-    batch._control.settle_s = 6.0
+    batch._control.settle_s = 2 * PATIENCE_S
     is_held, let_go = threading.Event(), threading.Event()
+    was_let_go = []
 
     def hold() -> None:
         is_held.set()
-        let_go.wait(PATIENCE_S)
+        was_let_go.append(let_go.wait(PATIENCE_S))
 
     def trace(frame: FrameType, event: str, arg: object) -> object:
         code = frame.f_code
@@ -319,19 +316,20 @@ def test_an_interrupt_before_the_first_step_of_a_start_waits_for_nothing(moment:
 
     event_loop.background().loop.call_soon_threadsafe(hold)
     assert is_held.wait(PATIENCE_S)
-    before, began = sys.gettrace(), time.monotonic()
+    before = sys.gettrace()
     sys.settrace(trace)  # type: ignore[arg-type]
     try:
         assert batch.resume() is batch
     finally:
         sys.settrace(before)
-        took = time.monotonic() - began
         let_go.set()
-    assert took < 5  # 0.2 s where nothing else runs on the machine
     assert "interrupted" in batch.summary()
     assert not batch.running
     assert batch.resume().counts == JobCounts(planned=3, done=3, calls=3)
     assert batch.stopped is None
+    assert was_let_go == [
+        True
+    ]  # the loop stood still: who had waited for it would have waited until the patience ended
 
 
 def _descriptors(path: Path) -> int:

@@ -93,7 +93,7 @@ def _port(server: RawServer) -> int:
 def _bytes_that_came(server: RawServer, url: str, folder: Path) -> tuple[bytes, str]:
     with pytest.raises(fh.CallError) as refused:
         _run(url).save_assets(folder)
-    server._thread.join(5)  # it has read all that came
+    server._thread.join(60)  # it has read all that came
     assert list(folder.iterdir()) == []
     return b"".join(server.requests), str(refused.value)
 

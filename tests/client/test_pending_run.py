@@ -487,7 +487,7 @@ def test_a_run_that_the_service_does_not_know_is_unknown_in_the_end() -> None:
         pending = client.submit("d", variant="v")
         for _ in range(6):
             pending.refresh()
-        run = pending.wait(5)
+        run = pending.wait(60)
     assert (run.status, run.error_code) == ("unknown", "not_found")
     assert "it may have run" in (run.error or "")
     assert len(fh.pending()) == 0
@@ -498,7 +498,7 @@ def test_look_ups_that_the_key_may_not_make_are_told_and_the_run_stays_pending()
     with _service(httpx.Response(401, json={"error": "Invalid access."})) as client:
         pending = client.submit("d", variant="v")
         with pytest.raises(fh.AuthError):
-            pending.refresh() and pending.wait(5)
+            pending.refresh() and pending.wait(60)
     assert fh.pending()["status"].tolist() == ["running"]
 
 

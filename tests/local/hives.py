@@ -64,11 +64,11 @@ class Held:
         @self.hive.workflow("hold", variant="plain")
         def hold(name: str) -> str:
             self.began.put(name)
-            assert self.go.acquire(timeout=10)
+            assert self.go.acquire(timeout=60)
             return name
 
     def wait_begun(self) -> str:
-        return self.began.get(timeout=10)
+        return self.began.get(timeout=60)
 
 
 def ask(

@@ -378,5 +378,5 @@ def test_a_hive_that_nobody_holds_ends_its_thread() -> None:
     del hive
     gc.collect()
     assert gone() is None
-    mine[0].join(timeout=5)
+    mine[0].join(timeout=60)
     assert not mine[0].is_alive()

@@ -256,14 +256,16 @@ def test_a_client_that_goes_away_does_not_stop_the_run() -> None:
             assert (await http.post("/workflow/invoke", json=hold("other"))).status_code == 429
             held.hive.concurrency = 2
             with pytest.raises(httpx.ReadTimeout):
-                await http.post("/workflow/invoke", json=hold("timed out"), timeout=0.02)
+                await http.post("/workflow/invoke", json=hold("timed out"), timeout=0.3)
+            await asyncio.to_thread(held.wait_begun)
             held.go.release(2)
             assert await asyncio.to_thread(held.hive.wait_idle)
 
     asyncio.run(give_up())
     with on_socket(held.hive) as http:
         with pytest.raises(httpx.ReadTimeout):
-            http.post("/workflow/invoke", json=hold("left alone"), timeout=0.02)
+            http.post("/workflow/invoke", json=hold("left alone"), timeout=0.3)
+        held.wait_begun()
         assert held.hive.in_flight == 1
         held.go.release()
         assert held.hive.wait_idle()
@@ -281,7 +283,7 @@ def test_a_loop_that_ends_takes_its_runs_with_it_and_frees_their_slots() -> None
     async def leave() -> None:
         async with in_process(hive) as http:
             with pytest.raises(httpx.ReadTimeout):
-                await http.post("/workflow/invoke", json=ask("v", {}, "d"), timeout=0.02)
+                await http.post("/workflow/invoke", json=ask("v", {}, "d"), timeout=0.3)
             assert hive.in_flight == 1
 
     asyncio.run(leave())
@@ -300,5 +302,5 @@ def test_idle_threads_go() -> None:
     for _ in range(2):
         assert asyncio.run(work()) == list(range(20))
         for thread in set(threading.enumerate()) - before:
-            thread.join(timeout=5)
+            thread.join(timeout=60)
             assert not thread.is_alive()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import csv
-import time
 from collections import Counter
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fh_notebook.client.clients import Client
+from fh_notebook.local import demo
 from fh_notebook.local.demo import (
     DEPLOYMENT,
     LABELS,
@@ -155,16 +156,24 @@ def test_start_variables_are_checked_by_the_hive(inputs: dict[str, object], told
     assert ok.ok
 
 
-def test_the_pauses_belong_to_the_call_and_not_to_its_order() -> None:
+def test_the_pauses_belong_to_the_call_and_not_to_its_order(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same seed gives the same ticket the same pause, whatever ran before; `pace=0` takes them all away."""
-    waits: list[float] = []
-    for pace in (0, 1):
+    pauses: list[float] = []
+
+    async def note(pause_s: float) -> None:
+        pauses.append(pause_s)
+
+    monkeypatch.setattr(demo, "asyncio", SimpleNamespace(sleep=note))
+    texts = [row["ticket"] for row in tickets()[:20]]
+    for pace, order in ((1, 1), (1, -1), (0, 1)):
         with demo_hive(seed=5, pace=pace).client() as client:
-            began = time.perf_counter()
-            for row in tickets()[:20]:
-                client.invoke(DEPLOYMENT, variant="nearest", inputs={"ticket": row["ticket"]})
-            waits.append(time.perf_counter() - began)
-    assert waits[1] - waits[0] > 0.2
+            for text in texts[::order]:
+                client.invoke(DEPLOYMENT, variant="nearest", inputs={"ticket": text})
+    forward, backward, none = pauses[:20], pauses[20:40], pauses[40:]
+    assert forward == backward[::-1]
+    assert len(set(forward)) > 10
+    assert min(forward) > 0
+    assert none == [0] * 20
 
 
 def test_options_are_those_of_a_hive() -> None:

@@ -19,7 +19,7 @@ from fh_notebook.notebook.cell.parser import parse_mapping
 pytestmark = pytest.mark.long
 MANY = settings(
     max_examples=2_000, deadline=None
-)  # `tests/security/test_fuzz.py` asks the same readers, with other values each time
+)  # `python -m tests.security.fuzz` asks the same readers, with other values each time
 
 PIECES = st.sampled_from(
     [

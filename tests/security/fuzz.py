@@ -17,6 +17,7 @@ import random
 import time
 from collections.abc import Callable
 from functools import partial
+from math import inf
 from typing import Any, Final
 
 from hypothesis import HealthCheck, example, given, seed, settings
@@ -278,8 +279,8 @@ def checked(target: str, value: Any) -> None:
     assert time.thread_time() - begun < CPU_S
 
 
-def fuzz(target: str, *, seconds: float, start: int) -> int:
-    """Ask for so many seconds, in rounds of other seeds each; return how many values were asked about."""
+def fuzz(target: str, *, start: int, seconds: float = inf, rounds: float = inf) -> int:
+    """Ask in rounds of other seeds each, for so many or so long; return how many values were asked about."""
     count = 0
 
     def one(value: Any) -> None:
@@ -289,7 +290,7 @@ def fuzz(target: str, *, seconds: float, start: int) -> int:
 
     until, round_ = time.monotonic() + seconds, start
     rules = settings(max_examples=400, deadline=None, database=None, suppress_health_check=list(HealthCheck))
-    while time.monotonic() < until:
+    while time.monotonic() < until and round_ < start + rounds:
         test: Any = given(TARGETS[target][1])(one)
         for known in FOUND[target] if round_ == start else ():
             test = example(known)(test)

@@ -514,7 +514,7 @@ def test_self_test_tries_the_public_url_with_a_proxys_path() -> None:
         assert proxied.url == f"http://127.0.0.1:{port}/user/me/proxy/{port}/{proxied.path}"
         assert proxied.self_test().public is True
     with fh.CallbackReceiver(public_url="http://127.0.0.1:9/") as nowhere:
-        tested = nowhere.self_test(timeout_s=5)
+        tested = nowhere.self_test(timeout_s=60)
     assert (tested.local, tested.public, tested.ok) == (True, False, False)
     assert "Check that the tunnel runs, and that it forwards to this port" in tested.told
 
@@ -693,7 +693,7 @@ def test_self_test_tells_a_proxy_that_cannot_be_used(monkeypatch: pytest.MonkeyP
     monkeypatch.delenv("no_proxy", raising=False)
     monkeypatch.delenv("NO_PROXY", raising=False)
     with fh.CallbackReceiver(public_url="http://hooks.example.com/x") as proxied:
-        tested = proxied.self_test(timeout_s=5)
+        tested = proxied.self_test(timeout_s=60)
     assert (tested.local, tested.public) == (True, False)
     assert "By the public URL: it was not reached" in tested.told
 

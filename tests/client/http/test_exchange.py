@@ -89,7 +89,7 @@ def test_no_answer_in_time_may_have_run() -> None:
     """A client's timeout does not prove that the run stopped."""
     over = threading.Event()
     with serving(waits_until(over)) as server:
-        answer, run = attempted(server.url, timeout=0.2)
+        answer, run = attempted(server.url, timeout=0.5)
         over.set()
     assert (answer.broke, run.status, run.error_code) == ("read_timeout", "unknown", "read_timeout")
 
@@ -164,7 +164,7 @@ def test_a_certificate_is_checked_against_authority_and_name(
         thread = _serve_tls_once(listener, context)
         url = f"https://127.0.0.1:{listener.getsockname()[1]}/v1"
         answer, run = attempted(url, verify=str(bundle) if trusted else True)
-        thread.join(5)
+        thread.join(60)
     if trusted and host == "127.0.0.1":
         assert run.status == "completed"
     else:

@@ -110,19 +110,18 @@ def test_stopping_lets_calls_end_and_then_breaks_them_off(capfd: pytest.CaptureF
 
     def call() -> None:
         try:
-            httpx.post(f"{server.url}/workflow/invoke", json=hold("x"), headers=headers(), timeout=10, trust_env=False)
+            httpx.post(f"{server.url}/workflow/invoke", json=hold("x"), headers=headers(), timeout=60, trust_env=False)
         except httpx.HTTPError as gone:
             broken.append(gone)
 
     caller = threading.Thread(target=call)
     caller.start()
     held.wait_begun()
-    began = time.monotonic()
     server.stop()
-    assert time.monotonic() - began < 8  # the caller itself would give up after 10
-    caller.join(timeout=5)
+    caller.join()
     held.go.release()
     assert len(broken) == 1
+    assert not isinstance(broken[0], httpx.TimeoutException)  # it was not the caller who gave up
     assert [c.status for c in held.hive.calls] == ["failed"]
     assert capfd.readouterr().err == ""
 
@@ -162,7 +161,7 @@ def test_a_program_that_stops_a_server_reads_nothing_of_the_calls_that_are_cut_o
 def test_an_idle_connection_is_kept_and_then_closed() -> None:
     """For as long as was asked."""
     with echo_hive().serve(keep_alive_s=0.1) as server, socket.create_connection(("127.0.0.1", server.port)) as line:
-        line.settimeout(5)
+        line.settimeout(60)
         line.sendall(b"GET /v1/error_codes HTTP/1.1\r\nHost: x\r\n\r\n")
         received = b""
         while part := line.recv(65_536):
@@ -173,12 +172,13 @@ def test_an_idle_connection_is_kept_and_then_closed() -> None:
 def test_answers_are_not_held_back_by_the_network_stack() -> None:
     """Nagle's algorithm is off: head and body are two writes, and each of the calls would wait for 40 ms."""
     with on_socket(echo_hive()) as http_client:
-        took = []
-        for _ in range(20):
+
+        def took_s() -> float:
             began = time.monotonic()
             http_client.post("/workflow/invoke", json=ask())
-            took.append(time.monotonic() - began)
-        assert min(took) < 0.030
+            return time.monotonic() - began
+
+        assert any(took_s() < 0.030 for _ in range(500))  # the first one, unless the machine is busy
 
 
 def _padded(size: int) -> bytes:
@@ -223,7 +223,7 @@ def test_a_client_that_asks_first_sends_nothing() -> None:
     """`Expect: 100-continue` with a length that is too much: 413 at once."""
     hive = echo_hive(max_body_bytes=LIMIT)
     with hive.serve() as server, socket.create_connection(("127.0.0.1", server.port)) as line:
-        line.settimeout(5)
+        line.settimeout(60)
         line.sendall(
             b"POST /v1/workflow/invoke HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 5000\r\n"
             + f"Authorization: Bearer {KEY}\r\n\r\n".encode()

@@ -325,10 +325,10 @@ def test_a_hundred_thousand_rows_are_found_about_as_fast_as_they_are_many() -> N
             "output": [f"label {i % 97}" for i in range(2 * rows)], "s": np.arange(2 * rows) % 7,
         })  # fmt: skip
         finder = RowFinder(BrowserTable(fh.compare(frame, score="s").data))
-        began = time.perf_counter()
+        began = time.process_time()  # whatever else runs on the machine
         for view in ({"search": "label 96"}, {"only": "different"}, {"won": "a"}, {"sort": "apart"}):
             finder.order(TableQuery(**view))
-        return time.perf_counter() - began
+        return time.process_time() - began
 
     few, many = (min(seconds(rows) for _ in range(2)) for rows in (2_000, 20_000))
     assert many < 60 * few
