@@ -3,10 +3,17 @@
 python .github/texts.py > texts.tsv                 # id, kind, place, text; a line each
 python .github/texts.py --apply edited.tsv          # lines of id and text: replaced in the source
 
-A text is a string of at least two words in the package (messages, notes, labels, help), or the first line of the
-docstring of a module, a public object or a public member of one (kind `doc`). What is between braces is code, and
-must stay as it is. An id is the hash of file and text: an edit of a text that has changed meanwhile is refused. Labels
-of one word, and the texts of scripts (`*.js`), are not dumped.
+A text has at least two words. Its kind says where it is from:
+
+`text`   a string of the package (messages, notes, labels, help)
+`line`   a line of a triple-quoted string (exit codes, examples), or of an indented block of a magic's docstring
+`doc`    the first line of the docstring of a module, of a public object or of a public member of one
+`help`   a paragraph of a magic's docstring, which IPython shows as a whole
+`js`     a string of a script
+`cell`   a string of a notebook's code, which it prints or sends (after an edit: python -m tests.notebooks)
+
+What is between braces is code, and must stay as it is. An id is the hash of file and text: an edit of a text that has
+changed meanwhile is refused. Not dumped are labels of one word, and the Markdown of notebooks and pages.
 """
 
 from __future__ import annotations
@@ -14,13 +21,14 @@ from __future__ import annotations
 import argparse
 import ast
 import io
+import json
 import re
 import sys
 import textwrap
 import tokenize
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
@@ -30,7 +38,7 @@ PACKAGE: Final = ROOT / "fh_notebook"
 WORDS: Final = re.compile(r"[A-Za-z]{2,}[,;:.]? +(?:[^ ]+ +)*[A-Za-z]{2,}")
 NO_PROSE: Final = re.compile(
     r"\b(SELECT|INSERT|UPDATE|DELETE|CREATE|ALTER|PRAGMA|WHERE|FROM|JOIN|ORDER BY)\b"
-    r"|</?\w+[ >]|var\(|^[\w -]*\bfh-|[\w-]+:[\w#]"
+    r"|</?\w+[ >]|var\(|^[\w -]*\bfhb?-(?!notebook)|^[\w-]+: ?[\w#-]+;|[a-z-]+:[a-z#-]"
 )
 """SQL, HTML and CSS: nobody reads them."""
 
@@ -47,20 +55,57 @@ class Text:
     kind: str
     text: str
     formatted: bool
+    """Whether it is an f-string; of a script, a template."""
+    cell: int | None = None
+    """Of a notebook: the place of the cell, whose lines are counted."""
 
     @property
     def key(self) -> str:
         """The id: of the file and the text."""
         return sha256(f"{self.file.relative_to(ROOT)}\0{self.text}".encode()).hexdigest()[:10]
 
+    @property
+    def place(self) -> str:
+        """The file and the line, of a notebook also the cell."""
+        cell = "" if self.cell is None else f":cell {self.cell}"
+        return f"{self.file.relative_to(ROOT)}{cell}:{self.line}"
 
-def texts(file: Path) -> Iterator[Text]:
-    """Yield the texts of a module, in the order of their places."""
-    source = file.read_text(encoding="utf-8")
+
+def files() -> list[Path]:
+    """Return the modules and scripts of the package, and the notebooks."""
+    found = [file for pattern in ("*.py", "*.js") for file in PACKAGE.rglob(pattern) if "_notebooks" not in file.parts]
+    return sorted(found) + sorted((ROOT / "notebooks").glob("*.ipynb"))
+
+
+def texts(file: Path) -> list[Text]:
+    """Return the texts of a file, in the order of their places."""
+    if file.suffix == ".ipynb":
+        found = [
+            replace(text, kind="cell", cell=place)
+            for place, cell in enumerate(json.loads(file.read_text(encoding="utf-8"))["cells"])
+            if cell["cell_type"] == "code"
+            for text in _python_texts(file, _without_magics("".join(cell["source"])))
+            if text.kind in ("text", "line")
+        ]
+    else:
+        source = file.read_text(encoding="utf-8")
+        found = list((_script_texts if file.suffix == ".js" else _python_texts)(file, source))
+    return sorted(found, key=lambda text: (text.cell or 0, text.line, text.column))
+
+
+def _without_magics(source: str) -> str:
+    """Return a cell as Python: lines that are for IPython or the shell are comments of the same length."""
+    if source.startswith("%%"):
+        return ""
+    return re.sub(r"^[%!].*|^.*\?$", lambda found: "#" * len(found[0]), source, flags=re.MULTILINE)
+
+
+def _python_texts(file: Path, source: str) -> Iterator[Text]:
     lines = source.splitlines(keepends=True)
     tree = ast.parse(source)
     docs = {id(node) for node in _docstrings(tree)}
     public = {id(node) for node in _public_docstrings(tree)}
+    whole = {id(node) for node in _magic_docstrings(tree)}
     inner = {
         id(part)
         for node in ast.walk(tree)
@@ -74,20 +119,55 @@ def texts(file: Path) -> Iterator[Text]:
         start = (node.lineno, _characters(lines[node.lineno - 1], node.col_offset))
         end = (node.end_lineno, _characters(lines[node.end_lineno - 1], node.end_col_offset))
         if id(node) in docs:
-            if id(node) in public:
+            if id(node) in public | whole:
                 yield Text(file, *start, *end, "doc", node.value.split("\n", 1)[0], False)
+            if id(node) in whole:
+                yield from _paragraphs(file, lines, start, end)
             continue
-        merged = _merged(_between(lines, start, end))
-        if (
-            not merged
-            or "\\n" in merged[0]
-            or NO_PROSE.search(prose := _PLACEHOLDER.sub("x", merged[0]))
-            or not WORDS.search(prose)
-        ):
+        written = _between(lines, start, end)
+        if re.match(r"""[fF]?(\"{3}|'{3})""", written):
+            if not NO_PROSE.search(written):
+                yield from _lines(file, lines, start, end)
+            continue
+        merged = _merged(written)
+        if not merged or not _is_prose(merged[0]):
             continue
         text = Text(file, *start, *end, "text", *merged)
         if (same := _parsed(_written(text, text.text))) and ast.dump(same) == ast.dump(node):
             yield text
+
+
+def _is_prose(written: str) -> bool:
+    prose = _PLACEHOLDER.sub("x", written)
+    return not NO_PROSE.search(prose) and bool(WORDS.search(prose.replace("\\n", " ")))
+
+
+def _lines(file: Path, lines: list[str], start: tuple[int, int], end: tuple[int, int]) -> Iterator[Text]:
+    """Yield the lines of a triple-quoted string that have words, as they are written."""
+    for number in range(start[0], end[0] + 1):
+        first = start[1] if number == start[0] else 0
+        last = end[1] if number == end[0] else len(lines[number - 1])
+        said = re.sub(r"""^[fF]?(\"{3}|'{3})|(\"{3}|'{3})$""", "", lines[number - 1][first:last].strip())
+        said = said.removesuffix("\\").strip()
+        if WORDS.search(_PLACEHOLDER.sub("x", said)):
+            column = lines[number - 1].index(said, first)
+            yield Text(file, number, column, number, column + len(said), "line", said, False)
+
+
+def _paragraphs(file: Path, lines: list[str], start: tuple[int, int], end: tuple[int, int]) -> Iterator[Text]:
+    """Yield a docstring below its first line: each paragraph as one text, each line of what is indented more as one."""
+    margin = " " * start[1]
+    number = start[0] + 1
+    while number < end[0]:
+        last = number
+        if re.match(rf"{margin}[^\s:-]", lines[number - 1]) and not re.match(rf"{margin}-", lines[number]):
+            while last < end[0] - 1 and re.match(rf"{margin}\S", lines[last]):
+                last += 1
+            said = " ".join(line.strip() for line in lines[number - 1 : last])
+            yield Text(file, number, len(margin), last, len(lines[last - 1].rstrip("\n")), "help", said, False)
+        else:
+            yield from _lines(file, lines, (number, 0), (number, len(lines[number - 1])))
+        number = last + 1
 
 
 def _is_text(node: ast.AST) -> bool:
@@ -112,7 +192,49 @@ def _public_docstrings(tree: ast.Module) -> Iterator[ast.AST]:
             yield node.body[0].value
 
 
-_PUBLIC: Final = set(re.findall(r"(?:as|import) (\w+)", (PACKAGE / "__init__.pyi").read_text(encoding="utf-8")))
+def _magic_docstrings(tree: ast.Module) -> Iterator[ast.AST]:
+    """Yield the docstrings that are a magic's help."""
+    for node in ast.walk(tree):
+        decorators = " ".join(map(ast.unparse, getattr(node, "decorator_list", [])))
+        if re.search(r"\b(line|cell)_magic\b", decorators) and ast.get_docstring(node):
+            yield node.body[0].value
+
+
+def _exported(file: Path) -> list[str]:
+    """Return the names in the `__all__` of a namespace (``fh.store``), if it is there."""
+    for statement in ast.parse(file.read_text(encoding="utf-8")).body if file.exists() else []:
+        if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == "__all__":
+            return ast.literal_eval(statement.value)
+    return []
+
+
+_PUBLIC: Final = {
+    *re.findall(r"(?:as|import) (\w+)", (PACKAGE / "__init__.pyi").read_text(encoding="utf-8")),
+    *_exported(PACKAGE / "store" / "__init__.py"),
+    *_exported(PACKAGE / "local" / "__init__.py"),
+    *_exported(PACKAGE / "comparing" / "scorers" / "registry.py"),
+}
+
+
+_TOKEN: Final = re.compile(
+    r"""//[^\n]*|/\*.*?\*/"""
+    r"""|(?<=[(,=:\[!&|?{};])\s*/(?![/*])(?:\\.|\[(?:\\.|[^\]\\])*\]|[^/\\\n])+/"""
+    r"""|(?P<quote>["'])(?P<plain>(?:\\.|(?!(?P=quote))[^\\\n])*)(?P=quote)"""
+    r"""|`(?P<template>(?:\\.|\$\{(?:[^{}]|\{[^{}]*\})*\}|[^`\\])*)`""",
+    re.DOTALL,
+)
+"""Of JavaScript: a comment, a regular expression, a string, a template."""
+
+
+def _script_texts(file: Path, source: str) -> Iterator[Text]:
+    for found in _TOKEN.finditer(source):
+        part = "template" if found["template"] is not None else "plain"
+        said = found[part]
+        if said is None or "\n" in said or not _is_prose(said):
+            continue
+        before = source[: found.start(part)]
+        line, column = before.count("\n") + 1, len(before) - (before.rfind("\n") + 1)
+        yield Text(file, line, column, line, column + len(said), "js", said, part == "template")
 
 
 def _parsed(expression: str) -> ast.AST | None:
@@ -181,26 +303,70 @@ def _literal(piece: str, *, formatted: bool) -> str:
 def apply(edits: dict[str, str]) -> list[str]:
     """Replace texts in the source; return what was refused, a line each."""
     refused, left = [], dict(edits)
-    for file in sorted(PACKAGE.rglob("*.py")):
+    for file in files():
         chosen = [text for text in texts(file) if text.key in edits]
-        lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
-        for text in sorted(chosen, key=lambda t: (t.line, t.column), reverse=True):
-            new = edits[text.key]
+        for text in chosen:
             left.pop(text.key, None)
-            if Counter(_PLACEHOLDER.findall(new)) != Counter(_PLACEHOLDER.findall(text.text)):
-                refused.append(f"{text.key}: other placeholders: {new}")
-                continue
-            if text.kind == "doc":
-                lines[text.line - 1] = lines[text.line - 1].replace(text.text, new, 1)
-                continue
-            before = lines[text.line - 1][: text.column]
-            after = lines[text.end_line - 1][text.end_column :]
-            lines[text.line - 1 : text.end_line] = [before + _written(text, new) + after]
-        if chosen:
-            changed = "".join(lines)
-            ast.parse(changed)
-            file.write_text(changed, encoding="utf-8")
+            if Counter(_PLACEHOLDER.findall(edits[text.key])) != Counter(_PLACEHOLDER.findall(text.text)):
+                refused.append(f"{text.key}: other placeholders: {edits[text.key]}")
+            elif text.kind == "js" and _closes(text, edits[text.key]):
+                refused.append(f"{text.key}: ends the string of the script: {edits[text.key]}")
+        bad = {line.split(":")[0] for line in refused}
+        if chosen := [text for text in chosen if text.key not in bad]:
+            _write(file, chosen, edits)
     return refused + [f"{key}: no such text" for key in left]
+
+
+def _closes(text: Text, new: str) -> bool:
+    """Whether `new` has the quote of its string in a script, or what begins code in a template."""
+    source = text.file.read_text(encoding="utf-8").splitlines()[text.line - 1]
+    prose = _PLACEHOLDER.sub("", new)
+    return bool(re.search(rf"(?<!\\){source[text.column - 1]}", prose)) or prose.endswith("\\")
+
+
+def _write(file: Path, chosen: list[Text], edits: dict[str, str]) -> None:
+    """Write a file with the new texts; what is Python still parses."""
+    source = file.read_text(encoding="utf-8")
+    if file.suffix == ".ipynb":
+        notebook = json.loads(source)
+        for place in {text.cell for text in chosen}:
+            cell = notebook["cells"][place]
+            changed = _replaced("".join(cell["source"]), [text for text in chosen if text.cell == place], edits)
+            ast.parse(_without_magics(changed))
+            cell["source"] = changed.splitlines(keepends=True)
+        source = json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
+    else:
+        source = _replaced(source, chosen, edits)
+        if file.suffix == ".py":
+            ast.parse(source)
+    file.write_text(source, encoding="utf-8")
+
+
+def _replaced(source: str, chosen: list[Text], edits: dict[str, str]) -> str:
+    """Return a source with the new texts, from the last one to the first, so that places stay."""
+    lines = source.splitlines(keepends=True)
+    for text in sorted(chosen, key=lambda text: (text.line, text.column), reverse=True):
+        new = edits[text.key]
+        if text.kind == "doc":
+            lines[text.line - 1] = lines[text.line - 1].replace(text.text, new, 1)
+            continue
+        if text.kind == "help":
+            margin = " " * text.column
+            new = textwrap.fill(new, 120 - text.column, break_long_words=False, break_on_hyphens=False)
+            new = new.replace("\n", f"\n{margin}")
+        elif text.kind == "text":
+            new = _written(text, new)
+        elif text.kind == "cell" and not _is_raw(lines, text):
+            new = _literal(new, formatted=text.formatted)
+        before = lines[text.line - 1][: text.column]
+        after = lines[text.end_line - 1][text.end_column :]
+        lines[text.line - 1 : text.end_line] = [before + new + after]
+    return "".join(lines)
+
+
+def _is_raw(lines: list[str], text: Text) -> bool:
+    """Whether a text is written as it is, without quotes of its own: a line of a triple-quoted string."""
+    return text.line == text.end_line and lines[text.line - 1][text.column : text.end_column] == text.text
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -215,9 +381,9 @@ def main(arguments: list[str] | None = None) -> int:
         refused = apply(edits)
         print("\n".join(refused or [f"{len(edits)} texts written; now run: ruff format"]))
         return 1 if refused else 0
-    for file in sorted(PACKAGE.rglob("*.py")):
-        for text in sorted(texts(file), key=lambda t: (t.line, t.column)):
-            print(text.key, text.kind, f"{file.relative_to(ROOT)}:{text.line}", text.text, sep="\t")
+    for file in files():
+        for text in texts(file):
+            print(text.key, text.kind, text.place, text.text, sep="\t")
     return 0
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parents[1]
 
@@ -76,8 +79,128 @@ def test_an_edit_that_does_not_fit_is_refused(tmp_path: Path) -> None:
     assert (project / "fh_notebook" / "one.py").read_text() == SOURCE
 
 
-def test_the_package_is_dumped() -> None:
+MAGIC = """\
+@line_magic("say")
+def say(line):
+    '''Say something aloud.
+
+    ::
+
+        %say LOUD     with a loud voice
+
+    It is heard by everybody
+    who is near.
+
+    Examples
+    --------
+    None yet.
+    '''
+    return EXITS
+
+
+EXITS = '''exit codes:
+  0  it was said
+'''
+"""
+
+SCRIPT = (
+    "const told = `${n} rows shown`; // a comment with words\nsay('it\\'s all over', /no words/, \"fh-dim fh-out\");\n"
+)
+
+EDITED = {
+    "Return a number.": "Return 1.",
+    "Say something aloud.": "Say it.",
+    "%say LOUD     with a loud voice": "%say LOUD     loudly",
+    "It is heard by everybody who is near.": "Everybody hears it.",
+    "None yet.": None,
+    "exit codes:": "codes at exit:",
+    "0  it was said": "0  said and heard",
+    "${n} rows shown": "${n} rows are shown",
+    "it\\'s all over": "it is over",
+    "{n} jobs left": "{n} jobs are left",
+    "Nothing left": 'Nothing is "left"',
+}
+"""Every text of :func:`test_every_kind_of_text_is_edited`, and its edit."""
+
+
+def test_every_kind_of_text_is_edited(tmp_path: Path) -> None:
+    """A function of a namespace, a magic's help, lines of exit codes, a script, and the code of a notebook."""
+    project = _project(tmp_path, MAGIC)
+    package = project / "fh_notebook"
+    (package / "store").mkdir()
+    (package / "store" / "__init__.py").write_text("__all__ = ['count']\n")
+    (package / "store" / "api.py").write_text("def count():\n    '''Return a number.'''\n    return 1\n")
+    (package / "page.js").write_text(SCRIPT)
+    cells = [
+        {"cell_type": "markdown", "source": ["print('no code here')"]},
+        {"cell_type": "code", "source": ["%say LOUD\n", "n = 1\n", "print(f'{n} jobs left', \"Nothing left\")"]},
+    ]
+    (project / "notebooks").mkdir()
+    (project / "notebooks" / "one.ipynb").write_text(json.dumps({"cells": cells}, indent=1) + "\n")
+    ids = {text: key for key, _, _, text in (line.split("\t") for line in _texts(project).stdout.splitlines())}
+    assert set(ids) == set(EDITED)
+    edits = tmp_path / "edits.tsv"
+    edits.write_text("".join(f"{ids[text]}\t{new}\n" for text, new in EDITED.items() if new))
+    assert _texts(project, "--apply", str(edits)).returncode == 0
+    assert {line.split("\t")[3] for line in _texts(project).stdout.splitlines()} >= {
+        *filter(None, {**EDITED, "Say something aloud.": None, "Nothing left": None}.values())
+    } - {"Return 1."}
+    assert (package / "store" / "api.py").read_text() == "def count():\n    '''Return 1.'''\n    return 1\n"
+    assert (package / "one.py").read_text() == MAGIC.replace("something aloud", "it").replace(
+        "with a loud voice", "loudly"
+    ).replace("It is heard by everybody\n    who is near.", "Everybody hears it.").replace(
+        "exit codes:", "codes at exit:"
+    ).replace("it was said", "said and heard")
+    assert (package / "page.js").read_text() == SCRIPT.replace("rows shown", "rows are shown").replace(
+        "it\\'s all over", "it is over"
+    )
+    [_, code] = json.loads((project / "notebooks" / "one.ipynb").read_text())["cells"]
+    assert code["source"] == ["%say LOUD\n", "n = 1\n", 'print(f"{n} jobs are left", \'Nothing is "left"\')']
+
+
+def test_an_edit_that_ends_the_string_of_a_script_is_refused(tmp_path: Path) -> None:
+    """Its quote, or a backslash before it."""
+    project = _project(tmp_path, SOURCE)
+    (project / "fh_notebook" / "page.js").write_text(SCRIPT)
+    [key] = [line.split("\t")[0] for line in _texts(project).stdout.splitlines() if "it\\'s all over" in line]
+    edits = tmp_path / "edits.tsv"
+    for new in ("it's done", "it is done\\"):
+        edits.write_text(f"{key}\t{new}\n")
+        assert _texts(project, "--apply", str(edits)).returncode == 1
+    assert (project / "fh_notebook" / "page.js").read_text() == SCRIPT
+
+
+@pytest.fixture(scope="module")
+def dumped() -> list[list[str]]:
+    return [line.split("\t") for line in _texts(ROOT).stdout.splitlines()]
+
+
+def test_the_package_is_dumped(dumped: list[list[str]]) -> None:
     """Some thousands of texts, each with an id of its own within its file."""
-    lines = [line.split("\t") for line in _texts(ROOT).stdout.splitlines()]
-    assert len(lines) > 2_000
-    assert all(len(line) == 4 for line in lines)
+    assert len(dumped) > 2_000
+    assert all(len(line) == 4 for line in dumped)
+
+
+@pytest.mark.parametrize(
+    ("kind", "place", "begins"),
+    [
+        ("line", "cli/canary.py", "0    no change is shown"),
+        ("line", "cli/canary.py", "# once a day"),
+        ("doc", "notebook/magics/extension.py", "Do one thing around Fetch Hive"),
+        ("line", "notebook/magics/extension.py", "%fetchhive history [NAME]"),
+        ("help", "notebook/magics/extension.py", "The body is a YAML or JSON mapping"),
+        ("text", "notebook/commands/registry.py", "ask for the workspace key"),
+        ("doc", "comparing/scorers/text.py", "Return a scorer that asks whether the expected text"),
+        ("doc", "store/api.py", "Write all that is"),
+        ("doc", "local/demo.py", "Return the demo's tickets as rows"),
+        ("js", "notebook/browser/browser.js", "No rows match the filters"),
+        ("js", "notebook/rater.js", "Nothing is left to rate"),
+        ("cell", "how_to_dask.ipynb", "The parcel is late"),
+        ("cell", "04_batch_a_dataframe.ipynb", "{len(limited.frame)} answered"),
+        ("text", "cli/completion.py", "print what makes Tab complete"),
+        ("text", "client/connection.py", "the daily cap is used up; it is renewed at 00:00 UTC"),
+    ],
+)
+def test_each_kind_of_text_is_in_the_dump(dumped: list[list[str]], kind: str, place: str, begins: str) -> None:
+    """Of the package, and of its notebooks."""
+    assert [line for line in dumped if line[1] == kind and place in line[2] and line[3].startswith(begins)]
