@@ -144,9 +144,8 @@ class Profile:
     - ``look_up_has_output``: where look-ups bring no output, you are warned before a run that is only looked up.
 
     Why not the others: statuses, fields, and ``Retry-After`` as seconds or as a date are read in each known form
-    wherever they come, so that nothing hangs on which one was observed. Where ``look_up_counts`` is no, look-ups are
-    counted all the same: a budget that is too careful loses a few calls of a day, one that is too free has calls
-    refused. ``direct_s`` is less than the time limit, and so no reason to end a call; ``timeout`` is yours.
+    wherever they come, so that nothing hangs on which one was observed. ``direct_s`` is at most the time limit, and so
+    no reason to end a call; ``timeout`` is yours.
 
     Examples
     --------

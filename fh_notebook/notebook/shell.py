@@ -277,7 +277,9 @@ def ask_hidden(prompt: str, *, hint: str) -> Secret:
 
 
 def ask_lines(prompt: str, is_open: Callable[[str], bool], *, hint: str) -> Secret:
-    """Return the lines that the person types in a terminal, until they are whole or one is empty; they are shown.
+    """Return the lines that the person types in a terminal, until they are whole or two are empty; they are shown.
+
+    One empty line ends nothing: pasted code has some, and what is not read here would go to the shell.
 
     Raises
     ------
@@ -291,8 +293,8 @@ def ask_lines(prompt: str, is_open: Callable[[str], bool], *, hint: str) -> Secr
         if not _is_terminal():
             raise EOFError  # what comes through a pipe are the next lines of a script, and no answers
         lines = [builtins.input(prompt)]
-        while is_open("\n".join(lines)) and (line := builtins.input("... ")).strip():
-            lines.append(line)
+        while is_open("\n".join(lines)) and "".join(lines[-2:]).strip():
+            lines.append(builtins.input("... "))
         return Secret("\n".join(lines))
 
     return _ask(ask, hint)

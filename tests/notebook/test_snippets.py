@@ -10,24 +10,26 @@ import pytest
 
 import fh_notebook as fh
 from fh_notebook.local import LocalHive
-from fh_notebook.notebook.forms.control.schema_editor import with_snippet
 from tests.contract.snippet.snippets import SEED_SYNC
 from tests.contract.snippet.test_sdk import PHP, PYTHON, RUBY, TYPESCRIPT
-from tests.notebook.commands.test_commands import typed, work  # noqa: F401 - fixtures
+from tests.notebook.commands.test_commands import OTHER, typed, work  # noqa: F401 - fixtures
+from tests.notebook.forms.views.test_views import _of
 from tests.notebook.magics.test_magic import Shell, hive, shell  # noqa: F401 - fixtures
 
 TOPIC = "State of enterprise AI in 2026"
+CURL = SEED_SYNC.replace("YOUR_API_KEY", OTHER)
 SNIPPETS = {
     name: text.replace("YOUR_DEPLOYMENT_NAME", "brief").replace("YOUR_VARIANT_NAME", "live")
     for name, text in {
-        "curl": SEED_SYNC,
-        "curl, legacy": SEED_SYNC.replace('"deployment"', '"endpoint"'),
-        "Python": PYTHON,
-        "TypeScript": TYPESCRIPT,
-        "PHP": PHP,
-        "Ruby": RUBY,
+        "curl": CURL,
+        "curl, legacy": CURL.replace('"deployment"', '"endpoint"'),
+        "Python": PYTHON.replace("FetchHive()", f'FetchHive(api_key="{OTHER}")'),
+        "TypeScript": TYPESCRIPT.replace("process.env.FETCH_HIVE_API_KEY!", f"'{OTHER}'"),
+        "PHP": PHP.replace("new FetchHive()", f"new FetchHive(apiKey: '{OTHER}')"),
+        "Ruby": RUBY.replace("Client.new", f'Client.new(api_key: "{OTHER}")'),
     }.items()
 }
+"""Each with a key, which is dropped, and said."""
 
 
 @pytest.fixture(params=SNIPPETS)
@@ -47,6 +49,7 @@ def test_each_snippet_is_a_cell(shell: Shell, hive: LocalHive, text: str) -> Non
     result, said = shell.run("%%fetchhive\n" + text)
     assert result.error_in_exec is None, said
     assert result.result.output == f"{TOPIC}: all is well."
+    assert ("The pasted snippet contains a key" in said, OTHER in said) == (True, False)
     _, said = shell.run("%%fetchhive --dry-run\n" + text)
     assert ('"deployment": "brief"' in said, TOPIC in said) == (True, True)
     assert "the line names 'other', the snippet 'brief'" in shell.run("%%fetchhive other -v live\n" + text)[1]
@@ -55,28 +58,42 @@ def test_each_snippet_is_a_cell(shell: Shell, hive: LocalHive, text: str) -> Non
     assert len(hive.calls) == 1
 
 
-@pytest.mark.parametrize("place", ["cell", "variable", "prompt", "a prompt that loses line breaks"])
 def test_each_snippet_is_saved_by_the_command(
-    shell: Shell, hive: LocalHive, work: Path, typed: Callable[..., list[str]], text: str, place: str
+    shell: Shell, hive: LocalHive, work: Path, typed: Callable[..., list[str]], text: str
 ) -> None:
-    """As a cell, by a variable, and at the prompt of a terminal; no call is made."""
+    """As a cell, by a variable, and at the prompt of a terminal, also where line breaks are lost; no call is made."""
     shell.shell.user_ns["pasted"] = text
-    if "prompt" in place:
-        in_one_line = text.replace("  # reads FETCH_HIVE_API_KEY", "").replace("\n", "")  # a comment has no end there
-        typed(in_one_line if "loses" in place else text)
-    line = {"cell": "%%fetchhive snippet\n" + text, "variable": "%fetchhive snippet pasted"}
-    result, said = shell.run(line.get(place, "%fetchhive snippet"))
-    assert result.error_in_exec is None, said
-    saved = (work / "fetchhive.yaml").read_text("utf-8")
-    assert ("brief:" in saved, "live" in saved, "topic:" in saved) == (True, True, True)
+    in_one_line = text.replace("  # reads FETCH_HIVE_API_KEY", "").replace("\n", "")  # a comment has no end there
+    for line, answers in (
+        ("%%fetchhive snippet\n" + text, []),
+        ("%fetchhive snippet pasted", []),
+        ("%fetchhive snippet", text.splitlines()),
+        ("%fetchhive snippet", [in_one_line]),
+    ):
+        typed(*answers)
+        result, said = shell.run(line)
+        assert result.error_in_exec is None, said
+        saved = (work / "fetchhive.yaml").read_text("utf-8")
+        assert ("brief:" in saved, "live" in saved, "topic:" in saved) == (True, True, True)
+        assert ("The key in the snippet was removed" in said, OTHER in said + saved) == (True, False)
+        (work / "fetchhive.yaml").unlink()
     assert hive.calls == ()
+
+
+def test_two_empty_lines_end_what_is_not_whole(shell: Shell, work: Path, typed: Callable[..., list[str]]) -> None:
+    """One does not: pasted code has some."""
+    prompts = typed("client = FetchHive()", "", "", "not read")
+    assert "SnippetError" in shell.run("%fetchhive snippet")[1]
+    assert len(prompts) == 3
 
 
 def test_each_snippet_makes_a_deployment_and_grows_a_form(text: str) -> None:
     """`Deployment.from_snippet`, and the box of a form; `fh.form` of the text says what to write."""
     made = fh.Deployment.from_snippet(text)
     assert (made.name, made.variants, made.variable_names) == ("brief", ("live",), ["topic"])
-    grown = with_snippet(fh.Deployment("brief"), text)
-    assert (grown.deployment.variable_names, grown.deployment.variants) == (["topic"], ("live",))
     with pytest.raises(fh.InputError, match="from_snippet"):
         fh.form(text)
+    form = fh.form("brief")
+    box = _of(form, "fh-snippet")
+    box.value = text
+    assert (box.value, form.deployment.variable_names) == ("", ["topic"])
