@@ -7,7 +7,8 @@ plain twin.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -20,6 +21,7 @@ from fh_notebook.batching.tables.values import is_missing
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.run import one_line as line_of_text
 from fh_notebook.core.text import html
+from fh_notebook.core.text.formatting import figures_form
 from fh_notebook.core.text.messages import PYTHON, Audience, counted
 
 __all__ = [
@@ -82,7 +84,7 @@ def progress_sentence(
     >>> print(progress_sentence("triage-1", JobCounts(planned=80, done=78, failed=2, reused=62, calls=18)))
     triage-1: 78 of 80 done, 2 failed; 62 reused, 18 calls
     >>> print(progress_sentence("triage-2", JobCounts(planned=80, done=80, calls=87, refused=7), admits=3))
-    triage-2: 80 of 80 done; 87 calls, 7 of them refused (429); the service admits 3 at a time
+    triage-2: 80 of 80 done; 87 calls, 7 of them refused (429); 3 at once, the service's limit
     """
     if_unknown = f" (may have run; {RETRY_UNKNOWN.text(audience)})"
     parts = [*outcome_parts(counts, if_unknown=if_unknown).values()]
@@ -512,22 +514,27 @@ def frame_text(frame: pd.DataFrame, columns: Sequence[str]) -> str:
 def _cells(
     frame: pd.DataFrame, columns: Sequence[str], *, limit: int = TEXT_SHOWN
 ) -> tuple[list[str], list[list[str]]]:
-    """Return those of the `columns` that the frame has, and its cells: seconds have two decimals."""
+    """Return those of the `columns` that the frame has, and its cells: the numbers of a column have one format."""
     names = [c for c in columns if c in frame.columns]
-    lines = [
-        [
-            f"{max(value, 0.01):.2f}"
-            if name.endswith("_s") and isinstance(value, float) and not is_missing(value)
-            else cell(value, limit)
-            for name, value in zip(names, line, strict=True)
-        ]
-        for line in frame[names].itertuples(index=False, name=None)
-    ]
-    return names, lines
+    texts = [[cell(value, limit, form) for value in values] for values, form in map(_with_form, frame[names].items())]
+    return names, [list(line) for line in zip(*texts, strict=True)]
 
 
-def cell(value: Any, limit: int = TEXT_SHOWN) -> str:
-    """Return one cell as a short line; what is missing is an empty one.
+def _with_form(column: tuple[Hashable, pd.Series[Any]]) -> tuple[list[Any], str]:
+    """Return the values of a column, and the format of its numbers: of seconds two decimals."""
+    name, values = str(column[0]), column[1].tolist()
+    if name.endswith("_s"):
+        return [max(value, 0.01) if isinstance(value, float) else value for value in values], ".2f"
+    return values, _form_of(values)
+
+
+def _form_of(values: Sequence[Any]) -> str:
+    numbers = [abs(value) for value in values if isinstance(value, float) and math.isfinite(value)]
+    return figures_form(max(numbers, default=0.0), are_whole=all(number.is_integer() for number in numbers))
+
+
+def cell(value: Any, limit: int = TEXT_SHOWN, form: str | None = None) -> str:
+    """Return one cell as a short line; what is missing is an empty one. `form` is that of the numbers of its column.
 
     Examples
     --------
@@ -539,5 +546,5 @@ def cell(value: Any, limit: int = TEXT_SHOWN) -> str:
     if isinstance(value, bool | np.bool_):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return f"{value:.3g}"
+        return f"{value:{form or _form_of([value])}}"
     return one_line(value, limit)

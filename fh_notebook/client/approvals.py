@@ -241,6 +241,10 @@ class ToolApprovals(Sequence[ToolApproval]):
         return html.el("div", html.STYLE, table, html.el("div", how, cls="fh-dim"), cls="fh")
 
 
+def _id_html(text: str) -> html.Html | str:
+    return html.unbroken(text, most=html.ID_UNBROKEN) if text else ""
+
+
 def cells_of(approval: ToolApproval) -> list[object]:
     """Return the cells of one line of the table, under :data:`HEADS`, escaped and with secrets masked."""
     whole = "approval.arguments has all"
@@ -256,8 +260,8 @@ def cells_of(approval: ToolApproval) -> list[object]:
         "Status": approval.shown(approval.status),
         "Expires": f"{approval.expires_at:%d %b %H:%M:%S} UTC" if approval.expires_at else "",
         "Votes": votes,
-        "Run": approval.shown(approval.run_id or approval.request_id),
-        "Id": approval.shown(approval.id),
+        "Run": _id_html(approval.shown(approval.run_id or approval.request_id)),
+        "Id": _id_html(approval.shown(approval.id)),
     }
     lines = [
         html.el("div", html.el("span", f"{name}: ", cls="fh-dim"), html.el("bdi", text), style="overflow-wrap:anywhere")

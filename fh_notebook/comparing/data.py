@@ -23,6 +23,7 @@ from fh_notebook.comparing.scorers.output_values import parse_path
 from fh_notebook.comparing.stats.classes import MACRO, OTHER, ConfusionRows, confusion_rows, macro_f1
 from fh_notebook.comparing.stats.clusters import distinct_text
 from fh_notebook.comparing.stats.grid import Grid
+from fh_notebook.comparing.stats.number_format import ScoreText
 from fh_notebook.comparing.stats.pairs import Pair, Preferences, all_pairs, corrected_pairs, preferred_pairs
 from fh_notebook.comparing.stats.summary import SummaryLine, corrected_lines, summary_lines
 from fh_notebook.contract.output import assets_of
@@ -334,6 +335,11 @@ class ComparisonData:
     def grid_of_rows(self) -> Grid:
         """The scores as an array, rows x variants, without joining rows with equal inputs: for displays of rows."""
         return Grid.of(self.lines, self.variants)
+
+    @cached_property
+    def score_text(self) -> ScoreText:
+        """The format of every score under an output."""
+        return ScoreText.of(self.grid_of_rows.means, yes_no=self.grid_of_rows.yes_no)
 
     @cached_property
     def seconds_grid(self) -> Grid:

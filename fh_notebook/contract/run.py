@@ -244,6 +244,7 @@ class Run:
         open_chars: int = html.CHARS_OPEN,
         form: str = "",
         is_headed: bool = True,
+        colour: str | None = None,
     ) -> html.Html:
         """Return the run as one card of HTML, escaped, folded and capped, for this object and for those that hold many.
 
@@ -259,12 +260,16 @@ class Run:
             The form in which the output is shown first, of ``output.view.FORMS``; by default the one that fits it.
         is_headed : bool
             Whether its status and its names are above the output.
+        colour : str, optional
+            The variant's, in front of the names.
         """
         head = html.el(
             "div",
             html.badge(self.status),
             " ",  # for a page that leaves out the style
-            call_name(self.deployment, self.variant),
+            html.el("span", html.swatch(colour), call_name(self.deployment, self.variant))
+            if colour
+            else call_name(self.deployment, self.variant),
             " ",
             html.el("span", seconds_text(self.elapsed_s), cls="fh-dim", title=ELAPSED_TITLE)
             if self.elapsed_s

@@ -15,8 +15,9 @@ import pandas as pd
 
 from fh_notebook.batching.rendering import frame_text, one_line
 from fh_notebook.comparing.stats.clusters import distinct_text
-from fh_notebook.comparing.stats.number_format import figure, figures, signed
+from fh_notebook.comparing.stats.number_format import figure, signed
 from fh_notebook.core.text import html
+from fh_notebook.core.text.formatting import figures
 from fh_notebook.core.text.messages import agreeing, counted
 
 __all__ = ["CanaryFigures", "canary_html", "canary_text", "notes", "verdict"]

@@ -22,7 +22,6 @@ from fh_notebook.comparing.stats.intervals import interval_of_median, interval_o
 from fh_notebook.comparing.stats.number_format import (
     MEDIAN_TIME,
     figure,
-    figures,
     interval_text,
     percent,
     seconds,
@@ -32,7 +31,7 @@ from fh_notebook.comparing.stats.summary import SummaryLine, summary_lines
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.core import arguments
 from fh_notebook.core.text import html
-from fh_notebook.core.text.formatting import listed, nearest, short, with_partial_repr
+from fh_notebook.core.text.formatting import figures, listed, nearest, short, with_partial_repr
 from fh_notebook.core.text.html import colours_of, swatch_name
 from fh_notebook.core.text.messages import agreeing, counted
 from fh_notebook.errors import InputError, SettingsError

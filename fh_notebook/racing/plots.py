@@ -1,7 +1,7 @@
 """Plots of a race: the evidence against each variant row by row, and the narrowing confidence sequences of the leader.
 
 A plot draws what the tables contain and describes itself in words. Each line has its variant's colour, its own dash
-pattern, and the variant's name, where it ends or in a legend, so no meaning depends on colour alone.
+pattern, and the variant's name where it ends, so no meaning depends on colour alone.
 """
 
 from __future__ import annotations
@@ -98,13 +98,14 @@ def _intervals(tally: RaceState) -> PlotPanel:
         axes.annotate("no lead", (1, 0), fontsize=SMALL, va="bottom")
         colours = colours_of(tally.variants)
         names = distinct_names((pair.a for pair in rivals), OF_PAIR_SHOWN)
+        ends: dict[str, tuple[float, float]] = {}
         for number, pair in enumerate(rivals):
             path, colour = np.array(_path_while_racing(tally, indices, pair)), colours[pair.a]
-            text = f"over {names[pair.a]}:\n{size_text(pair.low)} to {size_text(pair.high)}"
             # Outlines, because two bands that lie over each other look like a third one.
-            for values, label in ((path[:, 2], text), (path[:, 1], None)):
+            for values in (path[:, 2], path[:, 1]):
                 dash = DASH_STYLES[number % len(DASH_STYLES)]
-                axes.step(path[:, 0], values, where="post", color=colour, linewidth=1.6, linestyle=dash, label=label)
+                axes.step(path[:, 0], values, where="post", color=colour, linewidth=1.6, linestyle=dash)
+            ends[pair.a] = (float(path[-1, 0]), float(path[-1, 1:].mean()))
             # What the text says of the last row: a step at the edge would not be seen.
             axes.vlines(path[-1, 0], *path[-1, 1:], color=colour, linewidth=1, alpha=0.6, clip_on=False)
             axes.plot(path[[-1, -1], 0], path[-1, 1:], "_", color=colour, markersize=10, clip_on=False)
@@ -112,13 +113,11 @@ def _intervals(tally: RaceState) -> PlotPanel:
         axes.set_xlabel("rows", fontsize=SMALL)
         axes.set_ylabel("lead: between two lines of one colour", fontsize=SMALL)
         axes.locator_params(axis="x", integer=True)
-        axes.legend(
-            loc="upper left",
-            bbox_to_anchor=(1.01, 1.03),
-            frameon=False,
-            fontsize=SMALL,
-            handlelength=2.2,
-            labelspacing=1,
+        label_ends(
+            axes,
+            ends,
+            colours,
+            {p.a: f"over {names[p.a]}:\n{size_text(p.low)} to {size_text(p.high)}" for p in rivals},
         )
 
     intervals_text = ", ".join(f"{p.a} {size_text(p.low)} to {size_text(p.high)}" for p in rivals)

@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 import fh_notebook as fh
+from fh_notebook.comparing.plots.panels import distinct_names
 from fh_notebook.comparing.stats.number_format import size_text
+from fh_notebook.core.text.html import colours_of
 from fh_notebook.errors import InputError
 from fh_notebook.notebook.progress.race_display import RaceView
 from fh_notebook.racing.display import LIMIT_AT, RaceText, evidence_note, notes_of
@@ -98,6 +100,24 @@ def test_the_figures_draw_and_tell(quiz: Quiz) -> None:
         race.plot("x")  # type: ignore[arg-type]
     with pytest.raises(InputError, match="nothing to draw"):
         run(quiz, dry_run=True).plot()
+
+
+def test_lines_and_thresholds_of_the_figures_are_labelled_where_they_are(quiz: Quiz) -> None:
+    """No legend: each line has its name at its end, the threshold and the line without a lead their words."""
+    race = run(quiz)
+    evidence, lead = race.plot().axes
+    assert evidence.get_legend() is None
+    assert lead.get_legend() is None
+    colours = colours_of(race.variants)
+    texts = {text.get_text(): text for text in (*evidence.texts, *lead.texts)}
+    assert {"dropped at 20", "no lead"} <= set(texts)
+    for name in race.variants:
+        [shown] = (text for words, text in texts.items() if words == distinct_names([name])[name])
+        assert shown.get_color() == colours[name]
+    over = [text for words, text in texts.items() if words.startswith("over ")]
+    assert len(over) == len(race.variants) - 1
+    assert len({round(text.get_position()[1], 3) for text in over}) == len(over)
+    assert all(0 <= text.get_position()[1] <= 1 for text in over)
 
 
 def test_the_live_view_has_the_plan_the_line_and_in_the_end_the_picture() -> None:

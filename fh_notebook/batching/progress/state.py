@@ -268,9 +268,9 @@ def admitting(number: int) -> str:
     Examples
     --------
     >>> admitting(3)
-    'the service admits 3 at a time'
+    "3 at once, the service's limit"
     """
-    return f"the service admits {number:,} at a time"
+    return f"{number:,} at once, the service's limit"
 
 
 def rate_in_words(per_s: float) -> str:

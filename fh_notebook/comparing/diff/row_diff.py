@@ -28,6 +28,7 @@ from fh_notebook.comparing.diff.json_diff import Change, Changes, changes_of
 from fh_notebook.comparing.diff.markup import MARKS_STYLE, changes_style, changes_table, mark_text, path_pieces
 from fh_notebook.comparing.diff.text_diff import LIMIT, TextDifference, compare_runs, compare_texts, with_gaps
 from fh_notebook.comparing.masks import RowMasker
+from fh_notebook.comparing.stats.number_format import ScoreText
 from fh_notebook.contract.output import CSS as OUTPUT_CSS
 from fh_notebook.contract.output import OutputOptions, json_value, output_view
 from fh_notebook.contract.run import Run
@@ -194,7 +195,8 @@ class RowDiff:
     """Which row of how many it is, from 1; ``None`` where nobody has counted."""
     inputs: Mapping[str, Any] = field(default_factory=dict)
     """The row's own columns, such as the ticket."""
-    has_score: bool = False
+    score_text: ScoreText | None = None
+    """The format of a score; ``None`` where nothing was scored."""
     variants: tuple[str, ...] = ()
     """All variants of the comparison, in the order of the plan: each has its colour by its place."""
     scored_path: tuple[str | int, ...] = ()
@@ -246,14 +248,14 @@ def diff_html(diff: RowDiff) -> html.Html:
     colours = colours_of(diff.variants)
     cards = html.el(
         "div",
-        *(_card_html(answer, diff.has_score, colours, diff.scored_path) for answer in diff.answers),
+        *(_card_html(answer, diff.score_text, colours, diff.scored_path) for answer in diff.answers),
         cls="fh-side",
     )
     answers = cards
     if diff.parts:
         answers = html.el("details", html.el("summary", "All answers in full"), cards, cls="fh-fold fh-whole")
     return html.el(
-        "div", html.STYLE, STYLE, head, inputs, *(_part_html(part, colours, diff.has_score) for part in diff.parts),
+        "div", html.STYLE, STYLE, head, inputs, *(_part_html(part, colours, diff.score_text) for part in diff.parts),
         answers,
         cls="fh fh-diff",
     )  # fmt: skip
@@ -294,9 +296,9 @@ def _name_html(variant: str, colours: Mapping[str, str]) -> html.Html:
 
 
 def _card_html(
-    answer: VariantAnswer, has_score: bool, colours: Mapping[str, str], path: tuple[str | int, ...]
+    answer: VariantAnswer, score_text: ScoreText | None, colours: Mapping[str, str], path: tuple[str | int, ...]
 ) -> html.Html:
-    facts = html.el("span", _facts_text(answer, has_score), cls="fh-dim")
+    facts = html.el("span", _facts_text(answer, score_text), cls="fh-dim")
     badge = html.badge(answer.status) if not answer.ok else None
     head = html.el("div", _name_html(answer.variant, colours), " ", badge, " ", facts, cls="fh-head")
     if answer.ok:
@@ -313,8 +315,8 @@ def _error_html(answer: VariantAnswer) -> html.Html:
     return html.el("div", html.clip(error), cls="fh-error", dir=html.direction(error))
 
 
-def _facts_text(answer: VariantAnswer, has_score: bool) -> str:
-    facts = [f"score {answer.score:.4g}"] if answer.score == answer.score else ["no score"] * has_score
+def _facts_text(answer: VariantAnswer, score_text: ScoreText | None) -> str:
+    facts = [] if score_text is None else [score_text.alone(answer.score)]
     facts += [seconds_text(answer.seconds)] if answer.seconds == answer.seconds else []
     facts += [answer.repeats] if answer.repeats else []
     return " · ".join(facts)
@@ -326,11 +328,11 @@ def _output_text(answer: VariantAnswer) -> str:
     return answer.output if isinstance(answer.output, str) else pretty(answer.output, limit=html.TEXT_CAP + 1)[0]
 
 
-def _said_of(part: AnswerDiff, has_score: bool) -> str:
+def _said_of(part: AnswerDiff, score_text: ScoreText | None) -> str:
     """Return what is different in a line, and how both are scored: a difference alone does not say which is better."""
-    if not has_score or part.a.score != part.a.score or part.b.score != part.b.score:
+    if score_text is None or part.a.score != part.a.score or part.b.score != part.b.score:
         return str(part)
-    return f"{part} · score {part.a.score:.4g} → {part.b.score:.4g}"
+    return f"{part} · {score_text.alone(part.a.score)} → {score_text(part.b.score)}"
 
 
 def _legend(part: AnswerDiff) -> html.Html:
@@ -342,10 +344,10 @@ def _legend(part: AnswerDiff) -> html.Html:
     )  # fmt: skip
 
 
-def _part_html(part: AnswerDiff, colours: Mapping[str, str], has_score: bool) -> html.Html:
+def _part_html(part: AnswerDiff, colours: Mapping[str, str], score_text: ScoreText | None) -> html.Html:
     """Return one answer against another: both names, what is different in a line, and the differences."""
     names = html.join([_name_html(answer.variant, colours) for answer in (part.a, part.b)], " → ")
-    head = html.el("div", names, html.el("span", _said_of(part, has_score), cls="fh-dim"), cls="fh-against")
+    head = html.el("div", names, html.el("span", _said_of(part, score_text), cls="fh-dim"), cls="fh-against")
     body: html.Html | None = None
     if part.words is not None and not part.words.same:
         marked = mark_text(part.words, cap=html.TEXT_CAP, whole=WHOLE, both=True)
@@ -406,7 +408,7 @@ def diff_text(diff: RowDiff) -> str:
     inputs = " · ".join(f"{name}: {value}" for name, value in _input_texts(diff))
     text_lines = [_title(diff), *([inputs] if inputs else [])]
     for answer in diff.answers:
-        facts = _facts_text(answer, diff.has_score)
+        facts = _facts_text(answer, diff.score_text)
         text_lines.append(f"{one_line(answer.variant)}{f' ({facts})' if facts else ''}:")
         if not (parts := by_name.get(answer.variant, ())):
             shown = _output_text(answer) if answer.ok else f"{answer.status}: {answer.error or ''}".rstrip(": ")
@@ -519,7 +521,7 @@ def compare_row(
         pair_on=data.pair_on,
         place=(labels.index(row) + 1, len(labels)) if len(labels) > 1 and row in labels else None,
         inputs=inputs,
-        has_score=bool(data.scorer),
+        score_text=data.score_text if data.scorer else None,
         variants=tuple(data.variants),
         scored_path=data.runs.scored_path,
         alone=alone,

@@ -13,7 +13,6 @@ no figure is kept alive, and ``%matplotlib inline`` shows nothing twice.
 from __future__ import annotations
 
 import io
-import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
@@ -49,9 +48,10 @@ from fh_notebook.comparing.plots.panels import (
     plot_data,
     score_format,
     scored_lines,
+    tradeoff_text,
 )
 from fh_notebook.comparing.stats.number_format import p_text, seconds_format
-from fh_notebook.comparing.verdicts.tradeoff import Cost, tradeoff_of
+from fh_notebook.comparing.verdicts.tradeoff import Cost, Tradeoff, tradeoff_of
 from fh_notebook.core import arguments
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import short
@@ -75,7 +75,7 @@ __all__ = [
 BACKENDS: Final = ("matplotlib",)
 
 WIDTH: Final = 6.6
-"""Inches of a panel: 475 points, which are pixels in a page, where it is shown in about this size."""
+"""Inches of a panel: 475 points, which are pixels in a page, where it is shown in this size or up to a tenth larger."""
 TEXT: Final = 11.5
 SMALL: Final = 11.0
 """Points, so pixels: smaller text is not read."""
@@ -132,7 +132,8 @@ class Plot(Figure):  # type: ignore[misc]  # mypy follows no import of matplotli
         """Each panel is a picture of its own, so that they stand beside each other where there is room."""
         # The words are seen where the picture is not: a notebook that is not trusted loses pictures and style sheets.
         cards = [
-            html.el("div", inline(panel), html.el("p", panel.alt, cls="fh-alt"), cls="fh-plot") for panel in self.panels
+            html.el("div", inline(panel), html.el("p", panel.alt, cls="fh-alt"), cls="fh-plot", tabindex=0)
+            for panel in self.panels
         ]
         return html.el("div", html.STYLE, PLOT_STYLE, html.el("div", *cards, cls="fh-plots"), cls="fh")
 
@@ -142,9 +143,10 @@ class Plot(Figure):  # type: ignore[misc]  # mypy follows no import of matplotli
 
 PLOT_STYLE: Final = html.Html(
     "<style>.fh-plots{display:grid;gap:24px 32px;align-items:start;max-width:1120px;"
-    "grid-template-columns:repeat(auto-fit,minmax(min(100%,440px),1fr))}"
+    "grid-template-columns:repeat(auto-fit,minmax(min(100%,476px),1fr))}"
     ".fh-alt{display:none}"
-    ".fh-plot{max-width:520px;min-width:0}.fh-plot svg{width:100%;height:auto;display:block}</style>"
+    ".fh-plot{max-width:520px;min-width:0;overflow-x:auto}"  # smaller, its texts would not be read
+    ".fh-plot svg{width:100%;min-width:476px;height:auto;display:block}</style>"
 )
 
 
@@ -335,10 +337,12 @@ LABEL_INCHES: Final = 0.24
 
 
 def _tradeoff(facts: PlotData) -> list[PlotPanel]:
+    return [] if facts.tradeoff is None else [_tradeoff_panel(facts, facts.tradeoff)]
+
+
+def _tradeoff_panel(facts: PlotData, tradeoff: Tradeoff) -> PlotPanel:
     """Draw a point for each variant. Labels stand at the right, one below another, so that none covers another one."""
-    panel = PANEL_TEXTS["tradeoff"](facts)
-    tradeoff = facts.tradeoff
-    assert tradeoff is not None  # noqa: S101  # as `KINDS` says
+    panel = tradeoff_text(facts, tradeoff)
     score, expense = score_format(facts), expense_format(tradeoff)
     names = distinct_names((line.variant for line in tradeoff.lines), TITLE_NAME_SHOWN)
     unit = " s" if tradeoff.measure == "seconds" else ""
@@ -374,7 +378,7 @@ def _tradeoff(facts: PlotData) -> list[PlotPanel]:
         axes.set_xlim(right=right)
         axes.set_ylim(low, high)
 
-    return [_plot_panel(draw, panel)]
+    return _plot_panel(draw, panel)
 
 
 def spread_places(targets: Sequence[float], gap: float) -> list[float]:
@@ -452,15 +456,20 @@ def _draw_figures(axes: Axes, texts: Sequence[str]) -> None:
 
 
 LABEL_GAP: Final = 0.085
-"""Of the height of a panel, between the names of two lines."""
+"""Of the height of a panel, for a line of a label."""
 END_SHOWN: Final = OF_PAIR_SHOWN + len("over ")
 """Characters of a name at the end of a line."""
 
 
-def label_ends(axes: Axes, ends: Mapping[str, tuple[float, float]], colours: Mapping[str, str]) -> None:
-    """Write the name of each line beside the axes, as high as its last point, but no name over another.
+def label_ends(
+    axes: Axes,
+    ends: Mapping[str, tuple[float, float]],
+    colours: Mapping[str, str],
+    texts: Mapping[str, str] | None = None,
+) -> None:
+    """Write the label of each line beside the axes, as high as its last point, but no label over another.
 
-    Within the axes a name would lie on other lines. A dotted line leads to the name of a line that ends before.
+    Within the axes a label would lie on other lines. A dotted line leads from the last point to the label.
 
     Parameters
     ----------
@@ -470,20 +479,21 @@ def label_ends(axes: Axes, ends: Mapping[str, tuple[float, float]], colours: Map
         The last point of each line.
     colours : mapping of str to str
         Of the names.
+    texts : mapping of str to str, optional
+        The labels; by default the names.
     """
-    texts = distinct_names(ends, END_SHOWN)
+    shown = distinct_names(ends, END_SHOWN) if texts is None else texts
+    gap = LABEL_GAP * max((text.count("\n") + 1 for text in shown.values()), default=1)
     to_axes = axes.transData + axes.transAxes.inverted()
-    places = {name: to_axes.transform(end) for name, end in ends.items()}
-    height = -math.inf
-    for name in sorted(places, key=lambda name: float(places[name][1])):
-        x, y = map(float, places[name])
-        height = max(y, height + LABEL_GAP)
+    places = [tuple(map(float, to_axes.transform(end))) for end in ends.values()]
+    heights = spread_places([min(max(y, 0.0), 1.0) for _, y in places], gap)
+    for name, (x, y), height in zip(ends, places, heights, strict=True):
         axes.plot(
             [x, max(x, 1.0), 1.025], [y, y, height], transform=axes.transAxes,
             color=colours[name], linewidth=0.9, linestyle=(0, (1, 2)), alpha=0.8, clip_on=False,
         )  # fmt: skip
         axes.text(
-            1.03, height, texts[name], transform=axes.transAxes, va="center", ha="left", fontsize=SMALL,
+            1.03, height, shown[name], transform=axes.transAxes, va="center", ha="left", fontsize=SMALL,
             color=colours[name], fontweight="bold",
         )  # fmt: skip
 

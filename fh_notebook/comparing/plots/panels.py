@@ -21,7 +21,6 @@ from fh_notebook.comparing.data import ComparisonData
 from fh_notebook.comparing.stats.classes import OTHER, ConfusionRows
 from fh_notebook.comparing.stats.number_format import (
     figure,
-    figures,
     p_text,
     percent,
     percents,
@@ -34,7 +33,7 @@ from fh_notebook.comparing.stats.pairs import Pair, tested_in
 from fh_notebook.comparing.stats.summary import summary_table
 from fh_notebook.comparing.verdicts.tradeoff import Tradeoff
 from fh_notebook.comparing.verdicts.verdict import after_holm, winner_of
-from fh_notebook.core.text.formatting import short
+from fh_notebook.core.text.formatting import figures, short
 from fh_notebook.core.text.html import colours_of
 from fh_notebook.core.text.messages import counted
 from fh_notebook.core.values import ColumnName
@@ -62,6 +61,7 @@ __all__ = [
     "plot_data",
     "score_format",
     "scored_lines",
+    "tradeoff_text",
 ]
 
 INK: Final = "#7a7d85"
@@ -417,9 +417,9 @@ def expense_format(tradeoff: Tradeoff) -> Callable[[float], str]:
     return seconds_format(values) if tradeoff.measure == "seconds" else figures(values)
 
 
-def _tradeoff(facts: PlotData) -> PanelText:
-    assert facts.tradeoff is not None  # noqa: S101  # as `KINDS` says
-    tradeoff, score, expense = facts.tradeoff, score_format(facts), expense_format(facts.tradeoff)
+def tradeoff_text(facts: PlotData, tradeoff: Tradeoff) -> PanelText:
+    """Return a trade-off in words: the variants of the Pareto set, and what each variant scores and takes."""
+    score, expense = score_format(facts), expense_format(tradeoff)
     is_timed = tradeoff.measure == "seconds"
     least, unit = ("fastest", " s") if is_timed else ("cheapest", "")
     names = [_in_title(facts, line.variant) for line in tradeoff.pareto]
@@ -509,7 +509,6 @@ PANEL_TEXTS: Final[dict[str, Callable[[PlotData], PanelText]]] = {
     "differences": _differences,
     "wins": _wins,
     "seconds": _seconds,
-    "tradeoff": _tradeoff,
 }
 
 

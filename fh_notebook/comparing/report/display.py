@@ -19,14 +19,7 @@ from fh_notebook.batching.tables.values import is_missing
 from fh_notebook.comparing import tables
 from fh_notebook.comparing.data import ComparisonData
 from fh_notebook.comparing.stats.correction import CORRECTED_RULE
-from fh_notebook.comparing.stats.number_format import (
-    ReportColumn,
-    count_text,
-    figures,
-    interval_text,
-    percents,
-    score_text,
-)
+from fh_notebook.comparing.stats.number_format import ReportColumn, count_text, interval_text, percents
 from fh_notebook.comparing.stats.pairs import PAIRS, pairs_table
 from fh_notebook.comparing.stats.summary import summary_columns
 from fh_notebook.comparing.tables import incomplete_rows
@@ -37,7 +30,8 @@ from fh_notebook.comparing.verdicts.verdict import headline_of, notes_of, verdic
 from fh_notebook.core.config import settings
 from fh_notebook.core.redaction import MASK
 from fh_notebook.core.text import html
-from fh_notebook.core.text.html import colours_of, swatch
+from fh_notebook.core.text.formatting import figures
+from fh_notebook.core.text.html import colours_of
 from fh_notebook.core.text.messages import PYTHON, Audience
 
 __all__ = [
@@ -289,7 +283,9 @@ def summary_cells(facts: SummaryData, *, drawn: bool = False) -> tuple[list[Any]
         if not drawn:
             return f"{variant} (best)" if is_best else variant
         mark = html.el("span", "best", cls="fh-best") if is_best else None
-        return html.el("span", swatch(colours[variant]), html.el("strong" if is_best else "span", variant), " ", mark)
+        return html.el(
+            "span", html.swatch_name(colours[variant], variant, tag="strong" if is_best else "span"), " ", mark
+        )
 
     def bar(line: Mapping[Any, Any]) -> html.Html:
         return interval_svg(line, scale, colours[line["variant"]])
@@ -550,7 +546,7 @@ def rows_html(data: ComparisonData, table: pd.DataFrame) -> html.Html:
     colours = colours_of(data.variants)
     heads = [
         *names[: -len(variants)],
-        *(html.el("span", swatch(colours[variant]), variant) for variant in variants),
+        *(html.swatch_name(colours[variant], variant) for variant in variants),
     ]
     lines = []
     for line in table.to_dict("records"):
@@ -574,7 +570,7 @@ def _answer_html(data: ComparisonData, line: dict[Any, Any], variant: str) -> ht
     text = _cell_text(output) or ("no answer" if score != score else "")
     parts = [
         html.el("span", text, cls="" if output is not None else "fh-dim", dir=html.direction(text)),
-        html.el("span", score_text(score, data.grid.yes_no), cls=f"fh-score {score_class(score, data.grid.yes_no)}"),
+        html.el("span", data.score_text(score), cls=f"fh-score {score_class(score, data.grid.yes_no)}"),
     ]
     return html.join(parts, " ")  # apart also on GitHub, which takes all style away
 

@@ -22,7 +22,6 @@ from fh_notebook.batching.planning.plan import counted
 from fh_notebook.comparing.data import ComparisonData
 from fh_notebook.comparing.plots.panels import kinds_drawn, plot_data
 from fh_notebook.comparing.report import display
-from fh_notebook.comparing.stats.number_format import figure
 from fh_notebook.comparing.verdicts.verdict import headline_of, notes_of
 from fh_notebook.contract.output import (
     CSS,
@@ -92,7 +91,6 @@ def _data_json(data: ComparisonData, rows: Sequence[Mapping[str, Any]]) -> str:
         "variants": [redact(variant) for variant in data.variants],
         "inputs": data.row_columns,
         "expected": any(row["expected"] is not None for row in rows),
-        "scored": bool(data.scorer),
         "yesNo": data.grid.yes_no,
         "low": _low_score(data),
         "rows": rows,
@@ -147,7 +145,7 @@ def _plots_html(data: ComparisonData) -> list[html.Html]:
         return []
     from fh_notebook.comparing.plots.matplotlib_plots import PANELS, inline
 
-    figures = [html.el("figure", inline(panel)) for kind in kinds for panel in PANELS[kind](facts)]
+    figures = [html.el("figure", inline(panel), tabindex=0) for kind in kinds for panel in PANELS[kind](facts)]
     return [html.el("h2", "Plots"), html.el("div", *figures, cls="plots")]
 
 
@@ -211,7 +209,7 @@ def _run_text(run: Mapping[str, Any] | None) -> str:
     if run is None:
         return "not there"
     text = run.get("output") or run.get("error") or run["status"]
-    return f"{text}\n{figure(run['score'])}" if "score" in run else str(text)
+    return "\n".join([str(text), *([run["facts"]] if "facts" in run else [])])
 
 
 def _facts_list(facts: Mapping[str, str]) -> html.Html:

@@ -15,7 +15,6 @@ from fh_notebook.batching.planning.plan import counted
 from fh_notebook.batching.rendering import one_line
 from fh_notebook.comparing.data import ComparisonData
 from fh_notebook.comparing.report import display
-from fh_notebook.comparing.stats.number_format import score_text
 from fh_notebook.comparing.stats.pairs import PAIRS, pairs_table
 from fh_notebook.comparing.verdicts.classes import classes_shown
 from fh_notebook.comparing.verdicts.verdict import headline_of, notes_of, verdict_of
@@ -123,7 +122,7 @@ def _masked_text(value: Any, mask: Callable[[str], str]) -> str:
 def _answer_text(data: ComparisonData, line: Mapping[Any, Any], variant: str, mask: Callable[[str], str]) -> str:
     output, score = line[f"{variant}.output"], line.get(f"{variant}.score", float("nan"))
     text = escaped(_masked_text(output, mask)) if output is not None else "*no answer*" if score != score else ""
-    return f"{text} ({score_text(score, data.grid.yes_no)})" if score == score else text
+    return f"{text} ({data.score_text(score)})" if score == score else text
 
 
 def _facts_list(facts: Mapping[str, str]) -> str:

@@ -67,13 +67,7 @@
     return made;
   };
   const scored = (run) => {
-    const parts = [];
-    if (run.score === undefined) parts.push(data.scored ? "no score" : "");
-    else if (data.yesNo && (run.score === 0 || run.score === 1)) parts.push(run.score ? "✓ right" : "✗ wrong");
-    else parts.push(String(Math.round(run.score * 1000) / 1000));
-    if (run.seconds !== undefined) parts.push(`${run.seconds} s`);
-    if (run.repeats) parts.push(`mean of ${run.repeats} repeats`);
-    const made = el("span", "score", parts.filter(Boolean).join(" · "));
+    const made = el("span", "score", run.facts ?? "");
     if (data.yesNo && run.score === 1) made.classList.add("yes");
     if (data.yesNo && run.score === 0) made.classList.add("no");
     return made;

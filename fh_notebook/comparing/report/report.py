@@ -27,12 +27,14 @@ from fh_notebook.comparing.report.workbook import write_workbook
 from fh_notebook.comparing.scorers.base import number_of
 from fh_notebook.comparing.stats.hypothesis_tests import FLIPS
 from fh_notebook.comparing.stats.intervals import FEW_ROWS, LEVEL, MANY_ROWS, RESAMPLES, SEED
+from fh_notebook.comparing.stats.number_format import ScoreText
 from fh_notebook.comparing.stats.pairs import ALPHA, tested_in
 from fh_notebook.contract.run import Run
 from fh_notebook.core.config import settings
 from fh_notebook.core.optional_deps import ensure_installed
 from fh_notebook.core.redaction import redact
 from fh_notebook.core.text import html
+from fh_notebook.core.text.formatting import seconds_text
 from fh_notebook.version import __version__
 
 __all__ = ["SUFFIXES", "check_report", "provenance_of", "report_rows", "settings_of", "text_of", "write_report"]
@@ -54,8 +56,8 @@ def report_rows(data: ComparisonData, views: OutputViews | None = None) -> Itera
     """Yield one row after another; with `views`, each run has a ``view`` where a page shows one.
 
     ``pair`` (a number or a text), ``expected``, ``correction`` (of a corrected row only), ``inputs`` (texts, of
-    `ComparisonData.row_columns`), ``differ`` and ``runs``: of every variant ``output, score,
-    seconds, error, status, repeats``. Of repeats: the first output, the means of scores and seconds.
+    `ComparisonData.row_columns`), ``differ`` and ``runs``: of every variant ``output, score, seconds, error, status``
+    and ``facts``: score, seconds and repeats in words. Of repeats: the first output, the means of scores and seconds.
     """
     names = data.row_columns
     columns = [column.tolist() for name in names if (column := data.runs.column(name)) is not None]
@@ -73,6 +75,7 @@ def report_rows(data: ComparisonData, views: OutputViews | None = None) -> Itera
         before = states.get((pair, variant))
         states[pair, variant] = (before[0], before[1] or error, before[2] + 1) if before else (status, error, 1)
     masks = data.runs.secret().masks()
+    score_text = data.score_text if data.scorer else None
     for line in tables.wide(data).to_dict("records"):
         pair = line[data.pair_on]
         mask = partial(masks.of, pair)
@@ -90,7 +93,7 @@ def report_rows(data: ComparisonData, views: OutputViews | None = None) -> Itera
                     partial(data.runs.run_at, answered.get((pair, variant))),
                 )
                 for variant in data.variants
-                for run in [_run_values(line, variant, states.get((pair, variant)), mask)]
+                for run in [_run_values(line, variant, states.get((pair, variant)), mask, score_text)]
             ],
         }
 
@@ -101,19 +104,26 @@ def _is_number(value: Any) -> bool:
 
 
 def _run_values(
-    line: Mapping[Any, Any], variant: str, state: tuple[str, str | None, int] | None, mask: Callable[[str], str]
+    line: Mapping[Any, Any],
+    variant: str,
+    state: tuple[str, str | None, int] | None,
+    mask: Callable[[str], str],
+    score_text: ScoreText | None,
 ) -> dict[str, Any] | None:
     if state is None:
         return None
     status, error, repeats = state
     score, seconds = line.get(f"{variant}.score", float("nan")), line[f"{variant}.seconds"]
+    facts = [] if score_text is None else [score_text(score)]
+    facts += [seconds_text(seconds)] if seconds == seconds else []
+    facts += [f"mean of {repeats:,} repeats"] if repeats > 1 else []
     run = {
         "status": status,
         "output": text_of(line[f"{variant}.output"], mask),
         "error": text_of(error, mask),
         "score": None if score != score else round(score, 6),
         "seconds": None if seconds != seconds else round(seconds, 4),
-        "repeats": repeats if repeats > 1 else None,
+        "facts": " · ".join(facts) or None,
     }
     return {name: value for name, value in run.items() if value is not None}
 

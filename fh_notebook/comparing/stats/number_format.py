@@ -11,23 +11,26 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, Final
 
+import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
+
+from fh_notebook.core.text.formatting import figures, figures_form
 
 __all__ = [
     "MEDIAN_TIME",
     "P95_TIME",
     "ReportColumn",
+    "ScoreText",
     "about",
     "count_text",
     "figure",
-    "figures",
     "interval_text",
     "p_text",
     "percent",
     "percents",
     "points",
     "same",
-    "score_text",
     "seconds",
     "seconds_format",
     "signed",
@@ -74,22 +77,6 @@ def table_of(columns: Sequence[ReportColumn], lines: Sequence[Any]) -> pd.DataFr
 def same(text: Callable[[Any], str]) -> Callable[[Sequence[Any]], Callable[[Any], str]]:
     """Return the format of a column whose values do not depend on each other, such as counts."""
     return lambda values: text
-
-
-def figures(values: Sequence[float]) -> Callable[[float], str]:
-    """Return one format for scores that stand below each other: three digits of the largest, missing as nothing.
-
-    Examples
-    --------
-    >>> list(map(figures([0.7512, 12.0]), [0.7512, 12.0, float("nan")]))
-    ['0.8', '12.0', '']
-    """
-    largest = max((abs(value) for value in values if math.isfinite(value)), default=0.0)
-    if largest >= 1e6 or 0 < largest < 0.0005:
-        form = ".3g"
-    else:
-        form = ",.3f" if largest < 10 else ",.1f" if largest < 100 else ",.0f"
-    return lambda value: "" if value != value else f"{value:{form}}"
 
 
 def figure(value: float) -> str:
@@ -175,13 +162,46 @@ def points(difference: float) -> str:
     return f"{size:.0f}" if abs(size) >= 1 or size == 0 else f"{size:.2g}"
 
 
-def score_text(score: float, yes_no: bool) -> str:
-    """Return a score under an output: right and wrong as marks that need no colour."""
-    if score != score:
-        return "no score"
-    if yes_no and score in (0.0, 1.0):
-        return "✓ right" if score else "✗ wrong"
-    return figure(score)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreText:
+    """The text of a score under an output, in one format for all outputs of a comparison.
+
+    Examples
+    --------
+    >>> text = ScoreText.of([0.75, 12.0, float("nan")], yes_no=False)
+    >>> text(0.75), text(12.0), text(float("nan")), text.alone(12.0)
+    ('0.8', '12.0', 'no score', 'score 12.0')
+    >>> marks = ScoreText.of([1.0, 0.0, 0.5], yes_no=True)
+    >>> marks(1.0), marks.alone(0.0), marks(0.5)
+    ('✓ right', '✗ wrong', '0.500')
+    """
+
+    form: str
+    """The format specification of a number."""
+    yes_no: bool
+    """Whether all scores are true or false; only the mean of repeats is a number then."""
+
+    @classmethod
+    def of(cls, scores: ArrayLike, *, yes_no: bool) -> ScoreText:
+        """Return the format of all `scores` that stand under outputs."""
+        values = np.asarray(scores, dtype="float64")
+        known = np.abs(values[np.isfinite(values)])
+        are_whole = not yes_no and bool((known == np.floor(known)).all())
+        return cls(form=figures_form(float(known.max(initial=0.0)), are_whole=are_whole), yes_no=yes_no)
+
+    def __call__(self, score: float) -> str:
+        """Return a score: right and wrong as marks that need no colour."""
+        if score != score:
+            return "no score"
+        return self._mark(score) or f"{score:{self.form}}"
+
+    def alone(self, score: float) -> str:
+        """Return a score that stands beside other numbers: one that is a number says that it is a score."""
+        text = self(score)
+        return text if score != score or self._mark(score) else f"score {text}"
+
+    def _mark(self, score: float) -> str:
+        return {1.0: "✓ right", 0.0: "✗ wrong"}.get(score, "") if self.yes_no else ""
 
 
 LONG_FROM: Final = 1e9

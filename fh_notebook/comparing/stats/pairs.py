@@ -46,9 +46,9 @@ from fh_notebook.comparing.stats.intervals import (
     intervals_of_differences,
     spread_of,
 )
-from fh_notebook.comparing.stats.number_format import ReportColumn, count_text, figures, same, table_of
+from fh_notebook.comparing.stats.number_format import ReportColumn, count_text, same, table_of
 from fh_notebook.core.arguments import is_finite
-from fh_notebook.core.text.formatting import short
+from fh_notebook.core.text.formatting import figures, short
 from fh_notebook.errors import InputError
 
 __all__ = [

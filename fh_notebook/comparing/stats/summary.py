@@ -30,11 +30,11 @@ from fh_notebook.comparing.stats.number_format import (
     P95_TIME,
     ReportColumn,
     count_text,
-    figures,
     same,
     seconds_format,
     table_of,
 )
+from fh_notebook.core.text.formatting import figures
 
 __all__ = [
     "SUMMARY",

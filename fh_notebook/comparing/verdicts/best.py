@@ -13,13 +13,13 @@ from fh_notebook.comparing.data import ComparisonData
 from fh_notebook.comparing.stats.best import BestLine, beaten_by, groups_of, parts_of, probabilities_of_best
 from fh_notebook.comparing.stats.grid import Grid
 from fh_notebook.comparing.stats.intervals import intervals_of_means
-from fh_notebook.comparing.stats.number_format import count_text, figures, interval_text, percents, seconds_format
+from fh_notebook.comparing.stats.number_format import count_text, interval_text, percents, seconds_format
 from fh_notebook.comparing.stats.pairs import Pair, all_pairs, check_chances
 from fh_notebook.comparing.stats.summary import SummaryLine
 from fh_notebook.comparing.verdicts.gates import VALUES
 from fh_notebook.comparing.verdicts.verdict import verdict_of
 from fh_notebook.core import arguments
-from fh_notebook.core.text.formatting import in_words
+from fh_notebook.core.text.formatting import figures, in_words
 from fh_notebook.core.text.shown_frame import ShownFrame
 from fh_notebook.errors import InputError
 

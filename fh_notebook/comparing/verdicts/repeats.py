@@ -17,7 +17,7 @@ from fh_notebook.batching.tables.values import object_series
 from fh_notebook.comparing.data import ComparisonData
 from fh_notebook.comparing.diff.answer_groups import ANSWER_SHOWN, AnswerGroup, groups_of_answers, groups_text
 from fh_notebook.comparing.stats.intervals import Interval
-from fh_notebook.comparing.stats.number_format import count_text, figures, interval_text, percent
+from fh_notebook.comparing.stats.number_format import count_text, interval_text, percent
 from fh_notebook.comparing.stats.repeats import (
     PassRate,
     RowScores,
@@ -28,6 +28,7 @@ from fh_notebook.comparing.stats.repeats import (
     variance_components,
 )
 from fh_notebook.core.text import html
+from fh_notebook.core.text.formatting import figures
 from fh_notebook.core.text.messages import counted
 from fh_notebook.core.text.shown_frame import ShownFrame
 from fh_notebook.errors import InputError

@@ -20,8 +20,8 @@ from fh_notebook.comparing.data import ComparisonData
 from fh_notebook.comparing.scorers.base import number_of
 from fh_notebook.comparing.stats.grid import Grid
 from fh_notebook.comparing.stats.intervals import NAN, Interval, ScoreRange, interval_of_median, intervals_of_means
-from fh_notebook.comparing.stats.number_format import MEDIAN_TIME, figures, interval_text, percents, seconds_format
-from fh_notebook.core.text.formatting import short
+from fh_notebook.comparing.stats.number_format import MEDIAN_TIME, interval_text, percents, seconds_format
+from fh_notebook.core.text.formatting import figures, short
 from fh_notebook.core.text.shown_frame import ShownFrame
 from fh_notebook.errors import InputError
 

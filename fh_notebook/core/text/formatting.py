@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import wraps
@@ -25,6 +26,8 @@ __all__ = [
     "NAME_CAP",
     "byte_size",
     "duration",
+    "figures",
+    "figures_form",
     "in_words",
     "kind_text",
     "listed",
@@ -129,6 +132,33 @@ def seconds_text(seconds: float) -> str:
     ['0.01 s', '0.04 s', '2 s', '2.21 s', '12.3 s', '123 s']
     """
     return f"{max(0.01, round(seconds, 2)):.3g} s"
+
+
+def figures_form(largest: float, *, are_whole: bool = False) -> str:
+    """Return the format specification of numbers that stand below each other: three digits of the `largest`.
+
+    Parameters
+    ----------
+    largest : float
+        The largest of them, without its sign.
+    are_whole : bool
+        Whether they are values of somebody's, all whole: then they have no decimals.
+    """
+    if largest >= 1e6 or 0 < largest < 0.0005:
+        return ".3g"
+    return ",.0f" if are_whole or largest >= 100 else ",.3f" if largest < 10 else ",.1f"
+
+
+def figures(values: Sequence[float]) -> Callable[[float], str]:
+    """Return one format for numbers that stand below each other: three digits of the largest, missing as nothing.
+
+    Examples
+    --------
+    >>> list(map(figures([0.7512, 12.0]), [0.7512, 12.0, float("nan")]))
+    ['0.8', '12.0', '']
+    """
+    form = figures_form(max((abs(value) for value in values if math.isfinite(value)), default=0.0))
+    return lambda value: "" if value != value else f"{value:{form}}"
 
 
 def type_text(value: object) -> str:

@@ -22,6 +22,7 @@ from fh_notebook.core.text.messages import counted
 __all__ = [
     "CSS",
     "HEADLINE",
+    "ID_UNBROKEN",
     "PALETTE",
     "STYLE",
     "TEXT_CAP",
@@ -43,6 +44,8 @@ __all__ = [
     "swatch",
     "swatch_name",
     "table",
+    "unbroken",
+    "variant_colours",
 ]
 
 HEADLINE: Final = (
@@ -374,6 +377,7 @@ CSS: Final = (
     ".fh-rest{max-height:40em;overflow:auto}"
     ".fh-side{display:flex;flex-wrap:wrap;gap:12px;align-items:stretch}"
     ".fh-side>.fh-card{flex:1 1 280px;min-width:0}"
+    ".fh-name{white-space:nowrap}"
     ".fh .fh-swatch{max-width:none}"  # a page's limit of 100 % would count it as nothing in the width of its column
     ".fh table.fh-table{border-collapse:collapse;margin:4px 0;color:inherit;font-size:13px;display:block;"
     "overflow-x:auto;max-width:100%}"
@@ -414,6 +418,18 @@ def colours_of(variants: Sequence[str]) -> dict[str, str]:
     return {variant: PALETTE[index % len(PALETTE)] for index, variant in enumerate(variants)}
 
 
+def variant_colours(variants: Sequence[str]) -> dict[str, str]:
+    """Return the colours of variants beside each other; of one alone none, which would say nothing.
+
+    Examples
+    --------
+    >>> variant_colours(["baseline"]), len(variant_colours(["baseline", "few-shot"]))
+    ({}, 2)
+    """
+    distinct = list(dict.fromkeys(variants))
+    return colours_of(distinct) if len(distinct) > 1 else {}
+
+
 def swatch(colour: str) -> Html:
     """Return a small square in a colour, with the gap behind it, to stand before the name of its variant.
 
@@ -425,9 +441,21 @@ def swatch(colour: str) -> Html:
 
 NAME_UNBROKEN: Final = 24
 """Characters of a name that stays in one line, however narrow its column."""
+ID_UNBROKEN: Final = 40
+"""Of an id: a UUID has 36."""
 
 
-def swatch_name(colour: str, name: str) -> Html:
-    """Return a variant's name behind its colour, in one line where the name is not long."""
-    style = "white-space:nowrap" if len(name) <= NAME_UNBROKEN else None
-    return el("span", swatch(colour), name, style=style)
+def unbroken(name: str, before: Html | None = None, *, most: int = NAME_UNBROKEN) -> Html:
+    """Return a name in one line with what is before it; one of more than `most` characters may break.
+
+    Examples
+    --------
+    >>> unbroken("fine-tuned")
+    '<bdi class="fh-name">fine-tuned</bdi>'
+    """
+    return el("bdi", before, name, cls="fh-name" if len(name) <= most else None)
+
+
+def swatch_name(colour: str | None, name: str, *, tag: str = "span") -> Html:
+    """Return a variant's name behind its colour, if it has one."""
+    return el(tag, unbroken(name, swatch(colour) if colour else None))

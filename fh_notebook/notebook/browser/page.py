@@ -26,7 +26,6 @@ from fh_notebook.comparing.diff.row_diff import (
 )
 from fh_notebook.comparing.diff.text_diff import gaps_text, with_gaps
 from fh_notebook.comparing.stats.classes import OTHER
-from fh_notebook.comparing.stats.number_format import score_text
 from fh_notebook.contract.output import OutputOptions, forms_of, output_view
 from fh_notebook.core.json_values import pretty
 from fh_notebook.core.text import html
@@ -220,11 +219,14 @@ def best_word(table: BrowserTable) -> str:
     return "the only right one" if table.yes_no else "best"
 
 
-def cell_score(table: BrowserTable, answer: VariantAnswer) -> str:
-    """Return a score as it is read; nothing where nothing is scored, or there is no answer."""
+def cell_score(table: BrowserTable, answer: VariantAnswer, *, alone: bool = False) -> str:
+    """Return a score as it is read; nothing where nothing is scored, or there is no answer.
+
+    `alone`: whether it says that it is a score: a number alone may be anything.
+    """
     if not table.scorer or (not answer.ok and answer.score != answer.score):
         return ""
-    return score_text(answer.score, table.yes_no)
+    return table.score_text.alone(answer.score) if alone else table.score_text(answer.score)
 
 
 def _values(table: BrowserTable, column: str) -> list[list[Any]]:
@@ -269,11 +271,9 @@ def _opened(table: BrowserTable, view: TableQuery, order: Any) -> dict[str, Any]
 def _card(
     table: BrowserTable, answer: VariantAnswer, diff: AnswerDiff | None, most: int, best: bool, wanted: str
 ) -> dict[str, Any]:
-    score = cell_score(table, answer)
-    is_number = score and answer.score == answer.score and _is_right(table, answer) is None
     return {
         "status": one_line(answer.status, 40),
-        "score": f"score {score}" if is_number else score,  # a number alone may be anything
+        "score": cell_score(table, answer, alone=True),
         "seconds": seconds_text(answer.seconds) if answer.seconds == answer.seconds else "",
         "repeats": answer.repeats,
         "best": best_word(table) if best else "",

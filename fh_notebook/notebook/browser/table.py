@@ -20,6 +20,7 @@ from fh_notebook.comparing.data import ComparisonData
 from fh_notebook.comparing.diff.answer_groups import AnswerGroup, groups_of_answers
 from fh_notebook.comparing.diff.row_diff import MISSING, VariantAnswer, masked
 from fh_notebook.comparing.masks import RowMasker
+from fh_notebook.comparing.stats.number_format import ScoreText
 from fh_notebook.core.json_values import canonical_json, pretty
 
 __all__ = ["BrowserTable", "browser_table", "output_text"]
@@ -194,6 +195,11 @@ class BrowserTable:
     def scores(self) -> Any:
         """Rows x variants; the mean of repeats, NaN where there is none."""
         return self._data.grid_of_rows.means
+
+    @property
+    def score_text(self) -> ScoreText:
+        """The format of every score."""
+        return self._data.score_text
 
     @property
     def yes_no(self) -> bool:

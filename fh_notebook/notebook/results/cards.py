@@ -56,6 +56,7 @@ class SideBySide:
             else (WHOLE, WHOLE_ERROR)
         )
         self._open_chars = html.CHARS_OPEN // 2 if many else html.CHARS_OPEN  # beside others, a card is narrow
+        self._colours = html.variant_colours([run.variant or "" for run in self.runs])
         self._cap = min(html.TEXT_CAP, PAGE_CAP // max(min(len(self.runs), RUNS_SHOWN), 1))
 
     def _repr_html_(self) -> str:
@@ -86,6 +87,7 @@ class SideBySide:
             cap=self._cap,
             open_chars=self._open_chars,
             form=self._show,
+            colour=self._colours.get(run.variant or ""),
             is_headed=not (self._show and len(self.runs) == 1 and run.ok),
         )
 

@@ -56,6 +56,7 @@ class ResultColumn:
         self._first: Run | None = None
         self._is_reference = False
         """Whether it is what the others are compared to."""
+        self._colour: str | None = None
         self._cap = html.TEXT_CAP
         self._chosen = 0
         self.form = ""
@@ -80,6 +81,7 @@ class ResultColumn:
         *,
         is_reference: bool = False,
         afresh: bool = False,
+        colour: str | None = None,
     ) -> None:
         """Show how the calls are.
 
@@ -95,12 +97,14 @@ class ResultColumn:
             Whether those of other columns are compared to it.
         afresh : bool
             Whether the calls are of a new submit.
+        colour : str, optional
+            The variant's.
         """
-        state = (tuple(calls), first, cap, is_reference)
-        shown = (self._calls, self._first, self._cap, self._is_reference)
+        state = (tuple(calls), first, cap, is_reference, colour)
+        shown = (self._calls, self._first, self._cap, self._is_reference, self._colour)
         if not afresh and all(a is b or a == b for a, b in zip(state, shown, strict=True)):
             return
-        self._calls, self._first, self._cap, self._is_reference = state
+        self._calls, self._first, self._cap, self._is_reference, self._colour = state
         self._chosen = 0 if afresh else min(self._chosen, len(calls) - 1)
         self._draw()
 
@@ -108,11 +112,13 @@ class ResultColumn:
         """Show how long a call has been out, `now_s` seconds after the submit began; nothing else is drawn anew."""
         call = self._calls[self._chosen]
         if call.state == "running" and call.began_s is not None:
-            _set(self._head, html.el("div", run_head(call, None, out_s=now_s - call.began_s), cls="fh"))
+            head = run_head(call, None, out_s=now_s - call.began_s, colour=self._colour)
+            _set(self._head, html.el("div", head, cls="fh"))
 
     def _draw(self) -> None:
         call = self._calls[self._chosen]
-        _set(self._head, html.el("div", run_head(call, self._first, is_reference=self._is_reference), cls="fh"))
+        head = run_head(call, self._first, is_reference=self._is_reference, colour=self._colour)
+        _set(self._head, html.el("div", head, cls="fh"))
         _set(self._body, html.el("div", *self._parts(call), cls="fh"))
         parts = [self._head]
         parts += [self._repeats_widget()] if len(self._calls) > 1 else []
@@ -185,13 +191,23 @@ def _compared(run: Run, first: Run | None, options: OutputOptions) -> dict[str, 
     return views
 
 
-def run_head(call: CallState, first: Run | None, *, out_s: float = 0.0, is_reference: bool = False) -> html.Html:
-    """Return the head of one call: status, variant, seconds (`out_s` of one that is out), and how it compares."""
+def run_head(
+    call: CallState,
+    first: Run | None,
+    *,
+    out_s: float = 0.0,
+    is_reference: bool = False,
+    colour: str | None = None,
+) -> html.Html:
+    """Return the head of one call: status, variant, seconds (`out_s` of one that is out), and how it compares.
+
+    `colour` is the variant's; one variant alone has none.
+    """
     run = call.run
     seconds = duration(out_s, exact=True) if out_s else ""
     if run is not None and run.elapsed_s:
         seconds = seconds_text(run.elapsed_s)
-    name = html.el("strong", html.el("bdi", one_line(call.variant, 200)))
+    name = html.swatch_name(colour, one_line(call.variant, 200), tag="strong")
     spans = [html.el("span", seconds, cls="fh-dim fh-fact", title=ELAPSED_TITLE)] if seconds else []
     if is_reference and run is not None and run.output is not None and not run.assets:
         spans.append(html.el("span", "reference", cls="fh-dim fh-fact", title="The others are compared to this one"))

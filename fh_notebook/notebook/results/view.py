@@ -284,12 +284,16 @@ class ResultsView:
         columns = self._columns[: len(submit.variants)]
         cap = min(html.TEXT_CAP, PAGE_CAP // max(len(columns), 1))
         # What the first column shows is what all others are compared to.
+        colours = html.variant_colours(submit.variants)
         numbers = range(len(columns)) if only is None or only < submit.repeats else [only // submit.repeats]
         for number in numbers:
             if number < len(columns):
                 first = columns[0].run if number else None
                 is_reference = number == 0 and len(columns) > 1
-                columns[number].show(submit.of_column(number), first, cap, is_reference=is_reference, afresh=afresh)
+                columns[number].show(
+                    submit.of_column(number), first, cap, is_reference=is_reference, afresh=afresh,
+                    colour=colours.get(submit.variants[number]),
+                )  # fmt: skip
         self._show_line(submit)
 
     def _beat(self) -> bool:

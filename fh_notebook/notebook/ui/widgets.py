@@ -40,8 +40,10 @@ __all__ = [
 ]
 
 
-WIDE: Final = "1100px"
-"""From this width of the output on, fields and answers are beside each other."""
+FRAME_PX: Final = 3 + 12 + 4
+"""The line at the left of a form, and the room inside of it, which its container does not count."""
+WIDE: Final = f"{1100 - FRAME_PX}px"
+"""From 1,100 px of the output on, fields and answers are beside each other."""
 
 SHORT_FIELDS: Final = ("integer", "number", "boolean", "choice", "date", "time")
 """Kinds of fields of which two share a line."""
@@ -81,7 +83,7 @@ PANES_STYLE: Final = (
 
 STYLE: Final = html.Html(
     "<style>"
-    ".fh-panel{border-left:3px solid var(--jp-border-color2,rgba(128,128,128,.4));padding:0 4px 0 12px;"
+    ".fh-panel{border-left:3px solid var(--jp-border-color2,rgba(128,128,128,.4));padding:0 4px 0 12px;"  # FRAME_PX
     # The width of a form follows the room that it has, and not the window: a page may show it beside something.
     "overflow:visible;box-sizing:border-box;max-width:100%;width:100%;container:fh-panel/inline-size}"
     f"{PANES_STYLE}"

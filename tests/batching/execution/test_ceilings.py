@@ -119,7 +119,7 @@ def test_a_number_above_what_the_plan_admits_costs_few_refused_calls() -> None:
     assert 1 <= batch.counts.refused == shouting.hive.counts.refused < 40
     assert set(shouting.ran.values()) == {1}
     assert batch.admits == 3
-    assert batch.summary().endswith("of them refused (429); the service admits 3 at a time")
+    assert batch.summary().endswith("of them refused (429); 3 at once, the service's limit")
     assert batch.max_concurrency == 10
 
 

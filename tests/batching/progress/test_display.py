@@ -181,13 +181,13 @@ def test_a_refused_call_is_said_for_a_while_with_what_it_means() -> None:
     pacer.begin(batch)
     assert pacer.state().held_by == ""
     batch.counts = JobCounts(planned=100, pending=100, calls=4, refused=1)
-    assert pacer.state().held_by == "waiting: the service admits 3 at a time"
+    assert pacer.state().held_by == "waiting: 3 at once, the service's limit"
     clock.now = 60.0
     assert pacer.state().held_by == ""
     batch.max_concurrency, batch.admits, batch.falls_short = 8, 3, 3
-    assert pacer.state().held_by == "the service admits 3 at a time"
+    assert pacer.state().held_by == "3 at once, the service's limit"
     batch.counts, batch.admits, batch.limit = JobCounts(planned=100, pending=100, calls=5, refused=2), 4, 5
-    assert pacer.state().held_by == "waiting: the service admits 4 at a time"
+    assert pacer.state().held_by == "waiting: 4 at once, the service's limit"
 
 
 def test_what_was_refused_before_the_start_is_not_said_again() -> None:

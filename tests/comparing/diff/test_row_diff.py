@@ -101,7 +101,7 @@ def test_a_text_has_a_legend_of_its_marks_and_both_scores(cmp: fh.Comparison) ->
     frame["s"] = frame["variant"].eq("nearest").astype(float)
     page = Page(fh.compare(frame, score="s").diff(0, b="nearest")._repr_html_())
     assert "struck through: only keywords · underlined: only nearest" in page.text
-    assert "score 0 → 1" in page.text
+    assert "✗ wrong → ✓ right" in page.text
 
 
 def test_words_are_counted_as_a_person_counts_them() -> None:

@@ -154,8 +154,10 @@ def test_repeats_and_numbers_and_gaps_are_told(tmp_path: Path) -> None:
     data = json.loads(Page(fh.compare(frame, score="s").report(tmp_path / "x.html").read_text()).inside["script"][0])
     assert data["rows"] == [
         {"pair": "p", "expected": None, "inputs": [], "differ": True, "runs": [
-            {"status": "completed", "score": 0.75, "repeats": 2}, {"status": "completed", "score": 2.5}]},
-        {"pair": "q", "expected": None, "inputs": [], "differ": False, "runs": [{"status": "completed"}, None]},
+            {"status": "completed", "score": 0.75, "facts": "0.750 · mean of 2 repeats"},
+            {"status": "completed", "score": 2.5, "facts": "2.500"}]},
+        {"pair": "q", "expected": None, "inputs": [], "differ": False, "runs": [
+            {"status": "completed", "facts": "no score"}, None]},
     ]  # fmt: skip
 
 

@@ -12,7 +12,8 @@ from ipywidgets import HTML, Dropdown, Widget
 
 import fh_notebook as fh
 from fh_notebook.core import event_loop
-from fh_notebook.notebook.results.cards import LastState
+from fh_notebook.core.text.html import colours_of
+from fh_notebook.notebook.results.cards import LastState, SideBySide
 from fh_notebook.notebook.results.state import CallState, SubmitState
 from fh_notebook.notebook.results.view import ResultsView
 from fh_notebook.notebook.ui.output_actions import COPY_CAP
@@ -90,6 +91,24 @@ def test_a_column_a_variant_from_waiting_to_its_answer() -> None:
     assert view.over
     assert [run.output for run in view.runs] == ["hello there", "good bye"]
     assert "2 of 2 completed" in _text(view.widget)
+
+
+def test_the_columns_and_cards_of_several_variants_have_the_colours_of_their_plots() -> None:
+    """Waiting, running and answered, in the order of the variants; one alone has none, which would say nothing."""
+
+    def colours(page: str) -> list[str]:
+        return re.findall(r'fill="(#\w+)"', page)
+
+    view = ResultsView()
+    view.begin(["a", "b"])
+    expected = [*colours_of(["a", "b"]).values()]
+    assert [colours(column.children[0].value) for column in _columns(view)] == [[colour] for colour in expected]
+    view.started(1)
+    view.show(0, _run(variant="a"))
+    assert [colours(column.children[0].value) for column in _columns(view)] == [[colour] for colour in expected]
+    assert colours(SideBySide([_run(variant="a"), _run(variant="b")])._repr_html_()) == expected
+    view.begin(["b"])
+    assert colours(_columns(view)[0].children[0].value) == colours(SideBySide([_run()])._repr_html_()) == []
 
 
 def test_a_late_answer_to_an_older_submit_is_dropped() -> None:

@@ -1,0 +1,192 @@
+"""Where a form, a comparison and a report put things, at the widths at which this changes, in one notebook.
+
+Rule of this file: a width is that of the output area, which is found by giving the window the difference.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import pandas as pd
+import pytest
+from playwright.sync_api import Locator, expect
+
+import fh_notebook as fh
+from tests.lab import Lab
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+pytestmark = [pytest.mark.browser, pytest.mark.long]
+
+ROWS: Final = """
+import fh_notebook as fh
+long = "It is late, and nobody knows where the parcel is. " * 3
+names = ("keywords", "fine-tuned", "few-shot", "nearest")
+lines = [
+    {"row": row, "variant": name, "s": (row + place) % 3 != 0, "expected_output": "late", "output": long + name,
+     "ticket": f"Ticket {row}: where is my parcel?", "elapsed_s": 0.5}
+    for row in range(40) for place, name in enumerate(names)]
+cmp = fh.compare(lines, score="s")
+"""
+FORM: Final = """
+order = fh.Deployment('order', variants=['a'], inputs={'message': fh.text(multiline=True), 'customer': fh.text(),
+    'quantity': fh.integer()})
+fh.form(order)
+"""
+PROMPT_MS: Final = 20_000
+"""What a style sheet changes is there with the next frame."""
+AREA: Final = "output => output.querySelector('.jp-OutputArea-output').getBoundingClientRect().width"
+INK: Final = "e => getComputedStyle(e).color.match(/[\\d.]+/g).map(Number).slice(0, 3)"
+
+
+def _give(lab: Lab, output: Locator, width: int) -> None:
+    """Give the window the size at which the output area has so many pixels; twice, for a scroll bar may come or go."""
+    for _ in range(2):
+        size = lab.page.viewport_size
+        assert size is not None
+        lab.resize(size["width"] + round(width - output.evaluate(AREA)), 1000)
+
+
+def _box(part: Locator) -> tuple[float, float, float, float]:
+    box = part.bounding_box()
+    assert box is not None
+    return box["x"], box["y"], box["width"], box["height"]
+
+
+def _is_green_and_red(yes: Locator, no: Locator) -> bool:
+    """Whether a tick is green and a cross is red, whatever the theme makes of these."""
+    (red, green, _), (red_too, green_too, _) = yes.evaluate(INK), no.evaluate(INK)
+    return bool(green > red and red_too > green_too)
+
+
+def test_a_form_and_a_comparison_are_laid_out_by_the_width_of_the_output(lab: Lab) -> None:
+    """Panes, sticky columns, signs of sorting, ticks and crosses, the ends of an axis, cards, names in one line."""
+    lab.resize(1600, 1000)
+    lab.open(ROWS, FORM, "cmp.browse()", "cmp")
+    lab.run(0)
+    outputs = [lab.run(place) for place in (1, 2, 3)]
+    _form_has_two_panes_from_1100_pixels_on(lab, outputs[0])
+    _columns_that_matter_stay_in_sight(lab, outputs[1])
+    _headers_look_sortable(outputs[1])
+    _an_axis_has_labelled_ends(lab, outputs[2])
+    for theme in ("dark", "light"):
+        lab.theme(theme)
+        assert _is_green_and_red(*(outputs[1].locator(f".fhb-{word}").first for word in ("yes", "no"))), theme
+        assert _is_green_and_red(*(outputs[2].locator(f".fh-cells .fh-{word}").first for word in ("yes", "no"))), theme
+    _names_stay_in_one_line(lab, outputs[2])
+    _rows_are_cards_below_400_pixels_only(lab, outputs[1], outputs[1].locator(".fhb-grid thead"))
+    _rows_are_cards_below_400_pixels_only(lab, outputs[2], outputs[2].locator(".fh-stack thead").last)
+    lab.resize(1200, 1000)
+
+
+def _form_has_two_panes_from_1100_pixels_on(lab: Lab, output: Locator) -> None:
+    fields, answers = (output.locator(".fh-panes > .fh-pane").nth(n) for n in (0, 1))
+    widths = {}
+    for width, are_beside in ((1_102, True), (1_099, False), (1_500, True)):
+        _give(lab, output, width)
+        if are_beside:
+            expect(output.locator(".fh-panes")).to_have_css("display", "grid", timeout=PROMPT_MS)
+        else:
+            expect(output.locator(".fh-panes")).not_to_have_css("display", "grid", timeout=PROMPT_MS)
+        (left, top, wide, high), (left_too, top_too, _, _) = _box(fields), _box(answers)
+        assert (left_too >= left + wide, top_too >= top + high) == (are_beside, not are_beside), width
+        widths[width] = wide
+    assert 480 <= widths[1_102] <= 560
+    assert widths[1_500] == 560
+    message = output.get_by_label("message")
+    assert _box(message)[2] <= 560
+
+
+def _columns_that_matter_stay_in_sight(lab: Lab, output: Locator) -> None:
+    _give(lab, output, 660)  # from 620 px on, it has room for the expected output as well
+    scroller, row = output.locator(".fhb-scroll:has(.fhb-grid)"), output.locator(".fhb-grid tbody tr").first
+    label, expected = row.get_by_role("rowheader"), row.locator("[data-name=expected]")
+    scroller.evaluate("e => { e.scrollLeft = e.scrollWidth; }")
+    assert scroller.evaluate("e => e.scrollLeft") > 100
+    for part in (label, expected):
+        is_seen = "e => { const b = e.getBoundingClientRect(); return e.contains(document.elementFromPoint(b.x + 8, b.y + 8)); }"
+        assert part.evaluate(is_seen)
+    scroller.evaluate("e => { e.scrollLeft = 0; }")
+
+
+def _headers_look_sortable(output: Locator) -> None:
+    heads = output.locator(".fhb-grid thead th:has(button)")
+    assert heads.count() >= 6
+    assert all("⇅" in text or "↓" in text or "↑" in text for text in heads.all_text_contents())
+    head = heads.filter(has_text="fine-tuned")
+    expect(head).to_have_attribute("aria-sort", "none")
+    head.locator("button").click()
+    expect(head).to_have_attribute("aria-sort", "descending")
+    expect(head).to_contain_text("↓")
+    assert "⇅" in (heads.filter(has_text="nearest").text_content() or "")
+
+
+def _an_axis_has_labelled_ends(lab: Lab, output: Locator) -> None:
+    _give(lab, output, 1_100)
+    axis = output.locator(".fh-axis")
+    expect(axis).to_be_visible()
+    assert axis.locator("span").all_text_contents() == ["0 %", "100 %"]
+    line = _box(output.locator(".fh-interval").first)
+    first, last = (_box(axis.locator("span").nth(n)) for n in (0, 1))
+    assert abs(first[0] - line[0]) <= 2
+    assert abs(last[0] + last[2] - (line[0] + line[2])) <= 2
+
+
+def _names_stay_in_one_line(lab: Lab, output: Locator) -> None:
+    """Also where a column is narrow: a hyphen is no place to break a name."""
+    for width in (800, 560):
+        _give(lab, output, width)
+        names = output.locator(".fh-name", has_text="fine-tuned")
+        assert names.count() >= 2
+        for name in names.all():
+            assert name.evaluate("e => e.getClientRects().length") == 1, width
+
+
+def _rows_are_cards_below_400_pixels_only(lab: Lab, output: Locator, head: Locator) -> None:
+    _give(lab, output, 425)  # of which JupyterLab leaves 20 px free
+    expect(head).to_be_visible(timeout=PROMPT_MS)
+    _give(lab, output, 395)
+    expect(head).to_be_hidden(timeout=PROMPT_MS)
+
+
+WIDTHS: Final = (400, 800, 1_100, 1_600)
+
+
+def test_texts_of_a_plot_are_11_pixels_at_least_and_the_heads_of_a_report_stay(
+    browser: Browser, tmp_path: Path
+) -> None:
+    """At every width of a page: a plot that is too wide scrolls. The heads of the rows stay below the toolbar."""
+    lines = [
+        {"row": row, "variant": name, "s": (row + place) % 3 != 0, "output": f"{name} " * 30, "elapsed_s": 0.5}
+        for row in range(60)
+        for place, name in enumerate(("a", "b"))
+    ]
+    cmp = fh.compare(pd.DataFrame(lines), score="s")
+    page = browser.new_page(viewport={"width": 1600, "height": 900})
+    try:
+        for place in ("a notebook", "a report"):
+            if place == "a notebook":
+                page.set_content(cmp.plot()._repr_html_())
+            else:
+                page.goto(cmp.report(tmp_path / "x.html").as_uri())
+            for width in WIDTHS:
+                page.set_viewport_size({"width": width, "height": 900})
+                plots = page.locator("svg[viewBox][role=img]:not(.fh-interval)")
+                assert plots.count() == 4
+                scales = plots.evaluate_all(
+                    "all => all.map(e => e.getBoundingClientRect().width / e.viewBox.baseVal.width)"
+                )
+                assert min(scales) >= 1, (place, width, scales)
+                assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth"), (place, width)
+        head = page.locator("#rows thead th").first
+        page.locator("#rows tbody tr").nth(12).scroll_into_view_if_needed()
+        page.mouse.wheel(0, 300)
+        page.wait_for_function("() => document.querySelector('#rows').getBoundingClientRect().top < 0")
+        tools = page.locator("#tools")
+        assert _box(tools)[1] == 0
+        assert abs(_box(head)[1] - _box(tools)[3]) <= 1
+        assert _is_green_and_red(page.locator(".score.yes").first, page.locator(".score.no").first)
+    finally:
+        page.close()

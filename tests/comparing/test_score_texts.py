@@ -1,0 +1,61 @@
+"""A score under an output has one text, whichever display shows it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import fh_notebook as fh
+from fh_notebook.batching.rendering import frame_text
+from fh_notebook.notebook.browser.page import table_page
+from fh_notebook.notebook.browser.query import RowFinder, TableQuery
+from fh_notebook.notebook.browser.table import browser_table
+from tests.notebook.hostile import Page
+
+CASES = {
+    "numbers": ([0.75, 3.0], [12.0, 4.5], ["0.8", "3.0"], ["12.0", "4.5"]),
+    "whole numbers": ([4.0, 3.0], [5.0, 1.0], ["4", "3"], ["5", "1"]),
+    "right and wrong": ([1.0, 0.0], [0.0, 0.0], ["✓ right", "✗ wrong"], ["✗ wrong", "✗ wrong"]),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_all_displays_write_the_scores_of_a_comparison_in_one_format(case: str, tmp_path: Path) -> None:
+    """The comparison's rows, a difference, the browser's table and opened row, and the reports."""
+    first, second, shown_first, shown_second = CASES[case]
+    frame = pd.DataFrame({
+        "row": [0, 1] * 2, "variant": ["a", "a", "b", "b"], "s": [*first, *second],
+        "output": ["It is late.", "It is lost.", "It is here.", "It is there."], "elapsed_s": 2.214,
+    })  # fmt: skip
+    cmp = fh.compare(frame, score="s")
+    assert f">{shown_first[0]}</span>" in cmp._repr_html_()
+    markdown = cmp.report(tmp_path / "x.md").read_text("utf-8")
+    assert all(f"({text})" in markdown for text in (shown_first[0], shown_second[0]))
+
+    prefix = "" if case == "right and wrong" else "score "
+    diff = Page(cmp.diff(0, a="a")._repr_html_()).text
+    assert f"{prefix}{shown_first[0]} → {shown_second[0]}" in diff
+    assert f"{prefix}{shown_second[0]} · 2.21 s" in diff
+
+    page = table_page(RowFinder(browser_table(cmp.data)), TableQuery(open=0), [])
+    assert [[cell["score"] for cell in row["cells"]] for row in page["rows"]] == [
+        [*pair] for pair in zip(shown_first, shown_second, strict=True)
+    ]
+    assert [card["score"] for card in page["open"]["cards"]] == [f"{prefix}{t[0]}" for t in (shown_first, shown_second)]
+
+    report = cmp.report(tmp_path / "x.html").read_text("utf-8")
+    rows = json.loads(report.split('id="data">')[1].split("</script>")[0])["rows"]
+    assert [run["facts"] for run in rows[0]["runs"]] == [f"{t[0]} · 2.21 s" for t in (shown_first, shown_second)]
+
+
+def test_the_rows_of_a_batch_write_the_numbers_of_a_column_in_one_format() -> None:
+    """Inputs of a person's own, too: thousands are not an exponent, and whole numbers have no decimals."""
+    frame = pd.DataFrame(
+        {"amount": [0.5, 12.25, None], "price": [1234.0, 7.0, 80_000.0], "elapsed_s": [0.001, 2, 12.5]}
+    )
+    assert [line.split() for line in frame_text(frame, list(frame)).splitlines()] == [
+        ["amount", "price", "elapsed_s"], ["0.5", "1,234", "0.01"], ["12.2", "7", "2.00"], ["80,000", "12.50"],
+    ]  # fmt: skip
