@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import fh_notebook as fh
+from fh_notebook.comparing.plots.matplotlib_plots import END_SHOWN
 from fh_notebook.comparing.plots.panels import distinct_names
 from fh_notebook.comparing.stats.number_format import size_text
 from fh_notebook.core.text.html import colours_of
@@ -111,9 +112,8 @@ def test_lines_and_thresholds_of_the_figures_are_labelled_where_they_are(quiz: Q
     colours = colours_of(race.variants)
     texts = {text.get_text(): text for text in (*evidence.texts, *lead.texts)}
     assert {"dropped at 20", "no lead"} <= set(texts)
-    for name in race.variants:
-        [shown] = (text for words, text in texts.items() if words == distinct_names([name])[name])
-        assert shown.get_color() == colours[name]
+    for name, shown in distinct_names(race.variants, END_SHOWN).items():
+        assert texts[shown].get_color() == colours[name]
     over = [text for words, text in texts.items() if words.startswith("over ")]
     assert len(over) == len(race.variants) - 1
     assert len({round(text.get_position()[1], 3) for text in over}) == len(over)
