@@ -64,7 +64,7 @@ def _evidence(tally: RaceState) -> PlotPanel:
             )
             ends[name] = (end, float(trail[end - 1, index]))
         axes.axhline(bar, color=INK, linewidth=0.9, linestyle=(0, (4, 3)))
-        axes.annotate(f"dropped at {bar:g}", (1, bar), fontsize=SMALL, va="bottom")
+        axes.annotate(f"dropped at {bar:g}", (max(2, tally.rows), bar), fontsize=SMALL, va="top", ha="right")
         axes.set_yscale("log")
         axes.set_ylim(LEAST, max(bar * 4, float(trail.max()) * 2))
         ticks = _decades(bar)
