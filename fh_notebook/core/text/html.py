@@ -453,7 +453,7 @@ def unbroken(name: str, before: Html | None = None, *, most: int = NAME_UNBROKEN
     >>> unbroken("fine-tuned")
     '<bdi class="fh-name">fine-tuned</bdi>'
     """
-    return el("bdi", before, name, cls="fh-name" if len(name) <= most else None)
+    return el("bdi", before, name, cls="fh-name" if len(name) <= most else "")
 
 
 def swatch_name(colour: str | None, name: str, *, tag: str = "span") -> Html:
