@@ -132,7 +132,17 @@ def _fit_text(text: str, folder: Path | None, seen: dict[str, str]) -> str:
     text = re.sub(r"\b(127\.0\.0\.1|localhost):\d{4,5}\b", r"\1:8000", text)
     # The last part of a receiver's address is a secret of 32 random bytes.
     text = re.sub(r"(?<=/)[A-Za-z0-9_-]{43}(?![A-Za-z0-9_-])", "a-random-path", text)
-    return re.sub(r"\breq_[0-9a-f]{32}\b", lambda found: seen.setdefault(found[0], f"req_{len(seen) + 1:032x}"), text)
+    return _ID.sub(lambda found: _numbered(found, seen), text)
+
+
+_ID: Final = re.compile(r"\b(req|run|taa)_([0-9a-f]{32}|[0-9a-f]{16})\b")
+"""Of a request, a run and an approval."""
+
+
+def _numbered(found: re.Match[str], seen: dict[str, str]) -> str:
+    """Return the number of an id among those of its kind, in its form; the same id keeps its number."""
+    number = sum(name.startswith(found[1]) for name in seen) + 1
+    return seen.setdefault(found[0], f"{found[1]}_{number:0{len(found[2])}x}")
 
 
 # --- what is said
@@ -167,7 +177,7 @@ def timeless(text: str) -> str:
     """Return `text` without what differs from run to run: moments, seconds (also in a table's columns), widths."""
     text = re.sub(r", about [\d.]+ (s|min|h)\b", "", text)  # a forecast, where such calls were made before
     text = re.sub(r"(?<=[\w-])-[0-9a-f]{12}\b", "-#", text)  # a batch's name, where a hive has none
-    text = re.sub(r"\breq_[0-9a-f]{32}\b", "req_#", text)  # numbered as they come, which is not always the same
+    text = _ID.sub(r"\1_#", text)  # numbered as they come, which is not always the same
     text = re.sub(r"#demo-[\d.]+\b", "#demo-#", text)  # its version stands for its workflows
     lines = _MOMENT.sub("#", text).split("\n")
     spans: list[tuple[int, int]] = []
@@ -192,7 +202,7 @@ def shape(page: str) -> str:
     page = re.sub(r"<style.*?</style>|<svg.*?</svg>", "", page, flags=re.DOTALL)
     page = re.sub(r", about [\d.]+ (s|min|h)\b", "", page)
     page = re.sub(r"\b(fh-[a-z-]+)-[0-9a-f]{6,8}\b", r"\1-#", page)  # a class of one output alone
-    page = re.sub(r"(?<=[\w-])-[0-9a-f]{12}\b", "-#", re.sub(r"\breq_[0-9a-f]{32}\b", "req_#", page))
+    page = re.sub(r"(?<=[\w-])-[0-9a-f]{12}\b", "-#", _ID.sub(r"\1_#", page))
     page = re.sub(r"\d[\d.,]*(?:e-\d+)?", "#", _MOMENT.sub("#", page))
     return re.sub(r"\s+", " ", re.sub(r"# (?:µs|ms|s|min)\b", "# s", page))
 

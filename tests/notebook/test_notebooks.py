@@ -91,6 +91,7 @@ def test_what_belongs_to_one_machine_is_taken_out() -> None:
     """The folder, the home, ports, ids (the same id stays the same), random paths; a widget without its kernel."""
     ids = [f"req_{letter * 32}" for letter in "ab"]
     text = f"{Path.cwd()}/a {Path.home()}/b 127.0.0.1:45123/{'x' * 43} {ids[1]} {ids[0]} {ids[1]} x{ids[0]}"
+    text += f" run_{'c' * 32} taa_{'d' * 16}"
     shown = {"text/plain": "A form", "text/html": "<p>A form</p>", notebooks.WIDGET: {"model_id": "1"}}
     bare = {"text/plain": "", notebooks.WIDGET: {"model_id": "2"}}
     notebook = _notebook(
@@ -101,7 +102,7 @@ def test_what_belongs_to_one_machine_is_taken_out() -> None:
     fit(notebook, folder=Path.cwd())
     stream, display = notebook.cells[0].outputs
     one, two = f"req_{1:032x}", f"req_{2:032x}"
-    assert stream.text == f"./a ~/b 127.0.0.1:8000/a-random-path {one} {two} {one} x{ids[0]}"
+    assert stream.text == f"./a ~/b 127.0.0.1:8000/a-random-path {one} {two} {one} x{ids[0]} run_{1:032x} taa_{1:016x}"
     assert sorted(display.data) == ["text/html", "text/plain"]
 
 
@@ -119,6 +120,7 @@ def test_what_belongs_to_one_machine_is_taken_out() -> None:
         ),
         ("at 2026-11-25 16:00:01.123+00:00", "at 2027-01-01 00:00:00+00:00"),
         (f"Run(req_{'a' * 32})", f"Run(req_{'b' * 32})"),
+        (f"ToolApproval(taa_{'a' * 16}, run_{'a' * 32})", f"ToolApproval(taa_{'b' * 16}, run_{'b' * 32})"),
         ("triage-573c4c210f16: 1 of 1 done", "triage-0bff412f177a: 1 of 1 done"),
     ],
 )
