@@ -490,7 +490,7 @@ class LocalHive:
         """Let the next `n` good calls go wrong, over a socket and in process alike.
 
         A good call has the right key, known names and inputs that fit. Faults are met in the order in which they were
-        asked for. A fault before the run takes no slot and no call of the day.
+        asked for. A fault before the run takes no slot and no call of the day; a look-up that meets one is counted.
 
         Parameters
         ----------
