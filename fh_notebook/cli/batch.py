@@ -82,7 +82,7 @@ __all__ = [
 EXIT_CODES: Final = """\
 exit codes:
   0    every row is completed
-  1    some rows failed or are unknown (also where --fail-on-error stopped it),
+  1    some rows failed or are unknown (also when --fail-on-error stopped it),
        or the file could not be written
   2    bad input or settings: nothing was called
   3    stopped by a limit: the rest is pending, run the same command again
@@ -100,15 +100,15 @@ The key comes from FETCH_HIVE_API_KEY, the system's keyring, or the file of
 
 
 EXAMPLES: Final = """
-    # what would be called, and what it takes
+    # the plan only: which calls would be made, and their cost
     fh-notebook batch tickets.csv -d support-triage --dry-run
-    # a pilot of 5 rows, then all of them: the pilot is not called again
+    # a pilot of 5 rows, then all rows: the rows of the pilot are not called again
     fh-notebook batch tickets.csv -d support-triage --first 5 -o answers.csv
     fh-notebook batch tickets.csv -d support-triage -o answers.csv
     # two variants compared, with a report; 200 calls at most
     fh-notebook batch tickets.csv -d support-triage -v keywords -v nearest \\
       --max-calls 200 --compare exact --report triage.html
-    # in CI: fails unless the new variant is shown to be no worse than the old
+    # in CI: fails unless the new variant is shown to be no worse than the old one
     fh-notebook batch tickets.csv -d support-triage -v keywords -v nearest \\
       --compare exact --baseline keywords --require-not-worse 0.02
     # the file's column is called "text", the Start variable "ticket"

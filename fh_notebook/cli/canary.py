@@ -59,7 +59,7 @@ exit codes:
   2    bad input or settings: nothing was called
   3    stopped by a limit before today's last row: run the same command again
   4    the service refused the key, or does not know the deployment or variant
-  7    changed; no more calls are made, another --name begins anew
+  7    a change is found: no more calls are made; another --name starts again
   130  interrupted (Ctrl+C or SIGTERM): run the same command again
 
 The key comes from FETCH_HIVE_API_KEY, the system's keyring, or the file of
@@ -69,7 +69,7 @@ EXAMPLES: Final = """
     # once a day, by cron: 20 rows are called, compared with a saved batch
     fh-notebook canary golden.csv -d support-triage -v live --score exact \\
       --baseline triage-june --name live-canary --rows-per-day 20
-    # without a baseline the first pass over the rows becomes it
+    # without --baseline, the first pass over the rows is the baseline
     fh-notebook canary golden.csv -d support-triage -v live --score exact
 """
 

@@ -29,9 +29,11 @@ def add_parser(commands: Any) -> None:
     parser = add_command(
         commands,
         "completion",
-        help="print what makes Tab complete fh-notebook in your shell",
-        about="Print what makes Tab complete fh-notebook: commands, options, files, deployments and variants. The line "
-        "of your shell below belongs into its start-up file.",
+        help="print the code that enables Tab completion of fh-notebook in your shell",
+        about=(
+            "Print the code that enables Tab completion of commands, options, files, deployments and variants. "
+            "Add the line below for your shell to its start-up file."
+        ),
         examples="\n".join(f"# {file}:\n{line}" for line, file in SHELLS.values()),
     )
     parser.add_argument("shell", choices=list(SHELLS), help="your shell")

@@ -26,11 +26,11 @@ __all__ = ["add_parser", "run"]
 EXAMPLES: Final = """
     # asks before each call; choose a variant that is harmless to run
     fh-notebook probe support-triage -v live --input ticket="My parcel is late."
-    # also: how many calls at once are admitted, and one callback by a tunnel
+    # also: how many calls at once are admitted, and one callback through a tunnel
     fh-notebook probe support-triage -v live --input ticket=Hello \\
       --concurrency --callback https://hooks.example.com --callback-port 8787 \\
       --max-calls 16 --report profile.md
-    # a Start variable that is no text: JSON after :=
+    # a Start variable that is not a text: JSON after :=
     fh-notebook probe tagger -v live --input 'tags:=["late", "parcel"]'
 """
 

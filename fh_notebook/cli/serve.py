@@ -64,9 +64,9 @@ def add_parser(commands: Any) -> None:
         help="where the hive is: a LocalHive, or a function that returns one (default: the demo)",
     )
     parser.add_argument("--concurrency", type=int, metavar="N", help="runs at once; more are refused or queued")
-    parser.add_argument("--daily-cap", type=int, metavar="N", help="requests a day, renewed at midnight UTC")
+    parser.add_argument("--daily-cap", type=int, metavar="N", help="requests a day, renewed at 00:00 UTC")
     parser.add_argument(
-        "--look-ups-are-free", action="store_true", help="the daily cap counts calls, and no request that runs nothing"
+        "--look-ups-are-free", action="store_true", help="the daily cap counts only requests that run a workflow"
     )
     parser.add_argument(
         "--latency", type=_latency, metavar="S[:S]", help="seconds before each run, or a range: 0.2 or 0.1:0.5"
@@ -165,7 +165,9 @@ def _latency(text: str) -> float | tuple[float, float]:
     try:
         return (float(low), float(high)) if colon else float(low)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is neither seconds nor a range like 0.1:0.5") from None
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a number of seconds or a range; give 0.2 or 0.1:0.5"
+        ) from None
 
 
 def _tool_rule(text: str) -> tuple[str, str]:

@@ -81,7 +81,7 @@ class Decision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Approval:
-    """A run that is paused until somebody decides."""
+    """A run that is paused until a person decides."""
 
     id: str
     request_id: str
@@ -424,7 +424,7 @@ def ask_human(
     timeout_s: Seconds | None = None,
     on_timeout: Literal["fail", "continue"] = "fail",
 ) -> Decision:
-    """Pause the workflow that calls this until somebody decides, and return what was decided.
+    """Pause the calling workflow until a person decides, and return the decision.
 
     Parameters
     ----------

@@ -82,7 +82,7 @@ Tags = Annotated[list[str] | None, "Words that an agent has put on the ticket; r
 
 
 def demo_hive(*, seed: int = 0, pace: float = 1.0, **options: Any) -> LocalHive:
-    """Return a local hive with the deployment ``support-triage`` in the variants ``keywords`` and ``nearest``.
+    """Return a local hive with the deployment ``support-triage`` and its variants ``keywords`` and ``nearest``.
 
     The output is the label as plain text, which is what ``expected_output`` of the tickets holds. With a `tone` it is
     an object with ``label``, ``confidence``, ``reason`` and ``reply``. ``nearest`` fails on a ticket without a word
@@ -134,7 +134,7 @@ def tickets_path() -> Path:
 
 
 def tickets() -> list[dict[str, str]]:
-    """Return the demo's tickets as rows, one dictionary of texts a ticket, in the order of the file.
+    """Return the demo's tickets as rows in the order of the file, one dictionary of texts per ticket.
 
     Examples
     --------

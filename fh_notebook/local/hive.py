@@ -60,7 +60,7 @@ def _new_instance() -> str:
 
 @with_partial_repr
 class LocalHive:
-    """A hive on this machine: it runs workflows that are Python functions, and speaks the contract of Fetch Hive.
+    """A server on this machine that runs Python functions as workflows and answers as Fetch Hive does.
 
     A workflow may be called on several event loops: on that of a client in process, of a server, and of the hive itself
     (callback delivery). An async one must not hold on to things of one loop, such as an ``asyncio.Event``. A workflow
@@ -215,7 +215,7 @@ class LocalHive:
         human: str | None = None,
         tools: Mapping[str, ToolRule] | None = None,
     ) -> Callable[[F], F]:
-        """Return a decorator that makes a function the workflow of a variant, and returns it as it is.
+        """Return a decorator that registers a function as the workflow of a variant, and returns it unchanged.
 
         The function's signature declares the Start variables (annotations, defaults, ``Literal``, ``Annotated``).
         Declared again, the name means the new function, as re-running a cell should; a hive without a lasting name has
@@ -260,7 +260,7 @@ class LocalHive:
             return self._service.registry.deployments()
 
     def inputs_of(self, deployment: str, variant: str) -> dict[str, Any]:
-        """Return the Start variables of one variant: the JSON Schema that its calls are checked against.
+        """Return the Start variables of one variant as the JSON Schema that checks its calls.
 
         Raises
         ------
@@ -313,7 +313,7 @@ class LocalHive:
             raise SettingsError(f"this hive has no deployment {deployment!r}") from None
 
     def rotate_webhook_secret(self, deployment: str, secret: str | Secret | None = None) -> Secret:
-        """Give a deployment another signing secret, `secret` or a random one, and return it.
+        """Replace the signing secret of a deployment with `secret` or a random one, and return it.
 
         Raises
         ------
@@ -330,7 +330,7 @@ class LocalHive:
         return fresh
 
     def asset(self, name: str, content: bytes, file_type: str = "application/octet-stream") -> dict[str, Any]:
-        """Keep a file, and return what an image result lists of it: ``id, file_url, file_url_expires_at, ...``.
+        """Store a file, and return its entry in an image result: ``id, file_url, file_url_expires_at, ...``.
 
         A workflow returns it in ``{"settings": {...}, "assets": [hive.asset(...)]}``; the answer then has the whole
         address, under which the hive was asked. Whoever knows it may fetch the file without a key, until it expires.
@@ -358,7 +358,7 @@ class LocalHive:
         return hooks.session().client_of_hive(self)
 
     def serve(self, *, host: str = "127.0.0.1", port: int = 0, keep_alive_s: Seconds = KEEP_ALIVE_S) -> HiveServer:
-        """Return a server of this hive, which runs while its ``with`` block does.
+        """Return a server of this hive, which runs during its ``with`` block.
 
         Parameters
         ----------
@@ -383,7 +383,7 @@ class LocalHive:
         )
 
     def close(self) -> None:
-        """Stop what runs for callback delivery. A hive need not be closed: it does so itself when nobody holds it."""
+        """Stop callback delivery. Closing is optional: a hive that is no longer referenced closes itself."""
         self._service.runs.loop.stop()
 
     def __enter__(self) -> LocalHive:
@@ -394,18 +394,18 @@ class LocalHive:
 
     @property
     def name(self) -> str | None:
-        """The lasting name, if it has one."""
+        """The name under which its answers are found again in another process, if it has one."""
         return self._name
 
     @property
     def instance(self) -> str:
-        """A random id of this hive as it is: no other has it, and it is another once a workflow was replaced."""
+        """A random id of this hive, which changes when a workflow is replaced."""
         return self._instance
 
     # Settings ----------------------------------------------------------------
 
     def configure(self, **changes: Any) -> None:
-        """Change settings while the hive lives, by the names that the constructor has for them.
+        """Change settings of a running hive, by the names of the constructor's parameters.
 
         A higher `concurrency` starts calls that wait at once; a lower one lets what runs end.
 
@@ -429,22 +429,22 @@ class LocalHive:
 
     @property
     def api_key(self) -> Secret | None:
-        """The key that callers must send; ``None`` when any will do."""
+        """The key that callers must send; ``None`` if any key is accepted."""
         return self._service.runs.options.api_key
 
     @property
     def spelling(self) -> Spelling:
-        """Whose spelling the answers have."""
+        """The spelling of the answers."""
         return self._service.runs.options.spelling
 
     @property
     def allow_callbacks(self) -> frozenset[str]:
-        """The hosts to which callbacks may go beside this machine."""
+        """The hosts to which callbacks may go, in addition to this machine."""
         return self._service.runs.options.allow_callbacks
 
     @property
     def workspace_id(self) -> str:
-        """The id under which approvals of tools are asked for."""
+        """The workspace id under which tool approvals are listed."""
         return self._service.runs.options.workspace_id
 
     @property
@@ -487,7 +487,7 @@ class LocalHive:
         variant: str | None = None,
         on: FaultPoint = "invoke",
     ) -> None:
-        """Let the next `n` good calls go wrong, over a socket and in process alike.
+        """Make the next `n` good calls fail, over a socket and in process.
 
         A good call has the right key, known names and inputs that fit. Faults are met in the order in which they were
         asked for. A fault before the run takes no slot and no call of the day; a look-up that meets one is counted.
@@ -550,7 +550,7 @@ class LocalHive:
             self._service.faults.add(fault, n)
 
     def clear_faults(self) -> int:
-        """Forget the faults that no call has met yet, and return how many they were."""
+        """Remove the faults that no call has met yet, and return their number."""
         with self._service.runs.lock:
             left = len(self._service.faults)
             self._service.faults.clear()
@@ -560,11 +560,11 @@ class LocalHive:
 
     @property
     def approvals(self) -> tuple[Approval, ...]:
-        """The runs that are paused until somebody decides, the oldest first."""
+        """The runs that are paused until a person decides, the oldest first."""
         return self._service.runs.approvals.waiting()
 
     def wait_approval(self, timeout_s: Seconds | None = 10.0) -> Approval:
-        """Wait until a run is paused, and return what it asks: of several, the oldest.
+        """Wait until a run is paused, and return its question; of several, the oldest one.
 
         Raises
         ------
@@ -587,7 +587,7 @@ class LocalHive:
         text: str = "",
         choice: str | None = None,
     ) -> Approval:
-        """Let a paused run go on, with a yes or a no.
+        """Let a paused run continue, with a yes or a no.
 
         Parameters
         ----------
@@ -616,37 +616,37 @@ class LocalHive:
 
     @property
     def calls(self) -> tuple[Call, ...]:
-        """The calls that were let in, the oldest first, as they stand now; the last `keep` finished ones."""
+        """The admitted calls in their current state, the oldest first; of finished ones the last `keep`."""
         with self._service.runs.lock:
             return tuple(view(r) for r in self._service.runs.records.all())
 
     @property
     def deliveries(self) -> tuple[Delivery, ...]:
-        """What became of the callbacks, the oldest first; the last `keep`."""
+        """The results of the callbacks, the oldest first; the last `keep`."""
         return self._service.runs.callback_sender.remembered()
 
     @property
     def counts(self) -> Counts:
-        """What was counted since the hive began."""
+        """The counters of the hive since it began."""
         return self._service.counts()
 
     @property
     def in_flight(self) -> int:
-        """Runs that hold a slot now."""
+        """The number of runs that hold a slot now."""
         return self._service.runs.limits.in_flight
 
     @property
     def peak_in_flight(self) -> int:
-        """The most runs that held a slot at once."""
+        """The highest number of runs that held a slot at once."""
         return self._service.runs.limits.peak_in_flight
 
     @property
     def refused(self) -> int:
-        """Requests that were answered 429."""
+        """The number of requests that were answered with 429."""
         return self._service.runs.records.refused
 
     def wait_idle(self, timeout_s: Seconds | None = 10.0) -> bool:
-        """Wait until nothing runs, is queued or is being delivered; return whether that came about in time."""
+        """Wait until nothing runs, is queued or is being delivered; return whether this happened in time."""
         arguments.check(LocalHive.wait_idle, locals())
         return self._service.runs.wait_idle(timeout_s)
 

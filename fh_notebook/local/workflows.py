@@ -73,7 +73,7 @@ class Workflow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookEndpoint:
-    """An address at which a workflow is started without a workspace key, by a secret of its own."""
+    """An address that starts a workflow without a workspace key, by its own secret."""
 
     endpoint_id: str
     variant_id: str

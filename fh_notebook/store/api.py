@@ -15,7 +15,7 @@ __all__ = ["export", "join", "rescue", "workspaces"]
 
 
 def export(path: str | PathLike[str]) -> Path:
-    """Write all that is saved to a new file, readable by its owner only, and return it.
+    """Write everything that is saved to a new file that only its owner can read, and return the file.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def export(path: str | PathLike[str]) -> Path:
 
 
 def join(from_workspace: str, into_workspace: str) -> Any:
-    """Copy what is saved of one workspace into another, so that its answers count there; say in a line what was copied.
+    """Copy what is saved of one workspace into another, so that its answers count there; print a summary in one line.
 
     A new key of the same workspace is another workspace here, unless ``fh.configure(workspace="...")`` names it. After
     a join, the cells of batches that ran under the old key call nothing under the new one.
@@ -97,7 +97,7 @@ def join(from_workspace: str, into_workspace: str) -> Any:
 
 
 def rescue(path: str | PathLike[str]) -> Path:
-    """Write all that this kernel still holds of a store whose file was deleted or replaced, and return the new file.
+    """Write what this kernel still holds of a deleted or replaced store to a new file, and return the file.
 
     What was committed is read through the open file, although it has no name any more, and the answers that could not
     be committed since are written with it. The batches of this kernel go on in the new file; have every other cell use
@@ -132,7 +132,7 @@ def rescue(path: str | PathLike[str]) -> Path:
 
 
 def workspaces() -> pd.DataFrame:
-    """Return what the store keeps of each workspace, one line each, the one with the newest answer first.
+    """Return the workspaces in the store as a table, the one with the newest answer first.
 
     Returns
     -------

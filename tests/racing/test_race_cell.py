@@ -65,7 +65,7 @@ def test_a_cell_at_the_daily_cap_advises_to_go_on_with_the_race(shell: Shell, hi
         ("echo -v plain -v loud --race exact:want", "--race needs --over"),
         ("echo -v plain -v loud --over rows --race exact:want --score exact:want", "give --score, which runs all rows, or --race"),
         ("echo -v plain -v loud --over rows --race exact:wand", "--race: no column is named 'wand'; did you mean 'want'?"),
-        ("echo -v plain -v loud --over rows --race exakt", "'exakt' is not exact or exact:COLUMN"),
+        ("echo -v plain -v loud --over rows --race exakt", "'exakt' cannot be used here; give exact or exact:COLUMN"),
         ("echo -v plain --over rows --race exact:want", "a race needs at least two variants, and there is only 'plain'; name them: -v a -v b"),
     ],
 )  # fmt: skip

@@ -320,7 +320,7 @@ def check_export(path: Any) -> Path:
 
 
 def export(source: ExportSource, path: Any) -> Exported:
-    """Write the lines of a batch as the ending of `path` says.
+    """Write the lines of a batch in the format that the ending of `path` names.
 
     Raises
     ------

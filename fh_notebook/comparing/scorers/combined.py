@@ -68,7 +68,7 @@ class Combined:
 
 
 def all_of(*scorers: Part) -> Combined:
-    """Return a scorer that is true where all of these are.
+    """Return a scorer that is true if all of the given scorers are true.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ def all_of(*scorers: Part) -> Combined:
 
 
 def any_of(*scorers: Part) -> Combined:
-    """Return a scorer that is true where one of these is.
+    """Return a scorer that is true if at least one of the given scorers is true.
 
     Parameters
     ----------
@@ -115,7 +115,7 @@ def any_of(*scorers: Part) -> Combined:
 
 
 def not_(scorer: Part) -> Combined:
-    """Return a scorer that is true where this one is false; without a score, it has none either.
+    """Return a scorer that is true if the given one is false, and has no score if the given one has none.
 
     Parameters
     ----------
@@ -138,7 +138,7 @@ def not_(scorer: Part) -> Combined:
 
 
 def weighted(*scorers: Part | tuple[Part, float], **named: Part | tuple[Part, float]) -> Combined:
-    """Return a scorer that is the weighted mean of several; the parts stand beside it.
+    """Return a scorer that is the weighted mean of several scorers; their scores are its parts.
 
     Where one of them has no score, the whole has none: a mean of what is left would be of another kind.
 

@@ -309,7 +309,7 @@ def scorer(
     lower_is_better: bool = False,
     bounds: tuple[float, float] | None = None,
 ) -> Scorer | Callable[[Callable[..., Any]], Scorer]:
-    """Return a function of your own as a scorer; also a decorator. ``compare(..., score=function)`` does it by itself.
+    """Return your own function as a scorer; also a decorator. ``compare(..., score=function)`` does this itself.
 
     Parameters
     ----------

@@ -40,7 +40,7 @@ __all__ = ["json_fields", "json_path", "json_schema", "json_valid"]
 
 
 def json_valid() -> Scorer:
-    """Return a scorer that asks whether the output is JSON: an object or a list as it is, or a text that parses.
+    """Return a scorer that checks whether the output is JSON: an object, a list, or a text that parses.
 
     Examples
     --------
@@ -61,7 +61,7 @@ def json_valid() -> Scorer:
 
 
 def json_schema(schema: Any, *, path: str | None = None) -> Scorer:
-    """Return a scorer that asks whether the output fits a JSON Schema.
+    """Return a scorer that checks whether the output fits a JSON Schema.
 
     An output of text is read as JSON, also from inside a code fence. Patterns in the schema are
     those of JSON Schema (ECMA 262), and none of them can hang the notebook.
@@ -134,7 +134,7 @@ def _json_value_at(run: Answer, steps: tuple[str | int, ...]) -> Any:
 
 
 def json_path(path: str, *, equals: Any = UNSET, expected: ColumnName | None = None) -> Scorer:
-    """Return a scorer that asks what a path finds in the output: anything, or a certain value.
+    """Return a scorer that checks what a path finds in the output: any value, or the given one.
 
     Of several values that it finds, one is enough. ``null`` is found only by ``equals=None``. At most 100,000 values of
     one output are looked at; an output that has more has a missing score that says so.
@@ -195,7 +195,7 @@ def json_fields(
     fields: Sequence[str] | None = None,
     compare: Mapping[str, Any] | None = None,
 ) -> Scorer:
-    """Return a scorer that compares field by field with an expected object: the share that is right, and each part.
+    """Return a scorer that compares each field with an expected object: the share of right fields, and each as a part.
 
     A field that is not there is wrong. Fields that nobody expects do not count.
 

@@ -123,7 +123,7 @@ def _number_in(value: Any, which: str) -> float | None:
 
 
 def latency(at_most: float | None = None) -> Scorer:
-    """Return a scorer that gives the seconds of a run (less is better), or asks whether they are few enough.
+    """Return a scorer that gives the seconds of a run (less is better), or checks them against a limit.
 
     Parameters
     ----------
@@ -161,7 +161,7 @@ def length(
     at_most: Whole | None = None,
     path: str | None = None,
 ) -> Scorer:
-    """Return a scorer that counts the characters or words of the output, or asks whether they are within bounds.
+    """Return a scorer that counts the characters or words of the output, or checks them against bounds.
 
     Blanks around a text do not count. An output that is an object counts as its JSON.
 

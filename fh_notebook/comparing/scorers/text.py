@@ -48,7 +48,7 @@ TIMEOUT_S: Final = 0.25
 
 
 def exact(expected: ColumnName = "expected_output", *, path: str | None = None) -> Scorer:
-    """Return a scorer that asks whether the output is what was expected.
+    """Return a scorer that checks whether the output is the expected one.
 
     Blanks around a text do not count; its case does. A number equals a number of the same value. An expected text that
     is JSON equals the output that is that value (a CSV can hold nothing but text), and where a number, true or false is
@@ -87,7 +87,7 @@ def exact(expected: ColumnName = "expected_output", *, path: str | None = None) 
 
 
 def contains(expected: ColumnName = "expected_output", *, path: str | None = None, ignore_case: bool = False) -> Scorer:
-    """Return a scorer that asks whether the expected text stands somewhere in the output.
+    """Return a scorer that checks whether the output contains the expected text.
 
     Parameters
     ----------
@@ -153,7 +153,7 @@ def bounded_search(pattern: str, *, ignore_case: bool = False, whole: bool = Fal
 
 
 def regex(pattern: str, *, path: str | None = None, ignore_case: bool = False, whole: bool = False) -> Scorer:
-    r"""Return a scorer that asks whether a pattern is found in the output.
+    r"""Return a scorer that checks whether a pattern is found in the output.
 
     An output of more than 100,000 characters, and one on which the pattern takes longer than a quarter of a second, has
     a missing score that says so: no output can hang the notebook.
@@ -212,7 +212,7 @@ def similarity(
     method: Method = "ratio",
     ignore_case: bool = False,
 ) -> Scorer:
-    """Return a scorer that says how similar the output is to the expected text, by letters: 0 to 1 (rapidfuzz).
+    """Return a scorer that measures how similar output and expected text are, letter by letter: 0 to 1 (rapidfuzz).
 
     Parameters
     ----------
@@ -273,7 +273,7 @@ def _rapidfuzz_measure(method: str) -> tuple[Callable[[str, str], float], str]:
 
 
 def rouge_l(expected: ColumnName = "expected_output", *, path: str | None = None) -> Scorer:
-    """Return a scorer of the longest common run of words, gaps allowed: ROUGE-L, the F-measure, 0 to 1.
+    """Return a scorer of ROUGE-L: the F-measure of the longest common subsequence of words, 0 to 1.
 
     C.-Y. Lin, "ROUGE: A Package for Automatic Evaluation of Summaries", ACL workshop Text Summarization Branches Out
     (2004), section 3.1, with precision and recall of equal weight, as the package ``rouge-score`` computes it: without

@@ -57,7 +57,7 @@ _IN_WORDS: Final = {
     "Expecting value": (
         "a value is missing or not JSON (strings need double quotes; true, false, null are lower case)"
     ),
-    "Invalid control character at": "there is a line break or a tab inside of a text; write it as \\n or \\t",
+    "Invalid control character at": "a text contains a line break or a tab; write it as \\n or \\t",
     "Extra data": "there is something after the end of the JSON",
     "Unterminated string starting at": "the string that begins here is never closed",
     "Invalid \\escape": "a \\ inside a string must be written \\\\",

@@ -62,7 +62,7 @@ function render({model, el}) {
     make("div", {cls: "fhb-bar fhb-filters"}, make("label", {}, "show", only), wonLabel, lowLabel, facetLabel, make("label", {cls: "fhb-two"}, "sort by", sort, down)));
   const whose = control("select", "Whose answers"), confusion = make("table", {cls: "fhb-confusion"});
   const labels = make("details", {cls: "fhb-more", hidden: true}, make("summary", {text: "Labels: expected → answered"}),
-    make("div", {cls: "fhb-bar"}, make("label", {}, "answers of", whose), make("span", {cls: "fhb-dim", text: "A number shows its rows."})),
+    make("div", {cls: "fhb-bar"}, make("label", {}, "answers of", whose), make("span", {cls: "fhb-dim", text: "Click a number to show its rows."})),
     make("div", {cls: "fhb-scroll"}, confusion));
   const bar = make("div", {role: "group", "aria-label": "Search, filters and order"}, make("div", {cls: "fhb-bar"}, search, views), others, labels,
     make("div", {cls: "fhb-bar"}, chips, clear));

@@ -203,7 +203,7 @@ def whole_from_1(text: str) -> int:
 def _score(text: str) -> str:
     kind, colon, column = text.partition(":")
     if kind != "exact" or (colon and not column):
-        raise argparse.ArgumentTypeError(f"{text!r} is not exact or exact:COLUMN")
+        raise argparse.ArgumentTypeError(f"{text!r} cannot be used here; give exact or exact:COLUMN")
     return column or "expected_output"
 
 

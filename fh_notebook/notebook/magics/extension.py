@@ -20,20 +20,20 @@ class FetchHiveMagics(Magics):
     @no_var_expand
     @line_magic("fetchhive")  # type: ignore[arg-type]  # typed for functions of a module, not for methods
     def command(self, line: str) -> Any:
-        """Do one thing around Fetch Hive deployments: ``%fetchhive COMMAND``. A call is a cell: ``%%fetchhive NAME``.
+        """Run a command about Fetch Hive deployments: ``%fetchhive COMMAND``. A cell makes calls: ``%%fetchhive NAME``.
 
         ::
 
             %fetchhive login [--here] [--check]     ask for the workspace key, without showing it
-            %fetchhive logout                       forget it, in this kernel and in the keyring
-            %fetchhive use [local | live | URL]     say where calls go, or send them elsewhere
-            %fetchhive deployments                  show every deployment that is known
+            %fetchhive logout                       remove the key from this kernel and from the keyring
+            %fetchhive use [local | live | URL]     show where calls go, or change it
+            %fetchhive deployments                  list the known deployments
             %fetchhive describe NAME                show its variants and Start variables
             %fetchhive snippet [VARIABLE]           read a pasted Code Snippet and save its deployment
-            %fetchhive history [NAME] [-n N]        show what was run
-            %fetchhive pending                      show the runs that are still out at the service
-            %fetchhive last                         give the last result again
-            %fetchhive help [COMMAND | cell]        say more, of a command or of a cell
+            %fetchhive history [NAME] [-n N]        list saved runs and batches
+            %fetchhive pending                      list the runs that have not ended
+            %fetchhive last                         return the last result again
+            %fetchhive help [COMMAND | cell]        explain a command or a cell
 
         Examples
         --------
@@ -62,11 +62,11 @@ class FetchHiveMagics(Magics):
                         [--show text|markdown|json|table] [--delivery direct|callback|poll|auto] [--dry-run]
 
         The body is a YAML or JSON mapping of inputs, or a pasted Code Snippet (its host and key are not used: calls go
-        where the client is configured). ``{{ expression }}`` takes the value of a notebook expression with its type.
+        where the client is configured). ``{{ expression }}`` inserts the value of a notebook expression with its type.
         With one text variable, a body that is not a mapping is that text. ``--over`` runs the body once for each row.
-        The result is in VAR and in ``_``: a ``Run``, a DataFrame when there are several, a ``Race``, or what is waited
-        for where answers come later. What each option does: ``%fetchhive help cell``. ``%fetchhive`` (with one %) has
-        commands around it: login, deployments, history, ...
+        The result is in VAR and in ``_``: a ``Run``, a DataFrame of several runs, a ``Race``, or what is waited for if
+        answers come later. ``%fetchhive help cell`` explains each option. ``%fetchhive`` (with one %) has further
+        commands: login, deployments, history, ...
 
         Examples
         --------

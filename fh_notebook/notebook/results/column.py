@@ -246,7 +246,7 @@ HINTS: Final = {
     # CONTRACT section 2
     "insufficient_hosted_llm_credits": "buy credits in Fetch Hive, then run again",
     "account_credit_cap_reached": "raise the account's credit cap in Fetch Hive, then run again",
-    "api_rate_limit_exceeded": "the daily cap resets at midnight UTC",
+    "api_rate_limit_exceeded": "the daily cap is renewed at 00:00 UTC",
     "too_many_requests": "the model's provider is busy; run again in a minute",
     "workflow_step_limit_reached": "the workflow has more steps than the subscription allows",
     "workspace_limit_reached": "the subscription's limit is reached; see its page in Fetch Hive",

@@ -82,7 +82,7 @@ const correctionControl = ({save, back, key = "", labels = () => []}) => {
     // What the kernel says of what was sent for a row: nothing, or why it was not stored. Another row may be shown by now.
     told(ofRow, why) {
       if (!why) drafts.delete(ofRow);
-      if (ofRow !== row) { if (why) said.textContent = `The correction before was not saved: ${why}`; return; }
+      if (ofRow !== row) { if (why) said.textContent = `The previous correction was not saved: ${why}`; return; }
       if (!isWaiting) return;
       wait(false);
       problem.textContent = why;

@@ -13,7 +13,7 @@ const make = (tag, {cls, text, ...attributes} = {}, ...children) => {
 
 // Put a text on the clipboard, and return why that was refused, or an empty text; to be called when something is clicked.
 const toClipboard = async text => {
-  if (!navigator.clipboard) return "The browser gives no clipboard to a page that is not served over https";
+  if (!navigator.clipboard) return "The browser allows the clipboard only to pages that are served over https";
   try { await navigator.clipboard.writeText(text); return ""; }
   catch (error) { return `The browser refused the clipboard (${error.name})`; }
 };

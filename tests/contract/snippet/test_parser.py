@@ -278,7 +278,7 @@ def test_what_is_not_a_workflows_snippet_is_refused_with_its_cure(text: str, par
         (f'curl {URL} \\\n -d \'{{"a": "it\'\\\'\'s", "b": x}}\'', "line 2, column 28", 'at {"a": "it\'s", "b": ▸ x}'),
         (f'curl {URL} -d "{{\\"a\\": x}}"', "line 1, column 63", "a value is missing"),
         (f"curl {URL} --data-raw=$'{{\\n\"a\": x}}'", "line 1, column 72", "a value is missing"),
-        (f'curl {URL} \\\n -d \'{{"a": "x\ny"}}\'', "line 2, column 14", "a line break or a tab inside of a text"),
+        (f'curl {URL} \\\n -d \'{{"a": "x\ny"}}\'', "line 2, column 14", "a text contains a line break or a tab"),
         ('{"deployment": "d",\u00a0"variant": "v"}', "line 1, column 20", "no-break space"),
         ('{"deployment": “d”}', "line 1, column 16", "typographic"),
         ('{"deployment": "d"} x', "line 1, column 21", "after the end"),

@@ -124,7 +124,10 @@ def test_over_with_a_score_compares(shell: Shell, hive: LocalHive) -> None:  # n
         ("%%fetchhive --over rows\ntext: x", "InputError: --over needs the deployment's name"),
         ("%%fetchhive echo -v plain --over rows\ncurl https://x/v1/workflow/invoke -d '{}'", "not a snippet"),
         ("%%fetchhive echo -v plain --score exact\ntext: x", "UsageError: %%fetchhive: --score needs --over"),
-        ("%%fetchhive echo -v plain --score bleu --over rows\ntext: x", "'bleu' is not exact or exact:COLUMN"),
+        (
+            "%%fetchhive echo -v plain --score bleu --over rows\ntext: x",
+            "'bleu' cannot be used here; give exact or exact:COLUMN",
+        ),
         ("%%fetchhive echo -v plain --all-variants\ntext: x", "--all-variants"),
         ("%%fetchhive echo --all-variants\ntext: x", "its variants are not known here; name each with -v"),
         ("%%fetchhive echo -v plain --repeats 0\ntext: x", "'0' is not a whole number from 1"),

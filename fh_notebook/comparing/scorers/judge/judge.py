@@ -324,7 +324,7 @@ def judge(
     rate: float | str | None = None,
     progress: Any = True,
 ) -> Judge:
-    """Return a scorer that asks another deployment: how good is this answer, or which of two is better.
+    """Return a scorer that asks another deployment how good an answer is, or which of two is better.
 
     The judge's calls are a batch: its answers are saved and never paid for twice, limits and the daily cap hold, and
     ``judge.batch`` is it. It is not told which variant an answer is from.
