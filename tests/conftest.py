@@ -1,4 +1,4 @@
-"""What tests share: a real kernel, a hive that is paced, the order of the files; and in CI no browser test is skipped."""
+"""Fixtures of all tests: a real kernel, a paced hive, the order of the files; and in CI no browser test is skipped."""
 
 from __future__ import annotations
 

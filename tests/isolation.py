@@ -1,4 +1,4 @@
-"""What holds for every test and every example: its own store and folders, no key, no proxy, no keyring."""
+"""Isolation of every test and every example: its own store and folders, no key, no proxy, no keyring."""
 
 from __future__ import annotations
 

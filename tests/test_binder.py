@@ -1,4 +1,4 @@
-"""What Binder will do with ``binder/``, as far as it can be tried without Docker."""
+"""Files of ``binder/``, as far as they can be tried without Docker."""
 
 from __future__ import annotations
 

@@ -140,6 +140,15 @@ def test_every_file_states_its_rule() -> None:
         assert ast.get_docstring(ast.parse(file.read_text("utf-8"))), file
 
 
+def test_no_file_begins_with_a_relative_clause() -> None:
+    """The docstring of a module begins with a noun phrase or an imperative, in the package and in its tests alike."""
+    relative = re.compile(r'[^\n]*"""(What|Which|Who|Whose|Whom|How|Where|When|Why|Whatever|Whoever|Whether|That)\b')
+    root = ROOM.parent
+    files = [file for folder in ("fh_notebook", "tests", ".github") for file in (root / folder).rglob("*.py")]
+    assert len(files) > 600
+    assert [str(file.relative_to(root)) for file in files if relative.match(file.read_text("utf-8"))] == []
+
+
 @pytest.mark.parametrize("name", [n for n in errors.__all__ if n != "FetchHiveError"])
 def test_errors_of_ours_are_one_line_in_a_notebook(name: str) -> None:
     """IPython asks for the lines of a traceback: it gets one, and all frames when the user wants them."""

@@ -1,4 +1,4 @@
-"""What takes rows takes them from the same sources: frames of other libraries, sheets of workbooks, packed files."""
+"""Sources of rows, the same everywhere: frames of other libraries, sheets of workbooks, packed files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the tests of batches share: windows of few rows."""
+"""Fixtures for tests of batches: windows of few rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is known of each job, and the counts of it."""
+"""Jobs, their outcomes, and the counts of them."""
 
 from __future__ import annotations
 

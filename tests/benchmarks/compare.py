@@ -1,5 +1,5 @@
-"""What a comparison costs: 4 variants on 5,000, 10,000 and 100,000 rows, scored by a column of yes and no, or of numbers;
-and 100,000 kept answers of a batch, in a kernel that opens it by its name. A comparison reads those by columns; how many
+"""Cost of a comparison: 4 variants on 5,000, 10,000 and 100,000 rows, scored by a column of yes and no, or of numbers;
+and 100,000 saved answers of a batch, in a kernel that opens it by its name. A comparison reads those by columns; how many
 times as long it takes with a `Run` for each, as a function of a user's own gets them, is the ratio to look at.
 """
 

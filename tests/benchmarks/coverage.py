@@ -1,4 +1,4 @@
-"""How often intervals of yes/no differences hold the truth, and how wide they are, beside other rules for them.
+"""Coverage and width of intervals of yes/no differences, beside other rules for them.
 
 The grid: 6 to 300 rows, shares of both variants from 0.5 to 0.99, correlations of their answers on a row from 0 to 0.9
 as far as the shares allow them, so true differences from 0 to 0.49. Up to `COUNTED_TO` rows coverage is counted: the

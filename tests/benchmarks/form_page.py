@@ -1,4 +1,4 @@
-"""How long after its cell is run a form of 50 fields is on the screen, in Chromium; and 20 results of 100 KB.
+"""Time from running a cell to a form of 50 fields on the screen, in Chromium; and of 20 results of 100 KB.
 
 Rule of this file: the clock is the page's own. It starts when the cell is run and stops in the animation frame in which
 the last field has a place on the screen (or the last result has its text), so the kernel, the server, the sockets and

@@ -1,4 +1,4 @@
-"""What importing the package and loading the extension cost, beside a bare interpreter and IPython alone."""
+"""Cost of importing the package and loading the extension, beside a bare interpreter and IPython alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an installation costs: the time to import the package, and the size of it and of all that came with it.
+"""Cost of an installation: the time to import the package, and the size of it and of all that came with it.
 
 Rule of this file: the standard library alone, so that it runs in an environment that has nothing else.
 ``python -I tests/benchmarks/installed.py`` by the environment's own interpreter.

@@ -1,4 +1,4 @@
-"""How long after the Stop button a cell ends, with a call in flight, in a real kernel."""
+"""Time from the Stop button to the end of a cell, with a call in flight, in a real kernel."""
 
 from __future__ import annotations
 

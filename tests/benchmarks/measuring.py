@@ -1,4 +1,4 @@
-"""What the benchmarks share: cells that run in a real kernel with a store of its own, medians, tables.
+"""Tools of the benchmarks: cells that run in a real kernel with a store of its own, medians, tables.
 
 Rule of this file: what is measured runs in a process of its own, in the way a person would run it: a cell of a
 notebook. A figure is taken inside that cell and told with ``tell(name=value)``.

@@ -1,4 +1,4 @@
-"""What racing saves, and how often it is wrong: simulated races over the very evidence that a real one uses.
+"""Savings and error rates of racing: simulated races over the very evidence that a real one uses.
 
 Rows are drawn independently, answers of variants on one row too. `calls` are those of a race with a lookahead of 0.
 """

@@ -1,5 +1,4 @@
-"""Which HTTP transport holds at high concurrency: the candidates of ``fh_notebook/client/http/transport.py``, in one
-run.
+"""HTTP transports at high concurrency: the candidates of ``fh_notebook/client/http/transport.py``, in one run.
 
 Each makes the same calls of 200 ms over a socket; the service runs in a process of its own, and counts. Printed are
 ideal / actual makespan, and the client's CPU a call, each the median of rounds in which every candidate had its turn.

@@ -1,4 +1,4 @@
-"""How well texts can be read: their colour against what lies beneath them, as Chromium has computed both.
+"""Contrast of texts: their colour against what lies beneath them, as Chromium has computed both.
 
 Rule of this file: nothing is taken from a style sheet. Colours with alpha, and opacity, are laid over what is under them,
 down to the page. What can be read is WCAG's measure (https://www.w3.org/TR/WCAG22/#contrast-minimum): 4.5 for a text, but

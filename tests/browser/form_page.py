@@ -1,4 +1,4 @@
-"""What the browser tests of forms share: a cell that connects, pictures of a state, and a look for what is cut off."""
+"""Tools for browser tests of forms: a cell that connects, pictures of a state, and a look for what is cut off."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the browser tests of blind rating share: a comparison, keys that are pressed, and what is in the store then.
+"""Tools for browser tests of blind rating: a comparison, keys that are pressed, and what is in the store then.
 
 Rule of this file: the variants' names are in no cell and no output: so a page that has one of them was told it.
 """

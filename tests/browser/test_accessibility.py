@@ -1,4 +1,4 @@
-"""What axe-core finds in the things that a person uses, in Chromium: nothing.
+"""Accessibility: axe-core finds nothing in the things that a person uses, in Chromium.
 
 The rules are axe's own (https://github.com/dequelabs/axe-core); they are run over our outputs alone, not over what
 JupyterLab puts around them, and over a report as a whole page.

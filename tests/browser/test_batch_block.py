@@ -1,4 +1,4 @@
-"""What a person does with a batch that has ended, and with one that runs elsewhere: by mouse alone, by keys alone."""
+"""Blocks of batches that have ended, or run elsewhere, used by mouse alone and by keys alone."""
 
 from __future__ import annotations
 

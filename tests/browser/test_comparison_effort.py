@@ -1,4 +1,4 @@
-"""How much a person does to read a comparison, to find and open rows, to read differences, and to rate."""
+"""Effort of a person to read a comparison, to find and open rows, to read differences, and to rate."""
 
 from __future__ import annotations
 

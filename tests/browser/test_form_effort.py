@@ -1,4 +1,4 @@
-"""How much a person does in each flow of a form, by the mouse and by the keyboard alone, at 1,600 x 1,000.
+"""Effort of a person in each flow of a form, by the mouse and by the keyboard alone, at 1,600 x 1,000.
 
 Rule of this file: a bound is what it took when it was measured; what takes less than that may lower it.
 """

@@ -1,4 +1,4 @@
-"""Where a form, a comparison and a report put things, at the widths at which this changes, in one notebook.
+"""Layout of a form, a comparison and a report at the widths at which it changes, in one notebook.
 
 Rule of this file: a width is that of the output area, which is found by giving the window the difference.
 """

@@ -1,4 +1,4 @@
-"""What is left of a call that was cancelled while it was out: a run in the store, and one line in a notebook."""
+"""Calls that were cancelled while they were out: a run in the store, and one line in a notebook."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a password Start variable was given is in nothing that is looked at, whoever repeats it."""
+"""Masks of a comparison: the value of a password variable is in nothing that is looked at, whoever repeats it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can be compared: batches, frames, lists, and the same variant on two dates."""
+"""Sources of a comparison: batches, frames, lists, and the same variant on two dates."""
 
 from __future__ import annotations
 

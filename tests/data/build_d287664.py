@@ -1,5 +1,5 @@
-"""What a notebook kept with the code of commit d287664, made with that very code: later versions open it and lose
-nothing.
+"""Data that a notebook saved with the code of commit d287664, made with that very code: later versions open it and
+lose nothing.
 
 The tests of ``tests/store/test_earlier_versions.py`` import the hive, the scorers and the cells from here, and run them
 with today's code. The files in ``tests/data/d287664`` are made by running this file with a checkout of that commit::

@@ -1,4 +1,4 @@
-"""What the tests of the hive share: hives with a few workflows, ways to them, a clock, a callback receiver."""
+"""Tools for tests of the hive: hives with a few workflows, ways to them, a clock, a callback receiver."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is read from other tools, and written for them, against the tools themselves, where they are installed.
+"""Exchange with other tools: what is read from them and written for them, against the tools where they are installed.
 
 ``FH_PROMPTFOO`` is the path of promptfoo's command (``npm install promptfoo``), ``FH_INSPECT_PYTHON`` an interpreter of an environment
 with ``inspect_ai`` and this package, ``FH_MLFLOW_PYTHON`` one with ``mlflow-skinny`` (or ``mlflow``) and this package: they want other

@@ -1,4 +1,4 @@
-"""What is built is what is shipped: wheel and sdist hold what they should and nothing else, and the wheel stands alone.
+"""Packaging: wheel and sdist hold what they should and nothing else, and each stands alone.
 
 The last test runs where ``FH_PACKAGING`` names the interpreter of an environment that the README's command for the demo
 has made, as in CI: it has the dependencies from the package index and nothing else.

@@ -1,4 +1,4 @@
-"""What counts as a clear message.
+"""Criteria of a clear message.
 
 A call with a wrong value ends well when
 

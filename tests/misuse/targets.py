@@ -1,4 +1,4 @@
-"""What is called with wrong values: every public function, and the methods of what they return.
+"""Targets of wrong values: every public function, and the methods of what they return.
 
 The list of functions is read from ``__all__`` and from the classes, so that a new one is in it; a required argument
 that has no valid value here fails the test of completeness.

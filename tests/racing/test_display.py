@@ -1,4 +1,4 @@
-"""What a race shows: text, page, figures, lines in a terminal; and nothing of a name is markup."""
+"""Displays of a race: text, page, figures, lines in a terminal; and nothing of a name is markup."""
 
 from __future__ import annotations
 

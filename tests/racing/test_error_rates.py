@@ -1,4 +1,4 @@
-"""What racing promises, by 400 races of each kind; `python -m tests.benchmarks race` takes 4,000."""
+"""Error rates of racing, by 400 races of each kind; `python -m tests.benchmarks race` takes 4,000."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a race may conclude: each property that the error rates rest on, shown by itself."""
+"""Conclusions of a race: each property that the error rates rest on, shown by itself."""
 
 from __future__ import annotations
 

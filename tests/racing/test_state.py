@@ -1,4 +1,4 @@
-"""What a race knows after some rows, and the sentence that says it."""
+"""State of a race after some rows, and the sentence that says it."""
 
 from __future__ import annotations
 

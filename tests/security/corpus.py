@@ -1,4 +1,4 @@
-"""What somebody who means ill may hand to us, each with what must not happen.
+"""Corpus of hostile values, each with what must not happen.
 
 Rule of this file: values only. Who reads an entry drives a real surface with it, and `FORBIDDEN` says what to look for.
 """

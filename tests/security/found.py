@@ -1,4 +1,4 @@
-"""What fuzzing found, by target: each value broke something once, and is asked about ever since."""
+"""Findings of fuzzing, by target: each value broke something once, and is asked about ever since."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the security pass promises, line by line, and which tests look for it: none can be lost unseen."""
+"""Promises of the security pass, line by line, and which tests look for them: none can be lost unseen."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a reader of hostile text does to the machine, told by the interpreter itself.
+"""Effects of a reader of hostile text on the machine, told by the interpreter itself.
 
 Rule of this file: the interpreter's audit hook sees what no assertion on a return value can: that something was
 executed, unpickled, opened for writing, or connected to. A hook cannot be taken off again, so there is one, and it

@@ -1,4 +1,4 @@
-"""What lies in a store, for tests that count it; and a batch in it, for answers and claims to belong to."""
+"""Content of a store, for tests that count it; and a batch in it, for answers and claims to belong to."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is collected as garbage ends by itself, and nobody waits for it: the collecting thread may hold any lock."""
+"""Garbage collection: what is collected ends by itself, and nobody waits for it, as the thread may hold any lock."""
 
 from __future__ import annotations
 

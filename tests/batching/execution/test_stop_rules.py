@@ -1,4 +1,4 @@
-"""When to stop starting calls, for good or for the time of an outage: values, no clock."""
+"""Rules to stop starting calls, for good or for the time of an outage: values, no clock."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is forgotten is gone: from the table, and from the file."""
+"""Removal of answers: what is forgotten is gone from the table and from the file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the store remembers: the table of it, and deployments guessed from it."""
+"""The history of the store: its table, and deployments guessed from it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which Start variable takes what of a row."""
+"""Mapping of the columns of a row to Start variables."""
 
 from __future__ import annotations
 

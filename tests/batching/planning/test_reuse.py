@@ -1,4 +1,4 @@
-"""What is known of a job before a batch calls it: the rules of the look-up, line by line of the store."""
+"""Look-up of a job before a batch calls it: the rules, line by line of the store."""
 
 from __future__ import annotations
 

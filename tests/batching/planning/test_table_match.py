@@ -1,4 +1,4 @@
-"""Whether two tables are the same, and where each row is kept: the rule alone, row by row."""
+"""Comparison of two tables, and the place of each saved row: the rule alone, row by row."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a table is from, and that it stays with it."""
+"""Provenance of a table: it stays with the table."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is read as rows, and what is said of anything else."""
+"""Sources of rows, and the message for anything else."""
 
 from __future__ import annotations
 

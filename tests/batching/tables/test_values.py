@@ -1,4 +1,4 @@
-"""What one cell of a table is as a JSON value."""
+"""Conversion of one cell of a table to a JSON value."""
 
 from __future__ import annotations
 

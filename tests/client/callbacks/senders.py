@@ -1,4 +1,4 @@
-"""What the tests of callbacks share: raw deliveries to a receiver, and hives whose runs wait until they are let go."""
+"""Tools for tests of callbacks: raw deliveries to a receiver, and hives whose runs wait until they are let go."""
 
 from __future__ import annotations
 

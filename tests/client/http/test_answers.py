@@ -1,4 +1,4 @@
-"""What a server may answer, whole and broken, read as httpx's own transport reads it (an independent peer)."""
+"""Answers of a server, whole and broken, read as httpx's own transport reads them (an independent peer)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a service, a network and a machine do that nobody planned for: answers stay, words are true, nothing hangs."""
+"""Unplanned failures of a service, a network and a machine: answers stay, words are true, nothing hangs."""
 
 from __future__ import annotations
 

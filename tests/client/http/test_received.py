@@ -1,4 +1,4 @@
-"""What is asked of a socket at once, so that no allocator fetches memory from the system for each answer."""
+"""Size of one read from a socket, so that no allocator fetches memory from the system for each answer."""
 
 from __future__ import annotations
 

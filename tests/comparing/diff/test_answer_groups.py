@@ -1,4 +1,4 @@
-"""Which different answers there are among several outputs: grouped, counted, and said in a line."""
+"""Groups of different answers among several outputs: counted, and said in a line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the tests of rating share: a comparison, and a page that presses keys without a browser."""
+"""Tools for tests of rating: a comparison, and a page that presses keys without a browser."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a ready scorer says of itself: what makes an output right, or what the score measures."""
+"""Criteria of ready scorers: what makes an output right, or what the score measures."""
 
 from __future__ import annotations
 

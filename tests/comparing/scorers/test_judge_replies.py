@@ -1,4 +1,4 @@
-"""What a judge's answer says: many forms are read, none is guessed at, and nothing unreadable is zero."""
+"""Replies of a judge: many forms are read, none is guessed at, and nothing unreadable is zero."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the tests of snippets share: the vendor's own examples, and a real bash to ask."""
+"""Tools for tests of snippets: the vendor's own examples, and a real bash to ask."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What bash would make of a pasted text is what we make of it, in linear time."""
+"""Shell words: a pasted text is read as bash would read it, in linear time."""
 
 from __future__ import annotations
 

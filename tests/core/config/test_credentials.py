@@ -1,4 +1,4 @@
-"""Where keys lie: every source with a real package of its own, in the one order."""
+"""Sources of keys: every source with a real package of its own, in the one order."""
 
 from __future__ import annotations
 

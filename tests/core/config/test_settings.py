@@ -1,4 +1,4 @@
-"""Where a key, an address and the store come from."""
+"""Sources of a key, an address and the store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a browser of rows shows: searched, filtered, sorted, stepped through, in values alone."""
+"""Queries of a browser of rows: searched, filtered, sorted, stepped through, in values alone."""
 
 from __future__ import annotations
 

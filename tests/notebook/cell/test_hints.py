@@ -1,4 +1,4 @@
-"""What a person is told who slips in a cell: what to write there, before any call."""
+"""Hints for a person who slips in a cell: what to write there, before any call."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a newcomer writes into a cell: what is meant is what is sent, and a slip is one line before any call."""
+"""Cells of a newcomer: what is meant is what is sent, and a slip is one line before any call."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a cell's body may be, and what of it is read as declared: the grammar, as tables and properties."""
+"""Grammar of a cell's body, and what of it is read as declared, as tables and properties."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What completion offers, by the text of the cell; ``▮`` is the cursor."""
+"""Offers of the completion, by the text of the cell; ``▮`` is the cursor."""
 
 from __future__ import annotations
 

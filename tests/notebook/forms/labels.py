@@ -1,4 +1,4 @@
-"""What a field's label says: its name, and its help."""
+"""Labels of fields: a name, and its help."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a page shows of a batch's progress: the bar, its words, and the same as text."""
+"""Progress of a batch in a page: the bar, its words, and the same as text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who is there to see the progress of a batch: a person before a page, a program, or nobody knows."""
+"""Viewers of the progress of a batch: a person before a page, a program, or nobody knows."""
 
 from __future__ import annotations
 

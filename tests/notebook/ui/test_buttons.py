@@ -1,4 +1,4 @@
-"""Which way to cancel a kernel has. What the button does is in ``kernel/test_legs.py`` and in the browser."""
+"""Ways of a kernel to cancel. What the button does is in ``kernel/test_legs.py`` and in the browser."""
 
 from __future__ import annotations
 

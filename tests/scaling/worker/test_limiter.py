@@ -1,4 +1,4 @@
-"""How the places of one budget go from worker to worker: two limiters and their slots, by a clock of the test."""
+"""Places of one budget, passed from worker to worker: two limiters and their slots, by a clock of the test."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a batch is made of, in the store; the store in memory; a claim that comes with an answer."""
+"""Parts of a batch in the store; the store in memory; a claim that comes with an answer."""
 
 from __future__ import annotations
 

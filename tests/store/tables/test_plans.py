@@ -1,4 +1,4 @@
-"""Which answers a batch shows and did not pay for, what is counted of requests, and which jobs were forgotten."""
+"""Answers that a batch shows and did not pay for, counted requests, and forgotten jobs."""
 
 from __future__ import annotations
 
