@@ -367,7 +367,7 @@ class BatchState:
         )
 
     def _look_ups(self, durations: Sequence[tuple[float, int]]) -> int:
-        """Return how many look-ups the answer to a call costs, by how long the last ones of this deployment took.
+        """Return how many look-ups an answer costs of the daily cap, by how long the last ones of the deployment took.
 
         With ``auto`` nobody knows which calls are delivered: as many as the last ones had, where most had any.
         """
@@ -375,6 +375,8 @@ class BatchState:
         if delivery == "direct" or (delivery == "auto" and requests <= 1):
             return 0
         client = self.caller.client
+        if client is not None and not client.aclient.connection.counts_look_ups:
+            return 0
         is_near = client is not None and client.aclient.connection.is_near  # then this process has a receiver
         has_callback = delivery == "callback" or (
             delivery == "auto" and (is_near or self._options.receiver is not None)

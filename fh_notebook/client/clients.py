@@ -28,7 +28,8 @@ from weakref import WeakKeyDictionary
 
 from fh_notebook.client.approvals import SENT_PASSWORDS, ApprovalEndpoint, ToolApprovals, checked_workspace_id
 from fh_notebook.client.connection import Check, Connection, address_for, check_of
-from fh_notebook.client.error_catalog import FETCH_TIMEOUT_S, with_client_action
+from fh_notebook.client.direct_runs import DIRECT_RUNS, ends_later
+from fh_notebook.client.error_catalog import ADDRESS, FETCH_TIMEOUT_S, with_client_action
 from fh_notebook.client.pending_run import PendingRun
 from fh_notebook.client.profile import with_meaning
 from fh_notebook.client.retry_loop import Attempt, RetryLoop, raise_for
@@ -79,6 +80,10 @@ class InvokeOptions(CallOptions, total=False):
     callback_url: str | None
     """Deliver the answer there; the call returns at once, ``running`` or ``queued``."""
 
+
+REQUESTS: Final = "/public/requests"
+WORKFLOW_RUNS: Final = "/workflow_runs"
+"""The two addresses of a look-up (CONTRACT section 3)."""
 
 NO_ID: Final = "the service accepted it and gave no id, so it cannot be looked up; it runs, or has run"
 
@@ -352,8 +357,22 @@ class AsyncClient:
             return await self.attempt(request)
 
         run = await self._retries.send(request, attempt, self.prepare)
-        await self.connection.keep(run, request.secrets)
+        if ends_later(run, request):
+            await self._register(request, run)
+        else:
+            await self.connection.keep(run, request.secrets)
         return run
+
+    async def _register(self, request: InvokeRequest, run: Run) -> None:
+        """Register the run of a direct call that ends later as pending; nobody waits for it yet."""
+        self.connection.pausing.add(request.deployment)
+        ticket = await self.connection.pending().open(request, request.secrets)
+        await ticket.accepted(run)
+        ticket.let_go()
+        pending = PendingRun(
+            client=self, request=request, first=run, receiver=None, keep=ticket.answered, let_go=ticket.let_go
+        )
+        DIRECT_RUNS.add(run, pending, ticket)
 
     if not TYPE_CHECKING:  # type checkers do not know the names
         __dir__ = arguments.current_names
@@ -491,7 +510,6 @@ class AsyncClient:
             receiver=receiver,
             keep=ticket.answered,
             let_go=ticket.let_go,
-            keeps_cap=True,
         )
         if is_accepted(run) and ids_of(run):
             pending.begin(poll=poll)
@@ -535,7 +553,8 @@ class AsyncClient:
         """Ask by the ids that are given: the first address by a request id, the older one by a run id.
 
         Where only a run id came, the first address is asked by it, too, when the older one does not know it: the two
-        ids of a run can be the same (CONTRACT section 10).
+        ids of a run can be the same (CONTRACT section 10). The address at which `fh.probe` has found a run is asked
+        first.
 
         Raises
         ------
@@ -543,9 +562,11 @@ class AsyncClient:
             The service refused the key.
         """
         run = Run(status="unknown", error="no id is set", error_code="no_id")
-        asked = [("/public/requests", request_id), ("/workflow_runs", run_id)]
+        asked = [(REQUESTS, request_id), (WORKFLOW_RUNS, run_id)]
         if not request_id:
-            asked = [("/workflow_runs", run_id), ("/public/requests", run_id)]
+            asked = [(WORKFLOW_RUNS, run_id), (REQUESTS, run_id)]
+        if run_id and (profile := self.connection.find_profile()) is not None:
+            asked.sort(key=lambda address: address[0] != profile.look_up_path)
         for path, identity in asked:
             if not identity or not (run.error_code == "no_id" or run.status_code in NOT_FOUND_STATUSES):
                 continue
@@ -557,15 +578,16 @@ class AsyncClient:
 
     async def _look_up(self, path: str, request_id: str) -> Run:
         running_loop()
-        self.connection.count("lookup", 1)
+        if self.connection.counts_look_ups:
+            self.connection.count("lookup", 1)
         answer = await self._pools.exchange("GET", path)
         run = decode_retrieved(answer, request_id=request_id, origin=self.connection.origin)
-        if answer.status_code == 401:
+        if answer.status_code in (401, 403):
             raise_for(run, RetryDecision(action=RetryAction.STOP, reason="auth"))
         return run
 
     def _explained(self, run: Run) -> Run:
-        """Return a refused run with what the cached error catalogue says to do; a new code has it fetched behind it."""
+        """Return a refused run with what the cached error catalogue says to do; it is fetched behind a first error."""
         if run.status_code is None or run.status_code < 400:
             return run
         catalog = self.connection.error_catalog
@@ -583,7 +605,7 @@ class AsyncClient:
         from fh_notebook.client.http.exchange import NoAuth
 
         async with asyncio.timeout(FETCH_TIMEOUT_S):
-            answer = await self._pools.exchange("GET", "/error_codes", auth=NoAuth())
+            answer = await self._pools.exchange("GET", ADDRESS, auth=NoAuth())
         if answer.status_code != 200:
             return 0
         return await asyncio.to_thread(self.connection.error_catalog.keep, answer.body)

@@ -201,6 +201,10 @@ class Ticket(Protocol):
         """Record that this process does not wait for it any more."""
         ...
 
+    def hold(self) -> None:
+        """Record that this process waits for it again, unless another one does."""
+        ...
+
 
 class PendingRegistry(Protocol):
     """A registry of the runs that a process waits for; no method raises."""
@@ -227,6 +231,9 @@ class NoTicket:
         """Do nothing."""
 
     def let_go(self) -> None:
+        """Do nothing."""
+
+    def hold(self) -> None:
         """Do nothing."""
 
 
@@ -307,6 +314,17 @@ class Connection:
     def is_near(self) -> bool:
         """Whether the service is on this machine: it reaches every receiver here, and look-ups cost nothing."""
         return self.origin == LOCAL or is_loopback(urlsplit(self.base_url).hostname or "")
+
+    @property
+    def counts_look_ups(self) -> bool:
+        """Whether a look-up counts against the daily cap: as documented, unless `fh.probe` has observed otherwise."""
+        profile = self.find_profile()
+        return profile is None or profile.look_up_counts is not False
+
+    def look_ups_left(self) -> int | None:
+        """Return how many look-ups the configured daily cap leaves; ``None``: any number."""
+        left = self.left_today()
+        return left if left is not None and self.counts_look_ups else None
 
     def pending(self) -> PendingRegistry:
         """Return the registry of pending runs."""

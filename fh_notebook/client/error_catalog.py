@@ -2,10 +2,11 @@
 
 Rules of this file:
 
-1. An error never waits for it: what is cached is shown, and a code that nobody here knows has the catalogue fetched
-   behind the error, once a day at most, for the errors after it.
+1. An error never waits for it: what is cached is shown. An error whose code is not in the cache, or that finds the
+   cache older than :data:`MOST_DAYS`, has the catalogue fetched behind it, once a day at most, for the errors after it.
 2. What goes wrong (no network, another body, a file that cannot be written) is as if there were no catalogue; a row
-   that cannot be read is left out. ``GET /v1/error_codes`` needs no key (CONTRACT section 10).
+   that cannot be read is left out. ``GET /v1/error_codes`` needs no key, and so counts against no daily cap
+   (CONTRACT section 10).
 """
 
 from __future__ import annotations
@@ -15,19 +16,20 @@ import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Final
 
 from fh_notebook.contract.response import object_of
-from fh_notebook.contract.retry import DOCUMENTED_CODES
 from fh_notebook.contract.run import Run, one_line
 from fh_notebook.core.files import atomic_file
 from fh_notebook.core.redaction import redact
 from fh_notebook.core.values import utc_now
 
 __all__ = [
+    "ADDRESS",
     "FETCH_TIMEOUT_S",
+    "MOST_DAYS",
     "ErrorCatalogCache",
     "code_to_ask_for",
     "read_error_catalog",
@@ -36,6 +38,12 @@ __all__ = [
 
 FETCH_TIMEOUT_S: Final = 5.0
 """Nobody waits for it."""
+
+ADDRESS: Final = "/error_codes?locale=en"
+"""Its texts are shown beside this package's own, which are English."""
+
+MOST_DAYS: Final = 30
+"""A catalogue changes with the service's releases."""
 
 FILE_CAP: Final = 1_000_000
 """Bytes of a file that is read: a catalogue has some dozen codes."""
@@ -148,12 +156,19 @@ class ErrorCatalogCache:
     def should_fetch(self, run: Run) -> bool:
         """Whether the catalogue is to be fetched now because of a run; at most once a day the answer is yes."""
         code = code_to_ask_for(run)
-        if code is None or code in DOCUMENTED_CODES:
+        if code is None:
             return False
         with self._lock:
-            if code in self._loaded() or self._asked_on == self._today():
+            is_known = code in self._loaded() and not self._is_old()
+            if is_known or self._asked_on == self._today():
                 return False
             self._asked_on = self._today()
+            return True
+
+    def _is_old(self) -> bool:
+        try:
+            return (self._now().date() - date.fromisoformat(self._asked_on)).days > MOST_DAYS
+        except ValueError:  # it is not said when it was fetched
             return True
 
     @property

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from fh_notebook.client import polling
 from fh_notebook.client.approvals import ToolApprovals
 from fh_notebook.client.connection import Connection
+from fh_notebook.client.waiting_tools import RunApprovals
 from fh_notebook.contract import output as output_view
 from fh_notebook.contract.callbacks import (
     NO_OUTPUT_CODE,
@@ -48,7 +49,7 @@ __all__ = ["TO_TYPE", "PendingRun"]
 TO_TYPE: Final = "fh-to-type"
 """The CSS class of what is to be typed where there are no buttons for it."""
 
-TOOL_HINT: Final = 'pending.approvals() lists the tools that wait; approval.decide("allow_once") or "deny" decides'
+TOOL_HINT: Final = '{}.approvals() lists the tools that wait; approval.decide("allow_once") or "deny" decides'
 """What to type, where a run waits for a decision about a tool."""
 CAP_USED: Final = "The daily cap is used up: runs are not looked up before 00:00 UTC; pending.refresh() asks now"
 NO_WORKSPACE_HINT: Final = "to decide here, set fh.configure(workspace_id=...), the service's id of the workspace"
@@ -105,7 +106,6 @@ class PendingRun:
         receiver: CallbackReceiver | None,
         keep: Keep | None,
         let_go: Callable[[], None] | None = None,
-        keeps_cap: bool = False,
     ) -> None:
         self._connection = client.connection
         self._client = client
@@ -117,8 +117,6 @@ class PendingRun:
         self._receiver = receiver
         self._keep = keep
         self._let_go = let_go
-        self._keeps_cap = keeps_cap
-        """Whether the configured daily cap ends its look-ups for the day; a batch has left room for them."""
         self._began = time.perf_counter() - first.elapsed_s
         self._lock = threading.Lock()
         self._run = self._first
@@ -127,6 +125,8 @@ class PendingRun:
         """The newest outcome; it is stored before :attr:`run` has it."""
         self._settling = asyncio.Lock()
         self._ended = False
+        self.is_begun = False
+        """Whether the outcome was ever waited for."""
         self._polls = False
         self._error: BaseException | None = None
         self._at_end: list[Callable[[], None]] = []
@@ -278,9 +278,11 @@ class PendingRun:
         return await event_loop.bridge(self._approvals(workspace_id))
 
     async def _approvals(self, workspace_id: str | None) -> ToolApprovals:
-        run_id = None if self.request_id else self.run_id
-        query = {"status": "pending", "request_id": self.request_id, "run_id": run_id}
-        return await self._client.list_approvals(query, workspace_id=workspace_id)
+        # Its own on our side, too: a service that ignores the filter by a run lists what is others'.
+        listed = await RunApprovals(self._client).of([self.ids], workspace_id)
+        if listed.error is not None:
+            raise listed.error
+        return ToolApprovals([approval for _, approval in listed.found.values()])
 
     @property
     def ids(self) -> RunIds:
@@ -297,7 +299,13 @@ class PendingRun:
         """The code to type when it may wait for a decision about a tool; otherwise empty."""
         if not self.may_wait_for_tool:
             return ""
-        return TOOL_HINT if self._connection.find_workspace_id() is not None else f"{TOOL_HINT}; {NO_WORKSPACE_HINT}"
+        hint = TOOL_HINT.format("client" if self._is_direct else "pending")
+        return hint if self._connection.find_workspace_id() is not None else f"{hint}; {NO_WORKSPACE_HINT}"
+
+    @property
+    def _is_direct(self) -> bool:
+        """Whether it is the run of a direct call, of which the caller has a `Run` and no `PendingRun`."""
+        return self._request.callback_url is None
 
     @property
     def may_wait_for_tool(self) -> bool:
@@ -332,6 +340,7 @@ class PendingRun:
 
     def begin(self, *, poll: bool, known: bool = True) -> None:
         """Wait for the outcome from now on: by callback if there is a receiver, by look-ups as `poll` specifies."""
+        self.is_begun = True
         if self._receiver is not None:
             self._receiver.claim(ids_of(self._first), self.take)
         self._polls = poll
@@ -353,14 +362,26 @@ class PendingRun:
         connection = self._connection
         return connection.is_near or self._request.deployment in connection.pausing
 
+    @property
+    def longest_s(self) -> float:
+        """Seconds that the intervals of its look-ups grow to; see :class:`~fh_notebook.client.polling.PolledRun`."""
+        waits = self.status == "awaiting_approval" and not self._connection.is_near
+        return polling.LONGEST_PAUSED_S if waits else polling.LONGEST_S
+
+    @property
+    def is_capped(self) -> bool:
+        """Whether the configured daily cap has ended its look-ups until 00:00 UTC."""
+        return self.waiting and self.trouble == CAP_USED
+
     async def look(self) -> float | None:
         """Look the run up once, and take the result; see :class:`~fh_notebook.client.polling.PolledRun`."""
-        if not self._taken and self._keeps_cap and self._connection.left_today() == 0:
+        if self._taken or self._connection.look_ups_left() != 0:
+            return await self._look_now()
+        if self.trouble != CAP_USED:
             self._connection.tell(CAP_USED)
             self.trouble = CAP_USED
             self._call_on_change()
-            return 0.0
-        return await self._look_now()
+        return 0.0
 
     async def _look_now(self) -> float | None:
         if self._taken:
@@ -512,13 +533,15 @@ class PendingRun:
             return self._run.html_card()
         head = html.el("div", html.badge(self.status), " ", call_name(self.deployment, self.variant), cls="fh-head")
         since = f" since {self.started_at:%d %b %H:%M:%S} UTC" if self.started_at else ""
-        asked = "the service is asked at intervals, and each look-up counts against the daily cap"
+        asked = "the service is asked at growing intervals, and each look-up counts against the daily cap"
         source = "the service sends it here (callback)" if self.by_callback else asked
         state = (
             f"Waiting for the answer{since}: {source}; this card changes when it arrives"
             if self.waiting
             else "No longer waited for; fh.reattach() continues"
         )
+        if self._is_direct and self.request_id:
+            state += "; client.retrieve(run.request_id) has it in code"
         problem = html.el("div", self.trouble, cls="fh-dim") if self.trouble else None
         foot = html.el("div", f"{state} · {self.request_id or self.run_id or ''}", cls="fh-dim fh-foot")
         return html.el("div", head, *self._question_lines(), problem, foot, cls="fh-card")

@@ -1,9 +1,10 @@
 """Polling of pending runs: one poller of all runs that are waited for, and the meaning of a look-up.
 
 Rule of this file: a look-up counts against the daily cap (CONTRACT section 10). So each run is looked up after a second
-and then at growing intervals up to half a minute, with jitter, and at most as often as whoever watches it allows; all
-runs together no more often than :data:`EVERY_S`, whatever their number. Where a callback is expected, the first look-up
-is later, unless it costs nothing or the run may pause: only a look-up says who a paused run waits for.
+and then at growing intervals, with jitter, up to half a minute, and up to an hour while it waits for a person; and at
+most as often as whoever watches it allows. All runs together are looked up no more often than :data:`EVERY_S`. Where a
+callback is expected, the first look-up is later, unless it costs nothing or the run may pause: only a look-up says who
+a paused run waits for.
 
 A look-up that fails, or cannot be read, is no evidence about the run, and the next one follows. Only a permanent error
 ends the look-ups: a key that is refused, and a run that the service does not know.
@@ -33,6 +34,7 @@ from fh_notebook.errors import AuthError
 __all__ = [
     "FIRST_BESIDE_RECEIVER_S",
     "FIRST_S",
+    "LONGEST_PAUSED_S",
     "LONGEST_S",
     "LookUp",
     "LookUpResult",
@@ -46,6 +48,8 @@ __all__ = [
 
 FIRST_S: Final = 1.0
 LONGEST_S: Final = 30.0
+LONGEST_PAUSED_S: Final = 3_600.0
+"""While a run waits for a person, who may take days: some twenty look-ups lead to it, then 24 a day follow."""
 GROWTH: Final = 1.6
 SPREAD: Final = 0.25
 """Each wait is up to this fraction shorter or longer, by chance."""
@@ -100,6 +104,11 @@ LookUp = Callable[[str | None, str | None], Awaitable[Run]]
 class PolledRun(Protocol):
     """A run that the poller looks up."""
 
+    @property
+    def longest_s(self) -> float:
+        """Seconds that its intervals grow to, as it is now."""
+        ...
+
     async def look(self) -> float | None:
         """Look the run up once, and take the result; must not raise.
 
@@ -150,7 +159,7 @@ class Poller:
         return len(self._entries)
 
     def watch(
-        self, run: PolledRun, *, first_s: float = FIRST_S, soon: bool = False, most_looks: int | None = None
+        self, run: PolledRun, *, first_s: float | None = None, soon: bool = False, most_looks: int | None = None
     ) -> None:
         """Look a run up from now on.
 
@@ -160,13 +169,14 @@ class Poller:
         ----------
         run : PolledRun
             Which.
-        first_s : float
-            Seconds until the first look-up.
+        first_s : float, optional
+            Seconds until the first look-up, in place of :data:`FIRST_S`.
         soon : bool
             Whether that is after :data:`FIRST_S` at most, if only a few runs are looked up.
         most_looks : int, optional
             How many look-ups are made at most; of one that is watched already, what is left if that is more.
         """
+        first_s = FIRST_S if first_s is None else first_s
         wait_s = min(FIRST_S, first_s) if soon and len(self) < FEW else first_s
         entry = self._entries.get(id(run))
         if entry is not None and most_looks is not None:
@@ -244,7 +254,7 @@ class Poller:
         elif pause_s is None or entry.looks_left == 0:
             self.forget(entry.run)
         else:
-            self._put(entry.run, min(LONGEST_S, entry.wait_s * GROWTH), entry.looks_left)
+            self._put(entry.run, min(entry.run.longest_s, entry.wait_s * GROWTH), entry.looks_left)
 
 
 # --- the look-ups of one run
@@ -293,6 +303,7 @@ class StatusLookup:
         try:
             run = with_final_status(await self._look_up(*self._ids))
         except AuthError as exc:
+            exc.may_have_run = True  # the call was accepted: only its look-up is refused
             return LookUpResult(problem=one_line(str(exc)), is_last=True, error=exc)
         if (run.status_code or 0) // 100 == 2:
             self._not_found = 0
@@ -340,7 +351,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
 
 
-def watch(run: PolledRun, *, first_s: float = FIRST_S, soon: bool = False, most_looks: int | None = None) -> None:
+def watch(run: PolledRun, *, first_s: float | None = None, soon: bool = False, most_looks: int | None = None) -> None:
     """Have this process's poller look a run up, from any thread; see :meth:`Poller.watch`."""
     loop = event_loop.background().loop
 

@@ -141,6 +141,8 @@ class Profile:
       documented code; at one that may be of an input only where both names were refused with it.
     - ``signature``: a receiver that is given to a call (``callback=``) tries this form first from then on and tests
       itself with it; it takes every other known form, too.
+    - ``look_up_path``: a run that has the id of each address is looked up there first.
+    - ``look_up_counts``: look-ups that do not count are left out of the plan of a batch and the configured daily cap.
     - ``look_up_has_output``: where look-ups bring no output, you are warned before a run that is only looked up.
 
     Why not the others: statuses, fields, and ``Retry-After`` as seconds or as a date are read in each known form

@@ -19,6 +19,7 @@ from itertools import count
 from typing import Any, Final, NoReturn
 
 from fh_notebook.client.connection import Connection
+from fh_notebook.client.error_catalog import with_client_action
 from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.contract.response import Response, error_of, parse, text_of_page
 from fh_notebook.contract.retry import CUT_OFF, NOT_REACHED, RetryAction, RetryDecision, decide, may_have_run
@@ -100,13 +101,15 @@ async def ask_once(
     if message is None:
         broke = "the connection broke" if was_reached else BROKEN_TEXTS["connect"]
         message = text_of_page(answer, body) if answer.status_code else broke
+    failed = Run(
+        status="failed", origin=connection.origin, error=message, error_code=code, status_code=answer.status_code
+    )
+    failed = with_client_action(failed, connection.error_catalog.actions())
     if verdict.action is RetryAction.STOP or not was_reached:
-        failed = Run(
-            status="failed", origin=connection.origin, error=message, error_code=code, status_code=answer.status_code
-        )
         raise_for(failed, verdict)
+    action = f" ({failed.action_text.rstrip('.')})" if failed.action_text else ""
     raise CallError(
-        f"{connection.origin}: {one_line(message).rstrip('.')}; {hint(answer)}",
+        f"{connection.origin}: {one_line(message).rstrip('.')}{action}; {hint(answer)}",
         status_code=answer.status_code,
         error_code=code,
         may_have_run=changes and may_have_run(answer),

@@ -11,6 +11,7 @@ only while the list has something that was not looked at, if the service lists n
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -22,7 +23,7 @@ from fh_notebook.contract.callbacks import RunIds
 from fh_notebook.contract.retry import NOT_FOUND_STATUSES
 from fh_notebook.contract.run import one_line
 from fh_notebook.core.text.messages import counted
-from fh_notebook.errors import AuthError, CallError, FetchHiveError, LimitReached, SettingsError
+from fh_notebook.errors import AuthError, CallError, ConnectFailed, FetchHiveError, LimitReached, SettingsError
 
 __all__ = [
     "MOST_LOOKS",
@@ -43,6 +44,11 @@ MOST_REQUESTS: Final = 60
 
 MOST_RUNS: Final = 4
 """Runs whose approvals are asked for by themselves in one look: each is one more request."""
+
+MOST_ERRORS: Final = 4
+"""Lists of single runs that fail, in one look, before the others are asked for another time."""
+
+BAD_REQUEST: Final = 400
 
 NO_RUN: Final = "fh-notebook-no-such-run"
 """An id that no run has."""
@@ -141,6 +147,10 @@ class RunApprovals:
         self._most_runs = most_runs
         self._heeds: dict[bool, bool] = {}
         """Whether the service lists by the id of a request (true), or of a run, what belongs to it alone."""
+        self._refused: dict[bool, CallError] = {}
+        """The refusal of an id that no run has, by kind of id, in place of an entry of :attr:`_heeds`."""
+        self._failed: Counter[str] = Counter()
+        """How often the list of a run has failed, by the first id of the run."""
         self._owners: dict[str, str] = {}
         """Approval -> the first id of the run by whose id it was found."""
         self._looked_at: dict[str, frozenset[str]] = {}
@@ -171,21 +181,33 @@ class RunApprovals:
         unmatched = [
             run for run in runs if run.first not in owners and others - self._looked_at.get(run.first, frozenset())
         ]
-        asked = 0
-        try:
-            for run in unmatched:
-                if asked == self._most_runs or others <= found.keys():
-                    break
-                if await self._heeds_ids_of(run, workspace_id):
-                    asked += 1
-                    those = await self._list_of(run, workspace_id)
-                    self._looked_at[run.first] = others
-                    self._owners |= dict.fromkeys((approval.id for approval in those), run.first)
-                    for approval in those:
-                        found.setdefault(approval.id, (run.first, approval))
-        except FetchHiveError as exc:
-            return ListedTools(found, exc)
-        return ListedTools(found)
+        # Those whose list has failed come last: what fails for one run may fail for ever.
+        unmatched.sort(key=lambda run: self._failed[run.first])
+        asked, errors = 0, list[FetchHiveError]()
+        for run in unmatched:
+            if asked == self._most_runs or len(errors) == MOST_ERRORS or others <= found.keys():
+                break
+            try:
+                if not await self._heeds_ids_of(run, workspace_id):
+                    continue
+            except FetchHiveError as exc:
+                errors.append(exc)
+                break
+            asked += 1
+            try:
+                those = await self._list_of(run, workspace_id)
+            except (*FINAL, ConnectFailed) as exc:
+                errors.append(exc)
+                break
+            except FetchHiveError as exc:
+                errors.append(exc)
+                self._failed[run.first] += 1
+                continue
+            self._looked_at[run.first] = others
+            self._owners |= dict.fromkeys((approval.id for approval in those), run.first)
+            for approval in those:
+                found.setdefault(approval.id, (run.first, approval))
+        return ListedTools(found, errors[0] if errors else None)
 
     async def _list(
         self, workspace_id: str | None, *, run_id: str | None = None, request_id: str | None = None
@@ -206,12 +228,25 @@ class RunApprovals:
     async def _heeds_ids_of(self, run: RunIds, workspace_id: str | None) -> bool:
         """Whether what is listed by the id of a run is its own: a service that ignores ids lists what is others'.
 
-        One that heeds them lists nothing for an id that no run has. It is asked while the list of all has something.
+        One that heeds them lists nothing for an id that no run has. It is asked while the list of all has something,
+        and where it takes no such id, once: the refusal says nothing of ids, and stays.
+
+        Raises
+        ------
+        AuthError, ConnectFailed, LimitReached, CallError
+            It is not known.
         """
         is_request = bool(run.request_id)
+        if (refusal := self._refused.get(is_request)) is not None:
+            raise refusal
         if is_request not in self._heeds:
             nobody = RunIds(request_id=NO_RUN) if is_request else RunIds(run_id=NO_RUN)
-            self._heeds[is_request] = not await self._list_of(nobody, workspace_id)
+            try:
+                self._heeds[is_request] = not await self._list_of(nobody, workspace_id)
+            except CallError as exc:
+                if exc.status_code == BAD_REQUEST:
+                    self._refused[is_request] = exc
+                raise
         return self._heeds[is_request]
 
 
@@ -301,6 +336,11 @@ class WaitingTools:
         if self._lister.connection.left_today() == 0:
             raise LimitReached(CAP_USED)
         self._requests += 1
+
+    @property
+    def longest_s(self) -> float:
+        """Seconds between two lists; see :class:`~fh_notebook.client.polling.PolledRun`."""
+        return polling.LONGEST_S
 
     async def look(self) -> float | None:
         """Ask for the list once; see :class:`~fh_notebook.client.polling.PolledRun`."""

@@ -142,7 +142,7 @@ DOCUMENTED_CODES: Final = frozenset(
         "internal_server_error", "invalid_tool_approval", "tool_approval_override_not_permitted",
     }
 )  # fmt: skip
-"""The codes of CONTRACT section 2, whose meaning is not asked for and not observed."""
+"""The codes of CONTRACT section 2, whose meaning is not observed."""
 
 _PROVIDER_CODE: Final = "too_many_requests"
 _ROW_402_CODES: Final = frozenset(

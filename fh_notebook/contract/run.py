@@ -233,6 +233,17 @@ class Run:
             parts.append(f"output={one_line(text)}")
         return f"Run({', '.join(s for s in parts if s)})"
 
+    def _ipython_display_(self) -> None:
+        """Show it, and what comes of it, where it waits for a decision.
+
+        Raises
+        ------
+        NotImplementedError
+            It has ended, or nobody could decide: IPython then asks for HTML and text.
+        """
+        if self.done or not hooks.frontend().show_direct_run(self):
+            raise NotImplementedError
+
     def _repr_html_(self) -> str:
         return html.el("div", html.STYLE, STYLE, self.html_card(), cls="fh")
 

@@ -144,6 +144,10 @@ class Frontend(Protocol):
         """Display a `PendingRun`, and follow it until its outcome is here."""
         ...
 
+    def show_direct_run(self, run: Any) -> bool:
+        """Show a `Run` of a direct call that ends later, and follow it; ``False`` where nobody could decide."""
+        ...
+
     def batch_progress(self, shown: Any) -> Any:
         """Return a new display of a start of a `ShownBatch`; ``None`` where there is no notebook."""
         ...

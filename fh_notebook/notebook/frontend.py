@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from fh_notebook.comparing.rating.questions import Items
     from fh_notebook.comparing.rating.rating_session import RatingSession
     from fh_notebook.contract.deployment import Deployment
+    from fh_notebook.contract.run import Run
     from fh_notebook.core.text.shown_frame import ShownFrame
     from fh_notebook.notebook.browser.browser import Browser
     from fh_notebook.notebook.magics.pending_results import PendingResults
@@ -36,6 +37,7 @@ __all__ = [
     "race_progress",
     "show_approvals",
     "show_batch",
+    "show_direct_run",
     "show_history",
     "show_pending",
     "show_rater",
@@ -55,6 +57,21 @@ def show_pending(pending: PendingRun | PendingResults) -> None:
     from fh_notebook.notebook.magics.pending_results import show
 
     show(pending)
+
+
+def show_direct_run(run: Run) -> bool:
+    """Show the run of a direct call that ends later, and follow it; ``False`` where nobody could decide, or click."""
+    from fh_notebook.notebook.approvals.decisions import can_decide
+
+    if not can_decide():
+        return False
+    from fh_notebook.client.direct_runs import DIRECT_RUNS
+    from fh_notebook.notebook.magics.pending_results import show
+
+    if (pending := DIRECT_RUNS.wait_for(run)) is None:
+        return False
+    show(pending)
+    return True
 
 
 def batch_progress(shown: ShownBatch) -> ProgressDisplay | None:

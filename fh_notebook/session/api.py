@@ -271,7 +271,6 @@ def _wait_again(client: AsyncClient, ticket: PendingTicket, receiver: CallbackRe
         receiver=receiver if same else None,
         keep=ticket.answered,
         let_go=ticket.let_go,
-        keeps_cap=True,
     )
     pending_run.begin(poll=True)
     return pending_run

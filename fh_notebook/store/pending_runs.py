@@ -229,3 +229,8 @@ class PendingTicket:
         """Record that this process does not wait for it any more."""
         with suppress(StoreError):  # the end of its owner says so, too
             self._registry.table.let_go(self.row.id, self._registry.owner.name)
+
+    def hold(self) -> None:
+        """Record that this process waits for it again, unless another one does."""
+        with suppress(StoreError):  # it is waited for all the same
+            self._registry.table.take_over(self.row.id, old="", new=self._registry.owner.name)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import nbformat
 import pytest
 from playwright.sync_api import Browser, Locator, expect
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fh_notebook.local import LocalHive, ask_human
+from fh_notebook.local.http.server import HiveServer
 from tests.browser.form_page import cut_off
+from tests.client.callbacks.senders import until
 from tests.lab import PATIENCE_MS, Lab
 from tests.voila import run_voila
 
@@ -24,11 +29,14 @@ client = fh.Client()
 """
 PENDING = "pending = client.submit('refund', variant='v', inputs={'amount': 1}); pending"
 CELL = "%%fetchhive refund --variant v --variant w --delivery callback\namount: 2"
-FORM = (
+RUN = "run = client.invoke('refund', variant='v', inputs={'amount': 1}); run"
+DIRECT_CELL = "%%fetchhive refund --variant v --variant w\namount: 2"
+DIRECT_FORM = (
     "refund = fh.Deployment('refund', variants=['v'], inputs={'amount': fh.integer()})\n"
-    + "form = fh.form(refund, values={'amount': 3}, client=client)\nform.delivery = 'callback'\nform"
+    + "form = fh.form(refund, values={'amount': 3}, client=client)\nform"
 )
-APP = FORM.replace("client=client", "client=client, app=True")
+FORM = DIRECT_FORM.removesuffix("form") + "form.delivery = 'callback'\nform"
+APPS = [form.replace("client=client", "client=client, app=True") for form in (DIRECT_FORM, FORM)]
 BATCH = """batch = fh.batch([{'amount': 4}, {'amount': 5}], 'refund', variants='v', client=client, name='refunds',
                  delivery='callback', wait=False)"""
 
@@ -48,10 +56,39 @@ def hive() -> LocalHive:
     return hive
 
 
+@dataclass
+class Requests:
+    """An application that notes what is asked for."""
+
+    app: ASGIApp
+    paths: list[str] = field(default_factory=list)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Note a path, and hand the request on."""
+        self.paths.append(scope.get("path", ""))
+        await self.app(scope, receive, send)
+
+    @property
+    def lists(self) -> int:
+        """How often a list of approvals was asked for."""
+        return sum(path.endswith("/tool_action_approvals") for path in self.paths)
+
+    def looked_up_twice(self) -> int:
+        """Return how many runs were looked up again: by then a list of what they wait for would have been."""
+        looks = Counter(path for path in self.paths if "/public/requests/" in path)
+        return sum(count >= 2 for count in looks.values())
+
+
 @pytest.fixture
-def url(hive: LocalHive) -> Iterator[str]:
+def requests(hive: LocalHive) -> Requests:
+    """What the hive is asked for."""
+    return Requests(hive.app)
+
+
+@pytest.fixture
+def url(requests: Requests) -> Iterator[str]:
     """Where the hive is."""
-    with hive.serve() as server:
+    with HiveServer(requests, host="127.0.0.1", port=0, keep_alive_s=60.0, has_key=lambda: True) as server:
         yield server.url
 
 
@@ -148,6 +185,49 @@ def test_the_run_of_a_form_is_decided_in_it(lab: Lab, hive: LocalHive, url: str,
 
 
 @pytest.mark.long
+def test_the_run_of_a_direct_call_is_decided_below_it(lab: Lab, hive: LocalHive, url: str) -> None:
+    """The display has the outcome then."""
+    lab.open(SETUP.format(url=url), RUN)
+    lab.run(0)
+    card = lab.run(1)
+    _buttons(card, 1)
+    _shown_narrow_and_wide(lab, card, "run")
+    _decide(card, "Allow once", 0, "keyboard")
+    expect(card).to_contain_text("completed")
+    lab.screenshot("decisions-run-decided")
+    _ended(hive, ["paid"])
+
+
+@pytest.mark.long
+def test_the_runs_of_a_direct_cell_are_decided_in_one_table(lab: Lab, hive: LocalHive, url: str) -> None:
+    """Of two variants one is allowed and one denied."""
+    lab.open(SETUP.format(url=url), DIRECT_CELL)
+    lab.run(0)
+    cell = lab.run(1)
+    _buttons(cell, 2)
+    _shown_narrow_and_wide(lab, cell, "direct-cell")
+    _decide(cell, "Allow once", 0, "mouse")
+    _decide(cell, "Deny", 0, "keyboard")
+    expect(cell).to_contain_text("refused")
+    expect(cell).to_contain_text("paid")
+    _ended(hive, ["paid", "refused"])
+
+
+@pytest.mark.long
+def test_the_direct_run_of_a_form_is_decided_in_it(lab: Lab, hive: LocalHive, url: str) -> None:
+    """Without the switch that has answers come later."""
+    lab.open(SETUP.format(url=url), DIRECT_FORM)
+    lab.run(0)
+    form = lab.run(1)
+    form.locator("button.fh-run").click()
+    _buttons(form, 1)
+    _shown_narrow_and_wide(lab, form, "direct-form")
+    _decide(form, "Allow once", 0, "mouse")
+    expect(form.locator(".fh-results")).to_contain_text("paid")
+    _ended(hive, ["paid"])
+
+
+@pytest.mark.long
 @BY
 def test_the_runs_of_a_batch_are_decided_in_its_block(lab: Lab, hive: LocalHive, url: str, by: str) -> None:
     """Also after the page was reloaded: the table is among the widgets that it has again."""
@@ -170,26 +250,33 @@ def test_the_runs_of_a_batch_are_decided_in_its_block(lab: Lab, hive: LocalHive,
 
 
 @pytest.mark.long
-def test_visitors_of_a_form_that_is_an_app_have_no_buttons(lab: Lab, hive: LocalHive, url: str) -> None:
-    """The run is waited for all the same, and whoever made the form decides elsewhere."""
-    lab.open(SETUP.format(url=url), APP, "client.approvals()")
+@pytest.mark.parametrize("app", APPS, ids=["direct", "callback"])
+def test_visitors_of_a_form_that_is_an_app_have_no_buttons(
+    lab: Lab, hive: LocalHive, url: str, requests: Requests, app: str
+) -> None:
+    """The run is waited for all the same, and whoever made the form decides elsewhere: by the only list."""
+    lab.open(SETUP.format(url=url), app, "client.approvals()")
     lab.run(0)
     form = lab.run(1)
     form.locator("button.fh-run").click()
-    hive.wait_approval()
     expect(form.locator(".fh-pending")).to_contain_text("awaiting approval")
+    until(lambda: requests.looked_up_twice() == 1)
+    assert requests.lists == 0
     maker = lab.run(2)
     _buttons(maker, 1)
     expect(form.get_by_role("button", name="Allow once")).to_have_count(0)
     maker.get_by_role("button", name="Deny: payments").click()
     expect(form.locator(".fh-results")).to_contain_text("refused")
+    assert requests.lists == 1
 
 
 @pytest.mark.long
-def test_visitors_of_voila_have_no_buttons(browser: Browser, tmp_path: Path, hive: LocalHive, url: str) -> None:
-    """Neither for a pending run nor for a form or a batch."""
+def test_visitors_of_voila_have_no_buttons(
+    browser: Browser, tmp_path: Path, hive: LocalHive, url: str, requests: Requests
+) -> None:
+    """Neither for a run nor for a pending one, a form or a batch; and no list is asked for."""
     notebook = tmp_path / "app.ipynb"
-    cells = [SETUP.format(url=url), PENDING, FORM, BATCH]
+    cells = [SETUP.format(url=url), RUN, PENDING, FORM, BATCH]
     made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
     made.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
     nbformat.write(made, notebook)
@@ -199,7 +286,9 @@ def test_visitors_of_voila_have_no_buttons(browser: Browser, tmp_path: Path, hiv
         page.goto(page_url)
         page.locator("button.fh-run").click()
         expect(page.locator(".fh-pending")).to_contain_text("awaiting approval")
-        assert len(hive.approvals) == 4  # the card's, the form's, and two of the batch
+        assert len(hive.approvals) == 5  # the run's, the card's, the form's, and two of the batch
+        until(lambda: requests.looked_up_twice() == 4)  # the run of the direct call is not looked up
         expect(page.get_by_role("button", name="Allow once")).to_have_count(0)
+        assert requests.lists == 0
         page.context.close()
     hive.close()

@@ -75,6 +75,23 @@ def test_a_pending_run_lists_its_own_and_says_what_to_type(client: fh.Client) ->
     assert other.wait(20).output == "refused"
 
 
+def test_a_pending_run_lists_its_own_of_a_service_that_ignores_the_filter() -> None:
+    """What belongs to another run of the workspace is not decided for it."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.method == "POST":
+            return httpx.Response(200, json={"request_id": "req_1", "run_status": "awaiting_approval"})
+        entries = [{"id": f"a{n}", "request_id": f"req_{n}", "status": "pending"} for n in (1, 2)]
+        return httpx.Response(200, json={"data": entries})
+
+    fh.configure(workspace_id="ws 1")
+    transport = httpx.MockTransport(answer)
+    with fh.Client(api_key=KEY, base_url="https://api.test/v1", transport=transport) as client:
+        pending = client.submit("refund", variant="v", poll=False)
+        assert [approval.id for approval in pending.approvals()] == ["a1"]
+        pending.cancel_waiting()
+
+
 @pytest.mark.parametrize(("decision", "output"), [("allow_once", "paid"), ("deny", "refused")])
 def test_what_waits_is_listed_and_decided(client: fh.Client, decision: Any, output: str) -> None:
     """With tool, arguments, ids and votes; after the decision the run goes on, and nothing waits."""

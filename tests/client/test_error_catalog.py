@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import pytest
 
 import fh_notebook as fh
 from fh_notebook.batching.rendering import error_groups
-from fh_notebook.client.error_catalog import ErrorCatalogCache, read_error_catalog
+from fh_notebook.client.error_catalog import MOST_DAYS, ErrorCatalogCache, read_error_catalog
 from fh_notebook.core import event_loop
 from tests.client.callbacks.senders import KEY, until
 
@@ -28,10 +28,12 @@ class Service:
     def __init__(self, code: str, codes: Callable[[], httpx.Response], status: int = 422) -> None:
         self.code, self.codes, self.status = code, codes, status
         self.asked: list[tuple[str, str | None]] = []
+        self.locales: set[str | None] = set()
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         self.asked.append((request.url.path, request.headers.get("authorization")))
         if request.url.path == "/v1/error_codes":
+            self.locales.add(request.url.params.get("locale"))
             return self.codes()
         return httpx.Response(self.status, json={"error": "It is frozen.", "error_code": self.code})
 
@@ -96,14 +98,44 @@ def test_what_to_do_is_in_an_error_that_is_raised_too() -> None:
         client.invoke("d", variant="v")
 
 
-def test_a_known_code_asks_for_nothing() -> None:
-    """What the package itself knows needs no catalogue; a cached one is shown all the same."""
-    service, cache = Service("model_deprecated", _good), ErrorCatalogCache(URL)
-    with service.client(cache) as client:
-        assert client.invoke("d", variant="v").error == "It is frozen."
-        cache.keep(json.dumps({"codes": [{"code": "model_deprecated", "client_action": "Choose another."}]}).encode())
+def test_a_documented_code_has_it_fetched_too() -> None:
+    """Its text is the service's own; the fetch has no key, is counted nowhere, and asks for English."""
+    action = {"code": "model_deprecated", "client_action": "Choose another."}
+    service = Service("model_deprecated", lambda: httpx.Response(200, json={"codes": [action]}))
+    cache, counted = ErrorCatalogCache(URL), list[str]()
+    client = service.client(cache)
+    connection = replace(client.aclient.connection, count=lambda kind, n, at=None: counted.append(kind))
+    with fh.Client.over(fh.AsyncClient.over(connection)) as client:
+        assert client.invoke("d", variant="v").client_action is None
+        until(cache.actions)
         assert client.invoke("d", variant="v").client_action == "Choose another."
-    assert service.fetched == 0
+    assert service.fetched == 1
+    assert ("/v1/error_codes", None) in service.asked
+    assert service.locales == {"en"}
+    assert counted == ["invoke", "invoke"]
+
+
+def test_what_to_do_is_in_the_error_of_another_request_too() -> None:
+    """Such as an upload that is refused."""
+    cache = ErrorCatalogCache(URL)
+    cache.keep(json.dumps({"codes": [FROZEN]}).encode())
+    with (
+        Service("quota_frozen", _good).client(cache) as client,
+        pytest.raises(fh.errors.CallError, match=r"It is frozen \(Fetch Hive: Thaw the quota\); "),
+    ):
+        client.approvals(workspace_id="ws")
+
+
+def test_an_old_catalogue_is_fetched_again() -> None:
+    """It says what it has until then."""
+    today = [datetime(2026, 11, 1, tzinfo=UTC)]
+    cache = ErrorCatalogCache(URL, now=lambda: today[0])
+    cache.keep(json.dumps({"codes": [FROZEN]}).encode())
+    run = fh.Run(status="failed", status_code=422, error_code="quota_frozen")
+    for days, is_fetched in ((MOST_DAYS, False), (MOST_DAYS + 1, True), (MOST_DAYS + 1, False)):
+        today[0] = datetime(2026, 11, 1, tzinfo=UTC) + timedelta(days=days)
+        assert cache.should_fetch(run) == is_fetched
+    assert cache.actions() == {"quota_frozen": "Thaw the quota."}
 
 
 def test_a_cache_asks_again_on_the_next_day(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import sqlite3
 import threading
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,8 +19,11 @@ import pytest
 
 import fh_notebook as fh
 from fh_notebook.batching.execution.engine_run import budget_of
+from fh_notebook.client import polling
+from fh_notebook.client.clients import AsyncClient
 from fh_notebook.client.pending_run import PendingRun
 from fh_notebook.client.polling import StatusLookup
+from fh_notebook.client.profile import Profile
 from fh_notebook.contract.callbacks import NOWHERE, needs_callback, waits_for
 from fh_notebook.contract.response import Response
 from fh_notebook.core import event_loop
@@ -493,13 +496,65 @@ def test_a_run_that_the_service_does_not_know_is_unknown_in_the_end() -> None:
     assert len(fh.pending()) == 0
 
 
-def test_look_ups_that_the_key_may_not_make_are_told_and_the_run_stays_pending() -> None:
+@pytest.mark.parametrize(("status", "said"), [(401, "refused the key"), (403, "does not allow this: No access")])
+def test_look_ups_that_the_key_may_not_make_are_told_and_the_run_stays_pending(status: int, said: str) -> None:
     """Where no callback can come; another key may ask for it later."""
-    with _service(httpx.Response(401, json={"error": "Invalid access."})) as client:
+    with _service(httpx.Response(status, json={"error": "No access."})) as client:
         pending = client.submit("d", variant="v")
-        with pytest.raises(fh.AuthError):
+        with pytest.raises(fh.AuthError, match=said) as raised:
             pending.refresh() and pending.wait(60)
+        assert raised.value.may_have_run
+        assert said in pending._repr_html_()
+        assert event_loop.run(pending.look()) is None
     assert fh.pending()["status"].tolist() == ["running"]
+
+
+def test_a_run_that_waits_for_a_person_is_looked_up_ever_more_seldom() -> None:
+    """Up to an hour, for a person may take days; one that goes on is looked up as any other."""
+    with _service({"status": "awaiting_approval"}, {"status": "running"}) as client:
+        pending = client.submit("d", variant="v")
+        assert pending.longest_s == polling.LONGEST_S
+        pending.refresh()
+        assert pending.longest_s == polling.LONGEST_PAUSED_S
+        pending.refresh()
+        assert pending.longest_s == polling.LONGEST_S
+        pending.cancel_waiting()
+
+
+def _with_profile(answer: Callable[[httpx.Request], httpx.Response], profile: Profile) -> AsyncClient:
+    client = fh.Client(api_key=KEY, base_url="https://api.test/v1", transport=httpx.MockTransport(answer)).aclient
+    return AsyncClient.over(replace(client.connection, find_profile=lambda: profile))
+
+
+def test_a_run_is_looked_up_first_where_the_probe_has_found_one() -> None:
+    """Where it has the id of each address; the other one is asked when that does not know it."""
+    asked: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.path)
+        known = "/public/" in request.url.path
+        return httpx.Response(200, json={"status": "running"}) if known else httpx.Response(404, json={"error": "no"})
+
+    client = _with_profile(answer, Profile(look_up_path="/workflow_runs"))
+    assert event_loop.run(client.look_up("req_1", "run_1")).status == "running"
+    assert event_loop.run(client.look_up("req_1", None)).status == "running"
+    assert asked == ["/v1/workflow_runs/run_1", "/v1/public/requests/req_1", "/v1/public/requests/req_1"]
+
+
+@pytest.mark.parametrize(("counts", "used"), [(None, 1), (True, 1), (False, 0)])
+def test_look_ups_of_which_the_probe_knows_that_they_do_not_count_are_not_counted(
+    counts: bool | None, used: int
+) -> None:
+    """And the configured cap does not end them; nobody knowing, they count as documented."""
+    client = _with_profile(lambda request: httpx.Response(200, json={}), Profile(look_up_counts=counts))
+    store = session.store()
+    assert store is not None
+    fh.configure(daily_cap=1)
+    assert client.connection.look_ups_left() == (1 if used else None)
+    event_loop.run(client.look_up("req_1", None))
+    store.requests.count(client.workspace, 0).result()  # what is counted is written in turn
+    assert store.requests.on_day(client.workspace, datetime.now(UTC)) == used
+    assert client.connection.look_ups_left() == (0 if used else None)
 
 
 def test_a_look_up_over_the_daily_cap_pauses_till_midnight() -> None:

@@ -15,6 +15,7 @@ from fh_notebook.client.polling import (
     FEW,
     FIRST_BESIDE_RECEIVER_S,
     FIRST_S,
+    LONGEST_PAUSED_S,
     LONGEST_S,
     SPREAD,
     Poller,
@@ -37,6 +38,8 @@ def run_virtually(work: Coroutine[Any, Any, T]) -> T:
 
 class Run:
     """A run that is asked for, until it says that it is enough."""
+
+    longest_s = LONGEST_S
 
     def __init__(self, answer: Callable[[int], float | None] = lambda looks: 0.0, takes_s: float = 0.0) -> None:
         self.at: list[float] = []
@@ -86,6 +89,26 @@ def test_of_a_few_runs_beside_a_receiver_one_that_may_pause_is_asked_for_soon(ot
         return run.at[0] - begun
 
     assert round(run_virtually(watch()), 6) == first_s
+
+
+def test_a_run_that_waits_for_a_person_is_asked_for_more_and_more_seldom() -> None:
+    """Up to an hour, and as often as any other from when it goes on."""
+
+    async def watch() -> list[float]:
+        poller, run = Poller(jitter=lambda: 0.5), Run()
+        run.longest_s = LONGEST_PAUSED_S
+        begun = asyncio.get_running_loop().time()
+        poller.watch(run)
+        await asyncio.sleep(86_400)
+        run.longest_s = LONGEST_S
+        await asyncio.sleep(2 * LONGEST_PAUSED_S)
+        poller.forget(run)
+        return [at - begun for at in run.at if at - begun < 86_400] + [run.at[-1] - run.at[-2]]
+
+    *times, last = run_virtually(watch())
+    assert round(times[-1] - times[-2]) == LONGEST_PAUSED_S
+    assert len(times) < 24 + 20
+    assert round(last) == LONGEST_S
 
 
 def test_chance_spreads_the_waits() -> None:

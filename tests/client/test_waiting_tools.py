@@ -151,19 +151,40 @@ def test_an_error_is_no_evidence_about_ids(error: CallError) -> None:
     assert _ids(approvals, RunIds("req_1", "run_1"), RunIds("req_2")) == ["a1", "a2"]
 
 
-@pytest.mark.parametrize(("status", "found"), [(404, ["a1", "a2"]), (422, ["a1", "a2"]), (500, ["a1"])])
-def test_an_error_of_one_runs_list_leaves_what_others_wait_for(status: int, found: list[str]) -> None:
+@pytest.mark.parametrize("status", [404, 422, 500])
+def test_an_error_of_one_runs_list_leaves_what_others_wait_for(status: int) -> None:
     """A run that the service does not know has nothing, and is asked for no second time; other errors are told."""
     lister = Lister()
     lister.errors["req_7"] = CallError("no", status_code=status)
     approvals = RunApprovals(lister)
     runs = RunIds("req_1", "run_1"), RunIds("req_7"), RunIds("req_2")
     listed = _listed(approvals, *runs)
-    assert [*listed.found] == found
+    assert [*listed.found] == ["a1", "a2"]
     assert listed.error is (lister.errors["req_7"] if status == 500 else None)
     lister.asked.clear()
     _listed(approvals, *runs)
     assert ("req_7" in lister.asked) == (status == 500)
+
+
+def test_runs_whose_lists_fail_are_asked_for_after_the_others() -> None:
+    """Also where they are as many as are asked for in one look."""
+    lister = Lister()
+    runs = [*(RunIds(f"req_{n}") for n in range(10, 10 + MOST_RUNS)), RunIds("req_2")]
+    lister.errors |= {run.first: CallError("no", status_code=500) for run in runs[:-1]}
+    approvals = RunApprovals(lister, most_runs=MOST_RUNS)
+    assert _ids(approvals, *runs) == []
+    assert _ids(approvals, *runs) == ["a2"]
+
+
+def test_a_service_that_takes_no_id_that_no_run_has_is_asked_once() -> None:
+    """What it is about is told at each list, in the same words; nothing follows from it."""
+    lister = Lister()
+    lister.errors[NO_RUN] = refusal = CallError("not a valid id", status_code=400)
+    approvals = RunApprovals(lister)
+    for _ in range(3):
+        listed = _listed(approvals, RunIds("req_1", "run_1"), RunIds("req_2"))
+        assert ([*listed.found], listed.error) == (["a1"], refusal)
+    assert lister.asked == [None, NO_RUN, None, None]
 
 
 def test_the_one_approval_of_a_workspace_is_of_the_run_by_whose_id_it_is_found() -> None:

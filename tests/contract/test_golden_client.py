@@ -221,7 +221,7 @@ def test_the_error_catalogue_is_read_without_the_key() -> None:
     with serving(says(response["status"], json.dumps(response["body"]).encode())) as server:
         client = fh.AsyncClient(api_key=KEY, base_url=server.url)
         assert event_loop.run(client.known_error_codes()) == len(response["body"]["codes"])
-        assert server.requests[0].startswith(b"GET /v1/error_codes HTTP/1.1\r\n")
+        assert server.requests[0].startswith(b"GET /v1/error_codes?locale=en HTTP/1.1\r\n")
         assert b"authorization" not in server.requests[0].lower()
     assert read_error_catalog(json.dumps(response["body"]).encode())["api_rate_limit_exceeded"]
 

@@ -59,6 +59,10 @@ WRITE_S: Final = 0.02
 job's claim says that it may have run: a kernel that is killed then finds it unknown, and calls it no second time."""
 
 
+CAPPED: Final = (
+    "it had not ended when the configured daily cap was used up; batch.resolve_unknown() looks it up after 00:00 UTC"
+)
+
 WAITS: Final = "awaiting_approval"
 """The status of a run that waits for a decision."""
 
@@ -208,6 +212,8 @@ class CallbackDelivery:
         pending.begin(poll=True)
         try:
             run = await pending.outcome()
+            if not run.done:
+                run = replace(run, status="unknown", error=CAPPED, error_code="look_ups_capped")
             if run.error_code == NO_OUTPUT_CODE and self._receiver is not None:
                 self._without_output[_key_of(request)] = pending
             return run
@@ -232,6 +238,9 @@ class CallbackDelivery:
             pending.on_change(tell)
 
     def _changed(self, ticket: PendingTicket, pending: PendingRun) -> None:
+        if pending.is_capped and not pending.by_callback:  # nothing would end it before tomorrow
+            self._write()
+            pending.cancel_waiting()
         if pending.waiting and (pending.status == WAITS) != (ticket.row.status == WAITS):
             self._write_status(ticket, pending.run)
         self.on_change()

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from fh_notebook.contract.callbacks import approval_request_of
 from fh_notebook.contract.run import one_line
 from fh_notebook.contract.secrets import mask_run
 from fh_notebook.core.text import html
@@ -48,8 +49,11 @@ SHOWN: Final = 20
 
 def waited_text(pending: PendingRun) -> str:
     """Return in one line what a run waits for, or why nothing is heard of it."""
-    who = f"Waiting for the decision of {one_line(pending.waits_for, 300)}" if pending.waits_for else ""
-    return "; ".join(filter(None, (who, one_line(pending.trouble, 300)))) or "The answer arrives later"
+    who, question = (one_line(text, 300) for text in approval_request_of(pending.run))
+    asked = f"Waiting for the decision of {': '.join(filter(None, (who, question)))}" if who else ""
+    if question and not who:
+        asked = f"Question, not answered yet: {question}"
+    return "; ".join(filter(None, (asked, one_line(pending.trouble, 300)))) or "The answer arrives later"
 
 
 def pending_page(runs: Sequence[PendingRun]) -> html.Html | str:
@@ -176,7 +180,7 @@ def _last_state(core: FormController) -> LastState | None:
         return None
     submit = SubmitState(submission.variants, submission.repeats)
     for index, pending in submission.waits.items():
-        submit.wait(index, pending.run, waited_text(pending))
+        submit.wait(index, pending.status, waited_text(pending))
     for index, run in submission.came.items():
         submit.answer(index, mask_run(run, core.secrets))
     if submission.stopped:

@@ -77,9 +77,13 @@ class CellResult:
         return self.calls == 1 and show is None
 
     def show(self, show: str | None) -> None:
-        """Show the runs, unless the cell's value does it or there are none."""
+        """Show the runs, unless the cell's value does it or there are none; those that end later are followed."""
         nothing = not self.runs or (self.error is None and self.shows_itself(show))
         shown = None if nothing else SideBySide(self.runs, show=show)
+        if not nothing and (later := pending_results.ending_later(self.runs)) is not None:
+            self.live.leave(None)
+            pending_results.show(later)
+            return
         if not self.live.leave(shown) and shown is not None:
             display(shown)  # type: ignore[no-untyped-call]  # IPython's display has no types
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from fh_notebook.client.clients import Client
+from fh_notebook.client.direct_runs import DIRECT_RUNS
 from fh_notebook.client.pending_run import PendingRun
 from fh_notebook.contract import output as output_view
 from fh_notebook.contract.callbacks import NOWHERE, RunIds, was_refused_directly
@@ -25,7 +26,7 @@ from fh_notebook.notebook.shell import new_handle
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["PendingResults", "any_refused", "show", "submit_all", "submit_refused"]
+__all__ = ["PendingResults", "any_refused", "ending_later", "show", "submit_all", "submit_refused"]
 
 
 class _Card:
@@ -157,6 +158,14 @@ def submit_all(client: Client, requests: Sequence[InvokeRequest], delivery: str)
 
     calls = event_loop.run(all_of_them())
     return calls[0] if len(calls) == 1 else PendingResults(calls)
+
+
+def ending_later(runs: Sequence[Run]) -> PendingResults | None:
+    """Return the calls of a cell, where one of the direct ones ends later and somebody may decide about it."""
+    if all(run.done for run in runs) or not can_decide():
+        return None
+    calls = [DIRECT_RUNS.wait_for(run) or run for run in runs]
+    return PendingResults(calls) if any(isinstance(call, PendingRun) for call in calls) else None
 
 
 def any_refused(runs: Sequence[Run]) -> bool:

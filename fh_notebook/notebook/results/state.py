@@ -32,7 +32,7 @@ class CallState:
     began_s: float | None = None
     """When it was sent, in seconds since the submit."""
     word: str = ""
-    """Of an answer that comes later: the service's word for how far it is."""
+    """Of an answer that comes later: how far it is."""
 
     @property
     def over(self) -> bool:
@@ -105,10 +105,10 @@ class SubmitState:
         if self.calls[index].state == "waiting":
             self.calls[index] = replace(self.calls[index], state="running", began_s=at_s)
 
-    def wait(self, index: int, run: Run, message: str = "") -> None:
-        """Note that the service has taken a call, and how far it is: its answer comes later."""
+    def wait(self, index: int, word: str, message: str = "") -> None:
+        """Note that the service has taken a call, and how far it is, in a word: its answer comes later."""
         if not self.calls[index].over:
-            self.calls[index] = replace(self.calls[index], state="later", word=run.status, message=message)
+            self.calls[index] = replace(self.calls[index], state="later", word=word, message=message)
 
     def answer(self, index: int, run: Run) -> None:
         """Note what came; an answer that comes after a stop is an answer."""

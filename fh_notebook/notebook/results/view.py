@@ -32,6 +32,9 @@ from fh_notebook.notebook.ui.output_actions import COPY_STYLE, output_actions
 __all__ = ["ResultsView", "TickTimer"]
 
 
+WAITED_FOR: Final = "waited for"
+"""What a column says of a call whose answer comes later."""
+
 BEAT_S: Final = 0.5
 
 LEAST_S: Final = 0.2
@@ -182,11 +185,11 @@ class ResultsView:
                 self._submit.begin(index, self._clock.elapsed_s())
                 self._draw(only=index)
 
-    def waits(self, index: int, run: Run, *, submit: int | None = None) -> None:
-        """Show that the service has taken a call, and how far it is; the form says below what it waits for."""
+    def waits(self, index: int, *, submit: int | None = None) -> None:
+        """Show that the service has taken a call; the form says below how far it is and what it waits for."""
         with self._lock:
             if self._is_now(submit) and self._submit is not None:
-                self._submit.wait(index, run)
+                self._submit.wait(index, WAITED_FOR)
                 self._draw(only=index)
 
     def show(self, index: int, run: Run, *, submit: int | None = None) -> None:

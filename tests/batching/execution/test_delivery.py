@@ -7,6 +7,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -98,6 +99,39 @@ def test_by_polling_every_row_comes_once(monkeypatch: pytest.MonkeyPatch) -> Non
     assert batch.counts.calls == 12
     assert batch.frame["attempts"].min() >= 2
     assert not session.receiver().running
+
+
+def test_look_ups_stop_at_the_configured_cap_and_the_runs_can_be_waited_for_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The rows say so, and nothing is submitted twice."""
+    monkeypatch.setattr(polling, "FIRST_S", 0.01)
+    monkeypatch.setattr(polling, "EVERY_S", 0.002)
+    hive = LocalHive(name="lasting")
+
+    @hive.workflow("shout", variant="v", human="finance")
+    async def shout(text: str) -> str:
+        return text.upper() if (await aask_human(f"{text}?")).approved else ""
+
+    fh.configure(daily_cap=6)
+    client = hive.client()
+    batch = fh.batch(_rows(2), "shout", client=client, progress=False, delivery="poll", name="capped")
+    assert batch.frame["error_code"].tolist() == ["look_ups_capped"] * 2
+    assert "after 00:00 UTC" in batch.frame["error"][0]
+    store = session.store()
+    assert store is not None
+    used = store.requests.on_day(client.workspace, datetime.now(UTC))
+    assert 6 <= used <= 6 + polling.AT_ONCE  # what is counted is written a moment later
+    assert set(fh.pending()["waits_in"]) == {"nobody"}
+    for approval in hive.approvals:
+        hive.decide(approval.request_id)
+    assert hive.wait_idle()
+    fh.configure(daily_cap=100)
+    again = fh.batch(_rows(2), "shout", client=client, progress=False, delivery="poll", name="capped")
+    assert again.frame["output"].tolist() == ["T0", "T1"]
+    assert hive.counts.calls == 2
+    batch.resolve_unknown()
+    assert batch.frame["output"].tolist() == ["T0", "T1"]
 
 
 def test_runs_whose_output_no_look_up_brings_are_done_and_called_once(monkeypatch: pytest.MonkeyPatch) -> None:

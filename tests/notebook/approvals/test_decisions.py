@@ -107,6 +107,73 @@ def test_a_form_lists_what_its_runs_wait_for(kernel: Kernel, hive: LocalHive) ->
     kernel.wait_until(lambda: not hive.approvals, "the decision", WAIT_S)
 
 
+def test_the_run_of_a_direct_call_has_buttons_below_its_card(kernel: Kernel, hive: LocalHive) -> None:
+    """The card has the outcome then; the run itself stays as the call returned it, and nobody looks it up before."""
+    kernel.run("run = client.invoke('refund', variant='v', inputs={'amount': 21})")
+    assert kernel.run("len(fh.pending()), fh.pending()['waits_in'].iloc[0]") == "(1, 'nobody')"
+    cell = kernel.send("run", person=True)
+    kernel.wait(cell)
+    kernel.wait_until(lambda: "Refund&lt;/b&gt; 21" in _page(kernel), "the tool that waits", WAIT_S)
+    _click(kernel, "allow_once 0")
+    kernel.wait_until(lambda: "paid" in kernel.shown(cell)[0]["text/html"], "the outcome", WAIT_S)
+    assert kernel.run("run.status, len(fh.pending()), fh.history().iloc[0]['output']") == (
+        "('awaiting_approval', 0, 'paid')"
+    )
+    again = kernel.send("run", person=True)
+    kernel.wait(again)
+    assert "paid" in kernel.shown(again)[0]["text/html"]
+
+
+def test_the_runs_of_a_direct_cell_share_one_table(kernel: Kernel) -> None:
+    """Its frame has both as the calls returned them."""
+    cell = kernel.send("%%fetchhive refund --variant v --variant w --out direct\namount: 22", person=True)
+    kernel.wait(cell)
+    kernel.wait_until(lambda: _page(kernel).count("Refund&lt;/b&gt; 22") >= 2, "the tools that wait", WAIT_S)
+    _click(kernel, "allow_once 0")
+    _click(kernel, "deny 1")
+
+    def ended() -> bool:
+        pages = [shown.get("text/html", "") for shown in kernel.shown(cell)]
+        return any("paid" in page and "refused" in page for page in pages)
+
+    kernel.wait_until(ended, "the outcomes", WAIT_S)
+    assert kernel.run("set(direct['status'])") == "{'awaiting_approval'}"
+
+
+def test_the_run_of_a_direct_cell_has_buttons(kernel: Kernel) -> None:
+    """Of one call: its value is the run, and shows itself."""
+    cell = kernel.send("%%fetchhive refund --variant v\namount: 23", person=True)
+    kernel.wait(cell)
+    kernel.wait_until(lambda: "Refund&lt;/b&gt; 23" in _page(kernel), "the tool that waits", WAIT_S)
+    _click(kernel, "deny 0")
+    kernel.wait_until(
+        lambda: any("refused" in shown.get("text/html", "") for shown in kernel.shown(cell)), "the outcome", WAIT_S
+    )
+
+
+def test_a_direct_run_of_a_form_is_waited_for_and_decided_in_it(kernel: Kernel, hive: LocalHive) -> None:
+    """The answer is the outcome, as that of a call by callback."""
+    kernel.run(
+        "direct = fh.form(fh.Deployment('refund', variants=['v'], inputs={'amount': fh.integer()}),"
+        " values={'amount': 24}, client=client)"
+    )
+    kernel.wait(kernel.send("direct", person=True))
+    kernel.run("sent = direct.submit()")
+    kernel.wait_until(lambda: "Refund&lt;/b&gt; 24" in _page(kernel), "the tool that waits", WAIT_S)
+    assert kernel.run("direct.delivery, len(direct.pending)") == "('direct', 1)"
+    _click(kernel, "allow_once 0")
+    assert kernel.run("direct._core.newest.wait()[0].output") == "'paid'"
+
+
+def test_a_program_has_the_plain_card_of_a_direct_run(kernel: Kernel) -> None:
+    """Where nobody can click, the run is not looked up."""
+    cell = kernel.send("plain = client.invoke('refund', variant='v', inputs={'amount': 25}); plain")
+    kernel.wait(cell)
+    assert "awaiting" in kernel.shown(cell)[0]["text/html"]
+    assert kernel.run("fh.pending()['waits_in'].iloc[0]") == "'nobody'"
+    kernel.run("client.approvals()[-1].decide('deny')")
+
+
 def test_a_running_batch_lists_its_own_runs_and_a_reopened_one_too(kernel: Kernel, hive: LocalHive) -> None:
     """Another run of the workspace is on the list of the service, and not of the batch."""
     kernel.run("other = client.submit('refund', variant='v', inputs={'amount': 99})")

@@ -15,6 +15,7 @@ from dataclasses import replace
 from typing import Any, Final, Protocol
 
 from fh_notebook.client.clients import Client
+from fh_notebook.client.direct_runs import DIRECT_RUNS
 from fh_notebook.client.pending_run import PendingRun
 from fh_notebook.client.uploads import UploadFailed, file_named, files_among
 from fh_notebook.contract.callbacks import NO_OUTPUT_CODE, NOWHERE
@@ -372,8 +373,12 @@ class SubmissionRunner:
             try:
                 if delivery == "direct":
                     run = await client.aclient.send(request)
+                    pending = DIRECT_RUNS.wait_for(run)  # it waits for a decision
                 else:
-                    run = await self._send_for_callback(client, submission, index, delivery)
+                    callback = NOWHERE if delivery == "poll" else None
+                    pending = await client.aclient.submit_request(request, callback=callback)
+                if pending is not None:
+                    run = await self._outcome(submission, index, pending)
             except Exception as exc:
                 self._take_error(submission, index, exc)
             else:
@@ -392,10 +397,8 @@ class SubmissionRunner:
                 return Problem(path, "upload", one_line(str(file_named(exc.named)), 80), one_line(str(exc), 500))
         return None
 
-    async def _send_for_callback(self, client: Client, submission: Submission, index: int, delivery: str) -> Run:
-        """Submit a call whose answer comes later, and wait for it."""
-        callback = NOWHERE if delivery == "poll" else None
-        pending = await client.aclient.submit_request(submission.requests[index], callback=callback)
+    async def _outcome(self, submission: Submission, index: int, pending: PendingRun) -> Run:
+        """Wait for the answer of a call that comes later."""
         if pending.waiting:
             submission._waits[index] = pending
             pending.on_change(lambda changed: self._changed(submission, index, changed))

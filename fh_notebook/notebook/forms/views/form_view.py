@@ -156,10 +156,9 @@ class FormView(FormObserver):
         self._results.show(index, app_run(shown) if self._is_app else shown)
 
     def accepted(self, submission: Submission, index: int) -> None:
-        """Show that a call was accepted, and how far it is."""
-        pending = submission.waits.get(index)
-        if pending is not None:
-            self._results.waits(index, pending.run)
+        """Show that a call was accepted."""
+        if index in submission.waits:
+            self._results.waits(index)
 
     def waited(self) -> None:
         """Show what is waited for; once all is handed over, another run can be begun."""

@@ -235,6 +235,29 @@ def test_a_second_click_does_not_pay_a_second_time(hive: FormHive) -> None:
     assert len(hive.got) == 1
 
 
+def test_a_direct_call_that_waits_for_a_tool_is_a_row_until_it_is_decided() -> None:
+    """The status is shown once, with the question; the answer is the outcome."""
+    hive = LocalHive()
+
+    @hive.workflow("refund", variant="v", tools={"payments": "ask"})
+    def refund(amount: int) -> str:
+        return "paid" if ask_human(f"Refund {amount}?", tool="payments").approved else "refused"
+
+    client = hive.client()
+    form = fh.form("refund", values={"amount": 120}, client=client)
+    rows = _of(form, "fh-pending")
+    _of(form, "fh-run").click()
+    _until(rows, "Question, not answered yet: Refund 120?")
+    page = "".join(str(getattr(widget, "value", "")) for widget in _all(form.widget))
+    assert page.count("awaiting approval") == 1
+    assert "waited for</span>" in page
+    assert form.delivery == "direct"
+    client.approvals()[0].decide("allow_once")
+    form.pending[0].refresh()
+    assert form._core.newest.wait()[0].output == "paid"
+    assert rows.value == ""
+
+
 def test_an_answer_by_callback_is_a_row_until_it_comes(human: LocalHive) -> None:
     """The switch makes it so; the row says how far the run is, and Run can be pressed for another one meanwhile."""
     form = fh.form("refund", values={"amount": 120}, client=human.client())
