@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from fh_notebook.client.connection import Ticket
 from fh_notebook.client.pending_run import PendingRun
-from fh_notebook.contract.callbacks import ids_of, is_accepted
+from fh_notebook.contract.callbacks import ids_of, is_accepted, is_outcome
 from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.contract.run import Run
 
@@ -25,6 +25,8 @@ MOST_RUNS: Final = 1_000
 def ends_later(run: Run, request: InvokeRequest) -> bool:
     """Whether the answer to a direct call announces an outcome that comes later, and can be asked for.
 
+    One with an output is the outcome, whatever its word for the end.
+
     Examples
     --------
     >>> waits = Run(status="awaiting_approval", status_code=200, request_id="req_1")
@@ -32,8 +34,11 @@ def ends_later(run: Run, request: InvokeRequest) -> bool:
     True
     >>> ends_later(waits, InvokeRequest(deployment="refund", callback_url="https://example.com/callback"))
     False
+    >>> ends_later(Run(status="all done", output="hi", status_code=200, request_id="r"), InvokeRequest(deployment="d"))
+    False
     """
-    return request.callback_url is None and is_accepted(run) and bool(ids_of(run))
+    is_open = is_accepted(run) and not is_outcome(run) and run.output is None
+    return is_open and request.callback_url is None and bool(ids_of(run))
 
 
 class _DirectRun(NamedTuple):
