@@ -1,10 +1,11 @@
 """Check that a release is whole, and make a conda-forge recipe of it.
 
-python .github/release.py v0.2.0                                    # version.py, CITATION.cff and CHANGELOG.md agree
-python .github/release.py --recipe dist/fh_notebook-0.2.0.tar.gz --url ADDRESS > recipe.yaml
+python .github/release.py v0.3.0    # version.py, CITATION.cff, CHANGELOG.md and pyproject.toml are those of a release
+python .github/release.py --recipe dist/fh_notebook-0.3.0.tar.gz --url ADDRESS --homepage ADDRESS --maintainer NAME
 
-The recipe is not kept in this repository: a conda-forge feedstock has it. ADDRESS is where the sdist is downloaded
-from, as the package index shows it.
+Between two releases, version.py has the next version with `.dev0`, and what has changed is under Unreleased: then every
+tag is refused. The recipe is not in this repository: a conda-forge feedstock has it. The first ADDRESS is where the
+sdist is downloaded from, as the package index shows it; NAME is a maintainer's name at GitHub.
 """
 
 from __future__ import annotations
@@ -31,14 +32,29 @@ CONDA_NAMES: Final = {
 
 
 def disagreements(tag: str, root: Path = ROOT) -> list[str]:
-    """Return what does not say that this is the release `tag`, a line each."""
+    """Return what does not say that this is the release `tag`, and what a release lacks, a line each."""
     version = tag.removeprefix("v")
+    said = {file: (root / file).read_text(encoding="utf-8") for file in (*_VERSION_IN, "pyproject.toml")}
     wrong = []
     for file, pattern in _VERSION_IN.items():
-        found = re.search(pattern, (root / file).read_text(encoding="utf-8"), re.MULTILINE)
-        if (said := found[1] if found else "no version") != version:
-            wrong.append(f"{file}: {said}, not {version}")
+        found = re.search(pattern, said[file], re.MULTILINE)
+        if (it := found[1] if found else "no version") != version:
+            wrong.append(f"{file}: {it}, not {version}")
+    if re.search(r"^- ", unreleased(said["CHANGELOG.md"]), re.MULTILINE):
+        wrong.append(f"CHANGELOG.md: entries are under Unreleased; move them under [{version}]")
+    released = re.search(r"^## \[\d.*?\] - (.+)$", said["CHANGELOG.md"], re.MULTILINE)
+    if released and f"date-released: {released[1]}\n" not in said["CITATION.cff"]:
+        wrong.append(f"CITATION.cff: date-released is not {released[1]}, the date in CHANGELOG.md")
+    if "repository-code:" not in said["CITATION.cff"]:
+        wrong.append("CITATION.cff: no repository-code; give the address of the repository")
+    if "[project.urls]" not in said["pyproject.toml"]:
+        wrong.append("pyproject.toml: no [project.urls]; give the address of the repository")
     return wrong
+
+
+def unreleased(changelog: str) -> str:
+    """Return what a changelog has under Unreleased."""
+    return changelog.partition("## [Unreleased]\n")[2].partition("\n## [")[0]
 
 
 _VERSION_IN: Final = {
@@ -48,7 +64,7 @@ _VERSION_IN: Final = {
 }
 
 
-def recipe(sdist: Path, url: str) -> str:
+def recipe(sdist: Path, url: str, *, homepage: str, maintainers: list[str]) -> str:
     """Return a recipe in conda-forge's YAML format, made of the metadata in an sdist.
 
     Parameters
@@ -57,6 +73,10 @@ def recipe(sdist: Path, url: str) -> str:
         The ``.tar.gz``, as it is published.
     url : str
         Where it is downloaded from.
+    homepage : str
+        The address of the project.
+    maintainers : list of str
+        Who maintains the recipe, by their names at GitHub.
     """
     metadata = _metadata(sdist)
     name, version = metadata["Name"], metadata["Version"]
@@ -91,9 +111,13 @@ def recipe(sdist: Path, url: str) -> str:
         "      pip_check: true",
         "  - script: [fh-notebook --version, fh-notebook demo]",
         "about:",
+        f"  homepage: {json.dumps(homepage)}",
         f"  summary: {json.dumps(metadata['Summary'])}",
         f"  license: {metadata['License-Expression']}",
         "  license_file: LICENSE",
+        "extra:",
+        "  recipe-maintainers:",
+        *(f"    - {json.dumps(name)}" for name in maintainers),
     ]
     return "\n".join([*lines, ""])
 
@@ -118,16 +142,21 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("tag", nargs="?", help="the tag of the release")
     parser.add_argument("--recipe", type=Path, metavar="SDIST", help="make a recipe of this file")
     parser.add_argument("--url", help="where the file of --recipe is downloaded from")
+    parser.add_argument("--homepage", metavar="URL", help="the address of the project, for --recipe")
+    parser.add_argument(
+        "--maintainer", action="append", metavar="NAME", help="who maintains the recipe; can be repeated"
+    )
     args = parser.parse_args(arguments)
     if args.recipe:
-        if not args.url:
-            parser.error("--recipe needs --url: where the sdist is downloaded from")
-        print(recipe(args.recipe, args.url), end="")
+        for option in ("url", "homepage", "maintainer"):
+            if not getattr(args, option):
+                parser.error(f"--recipe needs --{option}")
+        print(recipe(args.recipe, args.url, homepage=args.homepage, maintainers=args.maintainer), end="")
         return 0
     if not args.tag:
         parser.error("give the tag of the release, or --recipe SDIST")
     wrong = disagreements(args.tag)
-    print("\n".join(wrong or [f"{args.tag}: version, citation and changelog agree"]))
+    print("\n".join(wrong or [f"{args.tag}: version, citation and changelog agree, and nothing is missing"]))
     return 1 if wrong else 0
 
 

@@ -10,6 +10,7 @@ import os
 import re
 import subprocess
 import sys
+import sysconfig
 import tarfile
 import tomllib
 from email.parser import Parser
@@ -18,6 +19,7 @@ from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
+from packaging.version import Version
 from ruamel.yaml import YAML
 
 import fh_notebook
@@ -120,7 +122,8 @@ def test_the_metadata_says_what_the_project_says(built: tuple[Path, Path]) -> No
     assert len(plain) == len(project["dependencies"])  # type: ignore[arg-type]
     cited = YAML(typ="safe").load(ROOT / "CITATION.cff")
     assert (cited["cff-version"], cited["type"], cited["license"]) == ("1.2.0", "software", project["license"])
-    assert cited["version"] == fh_notebook.__version__
+    [released] = re.findall(r"^## \[(\d.*?)\] - (.+)$", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)[:1]
+    assert (cited["version"], str(cited["date-released"])) == released
     assert [author["name"] for author in cited["authors"]] == [a["name"] for a in project["authors"]]  # type: ignore[index]
 
 
@@ -154,27 +157,70 @@ def test_a_release_is_checked_built_and_published_without_a_token() -> None:
     commands = " ".join(step.get("run", "") for step in workflow["jobs"]["build"]["steps"])
     for needed in (".github/release.py", "-m build", "twine check --strict"):
         assert needed in commands
+    installed = re.findall(r"pip install (.+?) &&", commands)[0].split()
+    assert [re.fullmatch(r"(\w+)==\d[\d.]+", package)[1] for package in installed] == ["build", "twine"]  # type: ignore[index]
+    used = [step["uses"] for job in workflow["jobs"].values() for step in job["steps"] if "uses" in step]
+    assert [action for action in used if not re.search(r"@v\d+(\.\d+\.\d+)?$", action)] == []
 
 
-def test_version_citation_and_changelog_name_the_same_release(tmp_path: Path) -> None:
-    """As the workflow asks before it builds; a tag of another version is refused with what disagrees."""
-    script = [sys.executable, str(ROOT / ".github" / "release.py")]
-    same = subprocess.run([*script, f"v{fh_notebook.__version__}"], capture_output=True, text=True, timeout=60)
-    assert same.returncode == 0, same.stdout + same.stderr
-    other = subprocess.run([*script, "v99.0.0"], capture_output=True, text=True, timeout=60)
-    assert other.returncode == 1
+def _release(root: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(root / ".github" / "release.py"), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+
+
+def test_the_version_is_a_development_one_while_something_is_unreleased() -> None:
+    """It is the next one, with ``.dev0``; of a release it is the newest in the changelog."""
+    changelog = (ROOT / "CHANGELOG.md").read_text("utf-8")
+    newest, version = (
+        Version(re.findall(r"^## \[(\d.*?)\]", changelog, re.MULTILINE)[0]),
+        Version(fh_notebook.__version__),
+    )
+    entries = re.findall(r"^- ", changelog.partition("## [Unreleased]")[2].partition("\n## [")[0], re.MULTILINE)
+    assert version.is_devrelease or not entries
+    assert version > newest if version.is_devrelease else version == newest
+
+
+def test_a_release_names_one_version_its_date_and_its_repository(tmp_path: Path) -> None:
+    """As the workflow asks before it builds; each thing that disagrees or is missing is a line."""
+    files = {
+        "fh_notebook/version.py": '__version__ = "1.0.0"\n',
+        "CITATION.cff": "version: 1.0.0\ndate-released: 2027-01-31\nrepository-code: https://example.com/r\n",
+        "CHANGELOG.md": "# Changelog\n\n## [Unreleased]\n\n## [1.0.0] - 2027-01-31\n\n- One.\n\n## [0.2.0] - 2026-11-30\n",
+        "pyproject.toml": "[project]\n[project.urls]\nHomepage = 'https://example.com/r'\n",
+        ".github/release.py": (ROOT / ".github" / "release.py").read_text("utf-8"),
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    whole = _release(tmp_path, "v1.0.0")
+    assert whole.returncode == 0, whole.stdout + whole.stderr
+    other = _release(tmp_path, "v99.0.0")
     assert [line.split(":")[0] for line in other.stdout.splitlines()] == [
         "fh_notebook/version.py", "CITATION.cff", "CHANGELOG.md",
     ]  # fmt: skip
+    for name, old, new in [
+        ("CHANGELOG.md", "## [Unreleased]\n", "## [Unreleased]\n\n### Added\n\n- Two.\n"),
+        ("CITATION.cff", "2027-01-31", "2027-01-30"),
+        ("CITATION.cff", "repository-code", "url"),
+        ("pyproject.toml", "[project.urls]", "[project.scripts]"),
+    ]:
+        (tmp_path / name).write_text(files[name].replace(old, new, 1))
+        refused = _release(tmp_path, "v1.0.0")
+        assert (refused.returncode, [line.split(":")[0] for line in refused.stdout.splitlines()]) == (1, [name])
+        (tmp_path / name).write_text(files[name])
 
 
 def test_a_conda_forge_recipe_is_made_of_the_sdist(built: tuple[Path, Path]) -> None:
-    """Its hash, its version and each dependency with its bounds, under the names of conda-forge."""
-    made = subprocess.run(
-        [sys.executable, ROOT / ".github" / "release.py", "--recipe", built[1], "--url", "https://example.com/s.tar.gz"],
-        capture_output=True, text=True, timeout=60, check=True,
-    )  # fmt: skip
+    """Its hash, version, homepage and maintainers, and each dependency with its bounds, by its name at conda-forge."""
+    options = {"--url": "https://example.com/s.tar.gz", "--homepage": "https://example.com/r", "--maintainer": "anna"}
+    for left_out in options:
+        others = [part for option in options.items() if option[0] != left_out for part in option]
+        refused = _release(ROOT, "--recipe", built[1], *others)
+        assert (refused.returncode, f"--recipe needs {left_out}" in refused.stderr) == (2, True)
+    made = _release(ROOT, "--recipe", built[1], *(part for option in options.items() for part in option))
     recipe = YAML(typ="safe").load(made.stdout)
+    assert recipe["about"]["homepage"] == options["--homepage"]
+    assert recipe["extra"] == {"recipe-maintainers": ["anna"]}
     assert recipe["package"] == {"name": "fh-notebook", "version": fh_notebook.__version__}
     assert recipe["source"]["sha256"] == sha256(built[1].read_bytes()).hexdigest()
     run = recipe["requirements"]["run"]
@@ -183,6 +229,24 @@ def test_a_conda_forge_recipe_is_made_of_the_sdist(built: tuple[Path, Path]) -> 
     assert any(re.fullmatch(r"matplotlib-base >=[\d.]+", line) for line in run)
     assert any(re.fullmatch(r"lazy_loader >=[\d.]+", line) for line in run)
     assert not [line for line in run if "extra" in line or ";" in line]
+
+
+def test_an_installation_from_the_sdist_runs_the_demo(built: tuple[Path, Path], tmp_path: Path) -> None:
+    """In a fresh environment that borrows the dependencies of this one, and not the package."""
+    subprocess.run([sys.executable, "-m", "venv", tmp_path / "fresh"], check=True, timeout=120)
+    python = tmp_path / "fresh" / "bin" / "python"
+    asking = [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]
+    own = Path(subprocess.run(asking, capture_output=True, text=True, check=True, timeout=60).stdout.strip())
+    (own / "borrowed.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    env = {k: v for k, v in environment.for_process(tmp_path).items() if k not in ("PYTHONPATH", "FH_NOTEBOOK_STORE")}
+    offline = ["--no-index", "--no-deps", "--no-build-isolation", "--disable-pip-version-check"]
+    subprocess.run([python, "-m", "pip", "install", "-q", *offline, built[1]], env=env, check=True, timeout=300)
+    demo = subprocess.run(
+        [python.with_name("fh-notebook"), "demo"], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=120
+    )
+    assert (demo.returncode, demo.stderr) == (0, "")
+    assert "What to open next" in demo.stdout
+    assert (own / "fh_notebook" / "_notebooks" / "01_quickstart.ipynb").exists()
 
 
 @pytest.mark.skipif(not os.environ.get("FH_PACKAGING"), reason="FH_PACKAGING is not set: it names an environment")
