@@ -93,13 +93,26 @@ def test_rows_are_paged_searched_and_filtered(page: Page, report: Callable[..., 
     page.keyboard.type("ticket 42")
     assert _shown(page) == ["42"]
     page.locator("#search").fill("")
-    page.locator("#which").select_option("failed")
+    failed = page.get_by_role("button", name="failed 1", exact=True)
+    failed.click()
     assert _shown(page) == ["3"]
+    expect(failed).to_have_attribute("aria-pressed", "true")
     assert "failed: boom" in page.locator("#body").inner_text()
-    page.locator("#which").select_option("differ")
+    differ = page.get_by_role("button", name="scores differ ")
+    differ.click()
+    expect(failed).to_have_attribute("aria-pressed", "false")
     page.locator("#order").select_option("spread")
     assert 0 < len(_shown(page)) <= 25
-    page.locator("#which").select_option("all")
+    count = int((differ.text_content() or "").split()[-1])
+    won = sum(int((chip.text_content() or "").split()[-1]) for chip in page.get_by_role("button", name="only ").all())
+    assert count == won > 0
+    differ.press("Enter")  # pressed again: all rows
+    expect(page.get_by_role("button", name="all 60", exact=True)).to_have_attribute("aria-pressed", "true")
+    page.locator("#search").fill("TICKET 2 word")
+    assert {text.lower() for text in page.locator("#body mark").all_text_contents()} == {"ticket", "2", "word"}
+    expect(page.locator("#body tr .out.fold")).to_have_count(0)  # what has a match is not folded
+    page.locator("#search").fill("")
+    expect(page.locator("#body mark")).to_have_count(0)
     page.locator("#order").select_option("plan")
     more = page.locator("#body tr").nth(2).locator(".more").first
     box = page.locator("#body tr").nth(2).locator(".out.fold").first

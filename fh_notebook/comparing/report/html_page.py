@@ -47,6 +47,9 @@ FIRST_ROWS: Final = 25
 LOW_SHARE: Final = 0.1
 """The share of rows that "low score" finds, where scores are numbers."""
 
+WINS_SHOWN: Final = 6
+"""Variants whose wins are offered by one click, as in the browser of rows."""
+
 ORDERS: Final = {"plan": "in order", "spread": "that differ most first"}
 SIZES: Final = (25, 100, 500)
 
@@ -92,6 +95,7 @@ def _data_json(data: ComparisonData, rows: Sequence[Mapping[str, Any]]) -> str:
         "inputs": data.row_columns,
         "expected": any(row["expected"] is not None for row in rows),
         "yesNo": data.grid.yes_no,
+        "lower": data.lower,
         "low": _low_score(data),
         "rows": rows,
     }
@@ -150,21 +154,22 @@ def _plots_html(data: ComparisonData) -> list[html.Html]:
 
 
 def _toolbar(data: ComparisonData) -> html.Html:
-    filters = {
-        "all": "all rows",
-        "differ": "that differ",
-        "failed": "failed",
-        "low": "low score",
-        "missing": "no score",
-    }
-    if not data.scorer:
-        filters = {name: label for name, label in filters.items() if name not in ("low", "missing")}
+    filters = {"": "all", "differ": "scores differ" if data.scorer else "answers differ", "failed": "failed"}
+    if data.scorer:
+        filters |= {"low": "a wrong answer" if data.grid.yes_no else "low score", "missing": "no score"}
+    if data.scorer and 1 < len(data.variants) <= WINS_SHOWN:
+        won = "only {} right" if data.grid.yes_no else "{} wins"
+        filters |= {f"won:{place}": won.format(redact(name)) for place, name in enumerate(data.variants)}
+    chips = (
+        html.el("button", label, type="button", cls="chip", value=name, aria_pressed=str(not name).lower())
+        for name, label in filters.items()
+    )
     orders = ORDERS if data.scorer else {"plan": ORDERS["plan"]}
     sizes = {str(size): f"{size} a page" for size in SIZES}
     return html.el(
         "div",
         html.el("input", type="search", id="search", dir="auto", placeholder="search (/)", aria_label="search"),
-        _select("which", filters, "which rows"),
+        *chips,
         _select("order", orders, "order"),
         _select("size", sizes, "rows a page"),
         html.el("button", "←", type="button", id="back", aria_label="previous page"),

@@ -17,7 +17,7 @@
     return made;
   };
   const SAID_MS = 2000;
-  const state = { page: 0, size: 25, rows: data.rows };
+  const state = { page: 0, size: 25, rows: data.rows, which: "", words: [] };
 
   const haystack = (row) => {
     if (row.text === undefined) {
@@ -26,25 +26,62 @@
     }
     return row.text;
   };
+  const scores = (row) => row.runs.filter((run) => run && run.score !== undefined).map((run) => run.score);
   const has = {
-    all: () => true,
+    "": () => true,
     differ: (row) => row.differ,
     failed: (row) => row.runs.some((run) => run && run.status !== "completed"),
     missing: (row) => row.runs.some((run) => !run || run.score === undefined),
-    low: (row) => row.runs.some((run) => run && run.score !== undefined && run.score <= data.low),
+    low: (row) => scores(row).some((score) => score <= data.low),
   };
+  data.variants.forEach((_, i) => {  // it alone has the best score, of at least two
+    has[`won:${i}`] = (row) => {
+      const all = scores(row), best = data.lower ? Math.min(...all) : Math.max(...all);
+      return all.length > 1 && row.runs[i]?.score === best && all.filter((score) => score === best).length === 1;
+    };
+  });
   const spread = (row) => {
-    const scores = row.runs.filter((run) => run && run.score !== undefined).map((run) => run.score);
-    return scores.length ? Math.max(...scores) - Math.min(...scores) : -1;
+    const all = scores(row);
+    return all.length ? Math.max(...all) - Math.min(...all) : -1;
   };
 
   const choose = () => {
-    const words = at("search").value.toLowerCase().split(/\s+/).filter(Boolean);
-    const wanted = has[at("which").value];
-    state.rows = data.rows.filter((row) => wanted(row) && words.every((word) => haystack(row).includes(word)));
+    state.words = at("search").value.toLowerCase().split(/\s+/).filter(Boolean);
+    const wanted = has[state.which];
+    state.rows = data.rows.filter((row) => wanted(row) && state.words.every((word) => haystack(row).includes(word)));
     if (at("order").value === "spread") state.rows = [...state.rows].sort((a, b) => spread(b) - spread(a));
     state.page = 0;
     show();
+  };
+
+  const chips = [...document.querySelectorAll("#tools .chip")];
+  for (const chip of chips) {
+    chip.append(" ", el("span", "dim", data.rows.filter(has[chip.value]).length.toLocaleString("en")));
+    chip.addEventListener("click", () => {
+      state.which = state.which === chip.value ? "" : chip.value;
+      for (const one of chips) one.setAttribute("aria-pressed", String(one.value === state.which));
+      choose();
+    });
+  }
+
+  // Marks what was searched for in the shown rows, and opens what it is folded in. Text nodes alone are touched.
+  const mark = (root) => {
+    if (!state.words.length) return;
+    const found = new RegExp(state.words.map((word) => word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")).join("|"), "gi");
+    const walker = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
+    const texts = [];
+    while (walker.nextNode()) if (!walker.currentNode.parentElement.closest("button, style, .label, .in, .score")) texts.push(walker.currentNode);
+    for (const text of texts) {
+      const pieces = [];
+      let from = 0;
+      for (const { 0: word, index } of text.data.matchAll(found)) {
+        pieces.push(text.data.slice(from, index), el("mark", "", word));
+        from = index + word.length;
+      }
+      if (from) text.replaceWith(...pieces, text.data.slice(from));
+    }
+    for (const box of root.querySelectorAll(".fold:has(mark) + .more")) box.click();
+    for (const fold of root.querySelectorAll("details:has(mark)")) fold.open = true;
   };
 
   const foldable = (text, className) => {
@@ -124,6 +161,7 @@
     const begin = state.page * state.size;
     const shown = state.rows.slice(begin, begin + state.size);
     at("body").replaceChildren(...shown.map(line));
+    mark(at("body"));
     at("where").textContent = state.rows.length
       ? `${begin + 1} to ${begin + shown.length} of ${state.rows.length.toLocaleString("en")}` +
         (state.rows.length < data.rows.length ? ` (of ${data.rows.length.toLocaleString("en")})` : "")
@@ -138,7 +176,7 @@
   new ResizeObserver(below).observe(at("tools"));
   at("tools").hidden = false;
   at("search").addEventListener("input", choose);
-  for (const id of ["which", "order"]) at(id).addEventListener("change", choose);
+  at("order").addEventListener("change", choose);
   at("size").addEventListener("change", () => { state.size = Number(at("size").value); state.page = 0; show(); });
   at("back").addEventListener("click", () => turn(-1));
   at("on").addEventListener("click", () => turn(1));
