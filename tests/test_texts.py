@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -204,3 +205,22 @@ def test_the_package_is_dumped(dumped: list[list[str]]) -> None:
 def test_each_kind_of_text_is_in_the_dump(dumped: list[list[str]], kind: str, place: str, begins: str) -> None:
     """Of the package, and of its notebooks."""
     assert [line for line in dumped if line[1] == kind and place in line[2] and line[3].startswith(begins)]
+
+
+@pytest.mark.parametrize(
+    ("not_used", "used"),
+    [
+        (r"\bkept\b", "saved"),
+        (r"\bcach(e|ed|es|ing)\b", "saved, or reused"),
+        (
+            r"\b[Pp]lan('s)? (admits?|allows?|cap|limit|daily)\b|\byour plan\b|\b(cap|limits?) of (the|a) plan\b",
+            "subscription",
+        ),
+    ],
+)
+def test_one_thing_has_one_word(dumped: list[list[str]], not_used: str, used: str) -> None:
+    """Answers are saved and reused; a plan is that of a batch, and Fetch Hive has subscriptions."""
+    shown = [(place, re.sub(r"\{[^{}]*\}", "", text)) for _, kind, place, text in dumped if kind != "doc"]
+    pages = [ROOT / "README.md", *(ROOT / ".github" / "docs" / "guide").glob("*.md")]
+    shown += [(page.name, line) for page in pages for line in page.read_text("utf-8").splitlines()]
+    assert [at for at in shown if re.search(not_used, at[1])] == [], f"the word is {used}"
