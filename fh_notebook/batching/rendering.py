@@ -18,6 +18,7 @@ import pandas as pd
 from fh_notebook.batching.model import ERROR_SHOWN, RETRY_UNKNOWN, BatchStopped, JobCounts, error_line
 from fh_notebook.batching.progress.state import admitting, outcome_parts
 from fh_notebook.batching.tables.values import is_missing
+from fh_notebook.contract.output import OutputOptions, excerpt, short_view
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.run import one_line as line_of_text
 from fh_notebook.core.text import html
@@ -317,9 +318,12 @@ class BatchOverview:
             cls="fh",
         )
 
-    def rows_html(self) -> html.Html:
-        """Return the first rows as HTML, to be shown in one page with the head, which has the style."""
-        table = frame_html(self.head, informative_columns(self.head, self.columns))
+    def rows_html(self, prefix: str = "") -> html.Html:
+        """Return the first rows as HTML, to be shown in one page with the head, which has the style.
+
+        With a `prefix`, by which a script serves them, the files of an output are shown.
+        """
+        table = frame_html(self.head, informative_columns(self.head, self.columns), prefix=prefix)
         return html.el("div", _caption(self.counts, self.head, self.factors), table, cls="fh")
 
 
@@ -485,9 +489,15 @@ HEADINGS: Final = {"elapsed_s": "seconds"}
 """What stands over a column in a page, where that is not its name."""
 
 
-def frame_html(frame: pd.DataFrame, columns: Sequence[str]) -> html.Html:
-    """Return `columns` of a frame as an escaped table, long cells cut; nothing when there is no line."""
+def frame_html(frame: pd.DataFrame, columns: Sequence[str], *, prefix: str = "") -> html.Html:
+    """Return `columns` of a frame as an escaped table, long cells cut; nothing when there is no line.
+
+    With a `prefix`, by which a script serves them, the files of an output are shown.
+    """
     names, lines = _cells(frame, columns)
+    for number, line in enumerate(lines if prefix and "output" in names else ()):
+        options = OutputOptions(whole="batch.frame has all", key=f"{prefix}{number}")
+        line[names.index("output")] = short_view(frame["output"].iloc[number], TEXT_SHOWN, options)
     return html.table([HEADINGS.get(name, name) for name in names], lines) if lines else html.join([])
 
 
@@ -513,11 +523,20 @@ def frame_text(frame: pd.DataFrame, columns: Sequence[str]) -> str:
 
 def _cells(
     frame: pd.DataFrame, columns: Sequence[str], *, limit: int = TEXT_SHOWN
-) -> tuple[list[str], list[list[str]]]:
+) -> tuple[list[str], list[list[Any]]]:
     """Return those of the `columns` that the frame has, and its cells: the numbers of a column have one format."""
     names = [c for c in columns if c in frame.columns]
-    texts = [[cell(value, limit, form) for value in values] for values, form in map(_with_form, frame[names].items())]
+    texts = [_texts_of(column, limit) for column in frame[names].items()]
     return names, [list(line) for line in zip(*texts, strict=True)]
+
+
+def _texts_of(column: tuple[Hashable, pd.Series[Any]], limit: int) -> list[str]:
+    """Return the cells of a column; of an output its words."""
+    name = str(column[0])
+    if name == "output" or name.endswith(".output"):
+        return ["" if is_missing(value) else excerpt(value, limit) for value in column[1].tolist()]
+    values, form = _with_form(column)
+    return [cell(value, limit, form) for value in values]
 
 
 def _with_form(column: tuple[Hashable, pd.Series[Any]]) -> tuple[list[Any], str]:

@@ -527,10 +527,10 @@ class PendingRun:
         parts += [self.trouble] if self.trouble else []
         return f"PendingRun({', '.join(p for p in parts if p)})"
 
-    def html_card(self) -> html.Html:
-        """Return it as a card: the run's own card once its outcome has arrived."""
+    def html_card(self, *, key: str = "") -> html.Html:
+        """Return it as a card: the run's own once its outcome has arrived; `key` is that of `Run.html_card`."""
         if self.done:
-            return self._run.html_card()
+            return self._run.html_card(key=key)
         head = html.el("div", html.badge(self.status), " ", call_name(self.deployment, self.variant), cls="fh-head")
         since = f" since {self.started_at:%d %b %H:%M:%S} UTC" if self.started_at else ""
         asked = "the service is asked at growing intervals, and each look-up counts against the daily cap"

@@ -21,7 +21,7 @@ import base64
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from itertools import accumulate, islice
 from typing import Any, Final
@@ -40,9 +40,11 @@ from fh_notebook.core.values import is_number
 __all__ = [
     "CSS",
     "FORMS",
+    "SHOWN",
     "STYLE",
     "Asset",
     "OutputOptions",
+    "ShownOutput",
     "assets_of",
     "best_form",
     "excerpt",
@@ -53,7 +55,9 @@ __all__ = [
     "json_value",
     "output_text",
     "output_view",
+    "short_view",
     "type_of_content",
+    "whole_form",
     "without_files",
 ]
 
@@ -66,6 +70,40 @@ FORMS: Final = {
     "differences": "Differences",
 }
 """The forms and their names on the switch, in its order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How much of an output each form shows; its characters have a cap of their own."""
+
+    lines_open: int = html.LINES_OPEN
+    """Lines of a text that are open to the eye; the others are folded."""
+    rows_open: int = 20
+    """The same for the rows of a table."""
+    rows: int = 100
+    columns: int = 20
+    cell: int = 300
+    """Characters of one cell."""
+    nodes: int = 1_000
+    levels: int = 20
+    """Nodes and levels of a JSON tree."""
+    text: int = 2_000
+    """Characters of one text in a JSON tree."""
+    files: int = 24
+
+
+SHOWN: Final = Limits()
+"""What a view shows at first."""
+
+ALL: Final = Limits(
+    lines_open=1_000_000, rows_open=10_000, rows=10_000, columns=1_000, cell=1_000_000, nodes=20_000, levels=100,
+    text=1_000_000, files=1_000,
+)  # fmt: skip
+"""What "Show all" shows: all there is, and of a huge output as much as a page can hold."""
+
+
+IN_CELL: Final = Limits(files=4)
+"""What a cell of a table shows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +125,8 @@ class OutputOptions:
     is_blind: bool = False
     """Whether the names and hosts of files are left out, which may tell a rater whose they are."""
     key: str = ""
-    """The name by which a script asks for all of the output; empty where there is no script."""
+    """The name by which a script asks for all of the output; empty where there is no script. One with a colon is that
+    of a display that may outlive its script: its buttons are hidden until the script shows them."""
     is_styled: bool = True
     """Whether an element may have a style of its own."""
     contents: Mapping[str, bytes] = field(default_factory=dict)
@@ -96,6 +135,16 @@ class OutputOptions:
     """Which run has the output (`Run.identity`): its saved files are shown in place of their addresses, which end."""
     kept_cap: int = 2 * 2**20
     """Bytes of a saved picture that is in the view at most; of a larger one the view has the path."""
+    limits: Limits = SHOWN
+    """Rows, nodes and files of it that are shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShownOutput:
+    """What a view is of, for a script that asks for all of it."""
+
+    output: Any
+    options: OutputOptions
 
 
 # --- which forms
@@ -231,6 +280,30 @@ def output_view(
     return html.el("form", bar, *panels, cls="fh-o", method="dialog", data_output=options.key or None)
 
 
+def whole_form(output: Any, form: str, options: OutputOptions) -> html.Html:
+    """Return all of an output in one form, as "Show all" puts it in place of the part that was there.
+
+    Parameters
+    ----------
+    output : object
+        Text, or a JSON value: ``Run.output``.
+    form : str
+        One of :func:`forms_of`.
+    options : OutputOptions
+        How the part was shown; what is left out even here, is so `options.cap` and :data:`ALL`.
+
+    Examples
+    --------
+    >>> rows = [{"n": n} for n in range(500)]
+    >>> "499" in whole_form(rows, "table", OutputOptions(whole="run.text has all", cap=100_000))
+    True
+    """
+    options = replace(options, limits=ALL, open_chars=options.cap, key="")
+    if form == "files":
+        return _files(assets_of(output), options)
+    return _drawn(without_files(output) if options.is_blind else output, form, options)
+
+
 def _tab(form: str, is_chosen: bool) -> html.Html:
     radio = html.el(
         "input", type="radio", name="form", value=form, checked="" if is_chosen else None,
@@ -272,6 +345,7 @@ def _text(output: Any, options: OutputOptions) -> html.Html:
         whole=options.whole,
         cap=options.cap,
         open_chars=options.open_chars,
+        open_lines=options.limits.lines_open,
         is_styled=options.is_styled,
         wanted=options.wanted,
     )
@@ -284,13 +358,13 @@ def _copy_button(output: Any, options: OutputOptions) -> html.Html:
     # Only what an attribute keeps sign by sign; anything else, and a longer text, is asked for after the click.
     is_exact = is_whole and len(text) <= options.cap and html.printable(text) == text
     return html.el(
-        "button", "Copy", type="button", cls="fh-copy", data_text=text if is_exact else None,
+        "button", "Copy", type="button", cls="fh-copy", hidden="", data_text=text if is_exact else None,
         title="Copy all of the output to the clipboard",
     )  # fmt: skip
 
 
 def _all_button(options: OutputOptions) -> html.Html | None:
-    return html.el("button", "Show all", type="button", cls="fh-show-all") if options.key else None
+    return html.el("button", "Show all", type="button", cls="fh-show-all", hidden="") if options.key else None
 
 
 # --- in one line
@@ -314,7 +388,7 @@ def excerpt(output: Any, limit: int) -> str:
             return one_line(plain_text(text) if _MARKDOWN.search(text) else text, limit)
         output = value
     if files := assets_of(output):
-        return one_line(", ".join(asset.file_name or asset.id or "file" for asset in files[:FILES_SHOWN]), limit)
+        return one_line(", ".join(asset.file_name or asset.id or "file" for asset in files[: SHOWN.files]), limit)
     if isinstance(output, Mapping):
         parts = (f"{name}: {_in_a_few_words(value)}" for name, value in islice(output.items(), limit))
     elif isinstance(output, list):
@@ -325,6 +399,21 @@ def excerpt(output: Any, limit: int) -> str:
     else:
         return "" if output is None else one_line(_in_a_few_words(output), limit)
     return one_line((", " if isinstance(output, Mapping) else "; ").join(parts), limit)
+
+
+def short_view(output: Any, limit: int, options: OutputOptions) -> html.Html | str:
+    """Return an output for a cell of a table: its words, and where a script serves them the lines of its files.
+
+    Examples
+    --------
+    >>> short_view({"assets": [{"file_name": "a.png"}]}, 40, OutputOptions(whole="the frame has all"))
+    'a.png'
+    """
+    files = assets_of(output)
+    if not (files and options.key):
+        return excerpt(output, limit)
+    lines = _files(files, replace(options, limits=IN_CELL))
+    return html.el("div", lines, cls="fh-o fh-o-short", data_output=options.key)
 
 
 def _in_a_few_words(value: Any) -> str:
@@ -339,8 +428,6 @@ def _in_a_few_words(value: Any) -> str:
 
 
 # --- Markdown
-
-LINES_OPEN: Final = 24
 
 SLACK: Final = 1.2
 """So much more is not folded away."""
@@ -359,7 +446,7 @@ def _markdown(text: str, options: OutputOptions) -> html.Html:
         for part in token.children or ():
             if part.type == "link_open":  # a notebook is not left for it, nor is its address told
                 part.attrs.update(target="_blank", rel="noopener noreferrer")
-    cut = _fold_index(tokens, source, options.open_chars)
+    cut = _fold_index(tokens, source, options.open_chars, options.limits.lines_open)
 
     def rendered(part: Sequence[Any], cls: str = "") -> html.Html:
         # The one place outside of `html` that makes one: with html=False the renderer escapes each text of the model's.
@@ -382,75 +469,74 @@ def _markdown(text: str, options: OutputOptions) -> html.Html:
     return html.el("div", rendered(tokens[:cut]) if cut else None, folded, cls="fh-md")
 
 
-def _fold_index(tokens: Sequence[Any], text: str, chars: int) -> int:
+def _fold_index(tokens: Sequence[Any], text: str, chars: int, lines: int) -> int:
     """Return the index of the token with which the fold begins: that of a block on the top level."""
     starts = [0, *accumulate(len(line) + 1 for line in text.split("\n"))]  # in characters, by line
-    if len(starts) - 1 <= LINES_OPEN * SLACK and len(text) <= chars * SLACK:
+    if len(starts) - 1 <= lines * SLACK and len(text) <= chars * SLACK:
         return len(tokens)
     for index, token in enumerate(tokens):
         if token.level == 0 and token.nesting >= 0 and token.map:
             first, last = token.map
-            if first >= LINES_OPEN or starts[first] >= chars:
+            if first >= lines or starts[first] >= chars:
                 return index
-            if last > 2 * LINES_OPEN or starts[last] > 2 * chars:  # one endless block: a list, a code block
+            if last > 2 * lines or starts[last] > 2 * chars:  # one endless block: a list, a code block
                 return index
     return len(tokens)
 
 
 # --- table
 
-ROWS_OPEN: Final = 20
-
-ROWS_SHOWN: Final = 100
-
-COLUMNS_SHOWN: Final = 20
-
-CELL_CAP: Final = 300
-"""What of one output is shown as a table, in rows, columns and characters; the value itself stays whole."""
-
 
 def _table(value: Any, options: OutputOptions) -> html.Html | None:
     """Return a JSON value as a table; ``None`` for one that has no rows. The scored path is first."""
+    limits = options.limits
     if isinstance(value, dict):
         names = _scored_first(value, options.path)
-        rows = [[_name_cell(name, options.path), _cell(value[name])] for name in names[:ROWS_SHOWN]]
-        return _folded_table(("name", "value"), rows, len(value), 0, options)
+        cells = [(_name_cell(name, options), value[name]) for name in names[: limits.rows]]
+        return _folded_table(("name", "value"), cells, len(value), 0, options)
     if isinstance(value, list) and value and all(isinstance(row, dict) for row in value):
         path = options.path[1:] if options.path and isinstance(options.path[0], int) else ()
-        names = _scored_first(dict.fromkeys(name for row in value[:ROWS_SHOWN] for name in row), path)
-        columns = names[:COLUMNS_SHOWN]
-        rows = [[_cell(row.get(name, "")) for name in columns] for row in value[:ROWS_SHOWN]]
-        heads = [html.clip(str(name), CELL_CAP) for name in columns]
+        names = _scored_first(dict.fromkeys(name for row in value[: limits.rows] for name in row), path)
+        columns = names[: limits.columns]
+        rows = [[row.get(name, "") for name in columns] for row in value[: limits.rows]]
+        heads = [html.clip(str(name), limits.cell) for name in columns]
         return _folded_table(heads, rows, len(value), len(names) - len(columns), options)
     return None
 
 
 def _folded_table(
-    columns: Sequence[str], rows: Sequence[Sequence[object]], total: int, columns_left: int, options: OutputOptions
+    columns: Sequence[str], values: Sequence[Sequence[Any]], total: int, columns_left: int, options: OutputOptions
 ) -> html.Html:
-    shown, left_chars = 0, options.cap
-    while shown < len(rows) and left_chars > 0:
-        left_chars -= sum(len(str(cell)) for cell in rows[shown])
-        shown += 1
-    parts = [html.table(columns, rows[: min(shown, ROWS_OPEN)])]
-    if rest := rows[ROWS_OPEN:shown]:
+    limits, left_chars, is_cut = options.limits, options.cap, False
+    rows: list[list[object]] = []
+    for row in values:
+        if left_chars <= 0:
+            break
+        cells = [_cell(value, limits.cell) for value in row]
+        is_cut = is_cut or not all(is_whole for _, is_whole in cells)
+        rows.append([cell for cell, _ in cells])
+        left_chars -= sum(len(str(cell)) for cell, _ in cells)
+    parts = [html.table(columns, rows[: limits.rows_open])]
+    if rest := rows[limits.rows_open :]:
         parts.append(html.fold(f"… {counted(len(rest), 'more row')}", html.table(columns, rest)))
-    left = [counted(total - shown, "more row")] if total > shown else []
+    left = [counted(total - len(rows), "more row")] if total > len(rows) else []
     left += [counted(columns_left, "more column")] if columns_left else []
     note = html.el("div", f"{' and '.join(left)} not shown; {options.whole}", cls="fh-dim") if left else None
-    return html.el("div", *parts, note)
+    return html.el("div", *parts, note, _all_button(options) if left or is_cut else None)
 
 
-def _name_cell(name: str, path: Sequence[str | int]) -> object:
-    text = html.clip(str(name), CELL_CAP)
-    return html.el("span", text, cls="fh-scored") if path[:1] == (name,) else text
+def _name_cell(name: str, options: OutputOptions) -> object:
+    text = html.clip(str(name), options.limits.cell)
+    return html.el("span", text, cls="fh-scored") if options.path[:1] == (name,) else text
 
 
-def _cell(value: Any) -> str:
-    if isinstance(value, str):
-        return html.clip(value, CELL_CAP)
-    text, is_whole = pretty(value, limit=CELL_CAP, indent=None)
-    return text if is_whole else f"{text} …"
+def _cell(value: Any, cap: int) -> tuple[object, bool]:
+    """Return a value in a cell, and whether that is all of it."""
+    if isinstance(value, html.Html):
+        return value, True
+    text, is_whole = (value, True) if isinstance(value, str) else pretty(value, limit=cap, indent=None)
+    cell = html.marked(text, "", cap)
+    return cell if is_whole else html.join([cell, html.Html(" …")]), is_whole and len(text) <= cap
 
 
 def _scored_first(names: Iterable[str], path: Sequence[str | int]) -> list[str]:
@@ -460,11 +546,6 @@ def _scored_first(names: Iterable[str], path: Sequence[str | int]) -> list[str]:
 
 # --- JSON
 
-NODES: Final = 1_000
-
-DEEP: Final = 20
-"""Nodes and levels that are shown at most."""
-
 A_NODE: Final = 20
 """Characters of a cap that a node takes up with its own HTML."""
 
@@ -473,22 +554,21 @@ OPEN_NODES: Final = 40
 OPEN_LEVELS: Final = 2
 """What is open to the eye: the levels above, where there are not too many nodes."""
 
-TEXT_SHOWN: Final = 2_000
-
 NAME_SHOWN: Final = 120
 
 
 def _json_tree(value: Any, options: OutputOptions) -> html.Html:
-    tree = _Tree(options.cap, options.wanted)
+    tree = _Tree(options)
     inside = tree.node(None, value, 0, options.path)
     end = html.el("div", f"… more is not shown; {options.whole}", cls="fh-dim") if tree.cut else None
-    return html.el("div", inside, end, cls="fh-out fh-tree")
+    return html.el("div", inside, end, _all_button(options) if tree.cut else None, cls="fh-out fh-tree")
 
 
 class _Tree:
-    def __init__(self, cap: int, wanted: str) -> None:
-        self._nodes, self._left = min(NODES, max(cap // A_NODE, 1)), cap
-        self._wanted = wanted
+    def __init__(self, options: OutputOptions) -> None:
+        self._nodes, self._left = min(options.limits.nodes, max(options.cap // A_NODE, 1)), options.cap
+        self._limits = options.limits
+        self._wanted = options.wanted
         self.cut = False
 
     def node(self, name: str | None, value: Any, level: int, path: Sequence[str | int] | None) -> html.Html:
@@ -514,7 +594,7 @@ class _Tree:
         for key, item in others:
             if items and key == items[0][0]:
                 continue
-            if self._nodes <= 0 or self._left <= 0 or level >= DEEP:
+            if self._nodes <= 0 or self._left <= 0 or level >= self._limits.levels:
                 self.cut = True
                 inside.append(html.el("div", "…", cls="fh-dim"))
                 break
@@ -541,31 +621,31 @@ class _Tree:
 
     def _leaf(self, value: Any) -> html.Html:
         if isinstance(value, str):
-            text = value[: min(TEXT_SHOWN, max(self._left, 0))]
+            text = value[: min(self._limits.text, max(self._left, 0))]
             self._left -= len(text)
             more = f" … ({counted(len(value) - len(text), 'more character')})" if len(text) < len(value) else ""
             self.cut = self.cut or bool(more)
             # In its quotes, so that a text of digits is no number; its line breaks as they are.
             return html.join(
                 [
-                    html.el("span", html.marked(f'"{text}"', self._wanted), dir=html.direction(text)),
+                    html.el("span", html.marked(f'"{text}"', self._wanted, len(text) + 2), dir=html.direction(text)),
                     html.el("span", more, cls="fh-dim"),
                 ]
             )
-        json_text, is_whole = pretty(value, limit=TEXT_SHOWN, indent=None)
+        json_text, is_whole = pretty(value, limit=self._limits.text, indent=None)
         self._left -= len(json_text)
         shown = json_text if is_whole else f"{json_text}…"
-        return html.el("span", html.marked(shown, self._wanted), cls="fh-value")
+        return html.el("span", html.marked(shown, self._wanted, len(shown)), cls="fh-value")
 
 
 # --- files
 
-FILES_SHOWN: Final = 24
-"""Files of one run that have a line; the run has all."""
-
 FILE_NAME_SHOWN: Final = 80
 
 IN_PROCESS: Final = "a hive in this process has no address to fetch from; serve it on a socket to see its files"
+
+NOT_KNOWN: Final = "application/octet-stream"
+"""The media type that says only that nothing is known."""
 
 NOT_OFFERED: Final = "its address is not https, so it is not offered"
 
@@ -614,10 +694,11 @@ _DRAWN: Final = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp",
 
 
 def _files(assets: Sequence[Asset], options: OutputOptions) -> html.Html:
-    lines = [_file(number, asset, options) for number, asset in enumerate(assets[:FILES_SHOWN], 1)]
-    left = len(assets) - FILES_SHOWN
-    more = html.el("div", f"… {counted(left, 'more file')}; {options.whole}", cls="fh-dim") if left > 0 else None
-    return html.el("div", *lines, more, cls="fh-files")
+    shown = assets[: options.limits.files]
+    lines = [_file(number, asset, options) for number, asset in enumerate(shown, 1)]
+    left = len(assets) - len(shown)
+    more = html.el("div", f"… {counted(left, 'more file')}; {options.whole}", cls="fh-dim") if left else None
+    return html.el("div", *lines, more, _all_button(options) if left else None, cls="fh-files")
 
 
 def _file(number: int, asset: Asset, options: OutputOptions) -> html.Html:
@@ -629,7 +710,7 @@ def _file(number: int, asset: Asset, options: OutputOptions) -> html.Html:
         if options.is_blind
         else one_line(asset.file_name or asset.id or "file", FILE_NAME_SHOWN)
     )
-    facts = [one_line(asset.file_type or "", 40)]
+    facts = [one_line(asset.file_type, 40)] if asset.file_type and asset.file_type != NOT_KNOWN else []
     facts += [byte_size(asset.file_size)] if asset.file_size is not None and asset.file_size >= 0 else []
     content = options.contents.get(asset.file_url or "")
     if content is not None:
@@ -640,17 +721,19 @@ def _file(number: int, asset: Asset, options: OutputOptions) -> html.Html:
     if host is None:
         local = (asset.file_url or "").startswith(f"http://{LOCAL}/")
         return _line(html.el("bdi", name), [*facts, IN_PROCESS if local else NOT_OFFERED])
-    link = html.el("a", html.el("bdi", name), href=asset.file_url, target="_blank", rel="noopener noreferrer")
+    # A link would tell the name and the host where one must not see whose file it is.
+    named = html.el("bdi", name)
+    if not options.is_blind:
+        named = html.el("a", named, href=asset.file_url, target="_blank", rel="noopener noreferrer")
     if not (is_image and options.key):
-        return _line(link, facts)
+        return _line(named, facts)
     source = "" if options.is_blind else f" from {one_line(host, 40)}"
     asked = "the host of the file" if options.is_blind else one_line(host, 200)
     button = html.el(
-        "button", f"Show picture{source}", type="button", cls="fh-show-file", data_src=asset.file_url, data_name=name,
-        title=f"Your browser requests it from {asked} now, and {asked} sees your IP address",
+        "button", f"Show picture{source}", type="button", cls="fh-show-file", hidden="", data_src=asset.file_url,
+        data_name=name, title=f"Your browser requests it from {asked} now, and {asked} sees your IP address",
     )  # fmt: skip
-    # A link would tell the name and the host where one must not see whose file it is.
-    return _line(html.el("bdi", name) if options.is_blind else link, facts, button)
+    return _line(named, facts, button)
 
 
 def _kept(name: str, facts: list[str], kept: KeptFile, options: OutputOptions) -> html.Html:
@@ -685,6 +768,7 @@ _SHOWN: Final = "".join(
 CSS: Final = (
     ".fh .fh-o{display:block;margin:0;border:1px solid var(--jp-border-color2,rgba(128,128,128,.4));border-radius:4px;"
     "background:var(--jp-layout-color1,transparent);color:inherit;min-width:0;max-width:100%;text-align:start}"
+    ".fh .fh-o-short{border:0;background:none}"
     ".fh-o>.fh-as{padding:8px 12px;overflow-wrap:anywhere}"
     ".fh .fh-o .fh-out{border:0;padding:0;background:none;border-radius:0}"
     ".fh-o>.fh-o-bar{display:flex;align-items:flex-start;justify-content:space-between;gap:4px 8px;min-height:24px;"
@@ -698,12 +782,15 @@ CSS: Final = (
     "color:var(--jp-ui-font-color1,inherit);font-weight:600}"
     ".fh-o-tab:has(:focus-visible),.fh-o button:focus-visible"
     "{outline:2px solid var(--jp-brand-color1,currentColor);outline-offset:1px}"
-    ".fh-o button{flex:none;font:inherit;font-size:12px;line-height:22px;height:24px;min-height:0;padding:0 8px;"
-    "margin:0;cursor:pointer;border-radius:3px;border:1px solid var(--jp-border-color1,rgba(128,128,128,.6));"
-    "background:var(--jp-layout-color1,transparent);color:var(--jp-ui-font-color1,inherit);max-width:100%}"
+    ".fh-o button{display:inline-block;flex:none;font:inherit;font-size:12px;line-height:22px;height:24px;"
+    "min-height:0;padding:0 8px;margin:0;cursor:pointer;border-radius:3px;"
+    "border:1px solid var(--jp-border-color1,rgba(128,128,128,.6));background:var(--jp-layout-color1,transparent);"
+    "color:var(--jp-ui-font-color1,inherit);max-width:100%}"
     ".fh-o button:hover{background:var(--jp-layout-color2,rgba(128,128,128,.15))}"
     ".fh-o .fh-copy{min-width:64px;margin-left:auto}.fh-o .fh-show-all,.fh-o .fh-show-file{margin-top:8px}"
     f"{_SHOWN}"
+    # Buttons of a display that may outlive its script; outputs.js shows them where it serves them.
+    ".fh-o[data-output*=':'] button,.fh-o[data-output*=':']>.fh-o-bar:not(:has(.fh-o-tab)){display:none}"
     ".fh-tree{font-family:var(--jp-code-font-family,monospace);font-size:var(--jp-code-font-size,13px)}"
     ".fh-tree details>div{margin-left:7px;padding-left:11px;border-left:1px solid var(--jp-border-color2,"
     "rgba(128,128,128,.4))}.fh-tree summary{cursor:pointer}.fh-tree summary:focus-visible{outline:2px solid "
@@ -806,7 +893,7 @@ def file_host(asset: Asset) -> str | None:
 def is_picture(asset: Asset) -> bool:
     """Whether a file says that it is a picture."""
     kind = (asset.file_type or "").lower()
-    if "/" in kind and kind != "application/octet-stream":  # which says only that nothing is known
+    if "/" in kind and kind != NOT_KNOWN:
         return kind.startswith("image/")
     name = asset.file_name or urlsplit(asset.file_url or "").path
     return name.lower().endswith(_PICTURES)

@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from fh_notebook.contract.output import STYLE, Asset, OutputOptions, assets_of, output_view
+from fh_notebook.contract.output import STYLE, Asset, OutputOptions, ShownOutput, assets_of, output_view
 from fh_notebook.core import arguments, hooks
 from fh_notebook.core.json_values import inside_fence
 from fh_notebook.core.redaction import Secret
@@ -24,7 +24,7 @@ from fh_notebook.errors import AuthError, CallError, InputError, LimitReached, R
 
 __all__ = [
     "CREDIT_CODES", "DAILY_CODE", "FINAL_STATUSES", "STATUSES", "WHOLE", "WHOLE_ERROR", "Run", "json_of",
-    "one_line", "technical_line",
+    "one_line", "shown_output", "technical_line",
 ]  # fmt: skip
 
 STATUSES: Final = ("completed", "failed", "queued", "running", "awaiting_approval", "unknown")
@@ -233,23 +233,30 @@ class Run:
             parts.append(f"output={one_line(text)}")
         return f"Run({', '.join(s for s in parts if s)})"
 
+    def _repr_html_(self) -> str:
+        return self._page("")
+
+    def _page(self, key: str) -> html.Html:
+        return html.el("div", html.STYLE, STYLE, self.html_card(key=key), cls="fh")
+
     def _ipython_display_(self) -> None:
-        """Show it, and what comes of it, where it waits for a decision.
+        """Show it with what can be clicked and, where it waits for a decision, what comes of it.
 
         Raises
         ------
         NotImplementedError
-            It has ended, or nobody could decide: IPython then asks for HTML and text.
+            Nobody could click: IPython then asks for HTML and text.
         """
-        if self.done or not hooks.frontend().show_direct_run(self):
+        if not self.done and hooks.frontend().show_direct_run(self):
+            return
+        outputs = [shown_output(self)]
+        if not hooks.frontend().show_outputs(repr(self), lambda prefix: self._page(f"{prefix}0"), outputs):
             raise NotImplementedError
-
-    def _repr_html_(self) -> str:
-        return html.el("div", html.STYLE, STYLE, self.html_card(), cls="fh")
 
     def html_card(
         self,
         *,
+        key: str = "",
         whole: str = WHOLE,
         cap: int = html.TEXT_CAP,
         open_chars: int = html.CHARS_OPEN,
@@ -261,6 +268,8 @@ class Run:
 
         Parameters
         ----------
+        key : str
+            The name by which a script asks for all of the output: :attr:`OutputOptions.key`.
         whole : str
             Where all of a long output is, in words.
         cap : int
@@ -295,7 +304,7 @@ class Run:
         if self.client_action:
             parts.append(html.el("div", f"→ {self.action_text}", cls="fh-cure"))
         if self.output is not None:
-            options = OutputOptions(whole=whole, cap=cap, open_chars=open_chars, form=form, run=self.identity)
+            options = OutputOptions(whole=whole, cap=cap, open_chars=open_chars, form=form, key=key, run=self.identity)
             parts.append(output_view(self.output, options))
         return html.el("div", *parts, technical_line(self), cls="fh-card")
 
@@ -312,6 +321,11 @@ class Run:
         """Return the run that :meth:`to_dict` wrote; keys unknown to this version are left out."""
         arguments.check(Run.from_dict, locals())
         return run_of_values(values)
+
+
+def shown_output(run: Run) -> ShownOutput:
+    """Return what the view of a run's output is of."""
+    return ShownOutput(run.output, OutputOptions(whole=WHOLE, run=run.identity))
 
 
 def json_of(output: Any) -> Any:

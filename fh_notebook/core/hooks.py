@@ -164,6 +164,10 @@ class Frontend(Protocol):
         """Show the `ShownFrame` of ``fh.history()`` with what can be clicked; ``False`` where nobody could click."""
         ...
 
+    def show_outputs(self, text: str, page: Callable[[str], Any], outputs: Sequence[Any]) -> bool:
+        """Show a page with views of `ShownOutput`s with what can be clicked; ``False`` where nobody could click."""
+        ...
+
     def show_approvals(self, approvals: Any) -> bool:
         """Show `ToolApprovals` with what can be clicked; ``False`` where nobody could click, and in an app."""
         ...

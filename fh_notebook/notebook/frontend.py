@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from fh_notebook.comparing.rating.questions import Items
     from fh_notebook.comparing.rating.rating_session import RatingSession
     from fh_notebook.contract.deployment import Deployment
+    from fh_notebook.contract.output import ShownOutput
     from fh_notebook.contract.run import Run
+    from fh_notebook.core.text.html import Html
     from fh_notebook.core.text.shown_frame import ShownFrame
     from fh_notebook.notebook.browser.browser import Browser
     from fh_notebook.notebook.magics.pending_results import PendingResults
@@ -39,6 +41,7 @@ __all__ = [
     "show_batch",
     "show_direct_run",
     "show_history",
+    "show_outputs",
     "show_pending",
     "show_rater",
     "watch_batch",
@@ -105,6 +108,15 @@ def show_history(frame: ShownFrame) -> bool:
 
     show(frame)
     return True
+
+
+def show_outputs(text: str, page: Callable[[str], Html], outputs: Sequence[ShownOutput]) -> bool:
+    """Show a page with views of outputs with what can be clicked; ``False`` where nobody could click."""
+    if running_kernel() is None:
+        return False
+    from fh_notebook.notebook.ui.served_outputs import show_outputs as show
+
+    return show(text, page, outputs)
 
 
 def show_approvals(approvals: ToolApprovals) -> bool:

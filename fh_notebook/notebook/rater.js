@@ -217,10 +217,10 @@ function render({ model, el }) {
     return made;
   };
   const asked = new Map();
-  const allOf = key => new Promise(resolve => {
-    const timer = setTimeout(() => asked.get(key)?.(null), RESEND_MS);
-    asked.set(key, answer => { clearTimeout(timer); asked.delete(key); resolve(answer); });
-    send({ kind: 'output', client, key });
+  const allOf = (key, form = '') => new Promise(resolve => {
+    const id = `${key} ${form}`, timer = setTimeout(() => asked.get(id)?.(null), RESEND_MS);
+    asked.set(id, answer => { clearTimeout(timer); asked.delete(id); resolve(answer); });
+    send({ kind: 'output', client, key, form });
   });
   const endServing = serveOutputs(panes, allOf);
 
@@ -364,7 +364,7 @@ function render({ model, el }) {
       draw();
     },
     problem(told) { problem = told.text; draw(); },
-    output(told) { asked.get(told.key)?.(told); },
+    output(told) { asked.get(`${told.key} ${told.form}`)?.(told); },
     about(told) {
       const toldOf = new Map(told.items.map(item => [item.n, item]));
       for (const item of held()) { // an item that was taken back elsewhere is among the past ones and the open ones

@@ -18,7 +18,7 @@ from fh_notebook.batching.tables.rows import EXPECTED
 from fh_notebook.comparing.corrections import ExpectedEditor
 from fh_notebook.comparing.rating.questions import Items, Question
 from fh_notebook.comparing.rating.rating_session import KeyEvent, RatingSession
-from fh_notebook.contract.output import STYLE, OutputOptions, output_view, without_files
+from fh_notebook.contract.output import STYLE, OutputOptions, ShownOutput, output_view
 from fh_notebook.core import event_loop
 from fh_notebook.core.redaction import error_text, log, redact
 from fh_notebook.core.text import html
@@ -26,7 +26,7 @@ from fh_notebook.errors import FetchHiveError, StoreError
 from fh_notebook.notebook.shell import no_lost_widget
 from fh_notebook.notebook.ui.buttons import enable_clicks
 from fh_notebook.notebook.ui.display import WidgetDisplay, is_closed
-from fh_notebook.notebook.ui.output_actions import COPY_STYLE, whole_text
+from fh_notebook.notebook.ui.output_actions import COPY_STYLE, whole_output
 from fh_notebook.notebook.ui.page_widget import PageWidget, script, text_of_file
 from fh_notebook.store.store import Store
 from fh_notebook.store.writer import IN_MEMORY
@@ -181,12 +181,20 @@ class Rater:
     async def _send_output(self, content: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Send all of an output, which a page has asked for by the key of its view."""
         number, _, side = str(content.get("key")).partition("-")
-        output = None
+        form, shown = str(content.get("form") or ""), None
         if number.isdecimal() and int(number) < self.session.total and side in ("0", "1"):
-            places = self.session.places(int(number))
-            output = self._items.output(places[int(side)]) if int(side) < len(places) else None
-        text = whole_text(without_files(output))
-        return [{"kind": "output", "to": content["client"], "key": content.get("key"), **text}]
+            shown = self._shown(int(number), int(side))
+        told = {"key": content.get("key"), "form": form, **whole_output(shown, form)}
+        return [{"kind": "output", "to": content["client"], **told}]
+
+    def _shown(self, number: int, side: int) -> ShownOutput | None:
+        """Return what a side of an item shows: without what tells whose it is."""
+        places = self.session.places(number)
+        if side >= len(places):
+            return None
+        key, position = f"{number}-{side}", places[side]
+        options = OutputOptions(whole=WHOLE, is_blind=True, key=key, run=self._items.run(position))
+        return ShownOutput(self._items.output(position), options)
 
     async def _correct(self, content: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Correct the expected output of an item's row, and send what all items of the page say of theirs now."""
@@ -242,15 +250,8 @@ class Rater:
         return cards, None
 
     def _card(self, n: int) -> dict[str, Any]:
-        views = [
-            str(
-                output_view(
-                    self._items.output(position),
-                    OutputOptions(whole=WHOLE, is_blind=True, key=f"{n}-{side}", run=self._items.run(position)),
-                )
-            )
-            for side, position in enumerate(self.session.places(n))
-        ]
+        sides = (self._shown(n, side) for side in range(len(self.session.places(n))))
+        views = [str(output_view(shown.output, shown.options)) for shown in sides if shown is not None]
         return {"views": views, **self._about(n)}
 
     def _about(self, n: int) -> dict[str, Any]:

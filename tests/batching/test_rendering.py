@@ -99,6 +99,15 @@ def test_model_output_is_text_in_the_html_and_in_its_twin(text: str) -> None:
     assert len(twin) < 300
 
 
+def test_an_output_in_a_row_is_its_words() -> None:
+    """As in every table: no markup, no JSON; of a file its name."""
+    outputs = ["# Decision\n\nWe **pay**.", {"label": "late", "days": [1, 2]}, {"assets": [{"file_name": "a.png"}]}]
+    shown = frame_html(pd.DataFrame({"output": pd.Series(outputs, dtype=object)}), ["output"])
+    assert [part in shown for part in ("Decision We pay.", "label: late, days: 2 items", ">a.png<")] == [True] * 3
+    twin = frame_text(pd.DataFrame({"a.output": pd.Series(outputs, dtype=object)}), ["a.output"])
+    assert "label: late, days: 2 items" in twin
+
+
 @given(st.lists(st.one_of(st.none(), st.text(), st.integers(), st.floats(), st.booleans(), st.lists(st.none()))))
 def test_any_column_can_be_shown(values: list[object]) -> None:
     """A line for each, in both forms."""

@@ -383,6 +383,9 @@ def test_an_answer_by_callback_is_a_row_until_it_comes(lab: Lab, hive: FormHive)
 def test_a_form_over_rows_maps_columns_and_runs_a_batch(lab: Lab, hive: FormHive) -> None:
     """The first rows and the number of calls before Run; the progress while it runs; the frame at the end."""
     form = _form(lab, "over")
+    expect(form.locator(".fh-problems")).to_have_text("")
+    form.get_by_label("ticket").focus()
+    form.get_by_label("ticket").press("Tab")
     expect(form.locator(".fh-problems")).to_contain_text("ticket: is required")
     form.get_by_label("ticket").select_option(label="column body")
     expect(form.locator(".fh-plan")).to_contain_text("40 rows x 1 variant = 40 jobs; 40 calls")

@@ -19,6 +19,7 @@ from fh_notebook.contract.output import (
     forms_of,
     is_picture,
     output_view,
+    whole_form,
 )
 from tests.notebook.hostile import EVIL, OUTPUTS, Page, dangers
 
@@ -116,6 +117,32 @@ def test_buttons_that_need_a_script_are_there_where_there_is_one() -> None:
     assert 'class="fh-show-all"' not in _page("x" * 50_000)
 
 
+LAST: str = "the last of all"
+
+
+@pytest.mark.parametrize(
+    ("output", "form"),
+    [
+        ("line\n" * 50_000 + LAST, "text"),
+        ("# Title\n\n" + "word\n\n" * 9_000 + LAST, "markdown"),
+        ([{"n": n} for n in range(2_000)] + [{"n": LAST}], "json"),
+        ({"n": "x" * 30_000 + LAST}, "json"),
+        ([{"n": n} for n in range(200)] + [{"n": LAST}], "table"),
+        ({"n": "x" * 400 + LAST}, "table"),
+        ({"assets": [{"file_url": "https://a.example/a.png", "file_name": f"{n}"} for n in range(30)] + [{"file_name": LAST}]}, "files"),
+    ],
+)  # fmt: skip
+def test_show_all_shows_all_of_every_form(output: Any, form: str) -> None:
+    """The button is there where something is left out, and what comes for it has the end, folded or not."""
+    assert LAST not in Page(_shown(output, form, key="7")).text
+    assert 'class="fh-show-all"' in _shown(output, form, key="7")
+    whole = whole_form(output, form, OutputOptions(whole="there is all", cap=1_000_000))
+    assert LAST in Page(whole).text
+    assert "fh-show-all" not in whole
+    assert "there is all" not in whole
+    assert dangers(whole) == []
+
+
 def test_our_sentences_keep_their_direction_beside_a_text_from_right_to_left() -> None:
     """The text alone has a direction of its own."""
     for form, output in (
@@ -153,6 +180,10 @@ def test_names_and_hosts_of_files_are_hidden_from_who_rates() -> None:
         "file_size": 9,
     }
     page = _page({"assets": [picture], "label": "billing"}, is_blind=True, key="1")
+    other = {"file_url": "https://beta.example/beta.pdf", "file_name": "beta.pdf", "file_type": "application/pdf"}
+    of_file = _page({"assets": [other]}, is_blind=True, key="1")
+    assert "File 1" in Page(of_file).text
+    assert "beta" not in of_file
     visible = Page(page).text
     assert "Picture 1" in visible
     assert "image/png" in visible

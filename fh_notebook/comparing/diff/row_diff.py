@@ -30,8 +30,9 @@ from fh_notebook.comparing.diff.text_diff import LIMIT, TextDifference, compare_
 from fh_notebook.comparing.masks import RowMasker
 from fh_notebook.comparing.stats.number_format import ScoreText
 from fh_notebook.contract.output import CSS as OUTPUT_CSS
-from fh_notebook.contract.output import OutputOptions, json_value, output_view
+from fh_notebook.contract.output import OutputOptions, ShownOutput, json_value, output_view
 from fh_notebook.contract.run import Run
+from fh_notebook.core import hooks
 from fh_notebook.core.json_values import pretty
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import listed, nearest, ordinal, seconds_text, short
@@ -236,9 +237,17 @@ class RowDiff:
     def _repr_html_(self) -> str:
         return diff_html(self)
 
+    def _ipython_display_(self) -> None:
+        outputs = [ShownOutput(answer.output, _options(answer, self.scored_path)) for answer in self.answers]
+        if not hooks.frontend().show_outputs(repr(self), lambda prefix: diff_html(self, prefix), outputs):
+            raise NotImplementedError  # IPython shows it by its other methods
 
-def diff_html(diff: RowDiff) -> html.Html:
-    """Return what is different on a row, then all its answers, folded; of a row with one answer, this one."""
+
+def diff_html(diff: RowDiff, prefix: str = "") -> html.Html:
+    """Return what is different on a row, then all its answers, folded; of a row with one answer, this one.
+
+    Where a script serves the answers, their keys are `prefix` and their number.
+    """
     head = html.el("div", html.el("strong", _title(diff)), cls="fh-head")
     inputs_html = [
         html.el("span", f"{name}: ", html.el("bdi", value) if html.direction(value) else value)
@@ -248,7 +257,10 @@ def diff_html(diff: RowDiff) -> html.Html:
     colours = colours_of(diff.variants)
     cards = html.el(
         "div",
-        *(_card_html(answer, diff.score_text, colours, diff.scored_path) for answer in diff.answers),
+        *(
+            _card_html(answer, diff, colours, f"{prefix}{number}" if prefix else "")
+            for number, answer in enumerate(diff.answers)
+        ),
         cls="fh-side",
     )
     answers = cards
@@ -295,18 +307,15 @@ def _name_html(variant: str, colours: Mapping[str, str]) -> html.Html:
     return html.el("strong", mark, variant)
 
 
-def _card_html(
-    answer: VariantAnswer, score_text: ScoreText | None, colours: Mapping[str, str], path: tuple[str | int, ...]
-) -> html.Html:
-    facts = html.el("span", _facts_text(answer, score_text), cls="fh-dim")
+def _options(answer: VariantAnswer, path: tuple[str | int, ...], key: str = "") -> OutputOptions:
+    return OutputOptions(whole=WHOLE, open_chars=html.CHARS_OPEN // 2, path=path, key=key, run=answer.lister)
+
+
+def _card_html(answer: VariantAnswer, diff: RowDiff, colours: Mapping[str, str], key: str) -> html.Html:
+    facts = html.el("span", _facts_text(answer, diff.score_text), cls="fh-dim")
     badge = html.badge(answer.status) if not answer.ok else None
     head = html.el("div", _name_html(answer.variant, colours), " ", badge, " ", facts, cls="fh-head")
-    if answer.ok:
-        body = output_view(
-            answer.output, OutputOptions(whole=WHOLE, open_chars=html.CHARS_OPEN // 2, path=path, run=answer.lister)
-        )
-    else:
-        body = _error_html(answer)
+    body = output_view(answer.output, _options(answer, diff.scored_path, key)) if answer.ok else _error_html(answer)
     return html.el("div", head, body, cls="fh-card")
 
 

@@ -27,6 +27,7 @@ from fh_notebook.comparing.verdicts.best import best_groups_of, best_set_text
 from fh_notebook.comparing.verdicts.classes import STYLE as CLASSES_STYLE
 from fh_notebook.comparing.verdicts.classes import classes_shown
 from fh_notebook.comparing.verdicts.verdict import headline_of, notes_of, verdict_of, winner_of
+from fh_notebook.contract.output import excerpt
 from fh_notebook.core.config import settings
 from fh_notebook.core.redaction import MASK
 from fh_notebook.core.text import html
@@ -561,13 +562,15 @@ def rows_html(data: ComparisonData, table: pd.DataFrame) -> html.Html:
 
 
 def _expected_html(data: ComparisonData, line: dict[Any, Any]) -> html.Html | str:
-    text, mark = _cell_text(line["expected_output"]), data.runs.correction_mark(line[data.pair_on])
+    expected = line["expected_output"]
+    text = "" if is_missing(expected) else excerpt(expected, OUTPUT_SHOWN)
+    mark = data.runs.correction_mark(line[data.pair_on])
     return html.join([html.el("span", text), html.el("span", mark, cls="fh-score")], " ") if mark else text
 
 
 def _answer_html(data: ComparisonData, line: dict[Any, Any], variant: str) -> html.Html:
     output, score = line[f"{variant}.output"], line.get(f"{variant}.score", float("nan"))
-    text = _cell_text(output) or ("no answer" if score != score else "")
+    text = ("" if is_missing(output) else excerpt(output, OUTPUT_SHOWN)) or ("no answer" if score != score else "")
     parts = [
         html.el("span", text, cls="" if output is not None else "fh-dim", dir=html.direction(text)),
         html.el("span", data.score_text(score), cls=f"fh-score {score_class(score, data.grid.yes_no)}"),
@@ -580,5 +583,5 @@ def score_class(score: float, yes_no: bool) -> str:
     return {1.0: "fh-yes", 0.0: "fh-no"}.get(score, "") if yes_no else ""
 
 
-def _cell_text(value: Any, limit: int = OUTPUT_SHOWN) -> str:
+def _cell_text(value: Any, limit: int) -> str:
     return "" if is_missing(value) else one_line(value, limit)

@@ -25,7 +25,7 @@ from fh_notebook.comparing.report import display
 from fh_notebook.comparing.verdicts.verdict import headline_of, notes_of
 from fh_notebook.contract.output import (
     CSS,
-    FILES_SHOWN,
+    SHOWN,
     OutputOptions,
     assets_of,
     best_form,
@@ -265,7 +265,7 @@ class OutputViews:
     def _contents(self, output: Any, find_run: Callable[[], Run | None]) -> Mapping[str, bytes]:
         """Return the files of an output that are saved or can be fetched, by their addresses."""
         contents: dict[str, bytes] = {}
-        assets = assets_of(output)[:FILES_SHOWN]
+        assets = assets_of(output)[: SHOWN.files]
         lister = (find_run() if assets else None) or Run(status="completed")
         for asset in assets:
             url = asset.file_url

@@ -149,6 +149,7 @@ def folded(
     whole: str,
     cap: int = TEXT_CAP,
     open_chars: int = CHARS_OPEN,
+    open_lines: int = LINES_OPEN,
     cls: str = "fh-out",
     is_styled: bool = True,
     wanted: str = "",
@@ -165,6 +166,8 @@ def folded(
         Characters that the box has at most, fold included.
     open_chars : int
         Characters that are open to the eye: less where the box is narrow.
+    open_lines : int
+        Lines that are open to the eye.
     cls : str
         CSS classes of the box.
     is_styled : bool
@@ -180,10 +183,10 @@ def folded(
     True
     """
     text = text.replace("\r\n", "\n").rstrip("\n")
-    head, rest = opened(text, LINES_OPEN, min(open_chars, cap))
+    head, rest = opened(text, open_lines, min(open_chars, cap))
     style = _KEEP_LINES if is_styled else None
     if not rest:
-        return el("div", marked(head, wanted), cls=cls, dir=direction(text), style=style)
+        return el("div", marked(head, wanted, cap), cls=cls, dir=direction(text), style=style)
     visible, end = rest, ""
     if len(text) > cap:
         visible = rest[: max(cap - len(head) - 100, 0)]  # the last line is within the cap, too
@@ -191,16 +194,20 @@ def folded(
     # Each part has the direction of the text; the sentences beside them are ours, and go from left to right.
     turned = direction(text)
     note = el("div", end, cls="fh-dim") if end else None
-    more = fold(f"… {_rest_text(rest)}", el("div", el("div", marked(visible, wanted), dir=turned), note, cls="fh-rest"))
-    return el("div", el("div", marked(head, wanted), dir=turned), more, cls=cls, style=style)
+    more = fold(
+        f"… {_rest_text(rest)}", el("div", el("div", marked(visible, wanted, cap), dir=turned), note, cls="fh-rest")
+    )
+    return el("div", el("div", marked(head, wanted, cap), dir=turned), more, cls=cls, style=style)
 
 
 MARKS_MOST: Final = 200
 """Places of a search that are marked in one text."""
 
 
-def marked(text: str, wanted: str) -> Html:
+def marked(text: str, wanted: str, cap: int = TEXT_CAP) -> Html:
     """Return `text` with the places of `wanted` marked, in any case; all of it as it is where nothing is wanted.
+
+    Of a text that is longer than `cap` characters the beginning is returned, as :func:`clip` has it.
 
     Where letters are longer in the other case, nothing is marked: the places would be shifted.
 
@@ -209,15 +216,15 @@ def marked(text: str, wanted: str) -> Html:
     >>> marked("Late, <later>", "late")
     '<mark>Late</mark>, &lt;<mark>late</mark>r&gt;'
     """
-    text, wanted = clip(text), wanted.lower()
+    text, wanted = clip(text, cap), wanted.lower()
     lowered = text.lower()
     if not wanted or len(lowered) != len(text):
-        return Html(_child(text))
+        return Html(_escaped(text))
     pieces, begin = [], 0
     for place in islice(re.finditer(re.escape(wanted), lowered), MARKS_MOST):
-        pieces += [Html(_child(text[begin : place.start()])), el("mark", text[place.start() : place.end()])]
+        pieces += [Html(_escaped(text[begin : place.start()])), el("mark", text[place.start() : place.end()])]
         begin = place.end()
-    return join([*pieces, Html(_child(text[begin:]))])
+    return join([*pieces, Html(_escaped(text[begin:]))])
 
 
 def folded_text(text: str, *, whole: str, lines: int = LINES_OPEN, chars: int = CHARS_OPEN) -> str:
@@ -243,7 +250,11 @@ def fold(summary: str, *inside: Html) -> Html:
 def _child(child: object) -> str:
     if isinstance(child, Html):
         return str.__str__(child)
-    return _html.escape(printable(clip(str(child))), quote=True)
+    return _escaped(clip(str(child)))
+
+
+def _escaped(text: str) -> str:
+    return _html.escape(printable(text), quote=True)
 
 
 def el(tag: str, *children: object, cls: str = "", **attributes: object) -> Html:

@@ -190,13 +190,9 @@ function render({model, el}) {
     make("tbody", {}, ...listed.map(([sign, kind, path, before, after]) => make("tr", {}, make("td", {text: `${sign} ${kind}`}),
       make("td", {}, ...path.map(text => make("span", {cls: "fh-piece", text}))),
       ...[before, after].map((text, n) => make("td", {cls: "fh-value", "data-name": names[n], dir: "auto", text})))))));
-  const viewOf = (view, name, key) => {  // the kernel's view of an output, which escapes all that a model wrote
+  const viewOf = (view, name) => {  // the kernel's view of an output, which escapes all that a model wrote
     const made = make("div", {cls: "fh"});
     made.innerHTML = view;
-    const output = made.querySelector(".fh-o");
-    if (!output.querySelector(":scope>.fh-o-bar")) output.prepend(make("div", {cls: "fh-o-bar"}));
-    output.dataset.output = key;
-    output.firstChild.append(make("button", {type: "button", cls: "fh-copy", text: "Copy", title: "Copy all of the output to the clipboard"}));
     for (const shown of made.querySelectorAll(".fh-as")) {
       shown.tabIndex = 0;  // it scrolls, also by keys
       shown.setAttribute("role", "region");
@@ -207,7 +203,7 @@ function render({model, el}) {
   const card = (said, n) => {
     const name = head.variants[n], isReference = n === page.open.baseline && page.open.cards.length > 1;
     const facts = [scoreOf(said), said.seconds, said.repeats].filter(Boolean).join(" · ");
-    const whole = viewOf(said.view, name, `${page.open.row}-${n}`);
+    const whole = viewOf(said.view, name);
     const isDrawn = said.marks.length + said.changes.length > 0;  // how it differs is above it
     const isOpen = n === page.open.baseline || !isDrawn && (!said.said || said.text.length <= SHORT || said.said.startsWith("not compared"));
     return make("div", {cls: "fhb-card", role: "group", "aria-label": name},
@@ -401,12 +397,12 @@ function render({model, el}) {
 
   // --- all of an output, which the kernel has
   const wanted = new Map();
-  const allOf = key => new Promise(resolve => {
-    const timer = setTimeout(() => wanted.get(key)?.(null), PATIENCE_MS);
-    wanted.set(key, answer => { clearTimeout(timer); wanted.delete(key); resolve(answer); });
-    model.send({output: key});
+  const allOf = (key, form = "") => new Promise(resolve => {
+    const id = `${key} ${form}`, timer = setTimeout(() => wanted.get(id)?.(null), PATIENCE_MS);
+    wanted.set(id, answer => { clearTimeout(timer); wanted.delete(id); resolve(answer); });
+    model.send({output: key, form});
   });
-  const hear = answer => wanted.get(answer?.output)?.(answer);
+  const hear = answer => wanted.get(`${answer?.output} ${answer?.form}`)?.(answer);
   const endServing = serveOutputs(detail, allOf);
   model.on("msg:custom", hear);
 

@@ -38,7 +38,7 @@ from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import short
 from fh_notebook.core.values import ColumnName
 from fh_notebook.errors import FetchHiveError, InputError
-from fh_notebook.notebook.browser.page import answer_text, table_head, table_page
+from fh_notebook.notebook.browser.page import shown_of_card, table_head, table_page
 from fh_notebook.notebook.browser.query import LARGEST_PAGE, RowFinder, TableQuery, checked_query, query_after, stepped
 from fh_notebook.notebook.browser.static import page_html, page_text
 from fh_notebook.notebook.browser.table import BrowserTable, browser_table
@@ -416,7 +416,7 @@ class Browser:
         while self._messages:
             message = self._messages.popleft()
             if isinstance(key := message.get("output"), str):
-                self._send_output(key)
+                self._send_output(key, str(message.get("form") or ""))
                 continue
             with self._lock:
                 self._error, self._page = "", {}
@@ -426,17 +426,16 @@ class Browser:
         with self._lock:
             self._now()
 
-    def _send_output(self, key: str) -> None:
-        """Send all of an opened output, or of an error, by its row and the number of its variant, to be copied."""
-        from fh_notebook.notebook.ui.output_actions import whole_text
+    def _send_output(self, key: str, form: str) -> None:
+        """Send all of an opened output, or of an error, by its row and the number of its variant."""
+        from fh_notebook.notebook.ui.output_actions import whole_output
 
         row, _, variant = key.partition("-")
         with self._lock:
-            table, output = self._finder.table, None
+            table, shown = self._finder.table, None
             if row.isdecimal() and int(row) < table.rows and variant.isdecimal() and int(variant) < len(table.variants):
-                answer = table.answer(int(row), int(variant))
-                output = answer.output if answer.ok else answer_text(answer, 0)
-        self._widget.send({"output": key, **whole_text(output)})
+                shown = shown_of_card(table, table.answer(int(row), int(variant)))
+        self._widget.send({"output": key, "form": form, **whole_output(shown, form)})
 
     def _correct_all(self) -> None:
         while self._to_correct:

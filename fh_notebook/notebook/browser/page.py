@@ -26,7 +26,7 @@ from fh_notebook.comparing.diff.row_diff import (
 )
 from fh_notebook.comparing.diff.text_diff import gaps_text, with_gaps
 from fh_notebook.comparing.stats.classes import OTHER
-from fh_notebook.contract.output import OutputOptions, forms_of, output_view
+from fh_notebook.contract.output import OutputOptions, ShownOutput, forms_of, output_view
 from fh_notebook.core.json_values import pretty
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import seconds_text
@@ -35,7 +35,7 @@ from fh_notebook.notebook.browser import table as table_module
 from fh_notebook.notebook.browser.query import ONLY, RowFinder, TableQuery, sorts
 from fh_notebook.notebook.browser.table import BrowserTable
 
-__all__ = ["table_head", "table_page"]
+__all__ = ["shown_of_card", "table_head", "table_page"]
 
 CELL: Final = 160
 """Characters of an output in the table; of a page of many variants fewer, so that it stays small."""
@@ -256,7 +256,8 @@ def _opened(table: BrowserTable, view: TableQuery, order: Any) -> dict[str, Any]
     for variant in range(len(table.variants)):
         answer = table.answer(row, variant)
         diff = compare_answers(baseline, answer, limit=COMPARED) if variant != first else None
-        cards.append(_card(table, answer, diff, most, table.best(row) == variant, view.search.strip()))
+        shown = shown_of_card(table, answer, wanted=view.search.strip(), key=f"{row}-{variant}", most=most)
+        cards.append(_card(table, answer, diff, most, table.best(row) == variant, shown))
     return {
         "row": row,
         "label": one_line(table.label(row), NAME),
@@ -269,7 +270,7 @@ def _opened(table: BrowserTable, view: TableQuery, order: Any) -> dict[str, Any]
 
 
 def _card(
-    table: BrowserTable, answer: VariantAnswer, diff: AnswerDiff | None, most: int, best: bool, wanted: str
+    table: BrowserTable, answer: VariantAnswer, diff: AnswerDiff | None, most: int, best: bool, shown: ShownOutput
 ) -> dict[str, Any]:
     return {
         "status": one_line(answer.status, 40),
@@ -278,23 +279,23 @@ def _card(
         "repeats": answer.repeats,
         "best": best_word(table) if best else "",
         "text": html.folded_text(answer_text(answer, most)[:most], whole=WHOLE),
-        "view": _view(table, answer, most, wanted),
+        "view": output_view(shown.output, shown.options),
         "said": "" if diff is None else html.printable(str(diff)),
         "marks": [] if diff is None else _marks(diff, most),
         "changes": [] if diff is None else _changes(diff),
     }
 
 
-def _view(table: BrowserTable, answer: VariantAnswer, most: int, wanted: str) -> html.Html:
-    """Return the view of an output, or of the error of a failed run, with what was searched for marked."""
+def shown_of_card(
+    table: BrowserTable, answer: VariantAnswer, *, wanted: str = "", key: str = "", most: int = OUTPUT
+) -> ShownOutput:
+    """Return what the card of an answer shows: its output, or the error of a failed run, `wanted` marked in it."""
     output = answer.output if answer.ok else answer_text(answer, most)
     cap = most if forms_of(output) in ((), ("text",)) else max(most // 3, 500)  # several forms are several texts
-    return output_view(
-        output,
-        OutputOptions(
-            whole=WHOLE, cap=cap, path=table.scored_path, wanted=wanted, run=answer.lister, kept_cap=KEPT_CAP
-        ),
+    options = OutputOptions(
+        whole=WHOLE, cap=cap, path=table.scored_path, wanted=wanted, key=key, run=answer.lister, kept_cap=KEPT_CAP
     )
+    return ShownOutput(output, options)
 
 
 def answer_text(answer: VariantAnswer, most: int) -> str:

@@ -28,7 +28,7 @@ from fh_notebook.client.clients import Client
 from fh_notebook.contract.catalog.deployments import UnknownDeployment
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.invoke_request import InvokeRequest
-from fh_notebook.contract.run import Run
+from fh_notebook.contract.run import Run, shown_output
 from fh_notebook.contract.secrets import Secrets, mask_inputs
 from fh_notebook.core import event_loop
 from fh_notebook.core.config import credentials
@@ -56,6 +56,7 @@ from fh_notebook.notebook.shell import (
     running_kernel,
 )
 from fh_notebook.notebook.ui.buttons import USE_STOP, CancelButton, ControlDisplay, OnLoopHandler, end_note, has_person
+from fh_notebook.notebook.ui.served_outputs import served_outputs
 from fh_notebook.session import session
 
 __all__ = ["CellResult", "LiveAnswers", "dry_run_text", "run_magic", "send_all"]
@@ -78,14 +79,19 @@ class CellResult:
 
     def show(self, show: str | None) -> None:
         """Show the runs, unless the cell's value does it or there are none; those that end later are followed."""
-        nothing = not self.runs or (self.error is None and self.shows_itself(show))
-        shown = None if nothing else SideBySide(self.runs, show=show)
-        if not nothing and (later := pending_results.ending_later(self.runs)) is not None:
+        if not self.runs or (self.error is None and self.shows_itself(show)):
+            self.live.leave(None)
+            return
+        if (later := pending_results.ending_later(self.runs)) is not None:
             self.live.leave(None)
             pending_results.show(later)
             return
-        if not self.live.leave(shown) and shown is not None:
+        served = served_outputs(lambda number: shown_output(self.runs[number]) if number < len(self.runs) else None)
+        shown = SideBySide(self.runs, show=show, served=served)
+        if not self.live.leave(shown):
             display(shown)  # type: ignore[no-untyped-call]  # IPython's display has no types
+        if served is not None:
+            served.serve()
 
     def raise_error(self) -> None:
         """Raise what ended the calls early, if anything did."""

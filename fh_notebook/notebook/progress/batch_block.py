@@ -26,6 +26,7 @@ from fh_notebook.batching.progress.state import ProgressSource, ProgressState
 from fh_notebook.batching.rendering import BatchOverview, ErrorGroup, Offers
 from fh_notebook.client.waiting_tools import ApprovalLister
 from fh_notebook.contract.callbacks import RunIds
+from fh_notebook.contract.output import CSS as OUTPUT_CSS
 from fh_notebook.core import event_loop
 from fh_notebook.core.redaction import log
 from fh_notebook.core.text import html
@@ -35,6 +36,7 @@ from fh_notebook.notebook.progress.display import LiveDisplay, LiveProgress, Pla
 from fh_notebook.notebook.shell import running_kernel, running_shell
 from fh_notebook.notebook.ui.buttons import CancelMethod, cancel_method, has_person, import_widgets, is_app
 from fh_notebook.notebook.ui.latest_task import LatestTask
+from fh_notebook.notebook.ui.served_outputs import new_prefix
 
 __all__ = ["BatchBlock", "BlockHost", "progress_of_batch", "show", "watch"]
 
@@ -64,7 +66,7 @@ STYLE: Final = html.Html(
     ".fh .fh-errors .fh-act{padding:0 10px}"
     ".fh .fh-act:hover{background:var(--jp-layout-color3,rgba(128,128,128,.3))}"
     ".fh .fh-act:focus-visible{outline:2px solid var(--jp-brand-color1,currentColor);outline-offset:1px}"
-    "</style>"
+    f"{OUTPUT_CSS}</style>"
 )
 
 
@@ -153,9 +155,9 @@ class EndedView:
         """Return it with buttons."""
         return self._page(html.join([STYLE, self._overview.head_html(self._offers)]))
 
-    def rows_html(self) -> str:
-        """Return the first rows, which a page shows below what a button has shown."""
-        return self._overview.rows_html()
+    def rows_html(self, prefix: str) -> str:
+        """Return the first rows, which a page shows below what a button has shown; a script serves their pictures."""
+        return self._overview.rows_html(prefix)
 
     def _page(self, overview: html.Html) -> str:
         if self._above is None:
@@ -218,6 +220,8 @@ class BatchBlock:
         """Whether a click is heard while it runs."""
         self._rows: Any = None
         """The widget with its first rows."""
+        self._prefix = new_prefix()
+        """What the keys of their outputs begin with."""
         self._waiting: Sequence[RunIds] = ()
         self._decisions = Decisions(
             lambda: self._waiting, place=self._show_decisions, on_decision=shown.control.status.look_soon
@@ -296,7 +300,7 @@ class BatchBlock:
     def _show_again(self, view: EndedView) -> None:
         """Show what came of it as it is now; what a button has shown stays."""
         if self._progress is None and not self._is_left:
-            self._view, self._rows.value = view, view.rows_html()
+            self._view, self._rows.value = view, view.rows_html(self._prefix)
             self._display.settle(view)
 
     def end(self, batch: ProgressSource) -> None:
@@ -379,12 +383,15 @@ class BatchBlock:
     def _settle(self, view: EndedView) -> None:
         from ipywidgets import VBox
 
+        from fh_notebook.notebook.ui.output_actions import output_actions
+
         self._view = view
         self._below = VBox()
         self._below.add_class(BELOW)
         # In a box of its own: what is shown is in sight when all of that box is.
-        self._rows = _results().page_widget(view.rows_html())
-        self._display.place.put([VBox([self._below]), self._rows], text="")
+        self._rows = _results().page_widget(view.rows_html(self._prefix))
+        served = output_actions(self._prefix, lambda _: None)
+        self._display.place.put([VBox([self._below]), self._rows, served], text="")
         self._display.settle(view)
         if view.changes != self._changes:
             self._refresh.do(self._ended_view, self._show_again)

@@ -18,6 +18,7 @@ from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import seconds_text
 from fh_notebook.core.text.messages import agreeing, counted
 from fh_notebook.notebook.results.state import CallState
+from fh_notebook.notebook.ui.served_outputs import ServedOutputs
 
 __all__ = ["LastState", "SideBySide"]
 
@@ -42,10 +43,20 @@ class SideBySide:
         Where all of a long output is, in words; else it is in the run, or in the result's frame.
     show : {"text", "markdown", "json", "table"}, optional
         The form in which each output is shown first (``--show``); then a single output has no head.
+    served : ServedOutputs, optional
+        What serves their buttons.
     """
 
-    def __init__(self, runs: Sequence[Run], *, whole: str | None = None, show: str | None = None) -> None:
+    def __init__(
+        self,
+        runs: Sequence[Run],
+        *,
+        whole: str | None = None,
+        show: str | None = None,
+        served: ServedOutputs | None = None,
+    ) -> None:
         self.runs = tuple(runs)
+        self._served = served
         self._show = show or ""
         many = len(self.runs) > 1
         self._whole, self._whole_error = (
@@ -64,12 +75,13 @@ class SideBySide:
 
     def page(self, head: html.Html | None = None) -> html.Html:
         """Return the cards as HTML, `head` above them."""
-        cards = [self._card(run) for run in self.runs[:RUNS_SHOWN]]
+        cards = [self._card(number, run) for number, run in enumerate(self.runs[:RUNS_SHOWN])]
         parts = [html.el("div", *cards[:RUNS_OPEN], cls="fh-side")]
         if folded := cards[RUNS_OPEN:]:
             more = f"… {counted(len(self.runs) - RUNS_OPEN, 'more run')}"
             parts.append(html.fold(more, html.el("div", *folded, cls="fh-side")))
-        return html.el("div", html.STYLE, output_view.STYLE, head, *parts, self._left_out(), cls="fh")
+        page = html.el("div", html.STYLE, output_view.STYLE, head, *parts, self._left_out(), cls="fh")
+        return self._served.page(page) if self._served else page
 
     def _left_out(self) -> html.Html | None:
         left = len(self.runs) - RUNS_SHOWN
@@ -81,8 +93,9 @@ class SideBySide:
             else None
         )
 
-    def _card(self, run: Run) -> html.Html:
+    def _card(self, number: int, run: Run) -> html.Html:
         return run.html_card(
+            key=f"{self._served.prefix}{number}" if self._served else "",
             whole=self._whole,
             cap=self._cap,
             open_chars=self._open_chars,

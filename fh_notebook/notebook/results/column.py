@@ -48,9 +48,20 @@ class ResultColumn:
         Whoever draws holds it: answers come on the loop's thread, clicks on another.
     changed : callable
         Called when a person chose another repeat: others are compared to the one that is shown here.
+    is_app : bool
+        Whether it is shown to users of an app, to whom nothing is said of the service.
     """
 
-    def __init__(self, key: str, looks: dict[str, dict[str, Any]], locked: Any, changed: Callable[[], object]) -> None:
+    def __init__(
+        self,
+        key: str,
+        looks: dict[str, dict[str, Any]],
+        locked: Any,
+        changed: Callable[[], object],
+        *,
+        is_app: bool = False,
+    ) -> None:
+        self._is_app = is_app
         self._key, self._looks, self._locked, self._changed = key, looks, locked, changed
         self._calls: tuple[CallState, ...] = ()
         self._first: Run | None = None
@@ -129,11 +140,11 @@ class ResultColumn:
     def _parts(self, call: CallState) -> Iterator[html.Html | None]:
         run = call.run
         if run is None:
-            if call.message:
+            if call.message and not self._is_app:
                 yield html.el("div", one_line(call.message, 2_000), cls="fh-dim")
             return
         if not run.ok or run.error:
-            yield error_element(run)
+            yield error_element(run, has_hints=not self._is_app)
         if run.output is not None:
             options = OutputOptions(whole=WHOLE, cap=self._cap, form=self.form, key=self._key, run=run.identity)
             yield output_view(run.output, options, **_compared(run, self._first, options))
@@ -223,14 +234,14 @@ def _against(run: Run | None, first: Run | None) -> tuple[object, ...]:
     return ("= same as ", name) if run.output == first.output else ("≠ differs from ", name)
 
 
-def error_element(run: Run) -> html.Html:
-    """Return what went wrong with a run and what to do; a long text is folded behind its beginning."""
+def error_element(run: Run, *, has_hints: bool = True) -> html.Html:
+    """Return what went wrong with a run and, with hints, what to do; a long text is folded behind its beginning."""
     code = one_line(run.error_code or "", 80)
     error = run.error or code or f"it is {run.status}, and has no output"
     behind = f" ({code})" if code and run.error else ""
     text = f"{error[:ERROR_CAP]}{behind}"
     line = html.folded(text, whole="run.error has all", cap=ERROR_CAP, open_chars=600, cls="fh-error")
-    hints = filter(None, (hint_for(run), run.action_text))
+    hints = filter(None, (hint_for(run), run.action_text) if has_hints else ())
     return html.el("div", line, *(html.el("div", f"→ {hint}", cls="fh-cure") for hint in hints))
 
 

@@ -20,14 +20,15 @@ from ipywidgets.widgets.widget_string import HTMLStyle
 
 from fh_notebook.comparing.diff.markup import MARKS_STYLE
 from fh_notebook.contract import output as output_view
-from fh_notebook.contract.run import Run, one_line
+from fh_notebook.contract.run import Run, one_line, shown_output
 from fh_notebook.core import event_loop
 from fh_notebook.core.redaction import log
 from fh_notebook.core.text import html
 from fh_notebook.core.text.messages import agreeing, counted
 from fh_notebook.notebook.results.column import ResultColumn
 from fh_notebook.notebook.results.state import SubmitState, columns_of
-from fh_notebook.notebook.ui.output_actions import COPY_STYLE, output_actions
+from fh_notebook.notebook.ui.output_actions import output_actions
+from fh_notebook.notebook.ui.served_outputs import new_prefix
 
 __all__ = ["ResultsView", "TickTimer"]
 
@@ -101,7 +102,7 @@ COLUMNS_SHOWN: Final = 40
 
 
 _STYLE: Final = html.Html(
-    f"{html.STYLE}<style>{MARKS_STYLE}{output_view.CSS}{COPY_STYLE}"
+    f"{html.STYLE}<style>{MARKS_STYLE}{output_view.CSS}"
     ".fh-results .widget-html-content{line-height:inherit;font-size:inherit}"
     ".fh-column{border-top:1px solid var(--jp-border-color2,rgba(128,128,128,.4));padding-top:8px}"
     ".fh-column .widget-html,.fh-column .widget-html-content{width:auto;max-width:100%;min-width:0}"
@@ -120,6 +121,8 @@ class ResultsView:
         Seconds that only grow.
     line : HTML, optional
         A widget in which it says in one line how far the calls are; one above the columns by default.
+    is_app : bool
+        Whether it is shown to users of an app, to whom nothing is said of the service.
 
     Attributes
     ----------
@@ -135,7 +138,10 @@ class ResultsView:
     (['billing'], False)
     """
 
-    def __init__(self, *, clock: Callable[[], float] = time.monotonic, line: HTML | None = None) -> None:
+    def __init__(
+        self, *, clock: Callable[[], float] = time.monotonic, line: HTML | None = None, is_app: bool = False
+    ) -> None:
+        self._is_app = is_app
         self._lock = threading.RLock()
         self._number = 0
         self._submit: SubmitState | None = None
@@ -145,6 +151,7 @@ class ResultsView:
         self._line = HTML() if line is None else line
         self._above = (self._line,) if line is None else ()
         self._side: Any = None
+        self._prefix = new_prefix()
         self.widget = VBox(_dom_classes=("fh-results",))
 
     # --- call by call
@@ -249,22 +256,22 @@ class ResultsView:
         if self._side is None:
             self._looks = _looks()
             self._side = Box(**self._looks["side"])
-            actions = output_actions(self._output_of, self._chose_form)
+            actions = output_actions(self._prefix, self._shown_of, self._chose_form)
             self.widget.children = (HTML(_STYLE), *self._above, self._side, actions)
         while len(self._columns) < count:
-            key = str(len(self._columns))
-            self._columns.append(ResultColumn(key, self._looks, self._lock, self._redraw))
+            key = f"{self._prefix}{len(self._columns)}"
+            self._columns.append(ResultColumn(key, self._looks, self._lock, self._redraw, is_app=self._is_app))
         children = tuple(column.widget for column in self._columns[:count])
         if children != self._side.children:
             self._side.children = children
 
     # --- what the page's script asks for
 
-    def _output_of(self, key: str) -> Any:
+    def _shown_of(self, key: str) -> output_view.ShownOutput | None:
         """Return the output that a column shows; ``None`` where it shows none."""
         with self._lock:
             run = next((column.run for number, column in enumerate(self._columns) if str(number) == key), None)
-            return run.output if run is not None else None
+            return shown_output(run) if run is not None else None
 
     def _chose_form(self, key: str, form: str) -> None:
         """Note the form that a person chose in a column: the page shows it already."""

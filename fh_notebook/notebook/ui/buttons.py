@@ -60,6 +60,12 @@ DELAY_S: Final = 1.0
 
 USE_STOP: Final = "Running. To cancel, use Stop (the square in the toolbar)."
 
+AFTER_RELOAD: Final = (
+    "After a reload, what came since is shown when the cell has ended: until then JupyterLab shows nothing new of a "
+    "busy kernel."
+)
+"""What is said beside the last state of a cell that blocks, where its widgets are not (fact 5)."""
+
 ENDED: Final = (
     "The cell has ended. Its output went to the page that was open before; answers that arrived are saved: see _, "
     "or fh.history()."
@@ -396,7 +402,8 @@ class ControlDisplay:
     def _put(self, way: CancelMethod) -> None:
         if way is CancelMethod.BUTTON:
             self._widget = self._controls.make(self._on_loop)
-            self._place.put([self._widget], text=self._controls.text)
+            text = f"{self._controls.text} {AFTER_RELOAD}" if self._blocks else self._controls.text
+            self._place.put([self._widget], text=text)
         else:
             self._place.say(self._controls.text)
 

@@ -1,24 +1,22 @@
-// Serves the views of outputs in the results that this widget lies in; the kernel has their texts.
+// Serves the views of outputs whose keys begin with this widget's prefix, wherever they are in the page; the kernel has all
+// of them.
 
-const PATIENCE_MS = 20000;  // a busy kernel may take so long to send a text
+const PATIENCE_MS = 20000;  // a busy kernel may take so long to send an output
 
 function render({model, el}) {
   const asked = new Map();
-  let number = 0, starting, end = () => {};
+  let number = 0, end = () => {};
 
-  const allOf = key => new Promise(resolve => {
+  const allOf = (key, form) => new Promise(resolve => {
     const id = ++number, timer = setTimeout(() => asked.get(id)?.(null), PATIENCE_MS);
     asked.set(id, answer => { clearTimeout(timer); asked.delete(id); resolve(answer); });
-    model.send({ask: "text", id, key});
+    model.send({ask: "all", id, key, form});
   });
   const came = answer => asked.get(answer?.id)?.(answer);
-  const begin = () => {
-    const root = el.closest(".fh-results");
-    if (root) end = serveOutputs(root, allOf, (key, form) => model.send({ask: "form", key, form}));
-    else starting = requestAnimationFrame(begin);  // widgets are put into the page after they are drawn
-  };
+  const chose = (key, form) => model.send({ask: "form", key, form});
+  const begin = () => { end = serveOutputs(el.getRootNode(), allOf, {chose, prefix: model.get("prefix")}); };
   model.on("msg:custom", came);
-  begin();
+  const starting = requestAnimationFrame(begin);  // widgets are put into the page after they are drawn
   return () => { cancelAnimationFrame(starting); model.off("msg:custom", came); end(); };
 }
 

@@ -1,24 +1,26 @@
-"""Actions on the outputs of a results view that need a script: Copy, "Show all", pictures, the chosen form.
+"""Actions on the outputs in a page that need a script: Copy, "Show all", pictures, the chosen form.
 
 The buttons are part of the output view (:mod:`fh_notebook.contract.output`). The page has a short text itself and
-asks for a longer one after the click, so only what is looked at is sent.
+asks for all of an output after the click, so only what is looked at is sent.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
+import traitlets
 from ipywidgets import Layout
 
-from fh_notebook.contract.output import FORMS, output_text
+from fh_notebook.contract.output import FORMS, OutputOptions, ShownOutput, output_text, whole_form, without_files
 from fh_notebook.notebook.ui.buttons import enable_clicks
 from fh_notebook.notebook.ui.page_widget import PageWidget, script
 
-__all__ = ["COPY_CAP", "COPY_STYLE", "output_actions", "whole_text"]
+__all__ = ["COPY_CAP", "COPY_STYLE", "output_actions", "whole_output"]
 
 COPY_CAP: Final = 1_000_000
-"""Characters that are sent to the page at most."""
+"""Characters of an output that are sent to the page at most."""
 
 _TOO_LONG: Final = f"These are the first {COPY_CAP:,} characters; the run's .text has all."
 
@@ -27,35 +29,45 @@ COPY_STYLE: Final = (
     "overflow-wrap:anywhere;margin:4px 0 0;padding:6px 8px;border:1px dashed currentColor;border-radius:4px;"
     "cursor:text;caret-color:transparent;font-family:var(--jp-code-font-family,monospace)}"
     ".fh .fh-all:focus-visible{outline:2px solid currentColor}"
+    ".fh-whole-form{max-height:40em;overflow:auto}"
+    ".fh-whole-form:focus-visible{outline:2px solid var(--jp-brand-color1,currentColor);outline-offset:2px}"
     ".fh-copied{padding:8px 12px;border-bottom:1px solid var(--jp-border-color2,rgba(128,128,128,.4))}"
 )
 
 
 class _OutputActions(PageWidget):
-    """Serves the results that it lies in."""
+    """Serves the views whose keys begin with its prefix."""
 
     _esm = script("ui/output_actions.js", uses=["ui/outputs.js"])
+    _css = COPY_STYLE
+    prefix = traitlets.Unicode().tag(sync=True)
 
 
-def output_actions(output_of: Callable[[str], Any], chose_form: Callable[[str, str], object]) -> Any:
-    """Return the widget that serves the views of outputs beside it.
+def output_actions(
+    prefix: str,
+    shown_of: Callable[[str], ShownOutput | None],
+    chose_form: Callable[[str, str], object] = lambda *_: None,
+) -> Any:
+    """Return the widget that serves the views of outputs whose keys begin with a prefix.
 
     Parameters
     ----------
-    output_of : callable
-        Returns the output of a view by its :attr:`OutputOptions.key`; ``None`` where there is none.
+    prefix : str
+        Of no other widget.
+    shown_of : callable
+        Returns what a view is of by its key without the prefix; ``None`` where there is none.
     chose_form : callable
-        Is told the key of a view and the form that a person chose there.
+        Is told this key of a view and the form that a person chose there.
     """
-    widget = _OutputActions(layout=Layout(display="none"))
+    widget = _OutputActions(prefix=prefix, layout=Layout(display="none"))
 
     def serve(_: Any, content: Any, __: Iterable[Any]) -> None:
         if not isinstance(content, Mapping):
             return
-        key = str(content.get("key"))
-        if content.get("ask") == "text":
-            widget.send({"id": content.get("id"), **whole_text(output_of(key))})
-        elif content.get("ask") == "form" and (form := str(content.get("form"))) in FORMS:
+        key, form = str(content.get("key")).removeprefix(prefix), str(content.get("form") or "")
+        if content.get("ask") == "all":
+            widget.send({"id": content.get("id"), **whole_output(shown_of(key), form)})
+        elif content.get("ask") == "form" and form in FORMS:
             chose_form(key, form)
         enable_clicks(widget)
 
@@ -64,8 +76,19 @@ def output_actions(output_of: Callable[[str], Any], chose_form: Callable[[str, s
     return widget
 
 
-def whole_text(output: Any) -> dict[str, str]:
-    """Return all of an output as text, up to a cap, and the sentence that says so."""
-    text, is_whole = output_text(output, COPY_CAP)
+_NOTHING: Final = ShownOutput(None, OutputOptions(whole=""))
+
+
+def whole_output(shown: ShownOutput | None, form: str) -> dict[str, str]:
+    """Return all of an output for a page that asks: drawn in a form, or, without one, as the text that Copy copies.
+
+    Of a huge one it is the beginning, with a sentence that says so.
+    """
+    shown = shown or _NOTHING
+    if form in FORMS:
+        options = replace(shown.options, cap=COPY_CAP, whole="the run's .text has all")
+        return {"html": str(whole_form(shown.output, form, options))}
+    copied_of = without_files(shown.output) if shown.options.is_blind else shown.output
+    text, is_whole = output_text(copied_of, COPY_CAP)
     copied = text[:COPY_CAP].encode("utf-8", "replace").decode()  # half a character cannot be sent
     return {"text": copied, "left": "" if is_whole and len(text) <= COPY_CAP else _TOO_LONG}

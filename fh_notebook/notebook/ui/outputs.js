@@ -3,13 +3,15 @@
 // fetched after a click only.
 
 const SAID_MS = 2000;
-const KEEP = "white-space:pre-wrap";
 const NOT_SENT = "The kernel did not send the text. Try again when it is idle.";
 
-// `allOf(key)` promises {text, left} of an output, `left` a sentence on what is missing, or null where it does not come;
-// `chose(key, form)` is told of a choice. Returns how to end it.
-const serveOutputs = (root, allOf, chose = () => {}) => {
+// `allOf(key, form)` promises {text, left} of an output, `left` a sentence on what is missing, or with a form {html}: all of
+// the output, drawn by the kernel, which escapes all that a model wrote; null where it does not come. `chose(key, form)` is
+// told of a choice. With a `prefix` the views whose keys begin with it are served, and their buttons shown, wherever they
+// are in the root. Returns how to end it.
+const serveOutputs = (root, allOf, {chose = () => {}, prefix = ""} = {}) => {
   const viewOf = element => element.closest("[data-output]");
+  const isServed = element => viewOf(element)?.dataset.output.startsWith(prefix) ?? false;
   const note = (view, ...parts) => {
     view.querySelector(":scope>.fh-copied")?.remove();
     if (parts.length) view.querySelector(".fh-o-bar").after(make("div", {cls: "fh-copied", role: "status"}, ...parts));
@@ -38,12 +40,14 @@ const serveOutputs = (root, allOf, chose = () => {}) => {
   };
   const showAll = async button => {
     const view = viewOf(button), panel = button.closest(".fh-as");
+    const form = [...panel.classList].find(name => name.startsWith("fh-as-")).slice("fh-as-".length);
     button.disabled = true;
-    const answer = await allOf(view.dataset.output);
+    const answer = await allOf(view.dataset.output, form);
     button.disabled = false;
     if (answer === null) { note(view, dim(NOT_SENT)); return; }
-    const all = make("div", {cls: "fh-out fh-rest", style: KEEP, tabindex: 0, role: "region", "aria-label": "All of the output", dir: "auto", text: answer.text});
-    panel.replaceChildren(all, ...(answer.left ? [dim(answer.left)] : []));
+    const all = make("div", {cls: "fh-whole-form", tabindex: 0, role: "region", "aria-label": "All of the output"});
+    all.innerHTML = answer.html;
+    panel.replaceChildren(all);
     all.focus({preventScroll: true});
   };
   // No referrer: the address of somebody's notebook server is not the file host's business. No script of an SVG runs
@@ -52,17 +56,19 @@ const serveOutputs = (root, allOf, chose = () => {}) => {
 
   const clicked = event => {
     const button = event.target.closest("[data-output] button");
-    if (!button) return;
+    if (!button || event.defaultPrevented || !isServed(button)) return;  // prevented: another view of this widget has done it
     event.preventDefault();
     if (button.matches(".fh-copy")) copy(button);
     else if (button.matches(".fh-show-all")) showAll(button);
     else if (button.matches(".fh-show-file")) showFile(button);
   };
   const changed = event => {
-    if (event.target.matches("[data-output] input[type=radio]")) chose(viewOf(event.target).dataset.output, event.target.value);
+    if (event.target.matches("[data-output] input[type=radio]") && isServed(event.target)) chose(viewOf(event.target).dataset.output, event.target.value);
   };
   root.addEventListener("click", clicked);
   root.addEventListener("change", changed);
-  root.dataset.ready = "";
-  return () => { root.removeEventListener("click", clicked); root.removeEventListener("change", changed); };
+  const of = `.fh .fh-o[data-output^="${prefix}"]`;
+  const shown = prefix ? make("style", {"data-served": prefix, text: `${of} button{display:inline-block}${of}>.fh-o-bar{display:flex!important}`}) : null;
+  (root.head ?? root).append(...(shown ? [shown] : []));
+  return () => { shown?.remove(); root.removeEventListener("click", clicked); root.removeEventListener("change", changed); };
 };

@@ -227,7 +227,6 @@ def test_a_form_over_rows_runs_a_batch_in_the_background(page: Page, hive: FormH
     kernel = page.kernel
     kernel.run("import pandas as pd\nframe = pd.DataFrame({'body': ['a', 'b', 'c', 'd']})")
     cell = page.show("form = fh.form(reply, over=frame, variants=['held'])\nform")
-    page.until("ticket: is required; choose its column")
     page.choose("ticket", 0)
     page.until("4 rows x 1 variant = 4 jobs; 4 calls")
     clicked = page.click("fh-run")

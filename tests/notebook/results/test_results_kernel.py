@@ -52,7 +52,8 @@ def test_answers_arrive_and_clicks_are_heard_also_while_a_cell_runs(kernel: Kern
     if running:
         kernel.wait_for_text(running, "begun")
     actions = next(name for name, state in kernel.widgets().items() if "toClipboard" in state.get("_esm", ""))
-    kernel.comm(actions, {"method": "custom", "content": {"ask": "text", "id": 5, "key": "1"}}, subshell=subshell)
+    key = f"{kernel.widgets()[actions]['prefix']}1"
+    kernel.comm(actions, {"method": "custom", "content": {"ask": "all", "id": 5, "key": key}}, subshell=subshell)
     kernel.wait_until(lambda: '"label": "bbbbb"' in _answer(kernel, actions, 5), "the text to be copied")
     if running:
         assert kernel._idle.get(running) is None

@@ -176,7 +176,7 @@ def _page_asks(view: ResultsView, **content: Any) -> list[dict[str, Any]]:
     actions = view.widget.children[-1]
     answers: list[dict[str, Any]] = []
     actions.send = lambda content: answers.append(content)
-    actions._handle_custom_msg(content, [])
+    actions._handle_custom_msg({**content, "key": f"{actions.prefix}{content['key']}"}, [])
     return answers
 
 
@@ -225,14 +225,14 @@ def test_a_long_output_is_sent_for_copy_only_when_it_is_asked_for() -> None:
     view.show(0, _run(text))
     view.show(1, _run("x" * (COPY_CAP + 1), "b"))
     assert sum(len(part.value) for part in _all(view, HTML)) < 80_000
-    assert _page_asks(view, ask="text", id=3, key="0") == [{"id": 3, "text": text, "left": ""}]
-    [cut] = _page_asks(view, ask="text", id=4, key="1")
+    assert _page_asks(view, ask="all", id=3, key="0") == [{"id": 3, "text": text, "left": ""}]
+    [cut] = _page_asks(view, ask="all", id=4, key="1")
     assert len(cut["text"]) == COPY_CAP
     assert f"the first {COPY_CAP:,} characters" in cut["left"]
-    assert _page_asks(view, ask="text", id=5, key="9") == [{"id": 5, "text": "", "left": ""}]
+    assert _page_asks(view, ask="all", id=5, key="9") == [{"id": 5, "text": "", "left": ""}]
     view.begin(["a"])
     view.show(0, _run("half a \ud800 character"))
-    [half] = _page_asks(view, ask="text", id=6, key="0")
+    [half] = _page_asks(view, ask="all", id=6, key="0")
     assert half["text"] == "half a ? character"
 
 
@@ -435,7 +435,7 @@ def test_a_secret_input_is_in_nothing_that_is_shown() -> None:
     view = ResultsView()
     view.begin(["a"])
     view.show(0, _run("fine", inputs={"token": PASSWORD}))
-    [answer] = _page_asks(view, ask="text", id=1, key="0")
+    [answer] = _page_asks(view, ask="all", id=1, key="0")
     last = LastState([CallState(variant="a", run=run) for run in view.runs], "triage", "")
     shown = repr(answer) + repr([widget.get_state() for widget in _inside(view.widget)]) + last.html() + str(last)
     assert "fine" in shown

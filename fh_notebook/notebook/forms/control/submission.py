@@ -80,6 +80,8 @@ def stopped_text(requested: int, *, came: int, waits: int) -> str:
     return f"cancelled: {'; '.join(parts)}"
 
 
+CANCELLED_IN_APP: Final = "Cancelled. What was sent before may still be done, and its answer does not come here."
+
 NOT_UPLOADED: Final = "nothing was sent: a file was not uploaded"
 
 
@@ -143,6 +145,11 @@ class Submission:
         self._began = time.monotonic()
         self._ended: float | None = self._began if problems else None
         self._job: event_loop.BackgroundJob[None] | None = None
+
+    @property
+    def stopped_in_app(self) -> str:
+        """The same for the users of an app, who know neither calls nor code."""
+        return CANCELLED_IN_APP if self.stopped and self.was_sent else self.stopped
 
     @property
     def runs(self) -> tuple[Run, ...]:

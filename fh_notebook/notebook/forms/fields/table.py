@@ -138,8 +138,12 @@ class TableField(Field, control=Control.TABLE):
         return Box(self._always, layout=self.view.look.row, _dom_classes=("fh-tools",))
 
     def _add(self) -> None:
-        self._as_json = False
         self.state.add()
+        self._go_to_last_row()
+
+    def _go_to_last_row(self) -> None:
+        """Show the page of the last row, and have its first cell take the focus: there one types next."""
+        self._as_json = False
         self._turn(10**9)
         if self._table is None:
             self._table = _Table(self)
@@ -164,6 +168,9 @@ class TableField(Field, control=Control.TABLE):
             style=look.text_style,
             _dom_classes=("fh-control", "fh-code"),
         )
+        anchor = field_anchor((*self.state.path, "pasted rows"))
+        self._pasted.add_class(anchor)
+        self.view.begin_at(anchor)
         add = button_of(self, "Add these rows", f"{self.shown_name}: add these rows", self._paste_rows)
         add.add_class("fh-rows-pasted")
         self._paste = Box([self._pasted, add], layout=look.row)
@@ -178,7 +185,7 @@ class TableField(Field, control=Control.TABLE):
             self.notice = "the pasted text has no rows"
             return
         self._paste = None
-        self._turn(10**9)
+        self._go_to_last_row()
 
 
 class _Table:

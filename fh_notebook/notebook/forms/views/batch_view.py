@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from ipywidgets import Dropdown, Layout
@@ -19,6 +19,7 @@ from fh_notebook.batching.planning.plan import Plan
 from fh_notebook.core.redaction import MASK
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import path_text
+from fh_notebook.core.text.problems import Problem
 from fh_notebook.errors import InputError
 from fh_notebook.notebook.forms.control.batch_controller import BatchFormController
 from fh_notebook.notebook.forms.control.observers import BatchFormObserver
@@ -62,6 +63,8 @@ class SourceRow:
         self._constant: FieldsView | None = None
         self._is_constant = False
         """Whether a constant is entered, though perhaps none is there yet."""
+        self.was_left = False
+        """Whether a person has come to it and gone on: then it is told what is missing."""
         columns = [(f"column {column}", ("column", column)) for column in mapping.rows.columns]
         self._from = Dropdown(
             options=[*columns, ("a constant …", _CONSTANT), (_left_out(core, name), _NOTHING)],
@@ -70,10 +73,14 @@ class SourceRow:
             layout=Layout(width="100%", max_width="420px", margin="2px 8px 2px 0"),
         )
         self._from.add_class("fh-from")
-        if mapping.is_required(name):
+        is_required = mapping.is_required(name)
+        if is_required:
             self._from.add_class("fh-starred")
         self._from.observe(self._chosen, "value")
-        self.widget = look.row(self._from, dom_class=field_anchor((name,)))
+        self.anchor = field_anchor((name,))
+        self.widget = look.row(self._from, dom_class=self.anchor)
+        if is_required:
+            self.widget.add_class("fh-needed")  # the page tells when it is left
 
     def mark(self, *, is_wrong: bool) -> None:
         """Show whether what it takes keeps Run from sending."""
@@ -206,6 +213,7 @@ class BatchFormView(BatchFormObserver):
         if is_app:
             core.go_on = GO_ON_IN_APP
         look.acts["came"] = self._offer_menu
+        look.acts["left"] = self._left
 
     def complete(self) -> None:
         """Add nothing: all of it is there."""
@@ -298,7 +306,24 @@ class BatchFormView(BatchFormObserver):
         for row in self._lines.values():
             row.offer_menu(anchor)
 
+    def _left(self, anchor: str) -> None:
+        for row in self._lines.values():
+            if row.anchor == anchor and not row.was_left:
+                row.was_left = True
+                self._show_problems(self._core.mapping.preview().problems)
+
     # --- what is shown
+
+    def _show_problems(self, problems: Sequence[Problem]) -> None:
+        """Say what is wrong; what is missing, once its line was left or Run was pressed."""
+        left = {name for name, row in self._lines.items() if row.was_left}
+        told = [
+            problem
+            for problem in problems
+            if self._refused or problem.keyword != "required" or problem.rows or left.intersection(problem.path or ())
+        ]
+        self._problems.value = problems_list(told)
+        enable_all_clicks(self.widget)
 
     def _show_refusal(self) -> list[FieldLink]:
         """Say what keeps Run from sending, with a link to each variable that it is about; return these."""
@@ -307,6 +332,7 @@ class BatchFormView(BatchFormObserver):
         links = [FieldLink.of(name, paths[name]) for name in self._lines if name in paths]
         others = [str(problem) for problem in problems if not problem.path or problem.path[0] not in self._lines]
         self._bar.refuse(links, others)
+        self._show_problems(problems)
         for name, row in self._lines.items():
             row.mark(is_wrong=name in paths)
         return links
@@ -319,7 +345,7 @@ class BatchFormView(BatchFormObserver):
         self._tools.follow()
         preview = self._core.mapping.preview()
         self._preview.value = str(preview_page(self._core.mapping, preview))
-        self._problems.value = problems_list(preview.problems)
+        self._show_problems(preview.problems)
         self._bar.show_calls(None)
         if preview.problems or self._core.selection.problem:
             self._plan.value = line(self._core.selection.problem)

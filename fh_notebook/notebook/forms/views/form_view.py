@@ -59,7 +59,7 @@ class FormView(FormObserver):
         self._head = look.text(form_head(core.deployment))
         acts = RunActions(run=self._run, cancel=self._cancel, chosen=self._chosen)
         self._bar = RunBar(look, core.selection, acts, is_app=is_app)
-        self._results = ResultsView(line=self._bar.progress)
+        self._results = ResultsView(line=self._bar.progress, is_app=is_app)
         self._pending = look.text(dom_class="fh-pending")
         self._decisions = Decisions(self._waiting_runs, place=self._show_decisions, on_decision=self._look_soon)
         self._lock = threading.Lock()
@@ -190,7 +190,8 @@ class FormView(FormObserver):
     def ended(self, submission: Submission) -> None:
         """Show that no more will come, and why, where it was stopped."""
         if submission.stopped:
-            self._results.stopped(submission.stopped, was_sent=submission.was_sent)
+            message = submission.stopped_in_app if self._is_app else submission.stopped
+            self._results.stopped(message, was_sent=submission.was_sent)
         problems = submission.problems
         if self._is_app:  # whose visitors hear nothing of keys and addresses
             problems = tuple(replace(problem, message=NOT_UPLOADED) for problem in problems)

@@ -21,7 +21,7 @@ from fh_notebook.client.connection import Connection
 from fh_notebook.client.uploads import file_named, files_among, with_file_names
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.invoke_request import InvokeRequest
-from fh_notebook.contract.run import Run, one_line
+from fh_notebook.contract.run import Run, one_line, shown_output
 from fh_notebook.contract.secrets import Secrets
 from fh_notebook.contract.snippet.parser import is_placeholder
 from fh_notebook.core.config.urls import DEFAULT_BASE_URL
@@ -52,6 +52,7 @@ from fh_notebook.notebook.results.cards import SideBySide
 from fh_notebook.notebook.shell import running_shell
 from fh_notebook.notebook.ui.latest_task import LatestTask
 from fh_notebook.notebook.ui.output_actions import COPY_STYLE
+from fh_notebook.notebook.ui.served_outputs import ServedOutputs
 from fh_notebook.notebook.ui.widgets import LABELLED, FormTheme, enable_all_clicks, line, origin_text, without_echo
 from fh_notebook.session import session
 from fh_notebook.store import catalog_file
@@ -245,8 +246,11 @@ class HistoryPanel:
         self._table = look.text(line("Reading …"), dom_class="fh-history")
         self._message = look.text()
         self._answers = look.text(dom_class="fh-earlier-answers")
+        self._runs: list[Run] = []
+        """Those whose answers are shown."""
+        self._served = ServedOutputs(lambda n: shown_output(self._runs[n]) if n < len(self._runs) else None)
         self._task = LatestTask(self._show_message)
-        self.widget = look.column(self._table, self._message, self._answers)
+        self.widget = look.column(self._table, self._message, self._answers, self._served.widget())
         look.acts |= {"earlier-fill": self._fill, "earlier-show": self._show_answers, "earlier-more": self._show_more}
 
     def follow(self) -> None:
@@ -298,7 +302,8 @@ class HistoryPanel:
 
     def _on_answers(self, label: str, runs: list[Run]) -> None:
         head = html.el("div", label if runs else "These answers are no longer saved.", cls="fh-dim", role="status")
-        self._answers.value = str(SideBySide(runs, whole="fh.history() has all").page(head))
+        self._runs = runs
+        self._answers.value = str(SideBySide(runs, whole="fh.history() has all", served=self._served).page(head))
 
     def _show_message(self, text: str, kind: str = "error") -> None:
         self._message.value = line(text, kind=kind)

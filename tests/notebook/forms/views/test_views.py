@@ -17,6 +17,7 @@ import pytest
 import fh_notebook as fh
 from fh_notebook.errors import AuthError, InputError, SettingsError
 from fh_notebook.local import LocalHive, ask_human
+from fh_notebook.notebook.forms.control.submission import stopped_text
 from fh_notebook.notebook.forms.fields.base import field_anchor
 from fh_notebook.notebook.progress.batch_block import BatchBlock
 from fh_notebook.notebook.ui.latest_task import LatestTask
@@ -494,6 +495,23 @@ def test_a_form_for_an_app_has_no_tools_and_speaks_of_no_service(hive: FormHive)
     assert form.run.status_code == 401
 
 
+@pytest.mark.parametrize("is_app", [False, True])
+def test_users_of_an_app_read_what_became_of_a_call_in_their_words(hive: FormHive, is_app: bool) -> None:
+    """Of an answer that did not come and of a cancelled run: nothing of logs, of code or of the service."""
+    form = fh.form(REPLY, variants=["plain"], values={"ticket": "Late."}, client=hive.client(), app=is_app)
+    _of(form, "fh-run")  # the widgets are made
+    submission = form.submit()
+    submission.wait()
+    submission.stopped, submission.was_sent = stopped_text(1, came=0, waits=1), True
+    form._view.came(submission, 0, fh.Run(status="unknown", error="no answer came in time", error_code="read_timeout"))
+    form._view.ended(submission)
+    shown = "".join(str(getattr(widget, "value", "")) for widget in _all(form.widget))
+    words = re.sub(r"<style>.*?</style>|<[^>]*>", "", shown, flags=re.DOTALL)
+    assert ("Ask the person who gave you this page" in words) is is_app
+    for code in ("logs", "fh.reattach()", "fh.configure", "service"):
+        assert (code in words) is not is_app, code
+
+
 def test_an_app_is_yes_or_no() -> None:
     """Anything else is refused."""
     with pytest.raises(InputError, match="app is 'yes'; give True or False"):
@@ -811,6 +829,8 @@ def test_a_form_over_rows_grows(hive: FormHive) -> None:
     _of(form, "fh-new-name").value = "tone"
     _of(form, "fh-add-variable").click()
     assert list(form.deployment.inputs["properties"]) == ["tone"]
+    assert "tone: is required" not in _of(form, "fh-problems").value  # nobody has come to it yet
+    _act(form, f"left {field_anchor(('tone',))}")
     assert "tone: is required" in _of(form, "fh-problems").value
     form.fields["tone"].value = "calm"
     form.submit().wait()
