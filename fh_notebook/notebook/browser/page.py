@@ -26,7 +26,7 @@ from fh_notebook.comparing.diff.row_diff import (
 )
 from fh_notebook.comparing.diff.text_diff import gaps_text, with_gaps
 from fh_notebook.comparing.stats.classes import OTHER
-from fh_notebook.contract.output import OutputOptions, ShownOutput, forms_of, output_view
+from fh_notebook.contract.output import OutputOptions, ShownOutput, excerpt, forms_of, output_view
 from fh_notebook.core.json_values import pretty
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import seconds_text
@@ -200,8 +200,11 @@ def _cell(table: BrowserTable, row: int, variant: int, best: bool, most: int, wa
     text = answer.output if answer.ok else answer.error
     output = text if isinstance(text, str) else value_text(text, most) if text is not None else ""
     output = groups_text(answer.groups) if answer.groups else output
+    # What is searched for is found in the output as it is, else its words are shown.
+    is_words = answer.ok and not answer.groups and not wanted
+    shown = excerpt(answer.output, most) if is_words else _excerpt(output, most, wanted)
     return {
-        "text": _excerpt(output, most, wanted) or (EMPTY if answer.ok else ""),
+        "text": shown or (EMPTY if answer.ok else ""),
         "status": "" if answer.ok else one_line(answer.status, 40),
         "score": cell_score(table, answer),
         "right": _is_right(table, answer),
