@@ -277,8 +277,8 @@ class BatchStopped:
     """
 
     reason: str
-    """``daily_cap``, ``credits``, ``auth``, ``unknown_name``, ``unreachable``, ``max_calls``, ``max_seconds``,
-    ``fail_on_error``, ``store``, ``rows``, ``cancelled`` or ``defect``."""
+    """``daily_cap``, ``cap_too_low``, ``credits``, ``auth``, ``unknown_name``, ``unreachable``, ``max_calls``,
+    ``max_seconds``, ``fail_on_error``, ``store``, ``rows``, ``cancelled`` or ``defect``."""
     detail: str
     """What happened."""
     resume: str = ""

@@ -22,7 +22,15 @@ from fh_notebook.client.connection import Connection
 from fh_notebook.client.error_catalog import with_client_action
 from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.contract.response import Response, error_of, parse, text_of_page
-from fh_notebook.contract.retry import CUT_OFF, NOT_REACHED, RetryAction, RetryDecision, decide, may_have_run
+from fh_notebook.contract.retry import (
+    CUT_OFF,
+    NOT_REACHED,
+    RetryAction,
+    RetryDecision,
+    decide,
+    is_general,
+    may_have_run,
+)
 from fh_notebook.contract.run import Run, one_line
 from fh_notebook.contract.wire import BROKEN_TEXTS, AttemptResult, decode_answer
 from fh_notebook.core.event_loop import finish_despite_cancel, run_within, running_loop, show_as_one_line
@@ -105,7 +113,8 @@ async def ask_once(
         status="failed", origin=connection.origin, error=message, error_code=code, status_code=answer.status_code
     )
     failed = with_client_action(failed, connection.error_catalog.actions())
-    if verdict.action is RetryAction.STOP or not was_reached:
+    is_of_all = verdict.action is RetryAction.STOP and is_general(answer)
+    if is_of_all or not was_reached:
         raise_for(failed, verdict)
     action = f" ({failed.action_text.rstrip('.')})" if failed.action_text else ""
     raise CallError(

@@ -222,11 +222,15 @@ def may_have_run(response: Response) -> bool:
 def is_general(response: Response) -> bool:
     """Whether a refusal would meet any request now: it is of the key, of a limit, or of a service that is not there.
 
+    A 402 is, where its code is that of the credits: of another code it may be of a limit of what was asked for.
+
     Examples
     --------
-    >>> [is_general(Response(status_code=status)) for status in (429, 503, 422, 500)]
-    [True, True, False, False]
+    >>> [is_general(Response(status_code=status)) for status in (429, 503, 422, 500, 402)]
+    [True, True, False, False, False]
     """
+    if response.status_code == 402 and code_of(object_of(response.body)) not in CREDIT_CODES:
+        return False
     return _action_for(response)[0] in (RetryAction.RETRY, RetryAction.THROTTLED, RetryAction.STOP)
 
 

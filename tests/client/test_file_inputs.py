@@ -316,7 +316,21 @@ def test_no_file_goes_up_for_a_call_that_the_daily_cap_refuses(
     found = batch.counts.done, batch.counts.pending, len(_uploaded(reader)), used
     assert found == (calls, 8 - calls, calls, 2 * calls)
     assert batch.stopped is not None
-    assert (batch.stopped.reason, "upload" in batch.stopped.detail) == ("daily_cap", True)
+    reason = "cap_too_low" if cap == 1 else "daily_cap"
+    assert (batch.stopped.reason, "upload" in batch.stopped.detail) == (reason, True)
+
+
+def test_nobody_waits_for_a_day_that_has_room_where_none_has(reader: Reader, tmp_path: Path) -> None:
+    """A row with two files needs three requests; a cap of two is told, with what to set."""
+    rows = [{"document": fh.file(path), "note": fh.file(other)} for path, other in [_files(tmp_path, a="no", b="room")]]
+    fh.configure(daily_cap=2)
+    with reader.hive.client() as client:
+        options: dict[str, Any] = {"client": client, "progress": False, "wait_for_reset": True}
+        batch = fh.batch(rows, "read", variants=["v"], **options)
+    assert batch.stopped is not None
+    assert batch.stopped.reason == "cap_too_low"
+    assert "fh.configure(daily_cap=3)" in batch.stopped.message
+    assert (batch.counts.pending, _uploaded(reader)) == (1, [])
 
 
 def test_jobs_with_one_file_use_up_the_daily_cap(reader: Reader, tmp_path: Path) -> None:
@@ -349,6 +363,19 @@ def test_a_full_asset_storage_is_no_answer_of_a_row(tmp_path: Path) -> None:
     assert counts == [(4, 0, 0, 1), (0, 4, 4, 6)]
 
 
+def test_an_upload_that_costs_something_unknown_stops_no_batch(tmp_path: Path) -> None:
+    """Only the codes of the credits say that there are none."""
+    (path,) = _files(tmp_path, a="refused for money")
+    fh.configure(workspace_id="w")
+    with serving(says(402, b'{"error": "Upgrade to store files", "error_code": "no_files"}')) as server:
+        client = fh.Client(base_url=server.url, api_key=KEY)
+        rows = [{"document": fh.file(path), "note": note} for note in "ab"]
+        batch = fh.batch(rows, "read", variants=["v"], client=client, progress=False)
+    assert (batch.counts.failed, batch.stopped, len(server.requests)) == (2, None, 1)
+    assert batch.frame["error"].str.contains("Upgrade to store files").all()
+    assert not batch.frame["error"].str.contains("credits").any()
+
+
 def test_a_wrong_workspace_is_no_unknown_deployment(tmp_path: Path) -> None:
     """What is answered to an upload fails its rows, and stops no batch."""
     (path,) = _files(tmp_path, a="of no workspace")
@@ -369,7 +396,8 @@ def test_a_batch_counts_no_call_for_an_upload_that_is_refused(tmp_path: Path, st
     fh.configure(workspace_id="w")
     uploaded = says(200, b'{"file_url": "https://x.test/a"}')
     called = says(200, b'{"status": "completed", "output": "x"}')
-    with serving(says(status, b"{}", b"retry-after: 0"), uploaded, called) as server:
+    body = b'{"error_code": "insufficient_hosted_llm_credits"}' if status == 402 else b"{}"
+    with serving(says(status, body, b"retry-after: 0"), uploaded, called) as server:
         client = fh.Client(base_url=server.url, api_key=KEY)
         rows = [{"document": fh.file(path)}]
         batch = fh.batch(rows, "read", variants=["v"], client=client, progress=False, wait=False)

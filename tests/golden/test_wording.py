@@ -176,7 +176,10 @@ MESSAGES: Final[dict[str, Callable[[], Says]]] = {
     "stopped by fail_on_error": lambda: at_limit(fail_on_error=True),
     "stopped by the configured cap": lambda: of_stop(stop_rules.StopLimits(left_today=0, daily_cap=50).used_up()),
     "stopped by the configured cap before an upload": lambda: of_stop(
-        stop_rules.StopLimits(left_today=1, daily_cap=50).used_up(for_upload=True)
+        stop_rules.StopLimits(left_today=1, daily_cap=50).used_up(uploads=1)
+    ),
+    "the configured cap is less than a row needs": lambda: of_stop(
+        stop_rules.StopLimits(left_today=2, daily_cap=2).used_up(uploads=2)
     ),
     "the service's daily cap": lambda: of_answer("daily_cap"),
     "no credits": lambda: of_answer("credits"),

@@ -36,8 +36,8 @@ class ClaimResult:
     """Where that answer lies."""
     capped: bool = False
     """No: the daily cap is used up, by whatever kernel."""
-    for_upload: bool = False
-    """Where `capped`: whether there may be room for a call, and not for the uploads before it."""
+    uploads: int = 0
+    """Where `capped`: the uploads before the call, for which there is no room."""
 
 
 GO: Final = ClaimResult(go=True)
@@ -128,7 +128,7 @@ class StoreLedger:
     async def look(self, job: Job, *, room: int) -> ClaimResult:
         """Ask whether a job could be claimed: to be asked for before its files go up."""
         found = await self._take(job, look_for=room)
-        return ClaimResult(go=found.mine, capped=found.capped, for_upload=found.capped)
+        return ClaimResult(go=found.mine, capped=found.capped)
 
     def _take(self, job: Job, look_for: int = 0) -> Awaitable[Claim]:
         return self._store.claims.take(

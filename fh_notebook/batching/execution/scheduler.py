@@ -450,9 +450,9 @@ class Scheduler:
 
     # --- the end
 
-    def capped(self, *, for_upload: bool) -> None:
+    def capped(self, *, uploads: int) -> None:
         """Start no further call: the daily cap is used up, perhaps by another kernel."""
-        self.stop(self._limits.used_up(for_upload=for_upload))
+        self.stop(self._limits.used_up(uploads=uploads))
 
     def stop(self, stopped: BatchStopped) -> None:
         """Start no further call."""

@@ -16,7 +16,7 @@ from fh_notebook.batching.model import BatchStopped
 from fh_notebook.batching.options import BatchOptions, check_option, written_options
 from fh_notebook.contract.run import Run, one_line
 from fh_notebook.core.redaction import error_text
-from fh_notebook.core.text.messages import RUN_AGAIN, Message, option
+from fh_notebook.core.text.messages import RUN_AGAIN, Message, counted, option
 from fh_notebook.errors import FetchHiveError
 
 __all__ = [
@@ -109,12 +109,22 @@ class StopLimits:
             return _stopped("fail_on_error", Message("{} ({})", (failed, option("fail_on_error"))))
         return None
 
-    def used_up(self, *, for_upload: bool = False) -> BatchStopped:
-        """Return the stop of a configured daily cap that is used up, or leaves too little for a file and its call."""
+    def used_up(self, *, uploads: int = 0) -> BatchStopped:
+        """Return the stop of a configured daily cap that is used up, or leaves too little for a call with uploads.
+
+        Where it is less than one such call needs, no day has room for it, and nobody is to wait for the next one.
+        """
+        if uploads and self.daily_cap is not None and uploads + 1 > self.daily_cap:
+            needed = f"{counted(uploads, 'upload')} and the call"
+            return BatchStopped(
+                reason="cap_too_low",
+                detail=f"the configured daily cap of {self.daily_cap:,} is less than a row needs ({needed})",
+                resume=Message("set {}, then {resume}", (option("daily_cap", uploads + 1, call="fh.configure({})"),)),
+            )
         cap = f"{self.daily_cap:,} " if self.daily_cap is not None else ""
         look_ups = ", look-ups included" if self.look_ups_per_call else ""
         detail = f"all {cap}calls of today are used{look_ups}"
-        if for_upload:
+        if uploads:
             detail = f"the {cap}calls of today leave no room for an upload and its call"
         return BatchStopped(
             reason="daily_cap",

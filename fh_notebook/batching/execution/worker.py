@@ -133,7 +133,7 @@ class Worker:
                     await self._freed.wait()
             self._reserved += needed
         try:
-            yield found
+            yield replace(found, uploads=uploads)
         finally:
             self._reserved -= needed
             self._freed.set()
@@ -147,7 +147,7 @@ class Worker:
             await self._ledger.release(entry.job, sent=False)
             return None, None
         if claim.capped:
-            self._scheduler.capped(for_upload=claim.for_upload)
+            self._scheduler.capped(uploads=claim.uploads)
             return None, None
         if claim.go:
             return await self._call(entry) if await self._may_go(entry) else (None, None)

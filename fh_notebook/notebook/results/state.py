@@ -48,6 +48,8 @@ class CallState:
 
 
 GOES_ON: Final = "it is not waited for here any more, and continues at the service"
+NOT_SENT: Final = "not sent"
+"""What a call is called in place of cancelled: a file that was not uploaded stops calls, too."""
 NEVER_SENT: Final = "it was not sent"
 MAY_HAVE_RUN: Final = "no answer was waited for; the call may have run at the service all the same"
 
@@ -119,7 +121,8 @@ class SubmitState:
         for index, call in enumerate(self.calls):
             if not call.over:
                 why = GOES_ON if call.state == "later" else MAY_HAVE_RUN if was_sent else NEVER_SENT
-                self.calls[index] = replace(call, state="stopped", message=why, word="")
+                word = NOT_SENT if why == NEVER_SENT else ""
+                self.calls[index] = replace(call, state="stopped", message=why, word=word)
         self.message = message
 
     def line(self, elapsed_s: float) -> str:

@@ -119,7 +119,9 @@ class Host:
         self._budget.end()
 
 
-STOPS_OF_ALL = frozenset({"daily_cap", "credits", "auth", "max_calls", "max_seconds", "fail_on_error", "unreachable"})
+STOPS_OF_ALL = frozenset(
+    {"daily_cap", "cap_too_low", "credits", "auth", "max_calls", "max_seconds", "fail_on_error", "unreachable"}
+)
 """Stops that hold for every worker. A store that fails is one machine's, and so is a defect."""
 
 _hosts: dict[str, Host] = {}

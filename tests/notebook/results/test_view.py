@@ -143,6 +143,7 @@ def test_what_ended_without_an_answer_is_one_line_with_the_cure() -> None:
     view.begin(["a"])
     view.stopped("cancelled before anything was sent", was_sent=False)
     assert "it was not sent" in _text(view.widget)
+    assert "not sent a" in _text(view.widget)
 
 
 def test_an_answer_after_a_cancel_is_shown() -> None:
