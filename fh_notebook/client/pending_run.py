@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Generator, Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -44,7 +45,7 @@ from fh_notebook.core.values import Seconds
 if TYPE_CHECKING:
     from fh_notebook.client.callbacks.receiver import CallbackReceiver
 
-__all__ = ["TO_TYPE", "PendingRun"]
+__all__ = ["TO_TYPE", "PendingRun", "runs_waited_for"]
 
 TO_TYPE: Final = "fh-to-type"
 """The CSS class of what is to be typed where there are no buttons for it."""
@@ -55,6 +56,19 @@ CAP_USED: Final = "The daily cap is used up: runs are not looked up before 00:00
 NO_WORKSPACE_HINT: Final = "to decide here, set fh.configure(workspace_id=...), the service's id of the workspace"
 
 Keep = Callable[[Run], Awaitable[None]]
+
+_waited_for: Final = Counter[str]()
+_counting: Final = threading.Lock()
+
+
+def runs_waited_for(workspace: str) -> int:
+    """Return how many runs of a workspace this process waits for: they go on at the service, and may be looked up."""
+    return _waited_for[workspace]
+
+
+def _count(workspace: str, runs: int) -> None:
+    with _counting:
+        _waited_for[workspace] += runs
 
 
 class LookUpClient(Protocol):
@@ -340,7 +354,10 @@ class PendingRun:
 
     def begin(self, *, poll: bool, known: bool = True) -> None:
         """Wait for the outcome from now on: by callback if there is a receiver, by look-ups as `poll` specifies."""
-        self.is_begun = True
+        with self._lock:
+            is_new, self.is_begun = not (self.is_begun or self._ended), True
+        if is_new:
+            _count(self._connection.workspace, 1)
         if self._receiver is not None:
             self._receiver.claim(ids_of(self._first), self.take)
         self._polls = poll
@@ -488,9 +505,11 @@ class PendingRun:
         with self._lock:
             if not (self._ended and outcome.error_code == NO_OUTPUT_CODE):  # a callback has completed it meanwhile
                 self._run, self._error = outcome, error
-            self._ended, may_change = True, ended and self._may_change
+            is_first, self._ended, may_change = not self._ended, True, ended and self._may_change
             at_end, self._at_end = self._at_end, []
         polling.forget(self)
+        if is_first and self.is_begun:
+            _count(self._connection.workspace, -1)
         if self._receiver is not None:
             take_output = self._take_output if may_change else None
             self._receiver.claims.disclaim(ids_of(self._first), ended=ended, take_output=take_output)

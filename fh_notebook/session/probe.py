@@ -28,6 +28,7 @@ from urllib.parse import quote
 
 from fh_notebook.client import profile as profiles
 from fh_notebook.client.approvals import SENT_PASSWORDS
+from fh_notebook.client.pending_run import runs_waited_for
 from fh_notebook.client.profile import Profile
 from fh_notebook.client.retry_loop import RetryLoop
 from fh_notebook.client.uploads import files_of_body
@@ -641,11 +642,16 @@ class _ProbeCalls:
             names = listed([name for _, name, _ in self._refusals], "and")
             self.note(f"{CONTROL}: {_ending(response)}, so that the refusals are not recorded ({names})")
 
+    @property
+    def _waits_for_runs(self) -> bool:
+        """Whether runs that this process began before go on at the service: none of them holds a slot here."""
+        return runs_waited_for(self._connection.workspace) > 0
+
     async def _call_at_once(self, size: int) -> None:
         # A limiter of its own: that of the workspace would let the calls out one after the other.
         limiter = ConcurrencyLimiter(size, adapts=False)
         others = self._client.limiter.shared
-        is_alone = not others.in_flight
+        is_alone = not others.in_flight and not self._waits_for_runs
         answers: list[Response] = []
 
         async def one() -> None:
@@ -729,7 +735,7 @@ class _ProbeCalls:
     async def _exchange(self, method: str, path: str, content: bytes | None = None, *, own_slots: int = 0) -> Response:
         """Make one exchange, and note what it shows of the calls left, and whether other calls were out beside it."""
         others = self._client.limiter.shared
-        self._is_alone &= others.in_flight <= own_slots
+        self._is_alone &= others.in_flight <= own_slots and not self._waits_for_runs
         response = await self._client.exchange(method, path, content)
         self._is_alone &= others.in_flight <= own_slots
         before, left = self._calls_left, profiles.remaining_calls(response)

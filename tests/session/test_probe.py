@@ -22,6 +22,7 @@ import pytest
 
 import fh_notebook as fh
 from fh_notebook.client.connection import address_for
+from fh_notebook.client.pending_run import PendingRun
 from fh_notebook.client.profile import (
     HEADINGS,
     ErrorForm,
@@ -32,6 +33,7 @@ from fh_notebook.client.profile import (
     with_direct_run,
     with_meaning,
 )
+from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.contract.response import Response
 from fh_notebook.contract.retry import DOCUMENTED_CODES, RetryAction, RetryDecision
 from fh_notebook.contract.run import CREDIT_CODES
@@ -790,6 +792,22 @@ def test_whether_a_look_up_counts_is_not_learned_while_a_call_of_this_process_is
     finally:
         event_loop.run(slot.__aexit__(None, None, None))
     assert learn(service, concurrency=False, callback=False).look_up_counts is True
+
+
+def test_nothing_that_hangs_on_other_calls_is_learned_while_this_process_waits_for_a_run() -> None:
+    """It was begun before by callback delivery: it holds a place at the service, and may be looked up."""
+    drawn = Drawn(next(seed for seed in range(200) if Drawn(seed).facts()["look_up_counts"]))
+    drawn.is_unnamed = False
+    service = DrawnService(drawn)
+    client = client_of(service).aclient
+    first = fh.Run(status="running", request_id="req_before")
+    request = InvokeRequest(deployment="triage", variant="live")
+    before = PendingRun(client=client, request=request, first=first, receiver=None, keep=None)
+    before.begin(poll=False)
+    profile = learn(service, callback=False)
+    assert (profile.look_up_counts, profile.concurrency) == (None, None)
+    before.cancel_waiting()
+    assert learn(service, callback=False).look_up_counts is True
 
 
 # --- what is learned is used
