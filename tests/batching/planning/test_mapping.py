@@ -110,13 +110,16 @@ def test_text_of_a_table_is_coerced_and_text_of_a_dict_is_not() -> None:
 def test_a_problem_names_the_column_where_it_is_not_the_variables_own() -> None:
     """So that the cell is found in the table."""
     [(_, problems)] = _made([{"body": 3}], TRIAGE, {"ticket": "body"})
-    assert [str(problem) for problem in problems] == ["ticket: 3 is not a text (column 'body')"]
+    assert rules(problems) == ["ticket: type"]
+    assert "(column 'body')" in str(problems[0])
 
 
 def test_a_function_that_raises_is_a_problem_of_the_row() -> None:
     """Not a traceback in the middle of the plan."""
     [(_, problems)] = _made([{"body": "B"}], TRIAGE, {"ticket": lambda row: row["nothing"]})
-    assert [str(problem) for problem in problems] == ["ticket: its function raised KeyError: 'nothing'"]
+    [problem] = problems
+    assert problem.path == ("ticket",)
+    assert "KeyError: 'nothing'" in problem.message
 
 
 def test_a_function_cannot_change_the_row() -> None:

@@ -16,10 +16,11 @@ from hypothesis import strategies as st
 import fh_notebook as fh
 from fh_notebook.batching.tables.row_sources import read_rows
 from fh_notebook.batching.tables.schema import MAX_CHOICES, schema_of_frame
-from fh_notebook.contract.schema.build import to_schema
+from fh_notebook.contract.schema.build import problems, to_schema
 from fh_notebook.core.text.problems import Problem
 from fh_notebook.errors import InputError
 from tests.batching.planning.plans import make_plan
+from tests.problems import rules
 
 DAYS = pd.to_datetime(["2026-11-25", "2026-11-26"])
 
@@ -125,7 +126,7 @@ def test_expected_output_and_metadata_are_no_inputs() -> None:
     deployment = fh.Deployment("triage", variants=["v"], inputs=frame)
     assert deployment.variable_names == ["ticket", "metadata"]
     assert deployment.problems({"ticket": "x", "metadata": "y", "more": 1}) == []
-    assert deployment.problems({"metadata": "y"}) == ["ticket: is missing; give a text"]
+    assert rules(problems(deployment.inputs, {"metadata": "y"})) == ["ticket: required"]
 
 
 @pytest.mark.parametrize(
