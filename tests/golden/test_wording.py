@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+import httpx
 import numpy as np
 import pandas as pd
 import pytest
@@ -133,6 +134,22 @@ def at_limit(**limits: Any) -> Says:
     return of_stop(limited.reached(calls=10, elapsed_s=60.0, errors=5, planned=10))
 
 
+def of_approvals(status: int, *, decide: bool = False) -> Says:
+    """What is read where the service answers the list, or the decision, with this status."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if decide and request.method == "GET":
+            return httpx.Response(200, json={"data": [{"id": "a", "status": "pending"}]})
+        return httpx.Response(status, json={"message": "not so"})
+
+    def ask() -> None:
+        client = fh.Client(base_url="https://api.example.com/v1", api_key="k", transport=httpx.MockTransport(answer))
+        listed = client.approvals(workspace_id="ws_1")
+        listed[0].decide("allow_once")
+
+    return raised(ask)
+
+
 RECORD: Final = BatchRecord(
     name="b", workspace="w", deployment="triage", variants=("a",), created_at=datetime(2026, 11, 28, tzinfo=UTC)
 )
@@ -191,6 +208,15 @@ MESSAGES: Final[dict[str, Callable[[], Says]]] = {
     "cancelled": lambda: of_stop(stop_rules.cut_short("cancelled", 2)),
     "the scheduler is lost": lambda: of_stop(decode_stop(json.loads(json.dumps(encode_stop(cluster_lost_stop()))))),
     # plan and summary
+    "approvals of a key that is refused": lambda: of_approvals(401),
+    "approvals that the key may not list": lambda: of_approvals(403),
+    "approvals of an unknown workspace": lambda: of_approvals(404),
+    "approvals of wrong arguments": lambda: of_approvals(422),
+    "approvals of a broken service": lambda: of_approvals(500),
+    "a decision of an unknown approval": lambda: of_approvals(404, decide=True),
+    "a second decision": lambda: of_approvals(409, decide=True),
+    "a decision that is not accepted": lambda: of_approvals(422, decide=True),
+    "a decision that may have arrived": lambda: of_approvals(502, decide=True),
     "a plan with unknown calls": lambda: of_plan(unknown=2),
     "a plan answered in the store": lambda: of_plan(elsewhere=3),
     "a plan answered under another key": lambda: of_plan(other_key=OtherKey(workspace="h#a", rows=9, command="fh.store.join('a')")),
