@@ -6,7 +6,9 @@ import builtins
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -36,7 +38,22 @@ def isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         monkeypatch.setenv(name, value)
     yield tmp_path
     vars(builtins).pop("_", None)  # a docstring's example leaves it, and IPython then binds no `_` of its own
+    if polling := sys.modules.get("fh_notebook.client.polling"):
+        _end_look_ups(polling)
     if session := sys.modules.get("fh_notebook.session.session"):
         session.reset()
     if settings := sys.modules.get("fh_notebook.core.config.settings"):
         settings.reset()
+
+
+def _end_look_ups(polling: Any) -> None:
+    """Forget the runs that the test left waiting: of more than a few, the next test's own are looked up seldom."""
+    (loop, poller), polling._of_loop = polling._of_loop or (None, None), None
+
+    def forget() -> None:
+        poller._entries.clear()
+        poller._changed.set()
+
+    with suppress(RuntimeError):  # it has ended
+        if loop is not None:
+            loop.call_soon_threadsafe(forget)
