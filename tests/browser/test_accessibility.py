@@ -127,11 +127,10 @@ def violations(page: Page, selector: str) -> list[str]:
     ]
 
 
-def _in_both_themes(lab: Lab, name: str, selector: str) -> Iterator[str]:
-    for theme in ("light", "dark"):
+def _in_both_themes(lab: Lab, name: str, selector: str, *, first: str) -> Iterator[str]:
+    for theme in (first, "dark" if first == "light" else "light"):
         lab.theme(theme)
         yield from (f"{name}, {theme}: {line}" for line in violations(lab.page, selector))
-    lab.theme("light")
 
 
 def test_axe_finds_nothing_in_what_a_person_uses(lab: Lab) -> None:
@@ -148,8 +147,9 @@ def test_axe_finds_nothing_in_what_a_person_uses(lab: Lab) -> None:
             lab.wait_idle()
             output.evaluate("(output, name) => output.dataset.fhLookedAt = name", f"part-{place}")
             surface.prepare(output)
-            wrong += _in_both_themes(lab, name, f'[data-fh-looked-at="part-{place}"] .jp-OutputArea-child')
-        lab.resize(1200, 1000)
+            present = "light" if place % 2 else "dark"  # a switch takes a second: it begins where the last one ended
+            part = f'[data-fh-looked-at="part-{place}"] .jp-OutputArea-child'
+            wrong += _in_both_themes(lab, name, part, first=present)
         assert not wrong, "\n".join(wrong)
 
 

@@ -18,6 +18,7 @@ import pytest
 
 import fh_notebook as fh
 from fh_notebook.batching.model import JobCounts
+from fh_notebook.client import polling
 from fh_notebook.local import LocalHive
 from tests.data import build_d287664 as made
 
@@ -231,9 +232,11 @@ def test_runs_that_were_submitted_are_waited_for_in_place_of_being_called(hive: 
     assert hive.counts.requests == 0
 
 
-@pytest.mark.long  # it asks for half a minute before it believes that a run is not known
-def test_the_cell_of_runs_that_were_submitted_submits_nothing_again(hive: LocalHive) -> None:
+def test_the_cell_of_runs_that_were_submitted_submits_nothing_again(
+    hive: LocalHive, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It asks for them by their ids; a hive that does not know them leaves them unknown."""
+    monkeypatch.setattr(polling, "GROWTH", 0.1)  # else it asks for half a minute before it believes that
     again = made.queued(hive.client())
     assert (again.counts.planned, again.counts.unknown) == (2, 2)
     assert set(again.frame["error_code"]) == {"not_found"}

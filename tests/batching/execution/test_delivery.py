@@ -363,6 +363,8 @@ def test_reattach_keeps_the_outcomes_as_the_batchs_own() -> None:
 
 BATCH = """
 import fh_notebook as fh
+from fh_notebook.client import polling
+polling.FIRST_BESIDE_RECEIVER_S = 1.0  # who begins to wait after the callback does not hear it
 hive = fh.Client(base_url={url!r}, api_key={key!r})
 rows = [{{"text": f"t{{i}}"}} for i in range(20)]
 print("begun", flush=True)
