@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from hypothesis import settings as hypothesis_settings
+from hypothesis.internal.conjecture import providers
 from xdist.scheduler import LoadFileScheduling
 
 from tests.kernel import Kernel
@@ -24,6 +25,10 @@ hypothesis_settings.register_profile(
     "fh", max_examples=EXAMPLES, derandomize="FH_EXAMPLES" not in os.environ, deadline=None, print_blob=True
 )
 hypothesis_settings.load_profile("fh")
+if "FH_EXAMPLES" not in os.environ:
+    # Constants of the modules that are imported just then would be among the examples: of the same test others in each
+    # process, which also reads all modules for them (4 s).
+    vars(providers)["is_local_module_file"] = lambda path: False
 
 
 @pytest.hookimpl(wrapper=True)

@@ -21,6 +21,17 @@ LEGIBLE_PX: Final = 60
 
 _DRAWN: Final = "() => new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(drawn)))"
 
+# A page that is still being laid out is not what a person acts on: an element's place is asked for once it keeps it.
+_SETTLED: Final = """async e => {
+    const place = () => { const box = e.getBoundingClientRect(); return `${box.x} ${box.y} ${box.width} ${box.height}`; };
+    let before = '', kept = 0;
+    for (let frame = 0; frame < 120 && kept < 3; frame++) {
+        await new Promise(requestAnimationFrame);
+        kept = place() === before ? kept + 1 : 0;
+        before = place();
+    }
+}"""
+
 # Where an element is against what is in sight: 0 when all its points can be clicked, else the way to scroll.
 _OUT_OF_SIGHT: Final = """(e, legible) => {
     const box = e.getBoundingClientRect();
@@ -127,6 +138,7 @@ class Effort:
         return f"{self.clicks} clicks, {self.scrolls} scrolls ({self.notches} notches), {self.keys} keys"
 
     def _bring(self, target: Locator, legible: int) -> None:
+        target.evaluate(_SETTLED)
         way = target.evaluate(_OUT_OF_SIGHT, legible)
         self.scrolls += bool(way)
         for _ in range(NOTCHES_CAP):
