@@ -1,4 +1,4 @@
-"""Hooks of MkDocs: the first page, the guide, the reference of public names, and the navigation.
+"""Hooks of MkDocs: the README as first page, the guide, the reference of public names, and the navigation.
 
 Rule of this file: public names are read from ``fh_notebook`` itself, so that a new name has its page and none is left.
 The guide (``guide/``) is read in two places: on the repository's page its links lead to files, on the site to pages.
@@ -6,7 +6,6 @@ The guide (``guide/``) is read in two places: on the repository's page its links
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 from typing import Any, Final
@@ -22,7 +21,10 @@ GUIDE: Final = (
 )  # fmt: skip
 """The pages of the guide, in reading order."""
 
-_GUIDE: Final = Path(__file__).parent / "guide"
+_HERE: Final = Path(__file__).parent
+_ROOT: Final = _HERE.parents[1]
+_GUIDE: Final = _HERE / "guide"
+STYLE: Final = "style.css"
 
 GROUPS: Final = {
     "calls": (
@@ -93,12 +95,6 @@ def _modules() -> dict[str, tuple[str, str]]:
     return {f"module-{name}": (f"fh.{name}", module) for name, module in sorted(MODULES.items())}
 
 
-def _titled(notebook: Path) -> str:
-    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
-    first = next(("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown"), "")
-    return first.strip().splitlines()[0].lstrip("# ") if first.strip() else notebook.stem
-
-
 def guide_page(name: str) -> str:
     """Return the Markdown of a page of the guide, with links to notebooks as the site has them."""
     return (_GUIDE / f"{name}.md").read_text(encoding="utf-8").replace("../../../notebooks/", "../")
@@ -120,14 +116,15 @@ def _notebooks(config: Any) -> list[Path]:
 
 
 def on_config(config: Any) -> Any:
-    """Set the navigation: the guide, the notebooks, the reference."""
+    """Set the style, and the navigation: the guide, the notebooks, the reference."""
+    config.extra_css = [STYLE]
     notebooks = {"Notebooks": [], "How to": []}
     for notebook in _notebooks(config):
         notebooks["How to" if notebook.stem.startswith("how_to") else "Notebooks"].append(notebook.name)
     reference = [{GROUPS[page][0]: f"reference/{page}.md"} for page in homes()]
     reference += [{title: f"reference/{page}.md"} for page, (title, _) in _modules().items()]
     config.nav = [
-        {"fh_notebook": "index.md"},
+        {"Overview": "index.md"},
         {"Guide": [{_title(guide_page(name)): f"guide/{name}.md"} for name in GUIDE]},
         *({title: names} for title, names in notebooks.items()),
         {"Reference": reference},
@@ -135,20 +132,22 @@ def on_config(config: Any) -> Any:
     return config
 
 
-def _first_page(notebooks: list[Path]) -> str:
-    lines = ["# fh_notebook", "", (fh_notebook.__doc__ or "").split("Examples\n")[0].strip(), "", "## Guide", ""]
-    lines += [f"- [{_title(guide_page(name))}](guide/{name}.md)" for name in GUIDE]
-    lines += ["", "## Notebooks", ""]
-    lines += [f"- [{_titled(notebook)}]({notebook.name})" for notebook in notebooks]
-    lines += ["", "## Reference", ""]
-    lines += [f"- [{GROUPS[page][0]}](reference/{page}.md)" for page in homes()]
-    lines += [f"- [{title}](reference/{page}.md)" for page, (title, _) in _modules().items()]
-    return "\n".join([*lines, ""])
+def first_page() -> str:
+    """Return the README with links to pages; of a link to a file that is no page, the text stays."""
+    text = (_ROOT / "README.md").read_text(encoding="utf-8")
+    text = re.sub(r"\]\(notebooks/", "](", text).replace("](.github/docs/guide/", "](guide/")
+    text = text.replace(f"]({_PICTURE})", f"]({Path(_PICTURE).name})")
+    return re.sub(r"(?<!!)\[([^\]]+)\]\((?!https?:|#|guide/|\w+\.ipynb)[^)]+\)", r"\1", text)
+
+
+_PICTURE: Final = ".github/form_and_comparison.png"
 
 
 def on_files(files: Files, config: Any) -> Files:
     """Add the pages that are not files of the documentation's folder."""
-    files.append(File.generated(config, "index.md", content=_first_page(_notebooks(config))))
+    files.append(File.generated(config, "index.md", content=first_page()))
+    for file in (_ROOT / _PICTURE, _HERE / STYLE):
+        files.append(File.generated(config, file.name, abs_src_path=str(file)))
     for name in GUIDE:
         files.append(File.generated(config, f"guide/{name}.md", content=guide_page(name)))
     for page, names in homes().items():

@@ -270,8 +270,8 @@ def output_view(
     if len(forms) < 2 and not options.key:
         return html.el("div", *panels, cls="fh-o")
     if len(forms) > 1:
-        tabs = html.el("span", *(_tab(form, form == chosen) for form in forms), cls="fh-o-tabs", role="radiogroup",
-                       aria_label="Shown as")  # fmt: skip
+        shown = html.join([_tab(form, form == chosen) for form in forms], " ")  # a blank, for pages without styles
+        tabs = html.el("span", shown, cls="fh-o-tabs", role="radiogroup", aria_label="Shown as")
     else:
         tabs = html.el("span", cls="fh-o-tabs")  # nothing to choose from: the name of one form says nothing
     bar = html.el("div", tabs, _copy_button(output, options) if options.key else None, cls="fh-o-bar", hidden="")

@@ -356,7 +356,8 @@ def _legend(part: AnswerDiff) -> html.Html:
 def _part_html(part: AnswerDiff, colours: Mapping[str, str], score_text: ScoreText | None) -> html.Html:
     """Return one answer against another: both names, what is different in a line, and the differences."""
     names = html.join([_name_html(answer.variant, colours) for answer in (part.a, part.b)], " → ")
-    head = html.el("div", names, html.el("span", _said_of(part, score_text), cls="fh-dim"), cls="fh-against")
+    said = html.el("span", _said_of(part, score_text), cls="fh-dim")
+    head = html.el("div", names, " ", said, cls="fh-against")
     body: html.Html | None = None
     if part.words is not None and not part.words.same:
         marked = mark_text(part.words, cap=html.TEXT_CAP, whole=WHOLE, both=True)

@@ -135,7 +135,7 @@ def test_of_three_dates_the_last_is_shown_against_both_before_it() -> None:
     ]
     page = found._repr_html_()
     text = Page(page).text
-    assert all(f"{a} → {b}differs: " in text for a, b in (("one", "two"), ("one", "three"), ("two", "three")))
+    assert all(f"{a} → {b} differs: " in text for a, b in (("one", "two"), ("one", "three"), ("two", "three")))
 
 
 def test_a_value_that_holds_itself_is_cut_and_breaks_nothing() -> None:
