@@ -1,4 +1,4 @@
-"""How much a person does in the flows around forms and comparisons, by the mouse and by the keyboard, at 1,600 x 1,000.
+"""Effort of a person in the flows around forms and comparisons, by the mouse and by the keyboard, at 1,600 x 1,000.
 
 Rows are run by a form, an earlier call is opened, an expected output is corrected, tools are decided, a race is read.
 Rule of this file: each flow begins at the beginning of its output, and its bound is what it took when it was measured.
