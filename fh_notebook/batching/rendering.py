@@ -498,7 +498,11 @@ def frame_html(frame: pd.DataFrame, columns: Sequence[str], *, prefix: str = "")
     for number, line in enumerate(lines if prefix and "output" in names else ()):
         options = OutputOptions(whole="batch.frame has all", key=f"{prefix}{number}")
         line[names.index("output")] = short_view(frame["output"].iloc[number], TEXT_SHOWN, options)
-    return html.table([HEADINGS.get(name, name) for name in names], lines) if lines else html.join([])
+    cells = [
+        [html.unbroken(text) if name == "variant" and text else text for name, text in zip(names, line, strict=True)]
+        for line in lines
+    ]
+    return html.table([HEADINGS.get(name, name) for name in names], cells) if cells else html.join([])
 
 
 def frame_text(frame: pd.DataFrame, columns: Sequence[str]) -> str:

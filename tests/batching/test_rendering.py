@@ -108,6 +108,15 @@ def test_an_output_in_a_row_is_its_words() -> None:
     assert "label: late, days: 2 items" in twin
 
 
+def test_a_short_name_of_a_variant_does_not_break_in_a_table() -> None:
+    """At its hyphen, where the column is narrow; a long one may."""
+    shown = frame_html(
+        pd.DataFrame({"variant": ["fine-tuned", "a" * 99], "output": ["a-b", ""]}), ["variant", "output"]
+    )
+    assert '<bdi class="fh-name">fine-tuned</bdi>' in shown
+    assert shown.count("fh-name") == 1
+
+
 @given(st.lists(st.one_of(st.none(), st.text(), st.integers(), st.floats(), st.booleans(), st.lists(st.none()))))
 def test_any_column_can_be_shown(values: list[object]) -> None:
     """A line for each, in both forms."""

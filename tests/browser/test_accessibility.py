@@ -13,17 +13,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import axe_playwright_python
+import nbformat
 import pytest
 from playwright.sync_api import Locator, expect
 
 from fh_notebook.local import ask_human
-from tests.browser.form_page import setup
-from tests.lab import Lab
+from tests.browser.form_page import setup, wait_until_at_work
+from tests.lab import PATIENCE_MS, Lab
 from tests.notebook.forms.form_hive import FormHive
 from tests.notebook.forms.form_schemas import CASES, DEFS
+from tests.voila import run_voila
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Browser, Page
 
 pytestmark = [pytest.mark.browser, pytest.mark.long]
 
@@ -45,6 +47,10 @@ JSON: Final = """
 lines = [{'row': row, 'variant': variant, 'output': {'label': 'late', 'words': [row, place], 'text': 'a parcel'}, 's': place}
          for row in range(30) for place, variant in enumerate(('plain', 'held'))]
 values = fh.compare(lines, score='s')
+"""
+EXPECTED: Final = """
+questions = [{'ticket': f'Ticket {n}: where is it?', 'tone': 'calm', 'expected_output': 'late'} for n in range(12)]
+fixed = fh.compare(fh.batch(questions, reply, variants=['plain', 'held'], progress=False))
 """
 PENDING: Final = """
 asked = fh.Client().submit('refund', variant='asks', inputs={'amount': 5})
@@ -74,6 +80,13 @@ def _opened_and_searched(output: Locator) -> None:
 
 def _decided(output: Locator) -> None:
     expect(output.get_by_text("95 % interval, valid whenever it ends", exact=True)).to_be_visible()
+
+
+def _correcting(output: Locator) -> None:
+    _with_a_row_open(output)
+    output.get_by_role("button", name="Correct expected output").click()
+    output.locator(".fh-correct").get_by_role("button", name="Save").click()
+    expect(output.get_by_role("alert")).to_be_visible()
 
 
 def _unfolded(output: Locator) -> None:
@@ -107,6 +120,12 @@ SURFACES: Final = {
     "a run that waits for a person": Surface(PENDING),
     "pending runs": Surface("%fetchhive pending"),
     "history": Surface("%fetchhive history"),
+    "a correction that is refused": Surface(EXPECTED + "fixed.browse()", _correcting),
+    "a canary": Surface(
+        "fh.canary(questions, reply, variant='plain', score=fh.score.exact(), name='c', progress=False)"
+    ),
+    "a trend": Surface("trend = fh.trend('reply')\ntrend"),
+    "its figure": Surface("trend.plot()"),
 }
 
 
@@ -219,6 +238,66 @@ def test_axe_finds_nothing_in_what_runs_is_rejected_or_waits(lab: Lab) -> None:
             hive.hold.set()
         lab.wait_idle()
         assert not wrong, "\n".join(wrong)
+
+
+ELSEWHERE: Final = {
+    "a form": "fh.form(reply, values={'ticket': 'Late.'})",
+    "a form over rows": "fh.form(reply, over=frame, variants='plain')",
+    "a comparison": COMPARED + "cmp",
+    "a batch and its buttons": "batch",
+    "its plots": "cmp.plot()",
+    "the browser of rows": "cmp.browse()",
+    "a row's differences": "cmp.diff(0)",
+    "rating": "cmp.rate()",
+    "history": "%fetchhive history",
+}
+"""What is looked at in Notebook 7 and in Voila, all on one page."""
+GROUND: Final = "e => getComputedStyle(e).backgroundColor"
+OUTPUTS: Final = ".jp-OutputArea-output:has(:is(.fh, .fhb, .fh-panel, .fh-rate))"
+
+
+def _wait_until_drawn(page: Page) -> None:
+    for part in (
+        ".fh-cells td",
+        ".fh-plot svg",
+        ".fhb [role=treegrid]",
+        ".fh-diff ins, .fh-diff td",
+        ".fh-rate button",
+    ):
+        expect(page.locator(part).filter(visible=True).first).to_be_visible()
+    wait_until_at_work(page.locator(".fh-panel").first)
+
+
+def test_axe_finds_nothing_in_notebook_7_and_in_voila(browser: Browser, lab: Lab, tmp_path: Path) -> None:
+    """The main displays on one page of each, in both themes: the pages' own styles differ from JupyterLab's."""
+    hive = FormHive()
+    hive.hold.set()
+    wrong: list[str] = []
+    with hive.serve() as server:
+        cells = [setup(server.url), *ELSEWHERE.values()]
+        lab.place = "notebooks"
+        lab.open(*cells)
+        for place in range(len(cells)):
+            lab.run(place)
+        lab.wait_idle()
+        _wait_until_drawn(lab.page)
+        wrong += _in_both_themes(lab, "Notebook 7", OUTPUTS)
+
+        made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+        made.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+        nbformat.write(made, tmp_path / "app.ipynb")
+        with run_voila(tmp_path / "app.ipynb") as url:
+            for theme in ("light", "dark"):
+                context = browser.new_context(viewport={"width": 1600, "height": 1000})
+                page = context.new_page()
+                page.set_default_timeout(PATIENCE_MS)
+                page.goto(f"{url}?theme={theme}")
+                _wait_until_drawn(page)
+                wrong += (f"Voila, {theme}: {line}" for line in violations(page, OUTPUTS))
+                bar = page.locator(".fh-panes > .fh-pane > .fh-run-bar").first
+                assert bar.evaluate(GROUND) == page.locator("#rendered_cells").evaluate(GROUND)  # fields go below it
+                context.close()
+    assert not wrong, "\n".join(wrong)
 
 
 REPORTED: Final = COMPARED + "cmp.report('axe.html')"

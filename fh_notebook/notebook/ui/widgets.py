@@ -68,6 +68,7 @@ PANES_STYLE: Final = (
     "box-sizing:border-box;padding:0 4px 4px}"
     ".fh-panes>.fh-pane:last-child>.fh-run-bar{position:sticky;top:0;z-index:2;margin:0;padding:4px 0 8px;"
     "background:var(--jp-layout-color0,Canvas)}"
+    "body[data-voila] .fh-panes>.fh-pane:last-child>.fh-run-bar{background:var(--jp-layout-color1,Canvas)}"
     "}"
     ".fh-panel button.fh-fold{text-align:left;padding:0 8px;background:none;box-shadow:none;"
     "border:1px solid var(--jp-border-color2,rgba(128,128,128,.4));border-radius:4px;"
