@@ -113,8 +113,8 @@ def test_a_short_name_of_a_variant_does_not_break_in_a_table() -> None:
     shown = frame_html(
         pd.DataFrame({"variant": ["fine-tuned", "a" * 99], "output": ["a-b", ""]}), ["variant", "output"]
     )
-    assert '<bdi class="fh-name">fine-tuned</bdi>' in shown
-    assert shown.count("fh-name") == 1
+    assert '<bdi class="fh-unbroken">fine-tuned</bdi>' in shown
+    assert shown.count("fh-unbroken") == 1
 
 
 @given(st.lists(st.one_of(st.none(), st.text(), st.integers(), st.floats(), st.booleans(), st.lists(st.none()))))

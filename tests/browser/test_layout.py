@@ -138,7 +138,7 @@ def _names_stay_in_one_line(lab: Lab, output: Locator) -> None:
     """Also where a column is narrow: a hyphen is no place to break a name."""
     for width in (800, 560):
         _give(lab, output, width)
-        names = output.locator(".fh-name", has_text="fine-tuned")
+        names = output.locator(".fh-unbroken", has_text="fine-tuned")
         assert names.count() >= 2
         for name in names.all():
             assert name.evaluate("e => e.getClientRects().length") == 1, width

@@ -189,7 +189,7 @@ def test_the_display_escapes_and_masks(client: fh.Client) -> None:
     page = shown._repr_html_()
     assert "<img" not in page
     assert "<b>" not in page
-    assert '<bdi class="fh-name">a</bdi>' in page  # an id does not break over lines
+    assert '<bdi class="fh-unbroken">a</bdi>' in page  # an id does not break over lines
     for text in (page, repr(shown), shown.frame.to_csv()):
         assert KEY not in text
     assert "\x1b" not in page + repr(shown)

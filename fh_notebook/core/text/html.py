@@ -388,7 +388,7 @@ CSS: Final = (
     ".fh-rest{max-height:40em;overflow:auto}"
     ".fh-side{display:flex;flex-wrap:wrap;gap:12px;align-items:stretch}"
     ".fh-side>.fh-card{flex:1 1 280px;min-width:0}"
-    ".fh-name{white-space:nowrap}"
+    ".fh-unbroken{white-space:nowrap}"
     ".fh .fh-swatch{max-width:none}"  # a page's limit of 100 % would count it as nothing in the width of its column
     ".fh table.fh-table{border-collapse:collapse;margin:4px 0;color:inherit;font-size:13px;display:block;"
     "overflow-x:auto;max-width:100%}"
@@ -462,9 +462,9 @@ def unbroken(name: str, before: Html | None = None, *, most: int = NAME_UNBROKEN
     Examples
     --------
     >>> unbroken("fine-tuned")
-    '<bdi class="fh-name">fine-tuned</bdi>'
+    '<bdi class="fh-unbroken">fine-tuned</bdi>'
     """
-    return el("bdi", before, name, cls="fh-name" if len(name) <= most else "")
+    return el("bdi", before, name, cls="fh-unbroken" if len(name) <= most else "")
 
 
 def swatch_name(colour: str | None, name: str, *, tag: str = "span") -> Html:
