@@ -42,7 +42,7 @@ BATCH = """batch = fh.batch([{'amount': 4}, {'amount': 5}], 'refund', variants='
 
 
 @pytest.fixture
-def hive() -> LocalHive:
+def hive() -> Iterator[LocalHive]:
     """One whose ``refund`` asks for a tool."""
     hive = LocalHive(api_key=KEY)
 
@@ -53,7 +53,8 @@ def hive() -> LocalHive:
         question = f"Refund {amount} EUR to <b>Ada</b>?"
         return "paid" if ask_human(question, tool="payments", tool_arguments=given).approved else "refused"
 
-    return hive
+    yield hive
+    hive.close()  # runs that nobody has decided about end
 
 
 @dataclass
@@ -291,4 +292,3 @@ def test_visitors_of_voila_have_no_buttons(
         expect(page.get_by_role("button", name="Allow once")).to_have_count(0)
         assert requests.lists == 0
         page.context.close()
-    hive.close()
