@@ -24,6 +24,7 @@ from uuid import uuid4
 
 import nbformat
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Error as PlaywrightError
 
 from tests import environment, kernel_provisioner
 
@@ -268,6 +269,8 @@ class Lab:
     """Addresses asked for that are not on this machine: an offline check for free."""
     errors: list[str] = field(default_factory=list)
     """Uncaught errors of the page's scripts."""
+    console: list[str] = field(default_factory=list)
+    """Warnings and errors that the page's scripts have written."""
     name: str = ""
     """The open notebook's file name."""
     place: str = LAB
@@ -279,6 +282,9 @@ class Lab:
         self.page.on("request", lambda request: self._saw(request.url))
         self.page.on("websocket", lambda opened: self._saw(opened.url))
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on(
+            "console", lambda said: self.console.append(said.text) if said.type in ("warning", "error") else None
+        )
 
     def _saw(self, url: str) -> None:
         here = self.server.url.removeprefix("http")
@@ -416,6 +422,14 @@ class Lab:
     def resize(self, width: int, height: int = 900) -> None:
         """Give the page another size, in CSS pixels."""
         self.page.set_viewport_size({"width": width, "height": height})
+
+    def told(self) -> str:
+        """Return the errors of the page, and the end of what its notebook shows, for whoever looks for a cause."""
+        try:
+            shown = self.page.locator(".jp-Notebook").inner_text(timeout=10_000)
+        except PlaywrightError as exc:
+            shown = str(exc)
+        return "\n".join([*self.errors, *self.console[-10:], shown[-6000:]])
 
     def screenshot(self, name: str, *, of: Locator | None = None) -> None:
         """Save a picture of the page, or of one element, as ``name.png``, if there is a folder for it."""

@@ -78,8 +78,11 @@ def lab(
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Remember that a test failed."""
+    """Remember that a test failed, and add what its page shows."""
     report = yield
     if report.failed:
         item.stash[FAILED] = True
+        lab = getattr(item, "funcargs", {}).get("lab")
+        if isinstance(lab, Lab) and not lab.page.is_closed():
+            report.sections.append(("the page", lab.told()))
     return report
