@@ -169,6 +169,7 @@ def test_axe_finds_nothing_in_what_a_person_uses(lab: Lab) -> None:
             present = "light" if place % 2 else "dark"  # a switch takes a second: it begins where the last one ended
             part = f'[data-fh-looked-at="part-{place}"] .jp-OutputArea-child'
             wrong += _in_both_themes(lab, name, part, first=present)
+        lab.theme("light")
         assert not wrong, "\n".join(wrong)
 
 
