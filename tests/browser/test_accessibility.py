@@ -17,7 +17,6 @@ import nbformat
 import pytest
 from playwright.sync_api import Locator, expect
 
-from fh_notebook.local import ask_human
 from tests.browser.form_page import setup, wait_until_at_work
 from tests.lab import PATIENCE_MS, Lab
 from tests.notebook.forms.form_hive import FormHive
@@ -170,74 +169,6 @@ def test_axe_finds_nothing_in_what_a_person_uses(lab: Lab) -> None:
             part = f'[data-fh-looked-at="part-{place}"] .jp-OutputArea-child'
             wrong += _in_both_themes(lab, name, part, first=present)
         lab.theme("light")
-        assert not wrong, "\n".join(wrong)
-
-
-def _run_clicked(output: Locator) -> None:
-    output.locator("button.fh-run").click()
-
-
-def _running_form(output: Locator) -> None:
-    _run_clicked(output)
-    expect(output.locator(".fh-results .fh-running")).to_be_visible()
-
-
-def _rejected_form(output: Locator) -> None:
-    _run_clicked(output)
-    expect(output.locator(".fh-status")).to_contain_text("Nothing was sent")
-
-
-def _running_batch(output: Locator) -> None:
-    output.locator("button.fh-pause").wait_for()
-
-
-def _to_decide(output: Locator) -> None:
-    output.get_by_role("button", name="Allow once: payments").wait_for()
-
-
-def _running_cell(output: Locator) -> None:
-    output.locator("button.fh-cancel").wait_for()
-
-
-RUNNING: Final = {
-    "a rejected form": Surface("fh.form(reply, variants='plain')", _rejected_form),
-    "a running form": Surface("fh.form(reply, variants='held', values={'ticket': 'Late.'})", _running_form),
-    "a running batch": Surface(
-        "fh.batch(frame.head(3), reply, variants='held', inputs={'ticket': 'body'}, wait=False)", _running_batch
-    ),
-    "approvals": Surface(
-        "client = fh.Client(workspace_id='ws_local')\n"
-        "_ = client.invoke('payout', variant='v', inputs={'amount': 5})\nclient.approvals()",
-        _to_decide,
-    ),
-    "a running cell": Surface("%%fetchhive reply -v held -v plain\nticket: Late.\ntone: calm", _running_cell),
-}
-
-
-def test_axe_finds_nothing_in_what_runs_is_rejected_or_waits(lab: Lab) -> None:
-    """A rejected and a running form, a running batch and cell, and tools to be allowed, in both themes."""
-    hive = FormHive()
-
-    @hive.workflow("payout", variant="v", tools={"payments": "ask"})
-    def payout(amount: int) -> str:
-        return "paid" if ask_human(f"Pay {amount}?", tool="payments", tool_arguments={}).approved else "refused"
-
-    with hive.serve() as server:
-        try:
-            lab.resize(1600, 1000)
-            lab.open(setup(server.url), *(surface.code for surface in RUNNING.values()))
-            lab.run(0)
-            wrong: list[str] = []
-            for place, (name, surface) in enumerate(RUNNING.items(), 1):
-                lab.start(place)  # the last one blocks
-                output = lab.output(place)
-                surface.prepare(output)
-                output.evaluate("(output, name) => output.dataset.fhLookedAt = name", f"runs-{place}")
-                wrong += _in_both_themes(lab, name, f'[data-fh-looked-at="runs-{place}"] .jp-OutputArea-child')
-            lab.resize(1200, 1000)
-        finally:
-            hive.hold.set()
-        lab.wait_idle()
         assert not wrong, "\n".join(wrong)
 
 
