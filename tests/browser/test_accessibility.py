@@ -213,7 +213,7 @@ def test_axe_finds_nothing_in_notebook_7_and_in_voila(browser: Browser, lab: Lab
             lab.run(place)
         lab.wait_idle()
         _wait_until_drawn(lab.page)
-        wrong += _in_both_themes(lab, "Notebook 7", OUTPUTS)
+        wrong += _in_both_themes(lab, "Notebook 7", OUTPUTS, first="light")
 
         made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
         made.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
