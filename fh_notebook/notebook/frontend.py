@@ -114,7 +114,7 @@ def show_outputs(text: str, page: Callable[[str], Html], outputs: Sequence[Shown
     """Show a page with views of outputs with what can be clicked; ``False`` where nobody could click."""
     if running_kernel() is None:
         return False
-    from fh_notebook.notebook.ui.served_outputs import show_outputs as show
+    from fh_notebook.notebook.results.served_outputs import show_outputs as show
 
     return show(text, page, outputs)
 

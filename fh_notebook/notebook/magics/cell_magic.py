@@ -44,6 +44,7 @@ from fh_notebook.notebook.commands.registry import COMMANDS, refuse_key
 from fh_notebook.notebook.magics import pending_results
 from fh_notebook.notebook.magics.over_rows import run_over
 from fh_notebook.notebook.results.cards import LastState, SideBySide
+from fh_notebook.notebook.results.served_outputs import served_outputs
 from fh_notebook.notebook.results.state import SubmitState, columns_of
 from fh_notebook.notebook.shell import (
     Masked,
@@ -56,7 +57,6 @@ from fh_notebook.notebook.shell import (
     running_kernel,
 )
 from fh_notebook.notebook.ui.buttons import USE_STOP, CancelButton, ControlDisplay, OnLoopHandler, end_note, has_person
-from fh_notebook.notebook.ui.served_outputs import served_outputs
 from fh_notebook.session import session
 
 __all__ = ["CellResult", "LiveAnswers", "dry_run_text", "run_magic", "send_all"]

@@ -21,8 +21,8 @@ from fh_notebook.contract.run import Run, shown_output
 from fh_notebook.core import event_loop
 from fh_notebook.core.text import html
 from fh_notebook.notebook.approvals.decisions import CellPlace, Decisions, can_decide
+from fh_notebook.notebook.results.served_outputs import ServedOutputs, served_outputs
 from fh_notebook.notebook.shell import new_handle
-from fh_notebook.notebook.ui.served_outputs import ServedOutputs, served_outputs
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -17,8 +17,8 @@ from fh_notebook.contract.run import WHOLE, WHOLE_ERROR, Run, one_line
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import seconds_text
 from fh_notebook.core.text.messages import agreeing, counted
+from fh_notebook.notebook.results.served_outputs import ServedOutputs
 from fh_notebook.notebook.results.state import CallState
-from fh_notebook.notebook.ui.served_outputs import ServedOutputs
 
 __all__ = ["LastState", "SideBySide"]
 

@@ -49,10 +49,10 @@ from fh_notebook.notebook.forms.fields.help_text import default_text
 from fh_notebook.notebook.forms.model.field import FieldState, SentAs
 from fh_notebook.notebook.forms.model.model import FormModel, GroupState
 from fh_notebook.notebook.results.cards import SideBySide
+from fh_notebook.notebook.results.served_outputs import ServedOutputs
 from fh_notebook.notebook.shell import running_shell
 from fh_notebook.notebook.ui.latest_task import LatestTask
 from fh_notebook.notebook.ui.output_actions import COPY_STYLE
-from fh_notebook.notebook.ui.served_outputs import ServedOutputs
 from fh_notebook.notebook.ui.widgets import LABELLED, FormTheme, enable_all_clicks, line, origin_text, without_echo
 from fh_notebook.session import session
 from fh_notebook.store import catalog_file
