@@ -33,9 +33,9 @@ from fh_notebook.core.text import html
 from fh_notebook.core.text.messages import counted
 from fh_notebook.notebook.approvals.decisions import Decisions
 from fh_notebook.notebook.progress.display import LiveDisplay, LiveProgress, PlainProgress, ProgressView
-from fh_notebook.notebook.results.served_outputs import new_prefix
 from fh_notebook.notebook.shell import running_kernel, running_shell
 from fh_notebook.notebook.ui.buttons import CancelMethod, cancel_method, has_person, import_widgets, is_app
+from fh_notebook.notebook.ui.display import new_prefix
 from fh_notebook.notebook.ui.latest_task import LatestTask
 
 __all__ = ["BatchBlock", "BlockHost", "progress_of_batch", "show", "watch"]

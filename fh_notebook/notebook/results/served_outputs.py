@@ -9,24 +9,19 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Final
-from uuid import uuid4
 
 from fh_notebook.contract.output import ShownOutput
 from fh_notebook.core.text import html
 from fh_notebook.notebook.shell import WIDGET_VIEW, new_handle, running_kernel, widget_view
 from fh_notebook.notebook.ui.buttons import has_person
+from fh_notebook.notebook.ui.display import new_prefix
 
-__all__ = ["ServedOutputs", "new_prefix", "served_outputs", "show_outputs"]
+__all__ = ["ServedOutputs", "served_outputs", "show_outputs"]
 
 SERVED: Final = 100
 """Displays whose buttons are heard, the newest: their outputs are kept for that."""
 
 _served: Final[deque[Any]] = deque()
-
-
-def new_prefix() -> str:
-    """Return what the keys of the views begin with that one widget serves: no other's, also of another kernel."""
-    return f"{uuid4().hex[:12]}:"
 
 
 class ServedOutputs:

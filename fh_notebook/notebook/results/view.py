@@ -26,8 +26,8 @@ from fh_notebook.core.redaction import log
 from fh_notebook.core.text import html
 from fh_notebook.core.text.messages import agreeing, counted
 from fh_notebook.notebook.results.column import ResultColumn
-from fh_notebook.notebook.results.served_outputs import new_prefix
 from fh_notebook.notebook.results.state import SubmitState, columns_of
+from fh_notebook.notebook.ui.display import new_prefix
 from fh_notebook.notebook.ui.output_actions import output_actions
 
 __all__ = ["ResultsView", "TickTimer"]

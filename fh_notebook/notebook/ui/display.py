@@ -13,12 +13,13 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final
+from uuid import uuid4
 from weakref import ref
 
 from fh_notebook.core.text import html
 from fh_notebook.notebook.shell import WIDGET_VIEW, new_handle, running_kernel, running_shell, widget_view
 
-__all__ = ["HIDE_STATIC", "WidgetDisplay", "bundle", "is_closed", "leave_when_closed"]
+__all__ = ["HIDE_STATIC", "WidgetDisplay", "bundle", "is_closed", "leave_when_closed", "new_prefix"]
 
 
 HIDE_STATIC: Final = html.Html("<style>.fh-form-static{display:none}</style>")
@@ -35,6 +36,11 @@ def bundle(page: html.Html, text: str, widget: Any = None) -> dict[str, Any]:
     if widget is not None:
         data[WIDGET_VIEW] = widget_view(widget)
     return data
+
+
+def new_prefix() -> str:
+    """Return what the keys of the views begin with that one widget serves: no other's, also of another kernel."""
+    return f"{uuid4().hex[:12]}:"
 
 
 def is_closed(widget: Any) -> bool:
