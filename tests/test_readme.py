@@ -260,9 +260,9 @@ def test_the_lines_of_installation_make_an_environment_that_works(tmp_path: Path
     """As they stand, in a copy of the repository; activated, it has both commands, and an extra is added later."""
     copy = tmp_path / "repository"
     shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(".venv", ".git", ".*_cache", ".hypothesis", "site"))
-    part = README.partition("## Install")[2].partition("## Connect")[0]
-    [line] = re.findall(rf"^```bash\n(.*{tool} .*'\.\[lab\]')\n```", part, re.MULTILINE)
-    later = next(code for code in re.findall(r"`([^`]+)`", part) if code.startswith(f"{'uv ' * (tool == 'uv')}pip "))
+    first = {"pip": "python3 ", "uv": "uv "}[tool]
+    [line] = [line for line in SHELL if line.startswith(first) and line.endswith("'.[lab]'")]
+    [later] = re.findall(rf"`({'uv ' * (tool == 'uv')}pip install '[^`]+)`", README)
     env = environment.for_process(tmp_path)
     del env["PYTHONPATH"]  # it must find what was installed there
     if tool == "uv":
