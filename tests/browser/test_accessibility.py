@@ -61,6 +61,11 @@ def _as_it_is(output: Locator) -> None:
     """Leave it as it comes."""
 
 
+def _asked(output: Locator) -> None:
+    """Wait for the first question, with which the page names its buttons or hides them."""
+    expect(output.locator("button:empty").locator("visible=true")).to_have_count(0)
+
+
 def _with_a_row_open(output: Locator) -> None:
     output.get_by_role("rowheader").nth(2).click()
     expect(output.locator(".fhb-detail h3")).to_be_visible()
@@ -114,7 +119,7 @@ SURFACES: Final = {
     "differences of JSON": Surface(JSON + "values.diff(0)", _unfolded),
     "the browser of rows": Surface("cmp.browse()"),
     "an opened row": Surface("values.browse()", _opened_and_searched),
-    "rating": Surface("cmp.rate()"),
+    "rating": Surface("cmp.rate()", _asked),
     "a race": Surface(RACE + "race", _decided),
     "a run that waits for a person": Surface(PENDING),
     "pending runs": Surface("%fetchhive pending"),
