@@ -552,8 +552,8 @@ def _with_form(column: tuple[Hashable, pd.Series[Any]]) -> tuple[list[Any], str]
 
 
 def _form_of(values: Sequence[Any]) -> str:
-    numbers = [abs(value) for value in values if isinstance(value, float) and math.isfinite(value)]
-    return figures_form(max(numbers, default=0.0), are_whole=all(number.is_integer() for number in numbers))
+    numbers = [value for value in values if isinstance(value, float) and math.isfinite(value)]
+    return figures_form(numbers, are_whole=all(number.is_integer() for number in numbers))
 
 
 def cell(value: Any, limit: int = TEXT_SHOWN, form: str | None = None) -> str:

@@ -11,7 +11,9 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import Any, Final
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from fh_notebook.batching.tables.expected_overlay import Correction, Standing
 from fh_notebook.batching.tables.frames import RESERVED
@@ -33,7 +35,12 @@ from fh_notebook.core.text.formatting import listed, nearest, short
 from fh_notebook.core.values import ColumnName
 from fh_notebook.errors import InputError
 
-__all__ = ["FAILED", "ComparisonData", "ScoredRuns", "check_failed", "check_zero", "counted_lines", "no_variant"]
+__all__ = [
+    "FAILED", "WINS_SHOWN", "ComparisonData", "ScoredRuns", "check_failed", "check_zero", "counted_lines", "no_variant",
+]  # fmt: skip
+
+WINS_SHOWN: Final = 6
+"""Variants whose wins are offered by one click, in the browser of rows and in a report."""
 
 FAILED: Final = ("drop", "zero")
 """The values of ``failed=``."""
@@ -335,6 +342,21 @@ class ComparisonData:
     def grid_of_rows(self) -> Grid:
         """The scores as an array, rows x variants, without joining rows with equal inputs: for displays of rows."""
         return Grid.of(self.lines, self.variants)
+
+    @cached_property
+    def winners(self) -> NDArray[np.int64]:
+        """The place of the winner of each row of `grid_of_rows`: it alone has the best score, of at least two.
+
+        -1 for a tie, or where fewer than two have a score.
+        """
+        scores = self.grid_of_rows.means
+        if scores.shape[1] < 2:
+            return np.full(len(scores), -1)
+        scores = -scores if self.lower else scores
+        filled = np.where(np.isnan(scores), -np.inf, scores)
+        best = filled.max(axis=1)
+        alone = ((filled == best[:, None]).sum(axis=1) == 1) & ((~np.isnan(scores)).sum(axis=1) > 1)
+        return np.where(alone, filled.argmax(axis=1), -1)
 
     @cached_property
     def score_text(self) -> ScoreText:

@@ -27,7 +27,7 @@ from itertools import accumulate, islice
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from fh_notebook.core import arguments
+from fh_notebook.core import arguments, hooks
 from fh_notebook.core.config.urls import LOCAL, is_loopback
 from fh_notebook.core.files import KEPT_FILES, KeptFile
 from fh_notebook.core.json_values import inside_fence, pretty
@@ -89,7 +89,11 @@ class Limits:
     """Nodes and levels of a JSON tree."""
     text: int = 2_000
     """Characters of one text in a JSON tree."""
+    name: int = 120
+    """Characters of a name in a JSON tree."""
     files: int = 24
+    has_more: bool = True
+    """Whether what is left out is offered with "Show all"."""
 
 
 SHOWN: Final = Limits()
@@ -97,12 +101,12 @@ SHOWN: Final = Limits()
 
 ALL: Final = Limits(
     lines_open=1_000_000, rows_open=10_000, rows=10_000, columns=1_000, cell=1_000_000, nodes=20_000, levels=100,
-    text=1_000_000, files=1_000,
+    text=1_000_000, name=1_000_000, files=1_000, has_more=False,
 )  # fmt: skip
 """What "Show all" shows: all there is, and of a huge output as much as a page can hold."""
 
 
-IN_CELL: Final = Limits(files=4)
+IN_CELL: Final = Limits(files=4, has_more=False)
 """What a cell of a table shows."""
 
 
@@ -298,7 +302,7 @@ def whole_form(output: Any, form: str, options: OutputOptions) -> html.Html:
     >>> "499" in whole_form(rows, "table", OutputOptions(whole="run.text has all", cap=100_000))
     True
     """
-    options = replace(options, limits=ALL, open_chars=options.cap, key="")
+    options = replace(options, limits=ALL, open_chars=options.cap)
     if form == "files":
         return _files(assets_of(output), options)
     return _drawn(without_files(output) if options.is_blind else output, form, options)
@@ -364,7 +368,10 @@ def _copy_button(output: Any, options: OutputOptions) -> html.Html:
 
 
 def _all_button(options: OutputOptions) -> html.Html | None:
-    return html.el("button", "Show all", type="button", cls="fh-show-all", hidden="") if options.key else None
+    """Return the button that a script answers; ``None`` where there is none, and in what it has answered."""
+    if not (options.key and options.limits.has_more):
+        return None
+    return html.el("button", "Show all", type="button", cls="fh-show-all", hidden="")
 
 
 # --- in one line
@@ -492,48 +499,64 @@ def _table(value: Any, options: OutputOptions) -> html.Html | None:
     limits = options.limits
     if isinstance(value, dict):
         names = _scored_first(value, options.path)
-        cells = [(_name_cell(name, options), value[name]) for name in names[: limits.rows]]
-        return _folded_table(("name", "value"), cells, len(value), 0, options)
+        cells = [(str(name), value[name]) for name in names[: limits.rows]]
+        return _folded_table(("name", "value"), cells, len(value), 0, options, scored=options.path[:1])
     if isinstance(value, list) and value and all(isinstance(row, dict) for row in value):
         path = options.path[1:] if options.path and isinstance(options.path[0], int) else ()
         names = _scored_first(dict.fromkeys(name for row in value[: limits.rows] for name in row), path)
         columns = names[: limits.columns]
         rows = [[row.get(name, "") for name in columns] for row in value[: limits.rows]]
-        heads = [html.clip(str(name), limits.cell) for name in columns]
-        return _folded_table(heads, rows, len(value), len(names) - len(columns), options)
+        return _folded_table(columns, rows, len(value), len(names) - len(columns), options)
     return None
 
 
+A_CELL: Final = 10
+"""Characters of a cap that a cell takes up with its own HTML."""
+
+
 def _folded_table(
-    columns: Sequence[str], values: Sequence[Sequence[Any]], total: int, columns_left: int, options: OutputOptions
+    columns: Sequence[str],
+    values: Sequence[Sequence[Any]],
+    total: int,
+    columns_left: int,
+    options: OutputOptions,
+    *,
+    scored: Sequence[str | int] = (),
 ) -> html.Html:
+    """Return rows as a table, as many as there is room for; a first cell that is `scored` is marked."""
     limits, left_chars, is_cut = options.limits, options.cap, False
+
+    def cells_of(row: Sequence[Any]) -> list[html.Html]:
+        nonlocal left_chars, is_cut
+        cells = []
+        for value in row:
+            cell, is_whole = _cell(value, min(limits.cell, max(left_chars, A_CELL)))
+            left_chars -= max(len(cell), A_CELL)
+            is_cut = is_cut or not is_whole
+            cells.append(cell)
+        return cells
+
+    heads = cells_of(columns)
+    left_chars = options.cap
     rows: list[list[object]] = []
     for row in values:
         if left_chars <= 0:
             break
-        cells = [_cell(value, limits.cell) for value in row]
-        is_cut = is_cut or not all(is_whole for _, is_whole in cells)
-        rows.append([cell for cell, _ in cells])
-        left_chars -= sum(len(str(cell)) for cell, _ in cells)
-    parts = [html.table(columns, rows[: limits.rows_open])]
+        cells: list[object] = [*cells_of(row)]
+        if scored and scored[0] == row[0]:
+            cells[0] = html.el("span", cells[0], cls="fh-scored")
+        rows.append(cells)
+    parts = [html.table(heads, rows[: limits.rows_open])]
     if rest := rows[limits.rows_open :]:
-        parts.append(html.fold(f"… {counted(len(rest), 'more row')}", html.table(columns, rest)))
+        parts.append(html.fold(f"… {counted(len(rest), 'more row')}", html.table(heads, rest)))
     left = [counted(total - len(rows), "more row")] if total > len(rows) else []
     left += [counted(columns_left, "more column")] if columns_left else []
     note = html.el("div", f"{' and '.join(left)} not shown; {options.whole}", cls="fh-dim") if left else None
     return html.el("div", *parts, note, _all_button(options) if left or is_cut else None)
 
 
-def _name_cell(name: str, options: OutputOptions) -> object:
-    text = html.clip(str(name), options.limits.cell)
-    return html.el("span", text, cls="fh-scored") if options.path[:1] == (name,) else text
-
-
-def _cell(value: Any, cap: int) -> tuple[object, bool]:
+def _cell(value: Any, cap: int) -> tuple[html.Html, bool]:
     """Return a value in a cell, and whether that is all of it."""
-    if isinstance(value, html.Html):
-        return value, True
     text, is_whole = (value, True) if isinstance(value, str) else pretty(value, limit=cap, indent=None)
     cell = html.marked(text, "", cap)
     return cell if is_whole else html.join([cell, html.Html(" …")]), is_whole and len(text) <= cap
@@ -553,8 +576,6 @@ OPEN_NODES: Final = 40
 
 OPEN_LEVELS: Final = 2
 """What is open to the eye: the levels above, where there are not too many nodes."""
-
-NAME_SHOWN: Final = 120
 
 
 def _json_tree(value: Any, options: OutputOptions) -> html.Html:
@@ -616,8 +637,10 @@ class _Tree:
     def _name_element(self, name: str | None) -> html.Html | None:
         if name is None:
             return None
-        self._left -= len(name)
-        return html.el("span", html.clip(name, NAME_SHOWN), ": ", cls="fh-name", dir=html.direction(name))
+        most = min(self._limits.name, max(self._left, 0))
+        self._left -= min(len(name), most)
+        self.cut = self.cut or len(name) > most
+        return html.el("span", html.marked(name, "", most), ": ", cls="fh-name", dir=html.direction(name))
 
     def _leaf(self, value: Any) -> html.Html:
         if isinstance(value, str):
@@ -642,7 +665,13 @@ class _Tree:
 
 FILE_NAME_SHOWN: Final = 80
 
+EMBEDDED_CAP: Final = 8 * 2**20
+"""Characters of the saved pictures of one output that are in a view at most."""
+
 IN_PROCESS: Final = "a hive in this process has no address to fetch from; serve it on a socket to see its files"
+
+NO_ADDRESS: Final = "it has no address to fetch from"
+"""The same for who uses an app, or rates blindly."""
 
 NOT_KNOWN: Final = "application/octet-stream"
 """The media type that says only that nothing is known."""
@@ -694,9 +723,15 @@ _DRAWN: Final = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp",
 
 
 def _files(assets: Sequence[Asset], options: OutputOptions) -> html.Html:
-    shown = assets[: options.limits.files]
-    lines = [_file(number, asset, options) for number, asset in enumerate(shown, 1)]
-    left = len(assets) - len(shown)
+    left_chars, lines = options.cap + EMBEDDED_CAP, []
+    for number, asset in enumerate(assets[: options.limits.files], 1):
+        if left_chars <= 0:
+            break
+        kept_cap = min(options.kept_cap, left_chars // 4 * 3)  # in base64 three bytes are four characters
+        lines.append(_file(number, asset, replace(options, kept_cap=kept_cap)))
+        if asset.file_url not in options.contents:  # a page with contents has a cap of its own for them
+            left_chars -= len(lines[-1])
+    left = len(assets) - len(lines)
     more = html.el("div", f"… {counted(left, 'more file')}; {options.whole}", cls="fh-dim") if left else None
     return html.el("div", *lines, more, _all_button(options) if left else None, cls="fh-files")
 
@@ -720,7 +755,8 @@ def _file(number: int, asset: Asset, options: OutputOptions) -> html.Html:
         return _kept(name, facts, kept, options)
     if host is None:
         local = (asset.file_url or "").startswith(f"http://{LOCAL}/")
-        return _line(html.el("bdi", name), [*facts, IN_PROCESS if local else NOT_OFFERED])
+        why = NOT_OFFERED if not local else NO_ADDRESS if _is_for_others(options) else IN_PROCESS
+        return _line(html.el("bdi", name), [*facts, why])
     # A link would tell the name and the host where one must not see whose file it is.
     named = html.el("bdi", name)
     if not options.is_blind:
@@ -738,10 +774,15 @@ def _file(number: int, asset: Asset, options: OutputOptions) -> html.Html:
 
 def _kept(name: str, facts: list[str], kept: KeptFile, options: OutputOptions) -> html.Html:
     """Return the line of a file that is saved: the picture, and where it is."""
-    where = "" if options.is_blind else one_line(kept.where, 200)
+    where = "" if _is_for_others(options) else one_line(kept.where, 200)
     content = kept.content(options.kept_cap)
     drawn = content is not None and type_of_content(content) in _DRAWN
     return _line(html.el("bdi", name), [*facts, where], _embedded(name, content) if content and drawn else None)
+
+
+def _is_for_others(options: OutputOptions) -> bool:
+    """Whether who sees the view has nothing to do with this machine: one who rates blindly, or uses an app."""
+    return options.is_blind or hooks.frontend().is_app()
 
 
 def _line(name: html.Html, facts: Iterable[str], below: html.Html | None = None) -> html.Html:

@@ -28,6 +28,7 @@ from fh_notebook.batching.rendering import (
     informative_columns,
     progress_sentence,
 )
+from fh_notebook.comparing.stats.number_format import ScoreText
 from fh_notebook.contract.run import Run
 from fh_notebook.core.text.messages import CELL, PYTHON, Message
 
@@ -213,3 +214,22 @@ def test_a_plan_says_what_its_jobs_are_made_of(rows: int | None, variants: int, 
         name="b", deployment="d", variants=names, rows=rows, repeats=repeats, jobs=(rows or 0) * variants * repeats
     )
     assert plan.factors == factors
+
+
+@pytest.mark.parametrize(
+    ("values", "shown"),
+    [
+        ([0.0002, 0.0014], ["0.00020", "0.00140"]),
+        ([0.75, 0.0002, 0.0], ["0.7500", "0.0002", "0.0000"]),
+        ([250.0, 0.31], ["250.0", "0.3"]),
+        ([0.75, 0.5, 0.1 + 0.2 - 0.3], ["0.750", "0.500", "0.000"]),
+        ([0.75, 3e-8], ["0.75", "3e-08"]),
+        ([3.0, 1200.0], ["3", "1,200"]),
+    ],
+)
+def test_no_number_of_a_column_is_printed_as_zero_that_is_none(values: list[float], shown: list[str]) -> None:
+    """All have one format; what is left over of a sum is zero."""
+    page = frame_html(pd.DataFrame({"score": values}), ["score"])
+    assert re.findall("<td>(.*?)</td>", page) == shown
+    text = ScoreText.of(values, yes_no=False)
+    assert [text(value) for value in values] == shown

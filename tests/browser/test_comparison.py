@@ -124,6 +124,20 @@ def test_rows_are_paged_searched_and_filtered(page: Page, report: Callable[..., 
     assert opened > folded
 
 
+def test_chips_of_low_scores_and_wins_know_what_is_better(page: Page, tmp_path: Path) -> None:
+    """Where less is better the worst are the highest; who won is decided by all digits of the scores."""
+    lines = [
+        {"row": row, "variant": variant, "elapsed_s": 1.0 + row + (variant == "b") * 1e-8}
+        for row in range(20)
+        for variant in "ab"
+    ]
+    page.goto(fh.compare(pd.DataFrame(lines), score="elapsed_s").report(tmp_path / "x.html").as_uri())
+    expect(page.get_by_role("button", name="a wins 20")).to_be_visible()
+    expect(page.get_by_role("button", name="b wins 0")).to_be_visible()
+    page.get_by_role("button", name="low score 2").click()
+    assert _shown(page) == ["18", "19"]
+
+
 def test_copy_puts_all_of_an_output_on_the_clipboard(page: Page, tmp_path: Path) -> None:
     """A text that is folded, a JSON value, and no button where a call has no output; by one click or key."""
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])

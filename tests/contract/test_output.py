@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import fh_notebook as fh
+from fh_notebook.contract import output as output_module
 from fh_notebook.contract.output import (
     FORMS,
     OutputOptions,
@@ -19,8 +21,11 @@ from fh_notebook.contract.output import (
     forms_of,
     is_picture,
     output_view,
+    short_view,
     whole_form,
 )
+from fh_notebook.core.config.urls import LOCAL
+from fh_notebook.core.files import KeptFiles
 from tests.notebook.hostile import EVIL, OUTPUTS, Page, dangers
 
 LINES = "\n".join(f"line {i}" for i in range(1, 201))
@@ -386,3 +391,75 @@ def test_an_output_of_one_form_has_nothing_to_choose() -> None:
     assert [name for name in FORMS.values() if f">{name}<" in one] == []
     assert ">JSON<" in two
     assert one.count("fh-copy") == two.count("fh-copy") == 1
+
+
+def test_show_all_of_a_sparse_table_and_of_many_saved_pictures_is_bounded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a cell costs counts, not its characters alone, and so do the bytes of pictures; the rest is named."""
+    sparse = [{f"n{n}": "x"} for n in range(1_000)]
+    one_row = [{f"n{n}": "x" * 50_000 for n in range(100)}]
+    for rows in (sparse, one_row):
+        page = whole_form(rows, "table", OutputOptions(whole="there is all", cap=100_000))
+        assert len(page) < 500_000
+    assert "more rows" in whole_form(sparse, "table", OutputOptions(whole="there is all", cap=100_000))
+    picture = tmp_path / "a.png"
+    picture.write_bytes(PNG + bytes(2**20))
+    monkeypatch.setattr(output_module, "EMBEDDED_CAP", 4 * 2**20)
+    kept = KeptFiles()
+    monkeypatch.setattr(output_module, "KEPT_FILES", kept)
+    files = [{"file_url": f"https://a.example/{n}.png", "file_name": f"{n}.png"} for n in range(30)]
+    for file in files:
+        kept.note(file["file_url"], "run 1", picture)
+    page = whole_form({"assets": files}, "files", OutputOptions(whole="there is all", cap=100_000, run="run 1"))
+    assert page.count("data:image") == 3
+    assert len(page) < 5 * 2**20
+    assert page.count("saved as") == 30
+
+
+def test_show_all_of_files_keeps_the_buttons_of_pictures() -> None:
+    """A script serves what it has put in place, too; only Show all is not offered again."""
+    files = [{"file_url": f"https://a.example/{n}.png", "file_name": f"{n}.png"} for n in range(30)]
+    whole = whole_form({"assets": files}, "files", OutputOptions(whole="there is all", cap=1_000_000, key="7"))
+    assert whole.count("fh-show-file") == 30
+    assert "fh-show-all" not in whole
+
+
+def test_a_short_view_offers_no_show_all() -> None:
+    """There is no place for more in a row: its pictures alone have buttons."""
+    files = [{"file_url": f"https://a.example/{n}.png", "file_name": f"{n}.png"} for n in range(9)]
+    view = short_view({"assets": files}, 60, OutputOptions(whole="batch.frame has all", key="7"))
+    assert view.count("fh-show-file") == 4
+    assert "5 more files; batch.frame has all" in view
+    assert "fh-show-all" not in view
+
+
+@pytest.mark.parametrize(
+    ("output", "form"), [({"x" * 400 + LAST: 1}, "json"), ({"x" * 400 + LAST: 1}, "table"), ([{"x" * 400 + LAST: 1}], "table")]
+)  # fmt: skip
+def test_a_long_name_is_shown_by_show_all(output: Any, form: str) -> None:
+    """In the tree, in the table of one object, and as the head of a column."""
+    shown = _shown(output, form, key="7")
+    assert LAST not in shown
+    assert 'class="fh-show-all"' in shown
+    assert LAST in Page(whole_form(output, form, OutputOptions(whole="there is all", cap=1_000_000))).text
+
+
+def test_no_path_of_the_server_and_no_hive_is_named_to_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To visitors of an app, and to who rates blindly; the person at the notebook is told where a file is."""
+    saved = tmp_path / "a.png"
+    saved.write_bytes(PNG)
+    kept = KeptFiles()
+    kept.note("https://a.example/a.png", "run 1", saved)
+    monkeypatch.setattr(output_module, "KEPT_FILES", kept)
+    files = [{"file_url": f"https://a.example/{name}", "file_name": name} for name in ("a.png",)]
+    output = {"assets": [*files, {"file_url": f"http://{LOCAL}/x/b.png", "file_name": "b.png"}]}
+    mine = _page(output, run="run 1")
+    assert str(saved) in mine
+    assert "hive" in mine
+    blind = _page(output, run="run 1", is_blind=True)
+    monkeypatch.setenv("VOILA_PREHEAT", "False")
+    for page in (blind, _page(output, run="run 1")):
+        assert "data:image" in page
+        assert str(saved) not in page
+        assert "hive" not in page

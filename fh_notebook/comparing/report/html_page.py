@@ -19,7 +19,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from fh_notebook.batching.planning.plan import counted
-from fh_notebook.comparing.data import ComparisonData
+from fh_notebook.comparing.data import WINS_SHOWN, ComparisonData
 from fh_notebook.comparing.plots.panels import kinds_drawn, plot_data
 from fh_notebook.comparing.report import display
 from fh_notebook.comparing.verdicts.verdict import headline_of, notes_of
@@ -44,11 +44,10 @@ __all__ = ["OutputViews", "page"]
 
 FIRST_ROWS: Final = 25
 """Rows that are there also where scripts are off."""
+SCORE_DIGITS: Final = 6
+"""Digits behind the point that a score has in the page's data."""
 LOW_SHARE: Final = 0.1
 """The share of rows that "low score" finds, where scores are numbers."""
-
-WINS_SHOWN: Final = 6
-"""Variants whose wins are offered by one click, as in the browser of rows."""
 
 ORDERS: Final = {"plan": "in order", "spread": "that differ most first"}
 SIZES: Final = (25, 100, 500)
@@ -107,10 +106,11 @@ def _data_json(data: ComparisonData, rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _low_score(data: ComparisonData) -> float:
+    """Return the bound of the scores that are among the worst."""
     scores = data.lines["score"].dropna()
     if scores.empty or data.grid.yes_no:
         return 0.0
-    return float(scores.quantile(LOW_SHARE))
+    return round(float(scores.quantile(1 - LOW_SHARE if data.lower else LOW_SHARE)), SCORE_DIGITS)
 
 
 # --- its parts

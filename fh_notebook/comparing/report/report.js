@@ -32,14 +32,9 @@
     differ: (row) => row.differ,
     failed: (row) => row.runs.some((run) => run && run.status !== "completed"),
     missing: (row) => row.runs.some((run) => !run || run.score === undefined),
-    low: (row) => scores(row).some((score) => score <= data.low),
+    low: (row) => scores(row).some((score) => (data.lower && !data.yesNo ? score >= data.low : score <= data.low)),
   };
-  data.variants.forEach((_, i) => {  // it alone has the best score, of at least two
-    has[`won:${i}`] = (row) => {
-      const all = scores(row), best = data.lower ? Math.min(...all) : Math.max(...all);
-      return all.length > 1 && row.runs[i]?.score === best && all.filter((score) => score === best).length === 1;
-    };
-  });
+  data.variants.forEach((_, i) => { has[`won:${i}`] = (row) => row.winner === i; });
   const spread = (row) => {
     const all = scores(row);
     return all.length ? Math.max(...all) - Math.min(...all) : -1;

@@ -21,7 +21,7 @@ from fh_notebook.batching.export.export import checked_target, replacing, suffix
 from fh_notebook.batching.tables.values import is_missing, plain
 from fh_notebook.comparing import tables
 from fh_notebook.comparing.data import ComparisonData
-from fh_notebook.comparing.report.html_page import OutputViews, page
+from fh_notebook.comparing.report.html_page import SCORE_DIGITS, OutputViews, page
 from fh_notebook.comparing.report.markdown import markdown
 from fh_notebook.comparing.report.workbook import write_workbook
 from fh_notebook.comparing.scorers.base import number_of
@@ -56,8 +56,9 @@ def report_rows(data: ComparisonData, views: OutputViews | None = None) -> Itera
     """Yield one row after another; with `views`, each run has a ``view`` where a page shows one.
 
     ``pair`` (a number or a text), ``expected``, ``correction`` (of a corrected row only), ``inputs`` (texts, of
-    `ComparisonData.row_columns`), ``differ`` and ``runs``: of every variant ``output, score, seconds, error, status``
-    and ``facts``: score, seconds and repeats in words. Of repeats: the first output, the means of scores and seconds.
+    `ComparisonData.row_columns`), ``differ``, ``winner`` (the place of a variant, where one won) and ``runs``: of every
+    variant ``output, score, seconds, error, status`` and ``facts``: score, seconds and repeats in words. Of repeats:
+    the first output, the means of scores and seconds.
     """
     names = data.row_columns
     columns = [column.tolist() for name in names if (column := data.runs.column(name)) is not None]
@@ -76,7 +77,7 @@ def report_rows(data: ComparisonData, views: OutputViews | None = None) -> Itera
         states[pair, variant] = (before[0], before[1] or error, before[2] + 1) if before else (status, error, 1)
     masks = data.runs.secret().masks()
     score_text = data.score_text if data.scorer else None
-    for line in tables.wide(data).to_dict("records"):
+    for line, winner in zip(tables.wide(data).to_dict("records"), data.winners.tolist(), strict=True):
         pair = line[data.pair_on]
         mask = partial(masks.of, pair)
         yield {
@@ -85,6 +86,7 @@ def report_rows(data: ComparisonData, views: OutputViews | None = None) -> Itera
             **({"correction": f"corrected {story}"} if (story := data.runs.correction_story(pair)) else {}),
             "inputs": [text_of(values[first[pair]], mask) for values in columns],
             "differ": bool(line["scores_differ"] if data.scorer else line["outputs_differ"]),
+            **({"winner": winner} if winner >= 0 else {}),
             "runs": [
                 _with_view(
                     run,
@@ -121,7 +123,7 @@ def _run_values(
         "status": status,
         "output": text_of(line[f"{variant}.output"], mask),
         "error": text_of(error, mask),
-        "score": None if score != score else round(score, 6),
+        "score": None if score != score else round(score, SCORE_DIGITS),
         "seconds": None if seconds != seconds else round(seconds, 4),
         "facts": " · ".join(facts) or None,
     }

@@ -185,9 +185,9 @@ class ScoreText:
     def of(cls, scores: ArrayLike, *, yes_no: bool) -> ScoreText:
         """Return the format of all `scores` that stand under outputs."""
         values = np.asarray(scores, dtype="float64")
-        known = np.abs(values[np.isfinite(values)])
+        known = values[np.isfinite(values)]
         are_whole = not yes_no and bool((known == np.floor(known)).all())
-        return cls(form=figures_form(float(known.max(initial=0.0)), are_whole=are_whole), yes_no=yes_no)
+        return cls(form=figures_form(known.ravel().tolist(), are_whole=are_whole), yes_no=yes_no)
 
     def __call__(self, score: float) -> str:
         """Return a score: right and wrong as marks that need no colour."""

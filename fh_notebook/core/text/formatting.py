@@ -134,30 +134,58 @@ def seconds_text(seconds: float) -> str:
     return f"{max(0.01, round(seconds, 2)):.3g} s"
 
 
-def figures_form(largest: float, *, are_whole: bool = False) -> str:
-    """Return the format specification of numbers that stand below each other: three digits of the `largest`.
+DECIMALS: Final = 6
+"""More are not read: then each number has three digits of its own."""
+
+ROUNDING_ERROR: Final = 1e-9
+"""The share of the largest number below which another one is what is left of a sum."""
+
+
+def figures_form(values: Iterable[float], *, are_whole: bool = False) -> str:
+    """Return the format specification of numbers that stand below each other: three digits of the largest.
+
+    There are more where else a small one would be printed as 0.
 
     Parameters
     ----------
-    largest : float
-        The largest of them, without its sign.
+    values : iterable of float
+        The numbers; infinite and missing ones do not count.
     are_whole : bool
         Whether they are values of somebody's, all whole: then they have no decimals.
+
+    Examples
+    --------
+    >>> [figures_form(values) for values in ([0.7512, 12.0], [0.0002, 0.0014], [250.0, 0.3], [0.75, 2e-8])]
+    [',.1f', ',.5f', ',.1f', '.3g']
     """
+    sizes = [abs(value) for value in values if math.isfinite(value)]
+    largest = max(sizes, default=0.0)
     if largest >= 1e6 or 0 < largest < 0.0005:
         return ".3g"
-    return ",.0f" if are_whole or largest >= 100 else ",.3f" if largest < 10 else ",.1f"
+    if are_whole or not largest:
+        return ",.0f" if are_whole else ",.3f"
+    decimals = 0 if largest >= 100 else 3 if largest < 10 else 1
+    decimals = max(decimals, 2 - _magnitude(largest)) if largest < 0.01 else decimals
+    smallest = min(size for size in sizes if size > largest * ROUNDING_ERROR)
+    if float(f"{smallest:.{decimals}f}") == 0:
+        decimals = -_magnitude(smallest)
+    return f",.{decimals}f" if decimals <= DECIMALS else ".3g"
+
+
+def _magnitude(value: float) -> int:
+    """Return the power of ten of the first digit of a number, as one digit of it is printed."""
+    return int(f"{value:.0e}".partition("e")[2])
 
 
 def figures(values: Sequence[float]) -> Callable[[float], str]:
-    """Return one format for numbers that stand below each other: three digits of the largest, missing as nothing.
+    """Return one format for numbers that stand below each other (`figures_form`), missing as nothing.
 
     Examples
     --------
     >>> list(map(figures([0.7512, 12.0]), [0.7512, 12.0, float("nan")]))
     ['0.8', '12.0', '']
     """
-    form = figures_form(max((abs(value) for value in values if math.isfinite(value)), default=0.0))
+    form = figures_form(values)
     return lambda value: "" if value != value else f"{value:{form}}"
 
 

@@ -13,6 +13,7 @@ from typing import Any, Final
 import numpy as np
 
 from fh_notebook.batching.rendering import one_line
+from fh_notebook.comparing.data import WINS_SHOWN
 from fh_notebook.comparing.diff.answer_groups import groups_text
 from fh_notebook.comparing.diff.markup import path_pieces
 from fh_notebook.comparing.diff.row_diff import (
@@ -164,8 +165,6 @@ def _counts(table: BrowserTable) -> list[list[Any]]:
 
 
 VIEWS: Final = {"different": "answers differ", "failed": "failed", "unknown": "outcome unknown", "pending": "pending"}
-WINS_SHOWN: Final = 6
-"""Variants whose wins are offered by one click; of more, one is chosen among the filters."""
 
 
 def _row(table: BrowserTable, row: int, values: Sequence[Any], differs: bool, most: int, wanted: str) -> dict[str, Any]:

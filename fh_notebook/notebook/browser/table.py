@@ -215,13 +215,7 @@ class BrowserTable:
     @cached_property
     def winners(self) -> Any:
         """The place of each row's winner; -1 for a tie, or where fewer than two have a score."""
-        if self.scores.shape[1] < 2:
-            return np.full(self.rows, -1)
-        scores = -self.scores if self.lower else self.scores
-        filled = np.where(np.isnan(scores), -np.inf, scores)
-        best = filled.max(axis=1)
-        alone = ((filled == best[:, None]).sum(axis=1) == 1) & ((~np.isnan(scores)).sum(axis=1) > 1)
-        return np.where(alone, filled.argmax(axis=1), -1)
+        return self._data.winners
 
     @property
     def is_warm(self) -> bool:

@@ -153,7 +153,7 @@ def test_repeats_and_numbers_and_gaps_are_told(tmp_path: Path) -> None:
     frame = pd.DataFrame({"row": ["p", "p", "p", "q"], "variant": ["a", "a", "b", "a"], "s": [0.5, 1.0, 2.5, None]})
     data = json.loads(Page(fh.compare(frame, score="s").report(tmp_path / "x.html").read_text()).inside["script"][0])
     assert data["rows"] == [
-        {"pair": "p", "expected": None, "inputs": [], "differ": True, "runs": [
+        {"pair": "p", "expected": None, "inputs": [], "differ": True, "winner": 1, "runs": [
             {"status": "completed", "score": 0.75, "facts": "0.750 · mean of 2 repeats"},
             {"status": "completed", "score": 2.5, "facts": "2.500"}]},
         {"pair": "q", "expected": None, "inputs": [], "differ": False, "runs": [
