@@ -15,6 +15,7 @@ import json
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import urlsplit
 
@@ -26,7 +27,7 @@ from fh_notebook.contract.catalog.deployments import Deployments
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.contract.response import Response
-from fh_notebook.contract.retry import DEFAULT_POLICY, RetryAction, RetryDecision, RetryPolicy, decide
+from fh_notebook.contract.retry import DEFAULT_POLICY, RetryAction, RetryDecision, RetryPolicy, decide, next_reset
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.secrets import Secrets
 from fh_notebook.contract.signing import KnownForms
@@ -46,6 +47,7 @@ __all__ = [
     "LimiterProtocol",
     "NoRegistry",
     "PendingRegistry",
+    "ServiceCap",
     "Ticket",
     "address_for",
     "check_of",
@@ -256,6 +258,22 @@ async def _keep_nothing(run: Run, secrets: Secrets) -> None:
     """Store no answer."""
 
 
+class ServiceCap:
+    """Whether the service has refused a look-up since its daily cap is used up: it refuses all before 00:00 UTC."""
+
+    def __init__(self) -> None:
+        self._until: datetime | None = None
+
+    @property
+    def is_used_up(self) -> bool:
+        """Whether it is, as far as is known."""
+        return self._until is not None and datetime.now(UTC) < self._until
+
+    def learn(self, *, is_used_up: bool) -> None:
+        """Take what an answer says."""
+        self._until = next_reset(datetime.now(UTC)) if is_used_up else None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Connection:
     """One workspace of one service, and how to reach it."""
@@ -309,6 +327,8 @@ class Connection:
     """Shows the user a message, once."""
     pausing: set[str] = field(default_factory=set, repr=False)
     """Deployments with a run that waited for a person, through this connection."""
+    look_up_cap: ServiceCap = field(default_factory=ServiceCap, repr=False)
+    """What the service itself has said of its daily cap, to look-ups through this connection."""
 
     @property
     def is_near(self) -> bool:
@@ -322,7 +342,9 @@ class Connection:
         return profile is None or profile.look_up_counts is not False
 
     def look_ups_left(self) -> int | None:
-        """Return how many look-ups the configured daily cap leaves; ``None``: any number."""
+        """Return how many look-ups the daily cap leaves, the configured or the service's own; ``None``: any number."""
+        if self.look_up_cap.is_used_up:
+            return 0
         left = self.left_today()
         return left if left is not None and self.counts_look_ups else None
 

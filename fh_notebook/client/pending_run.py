@@ -11,7 +11,7 @@ import asyncio
 import threading
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Generator, Mapping
+from collections.abc import Awaitable, Callable, Generator, Hashable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -52,7 +52,7 @@ TO_TYPE: Final = "fh-to-type"
 
 TOOL_HINT: Final = '{}.approvals() lists the tools that wait; approval.decide("allow_once") or "deny" decides'
 """What to type, where a run waits for a decision about a tool."""
-CAP_USED: Final = "The daily cap is used up: runs are not looked up before 00:00 UTC; pending.refresh() asks now"
+CAP_USED: Final = "The daily cap is used up: runs are not looked up before 00:00 UTC; {} asks now"
 NO_WORKSPACE_HINT: Final = "to decide here, set fh.configure(workspace_id=...), the service's id of the workspace"
 
 Keep = Callable[[Run], Awaitable[None]]
@@ -120,6 +120,7 @@ class PendingRun:
         receiver: CallbackReceiver | None,
         keep: Keep | None,
         let_go: Callable[[], None] | None = None,
+        is_direct: bool = False,
     ) -> None:
         self._connection = client.connection
         self._client = client
@@ -131,6 +132,8 @@ class PendingRun:
         self._receiver = receiver
         self._keep = keep
         self._let_go = let_go
+        self._is_direct = is_direct
+        """Whether it is the run of a direct call, of which the caller has a `Run` and no `PendingRun`."""
         self._began = time.perf_counter() - first.elapsed_s
         self._lock = threading.Lock()
         self._run = self._first
@@ -317,11 +320,6 @@ class PendingRun:
         return hint if self._connection.find_workspace_id() is not None else f"{hint}; {NO_WORKSPACE_HINT}"
 
     @property
-    def _is_direct(self) -> bool:
-        """Whether it is the run of a direct call, of which the caller has a `Run` and no `PendingRun`."""
-        return self._request.callback_url is None
-
-    @property
     def may_wait_for_tool(self) -> bool:
         """Whether it waits for a decision without naming who decides: it may wait for a tool."""
         return self.waiting and self.status == "awaiting_approval" and not approval_request_of(self._run)[0]
@@ -386,24 +384,41 @@ class PendingRun:
         return polling.LONGEST_PAUSED_S if waits else polling.LONGEST_S
 
     @property
+    def service(self) -> Hashable:
+        """Who is asked for it; see :class:`~fh_notebook.client.polling.PolledRun`."""
+        return self._connection.workspace
+
+    @property
     def is_capped(self) -> bool:
-        """Whether the configured daily cap has ended its look-ups until 00:00 UTC."""
-        return self.waiting and self.trouble == CAP_USED
+        """Whether the daily cap, the configured or the service's own, has ended its look-ups until 00:00 UTC."""
+        return self.waiting and self.trouble == self._cap_text
+
+    @property
+    def _cap_text(self) -> str:
+        return CAP_USED.format("client.retrieve(run.request_id)" if self._is_direct else "pending.refresh()")
 
     async def look(self) -> float | None:
         """Look the run up once, and take the result; see :class:`~fh_notebook.client.polling.PolledRun`."""
         if self._taken or self._connection.look_ups_left() != 0:
             return await self._look_now()
-        if self.trouble != CAP_USED:
-            self._connection.tell(CAP_USED)
-            self.trouble = CAP_USED
-            self._call_on_change()
+        self._note_cap()
         return 0.0
+
+    def _note_cap(self) -> None:
+        if self.trouble != self._cap_text:
+            self._connection.tell(self._cap_text)
+            self.trouble = self._cap_text
+            self._call_on_change()
 
     async def _look_now(self) -> float | None:
         if self._taken:
             return None
         result = await self._lookup.ask()
+        if result.run is not None or result.is_capped:
+            self._connection.look_up_cap.learn(is_used_up=result.is_capped)
+        if result.is_capped:
+            self._note_cap()
+            return 0.0
         if result.run is not None:
             self.trouble = ""
             self._take(result.run, by="polling")

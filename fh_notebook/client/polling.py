@@ -7,7 +7,8 @@ callback is expected, the first look-up is later, unless it costs nothing or the
 a paused run waits for.
 
 A look-up that fails, or cannot be read, is no evidence about the run, and the next one follows. Only a permanent error
-ends the look-ups: a key that is refused, and a run that the service does not know.
+ends the look-ups: a key that is refused, look-ups that are refused again and again, and a run that the service does not
+know. A service that takes no look-up for a time holds up its own runs only.
 """
 
 from __future__ import annotations
@@ -16,15 +17,14 @@ import asyncio
 import heapq
 import os
 import random
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Hashable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from itertools import count
 from typing import Final, Protocol
 
 from fh_notebook.contract.callbacks import NO_OUTPUT_CODE, with_final_status
-from fh_notebook.contract.retry import NOT_FOUND_STATUSES, is_daily_cap, next_reset
+from fh_notebook.contract.retry import NOT_FOUND_STATUSES, is_daily_cap
 from fh_notebook.contract.run import Run, one_line
 from fh_notebook.core import event_loop
 from fh_notebook.core.event_loop import on_loop
@@ -62,6 +62,9 @@ AT_ONCE: Final = 4
 
 NOT_FOUND_LOOKS: Final = 6
 """As often (some 20 s) the service may answer that it does not know a run which it has just accepted."""
+REFUSED_LOOKS: Final = 3
+"""As often the service may answer that it does not allow a look-up (403) of a run which it has accepted: a single such
+answer says little, and may come from what stands before the service."""
 BUSY_PAUSE_S: Final = 5.0
 """After a look-up that was refused because there were too many."""
 
@@ -109,13 +112,19 @@ class PolledRun(Protocol):
         """Seconds that its intervals grow to, as it is now."""
         ...
 
+    @property
+    def service(self) -> Hashable:
+        """Who is asked: the pause that one of its look-ups asks for holds for all runs of the same service."""
+        ...
+
     async def look(self) -> float | None:
         """Look the run up once, and take the result; must not raise.
 
         Returns
         -------
         float or None
-            ``None``: no further look-up. A number: the seconds without a look-up of any run; 0 as a rule.
+            ``None``: no further look-up. A number: the seconds without a look-up of any run of this service; 0 as a
+            rule.
         """
         ...
 
@@ -154,6 +163,8 @@ class Poller:
         self._task: asyncio.Task[None] | None = None
         self._looking: set[asyncio.Task[None]] = set()
         self._not_before = 0.0
+        self._paused: dict[Hashable, float] = {}
+        """Until when the runs of a service are not looked up."""
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -210,7 +221,7 @@ class Poller:
             if entry is not None and len(self._looking) < AT_ONCE:
                 wait_s = max(entry.due, self._not_before) - asyncio.get_running_loop().time()
                 if wait_s <= 0:
-                    self._begin(heapq.heappop(self._heap)[2])
+                    self._begin_or_put_off(heapq.heappop(self._heap)[2])
                     continue
             else:
                 wait_s = LONGEST_S
@@ -224,6 +235,15 @@ class Poller:
         while self._heap and self._entries.get(id(self._heap[0][2].run)) is not self._heap[0][2]:
             heapq.heappop(self._heap)
         return self._heap[0][2] if self._heap else None
+
+    def _begin_or_put_off(self, entry: _ScheduledLookUp) -> None:
+        paused_until = self._paused.get(entry.run.service, 0.0)
+        if paused_until <= asyncio.get_running_loop().time():
+            self._paused.pop(entry.run.service, None)
+            self._begin(entry)
+            return
+        entry.due = paused_until
+        heapq.heappush(self._heap, (entry.due, next(self._numbers), entry))
 
     def _begin(self, entry: _ScheduledLookUp) -> None:
         self._not_before = asyncio.get_running_loop().time() + (EVERY_S if self._every_s is None else self._every_s)
@@ -246,7 +266,8 @@ class Poller:
             log.warning("a look-up failed", exc_info=True)
         loop = asyncio.get_running_loop()
         if pause_s:
-            self._not_before = max(self._not_before, loop.time() + pause_s)
+            service = entry.run.service
+            self._paused[service] = max(self._paused.get(service, 0.0), loop.time() + pause_s)
         if self._entries.get(id(entry.run)) is not entry:  # it was forgotten meanwhile
             return
         if entry.again_s is not None:
@@ -273,7 +294,9 @@ class LookUpResult:
     error: AuthError | None = None
     """The service refuses the key, so that nothing is known of the run."""
     pause_s: float = 0.0
-    """For how long no run is to be looked up."""
+    """For how long no run of this service is to be looked up."""
+    is_capped: bool = False
+    """Whether the service refused it since the daily cap is used up."""
 
 
 class StatusLookup:
@@ -293,6 +316,7 @@ class StatusLookup:
         self._look_up = look_up
         self._ids = request_id, run_id
         self._not_found = 0
+        self._refused = 0
         self._awaits_output = has_callback
         self.count = 0
         """Look-ups so far."""
@@ -304,9 +328,11 @@ class StatusLookup:
             run = with_final_status(await self._look_up(*self._ids))
         except AuthError as exc:
             exc.may_have_run = True  # the call was accepted: only its look-up is refused
-            return LookUpResult(problem=one_line(str(exc)), is_last=True, error=exc)
+            self._refused += 1
+            is_last = exc.status_code != 403 or self._refused >= REFUSED_LOOKS
+            return LookUpResult(problem=one_line(str(exc)), is_last=is_last, error=exc if is_last else None)
         if (run.status_code or 0) // 100 == 2:
-            self._not_found = 0
+            self._not_found = self._refused = 0
             return LookUpResult(run=self._with_output(run))
         message = one_line(run.error or run.error_code or "the look-up failed")
         if run.status_code in NOT_FOUND_STATUSES:
@@ -314,7 +340,11 @@ class StatusLookup:
             if self._not_found >= NOT_FOUND_LOOKS:
                 unknown = f"the service has no record of this run ({message}); it may have run"
                 return LookUpResult(problem=unknown, is_last=True)
-        return LookUpResult(problem=message, pause_s=_pause_of(run) if run.status_code == 429 else 0.0)
+        is_busy = run.status_code == 429
+        is_capped = is_busy and is_daily_cap(run.raw if isinstance(run.raw, Mapping) else {})
+        return LookUpResult(
+            problem=message, is_capped=is_capped, pause_s=BUSY_PAUSE_S if is_busy and not is_capped else 0.0
+        )
 
     def _with_output(self, run: Run) -> Run:
         """Return `run`; where a callback is expected and it has ended without an output, as still running, once.
@@ -325,15 +355,6 @@ class StatusLookup:
             self._awaits_output = False
             return replace(run, status="running", error=None, error_code=None)
         return run
-
-
-def _pause_of(refused: Run) -> float:
-    """Return the pause after a refused look-up, in seconds: until midnight UTC where the daily cap is used up."""
-    body = refused.raw if isinstance(refused.raw, Mapping) else {}
-    if is_daily_cap(body):
-        now = datetime.now(UTC)
-        return (next_reset(now) - now).total_seconds()
-    return BUSY_PAUSE_S
 
 
 # --- the poller of this process, on the background loop

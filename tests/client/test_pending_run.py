@@ -496,13 +496,20 @@ def test_a_run_that_the_service_does_not_know_is_unknown_in_the_end() -> None:
     assert len(fh.pending()) == 0
 
 
-@pytest.mark.parametrize(("status", "said"), [(401, "refused the key"), (403, "does not allow this: No access")])
-def test_look_ups_that_the_key_may_not_make_are_told_and_the_run_stays_pending(status: int, said: str) -> None:
-    """Where no callback can come; another key may ask for it later."""
+@pytest.mark.parametrize(
+    ("status", "looks", "said"), [(401, 1, "refused the key"), (403, 3, "does not allow this: No access")]
+)
+def test_look_ups_that_the_key_may_not_make_are_told_and_the_run_stays_pending(
+    status: int, looks: int, said: str
+) -> None:
+    """Where no callback can come; another key may ask for it later. A 403 alone may be one of a proxy."""
     with _service(httpx.Response(status, json={"error": "No access."})) as client:
         pending = client.submit("d", variant="v")
+        for _ in range(looks):
+            assert pending.waiting
+            pending.refresh()
         with pytest.raises(fh.AuthError, match=said) as raised:
-            pending.refresh() and pending.wait(60)
+            pending.wait(60)
         assert raised.value.may_have_run
         assert said in pending._repr_html_()
         assert event_loop.run(pending.look()) is None
@@ -557,17 +564,31 @@ def test_look_ups_of_which_the_probe_knows_that_they_do_not_count_are_not_counte
     assert client.connection.look_ups_left() == (0 if used else None)
 
 
-def test_a_look_up_over_the_daily_cap_pauses_till_midnight() -> None:
-    """And one over another limit for some seconds."""
+def test_a_look_up_over_the_services_daily_cap_is_the_last_before_midnight() -> None:
+    """Of all runs of this client; a refresh asks all the same, and what it brings ends that."""
     daily = httpx.Response(429, json={"error": "x", "error_code": "api_rate_limit_exceeded"})
+    with _service(daily, {"status": "running"}) as client:
+        one, other = client.submit("d", variant="v"), client.submit("d", variant="v")
+        assert event_loop.run(one.look()) == event_loop.run(other.look()) == 0.0
+        assert (one.polls, other.polls) == (1, 0)
+        assert one.is_capped
+        assert other.is_capped
+        assert "not looked up before 00:00 UTC" in other.trouble
+        other.refresh()
+        event_loop.run(one.look())
+        assert (one.polls, one.is_capped, one.waiting) == (2, False, True)
+        one.cancel_waiting()
+        other.cancel_waiting()
+
+
+def test_a_look_up_over_another_limit_pauses_for_some_seconds() -> None:
+    """It is no evidence about the run."""
     busy = httpx.Response(429, json={"error": "x"})
     crowded = httpx.Response(429, json={"error": "x", "error_code": "concurrency_limit", "limit": 5, "current": 5})
-    for answer, least, most in ((daily, 0.0, 86_400.0), (busy, 5.0, 5.0), (crowded, 5.0, 5.0)):
+    for answer in (busy, crowded):
         with _service(answer) as client:
             pending = client.submit("d", variant="v")
-            pause_s = event_loop.run(pending.look())
-            assert pause_s is not None
-            assert least <= pause_s <= most
+            assert event_loop.run(pending.look()) == 5.0
             assert pending.waiting
             pending.cancel_waiting()
 

@@ -30,11 +30,11 @@ from fh_notebook.contract.callbacks import NO_OUTPUT_CODE, NOWHERE, ids_of, is_a
 from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.contract.response import Response
 from fh_notebook.contract.retry import RetryAction, decide
-from fh_notebook.contract.run import Run
+from fh_notebook.contract.run import Run, one_line
 from fh_notebook.contract.secrets import mask_inputs
 from fh_notebook.contract.wire import AttemptResult
 from fh_notebook.core.text.messages import Message, Phrase, option
-from fh_notebook.errors import SettingsError, StoreError
+from fh_notebook.errors import AuthError, SettingsError, StoreError
 from fh_notebook.session.limiter import ConcurrencyLimiter
 from fh_notebook.store.pending_runs import PendingRuns, PendingTicket, first_run
 from fh_notebook.store.tables.pending import PendingRow
@@ -59,9 +59,9 @@ WRITE_S: Final = 0.02
 job's claim says that it may have run: a kernel that is killed then finds it unknown, and calls it no second time."""
 
 
-CAPPED: Final = (
-    "it had not ended when the configured daily cap was used up; batch.resolve_unknown() looks it up after 00:00 UTC"
-)
+CAPPED: Final = "it had not ended when the daily cap was used up; batch.resolve_unknown() looks it up after 00:00 UTC"
+
+REFUSED: Final = "the service accepted it and refuses to say how it ended ({}); batch.resolve_unknown() asks again"
 
 WAITS: Final = "awaiting_approval"
 """The status of a run that waits for a decision."""
@@ -211,7 +211,13 @@ class CallbackDelivery:
             self.on_change()
         pending.begin(poll=True)
         try:
-            run = await pending.outcome()
+            try:
+                run = await pending.outcome()
+            except AuthError as exc:
+                self._write()
+                ticket.let_go()  # now that it is written down
+                error = REFUSED.format(one_line(str(exc)))
+                run = replace(pending.run, status="unknown", error=error, error_code="look_up_refused")
             if not run.done:
                 run = replace(run, status="unknown", error=CAPPED, error_code="look_ups_capped")
             if run.error_code == NO_OUTPUT_CODE and self._receiver is not None:

@@ -23,7 +23,7 @@ from fh_notebook.batching.planning.stored_batch import StoredBatch
 from fh_notebook.client import polling
 from fh_notebook.local import LocalHive, aask_human
 from fh_notebook.session import session
-from tests.client.callbacks.senders import KEY, PATIENCE_S, SECRET, deliver, event, signed, until
+from tests.client.callbacks.senders import KEY, PATIENCE_S, SECRET, Held, deliver, event, signed, until
 from tests.kernel import Kernel
 
 
@@ -99,6 +99,36 @@ def test_by_polling_every_row_comes_once(monkeypatch: pytest.MonkeyPatch) -> Non
     assert batch.counts.calls == 12
     assert batch.frame["attempts"].min() >= 2
     assert not session.receiver().running
+
+
+@pytest.mark.parametrize(("refused", "status"), [(2, "completed"), (3, "unknown")])
+def test_look_ups_that_are_refused_end_only_the_third_time_and_the_run_can_be_asked_for(
+    refused: int, status: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The row keeps its id and says what asks again: it was paid for."""
+    monkeypatch.setattr(polling, "FIRST_S", 0.01)
+    monkeypatch.setattr(polling, "LONGEST_S", 0.05)
+    counting = Counting()
+    counting.hive.fail_next(refused, status=403, on="retrieve")
+    batch = _batch(counting, 1, delivery="poll")
+    assert batch.frame["status"].tolist() == [status]
+    if status == "unknown":
+        row = batch.frame.iloc[0]
+        assert row["request_id"].startswith("req_")
+        assert (row["error_code"], "batch.resolve_unknown()" in row["error"]) == ("look_up_refused", True)
+        batch.resolve_unknown()
+    _complete(batch, counting, 1)
+
+
+def test_look_ups_stop_at_the_services_own_daily_cap(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As at the configured one: a batch that waits for them alone ends, and its rows say what asks later."""
+    monkeypatch.setattr(polling, "FIRST_S", 0.01)
+    held = Held(daily_cap=5)
+    client = held.hive.client()
+    batch = fh.batch(_rows(4), "held", client=client, progress=False, delivery="poll")
+    assert batch.frame["error_code"].tolist() == ["look_ups_capped"] * 4
+    assert batch.frame["request_id"].notna().all()
+    held.let_go(4)
 
 
 def test_look_ups_stop_at_the_configured_cap_and_the_runs_can_be_waited_for_again(
