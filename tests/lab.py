@@ -236,6 +236,14 @@ _START = """i => {
     window.fhRun = window.jupyterapp.commands.execute('notebook:run-cell');
 }"""
 
+_RUN_ENDED = """async i => {
+    const notebook = window.jupyterapp.shell.currentWidget.content;
+    await window.fhRun;
+    return notebook.widgets[i].model.outputs.toJSON().filter(output => output.output_type === 'error')
+        .map(output => `${output.ename}: ${output.evalue}`);
+}"""
+"""Returns the errors that the cell shows, once it has ended."""
+
 _NO_GAP = """where => [...where.querySelectorAll('.jp-OutputArea-child')].every(
     output => output.innerText.trim() || output.getBoundingClientRect().height <= 12)"""
 
@@ -347,10 +355,17 @@ class Lab:
         """Run cell `index` and do not wait for it."""
         self.page.evaluate(_START, index)
 
-    def run(self, index: int) -> Locator:
-        """Run cell `index`, wait until the kernel is done with it, and return its output."""
+    def run(self, index: int, *, fails: bool = False) -> Locator:
+        """Run cell `index`, wait until the kernel is done with it, and return its output.
+
+        Raises
+        ------
+        AssertionError
+            It ended with an error, or, where `fails`, without one.
+        """
         self.start(index)
-        self.settle("() => window.fhRun")
+        errors: list[str] = self.settle(_RUN_ENDED, index)
+        assert bool(errors) is fails, f"cell {index} ended with {' and '.join(errors) or 'no error'}"
         return self.output(index)
 
     def run_all(self) -> None:

@@ -38,7 +38,7 @@ batch = fh.batch(frame.head(6), reply, variants=['plain', 'held'], inputs={'tick
 cmp = fh.compare(batch, score=lambda run: len(run.output) % 2 == 0)
 """
 RACE: Final = """
-def long_ones(output): return float(len(output) > 10)
+def long_ones(run): return float(len(run.output) > 10)
 race = fh.race(frame, reply, variants=['plain', 'held'], inputs={'ticket': 'body', 'tone': fh.const('calm')},
                score=long_ones, name='race')
 """
@@ -83,7 +83,7 @@ def _opened_and_searched(output: Locator) -> None:
 
 
 def _decided(output: Locator) -> None:
-    expect(output.get_by_text("95 % interval, valid whenever it ends", exact=True)).to_be_visible()
+    expect(output.get_by_text("95 % interval, valid whenever it ends", exact=True).first).to_be_visible()
 
 
 def _correcting(output: Locator) -> None:
@@ -125,9 +125,7 @@ SURFACES: Final = {
     "pending runs": Surface("%fetchhive pending"),
     "history": Surface("%fetchhive history"),
     "a correction that is refused": Surface(EXPECTED + "fixed.browse()", _correcting),
-    "a canary": Surface(
-        "fh.canary(questions, reply, variant='plain', score=fh.score.exact(), name='c', progress=False)"
-    ),
+    "a canary": Surface("fh.canary(questions, reply, variant='plain', score=fh.score.exact(), name='c')"),
     "a trend": Surface("trend = fh.trend('reply')\ntrend"),
     "its figure": Surface("trend.plot()"),
 }

@@ -65,7 +65,7 @@ def test_a_cell_runs_and_shows_its_answers_side_by_side(lab: Lab, hive_url: str)
         r"triage, variant short[\s\S]*triage, variant long[\s\S]*confidence[\s\S]*triage, variant broken[\s\S]*no article",
     )
     lab.expect_text(lab.run(3), r"broken\s*failed")
-    lab.expect_text(lab.run(4), r"InputError: triage: line 1 of the body")
+    lab.expect_text(lab.run(4, fails=True), r"InputError: triage: line 1 of the body")
     lab.expect_text(lab.run(5), r"Dry run: 2 calls")
     assert lab.errors == []  # before pages are resized: JupyterLab's own windowing then raises now and then
     for look in lab.looks(height=900, widths=(1200, 480, 1600)):

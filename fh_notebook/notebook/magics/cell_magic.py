@@ -301,7 +301,9 @@ class _CellRun:
         if name.startswith(("$", "{")) and name not in client.aclient.connection.known_deployments():
             raise InputError(f"{name}: the line is not evaluated; write the deployment's name itself")
         variable = self._user_names().get(name)
-        if isinstance(variable, Deployment) and name not in client.aclient.connection.known_deployments():
+        if not isinstance(variable, Deployment) or variable.name == name:
+            return
+        if name not in client.aclient.connection.known_deployments():
             raise InputError(
                 f"{name} is a variable of this notebook; its deployment is {variable.name!r}: write that name"
             )

@@ -86,6 +86,14 @@ def test_a_cell_runs_a_variant_and_gives_the_run(shell: Shell, hive: LocalHive) 
     assert shell.shell.user_ns["_"] is result.result
 
 
+def test_a_variable_may_have_its_deployments_name(shell: Shell, hive: LocalHive) -> None:
+    """There is nothing else to write: the service, of whose deployments none is known yet, is asked."""
+    shell.run("import fh_notebook as fh\necho = fh.Deployment('echo')")
+    result, said = shell.run("%%fetchhive echo -v plain\ntext: hi")
+    assert result.error_in_exec is None, said
+    assert result.result.output == "hi"
+
+
 def test_several_variants_are_shown_side_by_side_and_give_a_frame(shell: Shell, hive: LocalHive) -> None:
     """Each variant is called once, in order; the frame has one row a variant; `_` is the frame."""
     result, said = shell.run("%%fetchhive echo -v plain -v loud -v broken --out runs\ntext: hi")
