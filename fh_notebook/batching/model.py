@@ -25,7 +25,9 @@ __all__ = [
     "ERROR_SHOWN",
     "FAILED",
     "INVALID_INPUT",
+    "LOOK_UPS_CAPPED",
     "PENDING",
+    "RESOLVE_CAPPED",
     "RETRY_UNKNOWN",
     "UNKNOWN",
     "BatchStopped",
@@ -333,6 +335,8 @@ class JobCounts:
     """Requests that were answered 429."""
     reused_failed: int = field(default=0, compare=False, repr=False)
     """Of reused: those that failed. Not known of partitions, where it is 0."""
+    capped: int = field(default=0, compare=False, repr=False)
+    """Of unknown: those that the service took, and that are looked up when the configured daily cap is renewed."""
 
 
 def kind_of(run: Run) -> str:
@@ -406,6 +410,7 @@ class OutcomeTable:
         self._reused = bytearray()
         self._lines = array("q")
         self._runs: dict[int, Run] = {}
+        self._capped: set[int] = set()
         self._counted = [0, 0, 0, 0]
         self._reused_counts = [0, 0, 0, 0]
 
@@ -419,7 +424,16 @@ class OutcomeTable:
         self._lines.frombytes(bytes(jobs * self._lines.itemsize))
         self._counted[PENDING] += jobs
 
-    def put(self, number: int, kind: int, *, line: int = 0, reused: bool = False, run: Run | None = None) -> None:
+    def put(
+        self,
+        number: int,
+        kind: int,
+        *,
+        line: int = 0,
+        reused: bool = False,
+        run: Run | None = None,
+        is_capped: bool = False,
+    ) -> None:
         """Set the outcome of a job, in place of the one that it had.
 
         Parameters
@@ -434,6 +448,8 @@ class OutcomeTable:
             Whether no call of this batch object brought it; of an outcome that may have run, it is not asked.
         run : Run, optional
             The answer itself, where it could not be saved.
+        is_capped : bool
+            Whether the configured daily cap has ended its look-ups: its outcome is still to come.
         """
         self._counted[self._kinds[number]] -= 1
         self._reused_counts[self._kinds[number]] -= self._reused[number]
@@ -445,6 +461,15 @@ class OutcomeTable:
             self._runs[number] = run
         else:
             self._runs.pop(number, None)
+        if is_capped:
+            self._capped.add(number)
+        else:
+            self._capped.discard(number)
+
+    @property
+    def capped(self) -> list[int]:
+        """The jobs whose look-ups the configured daily cap has ended."""
+        return sorted(self._capped)
 
     def kind(self, number: int) -> int:
         """Return the kind of a job's outcome."""
@@ -475,6 +500,7 @@ class OutcomeTable:
             calls=self.calls,
             refused=self.refused,
             reused_failed=self._reused_counts[FAILED],
+            capped=len(self._capped),
         )
 
 
@@ -516,3 +542,13 @@ RETRY_UNKNOWN: Final = Phrase(
     cell="fh.last_batch().resume(retry_unknown=True) calls again",
 )
 """What to do about jobs that may have run."""
+
+LOOK_UPS_CAPPED: Final = "look_ups_capped"
+"""The error code of a run that had not ended when the configured daily cap ended its look-ups."""
+
+RESOLVE_CAPPED: Final = Phrase(
+    "batch.resolve_unknown() looks up after 00:00 UTC",
+    command="the same command looks up after 00:00 UTC",
+    cell="fh.last_batch().resolve_unknown() looks up after 00:00 UTC",
+)
+"""What to do about them."""

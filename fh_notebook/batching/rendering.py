@@ -15,7 +15,15 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from fh_notebook.batching.model import ERROR_SHOWN, RETRY_UNKNOWN, BatchStopped, JobCounts, error_line
+from fh_notebook.batching.model import (
+    ERROR_SHOWN,
+    LOOK_UPS_CAPPED,
+    RESOLVE_CAPPED,
+    RETRY_UNKNOWN,
+    BatchStopped,
+    JobCounts,
+    error_line,
+)
 from fh_notebook.batching.progress.state import admitting, outcome_parts
 from fh_notebook.batching.tables.values import is_missing
 from fh_notebook.contract.output import OutputOptions, excerpt, short_view
@@ -87,13 +95,22 @@ def progress_sentence(
     >>> print(progress_sentence("triage-2", JobCounts(planned=80, done=80, calls=87, refused=7), admits=3))
     triage-2: 80 of 80 done; 87 calls, 7 of them refused (429); 3 at once, the service's limit
     """
-    if_unknown = f" (may have run; {RETRY_UNKNOWN.text(audience)})"
+    if_unknown = f" ({_unknown_means(counts, audience)})"
     parts = [*outcome_parts(counts, if_unknown=if_unknown).values()]
     parts += [f"{counts.pending:,} pending"] if counts.pending else []
     text = f"{html.printable(name)}: {', '.join(parts)}; {_spent(counts)}"
     text += f"; {admitting(admits)}" if admits is not None else ""
     text += f"; {doing}" if doing else ""
     return f"{text}. Stopped: {stopped.message}" if stopped else text
+
+
+def _unknown_means(counts: JobCounts, audience: Audience) -> str:
+    """Return what the jobs of unknown outcome are, and what to do about them."""
+    capped = f"stopped by the daily cap: {RESOLVE_CAPPED.text(audience)}"
+    if counts.unknown and counts.capped == counts.unknown:
+        return capped
+    others = f"may have run; {RETRY_UNKNOWN.text(audience)}"
+    return f"{others}; {counts.capped:,} of them {capped}" if counts.capped else others
 
 
 def _spent(counts: JobCounts) -> str:
@@ -421,6 +438,8 @@ def _quoted(text: str) -> str:
 def _again(group: ErrorGroup, *, code: bool = True) -> html.Html:
     if retry := retry_code(group):
         return html.el("span", "To call them again: ", html.el("code", retry))
+    if group.code == LOOK_UPS_CAPPED:  # its error says what to do
+        return html.el("span", "The service took them: calling them again may pay twice.")
     if not code:
         return html.el("span", "Correct these rows." if group.code == INVALID else UNKNOWN_MEANS)
     if group.code == INVALID:

@@ -565,7 +565,7 @@ class AsyncClient:
         asked = [(REQUESTS, request_id), (WORKFLOW_RUNS, run_id)]
         if not request_id:
             asked = [(WORKFLOW_RUNS, run_id), (REQUESTS, run_id)]
-        if run_id and (profile := self.connection.find_profile()) is not None:
+        if request_id and run_id and (profile := self.connection.find_profile()) is not None:
             asked.sort(key=lambda address: address[0] != profile.look_up_path)
         for path, identity in asked:
             if not identity or not (run.error_code == "no_id" or run.status_code in NOT_FOUND_STATUSES):

@@ -390,8 +390,8 @@ class PendingRun:
 
     @property
     def is_capped(self) -> bool:
-        """Whether the daily cap, the configured or the service's own, has ended its look-ups until 00:00 UTC."""
-        return self.waiting and self.trouble == self._cap_text
+        """Whether it has no outcome, and the daily cap, the configured or the service's own, has ended its look-ups until 00:00 UTC."""
+        return not self.done and self.trouble == self._cap_text
 
     @property
     def _cap_text(self) -> str:

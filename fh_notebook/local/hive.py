@@ -563,7 +563,7 @@ class LocalHive:
         """The runs that are paused until a person decides, the oldest first."""
         return self._service.runs.approvals.waiting()
 
-    def wait_approval(self, timeout_s: Seconds | None = 10.0) -> Approval:
+    def wait_approval(self, timeout_s: Seconds | None = 60.0) -> Approval:
         """Wait until a run is paused, and return its question; of several, the oldest one.
 
         Raises

@@ -43,6 +43,10 @@ from fh_notebook.core.text.messages import CELL, PYTHON, Message
             JobCounts(planned=9, done=2, failed=3, unknown=1, pending=3, calls=9, refused=2),
             "b: 2 of 9 done, 3 failed, 1 unknown (may have run; retry_unknown=True calls again), 3 pending; 9 calls, 2 of them refused (429)",
         ),
+        (
+            JobCounts(planned=3, unknown=3, capped=2, calls=3),
+            "b: 0 of 3 done, 3 unknown (may have run; retry_unknown=True calls again; 2 of them stopped by the daily cap: batch.resolve_unknown() looks up after 00:00 UTC); 3 calls",
+        ),
     ],
 )
 def test_the_sentence_says_what_is_not_nothing(counts: JobCounts, said: str) -> None:
@@ -51,7 +55,8 @@ def test_the_sentence_says_what_is_not_nothing(counts: JobCounts, said: str) -> 
     assert progress_sentence("b", counts, doing="paused") == f"{said}; paused"
     stopped = BatchStopped(reason="daily_cap", detail="the cap", resume=Message("{resume} then"))
     retry = "fh.last_batch().resume(retry_unknown=True) calls again"
-    assert progress_sentence("b", counts, audience=CELL) == said.replace("retry_unknown=True calls again", retry)
+    in_cell = said.replace("retry_unknown=True calls again", retry).replace("batch.resolve", "fh.last_batch().resolve")
+    assert progress_sentence("b", counts, audience=CELL) == in_cell
     assert progress_sentence("b", counts, stopped=stopped) == f"{said}. Stopped: the cap; batch.resume() then"
     cell = replace(stopped, audience=replace(PYTHON, resume="run the cell again"))
     assert (cell.detail, cell.message) == ("the cap", "the cap; run the cell again then")
@@ -162,6 +167,10 @@ def test_an_error_is_at_length_where_it_has_a_line_of_its_own() -> None:
     many = [replace(runs[0], error=f"{number} {long}") for number in range(3)]
     [one] = groups_by_code(error_groups((row, "k", run) for row, run in enumerate(many)))
     assert (one.others, one.words.count("2 other messages")) == (2, 1)
+    capped = [Run(status="unknown", error="batch.resolve_unknown() looks it up", error_code="look_ups_capped")]
+    shown = _overview(JobCounts(planned=1, unknown=1, capped=1, calls=1), pd.DataFrame(), capped).page_html()
+    assert "calling them again may pay twice" in shown
+    assert "retry_unknown" not in shown
 
 
 @pytest.mark.parametrize(

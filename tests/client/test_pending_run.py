@@ -546,6 +546,10 @@ def test_a_run_is_looked_up_first_where_the_probe_has_found_one() -> None:
     assert event_loop.run(client.look_up("req_1", "run_1")).status == "running"
     assert event_loop.run(client.look_up("req_1", None)).status == "running"
     assert asked == ["/v1/workflow_runs/run_1", "/v1/public/requests/req_1", "/v1/public/requests/req_1"]
+    asked.clear()
+    client = _with_profile(answer, Profile(look_up_path="/public/requests"))  # not documented for the id of a run
+    assert event_loop.run(client.look_up(None, "run_1")).status == "running"
+    assert asked == ["/v1/workflow_runs/run_1", "/v1/public/requests/run_1"]
 
 
 @pytest.mark.parametrize(("counts", "used"), [(None, 1), (True, 1), (False, 0)])

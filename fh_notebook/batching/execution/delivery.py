@@ -21,6 +21,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from uuid import uuid4
 
+from fh_notebook.batching.model import LOOK_UPS_CAPPED
 from fh_notebook.batching.options import DeliveryMode
 from fh_notebook.batching.planning.reuse import left_behind
 from fh_notebook.batching.planning.stored_batch import StoredBatch
@@ -218,8 +219,8 @@ class CallbackDelivery:
                 ticket.let_go()  # now that it is written down
                 error = REFUSED.format(one_line(str(exc)))
                 run = replace(pending.run, status="unknown", error=error, error_code="look_up_refused")
-            if not run.done:
-                run = replace(run, status="unknown", error=CAPPED, error_code="look_ups_capped")
+            if pending.is_capped:
+                run = replace(run, status="unknown", error=CAPPED, error_code=LOOK_UPS_CAPPED)
             if run.error_code == NO_OUTPUT_CODE and self._receiver is not None:
                 self._without_output[_key_of(request)] = pending
             return run
@@ -244,7 +245,7 @@ class CallbackDelivery:
             pending.on_change(tell)
 
     def _changed(self, ticket: PendingTicket, pending: PendingRun) -> None:
-        if pending.is_capped and not pending.by_callback:  # nothing would end it before tomorrow
+        if pending.waiting and pending.is_capped and not pending.by_callback:  # nothing would end it before tomorrow
             self._write()
             pending.cancel_waiting()
         if pending.waiting and (pending.status == WAITS) != (ticket.row.status == WAITS):

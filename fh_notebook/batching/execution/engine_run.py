@@ -273,11 +273,13 @@ class EngineRun:
         async with owner_of_claims(self._stored) as owner:
             while True:
                 await self._run(windows, planned, owner)
-                if not (self._was_stopped_by("daily_cap") and self._options.wait_for_reset):
+                if not (self._options.wait_for_reset and self._waits_for_cap):
                     return
                 await self._sleep_until_reset()
+                self._work_queue.reopen_capped()
                 self._work_queue.begin()
-                # What the engine was given and did not call, then the windows that it did not take.
+                # What the engine was given and did not call, or did not look up to its end, then the windows that it
+                # did not take.
                 windows = chained_windows(WindowPrefetch(self._work_queue.again()), windows)
 
     async def _run(self, windows: Windows, planned: int, owner: Owner) -> None:
@@ -297,9 +299,14 @@ class EngineRun:
         if self._was_stopped_by("store"):
             await asyncio.to_thread(self._keep_owed)  # while the claims are alive
 
-    def _was_stopped_by(self, reason: str) -> bool:
+    def _was_stopped_by(self, *reasons: str | None) -> bool:
         stopped = self.engine.scheduler.stopped if self.engine is not None else None
-        return stopped is not None and stopped.reason == reason
+        return (stopped and stopped.reason) in reasons
+
+    @property
+    def _waits_for_cap(self) -> bool:
+        """Whether the daily cap alone ended the calls, or the look-ups of runs that the service took."""
+        return self._was_stopped_by("daily_cap") or (bool(self._outcomes.capped) and self._was_stopped_by(None))
 
     async def _deliver(self, windows: Windows, planned: int, owner: Owner, deliver: CallbackDelivery) -> None:
         attempt = await deliver.ready()

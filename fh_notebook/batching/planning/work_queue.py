@@ -18,6 +18,7 @@ from fh_notebook.batching.model import (
     CODE_OF,
     DONE,
     FAILED,
+    LOOK_UPS_CAPPED,
     PENDING,
     UNKNOWN,
     FailedSelection,
@@ -170,6 +171,11 @@ class WorkQueue:
             for number, line in lines.items():
                 if line in forgotten:
                     self._outcomes.put(number, PENDING)
+
+    def reopen_capped(self) -> None:
+        """Make the jobs pending again whose look-ups the daily cap has ended: their runs are waited for again."""
+        for number in self._outcomes.capped:
+            self._outcomes.put(number, PENDING)
 
     def begin(self) -> None:
         """Note where the store stands; called before a start's first look."""
@@ -342,8 +348,10 @@ class WorkQueue:
         if self._holds_answers:
             self._held[job.number] = run
         held = None if line else run
+        is_capped = run.error_code == LOOK_UPS_CAPPED
         for number in dict.fromkeys((job.number, *self._twins.get(job.key, ()))):
-            self._outcomes.put(number, kind, line=line, reused=reused or number != job.number, run=held)
+            is_reused = reused or number != job.number
+            self._outcomes.put(number, kind, line=line, reused=is_reused, run=held, is_capped=is_capped)
         if kind == DONE and run.error_code != NO_OUTPUT_CODE:  # else a late output is theirs, too
             self._twins.pop(job.key, None)
 

@@ -14,8 +14,9 @@ import pytest
 
 import fh_notebook as fh
 from fh_notebook.batching.model import JobCounts, Started
+from fh_notebook.batching.rendering import progress_sentence
 from fh_notebook.client import polling
-from fh_notebook.local import LocalHive
+from fh_notebook.local import LocalHive, aask_human
 from fh_notebook.session import session
 from tests.batching.hives import KEY, Held, Shouting, rows, until
 
@@ -193,6 +194,38 @@ def test_a_batch_waits_for_the_renewal_of_the_daily_cap_and_goes_on() -> None:
     assert clock.now.date() == datetime(2026, 11, 26, tzinfo=UTC).date()
     assert 24 * 3600 < clock.slept_s < 27 * 3600
     assert set(shouting.ran.values()) == {1}
+
+
+@pytest.mark.parametrize("number", [2, 4])
+def test_a_batch_waits_for_the_renewal_with_runs_that_were_looked_up_until_the_cap(
+    monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """Those are waited for again, and none is submitted twice, whether or not others were not called yet."""
+    monkeypatch.setattr(polling, "FIRST_S", 0.01)
+    monkeypatch.setattr(polling, "EVERY_S", 0.002)
+    hive, clock, said = LocalHive(name="lasting"), Midnight(), list[str]()
+
+    @hive.workflow("shout", variant="loud", human="finance")
+    async def shout(text: str) -> str:
+        return text.upper() if said or (await aask_human(f"{text}?")).approved else ""
+
+    async def sleep(seconds: float) -> None:
+        await clock.sleep(seconds)
+        if not said:
+            said.append(progress_sentence("b", batch.counts))
+            fh.configure(daily_cap=1000)
+            for approval in hive.approvals:
+                hive.decide(approval.request_id)
+
+    fh.configure(daily_cap=3)
+    options: dict[str, Any] = {"delivery": "poll", "wait_for_reset": True, "dry_run": True, "progress": False}
+    batch = fh.batch(rows(number), "shout", client=hive.client(), max_concurrency=2, **options)
+    batch._control._settings = replace(batch._control._settings, now=clock, sleep=sleep)
+    batch.resume()
+    assert "2 unknown (stopped by the daily cap: batch.resolve_unknown() looks up after 00:00 UTC)" in said[0]
+    assert (batch.counts.done, batch.counts.capped, hive.counts.calls) == (number, 0, number)
+    assert batch.stopped is None
+    assert fh.pending().empty
 
 
 def test_a_batch_that_waits_for_the_renewal_can_be_cancelled() -> None:
