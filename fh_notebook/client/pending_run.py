@@ -8,9 +8,10 @@ nothing at the service, and nothing here submits a run.
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 import time
-from collections import Counter
+import weakref
 from collections.abc import Awaitable, Callable, Generator, Hashable, Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -57,18 +58,33 @@ NO_WORKSPACE_HINT: Final = "to decide here, set fh.configure(workspace_id=...), 
 
 Keep = Callable[[Run], Awaitable[None]]
 
-_waited_for: Final = Counter[str]()
-_counting: Final = threading.Lock()
 
 
-def runs_waited_for(workspace: str) -> int:
-    """Return how many runs of a workspace this process waits for: they go on at the service, and may be looked up."""
-    return _waited_for[workspace]
+def runs_waited_for(workspace: str) -> list[PendingRun]:
+    """Return the runs of a workspace that this process waits for: they go on at the service, and may be looked up."""
+    with _WAITED_FOR.lock:
+        runs = list(_WAITED_FOR.runs)
+    return [run for run in runs if run.workspace == workspace and run.may_end]
 
 
-def _count(workspace: str, runs: int) -> None:
-    with _counting:
-        _waited_for[workspace] += runs
+class _WaitedFor:
+    """The runs whose outcome somebody waits for; one that nobody holds any more is none of them."""
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget them: nothing in the child of a fork waits, and the lock may have been held."""
+        self.lock = threading.Lock()
+        self.runs = weakref.WeakSet[PendingRun]()
+
+    def add(self, run: PendingRun) -> None:
+        with self.lock:
+            self.runs.add(run)
+
+    def discard(self, run: PendingRun) -> None:
+        with self.lock:
+            self.runs.discard(run)
 
 
 class LookUpClient(Protocol):
@@ -353,9 +369,9 @@ class PendingRun:
     def begin(self, *, poll: bool, known: bool = True) -> None:
         """Wait for the outcome from now on: by callback if there is a receiver, by look-ups as `poll` specifies."""
         with self._lock:
-            is_new, self.is_begun = not (self.is_begun or self._ended), True
-        if is_new:
-            _count(self._connection.workspace, 1)
+            self.is_begun = True
+            if not self._ended:
+                _WAITED_FOR.add(self)
         if self._receiver is not None:
             self._receiver.claim(ids_of(self._first), self.take)
         self._polls = poll
@@ -370,6 +386,16 @@ class PendingRun:
         """Look it up soon, if it is looked up at all: something that it waited for has happened."""
         if self._polls and not self._taken:
             polling.watch(self)
+
+    @property
+    def workspace(self) -> str:
+        """The workspace whose run it is."""
+        return self._connection.workspace
+
+    @property
+    def may_end(self) -> bool:
+        """Whether an outcome can come: it is looked up, or its receiver listens."""
+        return self.waiting and (self._polls or (self._receiver is not None and self._receiver.running))
 
     @property
     def _may_pause_unseen(self) -> bool:
@@ -390,7 +416,7 @@ class PendingRun:
 
     @property
     def is_capped(self) -> bool:
-        """Whether it has no outcome, and the daily cap, the configured or the service's own, has ended its look-ups until 00:00 UTC."""
+        """Whether it has no outcome, and the daily cap, the configured or the service's own, ended its look-ups."""
         return not self.done and self.trouble == self._cap_text
 
     @property
@@ -520,11 +546,10 @@ class PendingRun:
         with self._lock:
             if not (self._ended and outcome.error_code == NO_OUTPUT_CODE):  # a callback has completed it meanwhile
                 self._run, self._error = outcome, error
-            is_first, self._ended, may_change = not self._ended, True, ended and self._may_change
+            self._ended, may_change = True, ended and self._may_change
             at_end, self._at_end = self._at_end, []
+            _WAITED_FOR.discard(self)
         polling.forget(self)
-        if is_first and self.is_begun:
-            _count(self._connection.workspace, -1)
         if self._receiver is not None:
             take_output = self._take_output if may_change else None
             self._receiver.claims.disclaim(ids_of(self._first), ended=ended, take_output=take_output)
@@ -595,3 +620,9 @@ class PendingRun:
 
     def _ipython_display_(self) -> None:
         hooks.frontend().show_pending(self)
+
+
+_WAITED_FOR: Final = _WaitedFor()
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_WAITED_FOR.reset)

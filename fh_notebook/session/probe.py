@@ -633,6 +633,8 @@ class _ProbeCalls:
             self._learn(profiles.with_look_up(self.profile, response, direct, self._look_up_path, earlier=earlier))
             if self._is_alone:
                 self._learn(profiles.with_look_up_count(self.profile, self._by_direct, self._by_look_ups))
+            elif self._lowered_by is not None:
+                self.note(f"Whether a look-up counts is not known, since {self._others_text}")
         if not self._refusals:
             return
         if is_answered(response):
@@ -645,7 +647,16 @@ class _ProbeCalls:
     @property
     def _waits_for_runs(self) -> bool:
         """Whether runs that this process began before go on at the service: none of them holds a slot here."""
-        return runs_waited_for(self._connection.workspace) > 0
+        return bool(runs_waited_for(self._connection.workspace))
+
+    @property
+    def _others_text(self) -> str:
+        """What else was in progress: the runs that this process waits for, with their ids, or other calls."""
+        runs = runs_waited_for(self._connection.workspace)
+        if not runs:
+            return "other calls were in progress meanwhile"
+        ids = listed([run.ids.first for run in runs], "and")
+        return f"this process waits for other runs ({ids}; fh.pending() lists them)"
 
     async def _call_at_once(self, size: int) -> None:
         # A limiter of its own: that of the workspace would let the calls out one after the other.
@@ -682,7 +693,7 @@ class _ProbeCalls:
         elif others_refused:
             why = "a 429 that does not name concurrency may be of another limit, so that the cap is not known"
         elif refused and not is_alone:
-            why = "how many are admitted is not known, since other calls were in progress meanwhile"
+            why = f"how many are admitted is not known, since {self._others_text}"
         elif refused or (cap is not None and cap < len(answers) and self.profile.concurrency == cap):
             kept = "" if refused else f" and the cap of {cap} observed before stays"
             why = f"they may not have been in progress together{kept}; try inputs with which a run takes some seconds"

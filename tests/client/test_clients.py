@@ -126,18 +126,25 @@ def test_a_blocking_call_works_inside_a_running_loop_and_from_many_threads(clien
 
 
 def test_a_forked_child_calls_with_connections_of_its_own(tmp_path: Path) -> None:
-    """After os.fork both sides go on calling, and both keep their answers."""
+    """After os.fork both sides go on calling, and both keep their answers; the child waits for no run."""
     with _hive().serve() as server:
         script = f"""
 import os, fh_notebook as fh
+from fh_notebook.client.pending_run import PendingRun, runs_waited_for
+from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.session import session
 client = fh.Client(base_url={server.url!r}, api_key={KEY!r})
+first = fh.Run(status="running", request_id="req_1")
+request = InvokeRequest(deployment="echo")
+before = PendingRun(client=client.aclient, request=request, first=first, receiver=None, keep=None)
+before.begin(poll=True)
+assert runs_waited_for(client.workspace) == [before]
 def call(text):
     return client.invoke("echo", variant="plain", inputs={{"text": text}}).output
 assert call("before") == "before"
 pid = os.fork()
 if pid == 0:
-    ok = all(call(f"child {{i}}") == f"child {{i}}" for i in range(5))
+    ok = not runs_waited_for(client.workspace) and all(call(f"child {{i}}") == f"child {{i}}" for i in range(5))
     session.store().close()
     os._exit(0 if ok else 1)
 assert all(call(f"parent {{i}}") == f"parent {{i}}" for i in range(5))

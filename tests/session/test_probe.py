@@ -802,11 +802,14 @@ def test_nothing_that_hangs_on_other_calls_is_learned_while_this_process_waits_f
     client = client_of(service).aclient
     first = fh.Run(status="running", request_id="req_before")
     request = InvokeRequest(deployment="triage", variant="live")
-    before = PendingRun(client=client, request=request, first=first, receiver=None, keep=None)
-    before.begin(poll=False)
-    profile = learn(service, callback=False)
-    assert (profile.look_up_counts, profile.concurrency) == (None, None)
-    before.cancel_waiting()
+    with fh.CallbackReceiver(secrets=SECRET) as receiver:
+        before = PendingRun(client=client, request=request, first=first, receiver=receiver, keep=None)
+        before.begin(poll=False)
+        profile = learn(service, callback=False)
+        assert (profile.look_up_counts, profile.concurrency) == (None, None)
+        said = [note for note in map(str, profile.notes) if "('req_before'; fh.pending() lists them)" in note]
+        assert len(said) == 2  # for look-ups, and for calls at once
+    assert before.waiting  # its receiver is closed, and nobody looks it up
     assert learn(service, callback=False).look_up_counts is True
 
 
