@@ -59,7 +59,6 @@ NO_WORKSPACE_HINT: Final = "to decide here, set fh.configure(workspace_id=...), 
 Keep = Callable[[Run], Awaitable[None]]
 
 
-
 def runs_waited_for(workspace: str) -> list[PendingRun]:
     """Return the runs of a workspace that this process waits for: they go on at the service, and may be looked up."""
     with _WAITED_FOR.lock:
