@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -336,6 +336,11 @@ class WaitingTools:
         if self._lister.connection.left_today() == 0:
             raise LimitReached(CAP_USED)
         self._requests += 1
+
+    @property
+    def service(self) -> Hashable:
+        """Who is asked; see :class:`~fh_notebook.client.polling.PolledRun`."""
+        return self._lister.connection.workspace
 
     @property
     def longest_s(self) -> float:

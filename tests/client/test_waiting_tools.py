@@ -34,7 +34,9 @@ class Lister:
     """Lists approvals of three runs, each by its run id, and knows the request of one."""
 
     def __init__(self, workspace_id: str | None = "ws") -> None:
-        self.connection: Any = SimpleNamespace(find_workspace_id=lambda: workspace_id, left_today=lambda: None)
+        self.connection: Any = SimpleNamespace(
+            workspace="w", find_workspace_id=lambda: workspace_id, left_today=lambda: None
+        )
         self.asked: list[str | None] = []
         self.known = [ToolApproval(id=f"a{n}", status="pending", run_id=f"run_{n}") for n in range(3)]
         self.of_request = self.known[2:]
