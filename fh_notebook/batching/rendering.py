@@ -25,6 +25,7 @@ from fh_notebook.batching.model import (
     error_line,
 )
 from fh_notebook.batching.progress.state import admitting, outcome_parts
+from fh_notebook.batching.tables.frames import RUNS
 from fh_notebook.batching.tables.values import is_missing
 from fh_notebook.contract.output import OutputOptions, excerpt, short_view
 from fh_notebook.contract.run import Run
@@ -50,6 +51,8 @@ __all__ = [
 ]
 
 DIGEST_LINES: Final = 4
+KEPT_IN_ROW: Final = 200_000
+"""Bytes of a saved picture that is in a row."""
 TEXT_SHOWN: Final = ERROR_SHOWN
 """Characters of a cell that are shown; the frame has all of it."""
 
@@ -514,8 +517,11 @@ def frame_html(frame: pd.DataFrame, columns: Sequence[str], *, prefix: str = "")
     With a `prefix`, by which a script serves them, the files of an output are shown.
     """
     names, lines = _cells(frame, columns)
+    runs = frame.attrs.get(RUNS) or [""] * len(frame)
     for number, line in enumerate(lines if prefix and "output" in names else ()):
-        options = OutputOptions(whole="batch.frame has all", key=f"{prefix}{number}")
+        options = OutputOptions(
+            whole="batch.frame has all", key=f"{prefix}{number}", run=runs[number], kept_cap=KEPT_IN_ROW
+        )
         line[names.index("output")] = short_view(frame["output"].iloc[number], TEXT_SHOWN, options)
     cells = [
         [html.unbroken(text) if name == "variant" and text else text for name, text in zip(names, line, strict=True)]

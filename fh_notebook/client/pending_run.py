@@ -585,11 +585,13 @@ class PendingRun:
         parts += [self.trouble] if self.trouble else []
         return f"PendingRun({', '.join(p for p in parts if p)})"
 
-    def html_card(self, *, key: str = "") -> html.Html:
-        """Return it as a card: the run's own once its outcome has arrived; `key` is that of `Run.html_card`."""
+    def html_card(self, *, colour: str | None = None, **options: Any) -> html.Html:
+        """Return it as a card: the run's own once its outcome has arrived, with the options of `Run.html_card`."""
         if self.done:
-            return self._run.html_card(key=key)
-        head = html.el("div", html.badge(self.status), " ", call_name(self.deployment, self.variant), cls="fh-head")
+            return self._run.html_card(colour=colour, **options)
+        name = call_name(self.deployment, self.variant)
+        named = html.el("span", html.swatch(colour), name) if colour else name
+        head = html.el("div", html.badge(self.status), " ", named, cls="fh-head")
         since = f" since {self.started_at:%d %b %H:%M:%S} UTC" if self.started_at else ""
         asked = "the service is asked at growing intervals, and each look-up counts against the daily cap"
         source = "the service sends it here (callback)" if self.by_callback else asked

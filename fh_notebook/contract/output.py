@@ -20,7 +20,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from itertools import accumulate, islice
@@ -45,6 +45,7 @@ __all__ = [
     "Asset",
     "OutputOptions",
     "ShownOutput",
+    "all_button",
     "assets_of",
     "best_form",
     "excerpt",
@@ -149,6 +150,8 @@ class ShownOutput:
 
     output: Any
     options: OutputOptions
+    compared: Callable[[OutputOptions], Mapping[str, html.Html]] | None = None
+    """Draws it beside another output: its ``text`` with marks, and the ``differences``."""
 
 
 # --- which forms
@@ -284,27 +287,29 @@ def output_view(
     return html.el("form", bar, *panels, cls="fh-o", method="dialog", data_output=options.key or None)
 
 
-def whole_form(output: Any, form: str, options: OutputOptions) -> html.Html:
+def whole_form(shown: ShownOutput, form: str) -> html.Html:
     """Return all of an output in one form, as "Show all" puts it in place of the part that was there.
 
     Parameters
     ----------
-    output : object
-        Text, or a JSON value: ``Run.output``.
+    shown : ShownOutput
+        What a part was shown of, and how; what is left out even here, is so by its `cap` and :data:`ALL`.
     form : str
-        One of :func:`forms_of`.
-    options : OutputOptions
-        How the part was shown; what is left out even here, is so `options.cap` and :data:`ALL`.
+        One of :data:`FORMS`.
 
     Examples
     --------
     >>> rows = [{"n": n} for n in range(500)]
-    >>> "499" in whole_form(rows, "table", OutputOptions(whole="run.text has all", cap=100_000))
+    >>> "499" in whole_form(ShownOutput(rows, OutputOptions(whole="run.text has all", cap=100_000)), "table")
     True
     """
-    options = replace(options, limits=ALL, open_chars=options.cap)
+    options = replace(shown.options, limits=ALL, open_chars=shown.options.cap)
+    output = shown.output
     if form == "files":
         return _files(assets_of(output), options)
+    compared = shown.compared(options) if shown.compared is not None and form in ("text", "differences") else {}
+    if form in compared:
+        return compared[form]
     return _drawn(without_files(output) if options.is_blind else output, form, options)
 
 
@@ -353,7 +358,7 @@ def _text(output: Any, options: OutputOptions) -> html.Html:
         is_styled=options.is_styled,
         wanted=options.wanted,
     )
-    button = _all_button(options) if not is_whole or len(text) > options.cap else None
+    button = all_button(options) if not is_whole or len(text) > options.cap else None
     return html.join([part for part in (box, end, button) if part is not None])
 
 
@@ -367,7 +372,7 @@ def _copy_button(output: Any, options: OutputOptions) -> html.Html:
     )  # fmt: skip
 
 
-def _all_button(options: OutputOptions) -> html.Html | None:
+def all_button(options: OutputOptions) -> html.Html | None:
     """Return the button that a script answers; ``None`` where there is none, and in what it has answered."""
     if not (options.key and options.limits.has_more):
         return None
@@ -462,7 +467,7 @@ def _markdown(text: str, options: OutputOptions) -> html.Html:
 
     left = len(text) - len(text[: options.cap])
     end = html.el("div", f"… {counted(left, 'more character')}; {options.whole}", cls="fh-dim") if left else None
-    button = _all_button(options) if left else None
+    button = all_button(options) if left else None
     if cut == len(tokens):
         return html.el("div", rendered(tokens), end, button, cls="fh-md")
     lines = source.count("\n") + 1 - (tokens[cut].map or [0])[0]
@@ -552,7 +557,7 @@ def _folded_table(
     left = [counted(total - len(rows), "more row")] if total > len(rows) else []
     left += [counted(columns_left, "more column")] if columns_left else []
     note = html.el("div", f"{' and '.join(left)} not shown; {options.whole}", cls="fh-dim") if left else None
-    return html.el("div", *parts, note, _all_button(options) if left or is_cut else None)
+    return html.el("div", *parts, note, all_button(options) if left or is_cut else None)
 
 
 def _cell(value: Any, cap: int) -> tuple[html.Html, bool]:
@@ -582,7 +587,7 @@ def _json_tree(value: Any, options: OutputOptions) -> html.Html:
     tree = _Tree(options)
     inside = tree.node(None, value, 0, options.path)
     end = html.el("div", f"… more is not shown; {options.whole}", cls="fh-dim") if tree.cut else None
-    return html.el("div", inside, end, _all_button(options) if tree.cut else None, cls="fh-out fh-tree")
+    return html.el("div", inside, end, all_button(options) if tree.cut else None, cls="fh-out fh-tree")
 
 
 class _Tree:
@@ -733,7 +738,7 @@ def _files(assets: Sequence[Asset], options: OutputOptions) -> html.Html:
             left_chars -= len(lines[-1])
     left = len(assets) - len(lines)
     more = html.el("div", f"… {counted(left, 'more file')}; {options.whole}", cls="fh-dim") if left else None
-    return html.el("div", *lines, more, _all_button(options) if left else None, cls="fh-files")
+    return html.el("div", *lines, more, all_button(options) if left else None, cls="fh-files")
 
 
 def _file(number: int, asset: Asset, options: OutputOptions) -> html.Html:

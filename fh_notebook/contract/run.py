@@ -240,18 +240,19 @@ class Run:
         return html.el("div", html.STYLE, STYLE, self.html_card(key=key), cls="fh")
 
     def _ipython_display_(self) -> None:
-        """Show it with what can be clicked and, where it waits for a decision, what comes of it.
+        """Show what comes of it, where it waits for a decision and somebody could decide.
 
         Raises
         ------
         NotImplementedError
-            Nobody could click: IPython then asks for HTML and text.
+            It does not: IPython then asks for the other ways to show it, so that ``display_id`` works.
         """
-        if not self.done and hooks.frontend().show_direct_run(self):
-            return
-        outputs = [shown_output(self)]
-        if not hooks.frontend().show_outputs(repr(self), lambda prefix: self._page(f"{prefix}0"), outputs):
+        if self.done or not hooks.frontend().show_direct_run(self):
             raise NotImplementedError
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        """Return it with what can be clicked; nothing where nobody could click, so IPython asks for HTML."""
+        return hooks.frontend().outputs_bundle(lambda prefix: self._page(f"{prefix}0"), [shown_output(self)])
 
     def html_card(
         self,

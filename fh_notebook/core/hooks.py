@@ -164,8 +164,11 @@ class Frontend(Protocol):
         """Show the `ShownFrame` of ``fh.history()`` with what can be clicked; ``False`` where nobody could click."""
         ...
 
-    def show_outputs(self, text: str, page: Callable[[str], Any], outputs: Sequence[Any]) -> bool:
-        """Show a page with views of `ShownOutput`s with what can be clicked; ``False`` where nobody could click."""
+    def outputs_bundle(self, page: Callable[[str], Any], outputs: Sequence[Any]) -> dict[str, str]:
+        """Return a page with views of `ShownOutput`s, by media type, and serve what can be clicked in it.
+
+        It is empty where nobody could click.
+        """
         ...
 
     def show_approvals(self, approvals: Any) -> bool:

@@ -36,12 +36,12 @@ __all__ = [
     "browse",
     "deployment_page",
     "notice",
+    "outputs_bundle",
     "race_progress",
     "show_approvals",
     "show_batch",
     "show_direct_run",
     "show_history",
-    "show_outputs",
     "show_pending",
     "show_rater",
     "watch_batch",
@@ -110,13 +110,13 @@ def show_history(frame: ShownFrame) -> bool:
     return True
 
 
-def show_outputs(text: str, page: Callable[[str], Html], outputs: Sequence[ShownOutput]) -> bool:
-    """Show a page with views of outputs with what can be clicked; ``False`` where nobody could click."""
+def outputs_bundle(page: Callable[[str], Html], outputs: Sequence[ShownOutput]) -> dict[str, str]:
+    """Return a page with views of outputs, by media type, and serve what can be clicked; empty where nobody could."""
     if running_kernel() is None:
-        return False
-    from fh_notebook.notebook.results.served_outputs import show_outputs as show
+        return {}
+    from fh_notebook.notebook.results.served_outputs import outputs_bundle as bundle
 
-    return show(text, page, outputs)
+    return bundle(page, outputs)
 
 
 def show_approvals(approvals: ToolApprovals) -> bool:

@@ -26,7 +26,7 @@ from fh_notebook.errors import FetchHiveError, StoreError
 from fh_notebook.notebook.shell import no_lost_widget
 from fh_notebook.notebook.ui.buttons import enable_clicks
 from fh_notebook.notebook.ui.display import WidgetDisplay, is_closed
-from fh_notebook.notebook.ui.output_actions import COPY_STYLE, whole_output
+from fh_notebook.notebook.ui.output_actions import COPY_STYLE, PAGE_END, whole_output
 from fh_notebook.notebook.ui.page_widget import PageWidget, script, text_of_file
 from fh_notebook.store.store import Store
 from fh_notebook.store.writer import IN_MEMORY
@@ -183,17 +183,17 @@ class Rater:
         number, _, side = str(content.get("key")).partition("-")
         form, shown = str(content.get("form") or ""), None
         if number.isdecimal() and int(number) < self.session.total and side in ("0", "1"):
-            shown = self._shown(int(number), int(side))
-        told = {"key": content.get("key"), "form": form, **whole_output(shown, form)}
+            shown = self._shown(int(number), int(side), whole=PAGE_END)
+        told = {"key": content.get("key"), "form": form, **whole_output(shown, form, key=f"{number}-{side}")}
         return [{"kind": "output", "to": content["client"], **told}]
 
-    def _shown(self, number: int, side: int) -> ShownOutput | None:
-        """Return what a side of an item shows: without what tells whose it is."""
+    def _shown(self, number: int, side: int, whole: str = WHOLE) -> ShownOutput | None:
+        """Return what a side of an item shows: without what tells whose it is; `whole` says where all of it is."""
         places = self.session.places(number)
         if side >= len(places):
             return None
         key, position = f"{number}-{side}", places[side]
-        options = OutputOptions(whole=WHOLE, is_blind=True, key=key, run=self._items.run(position))
+        options = OutputOptions(whole=whole, is_blind=True, key=key, run=self._items.run(position))
         return ShownOutput(self._items.output(position), options)
 
     async def _correct(self, content: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from typing import Final
 
 import pytest
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import Browser, Locator, expect
 
+from fh_notebook.contract.output import OutputOptions, output_view
 from fh_notebook.local import LocalHive
+from fh_notebook.notebook.ui.page_widget import script
 from tests.lab import Lab
 
 pytestmark = [pytest.mark.browser, pytest.mark.long]
@@ -125,3 +127,26 @@ def test_rows_of_a_batch_browse_and_earlier_calls_have_the_same(lab: Lab, hive_u
     _act(lab, form.locator(".fh-earlier-answers .fh-card").filter(has_text="variant lines"))
     lab.screenshot("acts-earlier")
     assert lab.errors == []
+
+
+LATE: Final = """async source => {
+  const module = await import(URL.createObjectURL(new Blob([source], {type: "text/javascript"})));
+  const asked = [], el = document.createElement("div");
+  const model = {on() {}, off() {}, get: () => "late:", send: content => asked.push(content.ask)};
+  module.default.render({model, el});
+  for (let frames = 0; frames < 5; frames++) await new Promise(requestAnimationFrame);
+  document.body.append(el);
+  while (!document.querySelector("[data-served]")) await new Promise(requestAnimationFrame);
+  document.querySelector("button").click();
+  return asked;
+}"""
+
+
+def test_buttons_are_served_when_their_widget_comes_into_the_page_late(browser: Browser) -> None:
+    """Some frames after it was drawn, as in a busy page."""
+    page = browser.new_page()
+    view = output_view([{"n": n} for n in range(300)], OutputOptions(whole="there is all", key="late:0"))
+    page.set_content(f'<div class="fh">{view}</div>')
+    page.evaluate("() => document.querySelector('.fh-o button:not(.fh-show-all)').remove()")
+    assert page.evaluate(LATE, script("ui/output_actions.js", uses=["ui/outputs.js"])) == ["all"]
+    page.close()

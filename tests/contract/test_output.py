@@ -15,6 +15,7 @@ from fh_notebook.contract import output as output_module
 from fh_notebook.contract.output import (
     FORMS,
     OutputOptions,
+    ShownOutput,
     best_form,
     excerpt,
     file_host,
@@ -34,6 +35,10 @@ PNG = b"\x89PNG\r\n\x1a\n and more"
 
 def _page(output: Any, form: str = "", **options: Any) -> str:
     return output_view(output, OutputOptions(**{"whole": "there is all", "form": form, **options}))
+
+
+def _whole(output: Any, form: str, **options: Any) -> str:
+    return whole_form(ShownOutput(output, OutputOptions(**{"whole": "there is all", **options})), form)
 
 
 def _shown(output: Any, form: str = "", **options: Any) -> str:
@@ -141,7 +146,7 @@ def test_show_all_shows_all_of_every_form(output: Any, form: str) -> None:
     """The button is there where something is left out, and what comes for it has the end, folded or not."""
     assert LAST not in Page(_shown(output, form, key="7")).text
     assert 'class="fh-show-all"' in _shown(output, form, key="7")
-    whole = whole_form(output, form, OutputOptions(whole="there is all", cap=1_000_000))
+    whole = _whole(output, form, cap=1_000_000)
     assert LAST in Page(whole).text
     assert "fh-show-all" not in whole
     assert "there is all" not in whole
@@ -400,9 +405,9 @@ def test_show_all_of_a_sparse_table_and_of_many_saved_pictures_is_bounded(
     sparse = [{f"n{n}": "x"} for n in range(1_000)]
     one_row = [{f"n{n}": "x" * 50_000 for n in range(100)}]
     for rows in (sparse, one_row):
-        page = whole_form(rows, "table", OutputOptions(whole="there is all", cap=100_000))
+        page = _whole(rows, "table", cap=100_000)
         assert len(page) < 500_000
-    assert "more rows" in whole_form(sparse, "table", OutputOptions(whole="there is all", cap=100_000))
+    assert "more rows" in _whole(sparse, "table", cap=100_000)
     picture = tmp_path / "a.png"
     picture.write_bytes(PNG + bytes(2**20))
     monkeypatch.setattr(output_module, "EMBEDDED_CAP", 4 * 2**20)
@@ -411,7 +416,7 @@ def test_show_all_of_a_sparse_table_and_of_many_saved_pictures_is_bounded(
     files = [{"file_url": f"https://a.example/{n}.png", "file_name": f"{n}.png"} for n in range(30)]
     for file in files:
         kept.note(file["file_url"], "run 1", picture)
-    page = whole_form({"assets": files}, "files", OutputOptions(whole="there is all", cap=100_000, run="run 1"))
+    page = _whole({"assets": files}, "files", cap=100_000, run="run 1")
     assert page.count("data:image") == 3
     assert len(page) < 5 * 2**20
     assert page.count("saved as") == 30
@@ -420,7 +425,7 @@ def test_show_all_of_a_sparse_table_and_of_many_saved_pictures_is_bounded(
 def test_show_all_of_files_keeps_the_buttons_of_pictures() -> None:
     """A script serves what it has put in place, too; only Show all is not offered again."""
     files = [{"file_url": f"https://a.example/{n}.png", "file_name": f"{n}.png"} for n in range(30)]
-    whole = whole_form({"assets": files}, "files", OutputOptions(whole="there is all", cap=1_000_000, key="7"))
+    whole = _whole({"assets": files}, "files", cap=1_000_000, key="7")
     assert whole.count("fh-show-file") == 30
     assert "fh-show-all" not in whole
 
@@ -442,7 +447,7 @@ def test_a_long_name_is_shown_by_show_all(output: Any, form: str) -> None:
     shown = _shown(output, form, key="7")
     assert LAST not in shown
     assert 'class="fh-show-all"' in shown
-    assert LAST in Page(whole_form(output, form, OutputOptions(whole="there is all", cap=1_000_000))).text
+    assert LAST in Page(_whole(output, form, cap=1_000_000)).text
 
 
 def test_no_path_of_the_server_and_no_hive_is_named_to_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,7 +28,7 @@ from fh_notebook.batching.planning import garbage_collection
 from fh_notebook.batching.planning.work_queue import WorkQueue
 from fh_notebook.batching.rendering import ErrorGroup, error_groups
 from fh_notebook.batching.tables.entry_table import PENDING_RUN, Entry, EntryTable
-from fh_notebook.batching.tables.frames import ATTRS, OutputKeys, tidy_frame
+from fh_notebook.batching.tables.frames import ATTRS, RUNS, OutputKeys, tidy_frame
 from fh_notebook.contract.run import Run
 from fh_notebook.core import hooks
 from fh_notebook.store.tables.answers import RunFields
@@ -205,6 +205,7 @@ class BatchReader:
         first += self.pairs(lambda kind: kind == DONE, limit=lines - len(first))
         first = [(job, outcome and replace(outcome, run=job.shown(outcome.run))) for job, outcome in first]
         table = tidy_frame(first, self._work_queue.source, batch=self._current_name, about=self._about)
+        table.attrs[RUNS] = [outcome.run.identity if outcome else "" for _, outcome in first]
         return groups, table
 
     def parts(self, lines: int) -> Iterator[pd.DataFrame]:

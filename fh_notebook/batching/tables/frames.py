@@ -33,6 +33,7 @@ __all__ = [
     "COLUMNS",
     "INSTANT",
     "RESERVED",
+    "RUNS",
     "TEXT",
     "FrameColumn",
     "OutputKeys",
@@ -48,6 +49,9 @@ __all__ = [
 
 ATTRS: Final = "fh_notebook"
 """The name in ``frame.attrs``."""
+
+RUNS: Final = "fh_notebook.runs"
+"""The name of the identity of each line's run (`Run.identity`), in the ``attrs`` of a frame that is shown only."""
 
 
 def schema_hash(schema: Mapping[str, Any]) -> str:

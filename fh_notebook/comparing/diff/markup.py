@@ -103,7 +103,16 @@ def marks_style(inside: str) -> str:
 MARKS_STYLE: Final = marks_style(".fh")
 
 
-def mark_text(difference: TextDifference, *, cap: int, whole: str, both: bool) -> html.Html:
+def mark_text(
+    difference: TextDifference,
+    *,
+    cap: int,
+    whole: str,
+    both: bool,
+    more: html.Html | None = None,
+    open_chars: int = html.CHARS_OPEN,
+    open_lines: int = html.LINES_OPEN,
+) -> html.Html:
     """Return the difference as one marked text.
 
     Parameters
@@ -116,6 +125,10 @@ def mark_text(difference: TextDifference, *, cap: int, whole: str, both: bool) -
         Where all of it is, in words.
     both : bool
         Whether what only the other text has is shown too, and of what both have only what stands around.
+    more : Html, optional
+        By what the rest is asked for, where something is left out.
+    open_chars, open_lines : int
+        Characters and lines that are open to the eye; the rest is folded.
 
     Examples
     --------
@@ -130,11 +143,11 @@ def mark_text(difference: TextDifference, *, cap: int, whole: str, both: bool) -
     if both:
         parts = list(with_gaps(parts, AROUND))
     shown = _limit_segments(parts, cap)
-    more = _open_length(parts) - _open_length(shown)
+    left = _open_length(parts) - _open_length(shown)
     text = "".join(part.text for part in shown if part.kind != "gap")
-    open_part, _ = html.opened(text)
+    open_part, _ = html.opened(text, open_lines, open_chars)
     head, rest = _split_segments(shown, len(open_part))
-    end = [html.el("div", f"… {counted(more, 'more character')}; {whole}", cls="fh-dim")] if more else []
+    end = [html.el("div", f"… {counted(left, 'more character')}; {whole}", cls="fh-dim"), more] if left else []
     if rest:
         summary = f"… {counted(len(text) - len(open_part), 'more character')}"
         end = [html.fold(summary, html.el("div", *map(_segment_html, rest), *end, cls="fh-rest"))]
@@ -191,5 +204,5 @@ def _segment_html(part: Segment) -> html.Html:
         "same": ("span", None),
     }[part.kind]
     words = part.text.rstrip()
-    # Two texts of at most a cap's length each: an element cuts what is longer.
-    return html.join([html.el(tag, words, title=title), html.el("span", part.text[len(words) :])])
+    blanks = part.text[len(words) :]
+    return html.join([html.el(tag, html.marked(words, "", len(words)), title=title), html.el("span", blanks)])

@@ -237,10 +237,10 @@ class RowDiff:
     def _repr_html_(self) -> str:
         return diff_html(self)
 
-    def _ipython_display_(self) -> None:
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        """Return it with what can be clicked; nothing where nobody could click, so IPython asks for HTML."""
         outputs = [ShownOutput(answer.output, _options(answer, self.scored_path)) for answer in self.answers]
-        if not hooks.frontend().show_outputs(repr(self), lambda prefix: diff_html(self, prefix), outputs):
-            raise NotImplementedError  # IPython shows it by its other methods
+        return hooks.frontend().outputs_bundle(lambda prefix: diff_html(self, prefix), outputs)
 
 
 def diff_html(diff: RowDiff, prefix: str = "") -> html.Html:

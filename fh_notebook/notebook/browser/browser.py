@@ -434,8 +434,9 @@ class Browser:
         with self._lock:
             table, shown = self._finder.table, None
             if row.isdecimal() and int(row) < table.rows and variant.isdecimal() and int(variant) < len(table.variants):
-                shown = shown_of_card(table, table.answer(int(row), int(variant)))
-        self._widget.send({"output": key, "form": form, **whole_output(shown, form)})
+                wanted = self._view.search.strip()
+                shown = shown_of_card(table, table.answer(int(row), int(variant)), wanted=wanted)
+        self._widget.send({"output": key, "form": form, **whole_output(shown, form, key=key)})
 
     def _correct_all(self) -> None:
         while self._to_correct:

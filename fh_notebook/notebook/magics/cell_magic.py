@@ -84,7 +84,7 @@ class CellResult:
             return
         if (later := pending_results.ending_later(self.runs)) is not None:
             self.live.leave(None)
-            pending_results.show(later)
+            pending_results.show(later, show)
             return
         served = served_outputs(lambda number: shown_output(self.runs[number]) if number < len(self.runs) else None)
         shown = SideBySide(self.runs, show=show, served=served)

@@ -17,10 +17,10 @@ from fh_notebook.client.pending_run import PendingRun
 from fh_notebook.contract import output as output_view
 from fh_notebook.contract.callbacks import NOWHERE, RunIds, was_refused_directly
 from fh_notebook.contract.invoke_request import InvokeRequest
-from fh_notebook.contract.run import Run, shown_output
+from fh_notebook.contract.run import WHOLE, Run, shown_output
 from fh_notebook.core import event_loop
-from fh_notebook.core.text import html
 from fh_notebook.notebook.approvals.decisions import CellPlace, Decisions, can_decide
+from fh_notebook.notebook.results.cards import SideBySide
 from fh_notebook.notebook.results.served_outputs import ServedOutputs, served_outputs
 from fh_notebook.notebook.shell import new_handle
 
@@ -34,9 +34,13 @@ class _Card:
     """What is shown of it at one moment."""
 
     def __init__(
-        self, result: PendingRun | PendingResults, place: CellPlace | None, served: ServedOutputs | None
+        self,
+        result: PendingRun | PendingResults,
+        place: CellPlace | None,
+        served: ServedOutputs | None,
+        form: str | None = None,
     ) -> None:
-        page = served.page(_page(_calls(result), served.prefix)) if served is not None else result._repr_html_()
+        page = SideBySide(_calls(result), whole=WHOLE, show=form, served=served).page()
         self.content = page if place is None else place.beside(page), repr(result)
 
     def __repr__(self) -> str:
@@ -44,13 +48,6 @@ class _Card:
 
     def _repr_html_(self) -> str:
         return self.content[0]
-
-
-def _page(calls: Sequence[PendingRun | Run], prefix: str = "") -> html.Html:
-    """Return the calls as cards; with a `prefix` their outputs have keys, by which a script serves them."""
-    cards = [call.html_card(key=f"{prefix}{number}" if prefix else "") for number, call in enumerate(calls)]
-    inside = html.el("div", *cards, cls="fh-side") if len(cards) != 1 else cards[0]
-    return html.el("div", html.STYLE, output_view.STYLE, inside, cls="fh")
 
 
 def _calls(result: PendingRun | PendingResults) -> Sequence[PendingRun | Run]:
@@ -61,25 +58,25 @@ def _shown(call: PendingRun | Run) -> output_view.ShownOutput:
     return shown_output(call.run if isinstance(call, PendingRun) else call)
 
 
-def show(result: PendingRun | PendingResults) -> None:
-    """Display `result`, and follow it until nothing more will come."""
+def show(result: PendingRun | PendingResults, form: str | None = None) -> None:
+    """Display `result`, and follow it until nothing more will come; `form` is ``--show`` of a cell."""
     handle = new_handle()
     place = CellPlace() if result.waiting and can_decide() else None
     calls = _calls(result)
     served = served_outputs(lambda number: _shown(calls[number]) if number < len(calls) else None)
-    handle.display(card := _Card(result, place, served))
+    handle.display(card := _Card(result, place, served, form))
     follow = _decisions(result, place) if place is not None else lambda: None
     if served is not None:
         served.serve()
 
     def update(_: Any) -> None:
-        handle.update(_Card(result, place, served))
+        handle.update(_Card(result, place, served, form))
         follow()
 
     if result.waiting:
         result.on_change(update)
     # It may have changed while it was put on the page, when nobody listened yet, or beside an update of this thread.
-    while (now := _Card(result, place, served)).content != card.content:
+    while (now := _Card(result, place, served, form)).content != card.content:
         handle.update(card := now)
     follow()
 
@@ -156,7 +153,7 @@ class PendingResults(Sequence[Any]):
         return "\n".join(repr(call) for call in self._calls)
 
     def _repr_html_(self) -> str:
-        return _page(self._calls)
+        return SideBySide(self._calls, whole=WHOLE).page()
 
     def _ipython_display_(self) -> None:
         show(self)

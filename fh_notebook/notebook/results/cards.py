@@ -12,6 +12,7 @@ import textwrap
 from collections.abc import Sequence
 from typing import Final
 
+from fh_notebook.client.pending_run import PendingRun
 from fh_notebook.contract import output as output_view
 from fh_notebook.contract.run import WHOLE, WHOLE_ERROR, Run, one_line
 from fh_notebook.core.text import html
@@ -37,7 +38,7 @@ class SideBySide:
 
     Parameters
     ----------
-    runs : sequence of Run
+    calls : sequence of Run or PendingRun
         One a variant, in the order in which they were asked for.
     whole : str, optional
         Where all of a long output is, in words; else it is in the run, or in the result's frame.
@@ -49,13 +50,14 @@ class SideBySide:
 
     def __init__(
         self,
-        runs: Sequence[Run],
+        calls: Sequence[Run | PendingRun],
         *,
         whole: str | None = None,
         show: str | None = None,
         served: ServedOutputs | None = None,
     ) -> None:
-        self.runs = tuple(runs)
+        self._calls = tuple(calls)
+        self.runs = tuple(call.run if isinstance(call, PendingRun) else call for call in calls)
         self._served = served
         self._show = show or ""
         many = len(self.runs) > 1
@@ -94,7 +96,7 @@ class SideBySide:
         )
 
     def _card(self, number: int, run: Run) -> html.Html:
-        return run.html_card(
+        return self._calls[number].html_card(
             key=f"{self._served.prefix}{number}" if self._served else "",
             whole=self._whole,
             cap=self._cap,

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final
 
 from ipywidgets import HTML, Dropdown, VBox
@@ -18,12 +19,14 @@ from ipywidgets import HTML, Dropdown, VBox
 from fh_notebook.comparing.diff.markup import mark_text
 from fh_notebook.comparing.diff.text_diff import compare_texts, text_to_compare
 from fh_notebook.contract.callbacks import was_refused_directly
-from fh_notebook.contract.output import OutputOptions, output_view
+from fh_notebook.contract.output import OutputOptions, ShownOutput, all_button, output_view
 from fh_notebook.contract.run import ELAPSED_TITLE, Run, one_line, technical_line
+from fh_notebook.contract.run import WHOLE as WHOLE_OUTPUT
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import duration, seconds_text
 from fh_notebook.notebook.results.state import CallState
 from fh_notebook.notebook.ui.buttons import enable_clicks
+from fh_notebook.notebook.ui.output_actions import PAGE_END
 
 __all__ = ["ANSWER_LATER", "HINTS", "ResultColumn", "app_run", "error_element", "hint_for", "run_head"]
 
@@ -78,6 +81,14 @@ class ResultColumn:
         self._repeats: Any = None
         self.widget = VBox([self._head, self._body], **looks["column"])
         self.widget.add_class("fh-column")
+
+    @property
+    def shown(self) -> ShownOutput | None:
+        """What the view of the run's output is of; ``None`` where there is no run yet."""
+        if (run := self.run) is None:
+            return None
+        options = OutputOptions(whole=PAGE_END if self._is_app else WHOLE_OUTPUT, run=run.identity)
+        return ShownOutput(run.output, options, partial(_compared, run, self._first))
 
     @property
     def run(self) -> Run | None:
@@ -195,10 +206,17 @@ def _compared(run: Run, first: Run | None, options: OutputOptions) -> dict[str, 
     other, other_whole = text_to_compare(first)
     diff = compare_texts(mine, other, limit=COMPARED)
     summary = str(diff) if mine_whole and other_whole else f"{diff}; not compared to the end"
-    both = mark_text(diff, cap=options.cap, whole=options.whole, both=True)
+
+    def marked(*, both: bool) -> html.Html:
+        return mark_text(
+            diff, cap=options.cap, whole=options.whole, both=both, more=all_button(options),
+            open_chars=options.open_chars, open_lines=options.limits.lines_open,
+        )  # fmt: skip
+
+    both = marked(both=True)
     views = {"differences": html.el("div", html.el("div", summary, cls="fh-dim fh-said"), both)}
     if isinstance(run.output, str) and isinstance(first.output, str):
-        views["text"] = mark_text(diff, cap=options.cap, whole=options.whole, both=False)
+        views["text"] = marked(both=False)
     return views
 
 

@@ -7,7 +7,10 @@ page (``outputs.js``): where no kernel answers, nothing can be clicked in vain.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import count, takewhile
+from threading import Lock
 from typing import Any, Final
 
 from fh_notebook.contract.output import ShownOutput
@@ -16,12 +19,75 @@ from fh_notebook.notebook.shell import WIDGET_VIEW, new_handle, running_kernel, 
 from fh_notebook.notebook.ui.buttons import has_person
 from fh_notebook.notebook.ui.display import new_prefix
 
-__all__ = ["ServedOutputs", "served_outputs", "show_outputs"]
+__all__ = ["ServedOutputs", "outputs_bundle", "served_outputs"]
 
 SERVED: Final = 100
 """Displays whose buttons are heard, the newest: their outputs are kept for that."""
 
-_served: Final[deque[Any]] = deque()
+SERVED_SIZE: Final = 100_000_000
+"""Characters of the outputs of these displays together; the newest is heard, whatever its size."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Served:
+    """A display whose buttons are heard."""
+
+    widget: Any
+    size: int
+    """About how many characters its outputs have."""
+    cell: str
+    """The id of the notebook's cell that it is below; empty where that is not known."""
+    execution: str
+    """The id of the message by which the cell was run."""
+
+    def close(self) -> None:
+        self.widget.layout.close()
+        self.widget.close()
+
+
+_served: Final[deque[_Served]] = deque()
+_lock: Final = Lock()
+"""Answers come on the loop's thread, cells run on another."""
+
+
+def _remember(new: _Served) -> None:
+    """Note a display; those are left that the same cell had before it was run again, and the oldest of too many."""
+    with _lock:
+        left = [one for one in _served if new.cell and one.cell == new.cell and one.execution != new.execution]
+        for one in left:
+            _served.remove(one)
+        _served.append(new)
+        size = sum(one.size for one in _served)
+        while len(_served) > SERVED or (size > SERVED_SIZE and len(_served) > 1):
+            left.append(_served.popleft())
+            size -= left[-1].size
+    for one in left:
+        one.close()
+
+
+def _size_of(output: Any, most: int) -> int:
+    """Return about how many characters an output has, at most about `most`."""
+    size, rest = 0, [output]
+    while rest and size < most:
+        value = rest.pop()
+        if isinstance(value, Mapping):
+            size += sum(len(str(name)) for name in value)
+            rest += value.values()
+        elif isinstance(value, list):
+            rest += value
+        size += len(value) if isinstance(value, str) else A_VALUE
+    return size
+
+
+A_VALUE: Final = 50
+"""Characters that take the memory of a number, of a list or of a mapping."""
+
+
+def _running_cell() -> tuple[str, str]:
+    """Return the ids of the cell that runs, as the page tells it, and of the message by which it does."""
+    parent: Mapping[str, Any] = getattr(running_kernel(), "get_parent", dict)()
+    cell, message = parent.get("metadata", {}).get("cellId"), parent.get("header", {}).get("msg_id")
+    return str(cell or ""), str(message or "")
 
 
 class ServedOutputs:
@@ -42,7 +108,9 @@ class ServedOutputs:
         """Return the display's HTML, with a style by which nothing is said of the widget where that is lost."""
         dom_class = f"fh-served-{self.prefix[:-1]}"
         lost = ".jp-OutputArea-output:not(:has(*)):not(.jp-RenderedHTMLCommon)"
-        hide = f".jp-OutputArea-child:has(.{dom_class})~.jp-OutputArea-child {lost}{{display:none}}"
+        child = ".jp-OutputArea-child"
+        after, before = f"{child}:has(.{dom_class})~{child}", f"{child}:has(+{child} .{dom_class})"
+        hide = f"{after} {lost},{before} {lost}{{display:none}}"
         return html.el("div", html.el("style", html.Html(hide)), page, cls=dom_class)
 
     def widget(self) -> Any:
@@ -52,14 +120,12 @@ class ServedOutputs:
         return output_actions(self.prefix, self._of_key)
 
     def serve(self) -> None:
-        """Put the widget under the running cell, below the display."""
+        """Put the widget under the running cell, beside the display."""
         widget = self.widget()
         new_handle().display({"text/plain": "", WIDGET_VIEW: widget_view(widget)}, raw=True)
-        _served.append(widget)
-        while len(_served) > SERVED:
-            old = _served.popleft()
-            old.layout.close()
-            old.close()
+        outputs = takewhile(lambda shown: shown is not None, map(self._shown_of, count()))
+        size = sum(_size_of(shown.output, SERVED_SIZE) for shown in outputs if shown is not None)
+        _remember(_Served(widget, size, *_running_cell()))
 
     def _of_key(self, key: str) -> ShownOutput | None:
         return self._shown_of(int(key)) if key.isdecimal() else None
@@ -70,22 +136,21 @@ def served_outputs(shown_of: Callable[[int], ShownOutput | None]) -> ServedOutpu
     return ServedOutputs(shown_of) if has_person(running_kernel()) else None
 
 
-def show_outputs(text: str, page: Callable[[str], html.Html], outputs: Sequence[ShownOutput]) -> bool:
-    """Show a page with views of outputs under the running cell; ``False`` where nobody could click.
+def outputs_bundle(page: Callable[[str], html.Html], outputs: Sequence[ShownOutput]) -> dict[str, str]:
+    """Return a page with views of outputs by media type, and put what serves it under the running cell.
+
+    It is empty where nobody could click. The page itself is left to IPython, which shows it where it is wanted:
+    ``display(x, display_id=True)`` and the update of it.
 
     Parameters
     ----------
-    text : str
-        The same as text.
     page : callable
-        Returns it as HTML. Told what the key of each view begins with; the number of its output follows.
+        Returns the page as HTML. Told what the key of each view begins with; the number of its output follows.
     outputs : sequence of ShownOutput
         What its views are of.
     """
     served = served_outputs(lambda number: outputs[number] if number < len(outputs) else None)
     if served is None:
-        return False
-    bundle = {"text/plain": text, "text/html": str(served.page(page(served.prefix)))}
-    new_handle().display(bundle, raw=True)
+        return {}
     served.serve()
-    return True
+    return {"text/html": str(served.page(page(served.prefix)))}

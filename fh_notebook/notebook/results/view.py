@@ -20,7 +20,7 @@ from ipywidgets.widgets.widget_string import HTMLStyle
 
 from fh_notebook.comparing.diff.markup import MARKS_STYLE
 from fh_notebook.contract import output as output_view
-from fh_notebook.contract.run import Run, one_line, shown_output
+from fh_notebook.contract.run import Run, one_line
 from fh_notebook.core import event_loop
 from fh_notebook.core.redaction import log
 from fh_notebook.core.text import html
@@ -270,8 +270,7 @@ class ResultsView:
     def _shown_of(self, key: str) -> output_view.ShownOutput | None:
         """Return the output that a column shows; ``None`` where it shows none."""
         with self._lock:
-            run = next((column.run for number, column in enumerate(self._columns) if str(number) == key), None)
-            return shown_output(run) if run is not None else None
+            return next((column.shown for number, column in enumerate(self._columns) if str(number) == key), None)
 
     def _chose_form(self, key: str, form: str) -> None:
         """Note the form that a person chose in a column: the page shows it already."""

@@ -14,9 +14,13 @@ function render({model, el}) {
   });
   const came = answer => asked.get(answer?.id)?.(answer);
   const chose = (key, form) => model.send({ask: "form", key, form});
-  const begin = () => { end = serveOutputs(el.getRootNode(), allOf, {chose, prefix: model.get("prefix")}); };
+  let starting = 0;
+  const begin = () => {  // widgets are put into the page after they are drawn, in a busy page some frames later
+    if (el.isConnected) end = serveOutputs(el.getRootNode(), allOf, {chose, prefix: model.get("prefix")});
+    else starting = requestAnimationFrame(begin);
+  };
   model.on("msg:custom", came);
-  const starting = requestAnimationFrame(begin);  // widgets are put into the page after they are drawn
+  starting = requestAnimationFrame(begin);
   return () => { cancelAnimationFrame(starting); model.off("msg:custom", came); end(); };
 }
 

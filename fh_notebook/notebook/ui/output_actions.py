@@ -17,12 +17,13 @@ from fh_notebook.contract.output import FORMS, OutputOptions, ShownOutput, outpu
 from fh_notebook.notebook.ui.buttons import enable_clicks
 from fh_notebook.notebook.ui.page_widget import PageWidget, script
 
-__all__ = ["COPY_CAP", "COPY_STYLE", "output_actions", "whole_output"]
+__all__ = ["COPY_CAP", "COPY_STYLE", "PAGE_END", "output_actions", "whole_output"]
 
 COPY_CAP: Final = 1_000_000
 """Characters of an output that are sent to the page at most."""
 
-_TOO_LONG: Final = f"These are the first {COPY_CAP:,} characters; the run's .text has all."
+PAGE_END: Final = "a page shows no more"
+"""Why the rest of a huge output is not there, for who has nothing but the page."""
 
 COPY_STYLE: Final = (
     ".fh .fh-all{max-height:12em;overflow:auto;white-space:pre-wrap;"
@@ -66,7 +67,7 @@ def output_actions(
             return
         key, form = str(content.get("key")).removeprefix(prefix), str(content.get("form") or "")
         if content.get("ask") == "all":
-            widget.send({"id": content.get("id"), **whole_output(shown_of(key), form)})
+            widget.send({"id": content.get("id"), **whole_output(shown_of(key), form, key=f"{prefix}{key}")})
         elif content.get("ask") == "form" and form in FORMS:
             chose_form(key, form)
         enable_clicks(widget)
@@ -79,16 +80,17 @@ def output_actions(
 _NOTHING: Final = ShownOutput(None, OutputOptions(whole=""))
 
 
-def whole_output(shown: ShownOutput | None, form: str) -> dict[str, str]:
+def whole_output(shown: ShownOutput | None, form: str, *, key: str) -> dict[str, str]:
     """Return all of an output for a page that asks: drawn in a form, or, without one, as the text that Copy copies.
 
-    Of a huge one it is the beginning, with a sentence that says so.
+    Of a huge one it is the beginning, with a sentence that says so. `key` is that of the view.
     """
     shown = shown or _NOTHING
     if form in FORMS:
-        options = replace(shown.options, cap=COPY_CAP, whole="the run's .text has all")
-        return {"html": str(whole_form(shown.output, form, options))}
+        options = replace(shown.options, cap=COPY_CAP, key=key)
+        return {"html": str(whole_form(replace(shown, options=options), form))}
     copied_of = without_files(shown.output) if shown.options.is_blind else shown.output
     text, is_whole = output_text(copied_of, COPY_CAP)
     copied = text[:COPY_CAP].encode("utf-8", "replace").decode()  # half a character cannot be sent
-    return {"text": copied, "left": "" if is_whole and len(text) <= COPY_CAP else _TOO_LONG}
+    too_long = f"These are the first {COPY_CAP:,} characters; {shown.options.whole}."
+    return {"text": copied, "left": "" if is_whole and len(text) <= COPY_CAP else too_long}

@@ -105,6 +105,8 @@ def test_files_are_kept_while_the_batch_runs(painter: Painter, client: fh.Client
     shown = run._repr_html_()
     assert "data:image/png;base64," in shown
     assert f'href="{run.assets[0].file_url}"' not in shown
+    rows = batch._overview().rows_html("served:")
+    assert [base64.b64encode(PNG + name).decode() in rows for name in (b"a", b"b")] == [True, True]
 
 
 def test_a_second_call_fetches_what_is_missing(painter: Painter, client: fh.Client, tmp_path: Path) -> None:

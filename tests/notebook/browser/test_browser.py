@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
@@ -34,6 +35,15 @@ def test_a_cell_looks_at_the_rows_as_the_page_does() -> None:
     assert '~ label: "late" → "lost"' in said
     assert dangers(page) == []
     assert "0 of 6 rows match the filters" in repr(browser.show(search="nowhere"))
+
+
+def test_all_of_an_opened_output_has_the_marks_of_the_search() -> None:
+    """As the part had that was shown before."""
+    browser, sent = fh.compare(small(), score="s").browse(), list[Any]()
+    browser.show(search="late")
+    browser._widget = SimpleNamespace(send=sent.append)
+    browser._send_output("3-0", "text")
+    assert "<mark>late</mark>" in sent[0]["html"]
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from IPython.utils.capture import capture_output
 import fh_notebook as fh
 from fh_notebook.client.pending_run import PendingRun
 from fh_notebook.local import LocalHive, aask_human
+from fh_notebook.notebook.magics import pending_results
 from fh_notebook.notebook.magics.pending_results import PendingResults, show
 from tests.client.callbacks.senders import KEY, until
 from tests.kernel import Kernel
@@ -109,17 +110,14 @@ def test_a_way_that_is_none_is_refused_with_the_nearest(shell: Shell, hive: Refu
     assert not hive.calls
 
 
-class Ending:
+class Ending(PendingResults):
     """A run that ends while its card is put on the page."""
 
-    waiting = True
+    waiting = True  # type: ignore[assignment]  # a property of the class above
     status = "running"
 
     def on_change(self, call: Any) -> None:
         """Nothing more will change."""
-
-    def _repr_html_(self) -> str:
-        return self.status
 
     def __repr__(self) -> str:
         said, self.status, self.waiting = self.status, "completed", False
@@ -129,8 +127,25 @@ class Ending:
 def test_a_card_whose_run_ends_while_it_is_put_on_the_page_says_so(shell: Shell) -> None:  # noqa: F811
     """Nobody listened yet; a card that went on saying "running" would say so for ever."""
     with capture_output() as captured:
-        show(Ending())
+        show(Ending([]))
     assert captured.outputs[-1].data["text/plain"] == "completed"
+
+
+def test_a_direct_cell_with_a_run_that_ends_later_is_shown_as_other_cells(
+    shell: Shell,  # noqa: F811
+    hive: Refunds,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """In the form of ``--show``, with the colours of the variants, and each answer within the cap of a page."""
+    for variant in "ab":
+        hive.workflow("told", variant=variant)(lambda amount: [{"amount": n} for n in range(amount)])
+    monkeypatch.setattr(pending_results, "ending_later", PendingResults)
+    with capture_output() as captured:
+        shell.shell.run_cell("%%fetchhive told -v a -v b --show text\namount: 90000")
+    page = captured.outputs[-1].data["text/html"]
+    assert page.count('value="text" checked') == 2
+    assert page.count("<svg") == 2
+    assert len(page) < 300_000
 
 
 def test_cards_change_when_answers_come(tmp_path: Path) -> None:

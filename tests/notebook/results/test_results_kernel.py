@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
+
+import pytest
 
 from tests.kernel import Kernel
 
@@ -62,3 +65,30 @@ def test_answers_arrive_and_clicks_are_heard_also_while_a_cell_runs(kernel: Kern
     assert "correct-horse-battery" not in repr(kernel.widgets())
     assert "correct-horse-battery" in kernel.run("print(view.runs[0].inputs)")
     assert "Traceback" not in kernel.log
+
+
+UPDATED = """
+import pandas as pd
+import fh_notebook as fh
+runs = [fh.Run(status="completed", output={"said": word}, request_id=word) for word in ("earlier", "later")]
+def diff(word):
+    answers = [{"row": 0, "variant": v, "output": f"{word} {v}", "status": "completed"} for v in "ab"]
+    return fh.compare(pd.DataFrame(answers)).diff(0)
+diffs = [diff("earlier"), diff("later")]
+"""
+
+
+@pytest.mark.parametrize("shown", ["runs", "diffs"])
+def test_a_run_and_a_difference_can_be_updated_in_their_place(kernel: Kernel, shown: str) -> None:
+    """``display(x, display_id=True)`` and ``handle.update``; what is new has buttons that are served."""
+    kernel.run(UPDATED)
+    first = kernel.send(f"handle = display({shown}[0], display_id=True)", person=True)
+    kernel.wait(first)
+    second = kernel.send(f"handle.update({shown}[1])", person=True)
+    kernel.wait(second)
+    [page] = [data["text/html"] for data in kernel.shown(first) if "text/html" in data]
+    assert "later" in page
+    assert "earlier" not in page
+    assert [data for data in kernel.shown(second) if "text/html" in data] == []
+    [key, *_] = re.findall('data-output="([^"]+:)', page)
+    assert key in [state.get("prefix") for state in kernel.widgets().values()]
