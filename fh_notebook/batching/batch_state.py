@@ -375,7 +375,7 @@ class BatchState:
         if delivery == "direct" or (delivery == "auto" and requests <= 1):
             return 0
         client = self.caller.client
-        if client is not None and not client.aclient.connection.counts_look_ups:
+        if client is not None and not client.aclient.connection.counts("lookup"):
             return 0
         is_near = client is not None and client.aclient.connection.is_near  # then this process has a receiver
         has_callback = delivery == "callback" or (

@@ -578,8 +578,7 @@ class AsyncClient:
 
     async def _look_up(self, path: str, request_id: str) -> Run:
         running_loop()
-        if self.connection.counts_look_ups:
-            self.connection.count("lookup", 1)
+        self.connection.count_sent("lookup", 1)
         answer = await self._pools.exchange("GET", path)
         run = decode_retrieved(answer, request_id=request_id, origin=self.connection.origin)
         if answer.status_code in (401, 403):

@@ -254,6 +254,10 @@ class NoRegistry:
         return NoTicket(keep)
 
 
+async def _count_nothing() -> None:
+    """Write no count."""
+
+
 async def _keep_nothing(run: Run, secrets: Secrets) -> None:
     """Store no answer."""
 
@@ -305,9 +309,12 @@ class Connection:
     """Counts requests that are about to be sent, by kind (``invoke``, ``lookup``, ``probe``, ``upload``): they may
     count against the subscription's daily cap. A negative number takes requests back that reached nobody, counted at
     the time `at`. Returns at once. Not called by `attempt`: a caller that repeats it counts its requests with the rows
-    that it stores."""
+    that it stores. :meth:`count_sent` leaves out what does not count."""
     left_today: Callable[[], int | None] = lambda: None
-    """Returns how many requests the configured daily cap leaves; ``None``: there is none, or nothing is counted."""
+    """Returns how many requests the configured daily cap leaves; ``None``: there is none, or nothing is counted. While
+    a count is being written, it may be taken off twice."""
+    counted: Callable[[], Awaitable[None]] = _count_nothing
+    """Returns when everything that was counted is written."""
     error_catalog: ErrorCatalogCache = field(default_factory=lambda: ErrorCatalogCache(""), repr=False)
     """What the service says that can be done about each error code."""
     find_profile: Callable[[], Profile | None] = lambda: None
@@ -335,18 +342,27 @@ class Connection:
         """Whether the service is on this machine: it reaches every receiver here, and look-ups cost nothing."""
         return self.origin == LOCAL or is_loopback(urlsplit(self.base_url).hostname or "")
 
-    @property
-    def counts_look_ups(self) -> bool:
-        """Whether a look-up counts against the daily cap: as documented, unless `fh.probe` has observed otherwise."""
-        profile = self.find_profile()
+    def counts(self, kind: str) -> bool:
+        """Whether requests of a kind count against the daily cap: all, unless look-ups do not, as `fh.probe` saw."""
+        profile = self.find_profile() if kind == "lookup" else None
         return profile is None or profile.look_up_counts is not False
 
-    def look_ups_left(self) -> int | None:
-        """Return how many look-ups the daily cap leaves, the configured or the service's own; ``None``: any number."""
-        if self.look_up_cap.is_used_up:
+    def count_sent(self, kind: str, requests: int, at: datetime | None = None) -> None:
+        """Count requests that are about to be sent, if those of this kind count; see :attr:`count`."""
+        if self.counts(kind):
+            self.count(kind, requests, at)
+
+    def left_for(self, kind: str) -> int | None:
+        """Return how many requests of a kind the configured daily cap or the service's own leaves; ``None``: any."""
+        if kind == "lookup" and self.look_up_cap.is_used_up:
             return 0
-        left = self.left_today()
-        return left if left is not None and self.counts_look_ups else None
+        return self.left_today() if self.counts(kind) else None
+
+    async def has_room_for(self, kind: str) -> bool:
+        """Whether the daily cap leaves a request of a kind, once what was counted before is written."""
+        if self.left_for(kind) == 0:
+            await self.counted()
+        return self.left_for(kind) != 0
 
     def pending(self) -> PendingRegistry:
         """Return the registry of pending runs."""

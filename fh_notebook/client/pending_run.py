@@ -424,7 +424,7 @@ class PendingRun:
 
     async def look(self) -> float | None:
         """Look the run up once, and take the result; see :class:`~fh_notebook.client.polling.PolledRun`."""
-        if self._taken or self._connection.look_ups_left() != 0:
+        if self._taken or await self._connection.has_room_for("lookup"):
             return await self._look_now()
         self._note_cap()
         return 0.0

@@ -97,14 +97,14 @@ async def ask_once(
         The service refused the key or the request, was not reached, or answered otherwise.
     """
     running_loop()
-    connection.count(kind, 1)
+    connection.count_sent(kind, 1)
     answer = await send()
     verdict = decide(answer)
     if verdict.action is RetryAction.DONE:
         return parse(answer.body)
     was_reached = verdict.reason not in NOT_REACHED
     if not was_reached:
-        connection.count(kind, -1)
+        connection.count_sent(kind, -1)
     message, code = error_of(body := parse(answer.body))
     if message is None:
         broke = "the connection broke" if was_reached else BROKEN_TEXTS["connect"]

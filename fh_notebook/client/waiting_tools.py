@@ -333,7 +333,7 @@ class WaitingTools:
     def _count_request(self) -> None:
         if self._requests >= self._most_requests:
             raise LimitReached(ASKED_ENOUGH)
-        if self._lister.connection.left_today() == 0:
+        if self._lister.connection.left_for("lookup") == 0:
             raise LimitReached(CAP_USED)
         self._requests += 1
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -179,6 +180,12 @@ class RunRecorder:
             return max(0, cap - store.requests.on_day(self._find_workspace(), datetime.now(UTC)))
         except StoreError:  # it is told where they are counted
             return None
+
+    async def counted(self) -> None:
+        """Return when everything that was counted is written."""
+        with suppress(StoreError):  # it is told where they are counted
+            if (store := self._store()) is not None:
+                await store.requests.written()
 
     def pending_registry(self) -> PendingRuns | None:
         """Return the registry of pending runs; ``None`` without a store, or with one that cannot be opened."""
@@ -485,6 +492,7 @@ def connection(
         keep=recorder.keep,
         count=recorder.count,
         left_today=recorder.left_today,
+        counted=recorder.counted,
         find_deployment=deployment_finder(catalogue_deployments),
         known_deployments=catalogue_deployments,
         pending_registry=recorder.pending_registry,
@@ -581,6 +589,7 @@ def connection_of_hive(
         keep=recorder.keep,
         count=recorder.count,
         left_today=recorder.left_today,
+        counted=recorder.counted,
         find_deployment=_finder_of_hive(hive),
         known_deployments=lambda: known_deployments(hive),
         pending_registry=recorder.pending_registry,

@@ -561,11 +561,11 @@ def test_look_ups_of_which_the_probe_knows_that_they_do_not_count_are_not_counte
     store = session.store()
     assert store is not None
     fh.configure(daily_cap=1)
-    assert client.connection.look_ups_left() == (1 if used else None)
+    assert client.connection.left_for("lookup") == (1 if used else None)
     event_loop.run(client.look_up("req_1", None))
-    store.requests.count(client.workspace, 0).result()  # what is counted is written in turn
+    store.requests.written().result()
     assert store.requests.on_day(client.workspace, datetime.now(UTC)) == used
-    assert client.connection.look_ups_left() == (0 if used else None)
+    assert client.connection.left_for("lookup") == (0 if used else None)
 
 
 def test_a_look_up_over_the_services_daily_cap_is_the_last_before_midnight() -> None:

@@ -35,7 +35,7 @@ class Lister:
 
     def __init__(self, workspace_id: str | None = "ws") -> None:
         self.connection: Any = SimpleNamespace(
-            workspace="w", find_workspace_id=lambda: workspace_id, left_today=lambda: None
+            workspace="w", find_workspace_id=lambda: workspace_id, left_for=lambda kind: None
         )
         self.asked: list[str | None] = []
         self.known = [ToolApproval(id=f"a{n}", status="pending", run_id=f"run_{n}") for n in range(3)]
@@ -329,7 +329,7 @@ def test_nothing_is_asked_for_beyond_the_daily_cap(left: int) -> None:
 
     async def test() -> None:
         lister = PagedLister()
-        lister.connection.left_today = lambda: left - lister.pages
+        lister.connection.left_for = lambda kind: left - lister.pages
         place = Place(lister, RunIds("req_7"))
         place.tools.follow()
         await asyncio.sleep(300)

@@ -7,6 +7,7 @@ call: so kernels that share a store see each other's calls, and the calls of a k
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from datetime import UTC, datetime
 from functools import partial
@@ -62,17 +63,39 @@ class Requests:
 
     def __init__(self, database: Transactions) -> None:
         self._database = database
+        self._unwritten: dict[Committed[None], tuple[str, str, int]] = {}
+        """Workspace, day and requests of what :meth:`count` was told and is not known to be written."""
+        self._process = os.getpid()
 
     def count(
         self, workspace: str, requests: int, *, kind: Kind = "invoke", at: datetime | None = None
     ) -> Committed[None]:
         """Count requests sent now; a negative number subtracts requests counted `at` that time and not sent."""
         now = at or self._database.now()
-        return self._database.put(partial(add, workspace=workspace, now=now, requests=requests, kind=kind))
+        unwritten = self._unwritten_here()
+        written = self._database.put(partial(add, workspace=workspace, now=now, requests=requests, kind=kind))
+        unwritten[written] = workspace, _day(now), requests
+        written.add_done_callback(lambda _: unwritten.pop(written, None))
+        return written
+
+    def written(self) -> Committed[None]:
+        """Return what is done when everything that was counted before is written."""
+        return self._database.put(lambda connection: None)
+
+    def _unwritten_here(self) -> dict[Committed[None], tuple[str, str, int]]:
+        """Return :attr:`_unwritten`, without what the parent of a fork writes."""
+        if self._process != os.getpid():
+            self._unwritten, self._process = {}, os.getpid()
+        return self._unwritten
 
     def on_day(self, workspace: str, now: datetime) -> int:
-        """Return how many requests were sent to a workspace on the day (UTC) of `now`, by any kernel."""
-        return self._database.read(lambda c: on_day(c, workspace, now))
+        """Return how many requests were sent to a workspace on the day (UTC) of `now`, by any kernel.
+
+        What :meth:`count` was told counts at once; for a moment, while it is written, it counts twice.
+        """
+        place = workspace, _day(now)
+        unwritten = sum(requests for *of, requests in list(self._unwritten_here().values()) if tuple(of) == place)
+        return self._database.read(lambda c: on_day(c, workspace, now)) + unwritten
 
     def total(self) -> int:
         """Return how many requests were ever sent, to any workspace."""
