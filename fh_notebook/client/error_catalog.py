@@ -147,6 +147,9 @@ class ErrorCatalogCache:
         self._lock = threading.Lock()
         self._actions: Mapping[str, str] | None = None
         self._asked_on = ""
+        """The day on which it was asked for last, whatever came of it."""
+        self._fetched_on = ""
+        """The day on which :attr:`_actions` came."""
 
     def actions(self) -> Mapping[str, str]:
         """Return the cached action of each code; the file is read once."""
@@ -167,7 +170,7 @@ class ErrorCatalogCache:
 
     def _is_old(self) -> bool:
         try:
-            return (self._now().date() - date.fromisoformat(self._asked_on)).days > MOST_DAYS
+            return (self._now().date() - date.fromisoformat(self._fetched_on)).days > MOST_DAYS
         except ValueError:  # it is not said when it was fetched
             return True
 
@@ -184,7 +187,7 @@ class ErrorCatalogCache:
         with self._lock:
             self._asked_on = self._today()
             if actions:
-                self._actions = actions
+                self._actions, self._fetched_on = actions, self._asked_on
         if actions:
             with suppress(OSError, ValueError):  # outside of the lock, for which an error of a call would wait
                 self._write()
@@ -197,9 +200,10 @@ class ErrorCatalogCache:
         if self._actions is None:
             entry = self._read().get(self._base_url)
             values = entry if isinstance(entry, Mapping) else {}
-            codes, asked_on = values.get("actions"), values.get("fetched_on")
+            codes, fetched_on = values.get("actions"), values.get("fetched_on")
             self._actions = actions_of(codes) if isinstance(codes, Mapping) else {}
-            self._asked_on = self._asked_on or (asked_on if isinstance(asked_on, str) else "")
+            self._fetched_on = fetched_on if isinstance(fetched_on, str) else ""
+            self._asked_on = self._asked_on or self._fetched_on
         return self._actions
 
     def _read(self) -> dict[str, Any]:
@@ -216,7 +220,7 @@ class ErrorCatalogCache:
         path = self._find_path()
         if path is None or not path.parent.is_dir():
             return
-        entries = {**self._read(), self._base_url: {"fetched_on": self._asked_on, "actions": self._actions}}
+        entries = {**self._read(), self._base_url: {"fetched_on": self._fetched_on, "actions": self._actions}}
         with atomic_file(path, tidy=False) as part:
             with open(part.create(), "w", encoding="utf-8") as file:
                 json.dump(entries, file, indent=1)

@@ -226,8 +226,9 @@ def probe(
         calls.note("the other calls were not made, as you said")
     except _NobodyError:
         if not calls.profile.calls:
+            no_question = Phrase("confirm=False", command="--yes")
             raise SettingsError(
-                "no confirmation is possible here; give confirm=False to make the calls without it"
+                Message("no confirmation is possible here; give {} to make the calls without it", (no_question,))
             ) from None
         calls.note("the other calls were not made, since no confirmation was possible any more")
     finally:

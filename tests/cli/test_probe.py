@@ -64,6 +64,19 @@ def test_without_any_call_the_exit_code_is_2(monkeypatch: pytest.MonkeyPatch, an
     assert main(TRIAGE) == 2
 
 
+def test_without_a_terminal_it_names_the_option(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And no code: nobody can answer."""
+
+    def ended(prompt: str) -> str:
+        raise EOFError
+
+    monkeypatch.setattr("builtins.input", ended)
+    assert main(TRIAGE) == 2
+    assert "give --yes to make the calls without it" in capsys.readouterr().err
+
+
 def test_a_report_that_cannot_be_written_is_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

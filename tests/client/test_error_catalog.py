@@ -127,12 +127,13 @@ def test_what_to_do_is_in_the_error_of_another_request_too() -> None:
 
 
 def test_an_old_catalogue_is_fetched_again() -> None:
-    """It says what it has until then."""
+    """It says what it has until then; where it does not come, it is asked for on the next day, too."""
     today = [datetime(2026, 11, 1, tzinfo=UTC)]
     cache = ErrorCatalogCache(URL, now=lambda: today[0])
     cache.keep(json.dumps({"codes": [FROZEN]}).encode())
     run = fh.Run(status="failed", status_code=422, error_code="quota_frozen")
-    for days, is_fetched in ((MOST_DAYS, False), (MOST_DAYS + 1, True), (MOST_DAYS + 1, False)):
+    days_fetched = [(MOST_DAYS, False), (MOST_DAYS + 1, True), (MOST_DAYS + 1, False), (MOST_DAYS + 2, True)]
+    for days, is_fetched in days_fetched:
         today[0] = datetime(2026, 11, 1, tzinfo=UTC) + timedelta(days=days)
         assert cache.should_fetch(run) == is_fetched
     assert cache.actions() == {"quota_frozen": "Thaw the quota."}
