@@ -17,6 +17,7 @@ import nbformat
 import pytest
 from playwright.sync_api import Locator, expect
 
+from fh_notebook.local import ask_human
 from tests.browser.form_page import setup, wait_until_at_work
 from tests.lab import PATIENCE_MS, Lab
 from tests.notebook.forms.form_hive import FormHive
@@ -91,6 +92,28 @@ def _correcting(output: Locator) -> None:
     output.get_by_role("button", name="Correct expected output").click()
     output.locator(".fh-correct").get_by_role("button", name="Save").click()
     expect(output.get_by_role("alert")).to_be_visible()
+
+
+def _rejected(output: Locator) -> None:
+    output.locator("button.fh-run").click()
+    expect(output.locator(".fh-status")).to_contain_text("Nothing was sent")
+
+
+def _running(output: Locator) -> None:
+    output.locator("button.fh-run").click()
+    expect(output.locator("button.fh-cancel")).to_be_enabled()
+
+
+def _pausable(output: Locator) -> None:
+    output.locator("button.fh-pause").wait_for()
+
+
+def _to_decide(output: Locator) -> None:
+    output.get_by_role("button", name="Allow once: payments").wait_for()
+
+
+def _cancellable(output: Locator) -> None:
+    output.locator("button.fh-cancel").wait_for()
 
 
 def _unfolded(output: Locator) -> None:
@@ -173,6 +196,52 @@ def test_axe_finds_nothing_in_what_a_person_uses(lab: Lab) -> None:
             wrong += _in_both_themes(lab, name, part, first=present)
         lab.theme("light")
         assert not wrong, "\n".join(wrong)
+
+
+RUNNING: Final = {
+    "a rejected form": Surface("fh.form(reply, variants='plain')", _rejected),
+    "a running form": Surface("fh.form(reply, variants='held', values={'ticket': 'Late.'})", _running),
+    "a running batch": Surface(
+        "_ = fh.batch(frame.head(3), reply, variants='held', inputs={'ticket': 'body'}, wait=False)", _pausable
+    ),
+    "approvals": Surface(
+        "_ = fh.invoke('payout', variant='v', inputs={'amount': 5})\nfh.Client().approvals(workspace_id='ws_local')",
+        _to_decide,
+    ),
+    "a running cell": Surface("%%fetchhive reply -v held -v plain\nticket: Late.\ntone: calm", _cancellable),
+}
+"""All on one page; the last one blocks."""
+
+
+def test_axe_finds_nothing_in_what_runs_is_rejected_or_waits(lab: Lab) -> None:
+    """A rejected and a running form, a running batch and cell, and a tool to be allowed, in both themes."""
+    hive = FormHive()
+
+    @hive.workflow("payout", variant="v", tools={"payments": "ask"})
+    def payout(amount: int) -> str:
+        return "paid" if ask_human(f"Pay {amount}?", tool="payments", tool_arguments={}).approved else "refused"
+
+    wrong: list[str] = []
+    with hive.serve() as server:
+        try:
+            lab.resize(1600, 1000)
+            lab.open(setup(server.url), *(surface.code for surface in RUNNING.values()))
+            lab.run(0)
+            for place, surface in enumerate(RUNNING.values(), 1):
+                lab.start(place)
+                surface.prepare(lab.output(place))
+            hive.wait_for(5)
+            for theme in ("light", "dark"):
+                lab.theme(theme)
+                for place, name in enumerate(RUNNING, 1):
+                    lab.output(place).evaluate("(output, name) => output.dataset.fhLookedAt = name", f"runs-{place}")
+                    part = f'[data-fh-looked-at="runs-{place}"] .jp-OutputArea-child'
+                    wrong += (f"{name}, {theme}: {line}" for line in violations(lab.page, part))
+        finally:
+            hive.hold.set()
+        lab.wait_idle()
+        lab.theme("light")
+    assert not wrong, "\n".join(wrong)
 
 
 ELSEWHERE: Final = {
