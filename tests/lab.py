@@ -11,7 +11,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -27,6 +26,7 @@ from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 from playwright.sync_api import Error as PlaywrightError
 
 from tests import environment, kernel_provisioner
+from tests.ports import free_port
 
 PATIENCE_MS: Final = 180_000
 """How long a wait may take before the test fails: it costs nothing where all is well, and a machine may be busy."""
@@ -177,13 +177,6 @@ def _lab_command(port: int, root: Path) -> list[str]:
     }
     flags = [f"--{name}={value}" for name, value in options.items()]
     return [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", *flags]
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _wait_for_lab(process: subprocess.Popen[bytes], said: Path) -> str:

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Final
 
 from tests import environment
-from tests.lab import PATIENCE_MS, end_process, free_port
+from tests.lab import PATIENCE_MS, end_process
+from tests.ports import free_port
 
 OPTIONS: Final = (
     "--VoilaExecutor.iopub_timeout=120",  # its own 4 s are less than a busy machine takes, and outputs are lost then

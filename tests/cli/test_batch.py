@@ -6,7 +6,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -24,6 +23,7 @@ from fh_notebook.cli.batch import exit_code
 from fh_notebook.session import session
 from tests import environment
 from tests.batching.hives import KEY, PATIENCE_S, Held, Shouting, until
+from tests.ports import free_port
 from tests.store.kept import answers_in
 
 MAIN = [sys.executable, "-W", "error", "-c", "import sys; from fh_notebook.cli import main; sys.exit(main())", "batch"]
@@ -128,9 +128,7 @@ def test_failed_rows_are_told_and_the_code_says_so(data: Path, shouting: Any, ca
 
 def test_what_reached_nobody_is_not_blamed_on_its_rows(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The cure is the network's; the same command calls them anew."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        nowhere = f"http://127.0.0.1:{free.getsockname()[1]}/v1"
+    nowhere = f"http://127.0.0.1:{free_port()}/v1"
     main(["batch", "data.csv", "-d", "shout", "-v", "loud", "--first", "1", "--base-url", nowhere, "-o", "out.csv"])
     told = capsys.readouterr().out
     assert (
@@ -151,9 +149,7 @@ def test_answers_come_as_delivery_says(data: Path, shouting: Any, delivery: str)
 
 def test_callbacks_come_by_the_public_url_that_is_given(data: Path, shouting: Any) -> None:
     """Which passes on to the port that is given; here it is this machine's own."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     words = ["--delivery", "callback", "--public-url", f"http://127.0.0.1:{port}/fh", "--callback-port", str(port)]
     done = command(data.parent, *_loud(shouting, *words, "-o", "out.csv", "--first", "1"))
     assert (done.returncode, pd.read_csv("out.csv")["output"].tolist()) == (0, ["HI"]), done.stderr

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import socket
 import subprocess
 import urllib.request
 from collections.abc import Iterator
@@ -26,6 +25,7 @@ from fh_notebook.batching.tables.values import is_missing
 from fh_notebook.contract.run import Run
 from tests import environment
 from tests.long import exchange_out
+from tests.ports import free_port
 
 pytestmark = pytest.mark.long
 
@@ -265,9 +265,7 @@ def _get(address: str) -> Any:
 @contextmanager
 def _inspect_view(folder: Path) -> Iterator[str]:
     """Serve the logs of a folder on a loopback port."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port = found.getsockname()[1]
+    port = free_port()
     command = [os.environ["FH_INSPECT_PYTHON"], "-c", "from inspect_ai._cli.main import main; main()", "view", "start"]
     server = subprocess.Popen(
         [*command, "--log-dir", str(folder), "--host", "127.0.0.1", "--port", str(port), "--display", "plain"],

@@ -12,6 +12,7 @@ import fh_notebook as fh
 from fh_notebook.client.callbacks.receiver import CallbackReceiver
 from tests.client.callbacks.senders import KEY, Held
 from tests.kernel import Kernel
+from tests.ports import free_port
 
 SUBMIT = """
 import fh_notebook as fh
@@ -47,8 +48,7 @@ print(json.dumps({"waits_in": before["waits_in"].tolist(), "outputs": [r.output 
 
 def _end_and_go_on(folder: Path, receiver: str) -> dict[str, Any]:
     """Submit three runs in a kernel, kill it, go on in another one, and return what that told."""
-    with fh.CallbackReceiver() as probe:
-        port, path = probe.port, probe.path
+    port, path = free_port(), CallbackReceiver().path
     held = Held(api_key=KEY, callback_backoff_s=(0.05,) * 200)
     with held.hive, held.hive.serve() as server:
         names = {"url": server.url, "key": KEY, "port": port, "path": path}
@@ -81,8 +81,7 @@ def test_after_a_kill_another_kernel_waits_by_polling(tmp_path: Path) -> None:
 def test_after_a_kill_a_receiver_at_the_same_url_takes_the_callbacks(tmp_path: Path) -> None:
     """The service tries again meanwhile; the secret was told in the dialog."""
     held_secret = "fh.CallbackReceiver(port={port}, path={path!r}, secrets=SECRET)"
-    with fh.CallbackReceiver() as probe:
-        port, path = probe.port, probe.path
+    port, path = free_port(), CallbackReceiver().path
     held = Held(api_key=KEY, callback_backoff_s=(0.05,) * 400)
     secret = held.hive.rotate_webhook_secret("held", "whsec_from_the_dialog")
     with held.hive, held.hive.serve() as server:

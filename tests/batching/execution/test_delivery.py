@@ -25,6 +25,7 @@ from fh_notebook.local import LocalHive, aask_human
 from fh_notebook.session import session
 from tests.client.callbacks.senders import KEY, PATIENCE_S, SECRET, Held, deliver, event, signed, until
 from tests.kernel import Kernel
+from tests.ports import free_port
 
 
 class Counting:
@@ -281,7 +282,7 @@ def test_a_receiver_that_comes_and_goes_loses_nothing() -> None:
     """Deliveries are tried again; those that came twice are counted once."""
     counting = Counting(callback_backoff_s=(0.02,) * 200)
     over = threading.Event()
-    with counting.hive, fh.CallbackReceiver() as receiver:  # which would try deliveries after the test
+    with counting.hive, fh.CallbackReceiver(port=free_port()) as receiver:  # which would try deliveries after the test
 
         def trouble() -> None:
             while not over.wait(0.03):

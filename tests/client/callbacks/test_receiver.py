@@ -43,18 +43,19 @@ from tests.client.callbacks.senders import (  # fmt: skip
     until,
     until_async,
 )
+from tests.ports import free_port
 
 
 @pytest.fixture(scope="module")
 def shared() -> Iterator[fh.CallbackReceiver]:
     """One receiver for the tests that only deliver: each has ids of its own, and looks at differences of counts."""
-    with fh.CallbackReceiver(secrets=SECRET) as made:
+    with fh.CallbackReceiver(port=free_port(), secrets=SECRET) as made:  # some tests stop it and start it again
         yield made
 
 
 @pytest.fixture
 def receiver() -> Iterator[fh.CallbackReceiver]:
-    with fh.CallbackReceiver(secrets=SECRET) as made:
+    with fh.CallbackReceiver(port=free_port(), secrets=SECRET) as made:  # some tests stop it and start it again
         yield made
 
 

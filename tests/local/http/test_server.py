@@ -21,6 +21,7 @@ from fh_notebook.errors import SettingsError
 from fh_notebook.local import LocalHive
 from tests import environment
 from tests.local.hives import KEY, Held, ask, echo_hive, headers, hold, on_socket
+from tests.ports import free_port
 
 LIMIT = 1000
 
@@ -80,8 +81,8 @@ def test_a_taken_port_is_told_at_once() -> None:
 def test_a_server_can_be_stopped_and_started_again_on_its_port() -> None:
     """The hive's state lives on; stopping twice is stopping."""
     hive = echo_hive()
-    server = hive.serve().start()
-    port = server.port
+    port = free_port()
+    server = hive.serve(port=port).start()
     for _ in range(2):
         with httpx.Client(base_url=server.url, headers=headers(), trust_env=False) as http_client:
             assert http_client.post("/workflow/invoke", json=ask()).status_code == 200
