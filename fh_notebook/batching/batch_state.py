@@ -432,7 +432,7 @@ async def _retrieve_outcome(client: Client, job: Job, run: Run) -> Run | None:
     """Return the outcome of a call; ``None`` where the service does not know it."""
     if not run.request_id:
         return None
-    answer = with_final_status(await client.aclient.retrieve(run.request_id, run_id=run.run_id))
+    answer = with_final_status(await client.aclient.look_up(run.request_id, run.run_id))
     if answer.status not in ("completed", "failed") or (
         answer.status == "failed" and answer.output is None and not answer.error
     ):

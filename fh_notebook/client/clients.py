@@ -34,7 +34,7 @@ from fh_notebook.client.pending_run import PendingRun
 from fh_notebook.client.profile import with_meaning
 from fh_notebook.client.retry_loop import Attempt, RetryLoop, raise_for
 from fh_notebook.client.uploads import FileUploads, UploadFailed, files_of_body, read_local_file, send_file
-from fh_notebook.contract.callbacks import ids_of, is_accepted
+from fh_notebook.contract.callbacks import RunIds, ids_of, is_accepted, is_outcome, with_final_status
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.contract.output import Asset
@@ -358,21 +358,38 @@ class AsyncClient:
 
         run = await self._retries.send(request, attempt, self.prepare)
         if ends_later(run, request):
-            await self._register(request, run)
+            await finish_despite_cancel(self._register(request, run))
         else:
             await self.connection.keep(run, request.secrets)
         return run
 
     async def _register(self, request: InvokeRequest, run: Run) -> None:
-        """Register the run of a direct call that ends later as pending; nobody waits for it yet."""
+        """Store the answer to a direct call that ends later, and register its run as pending: nobody waits for it yet.
+
+        The outcome takes the place of the answer in the store.
+        """
         self.connection.pausing.add(request.deployment)
-        ticket = await self.connection.pending().open(request, request.secrets)
-        await ticket.accepted(run)
-        ticket.let_go()
-        pending = PendingRun(
-            client=self, request=request, first=run, receiver=None, keep=ticket.answered, let_go=ticket.let_go
+        try:
+            await self.connection.keep(run, request.secrets)
+            ticket = await self.connection.pending().open(request, request.secrets)
+            await ticket.accepted(run)
+            ticket.let_go()
+        except Exception as exc:
+            # Any error: the answer is paid for, so it is returned, and the error is shown once.
+            self.connection.tell(f"A run that is waited for was not saved: {redact(str(exc))}")
+            return
+        first = replace(run)  # DIRECT_RUNS remembers it as long as `run` itself is held
+        make = partial(
+            PendingRun,
+            client=self,
+            request=request,
+            first=first,
+            receiver=None,
+            keep=ticket.answered,
+            let_go=ticket.let_go,
+            is_direct=True,
         )
-        DIRECT_RUNS.add(run, pending, ticket)
+        DIRECT_RUNS.add(run, make, ticket)
 
     if not TYPE_CHECKING:  # type checkers do not know the names
         __dir__ = arguments.current_names
@@ -525,6 +542,8 @@ class AsyncClient:
     async def retrieve(self, request_id: str, *, run_id: str | None = None) -> Run:
         """Ask the service for the outcome of a call. This counts against the daily cap, as a call does.
 
+        The outcome of a run that is among ``fh.pending()``, and that no process waits for, is saved.
+
         Parameters
         ----------
         request_id : str
@@ -547,7 +566,14 @@ class AsyncClient:
         if not isinstance(request_id, str) or not request_id:
             raise InputError("the request id is not set; it is in Run.request_id of an answered call")
         arguments.check(AsyncClient.retrieve, locals())
-        return await self.look_up(request_id, run_id)
+        run = await self.look_up(request_id, run_id)
+        if (run.status_code or 0) // 100 == 2 and is_outcome(run):
+            pending = DIRECT_RUNS.wait_again(self.connection.workspace, RunIds(request_id, run_id), poll=False)
+            if pending is not None:
+                await pending.take_looked_up(run)
+            else:
+                await self.connection.pending().settle(with_final_status(run), self.origin)
+        return run
 
     async def look_up(self, request_id: str | None, run_id: str | None) -> Run:
         """Ask by the ids that are given: the first address by a request id, the older one by a run id.

@@ -203,8 +203,8 @@ class Ticket(Protocol):
         """Record that this process does not wait for it any more."""
         ...
 
-    def hold(self) -> None:
-        """Record that this process waits for it again, unless another one does."""
+    def hold(self) -> bool:
+        """Record that this process waits for it again; return whether that is so, and nobody else does."""
         ...
 
 
@@ -213,6 +213,10 @@ class PendingRegistry(Protocol):
 
     async def open(self, request: InvokeRequest, secrets: Secrets) -> Ticket:
         """Register a run that is about to be sent."""
+        ...
+
+    async def settle(self, run: Run, origin: str) -> None:
+        """Store an outcome that somebody has asked for, of a run that nobody waits for."""
         ...
 
 
@@ -235,8 +239,9 @@ class NoTicket:
     def let_go(self) -> None:
         """Do nothing."""
 
-    def hold(self) -> None:
-        """Do nothing."""
+    def hold(self) -> bool:
+        """Return that nobody else waits for it."""
+        return True
 
 
 class NoRegistry:
@@ -252,6 +257,9 @@ class NoRegistry:
             await self._keep(run, secrets)
 
         return NoTicket(keep)
+
+    async def settle(self, run: Run, origin: str) -> None:
+        """Do nothing."""
 
 
 async def _count_nothing() -> None:

@@ -186,6 +186,11 @@ class PendingRun:
         return not self._ended
 
     @property
+    def _is_waited_for(self) -> bool:
+        """Whether it is waited for by this process, and not only shown."""
+        return self.waiting and self.is_begun
+
+    @property
     def run(self) -> Run:
         """The last known state of the run; the outcome, once it has arrived."""
         return self._run
@@ -475,6 +480,12 @@ class PendingRun:
         """Take the run of a callback, from any thread."""
         self._take(with_final_status(run), by="callback")
 
+    async def take_looked_up(self, run: Run) -> None:
+        """Take the run of a look-up that somebody else has made, and return when it is stored if it is the outcome."""
+        self._lookup.count += 1
+        if self._take(with_final_status(run), by="polling"):
+            await self.outcome()
+
     def _take_output(self, run: Run) -> bool:
         """Take a callback that came after the outcome; return whether it brought an output that was missing."""
         return self._take(with_final_status(run), by="callback")
@@ -581,7 +592,7 @@ class PendingRun:
         parts = [one_line(self.status), name, one_line(self.request_id or self.run_id or "")]
         parts += [f"waits for {self.waits_for}"] if self.waits_for else []
         parts += [self.tool_hint] if self.tool_hint else []
-        parts += ["not waited for"] if not self.waiting else []
+        parts += ["not waited for"] if not self._is_waited_for else []
         parts += [self.trouble] if self.trouble else []
         return f"PendingRun({', '.join(p for p in parts if p)})"
 
@@ -593,13 +604,16 @@ class PendingRun:
         named = html.el("span", html.swatch(colour), name) if colour else name
         head = html.el("div", html.badge(self.status), " ", named, cls="fh-head")
         since = f" since {self.started_at:%d %b %H:%M:%S} UTC" if self.started_at else ""
-        asked = "the service is asked at growing intervals, and each look-up counts against the daily cap"
-        source = "the service sends it here (callback)" if self.by_callback else asked
-        state = (
-            f"Waiting for the answer{since}: {source}; this card changes when it arrives"
-            if self.waiting
-            else "No longer waited for; fh.reattach() continues"
+        most = "an hour while it waits for a person" if self.longest_s == polling.LONGEST_PAUSED_S else "half a minute"
+        asked = (
+            f"the service is asked at growing intervals of up to {most}, and each look-up counts against the daily cap;"
+            " this card changes after the look-up that finds the answer"
         )
+        sent = "the service sends it here (callback); this card changes when it arrives"
+        state = f"Waiting for the answer{since}: {sent if self.by_callback else asked}"
+        if not self._is_waited_for:
+            others = "Not waited for here; fh.pending() says who waits for it"
+            state = others if self.waiting else "No longer waited for; fh.reattach() continues"
         if self._is_direct and self.request_id:
             state += "; client.retrieve(run.request_id) has it in code"
         problem = html.el("div", self.trouble, cls="fh-dim") if self.trouble else None
@@ -614,7 +628,8 @@ class PendingRun:
         if not question:
             return [html.el("div", "Waiting for the decision of ", asked)] if who else hint
         label = html.el("div", *(("Question to ", asked) if who else ("Question",)), ", not answered yet:")
-        return [label, html.folded(question, whole="pending.run.raw has all"), *hint]
+        whole = "client.retrieve(run.request_id).raw has all" if self._is_direct else "pending.run.raw has all"
+        return [label, html.folded(question, whole=whole), *hint]
 
     def _repr_html_(self) -> str:
         return html.el("div", html.STYLE, output_view.STYLE, self.html_card(), cls="fh")

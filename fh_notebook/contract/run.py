@@ -57,7 +57,7 @@ WHOLE_ERROR: Final = "run.error has all"
 
 
 @with_partial_repr
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+@dataclass(frozen=True, slots=True, weakref_slot=True, kw_only=True, repr=False)
 class Run:
     """One call of a deployment and its outcome.
 
@@ -379,8 +379,8 @@ def technical_line(run: Run) -> html.Html | None:
     identity = one_line(run.request_id or run.run_id or "", 200)
     facts = [identity] if identity else []
     if isinstance(run.attempts, int) and run.attempts > 1:
-        # An attempt is repeated only where it did not run (`contract.retry`).
-        facts.append(f"{short(run.attempts)} attempts{', of which the last one ran' if run.ok else ''}")
+        # A call is repeated only where it did not run (`contract.retry`); look-ups count, too.
+        facts.append(f"{short(run.attempts)} requests{', of which one ran' if run.ok else ''}")
     return html.el("div", " · ".join(facts), cls="fh-dim fh-foot", title=ID_TITLE) if facts else None
 
 

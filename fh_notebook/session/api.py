@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Unpack
 
 from fh_notebook.client.clients import InvokeOptions
 from fh_notebook.client.connection import address_for
+from fh_notebook.client.direct_runs import DIRECT_RUNS
 from fh_notebook.client.pending_run import PendingRun
 from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.core import arguments, event_loop
@@ -245,6 +246,11 @@ async def _reattach(
         return []
     for row in registry.rows(batch=record.id if record is not None else None):
         if not (row.request_id or row.run_id) or registry.is_waited_for(row):
+            continue
+        if (
+            direct := DIRECT_RUNS.wait_again(aclient.connection.workspace, row)
+        ) is not None:  # its Run is shown with it
+            runs.append(direct)
             continue
         ticket = registry.take_over(row)
         if ticket is not None:

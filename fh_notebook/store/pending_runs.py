@@ -18,6 +18,7 @@ from typing import Any
 from uuid import uuid4
 from weakref import WeakKeyDictionary, finalize
 
+from fh_notebook.contract.callbacks import ids_of, with_call_data
 from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.contract.job_key import job_key
 from fh_notebook.contract.run import Run
@@ -90,6 +91,23 @@ def owner_in(store: Store) -> Owner:
         return owner
 
 
+def _outcome_of(row: PendingRow, run: Run, origin: str) -> Run:
+    """Return an outcome that was looked up by hand, with the data of its call."""
+    request = InvokeRequest(
+        deployment=row.deployment, variant=row.variant, inputs=row.inputs, metadata=row.metadata or None
+    )
+    first = first_run(row, origin)
+    return with_call_data(
+        run,
+        request,
+        inputs=row.inputs,
+        first=first,
+        elapsed_s=first.elapsed_s,
+        attempts=first.attempts + 1,
+        started_at=row.submitted_at,
+    )
+
+
 class PendingRuns:
     """The registry of the pending runs of one workspace.
 
@@ -132,8 +150,19 @@ class PendingRuns:
             submitted_at=self._now(),
         )
         ticket = PendingTicket(self, row)
-        await self.safely(lambda: self._store.pending.add([replace(row, owner=self.owner.name)]))
+        ticket.is_written = await self.safely(lambda: self._store.pending.add([replace(row, owner=self.owner.name)]))
         return ticket
+
+    async def settle(self, run: Run, origin: str) -> None:
+        """Store an outcome that somebody has asked for, of a run of no batch that nobody waits for."""
+
+        async def write() -> None:
+            for row in self.rows():
+                is_it = row.batch is None and set(ids_of(row)).intersection(ids_of(run))
+                if is_it and not self.is_waited_for(row) and (ticket := self.take_over(row)) is not None:
+                    await ticket.answered(_outcome_of(row, run, origin))
+
+        await self.safely(write, "The answer was not")
 
     @property
     def owner(self) -> Owner:
@@ -173,7 +202,10 @@ class PendingRuns:
 
         def write(connection: sqlite3.Connection) -> int:
             pending.drop(connection, row.id)
-            if row.batch is not None:
+            if row.batch is None:
+                ids = row.request_id, row.run_id
+                answers.drop_open(connection, key=row.key, workspace=row.workspace, ids=ids)
+            else:
                 holder = claims.of_batch(connection, row.batch).get(row.key)
                 if holder is not None:
                     claims.drop(connection, row.batch, row.key, holder)
@@ -187,12 +219,14 @@ class PendingRuns:
 
     async def safely(
         self, write: Callable[[], Awaitable[Any]], sentence: str = "A run that is waited for was not"
-    ) -> None:
-        """Write; tell the user where that fails."""
+    ) -> bool:
+        """Write, and return whether it is written; tell the user where that fails."""
         try:
             await write()
         except StoreError as exc:
             self._tell(f"{sentence} saved: {redact(str(exc))}")
+            return False
+        return True
 
 
 class PendingTicket:
@@ -201,6 +235,7 @@ class PendingTicket:
     def __init__(self, registry: PendingRuns, row: PendingRow) -> None:
         self._registry = registry
         self.row = row
+        self.is_written = True
         self._answer_id = 0
 
     async def accepted(self, run: Run) -> None:
@@ -230,7 +265,11 @@ class PendingTicket:
         with suppress(StoreError):  # the end of its owner says so, too
             self._registry.table.let_go(self.row.id, self._registry.owner.name)
 
-    def hold(self) -> None:
-        """Record that this process waits for it again, unless another one does."""
-        with suppress(StoreError):  # it is waited for all the same
-            self._registry.table.take_over(self.row.id, old="", new=self._registry.owner.name)
+    def hold(self) -> bool:
+        """Record that this process waits for it again; return whether that is so, and nobody else does."""
+        if not self.is_written:
+            return True
+        try:
+            return self._registry.table.take_over(self.row.id, old="", new=self._registry.owner.name).result()
+        except StoreError:  # it is waited for all the same
+            return True

@@ -521,8 +521,10 @@ def test_a_run_that_waits_for_a_person_is_looked_up_ever_more_seldom() -> None:
     with _service({"status": "awaiting_approval"}, {"status": "running"}) as client:
         pending = client.submit("d", variant="v")
         assert pending.longest_s == polling.LONGEST_S
+        assert "intervals of up to half a minute" in pending._repr_html_()
         pending.refresh()
         assert pending.longest_s == polling.LONGEST_PAUSED_S
+        assert "intervals of up to an hour while it waits for a person" in pending._repr_html_()
         pending.refresh()
         assert pending.longest_s == polling.LONGEST_S
         pending.cancel_waiting()

@@ -5,7 +5,8 @@ Rules of this file:
 1. An answer of the service is never refused: a value that is nested too deep to be stored is left out.
 2. A row of a batch has the batch's id; a single run (a cell, a form) has none. The id of a row is never given to
    another one, also after it was forgotten: a reference leads to that answer or to none.
-3. One thing changes in place: an output that came after its run was saved without it. It is the same answer.
+3. One thing changes in place: an output that came after its run was saved without it. It is the same answer. And the
+   answer to a direct call that had not ended goes when the outcome of its run is stored.
 """
 
 from __future__ import annotations
@@ -63,6 +64,7 @@ __all__ = [
     "append",
     "append_all",
     "by_ids",
+    "drop_open",
     "newer_answer",
     "page_after",
     "row_of_run",
@@ -382,6 +384,16 @@ _COLUMNS: Final = ("key", "batch", "workspace", "deployment", "variant", "status
 def append(connection: sqlite3.Connection, row: AnswerRow) -> int:
     """Write one row, and return its id."""
     return append_all(connection, [row])[0]
+
+
+def drop_open(connection: sqlite3.Connection, *, key: str, workspace: str, ids: tuple[str | None, str | None]) -> None:
+    """Delete the answer of a single run that had not ended, by its request id and its run id."""
+    connection.execute(
+        "DELETE FROM answers WHERE key = ? AND workspace = ? AND batch IS NULL"
+        " AND status NOT IN ('completed', 'failed', 'unknown') AND json_valid(run)"
+        " AND json_extract(run, '$.request_id') IS ? AND json_extract(run, '$.run_id') IS ?",
+        (key, workspace, *ids),
+    )
 
 
 def append_all(connection: sqlite3.Connection, rows: Sequence[AnswerRow]) -> list[int]:
