@@ -347,7 +347,7 @@ class Connection:
 
     @property
     def is_near(self) -> bool:
-        """Whether the service is on this machine: it reaches every receiver here, and look-ups cost nothing."""
+        """Whether the service is on this machine: it reaches every receiver here."""
         return self.origin == LOCAL or is_loopback(urlsplit(self.base_url).hostname or "")
 
     def counts(self, kind: str) -> bool:

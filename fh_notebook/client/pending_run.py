@@ -410,8 +410,7 @@ class PendingRun:
     @property
     def longest_s(self) -> float:
         """Seconds that the intervals of its look-ups grow to; see :class:`~fh_notebook.client.polling.PolledRun`."""
-        waits = self.status == "awaiting_approval" and not self._connection.is_near
-        return polling.LONGEST_PAUSED_S if waits else polling.LONGEST_S
+        return polling.LONGEST_PAUSED_S if self.status == "awaiting_approval" else polling.LONGEST_S
 
     @property
     def service(self) -> Hashable:

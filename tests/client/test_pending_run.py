@@ -314,7 +314,7 @@ def test_a_bad_key_and_the_daily_cap_raise_as_ever(held: Held) -> None:
     assert len(fh.pending()) == 0
 
 
-def _service(*answers: Any) -> fh.Client:
+def _service(*answers: Any, base_url: str = "https://api.test/v1") -> fh.Client:
     """A client of a service that takes a run, and answers each look-up with the next of these, the
     last one for ever.
     """
@@ -326,7 +326,7 @@ def _service(*answers: Any) -> fh.Client:
         said = left.pop(0) if len(left) > 1 else left[0]
         return said if isinstance(said, httpx.Response) else httpx.Response(200, json=said)
 
-    return fh.Client(api_key=KEY, base_url="https://api.test/v1", transport=httpx.MockTransport(answer))
+    return fh.Client(api_key=KEY, base_url=base_url, transport=httpx.MockTransport(answer))
 
 
 @pytest.mark.parametrize(
@@ -516,9 +516,10 @@ def test_look_ups_that_the_key_may_not_make_are_told_and_the_run_stays_pending(
     assert fh.pending()["status"].tolist() == ["running"]
 
 
-def test_a_run_that_waits_for_a_person_is_looked_up_ever_more_seldom() -> None:
-    """Up to an hour, for a person may take days; one that goes on is looked up as any other."""
-    with _service({"status": "awaiting_approval"}, {"status": "running"}) as client:
+@pytest.mark.parametrize("base_url", ["https://api.test/v1", "http://127.0.0.1:9/v1"])
+def test_a_run_that_waits_for_a_person_is_looked_up_ever_more_seldom(base_url: str) -> None:
+    """Up to an hour, for a person may take days; one that goes on is looked up as any other, also on this machine."""
+    with _service({"status": "awaiting_approval"}, {"status": "running"}, base_url=base_url) as client:
         pending = client.submit("d", variant="v")
         assert pending.longest_s == polling.LONGEST_S
         assert "intervals of up to half a minute" in pending._repr_html_()

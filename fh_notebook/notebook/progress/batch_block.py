@@ -209,7 +209,7 @@ class BatchBlock:
         """What is shown when it has ended."""
         self._changes = 0
         """How often something has changed after an end."""
-        self._cell = ""
+        self._cell = _cell() if host is None else ""  # here: a start in the background begins on another thread
         self._is_left = False
         """Whether nothing of it is heard any more."""
         self._showing: event_loop.BackgroundJob[None] | None = None
@@ -282,6 +282,8 @@ class BatchBlock:
         self._groups, self._below = (), None
         self._progress = LiveProgress(self._display, is_alone=self._host is None)
         self._progress.begin(batch)
+        if self._has_widgets:
+            self._remember()  # a cell may end with its batch while this runs
         self._tell_host(is_running=True)
         self._follow_decisions()
 

@@ -102,6 +102,20 @@ def test_a_batch_in_the_background_is_paused_and_goes_on(loaded: Kernel, paced_h
 
 
 @pytest.mark.long
+def test_a_cell_that_ends_with_a_batch_in_the_background_has_one_block(loaded: Kernel, paced_hive: PacedHive) -> None:
+    """The value of the cell is what its block shows: one bar, one Pause button."""
+    cell = loaded.send("fh.batch(rows, 'paced', variants='v', wait=False)", person=True)
+    paced_hive.wait_for(1)
+    loaded.wait(cell)
+    loaded.widget("fh-pause")
+    loaded.wait(loaded.send("1", person=True))  # what the cell had shown besides is there by now
+    pauses = [state for state in loaded.widgets().values() if "fh-pause" in state.get("_dom_classes", ())]
+    assert len(pauses) == 1
+    page = [shown for shown in loaded.shown(cell) if "fh-progress" in shown.get("text/html", "")]
+    assert len(page) == 1
+
+
+@pytest.mark.long
 def test_a_batch_in_the_background_is_throttled_and_adapts_again(loaded: Kernel, paced_hive: PacedHive) -> None:
     """The slider's number, or one that is typed, holds at once; without one, the limit is the service's, and is shown."""
     loaded.send("b = fh.batch(rows, 'paced', variants='v', wait=False)", person=True)
