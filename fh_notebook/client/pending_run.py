@@ -12,7 +12,7 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Awaitable, Callable, Generator, Hashable, Mapping
+from collections.abc import Awaitable, Callable, Generator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -63,7 +63,7 @@ def runs_waited_for(workspace: str) -> list[PendingRun]:
     """Return the runs of a workspace that this process waits for: they go on at the service, and may be looked up."""
     with _WAITED_FOR.lock:
         runs = list(_WAITED_FOR.runs)
-    return [run for run in runs if run.workspace == workspace and run.may_end]
+    return [run for run in runs if run.service == workspace and run.may_end]
 
 
 class _WaitedFor:
@@ -392,11 +392,6 @@ class PendingRun:
             polling.watch(self)
 
     @property
-    def workspace(self) -> str:
-        """The workspace whose run it is."""
-        return self._connection.workspace
-
-    @property
     def may_end(self) -> bool:
         """Whether an outcome can come: it is looked up, or its receiver listens."""
         return self.waiting and (self._polls or (self._receiver is not None and self._receiver.running))
@@ -413,8 +408,8 @@ class PendingRun:
         return polling.LONGEST_PAUSED_S if self.status == "awaiting_approval" else polling.LONGEST_S
 
     @property
-    def service(self) -> Hashable:
-        """Who is asked for it; see :class:`~fh_notebook.client.polling.PolledRun`."""
+    def service(self) -> str:
+        """Who is asked for it, as the workspace whose run it is; see :class:`~fh_notebook.client.polling.PolledRun`."""
         return self._connection.workspace
 
     @property
