@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -230,16 +231,20 @@ def test_a_wrong_key_is_raised_by_who_waits() -> None:
 
 def test_a_single_run_goes_between_the_calls_of_a_batch() -> None:
     """One limiter a workspace: a form's click waits for one slot, not for the end of the batch."""
-    shouting = Shouting(concurrency=2, latency_s=0.02)
-    client = shouting.hive.client()
-    client.limiter.fix(2)
-    batch = fh.batch(rows(100), "shout", variants="loud", client=client, progress=False, wait=False)
-    until(lambda: batch.counts.done >= 2)
-    run = client.invoke("shout", variant="soft", inputs={"text": "CLICK"})
-    assert run.output == "click"
-    assert batch.counts.pending > 50
-    batch.wait()
-    assert batch.counts == JobCounts(planned=100, done=100, calls=100)
+    with Held(concurrency=2).freed() as held, ThreadPoolExecutor(1) as clicks:
+        client = held.hive.client()
+        client.limiter.fix(2)
+        batch = fh.batch(rows(300), "held", variants="v", client=client, progress=False, wait=False)
+        held.wait_for(2)
+        click = clicks.submit(client.invoke, "held", variant="v", inputs={"text": "click"})
+        while held.ran["click"] == 0:  # one slot after the other
+            held.let_go(1)
+            held.wait_for(1)
+        assert batch.counts.pending > 0
+        held.let_go()
+        assert click.result(PATIENCE_S).output == "CLICK"
+        batch.wait()
+        assert batch.counts == JobCounts(planned=300, done=300, calls=300)
 
 
 INTERRUPTED = """
