@@ -27,6 +27,7 @@ CONDA_NAMES: Final = {
     "docstring-parser": "docstring_parser",
     "lazy-loader": "lazy_loader",
     "matplotlib": "matplotlib-base",  # without Qt
+    "ruamel-yaml": "ruamel.yaml",
 }
 """Packages whose name at conda-forge is another one."""
 

@@ -38,7 +38,9 @@ def test_sessions_have_the_magic_until_it_is_undone(tmp_path: Path, capsys: pyte
     assert startup_file().is_relative_to(tmp_path)
     assert "magic: True" in _session(tmp_path)
     assert main(["autoload"]) == 0, "there already: nothing to ask"
+    capsys.readouterr()
     assert main(["autoload", "--undo", "--yes"]) == 0
+    assert f"{startup_file()}:\n\n{LINES}" in capsys.readouterr().out.partition("Removed.")[0]
     assert not startup_file().exists()
     assert main(["autoload", "--undo"]) == 0
     assert "magic: False" in _session(tmp_path)

@@ -228,6 +228,7 @@ def test_a_conda_forge_recipe_is_made_of_the_sdist(built: tuple[Path, Path]) -> 
     assert len(run) == 1 + len(_project()["dependencies"])  # type: ignore[arg-type]
     assert any(re.fullmatch(r"matplotlib-base >=[\d.]+", line) for line in run)
     assert any(re.fullmatch(r"lazy_loader >=[\d.]+", line) for line in run)
+    assert any(re.fullmatch(r"ruamel\.yaml >=[\d.]+", line) for line in run)
     assert not [line for line in run if "extra" in line or ";" in line]
 
 
