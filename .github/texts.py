@@ -35,12 +35,13 @@ from typing import Final
 
 ROOT: Final = Path(__file__).parents[1]
 PACKAGE: Final = ROOT / "fh_notebook"
-WORDS: Final = re.compile(r"[A-Za-z]{2,}[,;:.]? +(?:[^ ]+ +)*[A-Za-z]{2,}")
+WORDS: Final = re.compile(r"[A-Za-z]{2,}[,;:.]? +(?:[^ ]+ +)*⌘?[A-Za-z]{2,}")
 NO_PROSE: Final = re.compile(
     r"\b(SELECT|INSERT|UPDATE|DELETE|CREATE|ALTER|PRAGMA|WHERE|FROM|JOIN|ORDER BY)\b"
-    r"|</?\w+[ >]|var\(|^[\w -]*\bfhb?-(?!notebook)|^[\w-]+: ?[\w#-]+;|[a-z-]+:[a-z#-]"
+    r"|\b(TEXT|REAL|INTEGER|BLOB|STRICT|PRIMARY KEY|UNIQUE \()|\bhh:mm\b"
+    r"|</?\w+[ >]|var\(|^[\w -]*\bfhb?-(?!notebook)|[a-z-]+: ?[\w#.% -]+;(?! )"
 )
-"""SQL, HTML and CSS: nobody reads them."""
+"""SQL, formats, HTML and CSS: nobody reads them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +127,7 @@ def _python_texts(file: Path, source: str) -> Iterator[Text]:
             continue
         written = _between(lines, start, end)
         if re.match(r"""[fF]?(\"{3}|'{3})""", written):
-            if not NO_PROSE.search(written):
-                yield from _lines(file, lines, start, end)
+            yield from _lines(file, lines, start, end)
             continue
         merged = _merged(written)
         if not merged or not _is_prose(merged[0]):
@@ -149,7 +149,7 @@ def _lines(file: Path, lines: list[str], start: tuple[int, int], end: tuple[int,
         last = end[1] if number == end[0] else len(lines[number - 1])
         said = re.sub(r"""^[fF]?(\"{3}|'{3})|(\"{3}|'{3})$""", "", lines[number - 1][first:last].strip())
         said = said.removesuffix("\\").strip()
-        if WORDS.search(_PLACEHOLDER.sub("x", said)):
+        if _is_prose(said):
             column = lines[number - 1].index(said, first)
             yield Text(file, number, column, number, column + len(said), "line", said, False)
 

@@ -199,6 +199,12 @@ def test_the_package_is_dumped(dumped: list[list[str]]) -> None:
         ("cell", "how_to_dask.ipynb", "The parcel is late"),
         ("cell", "04_batch_a_dataframe.ipynb", "{len(limited.frame)} answered"),
         ("text", "cli/completion.py", "print the code that enables Tab completion"),
+        ("text", "local/http/server.py", "The hive listens on {listens}"),
+        ("text", "core/asgi.py", "cannot {to} {host}:{port}"),
+        ("text", "notebook/commands/registry.py", "%fetchhive: unknown command {short(name)}; a call is a cell"),
+        ("text", "session/probe.py", "{name}: {_ending(response)}; no further call"),
+        ("text", "notebook/forms/views/run_bar.py", "{sent} (Ctrl+Enter"),
+        ("line", "notebook/cell/options.py", "the body is a YAML or JSON mapping"),
         ("text", "client/connection.py", "the daily cap is used up; it is renewed at 00:00 UTC"),
     ],
 )
@@ -213,14 +219,15 @@ def test_each_kind_of_text_is_in_the_dump(dumped: list[list[str]], kind: str, pl
         (r"\bkept\b", "saved"),
         (r"\bcach(e|ed|es|ing)\b", "saved, or reused"),
         (
-            r"\b[Pp]lan('s)? (admits?|allows?|cap|limit|daily)\b|\byour plan\b|\b(cap|limits?) of (the|a) plan\b",
+            r"\b[Pp]lan('?s'?)? (admits?|allows?|cap|concurrency|limit|daily)\b|\byour plan\b"
+            r"|\b(cap|limits?) of (the|a) plan\b|\bFetch Hive's plans\b",
             "subscription",
         ),
     ],
 )
 def test_one_thing_has_one_word(dumped: list[list[str]], not_used: str, used: str) -> None:
     """Answers are saved and reused; a plan is that of a batch, and Fetch Hive has subscriptions."""
-    shown = [(place, re.sub(r"\{[^{}]*\}", "", text)) for _, kind, place, text in dumped if kind != "doc"]
-    pages = [ROOT / "README.md", *(ROOT / ".github" / "docs" / "guide").glob("*.md")]
+    shown = [(place, re.sub(r"\{[^{}]*\}", "", text)) for _, _, place, text in dumped]
+    pages = [ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / ".github" / "docs" / "guide").glob("*.md")]
     shown += [(page.name, line) for page in pages for line in page.read_text("utf-8").splitlines()]
     assert [at for at in shown if re.search(not_used, at[1])] == [], f"the word is {used}"

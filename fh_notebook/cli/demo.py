@@ -184,6 +184,6 @@ def _print_summary(comparison: Comparison, page: _Page) -> None:
         ]
         for line in comparison.summary().to_dict("records")
     ]
-    header = ["variant", "accuracy", "right", "95 % interval", "median time", "p95 time", "failures"]
+    header = ["variant", "right", "rows", "95 % interval", "median time", "95th percentile", "failed"]
     page.table("Which is better?", header, lines, right=range(1, len(header)))
     print(f"\n{textwrap.fill(comparison.verdict, page.columns)}")

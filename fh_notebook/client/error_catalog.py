@@ -1,4 +1,4 @@
-"""Error catalogue of the service: what to do about each error code, cached in memory and in a file beside the store.
+"""Error catalogue of the service: what to do about each error code, held in memory and in a file beside the store.
 
 Rules of this file:
 

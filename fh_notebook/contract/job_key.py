@@ -1,4 +1,4 @@
-"""Job key: the cache key of a call, and whether the run of a job may be reused under it.
+"""Job key: the key under which the answer of a call is saved, and whether the run of a job may be reused under it.
 
 Rules of this file:
 

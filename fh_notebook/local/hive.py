@@ -70,7 +70,7 @@ class LocalHive:
     Parameters
     ----------
     name : str, optional
-        A lasting name: kept answers of a named hive are found again by the next one of that name. Else every hive is
+        A lasting name: saved answers of a named hive are found again by the next one of that name. Else every hive is
         a workspace of its own, and another one once a workflow was replaced.
     api_key : str, optional
         The key that callers must send. ``None``: any key that is not empty.
@@ -219,7 +219,7 @@ class LocalHive:
 
         The function's signature declares the Start variables (annotations, defaults, ``Literal``, ``Annotated``).
         Declared again, the name means the new function, as re-running a cell should; a hive without a lasting name has
-        another :attr:`instance` then, so that the old function's kept answers are not taken for the new one's.
+        another :attr:`instance` then, so that the old function's saved answers are not taken for the new one's.
 
         Parameters
         ----------

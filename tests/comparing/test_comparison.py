@@ -531,7 +531,7 @@ def _frame(a: list[float], b: list[float]) -> pd.DataFrame:
         (
             [1, 1, 1, 1, 0, 0, 1, 1],
             [1, 0, 0, 1, 1, 0, 1, 0],
-            "a is ahead of b by 0.25 (95 % CI -0.27 to 0.65, p = 0.62, 8 rows), but which is better is not clear yet; "
+            "a is ahead of b by 0.25 (95 % interval -0.27 to 0.65, p = 0.62, 8 rows), but which is better is not clear yet; "
             "there are not enough rows to tell: about 59 more at this difference.",
         ),
         (
@@ -563,7 +563,7 @@ def test_of_many_variants_the_two_best_are_told() -> None:
     frame = pd.DataFrame(
         {"row": [*range(6)] * 3, "variant": ["x"] * 6 + ["y"] * 6 + ["z"] * 6, "s": [0] * 6 + [1] * 6 + [1] * 5 + [0]}
     )
-    assert fh.compare(frame, score="s").verdict.startswith("Of the two best: y is ahead of z by 0.17 (95 % CI")
+    assert fh.compare(frame, score="s").verdict.startswith("Of the two best: y is ahead of z by 0.17 (95 % interval")
 
 
 @given(

@@ -144,7 +144,7 @@ def test_the_same_variant_on_two_dates_is_compared_as_two_are() -> None:
     today = live.batch(["live"], name="today", fresh=True)
     cmp = fh.compare({"monday": monday, "today": today})
     assert cmp.variants == ["monday", "today"]
-    assert re.match(r"today beats monday by 0\.\d+ \(95 % CI .* p < 0\.001, 40 rows\)\.", cmp.verdict)
+    assert re.match(r"today beats monday by 0\.\d+ \(95 % interval .* p < 0\.001, 40 rows\)\.", cmp.verdict)
     cmp.assert_better("today", than="monday")
     assert cmp.notes == ()
 

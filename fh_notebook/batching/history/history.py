@@ -96,7 +96,7 @@ def history(deployment: str | Deployment | None = None, *, limit: int = 100) -> 
         ``failed`` or ``unknown``: jobs, as in ``batch.counts``, of which equal ones share an answer; a run has its
         ``status``, ``elapsed_s`` in seconds, ``inputs``, ``output`` and ``error``, the first words of each in one line
         without markup, ``request_id``, and ``answer_id``, its number in the store. ``at`` is when the last answer was
-        kept, UTC. Without a store, or with nothing in it, the table is empty and has the same columns.
+        saved, UTC. Without a store, or with nothing in it, the table is empty and has the same columns.
 
     Raises
     ------

@@ -1,9 +1,9 @@
-"""Score runs with a scorer, cached, sync or async, and return a table with one row for each run.
+"""Score runs with a scorer, sync or async, save the scores, and return a table with one row for each run.
 
-What is cached is not scored again, and what was computed is cached, also when scoring is interrupted. An async scorer
-runs on the background loop, with the concurrency that it declares. A scorer that raises, or returns no score, gives a
-missing score with its error, never zero. Only completed runs are scored, by a function or by a column; failed runs are
-counted.
+A run with a saved score is not scored again; what is computed is saved, also when scoring is interrupted. An async
+scorer runs on the background loop, with the concurrency that it declares. A scorer that raises, or returns no score,
+gives a missing score with its error, never zero. Only completed runs are scored, by a function or by a column; failed
+runs are counted.
 """
 
 from __future__ import annotations

@@ -350,7 +350,7 @@ def of_pair(pair: Pair, pairs: Sequence[Pair], *, alpha: float = ALPHA) -> str:
     if pair.wins == pair.losses == 0 and pair.test != CORRECTED:  # a few labels that tie say less of all rows
         return f"{b} and {a} score the same on each of the {rows} where both have a score."
     low, high = sorted((-pair.ci_low, -pair.ci_high)) if pair.lower else (pair.ci_low, pair.ci_high)
-    interval = f"95 % CI {size_text(low)} to {size_text(high)}"
+    interval = f"95 % interval {size_text(low)} to {size_text(high)}"
     p = f"{p_text(pair.p_holm)}{after_holm(pairs)}"
     facts = f"{interval}, {p}, {rows}{', lower is better' if pair.lower else ''}"
     if pair.is_better(alpha):

@@ -256,7 +256,7 @@ def _unknown(name: str, rest: list[str]) -> str:
     if rest or "-" in name or "_" in name:
         return (
             f"%fetchhive: unknown command {short(name)}; a call is a cell, with %%: %%fetchhive {name} -v VARIANT, "
-            "and its inputs below it, or {} when there are none"
+            f"and its inputs below it, or {{}} when there are none"
         )
     return f"%fetchhive: unknown command {short(name)}. See %fetchhive help"
 

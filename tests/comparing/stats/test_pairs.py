@@ -113,10 +113,10 @@ def test_what_is_better_beats_the_other_in_one_sentence() -> None:
     cmp = fh.compare(scores(keywords=0.0, nearest=1.0), score="s")
     (line,) = cmp.pairs().to_dict("records")
     assert re.fullmatch(
-        r"nearest beats keywords by \d\.\d\d \(95 % CI 0\.\d\d to \d\.\d\d, p < 0\.001, 60 rows\)\.",
+        r"nearest beats keywords by \d\.\d\d \(95 % interval 0\.\d\d to \d\.\d\d, p < 0\.001, 60 rows\)\.",
         cmp.verdict,
     )
-    assert f"by {line['difference']:.2f} (95 % CI {line['ci_low']:.2f} to {line['ci_high']:.2f}" in cmp.verdict
+    assert f"by {line['difference']:.2f} (95 % interval {line['ci_low']:.2f} to {line['ci_high']:.2f}" in cmp.verdict
 
 
 def test_holm_is_named_only_where_there_is_something_to_correct() -> None:
@@ -373,7 +373,9 @@ def test_where_the_scorer_says_so_lower_is_better() -> None:
     cmp.data.lines.attrs["lower_is_better"] = True
     assert cmp.pairs()["difference"].iloc[0] < 0
     assert cmp.pairs()["wins"].iloc[0] > 30
-    assert re.match(r"fast beats slow by 1\.\d\d \(95 % CI \d\.\d\d to \d\.\d\d, p .* lower is better\)\.", cmp.verdict)
+    assert re.match(
+        r"fast beats slow by 1\.\d\d \(95 % interval \d\.\d\d to \d\.\d\d, p .* lower is better\)\.", cmp.verdict
+    )
     assert cmp.leaderboard()["variant"].tolist() == ["fast", "slow"]
     cmp.assert_better("fast", than="slow")
 

@@ -335,7 +335,7 @@ def judge(
 
     Its answer may be a number, yes or no, an object (``score``, ``rating``, ...; ``winner``, ``verdict``, ...), or a
     text that has one of these, ``Score: 4``, ``[[B]]``, ``4/5``. What cannot be read, or lies outside of `scale`, is a
-    missing score with its error kept, never 0.
+    missing score with its error, never 0.
 
     Parameters
     ----------
