@@ -1,6 +1,7 @@
 """Check that a release is whole, and make a conda-forge recipe of it.
 
 python .github/release.py v0.3.0    # version.py, CITATION.cff, CHANGELOG.md and pyproject.toml are those of a release
+python .github/release.py v0.3.0 --links    # write the README's relative links as addresses of files of this tag
 python .github/release.py --recipe dist/fh_notebook-0.3.0.tar.gz --url ADDRESS --homepage ADDRESS --maintainer NAME
 
 Between two releases, version.py has the next version with `.dev0`, and what has changed is under Unreleased: then every
@@ -35,7 +36,7 @@ CONDA_NAMES: Final = {
 def disagreements(tag: str, root: Path = ROOT) -> list[str]:
     """Return what does not say that this is the release `tag`, and what a release lacks, a line each."""
     version = tag.removeprefix("v")
-    said = {file: (root / file).read_text(encoding="utf-8") for file in (*_VERSION_IN, "pyproject.toml")}
+    said = {file: (root / file).read_text(encoding="utf-8") for file in (*_VERSION_IN, "pyproject.toml", "README.md")}
     wrong = []
     for file, pattern in _VERSION_IN.items():
         found = re.search(pattern, said[file], re.MULTILINE)
@@ -50,7 +51,28 @@ def disagreements(tag: str, root: Path = ROOT) -> list[str]:
         wrong.append("CITATION.cff: no repository-code; give the address of the repository")
     if "[project.urls]" not in said["pyproject.toml"]:
         wrong.append("pyproject.toml: no [project.urls]; give the address of the repository")
+    if with_addresses(said["README.md"], "", tag) != said["README.md"]:
+        wrong.append(f"README.md: relative links, which no package index follows; run: release.py {tag} --links")
     return wrong
+
+
+def with_addresses(markdown: str, repository: str, tag: str) -> str:
+    """Return Markdown whose relative links are addresses of files of a tag, in the form of GitHub; pictures are raw."""
+
+    def address(found: re.Match[str]) -> str:
+        return f"{found[1]}({repository}/{'raw' if found[1][0] == '!' else 'blob'}/{tag}/{found[2]})"
+
+    return re.sub(r"(!?\[[^\]]*\])\((?!https?:|#)([^)\s]+)\)", address, markdown)
+
+
+def _write_links(tag: str) -> str:
+    """Write the README's links as addresses; return what came of it."""
+    found = re.search(r"^repository-code: (\S+?)/?$", (ROOT / "CITATION.cff").read_text(encoding="utf-8"), re.MULTILINE)
+    if not found:
+        return ""
+    readme = ROOT / "README.md"
+    readme.write_text(with_addresses(readme.read_text(encoding="utf-8"), found[1].strip("\"'"), tag), encoding="utf-8")
+    return f"README.md: its links lead to {found[1]}, {tag}"
 
 
 def unreleased(changelog: str) -> str:
@@ -147,6 +169,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--maintainer", action="append", metavar="NAME", help="who maintains the recipe; can be repeated"
     )
+    parser.add_argument("--links", action="store_true", help="write the README's links as addresses of this tag")
     args = parser.parse_args(arguments)
     if args.recipe:
         for option in ("url", "homepage", "maintainer"):
@@ -156,6 +179,11 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     if not args.tag:
         parser.error("give the tag of the release, or --recipe SDIST")
+    if args.links:
+        if not (done := _write_links(args.tag)):
+            parser.error("CITATION.cff: no repository-code; give the address of the repository")
+        print(done)
+        return 0
     wrong = disagreements(args.tag)
     print("\n".join(wrong or [f"{args.tag}: version, citation and changelog agree, and nothing is missing"]))
     return 1 if wrong else 0

@@ -22,7 +22,14 @@ from tests.notebooks import shipped, timeless
 from tests.picture import MAX_BYTES, PICTURE
 
 ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text("utf-8")
+
+
+def relative(text: str) -> str:
+    """Return the README with relative links: in the tree of a release, they are addresses of its tag (release.py)."""
+    return re.sub(r"\]\(https://[^\s)]+/(?:blob|raw)/v[^/)]+/", "](", text)
+
+
+README = relative((ROOT / "README.md").read_text("utf-8"))
 GUIDE = {page.stem: page.read_text("utf-8") for page in sorted((ROOT / ".github" / "docs" / "guide").glob("*.md"))}
 PAGES = {"README": README, **GUIDE}
 BLOCKS = {name: re.findall(r"^```(\w*)\n(.*?)^```$", text, re.DOTALL | re.MULTILINE) for name, text in PAGES.items()}

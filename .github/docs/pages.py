@@ -135,6 +135,7 @@ def on_config(config: Any) -> Any:
 def first_page() -> str:
     """Return the README with links to pages; of a link to a file that is no page, the text stays."""
     text = (_ROOT / "README.md").read_text(encoding="utf-8")
+    text = re.sub(r"\]\(https://[^\s)]+/(?:blob|raw)/v[^/)]+/", "](", text)  # of a release: see release.py
     text = re.sub(r"\]\(notebooks/", "](", text).replace("](.github/docs/guide/", "](guide/")
     text = text.replace(f"]({_PICTURE})", f"]({Path(_PICTURE).name})")
     return re.sub(r"(?<!!)\[([^\]]+)\]\((?!https?:|#|guide/|\w+\.ipynb)[^)]+\)", r"\1", text)

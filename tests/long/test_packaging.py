@@ -24,6 +24,7 @@ from ruamel.yaml import YAML
 
 import fh_notebook
 from tests import environment
+from tests.test_readme import README, relative
 
 ROOT = Path(fh_notebook.__file__).parents[1]
 pytestmark = [
@@ -187,11 +188,19 @@ def test_a_release_names_one_version_its_date_and_its_repository(tmp_path: Path)
         "CITATION.cff": "version: 1.0.0\ndate-released: 2027-01-31\nrepository-code: https://example.com/r\n",
         "CHANGELOG.md": "# Changelog\n\n## [Unreleased]\n\n## [1.0.0] - 2027-01-31\n\n- One.\n\n## [0.2.0] - 2026-11-30\n",
         "pyproject.toml": "[project]\n[project.urls]\nHomepage = 'https://example.com/r'\n",
+        "README.md": "# R\n\n![A\npicture](.github/p.png) [a](LICENSE) [b](#r) [c](https://example.com)\n",
         ".github/release.py": (ROOT / ".github" / "release.py").read_text("utf-8"),
     }
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
+    relative = _release(tmp_path, "v1.0.0")
+    assert [line.split(":")[0] for line in relative.stdout.splitlines()] == ["README.md"]
+    assert _release(tmp_path, "v1.0.0", "--links").returncode == 0
+    assert (tmp_path / "README.md").read_text() == (
+        "# R\n\n![A\npicture](https://example.com/r/raw/v1.0.0/.github/p.png) "
+        "[a](https://example.com/r/blob/v1.0.0/LICENSE) [b](#r) [c](https://example.com)\n"
+    )
     whole = _release(tmp_path, "v1.0.0")
     assert whole.returncode == 0, whole.stdout + whole.stderr
     other = _release(tmp_path, "v99.0.0")
@@ -208,6 +217,18 @@ def test_a_release_names_one_version_its_date_and_its_repository(tmp_path: Path)
         refused = _release(tmp_path, "v1.0.0")
         assert (refused.returncode, [line.split(":")[0] for line in refused.stdout.splitlines()]) == (1, [name])
         (tmp_path / name).write_text(files[name])
+
+
+def test_the_tests_and_the_site_read_the_readme_of_a_release(tmp_path: Path) -> None:
+    """Its links as addresses of the tag, and back."""
+    for name in (".github/release.py", "README.md"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text((ROOT / name).read_text("utf-8"), "utf-8")
+    (tmp_path / "CITATION.cff").write_text("repository-code: https://example.com/r\n")
+    assert _release(tmp_path, "v1.0.0", "--links").returncode == 0
+    released = (tmp_path / "README.md").read_text("utf-8")
+    assert not re.search(r"\]\((?!https?:|#)", released)
+    assert relative(released) == README
 
 
 def test_a_conda_forge_recipe_is_made_of_the_sdist(built: tuple[Path, Path]) -> None:
