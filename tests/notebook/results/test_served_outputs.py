@@ -1,4 +1,4 @@
-"""Which displays are heard still: not all of a long day."""
+"""The displays that are heard still: not all of a long day."""
 
 from __future__ import annotations
 

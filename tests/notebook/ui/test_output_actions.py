@@ -1,4 +1,4 @@
-"""What comes for a page that asks for all of an output."""
+"""The answer to a page that asks for all of an output."""
 
 from __future__ import annotations
 
