@@ -143,7 +143,9 @@ def of_approvals(status: int, *, decide: bool = False) -> Says:
         return httpx.Response(status, json={"message": "not so"})
 
     def ask() -> None:
-        client = fh.Client(base_url="https://api.example.com/v1", api_key="k", transport=httpx.MockTransport(answer))
+        client = fh.Client(
+            base_url="https://api.example.com/v1", api_key="fhk_0123456789abcdef", transport=httpx.MockTransport(answer)
+        )
         listed = client.approvals(workspace_id="ws_1")
         listed[0].decide("allow_once")
 

@@ -36,7 +36,7 @@ PLUMBING: Final = {
     "CallbackReceiver": {"claim", "disclaim", "learn", "recall"},
     "InvokeRequest": {"of_checked", "delivered_to"},
     "Judge": {"score_all"},
-    "PendingRun": {"begin", "outcome", "settled", "take"},
+    "PendingRun": {"begin", "html_card", "outcome", "settled", "take", "take_looked_up"},
     "Race": {"show_by"},
     "Field": {"help_html", "on_input", "problem_text"},
     "Run": {"html_card"},
