@@ -25,7 +25,7 @@ SETUP = (
 PAINT = (
     "batch = fh.batch([{'text': 'a'}], 'paint', variants=['v'], save_assets='kept', progress=False)\n"
     "batch.to_fhb('paint.fhb')\nimport shutil; shutil.rmtree('kept')\n"
-    "fh.open_batch('paint.fhb').frame; run = next(e[1].run for e in fh.open_batch('paint.fhb').entries())\nrun"
+    "opened = fh.open_batch('paint.fhb'); opened.frame; run = next(e[1].run for e in opened.entries())\nrun"
 )
 
 
