@@ -201,7 +201,8 @@ def shape(page: str) -> str:
     """Return a page without its style, its pictures, and its numbers (the text twin has those that count)."""
     page = re.sub(r"<style.*?</style>|<svg.*?</svg>", "", page, flags=re.DOTALL)
     page = re.sub(r", about [\d.]+ (s|min|h)\b", "", page)
-    page = re.sub(r"\b(fh-[a-z-]+)-[0-9a-f]{6,8}\b", r"\1-#", page)  # a class of one output alone
+    page = re.sub(r"\b(fh-[a-z-]+)-[0-9a-f]{6,12}\b", r"\1-#", page)  # a class of one output alone
+    page = re.sub(r'(?<=data-output=")[0-9a-f]{12}:', "#:", page)  # whose buttons one widget serves
     page = re.sub(r"(?<=[\w-])-[0-9a-f]{12}\b", "-#", _ID.sub(r"\1_#", page))
     page = re.sub(r"\d[\d.,]*(?:e-\d+)?", "#", _MOMENT.sub("#", page))
     return re.sub(r"\s+", " ", re.sub(r"# (?:µs|ms|s|min)\b", "# s", page))

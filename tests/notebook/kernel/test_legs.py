@@ -200,6 +200,8 @@ def test_the_cells_behind_a_stopped_cell_over_rows_do_not_run(leg: Kernel, hive:
 
 ENDED = {"VBoxModel", "HTMLModel", "HTMLStyleModel", "DescriptionStyleModel", "LayoutModel"}
 """What a text in a box is made of: nothing to click, and no code."""
+SERVES = "AnyModel"
+"""The widget, with nothing to see, that serves the buttons of an answer (``served_outputs``)."""
 
 
 def _kinds(leg: Kernel) -> set[str]:
@@ -218,11 +220,12 @@ def test_nothing_of_the_offer_to_cancel_stays(leg: Kernel, hive: SlowHive, ended
     leg.wait_for_text(cell, USE_STOP)
     hive.hold.set() if ended_by == "answer" else leg.interrupt()
     leg.wait(cell)
-    leg.wait_until(lambda: _kinds(leg) <= ENDED, "the end of the button")
+    leg.wait_until(lambda: _kinds(leg) <= {*ENDED, SERVES}, "the end of the button")
     leg.wait_until(lambda: USE_STOP not in _saved_outputs(leg, cell), "the end of the line")
     saved = _saved_outputs(leg, cell)
     assert ("'hi'" in saved or "output=hi" in saved) if ended_by == "answer" else "Stopped" in saved
-    assert "widget-view" not in saved
+    shown = [leg.widgets()[v]["_model_name"] for v in re.findall(r"'model_id': '(\w+)'", saved)]
+    assert shown == ([SERVES] if ended_by == "answer" else [])
 
 
 def test_a_click_that_comes_too_late_harms_nothing(leg: Kernel, hive: SlowHive) -> None:
@@ -247,13 +250,13 @@ def test_without_a_person_there_is_no_offer(leg: Kernel, hive: SlowHive) -> None
     assert leg.run("import sys; 'ipywidgets' in sys.modules") == "False"
 
 
-def test_a_short_cell_never_imports_widgets(leg: Kernel) -> None:
-    """No flicker, and nothing to pay for, before the time for an offer is over."""
+def test_a_short_cell_offers_no_cancel(leg: Kernel) -> None:
+    """No flicker before the time for an offer is over: the answer, and the widget that serves its buttons."""
     leg.run(NO_OFFER)
     cell = leg.send("%%fetchhive echo -v plain\ntext: hi", person=True)
     leg.wait(cell)
-    assert len(leg.outputs(cell)) == 1
-    assert leg.run("import sys; 'ipywidgets' in sys.modules") == "False"
+    assert sorted(m.kind for m in leg.outputs(cell)) == ["display_data", "execute_result"]
+    assert _kinds(leg) == {SERVES, "LayoutModel"}
 
 
 def test_a_batch_in_the_background_can_be_cancelled_on_every_kernel(leg: Kernel, hive: SlowHive) -> None:
