@@ -153,7 +153,6 @@ class AsyncClient:
         self._pools = _ConnectionPools(connection)
         self.files = FileUploads(connection, self._pools.exchange)
         """The uploads of files that inputs name."""
-        self._fetching: set[asyncio.Task[None]] = set()
         self._retries = retries or RetryLoop(connection)
 
     @property
@@ -273,7 +272,7 @@ class AsyncClient:
         except UploadFailed as exc:
             return self._without_file(request, exc, started_at)
         answer = self._understood(await self._pools.exchange("POST", "/workflow/invoke", content))
-        run = self._explained(decode_answer(answer, request, started_at=started_at, origin=self.origin))
+        run = self.explained(decode_answer(answer, request, started_at=started_at, origin=self.origin))
         if log.isEnabledFor(logging.DEBUG):  # the summary costs as much as the run itself
             log.debug("%s in %.3f s", run.summary(), run.elapsed_s)
         return AttemptResult(response=answer, run=run)
@@ -294,7 +293,7 @@ class AsyncClient:
         run = replace(run, error=one_line(str(failed), 500))
         if general is None:
             run = replace(run, status_code=None, error_code=UPLOAD_FAILED)
-        return AttemptResult(response=response, run=run)
+        return AttemptResult(response=response, run=self.explained(run))
 
     @arguments.explicit_signature(InvokeOptions)
     async def invoke(self, deployment: Deployment | str, **options: Unpack[InvokeOptions]) -> Run:
@@ -500,9 +499,8 @@ class AsyncClient:
         except UploadFailed as exc:
             return self._without_file(request, exc, started_at)
         answer = self._understood(await self._pools.exchange("POST", path, content, auth=WebhookAuth(secret)))
-        return AttemptResult(
-            response=answer, run=decode_answer(answer, request, started_at=started_at, origin=self.connection.origin)
-        )
+        run = self.explained(decode_answer(answer, request, started_at=started_at, origin=self.origin))
+        return AttemptResult(response=answer, run=run)
 
     async def _start(
         self, request: InvokeRequest, attempt_once: Attempt, receiver: CallbackReceiver | None, *, poll: bool
@@ -606,20 +604,22 @@ class AsyncClient:
         running_loop()
         self.connection.count_sent("lookup", 1)
         answer = await self._pools.exchange("GET", path)
-        run = decode_retrieved(answer, request_id=request_id, origin=self.connection.origin)
+        run = self.explained(decode_retrieved(answer, request_id=request_id, origin=self.origin))
         if answer.status_code in (401, 403):
             raise_for(run, RetryDecision(action=RetryAction.STOP, reason="auth"))
         return run
 
-    def _explained(self, run: Run) -> Run:
-        """Return a refused run with what the cached error catalogue says to do; it is fetched behind a first error."""
-        if run.status_code is None or run.status_code < 400:
+    def explained(self, run: Run) -> Run:
+        """Return a run with what the saved error catalogue says to do about its error, from any thread.
+
+        The catalogue is fetched behind a first error, for those after it; a service on this machine is not asked
+        (``client/error_catalog.py`` says why).
+        """
+        if not run.error_code:
             return run
         catalog = self.connection.error_catalog
         if not self.connection.is_near and catalog.should_fetch(run):
-            task = asyncio.get_running_loop().create_task(self._fetch_behind())
-            self._fetching.add(task)
-            task.add_done_callback(self._fetching.discard)
+            event_loop.background().submit(self._fetch_behind())
         return with_client_action(run, catalog.actions())
 
     async def _fetch_behind(self) -> None:

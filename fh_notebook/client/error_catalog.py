@@ -4,7 +4,12 @@ Rules of this file:
 
 1. An error never waits for it: what is cached is shown. An error whose code is not in the cache, or that finds the
    cache older than :data:`MOST_DAYS`, has the catalogue fetched behind it, once a day at most, for the errors after it.
-2. What goes wrong (no network, another body, a file that cannot be written) is as if there were no catalogue; a row
+   So the very first error of a service is shown without advice, unless ``fh-notebook doctor`` has fetched it before.
+2. Every error is asked for the same way, by `AsyncClient.explained`: a refusal, a failed run in an answer with status
+   200, a look-up, a callback.
+3. A service on this machine is not asked: as a rule it is a local hive, whose errors are this package's own texts, and
+   whose record of requests is for the user's. What is cached for it is shown.
+4. What goes wrong (no network, another body, a file that cannot be written) is as if there were no catalogue; a row
    that cannot be read is left out. ``GET /v1/error_codes`` needs no key, and so counts against no daily cap
    (CONTRACT section 10).
 """
@@ -87,16 +92,20 @@ def code_to_ask_for(run: Run) -> str | None:
     --------
     >>> code_to_ask_for(Run(status="failed", status_code=422, error_code="quota_frozen"))
     'quota_frozen'
+    >>> code_to_ask_for(Run(status="failed", status_code=200, error_code="model_deprecated"))
+    'model_deprecated'
     >>> code_to_ask_for(Run(status="failed", status_code=404, error_code="http_404")) is None
     True
     """
     code = run.error_code
-    refused = run.status_code is not None and run.status_code >= 400
-    return code if code and refused and not code.startswith("http_") else None
+    if not code or code.startswith("http_") or run.status_code is None:  # no answer came: the code is ours
+        return None
+    # In an answer that is no error, the codes of what completed or cannot be read are ours.
+    return None if run.status_code < 400 and run.status in ("completed", "unknown") else code
 
 
 def with_client_action(run: Run, actions: Mapping[str, str]) -> Run:
-    """Return a refused run with what the catalogue has to do about its code.
+    """Return a run with what the catalogue says to do about its error code.
 
     Examples
     --------
@@ -105,7 +114,7 @@ def with_client_action(run: Run, actions: Mapping[str, str]) -> Run:
     'Thaw the quota.'
     """
     action = actions.get(code_to_ask_for(run) or "")
-    if not action or action in (run.error or ""):
+    if not action or action.rstrip(".") in (run.error or ""):
         return run
     return replace(run, client_action=action)
 

@@ -98,6 +98,10 @@ class LookUpClient(Protocol):
         """Ask the service for the status of a run."""
         ...
 
+    def explained(self, run: Run) -> Run:
+        """Return a run with what the service's error catalogue says to do about its error."""
+        ...
+
     async def list_approvals(
         self,
         query: Mapping[str, str | None],
@@ -501,7 +505,7 @@ class PendingRun:
         return True
 
     def _with_call_data(self, run: Run) -> Run:
-        return with_call_data(
+        outcome = with_call_data(
             run,
             self._request,
             inputs=self._first.inputs,
@@ -510,6 +514,7 @@ class PendingRun:
             attempts=self._first.attempts + self.polls,
             started_at=self._first.started_at,
         )
+        return self._client.explained(outcome)
 
     def settled(self, outcome: Run) -> None:
         """End with an outcome that is stored already: the service's answer to the call itself."""

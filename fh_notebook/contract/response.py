@@ -117,8 +117,8 @@ def error_of(body: Any, *, failed: bool = True) -> tuple[str | None, str | None]
     """
     if not isinstance(body, dict):
         return None, None
-    code = code_of(body)
     data = body.get("data")
+    code = code_of(body) or (code_of(data) if failed and isinstance(data, dict) else None)
     names = ("message", "error", "error_message") if failed else ("error", "error_message")
     for part in (body, data if isinstance(data, dict) else {}):
         for name in names:

@@ -99,7 +99,8 @@ class Run:
     webhook_secret: Secret | None = None
     """The signing secret that a callback answer carries. In memory only."""
     client_action: str | None = None
-    """What the service's error catalogue has to do about :attr:`error_code`."""
+    """What the service's error catalogue says to do about :attr:`error_code`; ``None``: nothing, or it was not fetched
+    yet, as at the very first error of a service."""
 
     def __post_init__(self) -> None:
         # Many thousands of runs are made in a batch, and all of them of texts: only another kind is looked at closely.

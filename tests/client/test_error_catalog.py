@@ -16,7 +16,7 @@ import fh_notebook as fh
 from fh_notebook.batching.rendering import error_groups
 from fh_notebook.client.error_catalog import MOST_DAYS, ErrorCatalogCache, read_error_catalog
 from fh_notebook.core import event_loop
-from tests.client.callbacks.senders import KEY, until
+from tests.client.callbacks.senders import KEY, SECRET, Held, deliver, event, signed, until
 
 URL = "https://api.test/v1"
 FROZEN = {"code": "quota_frozen", "status": 422, "client_action": "Thaw the quota.", "message": "x"}
@@ -26,7 +26,8 @@ class Service:
     """A service that refuses calls, and has a catalogue; it notes what it was asked for."""
 
     def __init__(self, code: str, codes: Callable[[], httpx.Response], status: int = 422) -> None:
-        self.code, self.codes, self.status = code, codes, status
+        self.codes, self.status = codes, status
+        self.body: dict[str, str] = {"error": "It is frozen.", "error_code": code}
         self.asked: list[tuple[str, str | None]] = []
         self.locales: set[str | None] = set()
 
@@ -35,7 +36,7 @@ class Service:
         if request.url.path == "/v1/error_codes":
             self.locales.add(request.url.params.get("locale"))
             return self.codes()
-        return httpx.Response(self.status, json={"error": "It is frozen.", "error_code": self.code})
+        return httpx.Response(self.status, json=self.body)
 
     @property
     def fetched(self) -> int:
@@ -113,6 +114,54 @@ def test_a_documented_code_has_it_fetched_too() -> None:
     assert ("/v1/error_codes", None) in service.asked
     assert service.locales == {"en"}
     assert counted == ["invoke", "invoke"]
+
+
+FAILED = {"request_id": "req_1", "status": "failed", "error": "It is frozen.", "error_code": "quota_frozen"}
+"""A run that failed, in an answer that is no error."""
+
+
+def _with_frozen(client: fh.Client) -> fh.Client:
+    """Return a client whose catalogue is cached."""
+    cache = ErrorCatalogCache(URL)
+    cache.keep(json.dumps({"codes": [FROZEN]}).encode())
+    return fh.Client.over(fh.AsyncClient.over(replace(client.aclient.connection, error_catalog=cache)))
+
+
+def test_a_failed_run_has_it_however_its_outcome_comes() -> None:
+    """In the answer to a call (status 200), to a look-up, of a run and of a refusal, and in a callback."""
+    held, body = Held(), json.dumps(FAILED).encode()
+    refusal: Any = {"error": "It is frozen.", "error_code": "quota_frozen"}
+    with _with_frozen(held.hive.client()) as client, fh.CallbackReceiver(secrets=SECRET) as receiver:
+        held.hive.fail_next(status=200, body=body)
+        runs = [client.invoke("held", variant="v", inputs={"text": "a"})]
+        held.hive.fail_next(status=200, body=body, on="retrieve")
+        runs.append(client.retrieve("req_1"))
+        held.hive.fail_next(status=422, body=json.dumps(refusal).encode(), on="retrieve")
+        runs.append(client.retrieve("req_1"))
+        for where in ({"data": refusal}, {"data": {}, **refusal}):
+            pending = client.submit("held", variant="v", inputs={"text": "a"}, callback=receiver)
+            failed = event(pending.request_id or "", event_type="workflow.failed", **where)
+            assert deliver(receiver, failed, signed(failed)) == 200
+            runs.append(pending.wait())
+        held.let_go(2)
+    assert [(run.status, run.client_action) for run in runs] == [
+        (status, "Thaw the quota.") for status in ("failed", "failed", "unknown", "failed", "failed")
+    ]
+
+
+def test_a_callback_has_the_catalogue_fetched_too() -> None:
+    """For the errors after it, where all runs are delivered so."""
+    service = Service("", _good, status=202)
+    service.body = {"request_id": "req_1", "status": "queued"}
+    cache = ErrorCatalogCache(URL)
+    failed = event("req_1", event_type="workflow.failed", data={"error": "It is frozen.", "error_code": "quota_frozen"})
+    public = "https://hooks.example.com"
+    with service.client(cache) as client, fh.CallbackReceiver(secrets=SECRET, public_url=public) as receiver:
+        pending = client.submit("d", variant="v", callback=receiver)
+        assert deliver(receiver, failed, signed(failed)) == 200
+        assert pending.wait().error == "It is frozen."
+        until(cache.actions)
+    assert service.fetched == 1
 
 
 def test_what_to_do_is_in_the_error_of_another_request_too() -> None:
