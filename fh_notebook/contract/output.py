@@ -40,6 +40,7 @@ from fh_notebook.core.values import is_number
 __all__ = [
     "CSS",
     "FORMS",
+    "PAGE_END",
     "SHOWN",
     "STYLE",
     "Asset",
@@ -111,6 +112,10 @@ IN_CELL: Final = Limits(files=4, has_more=False)
 """What a cell of a table shows."""
 
 
+PAGE_END: Final = "a page shows no more"
+"""Why the rest of a huge output is not there, for who has nothing but the page."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutputOptions:
     """How an output is shown."""
@@ -129,6 +134,8 @@ class OutputOptions:
     """What was searched for: it is marked in texts and in JSON."""
     is_blind: bool = False
     """Whether the names and hosts of files are left out, which may tell a rater whose they are."""
+    is_app: bool = False
+    """Whether a form for the users of an app shows it, to whom a path of this machine and a hive mean nothing."""
     key: str = ""
     """The name by which a script asks for all of the output; empty where there is no script. One with a colon is that
     of a display that may outlive its script: its buttons are hidden until the script shows them."""
@@ -787,7 +794,7 @@ def _kept(name: str, facts: list[str], kept: KeptFile, options: OutputOptions) -
 
 def _is_for_others(options: OutputOptions) -> bool:
     """Whether who sees the view has nothing to do with this machine: one who rates blindly, or uses an app."""
-    return options.is_blind or hooks.frontend().is_app()
+    return options.is_blind or options.is_app or hooks.frontend().is_app()
 
 
 def _line(name: html.Html, facts: Iterable[str], below: html.Html | None = None) -> html.Html:

@@ -18,7 +18,7 @@ from fh_notebook.batching.tables.rows import EXPECTED
 from fh_notebook.comparing.corrections import ExpectedEditor
 from fh_notebook.comparing.rating.questions import Items, Question
 from fh_notebook.comparing.rating.rating_session import KeyEvent, RatingSession
-from fh_notebook.contract.output import STYLE, OutputOptions, ShownOutput, output_view
+from fh_notebook.contract.output import PAGE_END, STYLE, OutputOptions, ShownOutput, output_view
 from fh_notebook.core import event_loop
 from fh_notebook.core.redaction import error_text, log, redact
 from fh_notebook.core.text import html
@@ -26,7 +26,7 @@ from fh_notebook.errors import FetchHiveError, StoreError
 from fh_notebook.notebook.shell import no_lost_widget
 from fh_notebook.notebook.ui.buttons import enable_clicks
 from fh_notebook.notebook.ui.display import WidgetDisplay, is_closed
-from fh_notebook.notebook.ui.output_actions import COPY_STYLE, PAGE_END, whole_output
+from fh_notebook.notebook.ui.output_actions import COPY_STYLE, whole_output
 from fh_notebook.notebook.ui.page_widget import PageWidget, script, text_of_file
 from fh_notebook.store.store import Store
 from fh_notebook.store.writer import IN_MEMORY

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Final
 
 import nbformat
 import pytest
@@ -19,13 +20,28 @@ from tests.voila import run_voila
 pytestmark = pytest.mark.browser
 
 
+WAITING: Final = """
+from fh_notebook.local import LocalHive, ask_human
+hive = LocalHive()
+@hive.workflow("refund", variant="v", human="finance@example.com")
+def refund(amount: int) -> str:
+    return "paid" if ask_human(f"Refund {amount}?").approved else "refused"
+waiting = fh.form("refund", values={"amount": 120}, client=hive.client(), app=True)
+waiting.delivery = "callback"
+waiting
+"""
+
+
 @pytest.mark.long
 def test_a_form_is_an_app(browser: Browser, tmp_path: Path) -> None:
-    """It is typed into, run, and shows what came; the last state without widgets is not shown twice, no code is."""
+    """It is typed into, run, and shows what came; the last state without widgets is not shown twice, no code is.
+
+    Of a run that waits a visitor reads that its answer comes, and neither its id nor who decides.
+    """
     hive = FormHive()
     with hive.serve() as server:
         notebook = tmp_path / "app.ipynb"
-        cells = [setup(server.url), "form = fh.form(reply, variants='plain')\nform"]
+        cells = [setup(server.url), "form = fh.form(reply, variants='plain')\nform", WAITING]
         made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
         made.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
         nbformat.write(made, notebook)
@@ -33,12 +49,17 @@ def test_a_form_is_an_app(browser: Browser, tmp_path: Path) -> None:
             page = browser.new_context(viewport={"width": 1000, "height": 900}).new_page()
             page.set_default_timeout(PATIENCE_MS)
             page.goto(url)
-            form = page.locator(".fh-panel")
+            form, waiting = (page.locator(".fh-panel").nth(n) for n in (0, 1))
+            waiting.locator("button.fh-run").click()
+            expect(waiting.locator(".fh-pending")).to_contain_text("awaiting approval")
+            expect(waiting.locator(".fh-pending")).to_contain_text("The answer arrives later")
+            for word in ("req_", "finance", "fh.", "form."):
+                expect(waiting).not_to_contain_text(word)
             form.locator("textarea").first.fill("I was charged twice.")
             form.locator("input[type=password]").fill(PASSWORD)
             form.locator("button.fh-run").click()
             expect(form.locator(".fh-results")).to_contain_text("Dear customer, I was charged twice.")
-            expect(page.locator(".fh-form-static")).to_be_hidden()
+            expect(page.locator(".fh-form-static").locator("visible=true")).to_have_count(0)
             assert "fh.form(" not in page.content()
             for width in (1600, 400):
                 page.set_viewport_size({"width": width, "height": 900})

@@ -32,12 +32,13 @@ cmp = fh.compare(lines, score="s")
 """
 FORM: Final = """
 order = fh.Deployment('order', variants=['a'], inputs={'message': fh.text(multiline=True), 'customer': fh.text(),
-    'quantity': fh.integer()})
+    'quantity': fh.integer(), 'size': fh.choice('small', 'large')})
 fh.form(order)
 """
 PROMPT_MS: Final = 20_000
 """What a style sheet changes is there with the next frame."""
 AREA: Final = "output => output.querySelector('.jp-OutputArea-output').getBoundingClientRect().width"
+TWO_FRAMES: Final = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
 INK: Final = "e => getComputedStyle(e).color.match(/[\\d.]+/g).map(Number).slice(0, 3)"
 
 
@@ -68,6 +69,7 @@ def test_a_form_and_a_comparison_are_laid_out_by_the_width_of_the_output(lab: La
     lab.run(0)
     outputs = [lab.run(place) for place in (1, 2, 3)]
     _form_has_two_panes_from_1100_pixels_on(lab, outputs[0])
+    _two_short_fields_share_a_row(lab, outputs[0])
     _columns_that_matter_stay_in_sight(lab, outputs[1])
     _headers_look_sortable(outputs[1])
     _an_axis_has_labelled_ends(lab, outputs[2])
@@ -99,16 +101,37 @@ def _form_has_two_panes_from_1100_pixels_on(lab: Lab, output: Locator) -> None:
     assert _box(message)[2] <= 560
 
 
+def _two_short_fields_share_a_row(lab: Lab, output: Locator) -> None:
+    """Number and choice are beside each other, in one pane and in two; a text has a row of its own."""
+    short, other, long = (output.locator(f".fh-form > .fh-field-{kind}").last for kind in ("integer", "choice", "text"))
+    for window in (1600, 800):
+        lab.resize(window, 1000)
+        (left, top, wide, _), (left_too, top_too, wide_too, _) = _box(short), _box(other)
+        assert top == top_too, window
+        assert left_too >= left + wide, window
+        assert wide == pytest.approx(wide_too, abs=1), window
+        assert _box(long)[2] >= wide + wide_too, window
+        assert _box(long)[1] + _box(long)[3] <= top, window
+
+
 def _columns_that_matter_stay_in_sight(lab: Lab, output: Locator) -> None:
-    _give(lab, output, 660)  # from 620 px on, it has room for the expected output as well
+    """The row and what is expected of it stay, at the narrowest with half of the width for the others."""
     scroller, row = output.locator(".fhb-scroll:has(.fhb-grid)"), output.locator(".fhb-grid tbody tr").first
     label, expected = row.get_by_role("rowheader"), row.locator("[data-name=expected]")
-    scroller.evaluate("e => { e.scrollLeft = e.scrollWidth; }")
-    assert scroller.evaluate("e => e.scrollLeft") > 100
-    for part in (label, expected):
-        is_seen = "e => { const b = e.getBoundingClientRect(); return e.contains(document.elementFromPoint(b.x + 8, b.y + 8)); }"
-        assert part.evaluate(is_seen)
-    scroller.evaluate("e => { e.scrollLeft = 0; }")
+    is_seen = (
+        "e => { const b = e.getBoundingClientRect(); return e.contains(document.elementFromPoint(b.x + 8, b.y + 8)); }"
+    )
+    for width in (660, 600, 420):
+        _give(lab, output, width)
+        scroller.evaluate(TWO_FRAMES)  # the width of the first column is measured in the next one
+        scroller.evaluate("e => { e.scrollLeft = e.scrollWidth; }")
+        assert scroller.evaluate("e => e.scrollLeft") > 100, width
+        assert label.evaluate(is_seen), width
+        assert expected.evaluate(is_seen), width
+        (left, _, label_wide, _), (start, _, wide, _) = _box(label), _box(expected)
+        assert start >= left + label_wide - 1, f"{width}: the one covers the other"
+        assert label_wide + wide <= width / 2, width
+        scroller.evaluate("e => { e.scrollLeft = 0; }")
 
 
 def _headers_look_sortable(output: Locator) -> None:

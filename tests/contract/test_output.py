@@ -463,8 +463,9 @@ def test_no_path_of_the_server_and_no_hive_is_named_to_others(tmp_path: Path, mo
     assert str(saved) in mine
     assert "hive" in mine
     blind = _page(output, run="run 1", is_blind=True)
+    app = _page(output, run="run 1", is_app=True)
     monkeypatch.setenv("VOILA_PREHEAT", "False")
-    for page in (blind, _page(output, run="run 1")):
+    for page in (blind, app, _page(output, run="run 1")):
         assert "data:image" in page
         assert str(saved) not in page
         assert "hive" not in page

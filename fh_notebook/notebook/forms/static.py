@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from fh_notebook.contract.callbacks import approval_request_of
+from fh_notebook.contract.output import PAGE_END
 from fh_notebook.contract.run import one_line
 from fh_notebook.contract.secrets import mask_run
 from fh_notebook.core.text import html
@@ -23,7 +24,7 @@ from fh_notebook.notebook.forms.control.controller import FormController
 from fh_notebook.notebook.forms.model.field import FieldState
 from fh_notebook.notebook.forms.model.text_codec import json_line
 from fh_notebook.notebook.results.cards import LastState
-from fh_notebook.notebook.results.state import SubmitState
+from fh_notebook.notebook.results.state import SubmitState, app_run
 from fh_notebook.notebook.shell import no_lost_widget
 
 if TYPE_CHECKING:
@@ -47,8 +48,10 @@ SHOWN: Final = 20
 """Rows at most; ``form.pending`` has all."""
 
 
-def waited_text(pending: PendingRun) -> str:
-    """Return in one line what a run waits for, or why nothing is heard of it."""
+def waited_text(pending: PendingRun, *, is_app: bool = False) -> str:
+    """Return in one line what a run waits for, or why nothing is heard of it; to users of an app, nothing of either."""
+    if is_app:  # whom a person of their company decides, and errors of the service, are none of theirs
+        return "The answer arrives later"
     who, question = (one_line(text, 300) for text in approval_request_of(pending.run))
     asked = f"Waiting for the decision of {': '.join(filter(None, (who, question)))}" if who else ""
     if question and not who:
@@ -56,30 +59,32 @@ def waited_text(pending: PendingRun) -> str:
     return "; ".join(filter(None, (asked, one_line(pending.trouble, 300)))) or "The answer arrives later"
 
 
-def pending_page(runs: Sequence[PendingRun]) -> html.Html | str:
-    """Return the runs that are waited for as rows; nothing where there is none."""
+def pending_page(runs: Sequence[PendingRun], *, is_app: bool = False) -> html.Html | str:
+    """Return the runs that are waited for as rows, to users of an app without ids; nothing where there is none."""
     if not runs:
         return ""
     number = f"{counted(len(runs), 'run')} {agreeing(len(runs), 'are')}"
     left = len(runs) - SHOWN
+    more = f"and {left:,} more{'' if is_app else '; form.pending has all'}" if left > 0 else ""
     return html.el(
         "div",
         html.STYLE,
         html.el("div", f"{number} waited for; the answer appears here when it arrives", cls="fh-dim", role="status"),
-        *map(_row, runs[:SHOWN]),
-        html.el("div", f"and {left:,} more; form.pending has all", cls="fh-dim") if left > 0 else None,
+        *(_row(run, is_app) for run in runs[:SHOWN]),
+        html.el("div", more, cls="fh-dim") if more else None,
         cls="fh",
     )
 
 
-def _row(run: PendingRun) -> html.Html:
+def _row(run: PendingRun, is_app: bool) -> html.Html:
     """One run: how far, which variant, what it waits for, since when; it wraps where the page is narrow."""
     since = f"since {run.started_at:%d %b %H:%M:%S} UTC" if run.started_at else ""
-    facts = " · ".join(filter(None, (since, one_line(run.request_id or run.run_id or "", 80))))
+    identity = "" if is_app else one_line(run.request_id or run.run_id or "", 80)
+    facts = " · ".join(filter(None, (since, identity)))
     return html.el(
         "div",
         html.el("div", html.badge(one_line(run.status, 40)), " ", html.el("strong", one_line(run.variant or "", 80))),
-        html.el("div", html.el("bdi", waited_text(run))),
+        html.el("div", html.el("bdi", waited_text(run, is_app=is_app))),
         html.el("div", facts, cls="fh-dim fh-foot"),
         cls="fh-pending-row",
         style="padding:4px 0;overflow-wrap:anywhere",
@@ -99,13 +104,13 @@ IN_A_LINE: Final = 100
 """Characters of one value in the text twin."""
 
 
-def form_page(core: FormController) -> html.Html:
+def form_page(core: FormController, *, is_app: bool = False) -> html.Html:
     """Return the form as HTML that needs neither a kernel nor a script."""
     rows = [
         html.el(
             "tr",
             html.el("th", _name(state), scope="row"),
-            html.el("td", value := _value_element(state), dir=html.direction(value), style="width:100%"),
+            html.el("td", value := _value_element(state, is_app), dir=html.direction(value), style="width:100%"),
         )
         for state in _first(core)
     ]
@@ -122,7 +127,7 @@ def form_page(core: FormController) -> html.Html:
         html.el("div", f"and {counted(left, 'more variable')}", cls="fh-dim") if left > 0 else None,
         html.el("div", also, cls="fh-dim") if (also := core.model.also_sent) else None,
         *(html.el("div", problem, cls="fh-error") for problem in _shown_problems(core)),
-        last.html() if (last := _last_state(core)) is not None else None,
+        last.html() if (last := _last_state(core, is_app=is_app)) is not None else None,
         cls="fh fh-form-static",
     )
 
@@ -149,12 +154,14 @@ def _name(state: FieldState) -> str:
     return path_text([state.name]) + ("*" if state.required else "")
 
 
-def _value_element(state: FieldState) -> object:
+def _value_element(state: FieldState, is_app: bool) -> object:
     value = state.value
     if value is UNSET or state.secret:
         return html.el("span", state.noted, cls="fh-dim")
     text = state.text if isinstance(value, str) else json_line(value)
-    return html.folded(text, whole="form.value has all", cap=VALUE_SHOWN, open_chars=VALUE_SHOWN // 4)
+    return html.folded(
+        text, whole=PAGE_END if is_app else "form.value has all", cap=VALUE_SHOWN, open_chars=VALUE_SHOWN // 4
+    )
 
 
 def _in_a_line(state: FieldState) -> str:
@@ -173,20 +180,22 @@ def _shown_problems(core: FormController) -> list[Problem]:
     return list(dict.fromkeys([*beside, *model.shown_other_problems]))
 
 
-def _last_state(core: FormController) -> LastState | None:
+def _last_state(core: FormController, *, is_app: bool = False) -> LastState | None:
     """What came of the last submit; ``None`` before the first."""
     submission = core.newest
     if submission is None:
         return None
     submit = SubmitState(submission.variants, submission.repeats)
     for index, pending in submission.waits.items():
-        submit.wait(index, pending.status, waited_text(pending))
+        submit.wait(index, pending.status, waited_text(pending, is_app=is_app))
     for index, run in submission.came.items():
-        submit.answer(index, mask_run(run, core.secrets))
+        shown = mask_run(run, core.secrets)
+        submit.answer(index, app_run(shown) if is_app else shown)
     if submission.stopped:
         submit.stop(was_sent=submission.was_sent)
-    line = " · ".join(filter(None, (submit.line(submission.elapsed_s), submission.stopped)))
-    return LastState(submit.calls, core.deployment.name, line)
+    stopped = submission.stopped_in_app if is_app else submission.stopped
+    line = " · ".join(filter(None, (submit.line(submission.elapsed_s), stopped)))
+    return LastState(submit.calls, core.deployment.name, line, whole=PAGE_END if is_app else "form.frame has all")
 
 
 def preview_page(mapping: RowMapping, preview: Preview) -> html.Html:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
@@ -19,16 +18,15 @@ from ipywidgets import HTML, Dropdown, VBox
 from fh_notebook.comparing.diff.markup import mark_text
 from fh_notebook.comparing.diff.text_diff import compare_texts, text_to_compare
 from fh_notebook.contract.callbacks import was_refused_directly
-from fh_notebook.contract.output import OutputOptions, ShownOutput, all_button, output_view
+from fh_notebook.contract.output import PAGE_END, OutputOptions, ShownOutput, all_button, output_view
 from fh_notebook.contract.run import ELAPSED_TITLE, Run, one_line, technical_line
 from fh_notebook.contract.run import WHOLE as WHOLE_OUTPUT
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import duration, seconds_text
 from fh_notebook.notebook.results.state import CallState
 from fh_notebook.notebook.ui.buttons import enable_clicks
-from fh_notebook.notebook.ui.output_actions import PAGE_END
 
-__all__ = ["ANSWER_LATER", "HINTS", "ResultColumn", "app_run", "error_element", "hint_for", "run_head"]
+__all__ = ["ANSWER_LATER", "HINTS", "ResultColumn", "error_element", "hint_for", "run_head"]
 
 WHOLE: Final = "Copy has all"
 
@@ -87,7 +85,8 @@ class ResultColumn:
         """What the view of the run's output is of; ``None`` where there is no run yet."""
         if (run := self.run) is None:
             return None
-        options = OutputOptions(whole=PAGE_END if self._is_app else WHOLE_OUTPUT, run=run.identity)
+        whole = PAGE_END if self._is_app else WHOLE_OUTPUT
+        options = OutputOptions(whole=whole, run=run.identity, is_app=self._is_app)
         return ShownOutput(run.output, options, partial(_compared, run, self._first))
 
     @property
@@ -157,7 +156,9 @@ class ResultColumn:
         if not run.ok or run.error:
             yield error_element(run, has_hints=not self._is_app)
         if run.output is not None:
-            options = OutputOptions(whole=WHOLE, cap=self._cap, form=self.form, key=self._key, run=run.identity)
+            options = OutputOptions(
+                whole=WHOLE, cap=self._cap, form=self.form, key=self._key, run=run.identity, is_app=self._is_app
+            )
             yield output_view(run.output, options, **_compared(run, self._first, options))
         yield technical_line(run)
 
@@ -319,27 +320,3 @@ def hint_for(run: Run) -> str:
     if run.status != "unknown":
         return hint
     return "; ".join(filter(None, (LOOK_FIRST, hint)))
-
-
-BUSY: Final = "The service is busy. Try again in a minute."
-UNAVAILABLE: Final = "This did not work. Try again, or tell the person who gave you this page."
-MAY_HAVE_RUN: Final = "No answer arrived, but the work may be done. Ask the person who gave you this page."
-_BUSY_STATUSES: Final = (429, 503)
-
-
-def app_run(run: Run) -> Run:
-    """Return a run as the users of an app see it: without ids, codes, hints, and errors that are about the service.
-
-    Examples
-    --------
-    >>> app_run(Run(status="failed", error="the key fhk_*** is refused", status_code=401, request_id="req_1")).error
-    'This did not work. Try again, or tell the person who gave you this page.'
-    """
-    error = None
-    if run.status == "unknown":
-        error = MAY_HAVE_RUN
-    elif not run.ok or run.error:
-        error = BUSY if run.status_code in _BUSY_STATUSES else UNAVAILABLE
-    return replace(
-        run, error=error, error_code=None, request_id=None, run_id=None, attempts=1, raw=None, client_action=None
-    )

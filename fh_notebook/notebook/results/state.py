@@ -13,7 +13,7 @@ from typing import Final, Literal
 from fh_notebook.contract.run import Run
 from fh_notebook.core.text.formatting import duration
 
-__all__ = ["CallState", "State", "SubmitState", "columns_of"]
+__all__ = ["CallState", "State", "SubmitState", "app_run", "columns_of"]
 
 State = Literal["waiting", "running", "later", "answered", "stopped"]
 
@@ -143,3 +143,27 @@ class SubmitState:
 def columns_of(variants: Iterable[str]) -> tuple[str, ...]:
     """Return the names of the columns: each variant once, in order."""
     return tuple(dict.fromkeys(variants))
+
+
+APP_BUSY: Final = "The service is busy. Try again in a minute."
+APP_UNAVAILABLE: Final = "This did not work. Try again, or tell the person who gave you this page."
+APP_MAY_HAVE_RUN: Final = "No answer arrived, but the work may be done. Ask the person who gave you this page."
+_BUSY_STATUSES: Final = (429, 503)
+
+
+def app_run(run: Run) -> Run:
+    """Return a run as the users of an app see it: without ids, codes, hints, and errors that are about the service.
+
+    Examples
+    --------
+    >>> app_run(Run(status="failed", error="the key fhk_*** is refused", status_code=401, request_id="req_1")).error
+    'This did not work. Try again, or tell the person who gave you this page.'
+    """
+    error = None
+    if run.status == "unknown":
+        error = APP_MAY_HAVE_RUN
+    elif not run.ok or run.error:
+        error = APP_BUSY if run.status_code in _BUSY_STATUSES else APP_UNAVAILABLE
+    return replace(
+        run, error=error, error_code=None, request_id=None, run_id=None, attempts=1, raw=None, client_action=None
+    )

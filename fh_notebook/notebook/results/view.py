@@ -315,7 +315,8 @@ class ResultsView:
 
     def _show_line(self, submit: SubmitState) -> None:
         left = len(submit.variants) - COLUMNS_SHOWN
-        more = f"{counted(left, 'variant')} {agreeing(left, 'are')} not shown; form.frame has all" if left > 0 else None
+        whole = "" if self._is_app else "; form.frame has all"
+        more = f"{counted(left, 'variant')} {agreeing(left, 'are')} not shown{whole}" if left > 0 else None
         message = html.el("div", submit.message, cls="fh-error") if submit.message else None
         line = html.el("div", submit.line(self._seconds(submit)), cls="fh-dim fh-line", role="status")
         value = html.el("div", line, message, html.el("div", more, cls="fh-dim") if more else None, cls="fh")

@@ -17,13 +17,10 @@ from fh_notebook.contract.output import FORMS, OutputOptions, ShownOutput, outpu
 from fh_notebook.notebook.ui.buttons import enable_clicks
 from fh_notebook.notebook.ui.page_widget import PageWidget, script
 
-__all__ = ["COPY_CAP", "COPY_STYLE", "PAGE_END", "output_actions", "whole_output"]
+__all__ = ["COPY_CAP", "COPY_STYLE", "output_actions", "whole_output"]
 
 COPY_CAP: Final = 1_000_000
 """Characters of an output that are sent to the page at most."""
-
-PAGE_END: Final = "a page shows no more"
-"""Why the rest of a huge output is not there, for who has nothing but the page."""
 
 COPY_STYLE: Final = (
     ".fh .fh-all{max-height:12em;overflow:auto;white-space:pre-wrap;"

@@ -16,7 +16,7 @@ from fh_notebook.core.text.html import colours_of
 from fh_notebook.notebook.results.cards import LastState, SideBySide
 from fh_notebook.notebook.results.state import CallState, SubmitState
 from fh_notebook.notebook.results.view import ResultsView
-from fh_notebook.notebook.ui.output_actions import COPY_CAP
+from fh_notebook.notebook.ui.output_actions import COPY_CAP, whole_output
 from tests.notebook.hostile import EVIL, INVISIBLE, OUTPUTS, Page, dangers
 
 PASSWORD = "correct-horse-battery"
@@ -276,6 +276,22 @@ def test_what_is_sent_for_many_long_outputs_is_capped() -> None:
     assert len(_columns(view)) == 40
     assert "10 variants are not shown; form.frame has all" in _text(view.widget)
     assert len(view.runs) == 50
+    view = ResultsView(is_app=True)
+    view.begin(names)
+    assert "10 variants are not shown" in _text(view.widget)
+    assert "form.frame" not in _text(view.widget)
+
+
+@pytest.mark.parametrize("is_app", [False, True])
+def test_a_file_of_a_local_hive_is_told_of_without_a_hive_in_an_app(is_app: bool) -> None:
+    """In the column, and in what Show all puts in its place."""
+    view = ResultsView(is_app=is_app)
+    view.begin(["a"])
+    view.show(0, _run({"assets": [{"file_url": "http://local/x.png", "file_name": "x.png"}] * 30}))
+    shown = view._shown_of("0")
+    assert shown is not None
+    for page in (_text(view.widget), whole_output(shown, "files", key="k")["html"]):
+        assert ("hive" in page) is not is_app
 
 
 def test_columns_are_used_again() -> None:

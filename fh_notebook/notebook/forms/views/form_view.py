@@ -23,7 +23,7 @@ from fh_notebook.notebook.forms.model.field import FieldState
 from fh_notebook.notebook.forms.static import pending_page
 from fh_notebook.notebook.forms.views.panels import PanelBar
 from fh_notebook.notebook.forms.views.run_bar import FieldLink, RunActions, RunBar
-from fh_notebook.notebook.results.column import app_run
+from fh_notebook.notebook.results.state import app_run
 from fh_notebook.notebook.results.view import ResultsView
 from fh_notebook.notebook.ui.buttons import is_app
 from fh_notebook.notebook.ui.display import leave_when_closed
@@ -163,7 +163,7 @@ class FormView(FormObserver):
     def waited(self) -> None:
         """Show what is waited for; once all is handed over, another run can be begun."""
         waited_for = self._core.waited_for
-        page = str(pending_page(waited_for))
+        page = str(pending_page(waited_for, is_app=self._is_app))
         if page != self._pending.value:
             self._pending.value = page
         if not self._is_app and not is_app():

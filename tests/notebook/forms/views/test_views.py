@@ -19,6 +19,7 @@ from fh_notebook.errors import AuthError, InputError, SettingsError
 from fh_notebook.local import LocalHive, ask_human
 from fh_notebook.notebook.forms.control.submission import stopped_text
 from fh_notebook.notebook.forms.fields.base import field_anchor
+from fh_notebook.notebook.forms.static import pending_page
 from fh_notebook.notebook.progress.batch_block import BatchBlock
 from fh_notebook.notebook.ui.latest_task import LatestTask
 from fh_notebook.notebook.ui.page_widget import OwnKeys
@@ -510,6 +511,33 @@ def test_users_of_an_app_read_what_became_of_a_call_in_their_words(hive: FormHiv
     assert ("Ask the person who gave you this page" in words) is is_app
     for code in ("logs", "fh.reattach()", "fh.configure", "service"):
         assert (code in words) is not is_app, code
+
+
+@pytest.mark.parametrize("is_app", [False, True])
+def test_users_of_an_app_read_of_a_waiting_run_that_its_answer_comes(human: LocalHive, is_app: bool) -> None:
+    """With the widgets and without: no id, no error of the service, nobody's name, and nothing of code."""
+    form = fh.form("refund", values={"amount": 120}, client=human.client(), app=is_app)
+    form.delivery = "callback"
+    rows = _of(form, "fh-pending")
+    _of(form, "fh-run").click()
+    human.wait_approval()
+    _until(rows, "1 run is waited for; the answer appears here when it arrives")
+    (pending,) = form.pending
+    pending.refresh()
+    pending.trouble = "the receiver at http://127.0.0.1:9 does not answer; see fh.pending()"
+    form._view.waited()
+    identity = pending.request_id
+    assert ("The answer arrives later" in rows.value) is is_app
+    for words in (rows.value, form._repr_html_()):
+        for word in ("127.0.0.1", "fh.pending()", "finance", "Refund 120?"):
+            assert (word in words) is not is_app, word
+    assert (identity in rows.value) is not is_app
+    many = str(pending_page([pending] * 21, is_app=is_app))
+    assert "and 1 more" in many
+    assert ("form.pending" in many) is not is_app
+    human.decide(identity)
+    form._core.newest.wait()
+    assert (identity in form._repr_html_()) is not is_app
 
 
 def test_an_app_is_yes_or_no() -> None:
