@@ -39,7 +39,7 @@ from fh_notebook.batching.planning.work_queue import (
     ready_windows,
 )
 from fh_notebook.batching.status import Caller
-from fh_notebook.client.polling import expected_look_ups
+from fh_notebook.client.polling import REFUSED_LOOKS, expected_look_ups
 from fh_notebook.client.uploads import files_in
 from fh_notebook.contract.callbacks import RunIds, with_final_status
 from fh_notebook.contract.job_key import job_key_of_parts
@@ -47,6 +47,7 @@ from fh_notebook.contract.run import Run
 from fh_notebook.core.config.urls import LOCAL
 from fh_notebook.core.json_values import canonical_json
 from fh_notebook.core.text.messages import counted
+from fh_notebook.errors import AuthError
 from fh_notebook.store.store import Store
 
 if TYPE_CHECKING:
@@ -405,6 +406,9 @@ async def resolve_calls(
 ) -> tuple[int, int]:
     """Look up every run that has a request id, one after the other, and store final outcomes.
 
+    A run whose look-up the service does not allow (403) stays unknown, as after the look-ups of the poller: only
+    :data:`~fh_notebook.client.polling.REFUSED_LOOKS` such answers in a row are of the key.
+
     Returns
     -------
     (int, int)
@@ -415,10 +419,17 @@ async def resolve_calls(
     AuthError
         The service refused the key.
     """
-    known = left = 0
+    known = left = refused = 0
     for window in windows:
         for job, run in window:
-            answer = await _retrieve_outcome(client, job, run)
+            answer: Run | None = None
+            try:
+                answer = await _retrieve_outcome(client, job, run)
+                refused = 0
+            except AuthError as exc:
+                refused += 1
+                if exc.status_code != 403 or refused == REFUSED_LOOKS:
+                    raise
             if answer is None:
                 left += 1
                 continue

@@ -36,6 +36,7 @@ __all__ = [
     "FIRST_S",
     "LONGEST_PAUSED_S",
     "LONGEST_S",
+    "REFUSED_LOOKS",
     "LookUp",
     "LookUpResult",
     "PolledRun",

@@ -455,7 +455,10 @@ def test_a_thousand_runs_two_hundred_in_flight() -> None:
 
 
 def test_rows_whose_tool_waits_say_so_and_are_resolved_after_the_decisions() -> None:
-    """All of them are in one list; nothing is called again for their answers."""
+    """All of them are in one list; nothing is called again for their answers.
+
+    A single look-up that is refused with 403 leaves its own row unknown, and only three in a row end the looking up.
+    """
     hive = LocalHive()
 
     @hive.workflow("refund", variant="v", tools={"payments": "ask"})
@@ -472,6 +475,13 @@ def test_rows_whose_tool_waits_say_so_and_are_resolved_after_the_decisions() -> 
     for approval in approvals:
         approval.decide("deny")
     assert hive.wait_idle()
+    hive.fail_next(3, status=403, on="retrieve")
+    with pytest.raises(fh.AuthError):
+        batch.resolve_unknown()
+    assert batch.counts.unknown == 3
+    hive.fail_next(1, status=403, on="retrieve")
+    batch.resolve_unknown()
+    assert (batch.counts.done, batch.counts.unknown) == (2, 1)
     batch.resolve_unknown()
     assert list(batch.frame["output"]) == ["refused"] * 3
     assert hive.counts.calls == 3
