@@ -1,4 +1,4 @@
-"""``fh-notebook probe``: make a few calls, each after confirmation, to learn undocumented behaviour of the service.
+"""``fh-notebook probe``: make a few calls, each step after confirmation, to learn what is undocumented of the service.
 
 Rule of this file: it does what ``fh.probe`` does and decides nothing of its own. The profile goes to stdout, questions
 to the terminal.
@@ -24,7 +24,7 @@ from fh_notebook.session.probe import MAX_CALLS
 __all__ = ["add_parser", "run"]
 
 EXAMPLES: Final = """
-    # asks before each call; choose a variant that is harmless to run
+    # asks before each step, which is one call, or the calls at once; choose a variant that is harmless to run
     fh-notebook probe support-triage -v live --input ticket="My parcel is late."
     # also: how many calls at once are admitted, and one callback through a tunnel
     fh-notebook probe support-triage -v live --input ticket=Hello \\
@@ -42,7 +42,7 @@ def add_parser(commands: Any) -> None:
         "probe",
         help="learn undocumented behaviour of the service by a few calls",
         about=(
-            "Make a few calls, each after confirmation, to learn undocumented behaviour of the service: the "
+            "Make a few calls, each step after confirmation, to learn undocumented behaviour of the service: the "
             "form of answers, look-ups, errors, callbacks and signatures, and the subscription's cap on calls at once. "
             "What was not observed stays unknown. The profile is saved for this workspace; doctor shows it. "
             "Exit code 1 when the direct call did not complete, 2 when nothing was called."
@@ -63,7 +63,11 @@ def add_parser(commands: Any) -> None:
         metavar="N",
         help=f"maximum number of requests ({MAX_CALLS} by default)",
     )
-    parser.add_argument("--concurrency", action="store_true", help="send calls at once, to see the subscription's cap")
+    parser.add_argument(
+        "--concurrency",
+        action="store_true",
+        help="send calls at once, to see the subscription's cap; one question for all of them",
+    )
     parser.add_argument("--callback", metavar="URL", help="make one run by callback; the public URL of a tunnel")
     parser.add_argument("--callback-port", type=int, default=0, metavar="N", help="the local end of the tunnel")
     parser.add_argument("--yes", action="store_true", help="make the calls without asking")

@@ -34,6 +34,7 @@ from fh_notebook.version import __version__
 __all__ = [
     "HEADINGS",
     "UNOBSERVED",
+    "CallEnding",
     "ErrorForm",
     "Profile",
     "calls_admitted",
@@ -42,6 +43,7 @@ __all__ = [
     "ending_in_words",
     "ids_in",
     "is_concurrency_refusal",
+    "may_be_time_limit",
     "may_say_more_later",
     "profile_from_json",
     "profile_to_json",
@@ -50,6 +52,7 @@ __all__ = [
     "with_callback",
     "with_calls_at_once",
     "with_direct_run",
+    "with_ending",
     "with_key_check",
     "with_look_up",
     "with_look_up_count",
@@ -74,6 +77,9 @@ _REMAINING_HEADERS: Final = ("x-ratelimit-remaining", "x-rate-limit-remaining", 
 
 _GENERAL: Final = re.compile(r"input|valid|param|field|variable|schema|request|unprocessable")
 """In a code: it may be about any part of a request."""
+
+_TIME: Final = re.compile(r"time_?d?_?out|time_?limit|deadline")
+"""In a code: the call took too long."""
 
 _REFUSED_WITH: Final[Mapping[str, frozenset[int]]] = {
     "refused_input": frozenset({400, 422}),
@@ -101,6 +107,22 @@ class ErrorForm:
         return f"{self.status_code} {self.code} in {self.code_field}" if self.code else f"{self.status_code}, no code"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallEnding:
+    """How the service ended a direct call that took long, without its outcome."""
+
+    after_s: float
+    """Seconds from sending the call."""
+    status_code: int | None
+    """``None``: the connection was closed without an answer."""
+    code: str | None
+    """The error code; ``None``: it sends none."""
+
+    def __str__(self) -> str:
+        how = "without an answer" if self.status_code is None else f"with {self.status_code}"
+        return f"after {self.after_s:.1f} s {how}{f' {self.code}' if self.code else ''}"
+
+
 HEADINGS: Final[Mapping[str, str]] = {
     "key_check": "GET /public/models answers with the key",
     "response_fields": "fields of a direct answer",
@@ -123,6 +145,7 @@ HEADINGS: Final[Mapping[str, str]] = {
     "concurrency_refusal": "refusal of one call too many at once",
     "retry_after": "Retry-After of that refusal",
     "direct_s": "time limit of a direct call",
+    "direct_ended": "a direct call was ended",
 }
 """The facts, in the order in which they are shown: field -> what it is, in words."""
 
@@ -147,7 +170,7 @@ class Profile:
 
     Why not the others: statuses, fields, and ``Retry-After`` as seconds or as a date are read in each known form
     wherever they come, so that nothing hangs on which one was observed. ``direct_s`` is at most the time limit, and so
-    no reason to end a call; ``timeout`` is yours.
+    no reason to end a call, and ``direct_ended`` is what became of one call; ``timeout`` is yours.
 
     Examples
     --------
@@ -184,10 +207,11 @@ class Profile:
     concurrency_refusal: ErrorForm | None = None
     retry_after: str | None = None
     """``seconds``, ``date`` or ``absent``."""
-    direct_s: float | None = field(default=None, compare=False)
-    """Seconds of the longest direct call that was answered. The time limit is at least that; its value is not learned:
-    no answer, header or page of the service names it, and a 504 or a timeout may as well be an outage. The notes have
-    the seconds of such an ending."""
+    direct_s: float | None = None
+    """Seconds of the longest direct call that was answered. The time limit is at least that."""
+    direct_ended: CallEnding | None = None
+    """How a call was ended that took longer than :attr:`direct_s`. It is what was seen of one call: no answer, header
+    or page of the service names the limit itself. An ending that may be an outage is in the notes only."""
     has_completed: bool = field(default=False, compare=False)
     """Whether the direct call of the last probe completed: without it, hardly anything can be learned."""
     calls: int = field(default=0, compare=False)
@@ -301,6 +325,7 @@ _KINDS: Final[Mapping[str, type]] = {
     "float | None": float,
     "tuple[str, ...] | None": tuple,
     "ErrorForm | None": ErrorForm,
+    "CallEnding | None": CallEnding,
 }
 """Annotation of a field of `Profile` -> the type of its value."""
 
@@ -321,12 +346,13 @@ def profile_from_json(text: str) -> Profile | None:
     """
     try:
         values = json.loads(text)
-        known = {f.name: values.get(f.name) for f in fields(Profile) if f.name not in OF_ONE_PROBE}
+        kinds = {f.name: _KINDS.get(str(f.type)) for f in fields(Profile) if f.name not in OF_ONE_PROBE}
+        known = {name: values.get(name) for name in kinds}
         for name, value in known.items():
             if isinstance(value, list):
                 known[name] = tuple(value)
-            elif isinstance(value, dict):
-                known[name] = ErrorForm(**value)
+            elif isinstance(value, dict) and (kind := kinds[name]) is not None:
+                known[name] = kind(**value)
         moment = known["probed_at"]
         known["probed_at"] = None if moment is None else datetime.fromisoformat(moment).astimezone(UTC)
         profile = Profile(**{**known, "origin": str(known["origin"] or "")})
@@ -344,10 +370,20 @@ def _is_whole(profile: Profile) -> bool:
         if type(value) is not kind or (isinstance(value, tuple) and not all(isinstance(part, str) for part in value)):
             return False
     forms = [value for name in HEADINGS if isinstance(value := getattr(profile, name), ErrorForm)]
-    return (profile.concurrency is None or profile.concurrency >= 1) and all(
-        type(form.status_code) is int
-        and all(part is None or isinstance(part, str) for part in (form.code, form.code_field))
-        for form in forms
+    ended = profile.direct_ended
+    is_ending = ended is None or (
+        type(ended.after_s) is float
+        and (ended.status_code is None or type(ended.status_code) is int)
+        and (ended.code is None or isinstance(ended.code, str))
+    )
+    return (
+        (profile.concurrency is None or profile.concurrency >= 1)
+        and is_ending
+        and all(
+            type(form.status_code) is int
+            and all(part is None or isinstance(part, str) for part in (form.code, form.code_field))
+            for form in forms
+        )
     )
 
 
@@ -421,16 +457,63 @@ def with_direct_run(profile: Profile, response: Response, inputs: Mapping[str, A
         return profile
     name, word = _status_in(body)
     return replace(
-        profile,
+        _with_answered(profile, [response]),
         response_fields=_names(body, _user_names(inputs, output_of(body))),
         status_field=name,
         completed_status=word,
-        direct_s=_longest_s(profile, [response]),
     )
 
 
-def _longest_s(profile: Profile, answered: Sequence[Response]) -> float:
-    return max([profile.direct_s or 0.0, *(response.elapsed_s for response in answered)])
+def _with_answered(profile: Profile, answered: Sequence[Response]) -> Profile:
+    """Learn from calls that were answered how long one may take; one that was ended sooner met no time limit."""
+    longest_s = max([profile.direct_s or 0.0, *(response.elapsed_s for response in answered)])
+    ended = profile.direct_ended
+    is_refuted = ended is not None and ended.after_s <= longest_s
+    return replace(profile, direct_s=longest_s, direct_ended=None if is_refuted else ended)
+
+
+def may_be_time_limit(response: Response, quick_s: float | None) -> bool:
+    """Whether a call that could have completed was ended for the time that it took: by its status, code or end.
+
+    Parameters
+    ----------
+    response : Response
+        Of the call.
+    quick_s : float or None
+        Seconds until the slowest answer to a request that runs nothing: one that comes as fast is no time limit.
+
+    Examples
+    --------
+    >>> [may_be_time_limit(Response(status_code=504, elapsed_s=s), 0.5) for s in (0.6, 60.0)]
+    [False, True]
+    >>> may_be_time_limit(Response(status_code=422, elapsed_s=60.0, body=b'{"error_code": "execution_timeout"}'), 0.5)
+    True
+    """
+    if quick_s is None or response.elapsed_s < SLOWER * quick_s:
+        return False
+    if response.status_code is None:  # `read_timeout` is this side's
+        return response.broke in ("reset", "cut")
+    form = _error_form(response)
+    is_of_time = form is not None and form.code is not None and _TIME.search(form.code.lower())
+    return response.status_code in (408, 504) or (response.status_code >= 400 and bool(is_of_time))
+
+
+def with_ending(profile: Profile, response: Response, quick_s: float | None) -> Profile:
+    """Learn how a call was ended, after another request has shown that the service still answers.
+
+    Parameters
+    ----------
+    profile, response, quick_s
+        As :func:`may_be_time_limit` takes them. A call that was ended sooner than another one was answered shows
+        nothing.
+    """
+    if not may_be_time_limit(response, quick_s) or response.elapsed_s <= (profile.direct_s or 0.0):
+        return profile
+    form = _error_form(response)
+    ending = CallEnding(
+        after_s=response.elapsed_s, status_code=response.status_code, code=None if form is None else form.code
+    )
+    return replace(profile, direct_ended=ending)
 
 
 def with_look_up(
@@ -692,8 +775,9 @@ def with_calls_at_once(
         is withdrawn only where every call took so much longer that all were in progress together.
     """
     refused, admitted = _refused_and_admitted(responses, control)
-    if admitted:
-        profile = replace(profile, direct_s=_longest_s(profile, [*admitted, control]))
+    # A call that completed shows how long one may take, whatever the others were answered.
+    if completed := [response for response in (*responses, control) if completed_body(response) is not None]:
+        profile = _with_answered(profile, completed)
     if not refused:  # a cap that is less than what was admitted together is none any more
         is_exceeded = profile.concurrency is not None and len(admitted) > profile.concurrency
         is_shown = arrived_s is not None and all(r.elapsed_s >= SLOWER * arrived_s for r in admitted)

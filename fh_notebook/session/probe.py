@@ -2,12 +2,14 @@
 
 Rules of this file:
 
-1. A call is made after a person, or ``confirm=False``, allows it, and never repeated. `max_calls` counts requests.
+1. A call is made after a person, or ``confirm=False``, allows it, and never repeated. Calls at once are allowed
+   together, by one question that names their number. `max_calls` counts requests.
 2. What an answer shows is decided in `client.profile`. The order of the calls is here: after the direct call has
    completed, the names, the key and the inputs are known to be right, so that a refusal is about what was changed; it
    is learned once a look-up after the refusals has shown that the service still answers. The same look-up tells what
    one alone leaves open: whether the output comes a little later, and whether it was the look-up that counted. The run
-   by callback comes after the calls at once, since its end at the service is not known.
+   by callback comes after the calls at once, since its end at the service is not known. How a direct call was ended
+   that took long is learned once another request has shown that the service still answers.
 3. Each answer's facts are saved at once: an interrupt, an error or an unreachable service loses none of them. A call is
    counted and its run kept as of any other caller.
 4. A note has no text of the service, which may echo inputs: only what was asked, the kind of error, the status, and
@@ -79,6 +81,7 @@ BURST: Final = 6
 """Calls at once: one more than the largest subscription admits whose number is known (CONTRACT section 2)."""
 UNKNOWN_NAME: Final = "fh-notebook-probe-unknown"
 CONTROL: Final = "Look-up at the end"
+AFTER_ENDING: Final = "Check after the call that was ended"
 LATER_S: Final = 5.0
 """A look-up without the output is made again so much later: a service may keep the output after the status."""
 CALLBACK_WAIT_S: Final = 60.0
@@ -150,10 +153,12 @@ def probe(
     client : Client or AsyncClient, optional
         Whom to ask; the session's own by default.
     confirm : bool or function
-        ``True`` asks before each call, with what is sent, what is learned and what it costs. ``False`` does not ask. A
-        function gets each `ProbeStep`, and returns whether the call is made.
+        ``True`` asks before each call, with what is sent, what is learned and what it costs; before the calls at once
+        of `concurrency` it asks one question, which names their number. ``False`` does not ask. A function gets each
+        `ProbeStep`, whose ``calls`` is the number of requests, and returns whether it is made.
     concurrency : bool
-        Send some calls at once, too, to see how many the subscription admits; each admitted one runs the workflow.
+        Send some calls at once, too, and one after them, to see how many the subscription admits; each admitted one
+        runs the workflow. They are one step, since a pause between them would leave nothing to see.
     callback : bool or str
         Make one run by callback, too: the public URL of a tunnel to ``callback_port`` on this machine. ``True``: the
         service is on this machine.
@@ -290,7 +295,8 @@ def _ask(step: ProbeStep) -> bool:
     _QuitError
         The person wants no further call.
     """
-    prompt = f"\n{step}\nMake this call? [y]es, [n]o, [q]uit: "
+    which = "this call" if step.calls == 1 else f"these {step.calls} calls"
+    prompt = f"\n{step}\nMake {which}? [y]es, [n]o, [q]uit: "
     while True:
         try:
             answer = input(prompt).strip().lower()
@@ -352,6 +358,9 @@ class _ProbeCalls:
         self._receiver = receiver
         self._detector = detector
         self._direct: Mapping[str, Any] | None = None
+        self._ended: Response | None = None
+        """How the direct call was ended, where that may have been for its time."""
+        self._lists_models = False
         self._calls_left: int | None = None
         self._lowered_by: int | None = None
         """How much the last request lowered the number of calls left."""
@@ -470,6 +479,8 @@ class _ProbeCalls:
         learns = "the form of an answer, and the word for completed"
         yield self._invoke_step("Direct call", self._request, learns, self._call)
         if self._direct is None:
+            if self._ended is not None:
+                yield self._ending_step(self._ended)
             return
         yield from self._look_up_steps()
         if self._burst and (step := self._burst_step()) is not None:
@@ -490,6 +501,25 @@ class _ProbeCalls:
         names = "/".join(short(name) for name in (request.deployment, request.variant) if name)
         sends = f"POST {self._connection.base_url}/workflow/invoke: {names} with inputs {inputs}"
         return ProbeStep(name=name, sends=sends, learns=learns, cost=cost, calls=1, make=make)
+
+    def _ending_step(self, ended: Response) -> ProbeStep:
+        async def make() -> None:
+            response = await self._get("/public/models", "probe")
+            learned = profiles.with_ending(self.profile, ended, self._quick_s)
+            if not _lists_models(response):
+                self.note(f"{AFTER_ENDING}: {_ending(response)}, so that how the direct call ended is not recorded")
+            elif not self._learn(learned):
+                why = "another request took as long"
+                self.note(f"{AFTER_ENDING}: {why}, so that how the direct call ended is not recorded")
+
+        return ProbeStep(
+            name=AFTER_ENDING,
+            sends=f"GET {self._connection.base_url}/public/models",
+            learns="whether the service still answers; otherwise how the direct call ended is not recorded",
+            cost="runs nothing; may count against the daily cap",
+            calls=1,
+            make=make,
+        )
 
     def _look_up_steps(self) -> Iterator[ProbeStep]:
         ids = ids_of_body(self._direct, {})
@@ -578,6 +608,7 @@ class _ProbeCalls:
     async def _check_key(self) -> None:
         response = await self._get("/public/models", "probe")
         self._learn(profiles.with_key_check(self.profile, response))
+        self._lists_models = _lists_models(response)
         self._stop_if_failing("Check of the key", response)
 
     async def _call(self) -> None:
@@ -586,11 +617,18 @@ class _ProbeCalls:
         self._direct = profiles.completed_body(response)
         self._by_direct = self._lowered_by
         self.profile = replace(self.profile, has_completed=self._direct is not None)
-        if self._direct is None:
-            self._stop(
-                f"Direct call: {_ending(response)}, which is not a completed run with an id and an output; no "
-                f"further call was made. {_cure(response)}"
-            )
+        if self._direct is not None:
+            return
+        is_long = self._lists_models and profiles.may_be_time_limit(response, self._quick_s)
+        more = "the workflow was not called again" if is_long else "no further call was made"
+        why = (
+            f"Direct call: {_ending(response)}, which is not a completed run with an id and an output; {more}. "
+            f"{_cure(response)}"
+        )
+        if not is_long:
+            self._stop(why)
+        self._ended = response
+        self.note(why)
 
     async def _look_up(self, path: str, identity: str) -> None:
         address, direct = f"{path}/{quote(identity, safe='')}", self._direct or {}
@@ -680,6 +718,9 @@ class _ProbeCalls:
         control = await self._invoke(self._request)
         cap = self.profile.concurrency
         self._learn(profiles.with_calls_at_once(self.profile, answers, control, is_alone=is_alone, arrived_s=arrived_s))
+        if profiles.completed_body(control) is not None:
+            for answer in answers:
+                self._learn(profiles.with_ending(self.profile, answer, arrived_s))
         admitted = profiles.calls_admitted(answers, control) if is_alone else None
         if admitted is not None:
             self._client.limiter.taught(admitted)

@@ -91,6 +91,16 @@ class Drawn:
         self.is_unnamed = pick([False, False, True]) and place is not None
         """Whether the refusal of one call too many has a code that does not name concurrency."""
         self.refusal = status, pick(OTHER_CODES) if self.is_unnamed else code, place
+        self.limit_s: float | None = pick([None, None, None, None, 0.05, 0.1])
+        """So many seconds over its longest run a slower one is ended."""
+        self.ending: tuple[int | None, str | None, str | None] = pick(
+            [
+                (None, None, None),  # the connection is closed
+                (504, None, None),
+                self._error(pick, [408, 504], ["gateway_timeout", "request_timeout"]),
+                (pick([422, 500, 503]), pick(["execution_timeout", "run_timed_out", "time_limit_exceeded"]), "code"),
+            ]
+        )
 
     @staticmethod
     def _error(pick: Callable[[Any], Any], statuses: list[int], codes: list[str]) -> tuple[int, str | None, str | None]:
@@ -124,6 +134,7 @@ class Drawn:
             "concurrency": None if self.is_unnamed else self.concurrency,
             "concurrency_refusal": None if self.is_unnamed else self.refusal,
             "retry_after": None if self.is_unnamed else self.retry_after,
+            "direct_ended": None,
         }
 
 
@@ -174,6 +185,11 @@ class DrawnService:
         self.tasks: set[asyncio.Task[None]] = set()
         self.hangs_at, self.on_hang = hangs_at, on_hang
         self.run_s = run_s
+        self.limit_s: float | None = None
+        """A direct call that runs longer is ended as was drawn."""
+        self.answered_s: list[float] = []
+        self.ended_s: list[float] = []
+        """Seconds of the direct calls that completed, and of those that were ended."""
 
     @property
     def is_broken(self) -> bool:
@@ -237,10 +253,20 @@ class DrawnService:
             wait = waits[drawn.retry_after]
             return self._error(drawn.refusal, {"Retry-After": wait} if wait else {})
         self.out += 1
+        began, ending = time.perf_counter(), None
         try:
-            await self._run()
+            async with asyncio.timeout(self.limit_s):
+                await self._run()
+        except TimeoutError:
+            ending = drawn.ending
         finally:
             self.out -= 1
+        (self.answered_s if ending is None else self.ended_s).append(time.perf_counter() - began)
+        if ending is not None:
+            status, code, place = ending
+            if status is None:
+                raise httpx.RemoteProtocolError("Server disconnected without sending a response.")
+            return self._error((status, code, place))
         self.kind = "" if self.runs else "direct"
         self.ran_at = time.perf_counter()
         return self._json(200, self._run_body(drawn.completed), counted=True)

@@ -25,12 +25,14 @@ from fh_notebook.client.connection import address_for
 from fh_notebook.client.pending_run import PendingRun
 from fh_notebook.client.profile import (
     HEADINGS,
+    CallEnding,
     ErrorForm,
     Profile,
     profile_from_json,
     profile_to_json,
     with_calls_at_once,
     with_direct_run,
+    with_ending,
     with_meaning,
 )
 from fh_notebook.contract.invoke_request import InvokeRequest
@@ -42,7 +44,7 @@ from fh_notebook.core import event_loop
 from fh_notebook.core.adaptive_limit import START
 from fh_notebook.core.text.messages import COMMAND
 from fh_notebook.session import session
-from fh_notebook.session.probe import BURST, CONTROL, MAX_CALLS, ProbeStep
+from fh_notebook.session.probe import AFTER_ENDING, BURST, CONTROL, MAX_CALLS, ProbeStep
 from fh_notebook.store.tables.profiles import Profiles
 from tests.core.test_event_loop import asyncio_as_it_was
 from tests.session.drawn_service import FORMS, INPUTS, OTHER_CODES, OUTPUT, SECRET, Drawn, DrawnService
@@ -51,6 +53,8 @@ KEY = "fhk_probe_0123456789abcdef"
 URL = "http://127.0.0.1:9/v1"
 """On this machine, so that a callback may come to it; nobody is asked there."""
 EVERYTHING = 16
+LATER_AT_MOST_S = 0.25
+"""Seconds that a call takes longer for who makes it than for the service in this process, on a busy machine."""
 
 
 def client_of(service: DrawnService) -> fh.Client:
@@ -65,7 +69,8 @@ def learn(service: DrawnService, **options: Any) -> Profile:
 def facts_of(profile: Profile) -> dict[str, Any]:
     values = {name: getattr(profile, name) for name in HEADINGS if name != "direct_s"}
     forms = {n: (v.status_code, v.code, v.code_field) for n, v in values.items() if isinstance(v, ErrorForm)}
-    return values | forms
+    endings = {n: (v.status_code, v.code) for n, v in values.items() if isinstance(v, CallEnding)}
+    return values | forms | endings
 
 
 @pytest.fixture(autouse=True)
@@ -86,32 +91,57 @@ def notes_of(profile: Profile, step: str) -> list[str]:
     return [note for note in profile.notes if note.startswith(step)]
 
 
+def differences(drawn: Drawn) -> dict[str, Any]:
+    """Return each fact that is learned otherwise than it is: name -> (learned, drawn).
+
+    Where a time limit was drawn, the service is probed again while its workflow is slower than that. Seconds are those
+    that the service itself has measured, and at most `LATER_AT_MOST_S` more.
+    """
+    service = DrawnService(drawn)
+    learned, expected = learn(service), drawn.facts()
+    known_s = learned.direct_s or 0.0
+    times = {"direct_s": (known_s, max(service.answered_s))}
+    if drawn.limit_s is not None:
+        service.limit_s, service.run_s, service.held = known_s + drawn.limit_s, 60.0, 0
+        learned = learn(service, concurrency=False, callback=False)
+        status, code, place = drawn.ending
+        expected["direct_ended"] = status, code if place else None
+        ended = learned.direct_ended
+        times["direct_ended"] = (ended.after_s if ended else 0.0), service.ended_s[-1]
+    found = facts_of(learned)
+    different = {name: (value, expected[name]) for name, value in found.items() if value != expected[name]}
+    return different | {n: (a, b) for n, (a, b) in times.items() if not b <= a <= b + LATER_AT_MOST_S}
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_the_learned_profile_is_the_drawn_one(seed: int) -> None:
-    """Spelling, statuses, codes, look-ups, cap, Retry-After and signature, from 16 calls at most.
+    """Spelling, statuses, codes, look-ups, cap, Retry-After, signature and time limit, from 16 calls at most.
 
     The run by callback keeps its slot for good: the cap is of the calls at once before it.
     """
-    drawn = Drawn(seed)
-    assert facts_of(learn(DrawnService(drawn))) == drawn.facts()
+    assert not differences(Drawn(seed))
 
 
 @pytest.mark.long
 def test_the_learned_profile_is_the_drawn_one_in_100_of_100() -> None:
-    """Every form of a signature, each late look-up, other callers and missing headers are among them."""
+    """Every form of a signature, each late look-up, other callers, missing headers and time limits are among them."""
     different = []
-    seen: dict[str, set[Any]] = {n: set() for n in ("signature", "late", "others", "untold", "is_unnamed")}
+    seen: dict[str, set[Any]] = {
+        n: set() for n in ("signature", "late", "others", "untold", "is_unnamed", "limit_s", "ending")
+    }
     for seed in range(100):
         session.reset()
         fh.configure(store=None)
         drawn = Drawn(seed)
         for name, values in seen.items():
-            values.add(getattr(drawn, name))
-        if (learned := facts_of(learn(DrawnService(drawn)))) != drawn.facts():
-            different.append((seed, {n: (v, drawn.facts()[n]) for n, v in learned.items() if v != drawn.facts()[n]}))
+            if name != "ending" or drawn.limit_s is not None:
+                values.add(getattr(drawn, name))
+        if found := differences(drawn):
+            different.append((seed, found))
     assert not different
     assert seen["signature"] == set(FORMS)
-    assert [len(seen[name]) for name in ("late", "others", "untold", "is_unnamed")] == [3, 4, 5, 2]
+    assert [len(seen[name]) for name in ("late", "others", "untold", "is_unnamed", "limit_s")] == [3, 4, 5, 2, 3]
+    assert {status for status, _, _ in seen["ending"]} == {None, 408, 422, 500, 503, 504}
 
 
 def _raise(error: type[httpx.TransportError]) -> Callable[[], Any]:
@@ -233,6 +263,17 @@ def test_the_person_is_asked_and_may_quit(monkeypatch: pytest.MonkeyPatch) -> No
     with pytest.raises(fh.SettingsError, match="confirm=False"):
         learn(service, confirm=True)
     assert len(service.requests) == 2
+
+
+def test_calls_at_once_have_one_question_that_names_their_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pause between them would leave nothing to see; each of the others is asked for alone."""
+    questions: list[str] = []
+    monkeypatch.setattr("builtins.input", lambda prompt: questions.append(prompt.splitlines()[-1]) or "y")
+    service = DrawnService(Drawn(3))
+    profile = learn(service, confirm=True, callback=False)
+    numbers = [re.findall(r"Make (?:this|these (\d+)) calls?", question)[0] for question in questions]
+    assert [number for number in numbers if number] == [str(BURST + 1)]
+    assert len(service.requests) == profile.calls == len(questions) + BURST
 
 
 def test_an_interrupt_keeps_what_was_learned() -> None:
@@ -650,6 +691,9 @@ def test_a_stored_profile_is_read_again_and_a_damaged_one_is_none() -> None:
     assert profile_from_json(profile_to_json(profile)) == profile
     assert profile_from_json('{"a_later_fact": 1}') == Profile()
     damaged = ["", "[]", "{", '{"refused_input": {"x": 1}}', '{"completed_status": 3}', '{"response_fields": [1]}']
+    damaged += [
+        f'{{"direct_ended": {{"after_s": {value}, "status_code": 504, "code": null}}}}' for value in ("3", '"x"')
+    ]
     damaged += [f'{{"concurrency": {value}}}' for value in ("0", "-1", "true", '"3"', "2.5")]
     assert [profile_from_json(text) for text in damaged] == [None] * len(damaged)
 
@@ -981,24 +1025,86 @@ def test_a_profile_shows_what_is_known_and_names_the_rest() -> None:
     assert "<table" not in Profile()._repr_html_()
 
 
-def test_a_time_limit_is_known_only_as_at_least() -> None:
-    """By the longest call that was answered, those at once included and rounded down; a refusal or a 504 teaches no
-    limit, and the seconds of a 504 are in the note."""
-    profile = learn(DrawnService(Drawn(3), broken_from=2, broken=BROKEN["504"]), callback=False)
-    assert "HTTP 504, after 0 s" in profile.notes[-1]
-    assert profile.direct_s is None
+def test_the_longest_answered_call_is_the_least_time_limit() -> None:
+    """Those at once included and rounded down; a refusal or a 504 is no such call."""
     profile = learn(DrawnService(Drawn(3), run_s=0.35), callback=False, max_calls=20)
     assert profile.direct_s is not None
     assert 0.35 <= profile.direct_s < 30
-    body = b'{"request_id": "req_1", "run_status": "completed", "output": "hi"}'
-    runs = [Response(status_code=200, body=body, elapsed_s=seconds) for seconds in (2.0, 7.98, 5.0)]
-    learned = with_direct_run(Profile(), runs[0], {})
-    assert with_calls_at_once(learned, runs[1:], runs[0]).direct_s == 7.98
-    shown = dict(with_calls_at_once(learned, runs[1:], runs[0]).facts())
+    learned = with_direct_run(Profile(), SLOW[0], {})
+    assert with_calls_at_once(learned, SLOW[1:], SLOW[0]).direct_s == 7.98
+    shown = dict(with_calls_at_once(learned, SLOW[1:], SLOW[0]).facts())
     assert shown["time limit of a direct call"] == "at least 7.9 s"
     late = Response(status_code=504, elapsed_s=60.0)
     assert with_direct_run(learned, late, {}) == learned
-    assert with_calls_at_once(learned, [*runs[1:], late], runs[0]).direct_s == 2.0
+    assert with_calls_at_once(learned, [*SLOW[1:], late], SLOW[0]).direct_s == 7.98
+
+
+SLOW = [replace(RUN, elapsed_s=seconds) for seconds in (2.0, 7.98, 5.0)]
+
+
+def test_an_ended_call_is_a_fact_only_where_the_service_still_answers() -> None:
+    """Then it is in the report and is stored; otherwise its seconds are in a note. It is asked for in a step."""
+    drawn = Drawn(3)
+    drawn.ending = 504, "gateway_timeout", "code"
+    service, asked = DrawnService(drawn, run_s=60.0), list[str]()
+    service.limit_s = 0.2
+    profile = learn(service, callback=False, confirm=lambda step: bool(asked.append(step.name)) or True)
+    assert (asked[-1], len(service.requests), profile.calls) == (AFTER_ENDING, 3, 3)
+    ended = profile.direct_ended
+    assert ended is not None
+    assert (ended.status_code, ended.code, ended.after_s >= service.ended_s[0]) == (504, "gateway_timeout", True)
+    assert (
+        f"| a direct call was ended | after {ended.after_s:.1f} s with 504 gateway_timeout |" in profile.to_markdown()
+    )
+    assert stored(client_of(service)) == profile
+    session.reset()
+    fh.configure(store=None)
+    profile = learn(DrawnService(drawn, broken_from=2, broken=BROKEN["504"]), callback=False)
+    assert profile.direct_ended is None
+    assert any("HTTP 504, after 0 s" in note for note in profile.notes)
+
+
+@pytest.mark.parametrize(
+    ("answer", "quick_s", "is_learned"),
+    [
+        (Response(status_code=504, elapsed_s=60.0), 0.5, True),
+        (Response(status_code=504, elapsed_s=60.0), 40.0, False),
+        (Response(status_code=504, elapsed_s=60.0), None, False),
+        (Response(status_code=504, elapsed_s=7.9), 0.5, False),
+        (Response(broke="reset", elapsed_s=60.0), 0.5, True),
+        (Response(broke="read_timeout", elapsed_s=60.0), 0.5, False),
+        (Response(status_code=500, body=b'{"error_code": "internal_server_error"}', elapsed_s=60.0), 0.5, False),
+        (Response(status_code=500, body=b'{"error_code": "run_timed_out"}', elapsed_s=60.0), 0.5, True),
+        (replace(RUN, elapsed_s=60.0), 0.5, False),
+    ],
+)
+def test_what_is_an_ending_for_its_time(answer: Response, quick_s: float | None, is_learned: bool) -> None:
+    """By status, code or a closed connection; slower than requests that run nothing and than a call that completed."""
+    assert (with_ending(Profile(direct_s=7.98), answer, quick_s).direct_ended is not None) == is_learned
+
+
+def test_a_longer_call_that_completes_withdraws_an_ending() -> None:
+    """It was no time limit then; a shorter one leaves it."""
+    ended = with_ending(Profile(), Response(status_code=504, elapsed_s=4.0), 0.5)
+    assert with_direct_run(ended, SLOW[0], {}).direct_ended == ended.direct_ended
+    assert with_calls_at_once(ended, SLOW[1:], SLOW[0]).direct_ended is None
+
+
+def test_a_call_that_is_ended_among_those_at_once_is_learned() -> None:
+    """Where the call after them completes."""
+    drawn = Drawn(3)
+    drawn.concurrency, drawn.ending = 50, (504, None, None)
+    service = DrawnService(drawn)
+    answered = service._run
+
+    async def run() -> None:
+        await (asyncio.sleep(60) if service.group == BURST else answered())
+
+    service._run, service.limit_s = run, 1.5  # type: ignore[method-assign]
+    profile = learn(service, callback=False)
+    assert profile.direct_ended is not None
+    assert profile.direct_ended.status_code == 504
+    assert profile.completed_status == drawn.completed
 
 
 @pytest.mark.parametrize(
