@@ -33,7 +33,7 @@ from fh_notebook.core.files import KEPT_FILES, KeptFile
 from fh_notebook.core.json_values import inside_fence, pretty
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import byte_size, one_line, with_partial_repr
-from fh_notebook.core.text.markdown import plain_text
+from fh_notebook.core.text.markdown import is_cheap, plain_text
 from fh_notebook.core.text.messages import counted
 from fh_notebook.core.values import is_number
 
@@ -168,7 +168,8 @@ PARSED_AT_MOST: Final = 1_000_000
 
 _MARKDOWN: Final = re.compile(
     r"^ {0,3}(?:#{1,6} \S|[-*+] \S|\d{1,3}[.)] \S|> ?\S|```|\|.+\|\s*$)"
-    r"|\*\*\S[^*\n]*\*\*|\[[^\]\n]+\]\([^)\s]+\)|`[^`\n]+`",
+    # A link ends at the next bracket, and its address has a bound, so the search takes no square of the text's length.
+    r"|\*\*\S[^*\n]*\*\*|\[[^\[\]\n]+\]\([^)\s]{1,2000}\)|`[^`\n]+`",
     re.MULTILINE,
 )
 
@@ -451,9 +452,13 @@ def _in_a_few_words(value: Any) -> str:
 SLACK: Final = 1.2
 """So much more is not folded away."""
 
+AS_TEXT: Final = "This is plain text: it takes too long to show so much of this output as Markdown."
+
 
 def _markdown(text: str, options: OutputOptions) -> html.Html:
-    """Return a model's Markdown as HTML."""
+    """Return a model's Markdown as HTML; of what would take seconds, the plain text."""
+    if not is_cheap(text[: options.cap]):
+        return html.join([html.el("div", AS_TEXT, cls="fh-dim"), _text(text, options)])
     from markdown_it import MarkdownIt
 
     # The preset "js-default" has tables and no HTML; its links refuse javascript:, vbscript:, file: and data:.

@@ -184,8 +184,9 @@ class Rater:
         form, shown = str(content.get("form") or ""), None
         if number.isdecimal() and int(number) < self.session.total and side in ("0", "1"):
             shown = self._shown(int(number), int(side), whole=PAGE_END)
-        told = {"key": content.get("key"), "form": form, **whole_output(shown, form, key=f"{number}-{side}")}
-        return [{"kind": "output", "to": content["client"], **told}]
+        # On a thread: a huge one takes a second, and calls are made on this loop.
+        drawn = await asyncio.to_thread(whole_output, shown, form, key=f"{number}-{side}")
+        return [{"kind": "output", "to": content["client"], "key": content.get("key"), "form": form, **drawn}]
 
     def _shown(self, number: int, side: int, whole: str = WHOLE) -> ShownOutput | None:
         """Return what a side of an item shows: without what tells whose it is; `whole` says where all of it is."""

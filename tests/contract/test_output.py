@@ -326,6 +326,16 @@ def test_markdown_is_cut_between_blocks() -> None:
     assert len(_shown("a paragraph\n\n" * 100_000 + "# t", "markdown")) < 100_000
 
 
+@pytest.mark.parametrize("text", ["# t\n\nword" + " word" * 60_000, "# t\n\n" + "[" * 15_000])
+def test_markdown_that_takes_seconds_is_shown_as_text(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of it, with the reason; neither "Show all" nor an excerpt parses it."""
+    monkeypatch.setattr("markdown_it.MarkdownIt.parse", lambda *_: pytest.fail("it was parsed"))
+    page = Page(_whole(text, "markdown", cap=1_000_000))
+    assert "This is plain text:" in page.text
+    assert text[-10_000:] in page.text
+    assert excerpt("[" * 20_000 + "[a](b)", 40).startswith("[[[")
+
+
 def test_one_endless_block_of_markdown_is_folded_whole() -> None:
     """Its first line stands for it."""
     page = _shown("```\n" + LINES + "\n```", "markdown")

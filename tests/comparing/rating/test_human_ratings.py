@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
 from dataclasses import replace
@@ -383,6 +384,20 @@ def test_long_outputs_are_cut_and_sent_a_few_at_a_time() -> None:
         (more,) = page.send(kind="more", cursor=cursor)
         seen, cursor = seen + len(more["items"]), more["cursor"]
     assert seen == 30
+
+
+def test_an_output_is_drawn_beside_the_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of a huge one takes a while, and the loop that makes the calls goes on meanwhile."""
+    page = Page(compared(3, output=lambda row, n: f"# answer {row}{n}").rate(rater="anna"))
+    loops: list[object] = []
+
+    def parse(*_: Any) -> list[Any]:
+        loops.append(asyncio._get_running_loop())
+        return []
+
+    monkeypatch.setattr("markdown_it.MarkdownIt.parse", parse)
+    page.send(kind="output", key="0-1", form="markdown")
+    assert loops == [None]
 
 
 def test_files_are_rated_without_their_names_and_hosts() -> None:
