@@ -609,9 +609,12 @@ class Batch:
     def approvals(self, *, workspace_id: str | None = None) -> ToolApprovals:
         """List the tools that runs of this batch want to use and that wait for a decision; see `Client.approvals`.
 
-        While it runs, of the runs that are waited for; else of those that have no outcome. Where no run waits, nothing
-        is asked for. Where the list names runs by ids that are not known here, each run is asked for by itself, one
-        request each, until everything on the list is known to be of a run.
+        Of the runs that have no outcome; while the batch runs, of those that are known to wait. A decision about one
+        of them brings its outcome into the row while the batch runs; after the end, `resolve_unknown` does. A batch
+        over partitions lists none, because its runs are waited for on workers: `Client.approvals` lists them.
+
+        Where no run waits, nothing is asked for. Where the list names runs by ids that are not known here, each run is
+        asked for by itself, one request each, until everything on the list is known to be of a run.
 
         Raises
         ------

@@ -261,9 +261,13 @@ class BatchState:
         rows = self._store.pending.of_batches(self.stored.ids) if self.stored.id else []
         waiting = [RunIds.of(row) for row in rows if row.status == "awaiting_approval"]
         others = [] if known_to_wait else [RunIds.of(row) for row in rows]
-        windows = self.unknown_windows() if self.counts.unknown else ()
-        direct = [RunIds.of(run) for window in windows for _, run in window if run.status == "awaiting_approval"]
+        direct = [RunIds.of(run) for _, run in self._held_calls()]
         return [ids for ids in dict.fromkeys([*waiting, *direct, *others]) if ids.first]
+
+    def _held_calls(self) -> Iterator[tuple[Job, Run]]:
+        """Yield the jobs of direct calls whose runs waited for a decision when they were answered, with the answers."""
+        for window in self.unknown_windows() if self.counts.unknown else ():
+            yield from ((job, run) for job, run in window if run.status == "awaiting_approval")
 
     async def resolve(self, windows: Iterator[list[tuple[Job, Run]]]) -> str:
         """Ask the service about calls that may have run; return what came of it, in a sentence."""
@@ -282,6 +286,7 @@ class BatchState:
             call_lost=self.work_queue.call_lost,
             names=NameEvidence(variants=len(self.plan.variants)),
             look_ups_per_call=self.plan.look_ups_per_call,
+            held_before=self._held_calls,
             on_event=on_event,
             on_change=on_change,
         )

@@ -272,7 +272,7 @@ class BatchController:
         listed = event_loop.run(RunApprovals(client.aclient).of(runs, workspace_id))
         if listed.error is not None:
             hooks.frontend().notice(f"Some approvals of {self.status.name} may be missing: {listed.error}")
-        return ToolApprovals([approval for _, approval in listed.found.values()])
+        return listed.approvals(self.status.look_soon)
 
     # --- while it runs, from any thread
 

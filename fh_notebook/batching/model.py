@@ -263,7 +263,10 @@ class Finished:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutputArrived:
-    """A callback brought the output that the outcome of a job lacked; it is saved. It may come after the batch."""
+    """The saved answer of a job got what it lacked; it may come after the batch.
+
+    A callback brought its output, or a run that was held for a decision has ended.
+    """
 
     job: Job
     run: Run

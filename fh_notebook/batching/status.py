@@ -21,6 +21,7 @@ from fh_notebook.batching.progress.state import resting
 from fh_notebook.batching.rendering import progress_sentence
 from fh_notebook.contract.callbacks import RunIds
 from fh_notebook.contract.run import Run
+from fh_notebook.core.text.messages import Audience
 from fh_notebook.session.limiter import ConcurrencyLimiter
 
 if TYPE_CHECKING:
@@ -254,7 +255,7 @@ class BatchStatus:
 
     def stop(self, stopped: BatchStopped) -> None:
         """Note why a start ends before its last job."""
-        self.stopped = replace(stopped, audience=self._settings.audience)
+        self.stopped = replace(stopped, audience=self.audience)
 
     def end(self) -> None:
         """Note that a start is over."""
@@ -285,6 +286,11 @@ class BatchStatus:
         """Look a run up soon, by its first id: a decision about its tool was sent."""
         if (start := self._run) is not None:
             start.look_soon(run)
+
+    @property
+    def audience(self) -> Audience:
+        """Who reads its messages."""
+        return self._settings.audience
 
     @property
     def counts(self) -> JobCounts:
@@ -392,7 +398,7 @@ class BatchStatus:
             doing=self.doing,
             stopped=self.stopped,
             admits=self.falls_short,
-            audience=self._settings.audience,
+            audience=self.audience,
         )
 
     # --- what the buttons of a display do

@@ -116,6 +116,8 @@ class ToolApproval:
     """The service's fields, without keys."""
     _endpoint: ApprovalEndpoint | None = field(default=None, repr=False, compare=False)
     _mask: Mask = field(default_factory=Mask, repr=False, compare=False)
+    _on_decision: Callable[[], object] | None = field(default=None, repr=False, compare=False)
+    """Called when a decision was sent, whatever came of it."""
 
     def decide(self, decision: ApprovalDecision) -> ToolApproval:
         """Allow the tool this once, or deny it; the run goes on at the service.
@@ -153,7 +155,11 @@ class ToolApproval:
             raise SettingsError("this approval was not listed by a client; list it with client.approvals()")
         if not self.id:
             raise SettingsError("the service listed this approval without an id; decide it in Fetch Hive")
-        return await self._endpoint.decide(self, decision)
+        try:
+            return replace(await self._endpoint.decide(self, decision), _on_decision=self._on_decision)
+        finally:
+            if self._on_decision is not None:
+                self._on_decision()
 
     def shown_arguments(self) -> str:
         """Return the arguments as text for a display: secrets are masked, and a long text is cut."""

@@ -30,6 +30,7 @@ from fh_notebook.contract.callbacks import (
     ids_of,
     is_outcome,
     waits_for,
+    waits_for_tool,
     with_call_data,
     with_final_status,
 )
@@ -53,7 +54,7 @@ TO_TYPE: Final = "fh-to-type"
 
 TOOL_HINT: Final = '{}.approvals() lists the tools that wait; approval.decide("allow_once") or "deny" decides'
 """What to type, where a run waits for a decision about a tool."""
-CAP_USED: Final = "The daily cap is used up: runs are not looked up before 00:00 UTC; {} asks now"
+CAP_USED: Final = "The daily cap is used up: runs are not looked up before 00:00 UTC; {}"
 NO_WORKSPACE_HINT: Final = "to decide here, set fh.configure(workspace_id=...), the service's id of the workspace"
 
 Keep = Callable[[Run], Awaitable[None]]
@@ -140,6 +141,7 @@ class PendingRun:
         keep: Keep | None,
         let_go: Callable[[], None] | None = None,
         is_direct: bool = False,
+        ask_now: str = "",
     ) -> None:
         self._connection = client.connection
         self._client = client
@@ -153,6 +155,10 @@ class PendingRun:
         self._let_go = let_go
         self._is_direct = is_direct
         """Whether it is the run of a direct call, of which the caller has a `Run` and no `PendingRun`."""
+        caller = "client.retrieve(run.request_id)" if is_direct else "pending.refresh()"
+        self._cap_text = CAP_USED.format(ask_now or f"{caller} asks now")
+        """What is said once the daily cap has ended look-ups, with what its caller can do."""
+        self._is_capped = False
         self._began = time.perf_counter() - first.elapsed_s
         self._lock = threading.Lock()
         self._run = self._first
@@ -323,7 +329,7 @@ class PendingRun:
         listed = await RunApprovals(self._client).of([self.ids], workspace_id)
         if listed.error is not None:
             raise listed.error
-        return ToolApprovals([approval for _, approval in listed.found.values()])
+        return listed.approvals(lambda run: self.look_soon())
 
     @property
     def ids(self) -> RunIds:
@@ -346,7 +352,7 @@ class PendingRun:
     @property
     def may_wait_for_tool(self) -> bool:
         """Whether it waits for a decision without naming who decides: it may wait for a tool."""
-        return self.waiting and self.status == "awaiting_approval" and not approval_request_of(self._run)[0]
+        return self.waiting and waits_for_tool(self._run)
 
     def on_change(self, call: Callable[[PendingRun], None]) -> None:
         """Call `call` on the background loop at each change of the status, and at once when the run has ended.
@@ -419,11 +425,10 @@ class PendingRun:
     @property
     def is_capped(self) -> bool:
         """Whether it has no outcome, and the daily cap, the configured or the service's own, ended its look-ups."""
-        return not self.done and self.trouble == self._cap_text
+        return self._is_capped and not self.done
 
-    @property
-    def _cap_text(self) -> str:
-        return CAP_USED.format("client.retrieve(run.request_id)" if self._is_direct else "pending.refresh()")
+    def _set_trouble(self, trouble: str, *, is_capped: bool = False) -> None:
+        self.trouble, self._is_capped = trouble, is_capped
 
     async def look(self) -> float | None:
         """Look the run up once, and take the result; see :class:`~fh_notebook.client.polling.PolledRun`."""
@@ -433,9 +438,9 @@ class PendingRun:
         return 0.0
 
     def _note_cap(self) -> None:
-        if self.trouble != self._cap_text:
+        if not self._is_capped:
             self._connection.tell(self._cap_text)
-            self.trouble = self._cap_text
+            self._set_trouble(self._cap_text, is_capped=True)
             self._call_on_change()
 
     async def _look_now(self) -> float | None:
@@ -448,10 +453,10 @@ class PendingRun:
             self._note_cap()
             return 0.0
         if result.run is not None:
-            self.trouble = ""
+            self._set_trouble("")
             self._take(result.run, by="polling")
             return None if self._taken else 0.0
-        self.trouble = result.problem
+        self._set_trouble(result.problem)
         if result.is_last:
             self._end_look_ups(result)
             return None
@@ -500,7 +505,7 @@ class PendingRun:
             self._taken = True
             self._outcome = outcome = self._with_call_data(run)
         self.came_by = by
-        self.trouble = ""
+        self._set_trouble("")
         self._settle_or_finish(outcome)
         return True
 
@@ -541,7 +546,8 @@ class PendingRun:
             if self._taken:
                 return
             if run.status == "unknown":  # no evidence about the run: its last known status stays
-                has_changed, self.trouble = True, one_line(run.error or "the service's answer does not mention the run")
+                has_changed = True
+                self._set_trouble(one_line(run.error or "the service's answer does not mention the run"))
             else:
                 has_changed = (run.status, waits_for(run)) != (self._run.status, self.waits_for)
                 request_id, run_id = self.request_id or run.request_id, self.run_id or run.run_id

@@ -13,7 +13,8 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final, Protocol
 
 from fh_notebook.client import polling
@@ -120,6 +121,12 @@ class ListedTools:
     found: Found
     error: FetchHiveError | None = None
     """Why some of it may be missing: the list of all came, that of a single run did not."""
+
+    def approvals(self, on_decision: Callable[[str], object]) -> ToolApprovals:
+        """Return the approvals; `on_decision` is called with the first id of a run once one of it was decided."""
+        return ToolApprovals(
+            [replace(approval, _on_decision=partial(on_decision, run)) for run, approval in self.found.values()]
+        )
 
 
 class RunApprovals:

@@ -17,8 +17,8 @@ from fh_notebook.contract.run import Run, one_line
 
 __all__ = [
     "NOWHERE", "NO_OUTPUT_CODE", "RunIds", "approval_request_of", "ids_of", "is_accepted",
-    "is_outcome", "needs_callback", "noting_missing_output", "waits_for", "was_refused_directly", "with_call_data",
-    "with_final_status",
+    "is_outcome", "needs_callback", "noting_missing_output", "waits_for", "waits_for_tool", "was_refused_directly",
+    "with_call_data", "with_final_status",
 ]  # fmt: skip
 
 NOWHERE: Final = "https://no-receiver.invalid/fetchhive"
@@ -186,6 +186,11 @@ def waits_for(run: Run) -> str:
     'finance: Refund?'
     """
     return ": ".join(one_line(part) for part in approval_request_of(run) if part)
+
+
+def waits_for_tool(run: Run) -> bool:
+    """Whether a run waits for a decision and nobody is named who decides: then it may be one about a tool."""
+    return run.status == "awaiting_approval" and not approval_request_of(run)[0]
 
 
 def approval_request_of(run: Run) -> tuple[str, str]:

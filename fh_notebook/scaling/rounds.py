@@ -241,7 +241,7 @@ class Rounds:
 
     @property
     def waiting_runs(self) -> tuple[()]:
-        """Nothing: runs are waited for on workers."""
+        """Nothing: runs are waited for on workers, and `Client.approvals` lists what they wait for."""
         return ()
 
     def look_soon(self, run: str) -> None:

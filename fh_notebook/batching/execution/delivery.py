@@ -21,7 +21,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from uuid import uuid4
 
-from fh_notebook.batching.model import LOOK_UPS_CAPPED
+from fh_notebook.batching.model import LOOK_UPS_CAPPED, RESOLVE_CAPPED
 from fh_notebook.batching.options import DeliveryMode
 from fh_notebook.batching.planning.reuse import left_behind
 from fh_notebook.batching.planning.stored_batch import StoredBatch
@@ -34,7 +34,7 @@ from fh_notebook.contract.retry import RetryAction, decide
 from fh_notebook.contract.run import Run, one_line
 from fh_notebook.contract.secrets import mask_inputs
 from fh_notebook.contract.wire import AttemptResult
-from fh_notebook.core.text.messages import Message, Phrase, option
+from fh_notebook.core.text.messages import PYTHON, Audience, Message, Phrase, option, text_for
 from fh_notebook.errors import AuthError, SettingsError, StoreError
 from fh_notebook.session.limiter import ConcurrencyLimiter
 from fh_notebook.store.pending_runs import PendingRuns, PendingTicket, first_run
@@ -60,7 +60,7 @@ WRITE_S: Final = 0.02
 job's claim says that it may have run: a kernel that is killed then finds it unknown, and calls it no second time."""
 
 
-CAPPED: Final = "it had not ended when the daily cap was used up; batch.resolve_unknown() looks it up after 00:00 UTC"
+CAPPED: Final = Message("it had not ended when the daily cap was used up; {}", (RESOLVE_CAPPED,))
 
 REFUSED: Final = "the service accepted it and refuses to say how it ended ({}); batch.resolve_unknown() asks again"
 
@@ -95,6 +95,8 @@ class CallbackDelivery:
         Whom to ask.
     stored : StoredBatch
         Where runs are written down while they are out, and for which batch.
+    audience : Audience
+        Who reads its messages.
     """
 
     def __init__(
@@ -104,11 +106,13 @@ class CallbackDelivery:
         receiver: CallbackReceiver | None,
         client: AsyncClient,
         stored: StoredBatch,
+        audience: Audience = PYTHON,
     ) -> None:
         self._delivery = delivery
         self._receiver = receiver
         self._client = client
         self._stored = stored
+        self._audience = audience
         self._url = NOWHERE
         self._pending_runs = PendingRuns(stored.store, client.workspace)
         self._left = left_behind(stored)
@@ -205,6 +209,7 @@ class CallbackDelivery:
             receiver=self._receiver,
             keep=None,
             let_go=ticket.let_go,
+            ask_now=text_for(RESOLVE_CAPPED, self._audience),
         )
         self._pending[id(pending)] = pending
         pending.on_change(partial(self._changed, ticket))
@@ -220,7 +225,7 @@ class CallbackDelivery:
                 error = REFUSED.format(one_line(str(exc)))
                 run = replace(pending.run, status="unknown", error=error, error_code="look_up_refused")
             if pending.is_capped:
-                run = replace(run, status="unknown", error=CAPPED, error_code=LOOK_UPS_CAPPED)
+                run = replace(run, status="unknown", error=text_for(CAPPED, self._audience), error_code=LOOK_UPS_CAPPED)
             if run.error_code == NO_OUTPUT_CODE and self._receiver is not None:
                 self._without_output[_key_of(request)] = pending
             return run

@@ -7,7 +7,7 @@ answered is saved and what was not is pending.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -16,17 +16,20 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fh_notebook.batching.execution.delivery import MAX_SUBMITTED, CallbackDelivery
 from fh_notebook.batching.execution.engine import Engine
+from fh_notebook.batching.execution.held_calls import HeldCalls
 from fh_notebook.batching.execution.ledger import StoreLedger
 from fh_notebook.batching.execution.stop_rules import StopLimits
 from fh_notebook.batching.execution.unknown_names import Name, NameEvidence, hint_of
 from fh_notebook.batching.execution.worker import CANCELLED
 from fh_notebook.batching.model import (
+    RESOLVE_CAPPED,
     Event,
     Finished,
     Job,
     OutcomeTable,
     OutputArrived,
     Throttled,
+    kind_of,
 )
 from fh_notebook.batching.options import BatchOptions, DeliveryMode, Reuse
 from fh_notebook.batching.planning.plan import Budget
@@ -40,7 +43,7 @@ from fh_notebook.core import event_loop
 from fh_notebook.core.config import settings
 from fh_notebook.core.rate import Rate
 from fh_notebook.core.redaction import log, redact
-from fh_notebook.core.text.messages import PYTHON, Audience, Message, option
+from fh_notebook.core.text.messages import PYTHON, Audience, Message, option, text_for
 from fh_notebook.core.values import utc_now
 from fh_notebook.errors import InputError, SettingsError, StoreError
 from fh_notebook.store.owner_locks import Owner
@@ -181,6 +184,8 @@ class EngineRun:
         What is known of the deployments and variants that are called.
     look_ups_per_call : int
         Requests that wait for the answer to each call, for the daily cap.
+    held_before : function
+        Returns the jobs whose runs wait for a decision since an earlier start, with their answers; called in a thread.
     on_event : function of Event
         Called with every event once the counts have it.
     on_change : function
@@ -198,6 +203,7 @@ class EngineRun:
         call_lost: bool,
         names: NameEvidence,
         look_ups_per_call: int = 0,
+        held_before: Callable[[], Iterable[tuple[Job, Run]]] = tuple,
         on_event: Callable[[Event], None],
         on_change: Callable[[], object],
     ) -> None:
@@ -218,6 +224,14 @@ class EngineRun:
         self._limiter: Any = None
         """What its calls go through, while it runs."""
         self._delivery: CallbackDelivery | None = None
+        self._held_before = held_before
+        self._held = HeldCalls(
+            client.aclient,
+            name,
+            ask_now=text_for(RESOLVE_CAPPED, options.audience),
+            keep=self._complete,
+            on_change=on_change,
+        )
         self._was_refused = False
         self.max_concurrency = options.max_concurrency
         self.paused = False
@@ -238,13 +252,14 @@ class EngineRun:
     def waiting_runs(self) -> list[RunIds]:
         """The ids of each run that waits for a decision about a tool, as far as it is known."""
         pending = self._delivery.pending if self._delivery is not None else []
-        return [run.ids for run in pending if run.may_wait_for_tool]
+        return [*(run.ids for run in pending if run.may_wait_for_tool), *self._held.waiting]
 
     def look_soon(self, run: str) -> None:
         """Look a run up soon, by its first id: a decision about its tool was sent."""
         for pending in self._delivery.pending if self._delivery is not None else []:
             if pending.ids.first == run:
                 pending.look_soon()
+        self._held.look_soon(run)
 
     @property
     def limit(self) -> int | None:
@@ -271,6 +286,8 @@ class EngineRun:
             How many jobs there are, for the limits.
         """
         async with owner_of_claims(self._stored) as owner:
+            for job, run in await asyncio.to_thread(lambda: list(self._held_before())):
+                self._held.note(Finished(job=job, run=run, line=self._outcomes.line(job.number)))
             while True:
                 await self._run(windows, planned, owner)
                 if not (self._options.wait_for_reset and self._waits_for_cap):
@@ -289,6 +306,7 @@ class EngineRun:
             receiver=options.receiver,
             client=self._client.aclient,
             stored=self._stored,
+            audience=options.audience,
         )
         deliver.on_change = self._on_change
         try:
@@ -429,6 +447,7 @@ class EngineRun:
             outcomes.settled += 1
             self.cut += event.run.error_code == CANCELLED
             self._work_queue.finished(event.job, event.run, line=event.line, reused=event.reused)
+            self._held.note(event)
             if event.run.error_code == NO_OUTPUT_CODE and self._delivery is not None:
                 self._delivery.on_output(event.job.key, partial(self._take_output, event))
         self._on_event(event)
@@ -437,7 +456,9 @@ class EngineRun:
         event_loop.background().submit(self._complete(kept, run))
 
     async def _complete(self, kept: Finished, run: Run) -> None:
-        """Take the output of a job whose answer was saved without it, unless the row has another answer by now."""
+        """Take what a saved answer lacked, its output or the outcome, unless the row has another answer by now."""
+        if kind_of(run) == "unknown":
+            return
         run, line = replace(run, inputs=kept.run.inputs, attempts=kept.run.attempts), kept.line
         if not self._work_queue.has(kept.job, kept.run, line=line):
             return
@@ -448,7 +469,7 @@ class EngineRun:
             except StoreError as exc:
                 is_kept, problem = False, redact(str(exc))
             if not is_kept:  # the row has it all the same, while this batch lives
-                log.warning("The late output of a run was not saved: %s", problem)
+                log.warning("The late answer of a run was not saved: %s", problem)
                 line = 0
             if not self._work_queue.has(kept.job, kept.run, line=kept.line):
                 return

@@ -30,7 +30,7 @@ from fh_notebook.contract.output import CSS as OUTPUT_CSS
 from fh_notebook.core import event_loop
 from fh_notebook.core.redaction import log
 from fh_notebook.core.text import html
-from fh_notebook.core.text.messages import counted
+from fh_notebook.core.text.messages import Audience, Phrase, agreeing, counted
 from fh_notebook.notebook.approvals.decisions import Decisions
 from fh_notebook.notebook.progress.display import LiveDisplay, LiveProgress, PlainProgress, ProgressView
 from fh_notebook.notebook.shell import running_kernel, running_shell
@@ -46,6 +46,8 @@ SHOWN_S: Final = 5.0
 """How long a cell that ends with its batch waits until the block has what came of it; a huge one takes longer."""
 
 TAKE_ANSWERS: Final = "batch.resolve_unknown() takes answers of direct calls, batch.resume() those of submitted ones."
+
+IN_BACKGROUND: Final = Phrase(", or start the batch with wait=False", command="", cell="")
 
 STYLE: Final = html.Html(
     "<style>"
@@ -178,6 +180,13 @@ class BlockHost:
     """Whether they are shown to users of an app, to whom a file of the server is nothing."""
 
 
+def _not_heard(runs: int, audience: Audience) -> str:
+    """Return what to do where so many runs wait and no click is heard, in a sentence of a page."""
+    wait = f"{counted(runs, 'run')} {agreeing(runs, 'wait')} for a decision about a tool"
+    how = f"decide in Fetch Hive, or press Stop and decide below{IN_BACKGROUND.text(audience)}"
+    return f"{wait}, and this kernel hears no click before the cell has ended: {how}."
+
+
 class BatchBlock:
     """The block of one batch in one place; a display of its starts.
 
@@ -223,6 +232,8 @@ class BatchBlock:
         self._prefix = new_prefix()
         """What the keys of their outputs begin with."""
         self._waiting: Sequence[RunIds] = ()
+        self._followed: Sequence[RunIds] | None = None
+        """The runs whose tools are listed since they began to wait in the present start."""
         self._decisions = Decisions(
             lambda: self._waiting, place=self._show_decisions, on_decision=shown.control.status.look_soon
         )
@@ -245,10 +256,16 @@ class BatchBlock:
 
     def _follow_decisions(self) -> None:
         """Show the tools that runs of the present start wait for, below the block."""
-        run = self._shown.control.status.run
-        if run is not None and self._hears and (lister := self._lister) is not None:
-            self._waiting, self._decisions.then = run.waiting_runs, ""
-            self._decisions.follow(lister)
+        run, lister = self._shown.control.status.run, self._lister
+        if run is None or lister is None or self._progress is None or (waiting := run.waiting_runs) == self._followed:
+            return
+        self._followed = waiting
+        if not self._hears:
+            audience = self._shown.control.status.audience
+            self._progress.say(_not_heard(len(waiting), audience) if waiting else "")
+            return
+        self._waiting, self._decisions.then = waiting, ""
+        self._decisions.follow(lister)
 
     async def _show_stored_decisions(self) -> None:
         """Show the tools that stored runs wait for; the store is read in a thread."""
@@ -282,6 +299,7 @@ class BatchBlock:
         self._groups, self._below = (), None
         self._progress = LiveProgress(self._display, is_alone=self._host is None)
         self._progress.begin(batch)
+        self._followed = None
         if self._has_widgets:
             self._remember()  # a cell may end with its batch while this runs
         self._tell_host(is_running=True)

@@ -54,13 +54,15 @@ class ProgressView:
         How far it is.
     summary : str
         How it ended; empty while it runs.
+    note : str
+        What somebody has to do while it runs.
     """
 
-    def __init__(self, plan: str, state: ProgressState, *, summary: str = "") -> None:
-        self._plan, self._state, self._summary = plan, state, summary
+    def __init__(self, plan: str, state: ProgressState, *, summary: str = "", note: str = "") -> None:
+        self._plan, self._state, self._summary, self._note = plan, state, summary, note
 
     def __repr__(self) -> str:
-        return "\n".join(filter(None, (self._plan, self._summary or str(self._state))))
+        return "\n".join(filter(None, (self._plan, self._summary or str(self._state), self._note)))
 
     def _repr_html_(self) -> str:
         plan = html.el("div", self._plan, cls="fh-dim") if self._plan else None
@@ -99,7 +101,8 @@ class ProgressView:
             rest.append(html.badge("unknown", state.held_by))
         elif state.held_by:  # for information: nothing is wrong, and nothing is to be done
             rest.append(html.el("span", state.held_by, cls="fh-dim"))
-        return [html.el("div", how_far, *rest, style=_LINE)]
+        note = [html.el("div", self._note)] if self._note else []
+        return [html.el("div", how_far, *rest, style=_LINE), *note]
 
     def _how_far(self) -> list[object]:
         """Return how far it is, with the colour of each part of the bar before its number."""
@@ -241,6 +244,7 @@ class LiveProgress:
         self._pacer = RefreshTimer(self._draw)
         self._control_display: ControlDisplay | None = None
         self._plan = ""
+        self._note = ""
         self._drawn_text = ""
 
     def begin(self, batch: ProgressSource) -> None:
@@ -258,6 +262,11 @@ class LiveProgress:
 
     def update(self, batch: ProgressSource) -> None:
         """Show how far it is, unless that was shown just now."""
+        self._pacer.update()
+
+    def say(self, note: str) -> None:
+        """Say what somebody has to do, from the next drawing on until the end."""
+        self._note = note
         self._pacer.update()
 
     def end(self, batch: ProgressSource) -> None:
@@ -285,10 +294,10 @@ class LiveProgress:
     # What another thing than a batch shows otherwise.
 
     def _view(self, state: ProgressState, *, summary: str = "") -> LiveView:
-        return ProgressView(self._plan, state, summary=summary)
+        return ProgressView(self._plan, state, summary=summary, note="" if summary else self._note)
 
     def _state_text(self, state: ProgressState) -> str:
-        return str(state)
+        return f"{state}\n{self._note}"
 
 
 class StaticProgress:

@@ -505,11 +505,12 @@ class Answers:
         return committed
 
     def complete(self, id: int, run: Run) -> Committed[bool]:
-        """Store a run in place of the one that was saved without its output; the future says whether it was there."""
-        values = _run_json(run), run.attempts, id
+        """Store a run in place of the one that was saved before its end; the future says whether it was there."""
+        values = _run_json(run), run.status, run.attempts, id
 
         def write(connection: sqlite3.Connection) -> bool:
-            return connection.execute("UPDATE answers SET run = ?, calls = ? WHERE id = ?", values).rowcount == 1
+            sql = "UPDATE answers SET run = ?, status = ?, calls = ? WHERE id = ?"
+            return connection.execute(sql, values).rowcount == 1
 
         committed = self._database.put(write)
         committed.add_done_callback(lambda done: self._database.owe(done, (0, uuid4().hex), write))

@@ -21,6 +21,8 @@ from fh_notebook.batching.execution.delivery import CallbackDelivery
 from fh_notebook.batching.model import FAILED, OutputArrived
 from fh_notebook.batching.planning.stored_batch import StoredBatch
 from fh_notebook.client import polling
+from fh_notebook.client.clients import AsyncClient
+from fh_notebook.contract.run import Run
 from fh_notebook.local import LocalHive, aask_human
 from fh_notebook.session import session
 from tests.client.callbacks.senders import KEY, PATIENCE_S, SECRET, Held, deliver, event, signed, until
@@ -485,6 +487,49 @@ def test_rows_whose_tool_waits_say_so_and_are_resolved_after_the_decisions() -> 
     batch.resolve_unknown()
     assert list(batch.frame["output"]) == ["refused"] * 3
     assert hive.counts.calls == 3
+
+
+@pytest.mark.parametrize(("delivery", "is_old"), [("direct", False), ("auto", False), ("direct", True)])
+def test_a_row_whose_tool_waits_is_decided_while_other_rows_run(
+    delivery: str, is_old: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where an earlier start has called it; its outcome takes the place of the answer, also in the store."""
+    monkeypatch.setattr(polling, "FIRST_S", 0.01)
+    hive, held = LocalHive(name="held"), threading.Event()
+    looked_up: list[str | None] = []
+    look_up = AsyncClient.look_up
+
+    async def noting(client: AsyncClient, request_id: str | None, run_id: str | None) -> Run:
+        looked_up.append(request_id)
+        return await look_up(client, request_id, run_id)
+
+    monkeypatch.setattr(AsyncClient, "look_up", noting)
+
+    @hive.workflow("refund", variant="v", tools={"payments": "ask"})
+    async def refund(text: str) -> str:
+        if text == "t2":
+            held.set()
+            await asyncio.Event().wait()
+        return "paid" if text == "t1" or (await aask_human(f"Refund {text}?", tool="payments")).approved else "refused"
+
+    client, arrived = hive.client(), threading.Event()
+    how: dict[str, Any] = {"client": client, "name": "held", "max_concurrency": 1, "delivery": delivery}
+    if is_old:
+        fh.batch(_rows(3), "refund", max_calls=1, progress=False, **how)
+    listens = {"on_event": lambda e: arrived.set() if isinstance(e, OutputArrived) else None, "progress": False}
+    batch = fh.batch(_rows(3), "refund", wait=False, **listens, **how)
+    assert held.wait(PATIENCE_S)
+    (approval,) = batch.approvals()
+    assert (batch.running, batch.counts.unknown, looked_up) == (True, 1, [])
+    assert approval.decide("allow_once").status == "allowed"
+    assert arrived.wait(PATIENCE_S)
+    assert batch.running
+    assert batch.frame["output"].tolist()[:2] == ["paid", "paid"]
+    until(lambda: not batch.approvals())
+    assert fh.open_batch("held", client=client).counts.done == 2
+    assert len(set(looked_up)) == 1
+    batch.cancel()
+    batch.wait()
 
 
 class _Display:

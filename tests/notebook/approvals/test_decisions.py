@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -21,6 +22,10 @@ fh.configure(workspace_id="ws_local")
 """
 
 
+GO = threading.Event()
+"""Ends the calls of ``refund`` for 0, which ask for nothing."""
+
+
 @pytest.fixture(scope="module")
 def hive() -> LocalHive:
     """One whose ``refund`` asks for a tool."""
@@ -29,6 +34,9 @@ def hive() -> LocalHive:
     @hive.workflow("refund", variant="v", tools={"payments": "ask"})
     @hive.workflow("refund", variant="w", tools={"payments": "ask"})
     def refund(amount: int) -> str:
+        if not amount:
+            assert GO.wait(WAIT_S)
+            return "nothing"
         return "paid" if ask_human(f"<b>Refund</b> {amount}?", tool="payments").approved else "refused"
 
     return hive
@@ -200,6 +208,42 @@ def test_a_running_batch_lists_its_own_runs_and_a_reopened_one_too(kernel: Kerne
     )
     assert "Refund&lt;/b&gt; 99" not in _page(kernel)
     assert _page(kernel).count('data-act="deny') == 1
+
+
+def test_a_running_direct_batch_lists_the_row_that_waits(kernel: Kernel) -> None:
+    """The outcome of a decision takes the place of the answer while other rows run."""
+    GO.clear()
+    start = (
+        "direct = fh.batch([{'amount': 51}, {'amount': 0}], 'refund', variants='v', client=client, name='direct',"
+        " wait=False)"
+    )
+    kernel.wait(kernel.send(start, person=True))
+    kernel.wait_until(lambda: "Refund&lt;/b&gt; 51" in _page(kernel), "the tool that waits", WAIT_S)
+    assert kernel.run("direct.running") == "True"
+    _click(kernel, "allow_once 0")
+    kernel.wait_until(lambda: kernel.run("direct.counts.done") == "1", "the outcome", WAIT_S)
+    assert kernel.run("direct.running, direct.frame['output'].tolist()[0]") == "(True, 'paid')"
+    GO.set()
+    kernel.run("direct.wait()")
+
+
+def test_a_batch_that_hears_no_click_says_how_to_decide(kernel: Kernel) -> None:
+    """Its cell blocks a kernel without subshells; the buttons are there once it has ended."""
+    GO.clear()
+    kernel.run("from fh_notebook.notebook.progress import batch_block; heard = batch_block.cancel_method")
+    kernel.run("batch_block.cancel_method = lambda *_, **__: None")
+    start = "fh.batch([{'amount': 52}, {'amount': 0}], 'refund', variants='v', client=client, name='deaf')"
+    cell, tables = kernel.send(start, person=True), _tables(kernel)
+    said = "1 run waits for a decision about a tool, and this kernel hears no click"
+    kernel.wait_until(lambda: said in f"{kernel.shown(cell)}{kernel.widgets()}", "what to do", WAIT_S)
+    assert _tables(kernel) == tables
+    GO.set()
+    kernel.wait(cell)
+    kernel.run("batch_block.cancel_method = heard")
+    kernel.wait_until(lambda: "Refund&lt;/b&gt; 52" in _page(kernel), "the tool that waits", WAIT_S)
+    assert said not in kernel.shown(cell)[0]["text/html"]
+    _click(kernel, "deny 0")
+    kernel.wait_until(lambda: "batch.resolve_unknown()" in _page(kernel), "what takes the answer", WAIT_S)
 
 
 def _tables(kernel: Kernel) -> int:
