@@ -102,6 +102,7 @@ def test_the_services_workspace_is_workspace_id_everywhere() -> None:
     assert {name for name in names if "workspace" in name and not re.search(r"workspace[-_]id\b", name)} == OWN_LABELS
     asking = {name for name in names if re.fullmatch(r"fh\.\w+\.(a?approvals|list_approvals|a?upload)", name)}
     assert len(asking) == 10
+    assert {"fh.configure(workspace_id)", "fh.Client(workspace_id)", "fh.AsyncClient(workspace_id)"} <= names
     for name in asking:
         owner, method = name.split(".")[1:]
         assert f"{name}(workspace_id)" in names

@@ -109,6 +109,9 @@ class AsyncClient:
         bundle. Only ``False`` turns the check off, with a warning.
     max_concurrency : int, optional
         A ceiling: at most this many calls through this client at once. Without it, as many as the service admits.
+    workspace_id : str, optional
+        The service's own id of the workspace, which approvals of tools and uploads need. One that is given to a call
+        counts before it. Else: ``configure(workspace_id=...)``, ``FETCH_HIVE_WORKSPACE_ID``, or the local hive's own.
 
     Raises
     ------
@@ -126,6 +129,7 @@ class AsyncClient:
         proxy: str | httpx.URL | httpx.Proxy | None = None,
         verify: Any = True,
         max_concurrency: int | None = None,
+        workspace_id: str | None = None,
     ) -> None:
         api_key = as_secret(api_key)
         arguments.check(AsyncClient.__init__, locals())
@@ -138,6 +142,7 @@ class AsyncClient:
                 proxy=proxy,
                 verify=verify,
                 max_concurrency=max_concurrency,
+                workspace_id=(workspace_id or "").strip() or None,
             )
         )
 
@@ -681,8 +686,8 @@ class AsyncClient:
         Parameters
         ----------
         workspace_id : str, optional
-            The service's id of the workspace. Else: ``configure(workspace_id=...)``, ``FETCH_HIVE_WORKSPACE_ID``, or
-            the local hive's own.
+            The service's id of the workspace. Else: the client's, ``configure(workspace_id=...)``,
+            ``FETCH_HIVE_WORKSPACE_ID``, or the local hive's own.
         status : str
             As the service spells it.
         run_id, request_id, agent_id : str, optional
@@ -794,7 +799,7 @@ class Client:
 
     Parameters
     ----------
-    api_key, base_url, timeout, transport, proxy, verify, max_concurrency
+    api_key, base_url, timeout, transport, proxy, verify, max_concurrency, workspace_id
         As :class:`AsyncClient` takes them.
 
     Examples
@@ -817,6 +822,7 @@ class Client:
         proxy: str | httpx.URL | httpx.Proxy | None = None,
         verify: Any = True,
         max_concurrency: int | None = None,
+        workspace_id: str | None = None,
     ) -> None:
         api_key = as_secret(api_key)
         self.aclient = AsyncClient(
@@ -827,6 +833,7 @@ class Client:
             proxy=proxy,
             verify=verify,
             max_concurrency=max_concurrency,
+            workspace_id=workspace_id,
         )
 
     @classmethod

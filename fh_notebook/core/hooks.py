@@ -40,6 +40,7 @@ class Session(Protocol):
         proxy: Any,
         verify: Any,
         max_concurrency: int | None,
+        workspace_id: str | None,
     ) -> Any:
         """Return the `Connection` that the arguments of a `Client` mean."""
         ...

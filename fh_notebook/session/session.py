@@ -16,6 +16,7 @@ import threading
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -447,6 +448,7 @@ def connection(
     proxy: Any = None,
     verify: Any = True,
     max_concurrency: int | None = None,
+    workspace_id: str | None = None,
 ) -> Connection:
     """Return the connection that a client's arguments mean, by the order in :mod:`fh_notebook.core.config.resolution`.
 
@@ -464,7 +466,9 @@ def connection(
     if address == LOCAL or (key is None and not is_chosen and transport is None):
         if not is_chosen:
             _tell_of_local_hive(hints)
-        return connection_of_hive(local_hive(), max_concurrency=max_concurrency, timeout_s=timeout_s)
+        return connection_of_hive(
+            local_hive(), max_concurrency=max_concurrency, timeout_s=timeout_s, workspace_id=workspace_id
+        )
     if key is None:
         host = hostname(address)
         if not is_loopback(host) and transport is None:
@@ -481,7 +485,7 @@ def connection(
         origin=host_origin,
         workspace=workspace,
         find_profile=lambda: profile_of(workspace),
-        find_workspace_id=resolution.find_workspace_id,
+        find_workspace_id=partial(resolution.find_workspace_id, workspace_id),
         limiter=limiter(workspace, max_concurrency),
         timeout_s=timeout_s,
         max_response_bytes=current.max_response_bytes,
@@ -563,9 +567,13 @@ def _workspace_name(key: Secret) -> str:
 
 
 def connection_of_hive(
-    hive: LocalHive, *, max_concurrency: int | None = None, timeout_s: float | None = None
+    hive: LocalHive,
+    *,
+    max_concurrency: int | None = None,
+    timeout_s: float | None = None,
+    workspace_id: str | None = None,
 ) -> Connection:
-    """Return a connection to `hive` in process, with its key."""
+    """Return a connection to `hive` in process, with its key; where no `workspace_id` is given, with its own."""
 
     def find_workspace() -> str:
         return f"{LOCAL}#{hive.name or hive.instance}"
@@ -579,7 +587,7 @@ def connection_of_hive(
         origin=LOCAL,
         workspace=workspace,
         find_profile=lambda: profile_of(find_workspace()),
-        find_workspace_id=lambda: hive.workspace_id,
+        find_workspace_id=lambda: workspace_id or hive.workspace_id,
         limiter=limiter(workspace, max_concurrency),
         timeout_s=timeout_s or settings.current().timeout_s,
         max_response_bytes=settings.current().max_response_bytes,

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import re
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -149,7 +151,7 @@ def test_the_async_client_is_awaited() -> None:
 
 
 def test_without_a_workspace_id_nothing_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One line names the three places; the order is argument, configure, environment."""
+    """One line names the places; the order is the argument of the call, the client's, configure, environment."""
     connection = fh.Client(base_url="http://127.0.0.1:9/v1", api_key=KEY).aclient.connection
     with pytest.raises(fh.SettingsError, match=r"configure\(workspace_id=.*FETCH_HIVE_WORKSPACE_ID"):
         fh.Client(base_url="http://127.0.0.1:9/v1", api_key=KEY).approvals()
@@ -160,6 +162,30 @@ def test_without_a_workspace_id_nothing_is_sent(monkeypatch: pytest.MonkeyPatch)
     fh.configure(workspace_id=None)
     monkeypatch.setenv("FETCH_HIVE_WORKSPACE_ID", "")
     assert connection.find_workspace_id() is None
+
+
+def test_a_client_has_a_workspace_id_of_its_own(tmp_path: Path) -> None:
+    """For approvals and uploads, before the configured one and after that of the call; also of a local hive."""
+    asked: list[str] = []
+
+    def service(request: httpx.Request) -> httpx.Response:
+        asked.append(re.sub(r"^/v1/public/workspaces/([^/]+).*", r"\1", request.url.path))
+        asset = {"file_url": "https://files.test/a", "file_name": "a.txt"}
+        return httpx.Response(200, json={"tool_action_approvals": [], "asset": asset})
+
+    (file := tmp_path / "a.txt").write_text("a")
+    fh.configure(workspace_id="configured")
+    where: dict[str, Any] = {"api_key": KEY, "base_url": "http://127.0.0.1:9/v1"}
+    with fh.Client(workspace_id=" own ", transport=httpx.MockTransport(service), **where) as client:
+        client.approvals()
+        client.upload(file)
+        client.invoke("d", variant="v", inputs={"document": fh.file(file)})
+        client.approvals(workspace_id="of-the-call")
+    assert asked == ["own", "own", "own", "/v1/workflow/invoke", "of-the-call"]
+    for made in (fh.Client(workspace_id="", **where), fh.Client(**where)):
+        assert made.aclient.connection.find_workspace_id() == "configured"
+    local = fh.Client(base_url="local", workspace_id="own")
+    assert local.aclient.connection.find_workspace_id() == "own"
 
 
 def test_passwords_of_direct_calls_are_masked_too(client: fh.Client) -> None:

@@ -120,10 +120,9 @@ def find_base_url(argument: str | None = None) -> tuple[str, bool]:
     return DEFAULT_BASE_URL, False
 
 
-def find_workspace_id() -> str | None:
-    """Return the service's id of the workspace, where the user gave it."""
-    configured = settings.current().workspace_id
-    return configured or os.environ.get(credentials.WORKSPACE_ID_NAME) or None
+def find_workspace_id(argument: str | None = None) -> str | None:
+    """Return the service's id of the workspace, where the user gave it; `argument`: to the client."""
+    return argument or settings.current().workspace_id or os.environ.get(credentials.WORKSPACE_ID_NAME) or None
 
 
 def store_path() -> Path | None:
