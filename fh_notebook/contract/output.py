@@ -39,6 +39,7 @@ from fh_notebook.core.values import is_number
 
 __all__ = [
     "CSS",
+    "FOLDED",
     "FORMS",
     "PAGE_END",
     "SHOWN",
@@ -106,6 +107,9 @@ ALL: Final = Limits(
     text=1_000_000, name=1_000_000, files=1_000, has_more=False,
 )  # fmt: skip
 """What "Show all" shows: all there is, and of a huge output as much as a page can hold."""
+
+FOLDED: Final = replace(ALL, lines_open=SHOWN.lines_open, rows_open=SHOWN.rows_open, files=SHOWN.files)
+"""What a page shows that has nobody to ask: all there is, folded behind its beginning."""
 
 
 IN_CELL: Final = Limits(files=4, has_more=False)

@@ -161,6 +161,37 @@ def test_copy_puts_all_of_an_output_on_the_clipboard(page: Page, tmp_path: Path)
     assert page.wrong == []  # type: ignore[attr-defined]
 
 
+def test_a_report_shows_and_copies_all_of_a_long_output(page: Page, tmp_path: Path) -> None:
+    """Text and JSON, once opened; of what is too long for a page it says what Copy copies, what is missing, and where it is."""
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    long, huge = "word " * 20_000 + "the end", "x" * 1_200_000
+    steps = [{"step": n, "said": f"sentence {n} of many"} for n in range(400)]
+    outputs = {"a": long, "b": {"steps": steps}, "c": huge}
+    lines = [{"row": 0, "variant": name, "output": output} for name, output in outputs.items()]
+    page.goto(fh.compare(pd.DataFrame(lines)).report(tmp_path / "x.html").as_uri())
+    text, view, cut = (page.locator("#body > tr > td:not(.key)").nth(n) for n in range(3))
+    expect(text).not_to_contain_text("the end")
+    text.get_by_role("button", name="more").click()
+    expect(text.locator(".out")).to_have_text(long)
+    text.get_by_role("button", name="less").click()
+    expect(text).not_to_contain_text("the end")
+    expect(view).to_contain_text("sentence 399 of many")
+    expect(view).not_to_contain_text("has all")
+    expect(cut).to_contain_text("… (200,000 more characters; the comparison's frame has all)")
+    for cell, name, copied in (
+        (text, "Copy", long),
+        (view, "Copy", json.dumps({"steps": steps})),
+        (cut, "Copy the first 1,000,000 characters", huge[:1_000_000]),
+    ):
+        cell.get_by_role("button", name=name, exact=True).click()
+        expect(cell.get_by_role("button", name="Copied")).to_be_visible()
+        assert page.evaluate("() => navigator.clipboard.readText()") == copied
+        expect(cell.get_by_role("button", name=name, exact=True)).to_be_visible()
+    page.locator("#search").fill("the end")
+    expect(page.locator("#body .out mark")).to_have_text(["the", "end"])
+    assert page.wrong == []  # type: ignore[attr-defined]
+
+
 def test_ten_thousand_rows_open_and_their_last_page_is_there(page: Page, report: Callable[..., str]) -> None:
     """All rows are in the file; only those of a page are in the page."""
     page.goto(report(10_000))

@@ -25,6 +25,7 @@ from fh_notebook.comparing.report import display
 from fh_notebook.comparing.verdicts.verdict import headline_of, notes_of
 from fh_notebook.contract.output import (
     CSS,
+    FOLDED,
     SHOWN,
     OutputOptions,
     assets_of,
@@ -40,7 +41,7 @@ from fh_notebook.core.text import html
 from fh_notebook.core.text.html import colours_of, swatch
 from fh_notebook.errors import FetchHiveError
 
-__all__ = ["OutputViews", "page"]
+__all__ = ["COPY_HAS_ALL", "OutputViews", "page"]
 
 FIRST_ROWS: Final = 25
 """Rows that are there also where scripts are off."""
@@ -224,12 +225,15 @@ def _facts_list(facts: Mapping[str, str]) -> html.Html:
     )
 
 
-VIEWS_CAP: Final = 4_000_000
-"""Characters of all views of a page."""
+VIEWS_CAP: Final = 8_000_000
+"""Characters of all views of a page; an output behind it is text."""
 FILES_CAP: Final = 20_000_000
 """Bytes of all files in a page."""
-OUTPUT_CAP: Final = 5_000
-"""Characters of one output in a view: a row of a table is looked at beside others."""
+OUTPUT_CAP: Final = 200_000
+"""Characters of one output in a form of its view: a page of 25 rows draws that many at once."""
+
+
+COPY_HAS_ALL: Final = "Copy has all"
 
 
 class OutputViews:
@@ -245,16 +249,18 @@ class OutputViews:
         self._path = path
         self._chars_left, self._bytes_left = VIEWS_CAP, FILES_CAP
 
-    def of(self, output: Any, find_run: Callable[[], Run | None] = lambda: None) -> str | None:
+    def of(
+        self, output: Any, find_run: Callable[[], Run | None] = lambda: None, *, whole: str = COPY_HAS_ALL
+    ) -> str | None:
         """Return the view of an output; ``None`` where its text says the same, or where there are too many.
 
         `find_run` gives the run that has it: its saved files are shown, and only its service may be on a private
-        network.
+        network. `whole` is where all of it is.
         """
         if self._chars_left <= 0 or output is None or best_form(output) == "text":
             return None
         options = OutputOptions(
-            whole="the comparison's frame has all", cap=OUTPUT_CAP, path=self._path, is_styled=False,
+            whole=whole, cap=OUTPUT_CAP, path=self._path, is_styled=False, limits=FOLDED,
             contents=self._contents(output, find_run),  # and no run: a page for others names no path of this machine
         )  # fmt: skip
         view = output_view(output, options)

@@ -79,8 +79,12 @@
     for (const fold of root.querySelectorAll("details:has(mark)")) fold.open = true;
   };
 
+  // A huge text is all there once it is opened; until then a browser lays out its beginning alone. What is searched for
+  // may be anywhere in it.
+  const FOLDED_CHARS = 5000;
   const foldable = (text, className) => {
-    const box = said("div", className, text);
+    const start = state.words.length ? text : text.slice(0, FOLDED_CHARS);
+    const box = said("div", className, start);
     if (text.length < 420 && text.split("\n").length < 8) return [box];
     box.classList.add("fold");
     const more = el("button", "more", "more");
@@ -88,6 +92,7 @@
     more.setAttribute("aria-expanded", "false");
     more.addEventListener("click", () => {
       const folded = box.classList.toggle("fold");
+      if (start !== text) box.textContent = folded ? start : text;
       more.textContent = folded ? "more" : "less";
       more.setAttribute("aria-expanded", String(!folded));
     });
@@ -104,15 +109,16 @@
     if (data.yesNo && run.score === 0) made.classList.add("no");
     return made;
   };
-  const copying = (text) => {
-    const made = el("button", "copy", "Copy");
+  const copying = (run) => {
+    const name = run.left ? `Copy the first ${Array.from(run.output).length.toLocaleString("en")} characters` : "Copy";
+    const made = el("button", "copy", name);
     made.type = "button";
-    made.title = "Copy all of the output to the clipboard";
+    made.title = run.left ? run.left.slice(1).trim() : "Copy all of the output to the clipboard";
     made.addEventListener("click", async () => {
       let came = "Copied";
-      try { await navigator.clipboard.writeText(text); } catch { came = "The browser refused the clipboard."; }
+      try { await navigator.clipboard.writeText(run.output); } catch { came = "The browser refused the clipboard."; }
       made.textContent = came;
-      setTimeout(() => { made.textContent = "Copy"; }, SAID_MS);
+      setTimeout(() => { made.textContent = name; }, SAID_MS);
     });
     return made;
   };
@@ -126,7 +132,8 @@
     } else if (run.output !== undefined) parts.push(...foldable(run.output, "out"));
     if (run.status !== "completed") parts.push(said("span", "err", run.status + (run.error ? ": " + run.error : "")));
     parts.push(scored(run));
-    if (run.output) parts.push(copying(run.output));
+    if (run.left) parts.push(el("div", "dim", run.left));
+    if (run.output) parts.push(copying(run));
     return cell(name, ...parts);
   };
   const input = (name, text) => {

@@ -1,8 +1,9 @@
 """``cmp.report(path)``: the content of a report as plain JSON values, and one file of it by the suffix.
 
 The content (rows, provenance, settings) is computed here, and each format gets it as values. Every text is masked by
-`redact`. A column that contains a password is left out, and the password is masked wherever else it occurs. A text that
-is too long for a page is cut, which is stated. A file is written as a whole or not at all.
+`redact`. A column that contains a password is left out, and the password is masked wherever else it occurs. A text for
+which a page has no room is cut; it says how much is missing and where all of it is. A file is written as a whole or not
+at all.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from fh_notebook.batching.export.export import checked_target, replacing, suffix
 from fh_notebook.batching.tables.values import is_missing, plain
 from fh_notebook.comparing import tables
 from fh_notebook.comparing.data import ComparisonData
-from fh_notebook.comparing.report.html_page import SCORE_DIGITS, OutputViews, page
+from fh_notebook.comparing.report.html_page import COPY_HAS_ALL, SCORE_DIGITS, OutputViews, page
 from fh_notebook.comparing.report.markdown import markdown
 from fh_notebook.comparing.report.workbook import write_workbook
 from fh_notebook.comparing.scorers.base import number_of
@@ -35,31 +36,74 @@ from fh_notebook.core.optional_deps import ensure_installed
 from fh_notebook.core.redaction import redact
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import seconds_text
+from fh_notebook.core.text.messages import counted
 from fh_notebook.version import __version__
 
-__all__ = ["SUFFIXES", "check_report", "provenance_of", "report_rows", "settings_of", "text_of", "write_report"]
+__all__ = ["SUFFIXES", "TextRoom", "check_report", "provenance_of", "report_rows", "settings_of", "write_report"]
 
-CELL_CAP: Final = 20_000
-"""Characters of one text in a page; ten thousand rows of such would not open, but most are short."""
+SHEET_CAP: Final = 20_000
+"""Characters of one text in a cell of a sheet, which has at most 32,767."""
+TEXTS_CAP: Final = 30_000_000
+"""Characters of all texts of a page: a browser opens it in a few seconds."""
+TEXT_CAP: Final = 1_000_000
+"""Characters of one text of a page at most, as a notebook copies them."""
+LEAST_CAP: Final = 2_000
+"""Characters that each text has even where the page is full."""
+
+ELSEWHERE: Final = "the comparison's frame has all"
 
 
-def text_of(value: Any, mask: Callable[[str], str] = redact) -> str | None:
-    """Return a value as a text for a report: a text as it is, anything else as JSON; masked, printable, cut."""
-    if is_missing(value):
-        return None
-    if not isinstance(value, str):
-        value = json.dumps(plain(value), ensure_ascii=False, default=str)
-    return html.printable(html.clip(mask(value), CELL_CAP))
+class TextRoom:
+    """Room for the texts of a report.
+
+    Parameters
+    ----------
+    total : int, optional
+        Characters of all texts together; without it, there is always room.
+    most : int
+        Characters of one text.
+    """
+
+    def __init__(self, total: int | None = None, most: int = SHEET_CAP) -> None:
+        self._left, self._most = total, most
+
+    def take(self, value: Any, mask: Callable[[str], str] = redact) -> tuple[str | None, int]:
+        """Return a value as a text, and how many characters are missing: there was no room for them.
+
+        A text is as it is, anything else JSON; masked and printable.
+        """
+        if is_missing(value):
+            return None, 0
+        if not isinstance(value, str):
+            value = json.dumps(plain(value), ensure_ascii=False, default=str)
+        text = mask(value)
+        shown = text[: self._most if self._left is None else min(self._most, max(self._left, LEAST_CAP))]
+        if self._left is not None:
+            self._left -= len(shown)
+        return html.printable(shown), len(text) - len(shown)
+
+    def text(self, value: Any, mask: Callable[[str], str] = redact) -> str | None:
+        """Return a value as a text that says itself what is missing."""
+        shown, missing = self.take(value, mask)
+        return f"{shown} {_left_out(missing)}" if missing else shown
 
 
-def report_rows(data: ComparisonData, views: OutputViews | None = None) -> Iterator[dict[str, Any]]:
+def _left_out(missing: int) -> str:
+    return f"… ({counted(missing, 'more character')}; {ELSEWHERE})"
+
+
+def report_rows(
+    data: ComparisonData, views: OutputViews | None = None, room: TextRoom | None = None
+) -> Iterator[dict[str, Any]]:
     """Yield one row after another; with `views`, each run has a ``view`` where a page shows one.
 
     ``pair`` (a number or a text), ``expected``, ``correction`` (of a corrected row only), ``inputs`` (texts, of
     `ComparisonData.row_columns`), ``differ``, ``winner`` (the place of a variant, where one won) and ``runs``: of every
     variant ``output, score, seconds, error, status`` and ``facts``: score, seconds and repeats in words. Of repeats:
-    the first output, the means of scores and seconds.
+    the first output, the means of scores and seconds. An output for which `room` has none has also ``left``, a sentence
+    on what is missing.
     """
+    room = room or TextRoom()
     names = data.row_columns
     columns = [column.tolist() for name in names if (column := data.runs.column(name)) is not None]
     lines = data.lines.reset_index(drop=True)
@@ -81,10 +125,10 @@ def report_rows(data: ComparisonData, views: OutputViews | None = None) -> Itera
         pair = line[data.pair_on]
         mask = partial(masks.of, pair)
         yield {
-            "pair": plain(pair) if _is_number(pair) else text_of(pair, mask) or "",
-            "expected": text_of(line.get("expected_output"), mask),
+            "pair": plain(pair) if _is_number(pair) else room.text(pair, mask) or "",
+            "expected": room.text(line.get("expected_output"), mask),
             **({"correction": f"corrected {story}"} if (story := data.runs.correction_story(pair)) else {}),
-            "inputs": [text_of(values[first[pair]], mask) for values in columns],
+            "inputs": [room.text(values[first[pair]], mask) for values in columns],
             "differ": bool(line["scores_differ"] if data.scorer else line["outputs_differ"]),
             **({"winner": winner} if winner >= 0 else {}),
             "runs": [
@@ -95,7 +139,7 @@ def report_rows(data: ComparisonData, views: OutputViews | None = None) -> Itera
                     partial(data.runs.run_at, answered.get((pair, variant))),
                 )
                 for variant in data.variants
-                for run in [_run_values(line, variant, states.get((pair, variant)), mask, score_text)]
+                for run in [_run_values(line, variant, states.get((pair, variant)), mask, score_text, room)]
             ],
         }
 
@@ -111,6 +155,7 @@ def _run_values(
     state: tuple[str, str | None, int] | None,
     mask: Callable[[str], str],
     score_text: ScoreText | None,
+    room: TextRoom,
 ) -> dict[str, Any] | None:
     if state is None:
         return None
@@ -119,10 +164,12 @@ def _run_values(
     facts = [] if score_text is None else [score_text(score)]
     facts += [seconds_text(seconds)] if seconds == seconds else []
     facts += [f"mean of {repeats:,} repeats"] if repeats > 1 else []
+    output, missing = room.take(line[f"{variant}.output"], mask)
     run = {
         "status": status,
-        "output": text_of(line[f"{variant}.output"], mask),
-        "error": text_of(error, mask),
+        "output": output,
+        "left": _left_out(missing) if missing else None,
+        "error": room.text(error, mask),
         "score": None if score != score else round(score, SCORE_DIGITS),
         "seconds": None if seconds != seconds else round(seconds, 4),
         "facts": " · ".join(facts) or None,
@@ -136,7 +183,9 @@ def _with_view(
     output: Callable[[], Any],
     of_run: Callable[[], Run | None],
 ) -> dict[str, Any] | None:
-    if run is not None and views is not None and "output" in run and (view := views.of(output(), of_run)) is not None:
+    if run is None or views is None or "output" not in run:
+        return run
+    if (view := views.of(output(), of_run, whole=ELSEWHERE if "left" in run else COPY_HAS_ALL)) is not None:
         run["view"] = view
     return run
 
@@ -188,7 +237,8 @@ def settings_of(data: ComparisonData) -> dict[str, str]:
 
 def _write_page(data: ComparisonData, target: Path) -> None:
     views = OutputViews(data.runs.scored_path)
-    _write_text(target, page(data, rows=list(report_rows(data, views)), about=_about(data)))
+    rows = list(report_rows(data, views, TextRoom(TEXTS_CAP, TEXT_CAP)))
+    _write_text(target, page(data, rows=rows, about=_about(data)))
 
 
 def _write_markdown(data: ComparisonData, target: Path) -> None:

@@ -99,10 +99,15 @@ def _sheet_of_rows(data: ComparisonData, rows: Iterable[Mapping[str, Any]]) -> t
     head += [f"{variant}.{part}" for variant in data.variants for part in parts]
     lines = [
         [row["pair"], *row["inputs"], row["expected"], *(row.get(name) for name in corrected), row["differ"],
-         *((run or {}).get(part) for run in row["runs"] for part in parts)]
+         *(_value(run or {}, part) for run in row["runs"] for part in parts)]
         for row in rows
     ]  # fmt: skip
     return head, lines
+
+
+def _value(run: Mapping[str, Any], part: str) -> Any:
+    """Return what a cell has of a run; an output that is cut says what is missing."""
+    return f"{run[part]} {run['left']}" if part == "output" and "left" in run else run.get(part)
 
 
 def _is_wide(sheet: str, column: str) -> bool:

@@ -18,6 +18,8 @@ from markdown_it import MarkdownIt
 import fh_notebook as fh
 from fh_notebook.comparing.report.display import Cells, shown_table
 from fh_notebook.comparing.report.markdown import escaped
+from fh_notebook.comparing.report.report import TextRoom, report_rows
+from fh_notebook.comparing.report.workbook import _sheet_of_rows
 from fh_notebook.comparing.stats.number_format import ReportColumn, percent, same, table_of
 from fh_notebook.comparing.stats.summary import SUMMARY, SummaryLine
 from fh_notebook.local import LocalHive
@@ -159,6 +161,20 @@ def test_repeats_and_numbers_and_gaps_are_told(tmp_path: Path) -> None:
         {"pair": "q", "expected": None, "inputs": [], "differ": False, "runs": [
             {"status": "completed", "facts": "no score"}, None]},
     ]  # fmt: skip
+
+
+def test_a_text_without_room_says_what_is_missing() -> None:
+    """All of each text until the page is full, then the beginning of each; a cell of a sheet has less room."""
+    page = TextRoom(30_000, 20_000)
+    assert page.take("x" * 25_000) == ("x" * 20_000, 5_000)
+    assert page.take({"n": 1}) == ('{"n": 1}', 0)
+    assert page.take("x" * 12_000) == ("x" * 9_992, 2_008)
+    assert page.take("x" * 2_500) == ("x" * 2_000, 500)
+    assert page.text("x" * 2_500) == "x" * 2_000 + " … (500 more characters; the comparison's frame has all)"
+    assert page.text(None) is None
+    frame = pd.DataFrame({"row": [1, 1], "variant": ["a", "b"], "output": ["x" * 25_000, "y"]})
+    head, (line,) = _sheet_of_rows(data := fh.compare(frame).data, report_rows(data))
+    assert str(line[head.index("a.output")]).endswith("x … (5,000 more characters; the comparison's frame has all)")
 
 
 @pytest.mark.parametrize("ending", ["html", "md", "xlsx"])
