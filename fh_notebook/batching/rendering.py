@@ -578,7 +578,10 @@ def _with_form(column: tuple[Hashable, pd.Series[Any]]) -> tuple[list[Any], str]
 
 def _form_of(values: Sequence[Any]) -> str:
     numbers = [value for value in values if isinstance(value, float) and math.isfinite(value)]
-    return figures_form(numbers, are_whole=all(number.is_integer() for number in numbers))
+    are_whole = all(number.is_integer() for number in numbers)
+    form = figures_form(numbers, are_whole=are_whole)
+    # Whole floats are mostly ints of a column with a gap, such as ids and years: read as in a column without one.
+    return form.removeprefix(",") if are_whole else form
 
 
 def cell(value: Any, limit: int = TEXT_SHOWN, form: str | None = None) -> str:

@@ -361,7 +361,12 @@ class ComparisonData:
     @cached_property
     def score_text(self) -> ScoreText:
         """The format of every score under an output."""
-        return ScoreText.of(self.grid_of_rows.means, yes_no=self.grid_of_rows.yes_no)
+        return ScoreText.of(self.grid_of_rows.means, yes_no=self.grid_of_rows.yes_no, lower=self.lower)
+
+    @property
+    def is_right_or_wrong(self) -> bool:
+        """Whether each score says that an output is right or wrong: all are true or false, and true is better."""
+        return self.grid.yes_no and not self.lower
 
     @cached_property
     def seconds_grid(self) -> Grid:

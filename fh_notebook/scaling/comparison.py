@@ -315,6 +315,7 @@ class ScaledComparison:
             winner=winner(self._summary_lines, self._pairs),
             yes_no=bool(self.scorer) and self._yes_no,
             is_scored=bool(self.scorer),
+            lower=self._sums.lower,
             runs=runs,
             groups=best_groups(self._summary_lines, self._pairs) if self.scorer else {},
             completed={name: total.seconds.n for name, total in sums.items()},

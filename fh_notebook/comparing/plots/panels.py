@@ -27,6 +27,7 @@ from fh_notebook.comparing.stats.number_format import (
     points,
     seconds,
     seconds_format,
+    share_head,
     signed,
 )
 from fh_notebook.comparing.stats.pairs import Pair, tested_in
@@ -269,9 +270,10 @@ def _scores(facts: PlotData) -> PanelText:
     else:
         title = f"{best}: highest, not clearly best" if lines[0]["mean"] >= lines[-1]["mean"] else f"{best}: lowest"
     name = named(facts.scorer)
+    mean = f"share of rows that are {share_head(lower=facts.lower)}" if facts.yes_no else "mean"
     return PanelText(
         title=title,
-        measure=f"{'share of rows that are right' if facts.yes_no else 'mean'} by {name}, 95 % interval"
+        measure=f"{mean} by {name}, 95 % interval"
         f"{f'{chr(10)}{named(facts.criterion, CRITERION_SHOWN)}' if facts.criterion else ''}",
         alt=f"Mean score with 95 % interval: {', '.join(means)}.",
         rows=len(lines),

@@ -19,7 +19,7 @@ from fh_notebook.batching.tables.values import is_missing
 from fh_notebook.comparing import tables
 from fh_notebook.comparing.data import ComparisonData
 from fh_notebook.comparing.stats.correction import CORRECTED_RULE
-from fh_notebook.comparing.stats.number_format import ReportColumn, count_text, interval_text, percents
+from fh_notebook.comparing.stats.number_format import ReportColumn, count_text, interval_text, percents, share_head
 from fh_notebook.comparing.stats.pairs import PAIRS, pairs_table
 from fh_notebook.comparing.stats.summary import summary_columns
 from fh_notebook.comparing.tables import incomplete_rows
@@ -203,6 +203,8 @@ class SummaryData:
     winner: str | None
     yes_no: bool
     is_scored: bool
+    lower: bool
+    """Whether a lower score is the better one."""
     is_corrected: bool = False
     """Whether means are corrected by labels: then a share is of no number of rows."""
     runs: Mapping[str, int]
@@ -235,6 +237,7 @@ class SummaryData:
             winner=winner_of(data),
             yes_no=data.is_share,
             is_scored=bool(data.scorer),
+            lower=data.lower,
             is_corrected=data.label_grid is not None,
             runs=_counts(lines["variant"]),
             completed=_counts(lines["variant"][lines["status"] == "completed"]),
@@ -303,7 +306,7 @@ def summary_cells(facts: SummaryData, *, drawn: bool = False) -> tuple[list[Any]
     if facts.yes_no:
         instead |= {
             "mean": Cells(
-                ("right, corrected" if facts.is_corrected else "right",),
+                (f"{share_head(lower=facts.lower)}{', corrected' if facts.is_corrected else ''}",),
                 lambda line: (scale.text(line["mean"]) if facts.is_corrected else _share_text(line, scale),),
             ),
             "median": Cells(),
@@ -573,14 +576,14 @@ def _answer_html(data: ComparisonData, line: dict[Any, Any], variant: str) -> ht
     text = ("" if is_missing(output) else excerpt(output, OUTPUT_SHOWN)) or ("no answer" if score != score else "")
     parts = [
         html.el("span", text, cls="" if output is not None else "fh-dim", dir=html.direction(text)),
-        html.el("span", data.score_text(score), cls=f"fh-score {score_class(score, data.grid.yes_no)}"),
+        html.el("span", data.score_text(score), cls=f"fh-score {score_class(score, data.is_right_or_wrong)}"),
     ]
     return html.join(parts, " ")  # apart also on GitHub, which takes all style away
 
 
-def score_class(score: float, yes_no: bool) -> str:
+def score_class(score: float, is_right_or_wrong: bool) -> str:
     """Return the class by which a right or a wrong answer has its colour."""
-    return {1.0: "fh-yes", 0.0: "fh-no"}.get(score, "") if yes_no else ""
+    return {1.0: "fh-yes", 0.0: "fh-no"}.get(score, "") if is_right_or_wrong else ""
 
 
 def _cell_text(value: Any, limit: int) -> str:

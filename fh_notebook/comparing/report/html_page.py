@@ -94,7 +94,7 @@ def _data_json(data: ComparisonData, rows: Sequence[Mapping[str, Any]]) -> str:
         "variants": [redact(variant) for variant in data.variants],
         "inputs": data.row_columns,
         "expected": any(row["expected"] is not None for row in rows),
-        "yesNo": data.grid.yes_no,
+        "yesNo": data.is_right_or_wrong,
         "lower": data.lower,
         "low": _low_score(data),
         "rows": rows,
@@ -110,7 +110,7 @@ def _low_score(data: ComparisonData) -> float:
     """Return the bound of the scores that are among the worst."""
     scores = data.lines["score"].dropna()
     if scores.empty or data.grid.yes_no:
-        return 0.0
+        return float(data.lower)
     return round(float(scores.quantile(1 - LOW_SHARE if data.lower else LOW_SHARE)), SCORE_DIGITS)
 
 
@@ -157,9 +157,10 @@ def _plots_html(data: ComparisonData) -> list[html.Html]:
 def _toolbar(data: ComparisonData) -> html.Html:
     filters = {"": "all", "differ": "scores differ" if data.scorer else "answers differ", "failed": "failed"}
     if data.scorer:
-        filters |= {"low": "a wrong answer" if data.grid.yes_no else "low score", "missing": "no score"}
+        low = "a wrong answer" if data.is_right_or_wrong else "high score" if data.lower else "low score"
+        filters |= {"low": low, "missing": "no score"}
     if data.scorer and 1 < len(data.variants) <= WINS_SHOWN:
-        won = "only {} right" if data.grid.yes_no else "{} wins"
+        won = "only {} right" if data.is_right_or_wrong else "{} wins"
         filters |= {f"won:{place}": won.format(redact(name)) for place, name in enumerate(data.variants)}
     chips = (
         html.el("button", label, type="button", cls="chip", value=name, aria_pressed=str(not name).lower())

@@ -32,7 +32,7 @@
     differ: (row) => row.differ,
     failed: (row) => row.runs.some((run) => run && run.status !== "completed"),
     missing: (row) => row.runs.some((run) => !run || run.score === undefined),
-    low: (row) => scores(row).some((score) => (data.lower && !data.yesNo ? score >= data.low : score <= data.low)),
+    low: (row) => scores(row).some((score) => (data.lower ? score >= data.low : score <= data.low)),
   };
   data.variants.forEach((_, i) => { has[`won:${i}`] = (row) => row.winner === i; });
   const spread = (row) => {

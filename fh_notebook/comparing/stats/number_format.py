@@ -33,6 +33,7 @@ __all__ = [
     "same",
     "seconds",
     "seconds_format",
+    "share_head",
     "signed",
     "size_text",
     "table_of",
@@ -139,6 +140,17 @@ def percent(share: float) -> str:
     return percents(0)(share)
 
 
+def share_head(*, lower: bool) -> str:
+    """Return what a score that is true says of an output: where less is better, it does not say that it is right.
+
+    Examples
+    --------
+    >>> share_head(lower=False), share_head(lower=True)
+    ('right', 'true')
+    """
+    return "true" if lower else "right"
+
+
 def interval_text(text: Callable[[float], str], low: float, high: float) -> str:
     """Return the limits of an interval in the format of its value; nothing where there is none.
 
@@ -172,22 +184,24 @@ class ScoreText:
     >>> text(0.75), text(12.0), text(float("nan")), text.alone(12.0)
     ('0.8', '12.0', 'no score', 'score 12.0')
     >>> marks = ScoreText.of([1.0, 0.0, 0.5], yes_no=True)
-    >>> marks(1.0), marks.alone(0.0), marks(0.5)
-    ('✓ right', '✗ wrong', '0.500')
+    >>> marks(1.0), marks.alone(0.0), marks(0.5), ScoreText.of([1.0, 0.0], yes_no=True, lower=True)(0.0)
+    ('✓ right', '✗ wrong', '0.500', 'false')
     """
 
     form: str
     """The format specification of a number."""
     yes_no: bool
     """Whether all scores are true or false; only the mean of repeats is a number then."""
+    lower: bool = False
+    """Whether a lower score is the better one: then what is true is not right."""
 
     @classmethod
-    def of(cls, scores: ArrayLike, *, yes_no: bool) -> ScoreText:
+    def of(cls, scores: ArrayLike, *, yes_no: bool, lower: bool = False) -> ScoreText:
         """Return the format of all `scores` that stand under outputs."""
         values = np.asarray(scores, dtype="float64")
         known = values[np.isfinite(values)]
         are_whole = not yes_no and bool((known == np.floor(known)).all())
-        return cls(form=figures_form(known.ravel().tolist(), are_whole=are_whole), yes_no=yes_no)
+        return cls(form=figures_form(known.ravel().tolist(), are_whole=are_whole), yes_no=yes_no, lower=lower)
 
     def __call__(self, score: float) -> str:
         """Return a score: right and wrong as marks that need no colour."""
@@ -201,7 +215,8 @@ class ScoreText:
         return text if score != score or self._mark(score) else f"score {text}"
 
     def _mark(self, score: float) -> str:
-        return {1.0: "✓ right", 0.0: "✗ wrong"}.get(score, "") if self.yes_no else ""
+        marks = {1.0: "true", 0.0: "false"} if self.lower else {1.0: "✓ right", 0.0: "✗ wrong"}
+        return marks.get(score, "") if self.yes_no else ""
 
 
 LONG_FROM: Final = 1e9

@@ -13,7 +13,7 @@ from fh_notebook.comparing.data import ComparisonData
 from fh_notebook.comparing.stats.best import BestLine, beaten_by, groups_of, parts_of, probabilities_of_best
 from fh_notebook.comparing.stats.grid import Grid
 from fh_notebook.comparing.stats.intervals import intervals_of_means
-from fh_notebook.comparing.stats.number_format import count_text, interval_text, percents, seconds_format
+from fh_notebook.comparing.stats.number_format import count_text, interval_text, percents, seconds_format, share_head
 from fh_notebook.comparing.stats.pairs import Pair, all_pairs, check_chances
 from fh_notebook.comparing.stats.summary import SummaryLine
 from fh_notebook.comparing.verdicts.gates import VALUES
@@ -93,7 +93,8 @@ def best_frame(data: ComparisonData, *, alpha: float, value: str) -> ShownFrame:
         for line, probability in zip(lines, probabilities, strict=True)
     ]  # fmt: skip
     lines.sort(key=lambda line: (line.group, line.mean if lower else -line.mean))
-    return _shown(lines, is_share=data.is_share and value == "score", seconds=value == "seconds")
+    share = share_head(lower=data.lower) if data.is_share and value == "score" else ""
+    return _shown(lines, share=share, seconds=value == "seconds")
 
 
 def _line(variant: str, rows: int, mean: float, low: float, high: float) -> BestLine:
@@ -119,7 +120,7 @@ def _of_seconds(data: ComparisonData) -> list[BestLine]:
     ]
 
 
-def _shown(lines: Sequence[BestLine], *, is_share: bool, seconds: bool) -> ShownFrame:
+def _shown(lines: Sequence[BestLine], *, share: str, seconds: bool) -> ShownFrame:
     names = [field.name for field in fields(BestLine)]
     table = pd.DataFrame({name: pd.Series([getattr(line, name) for line in lines]) for name in names})
     table["beaten_by"] = [", ".join(line.beaten_by) for line in lines]
@@ -127,8 +128,8 @@ def _shown(lines: Sequence[BestLine], *, is_share: bool, seconds: bool) -> Shown
     def cells(frame: pd.DataFrame) -> tuple[Sequence[str], Sequence[Sequence[Any]]]:
         numbers = [*frame["mean"], *frame["ci_low"], *frame["ci_high"]]
         rows = int(frame["rows"].max())
-        text = percents(rows) if is_share else seconds_format(numbers) if seconds else figures(numbers)
-        heads = ["group", "variant", "rows", "right" if is_share else "mean s" if seconds else "mean",
+        text = percents(rows) if share else seconds_format(numbers) if seconds else figures(numbers)
+        heads = ["group", "variant", "rows", share if share else "mean s" if seconds else "mean",
                  "95 % interval", "probability of being best", "beaten by"]  # fmt: skip
         shown = [
             [

@@ -20,7 +20,7 @@ from fh_notebook.comparing.data import ComparisonData
 from fh_notebook.comparing.scorers.base import number_of
 from fh_notebook.comparing.stats.grid import Grid
 from fh_notebook.comparing.stats.intervals import NAN, Interval, ScoreRange, interval_of_median, intervals_of_means
-from fh_notebook.comparing.stats.number_format import MEDIAN_TIME, interval_text, percents, seconds_format
+from fh_notebook.comparing.stats.number_format import MEDIAN_TIME, interval_text, percents, seconds_format, share_head
 from fh_notebook.core.text.formatting import figures, short
 from fh_notebook.core.text.shown_frame import ShownFrame
 from fh_notebook.errors import InputError
@@ -159,7 +159,7 @@ def tradeoff_frame(data: ComparisonData, cost: Cost = None) -> ShownFrame:
         )
         expense = seconds_format(expenses) if measure == SECONDS else figures(expenses)
         heads = [
-            "variant", "right" if data.is_share else "score", "95 % interval",
+            "variant", share_head(lower=data.lower) if data.is_share else "score", "95 % interval",
             MEDIAN_TIME if measure == SECONDS else "mean cost", "95 % interval", "Pareto set",
         ]  # fmt: skip
         shown = [

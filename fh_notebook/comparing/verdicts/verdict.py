@@ -22,7 +22,7 @@ from fh_notebook.comparing.stats.best import beaten_by
 from fh_notebook.comparing.stats.classes import ConfusionRows
 from fh_notebook.comparing.stats.clusters import distinct_text, note_of
 from fh_notebook.comparing.stats.hypothesis_tests import FEWEST_PAIRS
-from fh_notebook.comparing.stats.number_format import about, p_text, percents, points, size_text
+from fh_notebook.comparing.stats.number_format import about, p_text, percents, points, share_head, size_text
 from fh_notebook.comparing.stats.pairs import ALPHA, CORRECTED, Pair, rows_needed, tested_in
 from fh_notebook.comparing.stats.summary import SummaryLine
 from fh_notebook.core.text.formatting import CHOICES_CAP, in_words, short
@@ -286,7 +286,7 @@ def headline(
     # The table counts all scored rows of a variant: where these are more, the sentence says which ones it counts.
     rows = counted(best.n, unit) if scored_rows == {best.n} else f"the {counted(best.n, unit)} where both have a score"
     if yes_no:
-        size = f"right on {percents(best.n)(best.mean_b)}"
+        size = f"{share_head(lower=lower)} on {percents(best.n)(best.mean_b)}"
         gap, interval = f"{points(best.lead)} points", f"{points(low)} to {points(high)}"
     else:
         size = f"{size_text(best.mean_b)} on average"

@@ -140,6 +140,9 @@ DECIMALS: Final = 6
 ROUNDING_ERROR: Final = 1e-9
 """The share of the largest number below which another one is what is left of a sum."""
 
+WHOLE_BELOW: Final = 1e15
+"""Whole numbers below keep all their digits, which a float has of no larger one."""
+
 
 def figures_form(values: Iterable[float], *, are_whole: bool = False) -> str:
     """Return the format specification of numbers that stand below each other: three digits of the largest.
@@ -160,10 +163,12 @@ def figures_form(values: Iterable[float], *, are_whole: bool = False) -> str:
     """
     sizes = [abs(value) for value in values if math.isfinite(value)]
     largest = max(sizes, default=0.0)
+    if are_whole and largest < WHOLE_BELOW:
+        return ",.0f"
     if largest >= 1e6 or 0 < largest < 0.0005:
         return ".3g"
-    if are_whole or not largest:
-        return ",.0f" if are_whole else ",.3f"
+    if not largest:
+        return ",.3f"
     decimals = 0 if largest >= 100 else 3 if largest < 10 else 1
     decimals = max(decimals, 2 - _magnitude(largest)) if largest < 0.01 else decimals
     smallest = min(size for size in sizes if size > largest * ROUNDING_ERROR)

@@ -154,7 +154,7 @@ def _counts(table: BrowserTable) -> list[list[Any]]:
     counts = table.counts if table.is_warm else None
     views = [["only", name, label, counts and counts[name]] for name, label in VIEWS.items()]
     wins = [
-        ["won", variant, _name(f"only {variant} right" if table.yes_no else f"{variant} wins"),
+        ["won", variant, _name(f"only {variant} right" if table.is_right_or_wrong else f"{variant} wins"),
          counts and counts[f"won:{variant}"]]
         for variant in table.variants[:WINS_SHOWN]
     ]  # fmt: skip
@@ -213,12 +213,12 @@ def _cell(table: BrowserTable, row: int, variant: int, best: bool, most: int, wa
 
 def _is_right(table: BrowserTable, answer: VariantAnswer) -> bool | None:
     """Return whether an answer is right; ``None`` where a score is another number, or there is none."""
-    return bool(answer.score) if table.scorer and table.yes_no and answer.score in (0.0, 1.0) else None
+    return bool(answer.score) if table.scorer and table.is_right_or_wrong and answer.score in (0.0, 1.0) else None
 
 
 def best_word(table: BrowserTable) -> str:
     """Return what the winner of a row is called: where scores are right or wrong, it is the only one that is right."""
-    return "the only right one" if table.yes_no else "best"
+    return "the only right one" if table.is_right_or_wrong else "best"
 
 
 def cell_score(table: BrowserTable, answer: VariantAnswer, *, alone: bool = False) -> str:

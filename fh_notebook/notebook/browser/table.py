@@ -202,9 +202,9 @@ class BrowserTable:
         return self._data.score_text
 
     @property
-    def yes_no(self) -> bool:
-        """Whether all scores are true or false."""
-        return self._data.grid_of_rows.yes_no
+    def is_right_or_wrong(self) -> bool:
+        """Whether each score says that an answer is right or wrong."""
+        return self._data.is_right_or_wrong
 
     @cached_property
     def seconds(self) -> Any:

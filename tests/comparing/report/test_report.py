@@ -49,6 +49,27 @@ def hostile() -> fh.Comparison:
     return fh.compare(lines, score="s")
 
 
+def test_what_is_true_is_not_right_where_less_is_better(tmp_path: Path) -> None:
+    """The better variant has the lower share; no text of its report calls it wrong, nor the other one right."""
+    rude = fh.score.scorer(lambda run: run.output == "rude", name="rude", version="1", lower_is_better=True)
+    lines = [
+        {"row": row, "variant": name, "output": "rude" if name == "a" else "kind", "elapsed_s": 1.0}
+        for row in range(12) for name in "ab"
+    ]  # fmt: skip
+    cmp = fh.compare(pd.DataFrame(lines), score=rude)
+    assert "b is better: true on 0 % of 12 rows, 100 points less than a" in repr(cmp)
+    text = cmp.report(tmp_path / "x.html").read_text(encoding="utf-8")
+    assert [chip for chip in re.findall(r'class="chip"[^>]*>([^<]+)', text) if "wins" in chip or "score" in chip] == [
+        "scores differ", "high score", "no score", "a wins", "b wins",
+    ]  # fmt: skip
+    assert '"yesNo":false,"lower":true,"low":1.0' in text
+    words = r"\b(right|wrong)\b"
+    shown = re.sub("<(style|script)>.*?</\\1>", "", text, flags=re.DOTALL)
+    assert not re.findall(words, shown)
+    for frame in (cmp.best(), cmp.tradeoff(), cmp.browse()):
+        assert not re.findall(words, repr(frame))
+
+
 class Page(HTMLParser):
     """What a page is made of: tags with their attributes, and the text of its scripts and styles."""
 
