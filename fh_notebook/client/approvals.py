@@ -15,11 +15,13 @@ import json
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, get_args, overload
 from urllib.parse import quote, urlencode
 
 from fh_notebook.client.connection import Connection
 from fh_notebook.client.retry_loop import ask_once
+from fh_notebook.contract.callbacks import RunIds
 from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.contract.output import instant_of
 from fh_notebook.contract.response import Response, without_surrogates
@@ -41,11 +43,13 @@ __all__ = [
     "SENT_PASSWORDS",
     "ApprovalDecision",
     "ApprovalEndpoint",
+    "BeforePage",
     "SentPasswords",
     "ToolApproval",
     "ToolApprovals",
     "cells_of",
     "checked_workspace_id",
+    "no_bound",
 ]
 
 ApprovalDecision = Literal["allow_once", "deny"]
@@ -58,6 +62,14 @@ NO_WORKSPACE_ID: Final = (
 
 MAX_PAGES: Final = 1_000
 """A service whose pages never end must not hold a notebook for ever."""
+
+
+BeforePage = Callable[[], Awaitable[None]]
+"""Awaited before each request of a list; what it raises ends the list."""
+
+
+async def no_bound() -> None:
+    """Let a list have all of its pages."""
 
 
 class ToolExchange(Protocol):
@@ -319,6 +331,8 @@ class ApprovalEndpoint:
         The service's id of the workspace.
     mask : Mask
         The passwords that a display masks, beside keys.
+    on_decision : function of RunIds
+        Called when a decision was sent, with the ids of its run, where the approval has no function of its own.
     """
 
     def __init__(
@@ -327,24 +341,25 @@ class ApprovalEndpoint:
         exchange: ToolExchange,
         workspace_id: str,
         mask: Mask,
+        *,
+        on_decision: Callable[[RunIds], object] = lambda run: None,
     ) -> None:
         self._connection = connection
         self._exchange = exchange
         self._workspace_id = workspace_id
         self._path = f"/public/workspaces/{quote(workspace_id, safe='')}/tool_action_approvals"
         self._mask = mask
+        self._on_decision = on_decision
 
-    async def list(
-        self, query: Mapping[str, str | None], *, before_page: Callable[[], object] = lambda: None
-    ) -> ToolApprovals:
+    async def list(self, query: Mapping[str, str | None], *, before_page: BeforePage = no_bound) -> ToolApprovals:
         """Return all approvals that fit a query, of all pages.
 
         Parameters
         ----------
         query : mapping of str
             Names and values; ``None`` is left out.
-        before_page : function
-            Called before each request; what it raises ends the list.
+        before_page : async function
+            Awaited before each request; what it raises ends the list.
 
         Raises
         ------
@@ -356,7 +371,7 @@ class ApprovalEndpoint:
         cursors: set[str] = set()
         cursor: str | None = None
         for _ in range(MAX_PAGES):
-            before_page()
+            await before_page()
             words = urlencode({**wanted, **({"cursor": cursor} if cursor else {})})
             body = await self._ask("GET", f"{self._path}?{words}", is_decision=False)
             entries, cursor = _page_of(body)
@@ -418,6 +433,7 @@ class ApprovalEndpoint:
         """Return the approval of a service's object, whatever it lacks."""
         votes = entry.get("approval_votes")
         required = entry.get("approvals_required")
+        run = RunIds(_text(entry, "request_id"), _text(entry, "prompt_workflow_run_id", "run_id"))
         return ToolApproval(
             id=_text(entry, "id", "approval_id") or "",
             status=_text(entry, "status") or "",
@@ -427,8 +443,8 @@ class ApprovalEndpoint:
             arguments=entry.get("arguments"),
             risk=_text(entry, "risk_level") or "",
             expires_at=instant_of(entry.get("expires_at")),
-            run_id=_text(entry, "prompt_workflow_run_id", "run_id"),
-            request_id=_text(entry, "request_id"),
+            run_id=run.run_id,
+            request_id=run.request_id,
             votes=len(votes) if isinstance(votes, list | dict) else votes if _is_count(votes) else None,
             votes_required=required if _is_count(required) else None,
             batch_key=_text(entry, "batch_key"),
@@ -436,6 +452,7 @@ class ApprovalEndpoint:
             raw=mask_body(dict(entry)),
             _endpoint=self,
             _mask=self._mask,
+            _on_decision=partial(self._on_decision, run),
         )
 
 

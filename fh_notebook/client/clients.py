@@ -26,11 +26,19 @@ from typing import TYPE_CHECKING, Any, Final, TypedDict, Unpack
 from urllib.parse import quote
 from weakref import WeakKeyDictionary
 
-from fh_notebook.client.approvals import SENT_PASSWORDS, ApprovalEndpoint, ToolApprovals, checked_workspace_id
+from fh_notebook.client.approvals import (
+    SENT_PASSWORDS,
+    ApprovalEndpoint,
+    BeforePage,
+    ToolApprovals,
+    checked_workspace_id,
+    no_bound,
+)
 from fh_notebook.client.connection import Check, Connection, address_for, check_of
 from fh_notebook.client.direct_runs import DIRECT_RUNS, ends_later
 from fh_notebook.client.error_catalog import ADDRESS, FETCH_TIMEOUT_S, with_client_action
-from fh_notebook.client.pending_run import PendingRun
+from fh_notebook.client.pending_run import PendingRun, look_up_soon
+from fh_notebook.client.polling import is_over_daily_cap
 from fh_notebook.client.profile import with_meaning
 from fh_notebook.client.retry_loop import Attempt, RetryLoop, raise_for
 from fh_notebook.client.uploads import FileUploads, UploadFailed, files_of_body, read_local_file, send_file
@@ -612,6 +620,9 @@ class AsyncClient:
         run = self.explained(decode_retrieved(answer, request_id=request_id, origin=self.origin))
         if answer.status_code in (401, 403):
             raise_for(run, RetryDecision(action=RetryAction.STOP, reason="auth"))
+        is_capped = is_over_daily_cap(run)
+        if is_capped or (run.status_code or 0) // 100 == 2:
+            self.connection.look_up_cap.learn(is_used_up=is_capped)
         return run
 
     def explained(self, run: Run) -> Run:
@@ -716,7 +727,7 @@ class AsyncClient:
         query: Mapping[str, str | None],
         *,
         workspace_id: str | None = None,
-        before_page: Callable[[], object] = lambda: None,
+        before_page: BeforePage = no_bound,
     ) -> ToolApprovals:
         """List approvals as :meth:`approvals`, with its errors.
 
@@ -726,11 +737,17 @@ class AsyncClient:
             As the service takes it.
         workspace_id : str, optional
             As in :meth:`approvals`.
-        before_page : function
-            Called before each request; what it raises ends the list.
+        before_page : async function
+            Awaited before each request; what it raises ends the list.
         """
         wanted = checked_workspace_id(workspace_id or self.connection.find_workspace_id())
-        endpoint = ApprovalEndpoint(self.connection, self._pools.exchange, wanted, SENT_PASSWORDS.mask())
+        endpoint = ApprovalEndpoint(
+            self.connection,
+            self._pools.exchange,
+            wanted,
+            SENT_PASSWORDS.mask(),
+            on_decision=partial(look_up_soon, self.connection.workspace),
+        )
         return await endpoint.list(query, before_page=before_page)
 
     # --- files

@@ -19,12 +19,13 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from fh_notebook.client import polling
-from fh_notebook.client.approvals import ToolApprovals
+from fh_notebook.client.approvals import BeforePage, ToolApprovals
 from fh_notebook.client.connection import Connection
 from fh_notebook.client.waiting_tools import RunApprovals
 from fh_notebook.contract import output as output_view
 from fh_notebook.contract.callbacks import (
     NO_OUTPUT_CODE,
+    Identified,
     RunIds,
     approval_request_of,
     ids_of,
@@ -47,7 +48,7 @@ from fh_notebook.core.values import Seconds
 if TYPE_CHECKING:
     from fh_notebook.client.callbacks.receiver import CallbackReceiver
 
-__all__ = ["TO_TYPE", "PendingRun", "runs_waited_for"]
+__all__ = ["TO_TYPE", "PendingRun", "look_up_soon", "runs_waited_for"]
 
 TO_TYPE: Final = "fh-to-type"
 """The CSS class of what is to be typed where there are no buttons for it."""
@@ -65,6 +66,14 @@ def runs_waited_for(workspace: str) -> list[PendingRun]:
     with _WAITED_FOR.lock:
         runs = list(_WAITED_FOR.runs)
     return [run for run in runs if run.service == workspace and run.may_end]
+
+
+def look_up_soon(workspace: str, ids: Identified) -> None:
+    """Look up soon the run with one of these ids that this process waits for: a decision about it was sent."""
+    wanted = set(ids_of(ids))
+    for run in runs_waited_for(workspace):
+        if wanted.intersection(run.ids):
+            run.look_soon()
 
 
 class _WaitedFor:
@@ -108,9 +117,9 @@ class LookUpClient(Protocol):
         query: Mapping[str, str | None],
         *,
         workspace_id: str | None = None,
-        before_page: Callable[[], object] = ...,
+        before_page: BeforePage = ...,
     ) -> ToolApprovals:
-        """List approvals; `before_page` is called before each request, and what it raises ends the list."""
+        """List approvals; `before_page` is awaited before each request, and what it raises ends the list."""
         ...
 
 
@@ -173,6 +182,8 @@ class PendingRun:
         self._error: BaseException | None = None
         self._at_end: list[Callable[[], None]] = []
         self._at_change: list[Callable[[PendingRun], None]] = []
+        self._tools: RunApprovals | None = None
+        """What is known of the service's list of tools, once it was asked for."""
         self.came_by = ""
         """``callback`` or ``polling``: what brought the outcome."""
         self.trouble = ""
@@ -325,10 +336,8 @@ class PendingRun:
         return await event_loop.bridge(self._approvals(workspace_id))
 
     async def _approvals(self, workspace_id: str | None) -> ToolApprovals:
-        # Its own on our side, too: a service that ignores the filter by a run lists what is others'.
-        listed = await RunApprovals(self._client).of([self.ids], workspace_id)
-        if listed.error is not None:
-            raise listed.error
+        self._tools = self._tools or RunApprovals(self._client)
+        listed = await self._tools.of_one(self.ids, workspace_id)
         return listed.approvals(lambda run: self.look_soon())
 
     @property
@@ -447,8 +456,6 @@ class PendingRun:
         if self._taken:
             return None
         result = await self._lookup.ask()
-        if result.run is not None or result.is_capped:
-            self._connection.look_up_cap.learn(is_used_up=result.is_capped)
         if result.is_capped:
             self._note_cap()
             return 0.0

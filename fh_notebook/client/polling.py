@@ -44,6 +44,7 @@ __all__ = [
     "StatusLookup",
     "expected_look_ups",
     "forget",
+    "is_over_daily_cap",
     "watch",
 ]
 
@@ -99,6 +100,11 @@ def expected_look_ups(took_s: float | None, *, has_callback: bool, is_looked_up:
         wait_s = min(LONGEST_S, wait_s * GROWTH)
         at_s += wait_s
     return looks
+
+
+def is_over_daily_cap(run: Run) -> bool:
+    """Whether the service refused a look-up since its daily cap is used up."""
+    return run.status_code == 429 and is_daily_cap(run.raw if isinstance(run.raw, Mapping) else {})
 
 
 LookUp = Callable[[str | None, str | None], Awaitable[Run]]
@@ -341,11 +347,9 @@ class StatusLookup:
             if self._not_found >= NOT_FOUND_LOOKS:
                 unknown = f"the service has no record of this run ({message}); it may have run"
                 return LookUpResult(problem=unknown, is_last=True)
-        is_busy = run.status_code == 429
-        is_capped = is_busy and is_daily_cap(run.raw if isinstance(run.raw, Mapping) else {})
-        return LookUpResult(
-            problem=message, is_capped=is_capped, pause_s=BUSY_PAUSE_S if is_busy and not is_capped else 0.0
-        )
+        is_capped = is_over_daily_cap(run)
+        pause_s = BUSY_PAUSE_S if run.status_code == 429 and not is_capped else 0.0
+        return LookUpResult(problem=message, is_capped=is_capped, pause_s=pause_s)
 
     def _with_output(self, run: Run) -> Run:
         """Return `run`; where a callback is expected and it has ended without an output, as still running, once.

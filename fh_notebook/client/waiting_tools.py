@@ -18,7 +18,7 @@ from functools import partial
 from typing import Final, Protocol
 
 from fh_notebook.client import polling
-from fh_notebook.client.approvals import ToolApproval, ToolApprovals
+from fh_notebook.client.approvals import BeforePage, ToolApproval, ToolApprovals, no_bound
 from fh_notebook.client.connection import Connection
 from fh_notebook.contract.callbacks import RunIds
 from fh_notebook.contract.retry import NOT_FOUND_STATUSES
@@ -83,9 +83,9 @@ class ApprovalLister(Protocol):
         query: Mapping[str, str | None],
         *,
         workspace_id: str | None = None,
-        before_page: Callable[[], object] = ...,
+        before_page: BeforePage = ...,
     ) -> ToolApprovals:
-        """List approvals; `before_page` is called before each request, and what it raises ends the list."""
+        """List approvals; `before_page` is awaited before each request, and what it raises ends the list."""
         ...
 
 
@@ -136,8 +136,8 @@ class RunApprovals:
     ----------
     lister : ApprovalLister
         Lists approvals.
-    before_page : function
-        Called before each request; what it raises ends the list.
+    before_page : async function
+        Awaited before each request; what it raises ends the list.
     most_runs : int, optional
         How many runs are asked for by themselves in one list; any number without it.
     """
@@ -146,7 +146,7 @@ class RunApprovals:
         self,
         lister: ApprovalLister,
         *,
-        before_page: Callable[[], object] = lambda: None,
+        before_page: BeforePage = no_bound,
         most_runs: int | None = None,
     ) -> None:
         self._lister = lister
@@ -215,6 +215,24 @@ class RunApprovals:
             for approval in those:
                 found.setdefault(approval.id, (run.first, approval))
         return ListedTools(found, errors[0] if errors else None)
+
+    async def of_one(self, run: RunIds, workspace_id: str | None = None) -> ListedTools:
+        """Return what one run waits for now, by its own ids: the list of all may have many pages.
+
+        Raises
+        ------
+        SettingsError, AuthError, ConnectFailed, LimitReached, CallError
+            As `AsyncClient.approvals`.
+        """
+        for ids in dict.fromkeys([run, RunIds(run_id=run.run_id)]):
+            listed = await self._list_of(ids, workspace_id) if ids.first else ()
+            # Its own on our side, too: a service that ignores the id lists what is others'.
+            own: Sequence[ToolApproval] = approvals_of(listed, [run])
+            if listed and not own and await self._heeds_ids_of(ids, workspace_id):
+                own = listed
+            if own:
+                return ListedTools({approval.id: (run.first, approval) for approval in own})
+        return ListedTools({})
 
     async def _list(
         self, workspace_id: str | None, *, run_id: str | None = None, request_id: str | None = None
@@ -337,10 +355,10 @@ class WaitingTools:
             self._poll(self, most_looks=MOST_LOOKS)
         return owner
 
-    def _count_request(self) -> None:
+    async def _count_request(self) -> None:
         if self._requests >= self._most_requests:
             raise LimitReached(ASKED_ENOUGH)
-        if self._lister.connection.left_for("lookup") == 0:
+        if not await self._lister.connection.has_room_for("lookup"):
             raise LimitReached(CAP_USED)
         self._requests += 1
 

@@ -16,6 +16,7 @@ import httpx
 import pytest
 
 import fh_notebook as fh
+from fh_notebook.client import polling
 from fh_notebook.client.approvals import ToolApproval, ToolApprovals
 from fh_notebook.core import event_loop
 from fh_notebook.local import LocalHive, ask_human
@@ -78,11 +79,13 @@ def test_a_pending_run_lists_its_own_and_says_what_to_type(client: fh.Client) ->
 
 
 def test_a_pending_run_lists_its_own_of_a_service_that_ignores_the_filter() -> None:
-    """What belongs to another run of the workspace is not decided for it."""
+    """What belongs to another run of the workspace is not decided for it. One request tells."""
+    lists: list[str] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
         if request.method == "POST":
             return httpx.Response(200, json={"request_id": "req_1", "run_status": "awaiting_approval"})
+        lists.append(str(request.url))
         entries = [{"id": f"a{n}", "request_id": f"req_{n}", "status": "pending"} for n in (1, 2)]
         return httpx.Response(200, json={"data": entries})
 
@@ -91,7 +94,31 @@ def test_a_pending_run_lists_its_own_of_a_service_that_ignores_the_filter() -> N
     with fh.Client(api_key=KEY, base_url="https://api.test/v1", transport=transport) as client:
         pending = client.submit("refund", variant="v", poll=False)
         assert [approval.id for approval in pending.approvals()] == ["a1"]
+        assert ["request_id=req_1" in url for url in lists] == [True]  # the list of all may have many pages
         pending.cancel_waiting()
+
+
+def test_a_run_is_looked_up_soon_after_a_decision_in_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its look-ups may be an hour apart, since it waited for a person."""
+    decided = threading.Event()
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        path, waits = request.url.path, {"request_id": "req_1", "run_status": "awaiting_approval"}
+        if path.endswith("/decide"):
+            decided.set()
+            return httpx.Response(200, json={"status": "approved"})
+        if path.endswith("/tool_action_approvals"):
+            return httpx.Response(200, json=[{"id": "a1", "request_id": "req_1", "status": "pending"}])
+        return httpx.Response(200, json={"status": "completed", "output": "paid"} if decided.is_set() else waits)
+
+    fh.configure(workspace_id="ws 1")
+    monkeypatch.setattr(polling, "FIRST_S", 3_600.0)
+    with fh.Client(api_key=KEY, base_url="https://api.test/v1", transport=httpx.MockTransport(answer)) as client:
+        pending = client.submit("refund", variant="v")
+        (approval,) = client.approvals()
+        monkeypatch.setattr(polling, "FIRST_S", 0.01)
+        approval.decide("allow_once")
+        assert pending.wait(PATIENCE_S).output == "paid"
 
 
 @pytest.mark.parametrize(("decision", "output"), [("allow_once", "paid"), ("deny", "refused")])
@@ -248,7 +275,7 @@ def test_each_page_is_told_before_it_is_asked_for() -> None:
     """Also of a list that fails; whoever is told can end it."""
     pages: list[int] = []
 
-    def before_page() -> None:
+    async def before_page() -> None:
         pages.append(1)
         if len(pages) == 3:
             raise fh.LimitReached("enough")

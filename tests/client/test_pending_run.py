@@ -573,8 +573,9 @@ def test_look_ups_of_which_the_probe_knows_that_they_do_not_count_are_not_counte
     assert client.connection.left_for("lookup") == (0 if used else None)
 
 
-def test_a_look_up_over_the_services_daily_cap_is_the_last_before_midnight() -> None:
-    """Of all runs of this client; a refresh asks all the same, and what it brings ends that."""
+@pytest.mark.parametrize("asks", ["refresh", "retrieve"])
+def test_a_look_up_over_the_services_daily_cap_is_the_last_before_midnight(asks: str) -> None:
+    """Of all runs of this client; a refresh or a retrieve asks all the same, and what it brings ends that."""
     daily = httpx.Response(429, json={"error": "x", "error_code": "api_rate_limit_exceeded"})
     with _service(daily, {"status": "running"}) as client:
         one, other = client.submit("d", variant="v"), client.submit("d", variant="v")
@@ -583,7 +584,7 @@ def test_a_look_up_over_the_services_daily_cap_is_the_last_before_midnight() -> 
         assert one.is_capped
         assert other.is_capped
         assert "not looked up before 00:00 UTC" in other.trouble
-        other.refresh()
+        _ = other.refresh() if asks == "refresh" else client.retrieve("req_1")
         event_loop.run(one.look())
         assert (one.polls, one.is_capped, one.waiting) == (2, False, True)
         one.cancel_waiting()

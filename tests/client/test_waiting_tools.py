@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from fh_notebook.client.approvals import ToolApproval, ToolApprovals
+from fh_notebook.client.approvals import BeforePage, ToolApproval, ToolApprovals, no_bound
 from fh_notebook.client.polling import FIRST_S, LONGEST_S, SPREAD, Poller
 from fh_notebook.client.waiting_tools import (
     MOST_LOOKS,
@@ -34,8 +34,12 @@ class Lister:
     """Lists approvals of three runs, each by its run id, and knows the request of one."""
 
     def __init__(self, workspace_id: str | None = "ws") -> None:
+        async def has_room_for(kind: str) -> bool:
+            return True
+
+        # Near the cap a count may be taken off twice for a moment: `left_for` alone ends nothing.
         self.connection: Any = SimpleNamespace(
-            workspace="w", find_workspace_id=lambda: workspace_id, left_for=lambda kind: None
+            workspace="w", find_workspace_id=lambda: workspace_id, left_for=lambda kind: 0, has_room_for=has_room_for
         )
         self.asked: list[str | None] = []
         self.known = [ToolApproval(id=f"a{n}", status="pending", run_id=f"run_{n}") for n in range(3)]
@@ -49,10 +53,10 @@ class Lister:
         query: Mapping[str, str | None],
         *,
         workspace_id: str | None = None,
-        before_page: Callable[[], object] = lambda: None,
+        before_page: BeforePage = no_bound,
     ) -> ToolApprovals:
         assert query["status"] == "pending"
-        before_page()
+        await before_page()
         request_id, run_id = query["request_id"], query["run_id"]
         self.asked.append(request_id or run_id)
         if (error := self.errors.get(request_id or run_id)) is not None:
@@ -110,6 +114,25 @@ def test_without_a_bound_runs_are_asked_for_until_everything_on_the_list_is_of_o
     runs = [*(RunIds(f"req_{n}") for n in range(10, 20)), RunIds("req_2"), RunIds("req_3")]
     assert _ids(RunApprovals(lister), *runs) == ["a2"]
     assert lister.asked == [None, NO_RUN, *(run.first for run in runs[:-1])]
+
+
+def test_one_run_is_asked_for_by_its_own_ids() -> None:
+    """The list of all may have many pages. Only what names no id of it needs one more request, once."""
+    lister = Lister()
+    approvals = RunApprovals(lister)
+
+    def of_one(run: RunIds) -> tuple[list[str], list[str | None]]:
+        lister.asked.clear()
+        return [*event_loop.run(approvals.of_one(run)).found], [*lister.asked]
+
+    assert of_one(RunIds("req_1", "run_1")) == (["a1"], ["req_1", "run_1"])
+    assert of_one(RunIds("req_7")) == ([], ["req_7"])
+    assert of_one(RunIds("req_2")) == (["a2"], ["req_2", NO_RUN])
+    assert of_one(RunIds("req_2")) == (["a2"], ["req_2"])
+    lister = UnfilteredLister()
+    approvals = RunApprovals(lister)
+    assert of_one(RunIds("req_1", "run_1")) == (["a1"], ["req_1"])
+    assert of_one(RunIds("req_7")) == ([], ["req_7", NO_RUN])
 
 
 class UnfilteredLister(Lister):
@@ -224,11 +247,11 @@ class PagedLister(Lister):
         query: Mapping[str, str | None],
         *,
         workspace_id: str | None = None,
-        before_page: Callable[[], object] = lambda: None,
+        before_page: BeforePage = no_bound,
     ) -> ToolApprovals:
         self.lists += 1
         for _ in range(self.pages_each):
-            before_page()
+            await before_page()
             self.pages += 1
         return ToolApprovals()
 
@@ -329,7 +352,11 @@ def test_nothing_is_asked_for_beyond_the_daily_cap(left: int) -> None:
 
     async def test() -> None:
         lister = PagedLister()
-        lister.connection.left_for = lambda kind: left - lister.pages
+
+        async def has_room_for(kind: str) -> bool:
+            return lister.pages < left
+
+        lister.connection.has_room_for = has_room_for
         place = Place(lister, RunIds("req_7"))
         place.tools.follow()
         await asyncio.sleep(300)
