@@ -6,6 +6,8 @@ Rules of this file:
 2. It is sent once. A second upload would be a second file.
 3. A file among inputs is a text that names its content (`FileInput`): the key of a job hangs on it, and not on the
    address, which changes. Only the bytes that are sent have the address, of an upload for each content and workspace.
+   The name of a file is no part of it, so that a file that was renamed is paid for once: equal files are one upload,
+   under the name that was given first in this process. Displays show the name that was given last.
 
 That a workflow reads the file at an address which it is given as a text is inferred, not documented.
 """
@@ -23,7 +25,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from io import BufferedReader
@@ -185,7 +187,7 @@ def _read_named(sha256: str) -> LocalFile:
         None has; what is said is of the path that was named last.
     """
     if (in_memory := _contents.get(sha256)) is not None:
-        return in_memory
+        return _first_named(in_memory)
     error = None
     for path in _paths.get(sha256, ()):
         try:
@@ -194,9 +196,15 @@ def _read_named(sha256: str) -> LocalFile:
             error = error or exc
             continue
         if local.sha256 == sha256:
-            return local
+            return _first_named(local)
         error = error or InputError(f"{one_line(path.name)} has changed since the call was planned; run the cell again")
     raise error or InputError("the file is unknown in this process; run the cell with its rows again")
+
+
+def _first_named(file: LocalFile) -> LocalFile:
+    """Return a file under the name that was given first for its content."""
+    name = _first_names.get(file.sha256, file.name)
+    return file if name == file.name else replace(file, name=name, file_type=_type_by_ending(name))
 
 
 class UploadExchange(Protocol):
@@ -274,6 +282,9 @@ PATHS_KEPT: Final = 8
 _paths: Final[dict[str, tuple[Path, ...]]] = {}
 """Where the files of this process's `FileInput`s are, by the hash of their content: the newest path first."""
 
+
+_first_names: Final[dict[str, str]] = {}
+"""The name under which each content is uploaded."""
 
 CONTENTS_BYTES: Final = 256 * 2**20
 """Of files that came without a path, from a page: the newest stay in memory, since they may be sent at any time."""
@@ -382,6 +393,7 @@ class FileInput(str):
         """Return the input of a file that has no path: one that a page sent, which stays in memory."""
         local = LocalFile(name, content, file_type or _type_by_ending(name))
         _contents[local.sha256] = local
+        _first_names.setdefault(local.sha256, name)
         _contents.move_to_end(local.sha256)
         while len(_contents) > 1 and sum(len(other.content) for other in _contents.values()) > CONTENTS_BYTES:
             _contents.popitem(last=False)
@@ -394,6 +406,7 @@ class FileInput(str):
         made = cls(f"{FILE_SCHEME}{sha256}")
         made.path = path
         others = (other for other in _paths.get(sha256, ()) if other != path)
+        _first_names.setdefault(sha256, path.name)
         _paths[sha256] = (path, *islice(others, PATHS_KEPT - 1))
         return made
 
@@ -440,10 +453,11 @@ def file(path: str | os.PathLike[str] | None = None, *, column: str | None = Non
     """Return a file as an input: this file, or each row's own in a batch.
 
     It is uploaded before the call that needs it, once for each content and workspace while its address is valid, and
-    the Start variable gets the address as a text. An upload counts as a request; the plan of a batch says how many
-    there are. Answers are found by the file's content: the same file under another name is not called again, a changed
-    one is. The workspace's id is needed: ``fh.configure(workspace_id=...)``. That a workflow reads the file at such an
-    address is inferred, not documented.
+    the Start variable gets the address as a text. Files with the same bytes are one upload, under the name that was
+    given first; where a workflow reads the name, give ``client.upload(path).file_url`` for each of them. An upload
+    counts as a request; the plan of a batch says how many there are. Answers are found by the file's content: the same
+    file under another name is not called again, a changed one is. The workspace's id is needed:
+    ``fh.configure(workspace_id=...)``. That a workflow reads the file at such an address is inferred, not documented.
 
     Parameters
     ----------

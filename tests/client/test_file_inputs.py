@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 import fh_notebook as fh
-from fh_notebook.client.uploads import FileUploads, UploadFailed, _hashes, names_file
+from fh_notebook.client.uploads import FileInput, FileUploads, UploadFailed, _hashes, file_named, names_file
 from fh_notebook.contract.response import Response
 from fh_notebook.core import event_loop
 from fh_notebook.local import LocalHive
@@ -573,6 +573,32 @@ def test_a_file_is_sent_from_any_path_that_has_it(reader: Reader, client: fh.Cli
     Path(second).write_text("other")
     run = client.invoke("read", variant="v", inputs={"document": document})
     assert (run.status, _uploaded(reader)) == ("completed", ["a.txt"])
+
+
+@pytest.mark.parametrize("is_sent_between", [False, True])
+def test_files_with_the_same_bytes_are_one_upload_under_the_first_name(
+    is_sent_between: bool, reader: Reader, client: fh.Client, tmp_path: Path
+) -> None:
+    """Whichever is sent first; the name that was given last is shown. `client.upload` sends each under its own."""
+    first, second = _files(tmp_path, a=f"twice {tmp_path}", b=f"twice {tmp_path}")
+    document = fh.file(first)
+    if is_sent_between:
+        client.invoke("read", variant="v", inputs={"document": document})
+    other = fh.file(second)
+    assert str(file_named(other)).startswith("b.txt")
+    run = client.invoke("read", variant="v", inputs={"document": other})
+    page = FileInput.of_content("c.txt", Path(first).read_bytes())
+    assert client.invoke("read", variant="v", inputs={"document": page}).output == run.output
+    assert (run.output.endswith("/a.txt"), _uploaded(reader)) == (True, ["a.txt"])
+    assert [client.upload(path).file_name for path in (first, second)] == ["a.txt", "b.txt"]
+
+
+def test_a_file_that_a_page_sent_has_the_first_name_too(reader: Reader, client: fh.Client, tmp_path: Path) -> None:
+    """It is in memory, and one with a path is named later."""
+    page = FileInput.of_content("c.txt", f"page {tmp_path}".encode())
+    (path,) = _files(tmp_path, a=f"page {tmp_path}")
+    assert fh.file(path) == page
+    assert client.invoke("read", variant="v", inputs={"document": page}).output.endswith("/c.txt")
 
 
 def test_a_reopened_batch_counts_its_uploads(tmp_path: Path) -> None:

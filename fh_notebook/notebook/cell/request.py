@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from fh_notebook.client.connection import Connection
+from fh_notebook.client.uploads import with_file_names
 from fh_notebook.contract.callbacks import NOWHERE
 from fh_notebook.contract.catalog.deployments import UnknownDeployment, near_name
 from fh_notebook.contract.deployment import Deployment
@@ -311,7 +312,7 @@ def with_delivery(request: InvokeRequest, delivery: str, connection: Connection)
 def request_text(
     base_url: str, key: object, request: InvokeRequest, secrets: Secrets | None = None, *, whole: bool = False
 ) -> str:
-    """Return one request as text, as it would be sent.
+    """Return one request as text, as it would be sent; the address of a file is named by the file.
 
     Parameters
     ----------
@@ -343,7 +344,7 @@ def request_text(
     """
     body = request.body()
     body["inputs"] = dict(mask_inputs(request.inputs, secrets or Secrets()))
-    body_text = json.dumps(body if whole else shortened(body), ensure_ascii=False, indent=2)
+    body_text = with_file_names(json.dumps(body if whole else shortened(body), ensure_ascii=False, indent=2))
     if (
         html.printable(body_text) != body_text
     ):  # what a terminal obeys, or what turns a text around, as JSON can write it too

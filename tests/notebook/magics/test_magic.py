@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pandas as pd
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
@@ -134,6 +135,35 @@ def test_a_dry_run_shows_the_calls_and_makes_none(shell: Shell, hive: LocalHive)
     assert "Bearer ***" in said
     assert KEY not in said
     assert len(hive.calls) == 0
+
+
+def test_a_file_in_a_cell_is_uploaded_and_its_address_is_sent(
+    shell: Shell, hive: LocalHive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once for all variants, also within a text; a dry run uploads nothing, and names the file."""
+    monkeypatch.chdir(tmp_path)
+    content = f"%PDF-1.7 of a cell in {tmp_path}".encode()
+    Path("x.pdf").write_bytes(content)
+    fh.configure(workspace_id=hive.workspace_id)
+    shell.run("import fh_notebook as fh")
+    cell = "%%fetchhive echo -v plain -v loud --out runs{}\ntext: 'Read {{{{ fh.file(\"x.pdf\") }}}}'"
+    result, said = shell.run(cell.format(" --dry-run"))
+    assert result.error_in_exec is None, said
+    assert ("2 calls" in said, "Read <address of x.pdf>" in said, hive._service.assets.list(hive.workspace_id)) == (
+        True,
+        True,
+        [],
+    )
+    result, said = shell.run(cell.format(""))
+    assert result.error_in_exec is None, said
+    (asset,) = hive._service.assets.list(hive.workspace_id)
+    assert (asset["file_name"], asset["file_size"]) == ("x.pdf", len(content))
+    outputs = list(shell.shell.user_ns["runs"]["output"])
+    assert outputs[0] == f"Read {asset['file_url']}"
+    assert outputs[1] == {"said": outputs[0].upper()}
+    assert httpx.get(asset["file_url"], trust_env=False).content == content
+    result, said = shell.run("%%fetchhive echo -v plain\ntext: \"{{ fh.file('x.pdf') }}\"")
+    assert (result.result.output, len(hive._service.assets.list(hive.workspace_id))) == (asset["file_url"], 1)
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from ipywidgets import Box, Checkbox, Dropdown, Layout, Text, Textarea, ToggleButton, ToggleButtons
 
 from fh_notebook.client.connection import Connection
-from fh_notebook.client.uploads import file_named, files_among, with_file_names
+from fh_notebook.client.uploads import file_named, files_among
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.contract.run import Run, one_line, shown_output
@@ -214,7 +214,7 @@ def request_page(
     """
     if not requests:
         return html.el("div", str(problems[0]) if problems else "nothing to send", cls="fh fh-error")
-    text = with_file_names(request_text(connection.base_url, connection.key, requests[0], secrets, whole=True))
+    text = request_text(connection.base_url, connection.key, requests[0], secrets, whole=True)
     variants = list(dict.fromkeys(request.variant for request in requests))
     notes = [f"{len(requests):,} calls" if len(requests) > 1 else "1 call"]
     if len(variants) > 1:
