@@ -133,6 +133,15 @@ def _decide(here: Locator, name: str, number: int, by: str) -> None:
     expect(button).to_have_count(left - 1)
 
 
+def _decide_both(cell: Locator, hive: LocalHive, *by: str) -> None:
+    """Allow one tool and deny the other, and wait until the cell has both outcomes."""
+    for name, how in zip(("Allow once", "Deny"), by, strict=True):
+        _decide(cell, name, 0, how)
+    expect(cell).to_contain_text("refused")
+    expect(cell).to_contain_text("paid")
+    _ended(hive, ["paid", "refused"])
+
+
 BY = pytest.mark.parametrize("by", ["mouse", "keyboard"])
 
 
@@ -162,11 +171,7 @@ def test_the_runs_of_a_cell_are_decided_in_one_table(lab: Lab, hive: LocalHive, 
     lab.run(0)
     cell = lab.run(1)
     _buttons(cell, 2)
-    _decide(cell, "Allow once", 0, by)
-    _decide(cell, "Deny", 0, by)
-    expect(cell).to_contain_text("refused")
-    expect(cell).to_contain_text("paid")
-    _ended(hive, ["paid", "refused"])
+    _decide_both(cell, hive, by, by)
 
 
 @pytest.mark.long
@@ -207,11 +212,7 @@ def test_the_runs_of_a_direct_cell_are_decided_in_one_table(lab: Lab, hive: Loca
     cell = lab.run(1)
     _buttons(cell, 2)
     _shown_narrow_and_wide(lab, cell, "direct-cell")
-    _decide(cell, "Allow once", 0, "mouse")
-    _decide(cell, "Deny", 0, "keyboard")
-    expect(cell).to_contain_text("refused")
-    expect(cell).to_contain_text("paid")
-    _ended(hive, ["paid", "refused"])
+    _decide_both(cell, hive, "mouse", "keyboard")
 
 
 @pytest.mark.long

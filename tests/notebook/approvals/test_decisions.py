@@ -54,11 +54,16 @@ def kernel(hive: LocalHive, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         assert "Traceback" not in kernel.log
 
 
+def _newest(kernel: Kernel) -> str:
+    """Return the widget of the newest table of approvals; older ones are closed once there are many."""
+    tables = [name for name, state in kernel.widgets().items() if "fh-approvals" in state.get("_dom_classes", ())]
+    return tables[-1] if tables else ""
+
+
 def _page(kernel: Kernel) -> str:
     """Return the newest table of approvals and what is below it."""
     states = kernel.widgets()
-    newest = [name for name, state in states.items() if "fh-approvals" in state.get("_dom_classes", ())]
-    pending, pages = newest[-1:], []
+    pending, pages = [_newest(kernel)], []
     while pending:
         state = states.get(pending.pop(), {})
         pages.append(str(state.get("value", "")))
@@ -70,6 +75,19 @@ def _click(kernel: Kernel, act: str) -> None:
     box = kernel.widgets()[kernel.widget("fh-approvals")]
     keys = box["children"][-1].removeprefix("IPY_MODEL_")
     kernel.wait(kernel.comm(keys, {"method": "custom", "content": {"act": act}}))
+
+
+def _decide_both(kernel: Kernel, cell: str) -> None:
+    """Allow the first of two tools and deny the second, and wait until one display of the cell has both outcomes."""
+    kernel.wait_until(lambda: 'data-act="deny 1"' in _page(kernel), "the tools that wait", WAIT_S)
+    _click(kernel, "allow_once 0")
+    _click(kernel, "deny 1")
+
+    def ended() -> bool:
+        pages = [shown.get("text/html", "") for shown in kernel.shown(cell)]
+        return any("paid" in page and "refused" in page for page in pages)
+
+    kernel.wait_until(ended, "the outcomes", WAIT_S)
 
 
 def test_the_card_of_a_pending_run_has_buttons_once_it_waits(kernel: Kernel, hive: LocalHive) -> None:
@@ -96,15 +114,7 @@ def test_the_cards_of_a_cell_share_one_table(kernel: Kernel) -> None:
     code = "%%fetchhive refund --variant v --variant w --delivery callback\namount: 8"
     cell = kernel.send(code, person=True)
     kernel.wait(cell)
-    kernel.wait_until(lambda: _page(kernel).count("Refund&lt;/b&gt; 8") >= 2, "the tools that wait", WAIT_S)
-    _click(kernel, "allow_once 0")
-    _click(kernel, "deny 1")
-
-    def ended() -> bool:
-        page = kernel.shown(cell)[0]["text/html"]
-        return "paid" in page and "refused" in page
-
-    kernel.wait_until(ended, "the outcomes", WAIT_S)
+    _decide_both(kernel, cell)
 
 
 def test_a_form_lists_what_its_runs_wait_for(kernel: Kernel, hive: LocalHive) -> None:
@@ -140,15 +150,7 @@ def test_the_runs_of_a_direct_cell_share_one_table(kernel: Kernel) -> None:
     """Its frame has both as the calls returned them."""
     cell = kernel.send("%%fetchhive refund --variant v --variant w --out direct\namount: 22", person=True)
     kernel.wait(cell)
-    kernel.wait_until(lambda: _page(kernel).count("Refund&lt;/b&gt; 22") >= 2, "the tools that wait", WAIT_S)
-    _click(kernel, "allow_once 0")
-    _click(kernel, "deny 1")
-
-    def ended() -> bool:
-        pages = [shown.get("text/html", "") for shown in kernel.shown(cell)]
-        return any("paid" in page and "refused" in page for page in pages)
-
-    kernel.wait_until(ended, "the outcomes", WAIT_S)
+    _decide_both(kernel, cell)
     assert kernel.run("set(direct['status'])") == "{'awaiting_approval'}"
 
 
@@ -233,10 +235,10 @@ def test_a_batch_that_hears_no_click_says_how_to_decide(kernel: Kernel) -> None:
     kernel.run("from fh_notebook.notebook.progress import batch_block; heard = batch_block.cancel_method")
     kernel.run("batch_block.cancel_method = lambda *_, **__: None")
     start = "fh.batch([{'amount': 52}, {'amount': 0}], 'refund', variants='v', client=client, name='deaf')"
-    cell, tables = kernel.send(start, person=True), _tables(kernel)
+    newest, cell = _newest(kernel), kernel.send(start, person=True)
     said = "1 run waits for a decision about a tool, and this kernel hears no click"
     kernel.wait_until(lambda: said in f"{kernel.shown(cell)}{kernel.widgets()}", "what to do", WAIT_S)
-    assert _tables(kernel) == tables
+    assert _newest(kernel) == newest
     GO.set()
     kernel.wait(cell)
     kernel.run("batch_block.cancel_method = heard")
@@ -244,10 +246,6 @@ def test_a_batch_that_hears_no_click_says_how_to_decide(kernel: Kernel) -> None:
     assert said not in kernel.shown(cell)[0]["text/html"]
     _click(kernel, "deny 0")
     kernel.wait_until(lambda: "batch.resolve_unknown()" in _page(kernel), "what takes the answer", WAIT_S)
-
-
-def _tables(kernel: Kernel) -> int:
-    return sum("fh-approvals" in state.get("_dom_classes", ()) for state in kernel.widgets().values())
 
 
 def test_what_waits_already_has_buttons_in_a_block_that_begins_later(kernel: Kernel) -> None:
@@ -258,16 +256,16 @@ def test_what_waits_already_has_buttons_in_a_block_that_begins_later(kernel: Ker
     )
     kernel.wait(kernel.send(start, person=True))
     kernel.wait_until(lambda: "Refund&lt;/b&gt; 31" in _page(kernel), "the tool that waits", WAIT_S)
-    tables = _tables(kernel)
+    newest = _newest(kernel)
     kernel.wait(kernel.send("late.watch()", person=True))
-    kernel.wait_until(lambda: _tables(kernel) == tables + 1, "the table of the second block", WAIT_S)
+    kernel.wait_until(lambda: _newest(kernel) != newest, "the table of the second block", WAIT_S)
     kernel.wait_until(lambda: _page(kernel).count('data-act="deny') == 1, "its button", WAIT_S)
     kernel.run("late.cancel(); late.wait()")
     left = "fh.pending().query('batch == \"late\"')['waits_in'].tolist()"
     kernel.wait_until(lambda: kernel.run(left) == "['nobody']", "the run to be taken up", WAIT_S)
-    tables = _tables(kernel)
+    newest = _newest(kernel)
     kernel.wait(kernel.send(start, person=True))
-    kernel.wait_until(lambda: _tables(kernel) == tables + 1, "the table of the second start", WAIT_S)
+    kernel.wait_until(lambda: _newest(kernel) != newest, "the table of the second start", WAIT_S)
     kernel.wait_until(lambda: _page(kernel).count('data-act="deny') == 1, "its button", WAIT_S)
     _click(kernel, "deny 0")
     kernel.run("late.wait()")
