@@ -159,11 +159,11 @@ def test_a_file_in_a_cell_is_uploaded_and_its_address_is_sent(
     (asset,) = hive._service.assets.list(hive.workspace_id)
     assert (asset["file_name"], asset["file_size"]) == ("x.pdf", len(content))
     outputs = list(shell.shell.user_ns["runs"]["output"])
-    assert outputs[0] == f"Read {asset['file_url']}"
-    assert outputs[1] == {"said": outputs[0].upper()}
-    assert httpx.get(asset["file_url"], trust_env=False).content == content
+    read, _, address = outputs[0].partition(" ")
+    assert (read, outputs[1]) == ("Read", {"said": outputs[0].upper()})
+    assert httpx.get(address, trust_env=False).content == content
     result, said = shell.run("%%fetchhive echo -v plain\ntext: \"{{ fh.file('x.pdf') }}\"")
-    assert (result.result.output, len(hive._service.assets.list(hive.workspace_id))) == (asset["file_url"], 1)
+    assert (result.result.output, len(hive._service.assets.list(hive.workspace_id))) == (address, 1)
 
 
 @pytest.mark.parametrize(
