@@ -86,7 +86,7 @@ class CellResult:
             self.live.leave(None)
             pending_results.show(later, show)
             return
-        served = served_outputs(lambda number: shown_output(self.runs[number]) if number < len(self.runs) else None)
+        served = served_outputs([*map(shown_output, self.runs)])
         shown = SideBySide(self.runs, show=show, served=served)
         if not self.live.leave(shown):
             display(shown)  # type: ignore[no-untyped-call]  # IPython's display has no types

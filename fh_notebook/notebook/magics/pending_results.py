@@ -62,21 +62,26 @@ def show(result: PendingRun | PendingResults, form: str | None = None) -> None:
     """Display `result`, and follow it until nothing more will come; `form` is ``--show`` of a cell."""
     handle = new_handle()
     place = CellPlace() if result.waiting and can_decide() else None
-    calls = _calls(result)
-    served = served_outputs(lambda number: _shown(calls[number]) if number < len(calls) else None)
-    handle.display(card := _Card(result, place, served, form))
+    served = served_outputs()
+
+    def drawn() -> _Card:
+        if served is not None:
+            served.put(map(_shown, _calls(result)))
+        return _Card(result, place, served, form)
+
+    handle.display(card := drawn())
     follow = _decisions(result, place) if place is not None else lambda: None
     if served is not None:
         served.serve()
 
     def update(_: Any) -> None:
-        handle.update(_Card(result, place, served, form))
+        handle.update(drawn())
         follow()
 
     if result.waiting:
         result.on_change(update)
     # It may have changed while it was put on the page, when nobody listened yet, or beside an update of this thread.
-    while (now := _Card(result, place, served, form)).content != card.content:
+    while (now := drawn()).content != card.content:
         handle.update(card := now)
     follow()
 

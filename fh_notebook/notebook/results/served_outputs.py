@@ -7,9 +7,8 @@ page (``outputs.js``): where no kernel answers, nothing can be clicked in vain.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import count, takewhile
 from threading import Lock
 from typing import Any, Final
 
@@ -33,8 +32,7 @@ class _Served:
     """A display whose buttons are heard."""
 
     widget: Any
-    size: int
-    """About how many characters its outputs have."""
+    outputs: ServedOutputs
     cell: str
     """The id of the notebook's cell that it is below; empty where that is not known."""
     execution: str
@@ -51,16 +49,25 @@ _lock: Final = Lock()
 
 
 def _remember(new: _Served) -> None:
-    """Note a display; those are left that the same cell had before it was run again, and the oldest of too many."""
+    """Note a display; those are left that the same cell had before it was run again."""
     with _lock:
         left = [one for one in _served if new.cell and one.cell == new.cell and one.execution != new.execution]
         for one in left:
             _served.remove(one)
         _served.append(new)
-        size = sum(one.size for one in _served)
+    for one in left:
+        one.close()
+    _leave_too_many()
+
+
+def _leave_too_many() -> None:
+    """Leave the oldest displays of too many, or of too large ones: their answers may have come later."""
+    left = []
+    with _lock:
+        size = sum(one.outputs.size for one in _served)
         while len(_served) > SERVED or (size > SERVED_SIZE and len(_served) > 1):
             left.append(_served.popleft())
-            size -= left[-1].size
+            size -= left[-1].outputs.size
     for one in left:
         one.close()
 
@@ -93,16 +100,25 @@ def _running_cell() -> tuple[str, str]:
 class ServedOutputs:
     """The outputs of one display.
 
+    It holds nothing else: what waits for an answer, and whatever that holds, is not kept for buttons.
+
     Parameters
     ----------
-    shown_of : callable
-        Returns what the view of a number is of; ``None`` where it has no output yet.
+    outputs : sequence of ShownOutput
+        What the views of their numbers are of, as far as it is known.
     """
 
-    def __init__(self, shown_of: Callable[[int], ShownOutput | None]) -> None:
-        self._shown_of = shown_of
-        self.prefix = new_prefix()
-        """What the key of each view begins with; its number follows."""
+    def __init__(self, outputs: Sequence[ShownOutput] = ()) -> None:
+        self.prefix: Final = new_prefix()
+        """What the key of each view begins with; the number of its output follows."""
+        self.put(outputs)
+
+    def put(self, outputs: Iterable[ShownOutput]) -> None:
+        """Have these outputs served in place of those before, as when answers have come. From any thread."""
+        self._outputs = tuple(outputs)
+        self.size = sum(_size_of(shown.output, SERVED_SIZE) for shown in self._outputs)
+        """About how many characters they have."""
+        _leave_too_many()
 
     def page(self, page: html.Html) -> html.Html:
         """Return the display's HTML, with a style by which nothing is said of the widget where that is lost."""
@@ -123,17 +139,15 @@ class ServedOutputs:
         """Put the widget under the running cell, beside the display."""
         widget = self.widget()
         new_handle().display({"text/plain": "", WIDGET_VIEW: widget_view(widget)}, raw=True)
-        outputs = takewhile(lambda shown: shown is not None, map(self._shown_of, count()))
-        size = sum(_size_of(shown.output, SERVED_SIZE) for shown in outputs if shown is not None)
-        _remember(_Served(widget, size, *_running_cell()))
+        _remember(_Served(widget, self, *_running_cell()))
 
     def _of_key(self, key: str) -> ShownOutput | None:
-        return self._shown_of(int(key)) if key.isdecimal() else None
+        return self._outputs[int(key)] if key.isdecimal() and int(key) < len(self._outputs) else None
 
 
-def served_outputs(shown_of: Callable[[int], ShownOutput | None]) -> ServedOutputs | None:
+def served_outputs(outputs: Sequence[ShownOutput] = ()) -> ServedOutputs | None:
     """Return what serves the outputs of a display; ``None`` where nobody sits before a page."""
-    return ServedOutputs(shown_of) if has_person(running_kernel()) else None
+    return ServedOutputs(outputs) if has_person(running_kernel()) else None
 
 
 def outputs_bundle(page: Callable[[str], html.Html], outputs: Sequence[ShownOutput]) -> dict[str, str]:
@@ -149,7 +163,7 @@ def outputs_bundle(page: Callable[[str], html.Html], outputs: Sequence[ShownOutp
     outputs : sequence of ShownOutput
         What its views are of.
     """
-    served = served_outputs(lambda number: outputs[number] if number < len(outputs) else None)
+    served = served_outputs(outputs)
     if served is None:
         return {}
     served.serve()

@@ -246,9 +246,7 @@ class HistoryPanel:
         self._table = look.text(line("Reading …"), dom_class="fh-history")
         self._message = look.text()
         self._answers = look.text(dom_class="fh-earlier-answers")
-        self._runs: list[Run] = []
-        """Those whose answers are shown."""
-        self._served = ServedOutputs(lambda n: shown_output(self._runs[n]) if n < len(self._runs) else None)
+        self._served = ServedOutputs()
         self._task = LatestTask(self._show_message)
         self.widget = look.column(self._table, self._message, self._answers, self._served.widget())
         look.acts |= {"earlier-fill": self._fill, "earlier-show": self._show_answers, "earlier-more": self._show_more}
@@ -302,7 +300,7 @@ class HistoryPanel:
 
     def _on_answers(self, label: str, runs: list[Run]) -> None:
         head = html.el("div", label if runs else "These answers are no longer saved.", cls="fh-dim", role="status")
-        self._runs = runs
+        self._served.put(map(shown_output, runs))
         self._answers.value = str(SideBySide(runs, whole="fh.history() has all", served=self._served).page(head))
 
     def _show_message(self, text: str, kind: str = "error") -> None:
