@@ -524,9 +524,9 @@ def _table(value: Any, options: OutputOptions) -> html.Html | None:
         return _folded_table(("name", "value"), cells, len(value), 0, options, scored=options.path[:1])
     if isinstance(value, list) and value and all(isinstance(row, dict) for row in value):
         path = options.path[1:] if options.path and isinstance(options.path[0], int) else ()
-        names = _scored_first(dict.fromkeys(name for row in value[: limits.rows] for name in row), path)
+        names = _scored_first(_names_drawn(value, options), path)
         columns = names[: limits.columns]
-        rows = [[row.get(name, "") for name in columns] for row in value[: limits.rows]]
+        rows = ([row.get(name, "") for name in columns] for row in islice(value, limits.rows))
         return _folded_table(columns, rows, len(value), len(names) - len(columns), options)
     return None
 
@@ -535,9 +535,21 @@ A_CELL: Final = 10
 """Characters of a cap that a cell takes up with its own HTML."""
 
 
+def _names_drawn(value: Sequence[Mapping[str, Any]], options: OutputOptions) -> Iterable[str]:
+    """Return the names in those rows that there is room for, at most: of many wide rows few are drawn."""
+    names: dict[str, None] = {}
+    left_chars = options.cap
+    for row in islice(value, options.limits.rows):
+        if left_chars <= 0:
+            break
+        names |= dict.fromkeys(row)
+        left_chars -= A_CELL * min(len(names), options.limits.columns)
+    return names
+
+
 def _folded_table(
     columns: Sequence[str],
-    values: Sequence[Sequence[Any]],
+    values: Iterable[Sequence[Any]],
     total: int,
     columns_left: int,
     options: OutputOptions,

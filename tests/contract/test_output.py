@@ -349,6 +349,24 @@ def test_short_markdown_is_not_folded() -> None:
         assert "<details" not in _shown(text, "markdown")
 
 
+def test_a_table_reads_only_the_rows_that_it_draws() -> None:
+    """Of wide rows few, however many there are."""
+    read: list[str] = []
+
+    class Row(dict[str, int]):
+        def get(self, name: str, default: Any = None) -> Any:
+            read.append(name)
+            return super().get(name, default)
+
+        def __iter__(self) -> Any:
+            read.extend(self.keys())
+            return super().__iter__()
+
+    page = _whole([Row({f"c{j}": j for j in range(1_000)})] * 2_000, "table", cap=100_000)
+    assert "1,990 more rows not shown" in page
+    assert len(read) < 25_000
+
+
 def test_a_table_says_what_it_leaves_out() -> None:
     """Rows and columns, each with how many."""
     page = _shown([{f"c{j}": i for j in range(25)} for i in range(150)], "table")
