@@ -690,12 +690,12 @@ class _ProbeCalls:
 
     @property
     def _others_text(self) -> str:
-        """What else was in progress: the runs that this process waits for, with their ids, or other calls."""
+        """What else was in progress: how many runs this process waits for, or other calls."""
         runs = runs_waited_for(self._connection.workspace)
         if not runs:
             return "other calls were in progress meanwhile"
-        ids = listed([run.ids.first for run in runs], "and")
-        return f"this process waits for other runs ({ids}; fh.pending() lists them)"
+        # Without their ids, which the service made: they are listed where nothing is handed on.
+        return f"this process waits for {counted(len(runs), 'other run')}, see fh.pending()"
 
     async def _call_at_once(self, size: int) -> None:
         # A limiter of its own: that of the workspace would let the calls out one after the other.
