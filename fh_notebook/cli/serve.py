@@ -66,7 +66,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--concurrency", type=int, metavar="N", help="runs at once; more are refused or queued")
     parser.add_argument("--daily-cap", type=int, metavar="N", help="requests a day, renewed at 00:00 UTC")
     parser.add_argument(
-        "--look-ups-are-free", action="store_true", help="the daily cap counts only requests that run a workflow"
+        "--look-ups-do-not-count", action="store_true", help="the daily cap counts only requests that run a workflow"
     )
     parser.add_argument(
         "--latency", type=_latency, metavar="S[:S]", help="seconds before each run, or a range: 0.2 or 0.1:0.5"
@@ -133,7 +133,7 @@ def _changes(args: argparse.Namespace, hive: LocalHive) -> dict[str, Any]:
         "wait_timeout_s": args.wait_timeout,
         "workspace_id": args.workspace_id,
         "scheduled_runs": args.scheduled_runs,
-        "look_ups_count": False if args.look_ups_are_free else None,
+        "look_ups_count": False if args.look_ups_do_not_count else None,
         "may_auto_approve": False if args.no_auto_approve else None,
         "retrieves_output": False if args.no_output_in_look_ups else None,
     }

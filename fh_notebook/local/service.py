@@ -10,7 +10,7 @@ Rules of this file:
    other request with the right key (look-ups, the list of models, approvals, files), whatever its answer, unless
    `Options.look_ups_count` says otherwise (CONTRACT section 10). It does not count refused calls (by the key, the
    inputs, the caps, or a scripted fault before the run), nor what needs no key. UNKNOWN of the service: refused calls,
-   and whether the cap is the plan's or the key's; here it is the plan's.
+   and whether the cap is the subscription's or the key's; here it is the subscription's.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ from fh_notebook.local.workflows import (
     with_address,
 )
 
-__all__ = ["Admission", "PlanLimits", "QueuedRun", "RunQueue", "Service", "ServiceResponse"]
+__all__ = ["Admission", "QueuedRun", "RunQueue", "Service", "ServiceResponse", "SubscriptionLimits"]
 
 
 class Admission(Enum):
@@ -63,13 +63,13 @@ class Admission(Enum):
 
 
 @dataclass(slots=True)
-class PlanLimits:
+class SubscriptionLimits:
     """The state of a subscription's limits.
 
     Examples
     --------
     >>> noon = datetime(2026, 11, 24, 12, tzinfo=UTC)
-    >>> limits = PlanLimits(concurrency=1, daily_cap=2)
+    >>> limits = SubscriptionLimits(concurrency=1, daily_cap=2)
     >>> limits.admit(noon, can_wait=False), limits.admit(noon, can_wait=False)
     (<Admission.RUN: 'run'>, <Admission.BUSY: 'busy'>)
     >>> limits.admit(noon, can_wait=True), limits.admit(noon, can_wait=True)
@@ -185,7 +185,7 @@ class RunQueue:
         """The settings as they are now."""
         self.records = RunRecords(options.keep)
         """The records and counters of the runs."""
-        self.limits = PlanLimits(options.concurrency, options.daily_cap, scheduled=options.scheduled_runs)
+        self.limits = SubscriptionLimits(options.concurrency, options.daily_cap, scheduled=options.scheduled_runs)
         """The slots and the day's calls."""
         self.callback_sender = CallbackSender(sleep=sleep, keep=options.keep)
         """Delivers callbacks."""

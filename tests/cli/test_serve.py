@@ -279,7 +279,7 @@ def test_options_of_approvals_reach_the_hive() -> None:
     serve.add_parser(commands)
     parser = commands.choices["serve"]
     words = "--tool payments=deny --tool mail=allow --wait-timeout 60 --workspace-id ws --scheduled-runs 2"
-    flags = ["--no-output-in-look-ups", "--look-ups-are-free", "--no-auto-approve"]
+    flags = ["--no-output-in-look-ups", "--look-ups-do-not-count", "--no-auto-approve"]
     args = parser.parse_args([*words.split(), *flags])
     changes = serve._changes(args, LocalHive())
     assert changes == {

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fh_notebook.local.service import Admission, PlanLimits
+from fh_notebook.local.service import Admission, SubscriptionLimits
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 RUN, QUEUE, BUSY, CAPPED = Admission
@@ -31,7 +31,7 @@ def test_a_plan_lets_in_what_it_has_room_for(
     concurrency: int | None, daily_cap: int | None, can_wait: bool, verdicts: list[Admission]
 ) -> None:
     """Four calls at one moment, none of which ends."""
-    limits = PlanLimits(concurrency, daily_cap)
+    limits = SubscriptionLimits(concurrency, daily_cap)
     assert [limits.admit(NOON, can_wait=can_wait) for _ in verdicts] == verdicts
 
 
@@ -47,14 +47,14 @@ def test_a_plan_lets_in_what_it_has_room_for(
 )
 def test_the_day_is_renewed_at_midnight_utc(later: datetime, renewed: bool) -> None:
     """By UTC, whatever zone the clock names; going back renews nothing."""
-    limits = PlanLimits(daily_cap=1)
+    limits = SubscriptionLimits(daily_cap=1)
     limits.admit(NOON, can_wait=False)
     assert limits.admit(later, can_wait=False) is (RUN if renewed else CAPPED)
 
 
 def test_a_look_up_counts_and_takes_no_slot() -> None:
     """Up to the cap, also beside a run that has the only slot; what is refused is not counted."""
-    limits = PlanLimits(concurrency=1, daily_cap=2)
+    limits = SubscriptionLimits(concurrency=1, daily_cap=2)
     assert limits.admit(NOON, can_wait=False) is RUN
     assert [limits.admit_look_up(NOON) for _ in range(3)] == [True, False, False]
     assert (limits.used_today, limits.in_flight) == (2, 1)
@@ -64,7 +64,7 @@ def test_a_look_up_counts_and_takes_no_slot() -> None:
 
 def test_who_waits_goes_before_a_newcomer() -> None:
     """A slot that is free for a moment is not given to a sync call while an async one waits for it."""
-    limits = PlanLimits(concurrency=1)
+    limits = SubscriptionLimits(concurrency=1)
     assert [limits.admit(NOON, can_wait=True) for _ in range(2)] == [RUN, QUEUE]
     limits.release()
     assert limits.admit(NOON, can_wait=False) is BUSY
@@ -75,7 +75,7 @@ def test_who_waits_goes_before_a_newcomer() -> None:
 
 def test_a_lower_cap_lets_what_runs_end() -> None:
     """With 5 in flight and a cap lowered to 2, the next is let in when fewer than 2 are left."""
-    limits = PlanLimits(concurrency=5)
+    limits = SubscriptionLimits(concurrency=5)
     for _ in range(5):
         limits.admit(NOON, can_wait=False)
     limits.concurrency = 2
@@ -90,7 +90,7 @@ def test_a_lower_cap_lets_what_runs_end() -> None:
 @given(st.integers(1, 4), st.lists(st.sampled_from(["sync", "async", "end"]), max_size=60))
 def test_never_more_in_flight_than_the_cap_and_nobody_waits_beside_a_free_slot(cap: int, steps: list[str]) -> None:
     """Whatever comes in whatever order."""
-    limits = PlanLimits(concurrency=cap)
+    limits = SubscriptionLimits(concurrency=cap)
     for step in steps:
         if step != "end":
             limits.admit(NOON, can_wait=step == "async")
