@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from statistics import median
 from typing import TYPE_CHECKING, Final
@@ -20,6 +20,7 @@ from fh_notebook.batching.execution.unknown_names import NameEvidence
 from fh_notebook.batching.model import (
     DONE,
     FAILED,
+    RESOLVE_CAPPED,
     UNKNOWN,
     Event,
     FailedSelection,
@@ -39,21 +40,21 @@ from fh_notebook.batching.planning.work_queue import (
     ready_windows,
 )
 from fh_notebook.batching.status import Caller
-from fh_notebook.client.polling import REFUSED_LOOKS, expected_look_ups
+from fh_notebook.client.polling import REFUSED_LOOKS, expected_look_ups, is_over_daily_cap
 from fh_notebook.client.uploads import files_in
 from fh_notebook.contract.callbacks import RunIds, with_final_status
 from fh_notebook.contract.job_key import job_key_of_parts
 from fh_notebook.contract.run import Run
 from fh_notebook.core.config.urls import LOCAL
 from fh_notebook.core.json_values import canonical_json
-from fh_notebook.core.text.messages import counted
+from fh_notebook.core.text.messages import agreeing, counted
 from fh_notebook.errors import AuthError
 from fh_notebook.store.store import Store
 
 if TYPE_CHECKING:
     from fh_notebook.client.clients import Client
 
-__all__ = ["BatchState", "join_command", "other_key", "resolution_text"]
+__all__ = ["BatchState", "Resolution", "join_command", "other_key"]
 
 
 MOST: Final = 5
@@ -271,7 +272,7 @@ class BatchState:
 
     async def resolve(self, windows: Iterator[list[tuple[Job, Run]]]) -> str:
         """Ask the service about calls that may have run; return what came of it, in a sentence."""
-        return resolution_text(*await resolve_calls(windows, self.work_queue, self.stored, self._client))
+        return str(await resolve_calls(windows, self.work_queue, self.stored, self._client))
 
     def new_run(
         self, settings: StartOptions, *, on_event: Callable[[Event], None], on_change: Callable[[], object]
@@ -406,53 +407,99 @@ def _inputs_by_key(jobs: Iterable[Job]) -> dict[str, str]:
     return {job.key: job.inputs_text for job in jobs}
 
 
+@dataclass
+class Resolution:
+    """What came of looking up calls that may have run, in numbers.
+
+    Examples
+    --------
+    >>> print(Resolution(known=2, lost=1))
+    2 calls are known now; 1 is still unknown: batch.resume(retry_unknown=True) calls it again, and may pay twice
+    >>> print(Resolution(capped=3))
+    3 were not looked up, because the daily cap is used up: batch.resolve_unknown() looks up after 00:00 UTC
+    >>> print(Resolution())
+    No call is unknown.
+    """
+
+    known: int = 0
+    open: int = 0
+    """Of which the service says that they have not ended."""
+    capped: int = 0
+    """Of which it says nothing, since its daily cap is used up."""
+    lost: int = 0
+    """Of which it does not say how they ended."""
+
+    def __str__(self) -> str:
+        parts = [f"{counted(self.known, 'call')} {agreeing(self.known, 'are')} known now"] if self.known else []
+        if self.open:
+            parts.append(
+                f"{self.open:,} {agreeing(self.open, 'have')} not ended: batch.approvals() lists what waits for a "
+                "decision, batch.resolve_unknown() asks again"
+            )
+        if self.capped:
+            were = agreeing(self.capped, "were")
+            parts.append(f"{self.capped:,} {were} not looked up, because the daily cap is used up: {RESOLVE_CAPPED}")
+        if self.lost:
+            it = "it" if self.lost == 1 else "them"
+            parts.append(
+                f"{self.lost:,} {agreeing(self.lost, 'are')} still unknown: batch.resume(retry_unknown=True) calls "
+                f"{it} again, and may pay twice"
+            )
+        return "; ".join(parts) or "No call is unknown."
+
+
 async def resolve_calls(
     windows: Iterable[list[tuple[Job, Run]]], work_queue: WorkQueue, stored: StoredBatch, client: Client
-) -> tuple[int, int]:
+) -> Resolution:
     """Look up every run that has a request id, one after the other, and store final outcomes.
 
     A run whose look-up the service does not allow (403) stays unknown, as after the look-ups of the poller: only
-    :data:`~fh_notebook.client.polling.REFUSED_LOOKS` such answers in a row are of the key.
-
-    Returns
-    -------
-    (int, int)
-        How many are known now, and how many are not.
+    :data:`~fh_notebook.client.polling.REFUSED_LOOKS` such answers in a row are of the key. Once the service's daily cap
+    refuses a look-up, none follows.
 
     Raises
     ------
     AuthError
         The service refused the key.
     """
-    known = left = refused = 0
+    result, refused = Resolution(), 0
     for window in windows:
         for job, run in window:
-            answer: Run | None = None
+            if not run.request_id:
+                result.lost += 1
+                continue
+            if result.capped:
+                result.capped += 1
+                continue
             try:
-                answer = await _retrieve_outcome(client, job, run)
+                answer = with_final_status(await client.aclient.look_up(run.request_id, run.run_id))
                 refused = 0
             except AuthError as exc:
                 refused += 1
                 if exc.status_code != 403 or refused == REFUSED_LOOKS:
                     raise
-            if answer is None:
-                left += 1
+                result.lost += 1
                 continue
-            line, _ = await stored.store.claims.answer(answer, key=job.key, batch=stored.id, workspace=client.workspace)
-            work_queue.finished(job, answer, line=line, reused=False)
-            known += 1
-    return known, left
+            if is_over_daily_cap(answer):
+                result.capped += 1
+            elif not answer.done:
+                result.open += 1
+            elif answer.status == "unknown" or (
+                answer.status == "failed" and answer.output is None and not answer.error
+            ):
+                result.lost += 1
+            else:
+                outcome = _outcome_of(job, run, answer)
+                line, _ = await stored.store.claims.answer(
+                    outcome, key=job.key, batch=stored.id, workspace=client.workspace
+                )
+                work_queue.finished(job, outcome, line=line, reused=False)
+                result.known += 1
+    return result
 
 
-async def _retrieve_outcome(client: Client, job: Job, run: Run) -> Run | None:
-    """Return the outcome of a call; ``None`` where the service does not know it."""
-    if not run.request_id:
-        return None
-    answer = with_final_status(await client.aclient.look_up(run.request_id, run.run_id))
-    if answer.status not in ("completed", "failed") or (
-        answer.status == "failed" and answer.output is None and not answer.error
-    ):
-        return None
+def _outcome_of(job: Job, run: Run, answer: Run) -> Run:
+    """Return what a look-up has brought, with the data of the call."""
     return replace(
         answer,
         deployment=job.deployment,
@@ -463,25 +510,3 @@ async def _retrieve_outcome(client: Client, job: Job, run: Run) -> Run | None:
         attempts=run.attempts,
         started_at=answer.started_at or run.started_at,
     )
-
-
-def resolution_text(known: int, left: int) -> str:
-    """Return a sentence on how many calls are known now.
-
-    Examples
-    --------
-    >>> resolution_text(2, 1)
-    '2 calls are known now; 1 is still unknown: batch.resume(retry_unknown=True) calls it again, and may pay twice'
-    >>> resolution_text(0, 0)
-    'No call is unknown.'
-    """
-    if not known and not left:
-        return "No call is unknown."
-    parts = [f"{counted(known, 'call')} {'is' if known == 1 else 'are'} known now"] if known else []
-    if left:
-        it = "it" if left == 1 else "them"
-        parts.append(
-            f"{left:,} {'is' if left == 1 else 'are'} still unknown: batch.resume(retry_unknown=True) calls {it} "
-            "again, and may pay twice"
-        )
-    return "; ".join(parts)

@@ -34,7 +34,7 @@ from fh_notebook.client.approvals import (
     checked_workspace_id,
     no_bound,
 )
-from fh_notebook.client.connection import Check, Connection, address_for, check_of
+from fh_notebook.client.connection import Check, Connection, Ticket, address_for, check_of
 from fh_notebook.client.direct_runs import DIRECT_RUNS, ends_later
 from fh_notebook.client.error_catalog import ADDRESS, FETCH_TIMEOUT_S, with_client_action
 from fh_notebook.client.pending_run import PendingRun, look_up_soon
@@ -92,6 +92,11 @@ class InvokeOptions(CallOptions, total=False):
 REQUESTS: Final = "/public/requests"
 WORKFLOW_RUNS: Final = "/workflow_runs"
 """The two addresses of a look-up (CONTRACT section 3)."""
+
+ONE_ADDRESS: Final = (
+    "one of the two addresses of a look-up does not know the run, and the daily cap leaves no request for the other; "
+    "look it up after 00:00 UTC"
+)
 
 NO_ID: Final = "the service accepted it and gave no id, so it cannot be looked up; it runs, or has run"
 
@@ -391,17 +396,27 @@ class AsyncClient:
             self.connection.tell(f"A run that is waited for was not saved: {redact(str(exc))}")
             return
         first = replace(run)  # DIRECT_RUNS remembers it as long as `run` itself is held
-        make = partial(
-            PendingRun,
+        DIRECT_RUNS.add(run, partial(self._pending_of, request, first, ticket, is_direct=True), ticket)
+
+    def _pending_of(
+        self,
+        request: InvokeRequest,
+        first: Run,
+        ticket: Ticket,
+        receiver: CallbackReceiver | None = None,
+        *,
+        is_direct: bool = False,
+    ) -> PendingRun:
+        """Return the pending run of a registered call, which the service answered with `first`."""
+        return PendingRun(
             client=self,
             request=request,
             first=first,
-            receiver=None,
+            receiver=receiver,
             keep=ticket.answered,
             let_go=ticket.let_go,
-            is_direct=True,
+            is_direct=is_direct,
         )
-        DIRECT_RUNS.add(run, make, ticket)
 
     if not TYPE_CHECKING:  # type checkers do not know the names
         __dir__ = arguments.current_names
@@ -531,14 +546,7 @@ class AsyncClient:
         except BaseException:  # it was not sent, or was cut off and is stored as unknown
             await finish_despite_cancel(ticket.drop())
             raise
-        pending = PendingRun(
-            client=self,
-            request=request,
-            first=run,
-            receiver=receiver,
-            keep=ticket.answered,
-            let_go=ticket.let_go,
-        )
+        pending = self._pending_of(request, run, ticket, receiver)
         if is_accepted(run) and ids_of(run):
             pending.begin(poll=poll)
             await ticket.accepted(run)
@@ -591,7 +599,7 @@ class AsyncClient:
 
         Where only a run id came, the first address is asked by it, too, when the older one does not know it: the two
         ids of a run can be the same (CONTRACT section 10). The address at which `fh.probe` has found a run is asked
-        first.
+        first. Where the configured daily cap leaves one request, one address is asked.
 
         Raises
         ------
@@ -604,9 +612,12 @@ class AsyncClient:
             asked = [(WORKFLOW_RUNS, run_id), (REQUESTS, run_id)]
         if request_id and run_id and (profile := self.connection.find_profile()) is not None:
             asked.sort(key=lambda address: address[0] != profile.look_up_path)
+        is_within_cap = self.connection.left_for("lookup") != 0  # else somebody asks all the same
         for path, identity in asked:
             if not identity or not (run.error_code == "no_id" or run.status_code in NOT_FOUND_STATUSES):
                 continue
+            if run.error_code != "no_id" and is_within_cap and not await self.connection.has_room_for("lookup"):
+                return Run(status="unknown", error=ONE_ADDRESS, error_code="one_address")  # no evidence of the run
             found = await self._look_up(f"{path}/{_path_safe(identity)}", request_id or "")
             says = found.status_code in NOT_FOUND_STATUSES or (found.status_code or 0) // 100 == 2
             if run.error_code == "no_id" or says:

@@ -557,6 +557,22 @@ def test_a_run_is_looked_up_first_where_the_probe_has_found_one() -> None:
     assert asked == ["/v1/workflow_runs/run_1", "/v1/public/requests/run_1"]
 
 
+def test_the_last_look_up_of_the_configured_cap_asks_one_address() -> None:
+    """That is no evidence of the run; once the cap is used up, whoever asks all the same has both asked."""
+    asked: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.path)
+        return httpx.Response(404, json={"error": "no"})
+
+    fh.configure(daily_cap=1)
+    client = fh.Client(api_key=KEY, base_url="https://api.test/v1", transport=httpx.MockTransport(answer)).aclient
+    run = event_loop.run(client.look_up("req_1", "run_1"))
+    assert (asked, run.status_code, run.status) == (["/v1/public/requests/req_1"], None, "unknown")
+    assert event_loop.run(client.look_up("req_1", "run_1")).status_code == 404
+    assert len(asked) == 3
+
+
 @pytest.mark.parametrize(("counts", "used"), [(None, 1), (True, 1), (False, 0)])
 def test_look_ups_of_which_the_probe_knows_that_they_do_not_count_are_not_counted(
     counts: bool | None, used: int

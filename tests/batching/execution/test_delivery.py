@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -123,7 +124,9 @@ def test_look_ups_that_are_refused_end_only_the_third_time_and_the_run_can_be_as
     _complete(batch, counting, 1)
 
 
-def test_look_ups_stop_at_the_services_own_daily_cap(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_look_ups_stop_at_the_services_own_daily_cap(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """As at the configured one: a batch that waits for them alone ends, and its rows say what asks later."""
     monkeypatch.setattr(polling, "FIRST_S", 0.01)
     held = Held(daily_cap=5)
@@ -131,6 +134,9 @@ def test_look_ups_stop_at_the_services_own_daily_cap(monkeypatch: pytest.MonkeyP
     batch = fh.batch(_rows(4), "held", client=client, progress=False, delivery="poll")
     assert batch.frame["error_code"].tolist() == ["look_ups_capped"] * 4
     assert batch.frame["request_id"].notna().all()
+    told = "".join(capsys.readouterr())
+    assert "not looked up before 00:00 UTC; batch.resolve_unknown() looks up after 00:00 UTC" in told
+    assert "pending." not in told
     held.let_go(4)
 
 
@@ -456,7 +462,7 @@ def test_a_thousand_runs_two_hundred_in_flight() -> None:
     assert counting.hive.peak_in_flight <= 200
 
 
-def test_rows_whose_tool_waits_say_so_and_are_resolved_after_the_decisions() -> None:
+def test_rows_whose_tool_waits_say_so_and_are_resolved_after_the_decisions(capsys: pytest.CaptureFixture[str]) -> None:
     """All of them are in one list; nothing is called again for their answers.
 
     A single look-up that is refused with 403 leaves its own row unknown, and only three in a row end the looking up.
@@ -472,6 +478,12 @@ def test_rows_whose_tool_waits_say_so_and_are_resolved_after_the_decisions() -> 
     assert (batch.counts.unknown, batch.counts.calls) == (3, 3)
     assert set(batch.frame["status"]) == {"awaiting_approval"}
     assert batch.frame["error"].str.contains("client.approvals()", regex=False).all()
+    capped = json.dumps({"error": "x", "error_code": "api_rate_limit_exceeded"}).encode()
+    hive.fail_next(1, status=429, body=capped, on="retrieve")
+    for said in ("3 were not looked up, because the daily cap is used up", "3 have not ended: batch.approvals()"):
+        batch.resolve_unknown()
+        told = "".join(capsys.readouterr())
+        assert (said in told, "retry_unknown" in told) == (True, False)
     approvals = client.approvals()
     assert len(approvals) == 3
     for approval in approvals:
