@@ -166,3 +166,28 @@ def test_a_word_of_the_glossary_shows_its_meaning(site: tuple[str, list[str]], b
         save_picture(page, picture_folder(), "site-tooltip")
         word.click()
         expect(page.locator("h1")).to_have_text("Glossary")
+
+
+COVERED = """() => {
+    const found = [];
+    for (const button of document.querySelectorAll('.md-content pre .md-clipboard, .md-content pre .md-code__button')) {
+        const box = button.getBoundingClientRect();
+        const range = document.createRange();
+        range.selectNodeContents(button.closest('pre').querySelector('code'));
+        const isBelow = text => text.right > box.left && text.left < box.right && text.bottom > box.top && text.top < box.bottom;
+        found.push([...range.getClientRects()].some(isBelow));
+    }
+    return found;
+}"""
+"""Of each button that copies code, whether it lies on text."""
+
+
+def test_no_button_that_copies_lies_on_text(site: tuple[str, list[str]], browser: Browser) -> None:
+    """Neither on a narrow page, where each line of code is as long as its box."""
+    url, _ = site
+    with _opened(browser, WIDTHS[0]) as page:
+        page.goto(f"{url}/guide/cell/", wait_until="load")
+        expect(page.locator(".md-content pre button").first).to_be_attached()
+        covered = page.evaluate(COVERED)
+        assert covered
+        assert not any(covered)

@@ -156,6 +156,9 @@ def outputs_bundle(page: Callable[[str], html.Html], outputs: Sequence[ShownOutp
     It is empty where nobody could click. The page itself is left to IPython, which shows it where it is wanted:
     ``display(x, display_id=True)`` and the update of it.
 
+    Whoever asks IPython for the representation of an object (``user_expressions``, glue) has the widget under the cell
+    as well. ``_ipython_display_`` is asked by the same ``DisplayFormatter.format``, and would leave the caller nothing.
+
     Parameters
     ----------
     page : callable
