@@ -642,7 +642,7 @@ class LocalHive:
 
     @property
     def refused(self) -> int:
-        """The number of requests that were answered with 429."""
+        """The number of calls that were answered with 429; refused look-ups are not among them."""
         return self._service.runs.records.refused
 
     def wait_idle(self, timeout_s: Seconds | None = 10.0) -> bool:

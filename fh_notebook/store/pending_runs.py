@@ -7,6 +7,7 @@ table itself is `tables.pending`; here are the owners of its rows and the regist
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sqlite3
 import threading
@@ -154,12 +155,16 @@ class PendingRuns:
         return ticket
 
     async def settle(self, run: Run, origin: str) -> None:
-        """Store an outcome that somebody has asked for, of a run of no batch that nobody waits for."""
+        """Store an outcome that somebody has asked for, of a run that nobody waits for."""
 
         async def write() -> None:
-            for row in self.rows():
-                is_it = row.batch is None and set(ids_of(row)).intersection(ids_of(run))
-                if is_it and not self.is_waited_for(row) and (ticket := self.take_over(row)) is not None:
+            # In a thread: the event loop is the caller's.
+            for row in await asyncio.to_thread(self._store.pending.of_run, self.workspace, ids_of(run)):
+                if row.batch is not None:
+                    await self._store.pending.prune(row.batch)
+                if self.is_waited_for(row):
+                    continue
+                if (ticket := await asyncio.to_thread(self.take_over, row)) is not None:
                     await ticket.answered(_outcome_of(row, run, origin))
 
         await self.safely(write, "The answer was not")
@@ -201,9 +206,12 @@ class PendingRuns:
         )
 
         def write(connection: sqlite3.Connection) -> int:
-            pending.drop(connection, row.id)
+            was_there = pending.drop(connection, row.id)
             if row.batch is None:
                 ids = row.request_id, row.run_id
+                # Without the row, it is forgotten, or another process has stored the outcome.
+                if not was_there and (known := answers.outcome_of(connection, row.key, row.workspace, ids)):
+                    return known
                 answers.drop_open(connection, key=row.key, workspace=row.workspace, ids=ids)
             else:
                 holder = claims.of_batch(connection, row.batch).get(row.key)
@@ -266,10 +274,10 @@ class PendingTicket:
             self._registry.table.let_go(self.row.id, self._registry.owner.name)
 
     def hold(self) -> bool:
-        """Record that this process waits for it again; return whether that is so, and nobody else does."""
+        """Record that this process waits for it again; return whether nobody else does."""
         if not self.is_written:
             return True
         try:
-            return self._registry.table.take_over(self.row.id, old="", new=self._registry.owner.name).result()
+            return self._registry.table.hold(self.row.id, self._registry.owner.name).result()
         except StoreError:  # it is waited for all the same
             return True

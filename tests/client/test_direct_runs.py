@@ -6,18 +6,19 @@ import asyncio
 import gc
 import weakref
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 import fh_notebook as fh
 from fh_notebook.client import polling
-from fh_notebook.client.direct_runs import DIRECT_RUNS
+from fh_notebook.client.direct_runs import DIRECT_RUNS, _key_of
 from fh_notebook.contract.run import Run
 from fh_notebook.core import event_loop
 from fh_notebook.local import LocalHive, ask_human
 from fh_notebook.session import session
-from fh_notebook.store.pending_runs import PendingTicket
+from fh_notebook.store.pending_runs import PendingRuns, PendingTicket
 from tests.client.callbacks.senders import PATIENCE_S, until
 
 
@@ -103,6 +104,39 @@ def test_a_run_that_somebody_else_waits_for_is_shown_and_not_looked_up(hive: Loc
     assert shown.wait(PATIENCE_S).output == "paid"
 
 
+@pytest.mark.parametrize("asks", ["shown", "retrieved"])
+def test_a_run_that_is_forgotten_is_waited_for_all_the_same(hive: LocalHive, asks: str) -> None:
+    """Nobody else waits for it: its outcome is the first that is stored of it."""
+    run = _refund(hive)
+    fh.forget(deployment="refund", everywhere=True)
+    assert _stored() == []
+    _decide(hive)
+    assert hive.wait_idle(PATIENCE_S)
+    if asks == "retrieved":
+        assert hive.client().retrieve(run.request_id or "").output == "paid"
+    shown = DIRECT_RUNS.wait_for(run)
+    assert shown is not None
+    assert shown.is_begun
+    assert shown.wait(PATIENCE_S).output == "paid"
+    assert _stored() == [("completed", "paid")]
+
+
+def test_an_outcome_that_another_process_has_stored_is_shown_and_stored_no_second_time(hive: LocalHive) -> None:
+    """Its row among the pending runs is gone then."""
+    run = _refund(hive)
+    registry = PendingRuns(session.store(), hive.client().workspace)  # type: ignore[arg-type]
+    (row,) = registry.rows()
+    _decide(hive)
+    assert hive.wait_idle(PATIENCE_S)
+    other = registry.take_over(row)
+    assert other is not None
+    event_loop.run(other.answered(replace(run, status="completed", output="paid")))
+    shown = DIRECT_RUNS.wait_for(run)
+    assert shown is not None
+    assert shown.wait(PATIENCE_S).output == "paid"
+    assert _stored() == [("completed", "paid")]
+
+
 @pytest.mark.parametrize("again", ["shown", "reattached"])
 @pytest.mark.parametrize("ended", ["cancelled", "refused"])
 def test_a_run_whose_waiting_was_ended_is_waited_for_again(hive: LocalHive, ended: str, again: str) -> None:
@@ -127,14 +161,16 @@ def test_a_run_whose_waiting_was_ended_is_waited_for_again(hive: LocalHive, ende
 def test_what_is_remembered_of_a_run_lives_as_long_as_the_run() -> None:
     """A hive that nobody holds closes itself, whatever waits in it."""
     hive = _hive()
-    run, before = _refund(hive), len(DIRECT_RUNS)
+    run = _refund(hive)
+    key = _key_of(run)
     held = weakref.ref(hive)
     del hive
     gc.collect()
     assert held() is not None
+    assert key in DIRECT_RUNS._runs
     del run
     gc.collect()
-    assert len(DIRECT_RUNS) == before - 1
+    assert key not in DIRECT_RUNS._runs
     assert held() is None
 
 

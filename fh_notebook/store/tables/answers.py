@@ -66,6 +66,7 @@ __all__ = [
     "by_ids",
     "drop_open",
     "newer_answer",
+    "outcome_of",
     "page_after",
     "row_of_run",
     "run_of_row",
@@ -394,6 +395,17 @@ def drop_open(connection: sqlite3.Connection, *, key: str, workspace: str, ids: 
         " AND json_extract(run, '$.request_id') IS ? AND json_extract(run, '$.run_id') IS ?",
         (key, workspace, *ids),
     )
+
+
+def outcome_of(connection: sqlite3.Connection, key: str, workspace: str, ids: tuple[str | None, str | None]) -> int:
+    """Return the id of the stored outcome of a single run, by its request id or its run id; 0: none is stored."""
+    found = connection.execute(
+        "SELECT max(id) FROM answers WHERE key = ? AND workspace = ? AND batch IS NULL"
+        " AND status IN ('completed', 'failed') AND json_valid(run)"
+        " AND (json_extract(run, '$.request_id') = ? OR json_extract(run, '$.run_id') = ?)",
+        (key, workspace, *ids),
+    ).fetchone()[0]
+    return int(found or 0)
 
 
 def append_all(connection: sqlite3.Connection, rows: Sequence[AnswerRow]) -> list[int]:

@@ -7,6 +7,7 @@ client uses is `store.pending_runs`.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -163,6 +164,19 @@ class Pending:
         sql = "UPDATE pending SET owner = ? WHERE id = ? AND owner = ?"
         return self._database.put(lambda c: c.execute(sql, (new, id, old)).rowcount == 1)
 
+    def hold(self, id: str, owner: str) -> Committed[bool]:
+        """Make this the owner of a run that nobody waits for; the future says whether no other owner has it.
+
+        Of a row that is gone, forgotten say, nobody is the owner: its run can be waited for all the same.
+        """
+
+        def write(connection: sqlite3.Connection) -> bool:
+            connection.execute("UPDATE pending SET owner = ? WHERE id = ? AND owner = ''", (owner, id))
+            others = "SELECT 1 FROM pending WHERE id = ? AND owner <> ?"
+            return connection.execute(others, (id, owner)).fetchone() is None
+
+        return self._database.put(write)
+
     def prune(self, batch: int | None = None) -> Committed[int]:
         """Delete the rows of batches with a stored outcome (the ledger of the batch writes the answers)."""
         sql = (
@@ -175,6 +189,15 @@ class Pending:
     def every(self, *, workspace: str | None = None, batch: int | None = None) -> list[PendingRow]:
         """Return the pending runs of one workspace and one batch, or of all, the oldest first."""
         return self._database.read(lambda c: _every(c, workspace, batch))
+
+    def of_run(self, workspace: str, ids: Sequence[str]) -> list[PendingRow]:
+        """Return the pending runs of one workspace that have one of these ids."""
+        wanted = json.dumps(list(ids))
+        sql = (
+            f"SELECT {', '.join(_COLUMNS)} FROM pending WHERE workspace = ?1"
+            " AND (request_id IN (SELECT value FROM json_each(?2)) OR run_id IN (SELECT value FROM json_each(?2)))"
+        )
+        return self._database.read(lambda c: [_row(values) for values in c.execute(sql, (workspace, wanted))])
 
     def of_batches(self, batches: Sequence[int]) -> list[PendingRow]:
         """Return the pending runs of these batches, batch by batch, the oldest first."""

@@ -173,6 +173,22 @@ def test_look_ups_stop_at_the_configured_cap_and_the_runs_can_be_waited_for_agai
     assert batch.frame["output"].tolist() == ["T0", "T1"]
 
 
+def test_a_row_that_is_retrieved_by_its_request_id_has_its_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the store, as the run of a single call: whoever opens the batch has it."""
+    monkeypatch.setattr(polling, "FIRST_S", 0.01)
+    held = Held()
+    client = held.hive.client()
+    fh.configure(daily_cap=5)
+    batch = fh.batch(_rows(2), "held", client=client, progress=False, delivery="poll", name="capped")
+    assert batch.frame["error_code"].tolist() == ["look_ups_capped"] * 2
+    held.let_go(2)
+    assert held.hive.wait_idle()
+    assert client.retrieve(batch.frame["request_id"][0]).output == "T0"
+    opened = fh.open_batch("capped", client=client)
+    assert (opened.counts.done, len(fh.pending())) == (1, 1)
+    assert opened.frame["output"][0] == "T0"
+
+
 def test_runs_whose_output_no_look_up_brings_are_done_and_called_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each row says where to look, and the same cell again calls nothing."""
     monkeypatch.setattr(polling, "FIRST_S", 0.05)
