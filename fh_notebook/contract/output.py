@@ -61,7 +61,7 @@ __all__ = [
     "short_view",
     "type_of_content",
     "whole_form",
-    "without_files",
+    "without_origin",
 ]
 
 FORMS: Final = {
@@ -137,7 +137,7 @@ class OutputOptions:
     wanted: str = ""
     """What was searched for: it is marked in texts and in JSON."""
     is_blind: bool = False
-    """Whether the names and hosts of files are left out, which may tell a rater whose they are."""
+    """Whether names and addresses of files and links are left out, which may tell a rater whose they are."""
     is_app: bool = False
     """Whether a form for the users of an app shows it, to whom a path of this machine and a hive mean nothing."""
     key: str = ""
@@ -219,11 +219,46 @@ def forms_of(output: Any) -> tuple[str, ...]:
     return tuple(form for form in FORMS if form in can)
 
 
-def without_files(output: Any) -> Any:
-    """Return an output without its list of files; ``None`` where it has nothing else."""
-    if not assets_of(output):
-        return output
-    return {name: value for name, value in output.items() if name != "assets"} or None
+# Of Markdown a picture, and a link to somewhere; the bounds keep a hostile text from taking a square of its length.
+_PICTURE: Final = re.compile(r"!\[[^\[\]\n]{0,1000}\]\([^()\n]{0,2000}\)")
+_LINK: Final = re.compile(r"\[([^\[\]\n]{0,1000})\]\([ <]{0,2}https?://[^()\n]{0,2000}\)", re.IGNORECASE)
+_ADDRESS: Final = re.compile(r"https?://[^\s\"'<>()\[\]{}\\\\]+", re.IGNORECASE)
+
+
+def without_origin(output: Any) -> Any:
+    """Return an output without names and addresses of files and links; ``None`` where it has nothing else.
+
+    They may tell a rater which variant it is of.
+
+    Examples
+    --------
+    >>> without_origin("See [the plan](https://a.example/b) at https://a.example."), without_origin({"assets": [{}]})
+    ('See the plan at (link)', None)
+    >>> without_origin({"parts": [{"n": 1, "assets": [{"file_name": "b.png"}]}]})
+    {'parts': [{'n': 1, 'assets': '1 file'}]}
+    """
+    if assets_of(output):
+        output = {name: value for name, value in output.items() if name != "assets"} or None
+    value = json_value(output)
+    hidden = _hidden(value if isinstance(value, dict | list) else output, 0)
+    return output if hidden == value else hidden
+
+
+def _hidden(value: Any, level: int) -> Any:
+    if isinstance(value, str):
+        return _ADDRESS.sub("(link)", _LINK.sub(r"\1", _PICTURE.sub("(picture)", value)))
+    if level > ALL.levels:
+        return "…"
+    if isinstance(value, list):
+        return [_hidden(item, level + 1) for item in value]
+    if not isinstance(value, dict):
+        return value
+    files = len(assets_of(value))
+    return {
+        name: counted(files, "file") if files and name == "assets" else _hidden(item, level + 1)
+        for name, item in value.items()
+        if name not in ("file_url", "file_name")
+    }
 
 
 def best_form(output: Any) -> str:
@@ -269,7 +304,7 @@ def output_view(
     """
     files = assets_of(output)
     if options.is_blind:
-        output = without_files(output)
+        output = without_origin(output)
     forms = [*forms_of(output), *(["files"] if files and options.is_blind else [])]
     forms += ["differences"] if differences is not None else []
     forms = forms or ["text"]  # of nothing: "(empty)"
@@ -322,7 +357,7 @@ def whole_form(shown: ShownOutput, form: str) -> html.Html:
     compared = shown.compared(options) if shown.compared is not None and form in ("text", "differences") else {}
     if form in compared:
         return compared[form]
-    return _drawn(without_files(output) if options.is_blind else output, form, options)
+    return _drawn(without_origin(output) if options.is_blind else output, form, options)
 
 
 def _tab(form: str, is_chosen: bool) -> html.Html:

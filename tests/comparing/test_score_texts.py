@@ -51,6 +51,22 @@ def test_all_displays_write_the_scores_of_a_comparison_in_one_format(case: str, 
     assert [run["facts"] for run in rows[0]["runs"]] == [f"{t[0]} · 2.21 s" for t in (shown_first, shown_second)]
 
 
+def test_a_column_of_inputs_has_one_number_format_in_a_comparison(tmp_path: Path) -> None:
+    """In its rows, the browser's table and the report's page; nothing that a person gave is rounded away."""
+    lines = [
+        {"row": row, "variant": variant, "s": int(variant == "a"), "output": variant, "price": price, "weight": weight}
+        for row, (price, weight) in enumerate([(3.5, 2.0), (12.99, 3.0)])
+        for variant in "ab"
+    ]
+    cmp = fh.compare(pd.DataFrame(lines), score="s")
+    page = table_page(RowFinder(browser_table(cmp.data)), TableQuery(), ["price", "weight"])
+    assert [row["own"] for row in page["rows"]] == [["3.50", "2"], ["12.99", "3"]]
+    report = cmp.report(tmp_path / "x.html").read_text("utf-8")
+    rows = json.loads(report.split('id="data">')[1].split("</script>")[0])["rows"]
+    assert [row["inputs"] for row in rows] == [["3.50", "2"], ["12.99", "3"]]
+    assert [text in cmp._repr_html_() for text in (">3.50<", ">2<", ">3.5<")] == [True, True, False]
+
+
 def test_the_rows_of_a_batch_write_the_numbers_of_a_column_in_one_format() -> None:
     """Inputs of a person's own, too: thousands are not an exponent, and whole numbers have no decimals."""
     frame = pd.DataFrame(

@@ -27,6 +27,7 @@ from fh_notebook.contract.output import (
 )
 from fh_notebook.core.config.urls import LOCAL
 from fh_notebook.core.files import KeptFiles
+from fh_notebook.notebook.ui.output_actions import whole_output
 from tests.notebook.hostile import EVIL, OUTPUTS, Page, dangers
 
 LINES = "\n".join(f"line {i}" for i in range(1, 201))
@@ -476,6 +477,27 @@ def test_a_long_name_is_shown_by_show_all(output: Any, form: str) -> None:
     assert LAST not in shown
     assert 'class="fh-show-all"' in shown
     assert LAST in Page(_whole(output, form, cap=1_000_000)).text
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        {"parts": [{"n": 1, "assets": [{"file_url": "https://a.example/b.png", "file_name": "b.png"}]}]},
+        '{"parts": [{"n": 1, "file": {"file_url": "https://a.example/b.png", "file_name": "b.png"}}]}',
+        [{"n": 1, "page": "see HTTPS://a.example/b.png"}],
+        "# One\n\nSee [this 1](https://a.example/b.png), ![b.png](b.png) and <https://a.example/b.png>.",
+        "1 at https://a.example/b.png",
+    ],
+)
+def test_who_rates_blindly_sees_no_name_of_a_file_and_no_address(output: Any) -> None:
+    """Inside of JSON and in Markdown, in each form, in all of it and in what Copy copies; the rest is there."""
+    shown = ShownOutput(output, OutputOptions(whole="-", is_blind=True, key="k"))
+    pages = [str(output_view(output, shown.options)), *(str(whole_form(shown, form)) for form in forms_of(output))]
+    pages.append(whole_output(shown, "", key="k")["text"])
+    for page in pages:
+        assert "1" in page
+        assert "example" not in page
+        assert "b.png" not in page
 
 
 def test_no_path_of_the_server_and_no_hive_is_named_to_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

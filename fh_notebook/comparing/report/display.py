@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from fh_notebook.batching.planning.plan import counted
-from fh_notebook.batching.rendering import frame_text, one_line
+from fh_notebook.batching.rendering import cell, frame_text, one_line
 from fh_notebook.batching.tables.values import is_missing
 from fh_notebook.comparing import tables
 from fh_notebook.comparing.data import ComparisonData
@@ -31,7 +31,7 @@ from fh_notebook.contract.output import excerpt
 from fh_notebook.core.config import settings
 from fh_notebook.core.redaction import MASK
 from fh_notebook.core.text import html
-from fh_notebook.core.text.formatting import figures
+from fh_notebook.core.text.formatting import figures, given_form
 from fh_notebook.core.text.html import colours_of
 from fh_notebook.core.text.messages import PYTHON, Audience
 
@@ -553,10 +553,11 @@ def rows_html(data: ComparisonData, table: pd.DataFrame) -> html.Html:
         *(html.swatch_name(colours[variant], variant) for variant in variants),
     ]
     lines = []
+    forms = {name: given_form(table[name]) for name in input_columns}
     for line in table.to_dict("records"):
         cells: list[Any] = [
             one_line(line[data.pair_on], 40),
-            *(_cell_text(line[name], ASKED_SHOWN) for name in input_columns),
+            *(cell(line[name], ASKED_SHOWN, form) for name, form in forms.items()),
         ]
         cells += [_expected_html(data, line)] if expected else []
         cells += [_answer_html(data, line, variant) for variant in variants]
@@ -584,7 +585,3 @@ def _answer_html(data: ComparisonData, line: dict[Any, Any], variant: str) -> ht
 def score_class(score: float, is_right_or_wrong: bool) -> str:
     """Return the class by which a right or a wrong answer has its colour."""
     return {1.0: "fh-yes", 0.0: "fh-no"}.get(score, "") if is_right_or_wrong else ""
-
-
-def _cell_text(value: Any, limit: int) -> str:
-    return "" if is_missing(value) else one_line(value, limit)

@@ -35,7 +35,7 @@ from fh_notebook.core.config import settings
 from fh_notebook.core.optional_deps import ensure_installed
 from fh_notebook.core.redaction import redact
 from fh_notebook.core.text import html
-from fh_notebook.core.text.formatting import seconds_text
+from fh_notebook.core.text.formatting import given_form, seconds_text
 from fh_notebook.core.text.messages import counted
 from fh_notebook.version import __version__
 
@@ -107,6 +107,8 @@ def report_rows(
     names = data.row_columns
     columns = [column.tolist() for name in names if (column := data.runs.column(name)) is not None]
     lines = data.lines.reset_index(drop=True)
+    if views is not None:  # a page has the numbers of a column in one format, a sheet as they are
+        columns = [_in_one_format(values) for values in columns]
     first: dict[Any, int] = {}
     answered: dict[tuple[Any, str], int] = {}
     """Which line has the output that is shown."""
@@ -142,6 +144,11 @@ def report_rows(
                 for run in [_run_values(line, variant, states.get((pair, variant)), mask, score_text, room)]
             ],
         }
+
+
+def _in_one_format(values: list[Any]) -> list[Any]:
+    form = given_form(values)
+    return [f"{value:{form}}" if isinstance(value, float) and not is_missing(value) else value for value in values]
 
 
 def _is_number(value: Any) -> bool:

@@ -28,6 +28,7 @@ __all__ = [
     "duration",
     "figures",
     "figures_form",
+    "given_form",
     "in_words",
     "kind_text",
     "listed",
@@ -175,6 +176,38 @@ def figures_form(values: Iterable[float], *, are_whole: bool = False) -> str:
     if float(f"{smallest:.{decimals}f}") == 0:
         decimals = -_magnitude(smallest)
     return f",.{decimals}f" if decimals <= DECIMALS else ".3g"
+
+
+GIVEN_DECIMALS: Final = 4
+"""Decimals of a number that somebody gave: of more it is a computed one, which is rounded."""
+
+
+def given_form(values: Iterable[Any]) -> str:
+    """Return the format specification of numbers that somebody gave: one for all floats of a column of inputs.
+
+    They have as many decimals as the one that was given with the most; computed ones are as `figures_form` has them.
+
+    Parameters
+    ----------
+    values : iterable of object
+        The values of a column; what is no finite float does not count.
+
+    Examples
+    --------
+    >>> [given_form(values) for values in ([12.99, 3.5], [4.0, None], [0.1 + 0.2, 12.0])]
+    [',.2f', '.0f', ',.1f']
+    """
+    numbers = [float(value) for value in values if isinstance(value, float) and math.isfinite(value)]
+    decimals = max(map(_decimals, numbers), default=0)
+    if not decimals:  # mostly ints of a column with a gap, such as ids and years: read as in a column without one
+        return ".0f"
+    return f",.{decimals}f" if decimals <= GIVEN_DECIMALS else figures_form(numbers)
+
+
+def _decimals(value: float) -> int:
+    """Return how many decimals a number is written with; one with an exponent has too many."""
+    text = repr(value)
+    return GIVEN_DECIMALS + 1 if "e" in text else len(text.partition(".")[2].rstrip("0"))
 
 
 def _magnitude(value: float) -> int:

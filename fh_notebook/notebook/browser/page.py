@@ -30,7 +30,7 @@ from fh_notebook.comparing.stats.classes import OTHER
 from fh_notebook.contract.output import OutputOptions, ShownOutput, excerpt, forms_of, output_view
 from fh_notebook.core.json_values import pretty
 from fh_notebook.core.text import html
-from fh_notebook.core.text.formatting import seconds_text
+from fh_notebook.core.text.formatting import given_form, seconds_text
 from fh_notebook.core.text.html import colours_of
 from fh_notebook.notebook.browser import table as table_module
 from fh_notebook.notebook.browser.query import ONLY, RowFinder, TableQuery, sorts
@@ -114,6 +114,9 @@ def table_page(finder: RowFinder, view: TableQuery, columns: Sequence[str], *, s
     page = min(view.page, pages - 1)
     rows = [int(row) for row in order[page * view.size : (page + 1) * view.size]]
     most = max(min(CELL, CELLS // max(len(rows) * len(table.variants), 1)), 20)
+    values = _own_of(table, rows, columns)
+    forms = [given_form(column) for column in zip(*values, strict=True)]
+    own = [list(map(table_module.cell_text, line, forms)) for line in values]
     return {
         "found": len(order),
         "total": table.rows,
@@ -121,8 +124,8 @@ def table_page(finder: RowFinder, view: TableQuery, columns: Sequence[str], *, s
         "page": page,
         "view": _view_data(view, page),
         "rows": [
-            _row(table, row, values, differs, most, view.search.strip().casefold())
-            for row, values, differs in zip(rows, _own_of(table, rows, columns), table.differs(rows), strict=True)
+            _row(table, row, texts, differs, most, view.search.strip().casefold())
+            for row, texts, differs in zip(rows, own, table.differs(rows), strict=True)
         ],
         "counts": _counts(table),
         "values": _values(table, view.facet),
@@ -167,13 +170,13 @@ def _counts(table: BrowserTable) -> list[list[Any]]:
 VIEWS: Final = {"different": "answers differ", "failed": "failed", "unknown": "outcome unknown", "pending": "pending"}
 
 
-def _row(table: BrowserTable, row: int, values: Sequence[Any], differs: bool, most: int, wanted: str) -> dict[str, Any]:
+def _row(table: BrowserTable, row: int, own: Sequence[str], differs: bool, most: int, wanted: str) -> dict[str, Any]:
     best = table.best(row)
     return {
         "row": row,
         "label": one_line(table.label(row), NAME),
         "differs": differs,
-        "own": [_excerpt(table_module.cell_text(value), most, wanted) for value in values],
+        "own": [_excerpt(text, most, wanted) for text in own],
         "expected": _excerpt(table_module.cell_text(table.expected(row)), most, wanted) if table.has_expected else None,
         "corrected": table.correction_mark(row),
         "cells": [_cell(table, row, variant, best == variant, most, wanted) for variant in range(len(table.variants))],

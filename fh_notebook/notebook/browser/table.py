@@ -368,12 +368,14 @@ def output_text(output: Any) -> str:
         return f"\x00{_json(output)}"
 
 
-def cell_text(value: Any) -> str:
-    """Return a cell of a row as text; a missing one is empty."""
+def cell_text(value: Any, form: str = "") -> str:
+    """Return a cell of a row as text, a float in the `form` of its column; a missing one is empty."""
     if type(value) is str:
         return value
     if value is None or value != value:
         return ""
+    if form and isinstance(value, float):
+        return f"{value:{form}}"
     return _json(value) if isinstance(value, list | dict) else str(value)
 
 

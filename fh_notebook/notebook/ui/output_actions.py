@@ -13,7 +13,7 @@ from typing import Any, Final
 import traitlets
 from ipywidgets import Layout
 
-from fh_notebook.contract.output import FORMS, OutputOptions, ShownOutput, output_text, whole_form, without_files
+from fh_notebook.contract.output import FORMS, OutputOptions, ShownOutput, output_text, whole_form, without_origin
 from fh_notebook.notebook.ui.buttons import enable_clicks
 from fh_notebook.notebook.ui.page_widget import PageWidget, script
 
@@ -86,7 +86,7 @@ def whole_output(shown: ShownOutput | None, form: str, *, key: str) -> dict[str,
     if form in FORMS:
         options = replace(shown.options, cap=COPY_CAP, key=key)
         return {"html": str(whole_form(replace(shown, options=options), form))}
-    copied_of = without_files(shown.output) if shown.options.is_blind else shown.output
+    copied_of = without_origin(shown.output) if shown.options.is_blind else shown.output
     text, is_whole = output_text(copied_of, COPY_CAP)
     copied = text[:COPY_CAP].encode("utf-8", "replace").decode()  # half a character cannot be sent
     too_long = f"These are the first {COPY_CAP:,} characters; {shown.options.whole}."
