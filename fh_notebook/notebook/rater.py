@@ -132,8 +132,10 @@ class Rater:
 
     async def _hello(self, content: Mapping[str, Any]) -> list[dict[str, Any]]:
         session = self.session
-        items, cursor = self._cards(0)
-        past = [{"item": self._card(n), "uid": uid} for n, uid in session.latest(PAST)]
+        items, cursor = await asyncio.to_thread(self._cards, 0)
+        latest = session.latest(PAST)
+        cards = await asyncio.to_thread(lambda: [self._card(n) for n, _ in latest])
+        past = [{"item": card, "uid": uid} for card, (_, uid) in zip(cards, latest, strict=True)]
         kind = session.kind
         return [
             {
@@ -146,7 +148,7 @@ class Rater:
 
     async def _more(self, content: Mapping[str, Any]) -> list[dict[str, Any]]:
         cursor = content.get("cursor")
-        items, after = self._cards(cursor if type(cursor) is int else 0)
+        items, after = await asyncio.to_thread(self._cards, cursor if type(cursor) is int else 0)
         return [{"kind": "items", "to": content["client"], "items": items, "cursor": after}]
 
     async def _events(self, content: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -184,7 +186,7 @@ class Rater:
         form, shown = str(content.get("form") or ""), None
         if number.isdecimal() and int(number) < self.session.total and side in ("0", "1"):
             shown = self._shown(int(number), int(side), whole=PAGE_END)
-        # On a thread: a huge one takes a second, and calls are made on this loop.
+        # On a thread, as all that is drawn here: a huge one takes a second, and calls are made on this loop.
         drawn = await asyncio.to_thread(whole_output, shown, form, key=f"{number}-{side}")
         return [{"kind": "output", "to": content["client"], "key": content.get("key"), "form": form, **drawn}]
 
