@@ -264,7 +264,7 @@ def test_a_page_marks_the_first_use_of_each_word_of_the_glossary(page: str) -> N
 @pytest.mark.long
 @pytest.mark.parametrize("tool", ["pip", "uv"])
 def test_the_lines_of_installation_make_an_environment_that_works(tmp_path: Path, tool: str) -> None:
-    """As they stand, in a copy of the repository; activated, it has both commands, and an extra is added later."""
+    """As they stand, in a copy of the repository; activated, it has both commands, and an extra is added later, elsewhere."""
     copy = tmp_path / "repository"
     shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(".venv", ".git", ".*_cache", ".hypothesis", "site"))
     first = {"pip": "python3 ", "uv": "uv "}[tool]
@@ -276,7 +276,7 @@ def test_the_lines_of_installation_make_an_environment_that_works(tmp_path: Path
         env |= _uv(tmp_path / "tool")
     activated = "source .venv/bin/activate; fh-notebook --version; jupyter lab --version"
     done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", f"{line}; {activated}; {later}; cd /; python -c 'import fh_notebook, sacrebleu'"],
+        ["bash", "-euo", "pipefail", "-c", f"{line}; {activated}; cd /; {later}; python -c 'import fh_notebook, sacrebleu'"],
         cwd=copy, env=env, capture_output=True, text=True, timeout=500,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

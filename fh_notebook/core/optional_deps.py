@@ -1,6 +1,8 @@
 """Optional packages: the purpose of each, and the error where one is missing.
 
-Rule of this file: a package is looked for when it is needed, never at import; without it, everything else works.
+Rule of this file: a package is looked for when it is needed, never at import; without it, everything else works. An
+extra is installed by the name of this package, in any folder: pip and uv read its extras from the installed package, so
+that it need be on no index.
 """
 
 from __future__ import annotations
