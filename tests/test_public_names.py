@@ -100,8 +100,8 @@ def test_the_services_workspace_is_workspace_id_everywhere() -> None:
     magics = {name for command in COMMANDS for name in _of_command(f"%fetchhive {command}", command_parser(command))}
     names = public_names() | magics | set(_of_command("%%fetchhive", parser()))
     assert {name for name in names if "workspace" in name and not re.search(r"workspace[-_]id\b", name)} == OWN_LABELS
-    asking = {name for name in names if re.fullmatch(r"fh\.\w+\.(a?approvals|list_approvals|a?upload)", name)}
-    assert len(asking) == 10
+    asking = {name for name in names if re.fullmatch(r"fh\.\w+\.(a?approvals?|list_approvals|a?upload)", name)}
+    assert len(asking) == 13
     assert {"fh.configure(workspace_id)", "fh.Client(workspace_id)", "fh.AsyncClient(workspace_id)"} <= names
     for name in asking:
         owner, method = name.split(".")[1:]

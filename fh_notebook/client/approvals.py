@@ -384,6 +384,22 @@ class ApprovalEndpoint:
             cursors.add(cursor)
         raise CallError(f"{self._connection.origin} lists more than {MAX_PAGES} pages of approvals; ask for one run_id")
 
+    async def get(self, approval_id: str) -> ToolApproval:
+        """Return one approval, whatever its status.
+
+        Raises
+        ------
+        AuthError, ConnectFailed, LimitReached, CallError
+            As for :meth:`list`; 404 where it is not in this workspace.
+        """
+        body = await ask_once(
+            self._connection,
+            "lookup",
+            lambda: self._exchange("GET", f"{self._path}/{quote(approval_id, safe='')}"),
+            hint=lambda answer: self._hint(answer, is_of_one=True),
+        )
+        return self._approval_of({"id": approval_id, **_object_in(body)})
+
     async def decide(self, approval: ToolApproval, decision: ApprovalDecision) -> ToolApproval:
         """Send one decision, and return the approval after it.
 
@@ -410,11 +426,12 @@ class ApprovalEndpoint:
             changes=is_decision,
         )
 
-    def _hint(self, answer: Response, is_decision: bool) -> str:
+    def _hint(self, answer: Response, is_decision: bool = False, *, is_of_one: bool = False) -> str:
         """Return what to do after a refusal."""
         workspace = repr(self._workspace_id)
         if answer.status_code == 404:
-            what = f"this approval, or workspace {workspace}" if is_decision else f"workspace {workspace}"
+            is_of_one = is_of_one or is_decision
+            what = f"this approval, or workspace {workspace}" if is_of_one else f"workspace {workspace}"
             return f"the key has no access to {what}: check workspace_id and the key"
         if answer.status_code == 409:
             return "it was decided already; client.approvals() lists what still waits"

@@ -30,6 +30,7 @@ from fh_notebook.client.approvals import (
     SENT_PASSWORDS,
     ApprovalEndpoint,
     BeforePage,
+    ToolApproval,
     ToolApprovals,
     checked_workspace_id,
     no_bound,
@@ -733,6 +734,33 @@ class AsyncClient:
         query = {"status": status, "run_id": run_id, "request_id": request_id, "agent_id": agent_id}
         return await self.list_approvals(query, workspace_id=workspace_id)
 
+    async def approval(self, approval_id: str, *, workspace_id: str | None = None) -> ToolApproval:
+        """Return one approval by its id, whatever its status: to see what a decision led to (CONTRACT section 10).
+
+        One request, which may count against the daily cap.
+
+        Parameters
+        ----------
+        approval_id : str
+            From ``ToolApproval.id``.
+        workspace_id : str, optional
+            As in :meth:`approvals`.
+
+        Raises
+        ------
+        InputError
+            There is no id; nothing was sent.
+        SettingsError, AuthError, ConnectFailed, LimitReached, CallError
+            As :meth:`approvals`; 404 where the approval is not in this workspace.
+        """
+        arguments.check(AsyncClient.approval, locals())
+        if not approval_id:
+            raise InputError("the approval's id is empty; it is in ToolApproval.id")
+        wanted = checked_workspace_id(workspace_id or self.connection.find_workspace_id())
+        return await ApprovalEndpoint(self.connection, self._pools.exchange, wanted, SENT_PASSWORDS.mask()).get(
+            approval_id
+        )
+
     async def list_approvals(
         self,
         query: Mapping[str, str | None],
@@ -1005,6 +1033,16 @@ class Client:
             workspace_id=workspace_id, status=status, run_id=run_id, request_id=request_id, agent_id=agent_id
         )
         return await event_loop.bridge(work)
+
+    def approval(self, approval_id: str, *, workspace_id: str | None = None) -> ToolApproval:
+        """Return one approval by its id, whatever its status: :meth:`AsyncClient.approval`."""
+        arguments.check(Client.approval, locals())
+        return event_loop.run(self.aclient.approval(approval_id, workspace_id=workspace_id))
+
+    async def aapproval(self, approval_id: str, *, workspace_id: str | None = None) -> ToolApproval:
+        """Await :meth:`approval`."""
+        arguments.check(Client.aapproval, locals())
+        return await event_loop.bridge(self.aclient.approval(approval_id, workspace_id=workspace_id))
 
     def upload(self, path: str | PathLike[str], *, workspace_id: str | None = None) -> Asset:
         """Send a file to the workspace, and return the stored file: :meth:`AsyncClient.upload`."""

@@ -191,6 +191,20 @@ def test_without_a_workspace_id_nothing_is_sent(monkeypatch: pytest.MonkeyPatch)
     assert connection.find_workspace_id() is None
 
 
+def test_one_approval_is_asked_for_by_its_id(client: fh.Client) -> None:
+    """Whatever its status, which the list of what waits does not have any more; an unknown id is 404 in words."""
+    client.submit("refund", variant="v", inputs={"amount": 120})
+    approval = waiting(client, 1)[0]
+    assert client.approval(approval.id) == approval
+    decided = client.approval(approval.id).decide("allow_once")
+    assert client.approval(approval.id).status == decided.status == "allowed"
+    with pytest.raises(fh.CallError, match="this approval, or workspace") as missing:
+        client.approval("taa_nobody")
+    assert missing.value.status_code == 404
+    with pytest.raises(fh.InputError, match="id is empty"):
+        client.approval("")
+
+
 def test_a_client_has_a_workspace_id_of_its_own(tmp_path: Path) -> None:
     """For approvals and uploads, before the configured one and after that of the call; also of a local hive."""
     asked: list[str] = []
