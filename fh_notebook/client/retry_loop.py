@@ -28,7 +28,6 @@ from fh_notebook.contract.retry import (
     RetryAction,
     RetryDecision,
     decide,
-    is_general,
     may_have_run,
 )
 from fh_notebook.contract.run import Run, one_line
@@ -113,8 +112,7 @@ async def ask_once(
         status="failed", origin=connection.origin, error=message, error_code=code, status_code=answer.status_code
     )
     failed = with_client_action(failed, connection.error_catalog.actions())
-    is_of_all = verdict.action is RetryAction.STOP and is_general(answer)
-    if is_of_all or not was_reached:
+    if verdict.action is RetryAction.STOP or not was_reached:
         raise_for(failed, verdict)
     action = f" ({failed.action_text.rstrip('.')})" if failed.action_text else ""
     raise CallError(

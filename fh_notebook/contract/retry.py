@@ -145,15 +145,6 @@ DOCUMENTED_CODES: Final = frozenset(
 """The codes of CONTRACT section 2, whose meaning is not observed."""
 
 _PROVIDER_CODE: Final = "too_many_requests"
-_ROW_402_CODES: Final = frozenset(
-    {
-        "workflow_step_limit_reached",
-        "workspace_limit_reached",
-        "asset_storage_limit_reached",
-        "log_range_limit_exceeded",
-    }
-)
-"""402s that concern one workflow and not the whole workspace: the row fails, the batch goes on."""
 
 
 def decide(
@@ -222,15 +213,13 @@ def may_have_run(response: Response) -> bool:
 def is_general(response: Response) -> bool:
     """Whether a refusal would meet any request now: it is of the key, of a limit, or of a service that is not there.
 
-    A 402 is, where its code is that of the credits: of another code it may be of a limit of what was asked for.
-
     Examples
     --------
     >>> [is_general(Response(status_code=status)) for status in (429, 503, 422, 500, 402)]
-    [True, True, False, False, False]
+    [True, True, False, False, True]
+    >>> is_general(Response(status_code=402, body=b'{"error_code": "workspace_limit_reached"}'))
+    False
     """
-    if response.status_code == 402 and code_of(object_of(response.body)) not in CREDIT_CODES:
-        return False
     return _action_for(response)[0] in (RetryAction.RETRY, RetryAction.THROTTLED, RetryAction.STOP)
 
 
@@ -289,7 +278,8 @@ def _action_for(response: Response) -> tuple[RetryAction, str]:
         return RetryAction.STOP, "auth"
     if status == 429:
         return _action_for_429(body, code, response.meaning)
-    if code in CREDIT_CODES or (status == 402 and code not in _ROW_402_CODES):
+    # A 402 with another code, such as `workspace_limit_reached`, is of a limit of what was asked for: its row fails.
+    if code in CREDIT_CODES or (status == 402 and code is None):
         return RetryAction.STOP, "credits"
     if status == 503:
         return RetryAction.RETRY, "unavailable"

@@ -62,6 +62,7 @@ CONCURRENCY = "You've reached your concurrency limit. Try again later or use asy
         (answer(402, error_code="workspace_limit_reached"), RetryAction.FAILED, "workspace_limit_reached"),
         (answer(402, error_code="asset_storage_limit_reached"), RetryAction.FAILED, "asset_storage_limit_reached"),
         (answer(402, error_code="log_range_limit_exceeded"), RetryAction.FAILED, "log_range_limit_exceeded"),
+        (answer(402, error_code="of_a_kind_that_nobody_knows"), RetryAction.FAILED, "of_a_kind_that_nobody_knows"),
         (answer(422, error_code="model_deprecated"), RetryAction.FAILED, "model_deprecated"),
         (answer(422, error_code="validation_error"), RetryAction.FAILED, "validation_error"),
         (answer(400, error_code="validation_error"), RetryAction.FAILED, "validation_error"),
