@@ -58,6 +58,18 @@ asked
 """
 
 
+PARTS: Final = """
+from fh_notebook.local import LocalHive
+own = LocalHive()
+@own.workflow('parts', variant='table')
+def table(text: str) -> object: return [{'label': 'late', 'n': 1}, {'label': 'lost', 'n': 2}]
+@own.workflow('parts', variant='json')
+def tree(text: str) -> object: return {'label': 'late', 'parts': {'n': [1, 2]}}
+@own.workflow('parts', variant='files')
+def files(text: str) -> object: return {'assets': [{'file_url': 'https://a.example/b.png', 'file_name': 'b.png'}]}
+"""
+
+
 def _as_it_is(output: Locator) -> None:
     """Leave it as it comes."""
 
@@ -99,6 +111,18 @@ def _rejected(output: Locator) -> None:
     expect(output.locator(".fh-status")).to_contain_text("Nothing was sent")
 
 
+def _answered(output: Locator) -> None:
+    output.locator("button.fh-run").click()
+    expect(output.locator(".fh-results .fh-o")).to_have_count(3)
+    for tool in ("Show request", "Earlier calls", "Copy as code …"):
+        output.get_by_role("button", name=tool).click()
+
+
+def _finished(output: Locator) -> None:
+    output.locator("button.fh-run").click()
+    expect(output.get_by_text("6 completed").locator("visible=true").first).to_be_visible()
+
+
 def _running(output: Locator) -> None:
     output.locator("button.fh-run").click()
     expect(output.locator("button.fh-cancel")).to_be_enabled()
@@ -131,6 +155,12 @@ class Surface:
 SURFACES: Final = {
     "a form of every kind": Surface(
         f"import json\nfh.form(fh.Deployment('kinds', variants=['a'], inputs=json.loads({KINDS!r})))"
+    ),
+    "a form's tools, and answers that are a table, JSON and files": Surface(
+        PARTS + "fh.form('parts', values={'text': 'a'}, client=own.client())", _answered
+    ),
+    "a finished form over rows": Surface(
+        "fh.form('parts', over=[{'text': 'a'}, {'text': 'b'}], client=own.client())", _finished
     ),
     "a form over rows": Surface("fh.form(reply, over=frame, variants='plain')"),
     "a cell's answers": Surface("%%fetchhive reply -v plain\nticket: My parcel is late.\ntone: calm"),

@@ -268,7 +268,8 @@ class HistoryPanel:
         self._options = options
         rows = [_earlier_row(number, *option) for number, option in enumerate(options[: self._shown])]
         left = len(options) - len(rows)
-        head = html.el("tr", *(html.el("th", name, scope="col") for name in ("Time", "Inputs", "Results", "")))
+        names = (html.el("th", name, scope="col") for name in ("Time", "Inputs", "Results"))
+        head = html.el("tr", *names, html.el("td"))  # above the buttons: an empty <th> would be read as a heading
         table = html.el("table", html.el("thead", head), html.el("tbody", *rows), cls="fh-earlier")
         more = html.el("button", f"Show {left:,} more", type="button", cls="fh-code-act", data_act="earlier-more")
         empty = "No call of this deployment is saved yet."
