@@ -339,7 +339,7 @@ class JobCounts:
     reused_failed: int = field(default=0, compare=False, repr=False)
     """Of reused: those that failed. Not known of partitions, where it is 0."""
     capped: int = field(default=0, compare=False, repr=False)
-    """Of unknown: those that the service took, and that are looked up when the configured daily cap is renewed."""
+    """Of unknown: those that the service took, and that are looked up when the daily cap is renewed."""
 
 
 def kind_of(run: Run) -> str:
@@ -452,7 +452,7 @@ class OutcomeTable:
         run : Run, optional
             The answer itself, where it could not be saved.
         is_capped : bool
-            Whether the configured daily cap has ended its look-ups: its outcome is still to come.
+            Whether the daily cap has ended its look-ups: its outcome is still to come.
         """
         self._counted[self._kinds[number]] -= 1
         self._reused_counts[self._kinds[number]] -= self._reused[number]
@@ -471,7 +471,7 @@ class OutcomeTable:
 
     @property
     def capped(self) -> list[int]:
-        """The jobs whose look-ups the configured daily cap has ended."""
+        """The jobs whose look-ups the daily cap has ended."""
         return sorted(self._capped)
 
     def kind(self, number: int) -> int:
@@ -547,7 +547,7 @@ RETRY_UNKNOWN: Final = Phrase(
 """What to do about jobs that may have run."""
 
 LOOK_UPS_CAPPED: Final = "look_ups_capped"
-"""The error code of a run that had not ended when the configured daily cap ended its look-ups."""
+"""The error code of a run that had not ended when the daily cap ended its look-ups."""
 
 RESOLVE_CAPPED: Final = Phrase(
     "batch.resolve_unknown() looks up after 00:00 UTC",

@@ -522,9 +522,9 @@ def exit_code(batch: Batch) -> int:
     counts, stopped = batch.counts, batch.stopped
     if stopped is not None and (counts.pending or stopped.reason == "cancelled"):
         return CODES_OF_STOPS.get(stopped.reason, STOPPED)
-    if counts.failed or counts.unknown:
+    if counts.failed or counts.unknown > counts.capped:
         return FAILED
-    return STOPPED if counts.pending else DONE
+    return STOPPED if counts.pending or counts.capped else DONE
 
 
 def _end(

@@ -21,6 +21,7 @@ from fh_notebook.batching.execution import delivery as delivery_module
 from fh_notebook.batching.execution.delivery import CallbackDelivery
 from fh_notebook.batching.model import FAILED, OutputArrived
 from fh_notebook.batching.planning.stored_batch import StoredBatch
+from fh_notebook.cli.batch import exit_code
 from fh_notebook.client import polling
 from fh_notebook.client.clients import AsyncClient
 from fh_notebook.contract.run import Run
@@ -137,6 +138,7 @@ def test_look_ups_stop_at_the_services_own_daily_cap(
     told = "".join(capsys.readouterr())
     assert "not looked up before 00:00 UTC; batch.resolve_unknown() looks up after 00:00 UTC" in told
     assert "pending." not in told
+    assert (batch.counts.capped, exit_code(batch)) == (4, 3)  # of a command: a limit, and no failed rows
     held.let_go(4)
 
 
