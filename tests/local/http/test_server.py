@@ -7,6 +7,7 @@ import http.client
 import json
 import os
 import socket
+import stat
 import subprocess
 import sys
 import threading
@@ -183,9 +184,12 @@ def test_answers_are_not_held_back_by_the_network_stack() -> None:
 def _accepted(port: int) -> Iterator[bool]:
     """Yield of each connection to a port of this process whether Nagle's algorithm is off."""
     for descriptor in range(3, 1024):
-        with suppress(OSError), socket.socket(fileno=os.dup(descriptor)) as found:
-            if found.family == socket.AF_INET and found.getsockname()[1] == port and found.getpeername():
-                yield bool(found.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+        with suppress(OSError):
+            if not stat.S_ISSOCK(os.fstat(descriptor).st_mode):
+                continue
+            with socket.socket(fileno=os.dup(descriptor)) as found:
+                if found.family == socket.AF_INET and found.getsockname()[1] == port and found.getpeername():
+                    yield bool(found.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
 
 
 def _padded(size: int) -> bytes:
