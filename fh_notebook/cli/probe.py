@@ -24,7 +24,8 @@ from fh_notebook.session.probe import MAX_CALLS
 __all__ = ["add_parser", "run"]
 
 EXAMPLES: Final = """
-    # asks before each step, which is one call, or the calls at once; choose a variant that is harmless to run
+    # asks before each step (one call, or those that are made at once); choose a
+    # variant that is harmless to run
     fh-notebook probe support-triage -v live --input ticket="My parcel is late."
     # also: how many calls at once are admitted, and one callback through a tunnel
     fh-notebook probe support-triage -v live --input ticket=Hello \\

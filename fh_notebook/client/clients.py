@@ -755,7 +755,7 @@ class AsyncClient:
         """
         arguments.check(AsyncClient.approval, locals())
         if not approval_id:
-            raise InputError("the approval's id is empty; it is in ToolApproval.id")
+            raise InputError("approval_id is empty; ToolApproval.id has it")
         wanted = checked_workspace_id(workspace_id or self.connection.find_workspace_id())
         return await ApprovalEndpoint(self.connection, self._pools.exchange, wanted, SENT_PASSWORDS.mask()).get(
             approval_id

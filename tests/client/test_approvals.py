@@ -201,7 +201,7 @@ def test_one_approval_is_asked_for_by_its_id(client: fh.Client) -> None:
     with pytest.raises(fh.CallError, match="this approval, or workspace") as missing:
         client.approval("taa_nobody")
     assert missing.value.status_code == 404
-    with pytest.raises(fh.InputError, match="id is empty"):
+    with pytest.raises(fh.InputError, match="approval_id is empty"):
         client.approval("")
 
 

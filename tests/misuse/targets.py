@@ -23,6 +23,7 @@ PLUMBING: Final = {
     "AsyncClient": {
         "attempt",
         "exchange",
+        "explained",
         "list_approvals",
         "look_up",
         "over",
@@ -165,6 +166,7 @@ class World:
         )
         self.pending = self.client.submit("support-triage", variant="keywords", inputs={"ticket": "late"})
         self.pending.wait(10)
+        self.tool_approval = self._tool_approval()
         self.asking = fh.local.LocalHive()
 
         @self.asking.workflow("asks", variant="v", human="the boss")
@@ -179,6 +181,20 @@ class World:
         self.batch.wait()
         self.file = folder / "handed_over.fhb"
         self.batch.to_fhb(self.file)
+
+    def _tool_approval(self) -> fh.client.approvals.ToolApproval:
+        """Return one that is decided: its run holds no place."""
+
+        @self.hive.workflow("refund", variant="v", tools={"payments": "ask"})
+        def refund(amount: int) -> str:
+            return str(fh.local.ask_human("May it?", tool="payments", tool_arguments={"amount": amount}).approved)
+
+        pending = self.client.submit("refund", variant="v", inputs={"amount": 1}, poll=False)
+        self.hive.wait_approval(10)
+        (approval,) = self.client.approvals()
+        approval.decide("allow_once")
+        pending.wait(10)
+        return approval
 
     def close(self) -> None:
         """Close what is open."""
@@ -268,6 +284,9 @@ class World:
             "AsyncClient.request": ask,
             "AsyncClient.submit": {**ask, "poll": False},
             "AsyncClient.retrieve": {"request_id": self.run.request_id},
+            "AsyncClient.approval": {"approval_id": self.tool_approval.id},
+            "Client.approval": {"approval_id": self.tool_approval.id},
+            "Client.aapproval": {"approval_id": self.tool_approval.id},
             "AsyncClient.trigger": trigger,
             "AsyncClient.upload": {"path": self.tests_file},
             "Client.ainvoke": ask,
