@@ -145,15 +145,6 @@ DOCUMENTED_CODES: Final = frozenset(
 """The codes of CONTRACT section 2, whose meaning is not observed."""
 
 _PROVIDER_CODE: Final = "too_many_requests"
-_ROW_402_CODES: Final = frozenset(
-    {
-        "workflow_step_limit_reached",
-        "workspace_limit_reached",
-        "asset_storage_limit_reached",
-        "log_range_limit_exceeded",
-    }
-)
-"""402s that concern one workflow or file and not the whole workspace: the row fails, the batch goes on."""
 
 
 def decide(
@@ -287,8 +278,8 @@ def _action_for(response: Response) -> tuple[RetryAction, str]:
         return RetryAction.STOP, "auth"
     if status == 429:
         return _action_for_429(body, code, response.meaning)
-    # A 402 of a code that nobody knows stops, too: each further row would be one more refused request.
-    if code in CREDIT_CODES or (status == 402 and code not in _ROW_402_CODES):
+    # A 402 with another code, such as `workspace_limit_reached`, is of a limit of what was asked for: its row fails.
+    if code in CREDIT_CODES or (status == 402 and code is None):
         return RetryAction.STOP, "credits"
     if status == 503:
         return RetryAction.RETRY, "unavailable"
