@@ -48,6 +48,7 @@ __all__ = [
     "one_line",
     "progress_sentence",
     "retry_code",
+    "status_of_error",
 ]
 
 DIGEST_LINES: Final = 4
@@ -133,6 +134,7 @@ STATUS_WORDS: Final = {
     "completed": "completed",
     "failed": "failed",
     "unknown": "outcome unknown",
+    "awaiting_approval": "waiting for a decision",
     "pending": "pending",
 }
 """What the jobs of a batch are called by their status, where they are counted in a page."""
@@ -145,7 +147,7 @@ class ErrorGroup:
     """Jobs that ended with one error."""
 
     status: str
-    """``failed`` or ``unknown``."""
+    """``failed``, ``unknown``, or ``awaiting_approval``, of whose outcome is unknown until somebody decides."""
     code: str
     """The error code; empty without one."""
     error: str
@@ -174,6 +176,11 @@ class ErrorGroup:
         )
 
 
+def status_of_error(run: Run) -> str:
+    """Return which `ErrorGroup.status` a run without an output has."""
+    return run.status if run.status in ("failed", "awaiting_approval") else "unknown"
+
+
 def error_groups(runs: Iterable[tuple[Any, str, Run]]) -> list[ErrorGroup]:
     """Return the errors of runs: failed ones first, and the most frequent before others.
 
@@ -196,7 +203,7 @@ def error_groups(runs: Iterable[tuple[Any, str, Run]]) -> list[ErrorGroup]:
     for row, job_key, run in runs:
         if run.status == "completed":
             continue
-        kind = ("failed" if run.status == "failed" else "unknown", run.error_code or "", error_line(run.error))
+        kind = (status_of_error(run), run.error_code or "", error_line(run.error))
         jobs[kind] = jobs.get(kind, 0) + 1
         keys.setdefault(kind, set()).update({job_key} - {""})
         if run.client_action:
@@ -441,7 +448,7 @@ def _quoted(text: str) -> str:
 def _again(group: ErrorGroup, *, code: bool = True) -> html.Html:
     if retry := retry_code(group):
         return html.el("span", "To call them again: ", html.el("code", retry))
-    if group.code == LOOK_UPS_CAPPED:  # its error says what to do
+    if group.code == LOOK_UPS_CAPPED or group.status == "awaiting_approval":  # its error says what to do
         return html.el("span", "The service took them: calling them again may pay twice.")
     if not code:
         return html.el("span", "Correct these rows." if group.code == INVALID else UNKNOWN_MEANS)

@@ -431,13 +431,9 @@ class FileColumn:
         Raises
         ------
         InputError
-            There is no such column, or no such file.
+            There is no such file.
         """
-        if self.column not in row:
-            raise InputError(
-                f"the column {short(self.column)} does not exist; the columns are {listed(list(row), 'and')}"
-            )
-        path = row[self.column]
+        path = row.get(self.column)  # a table's missing values are not in its rows; the batch knows its columns
         if is_missing(path) or path == "":
             return None
         if not isinstance(path, str | os.PathLike):

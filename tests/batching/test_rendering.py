@@ -171,6 +171,11 @@ def test_an_error_is_at_length_where_it_has_a_line_of_its_own() -> None:
     shown = _overview(JobCounts(planned=1, unknown=1, capped=1, calls=1), pd.DataFrame(), capped).page_html()
     assert "calling them again may pay twice" in shown
     assert "retry_unknown" not in shown
+    waits = [Run(status="awaiting_approval", error="it waits for a decision: batch.approvals()")]
+    shown = _overview(JobCounts(planned=1, unknown=1, calls=1), pd.DataFrame(), waits).page_html()
+    assert "1 waiting for a decision" in shown
+    assert "calling them again may pay twice" in shown
+    assert "retry_unknown" not in shown
 
 
 @pytest.mark.parametrize(

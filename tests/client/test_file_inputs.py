@@ -17,6 +17,7 @@ from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 import fh_notebook as fh
@@ -240,9 +241,15 @@ def test_rows_without_their_file_are_told_before_a_call(reader: Reader, client: 
     assert len(caught.value.problems) == 2
     with pytest.raises(fh.InputError, match="the columns are 'path'"):
         fh.batch(rows, "read", inputs={"document": fh.file(column="file")}, **options)
+    with pytest.raises(fh.InputError, match=r"the columns are 'path'. One file for all rows is fh.file\('file'\)"):
+        fh.batch(pd.DataFrame(rows), "read", inputs={"document": fh.file(column="file")}, **options)
     if client.origin == "local":  # where the Start variable is known, and required
         with pytest.raises(fh.InputError, match="document"):
             fh.batch([{"path": None}], "read", inputs={"document": fh.file(column="path")}, **options)
+    else:
+        gap = pd.DataFrame({"path": [path, None]})
+        plan = fh.batch(gap, "read", inputs={"document": fh.file(column="path")}, dry_run=True, **options).plan()
+        assert (plan.uploads, plan.calls) == (1, 2)
     assert (_uploaded(reader), reader.hive.counts.calls) == ([], 0)
 
 

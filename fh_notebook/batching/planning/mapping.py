@@ -21,7 +21,7 @@ import pandas as pd
 
 from fh_notebook.batching.tables.rows import Rows, label_part
 from fh_notebook.batching.tables.values import is_missing, object_series, plain
-from fh_notebook.client.uploads import FileInput
+from fh_notebook.client.uploads import FileColumn, FileInput
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.schema.build import fill_defaults
 from fh_notebook.contract.schema.coercion import coerce
@@ -112,6 +112,8 @@ def read_mapping(inputs: Any, rows: Rows, deployment: Deployment, *, others: Ite
         source = _source(value)
         if isinstance(source, ColumnInput) and source.name not in rows.columns:
             problems.append(_no_such_column(name, source.name, rows))
+        if isinstance(source, FileColumn) and source.column not in rows.columns:
+            problems.append(_no_such_column(name, source.column, rows, is_file=True))
         if problem := _unknown_variable(name, deployment):
             if any(_unknown_variable(name, other) is None for other in others):
                 continue
@@ -202,11 +204,14 @@ def _source(value: Any) -> Source:
     return value if callable(value) else Const(value)
 
 
-def _no_such_column(variable: str, column: str, rows: Rows) -> Problem:
+def _no_such_column(variable: str, column: str, rows: Rows, *, is_file: bool = False) -> Problem:
     close = nearest(column, rows.columns)
     suggestion = f"did you mean {close!r}?" if close else f"the columns are {listed(rows.columns, 'and') or 'none'}."
-    fixed = Phrase(f"fh.const({short(column)})", command=f"--const VARIABLE={short(column)}")
-    hint = Message("{} A fixed text is {}", (suggestion, fixed))
+    if is_file:
+        hint = Message("{} One file for all rows is {}", (suggestion, f"fh.file({short(column)})"))
+    else:
+        fixed = Phrase(f"fh.const({short(column)})", command=f"--const VARIABLE={short(column)}")
+        hint = Message("{} A fixed text is {}", (suggestion, fixed))
     return Problem((str(variable),), "column", message=f"the column {short(column)} does not exist", hint=hint)
 
 

@@ -16,7 +16,7 @@ from ipywidgets import HTML, Box, Button, Dropdown, Layout, Text, VBox
 from fh_notebook.batching.batch import Batch
 from fh_notebook.batching.export.export import CSV, EXCEL, PARQUET, ExportFormat, check_export, export
 from fh_notebook.batching.model import FailedSelection, error_line
-from fh_notebook.batching.rendering import STATUS_WORDS, ErrorGroup, cell
+from fh_notebook.batching.rendering import STATUS_WORDS, ErrorGroup, cell, status_of_error
 from fh_notebook.comparing.comparison import compare
 from fh_notebook.core.optional_deps import is_installed
 from fh_notebook.core.text import html
@@ -62,7 +62,7 @@ def error_rows(batch: Batch, group: ErrorGroup) -> html.Html:
 
 
 def _belongs(run: Any, group: ErrorGroup) -> bool:
-    if ("failed" if run.status == "failed" else "unknown") != group.status or run.status == "completed":
+    if status_of_error(run) != group.status or run.status == "completed":
         return False
     if group.code:
         return FailedSelection(error_code=group.code).has(run)
