@@ -316,7 +316,7 @@ class Batch:
 
         What is there already is not fetched again, so a second call, also after a crash and in another kernel, goes on.
         A file is there whole or not at all, under its own name, made safe, with a hash; no file is overwritten. The key
-        is not sent, and addresses of private networks are not asked. Displays and reports show a saved file
+        is not sent, and addresses of private networks are not asked. Displays and the HTML report show a saved file
         in place of its address; in another kernel, after this call with the folder. Files that are in a
         ``.fhb`` file are shown as soon as it is open, and this call writes them to the folder.
 

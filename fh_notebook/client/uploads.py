@@ -45,7 +45,7 @@ from fh_notebook.contract.retry import date_of, is_general, may_have_run
 from fh_notebook.core import arguments
 from fh_notebook.core.json_values import is_missing
 from fh_notebook.core.redaction import error_text, log
-from fh_notebook.core.text.formatting import byte_size, listed, one_line, short, type_text
+from fh_notebook.core.text.formatting import byte_size, one_line, short, type_text
 from fh_notebook.errors import CallError, FetchHiveError, InputError
 
 __all__ = [
