@@ -1,6 +1,7 @@
 """A service whose spelling, codes, headers and signature form are drawn at random, and which can break at any request.
 
-It shares no code with the package: its signatures are made here, and so is the profile that is to be learned.
+It shares no code with the package: its signatures are made here, and so is the profile that is to be learned. Its
+seconds are those of `CLOCK`, which it moves itself: each request takes exactly as long as was drawn, and no test waits.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import base64
 import hashlib
 import hmac
 import json
+import math
 import random
 import time
 from collections.abc import Callable
@@ -24,6 +26,26 @@ INPUTS = {"ticket": "My parcel is late.", "tone": "calm"}
 OTHER_CODES = ["plan_limit_reached", "slots_exhausted", "limit_reached"]
 """Codes of a 429 that may be of another limit than that of calls at once."""
 Answer = tuple[int, dict[str, str], bytes]
+ROUNDS = 100
+"""Of the event loop without another call, after which all that were sent together have arrived or are answered."""
+
+
+class Clock:
+    """Seconds that pass only where the service says so, so that no stall of the machine is among them."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+    def reach(self, at_s: float) -> None:
+        """Move to `at_s`, unless it has passed."""
+        self.now_s = max(self.now_s, at_s)
+
+
+CLOCK = Clock()
+"""Every drawn time is a multiple of 0.25 s: sums and differences of it are exact."""
 
 
 def _signed(form: str, body: bytes, secret: str) -> dict[str, str]:
@@ -91,7 +113,7 @@ class Drawn:
         self.is_unnamed = pick([False, False, True]) and place is not None
         """Whether the refusal of one call too many has a code that does not name concurrency."""
         self.refusal = status, pick(OTHER_CODES) if self.is_unnamed else code, place
-        self.limit_s: float | None = pick([None, None, None, None, 0.05, 0.1])
+        self.limit_s: float | None = pick([None, None, None, None, 10.0, 40.25])
         """So many seconds over its longest run a slower one is ended."""
         self.ending: tuple[int | None, str | None, str | None] = pick(
             [
@@ -101,6 +123,9 @@ class Drawn:
                 (pick([422, 500, 503]), pick(["execution_timeout", "run_timed_out", "time_limit_exceeded"]), "code"),
             ]
         )
+        self.quick_s: float = pick([0.25, 0.5, 1.0])
+        """What a request takes that runs nothing."""
+        self.run_s: float = pick([30.0, 47.5, 60.25])
 
     @staticmethod
     def _error(pick: Callable[[Any], Any], statuses: list[int], codes: list[str]) -> tuple[int, str | None, str | None]:
@@ -134,6 +159,7 @@ class Drawn:
             "concurrency": None if self.is_unnamed else self.concurrency,
             "concurrency_refusal": None if self.is_unnamed else self.refusal,
             "retry_after": None if self.is_unnamed else self.retry_after,
+            "direct_s": self.run_s,
             "direct_ended": None,
         }
 
@@ -154,7 +180,7 @@ class DrawnService:
     output_after_s : float
         So long after a direct call look-ups do not have its output.
     run_s : float, optional
-        How long each run takes; by default as long as shows a cap that is less than the calls at once.
+        How long each run takes; by default as was drawn.
     """
 
     def __init__(
@@ -180,16 +206,12 @@ class DrawnService:
         self.held = 0
         """Slots of runs by callback. One is never free again: when such a run ends is not known to who called it."""
         self.group = 0
-        self.begun = self.refused_at = 0.0
         self.output_after_s, self.ran_at = output_after_s, 0.0
         self.tasks: set[asyncio.Task[None]] = set()
         self.hangs_at, self.on_hang = hangs_at, on_hang
-        self.run_s = run_s
-        self.limit_s: float | None = None
+        self.run_s = drawn.run_s if run_s is None else run_s
+        self.limit_s = math.inf
         """A direct call that runs longer is ended as was drawn."""
-        self.answered_s: list[float] = []
-        self.ended_s: list[float] = []
-        """Seconds of the direct calls that completed, and of those that were ended."""
 
     @property
     def is_broken(self) -> bool:
@@ -210,10 +232,11 @@ class DrawnService:
         if self.is_broken and self.broken is not None:
             return self.broken()
         self.kind = "key" if path == "/public/models" else ""
-        if path == "/public/models":
-            return self._json(200, {self.drawn.models: []}, counted=True)
         if path == "/workflow/invoke":
             return await self._invoke(json.loads(body))
+        CLOCK.reach(CLOCK() + self.drawn.quick_s)
+        if path == "/public/models":
+            return self._json(200, {self.drawn.models: []}, counted=True)
         if path.startswith(self.drawn.look_up_path):
             return self._look_up(path.removeprefix(f"{self.drawn.look_up_path}/"))
         return self._json(404, {"error": "Request not found"}, counted=self.drawn.counts is True)
@@ -245,25 +268,22 @@ class DrawnService:
         if "async" in call:
             return self._by_callback(call["async"]["callback_url"])
         if not self.out:
-            self.begun, self.group = time.perf_counter(), 0
+            self.group = 0
         self.group += 1
         if self.out + self.held >= drawn.concurrency:
-            self.refused_at = time.perf_counter()
             waits = {"seconds": "2", "date": formatdate(time.time() + 2, usegmt=True), "absent": None}
             wait = waits[drawn.retry_after]
             return self._error(drawn.refusal, {"Retry-After": wait} if wait else {})
         self.out += 1
-        began, ending = time.perf_counter(), None
+        began_s = CLOCK()
         try:
-            async with asyncio.timeout(self.limit_s):
-                await self._run()
-        except TimeoutError:
-            ending = drawn.ending
+            await self._all_arrived()
         finally:
             self.out -= 1
-        (self.answered_s if ending is None else self.ended_s).append(time.perf_counter() - began)
-        if ending is not None:
-            status, code, place = ending
+        run_s = self.seconds_of_run()
+        CLOCK.reach(began_s + min(run_s, self.limit_s))
+        if run_s > self.limit_s:
+            status, code, place = drawn.ending
             if status is None:
                 raise httpx.RemoteProtocolError("Server disconnected without sending a response.")
             return self._error((status, code, place))
@@ -271,17 +291,17 @@ class DrawnService:
         self.ran_at = time.perf_counter()
         return self._json(200, self._run_body(drawn.completed), counted=True)
 
-    async def _run(self) -> None:
-        """Run at once; where other calls come meanwhile, much longer than it took to refuse the last of them."""
-        if self.run_s is not None:
-            await asyncio.sleep(self.run_s)
-            return
-        await asyncio.sleep(0.002)
-        while self.group > 1 and not self.is_broken:
-            now, span = time.perf_counter(), self.refused_at - self.begun
-            if self.refused_at > self.begun and now > self.refused_at + 6 * span + 0.05:
-                break
-            await asyncio.sleep(0.005)
+    async def _all_arrived(self) -> None:
+        """Let all calls that were sent with this one arrive, and the refused ones be answered; no time passes."""
+        arrived = 0
+        while arrived < self.group:
+            arrived = self.group
+            for _ in range(ROUNDS):
+                await asyncio.sleep(0)
+
+    def seconds_of_run(self) -> float:
+        """Return what the present run takes, when all that were sent with it have arrived."""
+        return self.run_s
 
     def _run_body(self, word: str) -> dict[str, Any]:
         self.runs += 1

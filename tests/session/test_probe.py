@@ -13,6 +13,7 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ import pytest
 
 import fh_notebook as fh
 from fh_notebook.client.connection import address_for
+from fh_notebook.client.http import exchange as edge
 from fh_notebook.client.pending_run import PendingRun
 from fh_notebook.client.profile import (
     HEADINGS,
@@ -47,14 +49,12 @@ from fh_notebook.session import session
 from fh_notebook.session.probe import AFTER_ENDING, BURST, CONTROL, MAX_CALLS, ProbeStep
 from fh_notebook.store.tables.profiles import Profiles
 from tests.core.test_event_loop import asyncio_as_it_was
-from tests.session.drawn_service import FORMS, INPUTS, OTHER_CODES, OUTPUT, SECRET, Drawn, DrawnService
+from tests.session.drawn_service import CLOCK, FORMS, INPUTS, OTHER_CODES, OUTPUT, SECRET, Drawn, DrawnService
 
 KEY = "fhk_probe_0123456789abcdef"
 URL = "http://127.0.0.1:9/v1"
 """On this machine, so that a callback may come to it; nobody is asked there."""
 EVERYTHING = 16
-LATER_AT_MOST_S = 0.25
-"""Seconds that a call takes longer for who makes it than for the service in this process, on a busy machine."""
 
 
 def client_of(service: DrawnService) -> fh.Client:
@@ -67,16 +67,17 @@ def learn(service: DrawnService, **options: Any) -> Profile:
 
 
 def facts_of(profile: Profile) -> dict[str, Any]:
-    values = {name: getattr(profile, name) for name in HEADINGS if name != "direct_s"}
+    values = {name: getattr(profile, name) for name in HEADINGS}
     forms = {n: (v.status_code, v.code, v.code_field) for n, v in values.items() if isinstance(v, ErrorForm)}
-    endings = {n: (v.status_code, v.code) for n, v in values.items() if isinstance(v, CallEnding)}
+    endings = {n: (v.after_s, v.status_code, v.code) for n, v in values.items() if isinstance(v, CallEnding)}
     return values | forms | endings
 
 
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The drawn service counts look-ups; time is of the one test that has a clock."""
+    """The drawn service counts look-ups, and its clock is that of every exchange: no test hangs on the machine's."""
     monkeypatch.setattr("fh_notebook.session.probe.LATER_S", 0.0)
+    monkeypatch.setattr(edge, "exchange", partial(edge.exchange, clock=CLOCK))
 
 
 def stored(client: fh.Client) -> Profile | None:
@@ -94,28 +95,21 @@ def notes_of(profile: Profile, step: str) -> list[str]:
 def differences(drawn: Drawn) -> dict[str, Any]:
     """Return each fact that is learned otherwise than it is: name -> (learned, drawn).
 
-    Where a time limit was drawn, the service is probed again while its workflow is slower than that. Seconds are those
-    that the service itself has measured, and at most `LATER_AT_MOST_S` more.
+    Where a time limit was drawn, the service is probed again while its workflow is slower than that.
     """
     service = DrawnService(drawn)
     learned, expected = learn(service), drawn.facts()
-    known_s = learned.direct_s or 0.0
-    times = {"direct_s": (known_s, max(service.answered_s))}
     if drawn.limit_s is not None:
-        service.limit_s, service.run_s, service.held = known_s + drawn.limit_s, 60.0, 0
+        service.limit_s, service.run_s, service.held = drawn.run_s + drawn.limit_s, 3600.0, 0
         learned = learn(service, concurrency=False, callback=False)
         status, code, place = drawn.ending
-        expected["direct_ended"] = status, code if place else None
-        ended = learned.direct_ended
-        times["direct_ended"] = (ended.after_s if ended else 0.0), service.ended_s[-1]
-    found = facts_of(learned)
-    different = {name: (value, expected[name]) for name, value in found.items() if value != expected[name]}
-    return different | {n: (a, b) for n, (a, b) in times.items() if not b <= a <= b + LATER_AT_MOST_S}
+        expected["direct_ended"] = service.limit_s, status, code if place else None
+    return {name: (value, expected[name]) for name, value in facts_of(learned).items() if value != expected[name]}
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_the_learned_profile_is_the_drawn_one(seed: int) -> None:
-    """Spelling, statuses, codes, look-ups, cap, Retry-After, signature and time limit, from 16 calls at most.
+    """Spelling, statuses, codes, look-ups, cap, Retry-After, signature, seconds and time limit, from 16 calls at most.
 
     The run by callback keeps its slot for good: the cap is of the calls at once before it.
     """
@@ -411,7 +405,7 @@ def test_a_cap_stays_where_the_calls_may_have_run_one_after_the_other(
     assert with_calls_at_once(Profile(concurrency=3), answers, RUN, arrived_s=arrived_s).concurrency == cap
 
 
-@pytest.mark.parametrize(("run_s", "cap"), [(0.0, 3), (0.8, None)])
+@pytest.mark.parametrize(("run_s", "cap"), [(0.0, 3), (60.0, None)])
 def test_a_probe_withdraws_a_cap_only_by_long_runs(run_s: float, cap: int | None) -> None:
     """Short ones leave it, with a note of the cap that stays."""
     drawn = Drawn(3)
@@ -1028,9 +1022,7 @@ def test_a_profile_shows_what_is_known_and_names_the_rest() -> None:
 
 def test_the_longest_answered_call_is_the_least_time_limit() -> None:
     """Those at once included and rounded down; a refusal or a 504 is no such call."""
-    profile = learn(DrawnService(Drawn(3), run_s=0.35), callback=False, max_calls=20)
-    assert profile.direct_s is not None
-    assert 0.35 <= profile.direct_s < 30
+    assert learn(DrawnService(Drawn(3), run_s=7.75), callback=False, max_calls=20).direct_s == 7.75
     learned = with_direct_run(Profile(), SLOW[0], {})
     assert with_calls_at_once(learned, SLOW[1:], SLOW[0]).direct_s == 7.98
     shown = dict(with_calls_at_once(learned, SLOW[1:], SLOW[0]).facts())
@@ -1048,15 +1040,11 @@ def test_an_ended_call_is_a_fact_only_where_the_service_still_answers() -> None:
     drawn = Drawn(3)
     drawn.ending = 504, "gateway_timeout", "code"
     service, asked = DrawnService(drawn, run_s=60.0), list[str]()
-    service.limit_s = 0.2
+    service.limit_s = 10.5
     profile = learn(service, callback=False, confirm=lambda step: bool(asked.append(step.name)) or True)
     assert (asked[-1], len(service.requests), profile.calls) == (AFTER_ENDING, 3, 3)
-    ended = profile.direct_ended
-    assert ended is not None
-    assert (ended.status_code, ended.code, ended.after_s >= service.ended_s[0]) == (504, "gateway_timeout", True)
-    assert (
-        f"| a direct call was ended | after {ended.after_s:.1f} s with 504 gateway_timeout |" in profile.to_markdown()
-    )
+    assert profile.direct_ended == CallEnding(after_s=10.5, status_code=504, code="gateway_timeout")
+    assert "| a direct call was ended | after 10.5 s with 504 gateway_timeout |" in profile.to_markdown()
     assert stored(client_of(service)) == profile
     session.reset()
     fh.configure(store=None)
@@ -1091,20 +1079,15 @@ def test_a_longer_call_that_completes_withdraws_an_ending() -> None:
     assert with_calls_at_once(ended, SLOW[1:], SLOW[0]).direct_ended is None
 
 
-def test_a_call_that_is_ended_among_those_at_once_is_learned() -> None:
+def test_a_call_that_is_ended_among_those_at_once_is_learned(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the call after them completes."""
     drawn = Drawn(3)
     drawn.concurrency, drawn.ending = 50, (504, None, None)
     service = DrawnService(drawn)
-    answered = service._run
-
-    async def run() -> None:
-        await (asyncio.sleep(60) if service.group == BURST else answered())
-
-    service._run, service.limit_s = run, 1.5  # type: ignore[method-assign]
+    monkeypatch.setattr(service, "seconds_of_run", lambda: 60.0 if service.group == BURST else 5.0)
+    service.limit_s = 40.25
     profile = learn(service, callback=False)
-    assert profile.direct_ended is not None
-    assert profile.direct_ended.status_code == 504
+    assert profile.direct_ended == CallEnding(after_s=40.25, status_code=504, code=None)
     assert profile.completed_status == drawn.completed
 
 
