@@ -173,6 +173,8 @@ class AsyncClient:
         self.files = FileUploads(connection, self._pools.exchange)
         """The uploads of files that inputs name."""
         self._retries = retries or RetryLoop(connection)
+        self._fetching: set[asyncio.Task[None]] = set()
+        """Fetches of the error catalogue; a loop alone does not hold its tasks."""
 
     @property
     def workspace(self) -> str:
@@ -647,7 +649,14 @@ class AsyncClient:
             return run
         catalog = self.connection.error_catalog
         if not self.connection.is_near and catalog.should_fetch(run):
-            event_loop.background().submit(self._fetch_behind())
+            # On the loop of the call: the connections of a transport that the user gave belong to it.
+            try:
+                task = asyncio.get_running_loop().create_task(self._fetch_behind())
+            except RuntimeError:  # no loop runs in this thread
+                event_loop.background().submit(self._fetch_behind())
+            else:
+                self._fetching.add(task)
+                task.add_done_callback(self._fetching.discard)
         return with_client_action(run, catalog.actions())
 
     async def _fetch_behind(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,7 +17,7 @@ import fh_notebook as fh
 from fh_notebook.batching.rendering import error_groups
 from fh_notebook.client.error_catalog import MOST_DAYS, ErrorCatalogCache, read_error_catalog
 from fh_notebook.core import event_loop
-from tests.client.callbacks.senders import KEY, SECRET, Held, deliver, event, signed, until
+from tests.client.callbacks.senders import KEY, PATIENCE_S, SECRET, Held, deliver, event, signed, until
 
 URL = "https://api.test/v1"
 FROZEN = {"code": "quota_frozen", "status": 422, "client_action": "Thaw the quota.", "message": "x"}
@@ -75,6 +76,32 @@ def test_a_new_code_has_the_catalogue_fetched_for_the_errors_after_it(tmp_path: 
     assert again.actions() == {"quota_frozen": "Thaw the quota."}
     assert again.was_asked_today
     assert ErrorCatalogCache("https://other.test/v1", lambda: path).actions() == {}
+
+
+def test_it_is_fetched_on_the_loop_of_the_call() -> None:
+    """A transport that the user gave is one object for all loops, and its connections belong to the first one."""
+    loops = set[asyncio.AbstractEventLoop]()
+
+    async def main() -> None:
+        fetched = asyncio.Event()
+        here = asyncio.get_running_loop()
+        service = Service("quota_frozen", _good)
+
+        class Transport(httpx.MockTransport):
+            async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+                loops.add(asyncio.get_running_loop())
+                if request.url.path == "/v1/error_codes":
+                    here.call_soon_threadsafe(fetched.set)
+                return await super().handle_async_request(request)
+
+        client = fh.AsyncClient(api_key=KEY, base_url=URL, transport=Transport(service))
+        connection = replace(client.connection, error_catalog=ErrorCatalogCache(URL))
+        async with fh.AsyncClient.over(connection) as client:
+            await client.invoke("d", variant="v")
+            await asyncio.wait_for(fetched.wait(), PATIENCE_S)
+        assert loops == {here}
+
+    asyncio.run(main())
 
 
 @pytest.mark.parametrize("codes", [_broken, lambda: httpx.Response(500), lambda: httpx.Response(200, text="a page")])
