@@ -40,7 +40,7 @@ from fh_notebook.batching.planning.work_queue import (
     ready_windows,
 )
 from fh_notebook.batching.status import Caller
-from fh_notebook.client.polling import REFUSED_LOOKS, expected_look_ups, is_over_daily_cap
+from fh_notebook.client.polling import ONE_ADDRESS, REFUSED_LOOKS, expected_look_ups, is_over_daily_cap
 from fh_notebook.client.uploads import files_in
 from fh_notebook.contract.callbacks import RunIds, with_final_status
 from fh_notebook.contract.job_key import job_key_of_parts
@@ -425,7 +425,7 @@ class Resolution:
     open: int = 0
     """Of which the service says that they have not ended."""
     capped: int = 0
-    """Of which it says nothing, since its daily cap is used up."""
+    """Of which it says nothing, since the daily cap is used up."""
     lost: int = 0
     """Of which it does not say how they ended."""
 
@@ -454,8 +454,8 @@ async def resolve_calls(
     """Look up every run that has a request id, one after the other, and store final outcomes.
 
     A run whose look-up the service does not allow (403) stays unknown, as after the look-ups of the poller: only
-    :data:`~fh_notebook.client.polling.REFUSED_LOOKS` such answers in a row are of the key. Once the service's daily cap
-    refuses a look-up, none follows.
+    :data:`~fh_notebook.client.polling.REFUSED_LOOKS` such answers in a row are of the key. Once the daily cap, the
+    service's own or the configured one, ends a look-up, none follows.
 
     Raises
     ------
@@ -480,7 +480,7 @@ async def resolve_calls(
                     raise
                 result.lost += 1
                 continue
-            if is_over_daily_cap(answer):
+            if is_over_daily_cap(answer) or answer.error_code == ONE_ADDRESS:
                 result.capped += 1
             elif not answer.done:
                 result.open += 1

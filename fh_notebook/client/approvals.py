@@ -33,7 +33,7 @@ from fh_notebook.core.json_values import pretty
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import short
 from fh_notebook.core.text.messages import counted
-from fh_notebook.errors import CallError, InputError, SettingsError
+from fh_notebook.errors import CallError, ConnectFailed, InputError, SettingsError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -167,10 +167,14 @@ class ToolApproval:
             raise SettingsError("this approval was not listed by a client; list it with client.approvals()")
         if not self.id:
             raise SettingsError("the service listed this approval without an id; decide it in Fetch Hive")
+        was_sent = True
         try:
             return replace(await self._endpoint.decide(self, decision), _on_decision=self._on_decision)
+        except ConnectFailed:
+            was_sent = False
+            raise
         finally:
-            if self._on_decision is not None:
+            if was_sent and self._on_decision is not None:
                 self._on_decision()
 
     def shown_arguments(self) -> str:

@@ -39,7 +39,7 @@ from fh_notebook.client.connection import Check, Connection, Ticket, address_for
 from fh_notebook.client.direct_runs import DIRECT_RUNS, ends_later
 from fh_notebook.client.error_catalog import ADDRESS, FETCH_TIMEOUT_S, with_client_action
 from fh_notebook.client.pending_run import PendingRun, look_up_soon
-from fh_notebook.client.polling import is_over_daily_cap
+from fh_notebook.client.polling import ONE_ADDRESS, is_over_daily_cap
 from fh_notebook.client.profile import with_meaning
 from fh_notebook.client.retry_loop import Attempt, RetryLoop, raise_for
 from fh_notebook.client.uploads import FileUploads, UploadFailed, files_of_body, read_local_file, send_file
@@ -94,7 +94,7 @@ REQUESTS: Final = "/public/requests"
 WORKFLOW_RUNS: Final = "/workflow_runs"
 """The two addresses of a look-up (CONTRACT section 3)."""
 
-ONE_ADDRESS: Final = (
+ONE_ADDRESS_TEXT: Final = (
     "one of the two addresses of a look-up does not know the run, and the daily cap leaves no request for the other; "
     "look it up after 00:00 UTC"
 )
@@ -620,7 +620,7 @@ class AsyncClient:
             if not identity or not (run.error_code == "no_id" or run.status_code in NOT_FOUND_STATUSES):
                 continue
             if run.error_code != "no_id" and is_within_cap and not await self.connection.has_room_for("lookup"):
-                return Run(status="unknown", error=ONE_ADDRESS, error_code="one_address")  # no evidence of the run
+                return Run(status="unknown", error=ONE_ADDRESS_TEXT, error_code=ONE_ADDRESS)  # no evidence of the run
             found = await self._look_up(f"{path}/{_path_safe(identity)}", request_id or "")
             says = found.status_code in NOT_FOUND_STATUSES or (found.status_code or 0) // 100 == 2
             if run.error_code == "no_id" or says:

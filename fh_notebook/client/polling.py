@@ -36,6 +36,7 @@ __all__ = [
     "FIRST_S",
     "LONGEST_PAUSED_S",
     "LONGEST_S",
+    "ONE_ADDRESS",
     "REFUSED_LOOKS",
     "LookUp",
     "LookUpResult",
@@ -69,6 +70,9 @@ REFUSED_LOOKS: Final = 3
 answer says little, and may come from what stands before the service."""
 BUSY_PAUSE_S: Final = 5.0
 """After a look-up that was refused because there were too many."""
+
+ONE_ADDRESS: Final = "one_address"
+"""The error code of a look-up that the configured daily cap ended after the first of its two addresses."""
 
 
 def expected_look_ups(took_s: float | None, *, has_callback: bool, is_looked_up: bool = False) -> int:

@@ -163,6 +163,9 @@ def _hash_of(path: str | os.PathLike[str]) -> str:
         return found
 
 
+NO_TYPE: Final = "application/octet-stream"
+"""The type of a file that nobody knows one of."""
+
 _PACKED: Final = {"gzip": "application/gzip", "bzip2": "application/x-bzip2", "xz": "application/x-xz"}
 
 
@@ -175,7 +178,7 @@ def _type_by_ending(name: str) -> str:
     ['application/pdf', 'application/gzip', 'application/octet-stream']
     """
     file_type, packing = mimetypes.guess_type(name)
-    return (_PACKED.get(packing) if packing else file_type) or "application/octet-stream"
+    return (_PACKED.get(packing) if packing else file_type) or NO_TYPE
 
 
 def _read_named(sha256: str) -> LocalFile:
@@ -202,9 +205,14 @@ def _read_named(sha256: str) -> LocalFile:
 
 
 def _first_named(file: LocalFile) -> LocalFile:
-    """Return a file under the name that was given first for its content."""
+    """Return a file under the name that was given first for its content, with the type that it was given itself."""
     name = _first_names.get(file.sha256, file.name)
-    return file if name == file.name else replace(file, name=name, file_type=_type_by_ending(name))
+    if name == file.name:
+        return file
+    types = (file.file_type, _type_by_ending(file.name), _type_by_ending(name))
+    named = replace(file, name=name, file_type=next((known for known in types if known != NO_TYPE), NO_TYPE))
+    vars(named)["sha256"] = file.sha256  # the content is the same, and may be large
+    return named
 
 
 class UploadExchange(Protocol):

@@ -8,6 +8,7 @@ import json
 import re
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -119,6 +120,29 @@ def test_a_run_is_looked_up_soon_after_a_decision_in_code(monkeypatch: pytest.Mo
         monkeypatch.setattr(polling, "FIRST_S", 0.01)
         approval.decide("allow_once")
         assert pending.wait(PATIENCE_S).output == "paid"
+
+
+def test_a_decision_that_reached_nobody_has_no_run_looked_up() -> None:
+    """One that may have arrived has."""
+    decisions = iter([httpx.ConnectError("no route"), httpx.Response(500, json={"error": "x"})])
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.method == "GET":
+            return httpx.Response(200, json=[{"id": "a1", "request_id": "req_1", "status": "pending"}])
+        if isinstance(said := next(decisions), Exception):
+            raise said
+        return said
+
+    told: list[str] = []
+    with fh.Client(api_key=KEY, base_url="https://api.test/v1", transport=httpx.MockTransport(answer)) as client:
+        (listed,) = client.approvals(workspace_id="ws 1")
+        approval = replace(listed, _on_decision=lambda: told.append("sent"))
+        with pytest.raises(fh.ConnectFailed):
+            approval.decide("deny")
+        assert told == []
+        with pytest.raises(fh.CallError):
+            approval.decide("deny")
+        assert told == ["sent"]
 
 
 @pytest.mark.parametrize(("decision", "output"), [("allow_once", "paid"), ("deny", "refused")])

@@ -21,7 +21,16 @@ import pandas as pd
 import pytest
 
 import fh_notebook as fh
-from fh_notebook.client.uploads import FileInput, FileUploads, UploadFailed, _hashes, file_named, names_file
+from fh_notebook.client.uploads import (
+    FileInput,
+    FileUploads,
+    UploadFailed,
+    _hashes,
+    _read_named,
+    file_named,
+    names_file,
+)
+from fh_notebook.contract.invoke_request import FILE_SCHEME
 from fh_notebook.contract.response import Response
 from fh_notebook.core import event_loop
 from fh_notebook.local import LocalHive
@@ -606,6 +615,26 @@ def test_a_file_that_a_page_sent_has_the_first_name_too(reader: Reader, client: 
     (path,) = _files(tmp_path, a=f"page {tmp_path}")
     assert fh.file(path) == page
     assert client.invoke("read", variant="v", inputs={"document": page}).output.endswith("/c.txt")
+
+
+@pytest.mark.parametrize(
+    ("first", "later", "declared", "sent"),
+    [
+        ("a.bin", "b.csv", "", "text/csv"),
+        ("a.txt", "b.dat", "text/csv", "text/csv"),
+        ("a.bin", "b.csv", "application/octet-stream", "text/csv"),
+        ("a.txt", "b", "", "text/plain"),
+    ],
+)
+def test_a_file_under_its_first_name_has_the_type_that_it_was_given_later(
+    first: str, later: str, declared: str, sent: str
+) -> None:
+    """Without one, that of a name; its content is not hashed again."""
+    content = f"{first} {later} {declared}".encode()
+    token = FileInput.of_content(first, content)
+    assert FileInput.of_content(later, content, declared) == token
+    file = _read_named(token.removeprefix(FILE_SCHEME))
+    assert (file.name, file.file_type, "sha256" in vars(file)) == (first, sent, True)
 
 
 def test_a_reopened_batch_counts_its_uploads(tmp_path: Path) -> None:

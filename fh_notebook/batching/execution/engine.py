@@ -25,7 +25,7 @@ from fh_notebook.contract.wire import AttemptResult
 from fh_notebook.core.event_loop import finish_despite_cancel
 from fh_notebook.core.rate import Rate
 from fh_notebook.core.redaction import error_text
-from fh_notebook.core.text.messages import Message
+from fh_notebook.core.text.messages import PYTHON, Audience, Message
 from fh_notebook.core.values import utc_now
 from fh_notebook.errors import LimitReached, StoreError
 
@@ -55,6 +55,8 @@ class Engine:
         Told of everything, in the loop's thread; must return at once and not raise.
     batch : str
         The name that calls are stamped with.
+    audience : Audience
+        Who reads the errors of jobs.
     limits : StopLimits
         When to stop.
     planned : int
@@ -83,6 +85,7 @@ class Engine:
         prepare: Prepare = _prepare_nothing,
         uploads: Callable[[InvokeRequest], int] = lambda request: 0,
         batch: str = "",
+        audience: Audience = PYTHON,
         limits: StopLimits | None = None,
         planned: int = 0,
         max_in_flight: int | None = None,
@@ -116,6 +119,7 @@ class Engine:
             uploads=uploads,
             emit=emit,
             batch=batch,
+            audience=audience,
             # A generator of its own: the numbers of a user who has seeded the global one stay the same.
             jitter=jitter or random.Random().random,  # noqa: S311 - spreads retries, guards nothing
             now=now,

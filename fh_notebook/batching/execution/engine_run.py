@@ -350,6 +350,7 @@ class EngineRun:
             uploads=self._client.aclient.uploads_of,
             emit=self._take,
             batch=self._name,
+            audience=self._options.audience,
             limits=limits,
             planned=planned,
             max_in_flight=self.max_concurrency,

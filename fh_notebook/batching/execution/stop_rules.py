@@ -93,7 +93,7 @@ class StopLimits:
         elapsed_s : float
             Seconds since the start.
         errors : int
-            Jobs that failed or are unknown, of this start.
+            Jobs of this start that failed or are unknown, without those that the daily cap has left unknown.
         planned : int
             Jobs of this start.
         """

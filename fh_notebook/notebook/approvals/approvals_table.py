@@ -154,13 +154,15 @@ class ApprovalsTable:
             after = await asyncio.to_thread(line.approval.decide, decision)
         except Exception as exc:
             self._note_error(line, exc)
+            was_sent = not isinstance(exc, ConnectFailed)
         else:
-            text = decision_text(decision, after)
+            text, was_sent = decision_text(decision, after), True
             with self._lock:
                 line.approval, line.said = after, text
             self.table.say_below(" ".join(filter(None, (text, after.shown(after.summary), self.then))), is_error=False)
         self.table.update()
-        self.on_decision(line.approval)
+        if was_sent:
+            self.on_decision(line.approval)
 
     def _note_error(self, line: _Line, error: Exception) -> None:
         """Say why; the buttons come back unless the decision may have arrived, or there is none to be made."""

@@ -232,8 +232,8 @@ class BatchBlock:
         self._prefix = new_prefix()
         """What the keys of their outputs begin with."""
         self._waiting: Sequence[RunIds] = ()
-        self._followed: Sequence[RunIds] | None = None
-        """The runs whose tools are listed since they began to wait in the present start."""
+        self._said_of: Sequence[RunIds] | None = None
+        """Where no click is heard: the runs of which the present start has said how to decide."""
         self._decisions = Decisions(
             lambda: self._waiting, place=self._show_decisions, on_decision=shown.control.status.look_soon
         )
@@ -257,12 +257,14 @@ class BatchBlock:
     def _follow_decisions(self) -> None:
         """Show the tools that runs of the present start wait for, below the block."""
         run, lister = self._shown.control.status.run, self._lister
-        if run is None or lister is None or self._progress is None or (waiting := run.waiting_runs) == self._followed:
+        if run is None or lister is None or self._progress is None:
             return
-        self._followed = waiting
+        waiting = run.waiting_runs
         if not self._hears:
-            audience = self._shown.control.status.audience
-            self._progress.say(_not_heard(len(waiting), audience) if waiting else "")
+            if waiting != self._said_of:
+                self._said_of = waiting
+                audience = self._shown.control.status.audience
+                self._progress.say(_not_heard(len(waiting), audience) if waiting else "")
             return
         self._waiting, self._decisions.then = waiting, ""
         self._decisions.follow(lister)
@@ -299,7 +301,7 @@ class BatchBlock:
         self._groups, self._below = (), None
         self._progress = LiveProgress(self._display, is_alone=self._host is None)
         self._progress.begin(batch)
-        self._followed = None
+        self._said_of = None
         if self._has_widgets:
             self._remember()  # a cell may end with its batch while this runs
         self._tell_host(is_running=True)

@@ -17,14 +17,17 @@ import httpx
 import pytest
 
 import fh_notebook as fh
+from fh_notebook.batching.api import start_batch
 from fh_notebook.batching.execution import delivery as delivery_module
 from fh_notebook.batching.execution.delivery import CallbackDelivery
 from fh_notebook.batching.model import FAILED, OutputArrived
+from fh_notebook.batching.options import BatchOptions
 from fh_notebook.batching.planning.stored_batch import StoredBatch
 from fh_notebook.cli.batch import exit_code
 from fh_notebook.client import polling
 from fh_notebook.client.clients import AsyncClient
 from fh_notebook.contract.run import Run
+from fh_notebook.core.text.messages import CELL, COMMAND, Audience
 from fh_notebook.local import LocalHive, aask_human
 from fh_notebook.session import session
 from tests.client.callbacks.senders import KEY, PATIENCE_S, SECRET, Held, deliver, event, signed, until
@@ -495,7 +498,7 @@ def test_rows_whose_tool_waits_say_so_and_are_resolved_after_the_decisions(capsy
     batch = fh.batch(_rows(3), "refund", variants="v", client=client, progress=False)
     assert (batch.counts.unknown, batch.counts.calls) == (3, 3)
     assert set(batch.frame["status"]) == {"awaiting_approval"}
-    assert batch.frame["error"].str.contains("client.approvals()", regex=False).all()
+    assert batch.frame["error"].str.contains("batch.approvals()", regex=False).all()
     capped = json.dumps({"error": "x", "error_code": "api_rate_limit_exceeded"}).encode()
     hive.fail_next(1, status=429, body=capped, on="retrieve")
     for said in ("3 were not looked up, because the daily cap is used up", "3 have not ended: batch.approvals()"):
@@ -517,6 +520,44 @@ def test_rows_whose_tool_waits_say_so_and_are_resolved_after_the_decisions(capsy
     batch.resolve_unknown()
     assert list(batch.frame["output"]) == ["refused"] * 3
     assert hive.counts.calls == 3
+
+
+@pytest.mark.parametrize(
+    ("audience", "words"), [(CELL, "fh.last_batch().approvals() lists"), (COMMAND, "decide it in Fetch Hive")]
+)
+def test_a_row_whose_tool_waits_says_what_to_do_to_its_reader(audience: Audience, words: str) -> None:
+    """Of a cell or a command, which have no variable ``batch``."""
+    hive = LocalHive()
+
+    @hive.workflow("refund", variant="v", tools={"payments": "ask"})
+    async def refund(text: str) -> str:
+        return str(await aask_human(f"Refund {text}?", tool="payments"))
+
+    options = BatchOptions(variants="v", client=hive.client(), progress=False)
+    assert words in start_batch(_rows(1), "refund", options, audience).frame["error"][0]
+
+
+def test_resolving_ends_at_the_configured_cap_between_the_two_addresses_of_a_run(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The run is none that the service does not know, and the other one is not asked for over the cap."""
+    asked: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.method == "POST":
+            text = json.loads(request.content)["inputs"]["text"]
+            return httpx.Response(500, json={"error": "x", "request_id": f"req_{text}", "run_id": f"run_{text}"})
+        asked.append(request.url.path)
+        return httpx.Response(404, json={"error": "no"})
+
+    fh.configure(daily_cap=3)
+    client = fh.Client(api_key=KEY, base_url="https://api.test/v1", transport=httpx.MockTransport(answer))
+    batch = fh.batch(_rows(2), "shout", variants="v", client=client, progress=False)
+    assert batch.counts.unknown == 2
+    batch.resolve_unknown()
+    said = "".join(capsys.readouterr())
+    assert ("2 were not looked up, because the daily cap is used up" in said, "retry_unknown" in said) == (True, False)
+    assert len(asked) == 1
 
 
 @pytest.mark.parametrize(("delivery", "is_old"), [("direct", False), ("auto", False), ("direct", True)])

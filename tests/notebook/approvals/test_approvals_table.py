@@ -14,9 +14,9 @@ import fh_notebook as fh
 from fh_notebook.client.approvals import ToolApproval
 from fh_notebook.core.text import html
 from fh_notebook.local import LocalHive, ask_human
-from fh_notebook.notebook.approvals.approvals_table import ApprovalsTable
+from fh_notebook.notebook.approvals.approvals_table import SENDING, ApprovalsTable
 from fh_notebook.notebook.ui.button_table import TABLES, ButtonTable
-from tests.client.callbacks.senders import PATIENCE_S
+from tests.client.callbacks.senders import PATIENCE_S, until
 from tests.kernel import Kernel
 
 KEY = "fhk_0123456789abcdef"
@@ -133,10 +133,8 @@ def _html(widget: Any) -> str:
 
 def _after_click(table: ApprovalsTable, act: str) -> str:
     """Click, and return the page once the decision is answered."""
-    decided = threading.Event()
-    table.on_decision = lambda approval: decided.set()
     table.act(act)
-    assert decided.wait(PATIENCE_S)
+    until(lambda: SENDING not in _html(table.table.widget))
     return _html(table.table.widget)
 
 
@@ -148,12 +146,16 @@ def test_buttons_come_back_where_the_decision_was_certainly_not_taken() -> None:
         httpx.Response(422, json={"error": "not so"}),
         httpx.Response(200, json={"id": "a1", "status": "allowed"}),
     )
+    sent: list[str] = []
+    table.on_decision = lambda approval: sent.append(approval.status)
     for hint in ("then click again", "a key that may decide", "decide it in Fetch Hive"):
         page = _after_click(table, "allow_once 0")
         assert 'data-act="allow_once 0"' in page
         assert hint in page.partition('role="alert"')[2]
     assert "data-act" not in (page := _after_click(table, "allow_once 0"))
     assert "Allowed once." in page
+    until(lambda: "allowed" in sent)
+    assert sent == ["pending", "pending", "allowed"]  # the first click reached nobody
 
 
 def test_buttons_do_not_come_back_where_the_decision_may_have_arrived() -> None:

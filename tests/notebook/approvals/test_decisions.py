@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -22,8 +23,18 @@ fh.configure(workspace_id="ws_local")
 """
 
 
-GO = threading.Event()
-"""Ends the calls of ``refund`` for 0, which ask for nothing."""
+GO, NEXT = threading.Event(), threading.Event()
+"""End the calls of ``refund`` for 0 and for -1, which ask for nothing."""
+
+
+@pytest.fixture
+def holding() -> Iterator[None]:
+    """Hold these calls until a test lets them go, at its end at the latest."""
+    GO.clear()
+    NEXT.clear()
+    yield
+    GO.set()
+    NEXT.set()
 
 
 @pytest.fixture(scope="module")
@@ -34,8 +45,8 @@ def hive() -> LocalHive:
     @hive.workflow("refund", variant="v", tools={"payments": "ask"})
     @hive.workflow("refund", variant="w", tools={"payments": "ask"})
     def refund(amount: int) -> str:
-        if not amount:
-            assert GO.wait(WAIT_S)
+        if amount <= 0:
+            assert (NEXT if amount else GO).wait(WAIT_S)
             return "nothing"
         return "paid" if ask_human(f"<b>Refund</b> {amount}?", tool="payments").approved else "refused"
 
@@ -54,16 +65,25 @@ def kernel(hive: LocalHive, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         assert "Traceback" not in kernel.log
 
 
-def _newest(kernel: Kernel) -> str:
-    """Return the widget of the newest table of approvals; older ones are closed once there are many."""
-    tables = [name for name, state in kernel.widgets().items() if "fh-approvals" in state.get("_dom_classes", ())]
-    return tables[-1] if tables else ""
+def _tables(kernel: Kernel, amount: int) -> set[str]:
+    """Return the widget of each table of approvals that asks for an amount."""
+    return {name for name, page in _pages(kernel).items() if f"Refund&lt;/b&gt; {amount}?" in page}
 
 
 def _page(kernel: Kernel) -> str:
-    """Return the newest table of approvals and what is below it."""
+    """Return the newest table of approvals and what is below it; older ones are closed once there are many."""
+    return ["", *_pages(kernel).values()][-1]
+
+
+def _pages(kernel: Kernel) -> dict[str, str]:
+    """Return the page of each table of approvals, the newest last."""
     states = kernel.widgets()
-    pending, pages = [_newest(kernel)], []
+    tables = [name for name, state in states.items() if "fh-approvals" in state.get("_dom_classes", ())]
+    return {name: _page_of(states, name) for name in tables}
+
+
+def _page_of(states: dict[str, dict[str, Any]], table: str) -> str:
+    pending, pages = [table], []
     while pending:
         state = states.get(pending.pop(), {})
         pages.append(str(state.get("value", "")))
@@ -212,9 +232,9 @@ def test_a_running_batch_lists_its_own_runs_and_a_reopened_one_too(kernel: Kerne
     assert _page(kernel).count('data-act="deny') == 1
 
 
+@pytest.mark.usefixtures("holding")
 def test_a_running_direct_batch_lists_the_row_that_waits(kernel: Kernel) -> None:
     """The outcome of a decision takes the place of the answer while other rows run."""
-    GO.clear()
     start = (
         "direct = fh.batch([{'amount': 51}, {'amount': 0}], 'refund', variants='v', client=client, name='direct',"
         " wait=False)"
@@ -229,20 +249,44 @@ def test_a_running_direct_batch_lists_the_row_that_waits(kernel: Kernel) -> None
     kernel.run("direct.wait()")
 
 
+@pytest.mark.usefixtures("holding")
+def test_a_running_batch_lists_them_once_the_workspace_id_is_set(kernel: Kernel) -> None:
+    """In another cell; until then its block says that it is missing."""
+    kernel.run("fh.configure(workspace_id=None)")
+    try:
+        start = (
+            "rows = [{'amount': n} for n in (53, 0, -1)]\n"
+            "named = fh.batch(rows, 'refund', variants='v', client=client, name='named', wait=False)"
+        )
+        kernel.wait(kernel.send(start, person=True))
+        kernel.wait_until(lambda: "workspace_id=" in _page(kernel), "what is missing", WAIT_S)
+    finally:
+        kernel.run("fh.configure(workspace_id='ws_local')")
+    NEXT.set()
+    kernel.wait_until(lambda: _tables(kernel, 53), "the tool that waits", WAIT_S)
+    assert kernel.run("named.running") == "True"
+    _click(kernel, "deny 0")
+    kernel.wait_until(lambda: kernel.run("named.counts.done") == "2", "the outcome", WAIT_S)
+    GO.set()
+    kernel.run("named.wait()")
+
+
+@pytest.mark.usefixtures("holding")
 def test_a_batch_that_hears_no_click_says_how_to_decide(kernel: Kernel) -> None:
     """Its cell blocks a kernel without subshells; the buttons are there once it has ended."""
-    GO.clear()
     kernel.run("from fh_notebook.notebook.progress import batch_block; heard = batch_block.cancel_method")
     kernel.run("batch_block.cancel_method = lambda *_, **__: None")
-    start = "fh.batch([{'amount': 52}, {'amount': 0}], 'refund', variants='v', client=client, name='deaf')"
-    newest, cell = _newest(kernel), kernel.send(start, person=True)
-    said = "1 run waits for a decision about a tool, and this kernel hears no click"
-    kernel.wait_until(lambda: said in f"{kernel.shown(cell)}{kernel.widgets()}", "what to do", WAIT_S)
-    assert _newest(kernel) == newest
-    GO.set()
-    kernel.wait(cell)
-    kernel.run("batch_block.cancel_method = heard")
-    kernel.wait_until(lambda: "Refund&lt;/b&gt; 52" in _page(kernel), "the tool that waits", WAIT_S)
+    try:
+        start = "fh.batch([{'amount': 52}, {'amount': 0}], 'refund', variants='v', client=client, name='deaf')"
+        cell = kernel.send(start, person=True)
+        said = "1 run waits for a decision about a tool, and this kernel hears no click"
+        kernel.wait_until(lambda: said in f"{kernel.shown(cell)}{kernel.widgets()}", "what to do", WAIT_S)
+        assert not _tables(kernel, 52)
+    finally:
+        GO.set()
+        kernel.wait(cell)
+        kernel.run("batch_block.cancel_method = heard")
+    kernel.wait_until(lambda: _tables(kernel, 52), "the tool that waits", WAIT_S)
     assert said not in kernel.shown(cell)[0]["text/html"]
     _click(kernel, "deny 0")
     kernel.wait_until(lambda: "batch.resolve_unknown()" in _page(kernel), "what takes the answer", WAIT_S)
@@ -255,17 +299,16 @@ def test_what_waits_already_has_buttons_in_a_block_that_begins_later(kernel: Ker
         " wait=False)"
     )
     kernel.wait(kernel.send(start, person=True))
-    kernel.wait_until(lambda: "Refund&lt;/b&gt; 31" in _page(kernel), "the tool that waits", WAIT_S)
-    newest = _newest(kernel)
+    old = kernel.wait_until(lambda: _tables(kernel, 31), "the tool that waits", WAIT_S)
     kernel.wait(kernel.send("late.watch()", person=True))
-    kernel.wait_until(lambda: _newest(kernel) != newest, "the table of the second block", WAIT_S)
+    kernel.wait_until(lambda: _tables(kernel, 31) - old, "the table of the second block", WAIT_S)
     kernel.wait_until(lambda: _page(kernel).count('data-act="deny') == 1, "its button", WAIT_S)
     kernel.run("late.cancel(); late.wait()")
     left = "fh.pending().query('batch == \"late\"')['waits_in'].tolist()"
     kernel.wait_until(lambda: kernel.run(left) == "['nobody']", "the run to be taken up", WAIT_S)
-    newest = _newest(kernel)
+    old = _tables(kernel, 31)
     kernel.wait(kernel.send(start, person=True))
-    kernel.wait_until(lambda: _newest(kernel) != newest, "the table of the second start", WAIT_S)
+    kernel.wait_until(lambda: _tables(kernel, 31) - old, "the table of the second start", WAIT_S)
     kernel.wait_until(lambda: _page(kernel).count('data-act="deny') == 1, "its button", WAIT_S)
     _click(kernel, "deny 0")
     kernel.run("late.wait()")
