@@ -453,6 +453,7 @@ async def resolve_calls(
 ) -> Resolution:
     """Look up every run that has a request id, one after the other, and store final outcomes.
 
+    One whose outcome was saved meanwhile, after ``client.retrieve(...)`` for example, is not looked up.
     A run whose look-up the service does not allow (403) stays unknown, as after the look-ups of the poller: only
     :data:`~fh_notebook.client.polling.REFUSED_LOOKS` such answers in a row are of the key. Once the daily cap, the
     service's own or the configured one, ends a look-up, none follows.
@@ -464,7 +465,11 @@ async def resolve_calls(
     """
     result, refused = Resolution(), 0
     for window in windows:
+        saved = work_queue.take_saved([job for job, _ in window])
+        result.known += len(saved)
         for job, run in window:
+            if job.key in saved:
+                continue
             if not run.request_id:
                 result.lost += 1
                 continue

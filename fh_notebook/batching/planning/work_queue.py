@@ -233,6 +233,19 @@ class WorkQueue:
             runs = self.runs_of([job.number for job in unknown])
             yield [(job, runs[job.number]) for job in self.one_a_key([job for job in unknown if job.number in runs])]
 
+    def take_saved(self, jobs: Sequence[Job]) -> set[str]:
+        """Count the outcomes of jobs that were saved for the batch meanwhile, and return the keys of those jobs."""
+        saved = self._store.answers.of_jobs([job.key for job in jobs], batches=[self.stored.id])
+        lines = {answer.key: answer.id for answer in reversed(saved)}  # the newest of each
+        answers = self._store.answers.by_ids(lines.values())
+        keys = set()
+        for job in jobs:
+            answer = answers.get(lines.get(job.key, 0))
+            if answer is not None and kind_of(answer.run) != "unknown":
+                self.finished(job, answer.run, line=answer.id, reused=False)
+                keys.add(job.key)
+        return keys
+
     def one_a_key(self, jobs: list[Job]) -> list[Job]:
         """Return the first job of each key; what comes of it comes of the others that have it, too."""
         times = Counter(job.key for job in jobs)

@@ -179,7 +179,7 @@ def test_look_ups_stop_at_the_configured_cap_and_the_runs_can_be_waited_for_agai
 
 
 def test_a_row_that_is_retrieved_by_its_request_id_has_its_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In the store, as the run of a single call: whoever opens the batch has it."""
+    """In the store, as the run of a single call: whoever opens the batch has it, and an open one looks up the rest."""
     monkeypatch.setattr(polling, "FIRST_S", 0.01)
     held = Held()
     client = held.hive.client()
@@ -192,6 +192,18 @@ def test_a_row_that_is_retrieved_by_its_request_id_has_its_answer(monkeypatch: p
     opened = fh.open_batch("capped", client=client)
     assert (opened.counts.done, len(fh.pending())) == (1, 1)
     assert opened.frame["output"][0] == "T0"
+    looked_up: list[str | None] = []
+    look_up = AsyncClient.look_up
+
+    async def noting(client: AsyncClient, request_id: str | None, run_id: str | None) -> Run:
+        looked_up.append(request_id)
+        return await look_up(client, request_id, run_id)
+
+    monkeypatch.setattr(AsyncClient, "look_up", noting)
+    batch.resolve_unknown()
+    assert looked_up == [batch.frame["request_id"][1]]
+    assert batch.frame["output"].tolist() == ["T0", "T1"]
+    assert (batch.counts.done, batch.counts.unknown) == (2, 0)
 
 
 def test_runs_whose_output_no_look_up_brings_are_done_and_called_once(monkeypatch: pytest.MonkeyPatch) -> None:
