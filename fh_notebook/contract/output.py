@@ -20,6 +20,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
@@ -219,10 +220,17 @@ def forms_of(output: Any) -> tuple[str, ...]:
     return tuple(form for form in FORMS if form in can)
 
 
-# Of Markdown a picture, and a link to somewhere; the bounds keep a hostile text from taking a square of its length.
-_PICTURE: Final = re.compile(r"!\[[^\[\]\n]{0,1000}\]\([^()\n]{0,2000}\)")
-_LINK: Final = re.compile(r"\[([^\[\]\n]{0,1000})\]\([ <]{0,2}https?://[^()\n]{0,2000}\)", re.IGNORECASE)
-_ADDRESS: Final = re.compile(r"https?://[^\s\"'<>()\[\]{}\\\\]+", re.IGNORECASE)
+# Of Markdown a picture, and a link to anywhere: a path in it tells as much as a host. An address has any scheme, or
+# none. The bounds keep a hostile text from taking a square of its length.
+_TARGET: Final = r"\((?:[^()\n]|\([^()\n]{0,200}\)){0,2000}\)"
+_PICTURE: Final = re.compile(rf"!\[[^\[\]\n]{{0,1000}}\]{_TARGET}")
+_LINK: Final = re.compile(rf"\[([^\[\]\n]{{0,1000}})\]{_TARGET}")
+_REST: Final = r"[^\s\"'<>()\[\]{}\\]"
+_ADDRESS: Final = re.compile(
+    r"(?:\b[a-z][a-z0-9+.-]{1,20}://|\bwww\.|(?<![\w/])//(?=[\w-]{1,63}(?:\.\w|:\d|/)))"
+    rf"(?:{_REST}+|\({_REST}{{0,200}}\))+",
+    re.IGNORECASE,
+)
 
 
 def without_origin(output: Any) -> Any:
@@ -236,6 +244,8 @@ def without_origin(output: Any) -> Any:
     ('See the plan at (link)', None)
     >>> without_origin({"parts": [{"n": 1, "assets": [{"file_name": "b.png"}]}]})
     {'parts': [{'n': 1, 'assets': '1 file'}]}
+    >>> without_origin({"s3://b/x": "See [the plan](files/b.pdf)", "www.b.example": "or //b.example/x."})
+    {'(link)': 'See the plan', '(link) 2': 'or (link)'}
     """
     if assets_of(output):
         output = {name: value for name, value in output.items() if name != "assets"} or None
@@ -246,7 +256,7 @@ def without_origin(output: Any) -> Any:
 
 def _hidden(value: Any, level: int) -> Any:
     if isinstance(value, str):
-        return _ADDRESS.sub("(link)", _LINK.sub(r"\1", _PICTURE.sub("(picture)", value)))
+        return _without_links(value)
     if level > ALL.levels:
         return "…"
     if isinstance(value, list):
@@ -254,11 +264,21 @@ def _hidden(value: Any, level: int) -> Any:
     if not isinstance(value, dict):
         return value
     files = len(assets_of(value))
-    return {
-        name: counted(files, "file") if files and name == "assets" else _hidden(item, level + 1)
-        for name, item in value.items()
-        if name not in ("file_url", "file_name")
-    }
+    hidden: dict[Any, Any] = {}
+    same: Counter[str] = Counter()
+    for name, item in value.items():
+        if name in ("file_url", "file_name"):
+            continue
+        shown = first = _without_links(name) if isinstance(name, str) else name
+        while shown in hidden:  # two addresses are one text, and none of their values is to be lost
+            same[first] += 1
+            shown = f"{first} {same[first] + 1}"
+        hidden[shown] = counted(files, "file") if files and name == "assets" else _hidden(item, level + 1)
+    return hidden
+
+
+def _without_links(text: str) -> str:
+    return _ADDRESS.sub("(link)", _LINK.sub(r"\1", _PICTURE.sub("(picture)", text)))
 
 
 def best_form(output: Any) -> str:

@@ -265,6 +265,7 @@ class Run:
         form: str = "",
         is_headed: bool = True,
         colour: str | None = None,
+        is_app: bool = False,
     ) -> html.Html:
         """Return the run as one card of HTML, escaped, folded and capped, for this object and for those that hold many.
 
@@ -284,6 +285,8 @@ class Run:
             Whether its status and its names are above the output.
         colour : str, optional
             The variant's, in front of the names.
+        is_app : bool
+            Whether it is for the users of an app: :attr:`OutputOptions.is_app`.
         """
         head = html.el(
             "div",
@@ -306,7 +309,9 @@ class Run:
         if self.client_action:
             parts.append(html.el("div", f"→ {self.action_text}", cls="fh-cure"))
         if self.output is not None:
-            options = OutputOptions(whole=whole, cap=cap, open_chars=open_chars, form=form, key=key, run=self.identity)
+            options = OutputOptions(
+                whole=whole, cap=cap, open_chars=open_chars, form=form, key=key, run=self.identity, is_app=is_app
+            )
             parts.append(output_view(self.output, options))
         return html.el("div", *parts, technical_line(self), cls="fh-card")
 

@@ -39,6 +39,8 @@ PROMPT_MS: Final = 20_000
 """What a style sheet changes is there with the next frame."""
 AREA: Final = "output => output.querySelector('.jp-OutputArea-output').getBoundingClientRect().width"
 TWO_FRAMES: Final = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+FIRST_IS_MEASURED: Final = """e => getComputedStyle(e).getPropertyValue("--fhb-first").trim()
+    === `${e.querySelector("thead tr").cells[0].offsetWidth}px`"""
 INK: Final = "e => getComputedStyle(e).color.match(/[\\d.]+/g).map(Number).slice(0, 3)"
 
 
@@ -123,7 +125,8 @@ def _columns_that_matter_stay_in_sight(lab: Lab, output: Locator) -> None:
     )
     for width in (660, 600, 420):
         _give(lab, output, width)
-        scroller.evaluate(TWO_FRAMES)  # the width of the first column is measured in the next one
+        scroller.evaluate(TWO_FRAMES)  # the width of the first column is measured after JupyterLab's own layout
+        lab.page.wait_for_function(FIRST_IS_MEASURED, arg=scroller.element_handle(), timeout=PROMPT_MS)
         scroller.evaluate("e => { e.scrollLeft = e.scrollWidth; }")
         assert scroller.evaluate("e => e.scrollLeft") > 100, width
         assert label.evaluate(is_seen), width

@@ -67,6 +67,29 @@ def test_a_column_of_inputs_has_one_number_format_in_a_comparison(tmp_path: Path
     assert [text in cmp._repr_html_() for text in (">3.50<", ">2<", ">3.5<")] == [True, True, False]
 
 
+def test_numbers_that_were_given_are_not_rounded_and_are_found_as_they_are_shown(tmp_path: Path) -> None:
+    """With many decimals each has its own; a cell reads the same on each page, and without commas."""
+    given = [(52.520008, 1_732_900_000.12345, 1234.5), (52.519171, 1_732_900_000.5, 0.25), (0.1 + 0.2, 5.0, 3.0)]
+    shown = [["52.520008", "1732900000.12345", "1234.50"], ["52.519171", "1732900000.5", "0.25"], ["0.3", "5", "3.00"]]
+    columns = ["at", "time", "price"]
+    lines = [
+        {"row": row, "variant": variant, "output": variant, **dict(zip(columns, values, strict=True))}
+        for row, values in enumerate(given)
+        for variant in "ab"
+    ]
+    cmp = fh.compare(pd.DataFrame(lines))
+    finder = RowFinder(browser_table(cmp.data))
+    pages = [table_page(finder, TableQuery(size=1, page=page), columns) for page in range(3)]
+    assert [page["rows"][0]["own"] for page in pages] == shown
+    for search in ("1234.5", "1234.50", "52.520008"):
+        assert [row["own"] for row in table_page(finder, TableQuery(search=search), columns)["rows"]] == shown[:1]
+    assert table_page(finder, TableQuery(where=(("price", "1234.5"),)), columns)["found"] == 1
+    report = cmp.report(tmp_path / "x.html").read_text("utf-8")
+    rows = json.loads(report.split('id="data">')[1].split("</script>")[0])["rows"]
+    assert [row["inputs"] for row in rows] == shown
+    assert all(f">{text}<" in cmp._repr_html_() for text in (shown[0][0], shown[1][0]))
+
+
 def test_the_rows_of_a_batch_write_the_numbers_of_a_column_in_one_format() -> None:
     """Inputs of a person's own, too: thousands are not an exponent, and whole numbers have no decimals."""
     frame = pd.DataFrame(

@@ -24,6 +24,7 @@ from fh_notebook.contract.output import (
     output_view,
     short_view,
     whole_form,
+    without_origin,
 )
 from fh_notebook.core.config.urls import LOCAL
 from fh_notebook.core.files import KeptFiles
@@ -487,6 +488,9 @@ def test_a_long_name_is_shown_by_show_all(output: Any, form: str) -> None:
         [{"n": 1, "page": "see HTTPS://a.example/b.png"}],
         "# One\n\nSee [this 1](https://a.example/b.png), ![b.png](b.png) and <https://a.example/b.png>.",
         "1 at https://a.example/b.png",
+        "1 [x](//a.example/b.png) and [doc](files/a.example-b.png) and [two](files/b.png_(example).pdf)",
+        "1 at ftp://b.example/x, at S3://example/x, at www.b.example/x_(example), at //example:80/b.png and //b.example",
+        {"https://a.example/b.png": 1, "see www.b.example": {"[it](example/b.png)": 2}},
     ],
 )
 def test_who_rates_blindly_sees_no_name_of_a_file_and_no_address(output: Any) -> None:
@@ -498,6 +502,14 @@ def test_who_rates_blindly_sees_no_name_of_a_file_and_no_address(output: Any) ->
         assert "1" in page
         assert "example" not in page
         assert "b.png" not in page
+
+
+def test_a_name_that_is_an_address_is_hidden_with_its_value_kept() -> None:
+    """Of two addresses, too; what only looks like an address stays as it is."""
+    output = {"http://a.example": 1, "(link) 2": 2, "http://b.example": 3, "https://c.example": [4]}
+    assert without_origin(output) == {"(link)": 1, "(link) 2": 2, "(link) 3": 3, "(link) 4": [4]}
+    for kept in ("7 // 2 and a//b", "//TODO: this", "// note", "std::pair", "and/or", "wwww.", "a: b [1] (two)"):
+        assert without_origin(kept) == kept
 
 
 def test_no_path_of_the_server_and_no_hive_is_named_to_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

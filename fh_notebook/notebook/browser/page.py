@@ -30,7 +30,7 @@ from fh_notebook.comparing.stats.classes import OTHER
 from fh_notebook.contract.output import OutputOptions, ShownOutput, excerpt, forms_of, output_view
 from fh_notebook.core.json_values import pretty
 from fh_notebook.core.text import html
-from fh_notebook.core.text.formatting import given_form, seconds_text
+from fh_notebook.core.text.formatting import seconds_text
 from fh_notebook.core.text.html import colours_of
 from fh_notebook.notebook.browser import table as table_module
 from fh_notebook.notebook.browser.query import ONLY, RowFinder, TableQuery, sorts
@@ -114,9 +114,7 @@ def table_page(finder: RowFinder, view: TableQuery, columns: Sequence[str], *, s
     page = min(view.page, pages - 1)
     rows = [int(row) for row in order[page * view.size : (page + 1) * view.size]]
     most = max(min(CELL, CELLS // max(len(rows) * len(table.variants), 1)), 20)
-    values = _own_of(table, rows, columns)
-    forms = [given_form(column) for column in zip(*values, strict=True)]
-    own = [list(map(table_module.cell_text, line, forms)) for line in values]
+    own = _own_of(table, rows, columns)
     return {
         "found": len(order),
         "total": table.rows,
@@ -144,9 +142,9 @@ def _view_data(view: TableQuery, page: int) -> dict[str, Any]:
     }
 
 
-def _own_of(table: BrowserTable, rows: Sequence[int], columns: Sequence[str]) -> list[tuple[Any, ...]]:
-    """Return of each row its own columns: a column is asked once, for all of them."""
-    return list(zip(*(table.own(name, rows) for name in columns), strict=True)) if columns else [()] * len(rows)
+def _own_of(table: BrowserTable, rows: Sequence[int], columns: Sequence[str]) -> list[tuple[str, ...]]:
+    """Return of each row its own columns as texts: a column is asked once, for all of them."""
+    return list(zip(*(table.shown(name, rows) for name in columns), strict=True)) if columns else [()] * len(rows)
 
 
 def _counts(table: BrowserTable) -> list[list[Any]]:

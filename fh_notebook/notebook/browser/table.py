@@ -22,6 +22,7 @@ from fh_notebook.comparing.diff.row_diff import MISSING, VariantAnswer, masked
 from fh_notebook.comparing.masks import RowMasker
 from fh_notebook.comparing.stats.number_format import ScoreText
 from fh_notebook.core.json_values import canonical_json, pretty
+from fh_notebook.core.text.formatting import given_form
 
 __all__ = ["BrowserTable", "browser_table", "output_text"]
 
@@ -156,6 +157,17 @@ class BrowserTable:
         """Return what rows have in one of their own columns."""
         values = self._data.runs.cells(column, self._first[list(rows)].tolist())
         return self._masks.many([self._pairs[row] for row in rows], values)
+
+    def shown(self, column: str, rows: Sequence[int]) -> list[str]:
+        """Return what rows have in one of their own columns, as the table shows it."""
+        form = self.form(column)
+        return [cell_text(value, form) for value in self.own(column, rows)]
+
+    def form(self, column: str) -> str:
+        """Return the format of the floats of a column: that of all rows, so a cell reads the same on every page."""
+        if column not in self._forms:
+            self._forms[column] = given_form(self.own(column, range(self.rows)))
+        return self._forms[column]
 
     def differs(self, rows: Sequence[int]) -> list[bool]:
         """Return of each row whether its completed outputs are not all the same."""
@@ -296,20 +308,22 @@ class BrowserTable:
         matches = np.append(np.isin(self.status, statuses), MISSING in statuses)
         return matches[self.line].any(axis=1)
 
-    def values(self, column: str) -> tuple[Any, list[str]]:
-        """Return for each row a number, and the texts that the numbers stand for."""
-        coded = self._values.get(column)
+    def values(self, column: str, form: str = "") -> tuple[Any, list[str]]:
+        """Return for each row a number, and the texts that the numbers stand for: of floats in a `form`, if any."""
+        coded = self._values.get((column, form))
         if coded is None:
-            values = map(cell_text, self.own(column, range(self.rows)))
+            values = (cell_text(value, form) for value in self.own(column, range(self.rows)))
             codes, texts = pd.factorize(np.fromiter(values, dtype=object, count=self.rows))
-            coded = self._values[column] = (codes, texts.tolist())
+            coded = self._values[column, form] = (codes, texts.tolist())
         return coded
 
     def rows_with(self, text: str) -> Any:
         """Return of each row whether a column, an output or an error has `text`, which is case folded, in it."""
         hits = _hits(self._label_texts, text)
-        for name in [*self.columns, *([EXPECTED] if self.has_expected else [])]:
-            codes, texts = self.values(name)  # a value that many rows have is looked at once
+        looks = [(name, "") for name in [*self.columns, *([EXPECTED] if self.has_expected else [])]]
+        looks += [(name, form) for name in self.columns if (form := self.form(name))]  # also what is shown of a float
+        for name, form in looks:
+            codes, texts = self.values(name, form)  # a value that many rows have is looked at once
             hits |= _hits(map(str.casefold, texts), text)[codes]
         lines = np.append(_hits(self._line_texts(), text), False)
         for variant in range(self.line.shape[1]):
@@ -348,7 +362,11 @@ class BrowserTable:
         return [text.casefold() for text in self._texts]
 
     @cached_property
-    def _values(self) -> dict[str, tuple[Any, list[str]]]:
+    def _values(self) -> dict[tuple[str, str], tuple[Any, list[str]]]:
+        return {}
+
+    @cached_property
+    def _forms(self) -> dict[str, str]:
         return {}
 
 

@@ -327,7 +327,7 @@ def form_of_call(core: FormController, *, is_app: bool = False) -> Form:
 
         return FormView(core, is_app=is_app)
 
-    display = WidgetDisplay(lambda: form_page(core, is_app=is_app), lambda: form_text(core))
+    display = WidgetDisplay(lambda: form_page(core, is_app=is_app), lambda: form_text(core, is_app=is_app))
     redraw = Redraw(display)
     core.observe(redraw, [redraw])
     return Form(core, display, make_widgets)

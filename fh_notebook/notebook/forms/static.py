@@ -132,7 +132,7 @@ def form_page(core: FormController, *, is_app: bool = False) -> html.Html:
     )
 
 
-def form_text(core: FormController) -> str:
+def form_text(core: FormController, *, is_app: bool = False) -> str:
     """Return the form as text."""
     width = max((len(_name(state)) for state in _first(core)), default=0)
     lines = [f"Form of {core.deployment.name} ({core.selection})"]
@@ -141,7 +141,7 @@ def form_text(core: FormController) -> str:
     lines += [f"  and {counted(left, 'more variable')}"] if left > 0 else []
     lines += [html.printable(f"  {also}")] if (also := core.model.also_sent) else []
     lines += [html.printable(f"! {problem}") for problem in _shown_problems(core)]
-    if (last := _last_state(core)) is not None:
+    if (last := _last_state(core, is_app=is_app)) is not None:
         lines += ["", repr(last)]
     return "\n".join(lines)
 
@@ -195,7 +195,8 @@ def _last_state(core: FormController, *, is_app: bool = False) -> LastState | No
         submit.stop(was_sent=submission.was_sent)
     stopped = submission.stopped_in_app if is_app else submission.stopped
     line = " · ".join(filter(None, (submit.line(submission.elapsed_s), stopped)))
-    return LastState(submit.calls, core.deployment.name, line, whole=PAGE_END if is_app else "form.frame has all")
+    whole = PAGE_END if is_app else "form.frame has all"
+    return LastState(submit.calls, core.deployment.name, line, whole=whole, is_app=is_app)
 
 
 def preview_page(mapping: RowMapping, preview: Preview) -> html.Html:

@@ -46,6 +46,8 @@ class SideBySide:
         The form in which each output is shown first (``--show``); then a single output has no head.
     served : ServedOutputs, optional
         What serves their buttons.
+    is_app : bool
+        Whether they are for the users of an app: `OutputOptions.is_app`.
     """
 
     def __init__(
@@ -55,10 +57,12 @@ class SideBySide:
         whole: str | None = None,
         show: str | None = None,
         served: ServedOutputs | None = None,
+        is_app: bool = False,
     ) -> None:
         self._calls = tuple(calls)
         self.runs = tuple(call.run if isinstance(call, PendingRun) else call for call in calls)
         self._served = served
+        self._is_app = is_app
         self._show = show or ""
         many = len(self.runs) > 1
         self._whole, self._whole_error = (
@@ -104,6 +108,7 @@ class SideBySide:
             form=self._show,
             colour=self._colours.get(run.variant or ""),
             is_headed=not (self._show and len(self.runs) == 1 and run.ok),
+            is_app=self._is_app,
         )
 
     def __repr__(self) -> str:
@@ -146,12 +151,20 @@ class LastState(SideBySide):
         How far it is, in one line.
     whole : str
         Where all of a long output is, in words.
+    is_app : bool
+        Whether they are for the users of an app.
     """
 
     def __init__(
-        self, calls: Sequence[CallState], deployment: str, line: str, *, whole: str = "form.frame has all"
+        self,
+        calls: Sequence[CallState],
+        deployment: str,
+        line: str,
+        *,
+        whole: str = "form.frame has all",
+        is_app: bool = False,
     ) -> None:
-        super().__init__([_as_run(call, deployment) for call in calls], whole=whole)
+        super().__init__([_as_run(call, deployment) for call in calls], whole=whole, is_app=is_app)
         self._line = line
 
     def html(self) -> html.Html:

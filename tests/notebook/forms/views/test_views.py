@@ -528,7 +528,7 @@ def test_users_of_an_app_read_of_a_waiting_run_that_its_answer_comes(human: Loca
     form._view.waited()
     identity = pending.request_id
     assert ("The answer arrives later" in rows.value) is is_app
-    for words in (rows.value, form._repr_html_()):
+    for words in (rows.value, form._repr_html_(), repr(form)):
         for word in ("127.0.0.1", "fh.pending()", "finance", "Refund 120?"):
             assert (word in words) is not is_app, word
     assert (identity in rows.value) is not is_app
@@ -538,6 +538,23 @@ def test_users_of_an_app_read_of_a_waiting_run_that_its_answer_comes(human: Loca
     human.decide(identity)
     form._core.newest.wait()
     assert (identity in form._repr_html_()) is not is_app
+
+
+@pytest.mark.parametrize("is_app", [False, True])
+def test_a_form_without_widgets_tells_users_of_an_app_of_no_hive(is_app: bool) -> None:
+    """Of a file that only a process has, nothing but its name."""
+    hive = LocalHive()
+
+    @hive.workflow("draw", variant="v")
+    def draw(text: str) -> dict[str, Any]:
+        return {"assets": [{"file_url": "http://local/x.png", "file_name": "x.png"}]}
+
+    dep = fh.Deployment("draw", variants=["v"], inputs={"text": fh.text()})
+    form = fh.form(dep, values={"text": "a"}, client=hive.client(), app=is_app)
+    form.submit().wait()
+    page = form._repr_html_()
+    assert "x.png" in page
+    assert ("hive" in page) is not is_app
 
 
 def test_an_app_is_yes_or_no() -> None:
