@@ -114,13 +114,13 @@ def test_a_finished_batch_is_seen_in_a_notebook_that_is_not_trusted(lab: Lab, pa
         lab.run(0)
         paced_hive.ended.set()
         lab.run(1)
-        lab.expect_text(lab.output(1), r"triage: 11 of 12 done, 1 failed; 12 calls")
+        lab.expect_text(lab.output(1), r"Batch triage.*11 completed.*1 failed.*12 calls")
     lab.save()
     copy = (lab.server.root / lab.name).read_text().replace("pilot =", "somebody_elses =")
     (lab.server.root / "copy.ipynb").write_text(copy)
     lab.open(name="copy.ipynb")
     here = lab.output(1)
-    lab.expect_text(here, r"triage: 11 of 12 done, 1 failed; 12 calls")
+    lab.expect_text(here, r"Batch triage.*11 completed.*1 failed.*12 calls")
     assert here.locator("style").count() == 0
     parts = here.locator(".fh-bar span")
     assert [part.get_attribute("title") for part in parts.all()] == ["11 done", "1 failed"]
