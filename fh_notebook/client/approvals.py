@@ -434,9 +434,9 @@ class ApprovalEndpoint:
         """Return what to do after a refusal."""
         workspace = repr(self._workspace_id)
         if answer.status_code == 404:
-            is_of_one = is_of_one or is_decision
-            what = f"this approval, or workspace {workspace}" if is_of_one else f"workspace {workspace}"
-            return f"the key has no access to {what}: check workspace_id and the key"
+            what = f"this approval, or workspace {workspace}" if is_of_one or is_decision else f"workspace {workspace}"
+            arguments = "approval_id, workspace_id" if is_of_one else "workspace_id"
+            return f"the key has no access to {what}: check {arguments} and the key"
         if answer.status_code == 409:
             return "it was decided already; client.approvals() lists what still waits"
         if answer.status_code == 422 and is_decision:

@@ -222,7 +222,7 @@ def test_one_approval_is_asked_for_by_its_id(client: fh.Client) -> None:
     assert client.approval(approval.id) == approval
     decided = client.approval(approval.id).decide("allow_once")
     assert client.approval(approval.id).status == decided.status == "allowed"
-    with pytest.raises(fh.CallError, match="this approval, or workspace") as missing:
+    with pytest.raises(fh.CallError, match="this approval, or workspace .*check approval_id") as missing:
         client.approval("taa_nobody")
     assert missing.value.status_code == 404
     with pytest.raises(fh.InputError, match="approval_id is empty"):
