@@ -23,6 +23,7 @@ UNWANTED: Final = (
     "NO_COLOR",
     "FORCE_COLOR",
     "MPLBACKEND",
+    "VIRTUAL_ENV",  # IPython warns, and uv installs elsewhere, where another environment is active
     "PYTEST_ADDOPTS",  # a pytest that a test starts has options of its own
 )
 
