@@ -133,6 +133,7 @@ def test_a_cancel_of_a_blocking_cell(leg: Kernel, hive: SlowHive) -> None:
     """
     cell = leg.send("%%fetchhive echo -v slow -v plain --out runs\ntext: hi", person=True)
     hive.wait_for(1)
+    leg.wait_until(lambda: "said hi" in str(leg.shown(cell)), "the answer that comes before")
     if _hears_clicks(leg):
         _click(leg)
     else:
