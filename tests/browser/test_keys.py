@@ -44,6 +44,14 @@ form
 """
 
 
+BUSY = """
+import time
+print("at work", flush=True)
+time.sleep(1.5)  # what is pressed meanwhile is answered afterwards
+print("at rest")
+"""
+
+
 @pytest.fixture
 def hive() -> Iterator[FormHive]:
     """Of the test's process."""
@@ -186,6 +194,33 @@ def test_a_slider_that_was_dragged_is_moved_by_arrows(lab: Lab, hive: FormHive, 
         expect(handle).to_be_focused()
         page.keyboard.press("End")
         expect(number).to_have_value("9")
+
+
+@pytest.mark.long
+def test_a_late_answer_of_the_kernel_takes_no_focus_from_who_has_gone_on(lab: Lab, hive: FormHive) -> None:
+    """A rejected Run goes to the first wrong field, unless a person has pressed a key or clicked since they pressed Run."""
+    with hive.serve() as server:
+        lab.open(setup(server.url), KINDS, BUSY)
+        lab.run(0)
+        form = lab.run(1).locator(".fh-panel")
+        form.locator("button.fh-run").wait_for()
+        wait_until_at_work(form)
+        number, handle = (
+            form.locator(".fh-field-integer input[type=text]"),
+            form.get_by_role("slider", name="slide words"),
+        )
+        tone, said = form.get_by_label("tone").first, form.get_by_text("Nothing was sent.")
+        for has_gone_on, target in ((True, handle), (False, tone)):
+            lab.start(2)
+            lab.output(2).get_by_text("at work").wait_for()
+            number.focus()
+            lab.page.keyboard.press("Control+Enter")
+            if has_gone_on:
+                lab.page.keyboard.press("Tab")
+            lab.output(2).get_by_text("at rest").wait_for()
+            said.wait_for()
+            lab.wait_idle()  # and what the kernel had to say has come
+            expect(target).to_be_focused()
 
 
 @pytest.mark.long

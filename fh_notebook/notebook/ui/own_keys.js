@@ -7,7 +7,8 @@
 // - Tab leads from a text to the next field, not to the text's menu, where Alt+Down leads.
 // - Ctrl+Enter and Cmd+Enter press the form's Run, from wherever the focus is, and leave it there.
 // - The kernel may name a field that is to be gone to, such as the first cell of a new row, as may a link: by the classes
-//   that the field, or else what it lies in, has. A person who has typed or clicked meanwhile stays where they are.
+//   that the field, or else what it lies in, has. A person who has typed or clicked since they pressed what the kernel
+//   answers to stays where they are: a busy kernel may answer late.
 // - What lies in another box of this kind within this one, such as the block of a batch in a form, is served by the inner
 //   box alone: there Ctrl+Enter saves a file, and is no Run of the form.
 // - What is clicked and has a name for the kernel (data-act) is told to it. So is a field that must be filled in
@@ -20,10 +21,12 @@
 
 const FOCUSABLE = "button, input, select, textarea, summary, a[href], [tabindex='0']";
 const WRITTEN = "input, select, option, textarea, label";  // HTML says itself which of its texts are somebody's
+const CHOSEN = "select, input[type=checkbox], input[type=radio]";  // the kernel answers to it as to a button
 const NAMED = {"widget-radio-box": "radiogroup", "fh-choices": "group"};
 const SOON_MS = 2000;  // a part that is drawn anew is there at once; what comes later is another one
 const SAID_MS = 6000;
 const ENDS = ["pointerup", "pointercancel"];
+const MODIFIERS = ["Shift", "Control", "Alt", "Meta", "AltGraph"];  // pressed alone, they begin something
 const STILL_PX = 6;  // a pointer that moves further takes its press back
 
 let helps = 0;  // lines of help that have an id, by which their controls are described
@@ -31,11 +34,13 @@ let helps = 0;  // lines of help that have an id, by which their controls are de
 function render({model, el}) {
   const root = () => el.closest(".fh-own-keys");
   let asking, observer, going, showing, opening, pressing;
+  let hasGoneOn = false;  // whether a person has typed or clicked since they pressed a button or chose
   let last = null;  // what has the focus, and what was to know of it while it was on the page
   let lost = null;  // what had it until its part was drawn anew
   const isInner = event => event.target.closest?.(".fh-own-keys") !== root();
   const disown = ownKeys(root, event => {
     lost = going = showing = opening = null;  // a person has gone on
+    hasGoneOn ||= !MODIFIERS.includes(event.key);
     if (isInner(event)) return;
     if (event.key === "ArrowDown" && event.altKey) openMenu(event);
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey) run(event);
@@ -76,9 +81,14 @@ function render({model, el}) {
   const nameOfField = field => [...field.classList].find(name => name.startsWith("fh-at-"));
   const press = event => {
     lost = going = showing = opening = null;
+    hasGoneOn = true;
     pressing = {button: event.target.closest("button"), at: [event.clientX, event.clientY], left: [], isClicked: false};
   };
-  const clicks = event => { if (pressing?.button?.contains(event.target)) pressing.isClicked = true; };
+  const clicks = event => {
+    if (event.target.closest("button, [data-act]")) hasGoneOn = false;  // what comes now answers to this
+    if (pressing?.button?.contains(event.target)) pressing.isClicked = true;
+  };
+  const chosen = event => { if (event.target.matches(CHOSEN)) hasGoneOn = false; };
   const release = event => {
     const {button, at: [x, y], left} = pressing ?? {at: [0, 0], left: []};
     const was = pressing;
@@ -227,6 +237,7 @@ function render({model, el}) {
     here.addEventListener("pointerover", offer);
     here.addEventListener("pointerdown", press, true);
     here.addEventListener("click", clicks, true);
+    here.addEventListener("change", chosen, true);
     here.addEventListener("wheel", scrolls, {passive: true});
     here.addEventListener("click", pressed);
     for (const end of ENDS) window.addEventListener(end, release, true);
@@ -237,7 +248,7 @@ function render({model, el}) {
   };
   begin();
   model?.on("msg:custom", message => {
-    if (message.go) goTo(message.go, message.unless_typing);
+    if (message.go && !hasGoneOn) goTo(message.go, message.unless_typing);
     if (message.show) { showing = {name: message.show, until: performance.now() + SOON_MS}; showAll(root()); }
   });
   return () => {
