@@ -16,7 +16,7 @@ from fh_notebook.batching.batch import Batch
 from fh_notebook.batching.batch_state import BatchState
 from fh_notebook.batching.controller import BatchController
 from fh_notebook.batching.execution.engine_run import StartOptions
-from fh_notebook.batching.export.assets import AssetKeeper
+from fh_notebook.batching.export.assets import AssetKeeper, record_of_files
 from fh_notebook.batching.model import Job, OutcomeTable
 from fh_notebook.batching.options import BatchKeywords, BatchOptions, bounded_options, defaults_of
 from fh_notebook.batching.planning.mapping import without_secrets
@@ -116,6 +116,7 @@ def prepare_batch(
         note=note,
         audience=audience,
     )
+    folder = Path(options.save_assets) if options.save_assets is not None and not options.dry_run else None
     planned_batch = PlannedBatch(
         keeper,
         plan,
@@ -126,6 +127,7 @@ def prepare_batch(
         is_stream=not isinstance(source, TableSource),
         schema_sha256=schema_hashes(variant.target.deployment for variant in batch_variants),
         reuse=encode_reuse(settings.reuse, datetime.now(UTC)),
+        files=record_of_files(folder, is_option=True) if folder is not None else None,
     )
     beside = beside_of(keeper, name, workspace, reuse=settings.reuse, replaces=replace)
     look_up = AnswerLookup(
@@ -148,11 +150,14 @@ def prepare_batch(
         workspace=workspace,
     )
     control, reader = BatchController(batch_state, settings), BatchReader(work_queue, outcomes, name=name, about=about)
-    batch_state.prepare(keep=not options.dry_run, most_at_once=control.status.limit)
     asset_keeper = None
-    if options.save_assets is not None and not options.dry_run:
-        control.companion = asset_keeper = AssetKeeper.of(reader.entries, client, Path(options.save_assets))
+    if folder is not None:
+        control.companion = asset_keeper = AssetKeeper.of(reader.entries, client, folder)
+    batch_state.prepare(keep=not options.dry_run, most_at_once=control.status.limit)
+    if asset_keeper is not None:
         asset_keeper.check_folder()
+    else:
+        asset_keeper = AssetKeeper.reopened(reader.entries, client, planned_batch.files)
     return PreparedBatch(
         batch=Batch(control, reader, keeper=asset_keeper), control=control, batch_state=batch_state, reader=reader
     )
@@ -401,7 +406,7 @@ def _is_scaled(rows: Any, dask: Any) -> bool:
 
 NOT_KEPT: Final = Phrase(
     "batch.assets shows why; batch.save_assets() tries again",
-    command="The same command tries again; fh.open_batch(NAME).save_assets(FOLDER) in Python shows why",
+    command="The same command tries again; fh.open_batch(NAME).save_assets() in Python shows why",
 )
 """What to do about files that were not saved."""
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pandas as pd
 
 from fh_notebook.batching.controller import BatchController
-from fh_notebook.batching.export.assets import MAX_BYTES, MAX_TOTAL_BYTES, AssetKeeper, FilesToHandOver
+from fh_notebook.batching.export.assets import MAX_BYTES, MAX_TOTAL_BYTES, AssetKeeper, FilesToHandOver, record_of_files
 from fh_notebook.batching.export.export import (
     Exported,
     WrittenFile,
@@ -35,9 +35,10 @@ from fh_notebook.batching.tables.entry_table import Entry, EntryTable
 from fh_notebook.client.approvals import ToolApprovals
 from fh_notebook.core import arguments, event_loop, hooks
 from fh_notebook.core.files import safe_name
+from fh_notebook.core.redaction import log
 from fh_notebook.core.text.formatting import with_partial_repr
 from fh_notebook.core.values import ColumnName, Whole
-from fh_notebook.errors import SettingsError
+from fh_notebook.errors import SettingsError, StoreError
 
 if TYPE_CHECKING:
     from fh_notebook.store.store import Store
@@ -317,13 +318,15 @@ class Batch:
         What is there already is not fetched again, so a second call, also after a crash and in another kernel, goes on.
         A file is there whole or not at all, under its own name, made safe, with a hash; no file is overwritten. The key
         is not sent, and addresses of private networks are not asked. Displays and the HTML report show a saved file
-        in place of its address; in another kernel, after this call with the folder. Files that are in a
-        ``.fhb`` file are shown as soon as it is open, and this call writes them to the folder.
+        in place of its address, also in another kernel: the batch knows its folder. Files that are in a ``.fhb`` file
+        are shown as soon as it is open, and this call writes them to the folder; so are those of the folder where that
+        lies beside the file.
 
         Parameters
         ----------
         folder : path, optional
-            By default that of ``fh.batch(save_assets=...)`` or of the last call, else ``<name>-files``.
+            By default that of ``fh.batch(save_assets=...)`` or of the last call, also of another kernel, else
+            ``<name>-files``. A relative one is found from another working directory, and after a move with its project.
         max_bytes, max_total_bytes : int
             Of one file (256 MiB), and of all files of the batch (10 GiB).
 
@@ -347,7 +350,7 @@ class Batch:
         """
         arguments.check(Batch.save_assets, locals())
         keeper = self._kept_assets(folder, int(max_bytes), int(max_total_bytes))
-        keeper.check_folder()
+        self._note_folder(keeper)
         event_loop.run(keeper.end())
         return keeper.table()
 
@@ -361,9 +364,18 @@ class Batch:
         """Await :meth:`save_assets`."""
         arguments.check(Batch.asave_assets, locals())
         keeper = self._kept_assets(folder, int(max_bytes), int(max_total_bytes))
-        keeper.check_folder()
+        self._note_folder(keeper)
         await event_loop.bridge(keeper.end())
         return keeper.table()
+
+    def _note_folder(self, keeper: AssetKeeper) -> None:
+        """Check the folder of the files, and record it for other kernels."""
+        keeper.check_folder()
+        try:
+            is_option = self._control.companion is not None
+            self._control.work.stored.note_files(record_of_files(keeper.folder, is_option=is_option))
+        except StoreError:  # the files are there, and their addresses end
+            log.info("the folder of saved files was not recorded", exc_info=True)
 
     def _kept_assets(self, folder: str | PathLike[str] | None, max_bytes: int, max_total_bytes: int) -> AssetKeeper:
         if self.is_partitioned:

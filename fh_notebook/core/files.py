@@ -309,6 +309,8 @@ class KeptFile:
     read: Callable[[], bytes | None] = field(repr=False)
     path: Path | None = None
     """``None``: it is within another file."""
+    given: Path | None = None
+    """The path as its folder was given, which may be a relative one."""
 
     def content(self, most: int) -> bytes | None:
         """Return its content; ``None`` for more than `most` bytes, or where it cannot be read any more."""
@@ -333,12 +335,18 @@ class KeptFiles:
     """
 
     def __init__(self) -> None:
-        self._paths: dict[tuple[str, str], Path] = {}
+        self._paths: dict[tuple[str, str], tuple[Path, Path]] = {}
+        """As the folder was given, and absolute: the working directory may change."""
+        self._later: list[Callable[[], None]] = []
         self._archived: dict[tuple[str, str], KeptFile] = {}
 
     def note(self, url: str, run: str, path: Path) -> None:
         """Remember the file of an address that a run (`Run.identity`) lists."""
-        self._paths[url, run] = path
+        self._paths[url, run] = path, path.absolute()
+
+    def note_later(self, find: Callable[[], None]) -> None:
+        """Have `find` note files when the first file is asked for: a batch that shows none is not read for it."""
+        self._later.append(find)
 
     def note_archived(self, files: Mapping[tuple[str, str], KeptFile], owner: object) -> None:
         """Remember files within another one, by address and run, as long as `owner` lives."""
@@ -354,10 +362,12 @@ class KeptFiles:
 
         One in a folder of this machine comes before one within another file.
         """
-        if (path := self._paths.get((url, run))) is not None:
+        while self._later:
+            self._later.pop()()
+        if (paths := self._paths.get((url, run))) is not None:
+            given, path = paths
             with suppress(OSError):
-                size = path.stat().st_size
-                return KeptFile(f"saved as {path}", size, path.absolute().read_bytes, path.absolute())
+                return KeptFile(f"saved as {given}", path.stat().st_size, path.read_bytes, path, given)
         return self.archived(url, run)
 
     def archived(self, url: str, run: str) -> KeptFile | None:

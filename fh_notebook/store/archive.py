@@ -72,12 +72,20 @@ def check_record(record: BatchRecord) -> None:
             raise ValueError(f"{name} is not a number")
     if plan.get("reuse", "batch") not in ("batch", "store", None):
         raise ValueError("answers are taken of nothing that is known")
+    if (files := plan.get(batches.FILES)) is not None and not _is_folder_beside(files):
+        raise ValueError("files are in no folder beside the file")
     for name in plan.get("columns") or ():
         if not isinstance(name, str):
             raise TypeError("the name of a column must be a string")
     for name in plan.get("index") or ():
         if not isinstance(name, str | int | float | None):
             raise TypeError("the name of a level of an index must be a string or a number")
+
+
+def _is_folder_beside(files: Any) -> bool:
+    """Whether the record of saved files in a stranger's file names a folder beside that file, and nothing else."""
+    name = files.get("folder") if isinstance(files, dict) and len(files) == 1 else None
+    return isinstance(name, str) and name not in ("", ".", "..") and len(name) <= 255 and not set(name) & set("/\\:\0")
 
 
 def check_answer(answer: StoredAnswer, record: BatchRecord) -> dict[str, Any]:
@@ -210,7 +218,10 @@ def write_batch(
         It cannot be written.
     """
     with Store(path).closing() as archive:
-        batch_id = archive.batches.keep(replace(record, id=0, plan={**record.plan, "reuse": "batch"})).result()
+        plan = {name: value for name, value in record.plan.items() if name != batches.FILES} | {"reuse": "batch"}
+        if _is_folder_beside(beside := {"folder": _name_of_folder(record)}):
+            plan[batches.FILES] = beside
+        batch_id = archive.batches.keep(replace(record, id=0, plan=plan)).result()
         corrections_of: dict[tuple[str, str], list[CorrectionRow]] = {}
         for correction in known_corrections:
             corrections_of.setdefault((correction.deployment, correction.inputs), []).append(correction)
@@ -236,6 +247,12 @@ def write_batch(
     with store_errors(path):
         make_single(path)
     return ArchiveContents(record=record, answers=count, ratings=len(rating_rows), corrections=len(correction_rows))
+
+
+def _name_of_folder(record: BatchRecord) -> str:
+    """Return the name of the folder with the batch's saved files, which may be handed over beside the archive."""
+    files = record.plan.get(batches.FILES) or {}
+    return Path(files.get("path") or files.get("folder") or "").name
 
 
 def _put_plan(connection: sqlite3.Connection, batch: int, window: Sequence[JobRow], rows: Sequence[StoredRow]) -> None:

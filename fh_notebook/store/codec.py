@@ -264,6 +264,7 @@ def plan_of(text: Any) -> dict[str, Any]:
         ("replaced_by", list),
         ("schema_sha256", dict),
         ("parts", dict),
+        ("files", dict),
     ):
         if plan.get(name) is not None and not isinstance(plan[name], kind):
             raise DamagedValue(f"{name} of a batch is {_short(plan[name])}")

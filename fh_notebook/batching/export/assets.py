@@ -15,7 +15,7 @@ import hashlib
 import os
 import stat
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
@@ -50,6 +50,8 @@ __all__ = [
     "AssetKeeper",
     "FilesToHandOver",
     "SavedAsset",
+    "folder_of",
+    "record_of_files",
 ]
 
 
@@ -148,6 +150,21 @@ class AssetKeeper:
 
         hive = client.aclient.connection.open_transport if client is not None and client.origin == LOCAL else None
         return cls(folder, runs, max_bytes=max_bytes, max_total_bytes=max_total_bytes, hive=hive)
+
+    @classmethod
+    def reopened(
+        cls, entries: Callable[[], Iterator[Entry]], client: Client | None, files: Mapping[str, Any]
+    ) -> AssetKeeper | None:
+        """Return the keeper of a batch by its record (`record_of_files`), and have displays show what it has.
+
+        It is ``None`` where the record says nothing.
+        """
+        folder = folder_of(files)
+        if folder is None:
+            return None
+        keeper = cls.of(entries, client, folder)
+        KEPT_FILES.note_later(keeper.note_present)
+        return keeper
 
     # --- on the loop of the batch
 
@@ -283,7 +300,10 @@ class AssetKeeper:
             return SavedAsset(status="failed", reason=one_line(reason, 300))
         if asset.expires_at is not None and asset.expires_at <= self._now():
             ended = asset.expires_at.isoformat(timespec="seconds")
-            return SavedAsset(status="expired", reason=f"its address expired at {ended}; {LOOK_OR_CALL}")
+            where = f"it is not in {one_line(str(self.folder))}: batch.save_assets(folder) finds it in another folder"
+            return SavedAsset(
+                status="expired", reason=f"its address expired at {ended}, and {where}. Else {LOOK_OR_CALL}"
+            )
         return None
 
     def _opened(self) -> AssetDownloads:
@@ -329,6 +349,19 @@ class AssetKeeper:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     # --- what is there
+
+    def note_present(self) -> None:
+        """Have displays show the files that are in the folder."""
+        try:
+            names = {entry.name for entry in os.scandir(self.folder)}
+            for _, run in self._runs() if names else ():
+                for number, asset in enumerate(run.assets[:MAX_FILES_PER_RUN]):
+                    if (name := _name_of(run, number, asset)) in names:
+                        self._find(run, name, asset)
+        except OSError:  # no such folder; what is asked of the batch says so
+            return
+        except Exception:  # the store was closed meanwhile: the display that asks has the address
+            log.info("saved files were not looked for", exc_info=True)
 
     def check_folder(self) -> None:
         """Raise unless the folder is one, or can be made.
@@ -400,13 +433,38 @@ class AssetKeeper:
                 content_type = type_of_content(archived.content(MAX_BYTES) or b"")
                 reason = f"it is {archived.where}; batch.save_assets(folder) writes it"
                 return SavedAsset(status="saved", reason=reason, size=archived.size, content_type=content_type)
-            return SavedAsset(status="missing", reason="it was not fetched; batch.save_assets() fetches it")
+            where = one_line(str(self.folder))
+            return SavedAsset(status="missing", reason=f"it is not in {where}; batch.save_assets() fetches it")
         except OSError as exc:
             return SavedAsset(status="failed", reason=f"it cannot be read ({exc.strerror or type(exc).__name__})")
         if asset.file_url:
             KEPT_FILES.note(asset.file_url, run.identity, path)
         reason = _difference(asset.file_type or "", content_type)
         return SavedAsset(status="saved", reason=reason, path=path, size=facts.st_size, content_type=content_type)
+
+
+def record_of_files(folder: Path, *, is_option: bool) -> dict[str, Any]:
+    """Return what the record of a batch says of the folder of its files: as it was given, and absolute.
+
+    `is_option` says that its files are saved beside its calls.
+    """
+    return {"folder": str(folder), "path": str(folder.absolute()), "is_option": is_option}
+
+
+def folder_of(files: Mapping[str, Any]) -> Path | None:
+    """Return the folder that a record of :func:`record_of_files` means here; ``None`` where it names none.
+
+    It is the absolute one, which another working directory finds. A relative one may have gone with its project: it is
+    looked for here where the absolute one is no longer there.
+    """
+    given, path = files.get("folder"), files.get("path")
+    if not isinstance(given, str) or not isinstance(path, str):
+        return None
+    here, folder = Path(given), Path(path)
+    with suppress(OSError, ValueError):
+        if here.absolute() == folder or (not folder.is_dir() and here.is_dir()):
+            return here
+    return folder
 
 
 class FilesToHandOver:

@@ -6,7 +6,7 @@ Rule of this file: nothing is called; what is not saved (a password, rows over p
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeGuard
@@ -15,6 +15,7 @@ from fh_notebook.batching.batch import Batch
 from fh_notebook.batching.batch_state import BatchState
 from fh_notebook.batching.controller import BatchController
 from fh_notebook.batching.execution.engine_run import resume_options
+from fh_notebook.batching.export.assets import AssetKeeper, record_of_files
 from fh_notebook.batching.export.export import ARCHIVE, suffix_of
 from fh_notebook.batching.model import OutcomeTable
 from fh_notebook.batching.planning.plan import Plan
@@ -36,7 +37,7 @@ from fh_notebook.errors import InputError, SettingsError
 from fh_notebook.session import session
 from fh_notebook.store.archive import read_batch, read_ratings
 from fh_notebook.store.store import Store
-from fh_notebook.store.tables.batches import BatchRecord
+from fh_notebook.store.tables.batches import FILES, BatchRecord
 
 if TYPE_CHECKING:
     from fh_notebook.client.clients import AsyncClient, Client
@@ -151,7 +152,11 @@ def batch_of(store: Store, record: BatchRecord, caller: Caller, *, file_store: S
         created=record.created_at,
         hashes=record.plan.get("schema_sha256", {}),
     )
-    return Batch(control, BatchReader(work_queue, outcomes, name=record.name, about=about), file_store=file_store)
+    reader, files = BatchReader(work_queue, outcomes, name=record.name, about=about), record.plan.get(FILES) or {}
+    keeper = AssetKeeper.reopened(reader.entries, caller.client, files)
+    if keeper is not None and files.get("is_option") is True:
+        control.companion = keeper
+    return Batch(control, reader, keeper=keeper, file_store=file_store)
 
 
 def _find_record(store: Store, name: Any, workspace: str) -> BatchRecord:
@@ -198,7 +203,17 @@ def open_file(path: str | os.PathLike[str]) -> Batch:
             f"fh.open_batch({name!r}) where it was run"
         ),
     )
-    return batch_of(store, contents.record, nobody, file_store=store)
+    return batch_of(store, _with_folder_beside(contents.record, target), nobody, file_store=store)
+
+
+def _with_folder_beside(record: BatchRecord, file: Path) -> BatchRecord:
+    """Return the record of a batch out of a file: its saved files are in the folder of their name beside the file."""
+    plan, name = dict(record.plan), (record.plan.get(FILES) or {}).get("folder")
+    plan[FILES] = {}
+    if name is not None:
+        folder = file.parent / name
+        plan[FILES] = record_of_files(folder, is_option=False) if folder.is_dir() else {}
+    return replace(record, plan=plan)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)

@@ -26,7 +26,7 @@ from fh_notebook.store.codec import DamagedValue, encode_json
 from fh_notebook.store.owner_locks import Owner
 from fh_notebook.store.store import Store
 from fh_notebook.store.tables.answers import AnswerRow
-from fh_notebook.store.tables.batches import BatchRecord, JobRow, StoredRow
+from fh_notebook.store.tables.batches import FILES, BatchRecord, JobRow, StoredRow
 from fh_notebook.store.tables.plans import RUNNING, BatchPlan, revision_of
 
 __all__ = [
@@ -73,6 +73,23 @@ class StoredBatch:
         return tuple(record.plan.get("replaced_by") or ()) if record is not None else ()
 
     @property
+    def files(self) -> Mapping[str, Any]:
+        """Where the files of its runs are saved (`batches.FILES`); empty where that is not known."""
+        record = self.store.batches.by_id(self.id) if self.id else None
+        return (record.plan.get(FILES) or {}) if record is not None else {}
+
+    def note_files(self, files: Mapping[str, Any]) -> None:
+        """Record where the files of its runs are saved.
+
+        Raises
+        ------
+        StoreError
+            It cannot be written.
+        """
+        if self.id:
+            self.store.batches.note_files(self.id, files).result()
+
+    @property
     def current_name(self) -> str:
         """The name that it is saved under now; empty while it is not saved."""
         record = self.store.batches.by_id(self.id) if self.id else None
@@ -107,6 +124,8 @@ class PlannedBatch(StoredBatch):
         Of the Start variables of each deployment.
     reuse : str
         Which answers count when it is opened again, as `reuse.encode_reuse` writes it.
+    files : mapping, optional
+        Where the files of its runs are saved from now on; by default where they have been.
     """
 
     def __init__(
@@ -121,6 +140,7 @@ class PlannedBatch(StoredBatch):
         is_stream: bool,
         schema_sha256: Mapping[str, str],
         reuse: str,
+        files: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(store)
         self._plan = plan
@@ -131,6 +151,7 @@ class PlannedBatch(StoredBatch):
         self._is_stream = is_stream
         self._schema_sha256 = schema_sha256
         self._reuse = reuse
+        self._files = files
         self._before: BatchRecord | None = None
         self._replaces = False
         self._has_begun = False
@@ -376,6 +397,7 @@ class PlannedBatch(StoredBatch):
         if result is not None and not result.is_whole and (labels := self._labels_that_stay(row_part)):
             row_part = [line._replace(label=labels.get(line.position, line.label)) for line in row_part]
             index, index_dtypes = base.get("index"), base.get("index_dtypes")
+        files = self._files or base.get(FILES)
         record = record_of(
             self._plan,
             self._workspace,
@@ -391,6 +413,7 @@ class PlannedBatch(StoredBatch):
             reuse=self._reuse,
             replaced=list(self.replaced_ids),
             replaced_by=list(base.get("replaced_by") or ()),
+            **({FILES: dict(files)} if files else {}),
         )
         return BatchPlan(
             record=record,

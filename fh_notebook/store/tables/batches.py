@@ -38,6 +38,7 @@ __all__ = [
     "CREATE_BATCHES",
     "CREATE_JOBS",
     "CREATE_ROWS",
+    "FILES",
     "RELATED",
     "REPLACED",
     "WITH_ID",
@@ -54,6 +55,7 @@ __all__ = [
     "every",
     "find",
     "jobs_of_batch",
+    "note_files",
     "note_replaced",
     "rename",
     "rows_at",
@@ -424,6 +426,21 @@ def note_replaced(connection: sqlite3.Connection, batch_ids: Iterable[int], by: 
         update(connection, batch_id, replace(old, plan=plan))
 
 
+FILES: Final = "files"
+"""The key of a batch's plan with the folder of its saved files: ``{"folder": as given, "path": absolute}``."""
+
+
+def note_files(connection: sqlite3.Connection, batch_id: int, files: Mapping[str, Any]) -> None:
+    """Record in a batch where the files of its runs are saved."""
+    old = by_id(connection, batch_id)
+    if old is None or old.plan.get(FILES) == files:
+        return
+    plan = {**old.plan, FILES: dict(files)}
+    if "revision" in old.plan:  # a running kernel, which is about to write more jobs, reads the record again
+        plan["revision"] = int(old.plan["revision"] or 0) + 1
+    update(connection, batch_id, replace(old, plan=plan))
+
+
 def by_id(connection: sqlite3.Connection, batch_id: int) -> BatchRecord | None:
     """Return the batch of an id; ``None`` when it was forgotten."""
     row = connection.execute(f"SELECT {_RECORD} FROM batches WHERE id = ?", (batch_id,)).fetchone()
@@ -482,6 +499,10 @@ class Batches:
     def rename(self, batch: int, name: str) -> Committed[None]:
         """Rename a batch; its rows stay its own."""
         return self._database.put(partial(rename, batch_id=batch, name=name))
+
+    def note_files(self, batch: int, files: Mapping[str, Any]) -> Committed[None]:
+        """Record in a batch where the files of its runs are saved."""
+        return self._database.put(partial(note_files, batch_id=batch, files=files))
 
     def find(self, name: str, workspace: str) -> BatchRecord | None:
         """Return the batch of that name, if there is one."""

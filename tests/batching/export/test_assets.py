@@ -6,6 +6,7 @@ import asyncio
 import base64
 import gc
 import hashlib
+import json
 import os
 import shutil
 import signal
@@ -26,7 +27,14 @@ import pandas as pd
 import pytest
 
 import fh_notebook as fh
-from fh_notebook.batching.export.assets import COLUMNS, MAX_FILES_PER_RUN, AssetKeeper, _being_fetched
+from fh_notebook.batching.export.assets import (
+    COLUMNS,
+    MAX_FILES_PER_RUN,
+    AssetKeeper,
+    _being_fetched,
+    folder_of,
+    record_of_files,
+)
 from fh_notebook.batching.model import Finished, Job
 from fh_notebook.comparing.report.html_page import OutputViews
 from fh_notebook.contract.output import OutputOptions, output_view
@@ -187,6 +195,7 @@ def test_an_expired_address_is_told_and_not_asked(tmp_path: Path) -> None:
         batch = painter.batch(["a"], client)
         (line,) = batch.save_assets(tmp_path / "f").to_dict("records")
     assert (line["status"], line["path"]) == ("expired", None)
+    assert f"it is not in {tmp_path / 'f'}: batch.save_assets(folder)" in line["reason"]
     assert "fresh=True" in line["reason"]
     assert list((tmp_path / "f").iterdir()) == []
 
@@ -704,3 +713,97 @@ def test_a_strangers_file_shows_nothing_in_ones_own_batch(painter: Painter, tmp_
         fh.compare(opened).report(tmp_path / "theirs.html")
     pages = [_shown(opened), _shown(batch), (tmp_path / "theirs.html").read_text(), (tmp_path / "r.html").read_text()]
     assert [base64.b64encode(other).decode() in page for page in pages] == [True, False, True, False]
+
+
+# --- the folder of a batch's files, in another kernel
+
+_ANOTHER_KERNEL = """
+import json, sys
+import fh_notebook as fh
+
+fh.configure(store=sys.argv[1])
+client = fh.Client(base_url=sys.argv[2], api_key="fhk_x")
+found = {}
+for name in ("b", "c"):
+    batch = fh.open_batch(name, client=client)
+    pages = [outcome.run._repr_html_() for _, outcome, _ in batch.entries() if outcome]
+    fh.compare(batch).report("c.html") if name == "c" else None
+    assets = batch.assets
+    found[name] = [pages, assets["status"].tolist(), assets["path"].tolist(), batch.save_assets()["status"].tolist()]
+print(json.dumps(found))
+"""
+
+
+def test_another_kernel_finds_the_files_of_a_batch(painter: Painter, tmp_path: Path, monkeypatch: Any) -> None:
+    """In another folder, when the service is gone: shown, in the report, and nothing advises to pay again."""
+    (tmp_path / "one").mkdir(), (tmp_path / "two").mkdir()
+    monkeypatch.chdir(tmp_path / "one")
+    fh.configure(store=tmp_path / "store.sqlite3")
+    with painter.hive.serve() as server, fh.Client(base_url=server.url, api_key="fhk_x") as client:
+        painter.batch(["b"], client, name="b", save_assets="elsewhere")
+        painter.batch(["c"], client, name="c").save_assets("elsewhere")
+    painter.batch(["b"], client, name="b", dry_run=True)
+    command = [sys.executable, "-c", _ANOTHER_KERNEL, str(tmp_path / "store.sqlite3"), server.url]
+    done = subprocess.run(command, cwd=tmp_path / "two", capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    for name, (pages, before, paths, after) in json.loads(done.stdout).items():
+        picture = base64.b64encode(PNG + name.encode()).decode()
+        assert [picture in page for page in pages] == [True]
+        assert (before, after) == (["saved"], ["saved"])
+        assert [Path(path).parent for path in paths] == [tmp_path / "one" / "elsewhere"]
+    assert [path.name for path in (tmp_path / "two").iterdir()] == ["c.html"]
+    assert base64.b64encode(PNG + b"c").decode() in (tmp_path / "two" / "c.html").read_text()
+
+
+def test_the_folder_of_a_batch_stays_with_it(painter: Painter, tmp_path: Path, monkeypatch: Any) -> None:
+    """When its cell runs again without the option, with more rows; and a resume saves the files of its calls."""
+    monkeypatch.chdir(tmp_path)
+    with painter.hive.client() as client:
+        painter.batch(["a"], client, name="b", save_assets="elsewhere", max_calls=1)
+        again = painter.batch(["a", "b", "c"], client, name="b", max_calls=1)
+        assert list(again.assets["path"].dropna()) == [str(next(Path("elsewhere").iterdir()))]
+        opened = fh.open_batch("b", client=client)
+        opened.resume()
+    assert _files(tmp_path / "elsewhere") == [PNG + b"a", PNG + b"b", PNG + b"c"]
+    assert list(opened.assets["status"]) == ["saved"] * 3
+
+
+def test_a_folder_is_found_where_it_is(tmp_path: Path, monkeypatch: Any) -> None:
+    """The absolute one first; a relative one has gone with its project; else the place is told where it was."""
+    for name in ("old", "new"):
+        (tmp_path / name / "f").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "old")
+    record = record_of_files(Path("f"), is_option=True)
+    assert folder_of(record) == Path("f")
+    monkeypatch.chdir(tmp_path / "new")
+    assert folder_of(record) == tmp_path / "old" / "f"
+    (tmp_path / "old" / "f").rmdir()
+    assert folder_of(record) == Path("f")
+    (tmp_path / "new" / "f").rmdir()
+    assert folder_of(record) == tmp_path / "old" / "f"
+    assert folder_of({}) is folder_of({"folder": "f"}) is None
+
+
+def test_a_folder_beside_a_file_is_found(painter: Painter, tmp_path: Path) -> None:
+    """Handed over with the ``.fhb``, which says its name and no path of this machine."""
+    with painter.hive.client() as client:
+        batch = painter.batch(["a"], client, save_assets=tmp_path / "here" / "pictures")
+    written = batch.to_fhb(tmp_path / "here" / "b.fhb", files=False)
+    assert b"pictures" in written.path.read_bytes()
+    assert str(tmp_path / "here").encode() not in written.path.read_bytes()
+    shutil.copytree(tmp_path / "here", tmp_path / "there")
+    shutil.rmtree(tmp_path / "here")
+    opened = fh.open_batch(tmp_path / "there" / "b.fhb")
+    assert base64.b64encode(PNG + b"a").decode() in _shown(opened)
+    (line,) = opened.assets.to_dict("records")
+    assert (line["status"], Path(line["path"]).parent) == ("saved", tmp_path / "there" / "pictures")
+    assert fh.open_batch(opened.to_fhb(tmp_path / "again.fhb").path).assets["status"].tolist() == ["saved"]
+
+
+@pytest.mark.parametrize("folder", ["../there", "/etc", "..", "", "C:x", 1])
+def test_a_strangers_file_names_no_other_folder(painter: Painter, tmp_path: Path, folder: Any) -> None:
+    path = _handed_over(painter, tmp_path, ["a"])
+    with closing(sqlite3.connect(path)) as raw, raw:
+        raw.execute("UPDATE batches SET plan = json_set(plan, '$.files.folder', ?)", (folder,))
+    with pytest.raises(fh.InputError, match="nothing of it was used"):
+        fh.open_batch(path)
