@@ -224,7 +224,14 @@ def forms_of(output: Any) -> tuple[str, ...]:
 # none. The bounds keep a hostile text from taking a square of its length.
 _TARGET: Final = r"\((?:[^()\n]|\([^()\n]{0,200}\)){0,2000}\)"
 _PICTURE: Final = re.compile(rf"!\[[^\[\]\n]{{0,1000}}\]{_TARGET}")
-_LINK: Final = re.compile(rf"\[([^\[\]\n]{{0,1000}})\]{_TARGET}")
+_CALL: Final = r"(?<=\w)\[[^\[\]\n]{0,1000}\]\([^()\n/:#.]{0,200}\)"  # of an item, in code: no link
+_LINK: Final = re.compile(rf"(?!{_CALL})\[([^\[\]\n]{{0,1000}})\]{_TARGET}")
+# The targets of a link by reference, and of a link or picture in HTML.
+_REFERENCE: Final = re.compile(r"^( {0,3}\[[^\[\]\n]{1,1000}\]):[ \t]*\S.*$", re.MULTILINE)
+_HTML_TARGET: Final = re.compile(
+    r"""(<[a-z][^<>]{0,500}?\b(?:href|src)\s{0,20}=\s{0,20})("[^"<>]{0,2000}"|'[^'<>]{0,2000}'|[^\s"'<>]{1,2000})""",
+    re.IGNORECASE,
+)
 _REST: Final = r"[^\s\"'<>()\[\]{}\\]"
 _ADDRESS: Final = re.compile(
     r"(?:\b[a-z][a-z0-9+.-]{1,20}://|\bwww\.|(?<![\w/])//(?=[\w-]{1,63}(?:\.\w|:\d|/)))"
@@ -278,7 +285,8 @@ def _hidden(value: Any, level: int) -> Any:
 
 
 def _without_links(text: str) -> str:
-    return _ADDRESS.sub("(link)", _LINK.sub(r"\1", _PICTURE.sub("(picture)", text)))
+    text = _LINK.sub(r"\1", _PICTURE.sub("(picture)", text))
+    return _ADDRESS.sub("(link)", _HTML_TARGET.sub(r'\1"(link)"', _REFERENCE.sub(r"\1 (link)", text)))
 
 
 def best_form(output: Any) -> str:

@@ -508,8 +508,34 @@ def test_a_name_that_is_an_address_is_hidden_with_its_value_kept() -> None:
     """Of two addresses, too; what only looks like an address stays as it is."""
     output = {"http://a.example": 1, "(link) 2": 2, "http://b.example": 3, "https://c.example": [4]}
     assert without_origin(output) == {"(link)": 1, "(link) 2": 2, "(link) 3": 3, "(link) 4": [4]}
-    for kept in ("7 // 2 and a//b", "//TODO: this", "// note", "std::pair", "and/or", "wwww.", "a: b [1] (two)"):
+    for kept in (
+        "7 // 2 and a//b",
+        "//TODO: this",
+        "// note",
+        "std::pair",
+        "and/or",
+        "wwww.",
+        "a: b [1] (two)",
+        "a[i](x)",
+        "f[0](1, 2)",
+        "src = 'a'",
+        "[1] and [2]: two",
+    ):
         assert without_origin(kept) == kept
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("see [plan][1]\n\n[1]: files/b.pdf 'B'\nend", "see [plan][1]\n\n[1] (link)\nend"),
+        ('<a class="x" href="files/b.pdf">plan</a>', '<a class="x" href="(link)">plan</a>'),
+        ("<IMG SRC = b.png alt='1'>", "<IMG SRC = \"(link)\" alt='1'>"),
+        ("see[plan](files/b.pdf)", "seeplan"),
+    ],
+)
+def test_who_rates_blindly_sees_no_target_of_a_link_by_reference_or_in_html(text: str, shown: str) -> None:
+    """The words of the link stay."""
+    assert without_origin(text) == shown
 
 
 def test_no_path_of_the_server_and_no_hive_is_named_to_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -110,7 +111,7 @@ class Repeats:
 
         Columns: ``variant, k``; ``rows`` with at least k scored repeats; ``pass_any``: pass@k, the chance that at least
         one of k calls is right; ``pass_all``: pass^k, the chance that all of them are; each with its 95 % interval
-        (``any_low, any_high, all_low, all_high``).
+        (``any_low, any_high, all_low, all_high``). Where a lower score is better, false counts as right.
         """
         names = [field.name for field in fields(PassRate)]
         lines: list[dict[str, Any]] = []
@@ -118,12 +119,13 @@ class Repeats:
             for variant in self._data.variants:
                 scored = [row.scored for row in self._of(variant) if row.scored]
                 n = np.array([len(scores) for scores in scored], dtype=np.int64)
-                right = np.array([round(sum(scores)) for scores in scored], dtype=np.int64)
+                true = np.array([round(sum(scores)) for scores in scored], dtype=np.int64)
                 lines += [
                     {"variant": variant, **{name: getattr(rate, name) for name in names}}
-                    for rate in pass_rates(n, right)
+                    for rate in pass_rates(n, n - true if self._data.lower else true)
                 ]
-        return ShownFrame.of(pd.DataFrame(lines, columns=["variant", *names]), _pass_cells)
+        right = "false" if self._data.lower else "right"
+        return ShownFrame.of(pd.DataFrame(lines, columns=["variant", *names]), partial(_pass_cells, right=right))
 
     @property
     def answers(self) -> pd.DataFrame:
@@ -205,8 +207,8 @@ def _variant_cells(frame: pd.DataFrame) -> tuple[Sequence[str], Sequence[Sequenc
     return heads, lines
 
 
-def _pass_cells(frame: pd.DataFrame) -> tuple[Sequence[str], Sequence[Sequence[Any]]]:
-    heads = ["variant", "k", "rows", "pass@k: at least one of k is right", "pass^k: all k are right"]
+def _pass_cells(frame: pd.DataFrame, *, right: str) -> tuple[Sequence[str], Sequence[Sequence[Any]]]:
+    heads = ["variant", "k", "rows", f"pass@k: at least one of k is {right}", f"pass^k: all k are {right}"]
     lines = [
         [
             line["variant"], str(line["k"]), count_text(line["rows"]),

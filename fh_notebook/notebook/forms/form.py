@@ -386,7 +386,7 @@ def form_over_rows(core: BatchFormController, *, is_app: bool = False) -> BatchF
 
         return BatchFormView(core, is_app=is_app)
 
-    display = WidgetDisplay(lambda: batch_form_page(core), lambda: batch_form_text(core))
+    display = WidgetDisplay(lambda: batch_form_page(core, is_app=is_app), lambda: batch_form_text(core, is_app=is_app))
     core.observers.add(Redraw(display))
     return BatchForm(core, display, make_widgets)
 

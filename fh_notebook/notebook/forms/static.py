@@ -220,7 +220,17 @@ def _cell(inputs: Any, name: str) -> object:
     return one_line(value if isinstance(value, str) else json_line(value), CELL_CAP)
 
 
-def batch_form_page(core: BatchFormController) -> html.Html:
+def _batch_line(core: BatchFormController, is_app: bool) -> list[str]:
+    """Return how far its batch is, to users of an app without ids, hives and code; nothing before the first."""
+    if core.batch is None:
+        return []
+    if not is_app:
+        return [core.batch.summary()]
+    counts = core.batch.counts
+    return [f"{counts.done:,} of {counted(counts.planned, 'call')} answered"]
+
+
+def batch_form_page(core: BatchFormController, *, is_app: bool = False) -> html.Html:
     """Return the form as HTML that needs neither a kernel nor a script."""
     mapping, preview = core.mapping, core.mapping.preview()
     rows = [
@@ -239,17 +249,17 @@ def batch_form_page(core: BatchFormController) -> html.Html:
         html.el("table", html.el("tbody", *rows), cls="fh-table"),
         preview_page(mapping, preview),
         *(html.el("div", problem, cls="fh-error") for problem in preview.problems),
-        html.el("div", html.el("strong", core.batch.summary()), cls="fh-head") if core.batch is not None else None,
+        *(html.el("div", html.el("strong", line), cls="fh-head") for line in _batch_line(core, is_app)),
         cls="fh fh-form-static",
     )
 
 
-def batch_form_text(core: BatchFormController) -> str:
+def batch_form_text(core: BatchFormController, *, is_app: bool = False) -> str:
     """Return the form as text."""
     mapping = core.mapping
     width = max((len(path_text([name])) for name in mapping.sources), default=0)
     lines = [f"Form of {core.deployment.name} over {counted(len(mapping.rows), 'row')} ({core.selection} a row)"]
     lines += [f"  {path_text([name]).ljust(width)}  {mapping.source_text(name)}" for name in mapping.sources]
     lines += [f"! {problem}" for problem in mapping.preview().problems]
-    lines += [core.batch.summary()] if core.batch is not None else []
+    lines += _batch_line(core, is_app)
     return html.printable("\n".join(lines))

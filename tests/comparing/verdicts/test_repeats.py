@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -52,6 +54,20 @@ def test_agreement_and_pass_rates_of_each_variant() -> None:
     assert passes.loc["a", "pass_all"].tolist() == pytest.approx([2 / 3, 1.6 / 3, 1.4 / 3, 1.2 / 3, 1 / 3])
     assert passes.loc["b"].index.tolist() == [1, 2]
     assert passes.loc[("a", 1), "pass_any"] == fh.compare(_runs()).summary()["mean"][0]
+
+
+def test_where_lower_is_better_a_score_that_is_false_passes() -> None:
+    """As the same answers do by a scorer that says the contrary."""
+
+    def good(run: Any, row: Any) -> bool:
+        return bool(run.output.strip() == row["expected_output"])
+
+    def bad(run: Any, row: Any) -> bool:
+        return not good(run, row)
+
+    passes = fh.compare(_runs(), score=fh.score.scorer(bad, version=1, lower_is_better=True)).repeats().passes
+    pd.testing.assert_frame_equal(pd.DataFrame(passes), pd.DataFrame(fh.compare(_runs(), score=good).repeats().passes))
+    assert "pass@k: at least one of k is false" in repr(passes)
 
 
 def test_numbers_have_variances_and_no_pass_rate() -> None:

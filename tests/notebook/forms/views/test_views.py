@@ -541,6 +541,17 @@ def test_users_of_an_app_read_of_a_waiting_run_that_its_answer_comes(human: Loca
 
 
 @pytest.mark.parametrize("is_app", [False, True])
+def test_a_form_over_rows_without_widgets_tells_users_of_an_app_how_far_it_is(hive: FormHive, is_app: bool) -> None:
+    """And nothing of its batch, the store and what to type."""
+    rows = [{"ticket": "Late."}, {"ticket": "Lost."}]
+    form = fh.form(REPLY, variants="plain", over=rows, client=hive.client(), app=is_app)
+    batch = form.submit().wait()
+    for words in (re.sub(r"<style>.*?</style>", "", form._repr_html_(), flags=re.DOTALL), repr(form)):
+        assert ("2 of 2 calls answered" in words) is is_app
+        assert (batch.name in words) is not is_app
+
+
+@pytest.mark.parametrize("is_app", [False, True])
 def test_a_form_without_widgets_tells_users_of_an_app_of_no_hive(is_app: bool) -> None:
     """Of a file that only a process has, nothing but its name."""
     hive = LocalHive()
