@@ -19,18 +19,18 @@ from fh_notebook.cli.completion import names, variants
 from fh_notebook.cli.terminal import add_command
 from fh_notebook.core.text.messages import COMMAND
 from fh_notebook.errors import InputError, SettingsError
-from fh_notebook.session.probe import MAX_CALLS
+from fh_notebook.session.probe import BURST, MAX_CALLS
 
 __all__ = ["add_parser", "run"]
 
 EXAMPLES: Final = """
-    # asks before each step (one call, or those that are made at once); choose a
-    # variant that is harmless to run
+    # asks before each step, which names its number of requests, 8 at most in
+    # all; choose a variant that is harmless to run
     fh-notebook probe support-triage -v live --input ticket="My parcel is late."
     # also: how many calls at once are admitted, and one callback through a tunnel
     fh-notebook probe support-triage -v live --input ticket=Hello \\
       --concurrency --callback https://hooks.example.com --callback-port 8787 \\
-      --max-calls 16 --report profile.md
+      --max-calls 20 --report profile.md
     # a Start variable that is not a text: JSON after :=
     fh-notebook probe tagger -v live --input 'tags:=["late", "parcel"]'
 """
@@ -45,7 +45,8 @@ def add_parser(commands: Any) -> None:
         about=(
             "Make a few calls, each step after confirmation, to learn undocumented behaviour of the service: the "
             "form of answers, look-ups, errors, callbacks and signatures, and the subscription's cap on calls at once. "
-            "What was not observed stays unknown. The profile is saved for this workspace; doctor shows it. "
+            "What was not observed, or a refusal that two equal requests did not get alike, stays unknown. The profile "
+            "is saved for this workspace; doctor shows it. "
             "Exit code 1 when the direct call did not complete, 2 when nothing was called."
         ),
         examples=EXAMPLES,
@@ -62,12 +63,14 @@ def add_parser(commands: Any) -> None:
         type=int,
         default=MAX_CALLS,
         metavar="N",
-        help=f"maximum number of requests ({MAX_CALLS} by default)",
+        help=f"maximum number of requests, repeated ones included ({MAX_CALLS} by default; 11 for all refusals, "
+        "19 with --concurrency, 20 with --callback, too)",
     )
     parser.add_argument(
         "--concurrency",
         action="store_true",
-        help="send calls at once, to see the subscription's cap; one question for all of them",
+        help=f"send up to {BURST} calls at once and one after them, to see the subscription's cap; one question names "
+        "how many are sent at most, and --max-calls bounds them",
     )
     parser.add_argument("--callback", metavar="URL", help="make one run by callback; the public URL of a tunnel")
     parser.add_argument("--callback-port", type=int, default=0, metavar="N", help="the local end of the tunnel")

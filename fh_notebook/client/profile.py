@@ -2,8 +2,9 @@
 
 Rules of this file:
 
-1. A fact is learned from one answer that shows it beyond doubt, else it stays ``None``: a run that completed with its
-   id and output, an error in JSON with a status that fits what was wrong in the request, a signature that verifies.
+1. A fact is learned from one answer that only a working service gives: a run that completed with its id and output, a
+   signature that verifies. What a proxy, or a service that fails once, may answer, too, is learned from two answers
+   that agree: a refusal, a missing output, whether a look-up counts, how a slow call was ended. Else it stays ``None``.
    What a broken service answers (5xx, web pages, other JSON, 429 everywhere) shows nothing.
 2. What is learned is used in one place each (`Profile` says where), and never in place of a reading that works without
    it: an old profile makes a decision as tolerant as none.
@@ -20,6 +21,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
+from itertools import combinations
 from typing import Any, Final
 
 from fh_notebook.contract.callbacks import is_outcome, with_final_status
@@ -47,6 +49,7 @@ __all__ = [
     "may_say_more_later",
     "profile_from_json",
     "profile_to_json",
+    "refusal_of",
     "remaining_calls",
     "with_accepted",
     "with_callback",
@@ -87,6 +90,12 @@ _REFUSED_WITH: Final[Mapping[str, frozenset[int]]] = {
     "unknown_deployment": frozenset({400, 404, 422}),
 }
 """The statuses with which a service refuses each of these requests (CONTRACT sections 2 and 10)."""
+
+AGREE: Final = 2
+"""Equal answers that make a fact of what one alone may show wrongly."""
+
+ALIKE: Final = 1.05
+"""Two calls that took up to so many times as long as each other took the same time."""
 
 SLOWER: Final = 2.0
 """Calls at once are counted only where each admitted call took so many times as long as the slowest answer that ran
@@ -170,7 +179,7 @@ class Profile:
 
     Why not the others: statuses, fields, and ``Retry-After`` as seconds or as a date are read in each known form
     wherever they come, so that nothing hangs on which one was observed. ``direct_s`` is at most the time limit, and so
-    no reason to end a call, and ``direct_ended`` is what became of one call; ``timeout`` is yours.
+    no reason to end a call, and ``direct_ended`` is what became of two calls; ``timeout`` is yours.
 
     Examples
     --------
@@ -210,8 +219,8 @@ class Profile:
     direct_s: float | None = None
     """Seconds of the longest direct call that was answered. The time limit is at least that."""
     direct_ended: CallEnding | None = None
-    """How a call was ended that took longer than :attr:`direct_s`. It is what was seen of one call: no answer, header
-    or page of the service names the limit itself. An ending that may be an outage is in the notes only."""
+    """How two calls were ended alike that took longer than :attr:`direct_s`. It is what was seen of them: no answer,
+    header or page of the service names the limit itself. An ending that may be an outage is in the notes only."""
     has_completed: bool = field(default=False, compare=False)
     """Whether the direct call of the last probe completed: without it, hardly anything can be learned."""
     calls: int = field(default=0, compare=False)
@@ -221,7 +230,10 @@ class Profile:
 
     def facts(self) -> list[tuple[str, str]]:
         """Return each fact as its heading and its value in words."""
-        return [(heading, _value_text(name, getattr(self, name))) for name, heading in HEADINGS.items()]
+        texts = {name: _value_text(name, getattr(self, name)) for name in HEADINGS}
+        if self.direct_s is not None and self.direct_ended is None:
+            texts["direct_s"] = f"unknown, {texts['direct_s']}: no call took longer"
+        return [(heading, texts[name]) for name, heading in HEADINGS.items()]
 
     @property
     def observed(self) -> int:
@@ -302,7 +314,8 @@ def _value_text(name: str, value: Any) -> str:
     if name == "look_up_wrapper":
         return value or "nothing"
     if name == "direct_s":
-        return f"at least {math.floor(value * 10) / 10:.1f} s"  # rounded up it would be too much
+        parts = 10 if value >= 0.1 else 1000  # of a second; rounded up it would be too much
+        return f"at least {math.floor(value * parts) / parts:g} s"
     return str(value)
 
 
@@ -498,22 +511,40 @@ def may_be_time_limit(response: Response, quick_s: float | None) -> bool:
     return response.status_code in (408, 504) or (response.status_code >= 400 and bool(is_of_time))
 
 
-def with_ending(profile: Profile, response: Response, quick_s: float | None) -> Profile:
-    """Learn how a call was ended, after another request has shown that the service still answers.
+def with_ending(profile: Profile, responses: Sequence[Response], quick_s: float | None) -> Profile:
+    """Learn how calls were ended, after another request has shown that the service still answers.
+
+    Only two calls that were ended in the same way after the same time show it: one alone may have met a failure.
 
     Parameters
     ----------
-    profile, response, quick_s
-        As :func:`may_be_time_limit` takes them. A call that was ended sooner than another one was answered shows
-        nothing.
+    profile : Profile
+        Upon which it is learned.
+    responses : sequence of Response
+        Of calls that could have completed. One that was ended sooner than another one was answered shows nothing.
+    quick_s : float or None
+        As :func:`may_be_time_limit` takes it.
+
+    Examples
+    --------
+    >>> ended = [Response(status_code=504, elapsed_s=s) for s in (60.2, 60.0)]
+    >>> [str(with_ending(Profile(), answers, 0.5).direct_ended) for answers in (ended, ended[:1])]
+    ['after 60.0 s with 504', 'None']
     """
-    if not may_be_time_limit(response, quick_s) or response.elapsed_s <= (profile.direct_s or 0.0):
-        return profile
+    least_s = profile.direct_s or 0.0
+    ended = [r for r in responses if may_be_time_limit(r, quick_s) and r.elapsed_s > least_s]
+    ended.sort(key=lambda response: response.elapsed_s)
+    for first, second in combinations(ended, AGREE):
+        ending, other = _ending_of(first), _ending_of(second)
+        if second.elapsed_s <= ALIKE * first.elapsed_s and replace(other, after_s=ending.after_s) == ending:
+            return replace(profile, direct_ended=ending)
+    return profile
+
+
+def _ending_of(response: Response) -> CallEnding:
     form = _error_form(response)
-    ending = CallEnding(
-        after_s=response.elapsed_s, status_code=response.status_code, code=None if form is None else form.code
-    )
-    return replace(profile, direct_ended=ending)
+    code = None if form is None else form.code
+    return CallEnding(after_s=response.elapsed_s, status_code=response.status_code, code=code)
 
 
 def with_look_up(
@@ -626,23 +657,54 @@ def _error_form(response: Response) -> ErrorForm | None:
     return ErrorForm(status_code=response.status_code, code=code, code_field=next(iter(found), None))
 
 
-def with_refusal(profile: Profile, situation: str, response: Response) -> Profile:
-    """Learn from the answer to a request with one thing wrong.
+def refusal_of(situation: str, response: Response) -> ErrorForm | None:
+    """Return how a request with one thing wrong was refused; ``None`` where the answer is no such refusal.
+
+    Parameters
+    ----------
+    situation : str
+        ``refused_input``, ``unknown_variant`` or ``unknown_deployment``.
+    response : Response
+        The answer.
+
+    Examples
+    --------
+    >>> bodies = (b'{"error_code": "bad_input"}', b"<html>")
+    >>> [str(refusal_of("refused_input", Response(status_code=422, body=body))) for body in bodies]
+    ['422 bad_input in error_code', 'None']
+    """
+    if response.status_code not in _REFUSED_WITH[situation] or decide(response).action is not RetryAction.FAILED:
+        return None
+    return _error_form(response)
+
+
+def with_refusal(profile: Profile, situation: str, responses: Sequence[Response]) -> Profile:
+    """Learn from the answers to equal requests with one thing wrong: only two that agree show a refusal.
 
     Parameters
     ----------
     profile : Profile
         Upon which it is learned.
     situation : str
-        ``refused_input``, ``unknown_variant`` or ``unknown_deployment``.
-    response : Response
-        The answer.
+        As :func:`refusal_of` takes it.
+    responses : sequence of Response
+        The answers.
+
+    Examples
+    --------
+    >>> first, second = (Response(status_code=422, body=b'{"code": "%b"}' % code) for code in (b"E1", b"E2"))
+    >>> [with_refusal(Profile(), "refused_input", answers).refused_input is None
+    ...  for answers in ([first], [first, second], [first, first])]
+    [True, True, False]
     """
-    if response.status_code not in _REFUSED_WITH[situation] or decide(response).action is not RetryAction.FAILED:
-        return profile
-    form = _error_form(response)
-    changed: dict[str, Any] = {situation: form}
-    return profile if form is None else replace(profile, **changed)
+    forms = [refusal_of(situation, response) for response in responses]
+    changed: dict[str, Any] = {situation: forms[0] if forms else None}
+    return replace(profile, **changed) if _agree(forms) else profile
+
+
+def _agree(values: Sequence[Any]) -> bool:
+    """Whether there are enough values to make a fact, and all are the same and known."""
+    return len(values) >= AGREE and None not in values and len(set(values)) == 1
 
 
 def is_concurrency_refusal(response: Response) -> bool:
@@ -729,7 +791,9 @@ def _names_concurrency(code: str) -> bool:
 
 
 def calls_admitted(responses: Sequence[Response], control: Response) -> int | None:
-    """Return how many of some calls at once were admitted; ``None`` where none was refused, or it cannot be told.
+    """Return how many of some calls at once were admitted; ``None`` where it cannot be told.
+
+    Only two calls that were refused alike tell it: one alone may have been refused for another reason.
 
     Parameters
     ----------
@@ -739,7 +803,8 @@ def calls_admitted(responses: Sequence[Response], control: Response) -> int | No
         Of a call alone, after all of them.
     """
     refused, admitted = _refused_and_admitted(responses, control)
-    return len(admitted) if refused and _were_at_once(responses, refused, admitted) else None
+    is_shown = _agree([_error_form(response) for response in refused]) and _were_at_once(responses, refused, admitted)
+    return len(admitted) if is_shown else None
 
 
 def _refused_and_admitted(responses: Sequence[Response], control: Response) -> tuple[list[Response], list[Response]]:
@@ -778,16 +843,14 @@ def with_calls_at_once(
     # A call that completed shows how long one may take, whatever the others were answered.
     if completed := [response for response in (*responses, control) if completed_body(response) is not None]:
         profile = _with_answered(profile, completed)
-    if not refused:  # a cap that is less than what was admitted together is none any more
+    forms = [_error_form(response) for response in refused]
+    if not _agree(forms):  # a cap that is less than what was admitted together is none any more
         is_exceeded = profile.concurrency is not None and len(admitted) > profile.concurrency
         is_shown = arrived_s is not None and all(r.elapsed_s >= SLOWER * arrived_s for r in admitted)
         return replace(profile, concurrency=None) if is_exceeded and is_shown else profile
-    forms = {_error_form(response) for response in refused}
-    waits = {_retry_after_form(response.headers.get("retry-after")) for response in refused}
+    waits = [_retry_after_form(response.headers.get("retry-after")) for response in refused]
     learned = replace(
-        profile,
-        concurrency_refusal=forms.pop() if len(forms) == 1 else profile.concurrency_refusal,
-        retry_after=(waits.pop() or profile.retry_after) if len(waits) == 1 else profile.retry_after,
+        profile, concurrency_refusal=forms[0], retry_after=waits[0] if _agree(waits) else profile.retry_after
     )
     shown = calls_admitted(responses, control) if is_alone else None
     return learned if shown is None else replace(learned, concurrency=shown)

@@ -2,14 +2,17 @@
 
 Rules of this file:
 
-1. A call is made after a person, or ``confirm=False``, allows it, and never repeated. Calls at once are allowed
-   together, by one question that names their number. `max_calls` counts requests.
+1. A call is made after a person, or ``confirm=False``, allows it. Calls at once, and the refused requests that are
+   sent again, are allowed together, by one question that names their number. `max_calls` counts requests, the repeated
+   ones included.
 2. What an answer shows is decided in `client.profile`. The order of the calls is here: after the direct call has
-   completed, the names, the key and the inputs are known to be right, so that a refusal is about what was changed; it
-   is learned once a look-up after the refusals has shown that the service still answers. The same look-up tells what
-   one alone leaves open: whether the output comes a little later, and whether it was the look-up that counted. The run
-   by callback comes after the calls at once, since its end at the service is not known. How a direct call was ended
-   that took long is learned once another request has shown that the service still answers.
+   completed, the names, the key and the inputs are known to be right, so that a refusal is about what was changed. Each
+   refused request is sent once, then a look-up shows whether the service still answers, then each is sent again: a
+   failure that lasts for some requests on end cannot be both answers of one and spare the look-up between them. The
+   same look-up tells what one alone leaves open: whether the output comes a little later, and whether it was the
+   look-up that counted. The run by callback comes after the calls at once, since its end at the service is not known.
+   A direct call that was ended after a long time is made again once another request has shown that the service still
+   answers: only two that were ended alike are no failure.
 3. Each answer's facts are saved at once: an interrupt, an error or an unreachable service loses none of them. A call is
    counted and its run kept as of any other caller.
 4. A note has no text of the service, which may echo inputs: only what was asked, the kind of error, the status, and
@@ -25,7 +28,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from inspect import iscoroutinefunction
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import quote
 
 from fh_notebook.client import profile as profiles
@@ -77,11 +80,16 @@ if TYPE_CHECKING:
 __all__ = ["BURST", "MAX_CALLS", "UNKNOWN_NAME", "ProbeStep", "probe"]
 
 MAX_CALLS: Final = 8
-BURST: Final = 6
-"""Calls at once: one more than the largest subscription admits whose number is known (CONTRACT section 2)."""
+BURST: Final = 7
+"""Calls at once: two more than the largest subscription admits whose number is known (CONTRACT section 2), since one
+refusal alone may be of something else."""
+FEWEST_AT_ONCE: Final = 1 + profiles.AGREE
+"""Calls at once that show the smallest cap: one is admitted, and two are refused."""
 UNKNOWN_NAME: Final = "fh-notebook-probe-unknown"
-CONTROL: Final = "Look-up at the end"
+CONTROL: Final = "Look-up once more"
+AGAIN: Final = "Refused requests once more"
 AFTER_ENDING: Final = "Check after the call that was ended"
+ENDED_AGAIN: Final = "Direct call once more"
 LATER_S: Final = 5.0
 """A look-up without the output is made again so much later: a service may keep the output after the status."""
 CALLBACK_WAIT_S: Final = 60.0
@@ -111,9 +119,14 @@ class ProbeStep:
     """Requests at most."""
     make: Callable[[], Coroutine[Any, Any, None]]
     """Makes the calls, and learns from the answers."""
+    made: int = 0
+    """Requests before it."""
+    max_calls: int = 0
+    """Requests at most, of the whole probe."""
 
     def __str__(self) -> str:
-        rows = (("sends", self.sends), ("learns", self.learns), ("cost", self.cost))
+        number = f"at most {counted(self.calls, 'request')}; {self.made} of at most {self.max_calls} were made before"
+        rows = (("sends", self.sends), ("learns", self.learns), ("cost", self.cost), ("number", number))
         return "\n".join([self.name, *(f"  {name:<7} {printable(text)}" for name, text in rows)])
 
 
@@ -132,10 +145,11 @@ def probe(
     """Make a few calls that find out what is not documented of the service, and save the findings for this workspace.
 
     It checks the key, calls the variant once, looks that run up, sends one input of a wrong type, an unknown variant
-    and an unknown deployment, and looks the run up again, to tell refusals from a service that fails. Nothing is
-    guessed: what no answer has shown is ``None`` in the profile. The limiter, the client and receivers use the profile
-    from then on (`Profile` says what for), and ``fh-notebook doctor`` shows it; a fact of an earlier probe stays until
-    another one is observed.
+    and an unknown deployment, and looks the run up again. Then it sends the refused requests again: a refusal is a
+    fact only when both answers are the same, since a service or a proxy may fail once. Nothing is guessed: what no
+    answer has shown, or what was seen once only, is ``None`` in the profile, and ``notes`` says so. The limiter, the
+    client and receivers use the profile from then on (`Profile` says what for), and ``fh-notebook doctor`` shows it; a
+    fact of an earlier probe stays until another one is observed.
 
     ``fh.forget(profile=True)`` removes the profile; that of a local hive, and any with ``store=None``, ends with the
     process.
@@ -149,16 +163,21 @@ def probe(
     inputs : mapping, optional
         Start variables with which it completes.
     max_calls : int
-        Requests at most, look-ups and the check of the key included.
+        Requests at most, look-ups, the check of the key and repeated requests included. The default is enough for two
+        of the three refusals; 11 is enough for all, and 19 for `concurrency`, too. A refusal for which no second
+        request is left is not asked for.
     client : Client or AsyncClient, optional
         Whom to ask; the session's own by default.
     confirm : bool or function
         ``True`` asks before each call, with what is sent, what is learned and what it costs; before the calls at once
-        of `concurrency` it asks one question, which names their number. ``False`` does not ask. A function gets each
-        `ProbeStep`, whose ``calls`` is the number of requests, and returns whether it is made.
+        of `concurrency`, and before the refused requests are sent again, it asks one question, which names the greatest
+        number of requests. ``False`` does not ask. A function gets each `ProbeStep`, whose ``calls`` is that number,
+        and returns whether it is made.
     concurrency : bool
-        Send some calls at once, too, and one after them, to see how many the subscription admits; each admitted one
-        runs the workflow. They are one step, since a pause between them would leave nothing to see.
+        Send up to 7 calls at once, too, and one after them, to see how many the subscription admits; each admitted one
+        runs the workflow. They are one step, since a pause between them would leave nothing to see. Fewer are sent
+        where `max_calls` leaves fewer; N calls show a cap up to N - 2, since one refusal alone may be of something
+        else.
     callback : bool or str
         Make one run by callback, too: the public URL of a tunnel to ``callback_port`` on this machine. ``True``: the
         service is on this machine.
@@ -239,6 +258,7 @@ def probe(
     finally:
         if receiver is not None:
             receiver.stop()
+    calls.note_seen_once()
     return calls.profile
 
 
@@ -295,7 +315,7 @@ def _ask(step: ProbeStep) -> bool:
     _QuitError
         The person wants no further call.
     """
-    which = "this call" if step.calls == 1 else f"these {step.calls} calls"
+    which = "this call" if step.calls == 1 else f"these calls, at most {step.calls}"
     prompt = f"\n{step}\nMake {which}? [y]es, [n]o, [q]uit: "
     while True:
         try:
@@ -319,6 +339,15 @@ def _receiver(callback: bool | str, port: int) -> tuple[CallbackReceiver | None,
 
     public_url = callback if isinstance(callback, str) else None
     return CallbackReceiver(public_url=public_url, port=port, scheme=detector), detector
+
+
+class _Refusal(NamedTuple):
+    """A request with one thing wrong, and how it was refused."""
+
+    situation: str
+    name: str
+    request: InvokeRequest
+    response: Response
 
 
 class _ProbeCalls:
@@ -358,8 +387,10 @@ class _ProbeCalls:
         self._receiver = receiver
         self._detector = detector
         self._direct: Mapping[str, Any] | None = None
-        self._ended: Response | None = None
-        """How the direct call was ended, where that may have been for its time."""
+        self._ended: list[Response] = []
+        """How direct calls were ended, where that may have been for their time."""
+        self._answers_still = False
+        """Whether the service has answered another request since."""
         self._lists_models = False
         self._calls_left: int | None = None
         self._lowered_by: int | None = None
@@ -376,7 +407,10 @@ class _ProbeCalls:
         self._looked_up_at = 0.0
         self._look_up_path = ""
         self._control: tuple[str, Callable[[Response], bool]] | None = None
-        self._refusals: list[tuple[str, str, Response]] = []
+        self._refusals: list[_Refusal] = []
+        """What was refused once."""
+        self._may_repeat = False
+        """Whether a look-up after the refusals was answered."""
         self._is_stopped = False
         stored = self._connection.find_profile() or Profile()
         self.profile = replace(stored, origin=self._connection.origin, calls=0, notes=(), has_completed=False)
@@ -392,22 +426,27 @@ class _ProbeCalls:
         self.note(Message(template, (name, given, enough)))
 
     @property
+    def _calls_free(self) -> int:
+        return self._max_calls - self.profile.calls
+
+    @property
     def _enough(self) -> int:
         """The number of requests of all steps, whatever this probe has made of them."""
         refusals = 3 if self._request.inputs else 2
         at_once = BURST + 1 if self._burst else 0
-        # The check of the key, the direct call, both look-ups; at the end the look-up after the refusals.
-        return 2 + LOOK_UPS + at_once + (self._receiver is not None) + refusals + 1
+        after_ending = 2 if self._ended else 0  # a check, and the direct call once more
+        # The check of the key, the direct call, both look-ups; the look-up between the refusals.
+        return 2 + after_ending + LOOK_UPS + at_once + (self._receiver is not None) + profiles.AGREE * refusals + 1
 
     def steps(self) -> Iterator[ProbeStep]:
         """Yield the steps, each after the one before was made; those for which no call is left are noted."""
         for step in self._all_steps():
             if self._is_stopped:
                 return
-            if step.calls > self._max_calls - self.profile.calls:
+            if step.calls > self._calls_free:
                 self._note_no_call_left(step.name)
             else:
-                yield step
+                yield replace(step, made=self.profile.calls, max_calls=self._max_calls)
 
     async def make(self, step: ProbeStep) -> None:
         """Make one step, and keep what it has shown.
@@ -478,9 +517,12 @@ class _ProbeCalls:
         )
         learns = "the form of an answer, and the word for completed"
         yield self._invoke_step("Direct call", self._request, learns, self._call)
+        if self._direct is None and self._ended:
+            yield self._ending_step()
+            if self._answers_still:
+                learns = "whether it ends in the same way again; otherwise how it ended is not recorded"
+                yield self._invoke_step(ENDED_AGAIN, self._request, learns, self._call)
         if self._direct is None:
-            if self._ended is not None:
-                yield self._ending_step(self._ended)
             return
         yield from self._look_up_steps()
         if self._burst and (step := self._burst_step()) is not None:
@@ -502,15 +544,16 @@ class _ProbeCalls:
         sends = f"POST {self._connection.base_url}/workflow/invoke: {names} with inputs {inputs}"
         return ProbeStep(name=name, sends=sends, learns=learns, cost=cost, calls=1, make=make)
 
-    def _ending_step(self, ended: Response) -> ProbeStep:
+    def _ending_step(self) -> ProbeStep:
         async def make() -> None:
             response = await self._get("/public/models", "probe")
-            learned = profiles.with_ending(self.profile, ended, self._quick_s)
             if not _lists_models(response):
                 self.note(f"{AFTER_ENDING}: {_ending(response)}, so that how the direct call ended is not recorded")
-            elif not self._learn(learned):
+            elif not profiles.may_be_time_limit(self._ended[0], self._quick_s):
                 why = "another request took as long"
                 self.note(f"{AFTER_ENDING}: {why}, so that how the direct call ended is not recorded")
+            else:
+                self._answers_still = True
 
         return ProbeStep(
             name=AFTER_ENDING,
@@ -550,15 +593,16 @@ class _ProbeCalls:
 
     def _burst_step(self) -> ProbeStep | None:
         """Return the step of calls at once: one call is left for that after them, and one for the run by callback."""
-        size = min(BURST, self._max_calls - self.profile.calls - 1 - (self._receiver is not None))
-        if size < 2:
+        size = min(BURST, self._calls_free - 1 - (self._receiver is not None))
+        if size < FEWEST_AT_ONCE:
             self._note_no_call_left("Calls at once")
             return None
 
         async def make() -> None:
             await self._call_at_once(size)
 
-        learns = "how many calls at once the subscription admits, its refusal and Retry-After"
+        most = size - profiles.AGREE
+        learns = f"how many calls at once the subscription admits, if at most {most}, its refusal and Retry-After"
         cost = "each admitted call runs the workflow, and costs what a run costs; so does the one after them"
         step = self._invoke_step(f"{size} calls at once, then one", self._request, learns, make, cost)
         return replace(step, calls=size + 1)
@@ -576,7 +620,8 @@ class _ProbeCalls:
             if wrong_request is None:
                 self.note(f"{name}: not made, since there is no input")
                 continue
-            if self._max_calls - self.profile.calls < 2:
+            # Also for the look-up after the refusals, and to send once more what was refused before.
+            if self._calls_free < profiles.AGREE + 1 + len(self._refusals):
                 self._note_no_call_left(name)
                 continue
 
@@ -585,22 +630,41 @@ class _ProbeCalls:
             ) -> None:
                 await self._refused(situation, name, wrong_request)
 
-            yield self._invoke_step(name, wrong_request, "the status and the code of this refusal", make, cost)
+            learns = "the status and the code of this refusal, where a second request is refused alike"
+            yield self._invoke_step(name, wrong_request, learns, make, cost)
         wait = f"; waits up to {LATER_S:g} s first" if self._may_say_more else ""
-        learns = [
+        learned = [
             *(["whether the service still answers; otherwise its refusals are not recorded"] if self._refusals else []),
             *(["whether the output arrives only later"] if self._may_say_more else []),
             *(["whether a look-up counts"] if self._may_learn_count else []),
         ]
-        if learns:
+        if learned:
             path, _ = self._control or ("/public/models", _lists_models)
             yield ProbeStep(
                 name=CONTROL,
                 sends=f"GET {self._connection.base_url}{path}",
-                learns=", ".join(learns),
+                learns=", ".join(learned),
                 cost=f"runs nothing; may count against the daily cap{wait}",
                 calls=1,
                 make=self._look_again,
+            )
+        if self._may_repeat:
+            names = listed([refusal.name for refusal in self._refusals], "and")
+            yield ProbeStep(
+                name=AGAIN,
+                sends=f"POST {self._connection.base_url}/workflow/invoke, the requests that were refused: {names}",
+                learns="whether each is refused in the same way again; otherwise its refusal is not recorded",
+                cost=cost,
+                calls=len(self._refusals),
+                make=self._refuse_again,
+            )
+
+    def note_seen_once(self) -> None:
+        """Note each refusal that no second answer has confirmed."""
+        for refusal in self._refusals:
+            self.note(
+                f"{refusal.name}: {profiles.ending_in_words(refusal.response)}, seen once and not confirmed by a "
+                "second request, so that the refusal is not recorded"
             )
 
     # --- one call
@@ -618,16 +682,20 @@ class _ProbeCalls:
         self._by_direct = self._lowered_by
         self.profile = replace(self.profile, has_completed=self._direct is not None)
         if self._direct is not None:
+            if self._ended:
+                self.note(f"{ENDED_AGAIN}: completed, so that how the one before ended is not recorded")
             return
+        name = ENDED_AGAIN if self._ended else "Direct call"
         is_long = self._lists_models and profiles.may_be_time_limit(response, self._quick_s)
-        more = "the workflow was not called again" if is_long else "no further call was made"
-        why = (
-            f"Direct call: {_ending(response)}, which is not a completed run with an id and an output; {more}. "
-            f"{_cure(response)}"
-        )
-        if not is_long:
+        self._ended += [response] if is_long else []
+        may_go_on = is_long and name != ENDED_AGAIN
+        why = f"{name}: {_ending(response)}, which is not a completed run with an id and an output"
+        why += "" if may_go_on else "; no further call was made"
+        if name == ENDED_AGAIN and not self._learn(profiles.with_ending(self.profile, self._ended, self._quick_s)):
+            why += ", and how the direct calls ended is not recorded, since they did not end alike"
+        why += f". {_cure(response)}"
+        if not may_go_on:
             self._stop(why)
-        self._ended = response
         self.note(why)
 
     async def _look_up(self, path: str, identity: str) -> None:
@@ -647,10 +715,22 @@ class _ProbeCalls:
 
     async def _refused(self, situation: str, name: str, request: InvokeRequest) -> None:
         response = await self._invoke(request)
-        if profiles.with_refusal(Profile(), situation, response).observed:
-            self._refusals.append((situation, name, response))
+        if profiles.refusal_of(situation, response) is not None:
+            self._refusals.append(_Refusal(situation, name, request, response))
         else:
             self.note(f"{name}: {_ending(response)}, which is not the expected refusal")
+
+    async def _refuse_again(self) -> None:
+        for refusal in tuple(self._refusals):
+            response = await self._invoke(refusal.request)
+            self._refusals.remove(refusal)
+            answers = (refusal.response, response)
+            if not self._learn(profiles.with_refusal(self.profile, refusal.situation, answers)):
+                first, second = map(profiles.ending_in_words, answers)
+                self.note(
+                    f"{refusal.name}: {first} at first, and {second} when it was sent again, so that the refusal is "
+                    "not recorded"
+                )
 
     @property
     def _may_say_more(self) -> bool:
@@ -674,14 +754,9 @@ class _ProbeCalls:
                 self._learn(profiles.with_look_up_count(self.profile, self._by_direct, self._by_look_ups))
             elif self._lowered_by is not None:
                 self.note(f"Whether a look-up counts is not known, since {self._others_text}")
-        if not self._refusals:
-            return
-        if is_answered(response):
-            for situation, _, refusal in self._refusals:
-                self._learn(profiles.with_refusal(self.profile, situation, refusal))
-        else:
-            names = listed([name for _, name, _ in self._refusals], "and")
-            self.note(f"{CONTROL}: {_ending(response)}, so that the refusals are not recorded ({names})")
+        self._may_repeat = bool(self._refusals) and is_answered(response)
+        if self._refusals and not self._may_repeat:
+            self.note(f"{CONTROL}: {_ending(response)}, so that no refused request was sent again")
 
     @property
     def _waits_for_runs(self) -> bool:
@@ -719,8 +794,7 @@ class _ProbeCalls:
         cap = self.profile.concurrency
         self._learn(profiles.with_calls_at_once(self.profile, answers, control, is_alone=is_alone, arrived_s=arrived_s))
         if profiles.completed_body(control) is not None:
-            for answer in answers:
-                self._learn(profiles.with_ending(self.profile, answer, arrived_s))
+            self._learn(profiles.with_ending(self.profile, answers, arrived_s))
         admitted = profiles.calls_admitted(answers, control) if is_alone else None
         if admitted is not None:
             self._client.limiter.taught(admitted)
@@ -734,6 +808,8 @@ class _ProbeCalls:
             why = f"the call after them was {after}, so that how many are admitted is not known"
         elif others_refused:
             why = "a 429 that does not name concurrency may be of another limit, so that the cap is not known"
+        elif 0 < refused < profiles.AGREE:
+            why = "one refusal alone may be of something else, so that the cap is not known"
         elif refused and not is_alone:
             why = f"how many are admitted is not known, since {self._others_text}"
         elif refused or (cap is not None and cap < len(answers) and self.profile.concurrency == cap):

@@ -173,8 +173,10 @@ class DrawnService:
         What was drawn.
     broken_from : int, optional
         The number of the request, from 1, from which on `broken` answers.
+    broken_to : int, optional
+        The number of the last request that it answers; by default it answers for good.
     broken : function
-        Returns what a broken service answers, or raises.
+        Returns what a broken service answers, or raises; ``None``: the service answers as ever.
     hangs_at : int, optional
         The number of the request that is never answered; `on_hang` is called when it comes.
     output_after_s : float
@@ -188,14 +190,15 @@ class DrawnService:
         drawn: Drawn,
         *,
         broken_from: int | None = None,
-        broken: Callable[[], Answer] | None = None,
+        broken_to: int | None = None,
+        broken: Callable[[], Answer | None] | None = None,
         hangs_at: int | None = None,
         on_hang: Callable[[], None] = lambda: None,
         output_after_s: float = 0.0,
         run_s: float | None = None,
     ) -> None:
         self.drawn = drawn
-        self.broken_from, self.broken = broken_from, broken
+        self.broken_from, self.broken_to, self.broken = broken_from, broken_to, broken
         self.requests: list[str] = []
         self.left = 1000
         self.runs = 0
@@ -215,7 +218,8 @@ class DrawnService:
 
     @property
     def is_broken(self) -> bool:
-        return self.broken_from is not None and len(self.requests) >= self.broken_from
+        last = math.inf if self.broken_to is None else self.broken_to
+        return self.broken_from is not None and self.broken_from <= len(self.requests) <= last
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         message = await receive()
@@ -229,8 +233,8 @@ class DrawnService:
         await send({"type": "http.response.body", "body": body})
 
     async def _answer(self, path: str, body: bytes) -> Answer:
-        if self.is_broken and self.broken is not None:
-            return self.broken()
+        if self.is_broken and self.broken is not None and (answer := self.broken()) is not None:
+            return answer
         self.kind = "key" if path == "/public/models" else ""
         if path == "/workflow/invoke":
             return await self._invoke(json.loads(body))

@@ -46,7 +46,7 @@ from fh_notebook.core import event_loop
 from fh_notebook.core.adaptive_limit import START
 from fh_notebook.core.text.messages import COMMAND
 from fh_notebook.session import session
-from fh_notebook.session.probe import AFTER_ENDING, BURST, CONTROL, MAX_CALLS, ProbeStep
+from fh_notebook.session.probe import AFTER_ENDING, AGAIN, BURST, CONTROL, ENDED_AGAIN, MAX_CALLS, ProbeStep
 from fh_notebook.store.tables.profiles import Profiles
 from tests.core.test_event_loop import asyncio_as_it_was
 from tests.session.drawn_service import CLOCK, FORMS, INPUTS, OTHER_CODES, OUTPUT, SECRET, Drawn, DrawnService
@@ -54,7 +54,7 @@ from tests.session.drawn_service import CLOCK, FORMS, INPUTS, OTHER_CODES, OUTPU
 KEY = "fhk_probe_0123456789abcdef"
 URL = "http://127.0.0.1:9/v1"
 """On this machine, so that a callback may come to it; nobody is asked there."""
-EVERYTHING = 16
+EVERYTHING = 20
 
 
 def client_of(service: DrawnService) -> fh.Client:
@@ -194,7 +194,85 @@ def broken_service(seed: int, name: str, broken_from: int) -> tuple[Drawn, Profi
 
 def wrong_facts(drawn: Drawn, profile: Profile) -> dict[str, Any]:
     expected = drawn.facts()
+    if profile.direct_s is not None and expected["direct_s"] <= profile.direct_s <= expected["direct_s"] + SLOW_S:
+        expected["direct_s"] = profile.direct_s  # a call that was answered late has shown that it may take so long
     return {name: value for name, value in facts_of(profile).items() if value not in (None, expected[name])}
+
+
+SLOW_S = 200.0
+
+
+def _late(answer: Callable[[], Any]) -> Callable[[], Any]:
+    def broken() -> Any:
+        CLOCK.reach(CLOCK() + SLOW_S)
+        return answer()
+
+    return broken
+
+
+def faults_of(service: DrawnService) -> dict[str, Callable[[], Any]]:
+    """Return what may come in place of one answer of a healthy service: kind -> how it is answered."""
+    return BROKEN | {
+        "502 page": _page(502),
+        "slow": _late(lambda: None),
+        "late 504": _late(BROKEN["504"]),
+        "late reset": _late(BROKEN["reset"]),
+        "429 of a proxy": _json(429, b'{"error": "Too many requests."}'),
+        "429 of another's runs": lambda: service._error(service.drawn.refusal),
+        "400 of a proxy": _json(400, b'{"error": "Bad request."}'),
+        "404 of a proxy": _json(404, b'{"error": {"code": "no_route", "message": "x"}}'),
+        "422 validation": _json(422, b'{"error": "x", "error_code": "validation_error"}'),
+    }
+
+
+def learned_wrongly(seed: int, kind: str, first: int, last: int) -> tuple[dict[str, Any], int]:
+    """Return what is learned wrongly where requests `first` to `last` are broken, and how many requests came."""
+    session.reset()
+    fh.configure(store=None)
+    service = DrawnService(Drawn(seed), broken_from=first, broken_to=last)
+    service.broken = faults_of(service)[kind]
+    return wrong_facts(service.drawn, learn(service, callback=first % 3 == 0)), len(service.requests)
+
+
+KINDS = list(faults_of(DrawnService(Drawn(0))))
+
+
+@pytest.mark.parametrize("at", range(1, EVERYTHING + 1))
+def test_nothing_is_learned_wrongly_from_a_service_that_fails_once(at: int) -> None:
+    """A fact is what the service is, or unknown; whatever the request, and however it is answered that once."""
+    drawn = [(seed, KINDS[(at + 8 * seed) % len(KINDS)]) for seed in range(3)]
+    wrong = {case: found for case in drawn if (found := learned_wrongly(*case, at, at)[0])}
+    assert wrong == {}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("kind", KINDS)
+def test_nothing_is_learned_wrongly_from_a_service_that_fails_at_any_one_request(kind: str) -> None:
+    """Each kind of failure, at each request, of two services, one of which is the same for all kinds."""
+    wrong = {}
+    for seed in (3, 4 + KINDS.index(kind)):
+        for at in range(1, EVERYTHING + 1):
+            found, requests = learned_wrongly(seed, kind, at, at)
+            if found:
+                wrong[seed, at] = found
+            if requests < at:
+                break
+    assert wrong == {}
+
+
+@pytest.mark.parametrize("kind", ["422 JSON", "400 of a proxy", "404 JSON"])
+def test_no_refusal_is_learned_from_a_service_that_fails_for_some_requests_on_end(kind: str) -> None:
+    """The look-up is between the two requests that must agree: a failure has either one of them, or the look-up, too."""
+    wrong = {}
+    for last in range(6, 12):
+        for first in range(4, last):
+            session.reset()
+            fh.configure(store=None)
+            service = DrawnService(Drawn(3), broken_from=first, broken_to=last)
+            service.broken = faults_of(service)[kind]
+            if found := wrong_facts(service.drawn, learn(service, concurrency=False, callback=False)):
+                wrong[first, last] = found
+    assert wrong == {}
 
 
 @pytest.mark.parametrize("name", ["429 everywhere", "wrong JSON", "500 JSON"])
@@ -235,11 +313,13 @@ def test_no_call_is_made_that_was_not_allowed() -> None:
     service, asked = DrawnService(Drawn(3)), []
 
     def allow(step: ProbeStep) -> bool:
+        assert f"at most {step.calls} request" in str(step)
+        assert f"{len(service.requests)} of at most {EVERYTHING} were made before" in str(step)
         asked.append(step)
         return step.name != "Unknown variant"
 
     profile = learn(service, confirm=allow, concurrency=False, callback=False)
-    assert len(service.requests) == len(asked) - 1
+    assert len(service.requests) == sum(step.calls for step in asked) - 1
     assert (profile.unknown_variant, profile.unknown_deployment) != (None, None)
     assert profile.unknown_variant is None
     assert all(step.sends and step.cost and step.learns for step in asked)
@@ -259,15 +339,41 @@ def test_the_person_is_asked_and_may_quit(monkeypatch: pytest.MonkeyPatch) -> No
     assert len(service.requests) == 2
 
 
-def test_calls_at_once_have_one_question_that_names_their_number(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A pause between them would leave nothing to see; each of the others is asked for alone."""
+@pytest.mark.parametrize(("max_calls", "size"), [(MAX_CALLS, 3), (EVERYTHING, BURST)])
+def test_calls_at_once_have_one_question_that_names_their_greatest_number(
+    monkeypatch: pytest.MonkeyPatch, max_calls: int, size: int
+) -> None:
+    """A pause between them would leave nothing to see; so it is of the refused requests that are sent again."""
     questions: list[str] = []
-    monkeypatch.setattr("builtins.input", lambda prompt: questions.append(prompt.splitlines()[-1]) or "y")
+    monkeypatch.setattr("builtins.input", lambda prompt: questions.append(prompt) or "y")
     service = DrawnService(Drawn(3))
-    profile = learn(service, confirm=True, callback=False)
-    numbers = [re.findall(r"Make (?:this|these (\d+)) calls?", question)[0] for question in questions]
-    assert [number for number in numbers if number] == [str(BURST + 1)]
-    assert len(service.requests) == profile.calls == len(questions) + BURST
+    profile = learn(service, confirm=True, callback=False, max_calls=max_calls)
+    asked = [re.findall(r"Make (?:this call|these calls, at most (\d+))\?", question)[0] for question in questions]
+    numbers = [int(number) for number in asked if number]
+    assert numbers == [size + 1, 3][: 1 + (max_calls == EVERYTHING)]
+    assert f"{size} calls at once, then one" in questions[4]
+    assert len(service.requests) == profile.calls == asked.count("") + sum(numbers) <= max_calls
+
+
+def test_a_refusal_is_a_fact_only_when_a_second_request_says_the_same() -> None:
+    """Otherwise the report says what was answered, and that it is not recorded."""
+    drawn = Drawn(3)
+
+    def notes(**options: Any) -> tuple[Profile, str]:
+        session.reset()
+        fh.configure(store=None)
+        service = DrawnService(drawn, broken_from=5, broken_to=5, broken=BROKEN["422 JSON"])
+        profile = learn(service, concurrency=False, callback=False, **options)
+        return profile, "\n".join(map(str, profile.notes))
+
+    profile, told = notes()
+    wrong = [name for name in drawn.errors if getattr(profile, name) is None]
+    assert len(wrong) == 1
+    assert "answered HTTP 422, code unprocessable at first, and answered HTTP" in told
+    for left_out in (CONTROL, AGAIN):
+        profile, told = notes(confirm=lambda step, left_out=left_out: step.name != left_out)
+        assert [getattr(profile, name) for name in drawn.errors] == [None] * 3
+        assert told.count("seen once and not confirmed by a second request") == 3
 
 
 def test_an_interrupt_keeps_what_was_learned() -> None:
@@ -414,7 +520,7 @@ def test_a_probe_withdraws_a_cap_only_by_long_runs(run_s: float, cap: int | None
     keep(client_of(service), Profile(concurrency=3))
     profile = learn(service, callback=False)
     assert profile.concurrency == cap
-    assert ("of 3 observed" in notes_of(profile, "6 calls at once")[0]) is (cap is not None)
+    assert ("of 3 observed" in notes_of(profile, f"{BURST} calls at once")[0]) is (cap is not None)
 
 
 def test_a_configured_limit_below_the_calls_at_once_is_told_before_any_call() -> None:
@@ -439,8 +545,8 @@ def test_a_429_of_perhaps_another_limit_is_told_with_its_code(code: str) -> None
     drawn = Drawn(3)
     drawn.concurrency, drawn.refusal = 4, (429, code, "error_code")
     profile = learn(DrawnService(drawn), callback=False)
-    (note,) = notes_of(profile, "6 calls at once")
-    assert (profile.concurrency, "4 completed" in note, f"2 answered HTTP 429, code {code}" in note) == (
+    (note,) = notes_of(profile, f"{BURST} calls at once")
+    assert (profile.concurrency, "4 completed" in note, f"3 answered HTTP 429, code {code}" in note) == (
         None,
         True,
         True,
@@ -461,8 +567,8 @@ def test_other_answers_among_the_calls_at_once_are_told(answer: str, shown: str)
     drawn = Drawn(3)
     first = 3 + (drawn.look_up_path == "/workflow_runs" and "request_id" in drawn.ids)
     service = DrawnService(drawn, broken_from=first + 1, broken=BROKEN[answer])
-    (note,) = notes_of(learn(service, callback=False), "6 calls at once")
-    assert f"6 {shown}" in note
+    (note,) = notes_of(learn(service, callback=False), f"{BURST} calls at once")
+    assert f"{BURST} {shown}" in note
 
 
 def test_a_code_that_is_no_word_is_in_no_note() -> None:
@@ -470,7 +576,7 @@ def test_a_code_that_is_no_word_is_in_no_note() -> None:
     drawn = Drawn(3)
     drawn.refusal = (429, "no: My parcel is late.", "error_code")
     profile = learn(DrawnService(drawn), callback=False)
-    assert notes_of(profile, "6 calls at once")
+    assert notes_of(profile, f"{BURST} calls at once")
     assert "parcel" not in profile.to_markdown() + repr(profile)
 
 
@@ -490,7 +596,7 @@ def test_the_number_in_the_notes_is_enough_for_all_steps(concurrency: bool, call
         return learn(DrawnService(drawn), confirm=lambda step: bool(names.append(step.name)) or True, **options)
 
     numbers = set(re.findall(r"max_calls=(\d+) makes", repr(probe_with(max_calls))))
-    assert len(numbers) == (len(made[0]) < 8 + concurrency + callback)
+    assert len(numbers) == (len(made[0]) < 9 + concurrency + callback)
     for number in numbers:
         assert probe_with(int(number)).calls == int(number)
     probe_with(100)
@@ -548,13 +654,14 @@ def test_a_call_that_was_not_sent_is_no_answer_of_the_service() -> None:
 
 
 def test_only_a_refusal_for_concurrency_teaches_a_cap() -> None:
-    """By its code, or without one; and no other call of the workspace was out."""
+    """By its code, or without one; from two that agree; and no other call of the workspace was out."""
     cap = _answer(429, {"error_code": "concurrency_limit_reached", "error": "x"}, 0.1)
     minute = _answer(429, {"error_code": "rate_limited", "error": "x"}, 0.1)
     none = _answer(429, {"error": "x"}, 0.1)
-    learned = [with_calls_at_once(Profile(), [refusal, RUN, RUN], RUN).concurrency for refusal in (cap, minute, none)]
-    assert learned == [2, None, 2]
-    assert with_calls_at_once(Profile(), [cap, RUN, RUN], RUN, is_alone=False).concurrency is None
+    pairs = ([cap, cap], [minute, minute], [none, none], [cap], [cap, none], [cap, minute])
+    learned = [with_calls_at_once(Profile(), [*refusals, RUN, RUN], RUN).concurrency for refusals in pairs]
+    assert learned == [2, None, 2, None, None, None]
+    assert with_calls_at_once(Profile(), [cap, cap, RUN, RUN], RUN, is_alone=False).concurrency is None
 
 
 def test_who_cannot_be_asked_any_more_keeps_the_profile(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -1026,7 +1133,9 @@ def test_the_longest_answered_call_is_the_least_time_limit() -> None:
     learned = with_direct_run(Profile(), SLOW[0], {})
     assert with_calls_at_once(learned, SLOW[1:], SLOW[0]).direct_s == 7.98
     shown = dict(with_calls_at_once(learned, SLOW[1:], SLOW[0]).facts())
-    assert shown["time limit of a direct call"] == "at least 7.9 s"
+    assert shown["time limit of a direct call"] == "unknown, at least 7.9 s: no call took longer"
+    ended = with_ending(replace(learned, direct_s=7.98), [Response(status_code=504, elapsed_s=60.0)] * 2, 0.5)
+    assert dict(ended.facts())["time limit of a direct call"] == "at least 7.9 s"
     late = Response(status_code=504, elapsed_s=60.0)
     assert with_direct_run(learned, late, {}) == learned
     assert with_calls_at_once(learned, [*SLOW[1:], late], SLOW[0]).direct_s == 7.98
@@ -1042,7 +1151,7 @@ def test_an_ended_call_is_a_fact_only_where_the_service_still_answers() -> None:
     service, asked = DrawnService(drawn, run_s=60.0), list[str]()
     service.limit_s = 10.5
     profile = learn(service, callback=False, confirm=lambda step: bool(asked.append(step.name)) or True)
-    assert (asked[-1], len(service.requests), profile.calls) == (AFTER_ENDING, 3, 3)
+    assert (asked[2:], len(service.requests), profile.calls) == ([AFTER_ENDING, ENDED_AGAIN], 4, 4)
     assert profile.direct_ended == CallEnding(after_s=10.5, status_code=504, code="gateway_timeout")
     assert "| a direct call was ended | after 10.5 s with 504 gateway_timeout |" in profile.to_markdown()
     assert stored(client_of(service)) == profile
@@ -1069,12 +1178,15 @@ def test_an_ended_call_is_a_fact_only_where_the_service_still_answers() -> None:
 )
 def test_what_is_an_ending_for_its_time(answer: Response, quick_s: float | None, is_learned: bool) -> None:
     """By status, code or a closed connection; slower than requests that run nothing and than a call that completed."""
-    assert (with_ending(Profile(direct_s=7.98), answer, quick_s).direct_ended is not None) == is_learned
+    before = Profile(direct_s=7.98)
+    assert (with_ending(before, [answer, answer], quick_s).direct_ended is not None) == is_learned
+    for other in (replace(answer, elapsed_s=2 * answer.elapsed_s), replace(answer, status_code=408), RUN):
+        assert with_ending(before, [answer, other], quick_s) == before
 
 
 def test_a_longer_call_that_completes_withdraws_an_ending() -> None:
     """It was no time limit then; a shorter one leaves it."""
-    ended = with_ending(Profile(), Response(status_code=504, elapsed_s=4.0), 0.5)
+    ended = with_ending(Profile(), [Response(status_code=504, elapsed_s=4.0)] * 2, 0.5)
     assert with_direct_run(ended, SLOW[0], {}).direct_ended == ended.direct_ended
     assert with_calls_at_once(ended, SLOW[1:], SLOW[0]).direct_ended is None
 
