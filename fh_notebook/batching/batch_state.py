@@ -45,6 +45,7 @@ from fh_notebook.client.uploads import files_in
 from fh_notebook.contract.callbacks import RunIds, with_final_status
 from fh_notebook.contract.job_key import job_key_of_parts
 from fh_notebook.contract.run import Run
+from fh_notebook.core.config import settings
 from fh_notebook.core.config.urls import LOCAL
 from fh_notebook.core.json_values import canonical_json
 from fh_notebook.core.text.messages import agreeing, counted
@@ -162,6 +163,8 @@ class BatchState:
         self._first: list[Job] | None = None
         """Of a table: what the first start calls."""
         self._answered_at: datetime | None = None
+        self._expected_s: float | None = None
+        """How long three of four of the last runs took, at most."""
 
     @property
     def counts(self) -> JobCounts:
@@ -287,6 +290,7 @@ class BatchState:
             call_lost=self.work_queue.call_lost,
             names=NameEvidence(variants=len(self.plan.variants)),
             look_ups_per_call=self.plan.look_ups_per_call,
+            expected_s=self._expected_s,
             held_before=self._held_calls,
             on_event=on_event,
             on_change=on_change,
@@ -356,6 +360,8 @@ class BatchState:
         invalid = keys.pop("", 0)
         limits = self._options.limits
         durations = self._store.answers.durations_of(self.caller.workspace, self.plan.deployment)
+        took = sorted(seconds for seconds, _ in durations)
+        self._expected_s = took[len(took) * 3 // 4] if took else None
         self.plan = replace(
             self.plan,
             jobs=len(self.outcomes),
@@ -388,6 +394,8 @@ class BatchState:
         has_callback = delivery == "callback" or (
             delivery == "auto" and (is_near or self._options.receiver is not None)
         )
+        if delivery == "poll" and settings.current().daily_cap is not None:
+            return 1  # of a `LookUpBudget`, which makes few others
         took_s = median(seconds for seconds, _ in durations) if durations else None
         return expected_look_ups(took_s, has_callback=has_callback, is_looked_up=requests > 1 and not has_callback)
 

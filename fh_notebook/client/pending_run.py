@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from fh_notebook.client import polling
 from fh_notebook.client.approvals import BeforePage, ToolApprovals
 from fh_notebook.client.connection import Connection
+from fh_notebook.client.look_up_budget import LookUpBudget
 from fh_notebook.client.waiting_tools import RunApprovals
 from fh_notebook.contract import output as output_view
 from fh_notebook.contract.callbacks import (
@@ -151,6 +152,7 @@ class PendingRun:
         let_go: Callable[[], None] | None = None,
         is_direct: bool = False,
         ask_now: str = "",
+        budget: LookUpBudget | None = None,
     ) -> None:
         self._connection = client.connection
         self._client = client
@@ -167,6 +169,8 @@ class PendingRun:
         caller = "client.retrieve(run.request_id)" if is_direct else "pending.refresh()"
         self._cap_text = CAP_USED.format(ask_now or f"{caller} asks now")
         """What is said once the daily cap has ended look-ups, with what its caller can do."""
+        self._budget = budget
+        """What pays for its look-ups, where others count on the same requests of a daily cap."""
         self._is_capped = False
         self._began = time.perf_counter() - first.elapsed_s
         self._lock = threading.Lock()
@@ -403,7 +407,7 @@ class PendingRun:
             if has_callback:
                 polling.watch(self, first_s=polling.FIRST_BESIDE_RECEIVER_S, soon=self._may_pause_unseen)
             else:
-                polling.watch(self)
+                polling.watch(self, first_s=self._budget.add(self) if self._budget is not None else None)
 
     def look_soon(self) -> None:
         """Look it up soon, if it is looked up at all: something that it waited for has happened."""
@@ -427,6 +431,11 @@ class PendingRun:
         return polling.LONGEST_PAUSED_S if self.status == "awaiting_approval" else polling.LONGEST_S
 
     @property
+    def age_s(self) -> float:
+        """Seconds since its call was sent; see :class:`~fh_notebook.client.look_up_budget.PacedRun`."""
+        return time.perf_counter() - self._began
+
+    @property
     def service(self) -> str:
         """Who is asked for it, as the workspace whose run it is; see :class:`~fh_notebook.client.polling.PolledRun`."""
         return self._connection.workspace
@@ -441,8 +450,15 @@ class PendingRun:
 
     async def look(self) -> float | None:
         """Look the run up once, and take the result; see :class:`~fh_notebook.client.polling.PolledRun`."""
+        budget = self._budget
+        if not self._taken and budget is not None and (wait_s := budget.wait_s(self)):
+            polling.watch(self, first_s=wait_s)
+            return 0.0
         if self._taken or await self._connection.has_room_for("lookup"):
-            return await self._look_now()
+            pause_s = await self._look_now()
+            if budget is not None:
+                budget.looked(self, has_ended=self._taken)
+            return pause_s
         self._note_cap()
         return 0.0
 
@@ -572,6 +588,8 @@ class PendingRun:
             at_end, self._at_end = self._at_end, []
             _WAITED_FOR.discard(self)
         polling.forget(self)
+        if self._budget is not None:
+            self._budget.remove(self)
         if self._receiver is not None:
             take_output = self._take_output if may_change else None
             self._receiver.claims.disclaim(ids_of(self._first), ended=ended, take_output=take_output)

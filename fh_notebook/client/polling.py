@@ -3,8 +3,9 @@
 Rule of this file: a look-up counts against the daily cap (CONTRACT section 10). So each run is looked up after a second
 and then at growing intervals, with jitter, up to half a minute, and up to an hour while it waits for a person; and at
 most as often as whoever watches it allows. All runs together are looked up no more often than :data:`EVERY_S`. Where a
-callback is expected, the first look-up is later, unless the service is on this machine or the run may pause: only a
-look-up says who a paused run waits for.
+daily cap is configured, a `LookUpBudget` says which look-ups of a batch are worth their requests. Where a callback is
+expected, the first look-up is later, unless the service is on this machine or the run may pause: only a look-up says
+who a paused run waits for.
 
 A look-up that fails, or cannot be read, is no evidence about the run, and the next one follows. Only a permanent error
 ends the look-ups: a key that is refused, look-ups that are refused again and again, and a run that the service does not

@@ -26,6 +26,7 @@ from fh_notebook.batching.options import DeliveryMode
 from fh_notebook.batching.planning.reuse import left_behind
 from fh_notebook.batching.planning.stored_batch import StoredBatch
 from fh_notebook.client.connection import address_for
+from fh_notebook.client.look_up_budget import LookUpBudget
 from fh_notebook.client.pending_run import PendingRun
 from fh_notebook.contract.callbacks import NO_OUTPUT_CODE, NOWHERE, ids_of, is_accepted, needs_callback
 from fh_notebook.contract.invoke_request import InvokeRequest
@@ -126,10 +127,14 @@ class CallbackDelivery:
         self._refused = 0
         self._queues = False
         self._lender: SlotLender | None = None
+        self._budget = LookUpBudget(lambda: client.connection.left_for("lookup"), most=MAX_SUBMITTED)
         self.on_change: Callable[[], object] = lambda: None
         """Called on the loop when a run that is waited for says something new."""
         self.on_switch: Callable[[], None] = lambda: None
         """Called when ``auto`` begins to have runs queued."""
+        self.on_budget: Callable[[], None] = lambda: None
+        """Called when look-ups have shown how many runs may be out."""
+        self._has_switched = False
 
     @property
     def left(self) -> frozenset[str]:
@@ -140,6 +145,23 @@ class CallbackDelivery:
     def pending(self) -> list[PendingRun]:
         """The runs that are waited for."""
         return list(self._pending.values())
+
+    @property
+    def budget(self) -> LookUpBudget | None:
+        """What pays for look-ups, where nothing else brings the answers and a daily cap counts them."""
+        is_polled = self._delivery == "poll" or (bool(self._only_async) and self._receiver is None)
+        return self._budget if is_polled and self._client.connection.left_for("lookup") is not None else None
+
+    def begin(self, planned: int, expected_s: float | None) -> None:
+        """Begin with so many jobs, of which earlier ones took so long; see :meth:`LookUpBudget.begin`."""
+        self._budget.begin(planned, expected_s)
+        self._budget.on_change = lambda: self.on_budget()
+
+    def most_out(self, number: int | None) -> int | None:
+        """Return how many runs may be out at once, where the user allows `number`; ``None``: the limiter says it."""
+        budget = self.budget
+        most = MAX_SUBMITTED if self._has_switched and number is None else number
+        return most if budget is None else min(budget.most_out, most or MAX_SUBMITTED)
 
     def limiter(self, shared: Any, max_concurrency: int | None) -> Any:
         """Return the limiter of the calls: the client's, or its ceilings before a limiter of this batch's own."""
@@ -210,6 +232,7 @@ class CallbackDelivery:
             keep=None,
             let_go=ticket.let_go,
             ask_now=text_for(RESOLVE_CAPPED, self._audience),
+            budget=self.budget,
         )
         self._pending[id(pending)] = pending
         pending.on_change(partial(self._changed, ticket))
@@ -329,6 +352,7 @@ class CallbackDelivery:
     async def _switch(self) -> None:
         if self._url == NOWHERE:
             await self._receive()
+        self._has_switched = True
         self.on_switch()
 
     # --- runs of an earlier kernel

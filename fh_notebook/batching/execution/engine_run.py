@@ -184,6 +184,8 @@ class EngineRun:
         What is known of the deployments and variants that are called.
     look_ups_per_call : int
         Requests that wait for the answer to each call, for the daily cap.
+    expected_s : float, optional
+        How long earlier runs took, for the first look-up of those that are polled.
     held_before : function
         Returns the jobs whose runs wait for a decision since an earlier start, with their answers; called in a thread.
     on_event : function of Event
@@ -203,6 +205,7 @@ class EngineRun:
         call_lost: bool,
         names: NameEvidence,
         look_ups_per_call: int = 0,
+        expected_s: float | None = None,
         held_before: Callable[[], Iterable[tuple[Job, Run]]] = tuple,
         on_event: Callable[[Event], None],
         on_change: Callable[[], object],
@@ -217,6 +220,7 @@ class EngineRun:
         self._call_lost = call_lost
         self._names = names
         self._look_ups_per_call = look_ups_per_call
+        self._expected_s = expected_s
         self._on_event = on_event
         self._on_change = on_change
         self.engine: Engine | None = None
@@ -338,8 +342,10 @@ class EngineRun:
             anywhere=self._work_queue.anywhere,
             daily_cap=limits.daily_cap,
             call_lost=self._call_lost,
+            budget=lambda: deliver.budget,
             left=deliver.left,
         )
+        deliver.begin(planned, self._expected_s)
         limiter = self._limiter = deliver.limiter(self._client.limiter, self.max_concurrency)
         self._calls_before = self._outcomes.calls
         self.engine = Engine(
@@ -353,13 +359,13 @@ class EngineRun:
             audience=self._options.audience,
             limits=limits,
             planned=planned,
-            max_in_flight=self.max_concurrency,
+            max_in_flight=deliver.most_out(self.max_concurrency),
             rate=self._options.rate,
             names=self._names,
             hint=self._hint,
             now=self._options.now,
         )
-        deliver.on_switch = self._have_queued
+        deliver.on_switch = deliver.on_budget = self._bound_out
         self.engine.scheduler.pause(self.paused)
         try:
             limiter.ask(self, self.max_concurrency)
@@ -373,10 +379,10 @@ class EngineRun:
         except InputError:  # the catalogue cannot be read; whoever needs it is told so
             return ""
 
-    def _have_queued(self) -> None:
-        """Bound what is out by a number, where slots are lent while the service has runs wait."""
-        if self.engine is not None and self.engine.scheduler.max_in_flight is None:
-            self.engine.scheduler.retune(MAX_SUBMITTED)
+    def _bound_out(self) -> None:
+        """Bound what is out by a number, where slots are lent while the service has runs wait, or look-ups are few."""
+        if self.engine is not None and self._delivery is not None:
+            self.engine.scheduler.retune(self._delivery.most_out(self.max_concurrency))
 
     def _keep_owed(self) -> None:
         with suppress(Exception):  # it is told already that the store fails, and tried again at the next start
@@ -406,6 +412,7 @@ class EngineRun:
             left_today=budget.left_today,
             daily_cap=budget.daily_cap,
             look_ups_per_call=self._look_ups_per_call,
+            holds_look_up=self._delivery is not None and self._delivery.budget is not None,
         )
 
     async def _sleep_until_reset(self) -> None:
@@ -427,7 +434,7 @@ class EngineRun:
             if limiter is not self._client.limiter:  # one of this batch's own
                 limiter.fix(max_concurrency or MAX_SUBMITTED)
             limiter.ask(self, max_concurrency)
-            self.engine.scheduler.retune(max_concurrency)
+            self._bound_out()
 
     def pause(self, paused: bool) -> None:
         """Start no further call, or go on."""

@@ -8,12 +8,13 @@ that comes next is taken with the answer of the one before, in one commit, so th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final, Protocol, TypeVar
 
 from fh_notebook.batching.model import PROCESS_ENDED, Job, lost_run
 from fh_notebook.batching.planning.stored_batch import StoredBatch
+from fh_notebook.client.look_up_budget import LookUpBudget
 from fh_notebook.contract.run import Run
 from fh_notebook.core.event_loop import finish_despite_cancel
 from fh_notebook.store.owner_locks import Owner
@@ -90,6 +91,8 @@ class StoreLedger:
         How many requests the workspace may get on one day, of all kernels.
     call_lost : bool
         Whether jobs of owners that ended are called again (``retry_unknown=True``, ``fresh=True``).
+    budget : function
+        Returns what holds the look-ups of the runs that are out, where the cap has to leave room for them.
     left : frozenset of str
         Keys of jobs that an owner that ended had submitted: they are taken over, since they are not called again.
     """
@@ -105,6 +108,7 @@ class StoreLedger:
         anywhere: bool = False,
         daily_cap: int | None = None,
         call_lost: bool = False,
+        budget: Callable[[], LookUpBudget | None] = lambda: None,
         left: frozenset[str] = frozenset(),
     ) -> None:
         self._stored = stored
@@ -116,6 +120,7 @@ class StoreLedger:
         self._anywhere = anywhere
         self._daily_cap = daily_cap
         self._call_lost = call_lost
+        self._budget = budget
         self._left = left
         self._settled: dict[str, int] = {}
         """The lines that say of jobs that they may have run, where that was said since the plan and they are to be
@@ -123,14 +128,31 @@ class StoreLedger:
 
     async def claim(self, job: Job) -> ClaimResult:
         """Ask for a job; see :class:`ClaimResult`."""
-        return await self._turn(job, await _to_the_end(self._take(job)))
+        daily_cap, result = self._cap_with(job), HELD
+        try:
+            result = await self._turn(job, await _to_the_end(self._take(job, daily_cap)))
+        finally:
+            if not result.go:
+                self._free(job)
+        return result
 
     async def look(self, job: Job, *, room: int) -> ClaimResult:
         """Ask whether a job could be claimed: to be asked for before its files go up."""
-        found = await self._take(job, look_for=room)
+        found = await self._take(job, self._cap_with(None), look_for=room)
         return ClaimResult(go=found.mine, capped=found.capped)
 
-    def _take(self, job: Job, look_for: int = 0) -> Awaitable[Claim]:
+    def _cap_with(self, job: Job | None) -> int | None:
+        """Hold a look-up for the run of `job`; return how many requests calls and made look-ups may use."""
+        budget = self._budget()
+        if budget is None or self._daily_cap is None:
+            return self._daily_cap
+        return max(0, self._daily_cap - (budget.hold(job.key) if job is not None else budget.held + 1))
+
+    def _free(self, job: Job) -> None:
+        if (budget := self._budget()) is not None:
+            budget.free(job.key)
+
+    def _take(self, job: Job, daily_cap: int | None, look_for: int = 0) -> Awaitable[Claim]:
         return self._store.claims.take(
             self._stored.id,
             job.key,
@@ -140,7 +162,7 @@ class StoreLedger:
             alone=self._calls_anew,
             anywhere=self._anywhere,
             call_lost=self._call_lost,
-            daily_cap=self._daily_cap,
+            daily_cap=daily_cap,
             look_for=look_for,
         )
 
@@ -187,6 +209,7 @@ class StoreLedger:
 
     async def release(self, job: Job, *, sent: bool) -> None:
         """Give a job back, committed."""
+        self._free(job)
         sent = sent or job.key in self._left  # by the process that submitted it
         await _to_the_end(
             self._store.claims.release(self._stored.id, job.key, self._owner, workspace=self._workspace, sent=sent)
@@ -196,6 +219,8 @@ class StoreLedger:
         self, job: Job, run: Run, then: Job | None = None, *, unsent: bool = False
     ) -> tuple[int, ClaimResult | None]:
         """Keep an answer, committed."""
+        self._free(job)
+        daily_cap = self._cap_with(then) if then is not None else None
         write = self._store.claims.answer(
             run,
             key=job.key,
@@ -207,11 +232,17 @@ class StoreLedger:
             alone=self._calls_anew,
             anywhere=self._anywhere,
             call_lost=self._call_lost,
-            daily_cap=self._daily_cap,
+            daily_cap=daily_cap,
             unsent=unsent,
         )
-        line, claim = await _to_the_end(write)
-        return line, await self._turn(then, claim) if then is not None and claim is not None else None
+        result = None
+        try:
+            line, claim = await _to_the_end(write)
+            result = await self._turn(then, claim) if then is not None and claim is not None else None
+        finally:
+            if then is not None and not (result is not None and result.go):
+                self._free(then)
+        return line, result
 
 
 async def _to_the_end(write: Awaitable[T]) -> T:

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from fh_notebook.batching.model import BatchStopped
 from fh_notebook.batching.options import BatchOptions, check_option, written_options
+from fh_notebook.batching.planning.plan import calls_within
 from fh_notebook.contract.run import Run, one_line
 from fh_notebook.core.redaction import error_text
 from fh_notebook.core.text.messages import RUN_AGAIN, Message, counted, option
@@ -66,6 +67,8 @@ class StopLimits:
     daily_cap: int | None = None
     look_ups_per_call: int = 0
     """Requests that each call costs beside its own, of those of :attr:`left_today`."""
+    holds_look_up: bool = False
+    """Whether no call begins unless the cap leaves a look-up of its run, too (``LookUpBudget``)."""
     fail_on_error: bool | float | int = False
     """``True``: the first error stops; a number below 1: that fraction of the jobs; from 1: that many."""
 
@@ -80,8 +83,7 @@ class StopLimits:
 
     @property
     def _calls_left_today(self) -> int | None:
-        # Rounded up: the last call's own look-ups may wait for the next day; none at all would wait for ever.
-        return None if self.left_today is None else -(-self.left_today // (1 + self.look_ups_per_call))
+        return None if self.left_today is None else calls_within(self.left_today, self.look_ups_per_call)
 
     def reached(self, *, calls: int, elapsed_s: float, errors: int, planned: int) -> BatchStopped | None:
         """Return the limit that is reached, if one is.
@@ -112,14 +114,18 @@ class StopLimits:
     def used_up(self, *, uploads: int = 0) -> BatchStopped:
         """Return the stop of a configured daily cap that is used up, or leaves too little for a call with uploads.
 
-        Where it is less than one such call needs, no day has room for it, and nobody is to wait for the next one.
+        Where it is less than one call needs with what belongs to it, no day has room for it, and nobody is to wait for
+        the next one.
         """
-        if uploads and self.daily_cap is not None and uploads + 1 > self.daily_cap:
-            needed = f"{counted(uploads, 'upload')} and the call"
+        least = uploads + 1 + self.holds_look_up
+        if (uploads or self.holds_look_up) and self.daily_cap is not None and least > self.daily_cap:
+            parts = [counted(uploads, "upload")] if uploads else []
+            parts += ["the call"] + (["a look-up"] if self.holds_look_up else [])
+            needed = f"{', '.join(parts[:-1])} and {parts[-1]}"
             return BatchStopped(
                 reason="cap_too_low",
                 detail=f"the configured daily cap of {self.daily_cap:,} is less than a row needs ({needed})",
-                resume=Message("set {}, then {resume}", (option("daily_cap", uploads + 1, call="fh.configure({})"),)),
+                resume=Message("set {}, then {resume}", (option("daily_cap", least, call="fh.configure({})"),)),
             )
         cap = f"{self.daily_cap:,} " if self.daily_cap is not None else ""
         look_ups = ", look-ups included" if self.look_ups_per_call else ""

@@ -30,6 +30,7 @@ __all__ = [
     "Budget",
     "OtherKey",
     "Plan",
+    "calls_within",
     "counted",
     "duration",
     "hashed_name",
@@ -363,10 +364,22 @@ class Plan:
         used = self.budget.used_today
         left = max(cap - used - self.uploads, 0)
         used_text = f"daily cap of {counted(cap, 'call')}: {f'{used:,}' if left else 'all'} used before"
-        possible = -(-left // (1 + self.look_ups_per_call))
+        possible = calls_within(left, self.look_ups_per_call)
         if self.rows is None or possible >= self.most_calls:
             return f"{used_text}, {left or 'none'} left until 00:00 UTC"
-        return f"{used_text}, so {possible or 'none'} of these can be made before 00:00 UTC"
+        most = "at most " if possible and self.look_ups_per_call and self.seconds is None else ""
+        return f"{used_text}, so {most}{possible or 'none'} of these can be made before 00:00 UTC"
+
+
+def calls_within(left: int, look_ups_per_call: int) -> int:
+    """Return how many calls a daily cap leaves, each with its look-ups; one where it leaves less than they all need.
+
+    Examples
+    --------
+    >>> [calls_within(left, 1) for left in (50, 3, 1, 0)]
+    [25, 1, 1, 0]
+    """
+    return max(left // (1 + look_ups_per_call), min(left, 1))
 
 
 def _day_text(when: datetime | None) -> str:

@@ -196,7 +196,7 @@ def test_a_batch_waits_for_the_renewal_of_the_daily_cap_and_goes_on() -> None:
     assert set(shouting.ran.values()) == {1}
 
 
-@pytest.mark.parametrize(("number", "cap"), [(2, 3), (4, 3), (8, 8)])
+@pytest.mark.parametrize(("number", "cap"), [(2, 4), (4, 5), (8, 8)])
 def test_a_batch_waits_for_the_renewal_with_runs_that_were_looked_up_until_the_cap(
     monkeypatch: pytest.MonkeyPatch, number: int, cap: int
 ) -> None:
@@ -206,6 +206,7 @@ def test_a_batch_waits_for_the_renewal_with_runs_that_were_looked_up_until_the_c
     """
     monkeypatch.setattr(polling, "FIRST_S", 0.01)
     monkeypatch.setattr(polling, "EVERY_S", 0.002)
+    monkeypatch.setattr(polling, "LONGEST_S", 0.05)
     hive, clock, said = LocalHive(name="lasting"), Midnight(), list[str]()
 
     @hive.workflow("shout", variant="loud", human="finance")
@@ -268,12 +269,56 @@ def test_a_configured_cap_leaves_room_for_look_ups(monkeypatch: pytest.MonkeyPat
     shouting = Shouting(name="lasting")
     batch = fh.batch(rows(8), "shout", variants="loud", client=shouting.hive.client(), delivery="poll", progress=False)
     assert "at least 8 look-ups, which count against the daily cap" in str(batch.plan())
-    assert "so 5 of these can be made before 00:00 UTC" in str(batch.plan())
+    assert "so at most 5 of these can be made before 00:00 UTC" in str(batch.plan())
     assert batch.counts.calls <= 5
     left = batch.counts.calls - batch.counts.done  # one that was not ready is looked up more than once
     assert batch.frame["error_code"].eq("look_ups_capped").sum() == batch.counts.unknown == left
     assert batch.stopped is not None
     assert batch.stopped.reason == "daily_cap"
+
+
+@pytest.mark.parametrize("concurrency", [3, None])
+def test_a_small_cap_is_spent_on_answers_where_nobody_knows_how_long_rows_take(
+    monkeypatch: pytest.MonkeyPatch, concurrency: int | None
+) -> None:
+    """A few rows show it, and the look-ups of the others come in time; also where the service queues some of them."""
+    monkeypatch.setattr(polling, "FIRST_S", 0.1)
+    monkeypatch.setattr(polling, "EVERY_S", 0.01)
+    hive = LocalHive(concurrency=concurrency, latency_s=0.2)
+
+    @hive.workflow("shout", variant="loud")
+    def shout(text: str) -> str:
+        return text.upper()
+
+    fh.configure(daily_cap=50)
+    batch = fh.batch(rows(40), "shout", client=hive.client(), delivery="poll", progress=False)
+    assert "at least 40 look-ups" in str(batch.plan())
+    assert "so at most 25 of these can be made" in str(batch.plan())
+    assert batch.counts.done >= 15
+    assert batch.counts.unknown <= 2
+    assert batch.counts.done + batch.counts.unknown + batch.counts.pending == 40
+    assert batch.stopped is not None
+    assert batch.stopped.reason == "daily_cap"
+
+
+def test_a_cap_below_a_call_and_its_look_up_begins_none_and_is_not_waited_for() -> None:
+    """No day has room for it: the message says what has."""
+    fh.configure(daily_cap=1)
+    shouting = Shouting()
+    batch = fh.batch(
+        rows(2),
+        "shout",
+        variants="loud",
+        client=shouting.hive.client(),
+        delivery="poll",
+        wait_for_reset=True,
+        progress=False,
+    )
+    assert shouting.calls == 0
+    assert batch.stopped is not None
+    assert batch.stopped.reason == "cap_too_low"
+    assert "is less than a row needs (the call and a look-up)" in batch.stopped.message
+    assert "daily_cap=2" in batch.stopped.message
 
 
 @pytest.mark.parametrize(

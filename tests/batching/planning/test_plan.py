@@ -266,7 +266,7 @@ def _of(**facts: Any) -> str:
         (
             {"look_ups_per_call": 2, "seconds": 150.0, "budget": Budget(daily_cap=50, used_today=37)},
             "80 calls, about 2 min 30 s; about 160 look-ups, which count against the daily cap as calls do; "
-            "daily cap of 50 calls: 37 used before, so 5 of these can be made before 00:00 UTC",
+            "daily cap of 50 calls: 37 used before, so 4 of these can be made before 00:00 UTC",
         ),
         ({"calls": 0, "answered": 80, "seconds": 3.0}, "80 of 80 answered; 0 calls"),
         ({"rows": None, "jobs": 0, "calls": 0}, "each 1,000 are checked and looked up before their first call"),
