@@ -135,7 +135,8 @@ class Batch:
 
         Columns: ``row, variant, repeat, status, output, error_code, error, attempts, elapsed_s, started_at, request_id,
         reused, key``, then the source columns (``in.<name>`` where a name is taken), then ``out.<name>`` for outputs
-        that are objects: of the first 100 keys by row; all are in ``output``, and a line says so. Times are UTC,
+        that are objects: of the first 100 keys by row; all are in ``output``, and a line says so. Where files of runs
+        are saved (:meth:`save_assets`), the last column is ``saved_files``: their paths, one a line. Times are UTC,
         ``elapsed_s`` is in seconds.
 
         The index is that of the DataFrame that was run, levels and names with it, so that ``tickets.join(...)`` finds

@@ -31,7 +31,7 @@ from functools import cached_property
 from io import BufferedReader
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final, Protocol, overload
+from typing import Any, ClassVar, Final, Protocol, overload
 from urllib.parse import quote
 from weakref import WeakKeyDictionary
 
@@ -427,6 +427,9 @@ class FileColumn:
     """Each row's file: a function of the row that returns the `FileInput` of the path in a column."""
 
     column: str
+    json_hint: ClassVar[str] = (
+        "it is the file of each row: give it in fh.batch(inputs=...) or in a cell with --over; here give fh.file(path)"
+    )
 
     @property
     def reads(self) -> frozenset[str]:
@@ -468,7 +471,8 @@ def file(path: str | os.PathLike[str] | None = None, *, column: str | None = Non
     path : path
         The file, of at most 100 MiB: in ``inputs=``, in a cell (``{{ fh.file("x.pdf") }}``), in a row.
     column : str
-        Instead: the column that has each row's path, in ``fh.batch(inputs={"document": fh.file(column="path")})``.
+        Instead: the column that has each row's path, in ``fh.batch(inputs={"document": fh.file(column="path")})`` and
+        in a cell with ``--over``.
 
     Raises
     ------

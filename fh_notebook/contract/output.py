@@ -59,6 +59,7 @@ __all__ = [
     "json_value",
     "output_text",
     "output_view",
+    "saved_files",
     "short_view",
     "type_of_content",
     "whole_form",
@@ -1006,6 +1007,15 @@ def assets_of(output: Any) -> tuple[Asset, ...]:
     """
     listed = output.get("assets") if isinstance(output, Mapping) else None
     return tuple(Asset.from_wire(a) for a in listed if isinstance(a, Mapping)) if isinstance(listed, list) else ()
+
+
+def saved_files(output: Any, run: str) -> str | None:
+    """Return the paths of the files of an output that are saved, one a line; ``None`` without one.
+
+    `run` is the identity of the run that has the output (`Run.identity`).
+    """
+    kept = (KEPT_FILES.get(asset.file_url or "", run) for asset in assets_of(output))
+    return "\n".join(str(file.given) for file in kept if file is not None and file.given is not None) or None
 
 
 def file_host(asset: Asset) -> str | None:

@@ -327,6 +327,8 @@ def _hint(value: Any) -> str:
         return "give float(value) or str(value)"
     if isinstance(value, PurePath):
         return "give a string: str(value)"
+    if isinstance(own := getattr(value, "json_hint", None), str):
+        return own
     is_listable = is_iterable(value) and not isinstance(value, type)
     return "give a list" if is_listable and not hasattr(value, "dtypes") else ""
 

@@ -23,6 +23,7 @@ from fh_notebook.batching.tables.row_sources import read_rows
 from fh_notebook.batching.tables.safe_text import without_halves
 from fh_notebook.batching.tables.values import object_series
 from fh_notebook.contract.deployment import Deployment
+from fh_notebook.contract.output import saved_files
 from fh_notebook.contract.run import Run
 from fh_notebook.core.json_values import canonical_json
 from fh_notebook.core.redaction import redact
@@ -34,6 +35,7 @@ __all__ = [
     "INSTANT",
     "RESERVED",
     "RUNS",
+    "SAVED_FILES",
     "TEXT",
     "FrameColumn",
     "OutputKeys",
@@ -173,7 +175,10 @@ MAX_OUTPUT_COLUMNS: Final = 100
 """Outputs may have keys of their own, such as ids: a column for each would be a table of nothing but gaps."""
 
 
-RESERVED: Final = frozenset(column.name for column in COLUMNS)
+SAVED_FILES: Final = "saved_files"
+"""The column of the files that are saved of each run, their paths one a line; only in a table that has one."""
+
+RESERVED: Final = frozenset([*(column.name for column in COLUMNS), SAVED_FILES])
 
 
 def source_name(name: str) -> str:
@@ -257,8 +262,8 @@ def tidy_frame(
     -------
     DataFrame
         `COLUMNS`, the source columns (``expected_output`` among them), and ``out.<name>`` for the names of outputs
-        that are objects, at most `MAX_OUTPUT_COLUMNS` of them. The index is the source's own, where it has one (each
-        row's for all its lines), else it counts from 0.
+        that are objects, at most `MAX_OUTPUT_COLUMNS` of them, and `SAVED_FILES` where a file is saved. The index
+        is the source's own, where it has one (each row's for all its lines), else it counts from 0.
     """
     listed = list(pairs)
     columns = {column.name: _series(column, listed) for column in COLUMNS}
@@ -268,6 +273,9 @@ def tidy_frame(
         columns[source_name(name)] = source[name]
     output_keys = keys or OutputKeys()
     columns |= _output_columns([outcome.run.output if outcome else None for _, outcome in listed], output_keys)
+    saved = [saved_files(outcome.run.output, outcome.run.identity) if outcome else None for _, outcome in listed]
+    if any(saved):
+        columns[SAVED_FILES] = series_of(saved, TEXT)
     frame = pd.DataFrame(columns, index=pd.RangeIndex(len(listed))).set_axis(source_rows.index, axis=0)
     frame.attrs[ATTRS] = _of_jobs(listed, batch) if about is None else dict(about)
     if (

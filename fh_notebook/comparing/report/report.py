@@ -19,6 +19,7 @@ from typing import Any, Final
 import numpy as np
 
 from fh_notebook.batching.export.export import checked_target, replacing, suffix_of
+from fh_notebook.batching.tables.frames import SAVED_FILES
 from fh_notebook.batching.tables.values import is_missing, plain
 from fh_notebook.comparing import tables
 from fh_notebook.comparing.data import ComparisonData
@@ -30,6 +31,7 @@ from fh_notebook.comparing.stats.hypothesis_tests import FLIPS
 from fh_notebook.comparing.stats.intervals import FEW_ROWS, LEVEL, MANY_ROWS, RESAMPLES, SEED
 from fh_notebook.comparing.stats.number_format import ScoreText
 from fh_notebook.comparing.stats.pairs import ALPHA, tested_in
+from fh_notebook.contract.output import saved_files
 from fh_notebook.contract.run import Run
 from fh_notebook.core.config import settings
 from fh_notebook.core.optional_deps import ensure_installed
@@ -93,7 +95,11 @@ def _left_out(missing: int) -> str:
 
 
 def report_rows(
-    data: ComparisonData, views: OutputViews | None = None, room: TextRoom | None = None
+    data: ComparisonData,
+    views: OutputViews | None = None,
+    room: TextRoom | None = None,
+    *,
+    with_paths: bool = False,
 ) -> Iterator[dict[str, Any]]:
     """Yield one row after another; with `views`, each run has a ``view`` where a page shows one.
 
@@ -101,7 +107,8 @@ def report_rows(
     `ComparisonData.row_columns`), ``differ``, ``winner`` (the place of a variant, where one won) and ``runs``: of every
     variant ``output, score, seconds, error, status`` and ``facts``: score, seconds and repeats in words. Of repeats:
     the first output, the means of scores and seconds. An output for which `room` has none has also ``left``, a sentence
-    on what is missing.
+    on what is missing. Where files of an output are saved, `with_paths` adds ``saved_files``, their paths: a page has
+    the files themselves, and names no path of this machine.
     """
     room = room or TextRoom()
     names = data.row_columns
@@ -135,7 +142,9 @@ def report_rows(
             **({"winner": winner} if winner >= 0 else {}),
             "runs": [
                 _with_view(
-                    run,
+                    _with_paths(data, run, line[f"{variant}.output"], answered.get((pair, variant)))
+                    if with_paths
+                    else run,
                     views,
                     partial(masks.value, pair, line[f"{variant}.output"]),
                     partial(data.runs.run_at, answered.get((pair, variant))),
@@ -182,6 +191,13 @@ def _run_values(
         "facts": " · ".join(facts) or None,
     }
     return {name: value for name, value in run.items() if value is not None}
+
+
+def _with_paths(
+    data: ComparisonData, run: dict[str, Any] | None, output: Any, place: int | None
+) -> dict[str, Any] | None:
+    paths = saved_files(output, data.runs.lister_at(place, output)) if run is not None and place is not None else None
+    return run if run is None or paths is None else {**run, SAVED_FILES: paths}
 
 
 def _with_view(
@@ -253,7 +269,7 @@ def _write_markdown(data: ComparisonData, target: Path) -> None:
 
 
 def _write_workbook(data: ComparisonData, target: Path) -> None:
-    write_workbook(data, target, rows=report_rows(data), about=_about(data))
+    write_workbook(data, target, rows=report_rows(data, with_paths=True), about=_about(data))
 
 
 def _about(data: ComparisonData) -> dict[str, dict[str, str]]:

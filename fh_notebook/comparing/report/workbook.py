@@ -15,6 +15,7 @@ import pandas as pd
 
 from fh_notebook.batching.export.export import replacing
 from fh_notebook.batching.export.writers import MAX_COLUMNS, MAX_ROWS, WHOLE_DIGITS, without_markup
+from fh_notebook.batching.tables.frames import SAVED_FILES
 from fh_notebook.batching.tables.safe_text import EXCEL_CELL, SafeTextCounter
 from fh_notebook.comparing import tables
 from fh_notebook.comparing.data import ComparisonData
@@ -92,8 +93,9 @@ def _sheet_of_table(table: pd.DataFrame) -> tuple[list[str], list[Any]]:
 
 
 def _sheet_of_rows(data: ComparisonData, rows: Iterable[Mapping[str, Any]]) -> tuple[list[str], list[list[Any]]]:
-    inputs = data.row_columns
-    parts = ("output", *(("score",) if data.scorer else ()), "seconds", "status", "error")
+    inputs, rows = data.row_columns, list(rows)
+    saved = (SAVED_FILES,) if any(SAVED_FILES in (run or {}) for row in rows for run in row["runs"]) else ()
+    parts = ("output", *(("score",) if data.scorer else ()), "seconds", "status", "error", *saved)
     corrected = ["correction"] if data.runs.correction_counts[0] else []
     head = [str(data.pair_on), *inputs, "expected_output", *corrected, "differ"]
     head += [f"{variant}.{part}" for variant in data.variants for part in parts]
@@ -111,7 +113,9 @@ def _value(run: Mapping[str, Any], part: str) -> Any:
 
 
 def _is_wide(sheet: str, column: str) -> bool:
-    return column.endswith((".output", ".error", "value", "expected_output")) or (sheet == "rows" and "." not in column)
+    return column.endswith((".output", ".error", f".{SAVED_FILES}", "value", "expected_output")) or (
+        sheet == "rows" and "." not in column
+    )
 
 
 def _write_cell(sheet: Any, at: int, column_index: int, value: Any, care: SafeTextCounter, column: str) -> None:

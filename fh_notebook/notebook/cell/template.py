@@ -356,8 +356,10 @@ def as_json(value: Any, source: str) -> Any:
     return json_value
 
 
-def value_of(source: str, names: dict[str, Any]) -> Any:
+def value_of(source: str, names: dict[str, Any], of_row: Callable[[Any], Any] = lambda value: value) -> Any:
     """Return the value of a notebook expression as JSON's kinds: the user's own code, in the user's own `names`.
+
+    `of_row` makes a row's own value of one that is another in each row.
 
     Raises
     ------
@@ -374,7 +376,7 @@ def value_of(source: str, names: dict[str, Any]) -> Any:
     """
     message = ""
     try:
-        return as_json(eval(source, names), source)  # noqa: S307 - it is the user's cell
+        return as_json(of_row(eval(source, names)), source)  # noqa: S307 - it is the user's cell
     except NameError as exc:
         # A name that only the user's own function speaks of is none of the cell's.
         is_in_source = isinstance(exc.name, str) and re.search(rf"\b{re.escape(exc.name)}\b", source)

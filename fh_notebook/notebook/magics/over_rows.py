@@ -16,6 +16,7 @@ from IPython.display import display
 
 from fh_notebook.batching.options import BatchOptions
 from fh_notebook.client.clients import Client
+from fh_notebook.client.uploads import FileColumn
 from fh_notebook.contract.catalog.writer import scalar
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.schema.coercion import coerce
@@ -240,8 +241,13 @@ class _FromRow:
 
     def __call__(self, record: dict[str, Any]) -> Any:
         # One namespace: a generator in an expression sees only globals.
-        namespace = {**self._names, "row": Row(record, self._columns)}
-        filled = self._template.fill(self._part, lambda source: value_of(source, namespace))
+        row = Row(record, self._columns)
+        namespace = {**self._names, "row": row}
+
+        def of_row(value: Any) -> Any:
+            return value({value.column: row[value.column]}) if isinstance(value, FileColumn) else value
+
+        filled = self._template.fill(self._part, lambda source: value_of(source, namespace, of_row))
         (value,) = (filled if self._schema is None else coerce(filled, self._schema)).values()
         if self._is_text and isinstance(value, bool | int | float):
             raise InputError(self._not_a_text(value))
@@ -257,8 +263,12 @@ class _FromRow:
 
 
 def _columns_of(source: str, columns: Sequence[str]) -> set[str]:
-    """The columns that an expression names as ``row.name`` or ``row["name"]``; all where it does more with the row."""
+    """The columns that an expression names as ``row.name`` or ``row["name"]``; all where it does more with the row.
+
+    Also that of ``fh.file(column="name")``.
+    """
     names: list[str] = []
+    of_files: set[str] = set()
     rows = 0
     for node in ast.walk(ast.parse(source, mode="eval")):
         match node:
@@ -268,7 +278,9 @@ def _columns_of(source: str, columns: Sequence[str]) -> set[str]:
                 names.append(_as_column(name, columns))
             case ast.Subscript(value=ast.Name(id="row"), slice=ast.Constant(value=str(name))):
                 names.append(name)
-    return set(names) if len(names) == rows else set(columns)
+            case ast.keyword(arg="column", value=ast.Constant(value=str(name))):
+                of_files.add(name)
+    return {*names, *of_files} if len(names) == rows else set(columns)
 
 
 def _show(done: Any, options: LineOptions) -> None:

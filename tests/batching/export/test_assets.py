@@ -807,3 +807,30 @@ def test_a_strangers_file_names_no_other_folder(painter: Painter, tmp_path: Path
         raw.execute("UPDATE batches SET plan = json_set(plan, '$.files.folder', ?)", (folder,))
     with pytest.raises(fh.InputError, match="nothing of it was used"):
         fh.open_batch(path)
+
+
+def test_tables_have_the_paths_of_saved_files(painter: Painter, tmp_path: Path, monkeypatch: Any) -> None:
+    """Frame, exports and the Excel report; a column of the rows with this name is told apart, none is renamed."""
+    monkeypatch.chdir(tmp_path)
+    two = [painter.hive.asset(f"{name}.png", PNG + name.encode(), "image/png") for name in "xy"]
+    painter.files = {"b": two, "c": []}
+    rows = [{"text": text, "saved_files": "mine"} for text in "abc"]
+    with painter.hive.client() as client:
+        batch = fh.batch(rows, "paint", variants=["v"], client=client, progress=False)
+        before = batch.frame
+        batch.save_assets("f")
+    frame = batch.frame
+    assert list(frame.columns) == [*before.columns, "saved_files"]
+    assert list(frame["in.saved_files"]) == ["mine"] * 3
+    expected = [assets["path"].tolist() for _, assets in batch.assets.groupby("row")]
+    assert [paths.splitlines() for paths in frame["saved_files"]] == expected
+    assert [len(paths) for paths in expected] == [1, 2, 1]
+    batch.to_csv("b.csv"), batch.to_parquet("b.parquet"), batch.to_excel("b.xlsx")
+    for read in (pd.read_csv("b.csv"), pd.read_parquet("b.parquet"), pd.read_excel("b.xlsx", engine="openpyxl")):
+        assert [paths.splitlines() for paths in read["saved_files"]] == expected
+    cmp = fh.compare(batch)
+    cmp.report("r.xlsx"), cmp.report("r.html")
+    sheet = pd.read_excel("r.xlsx", sheet_name="rows", engine="openpyxl")
+    assert [paths.splitlines() for paths in sheet["v.saved_files"]] == expected
+    assert expected[0][0] not in Path("r.html").read_text()
+    assert "saved_files" not in {*fh.compare(frame).data.row_columns}

@@ -361,3 +361,10 @@ def test_a_visitor_of_an_app_hears_nothing_of_addresses() -> None:
             form.submit().wait()
     assert field.notice
     assert ("no such type" in field.notice, "127.0.0.1" in field.notice) == (False, False)
+
+
+def test_a_file_of_each_row_is_told_where_there_are_no_rows(client: fh.Client) -> None:
+    """What it is, and what to give."""
+    for rows in ({}, {"over": [{"path": "x"}]}):
+        form = fh.form("read", variants=["a"], values={"document": fh.file(column="path")}, client=client, **rows)
+        assert "give it in fh.batch(inputs=...) or in a cell with --over; here give fh.file(path)" in repr(form)

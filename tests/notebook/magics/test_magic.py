@@ -166,6 +166,30 @@ def test_a_file_in_a_cell_is_uploaded_and_its_address_is_sent(
     assert (result.result.output, len(hive._service.assets.list(hive.workspace_id))) == (address, 1)
 
 
+def test_each_row_of_a_cell_has_the_file_of_its_column(
+    shell: Shell, hive: LocalHive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also within a text; a column that is not there is told, and without rows what to do."""
+    monkeypatch.chdir(tmp_path)
+    contents = [f"letter {number} in {tmp_path}".encode() for number in (1, 2)]
+    for number, content in enumerate(contents, 1):
+        Path(f"{number}.txt").write_bytes(content)
+    fh.configure(workspace_id=hive.workspace_id)
+    shell.run("import fh_notebook as fh, pandas as pd; rows = pd.DataFrame({'path': ['1.txt', '2.txt']})")
+    for before in ("", "Read "):
+        body = f"text: \"{before}{{{{ fh.file(column='path') }}}}\""
+        result, said = shell.run(f"%%fetchhive echo -v plain --over rows --out answers\n{body}")
+        assert result.error_in_exec is None, said
+        outputs = list(shell.shell.user_ns["answers"]["output"])
+        assert [output.startswith(f"{before}http") for output in outputs] == [True, True]
+        assert [httpx.get(o.removeprefix(before), trust_env=False).content for o in outputs] == contents
+    assert len(hive._service.assets.list(hive.workspace_id)) == 2
+    _, said = shell.run("%%fetchhive echo -v plain --over rows\ntext: \"{{ fh.file(column='paht') }}\"")
+    assert "no column is named 'paht'; did you mean 'path'?" in said
+    _, said = shell.run(f"%%fetchhive echo -v plain\n{body}".replace("Read ", ""))
+    assert "in a cell with --over; here give fh.file(path)" in said
+
+
 @pytest.mark.parametrize(
     ("cell", "told"),
     [
