@@ -251,7 +251,12 @@ def add_where(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("where calls go")
     group.add_argument("--local", action="store_true", help="the demo hive in this process: no key, no network")
     group.add_argument("--base-url", metavar="URL", help="the service's address; it ends in /v1")
-    group.add_argument("--env-file", type=Path, metavar="FILE", help="a .env file with FETCH_HIVE_API_KEY")
+    group.add_argument(
+        "--env-file",
+        type=Path,
+        metavar="FILE",
+        help="a .env file with FETCH_HIVE_API_KEY, FETCH_HIVE_BASE_URL or FETCH_HIVE_WORKSPACE_ID",
+    )
     for name in ("--api-key", "--key", "--token"):
         group.add_argument(name, action=_Refused, nargs="?", help=argparse.SUPPRESS)
 

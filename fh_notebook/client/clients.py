@@ -125,7 +125,8 @@ class AsyncClient:
         A ceiling: at most this many calls through this client at once. Without it, as many as the service admits.
     workspace_id : str, optional
         The service's own id of the workspace, which approvals of tools and uploads need. One that is given to a call
-        counts before it. Else: ``configure(workspace_id=...)``, ``FETCH_HIVE_WORKSPACE_ID``, or the local hive's own.
+        counts before it. Else: ``configure(workspace_id=...)``, ``FETCH_HIVE_WORKSPACE_ID`` in the environment or in a
+        ``.env`` file that is read, or the local hive's own.
 
     Raises
     ------
@@ -719,7 +720,7 @@ class AsyncClient:
         ----------
         workspace_id : str, optional
             The service's id of the workspace. Else: the client's, ``configure(workspace_id=...)``,
-            ``FETCH_HIVE_WORKSPACE_ID``, or the local hive's own.
+            ``FETCH_HIVE_WORKSPACE_ID`` in the environment or in a ``.env`` file that is read, or the local hive's own.
         status : str
             As the service spells it.
         run_id, request_id, agent_id : str, optional

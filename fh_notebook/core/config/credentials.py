@@ -164,11 +164,12 @@ def delete_from_keyring(origin: str) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DotEnv:
-    """The values of our two names in a ``.env`` file. Nothing is put into ``os.environ``."""
+    """The values of our names in a ``.env`` file. Nothing is put into ``os.environ``."""
 
     path: Path
     api_key: Secret | None = field(default=None, repr=False)
     base_url: str | None = None
+    workspace_id: str | None = None
 
 
 def read_dotenv(choice: bool | str | os.PathLike[str]) -> DotEnv | None:
@@ -182,7 +183,7 @@ def read_dotenv(choice: bool | str | os.PathLike[str]) -> DotEnv | None:
     Raises
     ------
     SettingsError
-        There is no such file, it cannot be read, it has neither name, or the package python-dotenv is missing.
+        There is no such file, it cannot be read, it has none of the names, or the package python-dotenv is missing.
     """
     if choice is False:
         return None
@@ -201,16 +202,17 @@ def read_dotenv(choice: bool | str | os.PathLike[str]) -> DotEnv | None:
     try:
         # No interpolation: "$" is a character of a secret like any other. A byte order mark is none of the name.
         values = dotenv_values(path, interpolate=False, encoding="utf-8-sig")
-        key, address = as_secret(values.get(KEY_NAME)), values.get(ADDRESS_NAME)
+        key = as_secret(values.get(KEY_NAME))
+        address, workspace_id = ((values.get(name) or "").strip() or None for name in (ADDRESS_NAME, WORKSPACE_ID_NAME))
         names = set(values)
         del values  # the file's other secrets are not ours to hold
     except (OSError, ValueError) as exc:
         error_name = type(exc).__name__
     if error_name:
         raise SettingsError(f"dotenv: {path} cannot be read as UTF-8 text ({error_name})")
-    if not names & {KEY_NAME, ADDRESS_NAME}:
-        raise SettingsError(f"dotenv: {path} sets neither {KEY_NAME} nor {ADDRESS_NAME}")
-    return DotEnv(path=path, api_key=usable_key(key, str(path)), base_url=(address or "").strip() or None)
+    if not names & {KEY_NAME, ADDRESS_NAME, WORKSPACE_ID_NAME}:
+        raise SettingsError(f"dotenv: {path} sets neither {KEY_NAME} nor {ADDRESS_NAME} nor {WORKSPACE_ID_NAME}")
+    return DotEnv(path=path, api_key=usable_key(key, str(path)), base_url=address, workspace_id=workspace_id)
 
 
 def _nearest_dotenv() -> Path:

@@ -5,7 +5,7 @@
 3. the environment (``FETCH_HIVE_API_KEY``, ``FETCH_HIVE_BASE_URL``, ``FETCH_HIVE_WORKSPACE_ID``,
    ``FH_NOTEBOOK_STORE``; an empty variable is unset),
 4. for the key: the system's keyring, when the package ``keyring`` is installed,
-5. a ``.env`` file, when ``configure(dotenv=...)`` says so: the key and the address,
+5. a ``.env`` file, when ``configure(dotenv=...)`` says so: the key, the address and the workspace id,
 6. for the key: the secret ``FETCH_HIVE_API_KEY`` of Google Colab, then that of Kaggle, in their notebooks,
 7. else: no key means the local hive, and whoever resolves it says so; the address is the service's own.
 
@@ -122,7 +122,10 @@ def find_base_url(argument: str | None = None) -> tuple[str, bool]:
 
 def find_workspace_id(argument: str | None = None) -> str | None:
     """Return the service's id of the workspace, where the user gave it; `argument`: to the client."""
-    return argument or settings.current().workspace_id or os.environ.get(credentials.WORKSPACE_ID_NAME) or None
+    configured = settings.current()
+    if given := argument or configured.workspace_id or os.environ.get(credentials.WORKSPACE_ID_NAME):
+        return given
+    return None if configured.dotenv is None else configured.dotenv.workspace_id
 
 
 def store_path() -> Path | None:

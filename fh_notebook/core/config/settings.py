@@ -119,9 +119,9 @@ def configure(
     tracebacks : {"short", "full"}
         How errors of this package show in a notebook.
     dotenv : bool or path
-        ``True`` reads ``FETCH_HIVE_API_KEY`` and ``FETCH_HIVE_BASE_URL`` from the nearest file ``.env``, from the
-        working folder upward, now; a path names the file; ``False`` forgets what was read. Needs python-dotenv.
-        Nothing is put into ``os.environ``.
+        ``True`` reads ``FETCH_HIVE_API_KEY``, ``FETCH_HIVE_BASE_URL`` and ``FETCH_HIVE_WORKSPACE_ID`` from the nearest
+        file ``.env``, from the working folder upward, now; a path names the file; ``False`` forgets what was read.
+        Needs python-dotenv. Nothing is put into ``os.environ``.
     daily_cap : int or None
         How many calls your subscription allows a day, which the service does not tell before it refuses one: batches
         say how many are used, and stop there.

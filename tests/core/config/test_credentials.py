@@ -195,10 +195,9 @@ def test_a_quoted_key_is_refused() -> None:
 
 
 def test_a_dotenv_file_is_found_upward_and_read_as_it_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Opt-in; a dollar is a character; the address counts too, behind the environment's; False forgets all of it."""
-    (tmp_path / ".env").write_text(
-        "\ufeffFETCH_HIVE_API_KEY=fhk_a$HOME${PATH}\nFETCH_HIVE_BASE_URL=http://127.0.0.1:9/v1/\nOTHER=x\n", "utf-8"
-    )
+    """Opt-in; a dollar is a character; address and workspace id count, behind the environment's; False forgets all."""
+    lines = ["FETCH_HIVE_API_KEY=fhk_a$HOME${PATH}", "FETCH_HIVE_BASE_URL=http://127.0.0.1:9/v1/", "OTHER=x"]
+    (tmp_path / ".env").write_text("\ufeff" + "\n".join([*lines, "FETCH_HIVE_WORKSPACE_ID= ws_9 "]), "utf-8")
     (tmp_path / "a" / "b").mkdir(parents=True)
     monkeypatch.chdir(tmp_path / "a" / "b")
     assert resolution.find_key() == resolution.ResolvedKey()
@@ -206,11 +205,15 @@ def test_a_dotenv_file_is_found_upward_and_read_as_it_stands(tmp_path: Path, mon
     key, source, _ = resolution.find_key()
     assert (key and key.reveal(), source) == ("fhk_a$HOME${PATH}", ".env")
     assert resolution.find_base_url() == ("http://127.0.0.1:9/v1", True)
+    assert (resolution.find_workspace_id(), resolution.find_workspace_id("own")) == ("ws_9", "own")
     assert "fhk_a" not in repr(settings.current())
     monkeypatch.setenv("FETCH_HIVE_BASE_URL", "http://127.0.0.1:8/v1")
-    assert resolution.find_base_url() == ("http://127.0.0.1:8/v1", True)
+    monkeypatch.setenv("FETCH_HIVE_WORKSPACE_ID", "ws_8")
+    assert (resolution.find_base_url(), resolution.find_workspace_id()) == (("http://127.0.0.1:8/v1", True), "ws_8")
     monkeypatch.delenv("FETCH_HIVE_BASE_URL")
+    monkeypatch.delenv("FETCH_HIVE_WORKSPACE_ID")
     fh.configure(dotenv=False)
+    assert resolution.find_workspace_id() is None
     assert resolution.find_key() == resolution.ResolvedKey()
     assert resolution.find_base_url() == (DEFAULT_BASE_URL, False)
 
@@ -239,6 +242,18 @@ def test_a_dotenv_file_that_cannot_serve_is_told_at_once(
     with pytest.raises(SettingsError, match=told):
         fh.configure(dotenv=choice, timeout=3)  # type: ignore[arg-type]
     assert settings.current() is before
+
+
+def test_a_dotenv_file_may_have_the_workspace_id_alone(tmp_path: Path) -> None:
+    """The key is then of another source; an empty id is unset."""
+    file = tmp_path / "x.env"
+    for text, expected in (("ws_9", "ws_9"), ("", None)):
+        file.write_text(f"FETCH_HIVE_WORKSPACE_ID={text}\n")
+        fh.configure(dotenv=file)
+        assert (
+            fh.Client(base_url="http://127.0.0.1:9/v1", api_key="fhk_0123456789").aclient.connection.find_workspace_id()
+            == expected
+        )
 
 
 def test_a_placeholder_in_dotenv_is_unset(tmp_path: Path) -> None:
