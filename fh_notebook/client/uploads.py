@@ -527,8 +527,10 @@ def _inputs_in(content: bytes) -> str:
 class UploadFailed(Exception):
     """A file of a request has no address; the call was not made."""
 
-    def __init__(self, message: str, *, named: str, answer: Response | None = None) -> None:
-        super().__init__(message)
+    def __init__(self, reason: str, *, named: str, answer: Response | None = None) -> None:
+        super().__init__(f"its file {reason}")
+        self.reason = reason
+        """The sentence about the file, without its subject."""
         self.answer = answer
         """What came of the upload; ``None`` where none was sent."""
         self.named = named
@@ -677,10 +679,10 @@ class FileUploads:
         except UploadFailed:
             raise
         except FetchHiveError as exc:
-            raise UploadFailed(f"its file was not uploaded: {exc}", named=named) from None
+            raise UploadFailed(f"was not uploaded: {exc}", named=named) from None
         except Exception as exc:  # a defect, or a file of a kind that was not foreseen: the other rows go on
             log.warning("a file was not uploaded", exc_info=True)
-            raise UploadFailed(f"its file was not uploaded ({error_text(exc)})", named=named) from None
+            raise UploadFailed(f"was not uploaded ({error_text(exc)})", named=named) from None
 
     async def _upload(self, sha256: str) -> str:
         """Return the address of a new upload; whoever asks meanwhile, or soon after it failed, gets the same result."""
@@ -717,7 +719,7 @@ class FileUploads:
         try:
             asset = await send_file(self._connection, exchange, local, key[1])
         except CallError as exc:
-            message = f"its file was not uploaded: {exc}"
+            message = f"was not uploaded: {exc}"
             if exc.may_have_run:
                 message += "; to send it again, give client.upload(path).file_url in place of the file"
             failed = UploadFailed(message, named=f"{FILE_SCHEME}{sha256}", answer=answer)

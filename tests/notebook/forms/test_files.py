@@ -368,3 +368,14 @@ def test_a_file_of_each_row_is_told_where_there_are_no_rows(client: fh.Client) -
     for rows in ({}, {"over": [{"path": "x"}]}):
         form = fh.form("read", variants=["a"], values={"document": fh.file(column="path")}, client=client, **rows)
         assert "give it in fh.batch(inputs=...) or in a cell with --over; here give fh.file(path)" in repr(form)
+
+
+def test_a_file_that_cannot_be_uploaded_is_told_in_one_sentence(reader: Reader) -> None:
+    """Without the workspace's id: what is missing, and nothing was called."""
+    named = str(FileInput.of_content("a.pdf", bytes(20), "application/pdf"))
+    deployment = fh.Deployment("read", variants=["a"], inputs={"document": fh.text()})
+    with reader.hive.serve() as server, fh.Client(base_url=server.url, api_key="fhk_x") as client:
+        submission = fh.form(deployment, values={"document": named}, client=client).submit()
+        with pytest.raises(fh.InputError, match=r"^document: a\.pdf was not uploaded: workspace_id is not set"):
+            submission.wait()
+    assert reader.got == []

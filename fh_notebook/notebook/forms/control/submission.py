@@ -401,7 +401,9 @@ class SubmissionRunner:
                 await client.aclient.upload_files(request)
             except UploadFailed as exc:
                 path = next((path for path, text in files_among(request.inputs) if text == exc.named), ())
-                return Problem(path, "upload", one_line(str(file_named(exc.named)), 80), one_line(str(exc), 500))
+                named = file_named(exc.named)
+                name = one_line(named.name, 80) if named is not None and named.name else "its file"
+                return Problem(path, "upload", name, one_line(exc.reason, 500))
         return None
 
     async def _outcome(self, submission: Submission, index: int, pending: PendingRun) -> Run:
