@@ -27,7 +27,8 @@ EXAMPLES: Final = """
     # asks before each step, which names its number of requests, 8 at most in
     # all; choose a variant that is harmless to run
     fh-notebook probe support-triage -v live --input ticket="My parcel is late."
-    # also: how many calls at once are admitted, and one callback through a tunnel
+    # also: how many calls at once are admitted, and one callback through a tunnel;
+    # without --callback-port, the question names a free port for the tunnel
     fh-notebook probe support-triage -v live --input ticket=Hello \\
       --concurrency --callback https://hooks.example.com --callback-port 8787 \\
       --max-calls 20 --report profile.md
@@ -73,7 +74,13 @@ def add_parser(commands: Any) -> None:
         "how many are sent at most, and --max-calls bounds them",
     )
     parser.add_argument("--callback", metavar="URL", help="make one run by callback; the public URL of a tunnel")
-    parser.add_argument("--callback-port", type=int, default=0, metavar="N", help="the local end of the tunnel")
+    parser.add_argument(
+        "--callback-port",
+        type=int,
+        default=0,
+        metavar="N",
+        help="the local end of the tunnel (default: a free port, which the question names; needed with --yes)",
+    )
     parser.add_argument("--yes", action="store_true", help="make the calls without asking")
     parser.add_argument(
         "--report", type=Path, metavar="FILE", help="write the profile as Markdown, for the maintainers"

@@ -29,7 +29,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from fh_notebook.client import profile as profiles
 from fh_notebook.client.approvals import SENT_PASSWORDS
@@ -55,6 +55,7 @@ from fh_notebook.contract.secrets import mask_inputs
 from fh_notebook.contract.signing import FormDetector
 from fh_notebook.contract.wire import AttemptResult, decode_answer, encode_request
 from fh_notebook.core import arguments, event_loop
+from fh_notebook.core.config.urls import is_loopback
 from fh_notebook.core.json_values import pretty
 from fh_notebook.core.text.formatting import listed, short
 from fh_notebook.core.text.html import printable
@@ -182,7 +183,9 @@ def probe(
         Make one run by callback, too: the public URL of a tunnel to ``callback_port`` on this machine. ``True``: the
         service is on this machine.
     callback_port : int
-        Where the callback is received; 0 takes a free port, which no tunnel leads to.
+        Where the callback is received. 0: the port of a URL of this machine; otherwise a free one, which the question
+        before the run names, so that you can let the tunnel pass callbacks on to it before you answer. With
+        ``confirm=False`` there is no such question, and a tunnel needs a port that is given.
 
     Returns
     -------
@@ -195,7 +198,8 @@ def probe(
     InputError
         The inputs do not fit, or an argument is wrong. No call was made.
     SettingsError
-        The settings name no usable key or address, a callback by a tunnel has no port, ``max_concurrency`` is below
+        The settings name no usable key or address, a callback by a tunnel has no port and there is no question that
+        could name a free one, the port is taken, ``max_concurrency`` is below
         the number of calls at once, or nobody can be asked here: give ``confirm=False``. No call was made.
     KeyboardInterrupt
         It was interrupted; what was learned is saved.
@@ -218,9 +222,6 @@ def probe(
     callback = callback if isinstance(callback, str) else bool(callback)  # numpy's are another type
     if isinstance(callback, str) and not callback.startswith(("http://", "https://")):
         raise InputError(f"callback is {short(callback)}; give the public URL of a tunnel, https://..., or True")
-    if isinstance(callback, str) and not callback_port:
-        template = "{} is missing; give the port on this machine to which the tunnel passes callbacks on"
-        raise SettingsError(Message(template, (option("callback_port"),)))
     aclient = session.client_for(client).aclient
     if callback is True and not aclient.connection.is_near:
         raise SettingsError(
@@ -235,11 +236,11 @@ def probe(
     request = aclient.request(deployment, variant=variant, inputs=inputs, metadata=PROBE_METADATA)
     if files_of_body(encode_request(request)):  # an upload would be a request that nobody confirmed
         raise InputError("fh.probe uploads no file; give client.upload(path).file_url in place of fh.file(path)")
-    receiver, detector = _receiver(callback, callback_port)
+    receiver, detector = _receiver(callback, callback_port, is_asked=ask is not _allow)
     calls = _ProbeCalls(aclient, request, max_calls, burst=concurrency, receiver=receiver, detector=detector)
     try:
         if receiver is not None:  # a port that is taken is told before anything is asked
-            event_loop.run(receiver.astart())
+            _listen(receiver)
         for step in calls.steps():
             if not ask(step):
                 calls.note(f"{step.name}: not made, as you said")
@@ -260,6 +261,22 @@ def probe(
             receiver.stop()
     calls.note_seen_once()
     return calls.profile
+
+
+def _listen(receiver: CallbackReceiver) -> None:
+    """Start the receiver.
+
+    Raises
+    ------
+    SettingsError
+        Its port is taken.
+    """
+    try:
+        event_loop.run(receiver.astart())
+    except SettingsError as exc:
+        template = "callbacks cannot be received at port {} of this machine ({}); give another one by {}"
+        why = getattr(exc.__cause__, "strerror", None) or str(exc)
+        raise SettingsError(Message(template, (str(receiver.port), why, option("callback_port")))) from None
 
 
 class _QuitError(Exception):
@@ -331,14 +348,30 @@ def _ask(step: ProbeStep) -> bool:
         prompt = "Type y, n or q: "
 
 
-def _receiver(callback: bool | str, port: int) -> tuple[CallbackReceiver | None, FormDetector]:
+def _receiver(callback: bool | str, port: int, *, is_asked: bool) -> tuple[CallbackReceiver | None, FormDetector]:
+    """Return what receives the callback, and its scheme; without `is_asked` no question names a free port.
+
+    Raises
+    ------
+    SettingsError
+        The URL cannot be used, or no port is known to which it leads.
+    """
     detector = FormDetector()
     if callback is False:
         return None, detector
-    from fh_notebook.client.callbacks.receiver import CallbackReceiver
+    from fh_notebook.client.callbacks.receiver import CallbackReceiver, check_public_url
 
-    public_url = callback if isinstance(callback, str) else None
-    return CallbackReceiver(public_url=public_url, port=port, scheme=detector), detector
+    if callback is True:
+        return CallbackReceiver(port=port, scheme=detector), detector
+    parts = urlsplit(check_public_url(callback))
+    port = port or (parts.port if is_loopback(parts.hostname or "") and parts.port else 0)
+    if not port and not is_asked:  # a free port would be known when the run is made, and no tunnel leads to it then
+        template = (
+            "{} is missing; give the port on this machine to which the tunnel passes callbacks on, or leave out {}: "
+            "a question then names a free port"
+        )
+        raise SettingsError(Message(template, (option("callback_port"), Phrase("confirm=False", command="--yes"))))
+    return CallbackReceiver(public_url=callback, port=port, scheme=detector), detector
 
 
 class _Refusal(NamedTuple):
@@ -589,7 +622,11 @@ class _ProbeCalls:
 
         learns = "the answer at once, the form of a callback and of its signature"
         cost = f"runs the workflow, which costs what a run costs; waits {CALLBACK_WAIT_S:g} s for the callback"
-        return self._invoke_step("Run by callback", self._request, learns, make, cost)
+        step = self._invoke_step("Run by callback", self._request, learns, make, cost)
+        if not receiver.has_public_url:
+            return step
+        here = f"received at http://127.0.0.1:{receiver.port}; let the tunnel pass callbacks on to it before you answer"
+        return replace(step, sends=f"{step.sends}; the callback is {here}")
 
     def _burst_step(self) -> ProbeStep | None:
         """Return the step of calls at once: one call is left for that after them, and one for the run by callback."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from fh_notebook.cli import main
-from fh_notebook.local import LocalHive
+from fh_notebook.local import LocalHive, demo_hive
+from tests.ports import free_port
 
 TRIAGE = ["probe", "support-triage", "-v", "keywords", "--input", "ticket=My parcel is late.", "--local"]
 
@@ -55,6 +57,29 @@ def test_a_direct_call_that_fails_now_is_exit_code_1(capsys: pytest.CaptureFixtu
         assert "--max-calls 3 leaves no call" in capsys.readouterr().out
         assert main([*words, "text=fail"]) == 1
         assert "Direct call: " in capsys.readouterr().out
+
+
+def test_callback_alone_takes_the_port_of_a_url_of_this_machine(capsys: pytest.CaptureFixture[str]) -> None:
+    """Also without a question; a tunnel needs a port then."""
+    with demo_hive(pace=0).serve() as server:
+        words = ["probe", "support-triage", "-v", "keywords", "--input", "ticket=Late.", "--base-url", server.url]
+        words += ["--yes", "--max-calls", "4", "--callback"]
+        assert main([*words, "https://hooks.example.com"]) == 2
+        assert "--callback-port is missing" in capsys.readouterr().err
+        assert main([*words, f"http://127.0.0.1:{free_port()}"]) == 0
+        assert re.search(r"signature of a callback +hex\n", capsys.readouterr().out)
+
+
+def test_the_question_of_calls_at_once_names_the_most_that_max_calls_allows(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Four and one after them where three were made before."""
+    asked: list[str] = []
+    monkeypatch.setattr("builtins.input", lambda prompt: asked.append(prompt) or "y")
+    assert main([*TRIAGE, "--concurrency", "--max-calls", "8"]) == 0
+    assert "number  at most 5 requests; 3 of at most 8 were made before" in asked[3]
+    assert "Make these calls, at most 5?" in asked[3]
+    assert "this probe made 8 calls" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("answer", ["n", "q"])

@@ -49,6 +49,7 @@ from fh_notebook.session import session
 from fh_notebook.session.probe import AFTER_ENDING, AGAIN, BURST, CONTROL, ENDED_AGAIN, MAX_CALLS, ProbeStep
 from fh_notebook.store.tables.profiles import Profiles
 from tests.core.test_event_loop import asyncio_as_it_was
+from tests.ports import free_port
 from tests.session.drawn_service import CLOCK, FORMS, INPUTS, OTHER_CODES, OUTPUT, SECRET, Drawn, DrawnService
 
 KEY = "fhk_probe_0123456789abcdef"
@@ -856,7 +857,9 @@ def test_forget_everything_removes_the_profile(tmp_path: Path) -> None:
         ({"max_calls": 0}, "max_calls"),
         ({"callback_port": -1}, "callback_port"),
         ({"callback": "no"}, "callback"),
-        ({"callback": "https://hooks.example.com"}, "callback_port"),
+        ({"callback": "https://hooks.example.com"}, "callback_port is missing.*leave out confirm=False"),
+        ({"callback": "http://127.0.0.1"}, "callback_port is missing"),
+        ({"callback": "https://hooks.example.com?a=1"}, "query"),
     ],
 )
 def test_wrong_arguments_are_told_before_any_call(options: dict[str, Any], word: str) -> None:
@@ -864,6 +867,37 @@ def test_wrong_arguments_are_told_before_any_call(options: dict[str, Any], word:
     service = DrawnService(Drawn(random.Random(0).randrange(9)))
     with pytest.raises((fh.InputError, fh.SettingsError), match=word):
         learn(service, **options)
+    assert service.requests == []
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "hooks.example.com"])
+def test_a_public_url_needs_no_port_where_a_question_names_one(host: str) -> None:
+    """A free one, to which the tunnel is pointed before the answer; of a URL of this machine it is its own port."""
+    drawn, named = Drawn(3), list[int]()
+    service = DrawnService(drawn)
+    deliver, port = service._deliver, free_port()
+
+    async def through_tunnel(url: str, body: bytes) -> None:
+        await deliver(url.replace(f"https://{host}:{port}", f"http://127.0.0.1:{named[-1]}"), body)
+
+    service._deliver = through_tunnel  # type: ignore[method-assign]  # the tunnel
+
+    def allow(step: ProbeStep) -> bool:
+        named.extend(map(int, re.findall(r"received at http://127\.0\.0\.1:(\d+); let the tunnel", step.sends)))
+        return True
+
+    profile = learn(service, callback=f"https://{host}:{port}", confirm=allow, concurrency=False)
+    assert profile.signature == drawn.signature
+    assert (named == [port]) is (host == "127.0.0.1")
+
+
+def test_a_taken_port_is_told_before_any_call() -> None:
+    """Also that of the URL: the cure is another one, to which the tunnel is pointed."""
+    service = DrawnService(Drawn(3))
+    with fh.CallbackReceiver() as other:
+        for options in ({"callback": f"http://127.0.0.1:{other.port}"}, {"callback_port": other.port}):
+            with pytest.raises(fh.SettingsError, match=f"port {other.port} .*give another one by callback_port"):
+                learn(service, **options)
     assert service.requests == []
 
 
