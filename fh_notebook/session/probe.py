@@ -12,7 +12,7 @@ Rules of this file:
    same look-up tells what one alone leaves open: whether the output comes a little later, and whether it was the
    look-up that counted. The run by callback comes after the calls at once, since its end at the service is not known.
    A direct call that was ended after a long time is made again once another request has shown that the service still
-   answers: only two that were ended alike are no failure.
+   answers: only two that were ended alike show more than a failure.
 3. Each answer's facts are saved at once: an interrupt, an error or an unreachable service loses none of them. A call is
    counted and its run kept as of any other caller.
 4. A note has no text of the service, which may echo inputs: only what was asked, the kind of error, the status, and
@@ -150,7 +150,8 @@ def probe(
     fact only when both answers are the same, since a service or a proxy may fail once. Nothing is guessed: what no
     answer has shown, or what was seen once only, is ``None`` in the profile, and ``notes`` says so. The limiter, the
     client and receivers use the profile from then on (`Profile` says what for), and ``fh-notebook doctor`` shows it; a
-    fact of an earlier probe stays until another one is observed.
+    fact of an earlier probe stays until another one is observed. A direct call that was ended after a long time, by a
+    504 for example, is made a second time, which may cost a run.
 
     ``fh.forget(profile=True)`` removes the profile; that of a local hive, and any with ``store=None``, ends with the
     process.
@@ -830,8 +831,7 @@ class _ProbeCalls:
         control = await self._invoke(self._request)
         cap = self.profile.concurrency
         self._learn(profiles.with_calls_at_once(self.profile, answers, control, is_alone=is_alone, arrived_s=arrived_s))
-        if profiles.completed_body(control) is not None:
-            self._learn(profiles.with_ending(self.profile, answers, arrived_s))
+        # How some of them ended is in the note only: what fails at one moment ends them all alike.
         admitted = profiles.calls_admitted(answers, control) if is_alone else None
         if admitted is not None:
             self._client.limiter.taught(admitted)
