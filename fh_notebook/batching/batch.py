@@ -284,7 +284,8 @@ class Batch:
         files : bool
             Whether the files that its runs made and that are saved (:meth:`save_assets`) are in it, up to 16 MiB each
             and 100 MiB together: who opens it sees them after their addresses have ended, and ``save_assets(folder)``
-            writes them there. What is left out is told.
+            writes them there. What is left out is told: hand over its folder beside the file, which has the folder's
+            name (and no path of this machine), and they are shown, too.
 
         Raises
         ------

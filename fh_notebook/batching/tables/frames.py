@@ -273,7 +273,8 @@ def tidy_frame(
         columns[source_name(name)] = source[name]
     output_keys = keys or OutputKeys()
     columns |= _output_columns([outcome.run.output if outcome else None for _, outcome in listed], output_keys)
-    saved = [saved_files(outcome.run.output, outcome.run.identity) if outcome else None for _, outcome in listed]
+    runs = [outcome.run if outcome else None for _, outcome in listed]
+    saved = [saved_files(run.output, run.identity) if run is not None and run.assets else None for run in runs]
     if any(saved):
         columns[SAVED_FILES] = series_of(saved, TEXT)
     frame = pd.DataFrame(columns, index=pd.RangeIndex(len(listed))).set_axis(source_rows.index, axis=0)

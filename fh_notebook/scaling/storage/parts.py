@@ -20,7 +20,7 @@ import pandas as pd
 
 from fh_notebook.batching.model import Job
 from fh_notebook.batching.planning.sources import TableSource
-from fh_notebook.batching.tables.frames import COLUMNS, INSTANT, TEXT, tidy_frame
+from fh_notebook.batching.tables.frames import COLUMNS, INSTANT, SAVED_FILES, TEXT, tidy_frame
 from fh_notebook.batching.tables.safe_text import without_halves
 from fh_notebook.batching.tables.values import is_missing, object_series, plain
 from fh_notebook.contract.job_key import is_reusable
@@ -308,7 +308,8 @@ def lines_of(pairs: Iterable[tuple[Job, Any]], source: TableSource) -> pd.DataFr
     """Return the lines of a part: the tidy table without what hangs on the answers."""
     listed = list(pairs)
     frame = tidy_frame(listed, source, about={})
-    frame = frame[[name for name in frame.columns if not str(name).startswith("out.")]].reset_index(drop=True)
+    of_rows = [name for name in frame.columns if not str(name).startswith("out.") and name != SAVED_FILES]
+    frame = frame[of_rows].reset_index(drop=True)
     codes = [outcome.run.status_code for _, outcome in listed]
     return frame.assign(**{STATUS_CODE: pd.Series(codes, dtype="Int64")})
 

@@ -36,6 +36,8 @@ from fh_notebook.batching.export.assets import (
     record_of_files,
 )
 from fh_notebook.batching.model import Finished, Job
+from fh_notebook.batching.tables.frames import COLUMNS as RUN_COLUMNS
+from fh_notebook.batching.tables.row_sources import read_rows
 from fh_notebook.comparing.report.html_page import OutputViews
 from fh_notebook.contract.output import OutputOptions, output_view
 from fh_notebook.core import event_loop
@@ -45,6 +47,7 @@ from fh_notebook.local import LocalHive
 from fh_notebook.notebook.browser.page import table_page
 from fh_notebook.notebook.browser.query import RowFinder, TableQuery
 from fh_notebook.notebook.browser.table import BrowserTable
+from fh_notebook.scaling.storage.parts import STATUS_CODE, lines_of
 from fh_notebook.store.archive import FILE_BYTES_MAX
 from tests.comparing.rating.page import Page
 from tests.raw_server import says, serving
@@ -834,3 +837,12 @@ def test_tables_have_the_paths_of_saved_files(painter: Painter, tmp_path: Path, 
     assert [paths.splitlines() for paths in sheet["v.saved_files"]] == expected
     assert expected[0][0] not in Path("r.html").read_text()
     assert "saved_files" not in {*fh.compare(frame).data.row_columns}
+
+
+def test_a_part_has_no_column_that_hangs_on_saved_files(painter: Painter, tmp_path: Path) -> None:
+    """All parts of a batch over partitions have the same columns, whatever is saved of the answers that they reuse."""
+    with painter.hive.client() as client:
+        batch = painter.batch(["a"], client, save_assets=tmp_path / "f")
+    pairs = [(job, outcome) for job, outcome, _ in batch.entries()]
+    lines = lines_of(pairs, read_rows([{"text": "a"}]))
+    assert list(lines.columns) == [*(column.name for column in RUN_COLUMNS), "text", STATUS_CODE]
