@@ -668,7 +668,7 @@ class _ProbeCalls:
             ) -> None:
                 await self._refused(situation, name, wrong_request)
 
-            learns = "the status and the code of this refusal, where a second request is refused alike"
+            learns = "the status and the code of this refusal, if it is the same when the request is sent again later"
             yield self._invoke_step(name, wrong_request, learns, make, cost)
         wait = f"; waits up to {LATER_S:g} s first" if self._may_say_more else ""
         learned = [
