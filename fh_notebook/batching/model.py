@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 from array import array
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
@@ -340,6 +341,8 @@ class JobCounts:
     """Of reused: those that failed. Not known of partitions, where it is 0."""
     capped: int = field(default=0, compare=False, repr=False)
     """Of unknown: those that the service took, and that are looked up when the daily cap is renewed."""
+    waiting: int = field(default=0, compare=False, repr=False)
+    """Of unknown: those whose runs wait for a decision."""
 
 
 def kind_of(run: Run) -> str:
@@ -413,7 +416,8 @@ class OutcomeTable:
         self._reused = bytearray()
         self._lines = array("q")
         self._runs: dict[int, Run] = {}
-        self._capped: set[int] = set()
+        self._open: dict[int, str] = {}
+        """Jobs of unknown outcome whose runs go on: ``look_ups_capped`` or ``awaiting_approval``, by number."""
         self._counted = [0, 0, 0, 0]
         self._reused_counts = [0, 0, 0, 0]
 
@@ -435,7 +439,7 @@ class OutcomeTable:
         line: int = 0,
         reused: bool = False,
         run: Run | None = None,
-        is_capped: bool = False,
+        goes_on: str = "",
     ) -> None:
         """Set the outcome of a job, in place of the one that it had.
 
@@ -451,8 +455,8 @@ class OutcomeTable:
             Whether no call of this batch object brought it; of an outcome that may have run, it is not asked.
         run : Run, optional
             The answer itself, where it could not be saved.
-        is_capped : bool
-            Whether the daily cap has ended its look-ups: its outcome is still to come.
+        goes_on : str
+            Why its outcome is still to come: :data:`LOOK_UPS_CAPPED` or :data:`AWAITS_DECISION`.
         """
         self._counted[self._kinds[number]] -= 1
         self._reused_counts[self._kinds[number]] -= self._reused[number]
@@ -464,15 +468,15 @@ class OutcomeTable:
             self._runs[number] = run
         else:
             self._runs.pop(number, None)
-        if is_capped:
-            self._capped.add(number)
+        if goes_on:
+            self._open[number] = goes_on
         else:
-            self._capped.discard(number)
+            self._open.pop(number, None)
 
     @property
     def capped(self) -> list[int]:
         """The jobs whose look-ups the daily cap has ended."""
-        return sorted(self._capped)
+        return sorted(number for number, why in self._open.items() if why == LOOK_UPS_CAPPED)
 
     def kind(self, number: int) -> int:
         """Return the kind of a job's outcome."""
@@ -493,6 +497,7 @@ class OutcomeTable:
     def counts(self) -> JobCounts:
         """Return the counts of this moment."""
         pending, done, failed, unknown = self._counted
+        goes_on = Counter(self._open.values())
         return JobCounts(
             planned=len(self._kinds),
             done=done,
@@ -503,7 +508,8 @@ class OutcomeTable:
             calls=self.calls,
             refused=self.refused,
             reused_failed=self._reused_counts[FAILED],
-            capped=len(self._capped),
+            capped=goes_on[LOOK_UPS_CAPPED],
+            waiting=goes_on[AWAITS_DECISION],
         )
 
 
@@ -545,6 +551,22 @@ RETRY_UNKNOWN: Final = Phrase(
     cell="fh.last_batch().resume(retry_unknown=True) calls again",
 )
 """What to do about jobs that may have run."""
+
+DECIDE: Final = Phrase(
+    "batch.approvals() lists the open decisions, then batch.resolve_unknown()",
+    command="decide it in Fetch Hive, then fh.open_batch(name).resolve_unknown() in Python",
+    cell="fh.last_batch().approvals() lists the open decisions, then fh.last_batch().resolve_unknown()",
+)
+"""What to do about jobs whose runs wait for a decision."""
+
+DECIDE_OF_WORKERS: Final = Phrase(
+    "client.approvals(workspace_id=...) lists the open decisions, then client.retrieve(request_id) has the outcome",
+    command="decide it in Fetch Hive",
+)
+"""The same for a batch over partitions, whose workers have the runs."""
+
+AWAITS_DECISION: Final = "awaiting_approval"
+"""The status of a run that waits for a decision."""
 
 LOOK_UPS_CAPPED: Final = "look_ups_capped"
 """The error code of a run that had not ended when the daily cap ended its look-ups."""

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from fh_notebook.batching.model import (
+    DECIDE,
     ERROR_SHOWN,
     LOOK_UPS_CAPPED,
     RESOLVE_CAPPED,
@@ -99,7 +100,8 @@ def progress_sentence(
     triage-2: 80 of 80 done; 87 calls, 7 of them refused (429); 3 at once, the service's limit
     """
     if_unknown = f" ({_unknown_means(counts, audience)})"
-    parts = [*outcome_parts(counts, if_unknown=if_unknown).values()]
+    if_waiting = f" ({DECIDE.text(audience)})"
+    parts = [*outcome_parts(counts, if_unknown=if_unknown, if_waiting=if_waiting).values()]
     parts += [f"{counts.pending:,} pending"] if counts.pending else []
     text = f"{html.printable(name)}: {', '.join(parts)}; {_spent(counts)}"
     text += f"; {admitting(admits)}" if admits is not None else ""
@@ -110,7 +112,7 @@ def progress_sentence(
 def _unknown_means(counts: JobCounts, audience: Audience) -> str:
     """Return what the jobs of unknown outcome are, and what to do about them."""
     capped = f"stopped by the daily cap: {RESOLVE_CAPPED.text(audience)}"
-    if counts.unknown and counts.capped == counts.unknown:
+    if counts.capped and counts.capped == counts.unknown - counts.waiting:
         return capped
     others = f"may have run; {RETRY_UNKNOWN.text(audience)}"
     return f"{others}; {counts.capped:,} of them {capped}" if counts.capped else others
@@ -357,7 +359,8 @@ def _outcomes(counts: JobCounts) -> tuple[tuple[str, int], ...]:
     return (
         ("completed", counts.done),
         ("failed", counts.failed),
-        ("unknown", counts.unknown),
+        ("unknown", counts.unknown - counts.waiting),
+        ("awaiting_approval", counts.waiting),
         ("pending", counts.pending),
     )
 
@@ -466,7 +469,7 @@ def _cost(counts: JobCounts) -> str:
 
 def _not_repeated(counts: JobCounts) -> str:
     """Return which of the jobs a start of the batch does not call again by itself; empty where there are none."""
-    kinds = {"failed before": counts.reused_failed, "ended with an unknown outcome": counts.unknown}
+    kinds = {"failed before": counts.reused_failed, "ended with an unknown outcome": counts.unknown - counts.waiting}
     parts = [f"{number:,} that {kind}" for kind, number in kinds.items() if number]
     return f"Not called again: {' and '.join(parts)}." if parts else ""
 

@@ -282,6 +282,11 @@ class BatchStatus:
         run = self._run
         return run.waiting_runs if run is not None else self._work.unfinished_runs(known_to_wait=True)
 
+    @property
+    def waits(self) -> int:
+        """Runs that wait for a decision about a tool, as far as it is known, while it runs."""
+        return len(self._run.waiting_runs) if self._run is not None else 0
+
     def look_soon(self, run: str) -> None:
         """Look a run up soon, by its first id: a decision about its tool was sent."""
         if (start := self._run) is not None:

@@ -49,7 +49,7 @@ from fh_notebook.core.values import Seconds
 if TYPE_CHECKING:
     from fh_notebook.client.callbacks.receiver import CallbackReceiver
 
-__all__ = ["TO_TYPE", "PendingRun", "look_up_soon", "runs_waited_for"]
+__all__ = ["TO_TYPE", "HeldRuns", "PendingRun", "look_up_soon", "runs_waited_for", "tell_decisions"]
 
 TO_TYPE: Final = "fh-to-type"
 """The CSS class of what is to be typed where there are no buttons for it."""
@@ -71,10 +71,28 @@ def runs_waited_for(workspace: str) -> list[PendingRun]:
 
 def look_up_soon(workspace: str, ids: Identified) -> None:
     """Look up soon the run with one of these ids that this process waits for: a decision about it was sent."""
-    wanted = set(ids_of(ids))
+    wanted = frozenset(ids_of(ids))
+    with _WAITED_FOR.lock:
+        held = list(_WAITED_FOR.held)
+    for runs in held:
+        runs.note_decision(workspace, wanted)
     for run in runs_waited_for(workspace):
         if wanted.intersection(run.ids):
             run.look_soon()
+
+
+class HeldRuns(Protocol):
+    """Runs that are looked up once somebody has decided about them, and not before."""
+
+    def note_decision(self, workspace: str, ids: frozenset[str]) -> None:
+        """Note that a decision was sent about the run of a workspace with one of these ids, from any thread."""
+        ...
+
+
+def tell_decisions(runs: HeldRuns) -> None:
+    """Have `runs` told of each decision that this process sends, as long as somebody holds them."""
+    with _WAITED_FOR.lock:
+        _WAITED_FOR.held.add(runs)
 
 
 class _WaitedFor:
@@ -87,6 +105,7 @@ class _WaitedFor:
         """Forget them: nothing in the child of a fork waits, and the lock may have been held."""
         self.lock = threading.Lock()
         self.runs = weakref.WeakSet[PendingRun]()
+        self.held = weakref.WeakSet[HeldRuns]()
 
     def add(self, run: PendingRun) -> None:
         with self.lock:

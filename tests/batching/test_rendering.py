@@ -47,6 +47,10 @@ from fh_notebook.core.text.messages import CELL, PYTHON, Message
             JobCounts(planned=3, unknown=3, capped=2, calls=3),
             "b: 0 of 3 done, 3 unknown (may have run; retry_unknown=True calls again; 2 of them stopped by the daily cap: batch.resolve_unknown() looks up after 00:00 UTC); 3 calls",
         ),
+        (
+            JobCounts(planned=3, unknown=3, waiting=2, calls=3),
+            "b: 0 of 3 done, 1 unknown (may have run; retry_unknown=True calls again), 2 wait for a decision (batch.approvals() lists the open decisions, then batch.resolve_unknown()); 3 calls",
+        ),
     ],
 )
 def test_the_sentence_says_what_is_not_nothing(counts: JobCounts, said: str) -> None:
@@ -55,7 +59,7 @@ def test_the_sentence_says_what_is_not_nothing(counts: JobCounts, said: str) -> 
     assert progress_sentence("b", counts, doing="paused") == f"{said}; paused"
     stopped = BatchStopped(reason="daily_cap", detail="the cap", resume=Message("{resume} then"))
     retry = "fh.last_batch().resume(retry_unknown=True) calls again"
-    in_cell = said.replace("retry_unknown=True calls again", retry).replace("batch.resolve", "fh.last_batch().resolve")
+    in_cell = said.replace("retry_unknown=True calls again", retry).replace("batch.", "fh.last_batch().")
     assert progress_sentence("b", counts, audience=CELL) == in_cell
     assert progress_sentence("b", counts, stopped=stopped) == f"{said}. Stopped: the cap; batch.resume() then"
     cell = replace(stopped, audience=replace(PYTHON, resume="run the cell again"))

@@ -13,6 +13,7 @@ import pytest
 
 import fh_notebook as fh
 from fh_notebook.batching.model import Finished
+from fh_notebook.local import LocalHive, aask_human
 from tests.scaling.counting import KEY, Counting, texts, until
 
 dask = pytest.importorskip("dask.dataframe")
@@ -409,3 +410,19 @@ def test_a_misspelt_name_stops_all_partitions(partitions: int) -> None:
     assert both.stopped is not None
     assert both.stopped.reason == "unknown_name"
     assert "does not have shout/luod" in both.summary()
+
+
+def test_a_row_whose_tool_waits_names_the_list_that_has_the_runs_of_all_workers() -> None:
+    """``batch.approvals()`` lists none of them."""
+    hive = LocalHive()
+
+    @hive.workflow("refund", variant="v", tools={"payments": "ask"})
+    async def refund(text: str) -> str:
+        return "paid" if (await aask_human(f"Refund {text}?", tool="payments")).approved else "refused"
+
+    batch = fh.batch(_parted(texts(2), 2), "refund", variants="v", client=hive.client(), progress=False)
+    computed = batch.frame.compute()
+    error, request_id = computed["error"].iloc[0], computed["request_id"].iloc[0]
+    assert "client.approvals(workspace_id=...) lists the open decisions, then client.retrieve(request_id)" in error
+    assert request_id in error
+    assert "batch.approvals" not in error

@@ -21,7 +21,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from uuid import uuid4
 
-from fh_notebook.batching.model import LOOK_UPS_CAPPED, RESOLVE_CAPPED
+from fh_notebook.batching.model import AWAITS_DECISION, LOOK_UPS_CAPPED, RESOLVE_CAPPED
 from fh_notebook.batching.options import DeliveryMode
 from fh_notebook.batching.planning.reuse import left_behind
 from fh_notebook.batching.planning.stored_batch import StoredBatch
@@ -63,10 +63,12 @@ job's claim says that it may have run: a kernel that is killed then finds it unk
 
 CAPPED: Final = Message("it had not ended when the daily cap was used up; {}", (RESOLVE_CAPPED,))
 
-REFUSED: Final = "the service accepted it and refuses to say how it ended ({}); batch.resolve_unknown() asks again"
-
-WAITS: Final = "awaiting_approval"
-"""The status of a run that waits for a decision."""
+ASK_AGAIN: Final = Phrase(
+    "batch.resolve_unknown() asks again",
+    command="the same command asks again",
+    cell="fh.last_batch().resolve_unknown() asks again",
+)
+REFUSED: Final = "the service accepted it and refuses to say how it ended ({}); {}"
 
 _PREFIX: Final = uuid4().hex
 
@@ -245,7 +247,7 @@ class CallbackDelivery:
             except AuthError as exc:
                 self._write()
                 ticket.let_go()  # now that it is written down
-                error = REFUSED.format(one_line(str(exc)))
+                error = text_for(Message(REFUSED, (one_line(str(exc)), ASK_AGAIN)), self._audience)
                 run = replace(pending.run, status="unknown", error=error, error_code="look_up_refused")
             if pending.is_capped:
                 run = replace(run, status="unknown", error=text_for(CAPPED, self._audience), error_code=LOOK_UPS_CAPPED)
@@ -276,7 +278,7 @@ class CallbackDelivery:
         if pending.waiting and pending.is_capped and not pending.by_callback:  # nothing would end it before tomorrow
             self._write()
             pending.cancel_waiting()
-        if pending.waiting and (pending.status == WAITS) != (ticket.row.status == WAITS):
+        if pending.waiting and (pending.status == AWAITS_DECISION) != (ticket.row.status == AWAITS_DECISION):
             self._write_status(ticket, pending.run)
         self.on_change()
 

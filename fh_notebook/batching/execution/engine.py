@@ -19,13 +19,13 @@ from fh_notebook.batching.execution.scheduler import DispatcherWait, EngineLimit
 from fh_notebook.batching.execution.stop_rules import StopLimits, rows_broke
 from fh_notebook.batching.execution.unknown_names import Name, NameEvidence
 from fh_notebook.batching.execution.worker import Prepare, Worker
-from fh_notebook.batching.model import BatchStopped, Event, Job
+from fh_notebook.batching.model import DECIDE, BatchStopped, Event, Job
 from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.contract.wire import AttemptResult
 from fh_notebook.core.event_loop import finish_despite_cancel
 from fh_notebook.core.rate import Rate
 from fh_notebook.core.redaction import error_text
-from fh_notebook.core.text.messages import PYTHON, Audience, Message
+from fh_notebook.core.text.messages import PYTHON, Audience, Message, Phrase
 from fh_notebook.core.values import utc_now
 from fh_notebook.errors import LimitReached, StoreError
 
@@ -57,6 +57,8 @@ class Engine:
         The name that calls are stamped with.
     audience : Audience
         Who reads the errors of jobs.
+    decide : Phrase
+        What to do about a job whose run waits for a decision.
     limits : StopLimits
         When to stop.
     planned : int
@@ -86,6 +88,7 @@ class Engine:
         uploads: Callable[[InvokeRequest], int] = lambda request: 0,
         batch: str = "",
         audience: Audience = PYTHON,
+        decide: Phrase = DECIDE,
         limits: StopLimits | None = None,
         planned: int = 0,
         max_in_flight: int | None = None,
@@ -120,6 +123,7 @@ class Engine:
             emit=emit,
             batch=batch,
             audience=audience,
+            decide=decide,
             # A generator of its own: the numbers of a user who has seeded the global one stay the same.
             jitter=jitter or random.Random().random,  # noqa: S311 - spreads retries, guards nothing
             now=now,

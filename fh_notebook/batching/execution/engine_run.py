@@ -22,6 +22,7 @@ from fh_notebook.batching.execution.stop_rules import StopLimits
 from fh_notebook.batching.execution.unknown_names import Name, NameEvidence, hint_of
 from fh_notebook.batching.execution.worker import CANCELLED
 from fh_notebook.batching.model import (
+    DECIDE,
     RESOLVE_CAPPED,
     Event,
     Finished,
@@ -43,7 +44,7 @@ from fh_notebook.core import event_loop
 from fh_notebook.core.config import settings
 from fh_notebook.core.rate import Rate
 from fh_notebook.core.redaction import log, redact
-from fh_notebook.core.text.messages import PYTHON, Audience, Message, option, text_for
+from fh_notebook.core.text.messages import PYTHON, Audience, Message, Phrase, option, text_for
 from fh_notebook.core.values import utc_now
 from fh_notebook.errors import InputError, SettingsError, StoreError
 from fh_notebook.store.owner_locks import Owner
@@ -80,6 +81,8 @@ class StartOptions:
     """Who receives callbacks, where they come so."""
     audience: Audience = PYTHON
     """Who reads its messages."""
+    decide: Phrase = DECIDE
+    """What to do about a row whose run waits for a decision."""
     named: bool
     """Whether the user named it: then the answers of other names are not offered."""
     now: Callable[[], datetime] = utc_now
@@ -357,6 +360,7 @@ class EngineRun:
             emit=self._take,
             batch=self._name,
             audience=self._options.audience,
+            decide=self._options.decide,
             limits=limits,
             planned=planned,
             max_in_flight=deliver.most_out(self.max_concurrency),

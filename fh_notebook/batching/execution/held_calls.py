@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from fh_notebook.batching.model import Finished
-from fh_notebook.client.pending_run import PendingRun
+from fh_notebook.client.pending_run import PendingRun, tell_decisions
 from fh_notebook.contract.callbacks import RunIds, waits_for_tool
 from fh_notebook.contract.run import Run
 from fh_notebook.core import event_loop
@@ -59,6 +59,7 @@ class HeldCalls:
         self._waiting: dict[int, RunIds] = {}
         self._pending: dict[int, PendingRun] = {}
         """Those about which a decision was sent."""
+        tell_decisions(self)
 
     @property
     def waiting(self) -> list[RunIds]:
@@ -75,11 +76,16 @@ class HeldCalls:
 
     def look_soon(self, run: str) -> None:
         """Look a run up soon, by its first id; from any thread."""
-        on_loop(event_loop.background().loop, partial(self._look_soon, run))
+        self.note_decision(self._client.workspace, frozenset({run}))
 
-    def _look_soon(self, run: str) -> None:
+    def note_decision(self, workspace: str, ids: frozenset[str]) -> None:
+        """Look up soon the run with one of these ids; see :class:`~fh_notebook.client.pending_run.HeldRuns`."""
+        if workspace == self._client.workspace:
+            on_loop(event_loop.background().loop, partial(self._look_soon, ids))
+
+    def _look_soon(self, decided: frozenset[str]) -> None:
         for number, ids in self._waiting.items():
-            if ids.first != run:
+            if not decided.intersection(ids):
                 continue
             if (pending := self._pending.get(number)) is not None:
                 pending.look_soon()

@@ -24,7 +24,7 @@ from fh_notebook.contract.run import Run
 from fh_notebook.contract.wire import AttemptResult
 from fh_notebook.core.event_loop import finish_despite_cancel
 from fh_notebook.core.slots import LimitedCall
-from fh_notebook.core.text.messages import Audience, Message, Phrase, text_for
+from fh_notebook.core.text.messages import Audience, Phrase, text_for
 from fh_notebook.errors import CallError
 
 __all__ = ["CANCELLED", "HELD_WAIT_S", "Prepare", "Worker"]
@@ -32,17 +32,8 @@ __all__ = ["CANCELLED", "HELD_WAIT_S", "Prepare", "Worker"]
 CANCELLED: Final = "cancelled"
 """The error code of a call that was out when the batch was cancelled."""
 TOO_MANY: Final = 429
-WAITS: Final = Message(
-    "it waits for a decision: {}",
-    (
-        Phrase(
-            "batch.approvals() lists the open decisions, then batch.resolve_unknown()",
-            command="decide it in Fetch Hive, then fh.open_batch(name).resolve_unknown() in Python",
-            cell="fh.last_batch().approvals() lists the open decisions, then fh.last_batch().resolve_unknown()",
-        ),
-    ),
-)
-"""The error of a direct call whose run waits."""
+WAITS: Final = "it waits for a decision: {}"
+"""The error of a direct call whose run waits, with what to do."""
 HELD_WAIT_S: Final = 0.25
 HELD_WAIT_MAX_S: Final = 5.0
 """How long until a job that another kernel is calling is asked for again: at first the one, then twice as long each
@@ -62,7 +53,7 @@ class Worker:
     ----------
     scheduler : Scheduler
         What workers share.
-    attempt, limiter, ledger, prepare, uploads, emit, batch, audience, jitter, now
+    attempt, limiter, ledger, prepare, uploads, emit, batch, audience, decide, jitter, now
         As :class:`~fh_notebook.batching.execution.engine.Engine` has them.
     """
 
@@ -78,6 +69,7 @@ class Worker:
         emit: Callable[[Event], None],
         batch: str,
         audience: Audience,
+        decide: Phrase,
         jitter: Callable[[], float],
         now: Callable[[], datetime],
     ) -> None:
@@ -90,6 +82,7 @@ class Worker:
         self._emit = emit
         self._batch = batch
         self._audience = audience
+        self._decide = decide
         self._jitter = jitter
         self._now = now
         self._asking = asyncio.Lock()
@@ -275,7 +268,7 @@ class Worker:
             request = f" (request {run.request_id})" if run.request_id else ""
             text = "the service accepted it and it had not ended"
             if run.status == "awaiting_approval":  # of a direct call: no callback comes, and no look-up is made
-                text = text_for(WAITS, self._audience)
+                text = WAITS.format(text_for(self._decide, self._audience))
             run = replace(run, error=f"{text}{request}")
         is_last = self._scheduler.failed(run) or not goes_on
         following = None if is_last else self._scheduler.following()

@@ -14,14 +14,14 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any, Final
 
-from fh_notebook.batching.model import RETRY_UNKNOWN, Job
+from fh_notebook.batching.model import DECIDE, RETRY_UNKNOWN, Job
 from fh_notebook.batching.tables.rows import TABLE_FACTOR, Factors
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.core import arguments
 from fh_notebook.core.json_values import canonical_json
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import duration, listed, nearest, short
-from fh_notebook.core.text.messages import PYTHON, Audience, Message, Phrase, counted
+from fh_notebook.core.text.messages import PYTHON, Audience, Message, Phrase, agreeing, counted
 from fh_notebook.errors import InputError
 
 __all__ = [
@@ -244,7 +244,9 @@ class Plan:
     answered_at: datetime | None = None
     """When the newest of those answers came, UTC."""
     unknown: int = 0
-    """Jobs that may have run before, and are not called again by themselves."""
+    """Jobs that may have run before, and are not called again by themselves; without those that wait."""
+    waiting: int = 0
+    """Jobs whose runs wait for a decision."""
     elsewhere: int = 0
     """Of a batch that has no answer yet: jobs that other batches and single runs have answered."""
     other_key: OtherKey | None = None
@@ -320,6 +322,9 @@ class Plan:
         parts += (
             [f"{self.unknown:,} unknown (may have run; {RETRY_UNKNOWN.text(self.audience)})"] if self.unknown else []
         )
+        if self.waiting:
+            wait = agreeing(self.waiting, "wait")
+            parts.append(f"{self.waiting:,} {wait} for a decision ({DECIDE.text(self.audience)})")
         if self.forgotten:
             again = f"{self.forgotten:,} {'is' if self.forgotten == 1 else 'are'} called again"
             parts.append(

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from fh_notebook.batching.model import DONE, FAILED, PENDING, UNKNOWN, Job, lost_run
+from fh_notebook.batching.model import AWAITS_DECISION, DONE, FAILED, PENDING, UNKNOWN, Job, lost_run
 from fh_notebook.batching.options import Reuse
 from fh_notebook.batching.planning.stored_batch import StoredBatch
 from fh_notebook.core import hooks
@@ -60,6 +60,8 @@ class KnownAnswer(NamedTuple):
     reused: bool = True
     copy: str = ""
     """The run as JSON, where the answer lies in a Parquet file or another store: then it has no line in this one."""
+    waits: bool = False
+    """Whether its run waited for a decision."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -225,7 +227,10 @@ class AnswerLookup:
             return None
         is_own = self._is_own(may_have_run.batch)
         lost = may_have_run
-        return KnownAnswer(UNKNOWN, lost.id, lost.kept_at, is_own=is_own, reused=False, copy=_copy_of(lost))
+        waits = lost.status == AWAITS_DECISION
+        return KnownAnswer(
+            UNKNOWN, lost.id, lost.kept_at, is_own=is_own, reused=False, copy=_copy_of(lost), waits=waits
+        )
 
     def _is_own(self, batch: int | None) -> bool:
         return bool(batch) and batch == self.stored.id

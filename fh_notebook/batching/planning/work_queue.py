@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from fh_notebook.batching.model import (
+    AWAITS_DECISION,
     CODE_OF,
     DONE,
     FAILED,
@@ -350,7 +351,8 @@ class WorkQueue:
             elif answer is not None:
                 copied = run_of_row(answer.copy) if answer.copy else None
                 reused = answer.reused or key in first
-                outcomes.put(number, answer.kind, line=answer.line, reused=reused, run=copied)
+                goes_on = AWAITS_DECISION if answer.waits else ""
+                outcomes.put(number, answer.kind, line=answer.line, reused=reused, run=copied, goes_on=goes_on)
             elif times[key] > 1:
                 self._pair(key, number)
             first.add(key)
@@ -361,10 +363,11 @@ class WorkQueue:
         if self._holds_answers:
             self._held[job.number] = run
         held = None if line else run
-        is_capped = run.error_code == LOOK_UPS_CAPPED
+        goes_on = LOOK_UPS_CAPPED if run.error_code == LOOK_UPS_CAPPED else ""
+        goes_on = AWAITS_DECISION if run.status == AWAITS_DECISION else goes_on
         for number in dict.fromkeys((job.number, *self._twins.get(job.key, ()))):
             is_reused = reused or number != job.number
-            self._outcomes.put(number, kind, line=line, reused=is_reused, run=held, is_capped=is_capped)
+            self._outcomes.put(number, kind, line=line, reused=is_reused, run=held, goes_on=goes_on)
         if kind == DONE and run.error_code != NO_OUTPUT_CODE:  # else a late output is theirs, too
             self._twins.pop(job.key, None)
 

@@ -15,7 +15,7 @@ from typing import Final, Protocol
 from fh_notebook.batching.model import JobCounts
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import duration
-from fh_notebook.core.text.messages import counted
+from fh_notebook.core.text.messages import agreeing, counted
 
 __all__ = ["PlanProtocol", "ProgressSource", "ProgressState", "admitting", "outcome_parts", "rate_in_words", "resting"]
 
@@ -96,6 +96,11 @@ class ProgressSource(Protocol):
         ...
 
     @property
+    def waits(self) -> int:
+        """Runs that wait for a decision about a tool, as far as it is known, while it runs."""
+        ...
+
+    @property
     def blocks(self) -> bool:
         """Whether a cell or a program waits for it."""
         ...
@@ -148,6 +153,10 @@ class ProgressState:
     waiting_until: datetime | None = None
     refused: str = ""
     """What the service's refusals mean, in words."""
+    waits: int = 0
+    """Runs that wait for a decision, those of rows that have been answered included."""
+    blocks: bool = False
+    """Whether a person there can type nothing before it ends."""
 
     @classmethod
     def of(cls, batch: ProgressSource, *, rate: float | None, remaining_s: float | None, refused: str) -> ProgressState:
@@ -166,6 +175,8 @@ class ProgressState:
             paused=batch.paused,
             waiting_until=batch.waiting_until,
             refused=refused,
+            waits=batch.waits,
+            blocks=batch.blocks,
         )
 
     @property
@@ -220,13 +231,20 @@ class ProgressState:
     @property
     def nameless(self) -> str:
         """The line without the batch's name, for where there is little room or the name stands above."""
-        return "; ".join([self.how_far, *self.rest])
+        parts = self.how_far_parts
+        if self.waits:
+            parts.pop("waiting", None)  # they are among these
+            decide = "decide in Fetch Hive" if self.blocks else "batch.approvals() lists the open decisions"
+            waits = f"{self.waits:,} {agreeing(self.waits, 'wait')} for a decision: {decide}"
+        return "; ".join([", ".join(parts.values()), *self.rest, *([waits] if self.waits else [])])
 
     def __str__(self) -> str:
         return f"{html.printable(self.name)}: {self.nameless}"
 
 
-def outcome_parts(counts: JobCounts, *, is_known: bool = True, if_unknown: str = "") -> dict[str, str]:
+def outcome_parts(
+    counts: JobCounts, *, is_known: bool = True, if_unknown: str = "", if_waiting: str = ""
+) -> dict[str, str]:
     """Say what has come of the jobs of a batch, by kind: the beginning of its line while it runs, and of its summary.
 
     Parameters
@@ -237,6 +255,8 @@ def outcome_parts(counts: JobCounts, *, is_known: bool = True, if_unknown: str =
         Whether the number of jobs is known.
     if_unknown : str
         What to say behind a number of jobs that may have run.
+    if_waiting : str
+        What to say behind a number of jobs whose runs wait for a decision.
 
     Examples
     --------
@@ -245,8 +265,10 @@ def outcome_parts(counts: JobCounts, *, is_known: bool = True, if_unknown: str =
     """
     parts = {"done": f"{counts.done:,} of {counts.planned:,} done" if is_known else f"{counts.done:,} done"}
     parts |= {"failed": f"{counts.failed:,} failed"} if counts.failed else {}
-    parts |= {"unknown": f"{counts.unknown:,} unknown{if_unknown}"} if counts.unknown else {}
-    return parts
+    unknown, waiting = counts.unknown - counts.waiting, counts.waiting
+    parts |= {"unknown": f"{unknown:,} unknown{if_unknown}"} if unknown else {}
+    wait = f"{waiting:,} {agreeing(waiting, 'wait')} for a decision{if_waiting}"
+    return parts | ({"waiting": wait} if waiting else {})
 
 
 def resting(*, paused: bool, until: datetime | None) -> str:

@@ -32,7 +32,9 @@ __all__ = ["CellOutput", "LiveDisplay", "LiveProgress", "LiveView", "PlainProgre
 
 # Numbers, not Jupyter's variables: these are left in a notebook that is not trusted. Each stands out from white and
 # from black by 3 to 1 at least.
-_COLOURS: Final = {"done": "#388e3c", "reused": "#0097a7", "failed": "#e53935", "unknown": "#ef6c00"}
+_COLOURS: Final = {
+    "done": "#388e3c", "reused": "#0097a7", "failed": "#e53935", "unknown": "#ef6c00", "waiting": "#8e24aa"
+}  # fmt: skip
 
 _TRACK: Final = "rgba(128,128,128,0.3)"
 
@@ -129,7 +131,8 @@ class ProgressView:
 def _parts(counts: JobCounts) -> dict[str, int]:
     """Return the parts of the bar, in its order; what was reused and failed is under failed."""
     reused = min(counts.reused - counts.reused_failed, counts.done)
-    return {"reused": reused, "done": counts.done - reused, "failed": counts.failed, "unknown": counts.unknown}
+    unknown = {"unknown": counts.unknown - counts.waiting, "waiting": counts.waiting}
+    return {"reused": reused, "done": counts.done - reused, "failed": counts.failed} | unknown
 
 
 def _part(kind: str, number: int, counts: JobCounts) -> html.Html:
@@ -142,7 +145,8 @@ def _part(kind: str, number: int, counts: JobCounts) -> html.Html:
 def _words_of_parts(counts: JobCounts) -> dict[str, str]:
     """Return what the parts of the bar are called; the words around it count what was reused as done."""
     done = {"done": "done by calls", "reused": "done, reused"} if counts.reused else {"done": "done"}
-    return done | {"failed": "failed", "unknown": STATUS_WORDS["unknown"]}
+    others = {"unknown": STATUS_WORDS["unknown"], "waiting": STATUS_WORDS["awaiting_approval"]}
+    return done | {"failed": "failed"} | others
 
 
 def _swatch(colour: str) -> html.Html:

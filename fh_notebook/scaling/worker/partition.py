@@ -20,7 +20,17 @@ import pandas as pd
 from fh_notebook.batching.execution.engine_run import EngineRun, StartOptions
 from fh_notebook.batching.execution.stop_rules import StopLimits
 from fh_notebook.batching.execution.unknown_names import UNKNOWN_NAME
-from fh_notebook.batching.model import CODE_OF, PENDING, UNKNOWN, BatchStopped, Event, Job, OutcomeTable, kind_of
+from fh_notebook.batching.model import (
+    CODE_OF,
+    DECIDE_OF_WORKERS,
+    PENDING,
+    UNKNOWN,
+    BatchStopped,
+    Event,
+    Job,
+    OutcomeTable,
+    kind_of,
+)
 from fh_notebook.batching.planning.mapping import without_secrets
 from fh_notebook.batching.planning.reader import BatchReader
 from fh_notebook.batching.planning.reuse import AnswerLookup
@@ -343,6 +353,7 @@ def _options(spec: BatchSpec) -> StartOptions:
         wait_for_reset=False,
         on_event=None,
         progress=False,
+        decide=DECIDE_OF_WORKERS,
         reuse="batch",
         retry_unknown=spec.call_lost,
         named=True,

@@ -511,6 +511,12 @@ def test_rows_whose_tool_waits_say_so_and_are_resolved_after_the_decisions(capsy
     assert (batch.counts.unknown, batch.counts.calls) == (3, 3)
     assert set(batch.frame["status"]) == {"awaiting_approval"}
     assert batch.frame["error"].str.contains("batch.approvals()", regex=False).all()
+    assert ("3 wait for a decision (batch.approvals()" in batch.summary(), "retry_unknown" in batch.summary()) == (
+        True,
+        False,
+    )
+    again = fh.batch(_rows(3), "refund", variants="v", client=client, progress=False, dry_run=True).plan()
+    assert (again.waiting, again.unknown, "3 wait for a decision" in str(again)) == (3, 0, True)
     capped = json.dumps({"error": "x", "error_code": "api_rate_limit_exceeded"}).encode()
     hive.fail_next(1, status=429, body=capped, on="retrieve")
     for said in ("3 were not looked up, because the daily cap is used up", "3 have not ended: batch.approvals()"):
@@ -572,13 +578,17 @@ def test_resolving_ends_at_the_configured_cap_between_the_two_addresses_of_a_run
     assert len(asked) == 1
 
 
-@pytest.mark.parametrize(("delivery", "is_old"), [("direct", False), ("auto", False), ("direct", True)])
+@pytest.mark.parametrize(
+    ("delivery", "is_old", "lister"),
+    [("direct", False, "batch"), ("auto", False, "batch"), ("direct", True, "batch"), ("direct", False, "client")],
+)
 def test_a_row_whose_tool_waits_is_decided_while_other_rows_run(
-    delivery: str, is_old: bool, monkeypatch: pytest.MonkeyPatch
+    delivery: str, is_old: bool, lister: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also where an earlier start has called it; its outcome takes the place of the answer, also in the store."""
+    """Also where an earlier start has called it, and by the client's list; its outcome takes the place of the answer."""
     monkeypatch.setattr(polling, "FIRST_S", 0.01)
-    hive, held = LocalHive(name="held"), threading.Event()
+    spelling = "sdk" if lister == "client" else "docs"  # whose answers have the id by which approvals name their runs
+    hive, held = LocalHive(name="held", spelling=spelling), threading.Event()
     looked_up: list[str | None] = []
     look_up = AsyncClient.look_up
 
@@ -602,7 +612,7 @@ def test_a_row_whose_tool_waits_is_decided_while_other_rows_run(
     listens = {"on_event": lambda e: arrived.set() if isinstance(e, OutputArrived) else None, "progress": False}
     batch = fh.batch(_rows(3), "refund", wait=False, **listens, **how)
     assert held.wait(PATIENCE_S)
-    (approval,) = batch.approvals()
+    (approval,) = (batch if lister == "batch" else client).approvals()
     assert (batch.running, batch.counts.unknown, looked_up) == (True, 1, [])
     assert approval.decide("allow_once").status == "allowed"
     assert arrived.wait(PATIENCE_S)

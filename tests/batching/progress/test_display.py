@@ -49,6 +49,7 @@ class Batch:
     calls_left: int | None = 100
     paused: bool = False
     waiting_until: datetime | None = None
+    waits: int = 0
     blocks: bool = True
     planned: Planned = field(default_factory=Planned)
 
@@ -100,6 +101,21 @@ def _shown(stream: io.StringIO) -> None:
 
 
 # --- lines
+
+
+def test_a_line_of_text_says_how_many_runs_wait_for_a_decision() -> None:
+    """With what a person there can do: in a program that waits for the batch, nothing can be typed."""
+    waiting = JobCounts(planned=9, done=2, unknown=3, waiting=2, pending=4, calls=5)
+    batch = Batch(counts=waiting, waits=3)
+    for batch.blocks, said in (
+        (
+            True,
+            "2 of 9 done, 1 unknown; 0 of 4 in progress, 100 calls left; 3 wait for a decision: decide in Fetch Hive",
+        ),
+        (False, "3 wait for a decision: batch.approvals() lists the open decisions"),
+    ):
+        line = str(ProgressState.of(batch, rate=None, remaining_s=None, refused=""))
+        assert line.endswith(said)
 
 
 def test_elsewhere_than_in_a_terminal_it_is_a_line_every_few_seconds() -> None:
