@@ -438,7 +438,9 @@ class ApprovalEndpoint:
             arguments = "approval_id, workspace_id" if is_of_one else "workspace_id"
             return f"the key has no access to {what}: check {arguments} and the key"
         if answer.status_code == 409:
-            return "it was decided already; client.approvals() lists what still waits"
+            lists = "client.approvals() lists what still waits"
+            # The service's own message stands before it, and says so as a rule.
+            return lists if b"already" in answer.body.lower() else f"it was decided already; {lists}"
         if answer.status_code == 422 and is_decision:
             return (
                 "the decision was not accepted (a destructive action cannot be allowed for a whole run, for "

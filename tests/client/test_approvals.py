@@ -165,13 +165,14 @@ def test_what_waits_is_listed_and_decided(client: fh.Client, decision: Any, outp
 
 
 def test_a_second_decision_is_a_conflict(client: fh.Client) -> None:
-    """It was decided already: that is said, and nothing may have run."""
+    """It was decided already: that is said once, and nothing may have run."""
     client.submit("refund", variant="v", inputs={"amount": 1})
     (approval,) = waiting(client, 1)
     approval.decide("deny")
     with pytest.raises(fh.CallError) as caught:
         approval.decide("allow_once")
     assert (caught.value.status_code, caught.value.may_have_run) == (409, False)
+    assert str(caught.value).count("already") == 1
 
 
 def test_another_workspace_and_another_decision_are_refused(client: fh.Client) -> None:
