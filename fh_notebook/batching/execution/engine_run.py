@@ -49,6 +49,7 @@ from fh_notebook.core.values import utc_now
 from fh_notebook.errors import InputError, SettingsError, StoreError
 from fh_notebook.store.owner_locks import Owner
 from fh_notebook.store.store import Store
+from fh_notebook.store.writer import IN_MEMORY
 
 if TYPE_CHECKING:
     from fh_notebook.client.callbacks.receiver import CallbackReceiver
@@ -528,4 +529,9 @@ def budget_of(workspace: str, store: Store, now: datetime) -> Budget:
     if configured.daily_cap is None:
         return Budget(price_per_call=configured.price_per_call)
     used = store.requests.on_day(workspace, now)
-    return Budget(price_per_call=configured.price_per_call, daily_cap=configured.daily_cap, used_today=used)
+    return Budget(
+        price_per_call=configured.price_per_call,
+        daily_cap=configured.daily_cap,
+        used_today=used,
+        is_counted=store.database.path != IN_MEMORY,
+    )

@@ -197,6 +197,8 @@ class Budget:
     """Calls a day (``configure(daily_cap=)``)."""
     used_today: int = 0
     """Requests since 00:00 UTC, of every kernel that keeps its answers in the same store."""
+    is_counted: bool = True
+    """Whether there is such a store; without one (``store=None``) the cap bounds the calls of each batch by itself."""
 
     @property
     def left_today(self) -> int | None:
@@ -366,6 +368,10 @@ class Plan:
 
     def _cap(self, cap: int) -> str:
         """Say how many calls were made today before these, and what that leaves of these."""
+        if not self.budget.is_counted:
+            return (
+                f"daily cap of {counted(cap, 'call')}: counted for this batch alone, since store=None saves no counts"
+            )
         used = self.budget.used_today
         left = max(cap - used - self.uploads, 0)
         used_text = f"daily cap of {counted(cap, 'call')}: {f'{used:,}' if left else 'all'} used before"

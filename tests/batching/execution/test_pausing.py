@@ -370,6 +370,19 @@ def test_a_configured_cap_stops_before_the_refused_call() -> None:
     assert second.resume().counts.calls == 3
 
 
+def test_without_a_store_the_plan_says_that_the_cap_is_counted_for_this_batch_alone() -> None:
+    """What other batches and single calls use is not known then."""
+    fh.configure(daily_cap=3, store=None)
+    shouting = Shouting()
+    client = shouting.hive.client()
+    for _ in range(2):
+        batch = fh.batch(rows(5), "shout", variants="loud", client=client, progress=False)
+        assert "daily cap of 3 calls: counted for this batch alone, since store=None saves no counts" in str(
+            batch.plan()
+        )
+        assert batch.counts.calls == 3
+
+
 def test_money_is_planned_and_bounded() -> None:
     """A price makes a cost of the calls, and `max_cost` a ceiling of them."""
     shouting = Shouting()
