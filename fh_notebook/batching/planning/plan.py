@@ -183,6 +183,8 @@ _COPIES: Final = "copies them"
 COPIES: Final = Phrase(_COPIES, command=_COPIES, cell=f"{_COPIES}, and %fetchhive login asks whether to")
 """What a command does about answers under another key."""
 
+NOT_COUNTED: Final = "the cap is counted for this batch alone, since store=None saves no counts"
+
 NAMES_WORKSPACE: Final = "before this finds them, if both keys belong to one workspace"
 """What a command does that lets this key use them."""
 
@@ -364,14 +366,11 @@ class Plan:
             parts.append(f"none is started after {duration(self.max_seconds, exact=True)}")
         if self.budget.daily_cap is not None:
             parts.append(self._cap(self.budget.daily_cap))
+            parts += [] if self.budget.is_counted else [NOT_COUNTED]
         return parts
 
     def _cap(self, cap: int) -> str:
         """Say how many calls were made today before these, and what that leaves of these."""
-        if not self.budget.is_counted:
-            return (
-                f"daily cap of {counted(cap, 'call')}: counted for this batch alone, since store=None saves no counts"
-            )
         used = self.budget.used_today
         left = max(cap - used - self.uploads, 0)
         used_text = f"daily cap of {counted(cap, 'call')}: {f'{used:,}' if left else 'all'} used before"

@@ -377,8 +377,9 @@ def test_without_a_store_the_plan_says_that_the_cap_is_counted_for_this_batch_al
     client = shouting.hive.client()
     for _ in range(2):
         batch = fh.batch(rows(5), "shout", variants="loud", client=client, progress=False)
-        assert "daily cap of 3 calls: counted for this batch alone, since store=None saves no counts" in str(
-            batch.plan()
+        assert (
+            "so 3 of these can be made before 00:00 UTC; the cap is counted for this batch alone, since store=None"
+            in str(batch.plan())
         )
         assert batch.counts.calls == 3
 
