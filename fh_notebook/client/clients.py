@@ -115,7 +115,8 @@ class AsyncClient:
     timeout : float, optional
         Seconds that one call may take; 120 by default.
     transport : httpx.AsyncBaseTransport, optional
-        In place of the network, used in every loop.
+        In place of the network, used in every loop: that of an awaited call, and the background loop of this package,
+        which makes blocking calls and the look-ups of pending runs (after :func:`reattach`, too).
     proxy : str, httpx.URL or httpx.Proxy, optional
         As httpx takes it; without it the environment's proxies count, as httpx users expect.
     verify : bool, path or ssl.SSLContext, optional
