@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
+from weakref import WeakSet
 
 from fh_notebook.client import polling
 
@@ -84,6 +85,8 @@ class LookUpBudget:
         self._out: dict[int, _RunOut] = {}
         self._looking: set[int] = set()
         """Runs whose look-up may not be counted yet."""
+        self._paused = WeakSet[PacedRun]()
+        """Runs that have waited for a person."""
         self._running_s = 0.0
         """The highest age at which a run was found running, until one was found that had ended."""
         self.expected_s: float | None = None
@@ -97,10 +100,11 @@ class LookUpBudget:
 
     @property
     def most_out(self) -> int:
-        """How many runs may be out at once."""
+        """How many runs may be out at once; those that wait for a person keep no other row from beginning."""
         left = self._left()
         is_plenty = left is None or (self._planned and left >= PLENTY * self._planned)
-        return self._most if is_plenty else self._runs_out
+        waiting = sum(out.run.status == "awaiting_approval" for out in self._out.values())
+        return self._most if is_plenty else min(self._most, self._runs_out + waiting)
 
     # --- the look-up that each run holds, by the key of its job
 
@@ -156,9 +160,11 @@ class LookUpBudget:
         is_first = run.polls == 1
         if (out := self._out.get(id(run))) is not None:
             out.looked_s = run.age_s
-        if run.status == "awaiting_approval" and not has_ended:  # that says nothing of others
-            return
-        if self.expected_s is None:
+        if run.status == "awaiting_approval":
+            self._paused.add(run)
+        if run in self._paused:
+            pass  # how long a person takes says nothing of others
+        elif self.expected_s is None:
             if has_ended:
                 self.expected_s = run.age_s
                 for other in list(self._out.values()):

@@ -52,12 +52,17 @@ def test_at_first_one_look_up_a_step_is_made_for_all_runs() -> None:
 
 
 def test_a_look_up_that_comes_too_early_makes_the_others_later() -> None:
-    """A run that waits for a person says nothing of how long others take."""
+    """A run that waits for a person says nothing of how long others take, and keeps none from beginning."""
     budget = LookUpBudget(lambda: 50, most=200)
     budget.begin(40, 2.0)
     early, paused = OneRun(), OneRun(status="awaiting_approval")
     assert [budget.add(run) for run in (early, paused)] == [2.0, 2.0]
+    changes: list[int] = []
+    budget.on_change = lambda: changes.append(budget.most_out)
     _looked(budget, paused, 4.0, has_ended=False)
+    assert (budget.expected_s, changes) == (2.0, [FIRST_RUNS + 1])
+    paused.status = "completed"
+    _looked(budget, paused, 3600.0, has_ended=True)
     assert budget.expected_s == 2.0
     _looked(budget, early, 2.0, has_ended=False)
     assert budget.expected_s == 2.5
