@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from fh_notebook.client import polling
 from fh_notebook.client.approvals import BeforePage, ToolApprovals
 from fh_notebook.client.connection import Connection
-from fh_notebook.client.look_up_budget import LookUpBudget
 from fh_notebook.client.waiting_tools import RunApprovals
 from fh_notebook.contract import output as output_view
 from fh_notebook.contract.callbacks import (
@@ -171,7 +170,7 @@ class PendingRun:
         let_go: Callable[[], None] | None = None,
         is_direct: bool = False,
         ask_now: str = "",
-        budget: LookUpBudget | None = None,
+        budget: polling.LookUpBudget | None = None,
     ) -> None:
         self._connection = client.connection
         self._client = client
@@ -451,7 +450,7 @@ class PendingRun:
 
     @property
     def age_s(self) -> float:
-        """Seconds since its call was sent; see :class:`~fh_notebook.client.look_up_budget.PacedRun`."""
+        """Seconds since its call was sent; see :class:`~fh_notebook.client.polling.PacedRun`."""
         return time.perf_counter() - self._began
 
     @property

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 
 from fh_notebook.client import polling
-from fh_notebook.client.look_up_budget import FIRST_RUNS, LookUpBudget
+from fh_notebook.client.polling import FIRST_RUNS, LookUpBudget
 
 
 @dataclass(eq=False)

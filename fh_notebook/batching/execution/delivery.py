@@ -26,8 +26,8 @@ from fh_notebook.batching.options import DeliveryMode
 from fh_notebook.batching.planning.reuse import left_behind
 from fh_notebook.batching.planning.stored_batch import StoredBatch
 from fh_notebook.client.connection import address_for
-from fh_notebook.client.look_up_budget import LookUpBudget
 from fh_notebook.client.pending_run import PendingRun
+from fh_notebook.client.polling import LookUpBudget
 from fh_notebook.contract.callbacks import NO_OUTPUT_CODE, NOWHERE, ids_of, is_accepted, needs_callback
 from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.contract.response import Response

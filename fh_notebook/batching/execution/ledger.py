@@ -14,7 +14,7 @@ from typing import Final, Protocol, TypeVar
 
 from fh_notebook.batching.model import PROCESS_ENDED, Job, lost_run
 from fh_notebook.batching.planning.stored_batch import StoredBatch
-from fh_notebook.client.look_up_budget import LookUpBudget
+from fh_notebook.client.polling import LookUpBudget
 from fh_notebook.contract.run import Run
 from fh_notebook.core.event_loop import finish_despite_cancel
 from fh_notebook.store.owner_locks import Owner
