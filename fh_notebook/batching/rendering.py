@@ -7,6 +7,7 @@ plain twin.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -31,7 +32,7 @@ from fh_notebook.contract.output import OutputOptions, excerpt, short_view
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.run import one_line as line_of_text
 from fh_notebook.core.text import html
-from fh_notebook.core.text.formatting import figures_form, given_form
+from fh_notebook.core.text.formatting import figures_form
 from fh_notebook.core.text.messages import PYTHON, Audience, counted
 
 __all__ = [
@@ -582,15 +583,15 @@ def _with_form(column: tuple[Hashable, pd.Series[Any]]) -> tuple[list[Any], str]
     name, values = str(column[0]), column[1].tolist()
     if name.endswith("_s"):
         return [max(value, 0.01) if isinstance(value, float) else value for value in values], ".2f"
-    return values, _form_of(values, is_score=name.rpartition(".")[2] == "score")
+    return values, _form_of(values)
 
 
-def _form_of(values: Sequence[Any], *, is_score: bool = False) -> str:
-    """Return the format of a column's numbers: as they were given, or, of computed ones, three digits."""
-    given = given_form(values)
-    if given.endswith("f") and not is_score:
-        return given
-    return figures_form(value for value in values if isinstance(value, float))
+def _form_of(values: Sequence[Any]) -> str:
+    numbers = [value for value in values if isinstance(value, float) and math.isfinite(value)]
+    are_whole = all(number.is_integer() for number in numbers)
+    form = figures_form(numbers, are_whole=are_whole)
+    # Whole floats are mostly ints of a column with a gap, such as ids and years: read as in a column without one.
+    return form.removeprefix(",") if are_whole else form
 
 
 def cell(value: Any, limit: int = TEXT_SHOWN, form: str | None = None) -> str:

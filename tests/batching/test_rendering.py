@@ -234,6 +234,12 @@ def test_a_plan_says_what_its_jobs_are_made_of(rows: int | None, variants: int, 
     assert plan.factors == factors
 
 
+def test_scores_that_are_all_whole_have_no_decimals() -> None:
+    """Right and wrong are 1 and 0, also in a column of one variant."""
+    page = frame_html(pd.DataFrame({"a.score": [1.0, 0.0, None], "b.score": [0.5, 1.0, 0.0]}), ["a.score", "b.score"])
+    assert re.findall("<td>(.*?)</td>", page) == ["1", "0.500", "0", "1.000", "", "0.000"]
+
+
 @pytest.mark.parametrize(
     ("values", "shown"),
     [
