@@ -5,12 +5,12 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Generator, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import settings as hypothesis_settings
-from hypothesis.internal.conjecture import providers
 from xdist.scheduler import LoadFileScheduling
 
 from tests.kernel import Kernel
@@ -28,7 +28,10 @@ hypothesis_settings.load_profile("fh")
 if "FH_EXAMPLES" not in os.environ:
     # Constants of the modules that are imported just then would be among the examples: of the same test others in each
     # process, which also reads all modules for them (4 s).
-    vars(providers)["is_local_module_file"] = lambda path: False
+    with suppress(ImportError):  # the lowest version has no such examples
+        from hypothesis.internal.conjecture import providers
+
+        vars(providers)["is_local_module_file"] = lambda path: False
 
 
 @pytest.hookimpl(wrapper=True)
