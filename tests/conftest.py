@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
 from hypothesis import settings as hypothesis_settings
+from hypothesis.strategies import none
 from xdist.scheduler import LoadFileScheduling
 
 from tests.kernel import Kernel
@@ -64,6 +66,9 @@ def pytest_collection_finish() -> None:
 
     A full collection would go through all of it, and many a test causes one.
     """
+    # At its first example hypothesis asks the collector who holds its generator of random numbers, and warns where nobody
+    # does; what is frozen is not among those.
+    given(none())(lambda value: None)()
     gc.collect()
     gc.freeze()
 
