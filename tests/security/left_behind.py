@@ -39,8 +39,7 @@ ALLOWED: Final[dict[str, str]] = {
     "answers_that_say_a_key.sqlite3*": "a workflow answers with a key, and answers are kept as they came",
     "09_connect_to_fetch_hive*.ipynb": "it shows a wrong and a right key of its own local hive",
     "fh_notebook-*.tar.gz": "the source has the tests, and they have these keys",
-    "*/binder*/repository/*": "the source as Binder gets it: likewise",
-    "*/test_the_line_for_uv*/repository/*": "the source of which uv makes an environment: likewise",
+    "*/repository/*": "a copy of the source, of which a test makes an environment: likewise",
     "fh_notebook-*.whl": "the wheel has that notebook",
 }
 """Patterns of file names (of paths, where they have a slash), and why a test itself writes a key there."""
