@@ -269,14 +269,20 @@ TARGETS: Final[dict[str, tuple[Target, st.SearchStrategy[Any]]]] = {
 
 
 def checked(target: str, value: Any) -> None:
-    """Ask a target about one value, watched: nothing is run, opened or connected to, and it takes
-    its time in bounds.
+    """Ask a target about one value, watched: nothing is run, opened or connected to, and it takes its time in bounds.
+
+    A machine that stands still for seconds may count them as the thread's: only what takes long twice is slow.
     """
-    begun = time.thread_time()
-    with watching() as seen:
-        TARGETS[target][0](value)
-    assert seen == [], seen
-    assert time.thread_time() - begun < CPU_S
+    spent = 0.0
+    for _ in range(2):
+        begun = time.thread_time()
+        with watching() as seen:
+            TARGETS[target][0](value)
+        assert seen == [], seen
+        spent = time.thread_time() - begun
+        if spent < CPU_S:
+            return
+    raise AssertionError(f"took {spent:.1f} s of processor time, twice in a row more than {CPU_S} s")
 
 
 def fuzz(target: str, *, start: int, seconds: float = inf, rounds: float = inf) -> int:

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-import pytest
+import gc
+import time
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
 
-from tests.security.fuzz import TARGETS, fuzz
+import pytest
+from hypothesis.strategies import none
+
+from tests.security import fuzz as fuzzing
+from tests.security.fuzz import TARGETS, checked, fuzz
+from tests.security.watching import watching
 
 SEED = 2026
 
@@ -15,3 +24,47 @@ def test_any_text_is_read_or_refused(target: str) -> None:
     """A round of torn texts: a value or an error of ours, in bounded time, and nothing else happens."""
     print(f"{target}: the seed is {SEED}")
     assert fuzz(target, start=SEED, rounds=1) >= 100
+
+
+def test_what_others_left_is_not_ended_while_somebody_watches(tmp_path: Path) -> None:
+    """The collector waits: it would remove a file of another test here, as if the reader of a text had done so."""
+
+    class Left:
+        def __init__(self) -> None:
+            self.itself = self
+            self.file = tmp_path / "left"
+            self.file.touch()
+
+        def __del__(self) -> None:
+            self.file.unlink()
+
+    gc.disable()
+    try:
+        Left()
+    finally:
+        gc.enable()
+    with watching() as seen:
+        filled: list[list[int]] = [[number] for number in range(200_000)]
+    assert len(filled) == 200_000
+    assert seen == []
+    assert gc.isenabled()
+    gc.collect()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("slow", [1, 2])
+def test_only_what_takes_long_twice_is_slow(slow: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The time of a machine that stood still is counted as the thread's; a runaway pattern is slow each time."""
+    asked: list[Any] = []
+
+    def target(value: Any) -> None:
+        asked.append(value)
+        until = time.thread_time() + 0.2
+        while len(asked) <= slow and time.thread_time() < until:
+            pass
+
+    monkeypatch.setattr(fuzzing, "CPU_S", 0.1)
+    monkeypatch.setitem(TARGETS, "target", (target, none()))
+    with nullcontext() if slow == 1 else pytest.raises(AssertionError, match=r"^took 0\.\d s of processor time"):
+        checked("target", "x")
+    assert asked == ["x", "x"]

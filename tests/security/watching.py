@@ -2,11 +2,13 @@
 
 Rule of this file: the interpreter's audit hook sees what no assertion on a return value can: that something was
 executed, unpickled, opened for writing, or connected to. A hook cannot be taken off again, so there is one, and it
-writes down only while somebody watches.
+writes down only while somebody watches. The garbage collector waits meanwhile: in whichever thread it runs, it ends what
+others have left (a temporary folder is removed), and that would be seen, too.
 """
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import threading
@@ -98,8 +100,12 @@ def watching(*, inside: Path | None = None, ignore: frozenset[str] = frozenset()
         sys.addaudithook(_hook)
         _hooked = True
     seen = Seen(inside, ignore)
+    collects = gc.isenabled()
+    gc.disable()
     _watching.append(seen)
     try:
         yield seen
     finally:
         _watching.remove(seen)
+        if collects:
+            gc.enable()
