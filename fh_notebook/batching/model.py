@@ -49,6 +49,7 @@ __all__ = [
     "error_line",
     "kind_of",
     "lost_run",
+    "open_reason",
     "run_of_invalid",
 ]
 
@@ -356,6 +357,21 @@ def kind_of(run: Run) -> str:
     return {"completed": "done", "failed": "failed"}.get(run.status, "unknown")
 
 
+def open_reason(run: Run) -> str:
+    """Return why the outcome of a run is still to come, though the service took it; empty of any other run.
+
+    Examples
+    --------
+    >>> [open_reason(Run(status=s)) for s in ("awaiting_approval", "running", "unknown", "failed", "completed")]
+    ['awaiting_approval', 'running', '', '', '']
+    >>> open_reason(Run(status="unknown", error_code="look_ups_capped"))
+    'look_ups_capped'
+    """
+    if run.error_code == LOOK_UPS_CAPPED:
+        return LOOK_UPS_CAPPED
+    return run.status if run.status in ("queued", "running", AWAITS_DECISION) else ""
+
+
 ERROR_SHOWN: Final = 80
 """Characters of an error that are shown; the frame has all of it."""
 
@@ -417,7 +433,7 @@ class OutcomeTable:
         self._lines = array("q")
         self._runs: dict[int, Run] = {}
         self._open: dict[int, str] = {}
-        """Jobs of unknown outcome whose runs go on: ``look_ups_capped`` or ``awaiting_approval``, by number."""
+        """Jobs of unknown outcome whose runs go on: why, as `open_reason` says, by number."""
         self._counted = [0, 0, 0, 0]
         self._reused_counts = [0, 0, 0, 0]
 
@@ -456,7 +472,7 @@ class OutcomeTable:
         run : Run, optional
             The answer itself, where it could not be saved.
         goes_on : str
-            Why its outcome is still to come: :data:`LOOK_UPS_CAPPED` or :data:`AWAITS_DECISION`.
+            Why its outcome is still to come: see :func:`open_reason`.
         """
         self._counted[self._kinds[number]] -= 1
         self._reused_counts[self._kinds[number]] -= self._reused[number]

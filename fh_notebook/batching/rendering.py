@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from fh_notebook.batching.model import (
+    AWAITS_DECISION,
     DECIDE,
     ERROR_SHOWN,
     LOOK_UPS_CAPPED,
@@ -236,11 +237,14 @@ def digest(groups: Sequence[ErrorGroup]) -> str:
     >>> lost = Run(status="unknown", error="no answer came in time", error_code="read_timeout")
     >>> digest(error_groups([(0, "a", bad), (1, "b", bad), (2, "c", lost)]))
     "2 failed: 2 x validation_error 'tags is missing'; 1 unknown: 1 x read_timeout 'no answer came in time'"
+    >>> digest(error_groups([(0, "a", Run(status="awaiting_approval", error="it waits for a decision"))]))
+    '1 waiting for a decision'
     """
     by_status = {status: [g for g in groups if g.status == status] for status in ("failed", "unknown")}
-    return "; ".join(
-        f"{sum(g.jobs for g in of):,} {status}: {_most_frequent(of)}" for status, of in by_status.items() if of
-    )
+    parts = [f"{sum(g.jobs for g in of):,} {status}: {_most_frequent(of)}" for status, of in by_status.items() if of]
+    waiting = sum(group.jobs for group in groups if group.status == AWAITS_DECISION)
+    parts += [f"{waiting:,} {STATUS_WORDS[AWAITS_DECISION]}"] if waiting else []  # its error says nothing more
+    return "; ".join(parts)
 
 
 def _most_frequent(groups: Sequence[ErrorGroup]) -> str:

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import fh_notebook as fh
+from fh_notebook.batching.model import open_reason
 from fh_notebook.batching.options import BatchOptions, OptionSyntax, written_options
 from fh_notebook.batching.tables.accepted import FILES
 from fh_notebook.cli.batch_compare import (
@@ -85,7 +86,8 @@ exit codes:
   1    some rows failed or are unknown (also when --fail-on-error stopped it),
        or the file could not be written
   2    bad input or settings: nothing was called
-  3    stopped by a limit: the rest is pending, run the same command again
+  3    none failed, and some have no outcome yet: stopped by a limit (run the
+       same command again), or they wait for a decision or have not ended
   4    the service refused the key, or does not know the deployment or variant
   5    with --require-not-worse: it is not shown that every variant is no worse
        than the baseline (it is worse, or the rows are too few)
@@ -527,9 +529,15 @@ def exit_code(batch: Batch) -> int:
     counts, stopped = batch.counts, batch.stopped
     if stopped is not None and (counts.pending or stopped.reason == "cancelled"):
         return CODES_OF_STOPS.get(stopped.reason, STOPPED)
-    if counts.failed or counts.unknown > counts.capped:
+    if counts.failed or (counts.unknown and _may_have_run(batch)):
         return FAILED
-    return STOPPED if counts.pending or counts.capped else DONE
+    return STOPPED if counts.pending or counts.unknown else DONE
+
+
+def _may_have_run(batch: Batch) -> bool:
+    """Whether the outcome of a job is lost; a run that waits for a decision or has not ended still has one to come."""
+    outcomes = (outcome for _, outcome, _ in batch.entries() if outcome)
+    return any(outcome.run.status == "unknown" and not open_reason(outcome.run) for outcome in outcomes)
 
 
 def _end(

@@ -20,6 +20,7 @@ import pytest
 import fh_notebook as fh
 from fh_notebook.cli import main
 from fh_notebook.cli.batch import exit_code
+from fh_notebook.local import LocalHive, aask_human
 from fh_notebook.session import session
 from tests import environment
 from tests.batching.hives import KEY, PATIENCE_S, Held, Shouting, until
@@ -601,3 +602,30 @@ def test_a_batch_that_cannot_be_finished_by_itself_is_3() -> None:
     with Shouting().hive.client() as client:
         batch = fh.batch([{"text": "a"}], "shout", variants="loud", client=client, max_calls=0, progress=False)
     assert exit_code(batch) == 3
+
+
+def test_rows_that_only_wait_have_not_failed(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nor have those that the service runs on: 3, also from a second command; 1 as soon as one of them has failed."""
+    hive = LocalHive()
+
+    @hive.workflow("refund", variant="v", tools={"payments": "ask"})
+    async def refund(text: str) -> str:
+        if text == "bad":
+            raise RuntimeError("no such order")
+        return "paid" if (await aask_human(f"Refund {text}?", tool="payments")).approved else "refused"
+
+    data.write_text("text\nhi\nyo\n")
+    with hive.serve() as server:
+        words = ["data.csv", "-d", "refund", "-v", "v", "--base-url", server.url, "--max-concurrency", "1"]
+        for _ in range(2):
+            waits = _here(capsys, *words)
+            assert (waits.returncode, "2 waiting for a decision\n" in waits.stdout) == (3, True)
+            assert "2 wait for a decision (decide it in Fetch Hive" in waits.stderr
+        hive.fail_next(1, status=200, body=b'{"run_status": "running", "request_id": "req_7"}')
+        data.write_text("text\nho\n")
+        goes_on = _here(capsys, *words)
+        assert (goes_on.returncode, "had not ended (request req_7)" in goes_on.stdout) == (3, True)
+        data.write_text("text\nhi\nbad\n")
+        failed = _here(capsys, *words)
+        assert failed.returncode == 1
+        assert re.search(r"^1 failed: .*no such order.*; 1 waiting for a decision$", failed.stdout, re.MULTILINE)

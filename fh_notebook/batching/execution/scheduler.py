@@ -21,7 +21,7 @@ from typing import Any, Final, Literal, Protocol
 from fh_notebook.batching.execution.job_queue import JobQueue, QueuedJob
 from fh_notebook.batching.execution.stop_rules import OutageDetector, StopLimits, unreached
 from fh_notebook.batching.execution.unknown_names import UNKNOWN_NAME, Name, NameEvidence, name_of, unknown_name
-from fh_notebook.batching.model import LOOK_UPS_CAPPED, BatchStopped, Event, Finished, Job, KeptBack, kind_of
+from fh_notebook.batching.model import BatchStopped, Event, Finished, Job, KeptBack, kind_of, open_reason
 from fh_notebook.contract.retry import Absence, RetryDecision
 from fh_notebook.contract.run import Run
 from fh_notebook.core.rate import Rate
@@ -353,8 +353,8 @@ class Scheduler:
 
     def failed(self, run: Run) -> bool:
         """Count the run of a job, and say whether it is one error too many."""
-        # A run whose look-ups the cap ended has not failed: it is looked up after 00:00 UTC.
-        self._errors += kind_of(run) != "done" and run.error_code != LOOK_UPS_CAPPED
+        # A run that waits, or whose look-ups the cap ended, has not failed: its outcome is still to come.
+        self._errors += kind_of(run) != "done" and not open_reason(run)
         return self._limits.errors_reached(self._errors, self._planned)
 
     def finished(self, job: Job, run: Run, *, line: int, reused: bool = False) -> None:

@@ -19,7 +19,6 @@ from fh_notebook.batching.model import (
     CODE_OF,
     DONE,
     FAILED,
-    LOOK_UPS_CAPPED,
     PENDING,
     UNKNOWN,
     FailedSelection,
@@ -28,6 +27,7 @@ from fh_notebook.batching.model import (
     JobsByKey,
     OutcomeTable,
     kind_of,
+    open_reason,
 )
 from fh_notebook.batching.planning.planner import refused
 from fh_notebook.batching.planning.reuse import AnswerLookup, KnownAnswer
@@ -351,8 +351,8 @@ class WorkQueue:
             elif answer is not None:
                 copied = run_of_row(answer.copy) if answer.copy else None
                 reused = answer.reused or key in first
-                goes_on = AWAITS_DECISION if answer.waits else ""
-                outcomes.put(number, answer.kind, line=answer.line, reused=reused, run=copied, goes_on=goes_on)
+                waits = AWAITS_DECISION if answer.waits else ""
+                outcomes.put(number, answer.kind, line=answer.line, reused=reused, run=copied, goes_on=waits)
             elif times[key] > 1:
                 self._pair(key, number)
             first.add(key)
@@ -363,11 +363,9 @@ class WorkQueue:
         if self._holds_answers:
             self._held[job.number] = run
         held = None if line else run
-        goes_on = LOOK_UPS_CAPPED if run.error_code == LOOK_UPS_CAPPED else ""
-        goes_on = AWAITS_DECISION if run.status == AWAITS_DECISION else goes_on
         for number in dict.fromkeys((job.number, *self._twins.get(job.key, ()))):
             is_reused = reused or number != job.number
-            self._outcomes.put(number, kind, line=line, reused=is_reused, run=held, goes_on=goes_on)
+            self._outcomes.put(number, kind, line=line, reused=is_reused, run=held, goes_on=open_reason(run))
         if kind == DONE and run.error_code != NO_OUTPUT_CODE:  # else a late output is theirs, too
             self._twins.pop(job.key, None)
 

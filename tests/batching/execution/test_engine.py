@@ -511,17 +511,20 @@ def test_a_run_that_had_not_ended_says_so() -> None:
 
 
 def test_the_first_error_stops_where_that_was_asked_for() -> None:
-    """`fail_on_error=True`; an unknown counts as one."""
-    for answer in (INVALID, MAY_HAVE_RUN):
+    """`fail_on_error=True`; an unknown counts as one, and what waits or has not ended does not."""
+    waits, runs = (
+        Response(status_code=200, body=b'{"run_status": "%s"}' % s) for s in (b"awaiting_approval", b"running")
+    )
+    for answer, stopped in ((INVALID, True), (MAY_HAVE_RUN, True), (waits, False), (runs, False)):
         ran = _run(
             20,
             Service(lambda r, nth, answer=answer: answer if r.inputs["n"] == 4 else DONE),  # type: ignore[misc]
             limit=1,
             limits=StopLimits(fail_on_error=True),
         )
-        assert len(ran.memory.kept) == 5
-        assert ran.engine.scheduler.stopped is not None
-        assert ran.engine.scheduler.stopped.reason == "fail_on_error"
+        assert len(ran.memory.kept) == (5 if stopped else 20)
+        reason = ran.engine.scheduler.stopped and ran.engine.scheduler.stopped.reason
+        assert reason == ("fail_on_error" if stopped else None)
 
 
 def _cancel_after(seconds: float) -> Callable[[asyncio.Task[Any]], Awaitable[None]]:
