@@ -767,10 +767,7 @@ class AsyncClient:
         arguments.check(AsyncClient.approval, locals())
         if not approval_id:
             raise InputError("approval_id is empty; ToolApproval.id has it")
-        wanted = checked_workspace_id(workspace_id or self.connection.find_workspace_id())
-        return await ApprovalEndpoint(self.connection, self._pools.exchange, wanted, SENT_PASSWORDS.mask()).get(
-            approval_id
-        )
+        return await self._approval_endpoint(workspace_id).get(approval_id)
 
     async def list_approvals(
         self,
@@ -790,15 +787,17 @@ class AsyncClient:
         before_page : async function
             Awaited before each request; what it raises ends the list.
         """
-        wanted = checked_workspace_id(workspace_id or self.connection.find_workspace_id())
-        endpoint = ApprovalEndpoint(
+        return await self._approval_endpoint(workspace_id).list(query, before_page=before_page)
+
+    def _approval_endpoint(self, workspace_id: str | None) -> ApprovalEndpoint:
+        """Return the approvals of a workspace; the run of each decision is looked up soon, where it is waited for."""
+        return ApprovalEndpoint(
             self.connection,
             self._pools.exchange,
-            wanted,
+            checked_workspace_id(workspace_id or self.connection.find_workspace_id()),
             SENT_PASSWORDS.mask(),
             on_decision=partial(look_up_soon, self.connection.workspace),
         )
-        return await endpoint.list(query, before_page=before_page)
 
     # --- files
 

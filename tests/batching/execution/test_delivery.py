@@ -580,14 +580,23 @@ def test_resolving_ends_at_the_configured_cap_between_the_two_addresses_of_a_run
 
 @pytest.mark.parametrize(
     ("delivery", "is_old", "lister"),
-    [("direct", False, "batch"), ("auto", False, "batch"), ("direct", True, "batch"), ("direct", False, "client")],
+    [
+        ("direct", False, "batch"),
+        ("auto", False, "batch"),
+        ("direct", True, "batch"),
+        ("direct", False, "client"),
+        ("direct", False, "id"),
+    ],
 )
 def test_a_row_whose_tool_waits_is_decided_while_other_rows_run(
     delivery: str, is_old: bool, lister: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also where an earlier start has called it, and by the client's list; its outcome takes the place of the answer."""
+    """Also where an earlier start has called it, and by the client's list, or by the approval's id alone.
+
+    Its outcome takes the place of the answer.
+    """
     monkeypatch.setattr(polling, "FIRST_S", 0.01)
-    spelling = "sdk" if lister == "client" else "docs"  # whose answers have the id by which approvals name their runs
+    spelling = "docs" if lister == "batch" else "sdk"  # whose answers have the id by which approvals name their runs
     hive, held = LocalHive(name="held", spelling=spelling), threading.Event()
     looked_up: list[str | None] = []
     look_up = AsyncClient.look_up
@@ -613,6 +622,8 @@ def test_a_row_whose_tool_waits_is_decided_while_other_rows_run(
     batch = fh.batch(_rows(3), "refund", wait=False, **listens, **how)
     assert held.wait(PATIENCE_S)
     (approval,) = (batch if lister == "batch" else client).approvals()
+    if lister == "id":
+        approval = client.approval(approval.id)
     assert (batch.running, batch.counts.unknown, looked_up) == (True, 1, [])
     assert approval.decide("allow_once").status == "allowed"
     assert arrived.wait(PATIENCE_S)
