@@ -135,6 +135,8 @@ class RunRecorder:
     ----------
     store : function
         Returns the store of the settings at that moment; ``None`` where nothing is stored.
+    counts : function
+        Returns the store where requests are counted at that moment: with ``store=None``, too.
     find_workspace : function
         Returns the workspace of the runs.
     tell : function of str
@@ -142,14 +144,18 @@ class RunRecorder:
     """
 
     def __init__(
-        self, store: Callable[[], Store | None], find_workspace: Callable[[], str], tell: Callable[[str], None]
+        self,
+        store: Callable[[], Store | None],
+        counts: Callable[[], Store],
+        find_workspace: Callable[[], str],
+        tell: Callable[[str], None],
     ) -> None:
         self._store = store
+        self._counts = counts
         self._find_workspace = find_workspace
         self._tell = tell
-        if resolution.store_path() is not None:
-            # Now, not when a call was cut off: an import on another thread at Python's end changes its exit status.
-            import fh_notebook.store.store  # noqa: F401 - so that it is there at the first answer
+        # Now, not when a call was cut off: an import on another thread at Python's end changes its exit status.
+        import fh_notebook.store.store  # noqa: F401 - so that it is there at the first call
 
     async def keep(self, run: Run, secrets: Secrets) -> None:
         """Store a run that has ended."""
@@ -165,28 +171,23 @@ class RunRecorder:
     def count(self, kind: Any, requests: int, at: datetime | None = None) -> None:
         """Count requests that are about to be sent, or take back what was counted at a moment; returns at once."""
         try:
-            store = self._store()
-            if store is not None:
-                store.requests.count(self._find_workspace(), requests, kind=kind, at=at)
+            self._counts().requests.count(self._find_workspace(), requests, kind=kind, at=at)
         except StoreError as exc:
             self._tell(f"Requests are not counted towards daily_cap: {redact(str(exc))}")
 
     def left_today(self) -> int | None:
         """Return how many requests the configured daily cap leaves; ``None`` without one, or where none are counted."""
-        cap = settings.current().daily_cap
+        if (cap := settings.current().daily_cap) is None:
+            return None
         try:
-            store = self._store() if cap is not None else None
-            if cap is None or store is None:
-                return None
-            return max(0, cap - store.requests.on_day(self._find_workspace(), datetime.now(UTC)))
+            return max(0, cap - self._counts().requests.on_day(self._find_workspace(), datetime.now(UTC)))
         except StoreError:  # it is told where they are counted
             return None
 
     async def counted(self) -> None:
         """Return when everything that was counted is written."""
         with suppress(StoreError):  # it is told where they are counted
-            if (store := self._store()) is not None:
-                await store.requests.written()
+            await self._counts().requests.written()
 
     def pending_registry(self) -> PendingRuns | None:
         """Return the registry of pending runs; ``None`` without a store, or with one that cannot be opened."""
@@ -218,7 +219,7 @@ class _State:
         self.in_memory: WeakSet[Store] = WeakSet()
         """Of batches of which nothing is saved; each ends with its batch."""
         self.memory: Store | None = None
-        """Of what people say while nothing is saved."""
+        """Of what people say, and of the requests that are counted, while nothing is saved."""
         self.client: Client | None = None
         self.client_of: object = None
         self.retired: list[Client] = []
@@ -254,6 +255,9 @@ def reset() -> None:
             client.close()
     for opened in ended.stores.values():
         opened.close()
+    if ended.memory is not None:
+        ended.memory.requests.forget()
+        ended.memory.close()
 
 
 def limiter(workspace: str, max_concurrency: int | None = None) -> BoundedLimiter:
@@ -360,10 +364,15 @@ def store() -> Store | None:
 
 
 def store_or_memory() -> Store:
-    """Return the store of what people say of outputs; with ``store=None`` one in memory, until the process ends."""
-    kept = store()
-    if kept is not None:
-        return kept
+    """Return the store of what people say of outputs, and of the requests that are counted.
+
+    With ``store=None`` it is one in memory, until the process ends.
+    """
+    return store() or _memory()
+
+
+def _memory() -> Store:
+    """Return this process's own store in memory."""
     with _state.lock:
         if _state.memory is None:
             from fh_notebook.store.store import Store
@@ -394,10 +403,14 @@ def stores() -> list[Store]:
 
 
 def store_in_memory() -> Store:
-    """Return a new store for a batch of which nothing is to be saved (``store=None``): it ends with the batch."""
+    """Return a new store for a batch of which nothing is to be saved (``store=None``).
+
+    It ends with the batch. Its requests are counted with those of all others in memory, until the process ends.
+    """
     from fh_notebook.store.store import Store
 
     memory = Store.in_memory()
+    _memory().database.connect()  # what is counted ends with the last store in memory that is open
     with _state.lock:
         _state.in_memory.add(memory)
     return memory
@@ -477,7 +490,7 @@ def connection(
     current = settings.current()
     host_origin = origin(address)
     workspace = workspace_at(address, key)
-    recorder = RunRecorder(store, lambda: workspace, tell_once)
+    recorder = RunRecorder(store, store_or_memory, lambda: workspace, tell_once)
     return Connection(
         base_url=address,
         key=key,
@@ -579,7 +592,7 @@ def connection_of_hive(
         return f"{LOCAL}#{hive.name or hive.instance}"
 
     workspace = find_workspace()
-    recorder = RunRecorder(store, find_workspace, tell_once)
+    recorder = RunRecorder(store, store_or_memory, find_workspace, tell_once)
     return Connection(
         base_url=LOCAL_URL,
         key=hive.api_key or Secret(NO_KEY_NEEDED),

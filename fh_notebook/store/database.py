@@ -252,7 +252,12 @@ def open_connection(
         if path != IN_MEMORY:
             make_private_file(path)
         connection = sqlite3.connect(
-            path, timeout=busy_timeout_s, isolation_level=None, check_same_thread=False, factory=DatabaseConnection
+            path,
+            timeout=busy_timeout_s,
+            isolation_level=None,
+            check_same_thread=False,
+            factory=DatabaseConnection,
+            uri=path == IN_MEMORY,  # for `requests.share_in_process`
         )
         connection.path = path
         try:
@@ -464,6 +469,7 @@ class OpenConnections:
         """Of a store in a file."""
         try:
             if path == IN_MEMORY:  # one connection for both, so reads wait for writes
+                requests.share_in_process(self.reading)
                 self.writer = Writer(self.reading, path, at_work=self.lock)
             else:
                 self.file = FileIdentity(path)

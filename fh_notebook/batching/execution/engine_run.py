@@ -533,5 +533,5 @@ def budget_of(workspace: str, store: Store, now: datetime) -> Budget:
         price_per_call=configured.price_per_call,
         daily_cap=configured.daily_cap,
         used_today=used,
-        is_counted=store.database.path != IN_MEMORY,
+        is_saved=store.database.path != IN_MEMORY,
     )

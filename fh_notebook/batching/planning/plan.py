@@ -183,7 +183,7 @@ _COPIES: Final = "copies them"
 COPIES: Final = Phrase(_COPIES, command=_COPIES, cell=f"{_COPIES}, and %fetchhive login asks whether to")
 """What a command does about answers under another key."""
 
-NOT_COUNTED: Final = "the cap is counted for this batch alone, since store=None saves no counts"
+NOT_SAVED: Final = "the cap is counted until this process ends, since store=None saves no counts"
 
 NAMES_WORKSPACE: Final = "before this finds them, if both keys belong to one workspace"
 """What a command does that lets this key use them."""
@@ -199,8 +199,8 @@ class Budget:
     """Calls a day (``configure(daily_cap=)``)."""
     used_today: int = 0
     """Requests since 00:00 UTC, of every kernel that keeps its answers in the same store."""
-    is_counted: bool = True
-    """Whether there is such a store; without one (``store=None``) the cap bounds the calls of each batch by itself."""
+    is_saved: bool = True
+    """Whether there is such a store; without one (``store=None``) each process counts its own requests."""
 
     @property
     def left_today(self) -> int | None:
@@ -366,7 +366,7 @@ class Plan:
             parts.append(f"none is started after {duration(self.max_seconds, exact=True)}")
         if self.budget.daily_cap is not None:
             parts.append(self._cap(self.budget.daily_cap))
-            parts += [] if self.budget.is_counted else [NOT_COUNTED]
+            parts += [] if self.budget.is_saved else [NOT_SAVED]
         return parts
 
     def _cap(self, cap: int) -> str:

@@ -124,8 +124,8 @@ def configure(
         Needs python-dotenv. Nothing is put into ``os.environ``.
     daily_cap : int or None
         How many calls your subscription allows a day, which the service does not tell before it refuses one: batches
-        say how many are used, and stop there. Requests are counted in the store: with ``store=None`` it bounds the
-        calls of each batch by itself, and neither look-ups nor single calls.
+        say how many are used, and stop there. Requests are counted in the store, by all processes that use it; with
+        ``store=None`` they are counted until this process ends, and another process counts by itself.
     price_per_call : float or None
         What one call costs, in your own currency: plans say what a batch will cost, and ``max_cost=`` bounds it.
     retention_days : float or None

@@ -3,6 +3,10 @@
 Rule of this file: it counts requests that may count against the subscription's daily cap (CONTRACT sections 2 and 10),
 and forgetting answers does not change it. A call of a batch is counted with its claim, which is committed before the
 call: so kernels that share a store see each other's calls, and the calls of a killed process are counted.
+
+Each batch of which nothing is saved has a store of its own in memory. All stores in memory of a process use one table
+(:func:`share_in_process`), so that such batches and single calls share the daily cap, until the last of these stores is
+closed.
 """
 
 from __future__ import annotations
@@ -13,27 +17,40 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Final, Literal
 
-from fh_notebook.store.writer import Committed, Transactions
+from fh_notebook.store.writer import IN_MEMORY, Committed, Transactions
 
-__all__ = ["CREATE", "Kind", "Requests", "add", "on_day"]
+__all__ = ["CREATE", "Kind", "Requests", "add", "on_day", "share_in_process"]
 
 Kind = Literal["invoke", "lookup", "probe", "upload"]
 """A call of a workflow; a look-up of a run; a check of the key; a file that was sent."""
 
-CREATE: Final = (
-    """CREATE TABLE requests (
+_COLUMNS: Final = """(
         workspace TEXT NOT NULL,
         day TEXT NOT NULL,
         kind TEXT NOT NULL,
         requests INTEGER NOT NULL,
         PRIMARY KEY (workspace, day, kind)
-    ) STRICT, WITHOUT ROWID""",
+    ) STRICT, WITHOUT ROWID"""
+
+CREATE: Final = (
+    f"CREATE TABLE requests {_COLUMNS}",
     # Requests from before this table existed, as far as their answers are still stored.
     "INSERT INTO requests SELECT workspace, day, 'invoke', sum(calls) FROM"
     " (SELECT workspace, date(kept_at, 'unixepoch') AS day, calls FROM answers"
     " UNION ALL SELECT workspace, date(kept_at, 'unixepoch'), calls FROM parts)"
     " WHERE day IS NOT NULL GROUP BY workspace, day HAVING sum(calls) > 0",
 )
+
+
+def share_in_process(connection: sqlite3.Connection) -> None:
+    """Have a store in memory use the table of this process in place of its own one.
+
+    SQLite has a database in memory with a name (``memdb``, since 3.36; strict tables need 3.37) for all connections of
+    one process, with the locks of a file. A child after a fork has another name: it counts by itself.
+    """
+    connection.execute("ATTACH ? AS process", (f"file:/fh-notebook-{os.getpid()}?vfs=memdb",))
+    connection.execute(f"CREATE TABLE IF NOT EXISTS process.requests {_COLUMNS}")
+    connection.execute("DROP TABLE main.requests")  # without it the name means the other table in every statement
 
 
 def add(connection: sqlite3.Connection, workspace: str, now: datetime, requests: int, *, kind: Kind = "invoke") -> None:
@@ -54,8 +71,27 @@ def on_day(connection: sqlite3.Connection, workspace: str, now: datetime) -> int
     return int(cursor.fetchone()[0])
 
 
+def _remove_all(connection: sqlite3.Connection) -> None:
+    connection.execute("DELETE FROM requests")
+
+
 def _day(now: datetime) -> str:
     return now.astimezone(UTC).date().isoformat()
+
+
+_Place = tuple[int, str, str]
+"""Process, workspace and day: in a child after a fork, what its parent has not written is the parent's."""
+
+
+def _place(workspace: str, now: datetime) -> _Place:
+    return os.getpid(), workspace, _day(now)
+
+
+_Unwritten = dict[Committed[None], tuple[_Place, int]]
+"""What `Requests.count` was told and is not known to be written."""
+
+_unwritten_in_memory: Final[_Unwritten] = {}
+"""Of all stores in memory, which have one table."""
 
 
 class Requests:
@@ -63,38 +99,33 @@ class Requests:
 
     def __init__(self, database: Transactions) -> None:
         self._database = database
-        self._unwritten: dict[Committed[None], tuple[str, str, int]] = {}
-        """Workspace, day and requests of what :meth:`count` was told and is not known to be written."""
-        self._process = os.getpid()
+        self._unwritten = _unwritten_in_memory if database.path == IN_MEMORY else {}
 
     def count(
         self, workspace: str, requests: int, *, kind: Kind = "invoke", at: datetime | None = None
     ) -> Committed[None]:
         """Count requests sent now; a negative number subtracts requests counted `at` that time and not sent."""
         now = at or self._database.now()
-        unwritten = self._unwritten_here()
         written = self._database.put(partial(add, workspace=workspace, now=now, requests=requests, kind=kind))
-        unwritten[written] = workspace, _day(now), requests
-        written.add_done_callback(lambda _: unwritten.pop(written, None))
+        self._unwritten[written] = _place(workspace, now), requests
+        written.add_done_callback(lambda _: self._unwritten.pop(written, None))
         return written
+
+    def forget(self) -> Committed[None]:
+        """Remove all counts."""
+        return self._database.put(_remove_all)
 
     def written(self) -> Committed[None]:
         """Return what is done when everything that was counted before is written."""
         return self._database.put(lambda connection: None)
-
-    def _unwritten_here(self) -> dict[Committed[None], tuple[str, str, int]]:
-        """Return :attr:`_unwritten`, without what the parent of a fork writes."""
-        if self._process != os.getpid():
-            self._unwritten, self._process = {}, os.getpid()
-        return self._unwritten
 
     def on_day(self, workspace: str, now: datetime) -> int:
         """Return how many requests were sent to a workspace on the day (UTC) of `now`, by any kernel.
 
         What :meth:`count` was told counts at once; for a moment, while it is written, it counts twice.
         """
-        place = workspace, _day(now)
-        unwritten = sum(requests for *of, requests in list(self._unwritten_here().values()) if tuple(of) == place)
+        place = _place(workspace, now)
+        unwritten = sum(requests for counted_at, requests in list(self._unwritten.values()) if counted_at == place)
         return self._database.read(lambda c: on_day(c, workspace, now)) + unwritten
 
     def total(self) -> int:

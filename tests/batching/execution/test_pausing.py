@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -370,18 +371,54 @@ def test_a_configured_cap_stops_before_the_refused_call() -> None:
     assert second.resume().counts.calls == 3
 
 
-def test_without_a_store_the_plan_says_that_the_cap_is_counted_for_this_batch_alone() -> None:
-    """What other batches and single calls use is not known then."""
-    fh.configure(daily_cap=3, store=None)
+def test_without_a_store_the_daily_cap_is_counted_until_the_process_ends() -> None:
+    """Single calls and batches share it, also one that was collected, and the plan says how long it is counted."""
+    fh.configure(daily_cap=6, store=None)
     shouting = Shouting()
     client = shouting.hive.client()
-    for _ in range(2):
-        batch = fh.batch(rows(5), "shout", variants="loud", client=client, progress=False)
-        assert (
-            "so 3 of these can be made before 00:00 UTC; the cap is counted for this batch alone, since store=None"
-            in str(batch.plan())
-        )
-        assert batch.counts.calls == 3
+    client.invoke("shout", variant="loud", inputs={"text": "single"})
+    first = fh.batch(rows(2), "shout", variants="loud", client=client, progress=False)
+    assert "daily cap of 6 calls: 1 used before, 5 left until 00:00 UTC" in str(first.plan())
+    assert first.counts.calls == 2
+    del first
+    gc.collect()
+    second = fh.batch(rows(5), "shout", variants="loud", client=client, progress=False)
+    assert (
+        "daily cap of 6 calls: 3 used before, so 3 of these can be made before 00:00 UTC; the cap is counted until this"
+        " process ends, since store=None saves no counts" in str(second.plan())
+    )
+    assert second.counts.calls == 3
+    third = fh.batch(rows(5), "shout", variants="loud", client=client, progress=False)
+    assert third.stopped is not None
+    assert (third.stopped.reason, third.counts.calls, shouting.calls) == ("daily_cap", 0, 6)
+
+
+def test_without_a_store_look_ups_share_the_daily_cap(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A batch by polling ends in time, and the service refuses no request."""
+    monkeypatch.setattr(polling, "FIRST_S", 0.01)
+    with Held(daily_cap=6).freed() as held:
+        fh.configure(daily_cap=6, store=None)
+        client = held.hive.client()
+        capped = fh.batch(rows(2), "held", client=client, delivery="poll", progress=False)
+        assert capped.frame["error_code"].tolist() == ["look_ups_capped"] * 2
+        assert held.hive.counts.calls == 2
+        after = fh.batch(rows(1), "held", client=client, progress=False)
+        assert "daily cap of 6 calls: all used before, so none of these can be made" in str(after.plan())
+        assert (after.counts.calls, held.hive.counts.refused) == (0, 0)
+
+
+def test_without_a_store_batches_that_run_at_once_share_the_daily_cap() -> None:
+    """Each has a store of its own, and the claim of a call counts for all of them at once."""
+    fh.configure(daily_cap=40, store=None)
+    shouting = Shouting()
+    client = shouting.hive.client()
+    batches = [
+        fh.batch(rows(20), "shout", variants="loud", client=client, max_concurrency=4, wait=False, progress=False)
+        for _ in range(4)
+    ]
+    for batch in batches:
+        batch.wait()
+    assert sum(batch.counts.calls for batch in batches) == shouting.calls == 40
 
 
 def test_money_is_planned_and_bounded() -> None:
