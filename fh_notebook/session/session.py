@@ -56,6 +56,7 @@ __all__ = [
     "deployment_finder",
     "deployments",
     "find_deployment_at",
+    "find_workspace_id",
     "forget_profile",
     "hive_deployments",
     "keep_profile",
@@ -646,12 +647,33 @@ def deployments(client: Client | AsyncClient | None = None) -> Deployments:
     present = _current_client()
     if present is not None:
         return present.aclient.connection.known_deployments()
-    # A look at the table (or at the names, by Tab) is no reason to make a client, to say where calls would go, or to
-    # ask a keyring, which may ask the person.
+    return known_deployments(local_hive()) if _would_be_local() else catalogue_deployments()
+
+
+def _would_be_local() -> bool:
+    """Whether the session's own client, not made yet, would be of the local hive, by the keys that are at hand.
+
+    A look at the table (or at the names, by Tab) is no reason to make a client, to say where calls would go, or to ask
+    a keyring, which may ask the person.
+    """
     address, is_chosen = resolution.find_base_url(None)
-    if address == LOCAL or (not is_chosen and resolution.find_key(base_url=address, asking=False).key is None):
-        return known_deployments(local_hive())
-    return catalogue_deployments()
+    return address == LOCAL or (not is_chosen and resolution.find_key(base_url=address, asking=False).key is None)
+
+
+def find_workspace_id(client: Client | AsyncClient | None = None) -> str | None:
+    """Return the service's id of the workspace of a client, ``None``: of the session's own, for which none is made.
+
+    ``None`` is returned where no id is known.
+
+    Raises
+    ------
+    SettingsError
+        The settings name no usable key or address.
+    """
+    present = _current_client() if client is None else client_for(client)
+    if present is not None:
+        return present.aclient.connection.find_workspace_id()
+    return local_hive().workspace_id if _would_be_local() else resolution.find_workspace_id()
 
 
 def client_of_hive(hive: LocalHive) -> Client:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from fh_notebook.client.uploads import file_named, with_file_names
 from fh_notebook.contract.callbacks import approval_request_of
 from fh_notebook.contract.output import PAGE_END
 from fh_notebook.contract.run import one_line
@@ -158,7 +159,7 @@ def _value_element(state: FieldState, is_app: bool) -> object:
     value = state.value
     if value is UNSET or state.secret:
         return html.el("span", state.noted, cls="fh-dim")
-    text = state.text if isinstance(value, str) else json_line(value)
+    text = state.text if isinstance(value, str) and file_named(value) is None else _value_text(value)
     return html.folded(
         text, whole=PAGE_END if is_app else "form.value has all", cap=VALUE_SHOWN, open_chars=VALUE_SHOWN // 4
     )
@@ -168,7 +169,14 @@ def _in_a_line(state: FieldState) -> str:
     value = state.value
     if value is UNSET or state.secret:
         return state.noted
-    return one_line(value if isinstance(value, str) else json_line(value), IN_A_LINE)
+    return one_line(_value_text(value), IN_A_LINE)
+
+
+def _value_text(value: Any) -> str:
+    """Return a value as text, in which a file whose address is sent has its name."""
+    if (named := file_named(value)) is not None:
+        return str(named)
+    return with_file_names(value if isinstance(value, str) else json_line(value))
 
 
 def _shown_problems(core: FormController) -> list[Problem]:
@@ -216,8 +224,7 @@ def preview_page(mapping: RowMapping, preview: Preview) -> html.Html:
 def _cell(inputs: Any, name: str) -> object:
     if name not in inputs:
         return html.el("span", "not sent", cls="fh-dim")
-    value = inputs[name]
-    return one_line(value if isinstance(value, str) else json_line(value), CELL_CAP)
+    return one_line(_value_text(inputs[name]), CELL_CAP)
 
 
 def _batch_line(core: BatchFormController, is_app: bool) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -20,6 +21,7 @@ from fh_notebook.notebook.cell.request import read_cell
 from fh_notebook.notebook.forms.code_export import as_cell, as_curl, as_python, as_python_over
 from fh_notebook.notebook.forms.control.submission import UPLOAD_CONTINUES
 from fh_notebook.notebook.forms.model.row_mapping import RowMapping
+from fh_notebook.notebook.forms.views.form_view import NOT_UPLOADED
 from fh_notebook.notebook.forms.views.panels import request_page, sent_lines
 from tests.notebook.magics.test_magic import Shell, shell  # noqa: F401 - the fixture
 from tests.raw_server import says, serving
@@ -119,6 +121,52 @@ def test_the_choice_changes_how_a_chosen_file_is_sent(schema: Any, client: fh.Cl
     assert _way(field).value is True
     _choose(field, "b.txt", b"b")
     assert file_named(field.value) is not None
+
+
+def test_the_texts_of_a_form_call_a_file_by_its_name(client: fh.Client, tmp_path: Path) -> None:
+    """With its size, as its field does; also one inside of a group, and one of a form over rows."""
+    (tmp_path / "letter.txt").write_text("Dear bee")
+    letter = fh.file(tmp_path / "letter.txt")
+    deployment = fh.Deployment("read", variants=["a"], inputs={**SCHEMA, "properties": {**SCHEMA["properties"], **NESTED["properties"]}})  # fmt: skip
+    form = fh.form(deployment, values={"document": letter, "about": {"document": letter}}, client=client)
+    over = fh.form("read", over=[{"note": "x"}], values={"document": letter}, client=client)
+    for page in (repr(form), form._repr_html_(), repr(over), over._repr_html_()):
+        assert ("letter.txt, 8 bytes" in page, "fh-file:" in page) == (True, False)
+    assert '{"document": "<address of letter.txt>"}' in repr(form)
+
+
+def test_the_choice_of_an_address_says_at_once_that_no_workspace_id_is_set(reader: Reader) -> None:
+    """Until there is one and the form is shown again, or run; Run that is refused says it once."""
+    told = "workspace_id is not set, so Run cannot upload the file; set fh.configure(workspace_id=...)"
+    deployment = fh.Deployment("read", variants=["a"], inputs=SCHEMA)
+    with reader.hive.serve() as server:
+        fh.configure(base_url=server.url, api_key="fhk_0123456789abcdef")
+        forms = [fh.form(deployment), fh.form(deployment, client=fh.Client()), fh.form(deployment)]
+        for form in forms:
+            _ = form.widget
+            field = form.fields["document"]
+            _choose(field, "letter.txt", b"Dear bee")
+            assert field.problem_line() is None
+            _way(field).value = True
+            assert told in field.problem_line().value
+            _way(field).value = False
+            assert field.problem_line() is None
+            _way(field).value = True
+        with pytest.raises(fh.InputError, match="letter.txt was not uploaded"):
+            form.submit().wait()
+        (refusal,) = re.findall("<div>⚠ (.*?)</div>", field.problem_line().value)
+        assert refusal.startswith("letter.txt was not uploaded: workspace_id is not set")
+        fh.configure(workspace_id="ws_local")
+        for shown in forms[:2]:
+            _ = shown.widget
+            assert shown.fields["document"].problem_line() is None
+        (run,) = form.submit().wait()
+        assert (run.status, field.problem_line()) == ("completed", None)
+        own = fh.form(deployment, client=fh.Client(workspace_id="ws_own"))
+        fh.configure(workspace_id=None)
+        own.fields["document"].value = FileInput.of_content("b.txt", b"b")
+        _ = own.widget
+        assert own.fields["document"].problem_line() is None
 
 
 @pytest.mark.parametrize("schema", [SCHEMA, TEXT])
@@ -359,8 +407,7 @@ def test_a_visitor_of_an_app_hears_nothing_of_addresses() -> None:
         _choose(field, "a.txt", b"refused in an app")
         with pytest.raises(fh.InputError, match="no such type"):
             form.submit().wait()
-    assert field.notice
-    assert ("no such type" in field.notice, "127.0.0.1" in field.notice) == (False, False)
+    assert field.notice == NOT_UPLOADED
 
 
 def test_a_file_of_each_row_is_told_where_there_are_no_rows(client: fh.Client) -> None:

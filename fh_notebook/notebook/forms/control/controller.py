@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
@@ -20,7 +21,7 @@ from fh_notebook.contract.snippet.parser import is_placeholder
 from fh_notebook.core.text.formatting import nearest, short
 from fh_notebook.core.text.problems import Problem
 from fh_notebook.core.values import UNSET
-from fh_notebook.errors import InputError
+from fh_notebook.errors import InputError, SettingsError
 from fh_notebook.notebook.forms.control.observers import FormObserver, Observers
 from fh_notebook.notebook.forms.control.schema_editor import ExtendedDeployment
 from fh_notebook.notebook.forms.control.selection import VariantSelection
@@ -67,6 +68,12 @@ class FieldMap(dict[str, Any]):
 
 NAMELESS: Final = "give the deployment's name in place of the snippet's placeholder"
 """A name that stands for another is never called by a form."""
+
+NOWHERE_TO_UPLOAD: Final = (
+    "workspace_id is not set, so Run cannot upload the file; set fh.configure(workspace_id=...) or "
+    "FETCH_HIVE_WORKSPACE_ID, or send the content"
+)
+"""Said where a file's address is to be sent, before Run refuses it."""
 
 
 class FormController:
@@ -115,8 +122,16 @@ class FormController:
 
     def _fields_of(self, model: FormModel) -> FieldsView:
         return FieldsView(
-            model, on_change=lambda: self.observers.notify(lambda observer: observer.edited()), files=self._files
+            model,
+            on_change=lambda: self.observers.notify(lambda observer: observer.edited()),
+            files=self._files,
+            find_upload_problem=self._find_upload_problem,
         )
+
+    def _find_upload_problem(self) -> str:
+        with suppress(SettingsError):  # which Run tells: it is not of the file
+            return NOWHERE_TO_UPLOAD if session.find_workspace_id(self._client) is None else ""
+        return ""
 
     # --- what there is
 

@@ -97,6 +97,10 @@ class FieldsViewProtocol(Protocol):
     def files(self) -> FilesSentAs | None:
         """How chosen files are sent; ``None``: as a person chooses in each field."""
 
+    @property
+    def upload_problem(self) -> str:
+        """Why Run could not upload a file now; empty where it could."""
+
     def changed(self, field: Field) -> None:
         """Show what a change of `field` has changed."""
 
@@ -394,13 +398,18 @@ class Field:
 
     def _show_problem(self) -> None:
         messages = list(map(self.problem_text, self.state.shown_problems))
-        messages = [self.notice, *messages] if self.notice else messages
+        if told := self.notice or self.forecast():
+            messages = [told, *messages]
         self._problem_text = problem_html(messages) if messages else ""
         if self._problem is None and self._problem_text:
             self._problem = self.view.look.html(self._problem_text)
         elif self._problem_text:
             set_traits(self._problem, value=self._problem_text)
         self._mark(wrong=bool(messages))
+
+    def forecast(self) -> str:
+        """Return why Run would not do what is chosen, whatever the value is; empty where it would."""
+        return ""
 
     def problem_text(self, problem: Problem) -> str:
         """Return a problem as it is told beside the field: one of the field itself does not need its path."""

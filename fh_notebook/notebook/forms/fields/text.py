@@ -538,6 +538,10 @@ class FileField(Field, control=Control.FILE):
         self.on_input(way, self._choose_way)
         return way
 
+    def forecast(self) -> str:
+        """Return why Run could not upload the file, where a person has chosen to send its address."""
+        return self.view.upload_problem if self._by_address and self.view.files is None else ""
+
     def _choose_way(self, by_address: bool) -> None:
         value = self.state.value
         named, chosen = file_named(value), self._chosen

@@ -142,6 +142,8 @@ class FieldsView:
         Called without arguments after a person or a program has changed a field, perhaps on another thread.
     files : {"content", "address"}, optional
         How chosen files are sent; ``None``: as a person chooses in each field.
+    find_upload_problem : callable, optional
+        Returns why Run could not upload a file now; empty where it could.
 
     Examples
     --------
@@ -154,10 +156,16 @@ class FieldsView:
     """
 
     def __init__(
-        self, model: FormModel, *, on_change: Callable[[], object] | None = None, files: FilesSentAs | None = None
+        self,
+        model: FormModel,
+        *,
+        on_change: Callable[[], object] | None = None,
+        files: FilesSentAs | None = None,
+        find_upload_problem: Callable[[], str] = str,
     ) -> None:
         self.model = model
         self.files = files
+        self._find_upload_problem = find_upload_problem
         self.look = FieldTheme()
         self._on_change = on_change
         self._widget: Any = None
@@ -185,12 +193,20 @@ class FieldsView:
             own = [problem for problem in problems if _is_at(problem, field)]
             if any(_is_at(problem, inside) for inside in field.children() for problem in own):
                 own = []  # the field inside shows it
-            notice = "; ".join(problem.message for problem in own)
-            if notice != field.notice:
-                field.notice = notice
-                field.refresh_problems()
-            first = first or (field_anchor(field.state.path) if notice else "")
+            field.notice = "; ".join(problem.sentence for problem in own)
+            first = first or (field_anchor(field.state.path) if field.notice else "")
+        self.refresh_problems()
         return first
+
+    def refresh_problems(self) -> None:
+        """Show the problems again: what a field cannot know may have changed, such as settings."""
+        for field in self._all():
+            field.refresh_problems()
+
+    @property
+    def upload_problem(self) -> str:
+        """Why Run could not upload a file now; empty where it could."""
+        return self._find_upload_problem()
 
     def begin_at(self, anchor: str) -> None:
         """Have the page give the focus to what has this class, as soon as it is there; unless a person types."""

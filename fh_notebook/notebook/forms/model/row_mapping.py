@@ -19,6 +19,7 @@ from fh_notebook.batching.planning.mapping import LeftOut, const, hidden_columns
 from fh_notebook.batching.planning.plan import Plan
 from fh_notebook.batching.tables.row_sources import read_rows
 from fh_notebook.batching.tables.rows import Rows
+from fh_notebook.client.uploads import file_named
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.run import one_line
 from fh_notebook.contract.schema.coercion import coerce
@@ -226,7 +227,10 @@ class RowMapping:
         return f"not taken from a row; the default {self._value_text(name, schema['default'])} is sent"
 
     def _value_text(self, name: str, value: Any) -> str:
-        return MASK if self.is_secret(name) else one_line(repr(value), VALUE_CAP)
+        if self.is_secret(name):
+            return MASK
+        named = file_named(value)
+        return str(named) if named is not None else one_line(repr(value), VALUE_CAP)
 
     def preview(self) -> Preview:
         """Return the first rows as they would be sent."""

@@ -76,7 +76,11 @@ class FormView(FormObserver):
         enable_all_clicks(self.widget)
 
     def complete(self) -> None:
-        """Add the tools, which nobody needs at first sight: without them the fields are there sooner."""
+        """Add the tools, which nobody needs at first sight: without them the fields are there sooner.
+
+        A form that is shown again tells problems of the present settings.
+        """
+        self._core.fields.refresh_problems()
         children = self._answers_pane.children
         if not self._is_app and self._tools.widget not in children:
             self._answers_pane.children = (*children, self._tools.widget)
@@ -194,7 +198,7 @@ class FormView(FormObserver):
             self._results.stopped(message, was_sent=submission.was_sent)
         problems = submission.problems
         if self._is_app:  # whose visitors hear nothing of keys and addresses
-            problems = tuple(replace(problem, message=NOT_UPLOADED) for problem in problems)
+            problems = tuple(replace(problem, value="", message=NOT_UPLOADED) for problem in problems)
         if problems and (anchor := self._core.fields.show_notices(problems)):
             self._look.keys.go_to([anchor])
         self._bar.running(bool(self._core.waited_for))
