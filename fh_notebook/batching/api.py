@@ -127,7 +127,7 @@ def prepare_batch(
         is_stream=not isinstance(source, TableSource),
         schema_sha256=schema_hashes(variant.target.deployment for variant in batch_variants),
         reuse=encode_reuse(settings.reuse, datetime.now(UTC)),
-        files=record_of_files(folder, is_option=True) if folder is not None else None,
+        files=record_of_files(folder, keeper.path, is_option=True) if folder is not None else None,
     )
     beside = beside_of(keeper, name, workspace, reuse=settings.reuse, replaces=replace)
     look_up = AnswerLookup(
@@ -157,7 +157,7 @@ def prepare_batch(
     if asset_keeper is not None:
         asset_keeper.check_folder()
     else:
-        asset_keeper = AssetKeeper.reopened(reader.entries, client, planned_batch.files)
+        asset_keeper = AssetKeeper.reopened(reader.entries, client, planned_batch.files, keeper.path)
     return PreparedBatch(
         batch=Batch(control, reader, keeper=asset_keeper), control=control, batch_state=batch_state, reader=reader
     )

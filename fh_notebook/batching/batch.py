@@ -375,7 +375,8 @@ class Batch:
         keeper.check_folder()
         try:
             is_option = self._control.companion is not None
-            self._control.work.stored.note_files(record_of_files(keeper.folder, is_option=is_option))
+            stored = self._control.work.stored
+            stored.note_files(record_of_files(keeper.folder, stored.store.path, is_option=is_option))
         except StoreError:  # the files are there, and their addresses end
             log.info("the folder of saved files was not recorded", exc_info=True)
 

@@ -37,6 +37,7 @@ from fh_notebook.core.redaction import error_text, log
 from fh_notebook.core.text.formatting import byte_size, one_line
 from fh_notebook.errors import CallError, SettingsError
 from fh_notebook.store.archive import FILE_BYTES_MAX, FILES_BYTES_MAX, FILES_MAX
+from fh_notebook.store.writer import IN_MEMORY
 
 if TYPE_CHECKING:
     from fh_notebook.client.assets import AssetDownloads
@@ -153,13 +154,13 @@ class AssetKeeper:
 
     @classmethod
     def reopened(
-        cls, entries: Callable[[], Iterator[Entry]], client: Client | None, files: Mapping[str, Any]
+        cls, entries: Callable[[], Iterator[Entry]], client: Client | None, files: Mapping[str, Any], store: Path
     ) -> AssetKeeper | None:
         """Return the keeper of a batch by its record (`record_of_files`), and have displays show what it has.
 
         It is ``None`` where the record says nothing.
         """
-        folder = folder_of(files)
+        folder = folder_of(files, store)
         if folder is None:
             return None
         keeper = cls.of(entries, client, folder)
@@ -443,27 +444,44 @@ class AssetKeeper:
         return SavedAsset(status="saved", reason=reason, path=path, size=facts.st_size, content_type=content_type)
 
 
-def record_of_files(folder: Path, *, is_option: bool) -> dict[str, Any]:
-    """Return what the record of a batch says of the folder of its files: as it was given, and absolute.
+def record_of_files(folder: Path, store: Path, *, is_option: bool) -> dict[str, Any]:
+    """Return what the record of a batch says of the folder of its files.
 
-    `is_option` says that its files are saved beside its calls.
+    Parameters
+    ----------
+    folder : Path
+        Recorded as it was given, and absolute.
+    store : Path
+        The batch's store. A folder that is in the store's folder, or in the one above, is recorded relative to it, too:
+        both may be copied together.
+    is_option : bool
+        Whether its files are saved beside its calls.
     """
-    return {"folder": str(folder), "path": str(folder.absolute()), "is_option": is_option}
+    record = {"folder": str(folder), "path": str(folder.absolute()), "is_option": is_option}
+    with suppress(ValueError):  # on another drive
+        from_store = Path(os.path.relpath(folder.absolute(), store.parent))
+        if store != IN_MEMORY and ".." not in from_store.parts[1:]:
+            record["from_store"] = from_store.as_posix()
+    return record
 
 
-def folder_of(files: Mapping[str, Any]) -> Path | None:
+def folder_of(files: Mapping[str, Any], store: Path) -> Path | None:
     """Return the folder that a record of :func:`record_of_files` means here; ``None`` where it names none.
 
-    It is the absolute one, which another working directory finds. A relative one may have gone with its project: it is
-    looked for here where the absolute one is no longer there.
+    It is the first of these that exists:
+
+    1. the absolute one, which another working directory finds;
+    2. the one at its place relative to the store, which was copied with it;
+    3. the relative one that was given, in the working directory: it may have gone with its project.
     """
-    given, path = files.get("folder"), files.get("path")
+    given, path, from_store = files.get("folder"), files.get("path"), files.get("from_store")
     if not isinstance(given, str) or not isinstance(path, str):
         return None
     here, folder = Path(given), Path(path)
     with suppress(OSError, ValueError):
-        if here.absolute() == folder or (not folder.is_dir() and here.is_dir()):
-            return here
+        copied = [Path(os.path.normpath(store.parent / from_store))] if isinstance(from_store, str) else []
+        folder = next((place for place in (folder, *copied, here.absolute()) if place.is_dir()), folder)
+        return here if here.absolute() == folder else folder
     return folder
 
 

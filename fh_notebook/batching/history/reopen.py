@@ -38,6 +38,7 @@ from fh_notebook.session import session
 from fh_notebook.store.archive import read_batch, read_ratings
 from fh_notebook.store.store import Store
 from fh_notebook.store.tables.batches import FILES, BatchRecord
+from fh_notebook.store.writer import IN_MEMORY
 
 if TYPE_CHECKING:
     from fh_notebook.client.clients import AsyncClient, Client
@@ -153,7 +154,7 @@ def batch_of(store: Store, record: BatchRecord, caller: Caller, *, file_store: S
         hashes=record.plan.get("schema_sha256", {}),
     )
     reader, files = BatchReader(work_queue, outcomes, name=record.name, about=about), record.plan.get(FILES) or {}
-    keeper = AssetKeeper.reopened(reader.entries, caller.client, files)
+    keeper = AssetKeeper.reopened(reader.entries, caller.client, files, store.path)
     if keeper is not None and files.get("is_option") is True:
         control.companion = keeper
     return Batch(control, reader, keeper=keeper, file_store=file_store)
@@ -212,7 +213,7 @@ def _with_folder_beside(record: BatchRecord, file: Path) -> BatchRecord:
     plan[FILES] = {}
     if name is not None:
         folder = file.parent / name
-        plan[FILES] = record_of_files(folder, is_option=False) if folder.is_dir() else {}
+        plan[FILES] = record_of_files(folder, IN_MEMORY, is_option=False) if folder.is_dir() else {}
     return replace(record, plan=plan)
 
 

@@ -427,7 +427,7 @@ def note_replaced(connection: sqlite3.Connection, batch_ids: Iterable[int], by: 
 
 
 FILES: Final = "files"
-"""The key of a batch's plan with the folder of its saved files: ``{"folder": as given, "path": absolute}``."""
+"""The key of a batch's plan with the folder of its saved files: see `batching.export.assets.record_of_files`."""
 
 
 def note_files(connection: sqlite3.Connection, batch_id: int, files: Mapping[str, Any]) -> None:

@@ -48,7 +48,9 @@ from fh_notebook.notebook.browser.page import table_page
 from fh_notebook.notebook.browser.query import RowFinder, TableQuery
 from fh_notebook.notebook.browser.table import BrowserTable
 from fh_notebook.scaling.storage.parts import STATUS_CODE, lines_of
+from fh_notebook.session import session
 from fh_notebook.store.archive import FILE_BYTES_MAX
+from fh_notebook.store.writer import IN_MEMORY
 from tests.comparing.rating.page import Page
 from tests.raw_server import says, serving
 
@@ -776,15 +778,46 @@ def test_a_folder_is_found_where_it_is(tmp_path: Path, monkeypatch: Any) -> None
     for name in ("old", "new"):
         (tmp_path / name / "f").mkdir(parents=True)
     monkeypatch.chdir(tmp_path / "old")
-    record = record_of_files(Path("f"), is_option=True)
-    assert folder_of(record) == Path("f")
+    store = tmp_path / "stores" / "store.sqlite3"
+    record = record_of_files(Path("f"), tmp_path / "old" / "store.sqlite3", is_option=True)
+    assert folder_of(record, store) == Path("f")
     monkeypatch.chdir(tmp_path / "new")
-    assert folder_of(record) == tmp_path / "old" / "f"
+    assert folder_of(record, store) == tmp_path / "old" / "f"
     (tmp_path / "old" / "f").rmdir()
-    assert folder_of(record) == Path("f")
-    (tmp_path / "new" / "f").rmdir()
-    assert folder_of(record) == tmp_path / "old" / "f"
-    assert folder_of({}) is folder_of({"folder": "f"}) is None
+    assert folder_of(record, store) == Path("f")
+    (tmp_path / "stores" / "f").mkdir(parents=True)
+    assert folder_of(record, store) == tmp_path / "stores" / "f"
+    (tmp_path / "stores" / "f").rmdir(), (tmp_path / "new" / "f").rmdir()
+    assert folder_of(record, store) == tmp_path / "old" / "f"
+    assert folder_of({}, store) is folder_of({"folder": "f"}, store) is None
+
+
+@pytest.mark.parametrize(
+    ("folder", "recorded"),
+    [("p/s/f", "f"), ("p/s/f/g", "f/g"), ("p/f", "../f"), ("f", None), ("x/p/s/f", None), ("p/s", ".")],
+)
+def test_a_folder_near_the_store_is_recorded_relative_to_it(tmp_path: Path, folder: str, recorded: str | None) -> None:
+    record = record_of_files(tmp_path / folder, tmp_path / "p" / "s" / "store.sqlite3", is_option=False)
+    assert record.get("from_store") == recorded
+    assert "from_store" not in record_of_files(tmp_path / folder, IN_MEMORY, is_option=False)
+
+
+@pytest.mark.parametrize("place", ["stores/pictures", "pictures"])
+def test_a_store_that_was_copied_with_its_folder_finds_the_files(painter: Painter, tmp_path: Path, place: str) -> None:
+    """From any working directory; also those of a later `resume`."""
+    here, there = tmp_path / "here", tmp_path / "there"
+    fh.configure(store=here / "stores" / "answers.sqlite3")
+    with painter.hive.client() as client:
+        painter.batch(["a", "b"], client, name="b", save_assets=here / place, max_calls=1)
+        session.reset()
+        shutil.copytree(here, there)
+        shutil.rmtree(here)
+        fh.configure(store=there / "stores" / "answers.sqlite3")
+        opened = fh.open_batch("b", client=client)
+        assert base64.b64encode(PNG + b"a").decode() in _shown(opened)
+        opened.resume()
+    assert [Path(path).parent for path in opened.assets["path"]] == [there / place] * 2
+    assert not here.exists()
 
 
 def test_a_folder_beside_a_file_is_found(painter: Painter, tmp_path: Path) -> None:
