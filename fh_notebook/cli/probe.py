@@ -19,7 +19,7 @@ from fh_notebook.cli.completion import names, variants
 from fh_notebook.cli.terminal import add_command
 from fh_notebook.core.text.messages import COMMAND
 from fh_notebook.errors import InputError, SettingsError
-from fh_notebook.session.probe import BURST, MAX_CALLS
+from fh_notebook.session.probe import BURST, MAX_CALLS, probe_for
 
 __all__ = ["add_parser", "run"]
 
@@ -27,11 +27,11 @@ EXAMPLES: Final = """
     # asks before each step, which names its number of requests, 8 at most in
     # all; choose a variant that is harmless to run
     fh-notebook probe support-triage -v live --input ticket="My parcel is late."
-    # also: how many calls at once are admitted, and one callback through a tunnel;
+    # also: how many calls at once are admitted, and a callback through a tunnel;
     # without --callback-port, the question names a free port for the tunnel
     fh-notebook probe support-triage -v live --input ticket=Hello \\
       --concurrency --callback https://hooks.example.com --callback-port 8787 \\
-      --max-calls 20 --report profile.md
+      --max-calls 24 --report profile.md
     # a Start variable that is not a text: JSON after :=
     fh-notebook probe tagger -v live --input 'tags:=["late", "parcel"]'
 """
@@ -46,8 +46,8 @@ def add_parser(commands: Any) -> None:
         about=(
             "Make a few calls, each step after confirmation, to learn undocumented behaviour of the service: the "
             "form of answers, look-ups, errors, callbacks and signatures, and the subscription's cap on calls at once. "
-            "What was not observed, or a refusal that two equal requests did not get alike, stays unknown. The profile "
-            "is saved for this workspace; doctor shows it. "
+            "What was not observed, or a refusal or a cap that was not the same twice, stays unknown. The profile is "
+            "saved for this workspace; doctor shows it. "
             "Exit code 1 when the direct call did not complete, 2 when nothing was called."
         ),
         examples=EXAMPLES,
@@ -65,13 +65,13 @@ def add_parser(commands: Any) -> None:
         default=MAX_CALLS,
         metavar="N",
         help=f"maximum number of requests, repeated ones included ({MAX_CALLS} by default; 11 for all refusals, "
-        "19 with --concurrency, 20 with --callback, too)",
+        "23 with --concurrency, 24 with --callback, too)",
     )
     parser.add_argument(
         "--concurrency",
         action="store_true",
-        help=f"send up to {BURST} calls at once and one after them, to see the subscription's cap; one question names "
-        "how many are sent at most, and --max-calls bounds them",
+        help=f"send up to {BURST} calls at once, and where some are refused, one more than were admitted later, to see "
+        "the subscription's cap; --max-calls 8 shows a cap of 1, 12 one of up to 3, 16 one of up to 5",
     )
     parser.add_argument("--callback", metavar="URL", help="make one run by callback; the public URL of a tunnel")
     parser.add_argument(
@@ -121,7 +121,8 @@ def run(args: argparse.Namespace) -> int:
         known = find_deployment_at(address_of(args), args.deployment)
         inputs = dict(args.input) if known is None else coerce(dict(args.input), known.inputs)
         with terminated_as_interrupted(), client_of(args) as client:
-            profile = fh.probe(
+            profile = probe_for(
+                COMMAND,
                 args.deployment,
                 variant=args.variant,
                 inputs=inputs,

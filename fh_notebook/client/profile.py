@@ -4,8 +4,8 @@ Rules of this file:
 
 1. A fact is learned from one answer that only a working service gives: a run that completed with its id and output, a
    signature that verifies. What a proxy, or a service that fails once, may answer, too, is learned from two answers
-   that agree: a refusal, a missing output, whether a look-up counts, how a slow call was ended. Else it stays ``None``.
-   What a broken service answers (5xx, web pages, other JSON, 429 everywhere) shows nothing.
+   that agree: a refusal, the cap, a missing output, whether a look-up counts, how a slow call was ended. Else it stays
+   ``None``. What a broken service answers (5xx, web pages, other JSON, 429 everywhere) shows nothing.
 2. What is learned is used in one place each (`Profile` says where), and never in place of a reading that works without
    it: an old profile makes a decision as tolerant as none.
 3. A profile has words of the service's protocol (names of fields, statuses, codes) and numbers. It has no key, no
@@ -54,6 +54,7 @@ __all__ = [
     "with_accepted",
     "with_callback",
     "with_calls_at_once",
+    "with_cap",
     "with_direct_run",
     "with_ending",
     "with_key_check",
@@ -158,6 +159,9 @@ HEADINGS: Final[Mapping[str, str]] = {
 }
 """The facts, in the order in which they are shown: field -> what it is, in words."""
 
+BOUNDED: Final = "direct_s"
+"""The fact of which only a bound can be observed: it counts as unknown."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
@@ -230,15 +234,15 @@ class Profile:
 
     def facts(self) -> list[tuple[str, str]]:
         """Return each fact as its heading and its value in words."""
-        texts = {name: _value_text(name, getattr(self, name)) for name in HEADINGS}
-        if self.direct_s is not None and self.direct_ended is None:
-            texts["direct_s"] = f"unknown, {texts['direct_s']}: no call took longer"
-        return [(heading, texts[name]) for name, heading in HEADINGS.items()]
+        return [(heading, _value_text(name, getattr(self, name))) for name, heading in HEADINGS.items()]
 
     @property
     def observed(self) -> int:
-        """The number of facts that were observed."""
-        return sum(getattr(self, name) is not None for name in HEADINGS)
+        """The number of facts that were observed, without one of which only a bound was."""
+        return sum(map(self._is_known, HEADINGS))
+
+    def _is_known(self, name: str) -> bool:
+        return name != BOUNDED and getattr(self, name) is not None
 
     def to_markdown(self) -> str:
         """Return the report as Markdown, without keys, inputs, outputs and names of deployments.
@@ -293,11 +297,14 @@ class Profile:
         return f"Profile of {self.origin or 'a service'}: {known}{called}"
 
     def _known(self) -> list[tuple[str, str]]:
-        return [(heading, html.printable(value)) for heading, value in self.facts() if value != UNOBSERVED]
+        facts = zip(HEADINGS, self.facts(), strict=True)
+        return [(heading, html.printable(value)) for name, (heading, value) in facts if self._is_known(name)]
 
     def _remarks(self, audience: Audience) -> list[str]:
         """Return what is not known, and the notes, each as one line."""
-        unknown = [heading for heading, value in self.facts() if value == UNOBSERVED]
+        facts = zip(HEADINGS, self.facts(), strict=True)
+        others = [fact for name, fact in facts if not self._is_known(name)]
+        unknown = [heading if value == UNOBSERVED else f"{heading} ({value})" for heading, value in others]
         return [
             *([f"Not observed: {'; '.join(unknown)}"] if unknown else []),
             *(html.printable(text_for(note, audience)) for note in self.notes),
@@ -313,9 +320,9 @@ def _value_text(name: str, value: Any) -> str:
         return ", ".join(value)
     if name == "look_up_wrapper":
         return value or "nothing"
-    if name == "direct_s":
+    if name == BOUNDED:
         parts = 10 if value >= 0.1 else 1000  # of a second; rounded up it would be too much
-        return f"at least {math.floor(value * parts) / parts:g} s"
+        return f"unknown, at least {math.floor(value * parts) / parts:g} s: no answered call took longer"
     return str(value)
 
 
@@ -790,70 +797,74 @@ def _names_concurrency(code: str) -> bool:
     return "concurren" in code.lower()
 
 
-def calls_admitted(responses: Sequence[Response], control: Response) -> int | None:
-    """Return how many of some calls at once were admitted; ``None`` where it cannot be told.
-
-    Only two calls that were refused alike tell it: one alone may have been refused for another reason.
+def calls_admitted(responses: Sequence[Response]) -> int | None:
+    """Return how many of a group of calls at once were admitted; ``None`` where it cannot be told.
 
     Parameters
     ----------
     responses : sequence of Response
         The answers, in the order in which they came.
-    control : Response
-        Of a call alone, after all of them.
     """
-    refused, admitted = _refused_and_admitted(responses, control)
-    is_shown = _agree([_error_form(response) for response in refused]) and _were_at_once(responses, refused, admitted)
-    return len(admitted) if is_shown else None
+    refused, admitted = _refused_and_admitted(responses)
+    is_one_form = len({_error_form(response) for response in refused}) == 1
+    return len(admitted) if is_one_form and _were_at_once(responses, refused, admitted) else None
 
 
-def _refused_and_admitted(responses: Sequence[Response], control: Response) -> tuple[list[Response], list[Response]]:
+def _refused_and_admitted(responses: Sequence[Response]) -> tuple[list[Response], list[Response]]:
     """Return the calls that the cap refused, and those that completed; none where anything else is among them."""
     refused = [response for response in responses if is_concurrency_refusal(response)]
     admitted = [response for response in responses if completed_body(response) is not None]
-    shows = admitted and len(refused) + len(admitted) == len(responses) and completed_body(control) is not None
-    return (refused, admitted) if shows else ([], [])
+    return (refused, admitted) if admitted and len(refused) + len(admitted) == len(responses) else ([], [])
 
 
-def with_calls_at_once(
-    profile: Profile,
-    responses: Sequence[Response],
-    control: Response,
-    *,
-    is_alone: bool = True,
-    arrived_s: float | None = None,
-) -> Profile:
-    """Learn from the answers to calls that were sent at once, in the order in which they came, and to one after them.
+def with_calls_at_once(profile: Profile, responses: Sequence[Response], *, arrived_s: float | None = None) -> Profile:
+    """Learn from the answers to one group of calls that were sent at once how long one may take, and of the known cap.
 
     Parameters
     ----------
     profile : Profile
         Upon which it is learned.
     responses : sequence of Response
-        Runs that completed, and refusals for the cap; anything else among them, and nothing is learned.
-    control : Response
-        Of a call alone, after all of them: it completes, unless the service refuses every call.
-    is_alone : bool
-        Whether no other call of this workspace was out: else the number that was admitted is not the cap.
+        The answers.
     arrived_s : float, optional
         Seconds after the first call was sent until the last one had certainly been answered, if it ran nothing. A cap
-        is withdrawn only where every call took so much longer that all were in progress together.
+        is withdrawn only where more calls completed, and every one took so much longer that all were in progress
+        together.
     """
-    refused, admitted = _refused_and_admitted(responses, control)
     # A call that completed shows how long one may take, whatever the others were answered.
-    if completed := [response for response in (*responses, control) if completed_body(response) is not None]:
+    if completed := [response for response in responses if completed_body(response) is not None]:
         profile = _with_answered(profile, completed)
+    _, admitted = _refused_and_admitted(responses)
+    is_exceeded = profile.concurrency is not None and len(admitted) > profile.concurrency
+    is_shown = arrived_s is not None and all(r.elapsed_s >= SLOWER * arrived_s for r in admitted)
+    return replace(profile, concurrency=None) if is_exceeded and is_shown else profile
+
+
+def with_cap(profile: Profile, groups: Sequence[Sequence[Response]]) -> Profile:
+    """Learn the cap from groups of calls at once: only two that admit the same number, and refuse alike, show it.
+
+    One group alone may have met a failure of a moment, which refuses some calls in the form of the cap.
+
+    Parameters
+    ----------
+    profile : Profile
+        Upon which it is learned.
+    groups : sequence of sequence of Response
+        The answers to each group, in the order in which they came. Another request was answered between the groups, and
+        no other call of this workspace was out: else the number that was admitted is not the cap.
+    """
+    numbers = [calls_admitted(group) for group in groups]
+    refused = [response for group in groups for response in group if is_concurrency_refusal(response)]
     forms = [_error_form(response) for response in refused]
-    if not _agree(forms):  # a cap that is less than what was admitted together is none any more
-        is_exceeded = profile.concurrency is not None and len(admitted) > profile.concurrency
-        is_shown = arrived_s is not None and all(r.elapsed_s >= SLOWER * arrived_s for r in admitted)
-        return replace(profile, concurrency=None) if is_exceeded and is_shown else profile
+    if not (_agree(numbers) and _agree(forms)):
+        return profile
     waits = [_retry_after_form(response.headers.get("retry-after")) for response in refused]
-    learned = replace(
-        profile, concurrency_refusal=forms[0], retry_after=waits[0] if _agree(waits) else profile.retry_after
+    return replace(
+        profile,
+        concurrency=numbers[0],
+        concurrency_refusal=forms[0],
+        retry_after=waits[0] if _agree(waits) else profile.retry_after,
     )
-    shown = calls_admitted(responses, control) if is_alone else None
-    return learned if shown is None else replace(learned, concurrency=shown)
 
 
 def _were_at_once(responses: Sequence[Response], refused: list[Response], admitted: list[Response]) -> bool:

@@ -10,7 +10,9 @@ Rules of this file:
    refused request is sent once, then a look-up shows whether the service still answers, then each is sent again: a
    failure that lasts for some requests on end cannot be both answers of one and spare the look-up between them. The
    same look-up tells what one alone leaves open: whether the output comes a little later, and whether it was the
-   look-up that counted. The run by callback comes after the calls at once, since its end at the service is not known.
+   look-up that counted. Calls at once are two groups, as small as can show the cap, with the look-up of the direct run
+   between them: they come first, since they were asked for. The run by callback comes after them, since its end at the
+   service is not known.
    A direct call that was ended after a long time is made again once another request has shown that the service still
    answers: only two that were ended alike show more than a failure.
 3. Each answer's facts are saved at once: an interrupt, an error or an unreachable service loses none of them. A call is
@@ -24,7 +26,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from inspect import iscoroutinefunction
@@ -54,12 +56,12 @@ from fh_notebook.contract.run import Run, one_line
 from fh_notebook.contract.secrets import mask_inputs
 from fh_notebook.contract.signing import FormDetector
 from fh_notebook.contract.wire import AttemptResult, decode_answer, encode_request
-from fh_notebook.core import arguments, event_loop
+from fh_notebook.core import arguments, event_loop, hooks
 from fh_notebook.core.config.urls import is_loopback
 from fh_notebook.core.json_values import pretty
 from fh_notebook.core.text.formatting import listed, short
 from fh_notebook.core.text.html import printable
-from fh_notebook.core.text.messages import AudienceText, Message, Phrase, counted, option
+from fh_notebook.core.text.messages import PYTHON, Audience, AudienceText, Message, Phrase, counted, option
 from fh_notebook.core.values import utc_now
 from fh_notebook.errors import (
     AuthError,
@@ -78,15 +80,17 @@ if TYPE_CHECKING:
     from fh_notebook.client.clients import AsyncClient, Client
     from fh_notebook.contract.deployment import Deployment
 
-__all__ = ["BURST", "MAX_CALLS", "UNKNOWN_NAME", "ProbeStep", "probe"]
+__all__ = ["BURST", "MAX_CALLS", "UNKNOWN_NAME", "ProbeStep", "probe", "probe_for"]
 
 MAX_CALLS: Final = 8
-BURST: Final = 7
-"""Calls at once: two more than the largest subscription admits whose number is known (CONTRACT section 2), since one
-refusal alone may be of something else."""
-FEWEST_AT_ONCE: Final = 1 + profiles.AGREE
-"""Calls at once that show the smallest cap: one is admitted, and two are refused."""
+CAPS: Final = (1, 3, 5)
+"""Calls at once that the subscriptions admit whose number is known (CONTRACT section 2)."""
+BURST: Final = CAPS[-1] + 1
+"""Calls at once: one more than the largest of them."""
+FEWEST_AT_ONCE: Final = CAPS[0] + 1
+"""Calls at once that show the smallest cap."""
 UNKNOWN_NAME: Final = "fh-notebook-probe-unknown"
+BETWEEN: Final = "Check between the calls at once"
 CONTROL: Final = "Look-up once more"
 AGAIN: Final = "Refused requests once more"
 AFTER_ENDING: Final = "Check after the call that was ended"
@@ -166,7 +170,7 @@ def probe(
         Start variables with which it completes.
     max_calls : int
         Requests at most, look-ups, the check of the key and repeated requests included. The default is enough for two
-        of the three refusals; 11 is enough for all, and 19 for `concurrency`, too. A refusal for which no second
+        of the three refusals; 11 is enough for all, and 23 for `concurrency`, too. A refusal for which no second
         request is left is not asked for.
     client : Client or AsyncClient, optional
         Whom to ask; the session's own by default.
@@ -176,10 +180,12 @@ def probe(
         number of requests. ``False`` does not ask. A function gets each `ProbeStep`, whose ``calls`` is that number,
         and returns whether it is made.
     concurrency : bool
-        Send up to 7 calls at once, too, and one after them, to see how many the subscription admits; each admitted one
-        runs the workflow. They are one step, since a pause between them would leave nothing to see. Fewer are sent
-        where `max_calls` leaves fewer; N calls show a cap up to N - 2, since one refusal alone may be of something
-        else.
+        Send up to 6 calls at once, too, to see how many the subscription admits; each admitted one runs the workflow.
+        They are one step, since a pause between them would leave nothing to see. Where some are refused, the run of the
+        direct call is looked up, then one call more than were admitted is sent at once: the cap is a fact only when the
+        same number is admitted again, since a service may fail for a moment. Fewer are sent where `max_calls` leaves
+        fewer: the default shows a cap of 1, 12 one of up to 3, and 16 one of up to 5; before the first call you are
+        told which number shows more. With `callback` it is one more each.
     callback : bool or str
         Make one run by callback, too: the public URL of a tunnel to ``callback_port`` on this machine. ``True``: the
         service is on this machine.
@@ -214,7 +220,30 @@ def probe(
     >>> profile.completed_status, profile.look_up_has_output, profile.concurrency
     ('completed', True, None)
     """
-    arguments.check(probe, locals())
+    return probe_for(PYTHON, **locals())
+
+
+def probe_for(
+    audience: Audience,
+    deployment: Deployment | str,
+    *,
+    variant: str | None = None,
+    inputs: Mapping[str, Any] | None = None,
+    max_calls: int = MAX_CALLS,
+    client: Client | AsyncClient | None = None,
+    confirm: bool | Callable[..., Any] = True,
+    concurrency: bool = False,
+    callback: bool | str = False,
+    callback_port: int = 0,
+) -> Profile:
+    """Do what :func:`probe` does, with what is told before the first call in the words of `audience`.
+
+    Raises
+    ------
+    InputError, SettingsError, KeyboardInterrupt
+        As :func:`probe` raises them.
+    """
+    arguments.check(probe, {name: value for name, value in locals().items() if name != "audience"})
     if max_calls < 1:
         raise InputError(f"max_calls is {max_calls}; give a whole number from 1")
     if not 0 <= callback_port <= 65_535:
@@ -242,6 +271,8 @@ def probe(
     try:
         if receiver is not None:  # a port that is taken is told before anything is asked
             _listen(receiver)
+        if concurrency and (too_few := _too_few_calls(max_calls, 0 if receiver is None else 1)) is not None:
+            hooks.frontend().notice(too_few.text(audience))
         for step in calls.steps():
             if not ask(step):
                 calls.note(f"{step.name}: not made, as you said")
@@ -262,6 +293,28 @@ def probe(
             receiver.stop()
     calls.note_seen_once()
     return calls.profile
+
+
+def _too_few_calls(max_calls: int, others: int) -> Message | None:
+    """Return which `max_calls` shows the cap of which subscription; ``None`` where it is enough for each known one.
+
+    Parameters
+    ----------
+    max_calls : int
+        What was given.
+    others : int
+        Requests to keep for what comes after the calls at once.
+    """
+    # The check of the key, the direct call, its look-ups, and each time one call more than the cap admits.
+    enough = {cap: 2 + LOOK_UPS + profiles.AGREE * (cap + 1) + others for cap in CAPS}
+    shown = [cap for cap in CAPS if enough[cap] <= max_calls]
+    if shown == list(CAPS):
+        return None
+    numbers = {cap: "1" if cap == 1 else f"up to {cap}" for cap in CAPS}
+    most = f"only shows a cap of {numbers[shown[-1]]} on calls at once" if shown else "shows no cap on calls at once"
+    more = [(option("max_calls", enough[cap]), numbers[cap]) for cap in CAPS if cap not in shown]
+    template = f"{{}} {most}; " + ", ".join(["{} shows one of {}"] * len(more))
+    return Message(template, (option("max_calls", max_calls), *(value for pair in more for value in pair)))
 
 
 def _listen(receiver: CallbackReceiver) -> None:
@@ -441,6 +494,8 @@ class _ProbeCalls:
         self._looked_up_at = 0.0
         self._look_up_path = ""
         self._control: tuple[str, Callable[[Response], bool]] | None = None
+        self._at_once: list[Response] | None = None
+        """The answers to a group of calls at once that has shown a cap, and that no second group has confirmed."""
         self._refusals: list[_Refusal] = []
         """What was refused once."""
         self._may_repeat = False
@@ -467,7 +522,7 @@ class _ProbeCalls:
     def _enough(self) -> int:
         """The number of requests of all steps, whatever this probe has made of them."""
         refusals = 3 if self._request.inputs else 2
-        at_once = BURST + 1 if self._burst else 0
+        at_once = profiles.AGREE * BURST if self._burst else 0
         after_ending = 2 if self._ended else 0  # a check, and the direct call once more
         # The check of the key, the direct call, both look-ups; the look-up between the refusals.
         return 2 + after_ending + LOOK_UPS + at_once + (self._receiver is not None) + profiles.AGREE * refusals + 1
@@ -558,9 +613,11 @@ class _ProbeCalls:
                 yield self._invoke_step(ENDED_AGAIN, self._request, learns, self._call)
         if self._direct is None:
             return
-        yield from self._look_up_steps()
         if self._burst and (step := self._burst_step()) is not None:
             yield step
+        yield from self._look_up_steps()
+        if self._at_once is not None:
+            yield from self._burst_again_steps(self._at_once)
         if self._receiver is not None:  # after the calls at once: its run may hold a slot of the plan for a while
             yield self._callback_step(self._receiver)
         yield from self._refusal_steps()
@@ -579,20 +636,24 @@ class _ProbeCalls:
         return ProbeStep(name=name, sends=sends, learns=learns, cost=cost, calls=1, make=make)
 
     def _ending_step(self) -> ProbeStep:
+        return self._check_step(AFTER_ENDING, "how the direct call ended", lambda: self._ended[0])
+
+    def _check_step(self, name: str, fact: str, ended: Callable[[], Response | None] = lambda: None) -> ProbeStep:
+        self._answers_still = False
+
         async def make() -> None:
             response = await self._get("/public/models", "probe")
             if not _lists_models(response):
-                self.note(f"{AFTER_ENDING}: {_ending(response)}, so that how the direct call ended is not recorded")
-            elif not profiles.may_be_time_limit(self._ended[0], self._quick_s):
-                why = "another request took as long"
-                self.note(f"{AFTER_ENDING}: {why}, so that how the direct call ended is not recorded")
+                self.note(f"{name}: {_ending(response)}, so that {fact} is not recorded")
+            elif (call := ended()) is not None and not profiles.may_be_time_limit(call, self._quick_s):
+                self.note(f"{name}: another request took as long, so that {fact} is not recorded")
             else:
                 self._answers_still = True
 
         return ProbeStep(
-            name=AFTER_ENDING,
+            name=name,
             sends=f"GET {self._connection.base_url}/public/models",
-            learns="whether the service still answers; otherwise how the direct call ended is not recorded",
+            learns=f"whether the service still answers; otherwise {fact} is not recorded",
             cost="runs nothing; may count against the daily cap",
             calls=1,
             make=make,
@@ -630,20 +691,31 @@ class _ProbeCalls:
         return replace(step, sends=f"{step.sends}; the callback is {here}")
 
     def _burst_step(self) -> ProbeStep | None:
-        """Return the step of calls at once: one call is left for that after them, and one for the run by callback."""
-        size = min(BURST, self._calls_free - 1 - (self._receiver is not None))
+        """Return the step of the first calls at once; enough are left for what confirms any cap that they can show."""
+        others = LOOK_UPS + (self._receiver is not None)
+        size = min(BURST, (self._calls_free - others) // profiles.AGREE)
         if size < FEWEST_AT_ONCE:
             self._note_no_call_left("Calls at once")
             return None
+        learns = f"how many calls at once the subscription admits, if at most {size - 1}, its refusal and Retry-After"
+        return self._at_once_step(f"{size} calls at once", size, f"{learns}, if the same are seen again later")
 
+    def _burst_again_steps(self, before: Sequence[Response]) -> Iterator[ProbeStep]:
+        """Yield the steps that confirm what the calls at once have shown: another request between, then the fewest."""
+        if self._control is None:  # no look-up has found the run
+            yield self._check_step(BETWEEN, "how many are admitted")
+            if not self._answers_still:
+                return
+        size = (profiles.calls_admitted(before) or 0) + 1
+        learns = f"whether {size - 1} of them are admitted again; otherwise the cap is not recorded"
+        yield self._at_once_step(f"{size} calls at once again", size, learns)
+
+    def _at_once_step(self, name: str, size: int, learns: str) -> ProbeStep:
         async def make() -> None:
-            await self._call_at_once(size)
+            await self._call_at_once(name, size)
 
-        most = size - profiles.AGREE
-        learns = f"how many calls at once the subscription admits, if at most {most}, its refusal and Retry-After"
-        cost = "each admitted call runs the workflow, and costs what a run costs; so does the one after them"
-        step = self._invoke_step(f"{size} calls at once, then one", self._request, learns, make, cost)
-        return replace(step, calls=size + 1)
+        cost = "each admitted call runs the workflow, and costs what a run costs"
+        return replace(self._invoke_step(name, self._request, learns, make, cost), calls=size)
 
     def _refusal_steps(self) -> Iterator[ProbeStep]:
         request = self._request
@@ -698,7 +770,12 @@ class _ProbeCalls:
             )
 
     def note_seen_once(self) -> None:
-        """Note each refusal that no second answer has confirmed."""
+        """Note the cap, and each refusal, that no second answer has confirmed."""
+        if self._at_once is not None:
+            self.note(
+                f"{len(self._at_once)} calls at once: {_endings_in_words(self._at_once)}, seen once and not confirmed "
+                "by a second group, so that the cap is not recorded"
+            )
         for refusal in self._refusals:
             self.note(
                 f"{refusal.name}: {profiles.ending_in_words(refusal.response)}, seen once and not confirmed by a "
@@ -810,7 +887,7 @@ class _ProbeCalls:
         # Without their ids, which the service made: they are listed where nothing is handed on.
         return f"this process waits for {counted(len(runs), 'other run')}, see fh.pending()"
 
-    async def _call_at_once(self, size: int) -> None:
+    async def _call_at_once(self, name: str, size: int) -> None:
         # A limiter of its own: that of the workspace would let the calls out one after the other.
         limiter = ConcurrencyLimiter(size, adapts=False)
         others = self._client.limiter.shared
@@ -827,34 +904,36 @@ class _ProbeCalls:
         is_alone &= not others.in_flight
         if unforeseen := [result for result in results if isinstance(result, BaseException)]:
             raise unforeseen[0]
+        told = [left for left in map(profiles.remaining_calls, answers) if left is not None]
+        self._calls_left = min(told) if len(told) == size else None  # they were answered in any order
         arrived_s = None if self._quick_s is None else self._quick_s + max(self._sent_at) - min(self._sent_at)
-        control = await self._invoke(self._request)
-        cap = self.profile.concurrency
-        self._learn(profiles.with_calls_at_once(self.profile, answers, control, is_alone=is_alone, arrived_s=arrived_s))
+        cap, before, self._at_once = self.profile.concurrency, self._at_once, None
+        self._learn(profiles.with_calls_at_once(self.profile, answers, arrived_s=arrived_s))
         # How some of them ended is in the note only: what fails at one moment ends them all alike.
-        admitted = profiles.calls_admitted(answers, control) if is_alone else None
-        if admitted is not None:
-            self._client.limiter.taught(admitted)
-            return
-        kinds = Counter(map(profiles.ending_in_words, answers))
-        ended = ", ".join(f"{number} {kind}" for kind, number in kinds.items())
+        ended = _endings_in_words(answers)
         refused = sum(map(profiles.is_concurrency_refusal, answers))
         others_refused = sum(response.status_code == 429 for response in answers) - refused
-        if profiles.completed_body(control) is None:
-            after = profiles.ending_in_words(control)
-            why = f"the call after them was {after}, so that how many are admitted is not known"
+        is_told = is_alone and profiles.calls_admitted(answers) is not None
+        if before is None and is_told:
+            self._at_once = answers
+            return
+        if before is not None and is_told and self._learn(profiles.with_cap(self.profile, (before, answers))):
+            self._client.limiter.taught(self.profile.concurrency or 1)
+            return
+        if refused and not is_alone:
+            why = f"how many are admitted is not known, since {self._others_text}"
+        elif before is not None:
+            why = f"{_endings_in_words(before)} of {len(before)} before, so that the cap is not recorded"
         elif others_refused:
             why = "a 429 that does not name concurrency may be of another limit, so that the cap is not known"
-        elif 0 < refused < profiles.AGREE:
-            why = "one refusal alone may be of something else, so that the cap is not known"
-        elif refused and not is_alone:
-            why = f"how many are admitted is not known, since {self._others_text}"
+        elif refused == size:
+            why = "none completed, so that how many are admitted is not known"
         elif refused or (cap is not None and cap < len(answers) and self.profile.concurrency == cap):
             kept = "" if refused else f" and the cap of {cap} observed before stays"
             why = f"they may not have been in progress together{kept}; try inputs with which a run takes some seconds"
         else:
             why = "none was refused for the cap of the subscription"
-        self.note(f"{size} calls at once: {ended}; {why}")
+        self.note(f"{name}: {ended}; {why}")
 
     async def _run_by_callback(self, receiver: CallbackReceiver) -> None:
         request = self._request.delivered_to(receiver.url_now)
@@ -953,6 +1032,12 @@ def _names_run(response: Response, direct: Mapping[str, Any]) -> bool:
 
 def _lists_models(response: Response) -> bool:
     return bool(profiles.with_key_check(Profile(), response).observed)
+
+
+def _endings_in_words(responses: Sequence[Response]) -> str:
+    """Return how several calls ended, each way with its number."""
+    kinds = Counter(map(profiles.ending_in_words, responses))
+    return ", ".join(f"{number} {kind}" for kind, number in kinds.items())
 
 
 def _ending(response: Response) -> str:

@@ -70,16 +70,28 @@ def test_callback_alone_takes_the_port_of_a_url_of_this_machine(capsys: pytest.C
         assert re.search(r"signature of a callback +hex\n", capsys.readouterr().out)
 
 
-def test_the_question_of_calls_at_once_names_the_most_that_max_calls_allows(
+def test_what_the_calls_at_once_need_is_told_before_the_first_call(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Four and one after them where three were made before."""
+    """For the cap of each subscription; the question names the most that max_calls allows."""
     asked: list[str] = []
-    monkeypatch.setattr("builtins.input", lambda prompt: asked.append(prompt) or "y")
-    assert main([*TRIAGE, "--concurrency", "--max-calls", "8"]) == 0
-    assert "number  at most 5 requests; 3 of at most 8 were made before" in asked[3]
-    assert "Make these calls, at most 5?" in asked[3]
+    told = "--max-calls 8 only shows a cap of 1 on calls at once; --max-calls 12 shows one of up to 3"
+
+    def answer(prompt: str) -> str:
+        asked.append(prompt)
+        if len(asked) == 1:
+            assert f"{told}, --max-calls 16 shows one of up to 5\n" in capsys.readouterr().err
+        return "y"
+
+    monkeypatch.setattr("builtins.input", answer)
+    assert main([*TRIAGE, "--concurrency"]) == 0
+    assert "number  at most 2 requests; 2 of at most 8 were made before" in asked[2]
+    assert "Make these calls, at most 2?" in asked[2]
     assert "this probe made 8 calls" in capsys.readouterr().out
+    assert main([*TRIAGE, "--concurrency", "--max-calls", "16"]) == 0
+    assert "only shows" not in capsys.readouterr().err
+    assert main([*TRIAGE, "--concurrency", "--max-calls", "7"]) == 0
+    assert "--max-calls 7 shows no cap on calls at once; --max-calls 8 shows one of 1, --max" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("answer", ["n", "q"])
