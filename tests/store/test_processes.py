@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import traceback
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -120,6 +121,28 @@ def test_a_fork_in_the_middle_of_a_write_leaves_the_child_free(tmp_path: Path) -
             future.result()
         assert [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children] == [0] * 5
         assert len(store.answers.single_runs(1000)) == 506
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
+def test_stores_in_memory_count_requests_for_their_own_process() -> None:
+    """All of one process together, also before it is written; a forked child begins at 0."""
+    now = datetime.now(UTC)
+    with Store.in_memory().closing() as one, Store.in_memory().closing() as two:
+        written = one.requests.count("forking", 3, at=now)
+        assert two.requests.on_day("forking", now) >= 3
+        written.result()
+        child = os.fork()
+        if child == 0:
+            try:
+                two.requests.count("forking", 1, at=now).result(timeout=60)
+                assert (one.requests.on_day("forking", now), one.requests.total()) == (1, 1)
+            except BaseException:
+                traceback.print_exc()  # the parent's output is captured: shown when the test fails
+                os._exit(1)
+            os._exit(0)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        assert two.requests.on_day("forking", now) == 3
+        one.requests.forget().result()
 
 
 OWNING = """
