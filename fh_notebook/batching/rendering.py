@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Collection, Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -33,7 +33,7 @@ from fh_notebook.contract.output import OutputOptions, excerpt, short_view
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.run import one_line as line_of_text
 from fh_notebook.core.text import html
-from fh_notebook.core.text.formatting import figures_form
+from fh_notebook.core.text.formatting import figures_form, given_form
 from fh_notebook.core.text.messages import PYTHON, Audience, counted
 
 __all__ = [
@@ -45,6 +45,7 @@ __all__ = [
     "error_groups",
     "frame_html",
     "frame_text",
+    "given_texts",
     "groups_by_code",
     "informative_columns",
     "one_line",
@@ -544,8 +545,21 @@ def frame_html(frame: pd.DataFrame, columns: Sequence[str], *, prefix: str = "")
     return html.table([HEADINGS.get(name, name) for name in names], cells) if cells else html.join([])
 
 
-def frame_text(frame: pd.DataFrame, columns: Sequence[str]) -> str:
+GIVEN: Final = ("row", "expected_output")
+"""Columns of a batch and its tables whose values somebody gave."""
+
+
+def frame_text(frame: pd.DataFrame, columns: Sequence[str], *, given: Collection[str] = GIVEN) -> str:
     """Return the plain twin of :func:`frame_html`.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        The lines.
+    columns : sequence of str
+        Those that are shown.
+    given : collection of str
+        Those of them whose values somebody gave, such as inputs: they are not rounded, as computed ones are.
 
     Examples
     --------
@@ -555,7 +569,7 @@ def frame_text(frame: pd.DataFrame, columns: Sequence[str]) -> str:
     0    one     0.10
     1            12.00
     """
-    names, lines = _cells(frame, columns, limit=40)
+    names, lines = _cells(frame, columns, limit=40, given=given)
     if not lines:
         return ""
     widths = [max(len(x) for x in column) for column in zip(names, *lines, strict=True)]
@@ -565,17 +579,31 @@ def frame_text(frame: pd.DataFrame, columns: Sequence[str]) -> str:
 
 
 def _cells(
-    frame: pd.DataFrame, columns: Sequence[str], *, limit: int = TEXT_SHOWN
+    frame: pd.DataFrame, columns: Sequence[str], *, limit: int = TEXT_SHOWN, given: Collection[str] = GIVEN
 ) -> tuple[list[str], list[list[Any]]]:
     """Return those of the `columns` that the frame has, and its cells: the numbers of a column have one format."""
     names = [c for c in columns if c in frame.columns]
-    texts = [_texts_of(column, limit) for column in frame[names].items()]
+    texts = [_texts_of(column, limit, is_given=column[0] in given) for column in frame[names].items()]
     return names, [list(line) for line in zip(*texts, strict=True)]
 
 
-def _texts_of(column: tuple[Hashable, pd.Series[Any]], limit: int) -> list[str]:
+def given_texts(values: Sequence[Any], limit: int = TEXT_SHOWN) -> list[str]:
+    """Return the cells of a column whose values somebody gave: in one format, and not rounded.
+
+    Examples
+    --------
+    >>> given_texts([12.25, 100.004, None, "n/a"])
+    ['12.250', '100.004', '', 'n/a']
+    """
+    form = given_form(values)
+    return [cell(value, limit, form) for value in values]
+
+
+def _texts_of(column: tuple[Hashable, pd.Series[Any]], limit: int, *, is_given: bool) -> list[str]:
     """Return the cells of a column; of an output its words."""
     name = str(column[0])
+    if is_given:
+        return given_texts(column[1].tolist(), limit)
     if name == "output" or name.endswith(".output"):
         return ["" if is_missing(value) else excerpt(value, limit) for value in column[1].tolist()]
     values, form = _with_form(column)

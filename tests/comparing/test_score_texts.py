@@ -90,6 +90,21 @@ def test_numbers_that_were_given_are_not_rounded_and_are_found_as_they_are_shown
     assert all(f">{text}<" in cmp._repr_html_() for text in (shown[0][0], shown[1][0]))
 
 
+def test_the_text_of_a_comparison_rounds_nothing_that_was_given() -> None:
+    """A row's label, an input and what is expected, beside scores that have three digits."""
+    lines = [
+        {"row": row, "variant": variant, "s": score, "output": variant, "price": price, "expected_output": expected}
+        for row, price, expected in [(0.5, 12.25, 12.31125), (12.25, 100.004, 100.5)]
+        for variant, score in (("a", 0.75), ("b", 0.5))
+    ]
+    text = repr(fh.compare(pd.DataFrame(lines), score="s"))
+    rows = [line.split() for line in text.splitlines() if "0.750" in line.split()]
+    assert rows[-2:] == [
+        ["0.50", "12.250", "12.31125", "a", "0.750", "b", "0.500"],
+        ["12.25", "100.004", "100.5", "a", "0.750", "b", "0.500"],
+    ]
+
+
 def test_the_rows_of_a_batch_write_the_numbers_of_a_column_in_one_format() -> None:
     """Inputs of a person's own, too: thousands are not an exponent, and whole numbers have no decimals."""
     frame = pd.DataFrame(

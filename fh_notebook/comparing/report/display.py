@@ -108,13 +108,15 @@ def title_of(variants: Sequence[str], rows: str, scorer: str) -> str:
 def comparison_text(data: ComparisonData) -> str:
     """Return a comparison as text."""
     differences, table = differing(data)
+    given = (str(data.pair_on), *table.attrs.get("asked", ()), "expected_output", "corrected_from")
     table = table.rename(columns=str)  # what is paired on may be called 5
     no_corrections = ["corrected_from"] if "corrected_from" in table and table["corrected_from"].isna().all() else []
     hidden = ("outputs_differ", "scores_differ", *no_corrections)
     columns = [c for c in table.columns if c not in hidden and not c.endswith(".seconds")]
     classes = classes_shown(data)
     labels = classes.text() if classes else ""
-    return "\n".join(part for part in (summary_text(data), labels, differences, frame_text(table, columns)) if part)
+    rows = frame_text(table, columns, given=given)
+    return "\n".join(part for part in (summary_text(data), labels, differences, rows) if part)
 
 
 def summary_text(data: ComparisonData, audience: Audience = PYTHON) -> str:

@@ -16,7 +16,7 @@ from ipywidgets import HTML, Box, Button, Dropdown, Layout, Text, VBox
 from fh_notebook.batching.batch import Batch
 from fh_notebook.batching.export.export import CSV, EXCEL, PARQUET, ExportFormat, check_export, export
 from fh_notebook.batching.model import FailedSelection, error_line
-from fh_notebook.batching.rendering import STATUS_WORDS, ErrorGroup, cell, status_of_error
+from fh_notebook.batching.rendering import STATUS_WORDS, ErrorGroup, given_texts, status_of_error
 from fh_notebook.comparing.comparison import compare
 from fh_notebook.core.optional_deps import is_installed
 from fh_notebook.core.text import html
@@ -41,7 +41,7 @@ def page_widget(page: str) -> Any:
 
 def error_rows(batch: Batch, group: ErrorGroup) -> html.Html:
     """Return the first rows of an error as a table: label, variant, the row's first columns, and the whole error."""
-    lines: list[list[object]] = []
+    lines: list[list[Any]] = []
     names: list[str] = []
     for job, outcome, row in batch.entries():
         if outcome is None:
@@ -51,11 +51,13 @@ def error_rows(batch: Batch, group: ErrorGroup) -> html.Html:
             continue
         names = names or [str(name) for name in row][:OWN_COLUMNS]
         if len(lines) < ROWS_SHOWN:
-            own = [cell(row.get(name)) for name in names]
-            lines.append([cell(job.row), job.variant or "", *own, html.clip(run.error or "", ERROR_CAP)])
+            lines.append([job.variant or "", html.clip(run.error or "", ERROR_CAP), job.row, *map(row.get, names)])
         else:
             break
-    table = html.stacked(["row", "variant", *names, "error"], lines)
+    variants, errors, *given = zip(*lines, strict=True) if lines else ((), (), ())
+    labels, *own = map(given_texts, given)
+    cells = [list(line) for line in zip(labels, variants, *own, errors, strict=True)]
+    table = html.stacked(["row", "variant", *names, "error"], cells)
     where = "batch.failures" if group.status == "failed" else "batch.frame"
     of_all = f"The first {len(lines)} of {group.jobs:,}; {where} has all." if group.jobs > len(lines) else ""
     return html.el("div", html.STYLE, table, html.el("div", of_all, cls="fh-dim") if of_all else None, cls="fh")
