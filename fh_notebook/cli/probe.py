@@ -71,7 +71,7 @@ def add_parser(commands: Any) -> None:
         "--concurrency",
         action="store_true",
         help=f"send up to {BURST} calls at once, and where some are refused, one more than were admitted later, to see "
-        "the subscription's cap; --max-calls 8 shows a cap of 1, 12 one of up to 3, 16 one of up to 5",
+        "the subscription's cap; --max-calls 7 shows a cap of 1, 11 one of up to 3, 15 one of up to 5",
     )
     parser.add_argument("--callback", metavar="URL", help="make one run by callback; the public URL of a tunnel")
     parser.add_argument(

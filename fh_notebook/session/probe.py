@@ -10,9 +10,9 @@ Rules of this file:
    refused request is sent once, then a look-up shows whether the service still answers, then each is sent again: a
    failure that lasts for some requests on end cannot be both answers of one and spare the look-up between them. The
    same look-up tells what one alone leaves open: whether the output comes a little later, and whether it was the
-   look-up that counted. Calls at once are two groups, as small as can show the cap, with the look-up of the direct run
-   between them: they come first, since they were asked for. The run by callback comes after them, since its end at the
-   service is not known.
+   look-up that counted. Calls at once are two groups, as small as can show the cap, with a refused request between
+   them, since a failure may be of calls alone and spare look-ups. They come first, since they were asked for. The run
+   by callback comes after them, since its end at the service is not known.
    A direct call that was ended after a long time is made again once another request has shown that the service still
    answers: only two that were ended alike show more than a failure.
 3. Each answer's facts are saved at once: an interrupt, an error or an unreachable service loses none of them. A call is
@@ -90,7 +90,6 @@ BURST: Final = CAPS[-1] + 1
 FEWEST_AT_ONCE: Final = CAPS[0] + 1
 """Calls at once that show the smallest cap."""
 UNKNOWN_NAME: Final = "fh-notebook-probe-unknown"
-BETWEEN: Final = "Check between the calls at once"
 CONTROL: Final = "Look-up once more"
 AGAIN: Final = "Refused requests once more"
 AFTER_ENDING: Final = "Check after the call that was ended"
@@ -101,6 +100,7 @@ CALLBACK_WAIT_S: Final = 60.0
 ONE_ATTEMPT: Final = RetryPolicy(max_attempts=1, max_throttled_s=0.0)
 LOOK_UPS: Final = 2
 """Look-ups of the direct call at most: at the documented address, and at the older one."""
+REFUSED_COST: Final = "is refused before anything runs, as far as is documented; otherwise it runs"
 NOT_SENT: Final = Phrase(
     "since the daily cap of calls was used up before; client.limiter.reopen() if your subscription has changed",
     "since the daily cap of calls was used up before; it is renewed at 00:00 UTC",
@@ -171,7 +171,7 @@ def probe(
     max_calls : int
         Requests at most, look-ups, the check of the key and repeated requests included. The default is enough for two
         of the three refusals; 11 is enough for all, and 23 for `concurrency`, too. A refusal for which no second
-        request is left is not asked for.
+        request is left is not asked for, except between the calls at once.
     client : Client or AsyncClient, optional
         Whom to ask; the session's own by default.
     confirm : bool or function
@@ -181,11 +181,11 @@ def probe(
         and returns whether it is made.
     concurrency : bool
         Send up to 6 calls at once, too, to see how many the subscription admits; each admitted one runs the workflow.
-        They are one step, since a pause between them would leave nothing to see. Where some are refused, the run of the
-        direct call is looked up, then one call more than were admitted is sent at once: the cap is a fact only when the
-        same number is admitted again, since a service may fail for a moment. Fewer are sent where `max_calls` leaves
-        fewer: the default shows a cap of 1, 12 one of up to 3, and 16 one of up to 5; before the first call you are
-        told which number shows more. With `callback` it is one more each.
+        They are one step, since a pause between them would leave nothing to see. Where some are refused, the first of
+        the three refusals is asked for, then one call more than were admitted is sent at once: the cap is a fact only
+        when the same number is admitted again, since a service may fail for a moment. Fewer are sent where `max_calls`
+        leaves fewer: 7 shows a cap of 1, 11 one of up to 3, and 15 one of up to 5, three more each with `callback`;
+        before the first call you are told which number shows more.
     callback : bool or str
         Make one run by callback, too: the public URL of a tunnel to ``callback_port`` on this machine. ``True``: the
         service is on this machine.
@@ -271,7 +271,7 @@ def probe_for(
     try:
         if receiver is not None:  # a port that is taken is told before anything is asked
             _listen(receiver)
-        if concurrency and (too_few := _too_few_calls(max_calls, 0 if receiver is None else 1)) is not None:
+        if concurrency and (too_few := _too_few_calls(max_calls, calls.kept_for_callback)) is not None:
             hooks.frontend().notice(too_few.text(audience))
         for step in calls.steps():
             if not ask(step):
@@ -303,10 +303,10 @@ def _too_few_calls(max_calls: int, others: int) -> Message | None:
     max_calls : int
         What was given.
     others : int
-        Requests to keep for what comes after the calls at once.
+        Requests that are kept for what comes after the calls at once.
     """
-    # The check of the key, the direct call, its look-ups, and each time one call more than the cap admits.
-    enough = {cap: 2 + LOOK_UPS + profiles.AGREE * (cap + 1) + others for cap in CAPS}
+    # The check of the key, the direct call, a refused request, and each time one call more than the cap admits.
+    enough = {cap: 3 + profiles.AGREE * (cap + 1) + others for cap in CAPS}
     shown = [cap for cap in CAPS if enough[cap] <= max_calls]
     if shown == list(CAPS):
         return None
@@ -496,8 +496,11 @@ class _ProbeCalls:
         self._control: tuple[str, Callable[[Response], bool]] | None = None
         self._at_once: list[Response] | None = None
         """The answers to a group of calls at once that has shown a cap, and that no second group has confirmed."""
+        self._is_spared = False
+        """Whether a request between the groups was answered as by a service that does not fail."""
         self._refusals: list[_Refusal] = []
         """What was refused once."""
+        self._wrong_requests = self._wrong_request_steps()
         self._may_repeat = False
         """Whether a look-up after the refusals was answered."""
         self._is_stopped = False
@@ -517,6 +520,11 @@ class _ProbeCalls:
     @property
     def _calls_free(self) -> int:
         return self._max_calls - self.profile.calls
+
+    @property
+    def kept_for_callback(self) -> int:
+        """Requests that the calls at once leave for the run by callback, which was asked for, too, and the look-ups."""
+        return 0 if self._receiver is None else LOOK_UPS + 1
 
     @property
     def _enough(self) -> int:
@@ -613,11 +621,9 @@ class _ProbeCalls:
                 yield self._invoke_step(ENDED_AGAIN, self._request, learns, self._call)
         if self._direct is None:
             return
-        if self._burst and (step := self._burst_step()) is not None:
-            yield step
+        if self._burst:
+            yield from self._burst_steps()
         yield from self._look_up_steps()
-        if self._at_once is not None:
-            yield from self._burst_again_steps(self._at_once)
         if self._receiver is not None:  # after the calls at once: its run may hold a slot of the plan for a while
             yield self._callback_step(self._receiver)
         yield from self._refusal_steps()
@@ -636,24 +642,20 @@ class _ProbeCalls:
         return ProbeStep(name=name, sends=sends, learns=learns, cost=cost, calls=1, make=make)
 
     def _ending_step(self) -> ProbeStep:
-        return self._check_step(AFTER_ENDING, "how the direct call ended", lambda: self._ended[0])
-
-    def _check_step(self, name: str, fact: str, ended: Callable[[], Response | None] = lambda: None) -> ProbeStep:
-        self._answers_still = False
-
         async def make() -> None:
             response = await self._get("/public/models", "probe")
             if not _lists_models(response):
-                self.note(f"{name}: {_ending(response)}, so that {fact} is not recorded")
-            elif (call := ended()) is not None and not profiles.may_be_time_limit(call, self._quick_s):
-                self.note(f"{name}: another request took as long, so that {fact} is not recorded")
+                self.note(f"{AFTER_ENDING}: {_ending(response)}, so that how the direct call ended is not recorded")
+            elif not profiles.may_be_time_limit(self._ended[0], self._quick_s):
+                why = "another request took as long"
+                self.note(f"{AFTER_ENDING}: {why}, so that how the direct call ended is not recorded")
             else:
                 self._answers_still = True
 
         return ProbeStep(
-            name=name,
+            name=AFTER_ENDING,
             sends=f"GET {self._connection.base_url}/public/models",
-            learns=f"whether the service still answers; otherwise {fact} is not recorded",
+            learns="whether the service still answers; otherwise how the direct call ended is not recorded",
             cost="runs nothing; may count against the daily cap",
             calls=1,
             make=make,
@@ -690,25 +692,24 @@ class _ProbeCalls:
         here = f"received at http://127.0.0.1:{receiver.port}; let the tunnel pass callbacks on to it before you answer"
         return replace(step, sends=f"{step.sends}; the callback is {here}")
 
-    def _burst_step(self) -> ProbeStep | None:
-        """Return the step of the first calls at once; enough are left for what confirms any cap that they can show."""
-        others = LOOK_UPS + (self._receiver is not None)
-        size = min(BURST, (self._calls_free - others) // profiles.AGREE)
+    def _burst_steps(self) -> Iterator[ProbeStep]:
+        """Yield calls at once, a request that is to be refused, and the fewest calls that confirm what the first show.
+
+        So many are sent first that enough are left to confirm any cap that they can show.
+        """
+        size = min(BURST, (self._calls_free - 1 - self.kept_for_callback) // profiles.AGREE)
         if size < FEWEST_AT_ONCE:
             self._note_no_call_left("Calls at once")
-            return None
+            return
         learns = f"how many calls at once the subscription admits, if at most {size - 1}, its refusal and Retry-After"
-        return self._at_once_step(f"{size} calls at once", size, f"{learns}, if the same are seen again later")
-
-    def _burst_again_steps(self, before: Sequence[Response]) -> Iterator[ProbeStep]:
-        """Yield the steps that confirm what the calls at once have shown: another request between, then the fewest."""
-        if self._control is None:  # no look-up has found the run
-            yield self._check_step(BETWEEN, "how many are admitted")
-            if not self._answers_still:
-                return
-        size = (profiles.calls_admitted(before) or 0) + 1
-        learns = f"whether {size - 1} of them are admitted again; otherwise the cap is not recorded"
-        yield self._at_once_step(f"{size} calls at once again", size, learns)
+        yield self._at_once_step(f"{size} calls at once", size, f"{learns}, if the same are seen again later")
+        if self._at_once is None:
+            return
+        yield next(self._wrong_requests)
+        if self._is_spared:
+            size = (profiles.calls_admitted(self._at_once) or 0) + 1
+            learns = f"whether {size - 1} of them are admitted again; otherwise the cap is not recorded"
+            yield self._at_once_step(f"{size} calls at once again", size, learns)
 
     def _at_once_step(self, name: str, size: int, learns: str) -> ProbeStep:
         async def make() -> None:
@@ -717,9 +718,8 @@ class _ProbeCalls:
         cost = "each admitted call runs the workflow, and costs what a run costs"
         return replace(self._invoke_step(name, self._request, learns, make, cost), calls=size)
 
-    def _refusal_steps(self) -> Iterator[ProbeStep]:
+    def _wrong_request_steps(self) -> Iterator[ProbeStep]:
         request = self._request
-        cost = "is refused before anything runs, as far as is documented; otherwise it runs"
         wrong = _with_wrong_type(request.inputs)
         changed = [
             ("refused_input", "Input of a wrong type", None if wrong is None else replace(request, inputs=wrong)),
@@ -741,10 +741,14 @@ class _ProbeCalls:
                 await self._refused(situation, name, wrong_request)
 
             learns = "the status and the code of this refusal, if it is the same when the request is sent again later"
-            yield self._invoke_step(name, wrong_request, learns, make, cost)
+            yield self._invoke_step(name, wrong_request, learns, make, REFUSED_COST)
+
+    def _refusal_steps(self) -> Iterator[ProbeStep]:
+        yield from self._wrong_requests
+        may_repeat = 0 < len(self._refusals) < self._calls_free
         wait = f"; waits up to {LATER_S:g} s first" if self._may_say_more else ""
         learned = [
-            *(["whether the service still answers; otherwise its refusals are not recorded"] if self._refusals else []),
+            *(["whether the service still answers; otherwise its refusals are not recorded"] if may_repeat else []),
             *(["whether the output arrives only later"] if self._may_say_more else []),
             *(["whether a look-up counts"] if self._may_learn_count else []),
         ]
@@ -764,7 +768,7 @@ class _ProbeCalls:
                 name=AGAIN,
                 sends=f"POST {self._connection.base_url}/workflow/invoke, the requests that were refused: {names}",
                 learns="whether each is refused in the same way again; otherwise its refusal is not recorded",
-                cost=cost,
+                cost=REFUSED_COST,
                 calls=len(self._refusals),
                 make=self._refuse_again,
             )
@@ -830,7 +834,9 @@ class _ProbeCalls:
 
     async def _refused(self, situation: str, name: str, request: InvokeRequest) -> None:
         response = await self._invoke(request)
-        if profiles.refusal_of(situation, response) is not None:
+        is_refused = profiles.refusal_of(situation, response) is not None
+        self._is_spared = is_refused or profiles.completed_body(response) is not None
+        if is_refused:
             self._refusals.append(_Refusal(situation, name, request, response))
         else:
             self.note(f"{name}: {_ending(response)}, which is not the expected refusal")

@@ -75,12 +75,12 @@ def test_what_the_calls_at_once_need_is_told_before_the_first_call(
 ) -> None:
     """For the cap of each subscription; the question names the most that max_calls allows."""
     asked: list[str] = []
-    told = "--max-calls 8 only shows a cap of 1 on calls at once; --max-calls 12 shows one of up to 3"
+    told = "--max-calls 8 only shows a cap of 1 on calls at once; --max-calls 11 shows one of up to 3"
 
     def answer(prompt: str) -> str:
         asked.append(prompt)
         if len(asked) == 1:
-            assert f"{told}, --max-calls 16 shows one of up to 5\n" in capsys.readouterr().err
+            assert f"{told}, --max-calls 15 shows one of up to 5\n" in capsys.readouterr().err
         return "y"
 
     monkeypatch.setattr("builtins.input", answer)
@@ -88,10 +88,10 @@ def test_what_the_calls_at_once_need_is_told_before_the_first_call(
     assert "number  at most 2 requests; 2 of at most 8 were made before" in asked[2]
     assert "Make these calls, at most 2?" in asked[2]
     assert "this probe made 8 calls" in capsys.readouterr().out
-    assert main([*TRIAGE, "--concurrency", "--max-calls", "16"]) == 0
+    assert main([*TRIAGE, "--concurrency", "--max-calls", "15"]) == 0
     assert "only shows" not in capsys.readouterr().err
-    assert main([*TRIAGE, "--concurrency", "--max-calls", "7"]) == 0
-    assert "--max-calls 7 shows no cap on calls at once; --max-calls 8 shows one of 1, --max" in capsys.readouterr().err
+    assert main([*TRIAGE, "--concurrency", "--max-calls", "6"]) == 0
+    assert "--max-calls 6 shows no cap on calls at once; --max-calls 7 shows one of 1, --max" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("answer", ["n", "q"])

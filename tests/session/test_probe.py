@@ -51,11 +51,9 @@ from fh_notebook.session import session
 from fh_notebook.session.probe import (
     AFTER_ENDING,
     AGAIN,
-    BETWEEN,
     BURST,
     CONTROL,
     ENDED_AGAIN,
-    LOOK_UPS,
     MAX_CALLS,
     ProbeStep,
 )
@@ -304,7 +302,7 @@ AT_ONCE_KINDS = [
 
 def outages_among_calls_at_once(cap: int) -> list[tuple[int, int]]:
     """Return the first and the last request of each outage that begins at a call at once, and may last to the end."""
-    last = 2 + BURST + LOOK_UPS + cap + 1
+    last = 3 + BURST + cap + 1
     return [(first, to) for first in range(3, last + 1) for to in range(first, last + 1)]
 
 
@@ -320,7 +318,7 @@ def learned_wrongly_at_once(cap: int, kind: str, first: int, last: int) -> dict[
 
 @pytest.mark.parametrize("kind", AT_ONCE_KINDS[:2])
 def test_an_outage_that_refuses_some_of_the_calls_at_once_teaches_no_cap(kind: str) -> None:
-    """Whichever of the first group: the second group, after a look-up, admits another number."""
+    """Whichever of the first group: the second group, after another request, admits another number."""
     wrong = {}
     for first, last in outages_among_calls_at_once(4):
         if last < 3 + BURST and (found := learned_wrongly_at_once(4, kind, first, last)):
@@ -346,7 +344,7 @@ def test_no_outage_among_the_calls_at_once_teaches_anything_wrong(cap: int, kind
     assert {at: found for at in outages if (found := learned_wrongly_at_once(cap, kind, *at))} == {}
 
 
-@pytest.mark.parametrize(("max_calls", "cap"), [(MAX_CALLS, 1), (12, 3), (16, 5)])
+@pytest.mark.parametrize(("max_calls", "cap"), [(7, 1), (11, 3), (15, 5)])
 @pytest.mark.parametrize("callback", [False, True])
 def test_so_many_requests_show_the_cap_of_a_subscription(max_calls: int, cap: int, callback: bool) -> None:
     """The calls at once get what they need before the refusals; the message before the first call names the number."""
@@ -355,23 +353,36 @@ def test_so_many_requests_show_the_cap_of_a_subscription(max_calls: int, cap: in
         fh.configure(store=None)
         drawn = Drawn(seed)
         drawn.concurrency = cap
-        profile = learn(DrawnService(drawn), max_calls=max_calls + callback, callback=callback)
-        assert (profile.concurrency, profile.calls <= max_calls + callback) == (cap, True)
+        profile = learn(DrawnService(drawn), max_calls=max_calls + 3 * callback, callback=callback)
+        assert (profile.concurrency, profile.calls <= max_calls + 3 * callback) == (cap, True)
+        assert (profile.accepted_status is not None) is callback
 
 
-@pytest.mark.parametrize("left_out", ["Look-up of that run", "3 calls at once again"])
+@pytest.mark.parametrize("left_out", ["Input of a wrong type", "3 calls at once again"])
 def test_a_cap_that_was_seen_once_is_told_and_not_recorded(left_out: str) -> None:
-    """Where the second group is not allowed. A check takes the place of a look-up that found no run."""
+    """Where the second group, or the request before it, is not allowed."""
     drawn = Drawn(3)
-    drawn.concurrency, asked = 2, list[str]()
-    profile = learn(
-        DrawnService(drawn), callback=False, confirm=lambda step: bool(asked.append(step.name)) or step.name != left_out
-    )
-    is_checked = BETWEEN in asked
-    assert is_checked is (left_out == "Look-up of that run")
-    assert (profile.concurrency, profile.concurrency_refusal is None) == ((2, False) if is_checked else (None, True))
-    told = [note for note in notes_of(profile, f"{BURST} calls at once") if "seen once and not confirmed" in note]
-    assert len(told) == (not is_checked)
+    drawn.concurrency = 2
+    profile = learn(DrawnService(drawn), callback=False, confirm=lambda step: step.name != left_out)
+    assert (profile.concurrency, profile.concurrency_refusal, profile.retry_after) == (None, None, None)
+    assert any("seen once and not confirmed" in note for note in notes_of(profile, f"{BURST} calls at once"))
+
+
+def test_an_outage_of_calls_alone_teaches_no_cap() -> None:
+    """It answers look-ups all the while: the request between the groups is a call, too."""
+    drawn = Drawn(3)
+    drawn.concurrency = BURST
+
+    class Service(DrawnService):
+        async def _answer(self, path: str, body: bytes) -> Any:
+            is_out = self.is_broken and path == "/workflow/invoke"
+            return faults_of(self)["429 of a proxy"]() if is_out else await super()._answer(path, body)
+
+    for last in range(BURST + 3, 2 * BURST + 4):
+        session.reset()
+        fh.configure(store=None)
+        service = Service(drawn, broken_from=BURST - 1, broken_to=last)
+        assert wrong_facts(drawn, learn(service, callback=False)) == {}
 
 
 @pytest.mark.parametrize("name", ["429 everywhere", "wrong JSON", "500 JSON"])
@@ -575,7 +586,7 @@ def test_a_failing_look_up_stops_the_paid_calls(name: str, concurrency: bool, at
     """As a failing check of the key; also the calls at once that would confirm a cap."""
     service = DrawnService(Drawn(3), broken_from=at, broken=BROKEN[name])
     learn(service, callback=False, concurrency=concurrency)
-    assert len(service.requests) == at
+    assert len(service.requests) == at + (concurrency and name != "401")  # a look-up, after a refusal that is none
 
 
 def _answer(status: int, body: dict[str, Any], elapsed_s: float) -> Response:
@@ -706,8 +717,8 @@ def test_the_number_in_the_notes_is_enough_for_all_steps(concurrency: bool, call
 def test_fewer_calls_at_once_leave_one_for_the_run_by_callback() -> None:
     """Where max_calls is not enough for all of them."""
     drawn = Drawn(next(seed for seed in range(50) if Drawn(seed).facts()["concurrency"] == 1))
-    profile = learn(DrawnService(drawn), max_calls=9)
-    assert (profile.calls, profile.concurrency, profile.accepted_status) == (9, 1, drawn.accepted)
+    profile = learn(DrawnService(drawn), max_calls=10)
+    assert (profile.calls, profile.concurrency, profile.accepted_status) == (10, 1, drawn.accepted)
 
 
 def test_a_probe_of_a_notebook_with_a_nested_loop_runs_on_the_loop_of_its_receiver() -> None:
@@ -1046,6 +1057,23 @@ def test_whether_a_look_up_counts_is_not_learned_beside_other_calls(others: str)
         fh.forget(profile=True, client=client_of(DrawnService(drawn)))
         drawn.others = others
         assert learn(DrawnService(drawn), concurrency=False, callback=False).look_up_counts is None
+
+
+@pytest.mark.parametrize("counts", [True, False])
+def test_whether_a_look_up_counts_is_learned_after_calls_at_once(counts: bool) -> None:
+    """An admitted call has its number from when it arrived, and is answered after the refused ones, which have less."""
+
+    class Service(DrawnService):
+        async def _invoke(self, call: dict[str, Any]) -> Any:
+            self.left -= 1
+            number = self.left
+            status, headers, body = await super()._invoke(call)
+            self.left += 1  # it was counted as it arrived
+            return status, {**headers, self.drawn.remaining_header: str(number)}, body
+
+    drawn = Drawn(next(seed for seed in range(200) if Drawn(seed).facts()["look_up_counts"] is counts))
+    drawn.is_unnamed, drawn.concurrency = False, 2
+    assert learn(Service(drawn), callback=False).look_up_counts is counts
 
 
 @pytest.mark.parametrize("untold", ["key", "direct", "look-up", "last look-up"])
