@@ -34,7 +34,7 @@ from fh_notebook.batching.tables.rows import Rows
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.core import arguments, hooks
 from fh_notebook.core.text.formatting import type_text
-from fh_notebook.core.text.messages import PYTHON, Audience, Phrase, counted
+from fh_notebook.core.text.messages import PYTHON, Audience, Phrase
 from fh_notebook.errors import InputError, SettingsError
 from fh_notebook.session import session
 from fh_notebook.store.store import Store
@@ -153,11 +153,10 @@ def prepare_batch(
     asset_keeper = None
     if folder is not None:
         control.companion = asset_keeper = AssetKeeper.of(reader.entries, client, folder)
+        asset_keeper.check()  # before the batch is saved with it
     batch_state.prepare(keep=not options.dry_run, most_at_once=control.status.limit)
-    if asset_keeper is not None:
-        asset_keeper.check_folder()
-    else:
-        asset_keeper = AssetKeeper.reopened(reader.entries, client, planned_batch.files, keeper.path)
+    if asset_keeper is None:
+        asset_keeper = AssetKeeper.reopened(reader.entries, client, planned_batch.files, keeper.path, planned_batch.id)
     return PreparedBatch(
         batch=Batch(control, reader, keeper=asset_keeper), control=control, batch_state=batch_state, reader=reader
     )
@@ -404,21 +403,11 @@ def _is_scaled(rows: Any, dask: Any) -> bool:
     return dask is not None or type(rows).__module__.startswith("dask.")
 
 
-NOT_KEPT: Final = Phrase(
-    "batch.assets shows why; batch.save_assets() tries again",
-    command="The same command tries again; fh.open_batch(NAME).save_assets() in Python shows why",
-)
-"""What to do about files that were not saved."""
-
-
 def start_batch(rows: Any, deployment: Deployment | str, options: BatchOptions, audience: Audience = PYTHON) -> Batch:
     """Return the batch that is asked for, begun unless it is a dry run, and waited for where the options say so."""
     started, control = prepare(rows, deployment, options, audience)
     if not options.dry_run:
         control.start(control.first_windows(), wait=options.wait)
-    if options.wait and isinstance(keeper := control.companion, AssetKeeper) and (unkept := keeper.failures):
-        unkept_text = counted(unkept, "file")
-        hooks.frontend().notice(f"{started.name}: {unkept_text} not saved. {NOT_KEPT.text(audience)}.")
     return started
 
 

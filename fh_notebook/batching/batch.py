@@ -372,7 +372,7 @@ class Batch:
 
     def _note_folder(self, keeper: AssetKeeper) -> None:
         """Check the folder of the files, and record it for other kernels."""
-        keeper.check_folder()
+        keeper.check()
         try:
             is_option = self._control.companion is not None
             stored = self._control.work.stored
@@ -472,7 +472,7 @@ class Batch:
         Raises
         ------
         SettingsError
-            It is running.
+            It is running, or its files cannot be saved in their folder.
         AuthError
             The service refused the key at the first call.
         """
@@ -510,7 +510,7 @@ class Batch:
         Raises
         ------
         SettingsError
-            It is running.
+            It is running, or its files cannot be saved in their folder.
         AuthError
             The service refused the key at the first call.
         """
@@ -614,7 +614,7 @@ class Batch:
         Raises
         ------
         SettingsError
-            It is running.
+            It is running, or its files cannot be saved in their folder.
         AuthError
             The service refused the key.
         """

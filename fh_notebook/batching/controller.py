@@ -28,6 +28,7 @@ from fh_notebook.client.waiting_tools import RunApprovals
 from fh_notebook.core import event_loop, hooks
 from fh_notebook.core.event_loop import InterruptibleEvent
 from fh_notebook.core.redaction import log
+from fh_notebook.core.text.messages import Audience
 from fh_notebook.errors import AuthError, SettingsError
 
 __all__ = ["BatchCompanion", "BatchController"]
@@ -53,12 +54,20 @@ class _WaitingDisplay:
 class BatchCompanion(Protocol):
     """What works beside the calls of a start on its loop, and a while longer."""
 
+    def check(self) -> None:
+        """Raise a `SettingsError` where it could not do its part; no call has been made."""
+        ...
+
     def note(self, event: Event) -> None:
         """Take an event, and return at once."""
         ...
 
     async def end(self, *, cancelled: bool) -> None:
         """Do the rest; the start has ended, and its status says so."""
+        ...
+
+    def shortfall(self, audience: Audience) -> str:
+        """Return what it could not do, and what to do about it; an empty text where it did all."""
         ...
 
 
@@ -133,7 +142,7 @@ class BatchController:
             raise SettingsError(f"{self.status.name} was forgotten, with its rows; run its cell again to begin it anew")
 
     def refuse_to_run(self) -> None:
-        """Raise when the batch calls nothing, was forgotten, or is running.
+        """Raise when the batch calls nothing, was forgotten, or is running, or its companion could not do its part.
 
         Raises
         ------
@@ -145,6 +154,8 @@ class BatchController:
         self.refuse_forgotten()
         if self.status.running:
             raise SettingsError(f"{self.status.name} is running; batch.wait() for it, or batch.cancel() it first")
+        if self.companion is not None:
+            self.companion.check()
 
     def start(self, windows: Windows, *, wait: bool, display: ProgressDisplay | None = None) -> None:
         """Call the jobs of `windows`, on the background loop, and show it in `display` or in a new one."""
@@ -162,6 +173,7 @@ class BatchController:
         try:
             self._begin(blocks=True)
             event_loop.run(work)
+            self._tell_shortfall()
         except KeyboardInterrupt:
             match inspect.getcoroutinestate(work):
                 case inspect.CORO_RUNNING | inspect.CORO_SUSPENDED:
@@ -186,6 +198,11 @@ class BatchController:
         except BaseException:
             self._end_unbegun()
             raise
+        self._tell_shortfall()
+
+    def _tell_shortfall(self) -> None:
+        if self.companion is not None and (missing := self.companion.shortfall(self._settings.audience)):
+            hooks.frontend().notice(f"{self.status.name}: {missing}")
 
     def _new_display(self) -> ProgressDisplay:
         return progress_of(self._settings.progress, live=self.new_display)

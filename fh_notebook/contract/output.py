@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import base64
 import json
+import mimetypes
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -225,12 +226,20 @@ def forms_of(output: Any) -> tuple[str, ...]:
 # none. The bounds keep a hostile text from taking a square of its length.
 _TARGET: Final = r"\((?:[^()\n]|\([^()\n]{0,200}\)){0,2000}\)"
 _PICTURE: Final = re.compile(rf"!\[[^\[\]\n]{{0,1000}}\]{_TARGET}")
-_CALL: Final = r"(?<=\w)\[[^\[\]\n]{0,1000}\]\([^()\n/:#.]{0,200}\)"  # of an item, in code: no link
-_LINK: Final = re.compile(rf"(?!{_CALL})\[([^\[\]\n]{{0,1000}})\]{_TARGET}")
-# The targets of a link by reference, and of a link or picture in HTML.
-_REFERENCE: Final = re.compile(r"^( {0,3}\[[^\[\]\n]{1,1000}\]):[ \t]*\S.*$", re.MULTILINE)
+_INNER: Final = r"(?:[^\[\]\n]|\[[^\[\]\n]{0,200}\]){0,1000}"
+_CALL: Final = rf"(?<=\w)\[{_INNER}\]\([^()\n/:#.]{{0,200}}\)"  # of an item, in code: no link
+_LINK: Final = re.compile(rf"(?!{_CALL})\[({_INNER})\]{_TARGET}")
+# The targets of a link by reference, also in a quotation or a list, and of what HTML links or shows.
+_REFERENCE: Final = re.compile(
+    r"^((?:[ \t]{0,3}(?:>|[-*+]|\d{1,9}[.)])[ \t]{0,3}){0,4} {0,3}\[[^\[\]\n]{1,1000}\]):"
+    r"(?:[ \t]*\S.*|[ \t]*\n[ \t>]*\S+[ \t]*)$",
+    re.MULTILINE,
+)
+_IN_TAG: Final = r"""(?:[^<>"']|"[^"<]{0,2000}"|'[^'<]{0,2000}')"""
+_NAMES_FILE: Final = "href|src|srcset|poster|data|action|formaction|background|cite"
 _HTML_TARGET: Final = re.compile(
-    r"""(<[a-z][^<>]{0,500}?\b(?:href|src)\s{0,20}=\s{0,20})("[^"<>]{0,2000}"|'[^'<>]{0,2000}'|[^\s"'<>]{1,2000})""",
+    rf"""(<[a-z]{_IN_TAG}{{0,500}}?\b(?:{_NAMES_FILE})\s{{0,20}}=\s{{0,20}})"""
+    r"""("[^"<]{0,2000}"|'[^'<]{0,2000}'|[^\s"'<>]{1,2000})""",
     re.IGNORECASE,
 )
 _REST: Final = r"[^\s\"'<>()\[\]{}\\]"
@@ -264,7 +273,7 @@ def without_origin(output: Any) -> Any:
 
 def _hidden(value: Any, level: int) -> Any:
     if isinstance(value, str):
-        return _without_links(value)
+        return "(file)" if level and _is_media(value) else _without_links(value)
     if level > ALL.levels:
         return "…"
     if isinstance(value, list):
@@ -283,6 +292,12 @@ def _hidden(value: Any, level: int) -> Any:
             shown = f"{first} {same[first] + 1}"
         hidden[shown] = counted(files, "file") if files and name == "assets" else _hidden(item, level + 1)
     return hidden
+
+
+def _is_media(text: str) -> bool:
+    """Whether a value is nothing but the name or path of a picture, a recording or a film."""
+    kind = mimetypes.guess_type(text)[0] if len(text) < 1000 and not re.search(r"\s", text) else None
+    return kind is not None and kind.startswith(("image/", "audio/", "video/"))
 
 
 def _without_links(text: str) -> str:

@@ -24,8 +24,9 @@ import re
 import shutil
 import stat
 import sys
+import threading
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -337,16 +338,21 @@ class KeptFiles:
     def __init__(self) -> None:
         self._paths: dict[tuple[str, str], tuple[Path, Path]] = {}
         """As the folder was given, and absolute: the working directory may change."""
-        self._later: list[Callable[[], None]] = []
+        self._later: dict[Hashable, Callable[[], None]] = {}
+        self._finding = threading.RLock()
+        """Who asks while another thread finds what was left for later waits for it."""
         self._archived: dict[tuple[str, str], KeptFile] = {}
 
     def note(self, url: str, run: str, path: Path) -> None:
         """Remember the file of an address that a run (`Run.identity`) lists."""
         self._paths[url, run] = path, path.absolute()
 
-    def note_later(self, find: Callable[[], None]) -> None:
-        """Have `find` note files when the first file is asked for: a batch that shows none is not read for it."""
-        self._later.append(find)
+    def note_later(self, of: Hashable, find: Callable[[], None]) -> None:
+        """Have `find` note the files of one batch when the first file is asked for: one that shows none is not read.
+
+        What was given for the same batch before is replaced.
+        """
+        self._later[of] = find
 
     def note_archived(self, files: Mapping[tuple[str, str], KeptFile], owner: object) -> None:
         """Remember files within another one, by address and run, as long as `owner` lives."""
@@ -362,8 +368,9 @@ class KeptFiles:
 
         One in a folder of this machine comes before one within another file.
         """
-        while self._later:
-            self._later.pop()()
+        with self._finding:
+            while self._later:
+                self._later.popitem()[1]()
         if (paths := self._paths.get((url, run))) is not None:
             given, path = paths
             with suppress(OSError):

@@ -531,11 +531,23 @@ def test_a_name_that_is_an_address_is_hidden_with_its_value_kept() -> None:
         ('<a class="x" href="files/b.pdf">plan</a>', '<a class="x" href="(link)">plan</a>'),
         ("<IMG SRC = b.png alt='1'>", "<IMG SRC = \"(link)\" alt='1'>"),
         ("see[plan](files/b.pdf)", "seeplan"),
+        ("[a [b] c](b.png) and x = a[b[1]](y)", "a [b] c and x = a[b[1]](y)"),
+        ("> [a]: b.html\n- [b]:\n  b.html\n[1]:\nThe text", "> [a] (link)\n- [b] (link)\n[1]:\nThe text"),
+        ('<img srcset="b.png 1x"><video poster=b.png>', '<img srcset="(link)"><video poster="(link)">'),
+        ("<a title=\"x>y\" href='b.html'>", '<a title="x>y" href="(link)">'),
+        ("<p>the data = 5 and src = 6</p>", "<p>the data = 5 and src = 6</p>"),
     ],
 )
 def test_who_rates_blindly_sees_no_target_of_a_link_by_reference_or_in_html(text: str, shown: str) -> None:
     """The words of the link stay."""
     assert without_origin(text) == shown
+
+
+def test_who_rates_blindly_sees_no_name_of_a_picture_among_the_values() -> None:
+    """A text that is such a name, or says it, may be the answer itself."""
+    output = {"image": "files/b.png", "sound": ["b.mp3", "see b.png"], "module": "b.py"}
+    assert without_origin(output) == {"image": "(file)", "sound": ["(file)", "see b.png"], "module": "b.py"}
+    assert without_origin("b.png") == "b.png"
 
 
 def test_no_path_of_the_server_and_no_hive_is_named_to_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

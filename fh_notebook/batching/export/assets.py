@@ -35,6 +35,7 @@ from fh_notebook.core.config.urls import LOCAL
 from fh_notebook.core.files import KEPT_FILES, ByteBudget, KeptFile, remove_dead
 from fh_notebook.core.redaction import error_text, log
 from fh_notebook.core.text.formatting import byte_size, one_line
+from fh_notebook.core.text.messages import PYTHON, Audience, Phrase, counted
 from fh_notebook.errors import CallError, SettingsError
 from fh_notebook.store.archive import FILE_BYTES_MAX, FILES_BYTES_MAX, FILES_MAX
 from fh_notebook.store.writer import IN_MEMORY
@@ -69,6 +70,13 @@ WINDOW: Final = 200
 COLUMNS: Final = (
     "row", "variant", "repeat", "file_name", "status", "reason", "path", "bytes", "file_type", "content_type"
 )  # fmt: skip
+
+
+NOT_KEPT: Final = Phrase(
+    "batch.assets shows why; batch.save_assets() tries again",
+    command="The same command tries again; fh.open_batch(NAME).save_assets() in Python shows why",
+)
+"""What to do about files that were not saved."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,7 +162,12 @@ class AssetKeeper:
 
     @classmethod
     def reopened(
-        cls, entries: Callable[[], Iterator[Entry]], client: Client | None, files: Mapping[str, Any], store: Path
+        cls,
+        entries: Callable[[], Iterator[Entry]],
+        client: Client | None,
+        files: Mapping[str, Any],
+        store: Path,
+        batch_id: int,
     ) -> AssetKeeper | None:
         """Return the keeper of a batch by its record (`record_of_files`), and have displays show what it has.
 
@@ -164,7 +177,8 @@ class AssetKeeper:
         if folder is None:
             return None
         keeper = cls.of(entries, client, folder)
-        KEPT_FILES.note_later(keeper.note_present)
+        of = keeper if store == IN_MEMORY else (store, batch_id)  # numbers in memory are given more than once
+        KEPT_FILES.note_later(of, keeper.note_present)
         return keeper
 
     # --- on the loop of the batch
@@ -364,7 +378,7 @@ class AssetKeeper:
         except Exception:  # the store was closed meanwhile: the display that asks has the address
             log.info("saved files were not looked for", exc_info=True)
 
-    def check_folder(self) -> None:
+    def check(self) -> None:
         """Raise unless the folder is one, or can be made.
 
         Raises
@@ -389,6 +403,10 @@ class AssetKeeper:
     def failures(self) -> int:
         """How many files were not saved when they were last fetched."""
         return len(self._failed)
+
+    def shortfall(self, audience: Audience = PYTHON) -> str:
+        """Return how many files were not saved when they were last fetched, and what to do; empty for none."""
+        return f"{counted(self.failures, 'file')} not saved. {NOT_KEPT.text(audience)}." if self.failures else ""
 
     def table(self) -> pd.DataFrame:
         """Return one line for every file that the batch lists; nothing is fetched."""

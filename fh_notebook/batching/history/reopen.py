@@ -154,7 +154,7 @@ def batch_of(store: Store, record: BatchRecord, caller: Caller, *, file_store: S
         hashes=record.plan.get("schema_sha256", {}),
     )
     reader, files = BatchReader(work_queue, outcomes, name=record.name, about=about), record.plan.get(FILES) or {}
-    keeper = AssetKeeper.reopened(reader.entries, caller.client, files, store.path)
+    keeper = AssetKeeper.reopened(reader.entries, caller.client, files, store.path, record.id)
     if keeper is not None and files.get("is_option") is True:
         control.companion = keeper
     return Batch(control, reader, keeper=keeper, file_store=file_store)

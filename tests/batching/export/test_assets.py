@@ -18,6 +18,7 @@ import textwrap
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -41,7 +42,7 @@ from fh_notebook.batching.tables.row_sources import read_rows
 from fh_notebook.comparing.report.html_page import OutputViews
 from fh_notebook.contract.output import OutputOptions, output_view
 from fh_notebook.core import event_loop
-from fh_notebook.core.files import KEPT_FILES
+from fh_notebook.core.files import KEPT_FILES, KeptFiles
 from fh_notebook.core.text import html
 from fh_notebook.local import LocalHive
 from fh_notebook.notebook.browser.page import table_page
@@ -386,10 +387,59 @@ def test_a_folder_that_is_none_is_told_before_a_call(painter: Painter, tmp_path:
     (tmp_path / "file").write_text("")
     with painter.hive.client() as client:
         with pytest.raises(fh.SettingsError, match="give another one"):
-            painter.batch(["a"], client, save_assets=tmp_path / "file")
+            painter.batch(["a"], client, name="refused", save_assets=tmp_path / "file")
+        with pytest.raises(fh.InputError, match="no saved batch"):
+            fh.open_batch("refused", client=client)
         dry = painter.batch(["a"], client, save_assets=tmp_path / "dry", dry_run=True)
     assert dry.counts.calls == painter.hive.counts.calls == 0
     assert not (tmp_path / "dry").exists()
+
+
+def test_a_start_whose_files_cannot_be_saved_is_refused(painter: Painter, client: fh.Client, tmp_path: Path) -> None:
+    """Also one of a batch that was saved with the folder, in another kernel: before it calls anything."""
+    batch = painter.batch(["a", "b"], client, name="bees", save_assets=tmp_path / "f", max_calls=1)
+    shutil.rmtree(tmp_path / "f")
+    (tmp_path / "f").write_text("")
+    for held in (batch, fh.open_batch("bees", client=client)):
+        with pytest.raises(fh.SettingsError, match="give another one"):
+            held.resume()
+    assert painter.hive.counts.calls == 1
+
+
+def test_files_that_a_later_start_did_not_save_are_told(
+    painter: Painter, client: fh.Client, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    painter.files["b"] = [{"file_url": "ftp://x/y", "file_name": "y"}]
+    batch = painter.batch(["a", "b"], client, save_assets=tmp_path / "f", max_calls=1)
+    assert "not saved" not in capsys.readouterr().err
+    batch.resume()
+    assert capsys.readouterr().err.count("1 file not saved. batch.assets shows why") == 1
+
+
+def test_files_of_reopened_batches_are_found_once_and_by_whoever_asks(tmp_path: Path) -> None:
+    """A batch that is opened again and again is read once, and a second thread waits for what the first one finds."""
+    kept, begun, found = KeptFiles(), threading.Event(), []
+    file = tmp_path / "a.png"
+    file.write_bytes(PNG)
+
+    def find() -> None:
+        begun.set()
+        asked_by_second.wait(10)
+        kept.note("https://x.test/a", "run 1", file)
+        found.append(1)
+
+    asked_by_second = threading.Event()
+    for _ in range(3):
+        kept.note_later("a batch", find)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(kept.get, "https://x.test/a", "run 1")
+        assert begun.wait(10)
+        second = pool.submit(kept.get, "https://x.test/a", "run 1")
+        with pytest.raises(TimeoutError):
+            second.result(0.05)
+        asked_by_second.set()
+        assert [asked.result(10) is not None for asked in (first, second)] == [True, True]
+    assert found == [1]
 
 
 @pytest.mark.long
