@@ -296,7 +296,9 @@ def batch(
         ``"store"`` and a timedelta take answers of the batches that this process still holds, and `replace` those of
         the batches of that name.
     retry_unknown : bool
-        Call again what may have run before. It may cost twice.
+        Call again what may have run before. It may cost twice. What is known to wait for a decision is not called
+        again, because whoever allows it would act twice: decide it, then ``batch.resolve_unknown()`` has its outcome;
+        `fresh` calls everything anew.
     replace : bool
         Where another table is saved under `name`: save that batch as ``name@<UTC time>`` and begin anew, rather than to
         refuse. Jobs that are equal to its jobs take its answers at no call, also where one batch is in memory and the

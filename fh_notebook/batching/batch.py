@@ -465,7 +465,8 @@ class Batch:
         Parameters
         ----------
         retry_unknown : bool
-            Call also what may have run before. It may cost twice.
+            Call also what may have run before, except what is known to wait for a decision: whoever allows it would
+            act twice. It may cost twice.
         wait : bool
             ``False`` returns at once.
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 from fh_notebook.batching.execution.engine_run import EngineRun, StartOptions, budget_of
 from fh_notebook.batching.execution.unknown_names import NameEvidence
 from fh_notebook.batching.model import (
+    AWAITS_DECISION,
     DONE,
     FAILED,
     RESOLVE_CAPPED,
@@ -263,7 +264,7 @@ class BatchState:
             Whether those are left out of which a look-up has not said that they wait for a decision.
         """
         rows = self._store.pending.of_batches(self.stored.ids) if self.stored.id else []
-        waiting = [RunIds.of(row) for row in rows if row.status == "awaiting_approval"]
+        waiting = [RunIds.of(row) for row in rows if row.status == AWAITS_DECISION]
         others = [] if known_to_wait else [RunIds.of(row) for row in rows]
         direct = [RunIds.of(run) for _, run in self._held_calls()]
         return [ids for ids in dict.fromkeys([*waiting, *direct, *others]) if ids.first]
@@ -271,7 +272,7 @@ class BatchState:
     def _held_calls(self) -> Iterator[tuple[Job, Run]]:
         """Yield the jobs of direct calls whose runs waited for a decision when they were answered, with the answers."""
         for window in self.unknown_windows() if self.counts.unknown else ():
-            yield from ((job, run) for job, run in window if run.status == "awaiting_approval")
+            yield from ((job, run) for job, run in window if run.status == AWAITS_DECISION)
 
     async def resolve(self, windows: Iterator[list[tuple[Job, Run]]]) -> str:
         """Ask the service about calls that may have run; return what came of it, in a sentence."""
@@ -432,11 +433,18 @@ class Resolution:
 
     known: int = 0
     open: int = 0
-    """Of which the service says that they have not ended."""
+    """Of which the service says that they have not ended, or that are known to wait for a decision."""
     capped: int = 0
     """Of which it says nothing, since the daily cap is used up."""
     lost: int = 0
-    """Of which it does not say how they ended."""
+    """Of which it does not say how they ended, nor has it said that they wait."""
+
+    def note_untold(self, run: Run) -> None:
+        """Count a call of which the service does not say how it ended; one that is known to wait is not lost by it."""
+        if run.status == AWAITS_DECISION:
+            self.open += 1
+        else:
+            self.lost += 1
 
     def __str__(self) -> str:
         parts = [f"{counted(self.known, 'call')} {agreeing(self.known, 'are')} known now"] if self.known else []
@@ -480,7 +488,7 @@ async def resolve_calls(
             if job.key in saved:
                 continue
             if not run.request_id:
-                result.lost += 1
+                result.note_untold(run)
                 continue
             if result.capped:
                 result.capped += 1
@@ -492,7 +500,7 @@ async def resolve_calls(
                 refused += 1
                 if exc.status_code != 403 or refused == REFUSED_LOOKS:
                     raise
-                result.lost += 1
+                result.note_untold(run)
                 continue
             if is_over_daily_cap(answer) or answer.error_code == ONE_ADDRESS:
                 result.capped += 1
@@ -501,7 +509,7 @@ async def resolve_calls(
             elif answer.status == "unknown" or (
                 answer.status == "failed" and answer.output is None and not answer.error
             ):
-                result.lost += 1
+                result.note_untold(run)
             else:
                 outcome = _outcome_of(job, run, answer)
                 line, _ = await stored.store.claims.answer(

@@ -312,7 +312,11 @@ class BatchOptions:
     )
     retry_unknown: bool = field(
         default=False,
-        metadata=about(written=OptionSyntax(help="call unknown jobs again (they may have run)", reads="flag")),
+        metadata=about(
+            written=OptionSyntax(
+                help="call unknown jobs again (they may have run), except those that wait for a decision", reads="flag"
+            )
+        ),
     )
     replace: bool = field(
         default=False,

@@ -166,7 +166,10 @@ class PartitionWork:
         SettingsError
             Always, with what to do.
         """
-        raise SettingsError("a batch over partitions cannot look up single runs; call batch.resume(retry_unknown=True)")
+        raise SettingsError(
+            "a batch over partitions cannot look up single runs; batch.resume(retry_unknown=True) calls again what may "
+            "have run, except what waits for a decision, of which client.retrieve(request_id) has the outcome"
+        )
 
     def unfinished_runs(self, *, known_to_wait: bool = False) -> tuple[()]:
         """Return nothing: single runs of partitions are not asked for."""

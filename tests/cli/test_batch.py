@@ -617,10 +617,11 @@ def test_rows_that_only_wait_have_not_failed(data: Path, capsys: pytest.CaptureF
     data.write_text("text\nhi\nyo\n")
     with hive.serve() as server:
         words = ["data.csv", "-d", "refund", "-v", "v", "--base-url", server.url, "--max-concurrency", "1"]
-        for _ in range(2):
-            waits = _here(capsys, *words)
+        for retry in ((), (), ("--retry-unknown",)):
+            waits = _here(capsys, *words, *retry)
             assert (waits.returncode, "2 waiting for a decision\n" in waits.stdout) == (3, True)
             assert "2 wait for a decision (decide it in Fetch Hive" in waits.stderr
+        assert hive.counts.calls == 2
         hive.fail_next(1, status=200, body=b'{"run_status": "running", "request_id": "req_7"}')
         data.write_text("text\nho\n")
         goes_on = _here(capsys, *words)

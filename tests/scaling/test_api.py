@@ -426,3 +426,7 @@ def test_a_row_whose_tool_waits_names_the_list_that_has_the_runs_of_all_workers(
     assert "client.approvals(workspace_id=...) lists the open decisions, then client.retrieve(request_id)" in error
     assert request_id in error
     assert "batch.approvals" not in error
+    batch.resume(retry_unknown=True)
+    assert hive.counts.calls == 2, "whoever allows it would act twice"
+    with pytest.raises(fh.SettingsError, match=r"except what waits for a decision, of which client\.retrieve"):
+        batch.resolve_unknown()

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from fh_notebook.batching.model import AWAITS_DECISION, DONE, FAILED, PENDING, UNKNOWN, Job, lost_run
+from fh_notebook.batching.model import DONE, FAILED, PENDING, UNKNOWN, Job, lost_run
 from fh_notebook.batching.options import Reuse
 from fh_notebook.batching.planning.stored_batch import StoredBatch
 from fh_notebook.core import hooks
@@ -107,7 +107,8 @@ class AnswerLookup:
         now : datetime
             UTC.
         call_lost : bool
-            Whether what may have run is to be called again, so that it is no outcome.
+            Whether what may have run is to be called again, so that it is no outcome; not what is known to wait for a
+            decision.
 
         Returns
         -------
@@ -133,7 +134,8 @@ class AnswerLookup:
                 own = _by_key(table.of_jobs(jobs, batches=batches, after_id=self.after_id) if batches else [])
                 self._add_from_elsewhere(own, jobs, jobs, since, batches=batches, beside=())
                 for key, lines in own.items():
-                    if key not in answers and (answer := self._known_answer(lines, since, call_lost=True)) is not None:
+                    answer = None if key in answers else self._known_answer(lines, since)
+                    if answer is not None and answer.kind != UNKNOWN:
                         answers[key] = answer
             unanswered = [key for key in jobs if key not in answers or answers[key].kind == FAILED]
             lines_of = own
@@ -148,8 +150,10 @@ class AnswerLookup:
                 if answer is not None:  # a failure: a later call of somebody else does not change it
                     since_then = [s for s in lines if s.is_lost and s.batch in of_name and _is_since(s, answer)]
                 if answer is None or since_then:
-                    answer = self._known_answer(since_then, since, call_lost=call_lost or key in left)
-                if answer is not None:
+                    answer = self._known_answer(since_then, since)
+                if answer is not None and not (
+                    answer.kind == UNKNOWN and (key in left or (call_lost and not answer.waits))
+                ):
                     answers[key] = answer
         lost = [
             claim
@@ -211,7 +215,7 @@ class AnswerLookup:
         """The batches that have had its name since, and answer what it has not."""
         return self.stored.later_ids if self.reuse is not None else ()
 
-    def _known_answer(self, lines: Iterable[AnswerSummary], since: float, *, call_lost: bool) -> KnownAnswer | None:
+    def _known_answer(self, lines: Iterable[AnswerSummary], since: float) -> KnownAnswer | None:
         """Return what is known of a job by all of its lines, the newest first.
 
         Else than what stands it is a call that may have run, for which an answer that came too long ago to count says
@@ -223,14 +227,13 @@ class AnswerLookup:
             return KnownAnswer(
                 kind, stands.id, stands.kept_at, is_own=self._is_own(stands.batch), copy=_copy_of(stands)
             )
-        if may_have_run is None or call_lost:
+        if may_have_run is None:
             return None
-        is_own = self._is_own(may_have_run.batch)
         lost = may_have_run
-        waits = lost.status == AWAITS_DECISION
         return KnownAnswer(
-            UNKNOWN, lost.id, lost.kept_at, is_own=is_own, reused=False, copy=_copy_of(lost), waits=waits
-        )
+            UNKNOWN, lost.id, lost.kept_at, is_own=self._is_own(lost.batch), reused=False, copy=_copy_of(lost),
+            waits=lost.waits,
+        )  # fmt: skip
 
     def _is_own(self, batch: int | None) -> bool:
         return bool(batch) and batch == self.stored.id

@@ -279,15 +279,27 @@ class WorkQueue:
         return here | {number: answers[line] for number, line in lines.items() if line in answers}
 
     def _callable_jobs(self, window: JobColumns) -> JobColumns:
-        """Return the jobs that may be called: without an outcome, or with one that does not stand."""
+        """Return the jobs that may be called: without an outcome, or with one that does not stand.
+
+        One whose run is known to wait for a decision is none: its line says so, which is looked up, or its answer that
+        could not be saved.
+        """
         kinds = {PENDING, UNKNOWN} if self.call_lost else {PENDING}
         of_jobs = list(map(self._outcomes.kind, window.numbers))
         numbered = list(zip(window.keys, of_jobs, window.numbers, strict=True))
         failed = self.runs_of([number for key, kind, number in numbered if key and kind == FAILED])
         lost = {number for number, run in failed.items() if not is_reusable(run)}
         return window.at(
-            [place for place, (key, kind, number) in enumerate(numbered) if key and (kind in kinds or number in lost)]
+            [
+                place
+                for place, (key, kind, number) in enumerate(numbered)
+                if key and (kind in kinds or number in lost) and not self._waits_unsaved(number)
+            ]
         )
+
+    def _waits_unsaved(self, number: int) -> bool:
+        run = self._outcomes.run(number)
+        return run is not None and run.status == AWAITS_DECISION
 
     def _look(self, jobs: Mapping[str, Job]) -> dict[str, KnownAnswer]:
         answers = self._look_up.of(jobs, now=datetime.now(UTC), call_lost=self.call_lost)

@@ -21,6 +21,7 @@ from fh_notebook.batching.execution.engine_run import EngineRun, StartOptions
 from fh_notebook.batching.execution.stop_rules import StopLimits
 from fh_notebook.batching.execution.unknown_names import UNKNOWN_NAME
 from fh_notebook.batching.model import (
+    AWAITS_DECISION,
     CODE_OF,
     DECIDE_OF_WORKERS,
     PENDING,
@@ -330,7 +331,7 @@ def _is_open(run: Run | None, spec: BatchSpec) -> bool:
     if run is None:
         return True
     if kind_of(run) == "unknown":
-        return spec.call_lost
+        return spec.call_lost and run.status != AWAITS_DECISION
     return not is_reusable(run)
 
 

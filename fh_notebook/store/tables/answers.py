@@ -365,6 +365,11 @@ class AnswerSummary(NamedTuple):
         """Whether the call may have run, without a known outcome."""
         return self.status not in ("completed", "failed")
 
+    @property
+    def waits(self) -> bool:
+        """Whether its run waited for a decision: who allows it lets that run act, so it is not called a second time."""
+        return self.status == "awaiting_approval"
+
 
 class CallInputs(NamedTuple):
     """The inputs of one call, without its output."""
@@ -481,7 +486,8 @@ def newer_answer(
     """Return the answer of a job that was stored after `than_id`, since the job was planned.
 
     It is the newest one of its batch and of those that are `batches.RELATED` (without `alone`), of any status. With
-    `anywhere` it may be the answer that stands in another batch; not with `call_lost` where that call may have run.
+    `anywhere` it may be the answer that stands in another batch; not with `call_lost` where that call may have run, and
+    is not known to wait for a decision.
     """
     cursor = connection.execute(
         f"SELECT coalesce(batch IN ({RELATED}), 0) AS is_own, {_SUMMARY} FROM answers WHERE key = :key AND id > :after"
@@ -492,7 +498,8 @@ def newer_answer(
     newest = next((row for is_own, row in rows if is_own), None)
     if newest is None:
         standing_row, may_have_run = standing_answer(row for _, row in rows)
-        newest = standing_row or (None if call_lost else may_have_run)
+        is_open = call_lost and may_have_run is not None and not may_have_run.waits
+        newest = standing_row or (None if is_open else may_have_run)
     return next(by_ids(connection, [newest.id])) if newest is not None else None
 
 

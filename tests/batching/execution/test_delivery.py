@@ -20,7 +20,7 @@ import fh_notebook as fh
 from fh_notebook.batching.api import start_batch
 from fh_notebook.batching.execution import delivery as delivery_module
 from fh_notebook.batching.execution.delivery import CallbackDelivery
-from fh_notebook.batching.model import FAILED, OutputArrived
+from fh_notebook.batching.model import FAILED, UNKNOWN, OutputArrived, open_reason
 from fh_notebook.batching.options import BatchOptions
 from fh_notebook.batching.planning.stored_batch import StoredBatch
 from fh_notebook.cli.batch import exit_code
@@ -538,6 +538,40 @@ def test_rows_whose_tool_waits_say_so_and_are_resolved_after_the_decisions(capsy
     batch.resolve_unknown()
     assert list(batch.frame["output"]) == ["refused"] * 3
     assert hive.counts.calls == 3
+
+
+@pytest.mark.parametrize("way", ["resume", "again", "another name", "unsaved"])
+def test_a_row_that_waits_is_not_called_again_with_those_that_are_lost(way: str) -> None:
+    """Whoever allows it twice would have it act twice; what the service may have lost is called."""
+    hive, ran = LocalHive(), Counter[str]()
+
+    @hive.workflow("refund", variant="v", tools={"payments": "ask"})
+    async def refund(text: str) -> str:
+        ran[text] += 1
+        return "paid" if (await aask_human(f"Refund {text}?", tool="payments")).approved else "refused"
+
+    how: dict[str, Any] = {"variants": "v", "client": hive.client(), "progress": False}
+    hive.fail_next(1, status=500)
+    batch = fh.batch(_rows(3), "refund", name="first", max_concurrency=1, **how)
+    assert (batch.counts.unknown, batch.counts.waiting, ran) == (3, 2, {"t1": 1, "t2": 1})
+    if way == "unsaved":
+        outcomes = batch._control.work.outcomes
+        for number, run in enumerate([outcome.run for _, outcome, _ in batch.entries() if outcome]):
+            outcomes.put(number, UNKNOWN, run=run, goes_on=open_reason(run))
+        store = session.store()
+        assert store is not None
+        store.database.put(lambda c: c.execute("DELETE FROM answers").rowcount).result()
+    if way in ("resume", "unsaved"):
+        batch.resume(retry_unknown=True)
+    else:
+        name, reuse = ("first", "batch") if way == "again" else ("second", "store")
+        batch = fh.batch(_rows(3), "refund", name=name, reuse=reuse, retry_unknown=True, **how)
+    assert (batch.counts.waiting, batch.plan().calls, ran) == (3, 1, {"t0": 1, "t1": 1, "t2": 1})
+    hive.fail_next(3, status=404, on="retrieve")  # the service no longer knows them, which does not say that they ended
+    batch.resolve_unknown().resume(retry_unknown=True)
+    assert (len(hive.approvals), ran.total()) == (3, 3)
+    fh.batch(_rows(3), "refund", name="first", fresh=True, **how)
+    assert ran == {"t0": 2, "t1": 2, "t2": 2}, "only this calls all of them"
 
 
 @pytest.mark.parametrize(

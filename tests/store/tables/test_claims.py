@@ -209,7 +209,8 @@ def test_an_owner_that_ended_leaves_no_file(store: Store) -> None:
 LOST = Run(status="unknown", error_code="cut_off", deployment="d")
 REFUSED = Run(status="failed", status_code=422, deployment="d")
 AWAY = Run(status="failed", status_code=503, deployment="d")
-RUNS = {"completed": RUN, "lost": LOST, "refused": REFUSED, "away": AWAY}
+WAITS = Run(status="awaiting_approval", deployment="d")
+RUNS = {"completed": RUN, "lost": LOST, "refused": REFUSED, "away": AWAY, "waits": WAITS}
 
 ASKED: dict[str, dict[str, bool]] = {
     "": {},
@@ -236,6 +237,7 @@ later     away      | answered mine     answered   answered  answered
 other     claimed   | mine     mine     mine       held      held
 other     completed | mine     mine     mine       answered  answered
 other     lost      | mine     mine     mine       answered  mine
+other     waits     | mine     mine     mine       answered  answered
 other     refused   | mine     mine     mine       answered  answered
 other     away      | mine     mine     mine       mine      mine
 single    completed | mine     mine     mine       answered  answered
