@@ -272,6 +272,16 @@ class ComparisonData:
         return bool(self.lines["output"].notna().any())
 
     @cached_property
+    def answered_at(self) -> dict[tuple[Any, str], int]:
+        """The position in `lines` of the run whose output is shown, by row and variant: the first that completed."""
+        lines = self.lines[["pair", "variant", "status"]].itertuples(index=False, name=None)
+        positions: dict[tuple[Any, str], int] = {}
+        for position, (pair, variant, status) in enumerate(lines):
+            if status == "completed":
+                positions.setdefault((pair, variant), position)
+        return positions
+
+    @cached_property
     def leading_columns(self) -> list[str]:
         """The columns of the rows in the order in which a display shows them: what was sent first, metadata last."""
         sent = self.runs.observations[0].sent if self.runs.observations else ()

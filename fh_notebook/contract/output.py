@@ -64,6 +64,7 @@ __all__ = [
     "short_view",
     "type_of_content",
     "whole_form",
+    "with_saved_files",
     "without_origin",
 ]
 
@@ -1031,6 +1032,27 @@ def saved_files(output: Any, run: str) -> str | None:
     """
     kept = (KEPT_FILES.get(asset.file_url or "", run) for asset in assets_of(output))
     return "\n".join(str(file.given) for file in kept if file is not None and file.given is not None) or None
+
+
+def with_saved_files(output: Any, run: str) -> Any:
+    """Return an output in which each file that is saved is a text that says where, for a text that others read.
+
+    A path is as its folder was given; an absolute one is of this machine: of it, the folder and the file are named.
+    `run` is as in :func:`saved_files`.
+    """
+    if not assets_of(output):
+        return output
+    return {**output, "assets": [_entry_or_place(entry, run) for entry in output["assets"]]}
+
+
+def _entry_or_place(entry: Any, run: str) -> Any:
+    asset = Asset.from_wire(entry) if isinstance(entry, Mapping) else Asset()
+    if (kept := KEPT_FILES.get(asset.file_url or "", run)) is None:
+        return entry
+    if kept.given is None:
+        return f"{asset.file_name or 'file'} {kept.where}"
+    parts = kept.given.parts
+    return "/".join(parts[-2:] if kept.given.is_absolute() else parts)
 
 
 def file_host(asset: Asset) -> str | None:

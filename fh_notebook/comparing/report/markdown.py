@@ -18,6 +18,7 @@ from fh_notebook.comparing.report import display
 from fh_notebook.comparing.stats.pairs import PAIRS, pairs_table
 from fh_notebook.comparing.verdicts.classes import classes_shown
 from fh_notebook.comparing.verdicts.verdict import headline_of, notes_of, verdict_of
+from fh_notebook.contract.output import with_saved_files
 from fh_notebook.core.redaction import redact
 
 __all__ = ["escaped", "markdown"]
@@ -120,9 +121,15 @@ def _masked_text(value: Any, mask: Callable[[str], str]) -> str:
 
 
 def _answer_text(data: ComparisonData, line: Mapping[Any, Any], variant: str, mask: Callable[[str], str]) -> str:
-    output, score = line[f"{variant}.output"], line.get(f"{variant}.score", float("nan"))
+    output, score = _shown_output(data, line, variant), line.get(f"{variant}.score", float("nan"))
     text = escaped(_masked_text(output, mask)) if output is not None else "*no answer*" if score != score else ""
     return f"{text} ({data.score_text(score)})" if score == score else text
+
+
+def _shown_output(data: ComparisonData, line: Mapping[Any, Any], variant: str) -> Any:
+    """Return the output of a row, with the place of each saved file: its address ends."""
+    output, position = line[f"{variant}.output"], data.answered_at.get((line[data.pair_on], variant))
+    return output if position is None else with_saved_files(output, data.runs.lister_at(position, output))
 
 
 def _facts_list(facts: Mapping[str, str]) -> str:

@@ -117,15 +117,11 @@ def report_rows(
     if views is not None:  # a page has the numbers of a column in one format, a sheet as they are
         columns = [_in_one_format(values) for values in columns]
     first: dict[Any, int] = {}
-    answered: dict[tuple[Any, str], int] = {}
-    """Which line has the output that is shown."""
     states: dict[tuple[Any, str], tuple[str, str | None, int]] = {}
     for position, (pair, variant, status, error) in enumerate(
         lines[["pair", "variant", "status", "error"]].itertuples(index=False, name=None)
     ):
         first.setdefault(pair, position)
-        if status == "completed":
-            answered.setdefault((pair, variant), position)
         before = states.get((pair, variant))
         states[pair, variant] = (before[0], before[1] or error, before[2] + 1) if before else (status, error, 1)
     masks = data.runs.secret().masks()
@@ -142,12 +138,12 @@ def report_rows(
             **({"winner": winner} if winner >= 0 else {}),
             "runs": [
                 _with_view(
-                    _with_paths(data, run, line[f"{variant}.output"], answered.get((pair, variant)))
+                    _with_paths(data, run, line[f"{variant}.output"], data.answered_at.get((pair, variant)))
                     if with_paths
                     else run,
                     views,
                     partial(masks.value, pair, line[f"{variant}.output"]),
-                    partial(data.runs.run_at, answered.get((pair, variant))),
+                    partial(data.runs.run_at, data.answered_at.get((pair, variant))),
                 )
                 for variant in data.variants
                 for run in [_run_values(line, variant, states.get((pair, variant)), mask, score_text, room)]

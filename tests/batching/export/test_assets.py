@@ -922,6 +922,31 @@ def test_tables_have_the_paths_of_saved_files(painter: Painter, tmp_path: Path, 
     assert "saved_files" not in {*fh.compare(frame).data.row_columns}
 
 
+def test_a_markdown_report_has_the_paths_of_saved_files(painter: Painter, tmp_path: Path, monkeypatch: Any) -> None:
+    """In place of their addresses: as the folder was typed, and of an absolute one no path of this machine."""
+    monkeypatch.chdir(tmp_path)
+    painter.hive.workflow("paint", variant="w")(
+        lambda text: {"settings": {}, "assets": [painter.hive.asset("w.png", PNG, "image/png"), "a text"]}
+    )
+    rows = [{"text": "a"}, {"text": "b"}]
+    with painter.hive.client() as client:
+        batches = [
+            fh.batch(rows, "paint", variants=["v", "w"], client=client, progress=False, name=name, save_assets=folder)
+            for name, folder in (("one", "pics"), ("two", tmp_path / "absolute"))
+        ]
+    archive = fh.open_batch(batches[0].to_fhb("b.fhb").path)
+    for batch, folder in zip(batches, ("pics", "absolute"), strict=True):
+        fh.compare(batch).report("r.md")
+        text = Path("r.md").read_text()
+        names = [Path(path).name for path in batch.assets["path"]]
+        assert all(f"{folder}/{name}" in text.replace("\\", "") for name in names)
+        assert "file\\_url" not in text
+        assert str(tmp_path) not in text
+    shutil.rmtree("pics")
+    fh.compare(archive).report("r.md")
+    assert "a.png in b.fhb" in Path("r.md").read_text()
+
+
 def test_a_part_has_no_column_that_hangs_on_saved_files(painter: Painter, tmp_path: Path) -> None:
     """All parts of a batch over partitions have the same columns, whatever is saved of the answers that they reuse."""
     with painter.hive.client() as client:
