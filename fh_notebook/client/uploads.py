@@ -369,12 +369,16 @@ def files_among(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[
         yield from files_among(item, (*path, name))
 
 
+def _address_of(name: str) -> str:
+    return f"<address of {one_line(name, 80)}>"
+
+
 def with_file_names(text: str) -> str:
     """Return a text in which each file that it names is called by its name, for a reader."""
 
     def words(match: re.Match[str]) -> str:
         named = file_named(match[0])
-        return f"<address of {named.name}>" if named is not None and named.name else match[0]
+        return _address_of(named.name) if named is not None and named.name else match[0]
 
     return _TOKEN.sub(words, text) if FILE_SCHEME in text else text
 
@@ -384,6 +388,11 @@ class FileInput(str):
 
     __slots__ = ("path",)
     path: Path
+
+    @property
+    def message_text(self) -> str:
+        """What a message calls it."""
+        return _address_of(self.path.name)
 
     @classmethod
     def of(cls, path: str | os.PathLike[str]) -> FileInput:
@@ -428,7 +437,8 @@ class FileColumn:
 
     column: str
     json_hint: ClassVar[str] = (
-        "it is the file of each row: give it in fh.batch(inputs=...) or in a cell with --over; here give fh.file(path)"
+        "it is the file of each row: give it alone as the value of an input, in fh.batch(inputs=...) or in a cell with"
+        " --over; elsewhere give fh.file(path)"
     )
 
     @property

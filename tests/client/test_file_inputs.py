@@ -240,6 +240,29 @@ def test_a_name_that_is_no_utf8_is_sent(reader: Reader, tmp_path: Path) -> None:
     assert len(_uploaded(reader)) == 2
 
 
+def test_a_file_inside_of_a_wrong_value_has_its_name(reader: Reader, tmp_path: Path) -> None:
+    """In place of the hash of its content, in the error of a call and of rows; also one that is not there any more."""
+    (path,) = _files(tmp_path, a="bee")
+    wrong = {"document": {"parts": [fh.file(path)]}}
+    os.unlink(path)
+    with reader.hive.client() as client:
+        with pytest.raises(
+            fh.InputError, match=r"document: the object \{'parts': \[<address of a\.txt>\]\} is not a text"
+        ):
+            client.invoke("read", variant="v", inputs=wrong)
+        options: dict[str, Any] = {"variants": ["v"], "client": client, "progress": False}
+        with pytest.raises(fh.InputError, match=r"row 0: document: .*<address of a\.txt>"):
+            fh.batch([wrong], "read", **options)
+
+
+def test_a_file_of_each_row_stands_alone(reader: Reader, tmp_path: Path) -> None:
+    """Inside of a list it is refused, with a hint that is right in a batch, too."""
+    rows, mapping = [{"path": path} for path in _files(tmp_path, a="bee")], {"document": [fh.file(column="path")]}
+    hint = r"give it alone as the value of an input, in fh\.batch\(inputs=\.\.\.\) or in a cell with --over"
+    with reader.hive.client() as client, pytest.raises(fh.InputError, match=hint):
+        fh.batch(rows, "read", variants=["v"], inputs=mapping, client=client, progress=False)
+
+
 def test_rows_without_their_file_are_told_before_a_call(reader: Reader, client: fh.Client, tmp_path: Path) -> None:
     """All of them together; an empty cell is a missing value."""
     (path,) = _files(tmp_path, a="bee")

@@ -65,6 +65,8 @@ def one_line(text: str, limit: int = 120) -> str:
 def short(value: Any, limit: int = VALUE_CAP) -> str:
     """Return `value` in at most about `limit` characters, printable, in Python's spelling.
 
+    A text that stands for something else has its own spelling, `message_text`, which is not cut.
+
     Examples
     --------
     >>> short("ab" * 100, 10)
@@ -73,6 +75,8 @@ def short(value: Any, limit: int = VALUE_CAP) -> str:
     "[1, [2, 3], {'a': 1}, 4, … (5 items)]"
     """
     if isinstance(value, str):
+        if isinstance(own := getattr(value, "message_text", None), str):
+            return printable(own)
         cut = value if len(value) <= limit else value[: limit - 1] + "…"
         return printable(repr(str.__str__(cut)))  # also of an Enum of texts, whose own is its name
     text = printable(_format_value(value, 2))

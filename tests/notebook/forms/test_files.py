@@ -414,7 +414,7 @@ def test_a_file_of_each_row_is_told_where_there_are_no_rows(client: fh.Client) -
     """What it is, and what to give."""
     for rows in ({}, {"over": [{"path": "x"}]}):
         form = fh.form("read", variants=["a"], values={"document": fh.file(column="path")}, client=client, **rows)
-        assert "give it in fh.batch(inputs=...) or in a cell with --over; here give fh.file(path)" in repr(form)
+        assert "in fh.batch(inputs=...) or in a cell with --over; elsewhere give fh.file(path)" in repr(form)
 
 
 def test_a_file_that_cannot_be_uploaded_is_told_in_one_sentence(reader: Reader) -> None:

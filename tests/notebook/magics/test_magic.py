@@ -187,7 +187,7 @@ def test_each_row_of_a_cell_has_the_file_of_its_column(
     _, said = shell.run("%%fetchhive echo -v plain --over rows\ntext: \"{{ fh.file(column='paht') }}\"")
     assert "no column is named 'paht'; did you mean 'path'?" in said
     _, said = shell.run(f"%%fetchhive echo -v plain\n{body}".replace("Read ", ""))
-    assert "in a cell with --over; here give fh.file(path)" in said
+    assert "in a cell with --over; elsewhere give fh.file(path)" in said
 
 
 @pytest.mark.parametrize(
