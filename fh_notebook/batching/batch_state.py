@@ -31,6 +31,7 @@ from fh_notebook.batching.model import (
 )
 from fh_notebook.batching.planning import garbage_collection
 from fh_notebook.batching.planning.plan import OtherKey, Plan
+from fh_notebook.batching.planning.reuse import left_behind
 from fh_notebook.batching.planning.stored_batch import StoredBatch
 from fh_notebook.batching.planning.work_queue import (
     LookedUpWindow,
@@ -359,6 +360,7 @@ class BatchState:
             of_jobs = zip(job_keys, map(self.outcomes.kind, numbers), strict=True)
             kinds.update(kind for key, kind in of_jobs if key and key not in to_call)
         invalid = keys.pop("", 0)
+        rejoined = [row for key, row in left_behind(self.stored).items() if key in to_call]
         limits = self._options.limits
         durations = self._store.answers.durations_of(self.caller.workspace, self.plan.deployment)
         took = sorted(seconds for seconds, _ in durations)
@@ -373,6 +375,8 @@ class BatchState:
             doubled=keys.total() - len(keys),
             invalid=invalid,
             calls=len(to_call),
+            rejoined=len(rejoined),
+            rejoined_waiting=sum(row.status == AWAITS_DECISION for row in rejoined),
             seconds=self._forecast(len(to_call), most_at_once, durations),
             uploads=client.aclient.files.missing(files) if client is not None and files else 0,
             look_ups_per_call=self._look_ups(durations),

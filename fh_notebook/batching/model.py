@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -32,6 +33,7 @@ __all__ = [
     "RETRY_UNKNOWN",
     "UNKNOWN",
     "BatchStopped",
+    "CancelledWaiting",
     "Event",
     "FailedSelection",
     "Finished",
@@ -583,6 +585,21 @@ DECIDE_OF_WORKERS: Final = Phrase(
 
 AWAITS_DECISION: Final = "awaiting_approval"
 """The status of a run that waits for a decision."""
+
+
+class CancelledWaiting(asyncio.CancelledError):
+    """A cancel of a call whose run is known to wait for a decision: it goes on at the service, and is not lost.
+
+    Parameters
+    ----------
+    run : Run
+        What is known of it.
+    """
+
+    def __init__(self, run: Run) -> None:
+        super().__init__()
+        self.run = run
+
 
 LOOK_UPS_CAPPED: Final = "look_ups_capped"
 """The error code of a run that had not ended when the daily cap ended its look-ups."""

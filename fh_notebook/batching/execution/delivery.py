@@ -21,7 +21,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from uuid import uuid4
 
-from fh_notebook.batching.model import AWAITS_DECISION, LOOK_UPS_CAPPED, RESOLVE_CAPPED
+from fh_notebook.batching.model import AWAITS_DECISION, LOOK_UPS_CAPPED, RESOLVE_CAPPED, CancelledWaiting
 from fh_notebook.batching.options import DeliveryMode
 from fh_notebook.batching.planning.reuse import left_behind
 from fh_notebook.batching.planning.stored_batch import StoredBatch
@@ -254,9 +254,11 @@ class CallbackDelivery:
             if run.error_code == NO_OUTPUT_CODE and self._receiver is not None:
                 self._without_output[_key_of(request)] = pending
             return run
-        except asyncio.CancelledError:
+        except asyncio.CancelledError as exc:
             self._write()
             pending.cancel_waiting()
+            if pending.status == AWAITS_DECISION:
+                raise CancelledWaiting(pending.run) from exc
             raise
         finally:
             del self._pending[id(pending)]
@@ -370,8 +372,9 @@ class CallbackDelivery:
         ticket = self._pending_runs.take_over(line)
         if ticket is None:
             message = "it was submitted before, and its answer is awaited elsewhere; batch.resume() takes the answer"
+            status = first.status if first.status == AWAITS_DECISION else "unknown"
             return AttemptResult(
-                response=answer, run=replace(first, status="unknown", error=message, error_code="elsewhere")
+                response=answer, run=replace(first, status=status, error=message, error_code="elsewhere")
             )
         return AttemptResult(response=answer, run=await self._outcome(request, first, ticket))
 

@@ -17,7 +17,7 @@ from fh_notebook.batching.execution.job_queue import QueuedJob
 from fh_notebook.batching.execution.ledger import ClaimResult, Ledger
 from fh_notebook.batching.execution.scheduler import EngineLimiter, Scheduler
 from fh_notebook.batching.execution.stop_rules import stop_of_answer
-from fh_notebook.batching.model import Event, Job, Retried, Started, Throttled, kind_of
+from fh_notebook.batching.model import CancelledWaiting, Event, Job, Retried, Started, Throttled, kind_of
 from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.contract.retry import CUT_OFF, NOT_REACHED, Absence, RetryAction, RetryDecision, absence_of, decide
 from fh_notebook.contract.run import Run
@@ -198,8 +198,9 @@ class Worker:
         try:
             with call:
                 exchange = await self._attempt(entry.job.request(self._batch))
-        except asyncio.CancelledError:
-            run = _unknown(entry.job, started_at, CANCELLED, CUT_OFF)
+        except asyncio.CancelledError as exc:
+            cut_off = _unknown(entry.job, started_at, CANCELLED, CUT_OFF)
+            run = exc.run if isinstance(exc, CancelledWaiting) else cut_off
             await finish_despite_cancel(self._finish(entry, run, goes_on=False))
             raise
         except CallError as exc:

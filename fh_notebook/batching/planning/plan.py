@@ -265,6 +265,10 @@ class Plan:
     """Who reads it."""
     calls: int = 0
     """How many calls are left; so far, where the rows are not known."""
+    rejoined: int = 0
+    """Of the calls: those that were submitted before, and whose runs are waited for again at no further call."""
+    rejoined_waiting: int = 0
+    """Of these: those whose runs wait for a decision."""
     uploads: int = 0
     """How many files are uploaded before the calls that need them. Each counts against the daily cap."""
     look_ups_per_call: int = 0
@@ -281,7 +285,7 @@ class Plan:
     def cost(self) -> float | None:
         """What the calls will cost at ``price_per_call``; ``None`` where no price is known."""
         price = self.budget.price_per_call
-        return None if price is None else price * self.most_calls
+        return None if price is None else price * min(self.most_calls, self.calls - self.rejoined)
 
     @property
     def most_calls(self) -> int:
@@ -346,11 +350,15 @@ class Plan:
         return parts
 
     def _calls(self) -> str:
-        text = counted(self.calls, "call")
-        if self.calls and self.seconds is not None:
+        calls = self.calls - self.rejoined
+        text = counted(calls, "call")
+        if calls and self.seconds is not None:
             text += f", about {duration(self.seconds)}"
-        if self.calls and self.cost is not None:
+        if calls and self.cost is not None:
             text += f", {money(self.cost)} at {money(self.budget.price_per_call or 0.0)} a call"
+        if self.rejoined:
+            text += f"; {self.rejoined:,} submitted before {agreeing(self.rejoined, 'are')} waited for again"
+            text += f", {self.rejoined_waiting:,} of them for a decision" if self.rejoined_waiting else ""
         if self.uploads:
             text += f"; {counted(self.uploads, 'upload')} of files, which count against the daily cap as calls do"
         if look_ups := self.calls * self.look_ups_per_call:

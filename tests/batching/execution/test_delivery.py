@@ -574,6 +574,41 @@ def test_a_row_that_waits_is_not_called_again_with_those_that_are_lost(way: str)
     assert ran == {"t0": 2, "t1": 2, "t2": 2}, "only this calls all of them"
 
 
+@pytest.mark.parametrize("delivery", ["poll", "callback"])
+def test_a_row_that_waits_when_its_batch_is_cancelled_is_not_lost(
+    delivery: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is counted apart, the next start waits for its run at no further call, and the plan says so."""
+    for pause in ("FIRST_S", "FIRST_BESIDE_RECEIVER_S"):
+        monkeypatch.setattr(polling, pause, 0.01)
+    hive, is_out, may_end = LocalHive(), threading.Event(), threading.Event()
+
+    @hive.workflow("refund", variant="v", tools={"payments": "ask"})
+    async def refund(text: str) -> str:
+        if text == "t2":
+            is_out.set()
+            await asyncio.to_thread(may_end.wait, PATIENCE_S)
+            return "late"
+        return "paid" if (await aask_human(f"Refund {text}?", tool="payments")).approved else "refused"
+
+    how: dict[str, Any] = {"client": hive.client(), "variants": "v", "delivery": delivery, "progress": False}
+    batch = fh.batch(_rows(3), "refund", wait=False, **how)
+    until(lambda: len(batch._control.status.waiting_runs()) == 2)
+    assert is_out.wait(PATIENCE_S)
+    batch.cancel().wait()
+    assert batch.frame["status"].tolist() == ["awaiting_approval", "awaiting_approval", "unknown"]
+    assert batch.frame["error"].str.contains("it waits for a decision: batch.approvals()", regex=False).sum() == 2
+    assert (batch.counts.waiting, batch.counts.unknown, len(batch.approvals())) == (2, 3, 2)
+    assert "1 unknown (may have run; retry_unknown=True calls again), 2 wait for a decision" in batch.summary()
+    again = fh.batch(_rows(3), "refund", dry_run=True, **how)
+    assert "; 0 calls; 3 submitted before are waited for again, 2 of them for a decision" in str(again.plan())
+    for approval in batch.approvals():
+        approval.decide("allow_once")
+    may_end.set()
+    again.resume()
+    assert (again.frame["output"].tolist(), hive.counts.calls) == (["paid", "paid", "late"], 3)
+
+
 @pytest.mark.parametrize(
     ("audience", "words"), [(CELL, "fh.last_batch().approvals() lists"), (COMMAND, "decide it in Fetch Hive")]
 )
