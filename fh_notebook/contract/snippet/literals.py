@@ -20,13 +20,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from fh_notebook.contract.snippet.curl import line_and_column, unclosed
+from fh_notebook.contract.snippet.curl import UnclosedError, line_and_column, unclosed
 from fh_notebook.core.redaction import redact
 from fh_notebook.core.text.formatting import path_text, short
 from fh_notebook.core.text.problems import Problem
 from fh_notebook.errors import SnippetError
 
-__all__ = ["PHP", "RUBY", "TYPESCRIPT", "Language", "read_arguments", "read_python_arguments"]
+__all__ = ["PHP", "RUBY", "TYPESCRIPT", "Language", "read_arguments", "read_python_arguments", "read_ruby_arguments"]
 
 DEEPEST: Final = 60
 """Levels of lists and objects: below Python's own limits, wherever the reader is called."""
@@ -164,7 +164,7 @@ PHP: Final = Language(
 )
 
 RUBY: Final = Language(
-    blanks=re.compile(r"(?:\s|#[^\n]*)*+"),
+    blanks=re.compile(r"(?:\s|#[^\n]*|\\\n)*+"),
     quotes={
         "'": _Quotes(None),
         '"': _Quotes(_ANY_ESCAPE, _RUBY_NAMED, re.compile(r"#(?=[{$@])")),
@@ -519,6 +519,64 @@ def read_arguments(text: str, at: int, language: Language) -> tuple[dict[str, An
     """
     reader = _Reader(text, at, language)
     return reader.arguments(), reader.at
+
+
+# --- Ruby
+
+_RUBY_PART: Final = re.compile(
+    r'"(?:[^"\\]|\\.)*+"'
+    r"|'(?:[^'\\]|\\.)*+'"
+    r"|(?P<blank>\#[^\n]*|\\\n|[^\S\n]++)"
+    r"|%[wi](?:\[[^\]]*+\]?|\([^)]*+\)?|\{[^}]*+\}?)"
+    r"|(?P<open>[(\[{])|(?P<close>[)\]}])|(?P<end>[\n;])|[^\s\"'#%()\[\]{};\\]++|[^\"']",
+    re.DOTALL,
+)
+
+_GOES_ON: Final = (",", "=>", ":")
+"""After these, Ruby reads the next line."""
+
+
+def _end_of_command(text: str, at: int) -> int:
+    """Return where a call without brackets ends: with its line, unless that cannot be its end."""
+    opened: list[int] = []
+    last = ""
+    while at < len(text):
+        part = _RUBY_PART.match(text, at)
+        if part is None:
+            raise unclosed(text, at)  # a quote
+        if not opened and (part["close"] or part["end"] == ";" or (part["end"] and not last.endswith(_GOES_ON))):
+            return at
+        if part["open"]:
+            opened.append(at)
+        elif part["close"]:
+            opened.pop()
+        last = last if part["blank"] or part["end"] else part[0]
+        at = part.end()
+    if opened:
+        raise unclosed(text, opened[-1])
+    if last.endswith(_GOES_ON):
+        line = line_and_column(text, len(text.rstrip()))[0]
+        raise UnclosedError(f"line {line}: the call is cut off after {short(last[-1])}; paste the snippet whole")
+    return at
+
+
+def read_ruby_arguments(text: str, at: int) -> tuple[dict[str, Any], int]:
+    """Return the arguments of a call in Ruby, with or without brackets, as :func:`read_arguments` does.
+
+    Raises
+    ------
+    SnippetError
+        Something is not a literal, given twice, or never closed.
+
+    Examples
+    --------
+    >>> read_ruby_arguments("f deployment: 'd', inputs: { a: 1 }", 2)[0]
+    {'deployment': 'd', 'inputs': {'a': 1}}
+    """
+    if text[at - 1] == "(":
+        return read_arguments(text, at, RUBY)
+    end = _end_of_command(text, at)
+    return _Reader(f"{text[:end]}\n)", at, RUBY).arguments(), end
 
 
 # --- Python

@@ -324,11 +324,18 @@ def parse_snippet(text: str | Hidden) -> Snippet:
 
 def _read(text: str) -> Snippet:
     text = _unfenced(text.replace("\r\n", "\n").removeprefix("\ufeff"))
-    # What stands in a string of one dialect may be a call in another: the first to begin is the one.
-    found = [(match.start(), dialect) for dialect in DIALECTS if (match := dialect.begins.search(text))]
-    if not found:
+    if (dialect := _dialect_of(text)) is None:
         raise SnippetError(_not_a_snippet_message(text))
-    return min(found, key=lambda place: place[0])[1].read(text)
+    return dialect.read(text)
+
+
+def _dialect_of(text: str) -> _Dialect | None:
+    """Return the dialect of the first call; ``None`` without one.
+
+    What stands in a string of one dialect may be a call in another, also in the same line.
+    """
+    found = [(match.span(), dialect) for dialect in DIALECTS if (match := dialect.begins.search(text))]
+    return min(found, key=lambda place: place[0])[1] if found else None
 
 
 def _parse_body(text: str) -> Snippet:
@@ -516,7 +523,7 @@ def is_open(text: str) -> bool:
     >>> is_open("client = FetchHive()"), is_open("client.invoke_workflow(deployment='d')")
     (True, False)
     """
-    found = next((dialect for dialect in DIALECTS if dialect.begins.search(text)), None)
+    found = _dialect_of(text)
     return _is_code(text) if found is None else found.is_open(text)
 
 

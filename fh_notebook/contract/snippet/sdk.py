@@ -16,12 +16,20 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
-from fh_notebook.contract.snippet.literals import PHP, RUBY, TYPESCRIPT, read_arguments, read_python_arguments
+from fh_notebook.contract.snippet.literals import (
+    PHP,
+    TYPESCRIPT,
+    read_arguments,
+    read_python_arguments,
+    read_ruby_arguments,
+)
 from fh_notebook.errors import SnippetError
 
 __all__ = ["SDK_DIALECTS", "SdkDialect", "key_candidates"]
 
-_METHOD: Final = r"invoke_?(?P<kind>workflow|prompt|agent|hive_?agent)(?:_?stream)?\s*\("
+_METHOD_NAME: Final = r"invoke_?(?P<kind>workflow|prompt|agent|hive_?agent)(?:_?stream)?"
+
+_METHOD: Final = rf"{_METHOD_NAME}\s*\("
 
 # A comment that shows a call makes none, also behind code.
 _LINE: Final = r"(?im)^(?![ \t]*(?:#|//|\*))(?:(?![ \t](?:#|//))[^\n])*?"
@@ -31,6 +39,9 @@ _RUBY_ARGUMENTS: Final = (
     r"""|(?:\{\s*)?["'][^"'\n]*["']\s*=>))"""
 )
 
+_RUBY_PAIR: Final = r"""(?=\w++:(?!:)|:\w++\s*=>|["'][^"'\n]*["']\s*(?:=>|:))"""
+"""What a call without brackets begins with."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SdkDialect:
@@ -38,7 +49,7 @@ class SdkDialect:
 
     name: str
     call: re.Pattern[str]
-    """The beginning of a call, up to its opening bracket."""
+    """The beginning of a call, up to its opening bracket, or up to its arguments where it has none."""
     arguments: Callable[[str, int], tuple[dict[str, Any], int]]
     """Reads the arguments that begin at a position, and says where the call ends."""
 
@@ -75,8 +86,10 @@ SDK_DIALECTS: Final = (
     ),
     SdkDialect(
         name="Ruby",
-        call=re.compile(rf"{_LINE}\.\s*(?=invoke_){_METHOD}{_RUBY_ARGUMENTS}"),
-        arguments=partial(read_arguments, language=RUBY),
+        call=re.compile(
+            rf"{_LINE}\.\s*(?=invoke_){_METHOD_NAME}(?:\s*\({_RUBY_ARGUMENTS}|[^\S\n]++(?:\\\n\s*+)?{_RUBY_PAIR})"
+        ),
+        arguments=read_ruby_arguments,
     ),
     SdkDialect(
         name="Python",

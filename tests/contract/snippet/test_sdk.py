@@ -73,6 +73,7 @@ FRAMES = {
     "PHP": "$client->invokeWorkflow(['deployment' => 'd', 'inputs' => ['a' => {}]])",
     "Ruby": "client.invoke_workflow(deployment: 'd', inputs: {{ a: {} }})",
 }
+BEGUN = (*(frame.partition("(")[0] + "(" for frame in FRAMES.values()), "c.invoke_workflow deployment: ")
 
 
 def value_of(language: str, literal: str) -> Any:
@@ -329,6 +330,44 @@ def test_a_comment_behind_code_is_no_call() -> None:
     assert parse_snippet(code).request.deployment == "d"
 
 
+@pytest.mark.parametrize(
+    "code",
+    [
+        "client.invoke_workflow deployment: 'd', variant: \"v\", inputs: { a: 'x;\\n', b: [1, nil] }",
+        "run = client.invoke_workflow deployment: 'd', # the name, (\n  variant: 'v',\n\n"
+        "  inputs:\n    { a: 'x;\\n', b: [\n 1,\n nil\n] } # all, of it\nputs run, [1",
+        "client.invoke_workflow \\\n  :deployment => 'd', 'variant' => 'v',\n  inputs: { 'a' => 'x;\\n', b: [1, nil] }; x",
+        "puts(client.invoke_workflow deployment: 'd', variant: 'v', inputs: { a: 'x;\\n', b: [1, nil] })",
+    ],
+)  # fmt: skip
+def test_ruby_needs_no_brackets(code: str) -> None:
+    """The call ends with its line, unless that ends with what goes on."""
+    request = parse_snippet(code).request
+    assert (request.deployment, request.variant, request.inputs) == ("d", "v", {"a": "x;\\n", "b": [1, None]})
+    assert looks_like_snippet(code)
+
+
+def test_a_call_without_brackets_is_literal_too() -> None:
+    """Nothing is evaluated, a second call is not dropped, a cut one is open, and what Python says in a text is none."""
+    with watching() as seen:
+        message = refusal('c.invoke_workflow deployment: \'d\',\n  inputs: { a: `ls`, b: "#{x["y"]}", c: [z] }')
+    assert seen == []
+    assert [f"line 2: inputs.{name} is" in message for name in ("a", "b", "c[0]")] == [True] * 3
+    assert "two calls" in refusal("c.invoke_workflow deployment: 'd'\nc.invoke_workflow deployment: 'e'")
+    assert "followed by a word" in refusal("c.invoke_workflow deployment: 'd' if ready")
+    assert "line 2: the call is cut off after ','" in refusal("c.invoke_workflow deployment: 'd',\n variant: 'v',\n")
+    lines = ["c.invoke_workflow \\", "  deployment: 'd',", "  inputs: {", "    a: 'x' }"]
+    assert [is_open("\n".join(lines[:n])) for n in (1, 2, 3, 4)] == [True, True, True, False]
+    for text in (
+        "Why does client.invoke_workflow deployment: fail?",
+        "c.invoke_workflow a::B",
+        "c.invoke_workflow name",
+    ):
+        assert not looks_like_snippet(text)
+    code = "c.invoke_workflow(deployment='d', inputs={'a': 'use c.invoke_workflow deployment: 1'})"
+    assert parse_snippet(code).request.inputs == {"a": "use c.invoke_workflow deployment: 1"}
+
+
 def test_names_in_quotes_need_no_braces_in_ruby() -> None:
     code = 'client.invoke_workflow("deployment" => "d", "variant" => "v")'
     assert (parse_snippet(code).request.deployment, parse_snippet(code).request.variant) == ("d", "v")
@@ -421,7 +460,7 @@ def test_any_text_is_read_back_from_plain_quotes(value: str) -> None:
 @given(st.sampled_from(sorted(FRAMES)), st.text() | st.text("'\"`\\${}[]()<>=:#%,\n /*w1_a"))
 def test_any_arguments_are_read_or_refused(language: str, text: str) -> None:
     """Whatever stands in a call, the answer is a snippet or a SnippetError."""
-    for pasted in (FRAMES[language].format(text), FRAMES[language].format("1").partition("(")[0] + "(" + text):
+    for pasted in (FRAMES[language].format(text), *(begun + text for begun in BEGUN)):
         looks_like_snippet(pasted)
         is_open(pasted)
         try:
@@ -431,20 +470,23 @@ def test_any_arguments_are_read_or_refused(language: str, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "unit", ["'a', ", "[", "(", "{a: ", "['a' => ", "\\", "'", "/* ", "# \n", "a.", ". ", "\n", "\t\n", "%w[", "x = "]
-)
+    "unit",
+    ["'a', ", "[", "(", "{a: ", "['a' => ", "\\", "'", "/* ", "# \n", "a.", ". ", "\n", "\t\n", "%w[", "x = ", "a: 1,\n",
+     "\\\n", "c.invoke_workflow a", "c.invoke_workflow 'a", "c.invoke_workflow a:\n", "c.invoke_workflow \\\n"],
+)  # fmt: skip
 def test_reading_takes_linear_time(unit: str) -> None:
     """A text of any piece takes some four times the time of a quarter of it, at most."""
 
     def cpu_s(length: int) -> float:
         start = time.thread_time()
-        for frame in FRAMES.values():
-            for pasted in (frame.partition("(")[0] + "(" + unit * (length // len(unit)), unit * (length // len(unit))):
-                looks_like_snippet(pasted)
-                try:
-                    parse_snippet(pasted)
-                except SnippetError:
-                    continue
+        for start_of_text in (*BEGUN, ""):
+            pasted = start_of_text + unit * (length // len(unit))
+            looks_like_snippet(pasted)
+            is_open(pasted)
+            try:
+                parse_snippet(pasted)
+            except SnippetError:
+                continue
         return time.thread_time() - start
 
     assert cpu_s(20_000) < max(0.3, 10 * cpu_s(5_000))
