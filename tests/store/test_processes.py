@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import traceback
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from fh_notebook.contract.run import Run
 from fh_notebook.store.store import Store
+from fh_notebook.store.tables import requests
 from tests import environment
 from tests.store.kept import answers_in, batch_in
 
@@ -143,6 +147,26 @@ def test_stores_in_memory_count_requests_for_their_own_process() -> None:
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
         assert two.requests.on_day("forking", now) == 3
         one.requests.forget().result()
+
+
+def test_a_store_in_memory_counts_for_itself_where_sqlite_has_no_named_ones() -> None:
+    """It is a matter of how SQLite was built; any other error is one."""
+
+    class Other(sqlite3.Connection):
+        says = "no such vfs: memdb"
+
+        def execute(self, sql: str, parameters: Any = ()) -> sqlite3.Cursor:
+            if sql.startswith("ATTACH"):
+                raise sqlite3.OperationalError(self.says)
+            return super().execute(sql, parameters)
+
+    with closing(sqlite3.connect(":memory:", factory=Other)) as connection:
+        connection.execute("CREATE TABLE requests (own)")
+        requests.share_in_process(connection)
+        connection.execute("SELECT own FROM main.requests")
+        Other.says = "unable to open database"
+        with pytest.raises(sqlite3.OperationalError, match="unable"):
+            requests.share_in_process(connection)
 
 
 OWNING = """

@@ -46,9 +46,15 @@ def share_in_process(connection: sqlite3.Connection) -> None:
     """Have a store in memory use the table of this process in place of its own one.
 
     SQLite has a database in memory with a name (``memdb``, since 3.36; strict tables need 3.37) for all connections of
-    one process, with the locks of a file. A child after a fork has another name: it counts by itself.
+    one process, with the locks of a file. A child after a fork has another name: it counts by itself. Where SQLite was
+    built without such databases (``SQLITE_OMIT_DESERIALIZE``), so does each store.
     """
-    connection.execute("ATTACH ? AS process", (f"file:/fh-notebook-{os.getpid()}?vfs=memdb",))
+    try:
+        connection.execute("ATTACH ? AS process", (f"file:/fh-notebook-{os.getpid()}?vfs=memdb",))
+    except sqlite3.OperationalError as exc:
+        if "vfs" not in str(exc):
+            raise
+        return
     connection.execute(f"CREATE TABLE IF NOT EXISTS process.requests {_COLUMNS}")
     connection.execute("DROP TABLE main.requests")  # without it the name means the other table in every statement
 
