@@ -30,7 +30,7 @@ from fh_notebook.batching.model import (
     OutcomeTable,
 )
 from fh_notebook.batching.planning import garbage_collection
-from fh_notebook.batching.planning.plan import OtherKey, Plan
+from fh_notebook.batching.planning.plan import Budget, OtherKey, Plan
 from fh_notebook.batching.planning.reuse import left_behind
 from fh_notebook.batching.planning.stored_batch import StoredBatch
 from fh_notebook.batching.planning.work_queue import (
@@ -42,12 +42,11 @@ from fh_notebook.batching.planning.work_queue import (
     ready_windows,
 )
 from fh_notebook.batching.status import Caller
-from fh_notebook.client.polling import ONE_ADDRESS, REFUSED_LOOKS, expected_look_ups, is_over_daily_cap
+from fh_notebook.client.polling import ONE_ADDRESS, REFUSED_LOOKS, expected_look_ups, is_over_daily_cap, is_plenty
 from fh_notebook.client.uploads import files_in
 from fh_notebook.contract.callbacks import RunIds, with_final_status
 from fh_notebook.contract.job_key import job_key_of_parts
 from fh_notebook.contract.run import Run
-from fh_notebook.core.config import settings
 from fh_notebook.core.config.urls import LOCAL
 from fh_notebook.core.json_values import canonical_json
 from fh_notebook.core.text.messages import agreeing, counted
@@ -165,8 +164,6 @@ class BatchState:
         self._first: list[Job] | None = None
         """Of a table: what the first start calls."""
         self._answered_at: datetime | None = None
-        self._expected_s: float | None = None
-        """How long three of four of the last runs took, at most."""
 
     @property
     def counts(self) -> JobCounts:
@@ -292,7 +289,7 @@ class BatchState:
             call_lost=self.work_queue.call_lost,
             names=NameEvidence(variants=len(self.plan.variants)),
             look_ups_per_call=self.plan.look_ups_per_call,
-            expected_s=self._expected_s,
+            deployment=self.plan.deployment,
             held_before=self._held_calls,
             on_event=on_event,
             on_change=on_change,
@@ -362,9 +359,9 @@ class BatchState:
         invalid = keys.pop("", 0)
         rejoined = [row for key, row in left_behind(self.stored).items() if key in to_call]
         limits = self._options.limits
+        budget = budget_of(self.caller.workspace, self._store, datetime.now(UTC))
         durations = self._store.answers.durations_of(self.caller.workspace, self.plan.deployment)
-        took = sorted(seconds for seconds, _ in durations)
-        self._expected_s = took[len(took) * 3 // 4] if took else None
+        look_ups = self._look_ups(durations)
         self.plan = replace(
             self.plan,
             jobs=len(self.outcomes),
@@ -379,11 +376,20 @@ class BatchState:
             rejoined_waiting=sum(row.status == AWAITS_DECISION for row in rejoined),
             seconds=self._forecast(len(to_call), most_at_once, durations),
             uploads=client.aclient.files.missing(files) if client is not None and files else 0,
-            look_ups_per_call=self._look_ups(durations),
+            look_ups_per_call=1 if (saves := self._saves_look_ups(len(to_call), durations, budget)) else look_ups,
+            saves_look_ups=saves,
             max_calls=limits.max_calls,
             max_seconds=limits.max_seconds,
-            budget=budget_of(self.caller.workspace, self._store, datetime.now(UTC)),
+            budget=budget,
         )
+
+    def _saves_look_ups(self, calls: int, durations: Sequence[tuple[float, int]], budget: Budget) -> bool:
+        """Whether a `LookUpBudget` has to save look-ups, since the daily cap does not pay for all that are usual."""
+        client, left = self.caller.client, budget.left_today
+        counts = client is None or client.aclient.connection.counts("lookup")
+        if self._options.delivery != "poll" or left is None or not counts:
+            return False
+        return not is_plenty(left, calls, median(seconds for seconds, _ in durations) if durations else None)
 
     def _look_ups(self, durations: Sequence[tuple[float, int]]) -> int:
         """Return how many look-ups an answer costs of the daily cap, by how long the last ones of the deployment took.
@@ -400,8 +406,6 @@ class BatchState:
         has_callback = delivery == "callback" or (
             delivery == "auto" and (is_near or self._options.receiver is not None)
         )
-        if delivery == "poll" and settings.current().daily_cap is not None:
-            return 1  # of a `LookUpBudget`, which makes few others
         took_s = median(seconds for seconds, _ in durations) if durations else None
         return expected_look_ups(took_s, has_callback=has_callback, is_looked_up=requests > 1 and not has_callback)
 

@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 
 from fh_notebook.client.callbacks.receiver import CallbackReceiver
 from fh_notebook.client.error_catalog import ErrorCatalogCache
+from fh_notebook.client.polling import WorkspaceLookUps
 from fh_notebook.client.profile import Profile
 from fh_notebook.contract.callbacks import NOWHERE
 from fh_notebook.contract.catalog.deployments import Deployments
@@ -342,6 +343,8 @@ class Connection:
     """Shows the user a message, once."""
     pausing: set[str] = field(default_factory=set, repr=False)
     """Deployments with a run that waited for a person, through this connection."""
+    look_ups: WorkspaceLookUps = field(default_factory=WorkspaceLookUps, repr=False)
+    """What the batches of the workspace by polling share, of all connections of this process."""
     look_up_cap: ServiceCap = field(default_factory=ServiceCap, repr=False)
     """What the service itself has said of its daily cap, to look-ups through this connection."""
 

@@ -472,13 +472,14 @@ class PendingRun:
         if not self._taken and budget is not None and (wait_s := budget.wait_s(self)):
             polling.watch(self, first_s=wait_s)
             return 0.0
-        if self._taken or await self._connection.has_room_for("lookup"):
-            pause_s = await self._look_now()
-            if budget is not None:
-                budget.looked(self, has_ended=self._taken)
-            return pause_s
-        self._note_cap()
-        return 0.0
+        if not self._taken and not await self._connection.has_room_for("lookup"):
+            self._note_cap()
+            return 0.0
+        result = await self._look_now()
+        if budget is not None:
+            says_how_it_is = result is not None and result.run is not None and result.run.status != "unknown"
+            budget.looked(self, has_ended=self._taken if says_how_it_is else None)
+        return None if result is None or result.is_last or self._taken else result.pause_s
 
     def _note_cap(self) -> None:
         if not self._is_capped:
@@ -486,22 +487,21 @@ class PendingRun:
             self._set_trouble(self._cap_text, is_capped=True)
             self._call_on_change()
 
-    async def _look_now(self) -> float | None:
+    async def _look_now(self) -> polling.LookUpResult | None:
+        """Look it up and take the result; ``None``: its outcome was taken before."""
         if self._taken:
             return None
         result = await self._lookup.ask()
         if result.is_capped:
             self._note_cap()
-            return 0.0
-        if result.run is not None:
+        elif result.run is not None:
             self._set_trouble("")
             self._take(result.run, by="polling")
-            return None if self._taken else 0.0
-        self._set_trouble(result.problem)
-        if result.is_last:
-            self._end_look_ups(result)
-            return None
-        return result.pause_s
+        else:
+            self._set_trouble(result.problem)
+            if result.is_last:
+                self._end_look_ups(result)
+        return result
 
     def _end_look_ups(self, last: polling.LookUpResult) -> None:
         """End look-ups; where no callback can come either, end the waiting."""

@@ -23,7 +23,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import count
 from typing import Final, Protocol
-from weakref import WeakSet
+from weakref import WeakKeyDictionary, WeakSet
 
 from fh_notebook.contract.callbacks import NO_OUTPUT_CODE, with_final_status
 from fh_notebook.contract.retry import NOT_FOUND_STATUSES, is_daily_cap
@@ -48,9 +48,11 @@ __all__ = [
     "PolledRun",
     "Poller",
     "StatusLookup",
+    "WorkspaceLookUps",
     "expected_look_ups",
     "forget",
     "is_over_daily_cap",
+    "is_plenty",
     "watch",
 ]
 
@@ -79,7 +81,7 @@ BUSY_PAUSE_S: Final = 5.0
 FIRST_RUNS: Final = 4
 """As many runs are out at first."""
 PLENTY: Final = 10
-"""Where the cap leaves so many requests for each run, all may be out at once: that is enough for runs of a minute."""
+"""Where the cap leaves so many requests for each run, or more where runs take more than a minute, none is saved."""
 LATER: Final = 1.25
 EARLIER: Final = 0.98
 """What one first look-up changes of the expected time: too early, or not. So about one in 13 comes too early."""
@@ -427,34 +429,69 @@ class PacedRun(PolledRun, Protocol):
         ...
 
     @property
-    def polls(self) -> int:
-        """Look-ups so far."""
-        ...
-
-    @property
     def status(self) -> str:
         """Its last known status."""
         ...
 
 
-@dataclass(slots=True)
-class _RunOut:
-    run: PacedRun
-    looked_s: float = 0.0
-    """How old it was at its last look-up; 0: it was not looked up."""
+def is_plenty(left: int, runs: int, took_s: float | None) -> bool:
+    """Whether a cap that leaves so many requests pays for the calls of so many runs and for all their look-ups.
+
+    Parameters
+    ----------
+    left : int
+        Requests.
+    runs : int
+        0: nobody knows how many; then it is not.
+    took_s : float or None
+        How long they take; ``None``: nobody knows.
+
+    Examples
+    --------
+    >>> is_plenty(400, 40, 2.0), is_plenty(399, 40, 2.0), is_plenty(400, 40, 600.0), is_plenty(400, 0, 2.0)
+    (True, False, False, False)
+    """
+    return runs > 0 and left >= runs * _plenty_each(took_s)
+
+
+def _plenty_each(took_s: float | None) -> int:
+    return max(PLENTY, 1 + expected_look_ups(took_s, has_callback=False))
+
+
+class WorkspaceLookUps:
+    """What the batches of a workspace share in this process: the look-ups that they hold, and what they have learned.
+
+    What another kernel holds is not known here.
+    """
+
+    def __init__(self) -> None:
+        self.expected_s: dict[str, float] = {}
+        """By deployment, how old a run is at its first look-up; without those of which nobody knows how long they take.
+        A look-up that found a run running has made it higher, and none that merely came late."""
+        self._budgets = os.getpid(), WeakSet[LookUpBudget]()
+
+    @property
+    def budgets(self) -> WeakSet[LookUpBudget]:
+        """Of the starts that hold look-ups; in a child after a fork, those of its parent are none."""
+        if self._budgets[0] != os.getpid():
+            self._budgets = os.getpid(), WeakSet()
+        return self._budgets[1]
 
 
 class LookUpBudget:
     """What one start of a batch may spend on look-ups, within what a daily cap leaves. Used on one loop.
 
+    Where the cap pays for as many look-ups as the usual intervals need, it delays none. Otherwise:
+
     Each run that is out holds one look-up, so that no call begins whose answer nothing could fetch. A look-up beyond
-    that is made only where the cap leaves one that no run holds. Without one, a run is looked up when it has surely
-    ended.
+    that is made only where the cap leaves one that no run of the workspace holds. Without one, a run is looked up when
+    it has surely ended.
 
     Nobody knows at first how long runs take. So a few begin, and one look-up at each step of growing times is made for
     all of them, until one finds the end of a run. From then on a run is looked up first when it has taken as long as
     others, and :attr:`expected_s` follows what these look-ups find. Each run that had ended by then lets one more be
-    out.
+    out. A run that has waited for a person, or that an earlier kernel has submitted, says nothing of how long others
+    take.
 
     Parameters
     ----------
@@ -462,47 +499,81 @@ class LookUpBudget:
         Returns how many requests the cap leaves; ``None``: any number.
     most : int
         How many runs are out at most.
+    shared : WorkspaceLookUps, optional
+        What it shares with the other batches of the workspace.
     watch : function
         Has a run looked up after so many seconds (:func:`watch`).
     """
 
-    def __init__(self, left: Callable[[], int | None], *, most: int, watch: Callable[..., object] = watch) -> None:
+    def __init__(
+        self,
+        left: Callable[[], int | None],
+        *,
+        most: int,
+        shared: WorkspaceLookUps | None = None,
+        watch: Callable[..., object] = watch,
+    ) -> None:
         self._left = left
         self._watch = watch
         self._most = most
+        self._shared = shared or WorkspaceLookUps()
+        self._deployment = ""
         self._planned = 0
+        self._ended = 0
         self._runs_out = FIRST_RUNS
         self._held: set[str] = set()
-        self._out: dict[int, _RunOut] = {}
-        self._looking: set[int] = set()
+        self._out: set[PacedRun] = set()
+        self._looking: set[PacedRun] = set()
         """Runs whose look-up may not be counted yet."""
-        self._paused = WeakSet[PacedRun]()
-        """Runs that have waited for a person."""
+        self._looked_s = WeakKeyDictionary[PacedRun, float]()
+        """How old a run was when a look-up last said how it is."""
+        self._left_out = WeakSet[PacedRun]()
+        """Runs that say nothing of how long others take."""
         self._running_s = 0.0
         """The highest age at which a run was found running, until one was found that had ended."""
-        self.expected_s: float | None = None
-        """How old a run is at its first look-up; ``None``: nobody knows how long runs take."""
         self.on_change: Callable[[], object] = lambda: None
         """Called when :attr:`most_out` may have changed."""
 
-    def begin(self, planned: int, expected_s: float | None) -> None:
-        """Begin with so many jobs (0: nobody knows), and with what earlier runs took."""
-        self._planned, self.expected_s = planned, expected_s
+    def begin(self, planned: int, deployment: str) -> None:
+        """Begin with so many jobs (0: nobody knows) of a deployment."""
+        self._planned, self._deployment = planned, deployment
+
+    def end(self) -> None:
+        """Hold nothing any more."""
+        self._held.clear()
+        self._shared.budgets.discard(self)
+
+    @property
+    def expected_s(self) -> float | None:
+        """How old a run is at its first look-up; ``None``: nobody knows how long runs take."""
+        return self._shared.expected_s.get(self._deployment)
 
     @property
     def most_out(self) -> int:
-        """How many runs may be out at once; those that wait for a person keep no other row from beginning."""
+        """How many runs may be out at once; one that says nothing of others keeps no row from beginning."""
+        left_out = sum(run in self._left_out for run in self._out)
+        return self._most if self._is_plenty else min(self._most, self._runs_out + left_out)
+
+    @property
+    def _is_plenty(self) -> bool:
+        """Whether the cap pays for all look-ups of all runs of the workspace that are out or to begin."""
         left = self._left()
-        is_plenty = left is None or (self._planned and left >= PLENTY * self._planned)
-        waiting = sum(out.run.status == "awaiting_approval" for out in self._out.values())
-        return self._most if is_plenty else min(self._most, self._runs_out + waiting)
+        if left is None:
+            return True
+        budgets = {*self._shared.budgets, self}
+        return all(b._planned for b in budgets) and left >= sum(b._needed for b in budgets)
+
+    @property
+    def _needed(self) -> int:
+        return max(0, self._planned - self._ended) * _plenty_each(self.expected_s)
 
     # --- the look-up that each run holds, by the key of its job
 
     def hold(self, key: str) -> int:
-        """Hold a look-up for a run that is about to begin; return how many are held."""
+        """Hold a look-up for a run that is about to begin; return how many the batches of the workspace hold."""
+        self._shared.budgets.add(self)
         self._held.add(key)
-        return len(self._held)
+        return self.held
 
     def free(self, key: str) -> None:
         """Hold none for a run any more: it has ended, or did not begin."""
@@ -510,63 +581,74 @@ class LookUpBudget:
 
     @property
     def held(self) -> int:
-        """How many are held."""
-        return len(self._held)
+        """How many the batches of the workspace hold."""
+        return sum(len(budget._held) for budget in self._shared.budgets)
 
     # --- when a run is looked up
 
+    def leave_out(self, run: PacedRun) -> None:
+        """Learn nothing from a run: nobody knows here how long it was looked after by none."""
+        self._left_out.add(run)
+
     def add(self, run: PacedRun) -> float:
         """Take a run that has begun; return after how many seconds it is looked up first."""
-        self._out[id(run)] = _RunOut(run)
-        return FIRST_S if self.expected_s is None else max(0.0, self.expected_s - run.age_s)
+        self._out.add(run)
+        return FIRST_S if self.expected_s is None or self._is_plenty else max(0.0, self.expected_s - run.age_s)
 
     def remove(self, run: PacedRun) -> None:
         """Forget a run that is waited for no more."""
-        self._out.pop(id(run), None)
-        self._looking.discard(id(run))
+        self._ended += run in self._out
+        self._out.discard(run)
+        self._looking.discard(run)
 
     def wait_s(self, run: PacedRun) -> float:
         """Return for how many seconds more a look-up of a run is not worth its request; 0: it is made now."""
-        out, left = self._out.get(id(run)), self._left()
-        if out is None or left is None:
+        left = self._left()
+        if run not in self._out or left is None:
             return 0.0
         due_s = 0.0
-        if run.status != "awaiting_approval":  # else it is looked up because somebody has decided, or after an hour
+        # One that waits for a person is looked up because somebody has decided, or after an hour.
+        if run.status != "awaiting_approval" and not self._is_plenty:
             due_s = GROWTH * self._running_s if self.expected_s is None else self.expected_s
-        if 0 < left <= len(self._held) + len(self._looking):
-            due_s = max(due_s, self._surely_ended_s(out))
+            due_s = max(due_s, GROWTH * self._looked_s.get(run, 0.0))
+        if 0 < left <= self.held + sum(len(budget._looking) for budget in {*self._shared.budgets, self}):
+            due_s = max(due_s, self._surely_ended_s(run))
         wait_s = max(0.0, due_s - run.age_s)
         if not wait_s:
-            self._looking.add(id(run))
+            self._looking.add(run)
         return wait_s
 
-    def _surely_ended_s(self, out: _RunOut) -> float:
+    def _surely_ended_s(self, run: PacedRun) -> float:
+        looked_s = self._looked_s.get(run, 0.0)
         if self.expected_s is not None:
-            return SURELY * max(self.expected_s, out.looked_s)
-        return UNSURELY * max(self._running_s, out.looked_s) or LONGEST_S
+            return SURELY * max(self.expected_s, looked_s)
+        return UNSURELY * max(self._running_s, looked_s) or LONGEST_S
 
-    def looked(self, run: PacedRun, *, has_ended: bool) -> None:
-        """Learn from a look-up."""
-        self._looking.discard(id(run))
-        is_first = run.polls == 1
-        if (out := self._out.get(id(run))) is not None:
-            out.looked_s = run.age_s
-        if run.status == "awaiting_approval":
-            self._paused.add(run)
-        if run in self._paused:
-            pass  # how long a person takes says nothing of others
-        elif self.expected_s is None:
-            if has_ended:
-                self.expected_s = run.age_s
-                for other in list(self._out.values()):
-                    if other.run is not run:
-                        self._watch(other.run, first_s=max(0.0, self.expected_s - other.run.age_s))
-            else:
-                self._running_s = max(self._running_s, run.age_s)
-        elif is_first and has_ended:
-            self.expected_s *= EARLIER
-            self._runs_out = min(self._most, self._runs_out + 1)
-        elif is_first:
-            self.expected_s = max(self.expected_s, LATER * run.age_s)
-            self._runs_out = max(FIRST_RUNS, self._runs_out * 3 // 4)
+    def looked(self, run: PacedRun, *, has_ended: bool | None) -> None:
+        """Learn from a look-up; ``None``: it has failed, and says nothing of the run."""
+        self._looking.discard(run)
+        if has_ended is not None:
+            is_first = run not in self._looked_s
+            self._looked_s[run] = run.age_s
+            if run.status == "awaiting_approval":
+                self._left_out.add(run)
+            if run not in self._left_out:
+                self._learn(run.age_s, has_ended=has_ended, is_first=is_first)
         self.on_change()
+
+    def _learn(self, age_s: float, *, has_ended: bool, is_first: bool) -> None:
+        expected_s, learned = self.expected_s, self._shared.expected_s
+        if expected_s is None:
+            if not has_ended:
+                self._running_s = max(self._running_s, age_s)
+                return
+            # Not later than the next step was due: how much later it was made says nothing of the run.
+            learned[self._deployment] = expected_s = min(age_s, GROWTH * max(FIRST_S, self._running_s))
+            for other in () if self._is_plenty else self._out.difference(self._left_out):
+                self._watch(other, first_s=max(0.0, expected_s - other.age_s))
+        elif is_first and has_ended:
+            learned[self._deployment] = expected_s * EARLIER
+            self._runs_out = min(self._most, self._runs_out + 1)
+        elif is_first and age_s >= expected_s:
+            learned[self._deployment] = LATER * age_s
+            self._runs_out = max(FIRST_RUNS, self._runs_out * 3 // 4)

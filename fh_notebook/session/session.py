@@ -26,6 +26,7 @@ from fh_notebook.client.callbacks.receiver import CallbackReceiver
 from fh_notebook.client.clients import AsyncClient, Client
 from fh_notebook.client.connection import WITHOUT_KEY, Connection
 from fh_notebook.client.error_catalog import ErrorCatalogCache
+from fh_notebook.client.polling import WorkspaceLookUps
 from fh_notebook.client.profile import Profile, profile_from_json, profile_to_json
 from fh_notebook.contract.catalog.deployments import LOCAL_SOURCE, Deployments, misspelling_error
 from fh_notebook.contract.deployment import Deployment
@@ -216,6 +217,7 @@ class _State:
     def __init__(self) -> None:
         self.lock = threading.RLock()
         self.limiters: dict[str, BoundedLimiter] = {}
+        self.look_ups: dict[str, WorkspaceLookUps] = {}
         self.stores: dict[str, Store] = {}
         self.in_memory: WeakSet[Store] = WeakSet()
         """Of batches of which nothing is saved; each ends with its batch."""
@@ -279,6 +281,11 @@ def limiter(workspace: str, max_concurrency: int | None = None) -> BoundedLimite
     return (
         shared if max_concurrency is None else BoundedLimiter(shared, ConcurrencyLimiter(max_concurrency, adapts=False))
     )
+
+
+def _look_ups(workspace: str) -> WorkspaceLookUps:
+    with _state.lock:
+        return _state.look_ups.setdefault(workspace, WorkspaceLookUps())
 
 
 def profile_of(workspace: str) -> Profile | None:
@@ -501,6 +508,7 @@ def connection(
         find_profile=lambda: profile_of(workspace),
         find_workspace_id=partial(resolution.find_workspace_id, workspace_id),
         limiter=limiter(workspace, max_concurrency),
+        look_ups=_look_ups(workspace),
         timeout_s=timeout_s,
         max_response_bytes=current.max_response_bytes,
         proxy=proxy,
@@ -603,6 +611,7 @@ def connection_of_hive(
         find_profile=lambda: profile_of(find_workspace()),
         find_workspace_id=lambda: workspace_id or hive.workspace_id,
         limiter=limiter(workspace, max_concurrency),
+        look_ups=_look_ups(workspace),
         timeout_s=timeout_s or settings.current().timeout_s,
         max_response_bytes=settings.current().max_response_bytes,
         open_transport=hive.transport,

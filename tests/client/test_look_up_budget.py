@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 
 from fh_notebook.client import polling
-from fh_notebook.client.polling import FIRST_RUNS, LookUpBudget
+from fh_notebook.client.polling import FIRST_RUNS, LookUpBudget, WorkspaceLookUps
 
 
 @dataclass(eq=False)
@@ -16,7 +16,6 @@ class OneRun:
 
     age_s: float = 0.0
     status: str = "running"
-    polls: int = 0
     longest_s: float = polling.LONGEST_S
     service: str = "w"
 
@@ -24,72 +23,134 @@ class OneRun:
         return None
 
 
-def _looked(budget: LookUpBudget, run: OneRun, age_s: float, *, has_ended: bool) -> None:
+def _looked(budget: LookUpBudget, run: OneRun, age_s: float, *, has_ended: bool | None) -> None:
     run.age_s = age_s
     assert budget.wait_s(run) == 0.0
-    run.polls += 1
+    if has_ended:
+        budget.remove(run)
     budget.looked(run, has_ended=has_ended)
+
+
+def _knowing(expected_s: float, left: int = 50) -> LookUpBudget:
+    """A budget of 40 jobs in a workspace where it is known how long runs take."""
+    shared = WorkspaceLookUps()
+    shared.expected_s["d"] = expected_s
+    budget = LookUpBudget(lambda: left, most=200, shared=shared)
+    budget.begin(40, "d")
+    return budget
 
 
 def test_at_first_one_look_up_a_step_is_made_for_all_runs() -> None:
     """The end that one of them finds tells when the others are due; each that had ended by then lets one more out."""
     watched: list[object] = []
     budget = LookUpBudget(lambda: 50, most=200, watch=lambda run, first_s: watched.append(run))
-    budget.begin(40, None)
+    budget.begin(40, "d")
     first, second, third = runs = [OneRun(), OneRun(), OneRun()]
     assert [budget.add(run) for run in runs] == [polling.FIRST_S] * 3
     _looked(budget, first, 1.0, has_ended=False)
     second.age_s = third.age_s = 1.0
     assert budget.wait_s(second) == pytest.approx(0.6)
-    _looked(budget, second, 2.0, has_ended=True)
-    assert budget.expected_s == 2.0
-    assert watched == [first, third]
+    _looked(budget, second, 1.6, has_ended=True)
+    assert budget.expected_s == 1.6
+    assert set(watched) == {first, third}
     third.age_s = 1.5
-    assert budget.wait_s(third) == 0.5
+    assert budget.wait_s(third) == pytest.approx(0.1)
     assert budget.most_out == FIRST_RUNS
-    _looked(budget, third, 2.0, has_ended=True)
-    assert (budget.expected_s, budget.most_out) == (pytest.approx(1.96), FIRST_RUNS + 1)
+    _looked(budget, third, 1.6, has_ended=True)
+    assert (budget.expected_s, budget.most_out) == (pytest.approx(1.6 * 0.98), FIRST_RUNS + 1)
 
 
 def test_a_look_up_that_comes_too_early_makes_the_others_later() -> None:
-    """A run that waits for a person says nothing of how long others take, and keeps none from beginning."""
-    budget = LookUpBudget(lambda: 50, most=200)
-    budget.begin(40, 2.0)
-    early, paused = OneRun(), OneRun(status="awaiting_approval")
-    assert [budget.add(run) for run in (early, paused)] == [2.0, 2.0]
-    changes: list[int] = []
-    budget.on_change = lambda: changes.append(budget.most_out)
-    _looked(budget, paused, 4.0, has_ended=False)
-    assert (budget.expected_s, changes) == (2.0, [FIRST_RUNS + 1])
-    paused.status = "completed"
-    _looked(budget, paused, 3600.0, has_ended=True)
+    """One that comes late, or fails, does not, in no batch of the workspace."""
+    budget = _knowing(2.0)
+    early, late, failing = runs = [OneRun(), OneRun(), OneRun()]
+    assert [budget.add(run) for run in runs] == [2.0] * 3
+    for _ in range(6):
+        _looked(budget, failing, 60.0, has_ended=None)
     assert budget.expected_s == 2.0
+    _looked(budget, late, 60.0, has_ended=True)
+    assert budget.expected_s == pytest.approx(1.96)
     _looked(budget, early, 2.0, has_ended=False)
     assert budget.expected_s == 2.5
+    assert budget.wait_s(early) == pytest.approx(1.6 * 2.0 - 2.0)
+    following = LookUpBudget(lambda: 50, most=200, shared=budget._shared)
+    following.begin(40, "d")
+    assert following.add(OneRun()) == 2.5
+
+
+def test_the_first_end_that_is_found_late_is_expected_at_the_step_that_was_due() -> None:
+    """How long look-ups failed, or waited for their turn, is no part of the time that others take."""
+    budget = LookUpBudget(lambda: 50, most=200, watch=lambda run, first_s: None)
+    budget.begin(40, "d")
+    run = OneRun()
+    budget.add(run)
+    _looked(budget, run, 60.0, has_ended=True)
+    assert budget.expected_s == pytest.approx(1.6 * polling.FIRST_S)
+
+
+@pytest.mark.parametrize("expected_s", [None, 2.0])
+@pytest.mark.parametrize("why", ["it has paused", "an earlier kernel has submitted it"])
+def test_a_run_that_somebody_kept_waiting_says_nothing_of_others(expected_s: float | None, why: str) -> None:
+    """And it keeps no other one from beginning."""
+    budget = LookUpBudget(lambda: 50, most=200) if expected_s is None else _knowing(expected_s)
+    budget.begin(40, "d")
+    run = OneRun()
+    if why == "it has paused":
+        run.status = "awaiting_approval"
+    else:
+        budget.leave_out(run)
+    budget.add(run)
+    _looked(budget, run, 100.0, has_ended=False)
+    assert (budget.expected_s, budget.most_out) == (expected_s, FIRST_RUNS + 1)
+    run.status = "completed"
+    _looked(budget, run, 3600.0, has_ended=True)
+    assert (budget.expected_s, budget.most_out) == (expected_s, FIRST_RUNS)
+    other = OneRun(age_s=2.0)
+    budget.add(other)
+    assert budget.wait_s(other) == 0.0
 
 
 def test_the_last_look_up_of_a_run_is_made_when_it_has_surely_ended() -> None:
-    """Where the cap leaves no request that no run holds."""
-    left = 3
-    budget = LookUpBudget(lambda: left, most=200)
-    budget.begin(40, 2.0)
+    """Where the cap leaves no request that no run holds, of whatever batch of the workspace."""
+    left = 4
+    shared = WorkspaceLookUps()
+    shared.expected_s["d"] = 2.0
+    budget, beside = (LookUpBudget(lambda: left, most=200, shared=shared) for _ in range(2))
+    budget.begin(40, "d")
     runs = [OneRun(age_s=2.0), OneRun(age_s=2.0)]
     for number, run in enumerate(runs):
         budget.add(run)
         budget.hold(str(number))
+    assert beside.hold("0") == 3
     assert budget.wait_s(runs[0]) == 0.0
-    left = 2
+    left = 3
     assert budget.wait_s(runs[1]) == 2.0
     budget.free("0")
     budget.remove(runs[0])
     assert budget.wait_s(runs[1]) == 0.0
+    beside.end()
+    assert budget.held == 1
 
 
-def test_all_runs_may_be_out_where_the_cap_is_plenty() -> None:
+def test_no_look_up_is_delayed_and_all_runs_may_be_out_where_the_cap_is_plenty() -> None:
     """And where it does not count look-ups; of an iterator nobody knows."""
-    outs = []
+    found = []
     for left, planned in ((400, 40), (399, 40), (None, 40), (400, 0)):
-        budget = LookUpBudget(lambda left=left: left, most=200)  # type: ignore[misc]
-        budget.begin(planned, None)
-        outs.append(budget.most_out)
-    assert outs == [200, FIRST_RUNS, 200, FIRST_RUNS]
+        budget = _knowing(30.0, left)  # type: ignore[arg-type]
+        budget.begin(planned, "d")
+        run = OneRun(age_s=1.0)
+        found.append((budget.most_out, budget.add(run), budget.wait_s(run)))
+    plenty, scarce = (200, polling.FIRST_S, 0.0), (FIRST_RUNS, 29.0, 29.0)
+    assert found == [plenty, scarce, plenty, scarce]
+
+
+def test_what_the_batches_of_a_workspace_need_together_is_plenty_or_not() -> None:
+    """Until one of them ends."""
+    shared = WorkspaceLookUps()
+    first, second = (LookUpBudget(lambda: 400, most=200, shared=shared) for _ in range(2))
+    for budget, key in ((first, "a"), (second, "b")):
+        budget.begin(21, "d")
+        budget.hold(key)
+    assert second.most_out == FIRST_RUNS
+    first.end()
+    assert second.most_out == 200

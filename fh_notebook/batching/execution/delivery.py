@@ -129,7 +129,9 @@ class CallbackDelivery:
         self._refused = 0
         self._queues = False
         self._lender: SlotLender | None = None
-        self._budget = LookUpBudget(lambda: client.connection.left_for("lookup"), most=MAX_SUBMITTED)
+        self._budget = LookUpBudget(
+            lambda: client.connection.left_for("lookup"), most=MAX_SUBMITTED, shared=client.connection.look_ups
+        )
         self.on_change: Callable[[], object] = lambda: None
         """Called on the loop when a run that is waited for says something new."""
         self.on_switch: Callable[[], None] = lambda: None
@@ -154,9 +156,9 @@ class CallbackDelivery:
         is_polled = self._delivery == "poll" or (bool(self._only_async) and self._receiver is None)
         return self._budget if is_polled and self._client.connection.left_for("lookup") is not None else None
 
-    def begin(self, planned: int, expected_s: float | None) -> None:
-        """Begin with so many jobs, of which earlier ones took so long; see :meth:`LookUpBudget.begin`."""
-        self._budget.begin(planned, expected_s)
+    def begin(self, planned: int, deployment: str) -> None:
+        """Begin with so many jobs of a deployment; see :meth:`LookUpBudget.begin`."""
+        self._budget.begin(planned, deployment)
         self._budget.on_change = lambda: self.on_budget()
 
     def most_out(self, number: int | None) -> int | None:
@@ -202,6 +204,7 @@ class CallbackDelivery:
 
     def end(self) -> None:
         """Take out of the book what is saved as answered."""
+        self._budget.end()
         self._write()
         if self._delivery != "direct" or self._left:
             with suppress(StoreError):  # it is taken out when somebody looks
@@ -225,7 +228,9 @@ class CallbackDelivery:
         self._unwritten.pop(ticket.row.id, None)
         return AttemptResult(response=exchange.response, run=outcome)
 
-    async def _outcome(self, request: InvokeRequest, first: Run, ticket: PendingTicket) -> Run:
+    async def _outcome(
+        self, request: InvokeRequest, first: Run, ticket: PendingTicket, *, is_left: bool = False
+    ) -> Run:
         pending = PendingRun(
             client=self._client,
             request=request,
@@ -238,6 +243,8 @@ class CallbackDelivery:
         )
         self._pending[id(pending)] = pending
         pending.on_change(partial(self._changed, ticket))
+        if is_left:
+            self._budget.leave_out(pending)
         if pending.may_wait_for_tool:  # from the beginning: an earlier kernel has submitted it
             self.on_change()
         pending.begin(poll=True)
@@ -376,7 +383,7 @@ class CallbackDelivery:
             return AttemptResult(
                 response=answer, run=replace(first, status=status, error=message, error_code="elsewhere")
             )
-        return AttemptResult(response=answer, run=await self._outcome(request, first, ticket))
+        return AttemptResult(response=answer, run=await self._outcome(request, first, ticket, is_left=True))
 
 
 def _key_of(request: InvokeRequest) -> str:

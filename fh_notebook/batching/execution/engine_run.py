@@ -188,8 +188,8 @@ class EngineRun:
         What is known of the deployments and variants that are called.
     look_ups_per_call : int
         Requests that wait for the answer to each call, for the daily cap.
-    expected_s : float, optional
-        How long earlier runs took, for the first look-up of those that are polled.
+    deployment : str
+        Which, for the look-ups of runs that are polled.
     held_before : function
         Returns the jobs whose runs wait for a decision since an earlier start, with their answers; called in a thread.
     on_event : function of Event
@@ -209,7 +209,7 @@ class EngineRun:
         call_lost: bool,
         names: NameEvidence,
         look_ups_per_call: int = 0,
-        expected_s: float | None = None,
+        deployment: str = "",
         held_before: Callable[[], Iterable[tuple[Job, Run]]] = tuple,
         on_event: Callable[[Event], None],
         on_change: Callable[[], object],
@@ -224,7 +224,7 @@ class EngineRun:
         self._call_lost = call_lost
         self._names = names
         self._look_ups_per_call = look_ups_per_call
-        self._expected_s = expected_s
+        self._deployment = deployment
         self._on_event = on_event
         self._on_change = on_change
         self.engine: Engine | None = None
@@ -349,7 +349,7 @@ class EngineRun:
             budget=lambda: deliver.budget,
             left=deliver.left,
         )
-        deliver.begin(planned, self._expected_s)
+        deliver.begin(planned, self._deployment)
         limiter = self._limiter = deliver.limiter(self._client.limiter, self.max_concurrency)
         self._calls_before = self._outcomes.calls
         self.engine = Engine(

@@ -274,6 +274,8 @@ class Plan:
     look_ups_per_call: int = 0
     """How many look-ups wait for the answer to a call (``delivery="poll"``): at least, where it is not known how long
     such calls take. Each counts against the daily cap."""
+    saves_look_ups: bool = False
+    """Whether more are made only as far as the cap leaves requests that no call needs for its own one."""
     seconds: float | None = None
     """How long they will take, by how long such calls took before; ``None`` where that is not known."""
     max_calls: int | None = None
@@ -362,9 +364,13 @@ class Plan:
         if self.uploads:
             text += f"; {counted(self.uploads, 'upload')} of files, which count against the daily cap as calls do"
         if look_ups := self.calls * self.look_ups_per_call:
-            qualifier = "at least" if self.seconds is None else "about"
+            qualifier = "at least" if self._look_ups_are_least else "about"
             text += f"; {qualifier} {counted(look_ups, 'look-up')}, which count against the daily cap as calls do"
         return text
+
+    @property
+    def _look_ups_are_least(self) -> bool:
+        return self.saves_look_ups or self.seconds is None
 
     def _ceilings(self) -> list[str]:
         parts = []
@@ -385,7 +391,7 @@ class Plan:
         possible = calls_within(left, self.look_ups_per_call)
         if self.rows is None or possible >= self.most_calls:
             return f"{used_text}, {left or 'none'} left until 00:00 UTC"
-        most = "at most " if possible and self.look_ups_per_call and self.seconds is None else ""
+        most = "at most " if possible and self.look_ups_per_call and self._look_ups_are_least else ""
         return f"{used_text}, so {most}{possible or 'none'} of these can be made before 00:00 UTC"
 
 

@@ -302,6 +302,79 @@ def test_a_small_cap_is_spent_on_answers_where_nobody_knows_how_long_rows_take(
     assert batch.stopped.reason == "daily_cap"
 
 
+@pytest.mark.parametrize("cap", [1000, 8])
+def test_how_late_earlier_answers_were_found_delays_no_look_up(monkeypatch: pytest.MonkeyPatch, cap: int) -> None:
+    """What is saved is until the look-up that found the end, or after a person; `until` would not come to its end."""
+    monkeypatch.setattr(polling, "FIRST_S", 0.01)
+    fh.configure(daily_cap=cap)
+    shouting = Shouting(name="lasting")
+    client = shouting.hive.client()
+    run = fh.Run(status="completed", output="T", deployment="shout", variant="loud", elapsed_s=3600.0, attempts=2)
+    store = session.store()
+    assert store is not None
+    store.answers.keep(run, client.workspace).result()
+    batch = fh.batch(rows(3), "shout", variants="loud", client=client, delivery="poll", wait=False, progress=False)
+    until(lambda: batch.counts.done == 3)
+    batch.wait()
+
+
+def test_batches_by_polling_that_run_at_once_begin_no_call_whose_look_up_nothing_pays(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What a run of one holds is not there for the calls of the other."""
+    monkeypatch.setattr(polling, "FIRST_S", 0.1)
+    monkeypatch.setattr(polling, "EVERY_S", 0.01)
+    fh.configure(daily_cap=24)
+    client = Shouting(name="lasting").hive.client()
+    batches = [
+        fh.batch(
+            rows(20),
+            "shout",
+            variants=variant,
+            client=client,
+            delivery="poll",
+            wait=False,
+            progress=False,
+            name=variant,
+        )
+        for variant in ("loud", "soft")
+    ]
+    for batch in batches:
+        batch.wait()
+    assert [batch.counts.unknown for batch in batches] == [0, 0]
+    assert sum(batch.counts.calls for batch in batches) >= 10
+
+
+def test_a_look_up_that_fails_makes_no_other_one_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says nothing of how long a run takes."""
+    monkeypatch.setattr(polling, "EVERY_S", 0.01)
+    shouting = Shouting()
+    client = shouting.hive.client()
+    learned = client.aclient.connection.look_ups.expected_s
+    learned["shout"] = 0.1
+    shouting.hive.fail_next(4, status=503, on="retrieve")
+    fh.configure(daily_cap=30)
+    batch = fh.batch(rows(4), "shout", variants="loud", client=client, delivery="poll", progress=False)
+    assert batch.counts.done == 4
+    assert learned["shout"] <= 0.1
+
+
+def test_a_run_of_an_earlier_kernel_does_not_say_how_long_others_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its age is how long nobody asked."""
+    monkeypatch.setattr(polling, "FIRST_S", 0.01)
+    held = Held()
+    client = held.hive.client()
+    fh.configure(daily_cap=5)
+    options: dict[str, Any] = {"client": client, "delivery": "poll", "progress": False, "name": "left"}
+    assert fh.batch(rows(2), "held", **options).frame["error_code"].tolist() == ["look_ups_capped"] * 2
+    held.let_go(2)
+    assert held.hive.wait_idle()
+    fh.configure(daily_cap=20)
+    assert fh.batch(rows(2), "held", **options).counts.done == 2
+    assert held.ran.total() == 2
+    assert client.aclient.connection.look_ups.expected_s == {}
+
+
 def test_a_cap_below_a_call_and_its_look_up_begins_none_and_is_not_waited_for() -> None:
     """No day has room for it: the message says what has."""
     fh.configure(daily_cap=1)
