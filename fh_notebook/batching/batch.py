@@ -625,6 +625,9 @@ class Batch:
     def approvals(self, *, workspace_id: str | None = None) -> ToolApprovals:
         """List the tools that runs of this batch want to use and that wait for a decision; see `Client.approvals`.
 
+        Runs that wait for a human-in-the-loop step are listed below them (``approvals.steps``), with the person and the
+        question: such a step is decided by e-mail or Telegram, or by ``hive.decide(...)`` on a local hive.
+
         Of the runs that have no outcome; while the batch runs, of those that are known to wait. A decision about one
         of them brings its outcome into the row while the batch runs; after the end, `resolve_unknown` does. A batch
         over partitions lists none, because its runs are waited for on workers: `Client.approvals` lists them.

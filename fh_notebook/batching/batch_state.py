@@ -44,9 +44,10 @@ from fh_notebook.batching.planning.work_queue import (
 from fh_notebook.batching.status import Caller
 from fh_notebook.client.polling import ONE_ADDRESS, REFUSED_LOOKS, expected_look_ups, is_over_daily_cap, is_plenty
 from fh_notebook.client.uploads import files_in
-from fh_notebook.contract.callbacks import RunIds, with_final_status
+from fh_notebook.contract.callbacks import RunIds, waits_for_tool, with_final_status
 from fh_notebook.contract.job_key import job_key_of_parts
 from fh_notebook.contract.run import Run
+from fh_notebook.contract.waiting_steps import WaitingSteps, step_of
 from fh_notebook.core.config.urls import LOCAL
 from fh_notebook.core.json_values import canonical_json
 from fh_notebook.core.text.messages import agreeing, counted
@@ -264,8 +265,16 @@ class BatchState:
         rows = self._store.pending.of_batches(self.stored.ids) if self.stored.id else []
         waiting = [RunIds.of(row) for row in rows if row.status == AWAITS_DECISION]
         others = [] if known_to_wait else [RunIds.of(row) for row in rows]
-        direct = [RunIds.of(run) for _, run in self._held_calls()]
-        return [ids for ids in dict.fromkeys([*waiting, *direct, *others]) if ids.first]
+        held = [run for _, run in self._held_calls()]
+        direct = [RunIds.of(run) for run in held if waits_for_tool(run)]
+        steps = {RunIds.of(run).first for run in held if not waits_for_tool(run)}
+        return [ids for ids in dict.fromkeys([*waiting, *direct, *others]) if ids.first and ids.first not in steps]
+
+    def waiting_steps(self) -> WaitingSteps:
+        """Return the human-in-the-loop steps that stored runs wait for."""
+        steps = [job.shown(replace(run, error=step)).error for job, run in self._held_calls() if (step := step_of(run))]
+        origin = self.caller.client.aclient.origin if self.caller.client is not None else ""
+        return WaitingSteps.of(filter(None, steps), origin=origin)
 
     def _held_calls(self) -> Iterator[tuple[Job, Run]]:
         """Yield the jobs of direct calls whose runs waited for a decision when they were answered, with the answers."""

@@ -286,10 +286,11 @@ class BatchController:
         run = self.status.run
         # On this thread: reading the store would hold up the event loop.
         runs = run.waiting_runs if run is not None else self.work.unfinished_runs()
+        steps = self.status.waiting_steps()
         listed = event_loop.run(RunApprovals(client.aclient).of(runs, workspace_id))
         if listed.error is not None:
             hooks.frontend().notice(f"Some approvals of {self.status.name} may be missing: {listed.error}")
-        return listed.approvals(self.status.look_soon)
+        return listed.approvals(self.status.look_soon, steps=steps)
 
     # --- while it runs, from any thread
 

@@ -12,7 +12,7 @@ from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from fh_notebook.contract.invoke_request import FILE_SCHEME, InvokeRequest
 from fh_notebook.contract.run import Run, one_line
@@ -582,6 +582,30 @@ DECIDE_OF_WORKERS: Final = Phrase(
     command="decide it in Fetch Hive",
 )
 """The same for a batch over partitions, whose workers have the runs."""
+
+AFTER_STEP: Final = Phrase(
+    "then batch.resolve_unknown() has the outcome",
+    command="then fh.open_batch(name).resolve_unknown() has the outcome in Python",
+    cell="then fh.last_batch().resolve_unknown() has the outcome",
+)
+"""What to do about one whose run waits for a human-in-the-loop step, which nobody decides here."""
+
+AFTER_STEP_OF_WORKERS: Final = Phrase(
+    "then client.retrieve(request_id) has the outcome",
+    command="then client.retrieve(request_id) has the outcome in Python",
+)
+"""The same for a batch over partitions."""
+
+
+class WaitHelp(NamedTuple):
+    """What to do about a row whose run waits for a decision."""
+
+    tool: Phrase
+    step: Phrase
+
+
+WAIT_HELP: Final = WaitHelp(DECIDE, AFTER_STEP)
+HELP_OF_WORKERS: Final = WaitHelp(DECIDE_OF_WORKERS, AFTER_STEP_OF_WORKERS)
 
 AWAITS_DECISION: Final = "awaiting_approval"
 """The status of a run that waits for a decision."""

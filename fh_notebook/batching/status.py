@@ -21,7 +21,8 @@ from fh_notebook.batching.progress.state import resting
 from fh_notebook.batching.rendering import progress_sentence
 from fh_notebook.contract.callbacks import RunIds
 from fh_notebook.contract.run import Run
-from fh_notebook.core.text.messages import Audience
+from fh_notebook.contract.waiting_steps import NO_STEPS, WaitingSteps
+from fh_notebook.core.text.messages import Audience, agreeing
 from fh_notebook.session.limiter import ConcurrencyLimiter
 
 if TYPE_CHECKING:
@@ -84,6 +85,11 @@ class BatchRun(Protocol):
     @property
     def waiting_runs(self) -> Sequence[RunIds]:
         """The ids of each run that waits for a decision about a tool, as far as it is known."""
+        ...
+
+    @property
+    def waiting_steps(self) -> WaitingSteps:
+        """The human-in-the-loop steps that runs wait for, as far as it is known."""
         ...
 
     def look_soon(self, run: str) -> None:
@@ -167,6 +173,10 @@ class BatchWork(Protocol):
 
     async def resolve(self, windows: Iterator[list[tuple[Job, Run]]]) -> str:
         """Ask the service about calls that may have run; return what came of it, in a sentence."""
+        ...
+
+    def waiting_steps(self) -> WaitingSteps:
+        """Return the human-in-the-loop steps that stored runs wait for."""
         ...
 
     def unfinished_runs(self, *, known_to_wait: bool = False) -> Sequence[RunIds]:
@@ -284,8 +294,20 @@ class BatchStatus:
 
     @property
     def waits(self) -> int:
-        """Runs that wait for a decision about a tool, as far as it is known, while it runs."""
-        return len(self._run.waiting_runs) if self._run is not None else 0
+        """Runs that wait for a decision, as far as it is known, while it runs."""
+        run = self._run
+        return len(run.waiting_runs) + len(run.waiting_steps) if run is not None else 0
+
+    @property
+    def steps(self) -> WaitingSteps:
+        """Of these, what those wait for of which nobody decides here."""
+        run = self._run
+        return run.waiting_steps if run is not None else NO_STEPS
+
+    def waiting_steps(self) -> WaitingSteps:
+        """Return the human-in-the-loop steps that runs wait for; without a start, as they are stored."""
+        run = self._run
+        return run.waiting_steps if run is not None else self._work.waiting_steps()
 
     def look_soon(self, run: str) -> None:
         """Look a run up soon, by its first id: a decision about its tool was sent."""
@@ -391,7 +413,13 @@ class BatchStatus:
     @property
     def doing(self) -> str:
         """What it is doing at this moment, in words; empty where it is not running."""
-        return resting(paused=self.paused, until=self.waiting_until) or "running" if self.running else ""
+        if not self.running:
+            return ""
+        doing = resting(paused=self.paused, until=self.waiting_until) or "running"
+        if (waits := self.waits - self.counts.waiting) > 0:  # those that are no rows yet
+            wait = agreeing(waits, "wait")
+            doing += f"; {waits:,} in progress {wait} for a decision: batch.approvals() lists the open decisions"
+        return doing
 
     def summary(self) -> str:
         """How far it is in one line, and why it stopped if it did."""

@@ -28,6 +28,7 @@ from fh_notebook.contract.response import Response, without_surrogates
 from fh_notebook.contract.retry import may_have_run
 from fh_notebook.contract.run import one_line
 from fh_notebook.contract.secrets import Mask, mask_body
+from fh_notebook.contract.waiting_steps import NO_STEPS, WaitingSteps
 from fh_notebook.core import event_loop, hooks
 from fh_notebook.core.json_values import pretty
 from fh_notebook.core.text import html
@@ -205,6 +206,8 @@ _ROOM: Final = "min-width:10em"
 class ToolApprovals(Sequence[ToolApproval]):
     """The approvals that a client listed: a sequence, and a table in a notebook.
 
+    Those of a batch also say in `steps` what its other runs wait for, which nobody decides here.
+
     Examples
     --------
     >>> ToolApprovals([ToolApproval(id="a1", tool="payments", summary="Refund 120?")])
@@ -212,15 +215,21 @@ class ToolApprovals(Sequence[ToolApproval]):
     ToolApproval(payments, Refund 120?, id='a1')
     """
 
-    def __init__(self, approvals: Sequence[ToolApproval] = ()) -> None:
+    def __init__(self, approvals: Sequence[ToolApproval] = (), *, steps: WaitingSteps = NO_STEPS) -> None:
         self._approvals = tuple(approvals)
+        self.steps = steps
+        """The human-in-the-loop steps that runs of the batch wait for."""
 
     @overload
     def __getitem__(self, index: int) -> ToolApproval: ...
     @overload
     def __getitem__(self, index: slice) -> ToolApprovals: ...
     def __getitem__(self, index: int | slice) -> ToolApproval | ToolApprovals:
-        return ToolApprovals(self._approvals[index]) if isinstance(index, slice) else self._approvals[index]
+        return (
+            ToolApprovals(self._approvals[index], steps=self.steps)
+            if isinstance(index, slice)
+            else self._approvals[index]
+        )
 
     def __len__(self) -> int:
         return len(self._approvals)
@@ -242,7 +251,7 @@ class ToolApprovals(Sequence[ToolApproval]):
         return pd.DataFrame(rows, columns=names)
 
     def __repr__(self) -> str:
-        return "\n".join([counted(len(self), "approval"), *map(repr, self)])
+        return "\n".join(filter(None, [counted(len(self), "approval"), *map(repr, self), self.steps.as_list()]))
 
     def _ipython_display_(self) -> None:
         """Show it with buttons.
@@ -257,10 +266,10 @@ class ToolApprovals(Sequence[ToolApproval]):
 
     def _repr_html_(self) -> str:
         if not self:
-            return html.el("div", html.STYLE, "No approvals.", cls="fh")
+            return html.el("div", html.STYLE, "" if self.steps else "No approvals.", self.steps.list_html(), cls="fh")
         table = html.stacked(HEADS, (cells_of(approval) for approval in self))
-        how = 'approval.decide("allow_once") or approval.decide("deny")'
-        return html.el("div", html.STYLE, table, html.el("div", how, cls="fh-dim"), cls="fh")
+        how = html.el("div", 'approval.decide("allow_once") or approval.decide("deny")', cls="fh-dim")
+        return html.el("div", html.STYLE, table, how, self.steps.list_html(), cls="fh")
 
 
 def _id_html(text: str) -> html.Html | str:

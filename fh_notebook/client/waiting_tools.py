@@ -23,6 +23,7 @@ from fh_notebook.client.connection import Connection
 from fh_notebook.contract.callbacks import RunIds
 from fh_notebook.contract.retry import NOT_FOUND_STATUSES
 from fh_notebook.contract.run import one_line
+from fh_notebook.contract.waiting_steps import NO_STEPS, WaitingSteps
 from fh_notebook.core.text.messages import counted
 from fh_notebook.errors import AuthError, CallError, ConnectFailed, FetchHiveError, LimitReached, SettingsError
 
@@ -122,10 +123,14 @@ class ListedTools:
     error: FetchHiveError | None = None
     """Why some of it may be missing: the list of all came, that of a single run did not."""
 
-    def approvals(self, on_decision: Callable[[str], object]) -> ToolApprovals:
-        """Return the approvals; `on_decision` is called with the first id of a run once one of it was decided."""
+    def approvals(self, on_decision: Callable[[str], object], *, steps: WaitingSteps = NO_STEPS) -> ToolApprovals:
+        """Return the approvals; `on_decision` is called with the first id of a run once one of it was decided.
+
+        With what other runs wait for, of which nobody decides here.
+        """
         return ToolApprovals(
-            [replace(approval, _on_decision=partial(on_decision, run)) for run, approval in self.found.values()]
+            [replace(approval, _on_decision=partial(on_decision, run)) for run, approval in self.found.values()],
+            steps=steps,
         )
 
 

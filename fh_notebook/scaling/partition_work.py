@@ -18,6 +18,7 @@ from fh_notebook.batching.planning.stored_batch import StoredBatch
 from fh_notebook.batching.planning.work_queue import Windows, ready_windows
 from fh_notebook.batching.status import Caller
 from fh_notebook.contract.run import Run
+from fh_notebook.contract.waiting_steps import NO_STEPS, WaitingSteps
 from fh_notebook.errors import SettingsError
 from fh_notebook.scaling.cluster.runner import RESULTS_WAIT_S, PartitionRunner
 from fh_notebook.scaling.protocol import BatchSpec
@@ -174,6 +175,10 @@ class PartitionWork:
     def unfinished_runs(self, *, known_to_wait: bool = False) -> tuple[()]:
         """Return nothing: single runs of partitions are not asked for."""
         return ()
+
+    def waiting_steps(self) -> WaitingSteps:
+        """Return nothing, for the same reason."""
+        return NO_STEPS
 
     async def resolve(self, windows: Iterator[list[tuple[Job, Run]]]) -> str:
         """Refuse, as :meth:`unknown_windows`."""

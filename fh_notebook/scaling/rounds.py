@@ -19,6 +19,7 @@ from fh_notebook.batching.execution.stop_rules import StopLimits, cut_short
 from fh_notebook.batching.model import BatchStopped, Event, JobCounts
 from fh_notebook.batching.planning.stored_batch import StoredBatch
 from fh_notebook.contract.retry import next_reset
+from fh_notebook.contract.waiting_steps import NO_STEPS, WaitingSteps
 from fh_notebook.core.event_loop import finish_despite_cancel
 from fh_notebook.core.text.messages import Message
 from fh_notebook.errors import StoreError
@@ -243,6 +244,11 @@ class Rounds:
     def waiting_runs(self) -> tuple[()]:
         """Nothing: runs are waited for on workers, and `Client.approvals` lists what they wait for."""
         return ()
+
+    @property
+    def waiting_steps(self) -> WaitingSteps:
+        """Nothing, for the same reason."""
+        return NO_STEPS
 
     def look_soon(self, run: str) -> None:
         """Do nothing: runs are looked up on workers."""

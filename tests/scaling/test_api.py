@@ -7,6 +7,7 @@ import os
 import threading
 from typing import Any
 
+import httpx
 import pandas as pd
 import polars
 import pytest
@@ -430,3 +431,13 @@ def test_a_row_whose_tool_waits_names_the_list_that_has_the_runs_of_all_workers(
     assert hive.counts.calls == 2, "whoever allows it would act twice"
     with pytest.raises(fh.SettingsError, match=r"except what waits for a decision, of which client\.retrieve"):
         batch.resolve_unknown()
+
+
+def test_a_row_that_waits_for_a_person_says_what_brings_its_outcome() -> None:
+    """Nobody decides it here, so no list is named."""
+    said = {"request_id": "req_1", "run_status": "awaiting_approval", "waiting_for": "finance", "question": "Refund?"}
+    transport = httpx.MockTransport(lambda request: httpx.Response(200, json=said))
+    client = fh.Client(api_key="fhk_0123456789abcdef", base_url="https://api.test/v1", transport=transport)
+    batch = fh.batch(_parted(texts(1), 1), "refund", variants="v", client=client, progress=False)
+    how = "it waits for a decision by e-mail or Telegram (then client.retrieve(request_id) has the outcome): finance: "
+    assert batch.frame.compute()["error"].iloc[0] == f"{how}Refund? (request req_1)"

@@ -19,13 +19,13 @@ from fh_notebook.batching.execution.scheduler import DispatcherWait, EngineLimit
 from fh_notebook.batching.execution.stop_rules import StopLimits, rows_broke
 from fh_notebook.batching.execution.unknown_names import Name, NameEvidence
 from fh_notebook.batching.execution.worker import Prepare, Worker
-from fh_notebook.batching.model import DECIDE, BatchStopped, Event, Job
+from fh_notebook.batching.model import WAIT_HELP, BatchStopped, Event, Job, WaitHelp
 from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.contract.wire import AttemptResult
 from fh_notebook.core.event_loop import finish_despite_cancel
 from fh_notebook.core.rate import Rate
 from fh_notebook.core.redaction import error_text
-from fh_notebook.core.text.messages import PYTHON, Audience, Message, Phrase
+from fh_notebook.core.text.messages import PYTHON, Audience, Message
 from fh_notebook.core.values import utc_now
 from fh_notebook.errors import LimitReached, StoreError
 
@@ -57,7 +57,7 @@ class Engine:
         The name that calls are stamped with.
     audience : Audience
         Who reads the errors of jobs.
-    decide : Phrase
+    decide : WaitHelp
         What to do about a job whose run waits for a decision.
     limits : StopLimits
         When to stop.
@@ -88,7 +88,7 @@ class Engine:
         uploads: Callable[[InvokeRequest], int] = lambda request: 0,
         batch: str = "",
         audience: Audience = PYTHON,
-        decide: Phrase = DECIDE,
+        decide: WaitHelp = WAIT_HELP,
         limits: StopLimits | None = None,
         planned: int = 0,
         max_in_flight: int | None = None,

@@ -22,14 +22,15 @@ from fh_notebook.batching.execution.stop_rules import StopLimits
 from fh_notebook.batching.execution.unknown_names import Name, NameEvidence, hint_of
 from fh_notebook.batching.execution.worker import CANCELLED
 from fh_notebook.batching.model import (
-    DECIDE,
     RESOLVE_CAPPED,
+    WAIT_HELP,
     Event,
     Finished,
     Job,
     OutcomeTable,
     OutputArrived,
     Throttled,
+    WaitHelp,
     kind_of,
 )
 from fh_notebook.batching.options import BatchOptions, DeliveryMode, Reuse
@@ -40,11 +41,12 @@ from fh_notebook.batching.tables.row_sources import UNKNOWN_ROWS
 from fh_notebook.contract.callbacks import NO_OUTPUT_CODE, RunIds
 from fh_notebook.contract.retry import next_reset
 from fh_notebook.contract.run import Run
+from fh_notebook.contract.waiting_steps import WaitingSteps, step_of
 from fh_notebook.core import event_loop
 from fh_notebook.core.config import settings
 from fh_notebook.core.rate import Rate
 from fh_notebook.core.redaction import log, redact
-from fh_notebook.core.text.messages import PYTHON, Audience, Message, Phrase, option, text_for
+from fh_notebook.core.text.messages import PYTHON, Audience, Message, option, text_for
 from fh_notebook.core.values import utc_now
 from fh_notebook.errors import InputError, SettingsError, StoreError
 from fh_notebook.store.owner_locks import Owner
@@ -54,6 +56,7 @@ from fh_notebook.store.writer import IN_MEMORY
 if TYPE_CHECKING:
     from fh_notebook.client.callbacks.receiver import CallbackReceiver
     from fh_notebook.client.clients import Client
+    from fh_notebook.client.pending_run import PendingRun
 
 
 __all__ = ["EngineRun", "StartOptions", "budget_of", "owner_of_claims", "resume_options"]
@@ -82,7 +85,7 @@ class StartOptions:
     """Who receives callbacks, where they come so."""
     audience: Audience = PYTHON
     """Who reads its messages."""
-    decide: Phrase = DECIDE
+    decide: WaitHelp = WAIT_HELP
     """What to do about a row whose run waits for a decision."""
     named: bool
     """Whether the user named it: then the answers of other names are not offered."""
@@ -257,14 +260,23 @@ class EngineRun:
         return self.engine.scheduler.in_flight if self.engine is not None else 0
 
     @property
+    def _pending(self) -> list[PendingRun]:
+        return self._delivery.pending if self._delivery is not None else []
+
+    @property
     def waiting_runs(self) -> list[RunIds]:
         """The ids of each run that waits for a decision about a tool, as far as it is known."""
-        pending = self._delivery.pending if self._delivery is not None else []
-        return [*(run.ids for run in pending if run.may_wait_for_tool), *self._held.waiting]
+        return [*(run.ids for run in self._pending if run.may_wait_for_tool), *self._held.waiting]
+
+    @property
+    def waiting_steps(self) -> WaitingSteps:
+        """The human-in-the-loop steps that runs wait for, as far as it is known."""
+        pending = [run.mask.text(step) for run in self._pending if (step := step_of(run.run))]
+        return WaitingSteps.of([*pending, *self._held.steps], origin=self._client.aclient.origin)
 
     def look_soon(self, run: str) -> None:
         """Look a run up soon, by its first id: a decision about its tool was sent."""
-        for pending in self._delivery.pending if self._delivery is not None else []:
+        for pending in self._pending:
             if pending.ids.first == run:
                 pending.look_soon()
         self._held.look_soon(run)

@@ -7,6 +7,7 @@ look-up may count against the daily cap. Its outcome takes the place of the answ
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from fh_notebook.batching.model import Finished
 from fh_notebook.client.pending_run import PendingRun, tell_decisions
 from fh_notebook.contract.callbacks import RunIds, waits_for_tool
 from fh_notebook.contract.run import Run
+from fh_notebook.contract.waiting_steps import step_of
 from fh_notebook.core import event_loop
 from fh_notebook.core.event_loop import on_loop
 
@@ -59,6 +61,8 @@ class HeldCalls:
         self._waiting: dict[int, RunIds] = {}
         self._pending: dict[int, PendingRun] = {}
         """Those about which a decision was sent."""
+        self._steps: dict[int, str] = {}
+        """What those wait for that wait for a human-in-the-loop step, by the number of the job."""
         tell_decisions(self)
 
     @property
@@ -66,12 +70,19 @@ class HeldCalls:
         """The ids of each run that waits; from any thread."""
         return list(self._waiting.values())
 
+    @property
+    def steps(self) -> list[str]:
+        """The human-in-the-loop steps that other runs wait for; from any thread."""
+        return list(self._steps.values())
+
     def note(self, answer: Finished) -> None:
         """Note how a job was answered: it is one of these calls, or is none any more."""
         number, ids = answer.job.number, RunIds.of(answer.run)
-        for known in (self._answers, self._waiting, self._pending):
+        for known in (self._answers, self._waiting, self._pending, self._steps):
             known.pop(number, None)
-        if waits_for_tool(answer.run) and ids.first:
+        if step := step_of(answer.run):
+            self._steps[number] = answer.job.shown(replace(answer.run, error=step)).error or ""
+        elif waits_for_tool(answer.run) and ids.first:
             self._answers[number], self._waiting[number] = answer, ids
 
     def look_soon(self, run: str) -> None:

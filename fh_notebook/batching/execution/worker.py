@@ -17,14 +17,15 @@ from fh_notebook.batching.execution.job_queue import QueuedJob
 from fh_notebook.batching.execution.ledger import ClaimResult, Ledger
 from fh_notebook.batching.execution.scheduler import EngineLimiter, Scheduler
 from fh_notebook.batching.execution.stop_rules import stop_of_answer
-from fh_notebook.batching.model import CancelledWaiting, Event, Job, Retried, Started, Throttled, kind_of
+from fh_notebook.batching.model import CancelledWaiting, Event, Job, Retried, Started, Throttled, WaitHelp, kind_of
 from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.contract.retry import CUT_OFF, NOT_REACHED, Absence, RetryAction, RetryDecision, absence_of, decide
-from fh_notebook.contract.run import Run
+from fh_notebook.contract.run import Run, one_line
+from fh_notebook.contract.waiting_steps import WaitingSteps, step_of
 from fh_notebook.contract.wire import AttemptResult
 from fh_notebook.core.event_loop import finish_despite_cancel
 from fh_notebook.core.slots import LimitedCall
-from fh_notebook.core.text.messages import Audience, Phrase, text_for
+from fh_notebook.core.text.messages import Audience, text_for
 from fh_notebook.errors import CallError
 
 __all__ = ["CANCELLED", "HELD_WAIT_S", "Prepare", "Worker"]
@@ -34,6 +35,8 @@ CANCELLED: Final = "cancelled"
 TOO_MANY: Final = 429
 WAITS: Final = "it waits for a decision: {}"
 """The error of a direct call whose run waits, with what to do."""
+WAITS_FOR_STEP: Final = "it waits for a decision {} ({}): {}"
+"""The same of one that waits for a human-in-the-loop step: where it is decided, what to do, and the question."""
 HELD_WAIT_S: Final = 0.25
 HELD_WAIT_MAX_S: Final = 5.0
 """How long until a job that another kernel is calling is asked for again: at first the one, then twice as long each
@@ -69,7 +72,7 @@ class Worker:
         emit: Callable[[Event], None],
         batch: str,
         audience: Audience,
-        decide: Phrase,
+        decide: WaitHelp,
         jitter: Callable[[], float],
         now: Callable[[], datetime],
     ) -> None:
@@ -269,7 +272,7 @@ class Worker:
             request = f" (request {run.request_id})" if run.request_id else ""
             text = "the service accepted it and it had not ended"
             if run.status == "awaiting_approval":  # of a direct call: no callback comes, and no look-up is made
-                text = WAITS.format(text_for(self._decide, self._audience))
+                text = self._waits_text(run)
             run = replace(run, error=f"{text}{request}")
         is_last = self._scheduler.failed(run) or not goes_on
         following = None if is_last else self._scheduler.following()
@@ -293,6 +296,12 @@ class Worker:
             # Also when it could not be kept: the answer is paid for, and in memory it is better than nowhere.
             self._scheduler.finished(entry.job, run, line=line)
         return following, claim
+
+    def _waits_text(self, run: Run) -> str:
+        if not (step := step_of(run)):
+            return WAITS.format(text_for(self._decide.tool, self._audience))
+        where = WaitingSteps.of([step], origin=run.origin).where
+        return WAITS_FOR_STEP.format(where, text_for(self._decide.step, self._audience), one_line(step))
 
 
 def _unknown(job: Job, started_at: datetime, code: str, error: str) -> Run:

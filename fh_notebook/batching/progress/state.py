@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Final, Protocol
 
 from fh_notebook.batching.model import JobCounts
+from fh_notebook.contract.waiting_steps import NO_STEPS, WaitingSteps
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import duration
 from fh_notebook.core.text.messages import agreeing, counted
@@ -97,7 +98,12 @@ class ProgressSource(Protocol):
 
     @property
     def waits(self) -> int:
-        """Runs that wait for a decision about a tool, as far as it is known, while it runs."""
+        """Runs that wait for a decision, as far as it is known, while it runs."""
+        ...
+
+    @property
+    def steps(self) -> WaitingSteps:
+        """Of these, what those wait for of which nobody decides here."""
         ...
 
     @property
@@ -155,6 +161,8 @@ class ProgressState:
     """What the service's refusals mean, in words."""
     waits: int = 0
     """Runs that wait for a decision, those of rows that have been answered included."""
+    steps: WaitingSteps = NO_STEPS
+    """Of these, what those wait for of which nobody decides here."""
     blocks: bool = False
     """Whether a person there can type nothing before it ends."""
 
@@ -176,6 +184,7 @@ class ProgressState:
             waiting_until=batch.waiting_until,
             refused=refused,
             waits=batch.waits,
+            steps=batch.steps,
             blocks=batch.blocks,
         )
 
@@ -234,9 +243,14 @@ class ProgressState:
         parts = self.how_far_parts
         if self.waits:
             parts.pop("waiting", None)  # they are among these
-            decide = "decide in Fetch Hive" if self.blocks else "batch.approvals() lists the open decisions"
-            waits = f"{self.waits:,} {agreeing(self.waits, 'wait')} for a decision: {decide}"
-        return "; ".join([", ".join(parts.values()), *self.rest, *([waits] if self.waits else [])])
+        return "; ".join(
+            filter(None, [", ".join(parts.values()), *self.rest, self._waiting_for_tools(), str(self.steps)])
+        )
+
+    def _waiting_for_tools(self) -> str:
+        tools = max(0, self.waits - len(self.steps))  # both are asked for one after the other
+        decide = "decide in Fetch Hive" if self.blocks else "batch.approvals() lists the open decisions"
+        return f"{tools:,} {agreeing(tools, 'wait')} for a decision: {decide}" if tools else ""
 
     def __str__(self) -> str:
         return f"{html.printable(self.name)}: {self.nameless}"

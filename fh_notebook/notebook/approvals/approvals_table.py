@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from fh_notebook.client.approvals import HEADS, ApprovalDecision, ToolApproval, ToolApprovals, cells_of
+from fh_notebook.contract.waiting_steps import NO_STEPS, WaitingSteps
 from fh_notebook.core import event_loop
 from fh_notebook.core.redaction import error_text, log
 from fh_notebook.core.text import html
@@ -38,7 +39,7 @@ STYLE: Final = html.Html("<style>.fh-approvals .fh-table td:first-child{min-widt
 
 def show(approvals: ToolApprovals) -> None:
     """Show approvals under the running cell, with buttons."""
-    ApprovalsTable(approvals).table.show()
+    ApprovalsTable(approvals, steps=approvals.steps).table.show()
 
 
 def decision_text(decision: ApprovalDecision, after: ToolApproval) -> str:
@@ -95,11 +96,14 @@ class ApprovalsTable:
     ----------
     approvals : iterable of ToolApproval
         What a client listed.
+    steps : WaitingSteps, optional
+        What other runs wait for, of which nobody decides here; it is listed below, without buttons.
     hides : str
         A CSS selector of what is not to be seen while there are buttons.
     """
 
-    def __init__(self, approvals: Iterable[ToolApproval], *, hides: str = "") -> None:
+    def __init__(self, approvals: Iterable[ToolApproval], *, steps: WaitingSteps = NO_STEPS, hides: str = "") -> None:
+        self._steps = steps
         self.then = ""
         """What is to be done after a decision, in words."""
         self.on_decision: Callable[[ToolApproval], object] = lambda approval: None
@@ -117,7 +121,7 @@ class ApprovalsTable:
 
     def _listed(self) -> ToolApprovals:
         with self._lock:
-            return ToolApprovals([line.approval for line in self._lines])
+            return ToolApprovals([line.approval for line in self._lines], steps=self._steps)
 
     def put(self, approvals: Iterable[ToolApproval]) -> None:
         """Show these approvals as they are now: new ones below the others; what is not listed waits no more."""
@@ -131,7 +135,8 @@ class ApprovalsTable:
     def _live(self) -> html.Html:
         with self._lock:
             rows = [[_decision(number, line), *cells_of(line.approval)] for number, line in enumerate(self._lines)]
-        return html.join([STYLE, html.stacked(("Decision", *HEADS), rows)]) if rows else html.Html("")
+        table = [STYLE, html.stacked(("Decision", *HEADS), rows)] if rows else []
+        return html.join([*table, *([below] if (below := self._steps.list_html()) else [])])
 
     # --- what a person clicks, on the thread that hears it
 

@@ -104,7 +104,7 @@ class ProgressView:
         elif state.held_by:  # for information: nothing is wrong, and nothing is to be done
             rest.append(html.el("span", state.held_by, cls="fh-dim"))
         note = [html.el("div", self._note)] if self._note else []
-        return [html.el("div", how_far, *rest, style=_LINE), *note]
+        return [html.el("div", how_far, *rest, style=_LINE), *note, *filter(None, [state.steps.list_html()])]
 
     def _how_far(self) -> list[object]:
         """Return how far it is, with the colour of each part of the bar before its number."""

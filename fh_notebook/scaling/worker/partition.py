@@ -23,7 +23,7 @@ from fh_notebook.batching.execution.unknown_names import UNKNOWN_NAME
 from fh_notebook.batching.model import (
     AWAITS_DECISION,
     CODE_OF,
-    DECIDE_OF_WORKERS,
+    HELP_OF_WORKERS,
     PENDING,
     UNKNOWN,
     BatchStopped,
@@ -354,7 +354,7 @@ def _options(spec: BatchSpec) -> StartOptions:
         wait_for_reset=False,
         on_event=None,
         progress=False,
-        decide=DECIDE_OF_WORKERS,
+        decide=HELP_OF_WORKERS,
         reuse="batch",
         retry_unknown=spec.call_lost,
         named=True,

@@ -23,6 +23,7 @@ from fh_notebook.batching.execution.delivery import CallbackDelivery
 from fh_notebook.batching.model import FAILED, UNKNOWN, OutputArrived, open_reason
 from fh_notebook.batching.options import BatchOptions
 from fh_notebook.batching.planning.stored_batch import StoredBatch
+from fh_notebook.batching.progress.state import ProgressState
 from fh_notebook.cli.batch import exit_code
 from fh_notebook.client import polling
 from fh_notebook.client.clients import AsyncClient
@@ -607,6 +608,69 @@ def test_a_row_that_waits_when_its_batch_is_cancelled_is_not_lost(
     may_end.set()
     again.resume()
     assert (again.frame["output"].tolist(), hive.counts.calls) == (["paid", "paid", "late"], 3)
+
+
+def test_rows_that_wait_for_a_person_are_listed_with_the_question(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the batch runs, after a cancel, and when it goes on: nothing here can decide them, and nothing asks."""
+    monkeypatch.setattr(polling, "FIRST_S", 0.01)
+    monkeypatch.delenv("FETCH_HIVE_WORKSPACE_ID", raising=False)
+    hive = LocalHive()
+
+    @hive.workflow("refund", variant="v", human="finance")
+    async def refund(text: str) -> str:
+        return "paid" if (await aask_human(f"Refund {text}?")).approved else "refused"
+
+    how: dict[str, Any] = {"client": hive.client(), "variants": "v", "delivery": "poll", "progress": False}
+    batch = fh.batch(_rows(2), "refund", wait=False, **how)
+    until(lambda: len(batch.approvals().steps) == 2)
+    told = "2 wait for a decision by hive.decide(...)"
+    state = ProgressState.of(batch._control.status, rate=None, remaining_s=None, refused="")
+    assert str(state).endswith(f"; {told} (finance: Refund t0?; finance: Refund t1?)")
+    listed = "0 approvals\n2 wait for a decision by hive.decide(...):\n  finance: Refund t0?\n  finance: Refund t1?"
+    assert repr(batch.approvals()) == listed
+    assert "2 in progress wait for a decision: batch.approvals()" in repr(batch)
+    batch.cancel().wait()
+    assert (batch.counts.waiting, repr(batch.approvals())) == (2, listed)
+    said = "it waits for a decision by hive.decide(...) (then batch.resolve_unknown() has the outcome): finance: Refund t0?"
+    assert batch.frame["error"][0].startswith(said)
+    hive.decide(hive.approvals[0], approve=True)
+    hive.decide(hive.approvals[0], approve=False)
+    assert fh.batch(_rows(2), "refund", **how).frame["output"].tolist() == ["paid", "refused"]
+    assert hive.counts.calls == 2
+
+
+def test_a_direct_row_that_waits_for_a_person_is_counted_beside_those_that_wait_for_a_tool() -> None:
+    """It is on no list of tools; of its answer a password is masked."""
+    has_asked, may_end = threading.Event(), threading.Event()
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        assert request.method == "POST", "nothing is asked for what nobody decides here"
+        text = json.loads(request.content)["inputs"]["text"]
+        if text == "t2":
+            has_asked.set()
+            may_end.wait(PATIENCE_S)
+            return httpx.Response(200, json={"output": "late"})
+        said = {"request_id": f"req_{text}", "run_status": "awaiting_approval"}
+        return httpx.Response(200, json=said | {"waiting_for": "finance", "question": f"<b>Refund</b> {text} s3cret?"})
+
+    client = fh.Client(api_key=KEY, base_url="https://api.test/v1", transport=httpx.MockTransport(answer))
+    inputs = {"text": {"type": "string"}, "pin": {"type": "string", "format": "password"}}
+    refund = fh.Deployment("refund", variants=["v"], inputs=inputs)
+    rows = [row | {"pin": "s3cret"} for row in _rows(3)]
+    batch = fh.batch(rows, refund, name="direct", client=client, progress=False, max_concurrency=1, wait=False)
+    assert has_asked.wait(PATIENCE_S)
+    status = batch._control.status
+    assert (status.waits, status.counts.waiting, "in progress wait" in repr(batch)) == (2, 2, False)
+    listed = "2 wait for a decision by e-mail or Telegram"
+    assert listed in str(ProgressState.of(status, rate=None, remaining_s=None, refused=""))
+    may_end.set()
+    batch.wait()
+    for approvals in (batch.approvals(), fh.open_batch(batch.name, client=client).approvals()):
+        assert (len(approvals), approvals.steps.head) == (0, listed)
+    page = batch.approvals()._repr_html_()
+    assert "s3cret" not in page + repr(batch.approvals())
+    assert "<div>finance: &lt;b&gt;Refund&lt;/b&gt; t0 " in page
+    assert "No approvals" not in page
 
 
 @pytest.mark.parametrize(

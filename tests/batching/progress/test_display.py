@@ -19,6 +19,7 @@ from fh_notebook.batching.model import JobCounts
 from fh_notebook.batching.progress.display import NoProgress, TextProgress, progress_of
 from fh_notebook.batching.progress.refresh import BEAT_S, RateEstimator, RefreshTimer
 from fh_notebook.batching.progress.state import ProgressState
+from fh_notebook.contract.waiting_steps import NO_STEPS, WaitingSteps
 from fh_notebook.errors import SettingsError
 from tests.virtual_time import run_virtually
 
@@ -50,6 +51,7 @@ class Batch:
     paused: bool = False
     waiting_until: datetime | None = None
     waits: int = 0
+    steps: WaitingSteps = NO_STEPS
     blocks: bool = True
     planned: Planned = field(default_factory=Planned)
 
@@ -116,6 +118,14 @@ def test_a_line_of_text_says_how_many_runs_wait_for_a_decision() -> None:
     ):
         line = str(ProgressState.of(batch, rate=None, remaining_s=None, refused=""))
         assert line.endswith(said)
+    asked = WaitingSteps.of(["finance: Refund\n7?", "legal: Send?"], origin="https://api.test")
+    batch.waits, batch.steps = 5, asked
+    line = str(ProgressState.of(batch, rate=None, remaining_s=None, refused=""))
+    steps = "2 wait for a decision by e-mail or Telegram (finance: Refund 7?; legal: Send?)"
+    assert line.endswith(f"; 3 wait for a decision: batch.approvals() lists the open decisions; {steps}")
+    batch.waits = 2
+    line = str(ProgressState.of(batch, rate=None, remaining_s=None, refused=""))
+    assert (line.endswith(f"100 calls left; {steps}"), line.count("for a decision")) == (True, 1)
 
 
 def test_elsewhere_than_in_a_terminal_it_is_a_line_every_few_seconds() -> None:

@@ -11,7 +11,8 @@ import httpx
 import pytest
 
 import fh_notebook as fh
-from fh_notebook.client.approvals import ToolApproval
+from fh_notebook.client.approvals import ToolApproval, ToolApprovals
+from fh_notebook.contract.waiting_steps import WaitingSteps
 from fh_notebook.core.text import html
 from fh_notebook.local import LocalHive, ask_human
 from fh_notebook.notebook.approvals.approvals_table import SENDING, ApprovalsTable
@@ -215,6 +216,17 @@ def test_a_line_takes_the_state_in_which_it_is_listed_anew() -> None:
     table.act("allow_once 0")  # it was on its way
     table.put([_approval("a2"), _approval("a3", "allowed")])
     assert _acts(table) == ["allow_once 2", "deny 2"]
+
+
+def test_steps_that_others_decide_are_below_the_tools_without_buttons() -> None:
+    """In the page with buttons, in the file, and as text."""
+    steps = WaitingSteps.of(["finance: <b>Refund</b>?"], origin="https://service.test")
+    table = ApprovalsTable([_approval("a0")], steps=steps)
+    assert _acts(table) == ["allow_once 0", "deny 0"]
+    assert "<div>finance: &lt;b&gt;Refund&lt;/b&gt;?</div>" in _html(table.table.widget)
+    listed = ToolApprovals([_approval("a0")], steps=steps)
+    assert "<div>finance: &lt;b&gt;Refund&lt;/b&gt;?</div>" in listed._repr_html_()
+    assert repr(listed[:0]) == "0 approvals\n1 waits for a decision by e-mail or Telegram:\n  finance: <b>Refund</b>?"
 
 
 def test_a_decision_is_newer_than_a_list_and_a_vote_waits_no_more_once_it_is_not_listed() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from fh_notebook.batching.model import JobCounts
 from fh_notebook.batching.progress.state import ProgressState
+from fh_notebook.contract.waiting_steps import WaitingSteps
 from fh_notebook.notebook.progress.display import ProgressView
 
 PLAN = "triage: 40 rows x 2 variants = 80 jobs; 68 calls"
@@ -87,6 +88,13 @@ def test_every_word_of_the_line_is_in_the_page_and_in_the_text() -> None:
     for part in (PLAN, "38 of 80 done, 2 failed, 4 unknown, 12 reused", *state.rest):
         assert part in page.text
     assert len(state.rest) == 3
+
+
+def test_what_a_person_decides_elsewhere_is_listed_below_the_bar_without_buttons() -> None:
+    """With the question as it came; it is somebody else's text."""
+    steps = WaitingSteps.of(["finance: <b>Refund</b> 7?", "legal: Send?"], origin="https://api.test")
+    page = Page(ProgressView(PLAN, _state(waits=2, steps=steps)))
+    assert page.text.endswith("2 wait for a decision by e-mail or Telegram:finance: <b>Refund</b> 7?legal: Send?")
 
 
 def test_the_end_is_the_batchs_own_sentence_beside_a_full_bar() -> None:
