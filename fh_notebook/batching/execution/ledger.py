@@ -35,6 +35,8 @@ class ClaimResult:
     """Not needed any more: somebody else has this answer."""
     line: int = 0
     """Where that answer lies."""
+    is_sent: bool = False
+    """Where `go`: an earlier kernel has sent its call, and it is only waited for."""
     capped: bool = False
     """No: the daily cap is used up, by whatever kernel."""
     uploads: int = 0
@@ -42,6 +44,7 @@ class ClaimResult:
 
 
 GO: Final = ClaimResult(go=True)
+REJOINED: Final = ClaimResult(go=True, is_sent=True)
 
 HELD: Final = ClaimResult()
 """Somebody else is calling it; ask again later."""
@@ -163,6 +166,7 @@ class StoreLedger:
             anywhere=self._anywhere,
             call_lost=self._call_lost,
             daily_cap=daily_cap,
+            is_sent=job.key in self._left,
             look_for=look_for,
         )
 
@@ -172,7 +176,7 @@ class StoreLedger:
 
     async def _turn(self, job: Job, claim: Claim) -> ClaimResult:
         if claim.mine:
-            return GO
+            return self._go(job)
         if claim.capped:
             return ClaimResult(capped=True)
         if (answer := claim.answered) is not None:
@@ -183,13 +187,16 @@ class StoreLedger:
             return ClaimResult(answer=answer.run, line=answer.id)
         return await self._claim_from(job, claim.owner or "", claim.batch)
 
+    def _go(self, job: Job) -> ClaimResult:
+        return REJOINED if job.key in self._left else GO
+
     async def _claim_from(self, job: Job, holder: str, batch: int) -> ClaimResult:
         """Somebody has it: wait while they live, and else say that it may have run, which is called again or is not."""
         if holder == self._owner.name or self._store.owners.is_alive(holder):
             return HELD
         if batch == self._stored.id and job.key in self._left:
             is_taken = await self._store.claims.take_over(batch, job.key, from_owner=holder, owner=self._owner)
-            return GO if is_taken else HELD
+            return self._go(job) if is_taken else HELD
         run = lost_run(job)
         line = await self._store.claims.settle(
             run, key=job.key, batch=batch, workspace=self._workspace, from_owner=holder
@@ -233,6 +240,7 @@ class StoreLedger:
             anywhere=self._anywhere,
             call_lost=self._call_lost,
             daily_cap=daily_cap,
+            is_sent=then is not None and then.key in self._left,
             unsent=unsent,
         )
         result = None

@@ -130,8 +130,9 @@ class StopLimits:
         cap = f"{self.daily_cap:,} " if self.daily_cap is not None else ""
         look_ups = ", look-ups included" if self.look_ups_per_call else ""
         detail = f"all {cap}calls of today are used{look_ups}"
-        if uploads:
-            detail = f"the {cap}calls of today leave no room for an upload and its call"
+        if uploads or self.holds_look_up:
+            pair = "an upload and its call" if uploads else "a call and its look-up"
+            detail = f"the {cap}calls of today leave no room for {pair}"
         return BatchStopped(
             reason="daily_cap",
             detail=detail,

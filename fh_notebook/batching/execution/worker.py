@@ -160,7 +160,7 @@ class Worker:
             self._scheduler.capped(uploads=claim.uploads)
             return None, None
         if claim.go:
-            return await self._call(entry) if await self._may_go(entry) else (None, None)
+            return await self._call(entry, claim) if await self._may_go(entry, claim) else (None, None)
         if claim.answer is not None:
             self._scheduler.failed(claim.answer)
             self._scheduler.finished(
@@ -171,14 +171,14 @@ class Worker:
             self._scheduler.put_off(entry, min(HELD_WAIT_MAX_S, HELD_WAIT_S * 2.0 ** (entry.held - 1)))
         return self._scheduler.following(), None
 
-    async def _may_go(self, entry: QueuedJob) -> bool:
+    async def _may_go(self, entry: QueuedJob, claim: ClaimResult) -> bool:
         """Wait for the turn of a job that is claimed; give it back where the limit fell or something ended it all."""
         try:
             # No await from here to the count of the call: others may have used up what was left meanwhile.
             may_go = (
                 await self._limiter.wait_to_send()
                 and self._scheduler.stopped is None
-                and self._scheduler.has_calls_left
+                and (claim.is_sent or self._scheduler.has_calls_left)
             )
             may_go = may_go and not self._scheduler.is_over(entry.job)
         except asyncio.CancelledError:
@@ -189,9 +189,9 @@ class Worker:
             self._scheduler.put_off(entry, 0.0)
         return may_go
 
-    async def _call(self, entry: QueuedJob) -> Next:
+    async def _call(self, entry: QueuedJob, claim: ClaimResult) -> Next:
         entry.sent += 1
-        self._scheduler.calls += 1
+        self._scheduler.calls += not claim.is_sent
         if (refused := entry.refused) is not None:
             entry.refused = None
             return await self._judge_and_follow(entry, refused, None)

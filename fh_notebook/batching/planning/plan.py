@@ -287,12 +287,16 @@ class Plan:
     def cost(self) -> float | None:
         """What the calls will cost at ``price_per_call``; ``None`` where no price is known."""
         price = self.budget.price_per_call
-        return None if price is None else price * min(self.most_calls, self.calls - self.rejoined)
+        return None if price is None else price * self.most_calls
 
     @property
     def most_calls(self) -> int:
         """How many calls the ceiling lets through."""
-        return self.calls if self.max_calls is None else min(self.calls, self.max_calls)
+        return self._new_calls if self.max_calls is None else min(self._new_calls, self.max_calls)
+
+    @property
+    def _new_calls(self) -> int:
+        return self.calls - self.rejoined
 
     def __str__(self) -> str:
         parts = [self._head(), *self._stored_parts()]
@@ -352,7 +356,7 @@ class Plan:
         return parts
 
     def _calls(self) -> str:
-        calls = self.calls - self.rejoined
+        calls = self._new_calls
         text = counted(calls, "call")
         if calls and self.seconds is not None:
             text += f", about {duration(self.seconds)}"
@@ -374,7 +378,7 @@ class Plan:
 
     def _ceilings(self) -> list[str]:
         parts = []
-        if self.max_calls is not None and (self.rows is None or self.max_calls < self.calls):
+        if self.max_calls is not None and (self.rows is None or self.max_calls < self._new_calls):
             parts.append(f"at most {counted(self.max_calls, 'call')}")
         if self.max_seconds is not None:
             parts.append(f"none is started after {duration(self.max_seconds, exact=True)}")
@@ -388,7 +392,7 @@ class Plan:
         used = self.budget.used_today
         left = max(cap - used - self.uploads, 0)
         used_text = f"daily cap of {counted(cap, 'call')}: {f'{used:,}' if left else 'all'} used before"
-        possible = calls_within(left, self.look_ups_per_call)
+        possible = calls_within(max(left - self.rejoined * self.look_ups_per_call, 0), self.look_ups_per_call)
         if self.rows is None or possible >= self.most_calls:
             return f"{used_text}, {left or 'none'} left until 00:00 UTC"
         most = "at most " if possible and self.look_ups_per_call and self._look_ups_are_least else ""

@@ -121,6 +121,8 @@ class ClaimRequest:
     """Whether a call of another batch that may have run is no answer (``retry_unknown=True``)."""
     daily_cap: int | None = None
     """How many requests of this workspace may be sent on one day."""
+    is_sent: bool = False
+    """Whether its call was sent before, by a process that ended: no request is counted, and no cap matters."""
 
 
 _COMMON: Final = attrgetter(*(part.name for part in fields(ClaimRequest) if part.name not in ("key", "now")))
@@ -156,7 +158,7 @@ def _take_group(connection: sqlite3.Connection, requested: Sequence[ClaimRequest
     free = [key for key in dict.fromkeys(request.key for request in requested) if key not in blocked]
     now = datetime.fromtimestamp(first.now, UTC)
     over_cap = set()
-    if first.daily_cap is not None:
+    if first.daily_cap is not None and not first.is_sent:
         remaining = max(0, first.daily_cap - requests.on_day(connection, first.workspace, now))
         free, over_cap = free[:remaining], set(free[remaining:])
     if free:
@@ -164,7 +166,7 @@ def _take_group(connection: sqlite3.Connection, requested: Sequence[ClaimRequest
             "INSERT INTO claims (batch, key, owner, claimed_at) SELECT ?1, value, ?2, ?3 FROM json_each(?4)",
             (first.batch, first.owner, first.now, json.dumps(free)),
         )
-        requests.add(connection, first.workspace, now, len(free))
+        requests.add(connection, first.workspace, now, 0 if first.is_sent else len(free))
     claimable = set(free)
     claims = []
     for request in requested:
@@ -353,6 +355,7 @@ class Claims:
         anywhere: bool = False,
         call_lost: bool = False,
         daily_cap: int | None = None,
+        is_sent: bool = False,
         look_for: int = 0,
     ) -> Committed[Claim]:
         """Claim one job before it is sent, and count the request.
@@ -372,6 +375,8 @@ class Claims:
             Whether a call of theirs that may have run does not.
         daily_cap : int, optional
             How many requests the workspace may get on one day.
+        is_sent : bool
+            Whether its call was sent before, by a process that ended: then none is counted.
         look_for : int
             Write nothing, and say whether the job could be claimed with room for so many requests.
         """
@@ -386,6 +391,7 @@ class Claims:
             anywhere=anywhere,
             call_lost=call_lost,
             daily_cap=daily_cap,
+            is_sent=is_sent,
         )
         if look_for:
             return self._database.put(partial(_look, request=request, room=look_for))
@@ -405,6 +411,7 @@ class Claims:
         anywhere: bool = False,
         call_lost: bool = False,
         daily_cap: int | None = None,
+        is_sent: bool = False,
         unsent: bool = False,
     ) -> Committed[tuple[int, Claim | None]]:
         """Store the answer of one job of a batch, and drop its claim in the same transaction.
@@ -416,7 +423,7 @@ class Claims:
         then : str, optional
             The key of the job that the caller would send next: it is claimed in the same transaction, so that a slot
             waits for one commit and not for two.
-        seen_id, alone, anywhere, call_lost, daily_cap
+        seen_id, alone, anywhere, call_lost, daily_cap, is_sent
             As :meth:`take` takes them, for `then`.
         unsent : bool
             Whether its last attempt reached nobody: then it is not counted as a request.
@@ -441,6 +448,7 @@ class Claims:
                 anywhere=anywhere,
                 call_lost=call_lost,
                 daily_cap=daily_cap,
+                is_sent=is_sent,
             )
         item = AnswerWrite(batch=batch, row=row, owner=name, then=follow_up, unsent=unsent)
 

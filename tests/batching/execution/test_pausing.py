@@ -300,6 +300,7 @@ def test_a_small_cap_is_spent_on_answers_where_nobody_knows_how_long_rows_take(
     assert batch.counts.done + batch.counts.unknown + batch.counts.pending == 40
     assert batch.stopped is not None
     assert batch.stopped.reason == "daily_cap"
+    assert batch.stopped.message.startswith("the 50 calls of today leave no room for a call and its look-up; ")
 
 
 @pytest.mark.parametrize("cap", [1000, 8])
@@ -359,19 +360,26 @@ def test_a_look_up_that_fails_makes_no_other_one_later(monkeypatch: pytest.Monke
     assert learned["shout"] <= 0.1
 
 
-def test_a_run_of_an_earlier_kernel_does_not_say_how_long_others_take(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its age is how long nobody asked."""
+def test_a_run_that_was_submitted_before_costs_its_look_up_alone_and_does_not_say_how_long_others_take(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The cap has to leave no call for it, and none is counted; its age is how long nobody asked."""
     monkeypatch.setattr(polling, "FIRST_S", 0.01)
-    held = Held()
+    held = Held(name="lasting")
     client = held.hive.client()
     fh.configure(daily_cap=5)
     options: dict[str, Any] = {"client": client, "delivery": "poll", "progress": False, "name": "left"}
     assert fh.batch(rows(2), "held", **options).frame["error_code"].tolist() == ["look_ups_capped"] * 2
     held.let_go(2)
     assert held.hive.wait_idle()
-    fh.configure(daily_cap=20)
-    assert fh.batch(rows(2), "held", **options).counts.done == 2
-    assert held.ran.total() == 2
+    fh.configure(daily_cap=8)
+    again = fh.batch(rows(2), "held", **options)
+    assert "0 calls; 2 submitted before are waited for again; at least 2 look-ups" in str(again.plan())
+    assert "5 used before, 3 left" in str(again.plan())
+    assert (again.counts.done, again.counts.calls, held.ran.total()) == (2, 0, 2)
+    store = session.store()
+    assert store is not None
+    assert store.requests.on_day(client.workspace, datetime.now(UTC)) == 7
     assert client.aclient.connection.look_ups.expected_s == {}
 
 
