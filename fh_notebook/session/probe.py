@@ -170,8 +170,10 @@ def probe(
         Start variables with which it completes.
     max_calls : int
         Requests at most, look-ups, the check of the key and repeated requests included. The default is enough for two
-        of the three refusals; 11 is enough for all, and 23 for `concurrency`, too. A refusal for which no second
-        request is left is not asked for, except between the calls at once.
+        of the three refusals, or for at most one with `concurrency`, with `callback`, where the run is looked up at
+        both addresses, or after a direct call that was ended. 11 is enough for all, and 23 for `concurrency`, too; two
+        more are needed after a direct call that was ended. A refusal for which no second request is left is not asked
+        for, except between the calls at once.
     client : Client or AsyncClient, optional
         Whom to ask; the session's own by default.
     confirm : bool or function

@@ -43,8 +43,8 @@ class Service:
     def fetched(self) -> int:
         return [path for path, _ in self.asked].count("/v1/error_codes")
 
-    def client(self, cache: ErrorCatalogCache) -> fh.Client:
-        made = fh.AsyncClient(api_key=KEY, base_url=URL, transport=httpx.MockTransport(self))
+    def client(self, cache: ErrorCatalogCache, url: str = URL) -> fh.Client:
+        made = fh.AsyncClient(api_key=KEY, base_url=url, transport=httpx.MockTransport(self))
         return fh.Client.over(fh.AsyncClient.over(replace(made.connection, error_catalog=cache)))
 
 
@@ -113,6 +113,18 @@ def test_without_a_catalogue_errors_are_what_they_are(codes: Callable[[], httpx.
         until(lambda: service.fetched)
     assert errors == {"It is frozen."}
     assert service.fetched == 1
+
+
+def test_a_service_on_this_machine_is_not_asked() -> None:
+    """As a rule it is a local hive; what is saved for it is shown."""
+    service, near = Service("quota_frozen", _good), "http://127.0.0.1:9/v1"
+    cache = ErrorCatalogCache(near)
+    with service.client(cache, near) as client:
+        assert client.invoke("d", variant="v").client_action is None
+        assert not cache.was_asked_today
+        cache.keep(json.dumps({"codes": [FROZEN]}).encode())
+        assert client.invoke("d", variant="v").client_action == "Thaw the quota."
+    assert service.fetched == 0
 
 
 def test_what_to_do_is_in_an_error_that_is_raised_too() -> None:

@@ -714,6 +714,35 @@ def test_the_number_in_the_notes_is_enough_for_all_steps(concurrency: bool, call
     assert made[1:] == made[-1:] * (1 + len(numbers))
 
 
+@pytest.mark.parametrize("addresses", [1, 2])
+@pytest.mark.parametrize("ended", [0, 1])
+def test_the_default_is_enough_for_two_refusals_or_for_fewer(addresses: int, ended: int) -> None:
+    """One where the run is looked up at both addresses; 11 are enough for all, and two more after a call that ended."""
+
+    class Service(DrawnService):
+        def seconds_of_run(self) -> float:
+            is_slow = ended and self.requests.count("POST /v1/workflow/invoke") == 1
+            return 3600.0 if is_slow else self.drawn.run_s
+
+    def refusals_learned(max_calls: int, **options: Any) -> int:
+        session.reset()
+        fh.configure(store=None)
+        service = Service(drawn)
+        service.limit_s = drawn.run_s + 10
+        settings = {"concurrency": False, "callback": False, "max_calls": max_calls, **options}
+        profile = learn(service, **settings)
+        return sum(getattr(profile, name) is not None for name in drawn.errors)
+
+    path = "/public/requests" if addresses == 1 else "/workflow_runs"
+    drawn = Drawn(next(s for s in range(50) if Drawn(s).look_up_path == path and "run_id" in Drawn(s).ids))
+    drawn.concurrency = 1
+    assert refusals_learned(MAX_CALLS) == 3 - addresses - ended
+    assert refusals_learned(MAX_CALLS, concurrency=True) <= 1
+    assert refusals_learned(MAX_CALLS, callback=True) <= 1
+    assert refusals_learned(11 + 2 * ended) == 3
+    assert (refusals_learned(10 + 2 * ended) == 3) is (addresses == 1)
+
+
 def test_fewer_calls_at_once_leave_one_for_the_run_by_callback() -> None:
     """Where max_calls is not enough for all of them."""
     drawn = Drawn(next(seed for seed in range(50) if Drawn(seed).facts()["concurrency"] == 1))
