@@ -20,7 +20,7 @@ from typing import Any, Final
 from fh_notebook.batching.batch_state import BatchState
 from fh_notebook.batching.execution.unknown_names import UNKNOWN_NAME
 from fh_notebook.batching.execution.worker import CANCELLED
-from fh_notebook.batching.model import PENDING, BatchStopped, Event, Finished, Job, KeptBack, Outcome
+from fh_notebook.batching.model import AWAITS_DECISION, PENDING, BatchStopped, Event, Finished, Job, KeptBack, Outcome
 from fh_notebook.batching.planning.reader import BatchReader
 from fh_notebook.batching.planning.work_queue import LookedUpWindow, Windows
 from fh_notebook.batching.status import BatchStatus
@@ -249,7 +249,8 @@ class Schedule:
             why = self.scorer.failures.get(name) or (unknown.error if unknown else "") or self.scorer.error
             hint = Message("give {} to count failed runs as 0", (option("failed", "zero"),))
             if unknown is not None and name not in self.scorer.failures:
-                hint = Message("{} to call again what may have run", (option("retry_unknown", True),))
+                again = Message("{} to call again what may have run", (option("retry_unknown", True),))
+                hint = Message("{}", (self._decide_first(),)) if unknown.status == AWAITS_DECISION else again
             reason = short(why or "the scorer returned None", 120)
             left_out = Phrase("variants=", command="--variant")
             raise InputError(
@@ -267,19 +268,26 @@ class Schedule:
         run = next(iter(self.scorer.unknown.values()))
         status = "" if run.status_code is None else f"HTTP {run.status_code}"
         answer_text = ", ".join(part for part in (status, run.error_code, short(run.error, 120)) if part)
+        cure = Message(
+            ", and they may have run. When the service answers again, run the {} with {}",
+            (Phrase("cell", command="command"), option("retry_unknown", True)),
+        )
+        if run.status == AWAITS_DECISION:
+            cure = Message(": {}, and {}", (self._decide_first(), RUN_AGAIN))
         return CallError(
             Message(
-                (
-                    "no run of the first {} rows was answered ({}), so the race has nothing to compare, and they may "
-                    "have run. When the service answers again, run the {} with {}"
-                ),
-                (str(UNSCORED_ROWS), answer_text, Phrase("cell", command="command"), option("retry_unknown", True)),
+                "no run of the first {} rows was answered ({}), so the race has nothing to compare{}",
+                (str(UNSCORED_ROWS), answer_text, cure),
             ),
             status_code=run.status_code,
             error_code=run.error_code,
             request_id=run.request_id,
             may_have_run=True,
         )
+
+    def _decide_first(self) -> str:
+        """Return what brings the outcomes of runs that wait for a decision: they are not called again."""
+        return f"decide what waits, then call fh.open_batch({self._batch_state.plan.name!r}).resolve_unknown()"
 
     def _scorer_fault(self) -> str:
         """Return why the scorer has no score of any run; empty where it is the runs that failed."""

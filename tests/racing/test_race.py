@@ -474,6 +474,19 @@ def test_a_service_that_answers_500_is_told_and_the_scorer_is_not_blamed() -> No
     assert quiz.calls == 0
 
 
+@pytest.mark.parametrize("variant", [None, "weak"])
+def test_runs_that_wait_for_a_decision_are_to_be_decided_and_not_to_be_called_again(variant: str | None) -> None:
+    """They are not called again by `retry_unknown`, so that it is no cure."""
+    quiz = Quiz(CLEAR)
+    quiz.hive.fail_next(
+        1_000, status=200, body=b'{"run_status": "awaiting_approval", "request_id": "r"}', variant=variant
+    )
+    cure = r"decide what waits, then call fh\.open_batch\('.+'\)\.resolve_unknown\(\)"
+    with pytest.raises(fh.FetchHiveError, match=cure) as told:
+        run(quiz, lookahead=1)
+    assert "retry_unknown" not in str(told.value)
+
+
 def test_a_variant_of_which_no_run_is_answered_is_told_with_what_the_service_said() -> None:
     """The scorer is not blamed either, and the cure is none for failed runs."""
     quiz = Quiz(CLEAR)
