@@ -326,13 +326,13 @@ def test_batches_by_polling_that_run_at_once_begin_no_call_whose_look_up_nothing
     monkeypatch.setattr(polling, "FIRST_S", 0.1)
     monkeypatch.setattr(polling, "EVERY_S", 0.01)
     fh.configure(daily_cap=24)
-    client = Shouting(name="lasting").hive.client()
+    hive = Shouting(name="lasting").hive
     batches = [
         fh.batch(
             rows(20),
             "shout",
             variants=variant,
-            client=client,
+            client=hive.client(),
             delivery="poll",
             wait=False,
             progress=False,

@@ -274,11 +274,11 @@ def _of(**facts: Any) -> str:
                 "look_ups_per_call": 1,
                 "saves_look_ups": True,
                 "seconds": 150.0,
-                "budget": Budget(daily_cap=90, used_today=7, price_per_call=0.5),
+                "budget": Budget(daily_cap=87, used_today=7, price_per_call=0.5),
             },
             "2 calls, about 2 min 30 s, 1.00 at 0.50 a call; 78 submitted before are waited for again; at least 80 "
-            "look-ups, which count against the daily cap as calls do; daily cap of 90 calls: 7 used before, 83 left "
-            "until 00:00 UTC",
+            "look-ups, which count against the daily cap as calls do; daily cap of 87 calls: 7 used before, so at most "
+            "1 of these can be made before 00:00 UTC",
         ),
         ({"calls": 0, "answered": 80, "seconds": 3.0}, "80 of 80 answered; 0 calls"),
         ({"rows": None, "jobs": 0, "calls": 0}, "each 1,000 are checked and looked up before their first call"),
