@@ -54,8 +54,14 @@ class WaitingSteps:
 
     @classmethod
     def of(cls, questions: Iterable[str], *, origin: str) -> WaitingSteps:
-        """Return these steps of a service."""
-        is_local = origin == LOCAL or is_loopback(hostname(origin))
+        """Return these steps of a service, which is told by its host and port.
+
+        Examples
+        --------
+        >>> [WaitingSteps.of((), origin=x).is_local for x in ("local", "127.0.0.1:8000", "[::1]:80", "api.test")]
+        [True, True, True, False]
+        """
+        is_local = origin == LOCAL or is_loopback(hostname(f"//{origin}"))
         return cls(tuple(one_line(question) for question in questions), is_local=is_local)
 
     def __len__(self) -> int:

@@ -118,7 +118,7 @@ def test_a_line_of_text_says_how_many_runs_wait_for_a_decision() -> None:
     ):
         line = str(ProgressState.of(batch, rate=None, remaining_s=None, refused=""))
         assert line.endswith(said)
-    asked = WaitingSteps.of(["finance: Refund\n7?", "legal: Send?"], origin="https://api.test")
+    asked = WaitingSteps.of(["finance: Refund\n7?", "legal: Send?"], origin="api.test")
     batch.waits, batch.steps = 5, asked
     line = str(ProgressState.of(batch, rate=None, remaining_s=None, refused=""))
     steps = "2 wait for a decision by e-mail or Telegram (finance: Refund 7?; legal: Send?)"

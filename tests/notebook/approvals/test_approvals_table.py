@@ -220,7 +220,7 @@ def test_a_line_takes_the_state_in_which_it_is_listed_anew() -> None:
 
 def test_steps_that_others_decide_are_below_the_tools_without_buttons() -> None:
     """In the page with buttons, in the file, and as text."""
-    steps = WaitingSteps.of(["finance: <b>Refund</b>?"], origin="https://service.test")
+    steps = WaitingSteps.of(["finance: <b>Refund</b>?"], origin="service.test")
     table = ApprovalsTable([_approval("a0")], steps=steps)
     assert _acts(table) == ["allow_once 0", "deny 0"]
     assert "<div>finance: &lt;b&gt;Refund&lt;/b&gt;?</div>" in _html(table.table.widget)

@@ -92,7 +92,7 @@ def test_every_word_of_the_line_is_in_the_page_and_in_the_text() -> None:
 
 def test_what_a_person_decides_elsewhere_is_listed_below_the_bar_without_buttons() -> None:
     """With the question as it came; it is somebody else's text."""
-    steps = WaitingSteps.of(["finance: <b>Refund</b> 7?", "legal: Send?"], origin="https://api.test")
+    steps = WaitingSteps.of(["finance: <b>Refund</b> 7?", "legal: Send?"], origin="api.test")
     page = Page(ProgressView(PLAN, _state(waits=2, steps=steps)))
     assert page.text.endswith("2 wait for a decision by e-mail or Telegram:finance: <b>Refund</b> 7?legal: Send?")
 
