@@ -124,6 +124,7 @@ def test_a_rejected_run_leads_to_what_is_wrong(lab: Lab, hive: FormHive) -> None
     run.click()
     name, words = form.get_by_label("name").first, form.get_by_label("max_words").first
     expect(name).to_be_focused()
+    expect(name).to_have_css("outline-style", "solid")  # seen beside the border, which says that it is wrong
     expect(run).to_have_text("Run · 2 to correct")
     expect(status).to_contain_text("Correct Who it is, max_words.")
     pictures(lab, "rejected", form)
@@ -295,6 +296,8 @@ def test_every_kind_of_field_has_a_name_in_chromiums_accessibility_tree(lab: Lab
             expect(form.get_by_label(re.compile(f"^{name} not sent"))).to_be_visible()
         else:
             assert [role for role, said in found if said == name], f"no control is named {name!r}"
+    circle = form.get_by_role("radio", name="Yes").first
+    assert circle.evaluate("circle => circle.offsetLeft === circle.parentElement.offsetLeft"), "its word is before it"
     number = form.get_by_role("textbox", name="integer range", exact=True)
     expect(number).to_have_accessible_description(re.compile("1 to 5"))
     number.fill("4")

@@ -322,11 +322,14 @@ CSS: Final = html.Html(
     # Yes and no, and several out of a few: what is pressed is the whole chip.
     ".fh-form .fh-check>.widget-label-basic{display:flex;align-items:flex-start;gap:8px;line-height:20px;padding:6px 0;"
     "cursor:pointer}.fh-form .fh-check :is(.fh-name,.fh-help){display:block;margin-bottom:0}"
-    ".fh-form .fh-check input{margin:2px 0;width:16px;height:16px;flex:0 0 auto}"
+    ".fh-form .fh-check input{margin:2px 0;width:16px;height:16px;flex:0 0 auto;align-self:flex-start}"
     ".fh-form .fh-radio .widget-radio-box{display:flex;flex-direction:row;gap:16px;margin:0;height:32px;padding:0}"
     ".fh-form .fh-radio .widget-radio-box label{display:flex;align-items:center;gap:6px;margin:0;width:auto;"
     "height:32px;line-height:20px;cursor:pointer}"
-    ".fh-form .fh-radio .widget-radio-box input{margin:0;width:16px;height:16px;float:none}"
+    # ipywidgets writes the word first, and then it is open to which of two circles it belongs.
+    ".fh-form .fh-radio .widget-radio-box input{margin:0;width:16px;height:16px;float:none;order:-1}"
+    ".fh-form .fh-radio.fh-wrong .widget-radio-box input{border-radius:50%;"
+    "box-shadow:0 0 0 1px var(--jp-error-color1,currentColor)}"
     ".fh-form .fh-choices>.fh-group-label,.fh-form .fh-group-label>.widget-html-content{display:contents}"
     ".fh-form .fh-choices .fh-name{order:-1}.fh-form .fh-choices .fh-help{order:1}"
     ".fh-form .fh-choices :is(.fh-name,.fh-help){flex:1 1 100%}"
@@ -357,10 +360,13 @@ CSS: Final = html.Html(
     ".fh-form .fh-heard{position:relative}"
     # Important: the width of a label is written at the label itself, by its style's description_width.
     f".fh-form .fh-heard>.widget-label{{{HEARD}}}"
-    ".fh-form .fh-control>textarea{resize:vertical;min-height:3em;height:auto}"
+    ".fh-form .fh-control>textarea{resize:vertical;min-height:3em;height:auto;font-family:inherit}"
+    # It says what is sent for an empty field; the browser's own grey does not follow the dark theme.
+    ".fh-form :is(input,textarea)::placeholder{color:var(--jp-ui-font-color2,inherit);opacity:1}"
     ".fh-form .fh-code textarea,.fh-form .fh-code input{font-family:var(--jp-code-font-family,monospace)}"
-    ".fh-form input:focus-visible,.fh-form select:focus-visible,.fh-form textarea:focus-visible,"
-    ".fh-form button:focus-visible{outline:2px solid var(--jp-brand-color1,currentColor);outline-offset:1px}"
+    # Important: so is the rule of ipywidgets that takes it away, and the border tells what is wrong.
+    ".fh-form :is(input,select,textarea,button):focus-visible"
+    "{outline:2px solid var(--jp-brand-color1,currentColor)!important;outline-offset:1px}"
     ".fh-form :is(.fh-help,.fh-more){font-size:12px;line-height:1.4;color:var(--jp-ui-font-color2,inherit);"
     "overflow-wrap:anywhere;white-space:normal;text-align:left;margin-top:4px}"
     # What somebody wrote begins on the side where its language begins.

@@ -97,7 +97,7 @@ STYLE: Final = html.Html(
     # The arrow that ipywidgets draws is black in the dark theme too; the browser's own follows it.
     ".fh-panel select:not([multiple]){appearance:auto;background-image:none;padding-right:4px}"
     ".fh-panel .fh-preview>.widget-html-content{overflow-x:auto}"
-    ".fh-panel .fh-plain{font-size:13px}"
+    ".fh-panel .fh-plain{font-size:16px}.fh-panel>.fh-panes{margin-top:6px}"
     ".fh-panel .fh-run-bar{margin:6px 0}"
     ".fh-panel .fh-tools{margin-top:8px}"
     ".fh-panel .fh-from>.widget-label{text-align:left;font-weight:600}"
@@ -124,8 +124,9 @@ STYLE: Final = html.Html(
     ".fh-panel .fh-earlier .fh-code-act{padding:1px 8px}"
     ".fh-panel :is(.fh-history,.fh-earlier-answers){width:100%}"
     ".fh-panel .fh-go{color:var(--jp-content-link-color,revert);text-decoration:underline;cursor:pointer}"
-    ".fh-panel button:focus-visible,.fh-panel input:focus-visible,.fh-panel select:focus-visible,"
-    ".fh-panel textarea:focus-visible{outline:2px solid var(--jp-brand-color1,currentColor);outline-offset:1px}"
+    # Important: so is the rule of ipywidgets that takes it away.
+    ".fh-panel :is(input,select,textarea,button):focus-visible"
+    "{outline:2px solid var(--jp-brand-color1,currentColor)!important;outline-offset:1px}"
     "</style>"
 )
 

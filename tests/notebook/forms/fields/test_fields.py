@@ -713,11 +713,12 @@ def test_what_is_required_says_what_to_enter() -> None:
     view.fields["n"].value = fh.UNSET
     assert "Required. Enter a whole number." in _text(view.widget)
     assert rules(view.model.problems) == ["n: required"]
-    view = FieldsView(FormModel({"properties": {"tone": {"enum": ["calm", "brief"]}}, "required": ["tone"]}))
-    assert view.widget
-    view.model.touch_all()
-    view.refresh()
-    assert "Required. Choose one of" in _text(view.widget)
+    for schema, said in (({"enum": ["calm", "brief"]}, "Choose one of"), ({"type": "boolean"}, "Choose Yes or No.")):
+        view = FieldsView(FormModel({"properties": {"v": schema}, "required": ["v"]}))
+        assert view.widget
+        view.model.touch_all()
+        view.refresh()
+        assert f"Required. {said}" in _text(view.widget)
 
 
 def test_a_change_elsewhere_shows_and_mends_problems_here() -> None:
