@@ -44,10 +44,9 @@ from fh_notebook.batching.planning.work_queue import (
 from fh_notebook.batching.status import Caller
 from fh_notebook.client.polling import ONE_ADDRESS, REFUSED_LOOKS, expected_look_ups, is_over_daily_cap, is_plenty
 from fh_notebook.client.uploads import files_in
-from fh_notebook.contract.callbacks import RunIds, waits_for_tool, with_final_status
+from fh_notebook.contract.callbacks import RunIds, WaitingSteps, step_of, waits_for_tool, with_final_status
 from fh_notebook.contract.job_key import job_key_of_parts
 from fh_notebook.contract.run import Run
-from fh_notebook.contract.waiting_steps import WaitingSteps, step_of
 from fh_notebook.core.config.urls import LOCAL
 from fh_notebook.core.json_values import canonical_json
 from fh_notebook.core.text.messages import agreeing, counted

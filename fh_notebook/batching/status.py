@@ -19,9 +19,8 @@ from fh_notebook.batching.planning.stored_batch import StoredBatch
 from fh_notebook.batching.planning.work_queue import Windows
 from fh_notebook.batching.progress.state import resting
 from fh_notebook.batching.rendering import progress_sentence
-from fh_notebook.contract.callbacks import RunIds
+from fh_notebook.contract.callbacks import NO_STEPS, RunIds, WaitingSteps
 from fh_notebook.contract.run import Run
-from fh_notebook.contract.waiting_steps import NO_STEPS, WaitingSteps
 from fh_notebook.core.text.messages import Audience, agreeing
 from fh_notebook.session.limiter import ConcurrencyLimiter
 

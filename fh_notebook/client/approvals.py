@@ -21,14 +21,13 @@ from urllib.parse import quote, urlencode
 
 from fh_notebook.client.connection import Connection
 from fh_notebook.client.retry_loop import ask_once
-from fh_notebook.contract.callbacks import RunIds
+from fh_notebook.contract.callbacks import NO_STEPS, RunIds, WaitingSteps
 from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.contract.output import instant_of
 from fh_notebook.contract.response import Response, without_surrogates
 from fh_notebook.contract.retry import may_have_run
 from fh_notebook.contract.run import one_line
 from fh_notebook.contract.secrets import Mask, mask_body
-from fh_notebook.contract.waiting_steps import NO_STEPS, WaitingSteps
 from fh_notebook.core import event_loop, hooks
 from fh_notebook.core.json_values import pretty
 from fh_notebook.core.text import html

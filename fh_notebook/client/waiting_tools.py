@@ -20,10 +20,9 @@ from typing import Final, Protocol
 from fh_notebook.client import polling
 from fh_notebook.client.approvals import BeforePage, ToolApproval, ToolApprovals, no_bound
 from fh_notebook.client.connection import Connection
-from fh_notebook.contract.callbacks import RunIds
+from fh_notebook.contract.callbacks import NO_STEPS, RunIds, WaitingSteps
 from fh_notebook.contract.retry import NOT_FOUND_STATUSES
 from fh_notebook.contract.run import one_line
-from fh_notebook.contract.waiting_steps import NO_STEPS, WaitingSteps
 from fh_notebook.core.text.messages import counted
 from fh_notebook.errors import AuthError, CallError, ConnectFailed, FetchHiveError, LimitReached, SettingsError
 

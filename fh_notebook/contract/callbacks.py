@@ -1,29 +1,39 @@
-"""Callback delivery: which responses announce a later outcome, and which identifiers belong to a run.
+"""Callback delivery: which responses announce a later outcome, what runs wait for, and which ids belong to a run.
 
-Rule of this file: what is UNKNOWN of it (CONTRACT sections 1, 3 and 6) is read here, tolerantly, in one function each.
+Rules of this file:
+
+1. What is UNKNOWN of it (CONTRACT sections 1, 3, 6 and 10) is read here, tolerantly, in one function each.
+2. The words of a step are somebody else's. They are shortened here, and a display escapes them.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, NamedTuple, Protocol
 
 from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.contract.response import Response, code_of, object_of
 from fh_notebook.contract.run import Run, one_line
+from fh_notebook.core.config.urls import LOCAL, hostname, is_loopback
+from fh_notebook.core.text import html
+from fh_notebook.core.text.messages import agreeing, counted
 
 __all__ = [
-    "NOWHERE", "NO_OUTPUT_CODE", "RunIds", "approval_request_of", "ids_of", "is_accepted",
-    "is_outcome", "needs_callback", "noting_missing_output", "waits_for", "waits_for_tool", "was_refused_directly",
-    "with_call_data", "with_final_status",
+    "NOWHERE", "NO_OUTPUT_CODE", "NO_STEPS", "RunIds", "WaitingSteps", "approval_request_of", "ids_of", "is_accepted",
+    "is_outcome", "needs_callback", "noting_missing_output", "step_of", "waits_for", "waits_for_tool",
+    "was_refused_directly", "with_call_data", "with_final_status",
 ]  # fmt: skip
 
 NOWHERE: Final = "https://no-receiver.invalid/fetchhive"
 """The callback URL of a run that is waited for by polling alone: the service wants one (CONTRACT section 1), and no
 host can ever have a name under ``.invalid`` (RFC 6761), so nobody else gets the output."""
+
+MOST_IN_A_LINE: Final = 2
+MOST_IN_A_LIST: Final = 20
+"""Steps that a text names."""
 
 _ASYNC_CODES: Final = frozenset({"async_required", "callback_required", "human_in_the_loop_requires_async"})
 """UNKNOWN at the service; the first is the local hive's."""
@@ -258,3 +268,81 @@ def with_call_data(
         attempts=attempts,
         webhook_secret=first.webhook_secret,
     )
+
+
+def step_of(run: Run) -> str:
+    """Return the person that a run waits for and the question, in one line; empty where it waits for no such step.
+
+    Examples
+    --------
+    >>> raws = ({"waiting_for": "finance", "question": "Refund?"}, {"question": "Refund?"})
+    >>> [step_of(Run(status="awaiting_approval", raw=raw)) for raw in raws]
+    ['finance: Refund?', '']
+    """
+    return "" if waits_for_tool(run) else waits_for(run)
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingSteps:
+    """Human-in-the-loop steps that runs wait for, which nobody decides here (CONTRACT section 10).
+
+    Examples
+    --------
+    >>> print(WaitingSteps(("finance: Refund 7?", "finance: Refund 8?", "legal: Send it?")))
+    3 wait for a decision by e-mail or Telegram (finance: Refund 7?; finance: Refund 8?; 1 other)
+    >>> print(WaitingSteps(("finance: Refund 7?",), is_local=True).as_list())
+    1 waits for a decision by hive.decide(...):
+      finance: Refund 7?
+    """
+
+    questions: tuple[str, ...] = ()
+    """Of each run: who decides, and the question."""
+    is_local: bool = False
+    """Whether they are of a local hive."""
+
+    @classmethod
+    def of(cls, questions: Iterable[str], *, origin: str) -> WaitingSteps:
+        """Return these steps of a service, which is told by its host and port.
+
+        Examples
+        --------
+        >>> [WaitingSteps.of((), origin=x).is_local for x in ("local", "127.0.0.1:8000", "[::1]:80", "api.test")]
+        [True, True, True, False]
+        """
+        is_local = origin == LOCAL or is_loopback(hostname(f"//{origin}"))
+        return cls(tuple(one_line(question) for question in questions), is_local=is_local)
+
+    def __len__(self) -> int:
+        return len(self.questions)
+
+    @property
+    def where(self) -> str:
+        """Where such a decision is made."""
+        return "by hive.decide(...)" if self.is_local else "by e-mail or Telegram"
+
+    @property
+    def head(self) -> str:
+        """How many wait, and where the decision is made."""
+        return f"{len(self):,} {agreeing(len(self), 'wait')} for a decision {self.where}"
+
+    def __str__(self) -> str:
+        return f"{self.head} ({'; '.join(self.first(MOST_IN_A_LINE))})" if self.questions else ""
+
+    def as_list(self) -> str:
+        """Return all in lines of text; of very many the first ones."""
+        return "\n  ".join([f"{self.head}:", *self.first(MOST_IN_A_LIST)]) if self.questions else ""
+
+    def list_html(self) -> html.Html | None:
+        """Return the same as a part of a page, without buttons; nothing where none waits."""
+        if not self.questions:
+            return None
+        head = html.el("div", f"{self.head}:", cls="fh-dim")
+        return html.el("div", head, *(html.el("div", question) for question in self.first()), cls="fh-steps")
+
+    def first(self, most: int = MOST_IN_A_LIST) -> list[str]:
+        """Return the first questions, and how many others there are."""
+        others = len(self.questions) - most
+        return [*self.questions[:most], *([counted(others, "other")] if others > 0 else [])]
+
+
+NO_STEPS: Final = WaitingSteps()

@@ -17,8 +17,8 @@ from fh_notebook.batching.planning.plan import Plan
 from fh_notebook.batching.planning.stored_batch import StoredBatch
 from fh_notebook.batching.planning.work_queue import Windows, ready_windows
 from fh_notebook.batching.status import Caller
+from fh_notebook.contract.callbacks import NO_STEPS, WaitingSteps
 from fh_notebook.contract.run import Run
-from fh_notebook.contract.waiting_steps import NO_STEPS, WaitingSteps
 from fh_notebook.errors import SettingsError
 from fh_notebook.scaling.cluster.runner import RESULTS_WAIT_S, PartitionRunner
 from fh_notebook.scaling.protocol import BatchSpec

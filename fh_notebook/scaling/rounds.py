@@ -18,8 +18,8 @@ from fh_notebook.batching.execution.engine_run import StartOptions, owner_of_cla
 from fh_notebook.batching.execution.stop_rules import StopLimits, cut_short
 from fh_notebook.batching.model import BatchStopped, Event, JobCounts
 from fh_notebook.batching.planning.stored_batch import StoredBatch
+from fh_notebook.contract.callbacks import NO_STEPS, WaitingSteps
 from fh_notebook.contract.retry import next_reset
-from fh_notebook.contract.waiting_steps import NO_STEPS, WaitingSteps
 from fh_notebook.core.event_loop import finish_despite_cancel
 from fh_notebook.core.text.messages import Message
 from fh_notebook.errors import StoreError

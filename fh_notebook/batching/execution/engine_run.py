@@ -38,10 +38,9 @@ from fh_notebook.batching.planning.plan import Budget
 from fh_notebook.batching.planning.stored_batch import StoredBatch, running_refused
 from fh_notebook.batching.planning.work_queue import LookedUpWindow, WindowPrefetch, Windows, WorkQueue, chained_windows
 from fh_notebook.batching.tables.row_sources import UNKNOWN_ROWS
-from fh_notebook.contract.callbacks import NO_OUTPUT_CODE, RunIds
+from fh_notebook.contract.callbacks import NO_OUTPUT_CODE, RunIds, WaitingSteps, step_of
 from fh_notebook.contract.retry import next_reset
 from fh_notebook.contract.run import Run
-from fh_notebook.contract.waiting_steps import WaitingSteps, step_of
 from fh_notebook.core import event_loop
 from fh_notebook.core.config import settings
 from fh_notebook.core.rate import Rate

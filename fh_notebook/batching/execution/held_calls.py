@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING
 
 from fh_notebook.batching.model import Finished
 from fh_notebook.client.pending_run import PendingRun, tell_decisions
-from fh_notebook.contract.callbacks import RunIds, waits_for_tool
+from fh_notebook.contract.callbacks import RunIds, step_of, waits_for_tool
 from fh_notebook.contract.run import Run
-from fh_notebook.contract.waiting_steps import step_of
 from fh_notebook.core import event_loop
 from fh_notebook.core.event_loop import on_loop
 

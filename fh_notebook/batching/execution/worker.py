@@ -18,10 +18,10 @@ from fh_notebook.batching.execution.ledger import ClaimResult, Ledger
 from fh_notebook.batching.execution.scheduler import EngineLimiter, Scheduler
 from fh_notebook.batching.execution.stop_rules import stop_of_answer
 from fh_notebook.batching.model import CancelledWaiting, Event, Job, Retried, Started, Throttled, WaitHelp, kind_of
+from fh_notebook.contract.callbacks import WaitingSteps, step_of
 from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.contract.retry import CUT_OFF, NOT_REACHED, Absence, RetryAction, RetryDecision, absence_of, decide
 from fh_notebook.contract.run import Run, one_line
-from fh_notebook.contract.waiting_steps import WaitingSteps, step_of
 from fh_notebook.contract.wire import AttemptResult
 from fh_notebook.core.event_loop import finish_despite_cancel
 from fh_notebook.core.slots import LimitedCall

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Final, Protocol
 
 from fh_notebook.batching.model import JobCounts
-from fh_notebook.contract.waiting_steps import NO_STEPS, WaitingSteps
+from fh_notebook.contract.callbacks import NO_STEPS, WaitingSteps
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import duration
 from fh_notebook.core.text.messages import agreeing, counted

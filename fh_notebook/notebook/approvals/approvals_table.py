@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from fh_notebook.client.approvals import HEADS, ApprovalDecision, ToolApproval, ToolApprovals, cells_of
-from fh_notebook.contract.waiting_steps import NO_STEPS, WaitingSteps
+from fh_notebook.contract.callbacks import NO_STEPS, WaitingSteps
 from fh_notebook.core import event_loop
 from fh_notebook.core.redaction import error_text, log
 from fh_notebook.core.text import html

@@ -19,7 +19,7 @@ from fh_notebook.batching.model import JobCounts
 from fh_notebook.batching.progress.display import NoProgress, TextProgress, progress_of
 from fh_notebook.batching.progress.refresh import BEAT_S, RateEstimator, RefreshTimer
 from fh_notebook.batching.progress.state import ProgressState
-from fh_notebook.contract.waiting_steps import NO_STEPS, WaitingSteps
+from fh_notebook.contract.callbacks import NO_STEPS, WaitingSteps
 from fh_notebook.errors import SettingsError
 from tests.virtual_time import run_virtually
 

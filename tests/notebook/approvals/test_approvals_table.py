@@ -12,7 +12,7 @@ import pytest
 
 import fh_notebook as fh
 from fh_notebook.client.approvals import ToolApproval, ToolApprovals
-from fh_notebook.contract.waiting_steps import WaitingSteps
+from fh_notebook.contract.callbacks import WaitingSteps
 from fh_notebook.core.text import html
 from fh_notebook.local import LocalHive, ask_human
 from fh_notebook.notebook.approvals.approvals_table import SENDING, ApprovalsTable

@@ -1,4 +1,4 @@
-"""What the buttons of a batch show."""
+"""Buttons of a batch: what they show."""
 
 from __future__ import annotations
 

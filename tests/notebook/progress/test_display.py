@@ -10,7 +10,7 @@ import pytest
 
 from fh_notebook.batching.model import JobCounts
 from fh_notebook.batching.progress.state import ProgressState
-from fh_notebook.contract.waiting_steps import WaitingSteps
+from fh_notebook.contract.callbacks import WaitingSteps
 from fh_notebook.notebook.progress.display import ProgressView
 
 PLAN = "triage: 40 rows x 2 variants = 80 jobs; 68 calls"
