@@ -106,6 +106,7 @@ def _answered(lab: Lab, url: str, folder: Path, code: str = CLAIM_FORM) -> Locat
     wait_until_at_work(form)
     _run(form).click()
     _answer(form).wait_for()
+    expect(_run(form)).to_be_enabled()  # when all variants have answered: before, it takes no focus
     lab.cell(1).evaluate("cell => cell.scrollIntoView()")
     return form
 
