@@ -23,11 +23,13 @@ BACKGROUND = "batch = fh.batch(rows, 'paced', variants='v', name='triage', wait=
 
 def _widths(bar: Locator) -> dict[str, float]:
     """How wide each part of the bar is on the screen, as a share of the bar; all at one moment of a live page."""
-    widths: dict[str, float] = bar.evaluate(
-        """bar => Object.fromEntries([...bar.querySelectorAll('span')].map(part => [
-            part.className.replace(/^fh-bar-/, ''),
-            part.getBoundingClientRect().width / bar.getBoundingClientRect().width]))"""
-    )
+    widths: dict[str, float] | None = None
+    while widths is None:  # a new bar has taken the place of the one that was found
+        widths = bar.evaluate(
+            """bar => bar.isConnected ? Object.fromEntries([...bar.querySelectorAll('span')].map(part => [
+                part.className.replace(/^fh-bar-/, ''),
+                part.getBoundingClientRect().width / bar.getBoundingClientRect().width])) : null"""
+        )
     return widths
 
 
