@@ -471,11 +471,25 @@ class WorkspaceLookUps:
         self._budgets = os.getpid(), WeakSet[LookUpBudget]()
 
     @property
-    def budgets(self) -> WeakSet[LookUpBudget]:
-        """Of the starts that hold look-ups; in a child after a fork, those of its parent are none."""
-        if self._budgets[0] != os.getpid():
+    def _of_process(self) -> WeakSet[LookUpBudget]:
+        if self._budgets[0] != os.getpid():  # a child after a fork: those of its parent are none
             self._budgets = os.getpid(), WeakSet()
         return self._budgets[1]
+
+    @property
+    def budgets(self) -> set[LookUpBudget]:
+        """Those of the starts that hold look-ups."""
+        while True:
+            with suppress(RuntimeError):  # a batch on another loop began or ended meanwhile
+                return set(self._of_process)
+
+    def add(self, budget: LookUpBudget) -> None:
+        """Count what a start holds."""
+        self._of_process.add(budget)
+
+    def remove(self, budget: LookUpBudget) -> None:
+        """Count it no more."""
+        self._of_process.discard(budget)
 
 
 class LookUpBudget:
@@ -541,7 +555,7 @@ class LookUpBudget:
     def end(self) -> None:
         """Hold nothing any more."""
         self._held.clear()
-        self._shared.budgets.discard(self)
+        self._shared.remove(self)
 
     @property
     def expected_s(self) -> float | None:
@@ -560,7 +574,7 @@ class LookUpBudget:
         left = self._left()
         if left is None:
             return True
-        budgets = {*self._shared.budgets, self}
+        budgets = self._shared.budgets | {self}
         return all(b._planned for b in budgets) and left >= sum(b._needed for b in budgets)
 
     @property
@@ -571,7 +585,7 @@ class LookUpBudget:
 
     def hold(self, key: str) -> int:
         """Hold a look-up for a run that is about to begin; return how many the batches of the workspace hold."""
-        self._shared.budgets.add(self)
+        self._shared.add(self)
         self._held.add(key)
         return self.held
 
@@ -611,7 +625,7 @@ class LookUpBudget:
         if run.status != "awaiting_approval" and not self._is_plenty:
             due_s = GROWTH * self._running_s if self.expected_s is None else self.expected_s
             due_s = max(due_s, GROWTH * self._looked_s.get(run, 0.0))
-        if 0 < left <= self.held + sum(len(budget._looking) for budget in {*self._shared.budgets, self}):
+        if 0 < left <= self.held + sum(len(budget._looking) for budget in self._shared.budgets | {self}):
             due_s = max(due_s, self._surely_ended_s(run))
         wait_s = max(0.0, due_s - run.age_s)
         if not wait_s:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import pytest
@@ -154,3 +155,23 @@ def test_what_the_batches_of_a_workspace_need_together_is_plenty_or_not() -> Non
     assert second.most_out == FIRST_RUNS
     first.end()
     assert second.most_out == 200
+
+
+def test_batches_on_other_loops_begin_and_end_while_one_counts() -> None:
+    """Each loop has a thread of its own; what the others hold is read while they come and go."""
+    shared = WorkspaceLookUps()
+    budgets = [LookUpBudget(lambda: 50, most=200, shared=shared) for _ in range(400)]
+
+    def come_and_go() -> None:
+        for _ in range(20):
+            for budget in budgets[1:]:
+                budget.hold("k")
+            for budget in budgets[1:]:
+                budget.end()
+
+    with ThreadPoolExecutor(1) as pool:
+        others = pool.submit(come_and_go)
+        held = {budgets[0].held for _ in iter(others.done, True)}
+        others.result()
+    assert held <= set(range(400))
+    assert budgets[0].held == 0
