@@ -354,6 +354,10 @@ class KeptFiles:
         """
         self._later[of] = find
 
+    def forget_later(self) -> None:
+        """Find nothing of what was left for later: the stores that would be read for it were closed."""
+        self._later.clear()
+
     def note_archived(self, files: Mapping[tuple[str, str], KeptFile], owner: object) -> None:
         """Remember files within another one, by address and run, as long as `owner` lives."""
         self._archived.update(files)

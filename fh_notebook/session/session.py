@@ -35,6 +35,7 @@ from fh_notebook.contract.secrets import Secrets
 from fh_notebook.core import hooks
 from fh_notebook.core.config import credentials, resolution, settings
 from fh_notebook.core.config.urls import LOCAL, hostname, is_loopback, origin
+from fh_notebook.core.files import KEPT_FILES
 from fh_notebook.core.redaction import Secret, as_secret, log, redact
 from fh_notebook.core.text.formatting import short, type_text
 from fh_notebook.errors import SettingsError, StoreError
@@ -256,6 +257,7 @@ def reset() -> None:
     for client in (ended.client, *ended.retired):
         if client is not None:
             client.close()
+    KEPT_FILES.forget_later()
     for opened in ended.stores.values():
         opened.close()
     if ended.memory is not None:

@@ -177,8 +177,13 @@ class AssetKeeper:
         if folder is None:
             return None
         keeper = cls.of(entries, client, folder)
+
+        def find() -> None:
+            if store == IN_MEMORY or store.exists():  # else it would be made anew
+                keeper.note_present()
+
         of = keeper if store == IN_MEMORY else (store, batch_id)  # numbers in memory are given more than once
-        KEPT_FILES.note_later(of, keeper.note_present)
+        KEPT_FILES.note_later(of, find)
         return keeper
 
     # --- on the loop of the batch

@@ -416,6 +416,30 @@ def test_files_that_a_later_start_did_not_save_are_told(
     assert capsys.readouterr().err.count("1 file not saved. batch.assets shows why") == 1
 
 
+def test_a_display_makes_no_store_anew_whose_batch_was_opened(painter: Painter, tmp_path: Path) -> None:
+    """Its files are found when some run is shown: the folder may have been removed meanwhile."""
+    store = tmp_path / "gone" / "store.sqlite3"
+    fh.configure(store=store)
+    with painter.hive.client() as client:
+        painter.batch(["a"], client, name="bees", save_assets=tmp_path / "f")
+        fh.open_batch("bees", client=client)
+        fh.configure(store=None)
+        for opened in session.stores():
+            opened.close()
+        shutil.rmtree(store.parent)
+        client.invoke("paint", variant="v", inputs={"text": "b"})._repr_html_()
+    assert not store.parent.exists()
+
+
+def test_nothing_is_read_for_saved_files_when_the_session_was_reset() -> None:
+    """Its stores were closed."""
+    found: list[str] = []
+    KEPT_FILES.note_later("a batch", lambda: found.append("read"))
+    session.reset()
+    assert KEPT_FILES.get("https://x.test/a", "run 1") is None
+    assert found == []
+
+
 def test_files_of_reopened_batches_are_found_once_and_by_whoever_asks(tmp_path: Path) -> None:
     """A batch that is opened again and again is read once, and a second thread waits for what the first one finds."""
     kept, begun, found = KeptFiles(), threading.Event(), []
