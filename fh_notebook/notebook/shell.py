@@ -54,7 +54,7 @@ WIDGET_VIEW: Final = "application/vnd.jupyter.widget-view+json"
 
 def widget_view(widget: Any) -> Any:
     """Return by what a page finds a widget: the value of :data:`WIDGET_VIEW` in a display."""
-    return widget._repr_mimebundle_()[WIDGET_VIEW]  # as IPython asks for it
+    return widget.get_view_spec()  # IPython would ask for its text as well, which is that of all in it
 
 
 def no_lost_widget(dom_class: str) -> html.Html:

@@ -152,7 +152,9 @@ def mark_text(
         summary = f"… {counted(len(text) - len(open_part), 'more character')}"
         end = [html.fold(summary, html.el("div", *map(_segment_html, rest), *end, cls="fh-rest"))]
     style = "white-space:pre-wrap;unicode-bidi:isolate"
-    return html.el("div", *map(_segment_html, head), *end, cls="fh-out fh-marked", dir="auto", style=style)
+    return html.el(
+        "div", *map(_segment_html, head), *end, cls=f"{html.text_class(text)} fh-marked", dir="auto", style=style
+    )
 
 
 def _open_length(parts: Iterable[Segment]) -> int:

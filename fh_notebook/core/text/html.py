@@ -35,6 +35,7 @@ __all__ = [
     "fold",
     "folded",
     "folded_text",
+    "is_prose",
     "join",
     "legible",
     "marked",
@@ -44,6 +45,7 @@ __all__ = [
     "swatch",
     "swatch_name",
     "table",
+    "text_class",
     "unbroken",
     "variant_colours",
 ]
@@ -61,6 +63,11 @@ CHARS_OPEN: Final = 2_000
 """What of one output is open to the eye; the rest is folded."""
 _KEEP_LINES: Final = "white-space:pre-wrap"
 """In place, because JupyterLab takes style sheets out of a notebook that it does not trust, and leaves this."""
+_ALIGNED: Final = re.compile(r"\A\s*[\[{<]|\t|^ {2,}\S|^```|[^\s.!?:;] {2,}\S|[\u2500-\u259f]", re.MULTILINE)
+"""What is code or is read in columns: it begins with a bracket (JSON, HTML), has a fence, an indented line, a tab, two
+spaces that do not end a sentence, or a drawn box."""
+_LOOKED_AT: Final = 20_000
+"""Characters of a text that are looked at for its font."""
 _SLACK: Final = 1.2
 """A rest of less than a fifth more is not folded away: the fold's own line would take as much room."""
 
@@ -107,6 +114,24 @@ def direction(text: object) -> str | None:
     return None if str(text).isascii() else "auto"
 
 
+def is_prose(text: str) -> bool:
+    r"""Return whether `text` is shown in the page's font; code, JSON and aligned columns need a monospaced one.
+
+    Examples
+    --------
+    >>> is_prose("Dear Ann,\n\nyour parcel is late.  Sorry!")
+    True
+    >>> is_prose('{"a": 1}'), is_prose("name    seconds\nalpha   1.5"), is_prose("if late:\n  refund()")
+    (False, False, False)
+    """
+    return _ALIGNED.search(text, 0, _LOOKED_AT) is None
+
+
+def text_class(text: str) -> str:
+    """Return the CSS classes of a box of `text`, with its font."""
+    return "fh-out fh-prose" if is_prose(text) else "fh-out"
+
+
 def opened(text: str, lines: int = LINES_OPEN, chars: int = CHARS_OPEN) -> tuple[str, str]:
     r"""Return what of a long `text` is open to the eye, and the rest, without the sign at which it is cut.
 
@@ -150,7 +175,7 @@ def folded(
     cap: int = TEXT_CAP,
     open_chars: int = CHARS_OPEN,
     open_lines: int = LINES_OPEN,
-    cls: str = "fh-out",
+    cls: str | None = None,
     is_styled: bool = True,
     wanted: str = "",
 ) -> Html:
@@ -168,8 +193,8 @@ def folded(
         Characters that are open to the eye: less where the box is narrow.
     open_lines : int
         Lines that are open to the eye.
-    cls : str
-        CSS classes of the box.
+    cls : str, optional
+        CSS classes of the box; by default those of :func:`text_class`.
     is_styled : bool
         Whether what it needs of style is in the element itself: a page that allows no such style has it in its sheet.
     wanted : str
@@ -178,11 +203,12 @@ def folded(
     Examples
     --------
     >>> folded("short", whole="run.text has all")
-    '<div class="fh-out" style="white-space:pre-wrap">short</div>'
+    '<div class="fh-out fh-prose" style="white-space:pre-wrap">short</div>'
     >>> "<summary>… 180 more lines</summary>" in folded("line\n" * 200, whole="run.text has all")
     True
     """
     text = text.replace("\r\n", "\n").rstrip("\n")
+    cls = text_class(text) if cls is None else cls
     head, rest = opened(text, open_lines, min(open_chars, cap))
     style = _KEEP_LINES if is_styled else None
     if not rest:
@@ -382,7 +408,7 @@ CSS: Final = (
     ".fh-out{overflow-wrap:anywhere;font-family:var(--jp-code-font-family,monospace);"
     "font-size:var(--jp-code-font-size,13px);margin:0;padding:8px 10px;border-radius:4px;"
     "border:1px solid var(--jp-border-color2,rgba(128,128,128,.4));background:var(--jp-layout-color1,transparent);"
-    "color:inherit}"
+    "color:inherit}.fh-prose{font-family:inherit;font-size:inherit}"
     ".fh-fold>summary{cursor:pointer;color:var(--jp-ui-font-color2,inherit);padding:2px 0}"
     ".fh-fold>summary:focus-visible{outline:2px solid currentColor}"
     ".fh-rest{max-height:40em;overflow:auto}"

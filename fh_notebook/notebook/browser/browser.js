@@ -210,7 +210,7 @@ function render({model, el}) {
       make("h4", {}, swatchOf(n), name, said.status !== "completed" ? badge(said.status) : null, make("span", {cls: "fhb-dim", text: facts})),
       isReference ? make("div", {cls: "fhb-said", text: "The others are compared to this one"}) : null,
       said.said ? make("div", {cls: "fhb-said", text: `Compared to ${head.variants[page.open.baseline]}: ${said.said}`}) : null,
-      said.marks.length ? make("div", {cls: "fhb-out fhb-marks", dir: "auto", tabindex: 0, "aria-label": `${name}: differences`, role: "region"}, ...said.marks.map(piece)) : null,
+      said.marks.length ? make("div", {cls: `fhb-out fhb-marks${said.is_prose ? " fhb-prose" : ""}`, dir: "auto", tabindex: 0, "aria-label": `${name}: differences`, role: "region"}, ...said.marks.map(piece)) : null,
       said.changes.length ? changes(said.changes, [head.variants[page.open.baseline], name]) : null,
       isOpen ? whole : make("details", {cls: "fhb-whole"}, make("summary", {text: "Full text"}), whole));
   };

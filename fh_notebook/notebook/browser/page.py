@@ -275,6 +275,7 @@ def _opened(table: BrowserTable, view: TableQuery, order: Any) -> dict[str, Any]
 def _card(
     table: BrowserTable, answer: VariantAnswer, diff: AnswerDiff | None, most: int, best: bool, shown: ShownOutput
 ) -> dict[str, Any]:
+    marks = [] if diff is None else _marks(diff, most)
     return {
         "status": one_line(answer.status, 40),
         "score": cell_score(table, answer, alone=True),
@@ -284,7 +285,8 @@ def _card(
         "text": html.folded_text(answer_text(answer, most)[:most], whole=WHOLE),
         "view": output_view(shown.output, shown.options),
         "said": "" if diff is None else html.printable(str(diff)),
-        "marks": [] if diff is None else _marks(diff, most),
+        "marks": marks,
+        "is_prose": html.is_prose("".join(text for _, text, *_ in marks)),
         "changes": [] if diff is None else _changes(diff),
     }
 

@@ -114,7 +114,8 @@ def _own(name: str, text: str, more: int) -> html.Html:
 def _card(name: str, card: Mapping[str, Any], baseline: str) -> html.Html:
     badge = html.badge(card["status"]) if card["status"] != "completed" else None
     facts = html.el("span", " · ".join(facts_of(card)), cls="fh-dim")
-    marks = html.el("div", *(_piece(*piece) for piece in card["marks"]), cls="fh-out", dir="auto", style=_KEEP)
+    font = "fh-out fh-prose" if card["is_prose"] else "fh-out"
+    marks = html.el("div", *(_piece(*piece) for piece in card["marks"]), cls=font, dir="auto", style=_KEEP)
     changes = changes_table(((f"{c[0]} {c[1]}", *c[2:]) for c in card["changes"]), (baseline, name))
     return html.el(
         "div",

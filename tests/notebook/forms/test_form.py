@@ -6,6 +6,7 @@ import asyncio
 import html
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -384,3 +385,16 @@ def test_a_form_over_rows_says_what_each_variable_takes(over: fh.Form) -> None:
     page = over._repr_html_()
     assert "<td>Lost.</td>" in page
     assert PASSWORD not in page + repr(over) + repr(over.value)
+
+
+def test_a_form_is_on_the_page_before_its_tools_are_loaded(tmp_path: Path) -> None:
+    """They read the store: a kernel's first form does not wait for that, as nobody opens a tool at first sight."""
+    code = (
+        "import sys\nimport fh_notebook as fh\nform = fh.form(fh.Deployment('d', inputs={'n': fh.integer()}))\n"
+        "form._widget()\nprint([m for m in sys.modules if m.endswith(('.forms.views.panels', '.store.store'))])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment.for_process(tmp_path), cwd=tmp_path, text=True,
+        capture_output=True, check=True,
+    )  # fmt: skip
+    assert done.stdout.splitlines() == ["[]"]

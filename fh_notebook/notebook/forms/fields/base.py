@@ -246,13 +246,15 @@ class Field:
     def _shown_parts(self) -> tuple[Any, ...]:
         """Put the state into its parts, made when they are needed, and return those that are shown."""
         as_json = not self.state.can_show
+        is_new = not as_json and self.control is None
         if as_json:
             self.show_json()
         else:
-            if self.control is None:
+            if is_new:
                 self.control = self._make()
             self._show()
-        self._show_label()
+        if not is_new:  # a new control has its label
+            self._show_label()
         self._show_ends()
         self._show_more()
         self._show_problem()

@@ -145,7 +145,7 @@ class ChoicesField(Field, control=Control.CHOICES):
         )  # fmt: skip
         for box in self._boxes:
             self.on_input(box, lambda _: self._chosen(tuple(i for i, box in enumerate(self._boxes) if box.value)))
-        self._name = look.html("", layout=look.whole)
+        self._name = look.html(self.label_html, layout=look.whole)
         self._name.add_class("fh-group-label")
         return Box((self._name, *self._boxes), layout=look.chips, _dom_classes=("fh-choices",))
 

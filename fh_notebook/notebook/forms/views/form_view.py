@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from fh_notebook.contract.callbacks import RunIds
 from fh_notebook.contract.run import Run
@@ -21,13 +21,15 @@ from fh_notebook.notebook.forms.control.observers import FormObserver
 from fh_notebook.notebook.forms.control.submission import Submission
 from fh_notebook.notebook.forms.model.field import FieldState
 from fh_notebook.notebook.forms.static import pending_page
-from fh_notebook.notebook.forms.views.panels import PanelBar
 from fh_notebook.notebook.forms.views.run_bar import FieldLink, RunActions, RunBar
 from fh_notebook.notebook.results.state import app_run
 from fh_notebook.notebook.results.view import ResultsView
 from fh_notebook.notebook.ui.buttons import is_app
 from fh_notebook.notebook.ui.display import leave_when_closed
 from fh_notebook.notebook.ui.widgets import FormTheme, enable_all_clicks, form_head, origin_text
+
+if TYPE_CHECKING:
+    from fh_notebook.notebook.forms.views.panels import PanelBar
 
 __all__ = ["FormView"]
 
@@ -89,6 +91,8 @@ class FormView(FormObserver):
     def _tools(self) -> PanelBar:
         with self._lock:  # a page may send a click on another thread, before the form is complete
             if self._made_tools is None:
+                from fh_notebook.notebook.forms.views.panels import PanelBar  # which loads the store
+
                 is_empty = not self._core.model.fields
                 self._made_tools = PanelBar(self._core, self._look, collect=self._collect, is_empty=is_empty)
             return self._made_tools
