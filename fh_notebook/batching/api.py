@@ -298,7 +298,7 @@ def batch(
     retry_unknown : bool
         Call again what may have run before. It may cost twice. What is known to wait for a decision is not called
         again, because whoever allows it would act twice: decide it, then ``batch.resolve_unknown()`` has its outcome;
-        `fresh` calls everything anew.
+        nor is a submitted run, which is waited for; `fresh` calls everything anew.
     replace : bool
         Where another table is saved under `name`: save that batch as ``name@<UTC time>`` and begin anew, rather than to
         refuse. Jobs that are equal to its jobs take its answers at no call, also where one batch is in memory and the

@@ -460,13 +460,14 @@ class Batch:
     def resume(self, *, retry_unknown: bool = False, wait: bool = True) -> Batch:
         """Call the pending jobs, and those that failed on the way to the service; return the batch itself.
 
-        A batch that is paused goes on instead.
+        As when the cell runs again, runs that were submitted before and that nobody waits for are waited for, at no
+        call. A batch that is paused goes on instead.
 
         Parameters
         ----------
         retry_unknown : bool
-            Call also what may have run before, except what is known to wait for a decision: whoever allows it would
-            act twice. It may cost twice.
+            Call also what may have run before, except what is known to wait for a decision (whoever allows it would
+            act twice) and what somebody waits for (`fh.reattach`). It may cost twice.
         wait : bool
             ``False`` returns at once.
 

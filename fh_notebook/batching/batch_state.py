@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from statistics import median
 from typing import TYPE_CHECKING, Final
@@ -21,13 +21,14 @@ from fh_notebook.batching.model import (
     AWAITS_DECISION,
     DONE,
     FAILED,
-    RESOLVE_CAPPED,
+    LOOK_UPS_CAPPED,
     UNKNOWN,
     Event,
     FailedSelection,
     Job,
     JobCounts,
     OutcomeTable,
+    open_reason,
 )
 from fh_notebook.batching.planning import garbage_collection
 from fh_notebook.batching.planning.plan import Budget, OtherKey, Plan
@@ -41,15 +42,17 @@ from fh_notebook.batching.planning.work_queue import (
     chained_windows,
     ready_windows,
 )
+from fh_notebook.batching.progress.unknown_outcomes import UnknownOutcomes
 from fh_notebook.batching.status import Caller
 from fh_notebook.client.polling import ONE_ADDRESS, REFUSED_LOOKS, expected_look_ups, is_over_daily_cap, is_plenty
 from fh_notebook.client.uploads import files_in
 from fh_notebook.contract.callbacks import RunIds, WaitingSteps, step_of, waits_for_tool, with_final_status
 from fh_notebook.contract.job_key import job_key_of_parts
+from fh_notebook.contract.retry import NOT_FOUND_STATUSES
 from fh_notebook.contract.run import Run
 from fh_notebook.core.config.urls import LOCAL
 from fh_notebook.core.json_values import canonical_json
-from fh_notebook.core.text.messages import agreeing, counted
+from fh_notebook.core.text.messages import Audience, agreeing, counted
 from fh_notebook.errors import AuthError
 from fh_notebook.store.store import Store
 
@@ -231,6 +234,7 @@ class BatchState:
     def open_windows(self, *, retry_unknown: bool, most_at_once: int) -> Windows:
         """Return what is to be called now, after looking for what others have answered or removed meanwhile."""
         self.work_queue.reopen_forgotten()
+        self.work_queue.reopen_left()
         self.work_queue.begin_keeping()
         self._store.keep_owed()
         self.work_queue.begin()
@@ -282,7 +286,8 @@ class BatchState:
 
     async def resolve(self, windows: Iterator[list[tuple[Job, Run]]]) -> str:
         """Ask the service about calls that may have run; return what came of it, in a sentence."""
-        return str(await resolve_calls(windows, self.work_queue, self.stored, self._client))
+        found = await resolve_calls(windows, self.work_queue, self.stored, self._client)
+        return found.text(self._options.audience)
 
     def new_run(
         self, settings: StartOptions, *, on_event: Callable[[Event], None], on_change: Callable[[], object]
@@ -375,7 +380,8 @@ class BatchState:
             jobs=len(self.outcomes),
             answered=kinds[DONE] + kinds[FAILED],
             answered_at=self._answered_at,
-            unknown=kinds[UNKNOWN] - (waiting := min(kinds[UNKNOWN], self.counts.waiting)),
+            unknown=(unknown := kinds[UNKNOWN] - (waiting := min(kinds[UNKNOWN], self.counts.waiting))),
+            not_ended=min(unknown, self.counts.not_ended),
             waiting=waiting,
             doubled=keys.total() - len(keys),
             invalid=invalid,
@@ -435,49 +441,26 @@ def _inputs_by_key(jobs: Iterable[Job]) -> dict[str, str]:
 
 @dataclass
 class Resolution:
-    """What came of looking up calls that may have run, in numbers.
+    """What came of looking up calls that may have run.
 
     Examples
     --------
-    >>> print(Resolution(known=2, lost=1))
-    2 calls are known now; 1 is still unknown: batch.resume(retry_unknown=True) calls it again, and may pay twice
-    >>> print(Resolution(capped=3))
-    3 were not looked up, because the daily cap is used up: batch.resolve_unknown() looks up after 00:00 UTC
-    >>> print(Resolution())
+    >>> from fh_notebook.core.text.messages import PYTHON
+    >>> print(Resolution(known=2, still=["not_ended"]).text(PYTHON))
+    2 calls are known now; 1 may still run: batch.resolve_unknown() asks the service
+    >>> print(Resolution().text(PYTHON))
     No call is unknown.
     """
 
     known: int = 0
-    open: int = 0
-    """Of which the service says that they have not ended, or that are known to wait for a decision."""
-    capped: int = 0
-    """Of which it says nothing, since the daily cap is used up."""
-    lost: int = 0
-    """Of which it does not say how they ended, nor has it said that they wait."""
+    still: list[str] = field(default_factory=list)
+    """Of each of the others why its outcome is still to come (`open_reason`); empty of one that is lost."""
 
-    def note_untold(self, run: Run) -> None:
-        """Count a call of which the service does not say how it ended; one that is known to wait is not lost by it."""
-        if run.status == AWAITS_DECISION:
-            self.open += 1
-        else:
-            self.lost += 1
-
-    def __str__(self) -> str:
+    def text(self, audience: Audience) -> str:
+        """Return it in a sentence."""
         parts = [f"{counted(self.known, 'call')} {agreeing(self.known, 'are')} known now"] if self.known else []
-        if self.open:
-            parts.append(
-                f"{self.open:,} {agreeing(self.open, 'have')} not ended: batch.approvals() lists what waits for a "
-                "decision, batch.resolve_unknown() asks again"
-            )
-        if self.capped:
-            were = agreeing(self.capped, "were")
-            parts.append(f"{self.capped:,} {were} not looked up, because the daily cap is used up: {RESOLVE_CAPPED}")
-        if self.lost:
-            it = "it" if self.lost == 1 else "them"
-            parts.append(
-                f"{self.lost:,} {agreeing(self.lost, 'are')} still unknown: batch.resume(retry_unknown=True) calls "
-                f"{it} again, and may pay twice"
-            )
+        kinds = UnknownOutcomes.by_reason(Counter(self.still))
+        parts += [f"{number:,} {what}: {cure}" for number, what, cure in kinds.parts(audience)]
         return "; ".join(parts) or "No call is unknown."
 
 
@@ -503,36 +486,35 @@ async def resolve_calls(
         for job, run in window:
             if job.key in saved:
                 continue
-            if not run.request_id:
-                result.note_untold(run)
+            goes_on, answer = open_reason(run), None
+            if LOOK_UPS_CAPPED in result.still and goes_on:
+                result.still.append(LOOK_UPS_CAPPED)
                 continue
-            if result.capped:
-                result.capped += 1
+            if RunIds.of(run).first:
+                try:
+                    answer = with_final_status(await client.aclient.look_up(run.request_id, run.run_id))
+                    refused = 0
+                except AuthError as exc:
+                    refused += 1
+                    if exc.status_code != 403 or refused == REFUSED_LOOKS:
+                        raise
+            if answer is not None and (answer.status_code or 0) // 100 == 2:
+                if answer.done and not (answer.status == "failed" and answer.output is None and not answer.error):
+                    outcome = _outcome_of(job, run, answer)
+                    line, _ = await stored.store.claims.answer(
+                        outcome, key=job.key, batch=stored.id, workspace=client.workspace
+                    )
+                    work_queue.finished(job, outcome, line=line, reused=False)
+                    result.known += 1
+                    continue
+                goes_on = open_reason(answer) or goes_on
+            elif answer is not None and (is_over_daily_cap(answer) or answer.error_code == ONE_ADDRESS):
+                result.still.append(LOOK_UPS_CAPPED)
                 continue
-            try:
-                answer = with_final_status(await client.aclient.look_up(run.request_id, run.run_id))
-                refused = 0
-            except AuthError as exc:
-                refused += 1
-                if exc.status_code != 403 or refused == REFUSED_LOOKS:
-                    raise
-                result.note_untold(run)
-                continue
-            if is_over_daily_cap(answer) or answer.error_code == ONE_ADDRESS:
-                result.capped += 1
-            elif not answer.done:
-                result.open += 1
-            elif answer.status == "unknown" or (
-                answer.status == "failed" and answer.output is None and not answer.error
-            ):
-                result.note_untold(run)
-            else:
-                outcome = _outcome_of(job, run, answer)
-                line, _ = await stored.store.claims.answer(
-                    outcome, key=job.key, batch=stored.id, workspace=client.workspace
-                )
-                work_queue.finished(job, outcome, line=line, reused=False)
-                result.known += 1
+            elif answer is not None and answer.status_code in NOT_FOUND_STATUSES and goes_on != AWAITS_DECISION:
+                goes_on = ""
+            result.still.append(goes_on)
+            work_queue.set_open(job, goes_on)
     return result
 
 

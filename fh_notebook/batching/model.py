@@ -12,28 +12,30 @@ from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
+from fh_notebook.contract.callbacks import RunIds
 from fh_notebook.contract.invoke_request import FILE_SCHEME, InvokeRequest
 from fh_notebook.contract.run import Run, one_line
 from fh_notebook.contract.secrets import Secrets, mask_inputs, mask_run
 from fh_notebook.core.json_values import canonical_json
-from fh_notebook.core.text.messages import PYTHON, Audience, Phrase, text_for
+from fh_notebook.core.text.messages import PYTHON, Audience, text_for
 from fh_notebook.core.text.problems import Problem
 
 __all__ = [
+    "AWAITS_DECISION",
+    "CANCELLED",
     "CODE_OF",
     "DONE",
     "ERROR_SHOWN",
     "FAILED",
     "INVALID_INPUT",
     "LOOK_UPS_CAPPED",
+    "NOT_ENDED",
     "PENDING",
-    "RESOLVE_CAPPED",
-    "RETRY_UNKNOWN",
     "UNKNOWN",
     "BatchStopped",
-    "CancelledWaiting",
+    "CancelledRun",
     "Event",
     "FailedSelection",
     "Finished",
@@ -346,6 +348,8 @@ class JobCounts:
     """Of unknown: those that the service took, and that are looked up when the daily cap is renewed."""
     waiting: int = field(default=0, compare=False, repr=False)
     """Of unknown: those whose runs wait for a decision."""
+    not_ended: int = field(default=0, compare=False, repr=False)
+    """Of unknown: the others that the service took, and that can be looked up by an id."""
 
 
 def kind_of(run: Run) -> str:
@@ -360,18 +364,23 @@ def kind_of(run: Run) -> str:
 
 
 def open_reason(run: Run) -> str:
-    """Return why the outcome of a run is still to come, though the service took it; empty of any other run.
+    """Return why the outcome of a run is still to come, since the service took it; empty of any other run.
 
     Examples
     --------
     >>> [open_reason(Run(status=s)) for s in ("awaiting_approval", "running", "unknown", "failed", "completed")]
-    ['awaiting_approval', 'running', '', '', '']
+    ['awaiting_approval', 'not_ended', '', '', '']
+    >>> open_reason(Run(status="unknown", request_id="req_1"))
+    'not_ended'
     >>> open_reason(Run(status="unknown", error_code="look_ups_capped"))
     'look_ups_capped'
     """
     if run.error_code == LOOK_UPS_CAPPED:
         return LOOK_UPS_CAPPED
-    return run.status if run.status in ("queued", "running", AWAITS_DECISION) else ""
+    if run.status == AWAITS_DECISION:
+        return AWAITS_DECISION
+    is_known = run.status in ("queued", "running") or RunIds.of(run).first
+    return NOT_ENDED if is_known and kind_of(run) == "unknown" else ""
 
 
 ERROR_SHOWN: Final = 80
@@ -491,6 +500,12 @@ class OutcomeTable:
         else:
             self._open.pop(number, None)
 
+    def set_open(self, number: int, goes_on: str) -> None:
+        """Set why the unknown outcome of a job is still to come; empty of one that is lost."""
+        if self._kinds[number] == UNKNOWN:
+            self._open.pop(number, None)
+            self._open |= {number: goes_on} if goes_on else {}
+
     @property
     def capped(self) -> list[int]:
         """The jobs whose look-ups the daily cap has ended."""
@@ -528,6 +543,7 @@ class OutcomeTable:
             reused_failed=self._reused_counts[FAILED],
             capped=goes_on[LOOK_UPS_CAPPED],
             waiting=goes_on[AWAITS_DECISION],
+            not_ended=goes_on[NOT_ENDED],
         )
 
 
@@ -563,56 +579,21 @@ def lost_run(job: Job) -> Run:
     )
 
 
-RETRY_UNKNOWN: Final = Phrase(
-    "retry_unknown=True calls again",
-    command="--retry-unknown calls again",
-    cell="fh.last_batch().resume(retry_unknown=True) calls again",
-)
-"""What to do about jobs that may have run."""
-
-DECIDE: Final = Phrase(
-    "batch.approvals() lists the open decisions, then batch.resolve_unknown()",
-    command="decide it in Fetch Hive, then fh.open_batch(name).resolve_unknown() in Python",
-    cell="fh.last_batch().approvals() lists the open decisions, then fh.last_batch().resolve_unknown()",
-)
-"""What to do about jobs whose runs wait for a decision."""
-
-DECIDE_OF_WORKERS: Final = Phrase(
-    "client.approvals(workspace_id=...) lists the open decisions, then client.retrieve(request_id) has the outcome",
-    command="decide it in Fetch Hive",
-)
-"""The same for a batch over partitions, whose workers have the runs."""
-
-AFTER_STEP: Final = Phrase(
-    "then batch.resolve_unknown() has the outcome",
-    command="then fh.open_batch(name).resolve_unknown() has the outcome in Python",
-    cell="then fh.last_batch().resolve_unknown() has the outcome",
-)
-"""What to do about one whose run waits for a human-in-the-loop step, which nobody decides here."""
-
-AFTER_STEP_OF_WORKERS: Final = Phrase(
-    "then client.retrieve(request_id) has the outcome",
-    command="then client.retrieve(request_id) has the outcome in Python",
-)
-"""The same for a batch over partitions."""
-
-
-class WaitHelp(NamedTuple):
-    """What to do about a row whose run waits for a decision."""
-
-    tool: Phrase
-    step: Phrase
-
-
-WAIT_HELP: Final = WaitHelp(DECIDE, AFTER_STEP)
-HELP_OF_WORKERS: Final = WaitHelp(DECIDE_OF_WORKERS, AFTER_STEP_OF_WORKERS)
-
 AWAITS_DECISION: Final = "awaiting_approval"
 """The status of a run that waits for a decision."""
 
+CANCELLED: Final = "cancelled"
+"""The error code of a call that was out when the batch was cancelled."""
 
-class CancelledWaiting(asyncio.CancelledError):
-    """A cancel of a call whose run is known to wait for a decision: it goes on at the service, and is not lost.
+LOOK_UPS_CAPPED: Final = "look_ups_capped"
+"""The error code of a run that had not ended when the daily cap ended its look-ups."""
+
+NOT_ENDED: Final = "not_ended"
+"""Why the outcome of any other run is still to come that the service took: it can be looked up by an id."""
+
+
+class CancelledRun(asyncio.CancelledError):
+    """A cancel of a call whose run the service took: it goes on there, and is not lost.
 
     Parameters
     ----------
@@ -623,14 +604,3 @@ class CancelledWaiting(asyncio.CancelledError):
     def __init__(self, run: Run) -> None:
         super().__init__()
         self.run = run
-
-
-LOOK_UPS_CAPPED: Final = "look_ups_capped"
-"""The error code of a run that had not ended when the daily cap ended its look-ups."""
-
-RESOLVE_CAPPED: Final = Phrase(
-    "batch.resolve_unknown() looks up after 00:00 UTC",
-    command="the same command looks up after 00:00 UTC",
-    cell="fh.last_batch().resolve_unknown() looks up after 00:00 UTC",
-)
-"""What to do about them."""

@@ -17,16 +17,15 @@ import pandas as pd
 
 from fh_notebook.batching.model import (
     AWAITS_DECISION,
-    DECIDE,
     ERROR_SHOWN,
-    LOOK_UPS_CAPPED,
-    RESOLVE_CAPPED,
-    RETRY_UNKNOWN,
+    NOT_ENDED,
     BatchStopped,
     JobCounts,
     error_line,
+    open_reason,
 )
 from fh_notebook.batching.progress.state import admitting, outcome_parts
+from fh_notebook.batching.progress.unknown_outcomes import ASK, DECIDE, UnknownOutcomes
 from fh_notebook.batching.tables.frames import RUNS
 from fh_notebook.batching.tables.values import is_missing
 from fh_notebook.contract.output import OutputOptions, excerpt, short_view
@@ -102,7 +101,7 @@ def progress_sentence(
     >>> print(progress_sentence("triage-2", JobCounts(planned=80, done=80, calls=87, refused=7), admits=3))
     triage-2: 80 of 80 done; 87 calls, 7 of them refused (429); 3 at once, the service's limit
     """
-    if_unknown = f" ({_unknown_means(counts, audience)})"
+    if_unknown = f" ({replace(UnknownOutcomes.of(counts), waiting=0).text(audience)})"
     if_waiting = f" ({DECIDE.text(audience)})"
     parts = [*outcome_parts(counts, if_unknown=if_unknown, if_waiting=if_waiting).values()]
     parts += [f"{counts.pending:,} pending"] if counts.pending else []
@@ -110,15 +109,6 @@ def progress_sentence(
     text += f"; {admitting(admits)}" if admits is not None else ""
     text += f"; {doing}" if doing else ""
     return f"{text}. Stopped: {stopped.message}" if stopped else text
-
-
-def _unknown_means(counts: JobCounts, audience: Audience) -> str:
-    """Return what the jobs of unknown outcome are, and what to do about them."""
-    capped = f"stopped by the daily cap: {RESOLVE_CAPPED.text(audience)}"
-    if counts.capped and counts.capped == counts.unknown - counts.waiting:
-        return capped
-    others = f"may have run; {RETRY_UNKNOWN.text(audience)}"
-    return f"{others}; {counts.capped:,} of them {capped}" if counts.capped else others
 
 
 def _spent(counts: JobCounts) -> str:
@@ -144,6 +134,8 @@ STATUS_WORDS: Final = {
 """What the jobs of a batch are called by their status, where they are counted in a page."""
 UNKNOWN_MEANS: Final = "No answer arrived: the call may have run."
 """What ``unknown`` means, in a sentence."""
+TAKEN: Final = "The service took them: calling them again may pay twice."
+"""What it means where the outcome is still to come."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,6 +148,8 @@ class ErrorGroup:
     """The error code; empty without one."""
     error: str
     """The error in one line; empty where none was given."""
+    goes_on: str = ""
+    """Why the outcomes are still to come; see :func:`~fh_notebook.batching.model.open_reason`."""
     jobs: int
     calls: int = 0
     """How many calls it takes to call them all again: equal jobs share one."""
@@ -200,14 +194,14 @@ def error_groups(runs: Iterable[tuple[Any, str, Run]]) -> list[ErrorGroup]:
     >>> group.jobs, group.calls, str(group), group.first[0]
     (3, 2, "validation_error 'tags is missing'", (7, 'v', 'tags is missing'))
     """
-    jobs: dict[tuple[str, str, str], int] = {}
-    keys: dict[tuple[str, str, str], set[str]] = {}
-    first: dict[tuple[str, str, str], list[tuple[Any, str | None, str]]] = {}
-    actions: dict[tuple[str, str, str], str] = {}
+    jobs: dict[tuple[str, str, str, str], int] = {}
+    keys: dict[tuple[str, str, str, str], set[str]] = {}
+    first: dict[tuple[str, str, str, str], list[tuple[Any, str | None, str]]] = {}
+    actions: dict[tuple[str, str, str, str], str] = {}
     for row, job_key, run in runs:
         if run.status == "completed":
             continue
-        kind = (status_of_error(run), run.error_code or "", error_line(run.error))
+        kind = (status_of_error(run), run.error_code or "", error_line(run.error), open_reason(run))
         jobs[kind] = jobs.get(kind, 0) + 1
         keys.setdefault(kind, set()).update({job_key} - {""})
         if run.client_action:
@@ -219,6 +213,7 @@ def error_groups(runs: Iterable[tuple[Any, str, Run]]) -> list[ErrorGroup]:
             status=kind[0],
             code=kind[1],
             error=kind[2],
+            goes_on=kind[3],
             jobs=jobs[kind],
             calls=len(keys[kind]),
             first=tuple(rows),
@@ -325,7 +320,7 @@ class BatchOverview:
             return html.el("div", html.STYLE, self.summary, cls="fh")
         counts, stopped = self.counts, self.stopped
         chips = [
-            html.badge(status, f"{number:,} {STATUS_WORDS[status]}", title=UNKNOWN_MEANS if status == "unknown" else "")
+            html.badge(status, f"{number:,} {STATUS_WORDS[status]}", title=_meaning(status, counts))
             for status, number in _outcomes(counts)
             if number
         ]
@@ -361,6 +356,13 @@ class BatchOverview:
         return html.el("div", _caption(self.counts, self.head, self.factors), table, cls="fh")
 
 
+def _meaning(status: str, counts: JobCounts) -> str:
+    if status != "unknown":
+        return ""
+    parts = replace(UnknownOutcomes.of(counts), waiting=0, lost=0).parts()
+    return " ".join([UNKNOWN_MEANS, *(f"{number:,} {what}." for number, what, _ in parts)])
+
+
 def _outcomes(counts: JobCounts) -> tuple[tuple[str, int], ...]:
     return (
         ("completed", counts.done),
@@ -373,9 +375,9 @@ def _outcomes(counts: JobCounts) -> tuple[tuple[str, int], ...]:
 
 def groups_by_code(groups: Sequence[ErrorGroup]) -> list[ErrorGroup]:
     """Return one group for each error code: a message may name what is in its row, and then each is another one."""
-    of_code: dict[tuple[str, str], list[ErrorGroup]] = {}
+    of_code: dict[tuple[str, str, str], list[ErrorGroup]] = {}
     for group in groups:
-        of_code.setdefault((group.status, group.code or group.error), []).append(group)
+        of_code.setdefault((group.status, group.code or group.error, group.goes_on), []).append(group)
     merged = []
     for same in of_code.values():
         first = tuple(row for group in same for row in group.first)[:ROWS_OF_AN_ERROR]
@@ -456,8 +458,9 @@ def _quoted(text: str) -> str:
 def _again(group: ErrorGroup, *, code: bool = True) -> html.Html:
     if retry := retry_code(group):
         return html.el("span", "To call them again: ", html.el("code", retry))
-    if group.code == LOOK_UPS_CAPPED or group.status == "awaiting_approval":  # its error says what to do
-        return html.el("span", "The service took them: calling them again may pay twice.")
+    if group.goes_on:  # what to do about the others their error says
+        ask = f" {ASK}." if group.goes_on == NOT_ENDED and code else ""
+        return html.el("span", f"{TAKEN}{ask}")
     if not code:
         return html.el("span", "Correct these rows." if group.code == INVALID else UNKNOWN_MEANS)
     if group.code == INVALID:

@@ -19,12 +19,23 @@ from typing import Any, Final
 
 from fh_notebook.batching.batch_state import BatchState
 from fh_notebook.batching.execution.unknown_names import UNKNOWN_NAME
-from fh_notebook.batching.execution.worker import CANCELLED
-from fh_notebook.batching.model import AWAITS_DECISION, PENDING, BatchStopped, Event, Finished, Job, KeptBack, Outcome
+from fh_notebook.batching.model import (
+    AWAITS_DECISION,
+    CANCELLED,
+    PENDING,
+    BatchStopped,
+    Event,
+    Finished,
+    Job,
+    KeptBack,
+    Outcome,
+    open_reason,
+)
 from fh_notebook.batching.planning.reader import BatchReader
 from fh_notebook.batching.planning.work_queue import LookedUpWindow, Windows
 from fh_notebook.batching.status import BatchStatus
 from fh_notebook.comparing.stats.clusters import clusters_of
+from fh_notebook.contract.run import Run
 from fh_notebook.core.text.formatting import short
 from fh_notebook.core.text.messages import RUN_AGAIN, Message, Phrase, option
 from fh_notebook.errors import CallError, InputError
@@ -250,7 +261,7 @@ class Schedule:
             hint = Message("give {} to count failed runs as 0", (option("failed", "zero"),))
             if unknown is not None and name not in self.scorer.failures:
                 again = Message("{} to call again what may have run", (option("retry_unknown", True),))
-                hint = Message("{}", (self._decide_first(),)) if unknown.status == AWAITS_DECISION else again
+                hint = Message("{}", (self._ask_first(unknown),)) if open_reason(unknown) else again
             reason = short(why or "the scorer returned None", 120)
             left_out = Phrase("variants=", command="--variant")
             raise InputError(
@@ -272,8 +283,8 @@ class Schedule:
             ", and they may have run. When the service answers again, run the {} with {}",
             (Phrase("cell", command="command"), option("retry_unknown", True)),
         )
-        if run.status == AWAITS_DECISION:
-            cure = Message(": {}, and {}", (self._decide_first(), RUN_AGAIN))
+        if open_reason(run):
+            cure = Message(": {}, and {}", (self._ask_first(run), RUN_AGAIN))
         return CallError(
             Message(
                 "no run of the first {} rows was answered ({}), so the race has nothing to compare{}",
@@ -285,9 +296,10 @@ class Schedule:
             may_have_run=True,
         )
 
-    def _decide_first(self) -> str:
-        """Return what brings the outcomes of runs that wait for a decision: they are not called again."""
-        return f"decide what waits, then call fh.open_batch({self._batch_state.plan.name!r}).resolve_unknown()"
+    def _ask_first(self, run: Run) -> str:
+        """Return what brings the outcome of a run that the service took: it need not be called again."""
+        decide = "decide what waits, then " if run.status == AWAITS_DECISION else ""
+        return f"{decide}call fh.open_batch({self._batch_state.plan.name!r}).resolve_unknown()"
 
     def _scorer_fault(self) -> str:
         """Return why the scorer has no score of any run; empty where it is the runs that failed."""

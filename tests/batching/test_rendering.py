@@ -45,7 +45,11 @@ from fh_notebook.core.text.messages import CELL, PYTHON, Message
         ),
         (
             JobCounts(planned=3, unknown=3, capped=2, calls=3),
-            "b: 0 of 3 done, 3 unknown (may have run; retry_unknown=True calls again; 2 of them stopped by the daily cap: batch.resolve_unknown() looks up after 00:00 UTC); 3 calls",
+            "b: 0 of 3 done, 3 unknown (1 may have run: retry_unknown=True calls again; 2 stopped by the daily cap: batch.resolve_unknown() looks up after 00:00 UTC); 3 calls",
+        ),
+        (
+            JobCounts(planned=3, unknown=3, not_ended=3, calls=3),
+            "b: 0 of 3 done, 3 unknown (may still run; batch.resolve_unknown() asks the service); 3 calls",
         ),
         (
             JobCounts(planned=3, unknown=3, waiting=2, calls=3),

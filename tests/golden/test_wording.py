@@ -223,6 +223,7 @@ MESSAGES: Final[dict[str, Callable[[], Says]]] = {
     "a plan answered in the store": lambda: of_plan(elsewhere=3),
     "a plan answered under another key": lambda: of_plan(other_key=OtherKey(workspace="h#a", rows=9, command="fh.store.join('a')")),
     "a summary": lambda: of_summary(JobCounts(planned=9, done=5, failed=1, unknown=2, pending=1, calls=9, refused=2)),
+    "a summary with runs that may still run": lambda: of_summary(JobCounts(planned=9, done=5, unknown=4, not_ended=3, calls=9)),
     # the catalogue
     "a slip in a word of the catalogue": lambda: catalogue("deployments:\n  triage:\n    variant: [a]\n"),
     "no blank after a colon": lambda: catalogue("deployments:\n  triage:\n    inputs:\n      ticket:text\n"),

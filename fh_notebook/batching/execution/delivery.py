@@ -21,10 +21,11 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from uuid import uuid4
 
-from fh_notebook.batching.model import AWAITS_DECISION, LOOK_UPS_CAPPED, RESOLVE_CAPPED, CancelledWaiting
+from fh_notebook.batching.model import AWAITS_DECISION, CANCELLED, LOOK_UPS_CAPPED, CancelledRun
 from fh_notebook.batching.options import DeliveryMode
 from fh_notebook.batching.planning.reuse import left_behind
 from fh_notebook.batching.planning.stored_batch import StoredBatch
+from fh_notebook.batching.progress.unknown_outcomes import ASK, RESOLVE_CAPPED
 from fh_notebook.client.connection import address_for
 from fh_notebook.client.pending_run import PendingRun
 from fh_notebook.client.polling import LookUpBudget
@@ -63,11 +64,7 @@ job's claim says that it may have run: a kernel that is killed then finds it unk
 
 CAPPED: Final = Message("it had not ended when the daily cap was used up; {}", (RESOLVE_CAPPED,))
 
-ASK_AGAIN: Final = Phrase(
-    "batch.resolve_unknown() asks again",
-    command="the same command asks again",
-    cell="fh.last_batch().resolve_unknown() asks again",
-)
+CUT_OFF: Final = Message("it was cancelled while its run went on; {}", (ASK,))
 REFUSED: Final = "the service accepted it and refuses to say how it ended ({}); {}"
 
 _PREFIX: Final = uuid4().hex
@@ -254,7 +251,7 @@ class CallbackDelivery:
             except AuthError as exc:
                 self._write()
                 ticket.let_go()  # now that it is written down
-                error = text_for(Message(REFUSED, (one_line(str(exc)), ASK_AGAIN)), self._audience)
+                error = text_for(Message(REFUSED, (one_line(str(exc)), ASK)), self._audience)
                 run = replace(pending.run, status="unknown", error=error, error_code="look_up_refused")
             if pending.is_capped:
                 run = replace(run, status="unknown", error=text_for(CAPPED, self._audience), error_code=LOOK_UPS_CAPPED)
@@ -264,9 +261,11 @@ class CallbackDelivery:
         except asyncio.CancelledError as exc:
             self._write()
             pending.cancel_waiting()
-            if pending.status == AWAITS_DECISION:
-                raise CancelledWaiting(pending.run) from exc
-            raise
+            run = pending.run
+            if run.status != AWAITS_DECISION:
+                error = text_for(CUT_OFF, self._audience)
+                run = replace(run, status="unknown", error=error, error_code=CANCELLED)
+            raise CancelledRun(run) from exc
         finally:
             del self._pending[id(pending)]
 

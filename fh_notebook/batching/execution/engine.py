@@ -19,7 +19,8 @@ from fh_notebook.batching.execution.scheduler import DispatcherWait, EngineLimit
 from fh_notebook.batching.execution.stop_rules import StopLimits, rows_broke
 from fh_notebook.batching.execution.unknown_names import Name, NameEvidence
 from fh_notebook.batching.execution.worker import Prepare, Worker
-from fh_notebook.batching.model import WAIT_HELP, BatchStopped, Event, Job, WaitHelp
+from fh_notebook.batching.model import BatchStopped, Event, Job
+from fh_notebook.batching.progress.unknown_outcomes import WAIT_HELP, WaitHelp
 from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.contract.wire import AttemptResult
 from fh_notebook.core.event_loop import finish_despite_cancel

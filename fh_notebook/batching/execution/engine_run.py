@@ -20,23 +20,21 @@ from fh_notebook.batching.execution.held_calls import HeldCalls
 from fh_notebook.batching.execution.ledger import StoreLedger
 from fh_notebook.batching.execution.stop_rules import StopLimits
 from fh_notebook.batching.execution.unknown_names import Name, NameEvidence, hint_of
-from fh_notebook.batching.execution.worker import CANCELLED
 from fh_notebook.batching.model import (
-    RESOLVE_CAPPED,
-    WAIT_HELP,
+    CANCELLED,
     Event,
     Finished,
     Job,
     OutcomeTable,
     OutputArrived,
     Throttled,
-    WaitHelp,
     kind_of,
 )
 from fh_notebook.batching.options import BatchOptions, DeliveryMode, Reuse
 from fh_notebook.batching.planning.plan import Budget
 from fh_notebook.batching.planning.stored_batch import StoredBatch, running_refused
 from fh_notebook.batching.planning.work_queue import LookedUpWindow, WindowPrefetch, Windows, WorkQueue, chained_windows
+from fh_notebook.batching.progress.unknown_outcomes import RESOLVE_CAPPED, WAIT_HELP, WaitHelp
 from fh_notebook.batching.tables.row_sources import UNKNOWN_ROWS
 from fh_notebook.contract.callbacks import NO_OUTPUT_CODE, RunIds, WaitingSteps, step_of
 from fh_notebook.contract.retry import next_reset

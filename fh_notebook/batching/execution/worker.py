@@ -17,7 +17,8 @@ from fh_notebook.batching.execution.job_queue import QueuedJob
 from fh_notebook.batching.execution.ledger import ClaimResult, Ledger
 from fh_notebook.batching.execution.scheduler import EngineLimiter, Scheduler
 from fh_notebook.batching.execution.stop_rules import stop_of_answer
-from fh_notebook.batching.model import CancelledWaiting, Event, Job, Retried, Started, Throttled, WaitHelp, kind_of
+from fh_notebook.batching.model import CANCELLED, CancelledRun, Event, Job, Retried, Started, Throttled, kind_of
+from fh_notebook.batching.progress.unknown_outcomes import WaitHelp
 from fh_notebook.contract.callbacks import WaitingSteps, step_of
 from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.contract.retry import CUT_OFF, NOT_REACHED, Absence, RetryAction, RetryDecision, absence_of, decide
@@ -28,10 +29,8 @@ from fh_notebook.core.slots import LimitedCall
 from fh_notebook.core.text.messages import Audience, text_for
 from fh_notebook.errors import CallError
 
-__all__ = ["CANCELLED", "HELD_WAIT_S", "Prepare", "Worker"]
+__all__ = ["HELD_WAIT_S", "Prepare", "Worker"]
 
-CANCELLED: Final = "cancelled"
-"""The error code of a call that was out when the batch was cancelled."""
 TOO_MANY: Final = 429
 WAITS: Final = "it waits for a decision: {}"
 """The error of a direct call whose run waits, with what to do."""
@@ -203,7 +202,7 @@ class Worker:
                 exchange = await self._attempt(entry.job.request(self._batch))
         except asyncio.CancelledError as exc:
             cut_off = _unknown(entry.job, started_at, CANCELLED, CUT_OFF)
-            run = exc.run if isinstance(exc, CancelledWaiting) else cut_off
+            run = exc.run if isinstance(exc, CancelledRun) else cut_off
             await finish_despite_cancel(self._finish(entry, run, goes_on=False))
             raise
         except CallError as exc:

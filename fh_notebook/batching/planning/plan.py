@@ -14,7 +14,8 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any, Final
 
-from fh_notebook.batching.model import DECIDE, RETRY_UNKNOWN, Job
+from fh_notebook.batching.model import Job
+from fh_notebook.batching.progress.unknown_outcomes import DECIDE, UnknownOutcomes
 from fh_notebook.batching.tables.rows import TABLE_FACTOR, Factors
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.core import arguments
@@ -249,6 +250,8 @@ class Plan:
     """When the newest of those answers came, UTC."""
     unknown: int = 0
     """Jobs that may have run before, and are not called again by themselves; without those that wait."""
+    not_ended: int = 0
+    """Of these, those whose runs the service took, and that can be looked up by an id."""
     waiting: int = 0
     """Jobs whose runs wait for a decision."""
     elsewhere: int = 0
@@ -333,9 +336,9 @@ class Plan:
         parts = []
         if self.answered:
             parts.append(f"{self.answered:,} of {self.jobs:,} answered{_day_text(self.answered_at)}")
-        parts += (
-            [f"{self.unknown:,} unknown (may have run; {RETRY_UNKNOWN.text(self.audience)})"] if self.unknown else []
-        )
+        if self.unknown:
+            kinds = UnknownOutcomes(lost=self.unknown - self.not_ended, not_ended=self.not_ended)
+            parts.append(f"{self.unknown:,} unknown ({kinds.text(self.audience)})")
         if self.waiting:
             wait = agreeing(self.waiting, "wait")
             parts.append(f"{self.waiting:,} {wait} for a decision ({DECIDE.text(self.audience)})")

@@ -6,18 +6,29 @@ left claimed may have run.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from fh_notebook.batching.model import DONE, FAILED, PENDING, UNKNOWN, Job, lost_run
+from fh_notebook.batching.model import (
+    AWAITS_DECISION,
+    DONE,
+    FAILED,
+    LOOK_UPS_CAPPED,
+    NOT_ENDED,
+    PENDING,
+    UNKNOWN,
+    Job,
+    lost_run,
+    open_reason,
+)
 from fh_notebook.batching.options import Reuse
 from fh_notebook.batching.planning.stored_batch import StoredBatch
 from fh_notebook.core import hooks
 from fh_notebook.session import session
 from fh_notebook.store.store import Store
-from fh_notebook.store.tables.answers import AnswerSummary, standing_answer
+from fh_notebook.store.tables.answers import AnswerSummary, run_of_row, standing_answer
 from fh_notebook.store.tables.pending import PendingRow
 from fh_notebook.store.writer import IN_MEMORY
 
@@ -60,8 +71,8 @@ class KnownAnswer(NamedTuple):
     reused: bool = True
     copy: str = ""
     """The run as JSON, where the answer lies in a Parquet file or another store: then it has no line in this one."""
-    waits: bool = False
-    """Whether its run waited for a decision."""
+    goes_on: str = ""
+    """Why the outcome is still to come; see :func:`~fh_notebook.batching.model.open_reason`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,7 +119,7 @@ class AnswerLookup:
             UTC.
         call_lost : bool
             Whether what may have run is to be called again, so that it is no outcome; not what is known to wait for a
-            decision.
+            decision, nor what somebody waits for.
 
         Returns
         -------
@@ -125,9 +136,13 @@ class AnswerLookup:
         claimed = self._store.claims.on_keys(jobs)
         answers: dict[str, KnownAnswer] = {}
         own: dict[str, list[AnswerSummary]] = {}
-        left = {}
+        left: Mapping[str, PendingRow] = {}
+        not_called: set[str] = set()
         if not self.over_partitions:
             left = left_behind(self.stored)  # their outcomes are still to come: they are open, not unknown
+            # What somebody waits for, after `fh.reattach()` say, is not called a second time; a kernel that runs the
+            # batch holds the claim, too, and is waited for.
+            not_called = _awaited(self.stored) - {key for _, key, _, _ in claimed} if call_lost else set()
         with self._store.decoding():
             for batches in dict.fromkeys((mine, (*ids, *later))):
                 table = self._store.answers
@@ -152,7 +167,8 @@ class AnswerLookup:
                 if answer is None or since_then:
                     answer = self._known_answer(since_then, since)
                 if answer is not None and not (
-                    answer.kind == UNKNOWN and (key in left or (call_lost and not answer.waits))
+                    answer.kind == UNKNOWN
+                    and (key in left or (call_lost and key not in not_called and answer.goes_on != AWAITS_DECISION))
                 ):
                     answers[key] = answer
         lost = [
@@ -232,7 +248,7 @@ class AnswerLookup:
         lost = may_have_run
         return KnownAnswer(
             UNKNOWN, lost.id, lost.kept_at, is_own=self._is_own(lost.batch), reused=False, copy=_copy_of(lost),
-            waits=lost.waits,
+            goes_on=_open_reason(lost),
         )  # fmt: skip
 
     def _is_own(self, batch: int | None) -> bool:
@@ -312,6 +328,12 @@ def _by_key(lines: Iterable[AnswerSummary]) -> dict[str, list[AnswerSummary]]:
     return summaries
 
 
+def _open_reason(line: AnswerSummary) -> str:
+    """Why the outcome of a call is still to come, as it was saved: the daily cap of that time holds no longer."""
+    reason = open_reason(run_of_row(line.run)) if line.run else ""
+    return NOT_ENDED if reason == LOOK_UPS_CAPPED else reason
+
+
 def _copy_of(line: AnswerSummary) -> str:
     return "" if line.id else line.run or ""
 
@@ -323,13 +345,19 @@ def _is_since(line: AnswerSummary, answer: KnownAnswer) -> bool:
 
 def left_behind(stored: StoredBatch) -> dict[str, PendingRow]:
     """Return the runs of a batch that the service took and that no living process waits for, by the key of the job."""
-    store = stored.store
-    lines = store.pending.of_batches(stored.ids)
+    return {row.key: row for row, is_awaited in _submitted(stored) if not is_awaited}
+
+
+def _awaited(stored: StoredBatch) -> set[str]:
+    """Return the keys of the jobs whose runs the service took and a living process waits for, this one included."""
+    return {row.key for row, is_awaited in _submitted(stored) if is_awaited}
+
+
+def _submitted(stored: StoredBatch) -> Iterator[tuple[PendingRow, bool]]:
+    """Yield the runs of a batch that the service took, each with whether a living process waits for it."""
     alive: dict[str, bool] = {"": False}
-    pending = {}
-    for line in lines:
-        if line.owner not in alive:
-            alive[line.owner] = store.owners.is_alive(line.owner)
-        if (line.request_id or line.run_id) and not alive[line.owner]:
-            pending[line.key] = line
-    return pending
+    for row in stored.store.pending.of_batches(stored.ids):
+        if row.owner not in alive:
+            alive[row.owner] = stored.store.owners.is_alive(row.owner)
+        if row.request_id or row.run_id:
+            yield row, alive[row.owner]

@@ -30,7 +30,7 @@ from fh_notebook.batching.model import (
     open_reason,
 )
 from fh_notebook.batching.planning.planner import refused
-from fh_notebook.batching.planning.reuse import AnswerLookup, KnownAnswer
+from fh_notebook.batching.planning.reuse import AnswerLookup, KnownAnswer, left_behind
 from fh_notebook.batching.planning.sources import JobSource, JobWindow
 from fh_notebook.batching.planning.stored_batch import PlannedBatch
 from fh_notebook.contract.callbacks import NO_OUTPUT_CODE
@@ -177,6 +177,20 @@ class WorkQueue:
         """Make the jobs pending again whose look-ups the daily cap has ended: their runs are waited for again."""
         for number in self._outcomes.capped:
             self._outcomes.put(number, PENDING)
+
+    def reopen_left(self) -> None:
+        """Make the jobs pending again whose runs the service took and nobody waits for: they are waited for again."""
+        if not (left := left_behind(self.stored)):
+            return
+        for window in self.source.columns(len(self._outcomes)):
+            for key, number in zip(window.keys, window.numbers, strict=True):
+                if key in left and self._outcomes.kind(number) == UNKNOWN:
+                    self._outcomes.put(number, PENDING)
+
+    def set_open(self, job: Job, goes_on: str) -> None:
+        """Note why the outcome of a job is still to come, and of those that share its call; empty of a lost one."""
+        for number in (job.number, *self._twins.get(job.key, ())):
+            self._outcomes.set_open(number, goes_on)
 
     def begin(self) -> None:
         """Note where the store stands; called before a start's first look."""
@@ -363,8 +377,8 @@ class WorkQueue:
             elif answer is not None:
                 copied = run_of_row(answer.copy) if answer.copy else None
                 reused = answer.reused or key in first
-                waits = AWAITS_DECISION if answer.waits else ""
-                outcomes.put(number, answer.kind, line=answer.line, reused=reused, run=copied, goes_on=waits)
+                goes_on = answer.goes_on
+                outcomes.put(number, answer.kind, line=answer.line, reused=reused, run=copied, goes_on=goes_on)
             elif times[key] > 1:
                 self._pair(key, number)
             first.add(key)

@@ -23,6 +23,7 @@ from typing import Any, Final
 from fh_notebook.batching.batch import ShownBatch
 from fh_notebook.batching.progress.display import ProgressDisplay
 from fh_notebook.batching.progress.state import ProgressSource, ProgressState
+from fh_notebook.batching.progress.unknown_outcomes import ASK
 from fh_notebook.batching.rendering import BatchOverview, ErrorGroup, Offers
 from fh_notebook.client.waiting_tools import ApprovalLister
 from fh_notebook.contract.callbacks import RunIds
@@ -45,7 +46,7 @@ BELOW: Final = "fh-below"
 SHOWN_S: Final = 5.0
 """How long a cell that ends with its batch waits until the block has what came of it; a huge one takes longer."""
 
-TAKE_ANSWERS: Final = "batch.resolve_unknown() takes answers of direct calls, batch.resume() those of submitted ones."
+TAKE_ANSWERS: Final = f"{ASK} for the outcomes."
 
 IN_BACKGROUND: Final = Phrase(", or start the batch with wait=False", command="", cell="")
 

@@ -15,7 +15,7 @@ from ipywidgets import HTML, Box, Button, Dropdown, Layout, Text, VBox
 
 from fh_notebook.batching.batch import Batch
 from fh_notebook.batching.export.export import CSV, EXCEL, PARQUET, ExportFormat, check_export, export
-from fh_notebook.batching.model import FailedSelection, error_line
+from fh_notebook.batching.model import FailedSelection, error_line, open_reason
 from fh_notebook.batching.rendering import STATUS_WORDS, ErrorGroup, given_texts, status_of_error
 from fh_notebook.comparing.comparison import compare
 from fh_notebook.core.optional_deps import is_installed
@@ -64,7 +64,7 @@ def error_rows(batch: Batch, group: ErrorGroup) -> html.Html:
 
 
 def _belongs(run: Any, group: ErrorGroup) -> bool:
-    if status_of_error(run) != group.status or run.status == "completed":
+    if run.status == "completed" or (status_of_error(run), open_reason(run)) != (group.status, group.goes_on):
         return False
     if group.code:
         return FailedSelection(error_code=group.code).has(run)

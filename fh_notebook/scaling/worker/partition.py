@@ -23,7 +23,6 @@ from fh_notebook.batching.execution.unknown_names import UNKNOWN_NAME
 from fh_notebook.batching.model import (
     AWAITS_DECISION,
     CODE_OF,
-    HELP_OF_WORKERS,
     PENDING,
     UNKNOWN,
     BatchStopped,
@@ -38,6 +37,7 @@ from fh_notebook.batching.planning.reuse import AnswerLookup
 from fh_notebook.batching.planning.sources import TableSource
 from fh_notebook.batching.planning.stored_batch import StoredBatch
 from fh_notebook.batching.planning.work_queue import WorkQueue, ready_windows
+from fh_notebook.batching.progress.unknown_outcomes import HELP_OF_WORKERS
 from fh_notebook.contract.job_key import is_reusable
 from fh_notebook.contract.run import Run
 from fh_notebook.core import event_loop

@@ -358,7 +358,7 @@ class AnswerSummary(NamedTuple):
     """Seconds since 1970, UTC."""
     id: int
     run: str | None
-    """The JSON of a failed run."""
+    """The JSON of a run that is not completed."""
 
     @property
     def is_lost(self) -> bool:
@@ -447,7 +447,7 @@ def page_after(connection: sqlite3.Connection, after_id: int, limit: int) -> Ite
     return _stored_answers(cursor)
 
 
-_SUMMARY: Final = f"answers.key, batch, status, kept_at, answers.id, CASE WHEN status = 'failed' THEN {RUN} END"
+_SUMMARY: Final = f"answers.key, batch, status, kept_at, answers.id, CASE WHEN status <> 'completed' THEN {RUN} END"
 
 _SUMMARY_KINDS: Final = (TEXT, INT_OR_NONE, TEXT, REAL, INT, TEXT_OR_NONE)
 

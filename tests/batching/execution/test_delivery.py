@@ -520,7 +520,7 @@ def test_rows_whose_tool_waits_say_so_and_are_resolved_after_the_decisions(capsy
     assert (again.waiting, again.unknown, "3 wait for a decision" in str(again)) == (3, 0, True)
     capped = json.dumps({"error": "x", "error_code": "api_rate_limit_exceeded"}).encode()
     hive.fail_next(1, status=429, body=capped, on="retrieve")
-    for said in ("3 were not looked up, because the daily cap is used up", "3 have not ended: batch.approvals()"):
+    for said in ("3 stopped by the daily cap: batch.resolve_unknown()", "3 wait for a decision: batch.approvals()"):
         batch.resolve_unknown()
         told = "".join(capsys.readouterr())
         assert (said in told, "retry_unknown" in told) == (True, False)
@@ -575,11 +575,17 @@ def test_a_row_that_waits_is_not_called_again_with_those_that_are_lost(way: str)
     assert ran == {"t0": 2, "t1": 2, "t2": 2}, "only this calls all of them"
 
 
-@pytest.mark.parametrize("delivery", ["poll", "callback"])
-def test_a_row_that_waits_when_its_batch_is_cancelled_is_not_lost(
-    delivery: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("delivery", "way"),
+    [("poll", "cell"), ("callback", "cell"), ("poll", "resume"), ("callback", "retry_unknown")],
+)
+def test_a_run_that_has_not_ended_when_its_batch_is_cancelled_is_not_lost(
+    delivery: str, way: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """It is counted apart, the next start waits for its run at no further call, and the plan says so."""
+    """It is told from what is lost, with what costs no call; the next start waits for it, whatever starts it.
+
+    One that waits for a decision is counted apart.
+    """
     for pause in ("FIRST_S", "FIRST_BESIDE_RECEIVER_S"):
         monkeypatch.setattr(polling, pause, 0.01)
     hive, is_out, may_end = LocalHive(), threading.Event(), threading.Event()
@@ -600,14 +606,46 @@ def test_a_row_that_waits_when_its_batch_is_cancelled_is_not_lost(
     assert batch.frame["status"].tolist() == ["awaiting_approval", "awaiting_approval", "unknown"]
     assert batch.frame["error"].str.contains("it waits for a decision: batch.approvals()", regex=False).sum() == 2
     assert (batch.counts.waiting, batch.counts.unknown, len(batch.approvals())) == (2, 3, 2)
-    assert "1 unknown (may have run; retry_unknown=True calls again), 2 wait for a decision" in batch.summary()
+    ask = "batch.resolve_unknown() asks the service"
+    assert batch.frame["error"][2] == f"it was cancelled while its run went on; {ask}"
+    assert f"1 unknown (may still run; {ask}), 2 wait for a decision" in batch.summary()
+    page = batch._repr_html_()
+    assert [words in page for words in (f"pay twice. {ask}.", "1 may still run.", "retry_unknown")] == [
+        True,
+        True,
+        False,
+    ]
+    batch.resolve_unknown()
+    told = "".join(capsys.readouterr())
+    assert told.startswith(f"1 may still run: {ask}; 2 wait for a decision: batch.approvals()")
     again = fh.batch(_rows(3), "refund", dry_run=True, **how)
+    if way != "cell":
+        again = batch.resume(retry_unknown=way == "retry_unknown", wait=False)
     assert "; 0 calls; 3 submitted before are waited for again, 2 of them for a decision" in str(again.plan())
-    for approval in batch.approvals():
+    until(lambda: len(again.approvals()) == 2)
+    for approval in again.approvals():
         approval.decide("allow_once")
     may_end.set()
-    again.resume()
+    again.wait() if way != "cell" else again.resume()
     assert (again.frame["output"].tolist(), hive.counts.calls) == (["paid", "paid", "late"], 3)
+
+
+def test_a_cancelled_row_that_somebody_waits_for_again_is_not_called(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor by `retry_unknown`: its run goes on, and its outcome is taken when it is there."""
+    monkeypatch.setattr(polling, "FIRST_S", 0.01)
+    held = Held()
+    how: dict[str, Any] = {"client": held.hive.client(), "progress": False, "delivery": "poll", "name": "again"}
+    batch = fh.batch(_rows(1), "held", wait=False, **how)
+    until(lambda: len(fh.pending()) == 1)
+    batch.cancel().wait()
+    (pending,) = fh.reattach(client=how["client"])
+    assert batch.resume(retry_unknown=True, wait=False).plan().calls == 0
+    batch.wait()
+    assert "1 unknown (may still run; batch.resolve_unknown() asks the service)" in batch.summary()
+    held.let_go(1)
+    assert pending.wait().output == "T0"
+    assert batch.resolve_unknown().frame["output"].tolist() == ["T0"]
+    assert held.hive.counts.calls == 1
 
 
 def test_rows_that_wait_for_a_person_are_listed_with_the_question(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -704,11 +742,18 @@ def test_resolving_ends_at_the_configured_cap_between_the_two_addresses_of_a_run
     fh.configure(daily_cap=3)
     client = fh.Client(api_key=KEY, base_url="https://api.test/v1", transport=httpx.MockTransport(answer))
     batch = fh.batch(_rows(2), "shout", variants="v", client=client, progress=False)
-    assert batch.counts.unknown == 2
+    planned = fh.batch(_rows(2), "shout", variants="v", client=client, progress=False, dry_run=True)
     batch.resolve_unknown()
     said = "".join(capsys.readouterr())
-    assert ("2 were not looked up, because the daily cap is used up" in said, "retry_unknown" in said) == (True, False)
+    assert ("2 stopped by the daily cap: batch.resolve_unknown()" in said, "retry_unknown" in said) == (True, False)
     assert len(asked) == 1
+    for one in (batch.summary(), planned.summary(), planned.plan()):
+        assert "2 unknown (may still run; batch.resolve_unknown() asks the service)" in str(one)
+    fh.configure(daily_cap=30)
+    batch.resolve_unknown()
+    assert "2 unknown (may have run; retry_unknown=True calls again)" in batch.summary(), (
+        "the service knows none of them"
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,137 @@
+"""`UnknownOutcomes`: what the calls of unknown outcome are, in numbers, and what to do about each kind.
+
+Whoever tells a person of them takes the words from here: the plan, the line of a batch, its page, its rows, and what
+`batch.resolve_unknown()` says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from fh_notebook.batching.model import AWAITS_DECISION, LOOK_UPS_CAPPED, NOT_ENDED, JobCounts
+from fh_notebook.core.text.messages import PYTHON, Audience, Phrase, agreeing
+
+__all__ = [
+    "ASK",
+    "DECIDE",
+    "HELP_OF_WORKERS",
+    "RESOLVE_CAPPED",
+    "RETRY_UNKNOWN",
+    "WAIT_HELP",
+    "UnknownOutcomes",
+    "WaitHelp",
+]
+
+
+RETRY_UNKNOWN: Final = Phrase(
+    "retry_unknown=True calls again",
+    command="--retry-unknown calls again",
+    cell="fh.last_batch().resume(retry_unknown=True) calls again",
+)
+"""What to do about jobs that may have run and have no id, so that nobody can be asked about them."""
+
+ASK: Final = Phrase(
+    "batch.resolve_unknown() asks the service",
+    command="fh.open_batch(name).resolve_unknown() asks the service in Python",
+    cell="fh.last_batch().resolve_unknown() asks the service",
+)
+"""What to do about those whose runs can be looked up by an id: it costs no call."""
+
+RESOLVE_CAPPED: Final = Phrase(
+    "batch.resolve_unknown() looks up after 00:00 UTC",
+    command="the same command looks up after 00:00 UTC",
+    cell="fh.last_batch().resolve_unknown() looks up after 00:00 UTC",
+)
+"""The same where the daily cap has ended the look-ups."""
+
+DECIDE: Final = Phrase(
+    "batch.approvals() lists the open decisions, then batch.resolve_unknown()",
+    command="decide it in Fetch Hive, then fh.open_batch(name).resolve_unknown() in Python",
+    cell="fh.last_batch().approvals() lists the open decisions, then fh.last_batch().resolve_unknown()",
+)
+"""What to do about jobs whose runs wait for a decision."""
+
+DECIDE_OF_WORKERS: Final = Phrase(
+    "client.approvals(workspace_id=...) lists the open decisions, then client.retrieve(request_id) has the outcome",
+    command="decide it in Fetch Hive",
+)
+"""The same for a batch over partitions, whose workers have the runs."""
+
+AFTER_STEP: Final = Phrase(
+    "then batch.resolve_unknown() has the outcome",
+    command="then fh.open_batch(name).resolve_unknown() has the outcome in Python",
+    cell="then fh.last_batch().resolve_unknown() has the outcome",
+)
+"""What to do about one whose run waits for a human-in-the-loop step, which nobody decides here."""
+
+AFTER_STEP_OF_WORKERS: Final = Phrase(
+    "then client.retrieve(request_id) has the outcome",
+    command="then client.retrieve(request_id) has the outcome in Python",
+)
+"""The same for a batch over partitions."""
+
+
+class WaitHelp(NamedTuple):
+    """What to do about a row whose run waits for a decision."""
+
+    tool: Phrase
+    step: Phrase
+
+
+WAIT_HELP: Final = WaitHelp(DECIDE, AFTER_STEP)
+HELP_OF_WORKERS: Final = WaitHelp(DECIDE_OF_WORKERS, AFTER_STEP_OF_WORKERS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnknownOutcomes:
+    """How many calls have an unknown outcome, by what can be done about them.
+
+    Examples
+    --------
+    >>> print(UnknownOutcomes(lost=1, not_ended=2).text(PYTHON))
+    1 may have run: retry_unknown=True calls again; 2 may still run: batch.resolve_unknown() asks the service
+    >>> print(UnknownOutcomes(not_ended=2).text(PYTHON))
+    may still run; batch.resolve_unknown() asks the service
+    """
+
+    lost: int = 0
+    """Without an id, or of which the service does not say how they ended."""
+    not_ended: int = 0
+    """Whose runs the service took, and that can be looked up by an id."""
+    capped: int = 0
+    """Of these, those whose look-ups the daily cap has ended."""
+    waiting: int = 0
+    """Those whose runs wait for a decision."""
+
+    @classmethod
+    def of(cls, counts: JobCounts) -> UnknownOutcomes:
+        """Return those of a batch."""
+        known = counts.waiting + counts.capped + counts.not_ended
+        return cls(
+            lost=counts.unknown - known, not_ended=counts.not_ended, capped=counts.capped, waiting=counts.waiting
+        )
+
+    @classmethod
+    def by_reason(cls, numbers: Mapping[str, int]) -> UnknownOutcomes:
+        """Return as many as `numbers` has of each reason of `open_reason`; those without one are lost."""
+        reasons = {"lost": "", "not_ended": NOT_ENDED, "capped": LOOK_UPS_CAPPED, "waiting": AWAITS_DECISION}
+        return cls(**{kind: numbers.get(reason, 0) for kind, reason in reasons.items()})
+
+    def parts(self, audience: Audience = PYTHON) -> list[tuple[int, str, str]]:
+        """Return of each kind the number, what its calls are, and what to do about them; first the lost ones."""
+        kinds = (
+            (self.lost, "may have run", RETRY_UNKNOWN),
+            (self.not_ended, "may still run", ASK),
+            (self.capped, "stopped by the daily cap", RESOLVE_CAPPED),
+            (self.waiting, f"{agreeing(self.waiting, 'wait')} for a decision", DECIDE),
+        )
+        return [(number, what, cure.text(audience)) for number, what, cure in kinds if number]
+
+    def text(self, audience: Audience) -> str:
+        """Return what they are and what to do, as it stands behind their number."""
+        parts = self.parts(audience)
+        if len(parts) == 1:
+            return "; ".join(parts[0][1:])
+        return "; ".join(f"{number:,} {what}: {cure}" for number, what, cure in parts)
