@@ -630,8 +630,9 @@ class Batch:
         question: such a step is decided by e-mail or Telegram, or by ``hive.decide(...)`` on a local hive.
 
         Of the runs that have no outcome; while the batch runs, of those that are known to wait. A decision about one
-        of them brings its outcome into the row while the batch runs; after the end, `resolve_unknown` does. A batch
-        over partitions lists none, because its runs are waited for on workers: `Client.approvals` lists them.
+        of them brings its outcome into the row while the batch runs; after the end, `resolve_unknown` does. Of a batch
+        over partitions they are those of the answered rows, whose files stay as they are: `Client.retrieve` has the
+        outcome by the row's request id, and a human-in-the-loop step is told by the row alone.
 
         Where no run waits, nothing is asked for. Where the list names runs by ids that are not known here, each run is
         asked for by itself, one request each, until everything on the list is known to be of a run.

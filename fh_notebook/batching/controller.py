@@ -283,9 +283,9 @@ class BatchController:
         client = self.work.caller.client
         if client is None:
             raise SettingsError(self.work.caller.refusal)
-        run = self.status.run
-        # On this thread: reading the store would hold up the event loop.
-        runs = run.waiting_runs if run is not None else self.work.unfinished_runs()
+        runs = run.waiting_runs if (run := self.status.run) is not None else None
+        if runs is None:  # on this thread: reading the store would hold up the event loop
+            runs = self.work.unfinished_runs()
         steps = self.status.waiting_steps()
         listed = event_loop.run(RunApprovals(client.aclient).of(runs, workspace_id))
         if listed.error is not None:

@@ -82,8 +82,11 @@ class BatchRun(Protocol):
         ...
 
     @property
-    def waiting_runs(self) -> Sequence[RunIds]:
-        """The ids of each run that waits for a decision about a tool, as far as it is known."""
+    def waiting_runs(self) -> Sequence[RunIds] | None:
+        """The ids of each run that waits for a decision about a tool, as far as it is known.
+
+        ``None``: only `BatchWork.unfinished_runs` knows them.
+        """
         ...
 
     @property
@@ -288,14 +291,14 @@ class BatchStatus:
 
     def waiting_runs(self) -> Sequence[RunIds]:
         """Return the ids of each run that is known to wait for a decision; without a start, as they are stored."""
-        run = self._run
-        return run.waiting_runs if run is not None else self._work.unfinished_runs(known_to_wait=True)
+        known = run.waiting_runs if (run := self._run) is not None else None
+        return known if known is not None else self._work.unfinished_runs(known_to_wait=True)
 
     @property
     def waits(self) -> int:
         """Runs that wait for a decision, as far as it is known, while it runs."""
         run = self._run
-        return len(run.waiting_runs) + len(run.waiting_steps) if run is not None else 0
+        return len(run.waiting_runs or ()) + len(run.waiting_steps) if run is not None else 0
 
     @property
     def steps(self) -> WaitingSteps:

@@ -17,7 +17,7 @@ from fh_notebook.batching.planning.plan import Plan
 from fh_notebook.batching.planning.stored_batch import StoredBatch
 from fh_notebook.batching.planning.work_queue import Windows, ready_windows
 from fh_notebook.batching.status import Caller
-from fh_notebook.contract.callbacks import NO_STEPS, WaitingSteps
+from fh_notebook.contract.callbacks import NO_STEPS, RunIds, WaitingSteps
 from fh_notebook.contract.run import Run
 from fh_notebook.errors import SettingsError
 from fh_notebook.scaling.cluster.runner import RESULTS_WAIT_S, PartitionRunner
@@ -172,12 +172,12 @@ class PartitionWork:
             "have run, except what waits for a decision, of which client.retrieve(request_id) has the outcome"
         )
 
-    def unfinished_runs(self, *, known_to_wait: bool = False) -> tuple[()]:
-        """Return nothing: single runs of partitions are not asked for."""
-        return ()
+    def unfinished_runs(self, *, known_to_wait: bool = False) -> list[RunIds]:
+        """Return the ids of the runs that waited for a decision when their rows were answered."""
+        return [] if self.stored.is_forgotten else self.index.runs_that_wait()
 
     def waiting_steps(self) -> WaitingSteps:
-        """Return nothing, for the same reason."""
+        """Return nothing: the files have of a row the words that say what it waits for, and not the step."""
         return NO_STEPS
 
     async def resolve(self, windows: Iterator[list[tuple[Job, Run]]]) -> str:

@@ -241,17 +241,17 @@ class Rounds:
         return self._tally.in_flight
 
     @property
-    def waiting_runs(self) -> tuple[()]:
-        """Nothing: runs are waited for on workers, and `Client.approvals` lists what they wait for."""
-        return ()
+    def waiting_runs(self) -> None:
+        """``None``: the files have them."""
+        return
 
     @property
     def waiting_steps(self) -> WaitingSteps:
-        """Nothing, for the same reason."""
+        """Nothing: the files have the words of a row, and not the step."""
         return NO_STEPS
 
     def look_soon(self, run: str) -> None:
-        """Do nothing: runs are looked up on workers."""
+        """Do nothing: runs are not looked up."""
 
     async def run(self, windows: Any, *, planned: int) -> None:
         """Call what is asked for."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import os
 import threading
@@ -15,6 +16,7 @@ import pytest
 import fh_notebook as fh
 from fh_notebook.batching.model import Finished
 from fh_notebook.local import LocalHive, aask_human
+from tests.demo_data import PATIENCE_S
 from tests.scaling.counting import KEY, Counting, texts, until
 
 dask = pytest.importorskip("dask.dataframe")
@@ -413,24 +415,36 @@ def test_a_misspelt_name_stops_all_partitions(partitions: int) -> None:
     assert "does not have shout/luod" in both.summary()
 
 
-def test_a_row_whose_tool_waits_names_the_list_that_has_the_runs_of_all_workers() -> None:
-    """``batch.approvals()`` lists none of them."""
-    hive = LocalHive()
+def test_rows_whose_tools_wait_are_listed_and_are_not_called_again() -> None:
+    """Also while other rows are called, and of partitions that lie in files; the outcome is at the service."""
+    hive, is_out, may_end = LocalHive(), threading.Event(), threading.Event()
 
     @hive.workflow("refund", variant="v", tools={"payments": "ask"})
     async def refund(text: str) -> str:
+        if text == "t2":
+            is_out.set()
+            await asyncio.to_thread(may_end.wait, PATIENCE_S)
+            return "late"
         return "paid" if (await aask_human(f"Refund {text}?", tool="payments")).approved else "refused"
 
-    batch = fh.batch(_parted(texts(2), 2), "refund", variants="v", client=hive.client(), progress=False)
+    client = hive.client()
+    batch = fh.batch(_parted(texts(3), 3), "refund", variants="v", client=client, progress=False, wait=False)
+    assert is_out.wait(PATIENCE_S)
+    until(lambda: len(batch.approvals()) == 2)
+    may_end.set()
+    batch.wait()
     computed = batch.frame.compute()
-    error, request_id = computed["error"].iloc[0], computed["request_id"].iloc[0]
-    assert "client.approvals(workspace_id=...) lists the open decisions, then client.retrieve(request_id)" in error
-    assert request_id in error
-    assert "batch.approvals" not in error
+    waiting = computed[computed["status"] == "awaiting_approval"]
+    assert waiting["error"].str.contains("batch.approvals() lists", regex=False).all()
     batch.resume(retry_unknown=True)
-    assert hive.counts.calls == 2, "whoever allows it would act twice"
+    assert hive.counts.calls == 3, "whoever allows it would act twice"
     with pytest.raises(fh.SettingsError, match=r"except what waits for a decision, of which client\.retrieve"):
         batch.resolve_unknown()
+    for approval in batch.approvals():
+        approval.decide("allow_once")
+    assert hive.wait_idle()
+    assert [client.retrieve(request_id).output for request_id in waiting["request_id"]] == ["paid", "paid"]
+    assert len(batch.approvals()) == 0
 
 
 def test_a_row_that_waits_for_a_person_says_what_brings_its_outcome() -> None:

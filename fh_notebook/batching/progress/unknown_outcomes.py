@@ -54,10 +54,11 @@ DECIDE: Final = Phrase(
 """What to do about jobs whose runs wait for a decision."""
 
 DECIDE_OF_WORKERS: Final = Phrase(
-    "client.approvals(workspace_id=...) lists the open decisions, then client.retrieve(request_id) has the outcome",
-    command="decide it in Fetch Hive",
+    "batch.approvals() lists the open decisions, then client.retrieve(request_id) has the outcome",
+    command="decide it in Fetch Hive, then client.retrieve(request_id) has the outcome in Python",
+    cell="fh.last_batch().approvals() lists the open decisions, then client.retrieve(request_id) has the outcome",
 )
-"""The same for a batch over partitions, whose workers have the runs."""
+"""The same for a batch over partitions, whose answers stay in their files as they are."""
 
 AFTER_STEP: Final = Phrase(
     "then batch.resolve_unknown() has the outcome",

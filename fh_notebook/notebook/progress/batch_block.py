@@ -47,6 +47,8 @@ SHOWN_S: Final = 5.0
 """How long a cell that ends with its batch waits until the block has what came of it; a huge one takes longer."""
 
 TAKE_ANSWERS: Final = f"{ASK} for the outcomes."
+TAKE_FROM_SERVICE: Final = "client.retrieve(request_id) has the outcome."
+"""The same of a batch over partitions."""
 
 IN_BACKGROUND: Final = Phrase(", or start the batch with wait=False", command="", cell="")
 
@@ -260,7 +262,7 @@ class BatchBlock:
         run, lister = self._shown.control.status.run, self._lister
         if run is None or lister is None or self._progress is None:
             return
-        waiting = run.waiting_runs
+        waiting = run.waiting_runs or ()
         if not self._hears:
             if waiting != self._said_of:
                 self._said_of = waiting
@@ -279,7 +281,8 @@ class BatchBlock:
         except Exception:
             log.warning("the runs of a batch that wait for a decision could not be read", exc_info=True)
             return
-        self._decisions.then = "" if self._progress is not None else TAKE_ANSWERS
+        take = TAKE_FROM_SERVICE if self._shown.batch.is_partitioned else TAKE_ANSWERS
+        self._decisions.then = "" if self._progress is not None else take
         self._decisions.follow(lister, most_looks=1)
 
     def shows(self, shown: ShownBatch, cell: str) -> bool:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from fh_notebook.batching.model import DONE, FAILED, PENDING, UNKNOWN
 from fh_notebook.batching.planning.reuse import AnswerLookup, KnownAnswer
+from fh_notebook.contract.callbacks import RunIds
 from fh_notebook.contract.job_key import is_reusable
 from fh_notebook.scaling.protocol import BatchSpec, PartitionResult, PartitionSurvey, PartitionTask
 from fh_notebook.scaling.storage import parts
@@ -96,6 +97,12 @@ class PartitionIndex:
     def paths(self) -> list[str]:
         """The parts that there are, in the order of the partitions."""
         return [entry.line.path for entry in self.entries if entry.line is not None and entry.line.path]
+
+    def runs_that_wait(self) -> list[RunIds]:
+        """Return the ids of the runs that waited for a decision when their rows were answered; files are read."""
+        paths = [entry.line.path for entry in self.entries if entry.line is not None and entry.line.unknown]
+        ids = dict.fromkeys(request_id for path in filter(None, paths) for request_id in parts.waiting_in(path))
+        return [RunIds(request_id) for request_id in ids]
 
     # --- what is known
 

@@ -18,7 +18,7 @@ from uuid import uuid4
 
 import pandas as pd
 
-from fh_notebook.batching.model import Job
+from fh_notebook.batching.model import AWAITS_DECISION, Job
 from fh_notebook.batching.planning.sources import TableSource
 from fh_notebook.batching.tables.frames import COLUMNS, INSTANT, SAVED_FILES, TEXT, tidy_frame
 from fh_notebook.batching.tables.safe_text import without_halves
@@ -204,16 +204,28 @@ def read_columns(path: str, names: Sequence[str]) -> pd.DataFrame:
     return frame
 
 
+def waiting_in(path: str) -> list[str]:
+    """Return the request ids of the runs of a part that waited for a decision when they were answered."""
+    import pyarrow.parquet as pq
+
+    with _opened(path) as file:
+        lines = pq.ParquetFile(file).read(columns=["status", "request_id"]).to_pylist()
+    return [line["request_id"] for line in lines if line["status"] == AWAITS_DECISION and line["request_id"]]
+
+
+def _opened(path: str) -> Any:
+    system, target = _system(path)
+    try:
+        return system.open(target, "rb")
+    except FileNotFoundError:
+        raise StoreError(f"{path} no longer exists (forgotten, or moved): run the batch's cell again") from None
+
+
 def read_part(path: str, meta: pd.DataFrame, lines: slice = slice(None)) -> pd.DataFrame:
     """Return the lines of a part, with the columns and dtypes of `meta`. Nothing is called."""
     import pyarrow.parquet as pq
 
-    system, target = _system(path)
-    try:
-        opened = system.open(target, "rb")
-    except FileNotFoundError:
-        raise StoreError(f"{path} no longer exists (forgotten, or moved): run the batch's cell again") from None
-    with opened as file:
+    with _opened(path) as file:
         table = pq.ParquetFile(file).read(columns=list(meta.columns))
     frame = table.slice(lines.start or 0, None if lines.stop is None else lines.stop - (lines.start or 0)).to_pandas()
     columns: dict[str, pd.Series[Any]] = {}
