@@ -437,8 +437,8 @@ class FileColumn:
 
     column: str
     json_hint: ClassVar[str] = (
-        "it is the file of each row: give it alone as the value of an input, in fh.batch(inputs=...) or in a cell with"
-        " --over; elsewhere give fh.file(path)"
+        "it is the file of each row: give it alone as the value of an input, in fh.batch(inputs=...), in a form over"
+        " rows or in a cell with --over; elsewhere give fh.file(path)"
     )
 
     @property
@@ -481,8 +481,8 @@ def file(path: str | os.PathLike[str] | None = None, *, column: str | None = Non
     path : path
         The file, of at most 100 MiB: in ``inputs=``, in a cell (``{{ fh.file("x.pdf") }}``), in a row.
     column : str
-        Instead: the column that has each row's path, in ``fh.batch(inputs={"document": fh.file(column="path")})`` and
-        in a cell with ``--over``.
+        Instead: the column that has each row's path, in ``fh.batch(inputs={"document": fh.file(column="path")})``,
+        in ``fh.form(over=..., values=...)`` and in a cell with ``--over``.
 
     Raises
     ------

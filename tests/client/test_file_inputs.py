@@ -258,7 +258,7 @@ def test_a_file_inside_of_a_wrong_value_has_its_name(reader: Reader, tmp_path: P
 def test_a_file_of_each_row_stands_alone(reader: Reader, tmp_path: Path) -> None:
     """Inside of a list it is refused, with a hint that is right in a batch, too."""
     rows, mapping = [{"path": path} for path in _files(tmp_path, a="bee")], {"document": [fh.file(column="path")]}
-    hint = r"give it alone as the value of an input, in fh\.batch\(inputs=\.\.\.\) or in a cell with --over"
+    hint = r"give it alone as the value of an input, in fh\.batch\(inputs=\.\.\.\), in a form over rows or in a cell with --over"
     with reader.hive.client() as client, pytest.raises(fh.InputError, match=hint):
         fh.batch(rows, "read", variants=["v"], inputs=mapping, client=client, progress=False)
 

@@ -12,6 +12,7 @@ that declares nothing takes every plain column.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -25,6 +26,7 @@ from fh_notebook.client.uploads import FileColumn, FileInput
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.schema.build import fill_defaults
 from fh_notebook.contract.schema.coercion import coerce
+from fh_notebook.contract.schema.file_texts import LOOKED_AT, file_encoding_of, may_be_content
 from fh_notebook.contract.schema.validation import Checker, problems
 from fh_notebook.contract.secrets import Mask, Secrets
 from fh_notebook.core.redaction import MASK, error_text
@@ -40,6 +42,7 @@ __all__ = [
     "LeftOut",
     "const",
     "hidden_columns",
+    "is_no_content",
     "labels_repeat",
     "read_mapping",
     "with_shown_labels",
@@ -110,10 +113,8 @@ def read_mapping(inputs: Any, rows: Rows, deployment: Deployment, *, others: Ite
     problems: list[Problem] = []
     for name, value in _items(inputs):
         source = _source(value)
-        if isinstance(source, ColumnInput) and source.name not in rows.columns:
-            problems.append(_no_such_column(name, source.name, rows))
-        if isinstance(source, FileColumn) and source.column not in rows.columns:
-            problems.append(_no_such_column(name, source.column, rows, is_file=True))
+        if (column := _column_of(source)) is not None and column not in rows.columns:
+            problems.append(_no_such_column(name, column, rows, is_file=isinstance(source, FileColumn)))
         if problem := _unknown_variable(name, deployment):
             if any(_unknown_variable(name, other) is None for other in others):
                 continue
@@ -246,6 +247,20 @@ def _missing(sources: Mapping[str, Source], rows: Rows, deployment: Deployment) 
     ]
 
 
+NOT_FILES: Final = "file"
+"""The keyword of the problem that a column has texts for a variable that takes the content of a file."""
+
+
+def _not_files(column: str) -> Problem:
+    message = f"column {short(column)} holds texts, not files"
+    return Problem((), NOT_FILES, message=message, hint=f"give fh.file(column={short(column)})")
+
+
+def is_no_content(text: str, encoding: str) -> bool:
+    """Whether a text is certainly not the content of a file, nor its address: a path, say."""
+    return not may_be_content(text, encoding) or (0 < len(text) <= LOOKED_AT and os.path.isfile(text))
+
+
 def _map(name: str) -> Phrase:
     return Phrase(f"inputs={{{name!r}: ...}}", command=f"--map {name}=COLUMN")
 
@@ -292,6 +307,13 @@ class InputMapper:
             if isinstance(schema, Mapping) and schema.get("type") == "string" and not _READ.intersection(schema)
         )
 
+    @cached_property
+    def _files(self) -> dict[str, str]:
+        """The variables that take the content of a file, with its encoding."""
+        root = self.deployment.inputs
+        found = {name: file_encoding_of(schema, root) for name, schema in root.get("properties", {}).items()}
+        return {name: encoding for name, encoding in found.items() if encoding is not None}
+
     def inputs_of(self, record: dict[str, Any]) -> tuple[dict[str, Any], list[Problem]]:
         """Return the inputs of one row, defaults filled in, unchecked, and what kept them from being made."""
         inputs: dict[str, Any] = {}
@@ -300,7 +322,7 @@ class InputMapper:
             try:
                 inputs.update(self._value(name, source, record))
             except InputError as exc:  # ours, from an expression of a cell: it says all
-                problems += [problem.inside((name,)) for problem in exc.problems]
+                problems += [self._located(problem.inside((name,))) for problem in exc.problems]
             except Exception as exc:  # a user's function may raise anything
                 message = f"its function raised {error_text(exc)}"
                 problems.append(Problem((name,), "function", message=message))
@@ -326,6 +348,8 @@ class InputMapper:
         if isinstance(source, ColumnInput):
             is_there = source.name in record
             value = record.get(source.name)
+            if isinstance(value, str) and (encoding := self._files.get(name)) and is_no_content(value, encoding):
+                raise InputError([_not_files(source.name)])
             if self.tabular and not (isinstance(value, str) and name in self._plain_texts):
                 value = coerce(value, schema, self.deployment.inputs)
         else:
@@ -337,10 +361,17 @@ class InputMapper:
 
     def _located(self, problem: Problem) -> Problem:
         """Add the column's name to a problem where it is not the variable's own."""
-        source = self.sources.get(str(problem.path[0])) if problem.path else None
-        if not isinstance(source, ColumnInput) or problem.is_at((source.name,)):
+        column = _column_of(self.sources.get(str(problem.path[0]))) if problem.path else None
+        if column is None or problem.is_at((column,)) or problem.keyword == NOT_FILES:
             return problem
-        return replace(problem, message=Message("{} (column {})", (problem.message, short(source.name))))
+        return replace(problem, message=Message("{} (column {})", (problem.message, short(column))))
+
+
+def _column_of(source: Any) -> str | None:
+    """Return the one column that a source takes its value, or its file, from."""
+    if isinstance(source, ColumnInput):
+        return source.name
+    return source.column if isinstance(source, FileColumn) else None
 
 
 def _takes_null(schema: Any) -> bool:

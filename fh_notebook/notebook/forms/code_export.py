@@ -478,6 +478,7 @@ def as_cell_over(
     """
     deployment = mapping.deployment
     columns = {name: SecretPlaceholder(_row_of(column)) for name, column in mapping.columns.items()}
+    columns |= {name: SecretPlaceholder(_files_of(_in_cell(column))) for name, column in mapping.file_columns.items()}
     values = _in_order(mapping, {**with_placeholders(deployment, mapping.constants, reserved={rows}), **columns})
     line = magic_line(deployment.name, variants, repeats, "", delivery)
     return _about_files(f"{line} --over {rows}\n{cell_body(deployment, values)}", values)
@@ -507,6 +508,7 @@ def as_python_over(
         name: value if isinstance(value, FilePlaceholder) else _CodeConst(value) for name, value in constants.items()
     }
     values.update(mapping.columns)
+    values |= {name: SecretPlaceholder(_files_of(column)) for name, column in mapping.file_columns.items()}
     more = [f"repeats={repeats}"] if repeats > 1 else []
     more += [f"delivery={delivery!r}"] if delivery != "direct" else []
     unwanted = [name for name in mapping.rows.columns if name in mapping.sources and name not in values]
@@ -532,6 +534,14 @@ def _in_order(mapping: RowMapping, values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _row_of(column: str) -> str:
+    return row_of(_in_cell(column))
+
+
+def _files_of(column: str) -> str:
+    return f"fh.file(column={column!r})"
+
+
+def _in_cell(column: str) -> str:
     if "{" in column or "}" in column:
         raise InputError(f"the column {column!r} cannot be named in a cell; copy it as Python")
-    return row_of(column)
+    return column

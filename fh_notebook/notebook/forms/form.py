@@ -420,7 +420,8 @@ def form(
     over : DataFrame, dict of columns, iterable of dicts or of texts, or path, optional
         Rows as :func:`fh_notebook.batch` takes them: the form then says which Start variable takes which column, shows
         the first rows and the number of calls, and its Run starts a batch in the background, ``form.batch``. `values`
-        are constants then.
+        are constants then, or ``fh.file(column=...)``: the file that a column names in each row, which a variable for a
+        file takes by itself from a column of paths.
     client : Client or AsyncClient, optional
         Whom to ask; the session's own by default.
     app : bool
@@ -429,7 +430,8 @@ def form(
     files : {"content", "address"}, optional
         How files are sent that a person chooses in it: their content within the call, or the address of an upload that
         Run makes (see :func:`fh_notebook.file`; that a workflow reads it is inferred, not documented). By default each
-        field has the choice, and begins with the content; in an app, the content.
+        field has the choice, and begins with the content; in an app, the content. The files that a column of rows names
+        are uploaded either way.
 
     Returns
     -------

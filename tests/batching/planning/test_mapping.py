@@ -194,3 +194,31 @@ def test_texts_that_are_for_no_single_variable_are_one_sentence_with_the_cure(
         fh.batch(as_rows(["Parcel late", "Card declined"]), deployment, client=LocalHive().client(), progress=False)
     assert str(caught.value).startswith("triage: rows are strings, and ")
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize("schema", [{"contentEncoding": "base64"}, {"format": "binary"}, {"format": "data-url"}])
+def test_texts_in_place_of_files_are_told_before_a_call(schema: Any, tmp_path: Path, monkeypatch: Any) -> None:
+    """Only where they cannot be the content of a file or its address: one problem with its rows, and the cure."""
+    called: list[str] = []
+    hive = LocalHive()
+
+    @hive.workflow("read", variant="v")
+    def read(doc: str | None) -> str:
+        called.append(str(doc))
+        return "read"
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "abcd").write_text("a file whose name may be base64")
+    kind = {"anyOf": [{"type": "string", **schema}, {"type": "null"}]}
+    deployment = fh.Deployment("read", variants=["v"], inputs={"type": "object", "properties": {"doc": kind}})
+    options: dict[str, Any] = {"client": hive.client(), "progress": False}
+    with pytest.raises(InputError) as caught:
+        fh.batch([{"doc": "a.pdf"}, {"doc": "AP8="}, {"doc": "abcd"}], deployment, **options)
+    told = "rows 0, 2: doc: column 'doc' holds texts, not files; give fh.file(column='doc')"
+    (problem,) = caught.value.problems
+    assert (str(problem).partition("; fh.batch(")[0], called) == (told, [])
+    with pytest.raises(InputError, match=r"column 'p' holds texts, not files; give fh\.file\(column='p'\)"):
+        fh.batch([{"p": "a.pdf"}], deployment, inputs={"doc": "p"}, **options)
+    content = ["AP8=", "AP8", "_-8=", "AP8=\nAP8=\n", "", "data:a/b;base64,AP8=", "https://files.test/a.pdf", None]
+    batch = fh.batch([{"doc": text} for text in content], deployment, **options)
+    assert batch.counts.done == len(content)

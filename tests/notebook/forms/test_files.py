@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import ipywidgets
+import pandas as pd
 import pytest
 
 import fh_notebook as fh
@@ -18,7 +19,7 @@ from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.contract.secrets import Secrets
 from fh_notebook.local import LocalHive
 from fh_notebook.notebook.cell.request import read_cell
-from fh_notebook.notebook.forms.code_export import as_cell, as_curl, as_python, as_python_over
+from fh_notebook.notebook.forms.code_export import as_cell, as_cell_over, as_curl, as_python, as_python_over
 from fh_notebook.notebook.forms.control.submission import UPLOAD_CONTINUES
 from fh_notebook.notebook.forms.model.row_mapping import RowMapping
 from fh_notebook.notebook.forms.views.form_view import NOT_UPLOADED
@@ -412,9 +413,8 @@ def test_a_visitor_of_an_app_hears_nothing_of_addresses() -> None:
 
 def test_a_file_of_each_row_is_told_where_there_are_no_rows(client: fh.Client) -> None:
     """What it is, and what to give."""
-    for rows in ({}, {"over": [{"path": "x"}]}):
-        form = fh.form("read", variants=["a"], values={"document": fh.file(column="path")}, client=client, **rows)
-        assert "in fh.batch(inputs=...) or in a cell with --over; elsewhere give fh.file(path)" in repr(form)
+    form = fh.form("read", variants=["a"], values={"document": fh.file(column="path")}, client=client)
+    assert "in a form over rows or in a cell with --over; elsewhere give fh.file(path)" in repr(form)
 
 
 def test_a_file_that_cannot_be_uploaded_is_told_in_one_sentence(reader: Reader) -> None:
@@ -426,3 +426,78 @@ def test_a_file_that_cannot_be_uploaded_is_told_in_one_sentence(reader: Reader) 
         with pytest.raises(fh.InputError, match=r"^document: a\.pdf was not uploaded: workspace_id is not set"):
             submission.wait()
     assert reader.got == []
+
+
+PATHS = {"a.txt": "a row and its bee", "b.txt": "a row and its wasp"}
+
+
+def _over(client: fh.Client, folder: Path, column: str = "document", **options: Any) -> fh.Form:
+    for name, text in PATHS.items():
+        (folder / name).write_text(text)
+    rows = pd.DataFrame({column: [str(folder / name) for name in PATHS], "note": ["x", "y"]})
+    return fh.form(fh.Deployment("read", variants=["a"], inputs=SCHEMA), over=rows, client=client, **options)
+
+
+def _source(form: fh.Form) -> Any:
+    """Return the menu that says where the document is from."""
+    _ = form.widget
+    row = next(row for row in form._view._lines.values() if row._name == "document")
+    return row.widget.children[0]
+
+
+@pytest.mark.parametrize("files", ["content", "address", None])
+def test_a_column_of_paths_gives_each_row_its_file(
+    reader: Reader, client: fh.Client, tmp_path: Path, files: Any
+) -> None:
+    """Without a choice of anybody: no path is sent as if it were the content; the rows show the files' names."""
+    form = _over(client, tmp_path, files=files)
+    assert _source(form).label == "files named in column document"
+    assert (form.problems, form.fields["document"].value) == ([], fh.file(column="document"))
+    assert "files named in column &#x27;document&#x27;" in form._repr_html_()
+    shown = form._view._preview.value
+    assert ("a.txt, 17 bytes" in shown, "fh-file:" in shown) == (True, False)
+    form.submit().wait()
+    assert sorted(address.rpartition("/")[2] for address in reader.got) == list(PATHS)
+    assert sorted(reader.uploaded()) == list(PATHS)
+
+
+def test_the_files_of_another_column_are_chosen_in_the_menu_or_by_a_program(client: fh.Client, tmp_path: Path) -> None:
+    """``fh.file(column=...)`` is taken among `values`, and is what the code of the form says."""
+    form = _over(client, tmp_path, "path")
+    assert [str(problem) for problem in form.problems] == [
+        "document: is required; choose its column, or give a constant"
+    ]
+    menu = _source(form)
+    menu.value = ("column", "path")
+    assert (menu.label, form.value["document"]) == ("files named in column path", fh.file(column="path"))
+    menu.value = ("column", "note")
+    assert form.fields["document"].value is fh.UNSET
+    menu.value = ("files", "path")
+    given = _over(client, tmp_path, "path", values={"document": fh.file(column="path")})
+    for one in (form, given):
+        assert (one.problems, one.fields["document"].column) == ([], "path")
+        assert "'document': fh.file(column='path')," in as_python_over(one.mapping, ["a"], rows="df")
+        assert """document: "{{ fh.file(column='path') }}\"""" in as_cell_over(one.mapping, ["a"], rows="df")
+    other = _over(client, tmp_path, "path", values={"document": fh.file(column="paths")})
+    assert "the column 'paths' does not exist" in str(other.problems[0])
+
+
+def test_a_file_of_a_row_that_is_not_there_is_told_before_any_call(
+    reader: Reader, client: fh.Client, tmp_path: Path
+) -> None:
+    """With its row, also of a row that is not shown, and with its column where that has another name."""
+    form = _over(client, tmp_path, "path", values={"document": fh.file(column="path")})
+    rows = pd.concat([form.mapping.rows.frame] * 3, ignore_index=True)
+    rows.loc[5, "path"] = "gone.pdf"
+    form = fh.form(form.deployment, over=rows, values={"document": fh.file(column="path")}, client=client)
+    (problem,) = form.submit().problems  # type: ignore[union-attr]
+    assert str(problem).startswith("row 5: document: the file gone.pdf does not exist; check the path (column 'path')")
+    assert (reader.got, reader.uploaded()) == ([], [])
+
+
+def test_a_column_of_content_stays_content(reader: Reader, client: fh.Client) -> None:
+    """So does one of addresses, and the texts of a file that is sent as text."""
+    for schema, text in ((SCHEMA, "AP8="), (SCHEMA, "https://files.test/a.pdf"), (TEXT, "gone.pdf")):
+        deployment = fh.Deployment("read", variants=["a"], inputs=schema)
+        form = fh.form(deployment, over=[{"document": text}], client=client)
+        assert (form.problems, form.value["document"]) == ([], "document")

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from typing import Any, Final
 
+from fh_notebook.contract.schema.file_texts import FILE_FORMATS
 from fh_notebook.contract.schema.references import MAX_HOPS, resolve_reference
 from fh_notebook.core.text.formatting import KINDS, kind_text, short, types_of
 
@@ -350,9 +351,7 @@ RULES: Final[Mapping[FieldKind, KindRules]] = {
         is_code=True,
     ),
     FieldKind.ONE_OF: KindRules(control=Control.ONE_OF, text_form=TextForm.JSON),
-    FieldKind.FILE: KindRules(
-        control=Control.FILE, text_form=TextForm.VERBATIM, formats=("binary", "byte", "base64", "data-url")
-    ),
+    FieldKind.FILE: KindRules(control=Control.FILE, text_form=TextForm.VERBATIM, formats=FILE_FORMATS),
     FieldKind.JSON: KindRules(
         control=Control.TEXT_AREA,
         text_form=TextForm.JSON,

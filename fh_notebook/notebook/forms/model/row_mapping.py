@@ -4,6 +4,9 @@ Pure but for the plan.
 
 Rule of this file: what is previewed is made by the very mapper that the batch uses, so that a row looks here as it is
 sent. A constant that was typed is text, and is read as declared; one that a program gave keeps its kind.
+
+A variable that takes the content of a file takes the files that a column names, where that column has texts that are
+no content: what is sent is each file's address, as of ``fh.file(column=...)``.
 """
 
 from __future__ import annotations
@@ -11,18 +14,27 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from fh_notebook.batching import api
 from fh_notebook.batching.options import BatchOptions
-from fh_notebook.batching.planning.mapping import LeftOut, const, hidden_columns, read_mapping, with_shown_labels
+from fh_notebook.batching.planning.mapping import (
+    LeftOut,
+    const,
+    hidden_columns,
+    is_no_content,
+    read_mapping,
+    with_shown_labels,
+)
 from fh_notebook.batching.planning.plan import Plan
 from fh_notebook.batching.tables.row_sources import read_rows
 from fh_notebook.batching.tables.rows import Rows
-from fh_notebook.client.uploads import file_named
+from fh_notebook.client.uploads import FileColumn, file_named
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.run import one_line
 from fh_notebook.contract.schema.coercion import coerce
+from fh_notebook.contract.schema.file_texts import file_encoding_of
 from fh_notebook.contract.secrets import Secrets, hidden, mask_inputs
 from fh_notebook.core.redaction import MASK
 from fh_notebook.core.text.formatting import path_text
@@ -48,6 +60,9 @@ __all__ = [
 PREVIEWED: Final = 3
 """Rows that are shown as they would be sent."""
 
+LOOKED_AT: Final = 100
+"""Rows that tell whether a column has the content of files, or their paths."""
+
 VALUE_CAP: Final = 80
 """Characters of one value in a preview."""
 
@@ -58,6 +73,8 @@ class SourceKind(Enum):
     """Where a variable's value is from."""
 
     COLUMN = "column"
+    FILES = "files"
+    """The file that a column names, as of ``fh.file(column=...)``."""
     CONSTANT = "constant"
     NOTHING = "nothing"
     """It is not sent, unless as its declared default."""
@@ -94,7 +111,7 @@ class RowMapping:
     rows : object
         As :func:`fh_notebook.batch` takes them.
     values : mapping, optional
-        Constants.
+        Constants; ``fh.file(column=...)`` is the file that a column names in each row.
 
     Raises
     ------
@@ -127,7 +144,7 @@ class RowMapping:
         if name in values:
             return self._constant(name, values[name])
         if name in self.rows.columns:
-            return VariableSource(kind=SourceKind.COLUMN, column=name)
+            return self._of_column(name, name)
         return VariableSource(kind=SourceKind.NOTHING)
 
     @property
@@ -137,8 +154,13 @@ class RowMapping:
 
     @property
     def columns(self) -> dict[str, str]:
-        """The columns that are taken, by variable."""
+        """The columns whose values are taken, by variable."""
         return {name: source.column for name, source in self._sources.items() if source.kind is SourceKind.COLUMN}
+
+    @property
+    def file_columns(self) -> dict[str, str]:
+        """The columns whose files are taken, by variable."""
+        return {name: source.column for name, source in self._sources.items() if source.kind is SourceKind.FILES}
 
     @property
     def constants(self) -> dict[str, Any]:
@@ -164,9 +186,23 @@ class RowMapping:
         """Whether its value is never shown."""
         return self._secrets.cover([name])
 
+    def is_file(self, name: str) -> bool:
+        """Whether it takes the content of a file."""
+        return file_encoding_of(self.schema_of(name), self.deployment.inputs) is not None
+
     def take_column(self, name: str, column: str) -> None:
-        """Have a variable take a column's value."""
-        self._sources[name] = VariableSource(kind=SourceKind.COLUMN, column=column)
+        """Have a variable take a column's value, or the files that it names, where its texts are no content of one."""
+        self._sources[name] = self._of_column(name, column)
+
+    def take_files(self, name: str, column: str) -> None:
+        """Have a variable take the file that a column names in each row."""
+        self._sources[name] = VariableSource(kind=SourceKind.FILES, column=column)
+
+    def _of_column(self, name: str, column: str) -> VariableSource:
+        encoding = file_encoding_of(self.schema_of(name), self.deployment.inputs)
+        texts = (record.get(column) for record in islice(self.rows.records, LOOKED_AT if encoding else 0))
+        names_files = any(isinstance(text, str) and is_no_content(text, encoding or "") for text in texts)
+        return VariableSource(kind=SourceKind.FILES if names_files else SourceKind.COLUMN, column=column)
 
     def take_typed(self, name: str, typed: str) -> None:
         """Have a variable take what a person typed, in every row."""
@@ -179,6 +215,8 @@ class RowMapping:
     def _constant(self, name: str, value: Any) -> VariableSource:
         if value is UNSET:
             return VariableSource(kind=SourceKind.NOTHING)
+        if isinstance(value, FileColumn):
+            return VariableSource(kind=SourceKind.FILES, column=value.column)
         return VariableSource(kind=SourceKind.CONSTANT, value=hidden(value) if self.is_secret(name) else value)
 
     def take_nothing(self, name: str) -> None:
@@ -188,7 +226,7 @@ class RowMapping:
     def take_past(self, values: Mapping[str, Any]) -> None:
         """Take as constants what an earlier call sent, for the variables that take no column."""
         for name, value in values.items():
-            if name in self._sources and self._sources[name].kind is not SourceKind.COLUMN:
+            if name in self._sources and not self._sources[name].column:
                 self.take_value(name, value)
 
     def moved_to(self, deployment: Deployment) -> None:
@@ -220,6 +258,8 @@ class RowMapping:
         source, schema = self._sources[name], self.schema_of(name)
         if source.kind is SourceKind.COLUMN:
             return f"column {source.column!r}"
+        if source.kind is SourceKind.FILES:
+            return f"the files named in column {source.column!r}, by the addresses of their uploads"
         if source.kind is SourceKind.CONSTANT:
             return f"{self._value_text(name, source.value)} in every row"
         if not isinstance(schema, Mapping) or "default" not in schema:
@@ -258,6 +298,8 @@ class RowMapping:
 def _as_input(name: str, source: VariableSource) -> Any:
     if source.kind is SourceKind.COLUMN:
         return source.column
+    if source.kind is SourceKind.FILES:
+        return FileColumn(source.column)
     return const(source.value) if source.kind is SourceKind.CONSTANT else LeftOut(frozenset({name}))
 
 
@@ -279,9 +321,8 @@ class SourceField:
 
     @property
     def column(self) -> str | None:
-        """The column whose value it takes; ``None`` where it takes none. A name can be assigned."""
-        source = self._mapping.sources[self.name]
-        return source.column if source.kind is SourceKind.COLUMN else None
+        """The column whose value, or whose file, it takes; ``None`` where it takes none. A name can be assigned."""
+        return self._mapping.sources[self.name].column or None
 
     @column.setter
     def column(self, name: str) -> None:
@@ -290,8 +331,13 @@ class SourceField:
 
     @property
     def value(self) -> Any:
-        """The constant of every row; ``fh.UNSET`` where it is none. Any value can be assigned."""
+        """The constant of every row, ``fh.UNSET`` where it is none; of files, ``fh.file(column=...)``.
+
+        Any value can be assigned, this one too.
+        """
         source = self._mapping.sources[self.name]
+        if source.kind is SourceKind.FILES:
+            return FileColumn(source.column)
         return source.value if source.kind is SourceKind.CONSTANT else UNSET
 
     @value.setter

@@ -16,6 +16,7 @@ from typing import Any, Final, NoReturn
 
 from fh_notebook.contract.run import one_line
 from fh_notebook.contract.schema.coercion import coerce
+from fh_notebook.contract.schema.file_texts import file_encoding
 from fh_notebook.core.json_values import MAX_DEPTH
 from fh_notebook.core.text.formatting import byte_size, path_text, short
 from fh_notebook.core.text.messages import counted
@@ -264,8 +265,6 @@ _ENCODERS: Final[dict[str, Callable[[bytes], bytes]]] = {
     "base16": base64.b16encode,
 }
 
-_BINARY_FORMATS: Final = frozenset({"binary", "byte", "base64"})
-
 
 class FileError(ValueError):
     """A file that cannot be sent; its text is one line with a hint."""
@@ -281,12 +280,7 @@ def encoding_of(shape: Shape) -> str:
     ...  for more in ({"contentEncoding": "base64"}, {"contentMediaType": "text/csv"}, {"format": "binary"})]
     ['base64', 'text', 'base64']
     """
-    encoding = shape.keywords.get("contentEncoding")
-    if isinstance(encoding, str):
-        return encoding.lower() if encoding.lower() in _ENCODERS else "text"
-    if shape.keywords.get("format") == "data-url":
-        return "data-url"
-    return "base64" if shape.keywords.get("format") in _BINARY_FORMATS else "text"
+    return file_encoding(shape.keywords) or "text"
 
 
 def file_text(name: str, data: bytes, shape: Shape, *, media_type: str = "") -> str:

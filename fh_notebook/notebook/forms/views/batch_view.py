@@ -66,6 +66,8 @@ class SourceRow:
         self.was_left = False
         """Whether a person has come to it and gone on: then it is told what is missing."""
         columns = [(f"column {column}", ("column", column)) for column in mapping.rows.columns]
+        if mapping.is_file(name) or name in mapping.file_columns:
+            columns += [(f"files named in column {column}", ("files", column)) for column in mapping.rows.columns]
         self._from = Dropdown(
             options=[*columns, ("a constant …", _CONSTANT), (_left_out(core, name), _NOTHING)],
             description=html.printable(path_text([name])),
@@ -93,8 +95,8 @@ class SourceRow:
             self._is_constant = source.kind is SourceKind.CONSTANT or (
                 self._is_constant and source.kind is SourceKind.NOTHING
             )
-            if source.kind is SourceKind.COLUMN:
-                column = ("column", source.column)
+            if source.column:
+                column = (source.kind.value, source.column)
                 # A column that a program gave and that is not there: the mapping's problem names it.
                 self._from.value = column if source.column in self._core.mapping.rows.columns else None
             else:
@@ -132,6 +134,9 @@ class SourceRow:
         self._offer_constant()
         if kind == "column":
             mapping.take_column(self._name, column)
+            self.follow()  # where the column has paths, their files are taken
+        elif kind == "files":
+            mapping.take_files(self._name, column)
         elif self._is_constant:
             self._take_constant()
         else:
