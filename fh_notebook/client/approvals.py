@@ -151,8 +151,8 @@ class ToolApproval:
         AuthError
             The service refused the key.
         CallError
-            It is decided already (409), is not in a workspace of this key (404), or the service does not take the
-            decision (422).
+            It was decided or has expired (409), is not in a workspace of this key (404), or the service does not take
+            the decision (422).
         """
         return event_loop.run(self._decide(decision))
 
@@ -447,8 +447,9 @@ class ApprovalEndpoint:
             return f"the key has no access to {what}: check {arguments} and the key"
         if answer.status_code == 409:
             lists = "client.approvals() lists what still waits"
-            # The service's own message stands before it, and says so as a rule.
-            return lists if b"already" in answer.body.lower() else f"it was decided already; {lists}"
+            # The service's own message stands before it, and says as a rule which of both it is.
+            said = answer.body.lower()
+            return lists if b"already" in said or b"expired" in said else f"it was decided or has expired; {lists}"
         if answer.status_code == 422 and is_decision:
             return (
                 "the decision was not accepted (a destructive action cannot be allowed for a whole run, for "

@@ -93,6 +93,7 @@ CODES: Final[tuple[Code, ...]] = (
     ),
     Code("address_expired", 403, "The address of this file has expired.", ours=True),
     Code("already_decided", 409, "This approval was decided already.", ours=True),
+    Code("approval_expired", 409, "This approval has expired.", ours=True),
     Code("async_required", 422, "This workflow has a human-in-the-loop step: use async mode.", ours=True),
     Code("provider_error", 502, "The model's provider answered with an error.", ours=True),
     Code("service_unavailable", 503, "The service is unavailable. Try again later.", ours=True),

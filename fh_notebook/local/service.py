@@ -595,13 +595,14 @@ class Service:
         Raises
         ------
         Refusal
-            ``not_found``, ``validation_error`` or ``already_decided``.
+            ``not_found``, ``validation_error``, ``already_decided`` or ``approval_expired``.
         """
         approval = self._find_approval(workspace_id, approval_id)
         allow = requests.read_decision(body, is_destructive=approval.is_destructive)
         decided = self.runs.approvals.decide_tool(approval, allow=allow)
         if decided is None:
-            raise Refusal("already_decided")
+            is_expired = self._find_approval(workspace_id, approval_id).status == "expired"
+            raise Refusal("approval_expired" if is_expired else "already_decided")
         return ServiceResponse(responses.approval(decided))
 
     # Files -----------------------------------------------------------------------

@@ -78,6 +78,11 @@ NOT_KEPT: Final = Phrase(
 )
 """What to do about files that were not saved."""
 
+EXPIRED: Final = Phrase(
+    "batch.assets shows what to do", command="fh.open_batch(NAME).save_assets() in Python shows what to do"
+)
+"""The same, where the addresses of all have expired: none can be fetched again."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SavedAsset:
@@ -206,7 +211,7 @@ class AssetKeeper:
             if found.status not in ("saved", "missing"):  # something else has the name, and is left
                 self._failed[name] = found
                 continue
-            unfetchable = self._unfetchable(number, asset) if found.status == "missing" else None
+            unfetchable = self._unfetchable(run, number, asset) if found.status == "missing" else None
             if unfetchable is not None:
                 self._failed[name] = unfetchable
                 continue
@@ -254,9 +259,9 @@ class AssetKeeper:
             self._counted.add(name)
             saved = self._find(run, name, asset)
             if saved.status == "missing":
-                saved = SavedAsset(status="failed", reason=f"the fetched file is empty; {LOOK_OR_CALL}")
+                saved = SavedAsset(status="failed", reason=f"the fetched file is empty; {_look_or_call(run)}")
         except CallError as exc:
-            saved = SavedAsset(status="failed", reason=one_line(_with_cure(exc), 300))
+            saved = SavedAsset(status="failed", reason=_with_cure(exc, run))
         except Exception as exc:  # a full disk, a defect: the batch goes on
             log.info("a file of a run was not saved", exc_info=True)
             saved = SavedAsset(status="failed", reason=one_line(f"it could not be saved ({error_text(exc)})", 300))
@@ -312,7 +317,7 @@ class AssetKeeper:
             self._counted.add(name)
             self._total.used += size
 
-    def _unfetchable(self, number: int, asset: Asset) -> SavedAsset | None:
+    def _unfetchable(self, run: Run, number: int, asset: Asset) -> SavedAsset | None:
         if number >= MAX_FILES_PER_RUN:
             return SavedAsset(status="failed", reason=f"only the first {MAX_FILES_PER_RUN} files of a run are saved")
         if not asset.file_url:
@@ -322,7 +327,7 @@ class AssetKeeper:
             ended = asset.expires_at.isoformat(timespec="seconds")
             where = f"it is not in {one_line(str(self.folder))}: batch.save_assets(folder) finds it in another folder"
             return SavedAsset(
-                status="expired", reason=f"its address expired at {ended}, and {where}. Else {LOOK_OR_CALL}"
+                status="expired", reason=f"its address expired at {ended}, and {where}. Else {_look_or_call(run)}"
             )
         return None
 
@@ -411,7 +416,10 @@ class AssetKeeper:
 
     def shortfall(self, audience: Audience = PYTHON) -> str:
         """Return how many files were not saved when they were last fetched, and what to do; empty for none."""
-        return f"{counted(self.failures, 'file')} not saved. {NOT_KEPT.text(audience)}." if self.failures else ""
+        if not self.failures:
+            return ""
+        what = EXPIRED if all(failed.status == "expired" for failed in self._failed.values()) else NOT_KEPT
+        return f"{counted(self.failures, 'file')} not saved. {what.text(audience)}."
 
     def table(self) -> pd.DataFrame:
         """Return one line for every file that the batch lists; nothing is fetched."""
@@ -430,11 +438,11 @@ class AssetKeeper:
             return found
         if (failed := self._failed.get(name)) is not None:
             return failed
-        return found if found.status == "saved" else self._unfetchable(number, asset) or found
+        return found if found.status == "saved" else self._unfetchable(run, number, asset) or found
 
-    def can_fetch(self, number: int, asset: Asset) -> bool:
+    def can_fetch(self, run: Run, number: int, asset: Asset) -> bool:
         """Whether a file of a run can be asked for: it has an address that has not ended, and is within the bound."""
-        return self._unfetchable(number, asset) is None
+        return self._unfetchable(run, number, asset) is None
 
     def kept(self, run: Run, number: int, asset: Asset) -> KeptFile | None:
         """Return a file of a run, where it is saved."""
@@ -534,7 +542,7 @@ class FilesToHandOver:
         for number, asset in enumerate(run.assets if run.ok else ()):
             kept = self._keeper.kept(run, number, asset)
             if kept is None or number >= MAX_FILES_PER_RUN:
-                if self._keeper.can_fetch(number, asset):
+                if self._keeper.can_fetch(run, number, asset):
                     self.not_kept += 1
                 else:
                     self.lost += 1
@@ -549,12 +557,22 @@ class FilesToHandOver:
         return contents
 
 
-LOOK_OR_CALL: Final = "look for the file in Fetch Hive, or call the row again (fresh=True)"
+def _look_or_call(run: Run) -> str:
+    """Return how to get a file whose address leads to nothing: first what is not paid for."""
+    look_up = ""
+    if run.request_id:
+        look_up = (
+            f"look the run up once: client.retrieve({run.request_id!r}) may bring a new address (not documented), and"
+            " .save_assets(folder) of what it returns saves the file; else "
+        )
+    return f"{look_up}look for the file in Fetch Hive, or call the row again (fresh=True)"
 
 
-def _with_cure(exc: CallError) -> str:
-    message = str(exc)
-    return f"{message}; its address may have expired: {LOOK_OR_CALL}" if exc.status_code in (403, 404, 410) else message
+def _with_cure(exc: CallError, run: Run) -> str:
+    message = one_line(str(exc), 300)
+    if exc.status_code in (403, 404, 410):
+        return f"{message}; its address may have expired: {_look_or_call(run)}"
+    return message
 
 
 def _shown(path: Path | None) -> str | None:

@@ -32,6 +32,7 @@ from fh_notebook.batching.export.assets import (
     COLUMNS,
     MAX_FILES_PER_RUN,
     AssetKeeper,
+    SavedAsset,
     _being_fetched,
     folder_of,
     record_of_files,
@@ -202,8 +203,22 @@ def test_an_expired_address_is_told_and_not_asked(tmp_path: Path) -> None:
         (line,) = batch.save_assets(tmp_path / "f").to_dict("records")
     assert (line["status"], line["path"]) == ("expired", None)
     assert f"it is not in {tmp_path / 'f'}: batch.save_assets(folder)" in line["reason"]
-    assert "fresh=True" in line["reason"]
+    look_up = line["reason"].index("client.retrieve('req_")
+    assert look_up < line["reason"].index("(not documented)") < line["reason"].index("fresh=True")
     assert list((tmp_path / "f").iterdir()) == []
+
+
+def test_an_advice_that_cannot_help_is_not_given(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where all addresses have expired nothing is tried again; where one has failed otherwise, it is."""
+    now = [datetime.now(UTC) - timedelta(hours=2)]
+    painter = Painter(clock=lambda: now[0], asset_expiry_s=3_600)
+    with painter.hive.client() as client:
+        painter.batch(["a"], client, save_assets=tmp_path / "f")
+    assert "1 file not saved. batch.assets shows what to do.\n" in capsys.readouterr().err
+    expired = SavedAsset(status="expired")
+    keeper = AssetKeeper(tmp_path, lambda: iter([]))
+    keeper._failed.update(a=expired, b=SavedAsset(status="failed"))
+    assert keeper.shortfall() == "2 files not saved. batch.assets shows why; batch.save_assets() tries again."
 
 
 def test_sizes_are_bounded(painter: Painter, client: fh.Client, tmp_path: Path) -> None:
