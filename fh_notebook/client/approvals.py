@@ -2,7 +2,7 @@
 
 Rules of this file:
 
-1. What holds the list and the cursor in a body is UNKNOWN, and is read in :func:`_page_of`, tolerantly. What a field
+1. What holds the list and the cursor in a body is UNKNOWN, and is read by `ask_list`, tolerantly. What a field
    holds is shown as it came; nothing follows from its words.
 2. Model output is hostile: a display escapes it, and masks keys and the passwords of runs that this client submitted.
    The values themselves stay as they came.
@@ -17,14 +17,14 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, get_args, overload
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from fh_notebook.client.connection import Connection
-from fh_notebook.client.retry_loop import ask_once
+from fh_notebook.client.retry_loop import BeforePage, ask_list, ask_once, no_bound
 from fh_notebook.contract.callbacks import NO_STEPS, RunIds, WaitingSteps
 from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.contract.output import instant_of
-from fh_notebook.contract.response import Response, without_surrogates
+from fh_notebook.contract.response import Response, text_in
 from fh_notebook.contract.retry import may_have_run
 from fh_notebook.contract.run import one_line
 from fh_notebook.contract.secrets import Mask, mask_body
@@ -33,7 +33,7 @@ from fh_notebook.core.json_values import pretty
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import short
 from fh_notebook.core.text.messages import counted
-from fh_notebook.errors import CallError, ConnectFailed, InputError, SettingsError
+from fh_notebook.errors import ConnectFailed, InputError, SettingsError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,13 +43,12 @@ __all__ = [
     "SENT_PASSWORDS",
     "ApprovalDecision",
     "ApprovalEndpoint",
-    "BeforePage",
     "SentPasswords",
     "ToolApproval",
     "ToolApprovals",
+    "ToolExchange",
     "cells_of",
     "checked_workspace_id",
-    "no_bound",
 ]
 
 ApprovalDecision = Literal["allow_once", "deny"]
@@ -59,17 +58,6 @@ NO_WORKSPACE_ID: Final = (
     "workspace_id is not set; give workspace_id=..., or set fh.configure(workspace_id=...) or "
     "FETCH_HIVE_WORKSPACE_ID: no endpoint of the service returns the id; ask the administrator of the workspace"
 )
-
-MAX_PAGES: Final = 1_000
-"""A service whose pages never end must not hold a notebook for ever."""
-
-
-BeforePage = Callable[[], Awaitable[None]]
-"""Awaited before each request of a list; what it raises ends the list."""
-
-
-async def no_bound() -> None:
-    """Let a list have all of its pages."""
 
 
 class ToolExchange(Protocol):
@@ -363,13 +351,17 @@ class ApprovalEndpoint:
         self._mask = mask
         self._on_decision = on_decision
 
-    async def list(self, query: Mapping[str, str | None], *, before_page: BeforePage = no_bound) -> ToolApprovals:
+    async def list(
+        self, query: Mapping[str, str | None], *, limit: int | None = None, before_page: BeforePage = no_bound
+    ) -> ToolApprovals:
         """Return all approvals that fit a query, of all pages.
 
         Parameters
         ----------
         query : mapping of str
             Names and values; ``None`` is left out.
+        limit : int, optional
+            Only so many; it is the size of a page, too.
         before_page : async function
             Awaited before each request; what it raises ends the list.
 
@@ -378,23 +370,13 @@ class ApprovalEndpoint:
         AuthError, ConnectFailed, LimitReached, CallError
             The service refused the key or the workspace, was not reached, or answered otherwise.
         """
-        wanted = {name: value for name, value in query.items() if value is not None}
-        approvals: dict[str, ToolApproval] = {}
-        cursors: set[str] = set()
-        cursor: str | None = None
-        for _ in range(MAX_PAGES):
-            await before_page()
-            words = urlencode({**wanted, **({"cursor": cursor} if cursor else {})})
-            body = await self._ask("GET", f"{self._path}?{words}", is_decision=False)
-            entries, cursor = _page_of(body)
-            known = len(approvals)
-            for entry in entries:
-                approval = self._approval_of(entry)
-                approvals.setdefault(approval.id or f"entry {len(approvals)}", approval)
-            if cursor is None or cursor in cursors or len(approvals) == known:  # each page is a request of the day's
-                return ToolApprovals(tuple(approvals.values()))
-            cursors.add(cursor)
-        raise CallError(f"{self._connection.origin} lists more than {MAX_PAGES} pages of approvals; ask for one run_id")
+
+        async def ask(words: str) -> Any:
+            return await self._ask("GET", f"{self._path}?{words}", is_decision=False)
+
+        words = {**query, "limit": None if limit is None else str(limit)}
+        entries = await ask_list(ask, words, holders=_LISTS, nouns="approvals", limit=limit, before_page=before_page)
+        return ToolApprovals(tuple(map(self._approval_of, entries)))
 
     async def get(self, approval_id: str) -> ToolApproval:
         """Return one approval, whatever its status.
@@ -465,21 +447,21 @@ class ApprovalEndpoint:
         """Return the approval of a service's object, whatever it lacks."""
         votes = entry.get("approval_votes")
         required = entry.get("approvals_required")
-        run = RunIds(_text(entry, "request_id"), _text(entry, "prompt_workflow_run_id", "run_id"))
+        run = RunIds(text_in(entry, "request_id"), text_in(entry, "prompt_workflow_run_id", "run_id"))
         return ToolApproval(
-            id=_text(entry, "id", "approval_id") or "",
-            status=_text(entry, "status") or "",
-            summary=_text(entry, "summary") or "",
-            tool=_text(entry, "tool_label") or "",
-            action=_text(entry, "action_label") or "",
+            id=text_in(entry, "id", "approval_id") or "",
+            status=text_in(entry, "status") or "",
+            summary=text_in(entry, "summary") or "",
+            tool=text_in(entry, "tool_label") or "",
+            action=text_in(entry, "action_label") or "",
             arguments=entry.get("arguments"),
-            risk=_text(entry, "risk_level") or "",
+            risk=text_in(entry, "risk_level") or "",
             expires_at=instant_of(entry.get("expires_at")),
             run_id=run.run_id,
             request_id=run.request_id,
             votes=len(votes) if isinstance(votes, list | dict) else votes if _is_count(votes) else None,
             votes_required=required if _is_count(required) else None,
-            batch_key=_text(entry, "batch_key"),
+            batch_key=text_in(entry, "batch_key"),
             workspace_id=self._workspace_id,
             raw=mask_body(dict(entry)),
             _endpoint=self,
@@ -502,27 +484,7 @@ def checked_workspace_id(value: str | None) -> str:
 
 
 _LISTS: Final = ("tool_action_approvals", "approvals", "data", "items", "results")
-_CURSORS: Final = ("next_cursor", "cursor")
 _WRAPPERS: Final = ("tool_action_approval", "approval", "data")
-
-
-def _page_of(body: Any) -> tuple[list[Mapping[str, Any]], str | None]:
-    """Return the approvals of one page, and the cursor of the next one; UNKNOWN what holds them.
-
-    Raises
-    ------
-    CallError
-        There is no list in it: that nothing waits is not said by it.
-    """
-    fields_ = body if isinstance(body, dict) else {}
-    entries = (
-        body if isinstance(body, list) else next((v for n in _LISTS if isinstance(v := fields_.get(n), list)), None)
-    )
-    if entries is None:
-        raise CallError("the service answered without a list of approvals; it is unknown what waits")
-    parts = [fields_, *(fields_[n] for n in ("meta", "pagination") if isinstance(fields_.get(n), dict))]
-    cursor = next((_text(part, n) for n in _CURSORS for part in parts if n in part), None)
-    return [entry for entry in entries if isinstance(entry, dict)], cursor
 
 
 def _object_in(body: Any) -> Mapping[str, Any]:
@@ -532,14 +494,6 @@ def _object_in(body: Any) -> Mapping[str, Any]:
         if isinstance(inner := fields_.get(name), dict):
             return inner
     return fields_ if "id" in fields_ else {}
-
-
-def _text(entry: Mapping[str, Any], *names: str) -> str | None:
-    for name in names:
-        value = entry.get(name)
-        if isinstance(value, str | int) and not isinstance(value, bool) and value != "":
-            return without_surrogates(str(value))
-    return None
 
 
 def _is_count(value: Any) -> bool:

@@ -29,11 +29,9 @@ from weakref import WeakKeyDictionary
 from fh_notebook.client.approvals import (
     SENT_PASSWORDS,
     ApprovalEndpoint,
-    BeforePage,
     ToolApproval,
     ToolApprovals,
     checked_workspace_id,
-    no_bound,
 )
 from fh_notebook.client.connection import Check, Connection, Ticket, address_for, check_of
 from fh_notebook.client.direct_runs import DIRECT_RUNS, ends_later
@@ -41,8 +39,8 @@ from fh_notebook.client.error_catalog import ADDRESS, FETCH_TIMEOUT_S, with_clie
 from fh_notebook.client.pending_run import PendingRun, look_up_soon
 from fh_notebook.client.polling import ONE_ADDRESS, is_over_daily_cap
 from fh_notebook.client.profile import with_meaning
-from fh_notebook.client.retry_loop import Attempt, RetryLoop, raise_for
-from fh_notebook.client.uploads import FileUploads, UploadFailed, files_of_body, read_local_file, send_file
+from fh_notebook.client.retry_loop import Attempt, BeforePage, RetryLoop, no_bound, raise_for
+from fh_notebook.client.uploads import FileUploads, UploadFailed, files_of_body, list_files, read_local_file, send_file
 from fh_notebook.contract.callbacks import RunIds, ids_of, is_accepted, is_outcome, with_final_status
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.invoke_request import InvokeRequest
@@ -711,6 +709,7 @@ class AsyncClient:
         run_id: str | None = None,
         request_id: str | None = None,
         agent_id: str | None = None,
+        limit: int | None = None,
     ) -> ToolApprovals:
         """List the tools that runs want to use and that wait for a decision (CONTRACT section 10).
 
@@ -726,6 +725,9 @@ class AsyncClient:
             As the service spells it.
         run_id, request_id, agent_id : str, optional
             Only those of one run, call or agent.
+        limit : int, optional
+            At most so many. The service is asked for pages of that size, and for no further one; it may refuse a large
+            number.
 
         Returns
         -------
@@ -734,6 +736,8 @@ class AsyncClient:
 
         Raises
         ------
+        InputError
+            The limit is not from 1; nothing was sent.
         SettingsError
             No workspace id is known; nothing was sent.
         AuthError, ConnectFailed, LimitReached
@@ -742,8 +746,10 @@ class AsyncClient:
             The key does not reach the workspace (404), or the service answered otherwise.
         """
         arguments.check(AsyncClient.approvals, locals())
+        if limit is not None and limit < 1:
+            raise InputError(f"limit is {limit}; give a number from 1, or nothing for all")
         query = {"status": status, "run_id": run_id, "request_id": request_id, "agent_id": agent_id}
-        return await self.list_approvals(query, workspace_id=workspace_id)
+        return await self._approval_endpoint(workspace_id).list(query, limit=limit)
 
     async def approval(self, approval_id: str, *, workspace_id: str | None = None) -> ToolApproval:
         """Return one approval by its id, whatever its status: to see what a decision led to (CONTRACT section 10).
@@ -834,6 +840,32 @@ class AsyncClient:
         wanted = checked_workspace_id(workspace_id or self.connection.find_workspace_id())
         file = await asyncio.to_thread(read_local_file, path)
         return await send_file(self.connection, self._pools.exchange, file, wanted)
+
+    async def assets(self, *, workspace_id: str | None = None) -> list[Asset]:
+        """List the files of the workspace, as the service has them (CONTRACT section 10).
+
+        One request, which may count against the daily cap; more where the service gives the list in pages. An address
+        that has ended may be a new one there.
+
+        Parameters
+        ----------
+        workspace_id : str, optional
+            As in :meth:`approvals`.
+
+        Returns
+        -------
+        list of Asset
+            In the order of the service, each with ``file_url``, ``expires_at``, ``file_name``, ``file_size``,
+            ``file_type``.
+
+        Raises
+        ------
+        SettingsError, AuthError, ConnectFailed, LimitReached, CallError
+            As :meth:`approvals`.
+        """
+        arguments.check(AsyncClient.assets, locals())
+        wanted = checked_workspace_id(workspace_id or self.connection.find_workspace_id())
+        return await list_files(self.connection, self._pools.exchange, wanted)
 
     # --- its end
 
@@ -1020,11 +1052,17 @@ class Client:
         run_id: str | None = None,
         request_id: str | None = None,
         agent_id: str | None = None,
+        limit: int | None = None,
     ) -> ToolApprovals:
         """List the tools that wait for a decision: :meth:`AsyncClient.approvals`."""
         arguments.check(Client.approvals, locals())
         work = self.aclient.approvals(
-            workspace_id=workspace_id, status=status, run_id=run_id, request_id=request_id, agent_id=agent_id
+            workspace_id=workspace_id,
+            status=status,
+            run_id=run_id,
+            request_id=request_id,
+            agent_id=agent_id,
+            limit=limit,
         )
         return event_loop.run(work)
 
@@ -1036,11 +1074,17 @@ class Client:
         run_id: str | None = None,
         request_id: str | None = None,
         agent_id: str | None = None,
+        limit: int | None = None,
     ) -> ToolApprovals:
         """Await :meth:`approvals`."""
         arguments.check(Client.aapprovals, locals())
         work = self.aclient.approvals(
-            workspace_id=workspace_id, status=status, run_id=run_id, request_id=request_id, agent_id=agent_id
+            workspace_id=workspace_id,
+            status=status,
+            run_id=run_id,
+            request_id=request_id,
+            agent_id=agent_id,
+            limit=limit,
         )
         return await event_loop.bridge(work)
 
@@ -1063,6 +1107,16 @@ class Client:
         """Await :meth:`upload`."""
         arguments.check(Client.aupload, locals())
         return await event_loop.bridge(self.aclient.upload(path, workspace_id=workspace_id))
+
+    def assets(self, *, workspace_id: str | None = None) -> list[Asset]:
+        """List the files of the workspace: :meth:`AsyncClient.assets`."""
+        arguments.check(Client.assets, locals())
+        return event_loop.run(self.aclient.assets(workspace_id=workspace_id))
+
+    async def aassets(self, *, workspace_id: str | None = None) -> list[Asset]:
+        """Await :meth:`assets`."""
+        arguments.check(Client.aassets, locals())
+        return await event_loop.bridge(self.aclient.assets(workspace_id=workspace_id))
 
     def close(self) -> None:
         """Close the connections. A closed client opens new ones when it is used again."""

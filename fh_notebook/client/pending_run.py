@@ -19,8 +19,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from fh_notebook.client import polling
-from fh_notebook.client.approvals import BeforePage, ToolApprovals
+from fh_notebook.client.approvals import ToolApprovals
 from fh_notebook.client.connection import Connection
+from fh_notebook.client.retry_loop import BeforePage
 from fh_notebook.client.waiting_tools import RunApprovals
 from fh_notebook.contract import output as output_view
 from fh_notebook.contract.callbacks import (

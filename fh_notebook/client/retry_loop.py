@@ -12,16 +12,17 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import count
 from typing import Any, Final, NoReturn
+from urllib.parse import urlencode
 
 from fh_notebook.client.connection import Connection
 from fh_notebook.client.error_catalog import with_client_action
 from fh_notebook.contract.invoke_request import InvokeRequest
-from fh_notebook.contract.response import Response, error_of, parse, text_of_page
+from fh_notebook.contract.response import Response, error_of, parse, text_in, text_of_page
 from fh_notebook.contract.retry import (
     CUT_OFF,
     NOT_REACHED,
@@ -36,7 +37,7 @@ from fh_notebook.core.event_loop import finish_despite_cancel, run_within, runni
 from fh_notebook.core.redaction import log
 from fh_notebook.errors import AuthError, CallError, ConnectFailed, LimitReached
 
-__all__ = ["Attempt", "Prepare", "RetryLoop", "ask_once", "raise_for"]
+__all__ = ["Attempt", "BeforePage", "Prepare", "RetryLoop", "ask_list", "ask_once", "no_bound", "raise_for"]
 
 
 def raise_for(run: Run, decision: RetryDecision) -> NoReturn:
@@ -121,6 +122,82 @@ async def ask_once(
         error_code=code,
         may_have_run=changes and may_have_run(answer),
     )
+
+
+MAX_PAGES: Final = 1_000
+"""A service whose pages never end must not hold a notebook for ever."""
+
+CURSORS: Final = ("next_cursor", "cursor")
+IDS: Final = ("id", "approval_id")
+
+BeforePage = Callable[[], Awaitable[None]]
+"""Awaited before each request of a list; what it raises ends the list."""
+
+
+async def no_bound() -> None:
+    """Let a list have all of its pages."""
+
+
+async def ask_list(
+    ask: Callable[[str], Awaitable[Any]],
+    query: Mapping[str, str | None],
+    *,
+    holders: Sequence[str],
+    nouns: str,
+    limit: int | None = None,
+    before_page: BeforePage = no_bound,
+) -> list[Mapping[str, Any]]:
+    """Return the entries of a list of the service, of all pages; UNKNOWN what holds them and the next page's cursor.
+
+    Parameters
+    ----------
+    ask : async function of str
+        Sends the request of one page, with these words of a query, and returns the body of its answer.
+    query : mapping of str
+        Names and values; ``None`` is left out.
+    holders : sequence of str
+        Names that the list may have in a body.
+    nouns : str
+        What the entries are called, for errors.
+    limit : int, optional
+        Only so many: no page is asked for that has others.
+    before_page : async function
+        Awaited before each request; what it raises ends the list.
+
+    Raises
+    ------
+    CallError
+        There is no list in an answer, or its pages do not end.
+    """
+    wanted = {name: value for name, value in query.items() if value is not None}
+    entries: dict[str, Mapping[str, Any]] = {}
+    cursors: set[str] = set()
+    cursor: str | None = None
+    for _ in range(MAX_PAGES):
+        await before_page()
+        body = await ask(urlencode(wanted | ({"cursor": cursor} if cursor else {})))
+        page, cursor = _page_of(body, holders, nouns)
+        known = len(entries)
+        for entry in page:
+            entries.setdefault(text_in(entry, *IDS) or f"entry {len(entries)}", entry)
+        is_full = limit is not None and len(entries) >= limit
+        if cursor is None or cursor in cursors or len(entries) == known or is_full:  # each page is a request
+            return list(entries.values())[:limit]
+        cursors.add(cursor)
+    raise CallError(f"the service lists more than {MAX_PAGES} pages of {nouns}; give limit=")
+
+
+def _page_of(body: Any, holders: Sequence[str], nouns: str) -> tuple[list[Mapping[str, Any]], str | None]:
+    """Return the entries of one page, and the cursor of the next one."""
+    fields = body if isinstance(body, dict) else {}
+    entries = (
+        body if isinstance(body, list) else next((v for n in holders if isinstance(v := fields.get(n), list)), None)
+    )
+    if entries is None:  # that there are none is not said by it
+        raise CallError(f"the service answered without a list of {nouns}; it is unknown which there are")
+    parts = [fields, *(fields[n] for n in ("meta", "pagination") if isinstance(fields.get(n), dict))]
+    cursor = next((text_in(part, n) for n in CURSORS for part in parts if n in part), None)
+    return [entry for entry in entries if isinstance(entry, dict)], cursor
 
 
 KEEP_S: Final = 0.1

@@ -35,9 +35,9 @@ from typing import Any, ClassVar, Final, Protocol, overload
 from urllib.parse import quote
 from weakref import WeakKeyDictionary
 
-from fh_notebook.client.approvals import checked_workspace_id
+from fh_notebook.client.approvals import ToolExchange, checked_workspace_id
 from fh_notebook.client.connection import Connection
-from fh_notebook.client.retry_loop import ask_once
+from fh_notebook.client.retry_loop import ask_list, ask_once
 from fh_notebook.contract.invoke_request import FILE_SCHEME
 from fh_notebook.contract.output import Asset
 from fh_notebook.contract.response import Response
@@ -62,6 +62,7 @@ __all__ = [
     "files_among",
     "files_in",
     "files_of_body",
+    "list_files",
     "names_file",
     "read_local_file",
     "send_file",
@@ -257,11 +258,40 @@ async def send_file(connection: Connection, exchange: UploadExchange, file: Loca
     return asset
 
 
+_LISTS: Final = ("assets", "data", "items", "results")
+
+
+async def list_files(connection: Connection, exchange: ToolExchange, workspace_id: str) -> list[Asset]:
+    """Return the files of a workspace; UNKNOWN whether the list comes in pages.
+
+    Raises
+    ------
+    AuthError, ConnectFailed, LimitReached, CallError
+        The service refused the key or the workspace, was not reached, or answered otherwise.
+    """
+    path = f"/public/workspaces/{quote(workspace_id, safe='')}/assets"
+
+    async def ask(words: str) -> Any:
+        return await ask_once(
+            connection,
+            "lookup",
+            lambda: exchange("GET", f"{path}?{words}" if words else path),
+            hint=lambda answer: _no_access(workspace_id) if answer.status_code == 404 else "try again later",
+        )
+
+    return list(map(Asset.from_wire, await ask_list(ask, {}, holders=_LISTS, nouns="files")))
+
+
+def _no_access(workspace_id: str) -> str:
+    """Return what to do where the workspace is not found."""
+    return f"the key has no access to workspace {workspace_id!r}: check workspace_id and the key"
+
+
 def _hint(answer: Response, file: LocalFile, workspace_id: str) -> str:
     """Return what to do after a refusal."""
     name = one_line(file.name)
     if answer.status_code == 404:
-        return f"the key has no access to workspace {workspace_id!r}: check workspace_id and the key"
+        return _no_access(workspace_id)
     if answer.status_code == 413:
         return f"{name} ({byte_size(len(file.content))}) is too large for the service: send a smaller file"
     if answer.status_code in (400, 402, 409, 415, 422):

@@ -18,8 +18,9 @@ from functools import partial
 from typing import Final, Protocol
 
 from fh_notebook.client import polling
-from fh_notebook.client.approvals import BeforePage, ToolApproval, ToolApprovals, no_bound
+from fh_notebook.client.approvals import ToolApproval, ToolApprovals
 from fh_notebook.client.connection import Connection
+from fh_notebook.client.retry_loop import BeforePage, no_bound
 from fh_notebook.contract.callbacks import NO_STEPS, RunIds, WaitingSteps
 from fh_notebook.contract.retry import NOT_FOUND_STATUSES
 from fh_notebook.contract.run import one_line

@@ -28,6 +28,7 @@ __all__ = [
     "parse",
     "secret_of",
     "status_of",
+    "text_in",
     "text_of_page",
     "without_surrogates",
 ]
@@ -216,3 +217,12 @@ def secret_of(body: Mapping[str, Any]) -> Secret | None:
 def without_surrogates(text: str) -> str:
     """Return a text without lone surrogates, which no file and no terminal accepts."""
     return text.encode("utf-8", "replace").decode()
+
+
+def text_in(fields: Mapping[str, Any], *names: str) -> str | None:
+    """Return the first of these fields that is a text that is not empty, or a whole number, as a text."""
+    for name in names:
+        value = fields.get(name)
+        if isinstance(value, str | int) and not isinstance(value, bool) and value != "":
+            return without_surrogates(str(value))
+    return None

@@ -415,6 +415,22 @@ def test_entries_without_an_id_are_all_listed_and_not_decided() -> None:
         found[0].decide("deny")
 
 
+def test_a_limit_is_the_size_of_a_page_and_no_further_one_is_asked_for(client: fh.Client) -> None:
+    """Each page is a request; a list without a limit has all."""
+    runs = [client.submit("refund", variant="v", inputs={"amount": n}) for n in range(3)]
+    until(lambda: len(client.approvals()) == 3)
+    assert [len(client.approvals(limit=n)) for n in (1, 2, 5)] == [1, 2, 3]
+    with pytest.raises(fh.InputError, match="limit is 0; give a number from 1"):
+        client.approvals(limit=0)
+    for run in runs:
+        run.cancel_waiting()
+    pages = [{"data": [{"id": n}], "next_cursor": f"c{n}"} for n in range(3)]
+    with serving(*(says(200, _body(page)) for page in pages)) as server:
+        found = fh.Client(base_url=server.url, api_key=KEY).approvals(workspace_id="w", limit=2)
+    assert ([approval.id for approval in found], len(server.requests)) == (["0", "1"], 2)
+    assert b"limit=2" in server.requests[1].splitlines()[0]
+
+
 def test_the_cursor_of_the_page_itself_is_not_followed() -> None:
     """Each page is a request."""
     assert len(_asked(says(200, _body({"data": [], "next_cursor": None, "cursor": "c 0"})))[1]) == 1

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -84,6 +85,34 @@ def test_what_the_service_refuses_is_said(client: fh.Client, picture: Path, tmp_
     with pytest.raises(fh.CallError, match="smaller file") as too_large:
         client.upload(large)
     assert [(e.value.status_code, e.value.may_have_run) for e in (missing, too_large)] == [(404, False), (413, False)]
+
+
+def test_the_files_of_a_workspace_are_listed(client: fh.Client, picture: Path) -> None:
+    """Each as the service has it; the request is counted, and another workspace is refused."""
+    assert client.assets() == []
+    sent = client.upload(picture)
+    (listed,) = asyncio.run(client.aassets())
+    assert replace(listed, file_url=None, expires_at=None) == replace(sent, file_url=None, expires_at=None)
+    until(lambda: _sent_today(client) == 3)
+    with pytest.raises(fh.CallError, match=r"'ws_other'.*check workspace_id"):
+        client.assets(workspace_id="ws_other")
+
+
+@pytest.mark.parametrize("holder", ["assets", "data", "items", ""])
+def test_the_list_of_files_is_read_tolerantly(holder: str) -> None:
+    """Whatever holds it, and page by page where a page names the next one; no list is an error."""
+    entries = [{"id": "a", "file_name": "a.png"}, 3, {"id": "b"}]
+    pages = [{holder: entries[:1], "next_cursor": "c 2"}, {holder: entries}] if holder else [entries]
+    with serving(*(says(200, json.dumps(page).encode()) for page in pages)) as server:
+        client = fh.Client(base_url=server.url, api_key=KEY)
+        assert [asset.id for asset in client.assets(workspace_id="w")] == ["a", "b"]
+    asked = [request.partition(b" HTTP")[0].rpartition(b"/")[2] for request in server.requests]
+    assert asked == [b"assets", b"assets?cursor=c+2"][: len(pages)]
+    with (
+        serving(says(200, b'{"message": "ok"}')) as server,
+        pytest.raises(fh.CallError, match="without a list of files"),
+    ):
+        fh.Client(base_url=server.url, api_key=KEY).assets(workspace_id="w")
 
 
 def test_without_a_workspace_id_nothing_is_sent(picture: Path) -> None:

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from fh_notebook.client.approvals import BeforePage, ToolApproval, ToolApprovals, no_bound
+from fh_notebook.client.approvals import ToolApproval, ToolApprovals
 from fh_notebook.client.polling import FIRST_S, LONGEST_S, SPREAD, Poller
+from fh_notebook.client.retry_loop import BeforePage, no_bound
 from fh_notebook.client.waiting_tools import (
     MOST_LOOKS,
     MOST_REQUESTS,

@@ -241,7 +241,6 @@ def _parts(content_type: str, body: bytes) -> list[tuple[str | None, str | None,
 
 
 UPLOADS = ["asset_upload", "asset_upload_without_file"]
-"""The client lists no files (`assets_list`)."""
 
 
 @pytest.mark.parametrize("name", UPLOADS)
@@ -272,6 +271,21 @@ def test_the_client_uploads_a_file(name: str, tmp_path: Path) -> None:
     expected = _parts(asked["headers"]["Content-Type"], golden_files.body_bytes(asked["body"]) or b"")
     assert _parts(headers["content-type"], sent) == expected
     assert len(expected) == 1
+
+
+def test_the_client_lists_files() -> None:
+    """It sends the file's request, and reads the fields of each entry."""
+    golden = golden_files.load("assets_list")
+    asked, response = (golden_files.filled(golden[key], BOUND) for key in ("request", "response"))
+    entries = response["body"]["assets"]
+    with serving(says(200, json.dumps(response["body"]).encode())) as server:
+        assets = fh.Client(api_key=KEY, base_url=server.url).assets(workspace_id="ws_local")
+    for asset, fields in zip(assets, entries, strict=True):
+        for field in ("id", "file_url", "file_name", "file_size", "file_type", "asset_type"):
+            assert getattr(asset, field) == fields[field]
+        assert asset.expires_at is not None
+        assert asset.expires_at.isoformat() == fields["file_url_expires_at"].replace("Z", "000+00:00")
+    assert server.requests[0].startswith(f"GET {asked['path']} HTTP/1.1\r\n".encode())
 
 
 APPROVALS = _exchanges("/tool_action_approvals")
@@ -318,13 +332,12 @@ def test_the_client_lists_and_decides_approvals(name: str) -> None:
 
 
 def test_no_golden_exchange_is_left_out() -> None:
-    """Every file is read by a test of the client, but for the webhook trigger and the list of files, for which it has no call."""
+    """Every file is read by a test of the client, but for the webhook trigger, for which it has no call."""
     read = {*_exchanges("/workflow/invoke"), *_exchanges("/public/requests/"), *_exchanges("/workflow_runs/"), "models"}
-    read |= {*APPROVALS, "error_codes", *UPLOADS}
+    read |= {*APPROVALS, "error_codes", "assets_list", *UPLOADS}
     read |= {n for n in golden_files.names() if golden_files.load(n).get("sent_by") == "service"}
     assert set(golden_files.names()) - read == {
         "webhook_trigger",
         "webhook_unauthorized",
         "webhook_tool_approval",
-        "assets_list",
     }
