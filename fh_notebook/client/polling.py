@@ -566,12 +566,10 @@ class LookUpBudget:
     def most_out(self) -> int:
         """How many runs may be out at once; one that says nothing of others keeps no row from beginning."""
         left_out = sum(run in self._left_out for run in self._out)
-        return self._most if self._is_plenty else min(self._most, self._runs_out + left_out)
+        return self._most if self._is_plenty(self._left()) else min(self._most, self._runs_out + left_out)
 
-    @property
-    def _is_plenty(self) -> bool:
-        """Whether the cap pays for all look-ups of all runs of the workspace that are out or to begin."""
-        left = self._left()
+    def _is_plenty(self, left: int | None) -> bool:
+        """Whether what is left of the cap pays for all look-ups of all runs of the workspace, out or to begin."""
         if left is None:
             return True
         budgets = self._shared.budgets | {self}
@@ -607,7 +605,9 @@ class LookUpBudget:
     def add(self, run: PacedRun) -> float:
         """Take a run that has begun; return after how many seconds it is looked up first."""
         self._out.add(run)
-        return FIRST_S if self.expected_s is None or self._is_plenty else max(0.0, self.expected_s - run.age_s)
+        if self.expected_s is None or self._is_plenty(self._left()):
+            return FIRST_S
+        return max(0.0, self.expected_s - run.age_s)
 
     def remove(self, run: PacedRun) -> None:
         """Forget a run that is waited for no more."""
@@ -622,7 +622,7 @@ class LookUpBudget:
             return 0.0
         due_s = 0.0
         # One that waits for a person is looked up because somebody has decided, or after an hour.
-        if run.status != "awaiting_approval" and not self._is_plenty:
+        if run.status != "awaiting_approval" and not self._is_plenty(left):
             due_s = GROWTH * self._running_s if self.expected_s is None else self.expected_s
             due_s = max(due_s, GROWTH * self._looked_s.get(run, 0.0))
         if 0 < left <= self.held + sum(len(budget._looking) for budget in self._shared.budgets | {self}):
@@ -638,16 +638,16 @@ class LookUpBudget:
             return SURELY * max(self.expected_s, looked_s)
         return UNSURELY * max(self._running_s, looked_s) or LONGEST_S
 
-    def looked(self, run: PacedRun, *, has_ended: bool | None) -> None:
-        """Learn from a look-up; ``None``: it has failed, and says nothing of the run."""
+    def looked(self, run: PacedRun, *, age_s: float, has_ended: bool | None) -> None:
+        """Learn from a look-up that was sent when the run was `age_s` old; ``None``: it failed, and says nothing."""
         self._looking.discard(run)
         if has_ended is not None:
             is_first = run not in self._looked_s
-            self._looked_s[run] = run.age_s
+            self._looked_s[run] = age_s
             if run.status == "awaiting_approval":
                 self._left_out.add(run)
             if run not in self._left_out:
-                self._learn(run.age_s, has_ended=has_ended, is_first=is_first)
+                self._learn(age_s, has_ended=has_ended, is_first=is_first)
         self.on_change()
 
     def _learn(self, age_s: float, *, has_ended: bool, is_first: bool) -> None:
@@ -658,11 +658,13 @@ class LookUpBudget:
                 return
             # Not later than the next step was due: how much later it was made says nothing of the run.
             learned[self._deployment] = expected_s = min(age_s, GROWTH * max(FIRST_S, self._running_s))
-            for other in () if self._is_plenty else self._out.difference(self._left_out):
+            for other in () if self._is_plenty(self._left()) else self._out.difference(self._left_out):
                 self._watch(other, first_s=max(0.0, expected_s - other.age_s))
         elif is_first and has_ended:
-            learned[self._deployment] = expected_s * EARLIER
-            self._runs_out = min(self._most, self._runs_out + 1)
+            # With a plentiful cap it was looked up as soon as ever: each would say that runs end earlier.
+            if not self._is_plenty(self._left()):
+                learned[self._deployment] = expected_s * EARLIER
+                self._runs_out = min(self._most, self._runs_out + 1)
         elif is_first and age_s >= expected_s:
             learned[self._deployment] = LATER * age_s
             self._runs_out = max(FIRST_RUNS, self._runs_out * 3 // 4)

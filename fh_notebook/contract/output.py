@@ -230,17 +230,17 @@ _PICTURE: Final = re.compile(rf"!\[[^\[\]\n]{{0,1000}}\]{_TARGET}")
 _INNER: Final = r"(?:[^\[\]\n]|\[[^\[\]\n]{0,200}\]){0,1000}"
 _CALL: Final = rf"(?<=\w)\[{_INNER}\]\([^()\n/:#.]{{0,200}}\)"  # of an item, in code: no link
 _LINK: Final = re.compile(rf"(?!{_CALL})\[({_INNER})\]{_TARGET}")
-# The targets of a link by reference, also in a quotation or a list, and of what HTML links or shows.
+# The target of a link by reference, also in a quotation or a list.
 _REFERENCE: Final = re.compile(
     r"^((?:[ \t]{0,3}(?:>|[-*+]|\d{1,9}[.)])[ \t]{0,3}){0,4} {0,3}\[[^\[\]\n]{1,1000}\]):"
-    r"(?:[ \t]*\S.*|[ \t]*\n[ \t>]*\S+[ \t]*)$",
+    r"(?:[ \t]*\S.*|[ \t]*\n[ \t>]*+\S++[ \t]*+)$",
     re.MULTILINE,
 )
-_IN_TAG: Final = r"""(?:[^<>"']|"[^"<]{0,2000}"|'[^'<]{0,2000}')"""
-_NAMES_FILE: Final = "href|src|srcset|poster|data|action|formaction|background|cite"
-_HTML_TARGET: Final = re.compile(
-    rf"""(<[a-z]{_IN_TAG}{{0,500}}?\b(?:{_NAMES_FILE})\s{{0,20}}=\s{{0,20}})"""
-    r"""("[^"<]{0,2000}"|'[^'<]{0,2000}'|[^\s"'<>]{1,2000})""",
+# What HTML links or shows, each in its tag; a quotation mark begins a value only behind "=".
+_TAG: Final = re.compile(r"""<[a-z](?>=\s{0,20}(?:"[^"]*"|'[^']*')|[^<>])*+""", re.IGNORECASE)
+_TARGET_IN_TAG: Final = re.compile(
+    r"\b((?:href|src|srcset|poster|data|action|formaction|background|cite)\s{0,20}=\s{0,20})"
+    r"""("[^"]*"|'[^']*'|[^\s<>]+)""",
     re.IGNORECASE,
 )
 _REST: Final = r"[^\s\"'<>()\[\]{}\\]"
@@ -303,7 +303,8 @@ def _is_media(text: str) -> bool:
 
 def _without_links(text: str) -> str:
     text = _LINK.sub(r"\1", _PICTURE.sub("(picture)", text))
-    return _ADDRESS.sub("(link)", _HTML_TARGET.sub(r'\1"(link)"', _REFERENCE.sub(r"\1 (link)", text)))
+    text = _TAG.sub(lambda tag: _TARGET_IN_TAG.sub(r'\1"(link)"', tag[0]), _REFERENCE.sub(r"\1 (link)", text))
+    return _ADDRESS.sub("(link)", text)
 
 
 def best_form(output: Any) -> str:

@@ -29,7 +29,7 @@ def _looked(budget: LookUpBudget, run: OneRun, age_s: float, *, has_ended: bool 
     assert budget.wait_s(run) == 0.0
     if has_ended:
         budget.remove(run)
-    budget.looked(run, has_ended=has_ended)
+    budget.looked(run, age_s=age_s, has_ended=has_ended)
 
 
 def _knowing(expected_s: float, left: int = 50) -> LookUpBudget:
@@ -77,6 +77,18 @@ def test_a_look_up_that_comes_too_early_makes_the_others_later() -> None:
     following = LookUpBudget(lambda: 50, most=200, shared=budget._shared)
     following.begin(40, "d")
     assert following.add(OneRun()) == 2.5
+
+
+def test_look_ups_of_a_plentiful_cap_say_not_that_runs_end_earlier() -> None:
+    """They are made as soon as ever, so that each finds its run ended: a batch with little left looked up too early."""
+    shared = WorkspaceLookUps()
+    plentiful = LookUpBudget(lambda: 100_000, most=200, shared=shared)
+    plentiful.begin(300, "d")
+    for _ in range(300):
+        run = OneRun()
+        plentiful.add(run)
+        _looked(plentiful, run, polling.FIRST_S, has_ended=True)
+    assert shared.expected_s["d"] == polling.FIRST_S
 
 
 def test_the_first_end_that_is_found_late_is_expected_at_the_step_that_was_due() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -535,12 +536,22 @@ def test_a_name_that_is_an_address_is_hidden_with_its_value_kept() -> None:
         ("> [a]: b.html\n- [b]:\n  b.html\n[1]:\nThe text", "> [a] (link)\n- [b] (link)\n[1]:\nThe text"),
         ('<img srcset="b.png 1x"><video poster=b.png>', '<img srcset="(link)"><video poster="(link)">'),
         ("<a title=\"x>y\" href='b.html'>", '<a title="x>y" href="(link)">'),
+        ("<a title=it's href='b.html'> <p id=don't>src = 1", "<a title=it's href=\"(link)\"> <p id=don't>src = 1"),
+        ("<img src=a.png alt='<' srcset=b.png>", '<img src="(link)" alt=\'<\' srcset="(link)">'),
         ("<p>the data = 5 and src = 6</p>", "<p>the data = 5 and src = 6</p>"),
     ],
 )
 def test_who_rates_blindly_sees_no_target_of_a_link_by_reference_or_in_html(text: str, shown: str) -> None:
     """The words of the link stay."""
     assert without_origin(text) == shown
+
+
+@pytest.mark.parametrize("text", ["[a]:\n" + ">" * 100_000 + "x y", "<a " + "'\"" * 100_000, "<a href='" * 20_000])
+def test_links_of_a_hostile_text_are_looked_for_in_linear_time(text: str) -> None:
+    """A pattern that takes the square of it takes a minute and more."""
+    start = time.thread_time()
+    without_origin(text)
+    assert time.thread_time() - start < 6
 
 
 def test_who_rates_blindly_sees_no_name_of_a_picture_among_the_values() -> None:

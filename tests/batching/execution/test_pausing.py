@@ -17,6 +17,8 @@ import fh_notebook as fh
 from fh_notebook.batching.model import JobCounts, Started
 from fh_notebook.batching.rendering import progress_sentence
 from fh_notebook.client import polling
+from fh_notebook.client.clients import AsyncClient
+from fh_notebook.client.pending_run import PendingRun
 from fh_notebook.local import LocalHive, aask_human
 from fh_notebook.session import session
 from tests.batching.hives import KEY, Held, Shouting, rows, until
@@ -358,6 +360,32 @@ def test_a_look_up_that_fails_makes_no_other_one_later(monkeypatch: pytest.Monke
     batch = fh.batch(rows(4), "shout", variants="loud", client=client, delivery="poll", progress=False)
     assert batch.counts.done == 4
     assert learned["shout"] <= 0.1
+
+
+def test_an_answer_to_a_look_up_that_comes_late_says_how_the_run_was_when_it_was_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The next batch would wait for as long as that answer took."""
+    monkeypatch.setattr(polling, "EVERY_S", 0.01)
+    monkeypatch.setattr(polling, "FIRST_S", 0.01)
+    held, age_s = Held(name="lasting"), [1.0]
+    monkeypatch.setattr(PendingRun, "age_s", property(lambda self: age_s[0]))
+    look_up = AsyncClient.look_up
+
+    async def slow(self: AsyncClient, *args: Any, **more: Any) -> Any:
+        answer = await look_up(self, *args, **more)
+        age_s[0] = 60.0  # before the answer is here
+        held.let_go(1)
+        return answer
+
+    monkeypatch.setattr(AsyncClient, "look_up", slow)
+    client = held.hive.client()
+    learned = client.aclient.connection.look_ups.expected_s
+    learned["held"] = 1.0
+    fh.configure(daily_cap=4)
+    batch = fh.batch(rows(1), "held", client=client, delivery="poll", progress=False)
+    assert batch.counts.done == 1
+    assert learned["held"] == 1.25
 
 
 def test_a_run_that_was_submitted_before_costs_its_look_up_alone_and_does_not_say_how_long_others_take(
