@@ -135,17 +135,19 @@ class Batch:
 
         Columns: ``row, variant, repeat, status, output, error_code, error, attempts, elapsed_s, started_at, request_id,
         reused, key``, then the source columns (``in.<name>`` where a name is taken), then ``out.<name>`` for outputs
-        that are objects: of the first 100 keys by row; all are in ``output``, and a line says so. Where files of runs
-        are saved (:meth:`save_assets`), the last column is ``saved_files``: their paths, one a line. Times are UTC,
-        ``elapsed_s`` is in seconds.
+        that are objects: of the first 100 keys by row; all are in ``output``, and a line says so. Where the service's
+        error catalogue has advice for an error, ``client_action`` is behind ``error``. Where files of runs are saved
+        (:meth:`save_assets`), the last column is ``saved_files``: their paths, one a line. Times are UTC, ``elapsed_s``
+        is in seconds.
 
         The index is that of the DataFrame that was run, levels and names with it, so that ``tickets.join(...)`` finds
         its rows; a row has it on each of its lines. Where the frame had only the plain 0, 1, 2, ... or an index that
         does not tell its rows apart, and for any other source, it counts the lines from 0. The column ``row`` is the
         same label as one value.
 
-        Over partitions it is a lazy ``dask.dataframe`` over the parts, which calls nothing: without ``out.<name>``,
-        which hang on the answers, and with an index that counts the lines of each partition from 0.
+        Over partitions it is a lazy ``dask.dataframe`` over the parts, which calls nothing: without ``out.<name>``
+        and ``client_action``, which hang on the answers, and with an index that counts the lines of each partition from
+        0.
         """
         frame: pd.DataFrame = self._refreshed().answered()
         return frame

@@ -29,7 +29,7 @@ from fh_notebook.batching.progress.unknown_outcomes import ASK, DECIDE, UnknownO
 from fh_notebook.batching.tables.frames import RUNS
 from fh_notebook.batching.tables.values import is_missing
 from fh_notebook.contract.output import OutputOptions, excerpt, short_view
-from fh_notebook.contract.run import Run
+from fh_notebook.contract.run import Run, action_text, with_action
 from fh_notebook.contract.run import one_line as line_of_text
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import figures_form, given_form
@@ -157,8 +157,8 @@ class ErrorGroup:
     """The first of them: the row's label, the variant, and the error at full length."""
     others: int = 0
     """How many other messages have the same code."""
-    action: str = ""
-    """What the service's error catalogue has to do about the code."""
+    client_action: str | None = None
+    """What the service's error catalogue says to do about the code."""
 
     @property
     def words(self) -> str:
@@ -166,12 +166,12 @@ class ErrorGroup:
         message = line_of_text(self.first[0][2], ERROR_AT_LENGTH) if self.first else self.error
         others = f"(and {counted(self.others, 'other message')})" if self.others else ""
         code = f"({self.code})" if message and self.code else self.code
-        return " ".join(filter(None, (message, others, code, self.action and f"→ {self.action}"))) or "no reason given"
+        action = action_text(self.client_action)
+        return " ".join(filter(None, (message, others, code, action and f"→ {action}"))) or "no reason given"
 
     def __str__(self) -> str:
-        return (
-            " ".join(part for part in (self.code, repr(self.error) if self.error else "") if part) or "no reason given"
-        )
+        error = " ".join(part for part in (self.code, repr(self.error) if self.error else "") if part)
+        return with_action(error, self.client_action) or "no reason given"
 
 
 def status_of_error(run: Run) -> str:
@@ -205,7 +205,7 @@ def error_groups(runs: Iterable[tuple[Any, str, Run]]) -> list[ErrorGroup]:
         jobs[kind] = jobs.get(kind, 0) + 1
         keys.setdefault(kind, set()).update({job_key} - {""})
         if run.client_action:
-            actions[kind] = run.action_text
+            actions[kind] = run.client_action
         if len(shown := first.setdefault(kind, [])) < ROWS_OF_AN_ERROR:
             shown.append((row, run.variant, run.error or ""))
     groups = [
@@ -217,7 +217,7 @@ def error_groups(runs: Iterable[tuple[Any, str, Run]]) -> list[ErrorGroup]:
             jobs=jobs[kind],
             calls=len(keys[kind]),
             first=tuple(rows),
-            action=actions.get(kind, ""),
+            client_action=actions.get(kind),
         )
         for kind, rows in first.items()
     ]
@@ -389,7 +389,7 @@ def groups_by_code(groups: Sequence[ErrorGroup]) -> list[ErrorGroup]:
                 calls=calls,
                 first=first,
                 others=len(same) - 1,
-                action=next((group.action for group in same if group.action), ""),
+                client_action=next((group.client_action for group in same if group.client_action), None),
             )
         )
     return sorted(merged, key=lambda group: (group.status != "failed", -group.jobs))

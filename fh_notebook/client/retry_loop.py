@@ -31,7 +31,7 @@ from fh_notebook.contract.retry import (
     decide,
     may_have_run,
 )
-from fh_notebook.contract.run import Run, one_line
+from fh_notebook.contract.run import Run, one_line, with_action
 from fh_notebook.contract.wire import BROKEN_TEXTS, AttemptResult, decode_answer
 from fh_notebook.core.event_loop import finish_despite_cancel, run_within, running_loop, show_as_one_line
 from fh_notebook.core.redaction import log
@@ -54,9 +54,7 @@ def raise_for(run: Run, decision: RetryDecision) -> NoReturn:
         "request_id": run.request_id,
         "may_have_run": False,
     }
-    message = one_line(run.error or "").rstrip(".")
-    if run.action_text:
-        message = f"{message} ({run.action_text.rstrip('.')})"
+    message = with_action(one_line(run.error or "").rstrip("."), run.client_action)
     if decision.reason == "auth" and run.status_code == 401:
         raise AuthError(f"{run.origin} refused the key: {message}. Check it in your workspace's settings", **facts)
     if decision.reason == "auth":
@@ -115,9 +113,8 @@ async def ask_once(
     failed = with_client_action(failed, connection.error_catalog.actions())
     if verdict.action is RetryAction.STOP or not was_reached:
         raise_for(failed, verdict)
-    action = f" ({failed.action_text.rstrip('.')})" if failed.action_text else ""
     raise CallError(
-        f"{connection.origin}: {one_line(message).rstrip('.')}{action}; {hint(answer)}",
+        f"{connection.origin}: {with_action(one_line(message).rstrip('.'), failed.client_action)}; {hint(answer)}",
         status_code=answer.status_code,
         error_code=code,
         may_have_run=changes and may_have_run(answer),

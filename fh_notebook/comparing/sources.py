@@ -141,6 +141,7 @@ def score_observations(
     rows, keys = (runs.cells(name, None) for name in ("row", "key"))
     lines["cluster"] = clusters_of(runs.pairs, variants=runs.variants, rows=rows, keys=keys)
     lines["error"] = object_series(runs.errors)
+    lines["client_action"] = object_series(runs.cells("client_action", None))
     begun = object_series(runs.started_at)
     lines["started_at"] = pd.to_datetime(begun, utc=True, errors="coerce", format="ISO8601")
     lines["request_id"] = object_series(runs.request_ids)
@@ -206,6 +207,7 @@ def _read_columns(frame: pd.DataFrame, score: Score, pair_on: str) -> ScoredRuns
             "score": np.where(done, scores, np.nan),
             "score_error": object_series([None] * n),
             "error": _texts(frame, "error", n),
+            "client_action": _texts(frame, "client_action", n),
             "started_at": _start_times(frame),
             "request_id": _texts(frame, "request_id", n),
             "charged": (status != "failed").to_numpy(dtype=bool),

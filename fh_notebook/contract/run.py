@@ -23,8 +23,8 @@ from fh_notebook.core.text.formatting import one_line, seconds_text, short, with
 from fh_notebook.errors import AuthError, CallError, InputError, LimitReached, RunFailed
 
 __all__ = [
-    "CREDIT_CODES", "DAILY_CODE", "FINAL_STATUSES", "STATUSES", "WHOLE", "WHOLE_ERROR", "Run", "json_of",
-    "one_line", "shown_output", "technical_line",
+    "CREDIT_CODES", "DAILY_CODE", "FINAL_STATUSES", "STATUSES", "WHOLE", "WHOLE_ERROR", "Run", "action_text", "json_of",
+    "one_line", "shown_output", "technical_line", "with_action",
 ]  # fmt: skip
 
 STATUSES: Final = ("completed", "failed", "queued", "running", "awaiting_approval", "unknown")
@@ -205,7 +205,7 @@ class Run:
     @property
     def action_text(self) -> str:
         """The action that the service's error catalogue gives for the error, in one line; empty if it gives none."""
-        return f"Fetch Hive: {one_line(self.client_action)}" if self.client_action else ""
+        return action_text(self.client_action)
 
     def summary(self) -> str:
         """Return one line: where it ran, its status, and the error if there is one."""
@@ -328,6 +328,29 @@ class Run:
         """Return the run that :meth:`to_dict` wrote; keys unknown to this version are left out."""
         arguments.check(Run.from_dict, locals())
         return run_of_values(values)
+
+
+def action_text(client_action: str | None) -> str:
+    """Return what the service's error catalogue says to do, in one line with who says it; empty if it says nothing.
+
+    Examples
+    --------
+    >>> action_text("Choose an active model."), action_text(None)
+    ('Fetch Hive: Choose an active model.', '')
+    """
+    return f"Fetch Hive: {one_line(client_action)}" if client_action else ""
+
+
+def with_action(error: str, client_action: str | None) -> str:
+    """Return an error with what the service's error catalogue says to do about it, for the inside of a sentence.
+
+    Examples
+    --------
+    >>> with_action("Model is gone", "Choose an active model."), with_action("Model is gone", None)
+    ('Model is gone (Fetch Hive: Choose an active model)', 'Model is gone')
+    """
+    action = action_text(client_action).rstrip(".")
+    return f"{error} ({action})" if error and action else error or action
 
 
 def shown_output(run: Run) -> ShownOutput:

@@ -262,7 +262,7 @@ class Schedule:
             if unknown is not None and name not in self.scorer.failures:
                 again = Message("{} to call again what may have run", (option("retry_unknown", True),))
                 hint = Message("{}", (self._ask_first(unknown),)) if open_reason(unknown) else again
-            reason = short(why or "the scorer returned None", 120)
+            reason = short(why or "the scorer returned None", 240)
             left_out = Phrase("variants=", command="--variant")
             raise InputError(
                 Message(

@@ -22,7 +22,7 @@ from fh_notebook.batching.tables.frames import COLUMNS, source_name
 from fh_notebook.comparing.masks import find_hidden
 from fh_notebook.comparing.scorers.observations import Observation, cell_of, corrected_observations, hidden_in
 from fh_notebook.comparing.scorers.runner import LOWER_IS_BETTER, OUTPUT_PREFIX, Score, pinned, score_runs
-from fh_notebook.contract.run import Run
+from fh_notebook.contract.run import Run, with_action
 from fh_notebook.core.arguments import is_finite
 from fh_notebook.core.text.formatting import short
 from fh_notebook.core.text.messages import Message, option
@@ -197,7 +197,8 @@ class RowScorer:
             if observation.run is None or observation.run.ok:
                 self.completed += observation.completed
             elif observation.run.status == "failed":
-                self.failures.setdefault(observation.variant, masked(observation.run.error or "its runs failed"))
+                error = masked(observation.run.error or "its runs failed").rstrip(".")
+                self.failures.setdefault(observation.variant, with_action(error, observation.run.client_action))
             elif observation.variant not in self.unknown:
                 self.unknown[observation.variant] = replace(
                     observation.run, error=masked(observation.run.error or "no answer arrived")

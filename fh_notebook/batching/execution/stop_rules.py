@@ -15,7 +15,7 @@ from typing import Any, Final
 from fh_notebook.batching.model import BatchStopped
 from fh_notebook.batching.options import BatchOptions, check_option, written_options
 from fh_notebook.batching.planning.plan import calls_within
-from fh_notebook.contract.run import Run, one_line
+from fh_notebook.contract.run import Run, one_line, with_action
 from fh_notebook.core.redaction import error_text
 from fh_notebook.core.text.messages import RUN_AGAIN, Message, counted, option
 from fh_notebook.errors import FetchHiveError
@@ -177,7 +177,8 @@ def _stopped(reason: str, detail: str, run: Run | None = None) -> BatchStopped:
 
 def stop_of_answer(reason: str, run: Run) -> BatchStopped:
     """Return the stop that an answer of the service requires; `reason` is that of the retry decision."""
-    reason_text = f" ({one_line(run.error).rstrip('.')})" if run.error else ""
+    error = with_action(one_line(run.error or "").rstrip("."), run.client_action)
+    reason_text = f" ({error})" if error else ""
     texts: dict[str, tuple[str, str]] = {
         "daily_cap": (
             f"the daily cap of calls is used up{reason_text}",
@@ -203,7 +204,7 @@ def rows_broke(exc: Exception) -> BatchStopped:
     """
     message = str(exc) if isinstance(exc, FetchHiveError) else f"reading the rows raised {error_text(exc)}"
     again = Message("finished answers are saved: {} when the rows can be read", (RUN_AGAIN,))
-    return BatchStopped(reason="rows", detail=one_line(message), resume=again)
+    return BatchStopped(reason="rows", detail=one_line(message, 300), resume=again)
 
 
 UNREACHED: Final = 5

@@ -17,7 +17,7 @@ from typing import Any, Final
 from fh_notebook.batching.model import BatchStopped, Job
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.retry import Absence
-from fh_notebook.contract.run import Run, one_line
+from fh_notebook.contract.run import Run, one_line, with_action
 from fh_notebook.core.config.urls import LOCAL
 from fh_notebook.core.text.formatting import in_words, listed, nearest, short
 from fh_notebook.core.text.messages import RUN_AGAIN, Message
@@ -144,7 +144,7 @@ def unknown_name(rows_of: Mapping[Name, Sequence[Any]], names: NameEvidence, *, 
     evidence = [names.absences(name) for name in rows_of]
     answers, run = sum(number for number, _ in evidence), evidence[-1][1]
     code = str(run.status_code) if run is not None and run.status_code else ""
-    error = one_line(run.error).rstrip(".") if run is not None and run.error else ""
+    error = with_action(one_line(run.error or "").rstrip("."), run.client_action) if run is not None else ""
     reply = ", ".join(filter(None, (code, error, f"in each of {answers:,} answers" if answers > 1 else "")))
     rows = list(dict.fromkeys(row for at_fault in rows_of.values() for row in at_fault))[:TRIED]
     with suppress(TypeError):  # numbers and texts have no order

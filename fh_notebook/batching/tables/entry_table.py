@@ -22,7 +22,7 @@ __all__ = ["PENDING_RUN", "Entry", "EntryTable"]
 Entry = tuple[Job, Outcome | None, dict[str, Any]]
 """A job, its outcome (``None`` while it is pending), and its row."""
 
-PENDING_RUN: Final = RunFields(PENDING, None, None, None, 0, 0.0, None, None, "")
+PENDING_RUN: Final = RunFields(PENDING, None, None, None, None, 0, 0.0, None, None, "")
 """What a table shows of a run that is not there."""
 
 

@@ -1,6 +1,7 @@
 """The tidy frame: its columns (`COLUMNS`), one row for each job, and its provenance in `attrs`.
 
-- The columns and their dtypes are the same whatever the answers.
+- The columns and their dtypes are the same whatever the answers, but for those that hang on them: `OPTIONAL`, and
+  ``out.<name>`` for the names of outputs that are objects.
 - A source column keeps its name unless the toolkit uses it: then it is ``in.<name>``, and so is one that already begins
   with ``in.`` or ``out.``, so that no two names are equal.
 - Provenance has JSON values only (pandas writes ``attrs`` into Parquet as JSON), never a key, and the same value for
@@ -33,6 +34,7 @@ __all__ = [
     "ATTRS",
     "COLUMNS",
     "INSTANT",
+    "OPTIONAL",
     "RESERVED",
     "RUNS",
     "SAVED_FILES",
@@ -147,6 +149,8 @@ class FrameColumn:
     dtype: str | None
     """``None``: pandas' own for the labels of the rows."""
     value: Callable[[Job, Outcome | None], Any]
+    is_optional: bool = False
+    """Whether a table has it only where one of its lines has a value."""
 
 
 def _of_run(read: Callable[[Run], Any], default: Any = None) -> Callable[[Job, Outcome | None], Any]:
@@ -161,6 +165,7 @@ COLUMNS: Final = (
     FrameColumn("output", "object", _of_run(lambda run: run.output)),
     FrameColumn("error_code", TEXT, _of_run(lambda run: run.error_code)),
     FrameColumn("error", TEXT, _of_run(lambda run: run.error)),
+    FrameColumn("client_action", TEXT, _of_run(lambda run: run.client_action), is_optional=True),
     FrameColumn("attempts", "int64", _of_run(lambda run: run.attempts, 0)),
     FrameColumn("elapsed_s", "float64", _of_run(lambda run: run.elapsed_s if run.elapsed_s else None)),
     FrameColumn("started_at", INSTANT, _of_run(lambda run: run.started_at)),
@@ -168,7 +173,7 @@ COLUMNS: Final = (
     FrameColumn("reused", "bool", lambda job, outcome: bool(outcome and outcome.reused)),
     FrameColumn("key", TEXT, lambda job, outcome: job.key or None),
 )
-"""The columns of every tidy table, before those of the source."""
+"""The columns of a tidy table, before those of the source."""
 
 
 MAX_OUTPUT_COLUMNS: Final = 100
@@ -178,7 +183,10 @@ MAX_OUTPUT_COLUMNS: Final = 100
 SAVED_FILES: Final = "saved_files"
 """The column of the files that are saved of each run, their paths one a line; only in a table that has one."""
 
-RESERVED: Final = frozenset([*(column.name for column in COLUMNS), SAVED_FILES])
+OPTIONAL: Final = frozenset([*(column.name for column in COLUMNS if column.is_optional), SAVED_FILES])
+"""The columns that hang on the answers, beside ``out.<name>``: parts of a table with the same columns have none."""
+
+RESERVED: Final = OPTIONAL | {column.name for column in COLUMNS}
 
 
 def source_name(name: str) -> str:
@@ -266,7 +274,7 @@ def tidy_frame(
         is the source's own, where it has one (each row's for all its lines), else it counts from 0.
     """
     listed = list(pairs)
-    columns = {column.name: _series(column, listed) for column in COLUMNS}
+    columns = _own_columns(listed)
     source_rows = rows.take([job.position for job, _ in listed])
     source = source_rows.reset_index(drop=True)
     for name in source.columns:
@@ -291,8 +299,13 @@ def _of_jobs(pairs: Sequence[tuple[Job, Outcome | None]], batch: str) -> dict[st
     return provenance({job.deployment: None for job in jobs}, variants=[job.label for job in jobs], batch=batch)
 
 
-def _series(column: FrameColumn, pairs: Sequence[tuple[Job, Outcome | None]]) -> pd.Series[Any]:
-    return series_of([column.value(job, outcome) for job, outcome in pairs], column.dtype)
+def _own_columns(pairs: Sequence[tuple[Job, Outcome | None]]) -> dict[str, pd.Series[Any]]:
+    columns = {}
+    for column in COLUMNS:
+        values = [column.value(job, outcome) for job, outcome in pairs]
+        if not column.is_optional or any(value is not None for value in values):
+            columns[column.name] = series_of(values, column.dtype)
+    return columns
 
 
 def series_of(values: list[Any], dtype: str | None) -> pd.Series[Any]:

@@ -31,7 +31,7 @@ from fh_notebook.comparing.masks import RowMasker
 from fh_notebook.comparing.stats.number_format import ScoreText
 from fh_notebook.contract.output import CSS as OUTPUT_CSS
 from fh_notebook.contract.output import OutputOptions, ShownOutput, json_value, output_view
-from fh_notebook.contract.run import Run
+from fh_notebook.contract.run import Run, action_text, with_action
 from fh_notebook.core import hooks
 from fh_notebook.core.json_values import pretty
 from fh_notebook.core.text import html
@@ -65,6 +65,8 @@ class VariantAnswer:
     status: str = "completed"
     output: Any = None
     error: str | None = None
+    client_action: str | None = None
+    """As `Run.client_action`."""
     score: float = float("nan")
     seconds: float = float("nan")
     answers: int = 1
@@ -90,7 +92,13 @@ class VariantAnswer:
     @property
     def run(self) -> Run:
         """The answer as a run."""
-        return Run(status=self.status, output=self.output, error=self.error, variant=self.variant)
+        return Run(
+            status=self.status,
+            output=self.output,
+            error=self.error,
+            client_action=self.client_action,
+            variant=self.variant,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -321,7 +329,9 @@ def _card_html(answer: VariantAnswer, diff: RowDiff, colours: Mapping[str, str],
 
 def _error_html(answer: VariantAnswer) -> html.Html:
     error = answer.error or str(answer.status)
-    return html.el("div", html.clip(error), cls="fh-error", dir=html.direction(error))
+    error_html = html.el("div", html.clip(error), cls="fh-error", dir=html.direction(error))
+    action = action_text(answer.client_action)
+    return html.join([error_html, html.el("div", f"→ {action}", cls="fh-cure")]) if action else error_html
 
 
 def _facts_text(answer: VariantAnswer, score_text: ScoreText | None) -> str:
@@ -421,7 +431,8 @@ def diff_text(diff: RowDiff) -> str:
         facts = _facts_text(answer, diff.score_text)
         text_lines.append(f"{one_line(answer.variant)}{f' ({facts})' if facts else ''}:")
         if not (parts := by_name.get(answer.variant, ())):
-            shown = _output_text(answer) if answer.ok else f"{answer.status}: {answer.error or ''}".rstrip(": ")
+            error = with_action(answer.error or "", answer.client_action)
+            shown = _output_text(answer) if answer.ok else f"{answer.status}: {error}".rstrip(": ")
             text_lines.append(_indent(html.folded_text(shown, whole="the comparison's frame has all")))
         for part in parts:
             to = f"to {one_line(part.a.variant)}: " if len(parts) > 1 else ""
@@ -437,8 +448,8 @@ def _diff_lines(part: AnswerDiff) -> Iterator[str]:
             yield f"  … {left:,} more; .frame has all"
     elif part.words is not None and not part.words.same:
         yield _indent(wdiff(part.words))
-    elif not part.b.ok and part.b.error:
-        yield f"  {one_line(part.b.error, VALUE_SHOWN)}"
+    elif not part.b.ok and (part.b.error or part.b.client_action):
+        yield f"  {with_action(one_line(part.b.error or '', VALUE_SHOWN), part.b.client_action)}"
 
 
 def _change_text(change: Change) -> str:
@@ -573,12 +584,13 @@ def answer_of(data: ComparisonData, places: Sequence[int], variant: str) -> Vari
     completed = [at for at in own_indices if lines["status"].iat[at] == "completed"]
     at = completed[0] if completed else own_indices[0]
     line: dict[Any, Any] = lines.iloc[[at]].to_dict("records")[0]
-    error = line["error"]
+    error, action = (None if is_missing(line[name]) else str(line[name]) for name in ("error", "client_action"))
     return VariantAnswer(
         variant=variant,
         status=str(line["status"]),
         output=line["output"],
-        error=str(error) if error is not None and error == error else None,
+        error=error,
+        client_action=action,
         score=float(line["score"]),
         seconds=float(line["seconds"]),
         answers=len(own_indices),
@@ -589,6 +601,7 @@ def answer_of(data: ComparisonData, places: Sequence[int], variant: str) -> Vari
 
 def masked(answer: VariantAnswer, row: Any, masks: RowMasker) -> VariantAnswer:
     """Return an answer without the passwords and keys that it, or its error, repeats."""
-    error = None if answer.error is None else masks.of(row, answer.error)
+    error, action = (text and masks.of(row, text) for text in (answer.error, answer.client_action))
     groups = tuple(replace(group, value=masks.value(row, group.value)) for group in answer.groups)
-    return replace(answer, output=masks.value(row, answer.output), error=error, groups=groups)
+    output = masks.value(row, answer.output)
+    return replace(answer, output=output, error=error, client_action=action, groups=groups)

@@ -33,7 +33,7 @@ from fh_notebook.contract.output import (
     file_host,
     output_view,
 )
-from fh_notebook.contract.run import Run
+from fh_notebook.contract.run import Run, action_text
 from fh_notebook.core import hooks
 from fh_notebook.core.files import KEPT_FILES
 from fh_notebook.core.redaction import redact
@@ -216,7 +216,9 @@ def _run_text(run: Mapping[str, Any] | None) -> str:
     if run is None:
         return "not there"
     text = run.get("output") or run.get("error") or run["status"]
-    return "\n".join([str(text), *([run["facts"]] if "facts" in run else [])])
+    action = action_text(run.get("client_action"))
+    lines = [str(text), *([f"→ {action}"] if action else []), *([run["facts"]] if "facts" in run else [])]
+    return "\n".join(lines)
 
 
 def _facts_list(facts: Mapping[str, str]) -> html.Html:

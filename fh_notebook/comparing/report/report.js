@@ -21,7 +21,7 @@
 
   const haystack = (row) => {
     if (row.text === undefined) {
-      const runs = row.runs.flatMap((run) => (run ? [run.output, run.error] : []));
+      const runs = row.runs.flatMap((run) => (run ? [run.output, run.error, run.client_action] : []));
       row.text = [String(row.pair), row.expected, row.correction, ...row.inputs, ...runs].filter(Boolean).join("\n").toLowerCase();
     }
     return row.text;
@@ -131,6 +131,7 @@
       parts.push(view);
     } else if (run.output !== undefined) parts.push(...foldable(run.output, "out"));
     if (run.status !== "completed") parts.push(said("span", "err", run.status + (run.error ? ": " + run.error : "")));
+    if (run.client_action) parts.push(said("div", "dim", "→ Fetch Hive: " + run.client_action));
     parts.push(scored(run));
     if (run.left) parts.push(el("div", "dim", run.left));
     if (run.output) parts.push(copying(run));

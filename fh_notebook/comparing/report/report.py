@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -105,10 +106,10 @@ def report_rows(
 
     ``pair`` (a number or a text), ``expected``, ``correction`` (of a corrected row only), ``inputs`` (texts, of
     `ComparisonData.row_columns`), ``differ``, ``winner`` (the place of a variant, where one won) and ``runs``: of every
-    variant ``output, score, seconds, error, status`` and ``facts``: score, seconds and repeats in words. Of repeats:
-    the first output, the means of scores and seconds. An output for which `room` has none has also ``left``, a sentence
-    on what is missing. Where files of an output are saved, `with_paths` adds ``saved_files``, their paths: a page has
-    the files themselves, and names no path of this machine.
+    variant ``output, score, seconds, error, client_action, status`` and ``facts``: score, seconds and repeats in words.
+    Of repeats: the first output, the means of scores and seconds. An output for which `room` has none has also
+    ``left``, a sentence on what is missing. Where files of an output are saved, `with_paths` adds
+    ``saved_files``, their paths: a page has the files themselves, and names no path of this machine.
     """
     room = room or TextRoom()
     names = data.row_columns
@@ -117,13 +118,13 @@ def report_rows(
     if views is not None:  # a page has the numbers of a column in one format, a sheet as they are
         columns = [_in_one_format(values) for values in columns]
     first: dict[Any, int] = {}
-    states: dict[tuple[Any, str], tuple[str, str | None, int]] = {}
-    for position, (pair, variant, status, error) in enumerate(
-        lines[["pair", "variant", "status", "error"]].itertuples(index=False, name=None)
+    states: dict[tuple[Any, str], _State] = {}
+    for position, (pair, variant, *state) in enumerate(
+        lines[["pair", "variant", "status", "error", "client_action"]].itertuples(index=False, name=None)
     ):
         first.setdefault(pair, position)
         before = states.get((pair, variant))
-        states[pair, variant] = (before[0], before[1] or error, before[2] + 1) if before else (status, error, 1)
+        states[pair, variant] = before.with_repeat(*state) if before else _State(*state)
     masks = data.runs.secret().masks()
     score_text = data.score_text if data.scorer else None
     for line, winner in zip(tables.wide(data).to_dict("records"), data.winners.tolist(), strict=True):
@@ -161,27 +162,42 @@ def _is_number(value: Any) -> bool:
     return number_of(value) is not None and not isinstance(value, bool | np.bool_)
 
 
+@dataclass(frozen=True, slots=True)
+class _State:
+    """How the runs of a variant on a row ended: the status of the first, and the first error of them."""
+
+    status: str
+    error: Any
+    client_action: Any
+    repeats: int = 1
+
+    def with_repeat(self, status: str, error: Any, client_action: Any) -> _State:
+        if self.error:
+            error, client_action = self.error, self.client_action
+        return _State(self.status, error, client_action, self.repeats + 1)
+
+
 def _run_values(
     line: Mapping[Any, Any],
     variant: str,
-    state: tuple[str, str | None, int] | None,
+    state: _State | None,
     mask: Callable[[str], str],
     score_text: ScoreText | None,
     room: TextRoom,
 ) -> dict[str, Any] | None:
     if state is None:
         return None
-    status, error, repeats = state
     score, seconds = line.get(f"{variant}.score", float("nan")), line[f"{variant}.seconds"]
     facts = [] if score_text is None else [score_text(score)]
     facts += [seconds_text(seconds)] if seconds == seconds else []
-    facts += [f"mean of {repeats:,} repeats"] if repeats > 1 else []
+    facts += [f"mean of {state.repeats:,} repeats"] if state.repeats > 1 else []
     output, missing = room.take(line[f"{variant}.output"], mask)
     run = {
-        "status": status,
+        "status": state.status,
         "output": output,
         "left": _left_out(missing) if missing else None,
-        "error": room.text(error, mask),
+        "error": room.text(state.error, mask),
+        "client_action": room.text(state.client_action, mask),
         "score": None if score != score else round(score, SCORE_DIGITS),
         "seconds": None if seconds != seconds else round(seconds, 4),
         "facts": " · ".join(facts) or None,

@@ -94,8 +94,9 @@ def _sheet_of_table(table: pd.DataFrame) -> tuple[list[str], list[Any]]:
 
 def _sheet_of_rows(data: ComparisonData, rows: Iterable[Mapping[str, Any]]) -> tuple[list[str], list[list[Any]]]:
     inputs, rows = data.row_columns, list(rows)
-    saved = (SAVED_FILES,) if any(SAVED_FILES in (run or {}) for row in rows for run in row["runs"]) else ()
-    parts = ("output", *(("score",) if data.scorer else ()), "seconds", "status", "error", *saved)
+    there = {part for row in rows for run in row["runs"] for part in run or {}}
+    optional = [part for part in ("client_action", SAVED_FILES) if part in there]
+    parts = ("output", *(("score",) if data.scorer else ()), "seconds", "status", "error", *optional)
     corrected = ["correction"] if data.runs.correction_counts[0] else []
     head = [str(data.pair_on), *inputs, "expected_output", *corrected, "differ"]
     head += [f"{variant}.{part}" for variant in data.variants for part in parts]
@@ -113,7 +114,7 @@ def _value(run: Mapping[str, Any], part: str) -> Any:
 
 
 def _is_wide(sheet: str, column: str) -> bool:
-    return column.endswith((".output", ".error", f".{SAVED_FILES}", "value", "expected_output")) or (
+    return column.endswith((".output", ".error", ".client_action", f".{SAVED_FILES}", "value", "expected_output")) or (
         sheet == "rows" and "." not in column
     )
 

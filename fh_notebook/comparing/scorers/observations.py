@@ -19,7 +19,7 @@ from fh_notebook.batching.model import Job, Outcome
 from fh_notebook.batching.planning import garbage_collection
 from fh_notebook.batching.planning.plan import counted
 from fh_notebook.batching.tables.expected_overlay import NONE_STANDING, InputsKey, Overlay, Standing, canonical_expected
-from fh_notebook.batching.tables.frames import COLUMNS, PENDING, OutputKeys, source_name
+from fh_notebook.batching.tables.frames import COLUMNS, PENDING, FrameColumn, OutputKeys, source_name
 from fh_notebook.batching.tables.rows import EXPECTED, distinct_labels
 from fh_notebook.batching.tables.values import is_missing, plain
 from fh_notebook.contract.run import Run
@@ -282,7 +282,8 @@ def _observe_batch(batch: Batch, pair_on: str) -> Observations:
     table, workspace = entry_table(batch), batch.workspace
     columns, sources = table.columns, table.records()
     parts = OutputKeys().of(columns["output"])
-    readers_of_rows = _readers_of_rows(sources, parts)
+    own = [c for c in COLUMNS if not c.is_optional or any(value is not None for value in columns[c.name])]
+    readers_of_rows = _readers_of_rows(sources, parts, own)
     distinct_readers = list({id(readers): readers for readers in readers_of_rows}.values())
     names = tuple(dict.fromkeys(chain.from_iterable(distinct_readers)))
     for readers in distinct_readers:
@@ -340,14 +341,16 @@ def _observe_batch(batch: Batch, pair_on: str) -> Observations:
     )
 
 
-def _readers_of_rows(sources: Sequence[Mapping[str, Any]], parts: Sequence[str]) -> list[Readers]:
+def _readers_of_rows(
+    sources: Sequence[Mapping[str, Any]], parts: Sequence[str], own: Sequence[FrameColumn]
+) -> list[Readers]:
     """Return how the cells of each row are read; rows with the same columns, as nearly all have, share it."""
     known: Collection[str] | None = None
     readers: Readers = {}
     readers_of_rows = []
     for source in sources:
         if known is None or source.keys() != known:
-            known, readers = source.keys(), _readers(source, parts)
+            known, readers = source.keys(), _readers(source, parts, own)
         readers_of_rows.append(readers)
     return readers_of_rows
 
@@ -454,9 +457,9 @@ class JobCells(Mapping[str, Any]):
 Readers = dict[str, Callable[[JobCells], Any]]
 
 
-def _readers(source: Mapping[str, Any], parts: Iterable[str]) -> Readers:
+def _readers(source: Mapping[str, Any], parts: Iterable[str], own: Iterable[FrameColumn]) -> Readers:
     """Return how each cell of a batch's row is read: of the run, of the source, and the parts of an output."""
-    readers: Readers = {column.name: _reader_of_run(column.value) for column in COLUMNS}
+    readers: Readers = {column.name: _reader_of_run(column.value) for column in own}
     readers |= {source_name(name): _reader_of_source(name) for name in source}
     return readers | {f"out.{name}": _reader_of_output(name) for name in parts}
 
@@ -528,6 +531,7 @@ def _run_of(row: Mapping[str, Any]) -> Run:
         output=row.get("output"),
         error=row.get("error") if isinstance(row.get("error"), str) else None,
         error_code=row.get("error_code") if isinstance(row.get("error_code"), str) else None,
+        client_action=row.get("client_action") if isinstance(row.get("client_action"), str) else None,
         elapsed_s=float(seconds) if isinstance(seconds, int | float) else 0.0,
         variant=str(row["variant"]),
     )

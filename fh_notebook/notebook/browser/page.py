@@ -28,6 +28,7 @@ from fh_notebook.comparing.diff.row_diff import (
 from fh_notebook.comparing.diff.text_diff import gaps_text, with_gaps
 from fh_notebook.comparing.stats.classes import OTHER
 from fh_notebook.contract.output import OutputOptions, ShownOutput, excerpt, forms_of, output_view
+from fh_notebook.contract.run import action_text
 from fh_notebook.core.json_values import pretty
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import seconds_text
@@ -306,7 +307,8 @@ def shown_of_card(
 def answer_text(answer: VariantAnswer, most: int) -> str:
     """Return what a variant said, as text; of a failed run its error; of JSON at most a character more than `most`."""
     if not answer.ok:
-        return answer.error or STATES.get(answer.status, answer.status)
+        error, action = answer.error or STATES.get(answer.status, answer.status), action_text(answer.client_action)
+        return f"{error}\n→ {action}" if action else error
     if answer.output is None or answer.output == "":
         return EMPTY
     return answer.output if isinstance(answer.output, str) else pretty(answer.output, limit=most + 1)[0]

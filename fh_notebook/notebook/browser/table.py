@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from fh_notebook.batching.tables.rows import EXPECTED
+from fh_notebook.batching.tables.values import is_missing
 from fh_notebook.comparing.data import ComparisonData
 from fh_notebook.comparing.diff.answer_groups import AnswerGroup, groups_of_answers
 from fh_notebook.comparing.diff.row_diff import MISSING, VariantAnswer, masked
@@ -69,6 +70,7 @@ class BrowserTable:
         self.output: Any = lines["output"].to_numpy(dtype=object)
         self.status: Any = lines["status"].to_numpy(dtype=object)
         self._error: Any = lines["error"].to_numpy(dtype=object)
+        self._client_action: Any = lines["client_action"].to_numpy(dtype=object)
         self._seconds: Any = lines["seconds"].to_numpy(dtype="float64")
         self.completed: Any = self.status == "completed"
         self.line, self.answers = self._cells(np.asarray(row_of), lines["variant"])
@@ -107,12 +109,13 @@ class BrowserTable:
         at = int(self.line[row, variant])
         if at < 0:
             return VariantAnswer(variant=self.variants[variant], status=MISSING, answers=0)
-        error = self._error[at]
+        error, action = (None if is_missing(x) else str(x) for x in (self._error[at], self._client_action[at]))
         answer = VariantAnswer(
             variant=self.variants[variant],
             status=str(self.status[at]),
             output=self.output[at],
-            error=str(error) if error is not None and error == error else None,
+            error=error,
+            client_action=action,
             score=float(self.scores[row, variant]),
             seconds=float(self._seconds[at]),
             answers=int(self.answers[row, variant]),

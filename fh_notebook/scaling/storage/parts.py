@@ -20,7 +20,7 @@ import pandas as pd
 
 from fh_notebook.batching.model import AWAITS_DECISION, Job
 from fh_notebook.batching.planning.sources import TableSource
-from fh_notebook.batching.tables.frames import COLUMNS, INSTANT, SAVED_FILES, TEXT, tidy_frame
+from fh_notebook.batching.tables.frames import COLUMNS, INSTANT, OPTIONAL, TEXT, tidy_frame
 from fh_notebook.batching.tables.safe_text import without_halves
 from fh_notebook.batching.tables.values import is_missing, object_series, plain
 from fh_notebook.contract.job_key import is_reusable
@@ -254,7 +254,7 @@ def runs_in(path: str, wanted: Iterable[str]) -> Iterator[tuple[str, Run, bool]]
     import pyarrow.parquet as pq
 
     system, target = _system(path)
-    names = [column.name for column in COLUMNS if column.name not in ("row", "repeat")]
+    names = [column.name for column in COLUMNS if column.name not in ("row", "repeat", *OPTIONAL)]
     with system.open(target, "rb") as file:
         table = pq.ParquetFile(file).read(columns=[*names, STATUS_CODE])
     needed = pa.array(list(wanted), type=pa.string())
@@ -320,7 +320,7 @@ def lines_of(pairs: Iterable[tuple[Job, Any]], source: TableSource) -> pd.DataFr
     """Return the lines of a part: the tidy table without what hangs on the answers."""
     listed = list(pairs)
     frame = tidy_frame(listed, source, about={})
-    of_rows = [name for name in frame.columns if not str(name).startswith("out.") and name != SAVED_FILES]
+    of_rows = [name for name in frame.columns if not str(name).startswith("out.") and name not in OPTIONAL]
     frame = frame[of_rows].reset_index(drop=True)
     codes = [outcome.run.status_code for _, outcome in listed]
     return frame.assign(**{STATUS_CODE: pd.Series(codes, dtype="Int64")})

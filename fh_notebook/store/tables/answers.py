@@ -149,7 +149,7 @@ _NONE: Final = type(None)
 
 _RUN_KINDS: Final[Mapping[str, tuple[type, ...]]] = {
     **dict.fromkeys(("status", "deployment", "origin"), (str,)),
-    **dict.fromkeys(("error", "error_code", "request_id", "run_id", "variant"), (str, _NONE)),
+    **dict.fromkeys(("error", "error_code", "client_action", "request_id", "run_id", "variant"), (str, _NONE)),
     **dict.fromkeys(("inputs", "metadata"), (dict,)),
     "status_code": (int, _NONE),
     "elapsed_s": (float, int),
@@ -188,6 +188,7 @@ class RunFields(NamedTuple):
     output: Any
     error_code: str | None
     error: str | None
+    client_action: str | None
     attempts: int
     elapsed_s: float
     started_at: datetime | None
@@ -215,7 +216,7 @@ class RunFields(NamedTuple):
 _fields_of_run: Final = attrgetter(*RunFields._fields[:-1])
 _FIELD_PATHS: Final = ", ".join(f"'$.{name}'" for name in RunFields._fields[:-1])
 _FIELD_TYPES: Final = (
-    {str}, None, {str, _NONE}, {str, _NONE}, {int}, {float, int}, {str, _NONE}, {str, _NONE},
+    {str}, None, {str, _NONE}, {str, _NONE}, {str, _NONE}, {int}, {float, int}, {str, _NONE}, {str, _NONE},
 )  # fmt: skip
 """The types of each field as it is written; an output may be anything."""
 
