@@ -2,9 +2,8 @@
 
 Rules of this file:
 
-1. A call is made after a person, or ``confirm=False``, allows it. Calls at once, and the refused requests that are
-   sent again, are allowed together, by one question that names their number. `max_calls` counts requests, the repeated
-   ones included.
+1. A call is made after a person, or ``confirm=False``, allows it. Only calls at once are allowed together, by one
+   question that names their number. `max_calls` counts requests, the repeated ones included.
 2. What an answer shows is decided in `client.profile`. The order of the calls is here: after the direct call has
    completed, the names, the key and the inputs are known to be right, so that a refusal is about what was changed. Each
    refused request is sent once, then a look-up shows whether the service still answers, then each is sent again: a
@@ -29,6 +28,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import quote, urlsplit
@@ -59,7 +59,7 @@ from fh_notebook.contract.wire import AttemptResult, decode_answer, encode_reque
 from fh_notebook.core import arguments, event_loop, hooks
 from fh_notebook.core.config.urls import is_loopback
 from fh_notebook.core.json_values import pretty
-from fh_notebook.core.text.formatting import listed, short
+from fh_notebook.core.text.formatting import short
 from fh_notebook.core.text.html import printable
 from fh_notebook.core.text.messages import PYTHON, Audience, AudienceText, Message, Phrase, counted, option
 from fh_notebook.core.values import utc_now
@@ -91,7 +91,8 @@ FEWEST_AT_ONCE: Final = CAPS[0] + 1
 """Calls at once that show the smallest cap."""
 UNKNOWN_NAME: Final = "fh-notebook-probe-unknown"
 CONTROL: Final = "Look-up once more"
-AGAIN: Final = "Refused requests once more"
+AGAIN: Final = "sent again"
+"""How the name of a step ends that repeats a refused request."""
 AFTER_ENDING: Final = "Check after the call that was ended"
 ENDED_AGAIN: Final = "Direct call once more"
 LATER_S: Final = 5.0
@@ -178,9 +179,8 @@ def probe(
         Whom to ask; the session's own by default.
     confirm : bool or function
         ``True`` asks before each call, with what is sent, what is learned and what it costs; before the calls at once
-        of `concurrency`, and before the refused requests are sent again, it asks one question, which names the greatest
-        number of requests. ``False`` does not ask. A function gets each `ProbeStep`, whose ``calls`` is that number,
-        and returns whether it is made.
+        of `concurrency` it asks one question, which names their greatest number. ``False`` does not ask. A function
+        gets each `ProbeStep`, whose ``calls`` is that number, and returns whether it is made.
     concurrency : bool
         Send up to 6 calls at once, too, to see how many the subscription admits; each admitted one runs the workflow.
         They are one step, since a pause between them would leave nothing to see. Where some are refused, the first of
@@ -764,16 +764,10 @@ class _ProbeCalls:
                 calls=1,
                 make=self._look_again,
             )
-        if self._may_repeat:
-            names = listed([refusal.name for refusal in self._refusals], "and")
-            yield ProbeStep(
-                name=AGAIN,
-                sends=f"POST {self._connection.base_url}/workflow/invoke, the requests that were refused: {names}",
-                learns="whether each is refused in the same way again; otherwise its refusal is not recorded",
-                cost=REFUSED_COST,
-                calls=len(self._refusals),
-                make=self._refuse_again,
-            )
+        for refusal in tuple(self._refusals) if self._may_repeat else ():
+            learns = "whether it is refused in the same way again; otherwise its refusal is not recorded"
+            make = partial(self._refuse_again, refusal)
+            yield self._invoke_step(f"{refusal.name}, {AGAIN}", refusal.request, learns, make, REFUSED_COST)
 
     def note_seen_once(self) -> None:
         """Note the cap, and each refusal, that no second answer has confirmed."""
@@ -843,17 +837,16 @@ class _ProbeCalls:
         else:
             self.note(f"{name}: {_ending(response)}, which is not the expected refusal")
 
-    async def _refuse_again(self) -> None:
-        for refusal in tuple(self._refusals):
-            response = await self._invoke(refusal.request)
-            self._refusals.remove(refusal)
-            answers = (refusal.response, response)
-            if not self._learn(profiles.with_refusal(self.profile, refusal.situation, answers)):
-                first, second = map(profiles.ending_in_words, answers)
-                self.note(
-                    f"{refusal.name}: {first} at first, and {second} when it was sent again, so that the refusal is "
-                    "not recorded"
-                )
+    async def _refuse_again(self, refusal: _Refusal) -> None:
+        response = await self._invoke(refusal.request)
+        self._refusals.remove(refusal)
+        answers = (refusal.response, response)
+        if not self._learn(profiles.with_refusal(self.profile, refusal.situation, answers)):
+            first, second = map(profiles.ending_in_words, answers)
+            self.note(
+                f"{refusal.name}: {first} at first, and {second} when it was sent again, so that the refusal is not "
+                "recorded"
+            )
 
     @property
     def _may_say_more(self) -> bool:
