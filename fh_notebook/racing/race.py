@@ -282,12 +282,14 @@ class Race:
 
     @property
     def plan_line(self) -> str:
-        """The rows and calls of the present start, or of the next one, at the most, in one line."""
+        """The rows, calls and uploads of the present start, or of the next one, at the most, in one line."""
         most = self.calls_left if self._most_calls is None else self._most_calls
+        files = self._status.plan().uploads
+        uploads = f" and {counted(files, 'upload')} of files, which count against the daily cap, too" if files else ""
         rows = distinct_text(self._schedule.positions, self.spent.all_rows)
         return (
             f"{self.batch.name!r}: a race of {len(self.variants)} variants over at most {rows}, "
-            f"at most {counted(most, 'call')}; alpha {self.tally.alpha:g}"
+            f"at most {counted(most, 'call')}{uploads}; alpha {self.tally.alpha:g}"
         )
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -503,3 +504,27 @@ def test_a_race_that_is_only_planned_says_what_it_would_do() -> None:
     assert "a race of 2 variants over at most 120 rows, at most 240 calls" in race.plan_line
     assert race.verdict.startswith("Not begun")
     assert race.resume().winner == "strong"
+
+
+def test_the_plan_of_a_race_names_its_uploads(tmp_path: Path) -> None:
+    """As that of a batch does: they are requests beside the calls. One file of two rows is one upload."""
+    hive = LocalHive()
+    for variant in ("a", "b"):
+
+        @hive.workflow("read", variant=variant)
+        def read(document: str) -> str:
+            return document[-5:]
+
+    for name in ("x.txt", "y.txt"):
+        (tmp_path / name).write_text(f"a race over {name}")
+    rows = [{"path": str(tmp_path / name), "expected_output": name} for name in ("x.txt", "y.txt", "x.txt")]
+    options: dict[str, Any] = {
+        "variants": ["a", "b"],
+        "client": hive.client(),
+        "score": fh.score.exact(),
+        "progress": False,
+    }
+    race = fh.race(rows, "read", inputs={"document": fh.file(column="path")}, **options)
+    assert "at most 4 calls and 2 uploads of files, which count against the daily cap, too; alpha" in race.plan_line
+    again = fh.race(rows, "read", inputs={"document": "path"}, **options)
+    assert "uploads" not in again.plan_line
