@@ -389,7 +389,7 @@ def test_a_form_over_rows_maps_columns_and_runs_a_batch(lab: Lab, hive: FormHive
     expect(form.locator(".fh-problems")).to_have_text("")
     form.get_by_label("ticket").focus()
     form.get_by_label("ticket").press("Tab")
-    expect(form.locator(".fh-problems")).to_contain_text("ticket: is required")
+    expect(form.locator(".fh-problems")).to_contain_text("ticket: Required. Choose its column")
     form.get_by_label("ticket").select_option(label="column body")
     expect(form.locator(".fh-plan")).to_contain_text("40 rows x 1 variant = 40 jobs; 40 calls")
     expect(form.locator("button.fh-run")).to_have_text("Run 40 calls")

@@ -29,6 +29,8 @@ from fh_notebook.notebook.forms.fields.help_text import (
     problem_html,
     shown_name,
     state_note,
+    told,
+    what_to_do,
 )
 from fh_notebook.notebook.forms.model.field import FieldState, SentAs
 from fh_notebook.notebook.forms.model.kinds import Control
@@ -415,16 +417,13 @@ class Field:
 
     def problem_text(self, problem: Problem) -> str:
         """Return a problem as it is told beside the field: one of the field itself does not need its path."""
-        if problem.path != self.state.path:
-            return str(problem)
-        if problem.keyword == "required" and problem.expected:
-            return f"Required. {self._what_to_do(problem.expected)}."
-        return problem.sentence
+        if problem.path == self.state.path:
+            return told(problem, self._what_to_do(problem.expected) if problem.expected else "")
+        return str(problem)
 
     def _what_to_do(self, expected: str) -> str:
         """Return in words what a person does to give it a value; `expected` is what would do."""
-        is_chosen = self.state.kind.rules.control in (Control.CHOICE, Control.CHOICES)
-        return f"{'Choose' if is_chosen else 'Enter'} {expected}"
+        return what_to_do(self.state.kind, expected)
 
     def _mark(self, *, wrong: bool) -> None:
         for control in (self.control, self.json_box):

@@ -111,10 +111,6 @@ class YesNoField(Field, control=Control.YES_NO):
             return value
         return self.state.default if self._is_box else None
 
-    def _what_to_do(self, expected: str) -> str:
-        """Return it in the words of the two buttons."""
-        return f"Choose {YES_NO[True]} or {YES_NO[False]}"
-
     def _chosen(self, value: bool | None) -> None:
         if value is not None:
             self.state.set(value)

@@ -16,9 +16,10 @@ from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import FORMATS, path_text, short
 from fh_notebook.core.text.markdown import plain_text
 from fh_notebook.core.text.messages import counted
+from fh_notebook.core.text.problems import Problem
 from fh_notebook.core.values import UNSET
 from fh_notebook.notebook.forms.model.field import FieldState
-from fh_notebook.notebook.forms.model.kinds import FieldKind, TextForm, same_json
+from fh_notebook.notebook.forms.model.kinds import Control, FieldKind, TextForm, same_json
 from fh_notebook.notebook.forms.model.text_codec import json_text
 
 __all__ = [
@@ -33,6 +34,8 @@ __all__ = [
     "problem_html",
     "shown_name",
     "state_note",
+    "told",
+    "what_to_do",
 ]
 
 LABEL_CAP: Final = 80
@@ -265,6 +268,30 @@ def _opened(description: str) -> tuple[str, str]:
     cut = description.rfind(" ", OPEN_CAP // 2, OPEN_CAP)
     cut = cut if cut > 0 else OPEN_CAP
     return one_line(description[:cut], OPEN_CAP), description[cut:].strip()
+
+
+def what_to_do(kind: FieldKind, expected: str) -> str:
+    """Return what a person does to give a value of a kind; `expected` is what would do, in words.
+
+    Examples
+    --------
+    >>> what_to_do(FieldKind.INTEGER, "a whole number"), what_to_do(FieldKind.BOOLEAN, "true or false")
+    ('Enter a whole number', 'Choose Yes or No')
+    """
+    if kind is FieldKind.BOOLEAN:
+        return f"Choose {YES_NO[True]} or {YES_NO[False]}"
+    return f"{'Choose' if kind.rules.control in (Control.CHOICE, Control.CHOICES) else 'Enter'} {expected}"
+
+
+def told(problem: Problem, to_do: str) -> str:
+    """Return a problem as a form tells it, without its place: of what is missing, what a person does, if that is known.
+
+    Examples
+    --------
+    >>> told(Problem(("n",), "required", expected="a text"), "Enter a text")
+    'Required. Enter a text.'
+    """
+    return f"Required. {to_do}." if problem.keyword == "required" and to_do else problem.sentence
 
 
 def problem_html(problems: list[str], *, most: int = 5) -> str:

@@ -14,7 +14,7 @@ from fh_notebook.core.text.formatting import path_text
 from fh_notebook.core.text.problems import Problem
 from fh_notebook.core.values import UNSET
 from fh_notebook.notebook.forms.fields.base import Field, button_of, field_anchor, set_traits
-from fh_notebook.notebook.forms.fields.help_text import YES_NO, formula_free, state_note
+from fh_notebook.notebook.forms.fields.help_text import YES_NO, formula_free, state_note, told, what_to_do
 from fh_notebook.notebook.forms.model.kinds import Control, FieldKind, Option, same_json
 from fh_notebook.notebook.forms.model.table import RowsState, TableColumn, TooManyRows
 
@@ -93,7 +93,9 @@ class TableField(Field, control=Control.TABLE):
         if not inside or not isinstance(inside[0], int):
             return super().problem_text(problem)
         column = f", {path_text(inside[1:])}" if inside[1:] else ""
-        return f"Row {inside[0] + 1:,}{column}: {problem.sentence}"
+        kinds = {column.name: column.shape.kind for column in self.state.columns}
+        to_do = what_to_do(kinds.get(str(problem.path[-1]), FieldKind.TEXT), problem.expected) if problem.path else ""
+        return f"Row {inside[0] + 1:,}{column}: {told(problem, to_do)}"
 
     def _mark(self, *, wrong: bool) -> None:
         super()._mark(wrong=wrong)

@@ -66,7 +66,7 @@ LOOKED_AT: Final = 100
 VALUE_CAP: Final = 80
 """Characters of one value in a preview."""
 
-NEEDED: Final = "is required; choose its column, or give a constant"
+TO_FILL: Final = "choose its column, or give a constant"
 
 
 class SourceKind(Enum):
@@ -275,7 +275,8 @@ class RowMapping:
     def preview(self) -> Preview:
         """Return the first rows as they would be sent."""
         if missing := [name for name, source in self._sources.items() if self._is_missing(name, source)]:
-            return Preview(problems=tuple(Problem((name,), "required", message=NEEDED) for name in missing))
+            problem = Problem((), "required", message="is required", hint=TO_FILL)
+            return Preview(problems=tuple(replace(problem, path=(name,)) for name in missing))
         try:
             mapper = read_mapping(self.inputs(), self.rows, self.deployment)
         except InputError as exc:

@@ -24,6 +24,7 @@ from fh_notebook.errors import InputError
 from fh_notebook.notebook.forms.control.batch_controller import BatchFormController
 from fh_notebook.notebook.forms.control.observers import BatchFormObserver
 from fh_notebook.notebook.forms.fields.base import UpdateGuard, field_anchor
+from fh_notebook.notebook.forms.fields.help_text import told
 from fh_notebook.notebook.forms.fields.view import FieldsView
 from fh_notebook.notebook.forms.model.kinds import same_json
 from fh_notebook.notebook.forms.model.model import FormModel
@@ -322,12 +323,12 @@ class BatchFormView(BatchFormObserver):
     def _show_problems(self, problems: Sequence[Problem]) -> None:
         """Say what is wrong; what is missing, once its line was left or Run was pressed."""
         left = {name for name, row in self._lines.items() if row.was_left}
-        told = [
-            problem
+        shown = [
+            _problem_text(problem)
             for problem in problems
             if self._refused or problem.keyword != "required" or problem.rows or left.intersection(problem.path or ())
         ]
-        self._problems.value = problems_list(told)
+        self._problems.value = problems_list(shown)
         enable_all_clicks(self.widget)
 
     def _show_refusal(self) -> list[FieldLink]:
@@ -397,3 +398,11 @@ def _planned(core: BatchFormController, chosen: tuple[str, ...], repeats: int) -
         return batch_plan(core.mapping, core.find_client(), variants=chosen, repeats=repeats)
     except InputError as exc:
         return exc
+
+
+def _problem_text(problem: Problem) -> str:
+    """Return a problem with its variable; one of rows is about what they hold, which nobody types here."""
+    if problem.rows or not problem.path:
+        return str(problem)
+    to_do = str(problem.hint)
+    return f"{path_text(problem.path)}: {told(problem, to_do[:1].upper() + to_do[1:])}"

@@ -584,6 +584,9 @@ def test_a_table_is_edited_by_row_and_pasted_into() -> None:
     assert ["fh-wrong" in cell._dom_classes for cell in (sku, count)] == [False, True]
     count.value = "2"
     assert "fh-wrong" not in count._dom_classes
+    sku.value = ""
+    assert "Row 1, sku: Required. Enter a text." in _text(view.widget)
+    sku.value = "A-1"
     _, gift = _choices(field)
     gift.value = 0
     _click(field, "fh-rows-paste")

@@ -885,9 +885,9 @@ def test_a_form_over_rows_grows(hive: FormHive) -> None:
     _of(form, "fh-new-name").value = "tone"
     _of(form, "fh-add-variable").click()
     assert list(form.deployment.inputs["properties"]) == ["tone"]
-    assert "tone: is required" not in _of(form, "fh-problems").value  # nobody has come to it yet
+    assert "tone: Required. Choose its column" not in _of(form, "fh-problems").value  # nobody has come to it yet
     _act(form, f"left {field_anchor(('tone',))}")
-    assert "tone: is required" in _of(form, "fh-problems").value
+    assert "tone: Required. Choose its column" in _of(form, "fh-problems").value
     form.fields["tone"].value = "calm"
     form.submit().wait()
     assert hive.got == [{"ticket": "Late.", "tone": "calm"}]
