@@ -589,6 +589,23 @@ def approvals_batch(stage: Stage) -> Iterator[Locator]:
         stage.hive.decide(asked.request_id, approve=False)
 
 
+ASK_ALL: Final = """orders = [{"order": order, "amount": amount} for order, amount in
+          (("A-4007", 120.0), ("A-4014", 189.9), ("A-4021", 35.5))]
+refunds = fh.batch(orders, "refund", variants="v1", name="refunds", delivery="callback", wait=False)"""
+
+
+@not_in_voila
+def batch_waiting(stage: Stage) -> Iterator[Locator]:
+    """A batch at work, of which one run has ended and the others wait for a person's answer."""
+    stage.open(ASK_ALL, store=stage.own("batch-waiting"))
+    stage.start(1)
+    expect(stage.output(1)).to_contain_text("finance")
+    expect(stage.output(1)).to_contain_text("1 of 3 done")
+    yield stage.cell(1)
+    for asked in stage.hive.approvals:
+        stage.hive.decide(asked.request_id, approve=False)
+
+
 RACE: Final = """race = fh.race(tickets, "support-triage", score=fh.score.exact("expected_output"), name="race")"""
 
 

@@ -184,9 +184,11 @@ class ToolApproval:
         return ToolApprovals((self,))._repr_html_()
 
 
-HEADS: Final = ("Summary", "Arguments", "Details")
+HEADS: Final = ("Summary", "Arguments")
 """The heads of the table."""
-_ROOM: Final = "min-width:10em"
+_DETAILS: Final = "display:flex;flex-wrap:wrap;gap:0 12px;margin-top:6px;font-size:12px;overflow-wrap:anywhere"
+"""Below the summary: in a column of their own the ids would take the room of what a person reads."""
+_ROOM: Final = ("min-width:10em;max-width:36em", "min-width:17em")
 """Of the cells by which a person decides."""
 
 
@@ -282,11 +284,12 @@ def cells_of(approval: ToolApproval) -> list[object]:
         "Id": _id_html(approval.shown(approval.id)),
     }
     lines = [
-        html.el("div", html.el("span", f"{name}: ", cls="fh-dim"), html.el("bdi", text), style="overflow-wrap:anywhere")
+        html.el("span", html.el("span", f"{name}: ", cls="fh-dim"), html.el("bdi", text))
         for name, text in details.items()
         if text
     ]
-    return [html.el("div", cell, style=_ROOM) for cell in (summary, arguments, html.join(lines))]
+    about = html.join([summary, html.el("div", *lines, style=_DETAILS)])
+    return [html.el("div", cell, style=room) for cell, room in zip((about, arguments), _ROOM, strict=True)]
 
 
 class SentPasswords:

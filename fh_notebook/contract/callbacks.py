@@ -282,6 +282,10 @@ def step_of(run: Run) -> str:
     return "" if waits_for_tool(run) else waits_for(run)
 
 
+_MARKED: Final = "margin:8px 0;padding-left:10px;border-left:3px solid var(--jp-warn-color1,currentColor)"
+"""Nothing else happens before a person has decided: it must be seen beside what runs by itself."""
+
+
 @dataclass(frozen=True, slots=True)
 class WaitingSteps:
     """Human-in-the-loop steps that runs wait for, which nobody decides here (CONTRACT section 10).
@@ -336,8 +340,8 @@ class WaitingSteps:
         """Return the same as a part of a page, without buttons; nothing where none waits."""
         if not self.questions:
             return None
-        head = html.el("div", f"{self.head}:", cls="fh-dim")
-        return html.el("div", head, *(html.el("div", question) for question in self.first()), cls="fh-steps")
+        lines = (html.el("div", html.el("strong", f"{self.head}:")), *(html.el("div", text) for text in self.first()))
+        return html.el("div", *lines, cls="fh-steps", style=_MARKED)
 
     def first(self, most: int = MOST_IN_A_LIST) -> list[str]:
         """Return the first questions, and how many others there are."""

@@ -96,6 +96,7 @@ def test_each_button_shows_its_result_where_it_was_clicked(lab: Lab, paced_hive:
         effort.tab_to(save)
         effort.press("Enter")
         expect(here.get_by_label("File")).to_be_focused()
+        expect(here.get_by_label("File")).to_have_css("outline-style", "solid")
         effort.press("Enter")
         expect(here.locator(".fh-below")).to_contain_text(re.compile("Saved triage.csv|already exists"))
         assert effort.clicks == 0

@@ -234,7 +234,8 @@ class ProgressState:
     def _speed(self) -> str:
         if self.rests or self.rate is None:
             return ""
-        left = f"about {duration(self.remaining_s)} left" if self.remaining_s is not None and self.calls_left else ""
+        is_at_work = (self.calls_left or 0) > self.waits - self.counts.waiting  # how long a person takes nobody knows
+        left = f"about {duration(self.remaining_s)} left" if self.remaining_s is not None and is_at_work else ""
         return ", ".join(part for part in (rate_in_words(self.rate), left) if part)
 
     @property

@@ -17,6 +17,7 @@ from fh_notebook.contract.callbacks import NO_STEPS, WaitingSteps
 from fh_notebook.core import event_loop
 from fh_notebook.core.redaction import error_text, log
 from fh_notebook.core.text import html
+from fh_notebook.core.text.messages import agreeing, counted
 from fh_notebook.errors import AuthError, CallError, ConnectFailed, FetchHiveError
 from fh_notebook.notebook.ui.button_table import ButtonTable, button
 
@@ -135,7 +136,10 @@ class ApprovalsTable:
     def _live(self) -> html.Html:
         with self._lock:
             rows = [[_decision(number, line), *cells_of(line.approval)] for number, line in enumerate(self._lines)]
-        table = [STYLE, html.stacked(("Decision", *HEADS), rows)] if rows else []
+            open_lines = sum(not line.said and _waits(line.approval) for line in self._lines)
+        waiting = html.el("strong", f"{counted(open_lines, 'tool')} {agreeing(open_lines, 'wait')} for a decision")
+        head = [html.el("div", waiting, cls="fh-head", style="margin-top:10px")] if open_lines else []
+        table = [STYLE, *head, html.stacked(("Decision", *HEADS), rows)] if rows else []
         return html.join([*table, *([below] if (below := self._steps.list_html()) else [])])
 
     # --- what a person clicks, on the thread that hears it

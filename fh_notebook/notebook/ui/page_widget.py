@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from importlib.resources import files
-from typing import Any
+from typing import Any, Final
 
 import anywidget
 from ipywidgets import Layout
@@ -46,6 +46,14 @@ class PageWidget(anywidget.AnyWidget):
         return data[0] if isinstance(data, tuple) else data
 
 
+FOCUS: Final = (
+    # Important: so is the rule of ipywidgets that takes it away, and the border tells what is wrong.
+    ".fh-own-keys :is(input,select,textarea,button):focus-visible"
+    "{outline:2px solid var(--jp-brand-color1,currentColor)!important;outline-offset:1px}"
+)
+"""What has the focus is seen, in every box of widgets."""
+
+
 class OwnKeys(PageWidget):
     """Serves the box that it lies in: its keys, its focus, and what is clicked in its HTML.
 
@@ -58,6 +66,7 @@ class OwnKeys(PageWidget):
     """
 
     _esm = script("ui/own_keys.js")
+    _css = FOCUS
 
     def __init__(self, act: Callable[[str], object] | None = None, **traits: Any) -> None:
         super().__init__(**traits)

@@ -364,9 +364,6 @@ CSS: Final = html.Html(
     # It says what is sent for an empty field; the browser's own grey does not follow the dark theme.
     ".fh-form :is(input,textarea)::placeholder{color:var(--jp-ui-font-color2,inherit);opacity:1}"
     ".fh-form .fh-code textarea,.fh-form .fh-code input{font-family:var(--jp-code-font-family,monospace)}"
-    # Important: so is the rule of ipywidgets that takes it away, and the border tells what is wrong.
-    ".fh-form :is(input,select,textarea,button):focus-visible"
-    "{outline:2px solid var(--jp-brand-color1,currentColor)!important;outline-offset:1px}"
     ".fh-form :is(.fh-help,.fh-more){font-size:12px;line-height:1.4;color:var(--jp-ui-font-color2,inherit);"
     "overflow-wrap:anywhere;white-space:normal;text-align:left;margin-top:4px}"
     # What somebody wrote begins on the side where its language begins.

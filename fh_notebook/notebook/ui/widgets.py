@@ -86,13 +86,14 @@ STYLE: Final = html.Html(
     "<style>"
     ".fh-panel{border-left:3px solid var(--jp-border-color2,rgba(128,128,128,.4));padding:0 4px 0 12px;"  # FRAME_PX
     # The width of a form follows the room that it has, and not the window: a page may show it beside something.
-    "overflow:visible;box-sizing:border-box;max-width:100%;width:100%;container:fh-panel/inline-size}"
+    "overflow:visible;box-sizing:border-box;max-width:100%;width:100%;container:fh-panel/inline-size;"
+    "--jp-widgets-inline-height:32px}"  # of buttons and of what is typed into alike
     f"{PANES_STYLE}"
     ".fh-panel .widget-html,.fh-panel .widget-html-content{line-height:1.45;height:auto;min-width:0;"
     "max-width:100%}"
     ".fh-panel .fh-batch-result>.widget-html-content{width:100%}"
     ".fh-panel .widget-checkbox{margin-right:14px}"
-    ".fh-panel :is(.fh-run-bar,.fh-grow) .widget-checkbox label{display:flex;align-items:center;height:28px}"
+    ".fh-panel :is(.fh-run-bar,.fh-grow) .widget-checkbox label{display:flex;align-items:center;height:32px}"
     ".fh-panel :is(.fh-run-bar,.fh-grow) .widget-checkbox input{margin:0 6px 0 0}"
     # The arrow that ipywidgets draws is black in the dark theme too; the browser's own follows it.
     ".fh-panel select:not([multiple]){appearance:auto;background-image:none;padding-right:4px}"
@@ -124,9 +125,6 @@ STYLE: Final = html.Html(
     ".fh-panel .fh-earlier .fh-code-act{padding:1px 8px}"
     ".fh-panel :is(.fh-history,.fh-earlier-answers){width:100%}"
     ".fh-panel .fh-go{color:var(--jp-content-link-color,revert);text-decoration:underline;cursor:pointer}"
-    # Important: so is the rule of ipywidgets that takes it away.
-    ".fh-panel :is(input,select,textarea,button):focus-visible"
-    "{outline:2px solid var(--jp-brand-color1,currentColor)!important;outline-offset:1px}"
     "</style>"
 )
 

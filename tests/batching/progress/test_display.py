@@ -126,6 +126,9 @@ def test_a_line_of_text_says_how_many_runs_wait_for_a_decision() -> None:
     batch.waits = 2
     line = str(ProgressState.of(batch, rate=None, remaining_s=None, refused=""))
     assert (line.endswith(f"100 calls left; {steps}"), line.count("for a decision")) == (True, 1)
+    for batch.waits, said in ((101, "8 calls/s, about 3 s left"), (102, "8 calls/s")):  # 2 of these were answered
+        state = ProgressState.of(batch, rate=8, remaining_s=3, refused="")
+        assert said in state.rest
 
 
 def test_elsewhere_than_in_a_terminal_it_is_a_line_every_few_seconds() -> None:

@@ -93,12 +93,14 @@ def test_each_line_has_two_buttons_and_sends_one_decision(kernel: Kernel, hive: 
         assert page.count(f'data-act="allow_once {number}"') == page.count(f'data-act="deny {number}"') == 1
     assert 'aria-label="Deny: payments' in page
     assert "<b>" not in page
+    assert "3 tools wait for a decision" in page
     first, second, third = hive.approvals
     _click(kernel, "allow_once 0")
     _click(kernel, "deny 0")  # of two clicks the first counts
     kernel.wait_until(lambda: "Allowed once." in _page(kernel), "the first decision")
     _click(kernel, "deny 1")
     kernel.wait_until(lambda: "Denied." in _page(kernel), "the second decision")
+    assert "1 tool waits for a decision" in _page(kernel)
     assert hive.wait_idle()
     outputs = {call.request_id: call.output for call in hive.calls}
     assert (outputs[first.request_id], outputs[second.request_id]) == ("paid", "refused")
