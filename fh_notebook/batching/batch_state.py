@@ -196,6 +196,7 @@ class BatchState:
             self._first = [job for window in self.work_queue.fresh() for job in self._take(window)]
             self._replan(_inputs_by_key(self._first), most_at_once)
             self._look_elsewhere(self._first)
+            self._look_for_waiting(self._first)
             self._look_under_other_keys(self._first)
             self._look_for_forgotten(self._first)
         else:
@@ -314,7 +315,8 @@ class BatchState:
         return self.caller.client
 
     def _plan_again(self, jobs: list[Job], most_at_once: int) -> Windows:
-        self.plan = replace(self.plan, other_key=None, elsewhere=0, forgotten=0)  # that was said of the first start
+        # That was said of the first start.
+        self.plan = replace(self.plan, other_key=None, elsewhere=0, waiting_elsewhere=0, forgotten=0)
         jobs = self.work_queue.one_a_key(jobs)  # of all windows together
         self._replan(_inputs_by_key(jobs), most_at_once)
         return ready_windows([jobs])
@@ -326,6 +328,14 @@ class BatchState:
         begins = not (self._options.named or self.plan.answered or self.plan.unknown)
         if begins and self._options.reuse == "batch":
             self.plan = replace(self.plan, elsewhere=self._store.answers.count_completed(job.key for job in jobs))
+
+    def _look_for_waiting(self, jobs: list[Job]) -> None:
+        """Note in the plan what is called although its run waits for a decision elsewhere: it may act twice."""
+        if self._options.reuse == "batch":
+            without = (*self.stored.ids, *self.stored.later_ids)
+            waiting = self._store.answers.waiting_of((job.key for job in jobs), without=without)
+            names = tuple(sorted({name for _, name in waiting}))
+            self.plan = replace(self.plan, waiting_elsewhere=len({key for key, _ in waiting}), waiting_in=names)
 
     def _look_under_other_keys(self, jobs: list[Job]) -> None:
         """Note in the plan what another workspace of this host has answered: the key may be a new one of the same."""

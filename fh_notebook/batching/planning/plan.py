@@ -179,6 +179,13 @@ def _labelled(pairs: Iterable[tuple[BatchTarget, str]]) -> tuple[BatchVariant, .
 REUSE_STORE: Final = Phrase(": reuse='store' reuses them", command=": --reuse store reuses them", cell="")
 """What to do about answers of other batches."""
 
+NOT_TWICE: Final = Phrase(
+    ": reuse='store' does not call them again",
+    command=": --reuse store does not call them again",
+    cell=": decide them first, or they may act twice",
+)
+"""What to do about rows whose runs wait for a decision in other batches."""
+
 _COPIES: Final = "copies them"
 
 COPIES: Final = Phrase(_COPIES, command=_COPIES, cell=f"{_COPIES}, and %fetchhive login asks whether to")
@@ -256,6 +263,10 @@ class Plan:
     """Jobs whose runs wait for a decision."""
     elsewhere: int = 0
     """Of a batch that has no answer yet: jobs that other batches and single runs have answered."""
+    waiting_elsewhere: int = 0
+    """Jobs that are called although their runs wait for a decision in other batches or single runs."""
+    waiting_in: tuple[str, ...] = ()
+    """The names of those batches; empty of single runs."""
     other_key: OtherKey | None = None
     """Of a table that has to be called: what another workspace of this host has answered of it."""
     forgotten: int = 0
@@ -352,11 +363,21 @@ class Plan:
         if self.elsewhere and not self.answered:
             hint = REUSE_STORE.text(self.audience)
             parts.append(f"{self.elsewhere:,} of these are answered in the store{hint}")
+        if self.waiting_elsewhere:
+            parts.append(self._waiting_elsewhere())
         if (other := self.other_key) is not None:
             were = f"{other.rows:,} of {counted(self.rows or other.rows, 'row')} {'was' if other.rows == 1 else 'were'}"
             hint = COPIES.text(self.audience) if other.copies else NAMES_WORKSPACE
             parts.append(f"{were} answered under another key of this host: {other.command} {hint}")
         return parts
+
+    def _waiting_elsewhere(self) -> str:
+        batches = [name for name in self.waiting_in if name]
+        noun = "batch" if len(batches) == 1 else "batches"
+        places = [f"{noun} {html.printable(listed(batches, 'and'))}"] if batches else []
+        places += ["single runs"] if "" in self.waiting_in else []
+        wait = f"{self.waiting_elsewhere:,} of these {agreeing(self.waiting_elsewhere, 'wait')} for a decision"
+        return f"{wait} in {' and '.join(places)}{NOT_TWICE.text(self.audience)}"
 
     def _calls(self) -> str:
         calls = self._new_calls

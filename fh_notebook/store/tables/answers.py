@@ -629,6 +629,33 @@ class Answers:
         values = (json.dumps(list(keys)), since.timestamp() if since else 0.0)
         return {key for (key,) in self._database.read(lambda c: c.execute(sql, values).fetchall())}
 
+    def waiting_of(self, keys: Iterable[str], *, without: Sequence[int]) -> set[tuple[str, str]]:
+        """Return which of these jobs wait for a decision, each with the name of its batch; empty of a single run.
+
+        As it was last heard; not those of the batches `without`.
+        """
+        # Keys lead to their answers, and the few pending runs to their keys: no index of all keys is built.
+        by_key = (
+            "SELECT answers.key, answers.batch FROM json_each(?1) AS wanted"
+            " CROSS JOIN answers ON answers.key = wanted.value WHERE answers.status = ?2"
+            " AND NOT EXISTS (SELECT 1 FROM answers AS later WHERE later.key = answers.key"
+            " AND later.batch IS answers.batch AND later.id > answers.id)"
+        )
+        pending = (
+            "SELECT key, batch FROM pending WHERE status = ?1 AND NOT EXISTS (SELECT 1 FROM answers"
+            " WHERE answers.key = pending.key AND answers.batch IS pending.batch"
+            " AND answers.kept_at >= pending.submitted_at AND answers.status IN ('completed', 'failed'))"
+        )
+        wanted, waits = set(keys), "awaiting_approval"
+
+        def read(connection: sqlite3.Connection) -> set[tuple[str, str]]:
+            found = set(connection.execute(by_key, (json.dumps(list(wanted)), waits)))
+            found |= {(key, batch) for key, batch in connection.execute(pending, (waits,)) if key in wanted}
+            names = dict(connection.execute("SELECT id, name FROM batches")) if found else {}
+            return {(key, names.get(batch, "")) for key, batch in found if batch not in without}
+
+        return self._database.read(read)
+
     def keys_of(self, workspace: str, *, batches: Sequence[int] | None) -> bytes:
         """Return the keys of jobs that were answered or claimed, 32 bytes each, behind each other.
 

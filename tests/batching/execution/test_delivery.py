@@ -630,6 +630,43 @@ def test_a_run_that_has_not_ended_when_its_batch_is_cancelled_is_not_lost(
     assert (again.frame["output"].tolist(), hive.counts.calls) == (["paid", "paid", "late"], 3)
 
 
+def test_a_plan_tells_of_rows_that_wait_under_another_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are about to be called, and may act twice; `reuse="store"` calls none of them."""
+    monkeypatch.setattr(polling, "FIRST_S", 0.01)
+    hive = LocalHive()
+
+    @hive.workflow("refund", variant="v", tools={"payments": "ask"})
+    async def refund(text: str) -> str:
+        return "paid" if (await aask_human(f"Refund {text}?", tool="payments")).approved else "refused"
+
+    client = hive.client()
+    how: dict[str, Any] = {"client": client, "variants": "v", "progress": False}
+
+    def plan(**options: Any) -> str:
+        return str(fh.batch(_rows(4), "refund", name="third", dry_run=True, **how | options).plan())
+
+    assert "wait" not in plan()
+    client.invoke("refund", variant="v", inputs={"text": "t3"})
+    assert "; 1 of these waits for a decision in single runs: reuse='store' does not call them again; 4 calls" in plan()
+    fh.batch(_rows(2), "refund", name="first", **how)
+    polled = fh.batch(_rows(3)[2:], "refund", name="second", delivery="poll", wait=False, **how)
+    until(lambda: fh.pending()["status"].tolist() == ["awaiting_approval"] * 2)
+    said = "; 4 of these wait for a decision in batches 'first' and 'second' and single runs: reuse='store' does"
+    for _ in ("while it runs", "after its cancel"):
+        assert said in plan()
+        polled.cancel().wait()
+    assert "; 4 wait for a decision (batch.approvals()" in plan(reuse="store")
+    assert "of these" not in plan(reuse="store")
+    for approval in client.approvals():
+        approval.decide("deny")
+    assert hive.wait_idle()
+    for name in ("first", "second"):
+        fh.open_batch(name, client=client).resolve_unknown().resume()
+    client.retrieve(fh.history()["request_id"].iloc[-1])
+    assert hive.counts.calls == 4
+    assert "wait" not in plan()
+
+
 def test_a_cancelled_row_that_somebody_waits_for_again_is_not_called(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nor by `retry_unknown`: its run goes on, and its outcome is taken when it is there."""
     monkeypatch.setattr(polling, "FIRST_S", 0.01)
