@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext, suppress
 from dataclasses import replace
@@ -35,7 +36,7 @@ from fh_notebook.client.approvals import (
 )
 from fh_notebook.client.connection import Check, Connection, Ticket, address_for, check_of
 from fh_notebook.client.direct_runs import DIRECT_RUNS, ends_later
-from fh_notebook.client.error_catalog import ADDRESS, FETCH_TIMEOUT_S, with_client_action
+from fh_notebook.client.error_catalog import ADDRESS, FETCH_TIMEOUT_S, WAIT_S, code_to_ask_for, with_client_action
 from fh_notebook.client.pending_run import PendingRun, look_up_soon
 from fh_notebook.client.polling import ONE_ADDRESS, is_over_daily_cap
 from fh_notebook.client.profile import with_meaning
@@ -173,8 +174,8 @@ class AsyncClient:
         self.files = FileUploads(connection, self._pools.exchange)
         """The uploads of files that inputs name."""
         self._retries = retries or RetryLoop(connection)
-        self._fetching: set[asyncio.Task[None]] = set()
-        """Fetches of the error catalogue; a loop alone does not hold its tasks."""
+        self._fetching: dict[asyncio.Task[None], float] = {}
+        """Fetches of the error catalogue, each with the moment until which errors wait for it."""
 
     @property
     def workspace(self) -> str:
@@ -376,7 +377,7 @@ class AsyncClient:
                 on_attempt()
             return await self.attempt(request)
 
-        run = await self._retries.send(request, attempt, self.prepare)
+        run = await self._retries.send(request, attempt, self.prepare, self._explained_soon)
         if ends_later(run, request):
             await finish_despite_cancel(self._register(request, run))
         else:
@@ -543,7 +544,7 @@ class AsyncClient:
         ticket = await self.connection.pending().open(request, request.secrets)
         try:
             async with receiver.expecting() if receiver is not None else nullcontext():
-                run = await self._retries.send(request, attempt_once, self.prepare)
+                run = await self._retries.send(request, attempt_once, self.prepare, self._explained_soon)
                 if receiver is not None:
                     receiver.learn(run.webhook_secret, f"{self.workspace}/{request.deployment}")
         except BaseException:  # it was not sent, or was cut off and is stored as unknown
@@ -642,8 +643,8 @@ class AsyncClient:
     def explained(self, run: Run) -> Run:
         """Return a run with what the saved error catalogue says to do about its error, from any thread.
 
-        The catalogue is fetched behind a first error, for those after it; a service on this machine is not asked
-        (``client/error_catalog.py`` says why).
+        The catalogue is fetched behind a first error (:meth:`_explained_soon` waits for it); a service on this machine
+        is not asked (``client/error_catalog.py`` says why).
         """
         if not run.error_code:
             return run
@@ -655,9 +656,18 @@ class AsyncClient:
             except RuntimeError:  # no loop runs in this thread
                 event_loop.background().submit(self._fetch_behind())
             else:
-                self._fetching.add(task)
-                task.add_done_callback(self._fetching.discard)
+                self._fetching[task] = time.monotonic() + WAIT_S
+                task.add_done_callback(self._fetching.pop)
         return with_client_action(run, catalog.actions())
+
+    async def _explained_soon(self, run: Run) -> Run:
+        """Return a run with what the catalogue says to do about its error; one that is being fetched is waited for."""
+        loop = asyncio.get_running_loop()
+        fetching = {task: until for task, until in self._fetching.items() if task.get_loop() is loop}
+        if not fetching or code_to_ask_for(run) is None:
+            return run
+        await asyncio.wait(fetching, timeout=max(0.0, max(fetching.values()) - time.monotonic()))
+        return with_client_action(run, self.connection.error_catalog.actions())
 
     async def _fetch_behind(self) -> None:
         with suppress(Exception):  # no error of the user's: there is no catalogue then

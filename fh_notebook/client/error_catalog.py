@@ -2,9 +2,11 @@
 
 Rules of this file:
 
-1. An error never waits for it: what is cached is shown. An error whose code is not in the cache, or that finds the
-   cache older than :data:`MOST_DAYS`, has the catalogue fetched behind it, once a day at most, for the errors after it.
-   So the very first error of a service is shown without advice, unless ``fh-notebook doctor`` has fetched it before.
+1. What is cached is shown. An error whose code is not in the cache, or that finds the cache older than
+   :data:`MOST_DAYS`, has the catalogue fetched, once a day at most. The error of a direct call waits for it,
+   :data:`WAIT_S` at most and when its slot is free, so that it has the advice, too. A row of a batch holds its slot
+   until it is saved, and so does not wait; nor do a look-up and a callback. Their first errors have no advice, unless
+   ``fh-notebook doctor`` has fetched it before.
 2. Every error is asked for the same way, by `AsyncClient.explained`: a refusal, a failed run in an answer with status
    200, a look-up, a callback.
 3. A service on this machine is not asked: as a rule it is a local hive, whose errors are this package's own texts, and
@@ -35,6 +37,7 @@ __all__ = [
     "ADDRESS",
     "FETCH_TIMEOUT_S",
     "MOST_DAYS",
+    "WAIT_S",
     "ErrorCatalogCache",
     "code_to_ask_for",
     "read_error_catalog",
@@ -42,7 +45,9 @@ __all__ = [
 ]
 
 FETCH_TIMEOUT_S: Final = 5.0
-"""Nobody waits for it."""
+
+WAIT_S: Final = 2.0
+"""How long the error of a direct call waits for a fetch, from its beginning."""
 
 ADDRESS: Final = "/error_codes?locale=en"
 """Its texts are shown beside this package's own, which are English."""

@@ -207,6 +207,9 @@ Attempt = Callable[[InvokeRequest], Awaitable[AttemptResult]]
 Prepare = Callable[[InvokeRequest], Awaitable[AttemptResult | None]]
 """Makes a request ready, and returns the result of a call that cannot be made."""
 
+Explain = Callable[[Run], Awaitable[Run]]
+"""Returns a run with what is known of its error by then."""
+
 
 class RetryLoop:
     """Sends the requests of one client.
@@ -234,7 +237,13 @@ class RetryLoop:
         # A generator of its own: the numbers of a user who has seeded the global one stay the same.
         self._jitter = jitter or random.Random().random  # noqa: S311 - spreads retries, guards nothing
 
-    async def send(self, request: InvokeRequest, attempt_once: Attempt, prepare: Prepare | None = None) -> Run:
+    async def send(
+        self,
+        request: InvokeRequest,
+        attempt_once: Attempt,
+        prepare: Prepare | None = None,
+        explain: Explain | None = None,
+    ) -> Run:
         """Attempt a request until the policy ends it, and return the run of its last answer.
 
         Parameters
@@ -245,6 +254,8 @@ class RetryLoop:
             Sends it.
         prepare : Prepare, optional
             What comes before each attempt, and is no call yet.
+        explain : Explain, optional
+            What comes behind the last attempt, when its slot is free.
 
         Raises
         ------
@@ -252,7 +263,15 @@ class RetryLoop:
             Nothing has run, and no further call makes sense.
         """
         run, decision = await self._attempts(request, attempt_once, prepare)
-        if decision.action is RetryAction.STOP or decision.reason in NOT_REACHED:
+        has_stopped = decision.action is RetryAction.STOP or decision.reason in NOT_REACHED
+        if explain is not None:
+            try:
+                run = await explain(run)
+            except asyncio.CancelledError:
+                if not has_stopped:  # its answer is known
+                    await finish_despite_cancel(run_within(self._connection.keep(run, request.secrets), KEEP_S))
+                raise
+        if has_stopped:
             raise_for(run, decision)
         return run
 

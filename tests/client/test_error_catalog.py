@@ -1,4 +1,4 @@
-"""The service's error catalogue: cached, fetched behind an error, and never waited for."""
+"""The service's error catalogue: cached, fetched behind an error, and waited for by a direct call only, for a moment."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import pytest
 
 import fh_notebook as fh
 from fh_notebook.batching.rendering import error_groups
+from fh_notebook.client import clients
 from fh_notebook.client.error_catalog import MOST_DAYS, ErrorCatalogCache, read_error_catalog
 from fh_notebook.core import event_loop
 from tests.client.callbacks.senders import KEY, PATIENCE_S, SECRET, Held, deliver, event, signed, until
@@ -56,15 +57,14 @@ def _broken() -> httpx.Response:
     raise httpx.ConnectError("no network")
 
 
-def test_a_new_code_has_the_catalogue_fetched_for_the_errors_after_it(tmp_path: Path) -> None:
+def test_a_new_code_has_the_catalogue_fetched_and_its_error_has_the_advice(tmp_path: Path) -> None:
     """Once, without the key; the file is found by the next process."""
     service, path = Service("quota_frozen", _good), tmp_path / "codes.json"
     cache = ErrorCatalogCache(URL, lambda: path)
     with service.client(cache) as client:
-        assert client.invoke("d", variant="v").error == "It is frozen."
-        until(cache.actions)
-        run = client.invoke("d", variant="v")
-        assert (run.error, run.client_action) == ("It is frozen.", "Thaw the quota.")
+        runs = [client.invoke("d", variant="v") for _ in range(2)]
+        assert [(run.error, run.client_action) for run in runs] == [("It is frozen.", "Thaw the quota.")] * 2
+        run = runs[0]
         assert all("Thaw the quota." in shown for shown in (run._repr_html_(), repr(run), run.summary()))
         assert fh.Run.from_dict(run.to_dict()) == run
         [group] = error_groups([(0, "a", run), (1, "b", replace(run, client_action=None))])
@@ -102,6 +102,51 @@ def test_it_is_fetched_on_the_loop_of_the_call() -> None:
         assert loops == {here}
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("is_cancelled", [False, True])
+def test_an_error_waits_for_a_moment_only(monkeypatch: pytest.MonkeyPatch, is_cancelled: bool) -> None:
+    """Its slot is free meanwhile; whoever stops then has the answer stored."""
+    monkeypatch.setattr(clients, "WAIT_S", PATIENCE_S if is_cancelled else 0.0)
+    kept = list[fh.Run]()
+
+    async def keep(run: fh.Run, secrets: object) -> None:
+        kept.append(run)
+
+    async def main() -> None:
+        asked = asyncio.Event()
+
+        class Silent(httpx.MockTransport):
+            async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+                if request.url.path == "/v1/error_codes":
+                    asked.set()
+                    await asyncio.Event().wait()
+                return await super().handle_async_request(request)
+
+        made = fh.AsyncClient(api_key=KEY, base_url=URL, transport=Silent(Service("quota_frozen", _good)))
+        connection = replace(made.connection, error_catalog=ErrorCatalogCache(URL), keep=keep)
+        async with fh.AsyncClient.over(connection) as client:
+            call = asyncio.ensure_future(client.invoke("d", variant="v"))
+            if is_cancelled:
+                await asyncio.wait_for(asked.wait(), PATIENCE_S)
+                assert client.limiter.in_flight == 0
+                call.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await call
+            else:
+                assert (await asyncio.wait_for(call, PATIENCE_S)).client_action is None
+
+    asyncio.run(main())
+    assert [(run.status, run.error) for run in kept] == [("failed", "It is frozen.")]
+
+
+def test_a_refused_key_waits_for_it_too() -> None:
+    """It is raised, and no run."""
+    with (
+        Service("quota_frozen", _good, status=403).client(ErrorCatalogCache(URL)) as client,
+        pytest.raises(fh.AuthError, match=r"It is frozen \(Fetch Hive: Thaw the quota\)"),
+    ):
+        client.invoke("d", variant="v")
 
 
 @pytest.mark.parametrize("codes", [_broken, lambda: httpx.Response(500), lambda: httpx.Response(200, text="a page")])
@@ -146,9 +191,7 @@ def test_a_documented_code_has_it_fetched_too() -> None:
     client = service.client(cache)
     connection = replace(client.aclient.connection, count=lambda kind, n, at=None: counted.append(kind))
     with fh.Client.over(fh.AsyncClient.over(connection)) as client:
-        assert client.invoke("d", variant="v").client_action is None
-        until(cache.actions)
-        assert client.invoke("d", variant="v").client_action == "Choose another."
+        assert [client.invoke("d", variant="v").client_action for _ in range(2)] == ["Choose another."] * 2
     assert service.fetched == 1
     assert ("/v1/error_codes", None) in service.asked
     assert service.locales == {"en"}
