@@ -6,7 +6,7 @@ Rules of this file:
    :data:`MOST_DAYS`, has the catalogue fetched, once a day at most. The error of a direct call waits for it,
    :data:`WAIT_S` at most and when its slot is free, so that it has the advice, too. A row of a batch holds its slot
    until it is saved, and so does not wait; nor do a look-up and a callback. Their first errors have no advice, unless
-   ``fh-notebook doctor`` has fetched it before.
+   ``fh-notebook doctor --check`` has fetched it before.
 2. Every error is asked for the same way, by `AsyncClient.explained`: a refusal, a failed run in an answer with status
    200, a look-up, a callback.
 3. A service on this machine is not asked: as a rule it is a local hive, whose errors are this package's own texts, and
