@@ -193,7 +193,7 @@ class BatchState:
         if keep:
             self.work_queue.begin_keeping()
         if self.plan.rows is not None:
-            self._first = [job for window in self.work_queue.fresh() for job in self._take(window)]
+            self._first = self._take_all(self.work_queue.fresh())
             self._replan(_inputs_by_key(self._first), most_at_once)
             self._look_elsewhere(self._first)
             self._look_for_waiting(self._first)
@@ -214,6 +214,12 @@ class BatchState:
                 self._count(window)
                 to_call |= dict.fromkeys((key for key in columns.keys if key and key not in window.known), "")
         self._replan(to_call, most_at_once, planned=planned)
+
+    def _take_all(self, windows: Iterable[LookedUpWindow]) -> list[Job]:
+        """Return the jobs to call; first those whose runs are waited for again: each is paid for, and costs no call."""
+        jobs = [job for window in windows for job in self._take(window)]
+        left = left_behind(self.stored)
+        return sorted(jobs, key=lambda job: job.key not in left) if left else jobs
 
     def _take(self, window: LookedUpWindow) -> list[Job]:
         self._count(window)
@@ -242,7 +248,7 @@ class BatchState:
         self.work_queue.call_lost = retry_unknown
         if self.plan.rows is None:
             return chained_windows(WindowPrefetch(self.work_queue.again()), self._fresh)
-        return self._plan_again([job for window in self.work_queue.again() for job in self._take(window)], most_at_once)
+        return self._plan_again(self._take_all(self.work_queue.again()), most_at_once)
 
     def failed_windows(self, which: FailedSelection, *, most_at_once: int) -> Windows:
         """Return the failed jobs that are to be called again."""

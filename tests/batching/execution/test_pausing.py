@@ -411,6 +411,24 @@ def test_a_run_that_was_submitted_before_costs_its_look_up_alone_and_does_not_sa
     assert client.aclient.connection.look_ups.expected_s == {}
 
 
+@pytest.mark.parametrize(("limit", "done", "calls"), [({"max_calls": 1}, 3, 1), ({"daily_cap": 8}, 2, 0)])
+def test_runs_that_were_submitted_before_are_looked_up_before_new_calls_are_made(
+    limit: dict[str, int], done: int, calls: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever their rows are: they are paid for, and a limit ends new calls alone. So the plan says it."""
+    monkeypatch.setattr(polling, "FIRST_S", 0.01)
+    held = Held(name="lasting")
+    fh.configure(daily_cap=5)
+    options: dict[str, Any] = {"client": held.hive.client(), "delivery": "poll", "progress": False, "name": "left"}
+    assert fh.batch(rows(4)[2:], "held", **options).frame["error_code"].tolist() == ["look_ups_capped"] * 2
+    held.let_go()
+    assert held.hive.wait_idle()
+    fh.configure(daily_cap=limit.pop("daily_cap", 50))
+    again = fh.batch(rows(4), "held", **options, **limit, replace=True)
+    assert (again.counts.done, again.counts.calls, again.counts.unknown) == (done, calls, 0)
+    assert {"t2", "t3"} <= set(again.frame["text"])
+
+
 def test_a_cap_below_a_call_and_its_look_up_begins_none_and_is_not_waited_for() -> None:
     """No day has room for it: the message says what has."""
     fh.configure(daily_cap=1)
