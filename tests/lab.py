@@ -91,10 +91,11 @@ class LabServer:
 
 
 @contextlib.contextmanager
-def run_lab(folder: Path, *, through: Sequence[str] = (), **variables: str) -> Iterator[LabServer]:
+def run_lab(folder: Path, *, through: Sequence[str] = (), forks: bool = True, **variables: str) -> Iterator[LabServer]:
     """Start JupyterLab on a free port of this machine, with every file that it keeps inside `folder`.
 
-    `through` is a command that is given JupyterLab's own to become.
+    `through` is a command that is given JupyterLab's own to become. With `forks`, a kernel has imported before it begins
+    what most cells need; without, it begins as a user's does.
 
     Raises
     ------
@@ -104,7 +105,8 @@ def run_lab(folder: Path, *, through: Sequence[str] = (), **variables: str) -> I
     root = folder / "root"
     root.mkdir(parents=True, exist_ok=True)
     env = environment.for_process(folder, **_lab_settings(folder), **variables)
-    env |= kernel_provisioner.variables(folder, env["PYTHONPATH"])
+    if forks:
+        env |= kernel_provisioner.variables(folder, env["PYTHONPATH"])
     process, url = _start_lab(through, root, folder / "lab.log", env)
     try:
         yield LabServer(url, root)

@@ -82,7 +82,11 @@ def main(repeats: int = 5) -> None:
     folded: list[float] = []
     plain: list[float] = []
     results: list[list[float]] = []
-    with tempfile.TemporaryDirectory() as folder, run_lab(Path(folder)) as server, run_browser(chromium) as browser:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        run_lab(Path(folder), forks=False) as server,
+        run_browser(chromium) as browser,
+    ):
         for _ in range(repeats):
             page = browser.new_context(viewport={"width": 1200, "height": 900}).new_page()
             lab = Lab(page, server, Path(folder))
