@@ -613,7 +613,8 @@ class Batch:
 
         What it knows as completed or failed is saved, and a completed run is not called again, although its output may
         not come (its row says where to look). Each question counts against the daily cap, as a call does. Those
-        without an id stay unknown, and one line says how to call them again.
+        without an id stay unknown, and one line says how to call them again. Submitted runs that nobody waits for are
+        asked for, too: in a batch that was opened again they are pending.
 
         Raises
         ------

@@ -54,6 +54,7 @@ from fh_notebook.core.config.urls import LOCAL
 from fh_notebook.core.json_values import canonical_json
 from fh_notebook.core.text.messages import Audience, agreeing, counted
 from fh_notebook.errors import AuthError
+from fh_notebook.store.pending_runs import first_run
 from fh_notebook.store.store import Store
 
 if TYPE_CHECKING:
@@ -259,8 +260,10 @@ class BatchState:
         return self._plan_again([job for window in self.work_queue.failed(which) for job in window], most_at_once)
 
     def unknown_windows(self) -> Iterator[list[tuple[Job, Run]]]:
-        """Return the jobs that may have run, with what is known of them."""
-        return self.work_queue.unknown()
+        """Return the jobs that may have run, or whose runs were left at the service, with what is known of them."""
+        origin = self.caller.client.aclient.origin if self.caller.client is not None else ""
+        left = left_behind(self.stored) if self.stored.id else {}
+        return self.work_queue.unknown({key: first_run(row, origin) for key, row in left.items()})
 
     def unfinished_runs(self, *, known_to_wait: bool = False) -> list[RunIds]:
         """Return the ids of each stored run that may wait for a decision about a tool; first those known to wait.
@@ -288,7 +291,7 @@ class BatchState:
 
     def _held_calls(self) -> Iterator[tuple[Job, Run]]:
         """Yield the jobs of direct calls whose runs waited for a decision when they were answered, with the answers."""
-        for window in self.unknown_windows() if self.counts.unknown else ():
+        for window in self.work_queue.unknown() if self.counts.unknown else ():
             yield from ((job, run) for job, run in window if run.status == AWAITS_DECISION)
 
     async def resolve(self, windows: Iterator[list[tuple[Job, Run]]]) -> str:

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Final
 
 from fh_notebook.batching.model import (
@@ -59,6 +60,8 @@ class LookedUpWindow:
                 places.setdefault(key, place)
         return list(map(self.jobs.job, places.values()))
 
+
+NOTHING: Final[Mapping[str, Run]] = MappingProxyType({})
 
 LOOKED_AT_ONCE: Final = 10_000
 """Answers that are looked for in one statement."""
@@ -241,12 +244,17 @@ class WorkQueue:
                 failed = [job for job in failed if job.number in runs and which.has(job.shown(runs[job.number]))]
             yield self.one_a_key(failed)
 
-    def unknown(self) -> Iterator[list[tuple[Job, Run]]]:
-        """Yield the jobs that may have run, with what is known of them, one a key."""
+    def unknown(self, left: Mapping[str, Run] = NOTHING) -> Iterator[list[tuple[Job, Run]]]:
+        """Yield the jobs that may have run, with what is known of them, one a key.
+
+        With the pending ones whose runs were `left` at the service: by the key of the job.
+        """
         for window in self.source.planned(len(self._outcomes)):
-            unknown = [job for job in window if job.key and self._outcomes.kind(job.number) == UNKNOWN]
-            runs = self.runs_of([job.number for job in unknown])
-            yield [(job, runs[job.number]) for job in self.one_a_key([job for job in unknown if job.number in runs])]
+            kinds = {job.number: self._outcomes.kind(job.number) for job in window if job.key}
+            runs = self.runs_of([number for number, kind in kinds.items() if kind == UNKNOWN])
+            pending = [job for job in window if job.key in left and kinds.get(job.number) == PENDING]
+            runs |= {job.number: left[job.key] for job in pending}
+            yield [(job, runs[job.number]) for job in self.one_a_key([job for job in window if job.number in runs])]
 
     def take_saved(self, jobs: Sequence[Job]) -> set[str]:
         """Count the outcomes of jobs that were saved for the batch meanwhile, and return the keys of those jobs."""

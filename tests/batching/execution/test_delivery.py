@@ -577,7 +577,7 @@ def test_a_row_that_waits_is_not_called_again_with_those_that_are_lost(way: str)
 
 @pytest.mark.parametrize(
     ("delivery", "way"),
-    [("poll", "cell"), ("callback", "cell"), ("poll", "resume"), ("callback", "retry_unknown")],
+    [("poll", "cell"), ("callback", "cell"), ("poll", "resume"), ("callback", "retry_unknown"), ("poll", "opened")],
 )
 def test_a_run_that_has_not_ended_when_its_batch_is_cancelled_is_not_lost(
     delivery: str, way: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -619,6 +619,17 @@ def test_a_run_that_has_not_ended_when_its_batch_is_cancelled_is_not_lost(
     told = "".join(capsys.readouterr())
     assert told.startswith(f"1 may still run: {ask}; 2 wait for a decision: batch.approvals()")
     again = fh.batch(_rows(3), "refund", dry_run=True, **how)
+    if way == "opened":
+        opened = fh.open_batch(batch.name, client=how["client"])
+        assert opened.resolve_unknown().counts.pending == 3
+        assert "".join(capsys.readouterr()) == told
+        for approval in opened.approvals():
+            approval.decide("allow_once")
+        may_end.set()
+        assert hive.wait_idle()
+        assert opened.resolve_unknown().frame["output"].tolist() == ["paid", "paid", "late"]
+        assert len(fh.pending()) == 0
+        return
     if way != "cell":
         again = batch.resume(retry_unknown=way == "retry_unknown", wait=False)
     assert "; 0 calls; 3 submitted before are waited for again, 2 of them for a decision" in str(again.plan())
