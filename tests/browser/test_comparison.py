@@ -51,6 +51,7 @@ def _report(folder: Path, n: int, b: str) -> str:
             "row": row, "variant": variant, "s": int(rng.random() < share), "ticket": f"ticket {row}: where is it?",
             "output": HOSTILE if row == 1 else f"answer {row} of {variant} " + "word " * (200 if row == 2 else 5),
             "status": "failed" if row == 3 and variant == b else "completed", "error": "boom" if row == 3 else None,
+            "client_action": HOSTILE if row == 3 and variant == b else None,
         }
         for row in range(n)
         for variant, share in (("a", 0.5), (b, 0.7))
@@ -68,6 +69,7 @@ def test_the_page_is_offline_and_what_a_model_said_is_inert(page: Page, report: 
     page.goto(address)
     assert page.locator("#body tr").count() == 25
     assert HOSTILE in page.locator("#body tr").nth(1).inner_text()
+    assert f"failed: boom\n→ Fetch Hive: {HOSTILE}" in page.locator("#body tr").nth(3).inner_text()
     assert page.title() == "Comparison of 2 variants on 60 rows by s"
     assert page.asked == [address]  # type: ignore[attr-defined]
     assert page.wrong == []  # type: ignore[attr-defined]
