@@ -100,6 +100,30 @@ def test_a_photo_is_sent_by_its_address(lab: Lab) -> None:
     assert hive.got[0].endswith("/bee.png")
 
 
+def test_the_files_of_a_column_are_sent_by_their_addresses(lab: Lab) -> None:
+    """By mouse: the column's paths are the files by themselves, and the menu leads there from another choice."""
+    hive = PhotoHive()
+    rows = (
+        "from pathlib import Path\nfor name in 'ab': Path(f'{name}.png').write_bytes(name.encode() * 40)\n"
+        "form = fh.form(dep, over=[{'photo': 'a.png'}, {'photo': 'b.png'}])\nform"
+    )
+    with hive.serve() as server:
+        lab.open(SETUP.format(url=server.url), rows)
+        lab.run(0)
+        form = lab.run(1).locator(".fh-panel")
+        menu = form.get_by_role("combobox", name="photo")
+        expect(menu.locator("option:checked")).to_have_text("files named in column photo")
+        expect(form.locator(".fh-preview")).to_contain_text("a.png, 40 bytes")
+        menu.select_option("not sent")
+        expect(form.locator(".fh-preview")).not_to_contain_text("a.png")
+        menu.select_option("column photo")
+        expect(menu.locator("option:checked")).to_have_text("files named in column photo")
+        form.get_by_role("button", name="Run 2 calls").click()
+        expect(form.locator(".fh-batch-result")).to_contain_text("2 completed")
+        assert sorted(hive.uploads()) == ["a.png", "b.png"]
+        assert sorted(address.rpartition("/")[2] for address in hive.got) == ["a.png", "b.png"]
+
+
 def test_a_kept_picture_of_a_file_that_was_handed_over(lab: Lab) -> None:
     """Opened without the folder: the picture is in the page, and where it is from."""
     hive = PhotoHive()
