@@ -14,6 +14,7 @@ import asyncio
 import hashlib
 import os
 import stat
+import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
@@ -389,7 +390,7 @@ class AssetKeeper:
             log.info("saved files were not looked for", exc_info=True)
 
     def check(self) -> None:
-        """Raise unless the folder is one, or can be made.
+        """Raise unless files can be written to the folder, which is made if need be.
 
         Raises
         ------
@@ -399,9 +400,11 @@ class AssetKeeper:
         message = ""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.folder):
+                pass
         except (OSError, ValueError) as exc:
             reason = (exc.strerror if isinstance(exc, OSError) else "") or type(exc).__name__
-            message = f"the folder {self.folder} cannot be made ({reason}); give another one"
+            message = f"no files can be saved in the folder {self.folder} ({reason}); give another one"
         if message:
             raise SettingsError(message)
 

@@ -403,6 +403,9 @@ def test_a_folder_that_is_none_is_told_before_a_call(painter: Painter, tmp_path:
     with painter.hive.client() as client:
         with pytest.raises(fh.SettingsError, match="give another one"):
             painter.batch(["a"], client, name="refused", save_assets=tmp_path / "file")
+        if sys.platform == "linux":  # no file can be made there, also not by root
+            with pytest.raises(fh.SettingsError, match="folder /proc .*give another one"):
+                painter.batch(["a"], client, name="refused", save_assets="/proc")
         with pytest.raises(fh.InputError, match="no saved batch"):
             fh.open_batch("refused", client=client)
         dry = painter.batch(["a"], client, save_assets=tmp_path / "dry", dry_run=True)
