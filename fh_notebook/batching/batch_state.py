@@ -44,7 +44,14 @@ from fh_notebook.batching.planning.work_queue import (
 )
 from fh_notebook.batching.progress.unknown_outcomes import UnknownOutcomes
 from fh_notebook.batching.status import Caller
-from fh_notebook.client.polling import ONE_ADDRESS, REFUSED_LOOKS, expected_look_ups, is_over_daily_cap, is_plenty
+from fh_notebook.client.polling import (
+    FEW,
+    ONE_ADDRESS,
+    REFUSED_LOOKS,
+    expected_look_ups,
+    is_over_daily_cap,
+    is_plenty,
+)
 from fh_notebook.client.uploads import files_in
 from fh_notebook.contract.callbacks import RunIds, WaitingSteps, step_of, waits_for_tool, with_final_status
 from fh_notebook.contract.job_key import job_key_of_parts
@@ -393,7 +400,7 @@ class BatchState:
         limits = self._options.limits
         budget = budget_of(self.caller.workspace, self._store, datetime.now(UTC))
         durations = self._store.answers.durations_of(self.caller.workspace, self.plan.deployment)
-        look_ups = self._look_ups(durations)
+        look_ups = self._look_ups(len(to_call), durations)
         self.plan = replace(
             self.plan,
             jobs=len(self.outcomes),
@@ -424,7 +431,7 @@ class BatchState:
             return False
         return not is_plenty(left, calls, median(seconds for seconds, _ in durations) if durations else None)
 
-    def _look_ups(self, durations: Sequence[tuple[float, int]]) -> int:
+    def _look_ups(self, calls: int, durations: Sequence[tuple[float, int]]) -> int:
         """Return how many look-ups an answer costs of the daily cap, by how long the last ones of the deployment took.
 
         With ``auto`` nobody knows which calls are delivered: as many as the last ones had, where most had any.
@@ -440,6 +447,10 @@ class BatchState:
             delivery == "auto" and (is_near or self._options.receiver is not None)
         )
         took_s = median(seconds for seconds, _ in durations) if durations else None
+        pausing = client.aclient.connection.pausing if client is not None else set[str]()
+        if has_callback and self.plan.deployment in pausing and calls <= FEW:
+            # Looked up as without a receiver, until the callback comes; of more than a few, most are not.
+            return expected_look_ups(took_s, has_callback=False) - 1
         return expected_look_ups(took_s, has_callback=has_callback, is_looked_up=requests > 1 and not has_callback)
 
     def _forecast(self, calls: int, most_at_once: int, durations: Sequence[tuple[float, int]]) -> float | None:

@@ -344,7 +344,7 @@ class Connection:
     pausing: set[str] = field(default_factory=set, repr=False)
     """Deployments with a run that waited for a person, through this connection."""
     look_ups: WorkspaceLookUps = field(default_factory=WorkspaceLookUps, repr=False)
-    """What the batches of the workspace by polling share, of all connections of this process."""
+    """What the runs of the workspace that are polled share, of all connections of this process."""
     look_up_cap: ServiceCap = field(default_factory=ServiceCap, repr=False)
     """What the service itself has said of its daily cap, to look-ups through this connection."""
 

@@ -16,6 +16,7 @@ from collections.abc import Awaitable, Callable, Generator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from fh_notebook.client import polling
@@ -44,6 +45,7 @@ from fh_notebook.core.event_loop import on_loop
 from fh_notebook.core.redaction import log
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import with_partial_repr
+from fh_notebook.core.text.messages import counted
 from fh_notebook.core.values import Seconds
 
 if TYPE_CHECKING:
@@ -172,6 +174,7 @@ class PendingRun:
         is_direct: bool = False,
         ask_now: str = "",
         budget: polling.LookUpBudget | None = None,
+        is_left: bool = False,
     ) -> None:
         self._connection = client.connection
         self._client = client
@@ -186,12 +189,15 @@ class PendingRun:
         self._is_direct = is_direct
         """Whether it is the run of a direct call, of which the caller has a `Run` and no `PendingRun`."""
         caller = "client.retrieve(run.request_id)" if is_direct else "pending.refresh()"
-        self._cap_text = CAP_USED.format(ask_now or f"{caller} asks now")
-        """What is said once the daily cap has ended look-ups, with what its caller can do."""
-        self._budget = budget
-        """What pays for its look-ups, where others count on the same requests of a daily cap."""
+        self._ask_now = ask_now or f"{caller} asks now"
+        """What its caller can do where the daily cap delays look-ups, or has ended them."""
+        self._batch_budget = budget
+        self._budget: polling.LookUpBudget | None = None
+        """What pays for its look-ups, where nothing else brings the outcome: that of its batch, or of single runs."""
+        self._is_left = is_left
+        """Whether an earlier kernel has submitted it."""
         self._is_capped = False
-        self._began = time.perf_counter() - first.elapsed_s
+        self._began = self._aged_from = time.perf_counter() - first.elapsed_s
         self._lock = threading.Lock()
         self._run = self._first
         self._taken = False
@@ -205,6 +211,7 @@ class PendingRun:
         self._error: BaseException | None = None
         self._at_end: list[Callable[[], None]] = []
         self._at_change: list[Callable[[PendingRun], None]] = []
+        self._at_look: list[Callable[[PendingRun], None]] = []
         self._tools: RunApprovals | None = None
         """What is known of the service's list of tools, once it was asked for."""
         self.came_by = ""
@@ -399,6 +406,10 @@ class PendingRun:
                 return
         call(self)
 
+    def on_look(self, call: Callable[[PendingRun], None]) -> None:
+        """Call `call` on the background loop after each look-up that brought no outcome."""
+        self._at_look.append(call)
+
     @property
     def _lacks_output(self) -> bool:
         """Whether the outcome came without its output, and a callback may bring it."""
@@ -412,7 +423,7 @@ class PendingRun:
 
     # --- callbacks and look-ups
 
-    def begin(self, *, poll: bool, known: bool = True) -> None:
+    def begin(self, *, poll: bool) -> None:
         """Wait for the outcome from now on: by callback if there is a receiver, by look-ups as `poll` specifies."""
         with self._lock:
             self.is_begun = True
@@ -422,11 +433,23 @@ class PendingRun:
             self._receiver.claim(ids_of(self._first), self.take)
         self._polls = poll
         if poll and not self._taken:
-            has_callback = self._receiver is not None and known
-            if has_callback:
-                polling.watch(self, first_s=polling.FIRST_BESIDE_RECEIVER_S, soon=self._may_pause_unseen)
+            if self._receiver is not None:
+                first_s = polling.FIRST_BESIDE_RECEIVER_S  # and no sooner by chance: a plan counts none before it
+                polling.watch(self, first_s=first_s, earliest_s=first_s, soon=self._may_pause_unseen)
             else:
-                polling.watch(self, first_s=self._budget.add(self) if self._budget is not None else None)
+                on_loop(event_loop.background().loop, self._begin_look_ups)
+
+    def _begin_look_ups(self) -> None:
+        if self._taken:
+            return
+        budget = self._batch_budget
+        if budget is None:
+            left = partial(self._connection.left_for, "lookup")
+            budget = self._connection.look_ups.of_single_runs(self._request.deployment, left)
+        if self._is_left or self.status == "awaiting_approval":
+            budget.leave_out(self)
+        self._budget = budget
+        polling.watch(self, first_s=budget.add(self))
 
     def look_soon(self) -> None:
         """Look it up soon, if it is looked up at all: something that it waited for has happened."""
@@ -440,9 +463,14 @@ class PendingRun:
 
     @property
     def _may_pause_unseen(self) -> bool:
-        """Whether a look-up is worth its cost beside a receiver: that a run waits for a person, no callback tells."""
+        """Whether a look-up is worth its cost beside a receiver: that a run waits for a person, no callback tells.
+
+        Near the service it is, where no daily cap counts it: of one that does, plans count no such look-up.
+        """
         connection = self._connection
-        return connection.is_near or self._request.deployment in connection.pausing
+        return self._request.deployment in connection.pausing or (
+            connection.is_near and connection.left_for("lookup") is None
+        )
 
     @property
     def longest_s(self) -> float:
@@ -451,8 +479,11 @@ class PendingRun:
 
     @property
     def age_s(self) -> float:
-        """Seconds since its call was sent; see :class:`~fh_notebook.client.polling.PacedRun`."""
-        return time.perf_counter() - self._began
+        """Seconds since its call was sent, or since a person last kept it waiting, as far as look-ups have shown.
+
+        See :class:`~fh_notebook.client.polling.PacedRun`.
+        """
+        return time.perf_counter() - self._aged_from
 
     @property
     def service(self) -> str:
@@ -474,19 +505,24 @@ class PendingRun:
             polling.watch(self, first_s=wait_s)
             return 0.0
         if not self._taken and not await self._connection.has_room_for("lookup"):
+            if budget is not None:
+                budget.looked(self, has_ended=None)
             self._note_cap()
             return 0.0
         asked_s = self.age_s  # an answer that comes late says how the run was then
         result = await self._look_now()
         if budget is not None:
+            if self._taken:
+                budget.remove(self)
             says_how_it_is = result is not None and result.run is not None and result.run.status != "unknown"
             budget.looked(self, age_s=asked_s, has_ended=self._taken if says_how_it_is else None)
         return None if result is None or result.is_last or self._taken else result.pause_s
 
     def _note_cap(self) -> None:
         if not self._is_capped:
-            self._connection.tell(self._cap_text)
-            self._set_trouble(self._cap_text, is_capped=True)
+            text = CAP_USED.format(self._ask_now)
+            self._connection.tell(text)
+            self._set_trouble(text, is_capped=True)
             self._call_on_change()
 
     async def _look_now(self) -> polling.LookUpResult | None:
@@ -503,6 +539,8 @@ class PendingRun:
             self._set_trouble(result.problem)
             if result.is_last:
                 self._end_look_ups(result)
+        if not self._taken:
+            self._call(self._at_look)
         return result
 
     def _end_look_ups(self, last: polling.LookUpResult) -> None:
@@ -594,6 +632,8 @@ class PendingRun:
             else:
                 has_changed = (run.status, waits_for(run)) != (self._run.status, self.waits_for)
                 request_id, run_id = self.request_id or run.request_id, self.run_id or run.run_id
+                if "awaiting_approval" in (self.status, run.status):
+                    self._aged_from = time.perf_counter()
                 self._run = replace(self._first, status=run.status, raw=run.raw, request_id=request_id, run_id=run_id)
                 if run.status == "awaiting_approval" or self.waits_for:
                     self._connection.pausing.add(self._request.deployment)
@@ -609,13 +649,14 @@ class PendingRun:
             _WAITED_FOR.discard(self)
         polling.forget(self)
         if self._budget is not None:
-            self._budget.remove(self)
+            on_loop(event_loop.background().loop, partial(self._budget.remove, self))
         if self._receiver is not None:
             take_output = self._take_output if may_change else None
             self._receiver.claims.disclaim(ids_of(self._first), ended=ended, take_output=take_output)
         for call in at_end:
             call()
         self._call_on_change()
+        self._at_look.clear()
         if not may_change:
             self._at_change.clear()
 
@@ -627,7 +668,10 @@ class PendingRun:
         call()
 
     def _call_on_change(self) -> None:
-        for call in list(self._at_change):
+        self._call(self._at_change)
+
+    def _call(self, calls: list[Callable[[PendingRun], None]]) -> None:
+        for call in list(calls):
             try:
                 call(self)
             except Exception:  # a closed page must not end the waiting
@@ -643,6 +687,7 @@ class PendingRun:
         parts += [f"waits for {self.waits_for}"] if self.waits_for else []
         parts += [self.tool_hint] if self.tool_hint else []
         parts += ["not waited for"] if not self._is_waited_for else []
+        parts += [self._look_ups_text] if self._look_ups_text else []
         parts += [self.trouble] if self.trouble else []
         return f"PendingRun({', '.join(p for p in parts if p)})"
 
@@ -655,9 +700,12 @@ class PendingRun:
         head = html.el("div", html.badge(self.status), " ", named, cls="fh-head")
         since = f" since {self.started_at:%d %b %H:%M:%S} UTC" if self.started_at else ""
         most = "an hour while it waits for a person" if self.longest_s == polling.LONGEST_PAUSED_S else "half a minute"
+        often = f"at growing intervals of up to {most}"
+        if self._budget is not None and self._budget.saves:
+            often = f"seldom, since the daily cap leaves few requests ({self._ask_now})"
         asked = (
-            f"the service is asked at growing intervals of up to {most}, and each look-up counts against the daily cap;"
-            " this card changes after the look-up that finds the answer"
+            f"the service is asked {often}, and each look-up counts against the daily cap; this card changes after the "
+            "look-up that finds the answer"
         )
         sent = "the service sends it here (callback); this card changes when it arrives"
         state = f"Waiting for the answer{since}: {sent if self.by_callback else asked}"
@@ -667,8 +715,18 @@ class PendingRun:
         if self._is_direct and self.request_id:
             state += "; client.retrieve(run.request_id) has it in code"
         problem = html.el("div", self.trouble, cls="fh-dim") if self.trouble else None
-        foot = html.el("div", f"{state} · {self.request_id or self.run_id or ''}", cls="fh-dim fh-foot")
+        parts = [state, self._look_ups_text, self.request_id or self.run_id or ""]
+        foot = html.el("div", " · ".join(part for part in parts if part), cls="fh-dim fh-foot")
         return html.el("div", head, *self._question_lines(), problem, foot, cls="fh-card")
+
+    @property
+    def _look_ups_text(self) -> str:
+        """How many look-ups were made, and how many requests a cap that counts them leaves; empty without look-ups."""
+        if not self.polls and self._budget is None:
+            return ""
+        left = self._connection.left_for("lookup")
+        text = f"{counted(self.polls, 'look-up')} so far"
+        return text if left is None else f"{text}; {counted(left, 'request')} left today"
 
     def _question_lines(self) -> list[html.Html]:
         """Return lines with the person who decides, and with the whole question to them."""

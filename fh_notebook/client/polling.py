@@ -3,9 +3,9 @@
 Rule of this file: a look-up counts against the daily cap (CONTRACT section 10). So each run is looked up after a second
 and then at growing intervals, with jitter, up to half a minute, and up to an hour while it waits for a person; and at
 most as often as whoever watches it allows. All runs together are looked up no more often than :data:`EVERY_S`. Where a
-daily cap is configured, a `LookUpBudget` says which look-ups of a batch are worth their requests. Where a callback is
-expected, the first look-up is later, unless the service is on this machine or the run may pause: only a look-up says
-who a paused run waits for.
+daily cap is configured, a `LookUpBudget` says which look-ups are worth their requests, of the runs of a batch and of
+single ones. Where a callback is expected, the first look-up is later, unless the run may pause: only a look-up says who
+a paused run waits for.
 
 A look-up that fails, or cannot be read, is no evidence about the run, and the next one follows. Only a permanent error
 ends the look-ups: a key that is refused, look-ups that are refused again and again, and a run that the service does not
@@ -34,6 +34,7 @@ from fh_notebook.core.redaction import log
 from fh_notebook.errors import AuthError
 
 __all__ = [
+    "FEW",
     "FIRST_BESIDE_RECEIVER_S",
     "FIRST_RUNS",
     "FIRST_S",
@@ -47,6 +48,7 @@ __all__ = [
     "PacedRun",
     "PolledRun",
     "Poller",
+    "SingleRunsBudget",
     "StatusLookup",
     "WorkspaceLookUps",
     "expected_look_ups",
@@ -200,7 +202,13 @@ class Poller:
         return len(self._entries)
 
     def watch(
-        self, run: PolledRun, *, first_s: float | None = None, soon: bool = False, most_looks: int | None = None
+        self,
+        run: PolledRun,
+        *,
+        first_s: float | None = None,
+        earliest_s: float = 0.0,
+        soon: bool = False,
+        most_looks: int | None = None,
     ) -> None:
         """Look a run up from now on.
 
@@ -212,13 +220,17 @@ class Poller:
             Which.
         first_s : float, optional
             Seconds until the first look-up, in place of :data:`FIRST_S`.
+        earliest_s : float
+            Seconds before which chance makes no first look-up.
         soon : bool
-            Whether that is after :data:`FIRST_S` at most, if only a few runs are looked up.
+            Whether that is after :data:`FIRST_S` at most, if only a few runs are looked up, whatever `earliest_s` is.
         most_looks : int, optional
             How many look-ups are made at most; of one that is watched already, what is left if that is more.
         """
         first_s = FIRST_S if first_s is None else first_s
-        wait_s = min(FIRST_S, first_s) if soon and len(self) < FEW else first_s
+        wait_s = first_s
+        if soon and len(self) < FEW:
+            wait_s, earliest_s = min(FIRST_S, first_s), 0.0
         entry = self._entries.get(id(run))
         if entry is not None and most_looks is not None:
             most_looks = None if entry.looks_left is None else max(most_looks, entry.looks_left)
@@ -227,7 +239,7 @@ class Poller:
         elif entry is not None and entry.due <= asyncio.get_running_loop().time() + wait_s:
             entry.wait_s, entry.looks_left = wait_s, most_looks
         else:
-            self._put(run, wait_s, most_looks)
+            self._put(run, wait_s, most_looks, earliest_s)
         if self._task is None or self._task.done():
             self._task = asyncio.get_running_loop().create_task(self._serve())
 
@@ -237,9 +249,9 @@ class Poller:
         if not self._entries:
             self._changed.set()
 
-    def _put(self, run: PolledRun, wait_s: float, looks_left: int | None) -> None:
-        spread = 1 + SPREAD * (2 * self._jitter() - 1)
-        entry = _ScheduledLookUp(asyncio.get_running_loop().time() + wait_s * spread, run, wait_s, looks_left)
+    def _put(self, run: PolledRun, wait_s: float, looks_left: int | None, earliest_s: float = 0.0) -> None:
+        spread_s = max(earliest_s, wait_s * (1 + SPREAD * (2 * self._jitter() - 1)))
+        entry = _ScheduledLookUp(asyncio.get_running_loop().time() + spread_s, run, wait_s, looks_left)
         self._entries[id(run)] = entry
         heapq.heappush(self._heap, (entry.due, next(self._numbers), entry))
         self._changed.set()
@@ -400,7 +412,14 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
 
 
-def watch(run: PolledRun, *, first_s: float | None = None, soon: bool = False, most_looks: int | None = None) -> None:
+def watch(
+    run: PolledRun,
+    *,
+    first_s: float | None = None,
+    earliest_s: float = 0.0,
+    soon: bool = False,
+    most_looks: int | None = None,
+) -> None:
     """Have this process's poller look a run up, from any thread; see :meth:`Poller.watch`."""
     loop = event_loop.background().loop
 
@@ -408,7 +427,7 @@ def watch(run: PolledRun, *, first_s: float | None = None, soon: bool = False, m
         global _of_loop
         if _of_loop is None or _of_loop[0] is not loop:
             _of_loop = loop, Poller()
-        _of_loop[1].watch(run, first_s=first_s, soon=soon, most_looks=most_looks)
+        _of_loop[1].watch(run, first_s=first_s, earliest_s=earliest_s, soon=soon, most_looks=most_looks)
 
     on_loop(loop, begin)
 
@@ -425,7 +444,7 @@ class PacedRun(PolledRun, Protocol):
 
     @property
     def age_s(self) -> float:
-        """Seconds since its call was sent."""
+        """Seconds since its call was sent, or since a person last kept it waiting."""
         ...
 
     @property
@@ -459,7 +478,7 @@ def _plenty_each(took_s: float | None) -> int:
 
 
 class WorkspaceLookUps:
-    """What the batches of a workspace share in this process: the look-ups that they hold, and what they have learned.
+    """What the runs of a workspace share in this process: the look-ups that they hold, and what they have learned.
 
     What another kernel holds is not known here.
     """
@@ -468,32 +487,47 @@ class WorkspaceLookUps:
         self.expected_s: dict[str, float] = {}
         """By deployment, how old a run is at its first look-up; without those of which nobody knows how long they take.
         A look-up that found a run running has made it higher, and none that merely came late."""
-        self._budgets = os.getpid(), WeakSet[LookUpBudget]()
+        self._budgets = os.getpid(), WeakSet[LookUpBudget](), dict[str, SingleRunsBudget]()
 
     @property
-    def _of_process(self) -> WeakSet[LookUpBudget]:
+    def _of_process(self) -> tuple[WeakSet[LookUpBudget], dict[str, SingleRunsBudget]]:
+        """Those that hold look-ups, and those of single runs by deployment."""
         if self._budgets[0] != os.getpid():  # a child after a fork: those of its parent are none
-            self._budgets = os.getpid(), WeakSet()
-        return self._budgets[1]
+            self._budgets = os.getpid(), WeakSet(), {}
+        return self._budgets[1:]
 
     @property
     def budgets(self) -> set[LookUpBudget]:
-        """Those of the starts that hold look-ups."""
+        """Those that hold look-ups."""
         while True:
             with suppress(RuntimeError):  # a batch on another loop began or ended meanwhile
-                return set(self._of_process)
+                return set(self._of_process[0])
+
+    def of_single_runs(self, deployment: str, left: Callable[[], int | None]) -> SingleRunsBudget:
+        """Return what pays for the look-ups of the runs of a deployment that belong to no batch.
+
+        `left` is as `LookUpBudget` takes it: what the newest client knows.
+        """
+        budgets = self._of_process[1]
+        if (budget := budgets.get(deployment)) is None:
+            budget = budgets[deployment] = SingleRunsBudget(left, most=FIRST_RUNS, shared=self)
+            budget.begin(FIRST_RUNS, deployment)
+        budget._left = left
+        return budget
 
     def add(self, budget: LookUpBudget) -> None:
-        """Count what a start holds."""
-        self._of_process.add(budget)
+        """Count what one holds."""
+        self._of_process[0].add(budget)
 
     def remove(self, budget: LookUpBudget) -> None:
         """Count it no more."""
-        self._of_process.discard(budget)
+        self._of_process[0].discard(budget)
 
 
 class LookUpBudget:
-    """What one start of a batch may spend on look-ups, within what a daily cap leaves. Used on one loop.
+    """What the runs of one start of a batch may spend on look-ups, within what a daily cap leaves.
+
+    Its runs are used on one loop.
 
     Where the cap pays for as many look-ups as the usual intervals need, it delays none. Otherwise:
 
@@ -514,7 +548,7 @@ class LookUpBudget:
     most : int
         How many runs are out at most.
     shared : WorkspaceLookUps, optional
-        What it shares with the other batches of the workspace.
+        What it shares with the other runs of the workspace.
     watch : function
         Has a run looked up after so many seconds (:func:`watch`).
     """
@@ -576,13 +610,23 @@ class LookUpBudget:
         return all(b._planned for b in budgets) and left >= sum(b._needed for b in budgets)
 
     @property
-    def _needed(self) -> int:
-        return max(0, self._planned - self._ended) * _plenty_each(self.expected_s)
+    def saves(self) -> bool:
+        """Whether it delays look-ups, since the cap does not pay for all that are usual."""
+        return not self._is_plenty
 
-    # --- the look-up that each run holds, by the key of its job
+    @property
+    def _needed(self) -> int:
+        return self._to_come * _plenty_each(self.expected_s or self._running_s)
+
+    @property
+    def _to_come(self) -> int:
+        """How many runs are out or to begin."""
+        return max(0, self._planned - self._ended)
+
+    # --- the look-up that each run holds: from before its call by the key of its job, or while it is out
 
     def hold(self, key: str) -> int:
-        """Hold a look-up for a run that is about to begin; return how many the batches of the workspace hold."""
+        """Hold a look-up for a run that is about to begin; return how many the runs of the workspace hold."""
         self._shared.add(self)
         self._held.add(key)
         return self.held
@@ -593,8 +637,8 @@ class LookUpBudget:
 
     @property
     def held(self) -> int:
-        """How many the batches of the workspace hold."""
-        return sum(len(budget._held) for budget in self._shared.budgets)
+        """How many the runs of the workspace hold."""
+        return sum(max(len(budget._held), len(budget._out)) for budget in self._shared.budgets)
 
     # --- when a run is looked up
 
@@ -604,6 +648,7 @@ class LookUpBudget:
 
     def add(self, run: PacedRun) -> float:
         """Take a run that has begun; return after how many seconds it is looked up first."""
+        self._shared.add(self)
         self._out.add(run)
         if self.expected_s is None or self._is_plenty(self._left()):
             return FIRST_S
@@ -668,3 +713,26 @@ class LookUpBudget:
         elif is_first and age_s >= expected_s:
             learned[self._deployment] = LATER * age_s
             self._runs_out = max(FIRST_RUNS, self._runs_out * 3 // 4)
+
+
+class SingleRunsBudget(LookUpBudget):
+    """What the runs of a deployment that belong to no batch may spend: nobody knows how many follow.
+
+    So as many are expected beside those that are out as a batch begins with, and none while none is out.
+    """
+
+    @property
+    def _to_come(self) -> int:
+        return len(self._out) + FIRST_RUNS
+
+    def add(self, run: PacedRun) -> float:
+        """Take a run that has begun; return after how many seconds it is looked up first."""
+        if not self._out:  # how old others were that nobody waited for to the end delays no later one
+            self._running_s = 0.0
+        return super().add(run)
+
+    def remove(self, run: PacedRun) -> None:
+        """Forget a run that is waited for no more."""
+        super().remove(run)
+        if not self._out:
+            self.end()

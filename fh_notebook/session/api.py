@@ -277,6 +277,7 @@ def _wait_again(client: AsyncClient, ticket: PendingTicket, receiver: CallbackRe
         receiver=receiver if same else None,
         keep=ticket.answered,
         let_go=ticket.let_go,
+        is_left=True,
     )
     pending_run.begin(poll=True)
     return pending_run

@@ -1,4 +1,4 @@
-"""`LookUpBudget`: which look-ups of a batch's runs are worth a request of the daily cap."""
+"""`LookUpBudget`: which look-ups of runs are worth a request of the daily cap."""
 
 from __future__ import annotations
 
@@ -187,3 +187,49 @@ def test_batches_on_other_loops_begin_and_end_while_one_counts() -> None:
         others.result()
     assert held <= set(range(400))
     assert budgets[0].held == 0
+
+
+@pytest.mark.parametrize(("left", "delayed"), [(49, True), (50, False), (None, False)])
+def test_single_runs_share_a_budget_which_expects_a_few_more(left: int | None, delayed: bool) -> None:
+    """Those of one deployment: what one of them shows is for the others, and nothing is held once none is out."""
+    shared = WorkspaceLookUps()
+    first, second, other = OneRun(), OneRun(), OneRun()
+    budget = shared.of_single_runs("d", lambda: left)
+    budget.add(first)
+    assert (budget.saves, budget.wait_s(first)) == (delayed, 0.0)
+    budget.looked(first, has_ended=False)
+    first.age_s = 10.0
+    assert budget.wait_s(first) == 0.0
+    budget.looked(first, has_ended=False)
+    assert shared.of_single_runs("d", lambda: 30) is budget
+    budget.add(second)
+    assert budget.wait_s(second) == pytest.approx(16.0)
+    elsewhere = shared.of_single_runs("e", lambda: 30)
+    elsewhere.add(other)
+    assert (elsewhere.wait_s(other), elsewhere.held) == (0.0, 3)
+    batch = LookUpBudget(lambda: 400, most=200, shared=shared)
+    batch.begin(35, "d")
+    assert batch.hold("0") == 4
+    assert batch.most_out == FIRST_RUNS
+    for one, of in ((first, budget), (second, budget), (other, elsewhere)):
+        of.remove(one)
+    assert (batch.held, batch.most_out) == (1, 200)
+
+
+def test_the_age_of_runs_says_how_many_look_ups_are_usual_until_one_has_ended() -> None:
+    """A cap that pays for those of runs of a minute does not for those of runs that are ten minutes old.
+
+    How old a run was that nobody waited for to the end delays no later one.
+    """
+    shared = WorkspaceLookUps()
+    budget = shared.of_single_runs("d", lambda: 100)
+    run = OneRun()
+    budget.add(run)
+    _looked(budget, run, 60.0, has_ended=False)
+    assert not budget.saves
+    _looked(budget, run, 600.0, has_ended=False)
+    assert budget.saves
+    budget.remove(run)
+    following = OneRun(age_s=1.0)
+    budget.add(following)
+    assert (budget.saves, budget.wait_s(following)) == (False, 0.0)

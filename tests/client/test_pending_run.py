@@ -154,6 +154,66 @@ def test_the_configured_cap_ends_look_ups_of_a_run_for_the_day(held: Held, capsy
         assert pending.refresh().output == "A"
 
 
+def test_under_a_small_cap_single_runs_leave_look_ups_for_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All answers come of six runs of 100 s, of which the usual intervals would use up the cap: here 1 s."""
+    for name, scaled_s in (("FIRST_S", 0.01), ("LONGEST_S", 0.3), ("EVERY_S", 0.001)):
+        monkeypatch.setattr(polling, name, scaled_s)
+    fh.configure(daily_cap=50)
+    looked_up = list[str]()
+    numbers, begun = iter(range(6)), time.monotonic()
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.method == "POST":
+            return httpx.Response(200, json={"request_id": f"req_{next(numbers)}", "run_status": "running"})
+        looked_up.append(request.url.path)
+        if time.monotonic() < begun + 1.0:
+            return httpx.Response(200, json={"status": "running"})
+        return httpx.Response(200, json={"status": "completed", "data": {"output": "hi"}})
+
+    with fh.Client(
+        api_key=KEY, base_url="https://api.test/v1", transport=httpx.MockTransport(answer)
+    ) as client:  # fmt: skip
+        pending = [client.submit("d", variant="v", inputs={"number": number}) for number in range(6)]
+        assert [one.wait(20).output for one in pending] == ["hi"] * 6
+    assert len(looked_up) < 25
+
+
+def test_a_run_says_how_many_look_ups_were_made_and_what_the_cap_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In text and on its card, that is told of each look-up; without a cap, how many were made."""
+    monkeypatch.setattr(polling, "FIRST_S", 3_600.0)
+    with _service({"status": "running"}) as client:
+        pending = client.submit("d", variant="v")
+        pending.refresh()
+        assert repr(pending).endswith("req_1, 1 look-up so far)")
+        assert "· 1 look-up so far · req_1" in pending._repr_html_()
+        assert "asked at growing intervals" in pending._repr_html_()
+        fh.configure(daily_cap=7)
+        pending.refresh()
+        assert repr(pending).endswith("req_1, 2 look-ups so far; 4 requests left today)")
+        assert "· 2 look-ups so far; 4 requests left today · req_1" in pending._repr_html_()
+        assert "asked seldom, since the daily cap leaves few requests (pending.refresh() asks now), and" in (
+            pending._repr_html_()
+        )
+        told = list[int]()
+        pending.on_look(lambda looked: told.append(looked.polls))
+        asyncio.run(_look_twice(pending))
+        assert told == [3]  # the second one is not worth its request yet
+
+
+def test_how_long_a_person_keeps_a_run_waiting_delays_no_later_look_up() -> None:
+    """Its age, by which a budget spaces look-ups, counts from when it was last found waiting, or going on."""
+    words = ["running", "awaiting_approval", "running", "running"]
+    with _service(*({"status": word} for word in words)) as client:
+        pending = client.submit("d", variant="v", poll=False, callback=NOWHERE)
+        polling.forget(pending)
+        ages = []
+        for word in words:
+            pending._aged_from -= 3_600.0
+            assert pending.refresh().status == word
+            ages.append(pending.age_s // 3_600.0)
+        assert ages == [1.0, 0.0, 0.0, 1.0]
+
+
 async def _look_twice(pending: PendingRun) -> list[float | None]:
     return [await pending.look() for _ in range(2)]
 
@@ -290,6 +350,7 @@ def test_after_cancel_waiting_nobody_waits_and_it_can_be_taken_up_again(held: He
     held.let_go()
     (again,) = fh.reattach(client=held.hive.client())
     assert again.wait(20).output == "A"
+    assert again._connection.look_ups.expected_s == {}  # nobody looked it up while it ran
     assert len(held.hive.calls) == 1
     assert len(fh.pending()) == 0
     assert not fh.reattach(client=held.hive.client())

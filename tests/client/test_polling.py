@@ -97,6 +97,20 @@ def test_of_a_few_runs_beside_a_receiver_one_that_may_pause_is_asked_for_soon(ot
     assert round(run_virtually(watch()), 6) == first_s
 
 
+@pytest.mark.parametrize(("soon", "first_s"), [(False, 10.0), (True, 1 - SPREAD)])
+def test_beside_a_receiver_chance_makes_no_look_up_earlier(soon: bool, first_s: float) -> None:
+    """A plan counts none of a run that ends before; one that is made soon is spread as any other."""
+
+    async def watch() -> float:
+        poller, run = Poller(jitter=lambda: 0.0), Run(lambda looks: None)
+        begun = asyncio.get_running_loop().time()
+        poller.watch(run, first_s=10.0, earliest_s=10.0, soon=soon)
+        await asyncio.sleep(20)
+        return run.at[0] - begun
+
+    assert round(run_virtually(watch()), 6) == first_s
+
+
 def test_a_run_that_waits_for_a_person_is_asked_for_more_and_more_seldom() -> None:
     """Up to an hour, and as often as any other from when it goes on."""
 

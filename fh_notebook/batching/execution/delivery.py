@@ -236,12 +236,11 @@ class CallbackDelivery:
             keep=None,
             let_go=ticket.let_go,
             ask_now=text_for(RESOLVE_CAPPED, self._audience),
-            budget=self.budget,
+            budget=self._budget,
+            is_left=is_left,
         )
         self._pending[id(pending)] = pending
         pending.on_change(partial(self._changed, ticket))
-        if is_left:
-            self._budget.leave_out(pending)
         if pending.may_wait_for_tool:  # from the beginning: an earlier kernel has submitted it
             self.on_change()
         pending.begin(poll=True)

@@ -78,8 +78,14 @@ def show(result: PendingRun | PendingResults, form: str | None = None) -> None:
         handle.update(drawn())
         follow()
 
+    def count_look_up(_: Any) -> None:
+        # While a person may be about to press a button, or reads a question that is unfolded, it stays as it is.
+        if all(call.status != "awaiting_approval" for call in _calls(result)):
+            handle.update(drawn())
+
     if result.waiting:
         result.on_change(update)
+        result.on_look(count_look_up)
     # It may have changed while it was put on the page, when nobody listened yet, or beside an update of this thread.
     while (now := drawn()).content != card.content:
         handle.update(card := now)
@@ -148,6 +154,11 @@ class PendingResults(Sequence[Any]):
         """Have `call` called, on the background loop, when the status of one changes."""
         for pending in self.pending:
             pending.on_change(lambda _: call(self))
+
+    def on_look(self, call: Any) -> None:
+        """Have `call` called, on the background loop, after each look-up of one."""
+        for pending in self.pending:
+            pending.on_look(lambda _: call(self))
 
     @property
     def waiting(self) -> bool:

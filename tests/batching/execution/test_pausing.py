@@ -458,14 +458,22 @@ def test_a_cap_below_a_call_and_its_look_up_begins_none_and_is_not_waited_for() 
         (1, 1.1, "poll", 2),
         (2, 1.1, "poll", 1),
         (2, 1.1, "callback", 0),
+        (1, 60.0, "callback", 3),
+        (1, 60.0, "pausing", 7),
     ],
 )
 def test_look_ups_are_planned_by_what_the_last_calls_took(
     requests: int, elapsed_s: float, delivery: str, expected: int
 ) -> None:
-    """With ``auto`` where those were looked up; a time that a look-up has found is late by chance."""
+    """With ``auto`` where those were looked up; a time that a look-up has found is late by chance.
+
+    By callback, a run of a deployment whose runs are known to wait for people is looked up as without a receiver.
+    """
     shouting = Shouting(name="lasting")
     client = shouting.hive.client()
+    if delivery == "pausing":
+        client.aclient.connection.pausing.add("shout")
+        delivery = "callback"
     store = session.store()
     assert store is not None
     run = fh.Run(
@@ -476,6 +484,33 @@ def test_look_ups_are_planned_by_what_the_last_calls_took(
         rows(4), "shout", variants="loud", client=client, delivery=delivery, dry_run=True, progress=False
     ).plan()
     assert planned.look_ups_per_call == expected
+
+
+@pytest.mark.parametrize(("cap", "is_known", "looks"), [(200, False, False), (200, True, True), (None, False, True)])
+def test_by_callback_near_the_service_a_cap_is_spent_on_no_look_up_that_the_plan_does_not_count(
+    monkeypatch: pytest.MonkeyPatch, cap: int | None, is_known: bool, looks: bool
+) -> None:
+    """Unless runs of the deployment are known to wait for people; without a cap, which ones do shows soon."""
+    monkeypatch.setattr(polling, "FIRST_S", 0.01)
+    fh.configure(daily_cap=cap)
+    with Held().freed() as held:
+        client = held.hive.client()
+        if is_known:
+            client.aclient.connection.pausing.add("held")
+        batch = _held(held, 4, client=client, delivery="callback", max_concurrency=4)
+        held.wait_for(4)
+        assert "look-up" not in str(batch.plan())
+        until(lambda: polling._of_loop is not None and len(polling._of_loop[1]) == 4)
+        if looks:
+            until(lambda: held.hive.counts.used_today > held.hive.counts.calls)
+        else:
+            assert polling._of_loop is not None
+            assert min(entry.wait_s for entry in polling._of_loop[1]._entries.values()) == 10.0
+        held.let_go()
+        batch.wait()
+        assert batch.counts.done == 4
+        if not looks:
+            assert held.hive.counts.used_today == held.hive.counts.calls
 
 
 def test_a_configured_cap_stops_before_the_refused_call() -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from IPython.utils.capture import capture_output
 
 import fh_notebook as fh
+from fh_notebook.client import polling
 from fh_notebook.client.pending_run import PendingRun
 from fh_notebook.local import LocalHive, aask_human
 from fh_notebook.notebook.magics import pending_results
@@ -163,6 +166,31 @@ def test_cards_change_when_answers_come(tmp_path: Path) -> None:
             lambda: kernel.shown(cell)[0]["text/html"].count("paid 5") == 2 and "output=paid 5" in kernel.shown(cell)[0]["text/plain"],
             "the answers",
         )  # fmt: skip
+
+
+def test_a_card_counts_look_ups(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+    """As long as the run goes on; one with a question, which may be unfolded, stays as it is."""
+    monkeypatch.setattr(polling, "FIRST_S", 3_600.0)
+    words = iter(["running", "awaiting_approval", "awaiting_approval"])
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        body = {"request_id": "req_1", "status": "running" if request.method == "POST" else next(words)}
+        return httpx.Response(200, json=body)
+
+    transport = httpx.MockTransport(answer)
+    with (
+        fh.Client(api_key=KEY, base_url="https://api.test/v1", transport=transport) as client,
+        capture_output() as captured,
+    ):
+        pending = client.submit("d", variant="v")
+        show(pending)
+        shown = []
+        for _ in range(3):
+            asyncio.run(pending.look())
+            shown.append(captured.outputs[-1].data["text/plain"].partition("req_1, ")[2])
+        pending.cancel_waiting()
+    assert [text.split(" so far")[0].split(", ")[-1] for text in shown] == ["1 look-up", "2 look-ups", "2 look-ups"]
+    assert "· 2 look-ups so far · req_1" in captured.outputs[-2].data["text/html"]
 
 
 def test_pending_runs_are_a_table_that_says_what_looks_them_up(shell: Shell, hive: Refunds) -> None:  # noqa: F811
