@@ -512,8 +512,6 @@ class PendingRun:
         asked_s = self.age_s  # an answer that comes late says how the run was then
         result = await self._look_now()
         if budget is not None:
-            if self._taken:
-                budget.remove(self)
             says_how_it_is = result is not None and result.run is not None and result.run.status != "unknown"
             budget.looked(self, age_s=asked_s, has_ended=self._taken if says_how_it_is else None)
         return None if result is None or result.is_last or self._taken else result.pause_s

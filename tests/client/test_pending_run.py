@@ -147,6 +147,8 @@ def test_the_configured_cap_ends_look_ups_of_a_run_for_the_day(held: Held, capsy
         pending = client.submit("held", variant="v", inputs={"text": "a"}, callback=NOWHERE)
         assert asyncio.run(_look_twice(pending)) == [0.0, 0.0]
         assert pending.polls == 0
+        assert pending._budget is not None
+        assert not pending._budget._looking
         assert "not looked up before" in pending.trouble
         assert "".join(capsys.readouterr()).count("not looked up before") == 1
         held.let_go()
@@ -212,6 +214,23 @@ def test_how_long_a_person_keeps_a_run_waiting_delays_no_later_look_up() -> None
             assert pending.refresh().status == word
             ages.append(pending.age_s // 3_600.0)
         assert ages == [1.0, 0.0, 0.0, 1.0]
+
+
+def test_a_run_that_waited_for_a_person_from_the_beginning_says_nothing_of_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its first look-up comes after the decision."""
+    monkeypatch.setattr(polling, "FIRST_S", 0.01)
+    words = iter(["awaiting_approval", "running", "completed"])
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, json={"request_id": "req_1", "status": next(words)})
+
+    with fh.Client(
+        api_key=KEY, base_url="https://api.test/v1", transport=httpx.MockTransport(answer)
+    ) as client:  # fmt: skip
+        assert client.submit("d", variant="v").wait(20).status == "completed"
+        assert client.aclient.connection.look_ups.expected_s == {}
 
 
 async def _look_twice(pending: PendingRun) -> list[float | None]:
