@@ -423,7 +423,7 @@ class PendingRun:
 
     # --- callbacks and look-ups
 
-    def begin(self, *, poll: bool) -> None:
+    def begin(self, *, poll: bool, known: bool = True) -> None:
         """Wait for the outcome from now on: by callback if there is a receiver, by look-ups as `poll` specifies."""
         with self._lock:
             self.is_begun = True
@@ -433,7 +433,7 @@ class PendingRun:
             self._receiver.claim(ids_of(self._first), self.take)
         self._polls = poll
         if poll and not self._taken:
-            if self._receiver is not None:
+            if self._receiver is not None and known:
                 first_s = polling.FIRST_BESIDE_RECEIVER_S  # and no sooner by chance: a plan counts none before it
                 polling.watch(self, first_s=first_s, earliest_s=first_s, soon=self._may_pause_unseen)
             else:
@@ -479,7 +479,7 @@ class PendingRun:
 
     @property
     def age_s(self) -> float:
-        """Seconds since its call was sent, or since a person last kept it waiting, as far as look-ups have shown.
+        """Seconds since its call was sent, or since it last waited for a person, as far as look-ups have shown.
 
         See :class:`~fh_notebook.client.polling.PacedRun`.
         """
@@ -506,13 +506,14 @@ class PendingRun:
             return 0.0
         if not self._taken and not await self._connection.has_room_for("lookup"):
             if budget is not None:
-                budget.looked(self, has_ended=None)
+                budget.looked(self, age_s=self.age_s, has_ended=None)
             self._note_cap()
             return 0.0
         asked_s = self.age_s  # an answer that comes late says how the run was then
         result = await self._look_now()
         if budget is not None:
             says_how_it_is = result is not None and result.run is not None and result.run.status != "unknown"
+            asked_s = min(asked_s, self.age_s)  # it counts anew where the run has waited for a person until now
             budget.looked(self, age_s=asked_s, has_ended=self._taken if says_how_it_is else None)
         return None if result is None or result.is_last or self._taken else result.pause_s
 

@@ -444,7 +444,7 @@ class PacedRun(PolledRun, Protocol):
 
     @property
     def age_s(self) -> float:
-        """Seconds since its call was sent, or since a person last kept it waiting."""
+        """Seconds since its call was sent, or since it last waited for a person."""
         ...
 
     @property
@@ -612,7 +612,7 @@ class LookUpBudget:
     @property
     def saves(self) -> bool:
         """Whether it delays look-ups, since the cap does not pay for all that are usual."""
-        return not self._is_plenty
+        return not self._is_plenty(self._left())
 
     @property
     def _needed(self) -> int:

@@ -197,10 +197,10 @@ def test_single_runs_share_a_budget_which_expects_a_few_more(left: int | None, d
     budget = shared.of_single_runs("d", lambda: left)
     budget.add(first)
     assert (budget.saves, budget.wait_s(first)) == (delayed, 0.0)
-    budget.looked(first, has_ended=False)
+    budget.looked(first, age_s=first.age_s, has_ended=False)
     first.age_s = 10.0
     assert budget.wait_s(first) == 0.0
-    budget.looked(first, has_ended=False)
+    budget.looked(first, age_s=first.age_s, has_ended=False)
     assert shared.of_single_runs("d", lambda: 30) is budget
     budget.add(second)
     assert budget.wait_s(second) == pytest.approx(16.0)

@@ -202,18 +202,20 @@ def test_a_run_says_how_many_look_ups_were_made_and_what_the_cap_leaves(monkeypa
         assert told == [3]  # the second one is not worth its request yet
 
 
-def test_how_long_a_person_keeps_a_run_waiting_delays_no_later_look_up() -> None:
+def test_how_long_a_run_waited_for_a_person_delays_no_later_look_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its age, by which a budget spaces look-ups, counts from when it was last found waiting, or going on."""
+    monkeypatch.setattr(polling, "FIRST_S", 3_600.0)
     words = ["running", "awaiting_approval", "running", "running"]
     with _service(*({"status": word} for word in words)) as client:
-        pending = client.submit("d", variant="v", poll=False, callback=NOWHERE)
-        polling.forget(pending)
-        ages = []
-        for word in words:
+        pending = client.submit("d", variant="v")
+        until(lambda: pending._budget is not None)
+        assert pending._budget is not None
+        hours = []
+        for _ in words:
             pending._aged_from -= 3_600.0
-            assert pending.refresh().status == word
-            ages.append(pending.age_s // 3_600.0)
-        assert ages == [1.0, 0.0, 0.0, 1.0]
+            asyncio.run(pending.look())
+            hours.append((pending._budget._looked_s[pending] // 3_600.0, pending.age_s // 3_600.0))
+        assert hours == [(1.0, 1.0), (0.0, 0.0), (0.0, 0.0), (1.0, 1.0)]
 
 
 def test_a_run_that_waited_for_a_person_from_the_beginning_says_nothing_of_others(
