@@ -12,6 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import fh_notebook as fh
+from fh_notebook.comparing.diff.markup import mark_text
+from fh_notebook.comparing.diff.text_diff import compare_texts
 from fh_notebook.contract import output as output_module
 from fh_notebook.contract.output import (
     FORMS,
@@ -116,6 +118,25 @@ def test_every_form_is_there_and_one_is_shown() -> None:
     assert "<input" not in _page("plain words")
     assert "<button" not in _page({"a": 1})
     assert "fh-tree" in _shown({"a": 1}, "markdown")  # which it has not
+
+
+@pytest.mark.parametrize(
+    ("text", "is_prose"),
+    [
+        ("Dear Ann,\n\nyour parcel is late.  Sorry!\n- It comes on Monday.", True),
+        ("name    seconds\nalpha   1.5", False),
+        ("if late:\n  refund()", False),
+        ("a\tb", False),
+        ("┌─┐", False),
+        ('{"a": 1', False),
+        ("```\nx\n```", False),
+    ],
+)
+def test_prose_has_the_font_of_the_page_and_what_is_aligned_has_not(text: str, is_prose: bool) -> None:
+    """In an output and where two outputs are compared alike."""
+    compared = mark_text(compare_texts(text, f"{text}."), cap=999, whole="", both=False)
+    for page in (_shown(text, "text"), compared):
+        assert ("fh-prose" in page) is is_prose
 
 
 def test_buttons_that_need_a_script_are_there_where_there_is_one() -> None:
