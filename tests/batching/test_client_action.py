@@ -1,4 +1,4 @@
-"""What the service's error catalogue says to do, wherever a batch, and what is made of it, shows an error."""
+"""The cure that the service's error catalogue names, wherever a batch, and what is made of it, shows an error."""
 
 from __future__ import annotations
 
