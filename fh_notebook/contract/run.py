@@ -265,6 +265,7 @@ class Run:
         form: str = "",
         is_headed: bool = True,
         colour: str | None = None,
+        seconds: str = "",
         is_app: bool = False,
     ) -> html.Html:
         """Return the run as one card of HTML, escaped, folded and capped, for this object and for those that hold many.
@@ -285,9 +286,12 @@ class Run:
             Whether its status and its names are above the output.
         colour : str, optional
             The variant's, in front of the names.
+        seconds : str
+            How long it has been out; by default how long it took.
         is_app : bool
             Whether it is for the users of an app: :attr:`OutputOptions.is_app`.
         """
+        seconds = seconds or (seconds_text(self.elapsed_s) if self.elapsed_s else "")
         head = html.el(
             "div",
             html.badge(self.status),
@@ -296,9 +300,7 @@ class Run:
             if colour
             else call_name(self.deployment, self.variant),
             " ",
-            html.el("span", seconds_text(self.elapsed_s), cls="fh-dim", title=ELAPSED_TITLE)
-            if self.elapsed_s
-            else None,
+            html.el("span", seconds, cls="fh-dim", title=ELAPSED_TITLE) if seconds else None,
             cls="fh-head",
         )
         parts: list[html.Html | None] = [head if is_headed else None]

@@ -421,7 +421,7 @@ class LiveAnswers:
         """Show that a call was sent."""
         self._submit.begin(index, time.monotonic() - self._began)
         if self._results is not None:
-            self._results.started(index)
+            self._results.started(index, began_s=self._submit.calls[index].began_s)
         else:
             self._update()
 
@@ -455,8 +455,9 @@ class LiveAnswers:
         return True
 
     def _state(self) -> LastState:
-        line = self._submit.line(time.monotonic() - self._began)
-        return LastState(self._submit.calls, self._deployment, line, whole="the cell's result has all")
+        now_s = time.monotonic() - self._began
+        whole = "the cell's result has all"
+        return LastState(self._submit.calls, self._deployment, self._submit.line(now_s), now_s=now_s, whole=whole)
 
     def _update(self) -> None:
         if self._handle is not None:
@@ -490,7 +491,7 @@ class LiveAnswers:
             if call.run is not None:
                 self._results.show(index, call.run)
             elif call.state == "running":
-                self._results.started(index)
+                self._results.started(index, began_s=call.began_s)
         return VBox([self._results.widget, CancelButton(self._cancel).make(on_loop)])
 
     def follow(self) -> None:

@@ -61,6 +61,7 @@ class SideBySide:
     ) -> None:
         self._calls = tuple(calls)
         self.runs = tuple(call.run if isinstance(call, PendingRun) else call for call in calls)
+        self._seconds = [seconds_text(run.elapsed_s) if run.elapsed_s else "" for run in self.runs]
         self._served = served
         self._is_app = is_app
         self._show = show or ""
@@ -107,18 +108,19 @@ class SideBySide:
             open_chars=self._open_chars,
             form=self._show,
             colour=self._colours.get(run.variant or ""),
+            seconds=self._seconds[number],
             is_headed=not (self._show and len(self.runs) == 1 and run.ok),
             is_app=self._is_app,
         )
 
     def __repr__(self) -> str:
         width = min(shutil.get_terminal_size((100, 24)).columns, 100)
-        texts = [self._text_of(run, width) for run in self.runs[:RUNS_OPEN]]
+        texts = [self._text_of(number, run, width) for number, run in enumerate(self.runs[:RUNS_OPEN])]
         left = len(self.runs) - RUNS_OPEN
         return "\n\n".join([*texts, f"… {counted(left, 'more run')}; the result has all"] if left > 0 else texts)
 
-    def _text_of(self, run: Run, width: int) -> str:
-        seconds = f", {seconds_text(run.elapsed_s)}" if run.elapsed_s else ""
+    def _text_of(self, number: int, run: Run, width: int) -> str:
+        seconds = f", {self._seconds[number]}" if self._seconds[number] else ""
         call_name = "/".join(one_line(name) for name in (run.deployment, run.variant) if name) or "run"
         head = f"{call_name}: {one_line(run.status)}{seconds}"
         if run.output is None:
@@ -149,6 +151,8 @@ class LastState(SideBySide):
         What was run.
     line : str
         How far it is, in one line.
+    now_s : float
+        Seconds since the submit began.
     whole : str
         Where all of a long output is, in words.
     is_app : bool
@@ -161,11 +165,13 @@ class LastState(SideBySide):
         deployment: str,
         line: str,
         *,
+        now_s: float = 0.0,
         whole: str = "form.frame has all",
         is_app: bool = False,
     ) -> None:
         super().__init__([_as_run(call, deployment) for call in calls], whole=whole, is_app=is_app)
         self._line = line
+        self._seconds = [call.out_text(now_s) or took for call, took in zip(calls, self._seconds, strict=True)]
 
     def html(self) -> html.Html:
         """Return it as HTML."""

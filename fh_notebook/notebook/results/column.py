@@ -22,7 +22,7 @@ from fh_notebook.contract.output import PAGE_END, OutputOptions, ShownOutput, al
 from fh_notebook.contract.run import ELAPSED_TITLE, Run, one_line, technical_line
 from fh_notebook.contract.run import WHOLE as WHOLE_OUTPUT
 from fh_notebook.core.text import html
-from fh_notebook.core.text.formatting import duration, seconds_text
+from fh_notebook.core.text.formatting import seconds_text
 from fh_notebook.notebook.results.state import CallState
 from fh_notebook.notebook.ui.buttons import enable_clicks
 
@@ -69,6 +69,8 @@ class ResultColumn:
         self._is_reference = False
         """Whether it is what the others are compared to."""
         self._colour: str | None = None
+        self._now_s = 0.0
+        """Seconds since the submit began, when that was shown last."""
         self._cap = html.TEXT_CAP
         self._chosen = 0
         self.form = ""
@@ -103,6 +105,7 @@ class ResultColumn:
         is_reference: bool = False,
         afresh: bool = False,
         colour: str | None = None,
+        now_s: float = 0.0,
     ) -> None:
         """Show how the calls are.
 
@@ -120,7 +123,10 @@ class ResultColumn:
             Whether the calls are of a new submit.
         colour : str, optional
             The variant's.
+        now_s : float
+            Seconds since the submit began.
         """
+        self._now_s = now_s
         state = (tuple(calls), first, cap, is_reference, colour)
         shown = (self._calls, self._first, self._cap, self._is_reference, self._colour)
         if not afresh and all(a is b or a == b for a, b in zip(state, shown, strict=True)):
@@ -131,15 +137,23 @@ class ResultColumn:
 
     def show_time(self, now_s: float) -> None:
         """Show how long a call has been out, `now_s` seconds after the submit began; nothing else is drawn anew."""
-        call = self._calls[self._chosen]
-        if call.state == "running" and call.began_s is not None:
-            head = run_head(call, None, out_s=now_s - call.began_s, colour=self._colour)
-            _set(self._head, html.el("div", head, cls="fh"))
+        self._now_s = now_s
+        if self._calls[self._chosen].state == "running":
+            self._draw_head()
+
+    def _draw_head(self) -> None:
+        head = run_head(
+            self._calls[self._chosen],
+            self._first,
+            now_s=self._now_s,
+            is_reference=self._is_reference,
+            colour=self._colour,
+        )
+        _set(self._head, html.el("div", head, cls="fh"))
 
     def _draw(self) -> None:
         call = self._calls[self._chosen]
-        head = run_head(call, self._first, is_reference=self._is_reference, colour=self._colour)
-        _set(self._head, html.el("div", head, cls="fh"))
+        self._draw_head()
         _set(self._body, html.el("div", *self._parts(call), cls="fh"))
         parts = [self._head]
         parts += [self._repeats_widget()] if len(self._calls) > 1 else []
@@ -225,16 +239,16 @@ def run_head(
     call: CallState,
     first: Run | None,
     *,
-    out_s: float = 0.0,
+    now_s: float = 0.0,
     is_reference: bool = False,
     colour: str | None = None,
 ) -> html.Html:
-    """Return the head of one call: status, variant, seconds (`out_s` of one that is out), and how it compares.
+    """Return the head of one call: status, variant, seconds (of one that is out those until now), and how it compares.
 
-    `colour` is the variant's; one variant alone has none.
+    `now_s` is the seconds since the submit began; `colour` is the variant's; one variant alone has none.
     """
     run = call.run
-    seconds = duration(out_s, exact=True) if out_s else ""
+    seconds = call.out_text(now_s)
     if run is not None and run.elapsed_s:
         seconds = seconds_text(run.elapsed_s)
     name = html.swatch_name(colour, one_line(call.variant, 200), tag="strong")

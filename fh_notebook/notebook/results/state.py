@@ -46,6 +46,12 @@ class CallState:
             return self.run.status
         return self.word or ("cancelled" if self.state == "stopped" else self.state)
 
+    def out_text(self, now_s: float) -> str:
+        """Return how long it has been out, `now_s` seconds after the submit began; nothing where it is not."""
+        if self.state != "running" or self.began_s is None:
+            return ""
+        return duration(max(0.0, now_s - self.began_s), exact=True)
+
 
 GOES_ON: Final = "it is not waited for here any more, and continues at the service"
 NOT_SENT: Final = "not sent"

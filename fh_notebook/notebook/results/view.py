@@ -185,11 +185,14 @@ class ResultsView:
             self._draw(afresh=True)
             return self._number
 
-    def started(self, index: int, *, submit: int | None = None) -> None:
-        """Show that a call was sent: its column says ``running``. A form need not know it."""
+    def started(self, index: int, *, began_s: float | None = None, submit: int | None = None) -> None:
+        """Show that a call was sent, now or `began_s` seconds after the submit began: its column says ``running``.
+
+        A form need not know it.
+        """
         with self._lock:
             if self._is_now(submit) and self._submit is not None:
-                self._submit.begin(index, self._clock.elapsed_s())
+                self._submit.begin(index, self._clock.elapsed_s() if began_s is None else began_s)
                 self._draw(only=index)
 
     def waits(self, index: int, *, submit: int | None = None) -> None:
@@ -227,9 +230,7 @@ class ResultsView:
         """Show the time that has passed, unless that was shown less than a fifth of a second ago."""
         with self._lock:
             if self._submit is not None and not self._submit.over and self._clock.due():
-                self._show_line(self._submit)
-                for column in self._columns[: len(self._submit.variants)]:
-                    column.show_time(self._clock.elapsed_s())
+                self._show_time(self._submit)
 
     # --- what is known
 
@@ -301,9 +302,9 @@ class ResultsView:
                 is_reference = number == 0 and len(columns) > 1
                 columns[number].show(
                     submit.of_column(number), first, cap, is_reference=is_reference, afresh=afresh,
-                    colour=colours.get(submit.variants[number]),
+                    colour=colours.get(submit.variants[number]), now_s=self._seconds(submit),
                 )  # fmt: skip
-        self._show_line(submit)
+        self._show_time(submit)
 
     def _beat(self) -> bool:
         self.tick()
@@ -313,12 +314,19 @@ class ResultsView:
     def _seconds(self, submit: SubmitState) -> float:
         return self._clock.elapsed_s() if submit.ended_s is None else submit.ended_s
 
-    def _show_line(self, submit: SubmitState) -> None:
+    def _show_time(self, submit: SubmitState) -> None:
+        """Show the same time in the line and in the columns."""
+        now_s = self._seconds(submit)
+        self._show_line(submit, now_s)
+        for column in self._columns[: len(submit.variants)]:
+            column.show_time(now_s)
+
+    def _show_line(self, submit: SubmitState, now_s: float) -> None:
         left = len(submit.variants) - COLUMNS_SHOWN
         whole = "" if self._is_app else "; form.frame has all"
         more = f"{counted(left, 'variant')} {agreeing(left, 'are')} not shown{whole}" if left > 0 else None
         message = html.el("div", submit.message, cls="fh-error") if submit.message else None
-        line = html.el("div", submit.line(self._seconds(submit)), cls="fh-dim fh-line", role="status")
+        line = html.el("div", submit.line(now_s), cls="fh-dim fh-line", role="status")
         value = html.el("div", line, message, html.el("div", more, cls="fh-dim") if more else None, cls="fh")
         if value != self._line.value:
             self._line.value = value

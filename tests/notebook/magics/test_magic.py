@@ -6,6 +6,7 @@ import json
 import os
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,10 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 
 import fh_notebook as fh
+from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.core.config import settings
 from fh_notebook.local import LocalHive
+from fh_notebook.notebook.magics.cell_magic import LiveAnswers
 from fh_notebook.session import session
 from tests.ipython_shell import open_shell
 from tests.notebook.cell.test_request import SEED
@@ -410,3 +413,19 @@ def test_over_takes_rows_as_a_batch_does(shell: Shell, hive: LocalHive, rows: st
     result, said = shell.run('%%fetchhive echo -v plain --over rows --out answers\ntext: "{{ row.text }}"')
     assert result.error_in_exec is None, said
     assert shell.shell.user_ns["answers"]["output"].tolist() == ["a", "b"]
+
+
+def test_the_widgets_of_a_running_cell_go_on_with_the_time_of_its_calls() -> None:
+    """They come a second after the calls began: a column that began anew would contradict the line above it."""
+    request = InvokeRequest(deployment="echo", variant="plain", inputs={"text": "a"})
+    live = LiveAnswers([request, replace(request, variant="loud")])
+    live.started(0)
+    live._began -= 61
+    shown = live._state()
+    assert str(shown).startswith("Running 61 s: 0 of 2 answered")
+    assert "echo/plain: running, 61 s" in str(shown)
+    live.make(lambda work: lambda _: None)
+    assert "Running 61 s" in live._results.widget.children[1].value
+    heads = [column.children[0].value for column in live._results.widget.children[2].children]
+    assert ["61 s" in head for head in heads] == [True, False]
+    live.end()

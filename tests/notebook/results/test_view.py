@@ -329,6 +329,25 @@ def test_time_ticks_at_most_five_times_a_second() -> None:
     assert said[-1] == "1 of 1 completed; 102 s"
 
 
+def test_line_and_columns_say_the_same_time_from_the_first_moment_on() -> None:
+    """Also where a call was sent before there was a widget, and after the answer of another one."""
+    clock = Time()
+    view = ResultsView(clock=clock)
+    view.begin(["a", "b", "c"], ago_s=2.0)
+    view.started(0, began_s=0.0)
+    view.started(1, began_s=0.5)
+    view.started(2)
+
+    def said() -> list[str]:
+        heads = [_text(column.children[0]).split()[2:] for column in _columns(view)]
+        return [view.widget.children[1].value.partition("Running ")[2].partition(":")[0], *map(" ".join, heads)]
+
+    assert said() == ["2.0 s", "2.0 s", "1.5 s", "0.0 s"]
+    clock.now += 0.1
+    view.show(0, _run())
+    assert said() == ["2.1 s", "1.5 s reference", "1.6 s", "0.1 s"]
+
+
 def _until(happened: Callable[[], bool], view: ResultsView) -> None:
     """Wait for a change of the line until `happened`."""
     changed = threading.Event()
@@ -445,6 +464,20 @@ def test_the_twins_have_the_last_state_without_widgets() -> None:
     last = LastState(submit.calls, "triage", submit.line(1.0))
     assert "triage/c: cancelled" in str(last)
     assert "1 of 3 completed, 1 failed, 1 cancelled" in str(last)
+
+
+def test_the_twins_say_how_long_a_call_has_been_out() -> None:
+    """As the line does; what came says how long it took, and what waits says nothing."""
+    submit = SubmitState(["a", "b", "c"])
+    submit.begin(0, 0.0)
+    submit.begin(1, 0.0)
+    submit.answer(1, _run(variant="b"))
+    last = LastState(submit.calls, "triage", submit.line(0.0), now_s=0.0)
+    heads = re.findall(r'class="fh-head".*?</div>', last.html())
+    assert [" ".join(Page(head).text.split()).partition("variant ")[2] for head in heads] == ["a 0.0 s", "b 1.5 s", "c"]
+    assert re.findall(r"triage/.*", str(last)) == [
+        "triage/a: running, 0.0 s", "triage/b: completed, 1.5 s", "triage/c: waiting",
+    ]  # fmt: skip
 
 
 def test_a_secret_input_is_in_nothing_that_is_shown() -> None:
