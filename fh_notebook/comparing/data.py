@@ -36,11 +36,8 @@ from fh_notebook.core.values import ColumnName
 from fh_notebook.errors import InputError
 
 __all__ = [
-    "FAILED", "WINS_SHOWN", "ComparisonData", "ScoredRuns", "check_failed", "check_zero", "counted_lines", "no_variant",
+    "FAILED", "ComparisonData", "ScoredRuns", "check_failed", "check_zero", "counted_lines", "no_variant",
 ]  # fmt: skip
-
-WINS_SHOWN: Final = 6
-"""Variants whose wins are offered by one click, in the browser of rows and in a report."""
 
 FAILED: Final = ("drop", "zero")
 """The values of ``failed=``."""

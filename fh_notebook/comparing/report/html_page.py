@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from importlib.resources import files
@@ -19,9 +20,10 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from fh_notebook.batching.planning.plan import counted
-from fh_notebook.comparing.data import WINS_SHOWN, ComparisonData
+from fh_notebook.comparing.data import ComparisonData
 from fh_notebook.comparing.plots.panels import kinds_drawn, plot_data
 from fh_notebook.comparing.report import display
+from fh_notebook.comparing.row_filters import FILTERS, SCORE_FILTERS, quick_filters
 from fh_notebook.comparing.verdicts.verdict import headline_of, notes_of
 from fh_notebook.contract.output import (
     CSS,
@@ -132,7 +134,7 @@ def _body_parts(
         _scrolling(classes, "Labels") if classes else None,
         *_plots_html(data),
         html.el("h2", f"All {counted(len(rows), 'row')}" if len(rows) != 1 else "The row"),
-        _toolbar(data),
+        _toolbar(data, rows),
         _rows_table(data, rows),
         *(part for heading, facts in about.items() for part in (html.el("h2", heading), _facts_list(facts))),
     ]
@@ -154,14 +156,14 @@ def _plots_html(data: ComparisonData) -> list[html.Html]:
     return [html.el("h2", "Plots"), html.el("div", *figures, cls="plots")]
 
 
-def _toolbar(data: ComparisonData) -> html.Html:
-    filters = {"": "all", "differ": "scores differ" if data.scorer else "answers differ", "failed": "failed"}
-    if data.scorer:
-        low = "a wrong answer" if data.is_right_or_wrong else "high score" if data.lower else "low score"
-        filters |= {"low": low, "missing": "no score"}
-    if data.scorer and 1 < len(data.variants) <= WINS_SHOWN:
-        won = "only {} right" if data.is_right_or_wrong else "{} wins"
-        filters |= {f"won:{place}": won.format(redact(name)) for place, name in enumerate(data.variants)}
+def _toolbar(data: ComparisonData, rows: Sequence[Mapping[str, Any]]) -> html.Html:
+    counts = Counter(name for row in rows for name in row["matches"])
+    names = [redact(name) for name in data.variants]
+    filters = {"": "all"} | quick_filters(
+        names, counts, is_scored=bool(data.scorer), is_right_or_wrong=data.is_right_or_wrong
+    )
+    low = "a wrong answer" if data.is_right_or_wrong else "high score" if data.lower else "low score"
+    scores = {"": "any score"} | {name: FILTERS[name] for name in SCORE_FILTERS} | {"low": low}
     chips = (
         html.el("button", label, type="button", cls="chip", value=name, aria_pressed=str(not name).lower())
         for name, label in filters.items()
@@ -172,6 +174,7 @@ def _toolbar(data: ComparisonData) -> html.Html:
         "div",
         html.el("input", type="search", id="search", dir="auto", placeholder="search (/)", aria_label="search"),
         *chips,
+        _select("only", scores, "rows by their scores", is_hidden=not data.scorer),
         _select("order", orders, "order"),
         _select("size", sizes, "rows a page"),
         html.el("button", "←", type="button", id="back", aria_label="previous page"),
@@ -183,9 +186,9 @@ def _toolbar(data: ComparisonData) -> html.Html:
     )
 
 
-def _select(name: str, choices: Mapping[str, str], label: str) -> html.Html:
+def _select(name: str, choices: Mapping[str, str], label: str, *, is_hidden: bool = False) -> html.Html:
     options = (html.el("option", words, value=value) for value, words in choices.items())
-    return html.el("select", *options, id=name, aria_label=label)
+    return html.el("select", *options, id=name, aria_label=label, hidden="hidden" if is_hidden else None)
 
 
 def _rows_table(data: ComparisonData, rows: Sequence[Mapping[str, Any]]) -> html.Html:

@@ -27,14 +27,8 @@
     return row.text;
   };
   const scores = (row) => row.runs.filter((run) => run && run.score !== undefined).map((run) => run.score);
-  const has = {
-    "": () => true,
-    differ: (row) => row.differ,
-    failed: (row) => row.runs.some((run) => run && run.status !== "completed"),
-    missing: (row) => row.runs.some((run) => !run || run.score === undefined),
-    low: (row) => scores(row).some((score) => (data.lower ? score >= data.low : score <= data.low)),
-  };
-  data.variants.forEach((_, i) => { has[`won:${i}`] = (row) => row.winner === i; });
+  const isLow = (score) => (data.lower ? score >= data.low : score <= data.low);
+  const has = (row, filter) => !filter || (filter === "low" ? scores(row).some(isLow) : row.matches.includes(filter));
   const spread = (row) => {
     const all = scores(row);
     return all.length ? Math.max(...all) - Math.min(...all) : -1;
@@ -42,7 +36,7 @@
 
   const choose = () => {
     state.words = at("search").value.toLowerCase().split(/\s+/).filter(Boolean);
-    const wanted = has[state.which];
+    const wanted = (row) => has(row, state.which) && has(row, at("only").value);
     state.rows = data.rows.filter((row) => wanted(row) && state.words.every((word) => haystack(row).includes(word)));
     if (at("order").value === "spread") state.rows = [...state.rows].sort((a, b) => spread(b) - spread(a));
     state.page = 0;
@@ -51,7 +45,7 @@
 
   const chips = [...document.querySelectorAll("#tools .chip")];
   for (const chip of chips) {
-    chip.append(" ", el("span", "dim", data.rows.filter(has[chip.value]).length.toLocaleString("en")));
+    chip.append(" ", el("span", "dim", data.rows.filter((row) => has(row, chip.value)).length.toLocaleString("en")));
     chip.addEventListener("click", () => {
       state.which = state.which === chip.value ? "" : chip.value;
       for (const one of chips) one.setAttribute("aria-pressed", String(one.value === state.which));
@@ -180,6 +174,7 @@
   at("tools").hidden = false;
   at("search").addEventListener("input", choose);
   at("order").addEventListener("change", choose);
+  at("only").addEventListener("change", choose);
   at("size").addEventListener("change", () => { state.size = Number(at("size").value); state.page = 0; show(); });
   at("back").addEventListener("click", () => turn(-1));
   at("on").addEventListener("click", () => turn(1));

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -105,8 +105,8 @@ def report_rows(
     """Yield one row after another; with `views`, each run has a ``view`` where a page shows one.
 
     ``pair`` (a number or a text), ``expected``, ``correction`` (of a corrected row only), ``inputs`` (texts, of
-    `ComparisonData.row_columns`), ``differ``, ``winner`` (the place of a variant, where one won) and ``runs``: of every
-    variant ``output, score, seconds, error, client_action, status`` and ``facts``: score, seconds and repeats in words.
+    `ComparisonData.row_columns`), ``differ``, ``matches`` (names of `row_filters`) and ``runs``: of every variant
+    ``output, score, seconds, error, client_action, status`` and ``facts``: score, seconds and repeats in words.
     Of repeats: the first output, the means of scores and seconds. An output for which `room` has none has also
     ``left``, a sentence on what is missing. Where files of an output are saved, `with_paths` adds
     ``saved_files``, their paths: a page has the files themselves, and names no path of this machine.
@@ -130,13 +130,16 @@ def report_rows(
     for line, winner in zip(tables.wide(data).to_dict("records"), data.winners.tolist(), strict=True):
         pair = line[data.pair_on]
         mask = partial(masks.of, pair)
+        runs = [
+            _run_values(line, variant, states.get((pair, variant)), mask, score_text, room) for variant in data.variants
+        ]
         yield {
             "pair": plain(pair) if _is_number(pair) else room.text(pair, mask) or "",
             "expected": room.text(line.get("expected_output"), mask),
             **({"correction": f"corrected {story}"} if (story := data.runs.correction_story(pair)) else {}),
             "inputs": [room.text(values[first[pair]], mask) for values in columns],
             "differ": bool(line["scores_differ"] if data.scorer else line["outputs_differ"]),
-            **({"winner": winner} if winner >= 0 else {}),
+            "matches": _matches(data, line, runs, winner),
             "runs": [
                 _with_view(
                     _with_paths(data, run, line[f"{variant}.output"], data.answered_at.get((pair, variant)))
@@ -146,10 +149,24 @@ def report_rows(
                     partial(masks.value, pair, line[f"{variant}.output"]),
                     partial(data.runs.run_at, data.answered_at.get((pair, variant))),
                 )
-                for variant in data.variants
-                for run in [_run_values(line, variant, states.get((pair, variant)), mask, score_text, room)]
+                for variant, run in zip(data.variants, runs, strict=True)
             ],
         }
+
+
+def _matches(
+    data: ComparisonData, line: Mapping[Any, Any], runs: Sequence[Mapping[str, Any] | None], winner: int
+) -> list[str]:
+    """Return the filters that a row matches, by the rules of the browser of rows."""
+    statuses = {run["status"] if run else "pending" for run in runs}
+    found = {
+        "different": line["outputs_differ"],
+        **{name: name in statuses for name in ("failed", "unknown", "pending")},
+    }
+    if data.scorer:
+        scored = sum(run is not None and "score" in run for run in runs)
+        found |= {"scores": line["scores_differ"], "tied": winner < 0 and scored > 1, "unscored": scored < len(runs)}
+    return [*(name for name, is_true in found.items() if is_true), *([f"won:{winner}"] if winner >= 0 else [])]
 
 
 def _in_one_format(values: list[Any]) -> list[Any]:
@@ -164,7 +181,7 @@ def _is_number(value: Any) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _State:
-    """How the runs of a variant on a row ended: the status of the first, and the first error of them."""
+    """How the runs of a variant on a row ended: the status of the first completed one, and the first error."""
 
     status: str
     error: Any
@@ -174,7 +191,12 @@ class _State:
     def with_repeat(self, status: str, error: Any, client_action: Any) -> _State:
         if self.error:
             error, client_action = self.error, self.client_action
-        return _State(self.status, error, client_action, self.repeats + 1)
+        return _State(
+            self.status if self.status == "completed" or status != "completed" else status,
+            error,
+            client_action,
+            self.repeats + 1,
+        )
 
 
 def _run_values(

@@ -13,7 +13,6 @@ from typing import Any, Final
 import numpy as np
 
 from fh_notebook.batching.rendering import one_line
-from fh_notebook.comparing.data import WINS_SHOWN
 from fh_notebook.comparing.diff.answer_groups import groups_text
 from fh_notebook.comparing.diff.markup import path_pieces
 from fh_notebook.comparing.diff.row_diff import (
@@ -26,6 +25,7 @@ from fh_notebook.comparing.diff.row_diff import (
     value_text,
 )
 from fh_notebook.comparing.diff.text_diff import gaps_text, with_gaps
+from fh_notebook.comparing.row_filters import FILTERS, SCORE_FILTERS, quick_filters
 from fh_notebook.comparing.stats.classes import OTHER
 from fh_notebook.contract.output import OutputOptions, ShownOutput, excerpt, forms_of, output_view
 from fh_notebook.contract.run import action_text
@@ -34,7 +34,7 @@ from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import seconds_text
 from fh_notebook.core.text.html import colours_of
 from fh_notebook.notebook.browser import table as table_module
-from fh_notebook.notebook.browser.query import ONLY, RowFinder, TableQuery, sorts
+from fh_notebook.notebook.browser.query import RowFinder, TableQuery, sorts
 from fh_notebook.notebook.browser.table import BrowserTable
 
 __all__ = ["shown_of_card", "table_head", "table_page"]
@@ -77,7 +77,7 @@ def table_head(table: BrowserTable, columns: Sequence[str], *, live: bool) -> di
         "column_ids": list(columns),
         "expected": table.has_expected,
         "own": [[name, _name(name)] for name in table.columns[:200]],
-        "only": [[key, label] for key, label in ONLY.items() if scored or key not in ("scores", "tied", "unscored")],
+        "only": [[key, label] for key, label in FILTERS.items() if scored or key not in SCORE_FILTERS],
         "sorts": [
             [key, _name(label)]
             for key, label in sorts(table.variants, table.columns[:200], scored=scored, seconds=table.is_timed).items()
@@ -151,22 +151,20 @@ def _own_of(table: BrowserTable, rows: Sequence[int], columns: Sequence[str]) ->
 def _counts(table: BrowserTable) -> list[list[Any]]:
     """Return the views that are offered by one click: which field of the query has which value, its name and its rows.
 
-    The number is ``None`` until it is known. Rare outcomes are offered where there are any.
+    The number is ``None`` until it is known.
     """
     counts = table.counts if table.is_warm else None
-    views = [["only", name, label, counts and counts[name]] for name, label in VIEWS.items()]
-    wins = [
-        ["won", variant, _name(f"only {variant} right" if table.is_right_or_wrong else f"{variant} wins"),
-         counts and counts[f"won:{variant}"]]
-        for variant in table.variants[:WINS_SHOWN]
-    ]  # fmt: skip
-    shown = [view for view in views if view[1] in ("different", "failed") or view[3]]
-    if len(table.variants) < 2:
-        return [view for view in shown if view[1] != "different"]
-    return [*shown, *wins] if table.scorer else shown
+    offered = quick_filters(
+        table.variants, counts, is_scored=bool(table.scorer), is_right_or_wrong=table.is_right_or_wrong
+    )
+    return [
+        [*_field_of(name, table.variants), _name(label), counts and counts[name]] for name, label in offered.items()
+    ]
 
 
-VIEWS: Final = {"different": "answers differ", "failed": "failed", "unknown": "outcome unknown", "pending": "pending"}
+def _field_of(name: str, variants: Sequence[str]) -> tuple[str, str]:
+    """Return the field of the query that a filter sets, and its value."""
+    return ("won", variants[int(name[4:])]) if name.startswith("won:") else ("only", name)
 
 
 def _row(table: BrowserTable, row: int, own: Sequence[str], differs: bool, most: int, wanted: str) -> dict[str, Any]:

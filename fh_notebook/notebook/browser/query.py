@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from fh_notebook.comparing.row_filters import FILTERS
 from fh_notebook.comparing.stats.classes import OTHER
 from fh_notebook.core.arguments import is_finite
 from fh_notebook.core.text.formatting import listed, nearest, short
@@ -23,7 +24,6 @@ from fh_notebook.notebook.browser.table import BrowserTable
 
 __all__ = [
     "LARGEST_PAGE",
-    "ONLY",
     "RowFinder",
     "TableQuery",
     "checked_query",
@@ -33,18 +33,6 @@ __all__ = [
     "stepped",
 ]
 
-
-ONLY: Final = {
-    "": "all rows",
-    "different": "outputs differ",
-    "scores": "scores differ",
-    "tied": "scores tie",
-    "failed": "failed",
-    "unknown": "outcome unknown",
-    "pending": "pending",
-    "unscored": "a score is missing",
-}
-"""Which rows are shown, and in words."""
 
 LARGEST_PAGE: Final = 100
 
@@ -58,7 +46,7 @@ class TableQuery:
     search: str = ""
     """Rows of which a column, an output or an error has this text in it, in any case."""
     only: str = ""
-    """One of :data:`ONLY`."""
+    """One of ``row_filters.FILTERS``."""
     won: str = ""
     """Rows that this variant won: it alone has the best score."""
     low: float | None = None
@@ -125,7 +113,7 @@ def query_from_message(
     """
     fits: dict[str, Callable[[Any], bool]] = {
         "search": lambda v: isinstance(v, str) and len(v) <= SEARCH_CAP,
-        "only": lambda v: isinstance(v, str) and v in ONLY,
+        "only": lambda v: isinstance(v, str) and v in FILTERS,
         "won": lambda v: v == "" or v in variants,
         "low": lambda v: v is None or is_finite(v),
         "low_of": lambda v: v == "" or v in variants,
@@ -167,7 +155,7 @@ def checked_query(
     """
     names = [field.name for field in fields(TableQuery)]
     choices: dict[str, Sequence[str]] = {
-        "only": list(ONLY), "won": ["", *variants], "low_of": ["", *variants], "baseline": ["", *variants],
+        "only": list(FILTERS), "won": ["", *variants], "low_of": ["", *variants], "baseline": ["", *variants],
         "sort": list(sorts(variants, columns, scored=True, seconds=True)), "facet": ["", *columns],
     }  # fmt: skip
     for name, value in options.items():

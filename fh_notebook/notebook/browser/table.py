@@ -239,7 +239,7 @@ class BrowserTable:
 
     @cached_property
     def counts(self) -> dict[str, int]:
-        """Return the number of rows by outcome: of all `ONLY` of the query but ``""``, as ``won:<variant>`` who won."""
+        """Return the number of rows by outcome: those that are counted of `row_filters`."""
         wins = np.bincount(self.winners[self.winners >= 0], minlength=len(self.variants)).tolist()
         numbers = {
             "different": self.different,
@@ -247,8 +247,9 @@ class BrowserTable:
             "unknown": self.with_status("unknown"),
             "pending": self.with_status("pending", MISSING),
         }
-        by_variant = {f"won:{variant}": count for variant, count in zip(self.variants, wins, strict=True)}
-        return {name: int(rows.sum()) for name, rows in numbers.items()} | by_variant
+        return {name: int(rows.sum()) for name, rows in numbers.items()} | {
+            f"won:{n}": count for n, count in enumerate(wins)
+        }
 
     @cached_property
     def score_range(self) -> Any:

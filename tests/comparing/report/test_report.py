@@ -23,6 +23,9 @@ from fh_notebook.comparing.report.workbook import _sheet_of_rows
 from fh_notebook.comparing.stats.number_format import ReportColumn, percent, same, table_of
 from fh_notebook.comparing.stats.summary import SUMMARY, SummaryLine
 from fh_notebook.local import LocalHive
+from fh_notebook.notebook.browser.page import table_head, table_page
+from fh_notebook.notebook.browser.query import RowFinder, TableQuery
+from fh_notebook.notebook.browser.table import BrowserTable
 from tests.comparing.frames import TELL
 from tests.notebook.hostile import Page as Output
 
@@ -59,15 +62,37 @@ def test_what_is_true_is_not_right_where_less_is_better(tmp_path: Path) -> None:
     cmp = fh.compare(pd.DataFrame(lines), score=rude)
     assert "b is better: true on 0 % of 12 rows, 100 points less than a" in repr(cmp)
     text = cmp.report(tmp_path / "x.html").read_text(encoding="utf-8")
-    assert [chip for chip in re.findall(r'class="chip"[^>]*>([^<]+)', text) if "wins" in chip or "score" in chip] == [
-        "scores differ", "high score", "no score", "a wins", "b wins",
-    ]  # fmt: skip
+    chips = re.findall(r'class="chip"[^>]*>([^<]+)', text)
+    assert chips == ["all", "answers differ", "failed", "a wins", "b wins"]
+    assert ">high score</option>" in text
     assert '"yesNo":false,"lower":true,"low":1.0' in text
     words = r"\b(right|wrong)\b"
     shown = re.sub("<(style|script)>.*?</\\1>", "", text, flags=re.DOTALL)
     assert not re.findall(words, shown)
     for frame in (cmp.best(), cmp.tradeoff(), cmp.browse()):
         assert not re.findall(words, repr(frame))
+
+
+def test_a_report_has_the_chips_of_the_browser(tmp_path: Path) -> None:
+    """By one click the same rows, under the same words; what may have run has not failed."""
+    ends = [("completed", "completed"), ("failed", "completed"), ("unknown", "completed"), ("failed", "unknown")]
+    lines = [
+        {"row": row, "variant": name, "status": status, "output": name if status == "completed" else None, "s": n == 0}
+        for row, statuses in enumerate([*ends, ("completed",)])
+        for n, (name, status) in enumerate(zip("ab", statuses, strict=False))
+    ]
+    lines.append({"row": 1, "variant": "a", "status": "completed", "output": "a", "s": True})  # another repeat
+    for cmp in (fh.compare(lines, score="s"), fh.compare(lines)):
+        finder = RowFinder(BrowserTable(cmp.data))
+        page = Page(text := cmp.report(tmp_path / "x.html").read_text("utf-8"))
+        rows = json.loads(page.inside["script"][0])["rows"]
+        chips = re.findall(r'class="chip"[^>]* value="([^"]*)"[^>]*>([^<]+)', text)[1:]
+        in_report = [(label, sum(name in row["matches"] for row in rows)) for name, label in chips]
+        assert in_report == [(label, count) for _, _, label, count in table_page(finder, TableQuery(), [])["counts"]]
+        assert in_report[:4] == [("answers differ", 2), ("failed", 1), ("outcome unknown", 2), ("pending", 1)]
+        offered = [name for name, _ in table_head(finder.table, [], live=False)["only"] if name]
+        by_filter = {name: sum(name in row["matches"] for row in rows) for name in offered}
+        assert by_filter == {name: len(finder.order(TableQuery(only=name))) for name in by_filter}
 
 
 class Page(HTMLParser):
@@ -176,10 +201,10 @@ def test_repeats_and_numbers_and_gaps_are_told(tmp_path: Path) -> None:
     frame = pd.DataFrame({"row": ["p", "p", "p", "q"], "variant": ["a", "a", "b", "a"], "s": [0.5, 1.0, 2.5, None]})
     data = json.loads(Page(fh.compare(frame, score="s").report(tmp_path / "x.html").read_text()).inside["script"][0])
     assert data["rows"] == [
-        {"pair": "p", "expected": None, "inputs": [], "differ": True, "winner": 1, "runs": [
+        {"pair": "p", "expected": None, "inputs": [], "differ": True, "matches": ["scores", "won:1"], "runs": [
             {"status": "completed", "score": 0.75, "facts": "0.750 · mean of 2 repeats"},
             {"status": "completed", "score": 2.5, "facts": "2.500"}]},
-        {"pair": "q", "expected": None, "inputs": [], "differ": False, "runs": [
+        {"pair": "q", "expected": None, "inputs": [], "differ": False, "matches": ["pending", "unscored"], "runs": [
             {"status": "completed", "facts": "no score"}, None]},
     ]  # fmt: skip
 

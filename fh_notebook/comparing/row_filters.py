@@ -1,0 +1,58 @@
+"""Filters of a comparison's rows and their labels: the browser of rows and a report offer the same by one click."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+__all__ = ["FILTERS", "SCORE_FILTERS", "quick_filters"]
+
+FILTERS: Final = {
+    "": "all rows",
+    "different": "answers differ",
+    "scores": "scores differ",
+    "tied": "scores tie",
+    "failed": "failed",
+    "unknown": "outcome unknown",
+    "pending": "pending",
+    "unscored": "a score is missing",
+}
+"""Which rows are shown, and in words."""
+SCORE_FILTERS: Final = ("scores", "tied", "unscored")
+"""Those that there are only where something is scored."""
+
+WINS_SHOWN: Final = 6
+"""Variants whose wins are offered by one click."""
+
+_ALWAYS: Final = ("different", "failed")
+_RARE: Final = ("unknown", "pending")
+
+
+def quick_filters(
+    variants: Sequence[str], counts: Mapping[str, int] | None, *, is_scored: bool, is_right_or_wrong: bool
+) -> dict[str, str]:
+    """Return the filters that one click offers, and their labels; ``won:0`` is of the rows that the first variant won.
+
+    Parameters
+    ----------
+    variants : list of str
+        The variants as they are shown.
+    counts : dict of int, optional
+        The number of rows of each filter, once it is known. Rare outcomes are offered where there are any.
+    is_scored : bool
+        Whether there are scores.
+    is_right_or_wrong : bool
+        Whether each score says that an answer is right or wrong.
+
+    Examples
+    --------
+    >>> counts = {"failed": 0, "unknown": 3, "pending": 0}
+    >>> list(quick_filters(["a", "b"], counts, is_scored=True, is_right_or_wrong=True).values())
+    ['answers differ', 'failed', 'outcome unknown', 'only a right', 'only b right']
+    """
+    names = [*_ALWAYS, *(name for name in _RARE if counts and counts[name])]
+    if len(variants) < 2:
+        return {name: FILTERS[name] for name in names if name != "different"}
+    won = "only {} right" if is_right_or_wrong else "{} wins"
+    wins = {f"won:{place}": won.format(name) for place, name in enumerate(variants[:WINS_SHOWN])} if is_scored else {}
+    return {name: FILTERS[name] for name in names} | wins
