@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from fh_notebook.contract.callbacks import RunIds
+from fh_notebook.contract.callbacks import RUN_NOT_FOUND, RunIds
 from fh_notebook.contract.invoke_request import FILE_SCHEME, InvokeRequest
 from fh_notebook.contract.run import Run, one_line
 from fh_notebook.contract.secrets import Secrets, mask_inputs, mask_run
@@ -372,6 +372,8 @@ def open_reason(run: Run) -> str:
     ['awaiting_approval', 'not_ended', '', '', '']
     >>> open_reason(Run(status="unknown", request_id="req_1"))
     'not_ended'
+    >>> open_reason(Run(status="unknown", request_id="req_1", error_code="not_found"))
+    ''
     >>> open_reason(Run(status="unknown", error_code="look_ups_capped"))
     'look_ups_capped'
     """
@@ -379,7 +381,7 @@ def open_reason(run: Run) -> str:
         return LOOK_UPS_CAPPED
     if run.status == AWAITS_DECISION:
         return AWAITS_DECISION
-    is_known = run.status in ("queued", "running") or RunIds.of(run).first
+    is_known = run.status in ("queued", "running") or (RunIds.of(run).first and run.error_code != RUN_NOT_FOUND)
     return NOT_ENDED if is_known and kind_of(run) == "unknown" else ""
 
 

@@ -663,8 +663,8 @@ class AsyncClient:
     async def _explained_soon(self, run: Run) -> Run:
         """Return a run with what the catalogue says to do about its error; one that is being fetched is waited for."""
         loop = asyncio.get_running_loop()
-        fetching = {task: until for task, until in self._fetching.items() if task.get_loop() is loop}
-        if not fetching or code_to_ask_for(run) is None:
+        fetching = {task: until for task, until in list(self._fetching.items()) if task.get_loop() is loop}
+        if not fetching or run.client_action or code_to_ask_for(run) is None:
             return run
         await asyncio.wait(fetching, timeout=max(0.0, max(fetching.values()) - time.monotonic()))
         return with_client_action(run, self.connection.error_catalog.actions())

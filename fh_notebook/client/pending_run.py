@@ -27,6 +27,7 @@ from fh_notebook.client.waiting_tools import RunApprovals
 from fh_notebook.contract import output as output_view
 from fh_notebook.contract.callbacks import (
     NO_OUTPUT_CODE,
+    RUN_NOT_FOUND,
     Identified,
     RunIds,
     approval_request_of,
@@ -556,7 +557,7 @@ class PendingRun:
                 self._let_go()
             self._finish(self._run, ended=False, error=last.error)
             return
-        outcome = replace(self._first, status="unknown", error=last.problem, error_code="not_found")
+        outcome = replace(self._first, status="unknown", error=last.problem, error_code=RUN_NOT_FOUND)
         self._settle_or_finish(replace(outcome, attempts=self._first.attempts + self.polls))
 
     def take(self, run: Run) -> None:

@@ -317,7 +317,7 @@ class Poller:
         elif pause_s is None or entry.looks_left == 0:
             self.forget(entry.run)
         else:
-            self._put(entry.run, min(entry.run.longest_s, entry.wait_s * GROWTH), entry.looks_left)
+            self._put(entry.run, min(entry.run.longest_s, max(FIRST_S, entry.wait_s) * GROWTH), entry.looks_left)
 
 
 # --- the look-ups of one run

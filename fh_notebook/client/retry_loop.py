@@ -181,7 +181,7 @@ async def ask_list(
         if cursor is None or cursor in cursors or len(entries) == known or is_full:  # each page is a request
             return list(entries.values())[:limit]
         cursors.add(cursor)
-    raise CallError(f"the service lists more than {MAX_PAGES} pages of {nouns}; give limit=")
+    raise CallError(f"the service lists more than {MAX_PAGES} pages of {nouns}, which seem not to end")
 
 
 def _page_of(body: Any, holders: Sequence[str], nouns: str) -> tuple[list[Mapping[str, Any]], str | None]:

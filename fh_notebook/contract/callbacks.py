@@ -22,9 +22,9 @@ from fh_notebook.core.text import html
 from fh_notebook.core.text.messages import agreeing, counted
 
 __all__ = [
-    "NOWHERE", "NO_OUTPUT_CODE", "NO_STEPS", "RunIds", "WaitingSteps", "approval_request_of", "ids_of", "is_accepted",
-    "is_outcome", "needs_callback", "noting_missing_output", "step_of", "waits_for", "waits_for_tool",
-    "was_refused_directly", "with_call_data", "with_final_status",
+    "NOWHERE", "NO_OUTPUT_CODE", "NO_STEPS", "RUN_NOT_FOUND", "RunIds", "WaitingSteps", "approval_request_of",
+    "ids_of", "is_accepted", "is_outcome", "needs_callback", "noting_missing_output", "step_of", "waits_for",
+    "waits_for_tool", "was_refused_directly", "with_call_data", "with_final_status",
 ]  # fmt: skip
 
 NOWHERE: Final = "https://no-receiver.invalid/fetchhive"
@@ -142,6 +142,9 @@ def with_final_status(run: Run) -> Run:
 
 NO_OUTPUT_CODE: Final = "output_not_retrieved"
 """Our code of a completed run whose output is at the service alone."""
+
+RUN_NOT_FOUND: Final = "not_found"
+"""Our code of a submitted run that its look-ups did not find at the service."""
 
 
 def noting_missing_output(run: Run) -> Run:

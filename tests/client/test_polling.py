@@ -81,6 +81,19 @@ def test_a_run_is_asked_for_after_a_second_and_then_ever_more_seldom() -> None:
     assert len(gaps) < 20
 
 
+def test_a_run_that_is_looked_up_at_once_is_asked_for_more_seldom_afterwards() -> None:
+    """Each interval follows from the one before, and this one is 0."""
+
+    async def watch() -> int:
+        poller, run = Poller(jitter=lambda: 0.5), Run()
+        poller.watch(run, first_s=0.0)
+        await asyncio.sleep(300)
+        poller.forget(run)
+        return len(run.at)
+
+    assert run_virtually(watch()) < 20
+
+
 @pytest.mark.parametrize(("others", "first_s"), [(0, FIRST_S), (FEW - 1, FIRST_S), (FEW, FIRST_BESIDE_RECEIVER_S)])
 def test_of_a_few_runs_beside_a_receiver_one_that_may_pause_is_asked_for_soon(others: int, first_s: float) -> None:
     """A person has an eye on a few; of a batch's many, a callback that was lost can wait."""

@@ -29,7 +29,7 @@ from fh_notebook.batching.progress.unknown_outcomes import ASK, RESOLVE_CAPPED
 from fh_notebook.client.connection import address_for
 from fh_notebook.client.pending_run import PendingRun
 from fh_notebook.client.polling import LookUpBudget
-from fh_notebook.contract.callbacks import NO_OUTPUT_CODE, NOWHERE, ids_of, is_accepted, needs_callback
+from fh_notebook.contract.callbacks import NO_OUTPUT_CODE, NOWHERE, RUN_NOT_FOUND, ids_of, is_accepted, needs_callback
 from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.contract.response import Response
 from fh_notebook.contract.retry import RetryAction, decide
@@ -254,6 +254,9 @@ class CallbackDelivery:
                 run = replace(pending.run, status="unknown", error=error, error_code="look_up_refused")
             if pending.is_capped:
                 run = replace(run, status="unknown", error=text_for(CAPPED, self._audience), error_code=LOOK_UPS_CAPPED)
+            if run.status == "unknown" and run.error_code == RUN_NOT_FOUND:
+                self._write()
+                await ticket.drop()  # nobody can wait for it: `retry_unknown` calls the row
             if run.error_code == NO_OUTPUT_CODE and self._receiver is not None:
                 self._without_output[_key_of(request)] = pending
             return run

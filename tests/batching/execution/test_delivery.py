@@ -696,6 +696,26 @@ def test_a_cancelled_row_that_somebody_waits_for_again_is_not_called(monkeypatch
     assert held.hive.counts.calls == 1
 
 
+@pytest.mark.parametrize("by", ["cell", "resume"])
+def test_a_run_that_the_service_does_not_know_is_called_again_where_that_is_asked_for(
+    by: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody can wait for it: it is lost, as one without an id is."""
+    monkeypatch.setattr(polling, "FIRST_S", 0.01)
+    monkeypatch.setattr(polling, "EVERY_S", 0.01)
+    counting = Counting(name="forgetful")
+    counting.hive.fail_next(2 * polling.NOT_FOUND_LOOKS, status=404, on="retrieve")
+    batch = _batch(counting, 2, delivery="poll", name="lost")
+    assert batch.frame["error_code"].tolist() == ["not_found"] * 2
+    assert "2 unknown (may have run; retry_unknown=True calls again)" in batch.summary()
+    if by == "cell":
+        batch = _batch(counting, 2, delivery="poll", name="lost", retry_unknown=True)
+    else:
+        batch.resume(retry_unknown=True)
+    assert (batch.counts.done, set(counting.ran.values())) == (2, {2})
+    assert len(fh.pending()) == 0
+
+
 def test_rows_that_wait_for_a_person_are_listed_with_the_question(monkeypatch: pytest.MonkeyPatch) -> None:
     """While the batch runs, after a cancel, and when it goes on: nothing here can decide them, and nothing asks."""
     monkeypatch.setattr(polling, "FIRST_S", 0.01)
