@@ -288,7 +288,7 @@ def cells_of(approval: ToolApproval) -> list[object]:
         for name, text in details.items()
         if text
     ]
-    about = html.join([summary, html.el("div", *lines, style=_DETAILS)])
+    about = html.join([summary, html.el("div", html.join(lines, "\n"), style=_DETAILS)])
     return [html.el("div", cell, style=room) for cell, room in zip((about, arguments), _ROOM, strict=True)]
 
 

@@ -337,6 +337,7 @@ class World:
             "Batch.save_assets": {"folder": self.folder / "assets"},
             "Run.save_assets": {"folder": self.folder},
             "PendingRun.on_change": {"call": lambda pending: None},
+            "PendingRun.on_look": {"call": lambda pending: None},
             "LocalHive.decide": {"request_id": "no such run"},
             "LocalHive.wait_idle": {"timeout_s": 0.0},
             "LocalHive.asset": {"name": "a.txt", "content": b"a"},
