@@ -53,6 +53,10 @@ CELLS = {
         "inputs = {'ticket': fh.text(multiline=True), 'who': who, 'max_words': fh.integer(), **more}\n"
         "reject = fh.form(fh.Deployment('reply', variants=['plain'], inputs=inputs), values={'ticket': 'Late.'})\nreject"
     ),
+    "many": (
+        "inputs = {'who': who, **{f'v{i}': fh.text() for i in range(14)}}\n"
+        "many = fh.form(fh.Deployment('reply', variants=['plain'], inputs=inputs))\nmany"
+    ),
 }
 KERNEL_ANSWERS = """async () => {
     const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
@@ -128,14 +132,14 @@ def test_a_rejected_run_leads_to_what_is_wrong(lab: Lab, hive: FormHive) -> None
     expect(name).to_be_focused()
     assert run.evaluate(_HEIGHT) == name.evaluate(_HEIGHT)
     expect(name).to_have_css("outline-style", "solid")  # seen beside the border, which says that it is wrong
-    expect(run).to_have_text("Run · 2 to correct")
-    expect(status).to_contain_text("Correct Who it is, max_words.")
+    expect(run).to_have_text("Run · 3 to correct")
+    expect(status).to_contain_text("Correct name, zip, max_words.")
     pictures(lab, "rejected", form)
     status.get_by_role("link", name="max_words").click()
     expect(words).to_be_focused()
     keys.type("12")
     keys.press("Control+Enter")
-    expect(run).to_have_text("Run · 1 to correct")
+    expect(run).to_have_text("Run · 2 to correct")
     expect(name).to_be_focused()
     keys.type("Ann")
     keys.press("Tab")
@@ -146,6 +150,29 @@ def test_a_rejected_run_leads_to_what_is_wrong(lab: Lab, hive: FormHive) -> None
     expect(status).not_to_contain_text("Nothing was sent")
     expect(run).to_have_text("Run")
     assert hive.got[before:] == [{"ticket": "Late.", "who": {"name": "Ann", "zip": "04103"}, "max_words": 12}]
+
+
+@pytest.mark.parametrize("by_keyboard", [False, True])
+def test_run_has_a_link_to_each_message_and_their_number(lab: Lab, by_keyboard: bool) -> None:
+    """Those of the parts of a field too; what does not fit in a line is behind a fold, and is a link as well."""
+    form, keys = _form(lab, "many"), lab.page.keyboard
+    form.locator("button.fh-run").click()
+    status, last = form.locator(".fh-status"), form.get_by_label("v13").first
+    expect(form.locator("button.fh-run")).to_have_text("Run · 16 to correct")
+    told = form.locator(".fh-problem > div")
+    expect(told).to_have_text(["⚠ Required. Enter a text."] * 16)
+    links, fold = status.locator("a"), status.locator("summary")
+    assert links.all_text_contents() == ["name", "zip", *(f"v{i}" for i in range(14))]
+    expect(fold).to_have_text("and 4 more")
+    expect(links.last).to_be_hidden()
+    if by_keyboard:
+        links.nth(11).focus()
+        for key in ("Tab", "Enter", *["Tab"] * 4, "Enter"):
+            keys.press(key)
+    else:
+        fold.click()
+        links.last.click()
+    expect(last).to_be_focused()
 
 
 def test_an_empty_field_is_told_once_it_was_left(lab: Lab, hive: FormHive) -> None:
@@ -166,7 +193,7 @@ def test_an_empty_field_is_told_once_it_was_left(lab: Lab, hive: FormHive) -> No
     lab.page.evaluate(KERNEL_ANSWERS)
     expect(told).to_have_count(2)
     mouse.up()
-    expect(run).to_have_text("Run · 2 to correct")
+    expect(run).to_have_text("Run · 3 to correct")
     expect(told).to_have_count(3)
     expect(name).to_be_focused()
 
@@ -186,7 +213,7 @@ def test_a_press_on_run_counts_also_where_the_page_moves_it(lab: Lab, hive: Form
     assert after
     assert after["y"] > before["y"] + before["height"] / 2, "the page has not moved Run away"
     lab.page.mouse.up()
-    expect(run).to_have_text("Run · 2 to correct")
+    expect(run).to_have_text("Run · 3 to correct")
     lab.resize(1200, 1000)
 
 

@@ -280,7 +280,11 @@ def what_to_do(kind: FieldKind, expected: str) -> str:
     """
     if kind is FieldKind.BOOLEAN:
         return f"Choose {YES_NO[True]} or {YES_NO[False]}"
-    return f"{'Choose' if kind.rules.control in (Control.CHOICE, Control.CHOICES) else 'Enter'} {expected}"
+    return _CHOOSE.get(kind.rules.control) or f"Enter {expected}"
+
+
+_CHOOSE: Final = {Control.CHOICE: "Choose one", Control.CHOICES: "Choose at least one"}
+"""What to do where the choices are there to be seen."""
 
 
 def told(problem: Problem, to_do: str) -> str:

@@ -335,7 +335,7 @@ class BatchFormView(BatchFormObserver):
         """Say what keeps Run from sending, with a link to each variable that it is about; return these."""
         problems = self._core.problems
         paths = {problem.path[0]: problem.path for problem in reversed(problems) if problem.path}
-        links = [FieldLink.of(name, paths[name]) for name in self._lines if name in paths]
+        links = [FieldLink.of(path_text([name]), paths[name]) for name in self._lines if name in paths]
         others = [str(problem) for problem in problems if not problem.path or problem.path[0] not in self._lines]
         self._bar.refuse(links, others)
         self._show_problems(problems)

@@ -9,17 +9,20 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from fh_notebook.contract.callbacks import RunIds
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.secrets import mask_run
+from fh_notebook.core.text.formatting import path_text
 from fh_notebook.core.text.problems import Problem
 from fh_notebook.notebook.approvals.decisions import Decisions
 from fh_notebook.notebook.forms.control.controller import FormController
 from fh_notebook.notebook.forms.control.observers import FormObserver
 from fh_notebook.notebook.forms.control.submission import Submission
 from fh_notebook.notebook.forms.model.field import FieldState
+from fh_notebook.notebook.forms.model.model import FormModel
 from fh_notebook.notebook.forms.static import pending_page
 from fh_notebook.notebook.forms.views.run_bar import FieldLink, RunActions, RunBar
 from fh_notebook.notebook.results.state import app_run
@@ -229,15 +232,30 @@ class FormView(FormObserver):
         self.edited()
 
     def _show_refusal(self) -> list[FieldLink]:
-        """Say what keeps Run from sending, with a link to each field that tells its own problems; return these."""
+        """Say what keeps Run from sending, with a link to each problem that a field tells; return these."""
         model = self._core.model
-        links = [_link(state) for state in model.fields.values() if state.problems]
+        links = _links(model)
         others = [problem for problem in self._core.problems if problem not in model.problems]
         self._bar.refuse(links, list(map(str, [*others, *model.other_problems[:1]])))
         return links
 
 
-def _link(state: FieldState) -> FieldLink:
-    """Return the link to the part of a field at which its first problem is."""
-    path = next((problem.path for problem in state.problems if problem.path), state.path)
-    return FieldLink.of(state.name, path, state.title)
+def _links(model: FormModel) -> list[FieldLink]:
+    """Return a link to each problem that a field tells, in the order of the fields."""
+    states: dict[tuple[str | int, ...], FieldState] = {}
+    for state in model.walk():
+        states.setdefault(state.path, state)
+    order = {path: place for place, path in enumerate(states)}
+    links = []
+    for problem in model.problems:
+        path = problem.path or ()
+        at = next((path[:length] for length in range(len(path), 0, -1) if path[:length] in states), None)
+        if at is not None:
+            links.append((order[at], FieldLink.of(_place_name(states[at], path[len(at) :]), path)))
+    return [link for _, link in sorted(links, key=itemgetter(0))]
+
+
+def _place_name(state: FieldState, inside: tuple[str | int, ...]) -> str:
+    """Return what a field, or a row or an item of it, is called."""
+    parts = [f"{part + 1:,}" if isinstance(part, int) else part for part in inside]
+    return " ".join([state.title.strip() or path_text([state.name]), *parts])

@@ -13,7 +13,6 @@ from typing import Any, Final
 from ipywidgets import HTML, BoundedIntText, Checkbox, Layout, SelectMultiple, Text
 
 from fh_notebook.core.text import html
-from fh_notebook.core.text.formatting import path_text
 from fh_notebook.notebook.forms.control.selection import MOST_REPEATS, VariantSelection
 from fh_notebook.notebook.forms.fields.base import UpdateGuard, field_anchor
 from fh_notebook.notebook.results.column import ANSWER_LATER
@@ -25,8 +24,10 @@ CHECKED_MOST: Final = 12
 """Variants that have a box each; more are a list to choose from."""
 
 
-LINKED_MOST: Final = 6
-"""Fields that are named in one line."""
+LINKED_MOST: Final = 12
+"""Links in one line; the others are behind a fold."""
+FOLDED_MOST: Final = 200
+"""Links behind the fold."""
 NAME_CAP: Final = 60
 
 
@@ -39,10 +40,10 @@ class FieldLink:
     """The classes of the field, and of those that it lies in, from the inside."""
 
     @classmethod
-    def of(cls, name: str, path: tuple[str | int, ...], title: str = "") -> FieldLink:
-        """Return the link of a variable to what lies at `path`."""
+    def of(cls, name: str, path: tuple[str | int, ...]) -> FieldLink:
+        """Return the link of this name to what lies at `path`."""
         anchors = [field_anchor(path[:length]) for length in range(len(path), 0, -1)]
-        return cls(html.clip(title or path_text([name]), NAME_CAP), anchors)
+        return cls(html.clip(name, NAME_CAP), anchors)
 
     def html(self) -> html.Html:
         """Return it for the page's script, which leads to the field."""
@@ -127,7 +128,7 @@ class RunBar:
         self._name_run()
 
     def refuse(self, links: Sequence[FieldLink], others: Sequence[str] = ()) -> None:
-        """Say what keeps Run from sending, once it was pressed: the fields, each as a link, and what is of no field.
+        """Say what keeps Run from sending, once it was pressed: a link to each problem, and what is of no field.
 
         With neither, what was said before is taken back.
         """
@@ -138,10 +139,8 @@ class RunBar:
             return
         parts: list[Any] = ["Nothing was sent.", *map(_sentence, others)]
         if links:
-            left = len(links) - LINKED_MOST
-            more = f" and {left:,} more" if left > 0 else ""
-            linked = html.join([link.html() for link in links[:LINKED_MOST]], ", ")
-            parts.append(html.el("span", "Correct ", linked, f"{more}."))
+            parts.append(html.el("span", "Correct ", _listed(links[:LINKED_MOST]), "" if links[LINKED_MOST:] else "."))
+            parts += [_folded(links[LINKED_MOST:])] if links[LINKED_MOST:] else []
         self.say(html.join([html.el("span", part) for part in parts], " "), "error")
 
     def _name_run(self) -> None:
@@ -247,6 +246,16 @@ class RunBar:
     def _changed(self) -> None:
         self.follow()
         self._acts.chosen()
+
+
+def _listed(links: Sequence[FieldLink]) -> html.Html:
+    return html.join([link.html() for link in links], ", ")
+
+
+def _folded(links: Sequence[FieldLink]) -> html.Html:
+    left = len(links) - FOLDED_MOST
+    more = f" and {left:,} more, told beside their fields" if left > 0 else ""
+    return html.fold(f"and {len(links):,} more", html.el("div", _listed(links[:FOLDED_MOST]), f"{more}."))
 
 
 def _sentence(text: str) -> str:

@@ -716,7 +716,12 @@ def test_what_is_required_says_what_to_enter() -> None:
     view.fields["n"].value = fh.UNSET
     assert "Required. Enter a whole number." in _text(view.widget)
     assert rules(view.model.problems) == ["n: required"]
-    for schema, said in (({"enum": ["calm", "brief"]}, "Choose one of"), ({"type": "boolean"}, "Choose Yes or No.")):
+    several = {"type": "array", "items": {"enum": ["calm", "brief"]}, "uniqueItems": True}
+    for schema, said in (
+        ({"enum": ["calm", "brief"]}, "Choose one."),
+        (several, "Choose at least one."),
+        ({"type": "boolean"}, "Choose Yes or No."),
+    ):
         view = FieldsView(FormModel({"properties": {"v": schema}, "required": ["v"]}))
         assert view.widget
         view.model.touch_all()
