@@ -11,10 +11,11 @@ these.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
+import numpy as np
 import pandas as pd
 
 from fh_notebook.batching.batch import Batch
@@ -23,9 +24,9 @@ from fh_notebook.batching.progress.display import Output, ProgressDisplay, TextL
 from fh_notebook.batching.progress.state import ProgressSource, ProgressState
 from fh_notebook.batching.rendering import frame_text, one_line
 from fh_notebook.comparing.stats.clusters import distinct_text
-from fh_notebook.comparing.stats.number_format import about, size_text
+from fh_notebook.comparing.stats.number_format import about, interval_text, percents, share_head, size_text
 from fh_notebook.core.text import html
-from fh_notebook.core.text.formatting import in_words
+from fh_notebook.core.text.formatting import figures, in_words
 from fh_notebook.core.text.html import colours_of, swatch_name
 from fh_notebook.errors import FetchHiveError
 from fh_notebook.racing.state import NO_DIFFERENCE, WINNER, PairStanding, RaceState
@@ -38,6 +39,7 @@ __all__ = [
     "RaceProtocol",
     "RaceText",
     "calls_notes",
+    "evidence_format",
     "interval_notes",
     "live_html",
     "live_text",
@@ -176,7 +178,8 @@ def progress_line(tally: RaceState, spent: RaceCost) -> str:
     """Return how far a race is, in one line."""
     bar = 1 / tally.alpha
     evidence = dict(zip(tally.variants, tally.evidence.adjusted.tolist(), strict=True))
-    against = ", ".join(f"{name} {evidence[name]:.2g}" for name in tally.racing)
+    text = evidence_format(evidence.values())
+    against = ", ".join(f"{name} {text(evidence[name])}" for name in tally.racing)
     out = f"; dropped: {in_words(tuple(tally.dropped), 'and')}" if tally.dropped else ""
     return (
         f"row {tally.rows:,} of {spent.all_rows:,}; {spent}, at most {spent.left:,} left; "
@@ -189,7 +192,7 @@ def evidence_note(tally: RaceState) -> str:
     return (
         f"Evidence against a variant: 1 is none, and at {1 / tally.alpha:g} (1 / alpha) it is dropped; the chance "
         f"that this ever happens to a best one is at most {100 * tally.alpha:g} %. It is what a stake of 1 has "
-        "grown to by bets that another variant is better. Means are of each variant's own rows; the evidence "
+        "grown to by bets that another variant is better. Scores are of each variant's own rows; the evidence "
         "shows only which variants are dropped, not how these rank."
     )
 
@@ -267,6 +270,8 @@ LIMIT_AT: Final = 80.0
 _CALLS: Final = "var(--jp-brand-color1,#2e86ab)"
 """Of the bar of all calls, which is of no variant."""
 
+_STYLE: Final = html.Html(f"<style>{html.BEST_CSS}</style>")
+
 _EXPLAINED: Final = "font-size:12px;max-width:70em"
 
 
@@ -315,6 +320,7 @@ def _page(
     return html.el(
         "div",
         html.STYLE,
+        _STYLE,
         *head,
         bar,
         _variants_html(race),
@@ -391,23 +397,62 @@ def _interval_bar(low: float, high: float, lead: float, width: float, colour: st
 
 
 def _variants_html(race: RaceProtocol) -> html.Html:
-    lines, colours = [], colours_of(race.tally.variants)
-    for line in race.summary().to_dict("records"):
-        bar = _evidence_bar(line["evidence"], line["threshold"], colours[line["variant"]])
-        lines.append(
-            [
-                _name_html(line["variant"], colours),
-                _standing(line),
-                _number(line["evidence"]),
-                bar,
-                _rows_scored(line, race.rows),
-                _size(line["mean"]),
-            ]
-        )
-    threshold = f"{1 / race.tally.alpha:g}"
-    axis = _axis({0.0: "1", LIMIT_AT: threshold})
-    evidence = f"evidence against it (dropped at {threshold})"
-    return html.table([*map(_head, ("variant", "standing", evidence)), axis, _head("rows scored"), "mean"], lines)
+    table, evidence, mean = _variants_table(race)
+    threshold, colours = 1 / race.tally.alpha, colours_of(race.tally.variants)
+    lines = [
+        [
+            html.best_name(
+                colours[line["variant"]],
+                one_line(line["variant"], NAME_SHOWN),
+                is_best=line["variant"] == race.tally.winner,
+            ),
+            line["standing"],
+            line[evidence],
+            _evidence_bar(line["evidence"], threshold, colours[line["variant"]]),
+            line["rows scored"],
+            line[mean],
+        ]
+        for line in table.to_dict("records")
+    ]
+    axis = _axis({0.0: "1", LIMIT_AT: f"{threshold:g}"})
+    return html.table([*map(_head, ("variant", "standing", evidence)), axis, _head("rows scored"), mean], lines)
+
+
+def _variants_table(race: RaceProtocol) -> tuple[pd.DataFrame, str, str]:
+    """Return the summary with the texts that are shown, the best variant first; and two headings of such columns."""
+    tally, table = race.tally, race.summary()
+    ahead = table["variant"] == tally.variants[tally.leader()]
+    last_in = table["dropped_after"].astype("float64").fillna(math.inf)
+    order = np.lexsort((-table["mean"], table["evidence"], -last_in, ~ahead))
+    table = table.iloc[order].reset_index(drop=True)
+    lines = table.to_dict("records")
+    evidence, mean = f"evidence against it (dropped at {1 / tally.alpha:g})", "mean"
+    table[evidence] = list(map(evidence_format(table["evidence"]), table["evidence"]))
+    table["rows scored"] = [_rows_scored(line, race.rows) for line in lines]
+    table["standing"] = [_standing(line) for line in lines]
+    if tally.yes_no:
+        mean, share = share_head(lower=tally.scale.lower), percents(tally.rows)
+        table[mean] = [_share_text(line, share) for line in lines]
+    else:
+        table[mean] = list(map(figures(table["mean"].tolist()), table["mean"]))
+    return table, evidence, mean
+
+
+def evidence_format(values: Iterable[float]) -> Callable[[float], str]:
+    """Return one format for evidence against variants; nobody asks how little there is, so that below 0.01 is 0.
+
+    Examples
+    --------
+    >>> list(map(evidence_format([31.7, 0.039, 2e-7]), [31.7, 0.039, 2e-7]))
+    ['31.70', '0.04', '0.00']
+    """
+    return figures([value for value in values if value >= 0.01])
+
+
+def _share_text(line: Mapping[Any, Any], share: Callable[[float], str]) -> str:
+    if not line["rows"]:
+        return ""
+    return f"{share(line['mean'])} ({round(line['mean'] * line['rows']):,} of {line['rows']:,})"
 
 
 def _head(text: str) -> html.Html:
@@ -422,8 +467,9 @@ def _name_html(variant: str, colours: Mapping[str, str]) -> html.Html:
 def _pairs_html(race: RaceProtocol) -> html.Html:
     scale = race.tally.scale
     rivals, colours = race.tally.rivals(), colours_of(race.tally.variants)
+    text = _lead_format(rivals)
     lines: list[list[Any]] = [
-        [_name_html(p.a, colours), _size(p.lead), f"{size_text(p.low)} to {size_text(p.high)}",
+        [_name_html(p.a, colours), text(p.lead), interval_text(text, p.low, p.high),
          _interval_bar(p.low, p.high, p.lead, scale.in_units(1.0), colours[p.a]),
          f"{p.wins:,} / {p.n - p.wins - p.losses:,} / {p.losses:,}", f"{p.n:,}"]
         for p in rivals
@@ -437,23 +483,29 @@ def _pairs_html(race: RaceProtocol) -> html.Html:
     return html.el("div", leader, html.table(head, lines))
 
 
+def _lead_format(pairs: Sequence[PairStanding]) -> Callable[[float], str]:
+    """Return one format for leads and their intervals, which stand below each other."""
+    return figures([value for pair in pairs for value in (pair.lead, pair.low, pair.high)])
+
+
 def _variants_text(race: RaceProtocol) -> str:
-    table = race.summary()
-    lines, evidence = table.to_dict("records"), f"evidence against it (dropped at {1 / race.tally.alpha:g})"
-    table[evidence] = [_number(line["evidence"]) for line in lines]
-    table["standing"] = [_standing(line) for line in lines]
-    table["rows scored"] = [_rows_scored(line, race.rows) for line in lines]
-    return frame_text(table, ["variant", "standing", "rows scored", "mean", evidence])
+    table, evidence, mean = _variants_table(race)
+    is_best = table["variant"] == race.tally.winner
+    table["variant"] = table["variant"].where(~is_best, table["variant"] + " (best)")
+    return frame_text(table, ["variant", "standing", "rows scored", mean, evidence])
 
 
 def _pairs_text(race: RaceProtocol) -> str:
     if not race.rows:
         return ""
+    rivals, confidence = race.tally.rivals(), _confidence(race.tally)
+    text = _lead_format(rivals)
     return "\n".join(
         f"{one_line(p.b, NAME_SHOWN)} against {one_line(p.a, NAME_SHOWN)}: "
         f"won {p.wins:,}, tied {p.n - p.wins - p.losses:,}, lost {p.losses:,} of {counted(p.n, 'row')}; "
-        f"ahead by {_size(p.lead) or '?'}, {_interval(p, race.tally)}, valid whenever it ends"
-        for p in race.tally.rivals()
+        f"ahead by {text(p.lead) or '?'}, {confidence} interval {interval_text(text, p.low, p.high)}, "
+        "valid whenever it ends"
+        for p in rivals
     )
 
 
@@ -466,18 +518,6 @@ def _standing(line: dict[Any, Any]) -> str:
 def _rows_scored(line: dict[Any, Any], rows: int) -> str:
     """Return how many rows a variant has a score of, of those on which it was still in."""
     return f"{line['rows']:,} of {int(line['dropped_after']) if line['standing'] == 'dropped' else rows:,}"
-
-
-def _size(value: float) -> str:
-    return size_text(value) if value == value else ""
-
-
-def _number(value: float) -> str:
-    if not math.isfinite(value):
-        return "?"
-    if value < 0.01:
-        return "0"
-    return f"{value:,.0f}" if 100 <= value < 1e6 else f"{value:.2g}"
 
 
 class RaceDisplay(ProgressDisplay, Protocol):

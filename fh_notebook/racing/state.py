@@ -143,6 +143,13 @@ class RaceState:
         """The chance that the confidence sequence of one pair misses: that of all pairs is `alpha` (Bonferroni)."""
         return self.alpha / math.comb(len(self.variants), 2)
 
+    @property
+    def yes_no(self) -> bool:
+        """Whether all scores so far are true or false."""
+        known = self._scores[~np.isnan(self._scores)]
+        is_unit = not self.scale.by_rank and (self.scale.low, self.scale.high) == (0.0, 1.0)
+        return is_unit and bool(len(known)) and bool(((known == 0) | (known == 1)).all())
+
     def take(self, scores: Numbers) -> None:
         """Take one row: the score of each variant in the order of the plan, NaN where there is none.
 

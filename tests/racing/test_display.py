@@ -12,11 +12,12 @@ import pytest
 import fh_notebook as fh
 from fh_notebook.comparing.plots.matplotlib_plots import END_SHOWN
 from fh_notebook.comparing.plots.panels import distinct_names
-from fh_notebook.comparing.stats.number_format import size_text
+from fh_notebook.core.text.formatting import figures
 from fh_notebook.core.text.html import colours_of
 from fh_notebook.errors import InputError
 from fh_notebook.notebook.progress.race_display import RaceView
 from fh_notebook.racing.display import LIMIT_AT, RaceText, evidence_note, notes_of
+from tests.notebook.hostile import Page
 from tests.racing.quiz import Quiz, questions
 
 HOSTILE = "<img src=x onerror=alert(1)>$\\frac$"
@@ -45,12 +46,41 @@ def test_the_page_and_its_text_twin_say_the_same(quiz: Quiz) -> None:
             assert f"{line['rows']:,} of {end:,}" in shown
         assert line["standing"] in text
     for pair in race.tally.rivals():
-        for figure in (f"{pair.wins:,}", f"{pair.n:,}", size_text(pair.low), size_text(pair.high)):
+        limits = figures([value for p in race.tally.rivals() for value in (p.lead, p.low, p.high)])
+        for figure in (f"{pair.wins:,}", f"{pair.n:,}", f"{limits(pair.low)} to {limits(pair.high)}"):
             assert figure in page
             assert figure in text
     for shown in (words, text):
         assert "95 % interval" in shown
         assert f"{race.calls:,} of 180 calls" in shown
+
+
+def test_the_best_variant_is_first_and_marked_and_a_column_has_one_format(quiz: Quiz) -> None:
+    """As in a comparison: shares of yes/no scores with their rows, and as many decimals in each line."""
+    race = run(quiz)
+    page, text = race._repr_html_(), repr(race)
+    cells = [[Page(cell).text for cell in re.findall("<td.*?</td>", line)] for line in re.findall("<tr>.*?</tr>", page)]
+    lines = [line for line in cells if len(line) == 6][: len(race.variants)]
+    pairs = [line for line in cells if len(line) == 6][len(race.variants) :]
+    dropped = sorted(race.dropped, key=race.dropped.__getitem__, reverse=True)
+    assert [line[0].split()[0] for line in lines] == ["strong", *(name.split()[0] for name in dropped)]
+    assert ["best" in line[0].split() for line in lines] == [True, False, False]
+    assert text.count("(best)") == 1
+    means = race.summary().set_index("variant")["mean"]
+    right = round(means["strong"] * race.rows)
+    for shown in (lines[0][5], text):
+        assert f"{100 * means['strong']:.0f} % ({right} of {race.rows})" in shown
+    for column in (
+        [line[2] for line in lines],
+        [line[1] for line in pairs],
+        [end for line in pairs for end in line[2].split(" to ")],
+    ):
+        assert len({len(number.partition(".")[2]) for number in column}) == 1, column
+    undecided = run(Quiz({"behind": 0.4, "ahead": 0.6}), max_calls=20)
+    assert re.search(r"\n(ahead|behind) ", repr(undecided))[1] == undecided.variants[undecided.tally.leader()]  # type: ignore[index]
+    assert "(best)" not in repr(undecided)
+    scores = run(Quiz({"behind": 0.4, "ahead": 0.6}), score=lambda output, row: 0.5, max_calls=20)
+    assert re.search(r"rows scored +mean .*\n.* 0\.500 ", repr(scores))
 
 
 def test_one_scale_of_evidence_is_shown_and_explained(quiz: Quiz) -> None:
@@ -71,9 +101,12 @@ def test_a_bar_of_evidence_has_its_threshold_marked(quiz: Quiz) -> None:
     page = race._repr_html_()
     widths = [float(width) for width in re.findall(r"width:([\d.]+)%;background-color:#", page)]
     assert page.count(f"left:{LIMIT_AT:g}%") == 1 + len(race.variants)  # the heading's, and a mark in each bar
-    for line, width in zip(race.summary().to_dict("records"), widths, strict=True):
-        assert (width >= LIMIT_AT) is (line["standing"] == "dropped")
-        assert (width > 0) is (line["evidence"] > 1)
+    lines = [line for line in re.findall("<tr>.*?</tr>", page) if "<td" in line][: len(widths)]
+    assert len(widths) == len(race.variants)
+    for line, width in zip(lines, widths, strict=True):
+        evidence = float(Page(re.findall("<td.*?</td>", line)[2]).text)
+        assert (width >= LIMIT_AT) is ("dropped after" in line)
+        assert (width > 0) is (evidence > 1)
 
 
 def test_calls_beyond_those_of_the_counted_rows_are_explained() -> None:

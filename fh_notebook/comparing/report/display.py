@@ -74,8 +74,6 @@ STYLE: Final = html.Html(
     "color:var(--jp-ui-font-color2,inherit)}"
     ".fh .fh-summary{container-type:inline-size}"
     "@container (max-width:700px){.fh .fh-summary :is(.fh-interval,.fh-axis){display:none}}"  # the numbers say as much
-    ".fh-best{margin-left:6px;padding:0 6px;border-radius:8px;font-size:11px;font-weight:600;white-space:nowrap;"
-    "border:1px solid currentColor}"
     ".fh .fh-table .fh-ruled td{border-bottom:2px solid currentColor}.fh .fh-set{margin:2px 0 8px}"
     f".fh .fh-say{{{html.HEADLINE}}}"
     ".fh .fh-about{font-size:12px;margin:0 0 8px}"
@@ -84,8 +82,7 @@ STYLE: Final = html.Html(
     ".fh .fh-cells td{max-width:32em;overflow-wrap:anywhere}.fh .fh-cells td:not(:first-child){min-width:5em}"
     ".fh-score{display:block;font-size:12px;font-variant-numeric:tabular-nums;"
     "color:var(--jp-ui-font-color2,inherit)}"
-    f".fh .fh-best{{color:{html.legible('success-color1')}}}"
-    f"</style>{CLASSES_STYLE}"
+    f"{html.BEST_CSS}</style>{CLASSES_STYLE}"
 )
 
 
@@ -288,10 +285,7 @@ def summary_cells(facts: SummaryData, *, drawn: bool = False) -> tuple[list[Any]
         variant, is_best = line["variant"], line["variant"] == facts.winner
         if not drawn:
             return f"{variant} (best)" if is_best else variant
-        mark = html.el("span", "best", cls="fh-best") if is_best else None
-        return html.el(
-            "span", html.swatch_name(colours[variant], variant, tag="strong" if is_best else "span"), " ", mark
-        )
+        return html.best_name(colours[variant], variant, is_best=is_best)
 
     def bar(line: Mapping[Any, Any]) -> html.Html:
         return interval_svg(line, scale, colours[line["variant"]])

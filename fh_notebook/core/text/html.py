@@ -20,6 +20,7 @@ from typing import Final
 from fh_notebook.core.text.messages import counted
 
 __all__ = [
+    "BEST_CSS",
     "CSS",
     "HEADLINE",
     "ID_UNBROKEN",
@@ -28,6 +29,7 @@ __all__ = [
     "TEXT_CAP",
     "Html",
     "badge",
+    "best_name",
     "clip",
     "colours_of",
     "direction",
@@ -496,3 +498,15 @@ def unbroken(name: str, before: Html | None = None, *, most: int = NAME_UNBROKEN
 def swatch_name(colour: str | None, name: str, *, tag: str = "span") -> Html:
     """Return a variant's name behind its colour, if it has one."""
     return el(tag, unbroken(name, swatch(colour) if colour else None))
+
+
+BEST_CSS: Final = (
+    ".fh-best{margin-left:6px;padding:0 6px;border-radius:8px;font-size:11px;font-weight:600;white-space:nowrap;"
+    f"border:1px solid currentColor}}.fh .fh-best{{color:{legible('success-color1')}}}"
+)
+
+
+def best_name(colour: str | None, name: str, *, is_best: bool) -> Html:
+    """Return a variant's name behind its colour, marked where it is the best (`BEST_CSS`)."""
+    mark = el("span", "best", cls="fh-best") if is_best else None
+    return el("span", swatch_name(colour, name, tag="strong" if is_best else "span"), " ", mark)
