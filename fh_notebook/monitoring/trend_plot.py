@@ -15,8 +15,10 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, DateFormatte
 from matplotlib.ticker import FixedLocator, PercentFormatter
 
 from fh_notebook.comparing.plots.matplotlib_plots import DASH_STYLES, INK, SMALL, Plot, PlotPanel, label_ends
-from fh_notebook.comparing.stats.number_format import figure, percent, seconds
+from fh_notebook.comparing.plots.panels import TITLE_NAME_SHOWN, distinct_names, named
+from fh_notebook.comparing.stats.number_format import figure, percent, points, seconds
 from fh_notebook.core import arguments
+from fh_notebook.core.text.formatting import in_words
 from fh_notebook.core.text.html import colours_of
 from fh_notebook.errors import InputError
 
@@ -30,6 +32,10 @@ SPREAD_H: Final = 9.0
 
 TICKS: Final = 6
 """Labels that stand beside each other."""
+
+
+MEASURE_SHOWN: Final = 30
+"""Characters of the label of an axis, which is as long as a panel is high."""
 
 
 def _seconds_text(value: float) -> str:
@@ -70,8 +76,7 @@ def _draw_dates(axes: Axes, dates: pd.Series[Any]) -> None:
 def _panel(frame: pd.DataFrame, kind: str, scorer: str) -> PlotPanel:
     variants = list(dict.fromkeys(frame["variant"]))
     parts = {name: frame[(frame["variant"] == name) & frame[kind].notna()] for name in variants}
-    what = {"score": f"Score ({scorer})", "seconds": "Median seconds", "failures": "Failed calls"}
-    title = f"{what[kind]} by date"
+    what = {"score": f"score ({scorer})", "seconds": "median seconds", "failures": "failed calls"}[kind]
 
     def draw(axes: Axes) -> None:
         colours = colours_of(variants)
@@ -90,6 +95,7 @@ def _panel(frame: pd.DataFrame, kind: str, scorer: str) -> PlotPanel:
             ends[name] = (float(axes.convert_xunits(dates[-1])), float(values[-1]))
         _draw_dates(axes, frame["date"].dt.tz_localize(None))
         axes.set_xlabel("date (UTC)", fontsize=SMALL)
+        axes.set_ylabel(named(what, MEASURE_SHOWN), fontsize=SMALL)
         axes.grid(axis="y", color=INK, alpha=0.22, linewidth=0.6)
         axes.set_axisbelow(True)
         if kind == "failures":
@@ -105,4 +111,39 @@ def _panel(frame: pd.DataFrame, kind: str, scorer: str) -> PlotPanel:
         for name, part in parts.items()
         if len(part)
     )
-    return PlotPanel(draw, title=title, alt=f"{title}: {'; '.join(courses)}.", rows=PANEL_LINES)
+    title, words = _newest(frame, kind), f"{what[0].upper()}{what[1:]} by date"
+    return PlotPanel(draw, title=title, alt=f"{words}: {'; '.join(courses)}.", rows=PANEL_LINES)
+
+
+RANKS: Final = {
+    "score": ("highest", "highest"),
+    "seconds": ("fastest", "fastest"),
+    "failures": ("fails most", "fail most"),
+}
+"""What is said of who is first in a figure of each kind, and of several who are."""
+MOST_NAMED: Final = 2
+"""Names of a title."""
+
+
+def _newest(frame: pd.DataFrame, kind: str) -> str:
+    """Return the result of the newest date on which there is one; variants without it are not ranked."""
+    known = frame[frame[kind].notna()]
+    newest = known[known["date"] == known["date"].max()].sort_values(kind, ascending=kind == "seconds", kind="stable")
+    date = f"on {newest['date'].iloc[0]:%Y-%m-%d}"
+    if kind == "failures" and not newest[kind].any():
+        return f"No failed calls {date}"
+    names = distinct_names(dict.fromkeys(frame["variant"]), TITLE_NAME_SHOWN)
+    text = _failures_text if kind == "failures" else TEXTS[kind]
+    texts = {names[name]: text(value) for name, value in zip(newest["variant"], newest[kind], strict=True)}
+    figure_text = next(iter(texts.values()))
+    first = [name for name, said in texts.items() if said == figure_text]  # what reads the same is not ranked
+    if len(texts) == 1:
+        return f"{first[0]} {date}: {figure_text}{' failed' if kind == 'failures' else ''}"
+    if len(first) == len(texts):
+        return f"{'Both' if len(texts) == 2 else f'All {len(texts)}'} variants are equal {date}: {figure_text}"
+    who = in_words(first, "and") if len(first) <= MOST_NAMED else f"{len(first)} of {len(texts)} variants"
+    return f"{who} {RANKS[kind][len(first) > 1]} {date}: {figure_text}"
+
+
+def _failures_text(share: float) -> str:
+    return f"{points(share)} %"

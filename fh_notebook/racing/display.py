@@ -41,6 +41,7 @@ __all__ = [
     "calls_notes",
     "evidence_format",
     "interval_notes",
+    "lead_format",
     "live_html",
     "live_text",
     "notes_of",
@@ -467,7 +468,7 @@ def _name_html(variant: str, colours: Mapping[str, str]) -> html.Html:
 def _pairs_html(race: RaceProtocol) -> html.Html:
     scale = race.tally.scale
     rivals, colours = race.tally.rivals(), colours_of(race.tally.variants)
-    text = _lead_format(rivals)
+    text = lead_format(rivals)
     lines: list[list[Any]] = [
         [_name_html(p.a, colours), text(p.lead), interval_text(text, p.low, p.high),
          _interval_bar(p.low, p.high, p.lead, scale.in_units(1.0), colours[p.a]),
@@ -483,7 +484,7 @@ def _pairs_html(race: RaceProtocol) -> html.Html:
     return html.el("div", leader, html.table(head, lines))
 
 
-def _lead_format(pairs: Sequence[PairStanding]) -> Callable[[float], str]:
+def lead_format(pairs: Sequence[PairStanding]) -> Callable[[float], str]:
     """Return one format for leads and their intervals, which stand below each other."""
     return figures([value for pair in pairs for value in (pair.lead, pair.low, pair.high)])
 
@@ -499,7 +500,7 @@ def _pairs_text(race: RaceProtocol) -> str:
     if not race.rows:
         return ""
     rivals, confidence = race.tally.rivals(), _confidence(race.tally)
-    text = _lead_format(rivals)
+    text = lead_format(rivals)
     return "\n".join(
         f"{one_line(p.b, NAME_SHOWN)} against {one_line(p.a, NAME_SHOWN)}: "
         f"won {p.wins:,}, tied {p.n - p.wins - p.losses:,}, lost {p.losses:,} of {counted(p.n, 'row')}; "

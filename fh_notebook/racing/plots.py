@@ -15,11 +15,12 @@ from matplotlib.axes import Axes
 
 from fh_notebook.batching.planning.plan import counted
 from fh_notebook.comparing.plots.matplotlib_plots import DASH_STYLES, INK, SMALL, Plot, PlotPanel, label_ends
-from fh_notebook.comparing.plots.panels import OF_PAIR_SHOWN, distinct_names
-from fh_notebook.comparing.stats.number_format import size_text
+from fh_notebook.comparing.plots.panels import OF_PAIR_SHOWN, TITLE_NAME_SHOWN, distinct_names
+from fh_notebook.comparing.stats.number_format import interval_text
 from fh_notebook.core import arguments
 from fh_notebook.core.text.html import colours_of
 from fh_notebook.errors import InputError
+from fh_notebook.racing.display import evidence_format, lead_format
 from fh_notebook.racing.state import PairStanding, RaceState
 
 __all__ = ["plot"]
@@ -64,11 +65,10 @@ def _evidence(tally: RaceState) -> PlotPanel:
             )
             ends[name] = (end, float(trail[end - 1, index]))
         axes.axhline(bar, color=INK, linewidth=0.9, linestyle=(0, (4, 3)))
-        axes.annotate(f"dropped at {bar:g}", (max(2, tally.rows), bar), fontsize=SMALL, va="top", ha="right")
         axes.set_yscale("log")
         axes.set_ylim(LEAST, max(bar * 4, float(trail.max()) * 2))
         ticks = _decades(bar)
-        axes.set_yticks([*ticks, bar], [f"{tick:g}" for tick in (*ticks, bar)])
+        axes.set_yticks([*ticks, bar], [*(f"{tick:g}" for tick in ticks), f"dropped at {bar:g}"])
         axes.set_yticks([], minor=True)
         axes.set_xlim(1, max(2, tally.rows))
         axes.set_xlabel("rows", fontsize=SMALL)
@@ -76,8 +76,9 @@ def _evidence(tally: RaceState) -> PlotPanel:
         axes.locator_params(axis="x", integer=True)
         label_ends(axes, ends, colours)
 
+    text = evidence_format(tally.evidence.adjusted)
     evidence_text = ", ".join(
-        f"{name} {tally.evidence.adjusted[index]:.2g}"
+        f"{name} {text(tally.evidence.adjusted[index])}"
         + (f" (dropped after {counted(tally.dropped[name], 'row')})" if name in tally.dropped else "")
         for index, name in enumerate(tally.variants)
     )
@@ -90,8 +91,10 @@ def _evidence(tally: RaceState) -> PlotPanel:
 
 
 def _intervals(tally: RaceState) -> PlotPanel:
-    rivals = tally.rivals()[:MAX_RIVALS]
+    rivals, confidence = tally.rivals()[:MAX_RIVALS], f"{100 * (1 - tally.alpha):g} %"
     indices = {name: index for index, name in enumerate(tally.variants)}
+    text = lead_format(rivals)
+    limits = {pair.a: interval_text(text, pair.low, pair.high) for pair in rivals}
 
     def draw(axes: Axes) -> None:
         axes.axhline(0, color=INK, linewidth=0.8, linestyle=(0, (4, 3)))
@@ -111,34 +114,46 @@ def _intervals(tally: RaceState) -> PlotPanel:
             axes.plot(path[[-1, -1], 0], path[-1, 1:], "_", color=colour, markersize=10, clip_on=False)
         axes.set_xlim(1, max(2, tally.rows))
         axes.set_xlabel("rows", fontsize=SMALL)
-        axes.set_ylabel("lead: between two lines of one colour", fontsize=SMALL)
+        axes.set_ylabel(f"lead, {confidence} interval: two lines each", fontsize=SMALL)
         axes.locator_params(axis="x", integer=True)
         label_ends(
             axes,
             ends,
             colours,
-            {p.a: f"over {names[p.a]}:\n{size_text(p.low)} to {size_text(p.high)}" for p in rivals},
+            {name: f"over {names[name]}:\n{limits[name]}" for name in limits},
         )
 
-    intervals_text = ", ".join(f"{p.a} {size_text(p.low)} to {size_text(p.high)}" for p in rivals)
-    ahead, confidence = tally.variants[tally.leader()], f"{100 * (1 - tally.alpha):g} %"
-    name = distinct_names(tally.variants)[ahead]
+    intervals_text = ", ".join(f"{name} {limits[name]}" for name in limits)
     return PlotPanel(
         draw,
-        title=f"Lead of {name}, {confidence} interval",
-        alt=f"Lead of {ahead}, {confidence} interval that is valid whenever the race ends, over: {intervals_text}.",
+        title=_lead(rivals[0], tally, text),
+        alt=f"Lead of {rivals[0].b}, {confidence} interval that is valid whenever the race ends, over: "
+        f"{intervals_text}.",
         rows=PANEL_LINES,
     )
 
 
 def _result(tally: RaceState) -> str:
-    names = distinct_names(tally.variants)
+    names = distinct_names(tally.variants, TITLE_NAME_SHOWN)
     if tally.winner is not None:
         return f"{names[tally.winner]} wins after {counted(tally.rows, 'row')}"
     if tally.dropped:
         out = f"{len(tally.dropped):,} of {counted(len(tally.variants), 'variant')}"
         return f"{out} {'is' if len(tally.dropped) == 1 else 'are'} dropped after {counted(tally.rows, 'row')}"
     return f"No variant is dropped after {counted(tally.rows, 'row')}"
+
+
+def _lead(pair: PairStanding, tally: RaceState, text: Callable[[float], str]) -> str:
+    """Return the lead over the variant that is the hardest to beat, with its interval."""
+    names = distinct_names(tally.variants, TITLE_NAME_SHOWN)
+    ahead, behind = names[pair.b], names[pair.a]
+    if not pair.n:
+        return f"No row has a score of both {ahead} and {behind}"
+    interval = f"({interval_text(text, pair.low, pair.high)})"
+    if pair.lead <= 0:
+        return f"{ahead} and {behind} are level {interval}"
+    of = " of the rows" if tally.scale.by_rank else ""
+    return f"{ahead} leads {behind} by {text(pair.lead)}{of} {interval}"
 
 
 def _decades(threshold: float) -> list[float]:

@@ -19,6 +19,7 @@ from fh_notebook.comparing.plots.panels import distinct_names
 from fh_notebook.core.text.html import PALETTE
 from fh_notebook.local import LocalHive
 from tests.comparing.frames import scores, tall
+from tests.figures import panels_cut
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +61,20 @@ def test_long_names_that_differ_are_shown_different() -> None:
         if kind == "scores":
             assert any("May" in text for text in shown)
             assert any("June" in text for text in shown)
+
+
+@pytest.mark.parametrize(
+    "names", [("a", "b"), (*(f"support-triage with prompt v{n} of May" for n in (1, 2, 3)), "c", "d", "e")]
+)
+def test_nothing_of_a_figure_is_cut_at_its_edge(names: tuple[str, ...]) -> None:
+    """Titles and labels take more lines: beside long names an axis is shorter than what it measures."""
+    frame = tall({name: [float(row % 7 > place) for row in range(60)] for place, name in enumerate(names)})
+    frame["elapsed_s"] = np.random.default_rng(0).exponential(size=len(frame))
+    cmp = fh.compare(frame, score="s")
+    assert panels_cut(cmp.plot()) == panels_cut(cmp.plot("tradeoff")) == []
+    if len(names) > 2:
+        axes = next(axes for axes in cmp.plot("differences").axes)
+        assert "comparisons (Holm)" in axes.get_xlabel()
 
 
 def test_names_that_differ_in_two_places_are_shown_different() -> None:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import fh_notebook as fh
 from fh_notebook.comparing.stats.intervals import blaker_interval, interval_of_median
 from fh_notebook.errors import InputError, SettingsError
+from fh_notebook.monitoring.trend import Trend
+from tests.figures import panels_cut
 from tests.monitoring.kept_days import Answering, rows, shift_answers
 
 
@@ -124,6 +128,38 @@ def test_text_and_page_say_the_same_and_escape_what_others_wrote(answering: Answ
     assert "<b>x</b>" not in trend.plot()._repr_html_()
     for kind in ("score", "seconds", "failures"):
         assert trend.plot(kind).alt.endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "title"),
+    [
+        ("score", {"a": 0.5, "b": 0.9402}, "b highest on 2026-11-30: 0.940"),
+        ("score", {"a": 0.5, "b": 0.5}, "Both variants are equal on 2026-11-30: 0.500"),
+        ("score", {"a": 0.9, "b": 0.9, "c": 0.1}, "a and b highest on 2026-11-30: 0.900"),
+        ("score", {"a": 0.5, "b": np.nan}, "a on 2026-11-30: 0.500"),
+        ("score", {"a": np.nan, "b": np.nan}, "b highest on 2026-11-29: 0.800"),
+        ("seconds", {"a": 1.2, "b": 3.0}, "a fastest on 2026-11-30: 1.20 s"),
+        ("failures", {"a": 0.0, "b": 0.0}, "No failed calls on 2026-11-30"),
+        ("failures", {"a": 0.023, "b": 0.0}, "a fails most on 2026-11-30: 2 %"),
+        ("failures", {"a": 0.2, "b": 0.2, "c": 0.0}, "a and b fail most on 2026-11-30: 20 %"),
+        ("failures", {"a": 0.004}, "a on 2026-11-30: 0.4 % failed"),
+    ],
+)
+def test_the_title_of_a_plot_states_the_result_of_the_newest_date(
+    kind: Any, values: dict[str, float], title: str
+) -> None:
+    """What the data say: of equal ones all, and nobody is ranked without others."""
+    before = {"a": 0.7, "b": 0.8}
+    lines = [
+        {"date": pd.Timestamp(f"2026-11-{day}", tz="UTC"), "variant": name, kind: value}
+        | {f"{kind}_low": value, f"{kind}_high": value}
+        for day, figures in ((29, before), (30, values))
+        for name, value in figures.items()
+    ]
+    figure = Trend(pd.DataFrame(lines), deployment="quiz", scorer="exact()", notes=()).plot(kind)
+    assert [panel.title for panel in figure.panels] == [title]
+    assert figure.axes[0].get_ylabel() in ("score (exact())", "median seconds", "failed calls")
+    assert panels_cut(figure) == []
 
 
 def test_nothing_kept_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,8 @@ from fh_notebook.core.text.formatting import figures
 from fh_notebook.core.text.html import colours_of
 from fh_notebook.errors import InputError
 from fh_notebook.notebook.progress.race_display import RaceView
-from fh_notebook.racing.display import LIMIT_AT, RaceText, evidence_note, notes_of
+from fh_notebook.racing.display import LIMIT_AT, RaceText, evidence_note, lead_format, notes_of
+from tests.figures import panels_cut
 from tests.notebook.hostile import Page
 from tests.racing.quiz import Quiz, questions
 
@@ -144,7 +145,16 @@ def test_lines_and_thresholds_of_the_figures_are_labelled_where_they_are(quiz: Q
     assert lead.get_legend() is None
     colours = colours_of(race.variants)
     texts = {text.get_text(): text for text in (*evidence.texts, *lead.texts)}
-    assert {"dropped at 20", "no lead"} <= set(texts)
+    assert "no lead" in texts
+    assert "dropped at 20" in [label.get_text() for label in evidence.get_yticklabels()]  # on no line
+    assert panels_cut(race.plot()) == []
+    first = race.tally.rivals()[0]
+    name, text = distinct_names(race.variants)[first.a], lead_format(race.tally.rivals())
+    assert race.plot().panels[1].title == (
+        f"strong leads {name} by {text(first.lead)} ({text(first.low)} to {text(first.high)})"
+    )
+    level = run(Quiz({"a": 1.0, "b": 1.0}), max_calls=20)
+    assert re.fullmatch("(a and b|b and a) are level .*", level.plot("intervals").panels[0].title)
     for name, shown in distinct_names(race.variants, END_SHOWN).items():
         assert texts[shown].get_color() == colours[name]
     over = [text for words, text in texts.items() if words.startswith("over ")]

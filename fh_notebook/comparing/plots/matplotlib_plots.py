@@ -66,6 +66,7 @@ __all__ = [
     "SMALL",
     "Plot",
     "PlotPanel",
+    "figure_of",
     "inline",
     "label_ends",
     "plot",
@@ -167,10 +168,16 @@ def _clear_background(figure: Figure) -> None:
 def inline(panel: PlotPanel) -> html.Html:
     """Return one panel as inline SVG, for a page."""
     with mpl.rc_context(_RC):
+        return _svg_of(figure_of(panel), panel.alt)
+
+
+def figure_of(panel: PlotPanel) -> Figure:
+    """Return one panel as a figure of its own, of the size that it has in a page."""
+    with mpl.rc_context(_RC):
         figure = Figure(figsize=(WIDTH, panel.height), layout="constrained")
         _draw_panel(figure, panel)
         _clear_background(figure)
-        return _svg_of(figure, panel.alt)
+    return figure
 
 
 _STYLE: Final = re.compile(r' style="([^"]*)"')
@@ -319,7 +326,7 @@ def _confusion_panel(facts: PlotData, table: Confusion) -> PlotPanel:
         axes.set_yticks(range(len(table.labels)), list(distinct_names(table.labels).values()))
         axes.set_xlim(-0.5, len(predicted) - 0.5)
         axes.set_ylim(len(table.labels) - 0.5, -0.5)
-        axes.set_xlabel(panel.measure, fontsize=SMALL)
+        _set_measure(axes, panel.measure)
         axes.set_ylabel("expected", fontsize=SMALL)
         axes.spines["bottom"].set_visible(False)
         axes.tick_params(length=0)
@@ -356,7 +363,7 @@ def _tradeoff_panel(facts: PlotData, tradeoff: Tradeoff) -> PlotPanel:
             axes.vlines(line.expense, line.score_low, line.score_high, color=colour, linewidth=2, alpha=0.7)
             face = colour if line.pareto else "none"
             axes.plot([line.expense], [line.score], "o", color=colour, markersize=8, markerfacecolor=face)
-        axes.set_xlabel(panel.measure, fontsize=SMALL, loc="left")  # it may be longer than the axis is
+        _set_measure(axes, panel.measure)
         axes.set_ylabel(f"{'right' if facts.yes_no else 'mean'} by {named(facts.scorer)}", fontsize=SMALL)
         axes.margins(0.08)
         axes.set_xlim(left=0)
@@ -441,11 +448,17 @@ def _draw_interval(axes: Axes, y: int, middle: float, low: float, high: float, c
 
 def _draw_names(axes: Axes, names: Sequence[str], measure: str) -> None:
     axes.set_yticks(range(len(names)), names)
-    axes.set_xlabel(measure, fontsize=SMALL)
+    _set_measure(axes, measure)
     axes.set_ylim(len(names) - 0.4, -0.6)
     axes.margins(x=0.08)
     axes.grid(axis="x", color=INK, alpha=0.22, linewidth=0.6)
     axes.set_axisbelow(True)
+
+
+def _set_measure(axes: Axes, measure: str) -> None:
+    """Write below the axis what it measures: beside long names the axis is short, and the text takes more lines."""
+    unbroken = measure.replace(" %", "\N{NO-BREAK SPACE}%")
+    axes.set_xlabel(unbroken, fontsize=SMALL, loc="left", wrap=True)
 
 
 def _draw_figures(axes: Axes, texts: Sequence[str]) -> None:

@@ -296,8 +296,8 @@ def _differences(facts: PlotData) -> PanelText:
         else "The difference is significant at 5 %"
         if len(facts.pairs) == 1
         else f"All {total} are significant at 5 %",
-        measure=f"difference {'in points' if facts.yes_no else 'of scores'} on the rows of both, and 95 % interval,"
-        f"\nin the colour of the better variant; p{corrected}",
+        measure=f"difference {'in points' if facts.yes_no else 'of scores'} on the rows of both, and 95 % interval, "
+        f"in the colour of the better variant; p{corrected}",
         alt=f"Paired differences: {', '.join(differences)}.",
         rows=len(facts.pairs),
     )
@@ -310,7 +310,7 @@ def _wins(facts: PlotData) -> PanelText:
     return PanelText(
         title=f"{names[first.b]} wins {first.wins:,} and loses {first.losses:,} of {counted(first.n, 'row')} "
         f"against {names[first.a]}",
-        measure="rows won / tied / lost of those where both have a score,\nin the colour of who is better on them",
+        measure="rows won / tied / lost of those where both have a score, in the colour of who is better on them",
         alt=f"Rows: {', '.join(counts)}.",
         rows=len(facts.pairs),
     )
@@ -325,7 +325,7 @@ def _seconds(facts: PlotData) -> PanelText:
     )
     return PanelText(
         title=said,
-        measure="seconds: dot = median, thick line = middle half of the calls,\nthin line = from 5 % to 95 % of them",
+        measure="seconds: dot = median, thick line = middle half of the calls, thin line = from 5 % to 95 % of them",
         alt=f"Seconds of completed runs: {', '.join(times)}.",
         rows=len(marks),
     )
