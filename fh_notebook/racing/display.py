@@ -11,7 +11,7 @@ these.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -29,6 +29,7 @@ from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import figures, in_words
 from fh_notebook.core.text.html import colours_of, swatch_name
 from fh_notebook.errors import FetchHiveError
+from fh_notebook.racing.number_format import evidence_format, lead_format
 from fh_notebook.racing.state import NO_DIFFERENCE, WINNER, PairStanding, RaceState
 
 __all__ = [
@@ -39,9 +40,7 @@ __all__ = [
     "RaceProtocol",
     "RaceText",
     "calls_notes",
-    "evidence_format",
     "interval_notes",
-    "lead_format",
     "live_html",
     "live_text",
     "notes_of",
@@ -439,17 +438,6 @@ def _variants_table(race: RaceProtocol) -> tuple[pd.DataFrame, str, str]:
     return table, evidence, mean
 
 
-def evidence_format(values: Iterable[float]) -> Callable[[float], str]:
-    """Return one format for evidence against variants; nobody asks how little there is, so that below 0.01 is 0.
-
-    Examples
-    --------
-    >>> list(map(evidence_format([31.7, 0.039, 2e-7]), [31.7, 0.039, 2e-7]))
-    ['31.70', '0.04', '0.00']
-    """
-    return figures([value for value in values if value >= 0.01])
-
-
 def _share_text(line: Mapping[Any, Any], share: Callable[[float], str]) -> str:
     if not line["rows"]:
         return ""
@@ -482,11 +470,6 @@ def _pairs_html(race: RaceProtocol) -> html.Html:
     head += map(_head, ("won / tied / lost", "rows of both"))
     leader = html.el("div", f"{one_line(rivals[0].b, NAME_SHOWN)} against:", style="margin-top:6px")
     return html.el("div", leader, html.table(head, lines))
-
-
-def lead_format(pairs: Sequence[PairStanding]) -> Callable[[float], str]:
-    """Return one format for leads and their intervals, which stand below each other."""
-    return figures([value for pair in pairs for value in (pair.lead, pair.low, pair.high)])
 
 
 def _variants_text(race: RaceProtocol) -> str:

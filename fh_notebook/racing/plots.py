@@ -20,7 +20,7 @@ from fh_notebook.comparing.stats.number_format import interval_text
 from fh_notebook.core import arguments
 from fh_notebook.core.text.html import colours_of
 from fh_notebook.errors import InputError
-from fh_notebook.racing.display import evidence_format, lead_format
+from fh_notebook.racing.number_format import evidence_format, lead_format
 from fh_notebook.racing.state import PairStanding, RaceState
 
 __all__ = ["plot"]

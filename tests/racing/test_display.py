@@ -16,7 +16,8 @@ from fh_notebook.core.text.formatting import figures
 from fh_notebook.core.text.html import colours_of
 from fh_notebook.errors import InputError
 from fh_notebook.notebook.progress.race_display import RaceView
-from fh_notebook.racing.display import LIMIT_AT, RaceText, evidence_note, lead_format, notes_of
+from fh_notebook.racing.display import LIMIT_AT, RaceText, evidence_note, notes_of
+from fh_notebook.racing.number_format import lead_format
 from tests.figures import panels_cut
 from tests.notebook.hostile import Page
 from tests.racing.quiz import Quiz, questions
