@@ -699,4 +699,5 @@ class Batch:
             stopped=self.stopped,
             admits=status.falls_short,
             is_forgotten=status.is_forgotten,
+            audience=status.audience,
         )

@@ -25,7 +25,7 @@ from fh_notebook.batching.model import (
     open_reason,
 )
 from fh_notebook.batching.progress.state import admitting, outcome_parts
-from fh_notebook.batching.progress.unknown_outcomes import ASK, DECIDE, UnknownOutcomes
+from fh_notebook.batching.progress.unknown_outcomes import ASK, DECIDE, RETRY_CODE, UnknownOutcomes
 from fh_notebook.batching.tables.frames import RUNS
 from fh_notebook.batching.tables.values import is_missing
 from fh_notebook.contract.output import OutputOptions, excerpt, short_view
@@ -157,12 +157,16 @@ class ErrorGroup:
     """The first of them: the row's label, the variant, and the error at full length."""
     others: int = 0
     """How many other messages have the same code."""
+    said: str = ""
+    """What a page says in place of all that; without a code it is said of all jobs of this status."""
     client_action: str | None = None
     """What the service's error catalogue says to do about the code."""
 
     @property
     def words(self) -> str:
         """What a page says of it: the first message at length, how many others there are, and the code."""
+        if self.said:
+            return self.said
         message = line_of_text(self.first[0][2], ERROR_AT_LENGTH) if self.first else self.error
         others = f"(and {counted(self.others, 'other message')})" if self.others else ""
         code = f"({self.code})" if message and self.code else self.code
@@ -269,8 +273,6 @@ class Offers:
     browse: bool = False
     compare: bool = False
     save: bool = False
-    code: bool = True
-    """Whether a person there can type code: advice names some only then."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -295,6 +297,10 @@ class BatchOverview:
     admits: int | None = None
     """How many calls at once the service admits, where it fell back under its ceiling."""
     is_forgotten: bool = False
+    audience: Audience = PYTHON
+    """Who reads it: what is typed to go on is not the same everywhere."""
+    is_app: bool = False
+    """Whether it is for the users of an app, who type no code, and to whom calls and limits are nothing."""
 
     @property
     def shown_groups(self) -> Sequence[ErrorGroup]:
@@ -304,7 +310,7 @@ class BatchOverview:
     def page_html(self) -> html.Html:
         """Return all of it as HTML, with code that says what can be done."""
         has_ended = not self.doing and self.counts.done + self.counts.failed + self.counts.unknown
-        following = _next(self.counts) if has_ended else None
+        following = _next(self.counts) if has_ended and not self.is_app else None
         return html.el("div", self.head_html(), self.rows_html(), following, cls="fh")
 
     def head_html(self, offers: Offers | None = None) -> html.Html:
@@ -325,27 +331,54 @@ class BatchOverview:
             if number
         ]
         admitted = [admitting(self.admits)] if self.admits is not None else []
-        facts = [_cost(counts), *admitted, *([self.doing] if self.doing else [])]
+        cost = filter(None, [_reused(counts) if self.is_app else _cost(counts)])
+        facts = [*cost, *admitted, *([self.doing] if self.doing else [])]
         errors = [
-            _group_html(group) if offers is None else _group_with_buttons(number, group, offers)
+            self._group_html(group) if offers is None else self._group_with_buttons(number, group, offers)
             for number, group in enumerate(self.shown_groups)
         ]
+        kept = _not_repeated(counts)
         more = len(self.groups) - len(errors)
-        has_all = ": batch.failures" if offers is None or offers.code else ""
+        has_all = "" if self.is_app else ": batch.failures"
         facts_html = html.el("span", "; ".join(facts), cls="fh-dim")
-        name_html = html.el("strong", f"Batch {self.name}")
+        name_html = [html.el("strong", f"Batch {self.name}")] if self.name else []
         return html.el(
             "div",
             html.STYLE,
             # Blanks between: a page without styles, such as GitHub's of a notebook, shows them as one text.
-            html.el("div", html.join([name_html, *chips, facts_html], " "), cls="fh-head"),
-            html.el("div", kept, cls="fh-dim") if (kept := _not_repeated(counts)) and not self.doing else None,
+            html.el("div", html.join([*name_html, *chips, facts_html], " "), cls="fh-head"),
+            html.el("div", kept, cls="fh-dim") if kept and not (self.doing or self.is_app) else None,
             html.el("div", "Stopped: ", stopped.message, cls="fh-unknown") if stopped is not None else None,
             *errors,
             html.el("div", f"and {counted(more, 'more error')}{has_all}", cls="fh-dim") if more else None,
             _buttons(offers) if offers is not None and not self.doing else None,
             cls="fh",
         )
+
+    def _group_html(self, group: ErrorGroup) -> html.Html:
+        """Return one error: how often, what, and behind it the first rows and how to call them again."""
+        rows = html.table(
+            ["row", "variant", "error"], [[cell(row), variant or "", error] for row, variant, error in group.first]
+        )
+        shown = f"the first {len(group.first)} of {group.jobs:,}. " if group.jobs > len(group.first) else ""
+        if self.is_app:
+            return html.el("div", *_group_words(group), cls="fh-errors")
+        note = html.el("div", shown, _again(group, self.audience), cls="fh-dim")
+        return html.el("details", html.el("summary", *_group_words(group)), rows, note, cls="fh-fold fh-errors")
+
+    def _group_with_buttons(self, number: int, group: ErrorGroup, offers: Offers) -> html.Html:
+        """Return one error with buttons for its rows, and for a call of each of them that can be called."""
+        what = group.words
+        buttons = [_button(f"show:{number}", "Show", f"Show the rows: {what}")]
+        if offers.retry and group.calls and retry_code(group):
+            calls = f"Retry ({counted(group.calls, 'call')})"
+            retry = f"Try the {counted(group.jobs, 'failed one')} again" if self.is_app else calls
+            buttons.append(_button(f"retry:{number}", retry, f"{retry}: {what}"))
+        has_note = offers.retry and not retry_code(group)
+        note = _again(group, self.audience) if has_note and not self.is_app else None
+        words = html.el("span", *_group_words(group))
+        acts = html.el("span", *buttons, cls="fh-error-acts")
+        return html.el("div", words, acts, html.el("div", note, cls="fh-dim") if note else None, cls="fh-errors")
 
     def rows_html(self, prefix: str = "") -> html.Html:
         """Return the first rows as HTML, to be shown in one page with the head, which has the style.
@@ -395,31 +428,8 @@ def groups_by_code(groups: Sequence[ErrorGroup]) -> list[ErrorGroup]:
     return sorted(merged, key=lambda group: (group.status != "failed", -group.jobs))
 
 
-def _group_html(group: ErrorGroup) -> html.Html:
-    """Return one error: how often, what, and behind it the first rows and how to call them again."""
-    rows = html.table(
-        ["row", "variant", "error"], [[cell(row), variant or "", error] for row, variant, error in group.first]
-    )
-    shown = f"the first {len(group.first)} of {group.jobs:,}" if group.jobs > len(group.first) else ""
-    note = html.el("div", *([f"{shown}. "] if shown else []), _again(group), cls="fh-dim")
-    return html.el("details", html.el("summary", *_group_words(group)), rows, note, cls="fh-fold fh-errors")
-
-
 def _group_words(group: ErrorGroup) -> list[html.Html | str]:
     return [html.badge(group.status, f"{group.jobs:,} {STATUS_WORDS[group.status]}"), " ", group.words]
-
-
-def _group_with_buttons(number: int, group: ErrorGroup, offers: Offers) -> html.Html:
-    """Return one error with buttons for its rows, and for a call of each of them that can be called."""
-    what = group.words
-    buttons = [_button(f"show:{number}", "Show", f"Show the rows: {what}")]
-    if offers.retry and group.calls and retry_code(group):
-        calls = counted(group.calls, "call")
-        buttons.append(_button(f"retry:{number}", f"Retry ({calls})", f"Retry ({calls}): {what}"))
-    note = _again(group, code=offers.code) if offers.retry and not retry_code(group) else None
-    words = html.el("span", *_group_words(group))
-    acts = html.el("span", *buttons, cls="fh-error-acts")
-    return html.el("div", words, acts, html.el("div", note, cls="fh-dim") if note else None, cls="fh-errors")
 
 
 def _button(act: str, text: str, label: str = "") -> html.Html:
@@ -455,25 +465,26 @@ def _quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
-def _again(group: ErrorGroup, *, code: bool = True) -> html.Html:
+def _again(group: ErrorGroup, audience: Audience) -> html.Html:
     if retry := retry_code(group):
         return html.el("span", "To call them again: ", html.el("code", retry))
     if group.goes_on:  # what to do about the others their error says
-        ask = f" {ASK}." if group.goes_on == NOT_ENDED and code else ""
+        ask = f" {ASK.text(audience)}." if group.goes_on == NOT_ENDED else ""
         return html.el("span", f"{TAKEN}{ask}")
-    if not code:
-        return html.el("span", "Correct these rows." if group.code == INVALID else UNKNOWN_MEANS)
     if group.code == INVALID:
         return html.el("span", "Correct these rows, and run the cell again: answered rows are not called again.")
-    return html.el("span", f"{UNKNOWN_MEANS} To call them again: ", html.el("code", "batch.resume(retry_unknown=True)"))
+    return html.el("span", f"{UNKNOWN_MEANS} To call them again: ", html.el("code", RETRY_CODE.text(audience)))
 
 
 def _cost(counts: JobCounts) -> str:
     """Return what the answers cost, in words that stand alone: where those come from that no call was made for."""
-    reused = f"{counts.reused:,} of the answers are from earlier runs (reused)" if counts.reused else ""
     calls = "no call was made" if counts.reused and not counts.calls else counted(counts.calls, "call")
     refused = f", {counts.refused:,} of them refused (429)" if counts.refused else ""
-    return "; ".join(filter(None, (reused, f"{calls}{refused}")))
+    return "; ".join(filter(None, (_reused(counts), f"{calls}{refused}")))
+
+
+def _reused(counts: JobCounts) -> str:
+    return f"{counts.reused:,} of the answers are from earlier runs (reused)" if counts.reused else ""
 
 
 def _not_repeated(counts: JobCounts) -> str:

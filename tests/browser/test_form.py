@@ -422,6 +422,8 @@ def test_a_form_over_rows_maps_columns_and_runs_a_batch(lab: Lab, hive: FormHive
     expect(form.locator(".fh-problems")).to_contain_text("ticket: Required. Choose its column")
     form.get_by_label("ticket").select_option(label="column body")
     expect(form.locator(".fh-plan")).to_contain_text("40 rows x 1 variant = 40 jobs; 40 calls")
+    size = "(text) => getComputedStyle(text).fontSize"
+    assert form.locator(".fh-plan .fh").evaluate(size) == form.locator(".fh-preview .fh").evaluate(size)
     expect(form.locator("button.fh-run")).to_have_text("Run 40 calls")
     form.get_by_label("tone").select_option(label="a constant …")
     form.locator(".fh-constant .fh-control select").select_option(label="brief")

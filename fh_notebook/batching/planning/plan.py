@@ -322,6 +322,11 @@ class Plan:
         return "; ".join(parts)
 
     @property
+    def to_do(self) -> str:
+        """What is answered and what is left to call, for where its rows and unknown outcomes are shown already."""
+        return "; ".join([*self._answered(), self._calls(), *self._ceilings()])
+
+    @property
     def factors(self) -> str:
         """What the jobs are made of: ``300 rows × 3 variants``; empty where a row is one job."""
         parts = self._rows() if self.row_factors or (self.rows is not None and self.rows > 1) else []
@@ -343,10 +348,11 @@ class Plan:
         jobs = "" if self.rows is None else f" = {counted(self.jobs, 'job')}"
         return f"{html.printable(self.deployment)}: {' x '.join(factors)}{jobs}"
 
+    def _answered(self) -> list[str]:
+        return [f"{self.answered:,} of {self.jobs:,} answered{_day_text(self.answered_at)}"] if self.answered else []
+
     def _stored_parts(self) -> list[str]:
-        parts = []
-        if self.answered:
-            parts.append(f"{self.answered:,} of {self.jobs:,} answered{_day_text(self.answered_at)}")
+        parts = self._answered()
         if self.unknown:
             kinds = UnknownOutcomes(lost=self.unknown - self.not_ended, not_ended=self.not_ended)
             parts.append(f"{self.unknown:,} unknown ({kinds.text(self.audience)})")

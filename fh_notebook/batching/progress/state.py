@@ -165,6 +165,8 @@ class ProgressState:
     """Of these, what those wait for of which nobody decides here."""
     blocks: bool = False
     """Whether a person there can type nothing before it ends."""
+    is_app: bool = False
+    """Whether it is for the users of an app, to whom calls, their rate and their limit are nothing."""
 
     @classmethod
     def of(cls, batch: ProgressSource, *, rate: float | None, remaining_s: float | None, refused: str) -> ProgressState:
@@ -208,6 +210,8 @@ class ProgressState:
     def rest(self) -> tuple[str, ...]:
         """Everything else, in parts: what is out and left, how fast, and why not faster."""
         read = [] if self.rows_so_far is None else [f"rows so far: {self.rows_so_far:,}"]
+        if self.is_app:
+            return tuple(part for part in (*read, self._time_left(), self.held_by) if part)
         return tuple(part for part in (*read, self._calls(), self._speed(), self.held_by) if part)
 
     @property
@@ -234,9 +238,12 @@ class ProgressState:
     def _speed(self) -> str:
         if self.rests or self.rate is None:
             return ""
+        return ", ".join(part for part in (rate_in_words(self.rate), self._time_left()) if part)
+
+    def _time_left(self) -> str:
         is_at_work = (self.calls_left or 0) > self.waits - self.counts.waiting  # how long a person takes nobody knows
-        left = f"about {duration(self.remaining_s)} left" if self.remaining_s is not None and is_at_work else ""
-        return ", ".join(part for part in (rate_in_words(self.rate), left) if part)
+        is_known = self.remaining_s is not None and self.rate is not None and not self.rests
+        return f"about {duration(self.remaining_s or 0.0)} left" if is_known and is_at_work else ""
 
     @property
     def nameless(self) -> str:

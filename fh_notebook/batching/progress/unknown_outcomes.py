@@ -18,6 +18,7 @@ __all__ = [
     "DECIDE",
     "HELP_OF_WORKERS",
     "RESOLVE_CAPPED",
+    "RETRY_CODE",
     "RETRY_UNKNOWN",
     "WAIT_HELP",
     "UnknownOutcomes",
@@ -25,10 +26,17 @@ __all__ = [
 ]
 
 
+RETRY_CODE: Final = Phrase(
+    "batch.resume(retry_unknown=True)",
+    command="--retry-unknown",
+    cell="fh.last_batch().resume(retry_unknown=True)",
+)
+"""What calls jobs again that may have run."""
+
 RETRY_UNKNOWN: Final = Phrase(
     "retry_unknown=True calls again",
-    command="--retry-unknown calls again",
-    cell="fh.last_batch().resume(retry_unknown=True) calls again",
+    command=f"{RETRY_CODE.command} calls again",
+    cell=f"{RETRY_CODE.cell} calls again",
 )
 """What to do about jobs that may have run and have no id, so that nobody can be asked about them."""
 

@@ -33,7 +33,8 @@ from fh_notebook.core.redaction import log
 from fh_notebook.core.text import html
 from fh_notebook.core.text.messages import Audience, Phrase, agreeing, counted
 from fh_notebook.notebook.approvals.decisions import Decisions
-from fh_notebook.notebook.progress.display import LiveDisplay, LiveProgress, PlainProgress, ProgressView
+from fh_notebook.notebook.progress.app_view import app_overview
+from fh_notebook.notebook.progress.display import LiveDisplay, LiveProgress, PlainProgress, progress_view
 from fh_notebook.notebook.shell import running_kernel, running_shell
 from fh_notebook.notebook.ui.buttons import CancelMethod, cancel_method, has_person, import_widgets, is_app
 from fh_notebook.notebook.ui.display import new_prefix
@@ -303,7 +304,7 @@ class BatchBlock:
             self._hears = cancel_method(running_kernel(), blocks=batch.blocks) is CancelMethod.BUTTON
             self._context = contextvars.copy_context()
         self._groups, self._below = (), None
-        self._progress = LiveProgress(self._display, is_alone=self._host is None)
+        self._progress = LiveProgress(self._display, is_alone=self._host is None, is_app=self._is_visited)
         self._progress.begin(batch)
         self._said_of = None
         if self._has_widgets:
@@ -345,8 +346,8 @@ class BatchBlock:
     def _state_above(self, batch: ProgressSource) -> tuple[str, html.Html]:
         """Return the plan, which a form says itself, and the bar that stay above what came of a start."""
         state = ProgressState.of(batch, rate=None, remaining_s=None, refused="")
-        plan = str(batch.plan()) if self._host is None else ""
-        return plan, ProgressView("", state, summary=batch.summary()).bar()
+        plan = str(batch.plan()) if self._host is None and not self._is_visited else ""
+        return plan, progress_view(state, summary=batch.summary(), is_app=self._is_visited).bar()
 
     def _tell_host(self, *, is_running: bool) -> None:
         if self._host is not None:
@@ -388,22 +389,24 @@ class BatchBlock:
         self._remember()
         event_loop.background().submit(self._show_stored_decisions())
 
+    def _overview(self) -> BatchOverview:
+        overview = self._shown.overview()
+        return app_overview(overview) if self._is_visited else overview
+
     def _ended_view(self) -> EndedView:
         changes = self._changes
-        overview = self._shown.overview()
+        overview = self._overview()
         self._groups = tuple(overview.shown_groups)
         return EndedView(overview, repr(self._shown.batch), self._offers(overview), self._above, changes=changes)
 
     def _offers(self, overview: BatchOverview) -> Offers:
         batch, counts = self._shown.batch, overview.counts
-        is_visited = self._is_visited
         ended = counts.done + counts.failed + counts.unknown
         return Offers(
             retry=not self._shown.control.work.caller.refusal,
             browse=ended > 0 and not batch.is_partitioned,
             compare=counts.done > 0 and len(batch.plan().variants) > 1,
-            save=ended > 0 and not is_visited,
-            code=not is_visited,
+            save=ended > 0 and not self._is_visited,
         )
 
     def _settle(self, view: EndedView) -> None:
@@ -471,14 +474,14 @@ class BatchBlock:
     def _retry(self, group: ErrorGroup) -> str:
         """Call the jobs of an error again; return what is to be said of it."""
         control = self._shown.control
-        overview = self._shown.overview()
+        overview = self._overview()
         present = {(g.status, g.code, g.error): g for g in overview.shown_groups}
         now = present.get((group.status, group.code, group.error))
         if now is None or now.calls != group.calls:
             self._settle(self._ended_view())
             return "The batch has changed meanwhile, and nothing was called; these are its present errors."
         try:
-            windows = control.failed_windows(group.code or None, None if group.code else group.error)
+            windows = control.failed_windows(group.code or None, None if group.code or group.said else group.error)
             self._retried = (now.calls, overview.counts.done)
             control.start(windows, wait=False, display=self)
         except Exception:

@@ -16,7 +16,7 @@ from ipywidgets import HTML, Box, Button, Dropdown, Layout, Text, VBox
 from fh_notebook.batching.batch import Batch
 from fh_notebook.batching.export.export import CSV, EXCEL, PARQUET, ExportFormat, check_export, export
 from fh_notebook.batching.model import FailedSelection, error_line, open_reason
-from fh_notebook.batching.rendering import STATUS_WORDS, ErrorGroup, given_texts, status_of_error
+from fh_notebook.batching.rendering import INVALID, STATUS_WORDS, ErrorGroup, given_texts, status_of_error
 from fh_notebook.comparing.comparison import compare
 from fh_notebook.core.optional_deps import is_installed
 from fh_notebook.core.text import html
@@ -56,15 +56,21 @@ def error_rows(batch: Batch, group: ErrorGroup) -> html.Html:
             break
     variants, errors, *given = zip(*lines, strict=True) if lines else ((), (), ())
     labels, *own = map(given_texts, given)
-    cells = [list(line) for line in zip(labels, variants, *own, errors, strict=True)]
-    table = html.stacked(["row", "variant", *names, "error"], cells)
+    columns = [labels, variants, *own, *([] if group.said else [errors])]
+    cells = [list(line) for line in zip(*columns, strict=True)]
+    table = html.stacked(["row", "variant", *names, *([] if group.said else ["error"])], cells)
     where = "batch.failures" if group.status == "failed" else "batch.frame"
-    of_all = f"The first {len(lines)} of {group.jobs:,}; {where} has all." if group.jobs > len(lines) else ""
+    has_all = "" if group.said else f"; {where} has all"
+    of_all = f"The first {len(lines)} of {group.jobs:,}{has_all}." if group.jobs > len(lines) else ""
     return html.el("div", html.STYLE, table, html.el("div", of_all, cls="fh-dim") if of_all else None, cls="fh")
 
 
 def _belongs(run: Any, group: ErrorGroup) -> bool:
-    if run.status == "completed" or (status_of_error(run), open_reason(run)) != (group.status, group.goes_on):
+    if run.status == "completed" or status_of_error(run) != group.status:
+        return False
+    if group.said and not group.code:
+        return bool(run.error_code != INVALID)
+    if open_reason(run) != group.goes_on:
         return False
     if group.code:
         return FailedSelection(error_code=group.code).has(run)

@@ -38,12 +38,21 @@ class BatchControls:
         Called on the loop's thread after something was done to the batch.
     has_cancel : bool
         Whether a button to cancel is among them; a form has one of its own.
+    has_throttle : bool
+        Whether the limit of concurrent calls is among them; to users of an app it is nothing.
     """
 
     text = IN_CODE
 
-    def __init__(self, batch: ProgressSource, changed: Callable[[], object], *, has_cancel: bool = True) -> None:
-        self._has_cancel = has_cancel
+    def __init__(
+        self,
+        batch: ProgressSource,
+        changed: Callable[[], object],
+        *,
+        has_cancel: bool = True,
+        has_throttle: bool = True,
+    ) -> None:
+        self._has_cancel, self._has_throttle = has_cancel, has_throttle
         self._batch = batch
         self._changed = changed
         self._shown: tuple[int, int] = (0, 0)
@@ -80,8 +89,9 @@ class BatchControls:
             layout=Layout(flex_flow="row wrap", align_items="center", overflow="visible"),
         )
         buttons = [self._pause, self._cancel] if self._has_cancel else [self._pause]
+        buttons += [throttle] if self._has_throttle else []
         bar = Box(
-            [HTML(STYLE, layout=Layout(display="none")), *buttons, throttle],
+            [HTML(STYLE, layout=Layout(display="none")), *buttons],
             layout=Layout(flex_flow="row wrap", align_items="center", overflow="visible", grid_gap="0 6px"),
         )
         bar.add_class("fh-controls")

@@ -23,6 +23,7 @@ from fh_notebook.batching.progress.refresh import RefreshTimer
 from fh_notebook.batching.progress.state import ProgressSource, ProgressState
 from fh_notebook.batching.rendering import STATUS_WORDS
 from fh_notebook.core.text import html
+from fh_notebook.notebook.progress.app_view import app_state
 from fh_notebook.notebook.progress.controls import BatchControls
 from fh_notebook.notebook.shell import new_handle, no_lost_widget
 from fh_notebook.notebook.ui.buttons import CancelButton, ControlDisplay, WidgetPlace
@@ -85,7 +86,7 @@ class ProgressView:
             cls="fh-bar",
             style=f"{_BAR};{track}",
             role="progressbar",
-            aria_label=f"Progress of {state.name}",
+            aria_label=f"Progress of {state.name}" if state.name else "Progress",
             aria_valuemin=0 if is_known else None,
             aria_valuemax=counts.planned if is_known else None,
             aria_valuenow=state.ended if is_known else None,
@@ -239,10 +240,12 @@ class LiveProgress:
         Where it is shown, if that goes on after the end; else a place of its own, which is left with how it ended.
     is_alone : bool
         Whether it says the plan and has a button to cancel; a form has its own.
+    is_app : bool
+        Whether it is shown to users of an app: see :func:`app_state`.
     """
 
-    def __init__(self, display: LiveDisplay | None = None, *, is_alone: bool = True) -> None:
-        self._is_alone = is_alone
+    def __init__(self, display: LiveDisplay | None = None, *, is_alone: bool = True, is_app: bool = False) -> None:
+        self._is_alone, self._is_app = is_alone, is_app
         self._outlives = display is not None
         self._display = display if display is not None else LiveDisplay()
         self._pacer = RefreshTimer(self._draw)
@@ -254,12 +257,12 @@ class LiveProgress:
     def begin(self, batch: ProgressSource) -> None:
         """Show the plan and an empty bar, and in a while a way to cancel."""
         self._pacer.begin(batch)
-        self._plan = str(batch.plan()) if self._is_alone else ""
+        self._plan = str(batch.plan()) if self._is_alone and not self._is_app else ""
         self._display.show(self._view(self._pacer.state()))
         controls = (
             CancelButton(batch.cancel)
             if batch.blocks and self._is_alone
-            else BatchControls(batch, self._pacer.update, has_cancel=self._is_alone)
+            else BatchControls(batch, self._pacer.update, has_cancel=self._is_alone, has_throttle=not self._is_app)
         )
         self._control_display = ControlDisplay(controls, blocks=batch.blocks, place=self._display.place)
         self._control_display.begin()
@@ -298,10 +301,20 @@ class LiveProgress:
     # What another thing than a batch shows otherwise.
 
     def _view(self, state: ProgressState, *, summary: str = "") -> LiveView:
-        return ProgressView(self._plan, state, summary=summary, note="" if summary else self._note)
+        return progress_view(state, self._plan, summary, is_app=self._is_app, note="" if summary else self._note)
 
     def _state_text(self, state: ProgressState) -> str:
         return f"{state}\n{self._note}"
+
+
+def progress_view(
+    state: ProgressState, plan: str = "", summary: str = "", *, is_app: bool, note: str = ""
+) -> ProgressView:
+    """Return what is shown of a state, where there are users of an app in their words."""
+    if is_app:
+        state = app_state(state)
+        summary = state.how_far if summary else ""
+    return ProgressView(plan, state, summary=summary, note=note)
 
 
 class StaticProgress:

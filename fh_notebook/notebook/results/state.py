@@ -12,6 +12,7 @@ from typing import Final, Literal
 
 from fh_notebook.contract.run import Run
 from fh_notebook.core.text.formatting import duration
+from fh_notebook.notebook.ui.app_words import APP_BUSY, APP_MAY_HAVE_RUN, APP_UNAVAILABLE
 
 __all__ = ["CallState", "State", "SubmitState", "app_run", "columns_of"]
 
@@ -151,9 +152,6 @@ def columns_of(variants: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(variants))
 
 
-APP_BUSY: Final = "The service is busy. Try again in a minute."
-APP_UNAVAILABLE: Final = "This did not work. Try again, or tell the person who gave you this page."
-APP_MAY_HAVE_RUN: Final = "No answer arrived, but the work may be done. Ask the person who gave you this page."
 _BUSY_STATUSES: Final = (429, 503)
 
 

@@ -98,7 +98,7 @@ STYLE: Final = html.Html(
     # The arrow that ipywidgets draws is black in the dark theme too; the browser's own follows it.
     ".fh-panel select:not([multiple]){appearance:auto;background-image:none;padding-right:4px}"
     ".fh-panel .fh-preview>.widget-html-content{overflow-x:auto}"
-    ".fh-panel .fh-plain{font-size:16px}.fh-panel>.fh-panes{margin-top:6px}"
+    ".fh-panel .fh-deployment{font-size:16px}.fh-panel>.fh-panes{margin-top:6px}"
     ".fh-panel .fh-run-bar{margin:6px 0}"
     ".fh-panel .fh-tools{margin-top:8px}"
     ".fh-panel .fh-from>.widget-label{text-align:left;font-weight:600}"
@@ -133,7 +133,7 @@ def form_head(deployment: Deployment) -> str:
     """Return the form's head as HTML."""
     description = deployment.description
     about = html.el("div", description, cls="fh-dim", dir=html.direction(description)) if description else None
-    name = html.el("div", html.el("strong", deployment.name, dir=html.direction(deployment.name)), cls="fh-plain")
+    name = html.el("div", html.el("strong", deployment.name, dir=html.direction(deployment.name)), cls="fh-deployment")
     return str(html.el("div", html.STYLE, STYLE, HIDE_STATIC, name, about, cls="fh"))
 
 

@@ -365,8 +365,9 @@ class BatchFormView(BatchFormObserver):
             self._problems.value = problems_list(plan.problems)
             self._plan.value = ""
         else:
-            again = "Run again: " if self._block is not None else ""  # what was run is in the block
-            self._plan.value = "" if self._is_app else line(f"{again}{plan}", kind="plain")  # it names code
+            in_block = self._begun is not None and self._begun.name == plan.name  # there is what is known of it
+            text = f"Run again: {plan.to_do}" if in_block else str(plan)
+            self._plan.value = "" if self._is_app else line(text, kind="plain")  # it names code
             self._bar.show_calls(plan.most_calls)
         enable_all_clicks(self.widget)
 

@@ -113,6 +113,14 @@ def _until_block(form: fh.Form, text: str) -> None:
     assert came.wait(PATIENCE_S), f"{text!r} did not come"
 
 
+def _words(form: fh.Form) -> str:
+    """What is read in the form."""
+    shown = "".join(
+        str(getattr(widget, trait, "")) for widget in _all(form.widget) for trait in ("value", "description")
+    )
+    return re.sub(r"<style>.*?</style>|<[^>]*>", "", shown, flags=re.DOTALL)
+
+
 def _act(form: fh.Form, name: str) -> None:
     """Do what a click in the form's HTML does: its script tells the kernel the name."""
     [keys] = [widget for widget in _all(form.widget) if isinstance(widget, OwnKeys)]
@@ -742,7 +750,7 @@ def test_the_batch_of_a_form_has_its_buttons_in_the_form(is_app: bool) -> None:
     _until_block(form, "2 completed")
     assert (sorted(got), form.batch.counts.calls) == (["a", "bad", "bad"], 3)
     _of(form, "fh-run").click()
-    _until_block(form, "no call was made")
+    _until_block(form, "2 of the answers are from earlier runs")
     assert len([widget for widget in _all(place) if "fh-block" in widget._dom_classes]) == 1
     assert len(got) == 3
 
@@ -764,12 +772,47 @@ def test_users_of_an_app_read_no_code_in_what_came_of_a_batch(is_app: bool) -> N
     _until_block(form, 'data-act="show:0"')
     if not is_app:
         _until(_of(form, "fh-plan"), "Run again: ")
-    shown = "".join(str(getattr(widget, "value", "")) for widget in _all(form.widget))
-    words = re.sub(r"<style>.*?</style>|<[^>]*>", "", shown, flags=re.DOTALL)
-    assert "the call may have run" in words
-    assert [code for code in ("batch.resume(", "fh.last_batch()", "form.frame") if code in words] == (
-        [] if is_app else ["batch.resume(", "fh.last_batch()", "form.frame"]
+    words = _words(form)
+    assert ("the work may be done" if is_app else "the call may have run") in words
+    assert re.findall(r"[.\w]+(?:\(\))?\.resume\(\w+=True\)", words) == (  # once, and by what is there
+        [] if is_app else ["fh.last_batch().resume(retry_unknown=True)"]
     )
+    assert ("form.frame" in words) == (not is_app)
+
+
+def test_users_of_an_app_read_of_a_batch_what_they_can_do() -> None:
+    """While it runs and after: no name, call, limit, code or text of an error; one button tries all failed ones again."""
+    hive, hold, began = LocalHive(), threading.Event(), threading.Semaphore(0)
+
+    @hive.workflow("flaky", variant="v")
+    def flaky(text: str) -> str:
+        began.release()
+        hold.wait(PATIENCE_S)
+        raise RuntimeError(f"The provider answered 529 about {text[:1]}")
+
+    dep = fh.Deployment("flaky", variants=["v"], inputs={"text": fh.text()})
+    form = fh.form(dep, over=[{"text": text} for text in ("a", "b", "ba")], client=hive.client(), app=True)
+    _of(form, "fh-run").click()
+    assert began.acquire(timeout=PATIENCE_S)
+    _until_block(form, "0 of 3 done")
+    running = _words(form)
+    hold.set()
+    _until_block(form, 'data-act="retry:0"')
+    ended = _words(form)
+    assert "Try the 3 failed ones again" in ended
+    assert "tell the person who gave you this page" in ended
+    for words in (running, ended):
+        found = [
+            word for word in (form.batch.name, "call", "Calls", "at once", "529", "Error", "Retry") if word in words
+        ]
+        assert not found, (found, words)
+    [keys] = [widget for widget in _all(_of(form, "fh-batch-result")) if isinstance(widget, OwnKeys)]
+    keys._handle_custom_msg({"act": "show:0"}, [])
+    _until_block(form, ">text</th>")
+    assert "529" not in _words(form)
+    keys._handle_custom_msg({"act": "retry:0"}, [])
+    for _ in range(5):
+        assert began.acquire(timeout=PATIENCE_S)
 
 
 def test_what_is_called_again_by_a_click_is_cancelled_by_the_forms_button() -> None:
