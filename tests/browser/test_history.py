@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -38,6 +39,8 @@ def test_a_line_is_opened_by_one_click_and_by_one_key(lab: Lab) -> None:
         here = lab.run(1)
         expect(here.get_by_role("row")).to_have_count(4)
         expect(here.locator("table").last).to_contain_text("said: Where is my parcel?")
+        times = here.get_by_role("row").filter(has=lab.page.get_by_role("button")).get_by_role("cell").first
+        expect(times).to_have_text(re.compile(r"^[-0-9]+ [0-9:]+$"))  # and no button in it
         here.get_by_role("button", name="Open: ").nth(2).click()
         below = here.locator(".fh-history-below")
         expect(below).to_contain_text("echo-of-history / plain")

@@ -78,8 +78,10 @@ def test_a_form_and_a_comparison_are_laid_out_by_the_width_of_the_output(lab: La
     lab.run(0)
     outputs = [lab.run(place) for place in (1, 2, 3)]
     _form_has_two_panes_from_1100_pixels_on(lab, outputs[0])
+    _the_variants_are_level_with_the_first_label(lab, outputs[0])
     _two_short_fields_share_a_row(lab, outputs[0])
     _columns_that_matter_stay_in_sight(lab, outputs[1])
+    _chips_flow(lab, outputs[1])
     _headers_look_sortable(outputs[1])
     _an_axis_has_labelled_ends(lab, outputs[2])
     for theme in ("dark", "light"):
@@ -108,6 +110,28 @@ def _form_has_two_panes_from_1100_pixels_on(lab: Lab, output: Locator) -> None:
     assert widths[1_500] == 560
     message = output.get_by_label("message")
     assert _box(message)[2] <= 560
+
+
+def _the_variants_are_level_with_the_first_label(lab: Lab, output: Locator) -> None:
+    _give(lab, output, 1_500)
+    output.locator(".fh-panes").evaluate("e => e.scrollIntoView()")
+    middles = [
+        box[1] + box[3] / 2
+        for box in (
+            _box(output.locator(".fh-form .fh-name").first),
+            _box(output.locator(".fh-variants .widget-html-content").first),
+        )
+    ]
+    assert abs(middles[0] - middles[1]) <= 3, middles
+
+
+def _chips_flow(lab: Lab, output: Locator) -> None:
+    """The first one, of all rows, has no line of its own."""
+    _give(lab, output, 640)
+    first, second = (output.locator(".fhb-views .fhb-chip").nth(n) for n in (0, 1))
+    assert _box(first)[1] == _box(second)[1]
+    assert _box(output.locator(".fhb-views .fhb-chip").last)[1] > _box(first)[1]  # they need several lines
+    _give(lab, output, 1_500)
 
 
 def _two_short_fields_share_a_row(lab: Lab, output: Locator) -> None:

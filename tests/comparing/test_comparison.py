@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import re
 from dataclasses import FrozenInstanceError, replace
 from decimal import Decimal
 from typing import Any
@@ -73,6 +74,19 @@ def test_what_was_asked_stands_before_what_was_said(batch: fh.Batch) -> None:
     table = fh.compare(pd.DataFrame(lines))
     assert repr(table).splitlines()[-2:] == ["row  asked   of    a.output  b.output", "7    <i>why  whom  a         b"]
     assert '<td title="row">7</td><td title="asked">&lt;i&gt;why</td><td title="of">whom</td>' in table._repr_html_()
+
+
+def test_long_names_over_the_rows_are_short_and_different() -> None:
+    """So that six variants have room beside each other; the whole name is told at its head and at each cell."""
+    names = [f"a-variant-with-temperature-0.7-and-prompt-{n}-of-this-autumn" for n in range(6)]
+    lines = [{"row": row, "variant": name, "output": f"{name}{row}"} for row in range(2) for name in names]
+    page = fh.compare(pd.DataFrame(lines))._repr_html_()
+    heads = re.findall(r'<th scope="col"><span title="([^"]*)">(.*?)</th>', page)
+    assert [whole for whole, _ in heads] == names
+    shown = [re.sub("<[^>]*>", "", head) for _, head in heads]
+    assert len(set(shown)) == 6
+    assert max(map(len, shown)) <= 24
+    assert page.count(f'title="{names[0]}"') == 3
 
 
 def test_a_batch_with_expected_outputs_is_scored_by_them(batch: fh.Batch) -> None:

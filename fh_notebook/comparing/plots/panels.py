@@ -54,6 +54,7 @@ __all__ = [
     "confusions_of",
     "difference_text",
     "distinct_names",
+    "distinct_texts",
     "expense_format",
     "facets_of",
     "kinds_drawn",
@@ -174,14 +175,19 @@ def named(text: str, most: int = NAME_SHOWN) -> str:
 
 
 def distinct_names(names: Iterable[str], most: int = NAME_SHOWN) -> dict[str, str]:
-    """Return the texts of names for a plot: at most `most` characters, different for different names.
+    """Return the texts of names for a plot: those of :func:`distinct_texts`."""
+    return {name: named(text, most) for name, text in distinct_texts(names, most).items()}
+
+
+def distinct_texts(names: Iterable[str], most: int) -> dict[str, str]:
+    """Return the texts of names: at most `most` characters, different for different names.
 
     A long name is shortened in its middle. Where names are the same then, they show the part that differs; where this
     is not enough, a number.
 
     Examples
     --------
-    >>> list(distinct_names(["prompt-with-examples-v1", "prompt-with-examples-v2", "short"], 16).values())
+    >>> list(distinct_texts(["prompt-with-examples-v1", "prompt-with-examples-v2", "short"], 16).values())
     ['prompt-w…ples-v1', 'prompt-w…ples-v2', 'short']
     """
     texts = {name: _shortened(name, most) for name in names}
@@ -196,7 +202,7 @@ def distinct_names(names: Iterable[str], most: int = NAME_SHOWN) -> dict[str, st
         numbered = (f"{one_line(name, most - len(f' #{n}'))} #{n}" for n in count(1))
         texts[name] = next(text for text in numbered if text not in used)
         used.add(texts[name])
-    return {name: named(text, most) for name, text in texts.items()}
+    return texts
 
 
 def _shortened(name: str, most: int) -> str:

@@ -18,6 +18,7 @@ from fh_notebook.batching.rendering import cell, frame_text, one_line
 from fh_notebook.batching.tables.values import is_missing
 from fh_notebook.comparing import tables
 from fh_notebook.comparing.data import ComparisonData
+from fh_notebook.comparing.plots.panels import distinct_texts
 from fh_notebook.comparing.stats.correction import CORRECTED_RULE
 from fh_notebook.comparing.stats.number_format import ReportColumn, count_text, interval_text, percents, share_head
 from fh_notebook.comparing.stats.pairs import PAIRS, pairs_table
@@ -546,7 +547,10 @@ def rows_html(data: ComparisonData, table: pd.DataFrame) -> html.Html:
     colours = colours_of(data.variants)
     heads = [
         *names[: -len(variants)],
-        *(html.swatch_name(colours[variant], variant) for variant in variants),
+        *(
+            html.el("span", html.swatch_name(colours[name], text), title=name if text != name else None)
+            for name, text in distinct_texts(variants, html.NAME_UNBROKEN).items()
+        ),
     ]
     lines = []
     forms = {name: given_form(table[name]) for name in input_columns}

@@ -22,6 +22,7 @@ from fh_notebook.contract.secrets import Secrets
 from fh_notebook.core.redaction import MASK
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import kind_text, listed, path_text, short
+from fh_notebook.core.text.markdown import plain_text
 from fh_notebook.notebook.cell.request import option_of
 from fh_notebook.session import session
 
@@ -85,7 +86,7 @@ def _lines(
             required="yes" if isinstance(required, list) and name in required else "",
             default=_default(variable, hidden=secrets.cover(variable_path)),
             choices=listed(variable["enum"]) if isinstance(variable.get("enum"), list) else "",
-            description=one_line(str(variable.get("description") or variable.get("title") or ""), TEXT_CAP),
+            description=one_line(plain_text(_described(variable) or str(variable.get("title") or "")), TEXT_CAP),
         )
         if len(variable_path) < DEPTH:
             yield from _lines(root, variable, secrets, variable_path)
@@ -114,8 +115,14 @@ def _kind(variable: Mapping[str, Any]) -> str:
         kind += " of several lines"
     if variable.get("format") == "password":
         kind = "a secret"
-    limits = (words.format(short(variable[name], 40)) for name, words in _LIMITS.items() if name in variable)
+    # As in a form: what is described in words says more than a regular expression.
+    told = {name: words for name, words in _LIMITS.items() if name != "pattern" or not _described(variable)}
+    limits = (words.format(short(variable[name], 40)) for name, words in told.items() if name in variable)
     return ", ".join([kind, *limits])
+
+
+def _described(variable: Mapping[str, Any]) -> str:
+    return str(variable.get("description") or "").strip()
 
 
 def _default(variable: Mapping[str, Any], *, hidden: bool) -> str:
@@ -161,7 +168,7 @@ class Description:
     def _head(self) -> list[str]:
         about = self.deployment
         variants = f"variants: {', '.join(about.variants)}" if about.variants else "variants: not known"
-        return [*([one_line(about.description, TEXT_CAP)] if about.description else []), variants]
+        return [*([one_line(plain_text(about.description), TEXT_CAP)] if about.description else []), variants]
 
     def _takes_none(self) -> bool:
         return not self.lines and self.deployment.inputs.get("additionalProperties") is False

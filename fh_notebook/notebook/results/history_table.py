@@ -7,7 +7,7 @@ the table of the frame stands, with the code that opens a line.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from ipywidgets import HTML, Layout, VBox
 
@@ -25,6 +25,12 @@ from fh_notebook.notebook.ui.latest_task import LatestTask
 from fh_notebook.session import session
 
 __all__ = ["HistoryTable", "show"]
+
+STYLE: Final = html.Html(
+    "<style>.fh-history .fh-runs :is(th,td):last-child"
+    "{position:sticky;right:0;padding-left:8px;background:var(--jp-layout-color0,Canvas)}</style>"
+)
+"""The buttons stay in sight in a narrow page, whose table scrolls."""
 
 
 def show(frame: ShownFrame) -> None:
@@ -72,13 +78,9 @@ class HistoryTable:
 def _lines(frame: ShownFrame) -> html.Html:
     """Return the lines with a button each."""
     heads, lines = shown_cells(frame.iloc[:LINES_SHOWN])
-    # Beside the time, where it is in sight also in a narrow page, whose table scrolls.
-    rows = [
-        [html.join([_open_button(number, line), html.el("span", line[0])], " "), *line[1:]]
-        for number, line in enumerate(lines)
-    ]
+    rows = [[*line, _open_button(number, line)] for number, line in enumerate(lines)]
     caption = html.el("div", frame.caption, cls="fh-dim")
-    return html.join([TABLE_STYLE, caption, html.table(heads, rows, cls=TABLE)])
+    return html.join([TABLE_STYLE, STYLE, caption, html.table([*heads, "open"], rows, cls=TABLE)])
 
 
 def _open_button(number: int, line: Sequence[Any]) -> html.Html:

@@ -66,7 +66,7 @@ PANES_STYLE: Final = (
     # The right pane stays in sight while the fields scroll; where the answers are longer than the window, it scrolls.
     ".fh-panes>.fh-pane:last-child{position:sticky;top:0;max-height:calc(100vh - 112px);overflow:hidden auto;"
     "box-sizing:border-box;padding:0 4px 4px}"
-    ".fh-panes>.fh-pane:last-child>.fh-run-bar{position:sticky;top:0;z-index:2;margin:0;padding:4px 0 8px;"
+    ".fh-panes>.fh-pane:last-child>.fh-run-bar{position:sticky;top:0;z-index:2;margin:0;padding:0 0 8px;"
     "background:var(--jp-layout-color0,Canvas)}"
     "body[data-voila] .fh-panes>.fh-pane:last-child>.fh-run-bar{background:var(--jp-layout-color1,Canvas)}"
     "}"
@@ -105,6 +105,8 @@ STYLE: Final = html.Html(
     ".fh-panel .fh-starred>.widget-label::after{content:' *';color:var(--jp-error-color1,inherit)}"
     ".fh-panel .fh-from.fh-wrong>select{border-color:var(--jp-error-color1,currentColor)!important}"
     ".fh-panel .fh-status{flex:1 1 12em}"
+    # Level with the label of the first field, which has no box around it either.
+    ".fh-panel .fh-run-bar .fh-variants :is(.widget-checkbox,.widget-checkbox label){height:20px}"
     # While calls are out, Cancel is in the place of what the next run is chosen by.
     ".fh-panel .fh-cancel:disabled,.fh-panel .fh-run-bar:has(.fh-run:disabled) :is(.fh-repeats,.fh-by-callback)"
     "{display:none}"

@@ -517,7 +517,9 @@ deployments:
     inputs:
       type: object
       properties:
-        ticket: {type: string, format: textarea, description: What the customer wrote.}
+        ticket: {type: string, format: textarea, description: What the **customer** wrote.}
+        order: {type: string, pattern: '^A-[0-9]+$', description: Such as A-4000.}
+        region: {type: string, pattern: '^[A-Z]+$'}
         tone: {enum: [calm, brief], default: calm}
       required: [ticket]
       additionalProperties: false
@@ -534,7 +536,10 @@ def test_deployments_are_shown_as_a_table(shell: Shell, hive: LocalHive, work: P
 
 
 def test_describe_shows_variants_and_start_variables(shell: Shell, hive: LocalHive, work: Path) -> None:
-    """With where it is from, and a cell to copy that names them all; text of others is escaped."""
+    """With where it is from, and a cell to copy that names them all; text of others is escaped.
+
+    Without its Markdown, and with a regular expression only where no words say the same.
+    """
     (work / "fetchhive.yaml").write_text(CATALOGUE)
     result, said = shell.run("%fetchhive describe support-triage-2")
     assert result.error_in_exec is None, said
@@ -544,6 +549,8 @@ def test_describe_shows_variants_and_start_variables(shell: Shell, hive: LocalHi
         assert words in said
     assert "%%fetchhive support-triage-2 -v keywords -v nearest\nticket:  # a text" in said
     assert "<b>" not in result.result._repr_html_()
+    assert "^[A-Z]+$" in said
+    assert "^A-" not in said
     _, said = shell.run("%fetchhive describe suport-triage-2")
     assert "did you mean 'support-triage-2'?" in said
     assert said.strip().count("\n") == 0
