@@ -369,12 +369,12 @@ def output_view(
     ]
     if len(forms) < 2 and not options.key:
         return html.el("div", *panels, cls="fh-o")
+    tabs = None  # where there is nothing to choose from: the name of one form says nothing
     if len(forms) > 1:
         shown = html.join([_tab(form, form == chosen) for form in forms], " ")  # a blank, for pages without styles
         tabs = html.el("span", shown, cls="fh-o-tabs", role="radiogroup", aria_label="Shown as")
-    else:
-        tabs = html.el("span", cls="fh-o-tabs")  # nothing to choose from: the name of one form says nothing
-    bar = html.el("div", tabs, _copy_button(output, options) if options.key else None, cls="fh-o-bar", hidden="")
+    copy = _copy_button(output, options) if options.key else None
+    bar = html.el("div", tabs, copy, cls="fh-o-bar" if tabs else "fh-o-bar fh-o-corner", hidden="")
     # A <form> keeps the radio buttons apart from those of other outputs, which have the same names; the method
     # "dialog" sends nothing, whatever key is pressed.
     return html.el("form", bar, *panels, cls="fh-o", method="dialog", data_output=options.key or None)
@@ -552,6 +552,10 @@ def _markdown(text: str, options: OutputOptions) -> html.Html:
     env: dict[str, Any] = {}  # the definitions of links, which may stand at the end
     tokens = reader.parse(source, env)
     for token in tokens:
+        if align := str(token.attrs.pop("style", "")).removeprefix(
+            "text-align:"
+        ):  # of a column; a report has no styles
+            token.attrs["class"] = f"fh-{align}"
         for part in token.children or ():
             if part.type == "link_open":  # a notebook is not left for it, nor is its address told
                 part.attrs.update(target="_blank", rel="noopener noreferrer")
@@ -928,6 +932,9 @@ CSS: Final = (
     ".fh .fh-o .fh-out{border:0;padding:0;background:none;border-radius:0}"
     ".fh-o>.fh-o-bar{display:flex;align-items:flex-start;justify-content:space-between;gap:4px 8px;min-height:24px;"
     "padding:4px;border-bottom:1px solid var(--jp-border-color2,rgba(128,128,128,.4))}"
+    # Copy alone is in the corner, and the text flows around it.
+    ".fh .fh-o:has(>.fh-o-corner){display:flow-root}"
+    ".fh-o>.fh-o-corner{float:right;min-height:0;padding:4px;border:0}"
     ".fh-o-tabs{display:flex;flex-wrap:wrap;gap:4px;min-width:0}"
     ".fh-o-tab{position:relative;display:block;margin:0;padding:0 8px;line-height:24px;font-size:12px;"
     "font-weight:400;border-radius:3px;color:var(--jp-ui-font-color2,inherit)}.fh-o-tab{cursor:pointer}"
@@ -958,7 +965,14 @@ CSS: Final = (
     ".fh .fh-md a,.fh .fh-files a{color:var(--jp-content-link-color,revert);text-decoration:underline}"
     ".fh-md h1,.fh-md h2{font-size:1.25em;margin:12px 0 4px}.fh-md h3,.fh-md h4{font-size:1.1em;margin:8px 0 4px}"
     ".fh-md p,.fh-md ul,.fh-md ol{margin:0 0 8px}.fh-md>div>:first-child{margin-top:0}"
-    ".fh-md>div>:last-child{margin-bottom:0}.fh-md pre{overflow-x:auto}.fh-md table{display:block;overflow-x:auto}"
+    ".fh-md>div>:last-child{margin-bottom:0}.fh-md pre{overflow-x:auto}"
+    ".fh-md table{display:block;overflow-x:auto;border-collapse:collapse}"
+    # With the wrapper, to win over the page's own tables.
+    ".fh .fh-o .fh-md :is(th,td){text-align:start;vertical-align:top;padding:2px 12px 2px 0;border:0;max-width:none}"
+    ".fh .fh-o .fh-md :is(table,thead,tbody,tbody tr,tbody tr:hover){background:none;border:0}"
+    ".fh .fh-o .fh-md thead th{border-bottom:1px solid var(--jp-border-color2,rgba(128,128,128,.4))}"
+    ".fh .fh-o .fh-md .fh-center{text-align:center}.fh .fh-o .fh-md .fh-right{text-align:right}"
+    ".fh .fh-o .fh-md .fh-left{text-align:left}"
     ".fh-file+.fh-file{margin-top:8px}.fh-file img{display:block;max-width:100%;height:auto;margin-top:8px;"
     "border-radius:4px}"
 )

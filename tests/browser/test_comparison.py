@@ -128,6 +128,20 @@ def test_rows_are_paged_searched_and_filtered(page: Page, report: Callable[..., 
     assert opened > folded
 
 
+def test_a_word_and_what_stands_for_it_are_apart(page: Page) -> None:
+    """To the eye, in each view of a difference; copied they are the text as it is."""
+    frame = pd.DataFrame({"row": [0, 0], "variant": ["a", "b"], "output": ["It is technical.", "It is delivery."]})
+    cmp = fh.compare(frame)
+    for shown in (cmp.diff(0), cmp.browse().show(row=0)):
+        page.set_content(shown._repr_html_())
+        removed, added = page.locator("del", has_text="technical").first, page.locator("ins", has_text="delivery").first
+        left, right = removed.bounding_box(), added.bounding_box()
+        assert left
+        assert right
+        assert right["x"] - left["x"] - left["width"] >= 3
+        assert "It is technicaldelivery." in (removed.locator("xpath=..").text_content() or "")
+
+
 def test_chips_of_low_scores_and_wins_know_what_is_better(page: Page, tmp_path: Path) -> None:
     """Where less is better the worst are the highest; who won is decided by all digits of the scores."""
     lines = [

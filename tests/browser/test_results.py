@@ -54,6 +54,15 @@ for index, word in enumerate(["late", "late", "lost", "late", "lost"]):
 again.stopped()
 again.widget
 """
+ALONE = r"""
+from ipywidgets import VBox
+table = '| name | n | sum |\n|---|:-:|--:|\n| parcel | 2 | 10.50 |\n| grinder | 1 | 9.00 |'
+views = [ResultsView() for _ in range(3)]
+for one, output in zip(views, ['late', 'It is late, and we are sorry. ' * 24, table]):
+    one.begin(['a'])
+    one.show(0, run('a', output))
+VBox([one.widget for one in views])
+"""
 HOSTILE = """
 evil = ResultsView()
 evil.begin([EVIL, *(f"v{n}" for n in range(len(OUTPUTS))), INVISIBLE])
@@ -142,6 +151,39 @@ view.show(0, fh.Run(status='completed', output=text)); view.show(1, fh.Run(statu
 view.widget
 """
 BEGUN = '\nfirst line of it\n\n  an indented one, it\'s "quoted" </textarea><b>\nlast'
+
+
+def test_a_short_answer_is_one_line_beside_copy_and_a_table_is_read_from_the_left(lab: Lab) -> None:
+    """Copy alone has no bar of its own and covers no text; columns of Markdown keep their alignment."""
+    lab.open(ROOT, SETUP, ALONE)
+    lab.run(0)
+    lab.run(1)
+    shown = lab.run(2)
+    cells = shown.locator(".fh-md :is(th, td)")
+    expect(cells).to_have_count(9)
+    for look in lab.looks(height=1_000, widths=(1600, 800)):
+        lab.screenshot(f"short-{look}", of=shown)
+        for place in (0, 1):
+            assert shown.locator(".fh-o").nth(place).evaluate(_COVERED) == [], look
+        assert shown.locator(".fh-o").first.evaluate("view => view.offsetHeight") < 40
+        aligned = "all => all.map(cell => getComputedStyle(cell).textAlign)"
+        assert cells.evaluate_all(aligned) == ["start", "center", "right"] * 3
+        paddings = "all => all.map(cell => getComputedStyle(cell).padding)"
+        assert set(cells.evaluate_all(paddings)) == {"2px 12px 2px 0px"}
+        backgrounds = "all => all.map(row => getComputedStyle(row).backgroundColor)"
+        assert set(shown.locator(".fh-md tr").evaluate_all(backgrounds)) == {"rgba(0, 0, 0, 0)"}
+    shown.locator("[value=markdown]").focus()
+    lab.page.keyboard.press("Shift+Tab")
+    expect(shown.locator(".fh-copy").nth(1)).to_be_focused()
+
+
+_COVERED = """view => {
+  const copy = view.querySelector(".fh-copy").getBoundingClientRect(), range = document.createRange();
+  range.selectNodeContents(view.querySelector(".fh-out"));
+  return [...range.getClientRects()].filter(line => line.right > copy.left && line.left < copy.right && line.top < copy.bottom
+    && line.bottom > copy.top && line.width > 6).map(line => line.toJSON());
+}"""
+"""The lines of a text that Copy covers; a blank at the end of a line hangs over its edge."""
 
 
 def test_an_output_is_copied_and_its_form_is_switched_by_mouse_and_by_keys(lab: Lab) -> None:

@@ -95,6 +95,8 @@ def marks_style(inside: str) -> str:
         f"{inside} ins,{inside} del{{color:inherit;border-radius:2px;padding:0 1px}}"
         f"{inside} ins{{text-decoration:underline 2px;background:rgba(46,160,67,.22)}}"
         f"{inside} del{{text-decoration:line-through;background:rgba(229,83,75,.2)}}"
+        # What stands for a word is not read as part of it; a margin, so that copied text stays as it is.
+        f"{inside} :is(del+ins,ins+del,del+span:empty+ins,ins+span:empty+del){{margin-inline-start:4px}}"
         f"{inside} .fh-gap{{margin:4px 0;color:var(--jp-ui-font-color2,inherit)}}"
         f"{inside} .fh-gap>summary{{cursor:pointer;font:12px/1.6 var(--jp-ui-font-family,system-ui,sans-serif)}}"
     )
