@@ -548,7 +548,7 @@ def rows_html(data: ComparisonData, table: pd.DataFrame) -> html.Html:
     heads = [
         *names[: -len(variants)],
         *(
-            html.el("span", html.swatch_name(colours[name], text), title=name if text != name else None)
+            html.swatch_name(colours[name], text, title=name if text != name else "")
             for name, text in distinct_texts(variants, html.NAME_UNBROKEN).items()
         ),
     ]

@@ -495,9 +495,9 @@ def unbroken(name: str, before: Html | None = None, *, most: int = NAME_UNBROKEN
     return el("bdi", before, name, cls="fh-unbroken" if len(name) <= most else "")
 
 
-def swatch_name(colour: str | None, name: str, *, tag: str = "span") -> Html:
-    """Return a variant's name behind its colour, if it has one."""
-    return el(tag, unbroken(name, swatch(colour) if colour else None))
+def swatch_name(colour: str | None, name: str, *, tag: str = "span", title: str = "") -> Html:
+    """Return a variant's name behind its colour, if it has one; a short text of it with the whole name as `title`."""
+    return el(tag, unbroken(name, swatch(colour) if colour else None), title=title or None)
 
 
 BEST_CSS: Final = (
