@@ -107,6 +107,7 @@ STYLE: Final = html.Html(
     ".fh-panel .fh-status{flex:1 1 12em}"
     # Level with the label of the first field, which has no box around it either.
     ".fh-panel .fh-run-bar .fh-variants :is(.widget-checkbox,.widget-checkbox label){height:20px}"
+    ".fh-panel .fh-run-bar>.fh-variants{padding-bottom:6px}"
     # While calls are out, Cancel is in the place of what the next run is chosen by.
     ".fh-panel .fh-cancel:disabled,.fh-panel .fh-run-bar:has(.fh-run:disabled) :is(.fh-repeats,.fh-by-callback)"
     "{display:none}"
