@@ -1,4 +1,4 @@
-"""What is seen of a figure: whether all of it is within its edges."""
+"""Check of a drawn figure: whether all of it is within its edges."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ from fh_notebook.batching.planning.plan import counted
 from fh_notebook.comparing.data import ComparisonData
 from fh_notebook.comparing.plots.panels import kinds_drawn, plot_data
 from fh_notebook.comparing.report import display
-from fh_notebook.comparing.row_filters import FILTERS, SCORE_FILTERS, quick_filters
+from fh_notebook.comparing.report.row_filters import FILTERS, SCORE_FILTERS, quick_filters
 from fh_notebook.comparing.verdicts.verdict import headline_of, notes_of
 from fh_notebook.contract.output import (
     CSS,

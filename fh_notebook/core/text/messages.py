@@ -16,6 +16,9 @@ from fh_notebook.core.redaction import redact
 from fh_notebook.core.values import UNSET
 
 __all__ = [
+    "APP_BUSY",
+    "APP_MAY_HAVE_RUN",
+    "APP_UNAVAILABLE",
     "CELL",
     "COMMAND",
     "PYTHON",
@@ -227,3 +230,10 @@ COMMAND: Final = Audience(medium="command", resume="run the same command again")
 
 RUN_AGAIN: Final = Phrase("run the cell again", "run the command again")
 """What to do once the cause is mended."""
+
+
+# --- what the users of an app read in place of an error: what they can do, and nothing about the service
+
+APP_BUSY: Final = "The service is busy. Try again in a minute."
+APP_UNAVAILABLE: Final = "This did not work. Try again, or tell the person who gave you this page."
+APP_MAY_HAVE_RUN: Final = "No answer arrived, but the work may be done. Ask the person who gave you this page."

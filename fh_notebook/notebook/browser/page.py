@@ -25,7 +25,7 @@ from fh_notebook.comparing.diff.row_diff import (
     value_text,
 )
 from fh_notebook.comparing.diff.text_diff import gaps_text, with_gaps
-from fh_notebook.comparing.row_filters import FILTERS, SCORE_FILTERS, quick_filters
+from fh_notebook.comparing.report.row_filters import FILTERS, SCORE_FILTERS, quick_filters
 from fh_notebook.comparing.stats.classes import OTHER
 from fh_notebook.contract.output import OutputOptions, ShownOutput, excerpt, forms_of, output_view
 from fh_notebook.contract.run import action_text

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from fh_notebook.comparing.row_filters import FILTERS
+from fh_notebook.comparing.report.row_filters import FILTERS
 from fh_notebook.comparing.stats.classes import OTHER
 from fh_notebook.core.arguments import is_finite
 from fh_notebook.core.text.formatting import listed, nearest, short

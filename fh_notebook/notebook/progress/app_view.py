@@ -13,7 +13,7 @@ from typing import Final
 from fh_notebook.batching.progress.state import ProgressState
 from fh_notebook.batching.rendering import INVALID, BatchOverview, ErrorGroup
 from fh_notebook.contract.callbacks import NO_STEPS
-from fh_notebook.notebook.ui.app_words import APP_MAY_HAVE_RUN, APP_UNAVAILABLE
+from fh_notebook.core.text.messages import APP_MAY_HAVE_RUN, APP_UNAVAILABLE
 
 __all__ = ["app_overview", "app_state"]
 

@@ -12,7 +12,7 @@ from typing import Final, Literal
 
 from fh_notebook.contract.run import Run
 from fh_notebook.core.text.formatting import duration
-from fh_notebook.notebook.ui.app_words import APP_BUSY, APP_MAY_HAVE_RUN, APP_UNAVAILABLE
+from fh_notebook.core.text.messages import APP_BUSY, APP_MAY_HAVE_RUN, APP_UNAVAILABLE
 
 __all__ = ["CallState", "State", "SubmitState", "app_run", "columns_of"]
 
