@@ -11,9 +11,10 @@ A text has at least two words. Its kind says where it is from:
 `help`   a paragraph of a magic's docstring, which IPython shows as a whole
 `js`     a string of a script
 `cell`   a string of a notebook's code, which it prints or sends (after an edit: python -m tests.notebooks)
+`prose`  a paragraph, a heading, an item of a list or a row of a table: of the README, the guide and notebooks
 
 What is between braces is code, and must stay as it is. An id is the hash of file and text: an edit of a text that has
-changed meanwhile is refused. Not dumped are labels of one word, and the Markdown of notebooks and pages.
+changed meanwhile is refused. Not dumped are labels of one word, and the code blocks of pages.
 """
 
 from __future__ import annotations
@@ -73,25 +74,30 @@ class Text:
 
 
 def files() -> list[Path]:
-    """Return the modules and scripts of the package, and the notebooks."""
+    """Return the modules and scripts of the package, the pages, and the notebooks."""
     found = [file for pattern in ("*.py", "*.js") for file in PACKAGE.rglob(pattern) if "_notebooks" not in file.parts]
-    return sorted(found) + sorted((ROOT / "notebooks").glob("*.ipynb"))
+    pages = [*ROOT.glob("README.md"), *sorted((ROOT / ".github" / "docs" / "guide").glob("*.md"))]
+    return sorted(found) + pages + sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 
 def texts(file: Path) -> list[Text]:
     """Return the texts of a file, in the order of their places."""
     if file.suffix == ".ipynb":
         found = [
-            replace(text, kind="cell", cell=place)
+            replace(text, cell=place)
             for place, cell in enumerate(json.loads(file.read_text(encoding="utf-8"))["cells"])
-            if cell["cell_type"] == "code"
-            for text in _python_texts(file, _without_magics("".join(cell["source"])))
-            if text.kind in ("text", "line")
+            for text in (_code_texts if cell["cell_type"] == "code" else _page_texts)(file, "".join(cell["source"]))
         ]
     else:
-        source = file.read_text(encoding="utf-8")
-        found = list((_script_texts if file.suffix == ".js" else _python_texts)(file, source))
+        found = list(_READERS[file.suffix](file, file.read_text(encoding="utf-8")))
     return sorted(found, key=lambda text: (text.cell or 0, text.line, text.column))
+
+
+def _code_texts(file: Path, source: str) -> Iterator[Text]:
+    """Yield the strings of a notebook's cell."""
+    for text in _python_texts(file, _without_magics(source)):
+        if text.kind in ("text", "line"):
+            yield replace(text, kind="cell")
 
 
 def _without_magics(source: str) -> str:
@@ -237,6 +243,38 @@ def _script_texts(file: Path, source: str) -> Iterator[Text]:
         yield Text(file, line, column, line, column + len(said), "js", said, part == "template")
 
 
+_BLOCK: Final = re.compile(r" *(?:(?:[-*+>]|\d+[.)]|#+) +)?")
+"""What is before the text of a heading, an item of a list or a paragraph of Markdown."""
+
+
+def _page_texts(file: Path, source: str) -> Iterator[Text]:
+    """Yield what Markdown says outside of blocks of code; each block as one text, without its mark."""
+    lines = source.splitlines()
+    number = 0
+    while number < len(lines):
+        first, number = number, number + 1
+        start = _BLOCK.match(lines[first]).end()
+        if fence := re.match(r" *(`{3,})", lines[first]):
+            while number < len(lines) and not lines[number].strip().startswith(fence[1]):
+                number += 1
+            number += 1
+            continue
+        if lines[first][:start].strip() or (start < 4 and lines[first].strip()):
+            while not re.match(r"[|#]", lines[first]) and number < len(lines) and _continues(lines[number]):
+                number += 1
+            said = " ".join([lines[first][start:].strip(), *map(str.strip, lines[first + 1 : number])])
+            if WORDS.search(said):
+                yield Text(file, first + 1, start, number, len(lines[number - 1]), "prose", said, False)
+
+
+def _continues(line: str) -> bool:
+    """Whether a line of Markdown belongs to the block of the line before it."""
+    return bool(line.strip()) and not re.match(r" *([-*+>] |\d+[.)] |#|\||```)", line)
+
+
+_READERS: Final = {".py": _python_texts, ".js": _script_texts, ".md": _page_texts}
+
+
 def _parsed(expression: str) -> ast.AST | None:
     try:
         return ast.parse(expression, mode="eval").body
@@ -332,7 +370,8 @@ def _write(file: Path, chosen: list[Text], edits: dict[str, str]) -> None:
         for place in {text.cell for text in chosen}:
             cell = notebook["cells"][place]
             changed = _replaced("".join(cell["source"]), [text for text in chosen if text.cell == place], edits)
-            ast.parse(_without_magics(changed))
+            if cell["cell_type"] == "code":
+                ast.parse(_without_magics(changed))
             cell["source"] = changed.splitlines(keepends=True)
         source = json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
     else:
@@ -354,6 +393,10 @@ def _replaced(source: str, chosen: list[Text], edits: dict[str, str]) -> str:
             margin = " " * text.column
             new = textwrap.fill(new, 120 - text.column, break_long_words=False, break_on_hyphens=False)
             new = new.replace("\n", f"\n{margin}")
+        elif text.kind == "prose" and not re.match(r"[|#]", lines[text.line - 1]):
+            held = re.sub(r" (?=([-*+>#|=]+|\d+[.)])( |$))", "\0", new)  # at the beginning of a line it would be a mark
+            new = textwrap.fill(held, 150 - text.column, break_long_words=False, break_on_hyphens=False)
+            new = new.replace("\0", " ").replace("\n", "\n" + " " * text.column)
         elif text.kind == "text":
             new = _written(text, new)
         elif text.kind == "cell" and not _is_raw(lines, text):
