@@ -174,8 +174,8 @@ class Comparison:
         with repeats ``tango, clustered``; of numbers ``t`` below 40 pairs, ``bca`` up to 5,000, ``normal`` above).
         """
         return ShownFrame.of(
-            tables.pairs(self.data),
-            display.pairs_cells,
+            tables.pairs(data := self.data),
+            lambda frame: display.pairs_cells(frame, data),
             style=html.join([html.STYLE, display.STYLE]),
             table_cls="fh-table fh-num",
         )

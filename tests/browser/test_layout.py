@@ -191,14 +191,28 @@ def _headers_look_sortable(output: Locator) -> None:
 
 
 def _an_axis_has_labelled_ends(lab: Lab, output: Locator) -> None:
-    _give(lab, output, 1_100)
-    axis = output.locator(".fh-axis")
-    expect(axis).to_be_visible()
+    """At every width; from the output of a window of 800 pixels on, all columns are seen without scrolling."""
+    axis, table = output.locator(".fh-axis"), output.locator(".fh-summary table")
     assert axis.locator("span").all_text_contents() == ["0 %", "100 %"]
-    line = _box(output.locator(".fh-interval").first)
-    first, last = (_box(axis.locator("span").nth(n)) for n in (0, 1))
-    assert abs(first[0] - line[0]) <= 2
-    assert abs(last[0] + last[2] - (line[0] + line[2])) <= 2
+    line, name = output.locator(".fh-interval").first, table.locator("tbody td").first
+
+    def layout() -> dict[str, bool]:
+        (left, _, wide, _), (first, last) = _box(line), (_box(axis.locator("span").nth(n)) for n in (0, 1))
+        hidden = int(table.evaluate("e => e.scrollWidth - e.clientWidth"))
+        return {
+            "the axis begins with its line": abs(first[0] - left) <= 2,
+            "and ends with it": abs(last[0] + last[2] - left - wide) <= 2,
+            "its labels are apart": first[0] + first[2] + 8 <= last[0],
+            "nothing is hidden": hidden <= 1 or width < 612,
+        }
+
+    for width in (1_100, 880, 612, 360):
+        _give(lab, output, width)
+        _comes_true(lab, layout, width)
+        expect(axis).to_be_visible()
+    (left, *_), scrolled = _box(name), table.evaluate("e => { e.scrollLeft = 60; return e.scrollLeft; }")
+    assert scrolled == 60
+    assert abs(_box(name)[0] - left) <= 1  # while the others are scrolled, the variant's name is seen
 
 
 def _names_stay_in_one_line(lab: Lab, output: Locator) -> None:

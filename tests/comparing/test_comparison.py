@@ -624,7 +624,7 @@ def test_a_comparison_shows_itself_escaped_and_its_text_twin_says_the_same(hosti
     assert "<script>" not in shown
     assert "<b>a" not in shown
     assert "&lt;script&gt;" in shown
-    assert len(shown) < 9_500
+    assert len(shown) < 10_000
     for part in (
         "Comparison of 2 variants on 1 row by s",
         "Scores differ on 1 row, answers on 1",
@@ -739,3 +739,31 @@ def test_the_tables_of_a_comparison_are_read_by_arrow() -> None:
     cmp = fh.compare(frame, score="s")
     for table in (cmp.summary(), cmp.pairs(), cmp.wide(), cmp.scores(), cmp.leaderboard(), cmp.slice(by="row")):
         assert polars.DataFrame(table).columns == pa.table(table).column_names == list(table.columns)
+
+
+def test_pairs_are_shown_best_first_and_shares_in_percent() -> None:
+    """Their values stay as they are: what is shown has the better variant first, and counts where nothing repeats."""
+    right = {"plain": 4, "worst": 2, "best": 8}
+    lines = [{"row": row, "variant": name, "s": row < count} for row in range(8) for name, count in right.items()]
+    cmp = fh.compare(pd.DataFrame(lines), score="s")
+    pairs = cmp.pairs()
+    assert pairs[["a", "b"]].values.tolist() == [["plain", "worst"], ["plain", "best"], ["worst", "best"]]
+    head, *shown = repr(pairs).splitlines()
+    for name in ("first right", "second right", "difference (points)"):
+        assert name in head
+    assert " ".join(shown[0].split()).startswith(
+        "best − plain 100 % (8 of 8) 50 % (4 of 8) 50.0 -0.7 to 79.5 (tango) 4 4 0 McNemar, exact"
+    )
+    assert [line.strip().partition("  ")[0].partition(" 100 %")[0].partition(" 50 %")[0] for line in shown] == [
+        "best − plain", "best − worst", "plain − worst"
+    ]  # fmt: skip
+    page = cmp._repr_html_()
+    assert "best − plain" in page
+    assert "plain − best" not in page
+    repeated = [{"row": row, "variant": name, "s": float(n)} for row in range(8) for name in "ab" for n in (row < 4, 1)]
+    again = repr(fh.compare(pd.DataFrame(repeated), score="s").pairs()).splitlines()
+    assert " ".join(again[1].split()).startswith("a − b 75 % 75 % 0 -35 to 35 (tango) 0 8 0")  # no -0, nor "6 of 8"
+    assert again[1].endswith(" 8")
+    dated = fh.compare({"monday": pd.DataFrame(lines), "today": pd.DataFrame(lines)}, score="s").pairs()
+    told = [line.split(" − ")[0].strip() for line in repr(dated).splitlines()[1:]]
+    assert told == dated["b"].tolist()  # each change keeps its direction

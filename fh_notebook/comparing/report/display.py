@@ -20,8 +20,16 @@ from fh_notebook.comparing import tables
 from fh_notebook.comparing.data import ComparisonData
 from fh_notebook.comparing.plots.panels import distinct_texts
 from fh_notebook.comparing.stats.correction import CORRECTED_RULE
-from fh_notebook.comparing.stats.number_format import ReportColumn, count_text, interval_text, percents, share_head
-from fh_notebook.comparing.stats.pairs import PAIRS, pairs_table
+from fh_notebook.comparing.stats.number_format import (
+    ReportColumn,
+    count_text,
+    interval_text,
+    percents,
+    points_format,
+    share_head,
+    share_text,
+)
+from fh_notebook.comparing.stats.pairs import PAIRS, pairs_table, turned_line
 from fh_notebook.comparing.stats.summary import summary_columns
 from fh_notebook.comparing.tables import incomplete_rows
 from fh_notebook.comparing.verdicts.best import best_groups_of, best_set_text
@@ -37,6 +45,7 @@ from fh_notebook.core.text.html import colours_of
 from fh_notebook.core.text.messages import PYTHON, Audience
 
 __all__ = [
+    "NUMBERS_CSS",
     "STYLE",
     "SummaryData",
     "about",
@@ -58,23 +67,37 @@ __all__ = [
 ]
 
 
+_NUMBERS: Final = ".fh-num.fh-num.fh-num"
+"""Weighs more than html.STYLE, which other outputs of the page have again, behind this one."""
+NUMBERS_CSS: Final = (
+    f"{_NUMBERS} th{{vertical-align:bottom;white-space:normal}}{_NUMBERS} td{{white-space:nowrap}}"
+    f"{_NUMBERS} :is(td,th):not(:first-child){{text-align:right;font-variant-numeric:tabular-nums}}"
+    # What a line is of stays in sight where the others are scrolled: on the ground of the page, or of a striped line.
+    f"{_NUMBERS} :is(td,th):first-child{{position:sticky;left:0;z-index:1;"
+    "background:var(--jp-layout-color0,var(--vscode-editor-background,var(--bg,Canvas)))}"
+    f".jp-RenderedHTMLCommon {_NUMBERS} tbody td:first-child{{background:inherit}}"
+    f"{_NUMBERS} td:first-child{{overflow-wrap:anywhere;white-space:normal;min-width:12em}}"
+    f"{_NUMBERS} td:first-child>span{{display:inline-block;max-width:28em}}"
+    ".fh-scale{display:flex;justify-content:flex-end;gap:0 12px}"
+    ".fh-scale :is(.fh-interval,.fh-axis){flex:none;width:140px}"
+    ".fh-interval{display:block;margin:-1px 0;overflow:visible}"
+    ".fh-axis{display:flex;justify-content:space-between;font-weight:400;font-size:12px;"
+    "color:var(--jp-ui-font-color2,var(--dim,inherit))}"
+    f"@container (max-width:900px){{.fh-summary {_NUMBERS} :is(td,th){{padding-right:8px;white-space:normal}}"
+    f".fh-summary {_NUMBERS} td:first-child{{min-width:0}}"
+    ".fh-scale{flex-direction:column;align-items:flex-end}.fh-scale :is(.fh-interval,.fh-axis){width:96px}}"
+)
+"""The style of tables of numbers here and in a report: an axis stands beside its interval, where it is narrow below."""
+
 # Beside html.STYLE. A bar says no more than the two numbers beside it. A scroll bar that a style draws stays where the
 # system would hide its own.
 STYLE: Final = html.Html(
     "<style>"
-    ".fh .fh-num td:not(:first-child),.fh .fh-num th:not(:first-child){text-align:right;white-space:nowrap;"
-    "font-variant-numeric:tabular-nums}"
-    ".fh .fh-table.fh-num th:not(:first-child){white-space:normal}.fh .fh-table.fh-num th{vertical-align:bottom}"
-    ".fh .fh-num td:first-child{overflow-wrap:anywhere;min-width:12em}"
-    ".fh .fh-num td:first-child>span{display:inline-block;max-width:28em}"
     ".fh .fh-num::-webkit-scrollbar,.fh .fh-cells::-webkit-scrollbar{height:8px}"
     ".fh .fh-num::-webkit-scrollbar-thumb,.fh .fh-cells::-webkit-scrollbar-thumb"
     "{background:var(--jp-border-color1,currentColor);border-radius:4px}"
-    ".fh-interval{display:block;width:140px;height:18px;overflow:visible}"
-    ".fh-axis{display:flex;justify-content:space-between;width:140px;font-weight:400;font-size:12px;"
-    "color:var(--jp-ui-font-color2,inherit)}"
+    f"{NUMBERS_CSS}"
     ".fh .fh-summary{container-type:inline-size}"
-    "@container (max-width:700px){.fh .fh-summary :is(.fh-interval,.fh-axis){display:none}}"  # the numbers say as much
     ".fh .fh-table .fh-ruled td{border-bottom:2px solid currentColor}.fh .fh-set{margin:2px 0 8px}"
     f".fh .fh-say{{{html.HEADLINE}}}"
     ".fh .fh-about{font-size:12px;margin:0 0 8px}"
@@ -291,20 +314,25 @@ def summary_cells(facts: SummaryData, *, drawn: bool = False) -> tuple[list[Any]
     def bar(line: Mapping[Any, Any]) -> html.Html:
         return interval_svg(line, scale, colours[line["variant"]])
 
+    text = _in_two if drawn else str
     instead = {
         "variant": Cells(("variant",), lambda line: (name(line),)),
         "ci_low": Cells(
-            ("95 % interval", html.el("div", *_axis_ends(scale), cls="fh-axis")) if drawn else ("95 % interval",),
-            lambda line: (scale.interval(line), bar(line)) if drawn else (scale.interval(line),),
+            (
+                _scaled("95 % interval", html.el("span", *_axis_ends(scale), cls="fh-axis"))
+                if drawn
+                else "95 % interval",
+            ),
+            lambda line: (_scaled(scale.interval(line), bar(line)) if drawn else scale.interval(line),),
         ),
         "ci_high": Cells(),
-        "failed": Cells(("failed",), lambda line: (_failed_text(facts, line),)),
+        "failed": Cells(("failed",), lambda line: (text(_failed_text(facts, line)),)),
     }
     if facts.yes_no:
         instead |= {
             "mean": Cells(
                 (f"{share_head(lower=facts.lower)}{', corrected' if facts.is_corrected else ''}",),
-                lambda line: (scale.text(line["mean"]) if facts.is_corrected else _share_text(line, scale),),
+                lambda line: (scale.text(line["mean"]) if facts.is_corrected else text(_share_text(line, scale)),),
             ),
             "median": Cells(),
             "n": Cells(),
@@ -317,6 +345,18 @@ def summary_cells(facts: SummaryData, *, drawn: bool = False) -> tuple[list[Any]
         instead["n"] = Cells(("runs",), lambda line: (count_text(facts.completed.get(line["variant"], 0)),))
     columns = shown_columns(scored=facts.is_scored, labels="macro_f1" in summary)
     return shown_table(columns, summary, instead)
+
+
+def _scaled(text: str, drawn: html.Html) -> html.Html:
+    """Return a text with what is drawn on the axis of its column."""
+    return html.el("div", html.el("span", text), " ", drawn, cls="fh-scale")
+
+
+def _in_two(text: str) -> html.Html:
+    """Return a text that breaks before its bracket alone."""
+    number, bracket, rest = text.partition(" (")
+    parts = [html.unbroken(part, most=len(part)) for part in (number, f"{bracket}{rest}".strip()) if part]
+    return html.join(parts, " ")
 
 
 def shown_columns(*, scored: bool = True, labels: bool = False) -> list[ReportColumn]:
@@ -363,7 +403,7 @@ def _share_text(line: Mapping[Any, Any], scale: ScoreFormat) -> str:
         return ""
     if line["rows"] != line["n"]:
         return f"{scale.text(line['mean'])} ({counted(line['rows'], 'row')}, {counted(line['n'], 'run')})"
-    return f"{scale.text(line['mean'])} ({round(line['mean'] * line['rows']):,} of {line['rows']:,})"
+    return share_text(scale.text, line["mean"], line["rows"])
 
 
 def _failed_text(facts: SummaryData, line: Mapping[Any, Any]) -> str:
@@ -427,21 +467,56 @@ def pairs_html(data: ComparisonData) -> html.Html | None:
     """Return the pairs as a table; nothing where there is none."""
     if not data.scorer or not data.pairs:
         return None
-    return html.table(*pairs_cells(pairs_table(data.pairs)), cls="fh-table fh-num")
+    return html.table(*pairs_cells(pairs_table(data.pairs), data), cls="fh-table fh-num")
 
 
-def pairs_cells(pairs: pd.DataFrame) -> tuple[list[Any], list[list[Any]]]:
-    """Return the heads and the cells of the pairs; where a difference is written, so are its ends, in one format."""
-    text = figures([*pairs["ci_low"], *pairs["ci_high"], *pairs["difference"]])
+def pairs_cells(pairs: pd.DataFrame, data: ComparisonData) -> tuple[list[Any], list[list[Any]]]:
+    """Return the heads and the cells of the pairs of a comparison, the pairs of the best variant first.
+
+    Where a difference is written, so are its ends, in one format: of shares in percentage points, and the shares are
+    written, too.
+    """
+    pairs = _pairs_best_first(pairs, data)
+    differences = [*pairs["ci_low"], *pairs["ci_high"], *pairs["difference"]]
+    text = points_format(differences) if data.is_share else figures(differences)
     instead = {
         "a": Cells(("first − second",), lambda line: (f"{line['b']} − {line['a']}",)),
         **dict.fromkeys(("b", "n", "mean_a", "mean_b", "ci_high"), Cells()),
-        "difference": Cells(("difference",), lambda line: (text(line["difference"]),)),
+        "difference": Cells(
+            ("difference (points)" if data.is_share else "difference",), lambda line: (text(line["difference"]),)
+        ),
         "ci_low": Cells(("95 % interval",), lambda line: (_pair_interval(line, text),)),
         "test": Cells(("test",), lambda line: (TESTS[line["test"]],)),
         "interval": Cells(("rows",), lambda line: (count_text(line["n"]),)),  # the rule stands beside the interval
     }
+    if data.is_share:
+        right, share = share_head(lower=data.lower), percents(int(pairs["n"].max()))
+        # A share of repeats, or one that labels correct, is of no number of rows.
+        is_counted = data.label_grid is None and all(line.rows == line.n for line in data.summary_lines)
+
+        def cell_of(mean: str) -> Callable[[Mapping[Any, Any]], Sequence[Any]]:
+            return lambda line: (share_text(share, line[mean], line["n"]) if is_counted else share(line[mean]),)
+
+        instead |= {
+            "mean_a": Cells((f"first {right}",), cell_of("mean_b")),
+            "mean_b": Cells((f"second {right}",), cell_of("mean_a")),
+        }
+        instead |= {"interval": Cells()} if is_counted else {}
     return shown_table(PAIRS, pairs, instead)
+
+
+def _pairs_best_first(pairs: pd.DataFrame, data: ComparisonData) -> pd.DataFrame:
+    """Return the pairs by their better variant, then by the other one; the dates of a variant keep their order."""
+    if data.variant_pairs is not None:
+        return pairs
+    ranks = {variant: rank for rank, variant in enumerate(tables.leaderboard(data)["variant"])}
+
+    def rank(line: Mapping[Any, Any]) -> tuple[int, int]:
+        return ranks.get(line["b"], len(ranks)), ranks.get(line["a"], len(ranks))
+
+    lines = [min(line, turned_line(line), key=rank) for line in pairs.to_dict("records")]
+    lines.sort(key=rank)
+    return pd.DataFrame(lines, columns=pairs.columns)
 
 
 def _pair_interval(line: Mapping[Any, Any], text: Callable[[float], str]) -> str:

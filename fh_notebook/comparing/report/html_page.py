@@ -58,7 +58,8 @@ SIZES: Final = (25, 100, 500)
 
 def page(data: ComparisonData, *, rows: Sequence[Mapping[str, Any]], about: Mapping[str, Mapping[str, str]]) -> str:
     """Return the whole page; `rows` and `about` are the content of :mod:`fh_notebook.comparing.report.report`."""
-    style = f"{files('fh_notebook.comparing.report').joinpath('report.css').read_text('utf-8').strip()}{CSS}"
+    style = f"{files('fh_notebook.comparing.report').joinpath('report.css').read_text('utf-8').strip()}"
+    style += f"{display.NUMBERS_CSS}{CSS}"
     script = files("fh_notebook.comparing.report").joinpath("report.js").read_text("utf-8").strip()
     body = html.el("main", *_body_parts(data, rows, about))
     title = html.el("title", redact(f"Comparison of {display.title(data)}"))

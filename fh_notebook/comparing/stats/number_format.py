@@ -30,10 +30,12 @@ __all__ = [
     "percent",
     "percents",
     "points",
+    "points_format",
     "same",
     "seconds",
     "seconds_format",
     "share_head",
+    "share_text",
     "signed",
     "size_text",
     "table_of",
@@ -151,6 +153,17 @@ def share_head(*, lower: bool) -> str:
     return "true" if lower else "right"
 
 
+def share_text(text: Callable[[float], str], share: float, rows: int) -> str:
+    """Return a share in the format of its column, and how many of how many rows it is; nothing where there is none.
+
+    Examples
+    --------
+    >>> share_text(percent, 0.9091, 286), share_text(percent, math.nan, 0)
+    ('91 % (260 of 286)', '')
+    """
+    return f"{text(share)} ({round(share * rows):,} of {rows:,})" if rows else ""
+
+
 def interval_text(text: Callable[[float], str], low: float, high: float) -> str:
     """Return the limits of an interval in the format of its value; nothing where there is none.
 
@@ -172,6 +185,25 @@ def points(difference: float) -> str:
     """
     size = 100 * difference
     return f"{size:.0f}" if abs(size) >= 1 or size == 0 else f"{size:.2g}"
+
+
+def points_format(differences: Sequence[float]) -> Callable[[float], str]:
+    """Return one format for differences of shares, in percentage points, that stand below each other.
+
+    There are decimals only where one of them is smaller than a point; missing as nothing.
+
+    Examples
+    --------
+    >>> list(map(points_format([0.174, -0.02]), [0.174, -0.02, math.nan])), points_format([0.174, 0.003])(0.174)
+    (['17', '-2', ''], '17.4')
+    """
+    sizes = [abs(size) for value in differences if math.isfinite(value) and (size := round(100 * value, POINT_DIGITS))]
+    form = figures_form(sizes) if min(sizes, default=1) < 1 else ".0f"
+    return lambda value: "" if value != value else f"{round(100 * value, POINT_DIGITS) + 0.0:{form}}"
+
+
+POINT_DIGITS: Final = 9
+"""Digits behind the point below which a number of points is what is left of a sum."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

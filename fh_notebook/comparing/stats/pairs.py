@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from itertools import combinations
 from statistics import NormalDist
@@ -76,6 +76,7 @@ __all__ = [
     "rows_of_mcnemar",
     "rows_of_numbers",
     "tested_in",
+    "turned_line",
 ]
 
 
@@ -160,12 +161,7 @@ class Pair:
 
     def turned(self) -> Pair:
         """Return the same with `a` and `b` exchanged."""
-        return Pair(
-            a=self.b, b=self.a, n=self.n, mean_a=self.mean_b, mean_b=self.mean_a, difference=-self.difference,
-            ci_low=-self.ci_high, ci_high=-self.ci_low, wins=self.losses, ties=self.ties, losses=self.wins,
-            test=self.test, p=self.p, p_holm=self.p_holm, effect=-self.effect, p_permutation=self.p_permutation,
-            interval=self.interval, spread=self.spread, rows=self.rows, lower=self.lower,
-        )  # fmt: skip
+        return Pair(**turned_line({field.name: getattr(self, field.name) for field in fields(self)}))
 
     def is_better(self, alpha: float = ALPHA) -> bool:
         """Whether `b` is better: by the test after Holm, and by the interval that is shown as well.
@@ -174,6 +170,15 @@ class Pair:
         opposite things, and neither variant is called better.
         """
         return self.p_holm < alpha and (self.ci_high < 0 if self.lower else self.ci_low > 0)
+
+
+def turned_line(line: Mapping[Any, Any]) -> dict[Any, Any]:
+    """Return the values of a pair with `a` and `b` exchanged."""
+    return {
+        **line, "a": line["b"], "b": line["a"], "mean_a": line["mean_b"], "mean_b": line["mean_a"],
+        "difference": 0.0 - line["difference"], "ci_low": 0.0 - line["ci_high"], "ci_high": 0.0 - line["ci_low"],
+        "wins": line["losses"], "losses": line["wins"], "effect": 0.0 - line["effect"],
+    }  # fmt: skip
 
 
 def compare_variants(

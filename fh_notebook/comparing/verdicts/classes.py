@@ -123,7 +123,7 @@ class Classes:
 
 
 STYLE: Final = html.Html(
-    "<style>.fh .fh-classes td:nth-child(2),.fh .fh-classes th:nth-child(2){text-align:left}"
+    "<style>.fh-num.fh-num.fh-num.fh-classes :is(td,th):nth-child(2){text-align:left}"
     f".fh .fh-yes{{color:{html.legible('success-color1')}}}.fh .fh-no{{color:{html.legible('error-color1')}}}</style>"
 )
 
