@@ -170,7 +170,8 @@ def _named_source(
     if isinstance(rows, RowStream):
         if sample is not None:
             raise SettingsError(
-                f"sample= needs all rows, {UNKNOWN_ROWS}; give first=, or the rows as a list or a pandas DataFrame"
+                f"sample= needs to know all rows, {UNKNOWN_ROWS}; give first=, or the rows as a list or a pandas "
+                "DataFrame"
             )
         stream = StreamSource(rows, planner, first=first)
         return name or name_of(deployment, planner.batch_variants, stream.peek()), stream, ""
@@ -435,7 +436,7 @@ def prepare(
         raise SettingsError(
             Phrase(
                 "save_assets= does not work for a batch over partitions; leave out save_assets= or dask=",
-                command=("--save-assets does not work for a batch over partitions; leave out --save-assets or --dask"),
+                command="--save-assets does not work for a batch over partitions; leave out --save-assets or --dask",
             )
         )
     extra = {"client": session.client_for(options.client), "store": session.store(), "audience": audience}
@@ -451,7 +452,7 @@ def prepare_local(rows: Any, deployment: Deployment | str, options: BatchOptions
         raise SettingsError(
             Phrase(
                 "parts= is for a batch over partitions; give dask= a client, or rows as a dask.dataframe",
-                command="--parts is for a batch over partitions; give --dask, too",
+                command="--parts is for a batch over partitions; add --dask",
             )
         )
     prepared_batch = prepare_batch(rows, deployment, options, client=client, store=store, audience=audience)

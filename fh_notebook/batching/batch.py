@@ -72,7 +72,7 @@ def entry_table(batch: Batch) -> EntryTable:
 
 @with_partial_repr
 class Batch:
-    """A batch of runs: its plan, its results, and methods to continue it. Made by :func:`batch`.
+    """A batch of runs: its plan, its results, and methods to continue it. Returned by :func:`batch`.
 
     It can be awaited while it runs in the background (``wait=False``). Over partitions `frame`, `failures` and
     `pending` are lazy ``dask.dataframe`` objects. One out of a file, or over partitions and opened by its name, can be
@@ -160,7 +160,7 @@ class Batch:
 
     @property
     def pending(self) -> pd.DataFrame:
-        """One row for every job without an outcome, with the same columns. Over partitions the rows are read for it."""
+        """One row for every job without an outcome, with the same columns; over partitions, this reads the rows."""
         frame: pd.DataFrame = self._refreshed().pending()
         return frame
 
@@ -386,7 +386,7 @@ class Batch:
         if self.is_partitioned:
             raise SettingsError("files cannot be saved for a batch over partitions; run its rows without dask=")
         if self.running:
-            raise SettingsError(f"{self.name} is running; batch.wait() for it, then save its files")
+            raise SettingsError(f"{self.name} is running; call batch.wait(), then save its files")
         self._control.refuse_forgotten()
         for name, most in (("max_bytes", max_bytes), ("max_total_bytes", max_total_bytes)):
             if most < 1:

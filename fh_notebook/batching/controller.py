@@ -139,7 +139,9 @@ class BatchController:
             With what to do.
         """
         if self.status.is_forgotten:
-            raise SettingsError(f"{self.status.name} was forgotten, with its rows; run its cell again to begin it anew")
+            raise SettingsError(
+                f"{self.status.name} was forgotten, with its rows; run its cell again to start it again"
+            )
 
     def refuse_to_run(self) -> None:
         """Raise when the batch calls nothing, was forgotten, or is running, or its companion could not do its part.
@@ -153,7 +155,7 @@ class BatchController:
             raise SettingsError(self.work.caller.refusal)
         self.refuse_forgotten()
         if self.status.running:
-            raise SettingsError(f"{self.status.name} is running; batch.wait() for it, or batch.cancel() it first")
+            raise SettingsError(f"{self.status.name} is running; call batch.wait() or batch.cancel() first")
         if self.companion is not None:
             self.companion.check()
 
@@ -383,7 +385,7 @@ class BatchController:
             if not self._cancel_asked:
                 raise
         except Exception:
-            log.warning("code beside a batch raised an error", exc_info=True)
+            log.warning("code that observes a batch raised an error", exc_info=True)
 
     def _handle_event(self, event: Event) -> None:
         """Tell the progress and the user's function."""
@@ -408,7 +410,7 @@ class BatchController:
         try:
             call(*arguments)
         except Exception:
-            log.warning("%s raised; it is not called again where it can be left out", call, exc_info=True)
+            log.warning("%s raised an error; where possible, it is not called again", call, exc_info=True)
             return False
         return True
 

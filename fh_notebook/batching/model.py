@@ -571,7 +571,7 @@ def lost_run(job: Job) -> Run:
     """Return the run of a job whose process ended while it was out."""
     return Run(
         status="unknown",
-        error="the process that called it ended before the answer arrived; it may have run",
+        error="the process that made the call ended before the answer arrived; the call may have run",
         error_code=PROCESS_ENDED,
         attempts=1,
         deployment=job.deployment,

@@ -258,7 +258,7 @@ class BatchOptions:
                 "a finite number above 0, or None for no limit",
                 lambda value: value is None or (is_finite_number(value) and value > 0),
             ),
-            written=OptionSyntax(help="start no call later than this", reads="number", metavar="S"),
+            written=OptionSyntax(help="start no calls after this time", reads="number", metavar="S"),
         ),
     )
     max_cost: float | None = field(
@@ -282,7 +282,7 @@ class BatchOptions:
         metadata=about(
             takes=ArgumentKind("True, False, a fraction below 1, or a count", _is_stop_rule),
             written=OptionSyntax(
-                help="stop at the first error, at a fraction of the calls (below 1), or at a count",
+                help="stop at the first error, at a fraction of the calls (below 1), or at a number of errors",
                 reads="number_or_flag",
                 metavar="X",
             ),
@@ -293,7 +293,7 @@ class BatchOptions:
         metadata=about(
             takes=one_of("raise", "skip"),
             written=OptionSyntax(
-                help="rows whose inputs do not fit (default: raise)",
+                help="what to do with rows whose inputs do not fit (default: raise)",
                 reads="text",
                 choices=("raise", "skip"),
                 group="what",
@@ -322,7 +322,7 @@ class BatchOptions:
         default=False,
         metadata=about(
             written=OptionSyntax(
-                help="if another table is saved under the name, rename that one to NAME@TIME and start anew",
+                help="if another table is saved under the name, rename that one to NAME@TIME and start over",
                 reads="flag",
                 group="what",
             ),

@@ -88,7 +88,7 @@ exit codes:
   2    bad input or settings: nothing was called
   3    none failed, and some have no outcome yet: stopped by a limit (run the
        same command again), or they wait for a decision or have not ended
-  4    the service refused the key, or does not know the deployment or variant
+  4    the service refused the key, or does not have the deployment or variant
   5    with --require-not-worse: it is not shown that every variant is no worse
        than the baseline (it is worse, or the rows are too few)
   6    with --fail-if-worse: a variant is worse than the baseline
@@ -130,8 +130,10 @@ class _Refused(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
         parser.exit(
             2,
-            f"{parser.prog}: a key is never an option: everybody on this machine can read it, and the shell keeps it; "
-            f"{NO_KEY}. Replace the key that you have just typed.\n",
+            (
+                f"{parser.prog}: do not give a key as an option: other users of this machine can read it, and the "
+                f"shell saves it in its history; {NO_KEY}. Replace the key that you have just typed.\n"
+            ),
         )
 
 
@@ -142,8 +144,8 @@ def add_parser(commands: Any) -> None:
         "batch",
         help="run a file of rows through the variants of a deployment",
         about=(
-            "Run every row of a file through every variant, save each answer, and write them to a file. The "
-            "same command again continues where it was: answered rows are not called again."
+            "Run every row of a file through every variant, save each answer as it arrives, and write the answers"
+            " to a file. The same command again continues where it stopped: answered rows are not called again."
         ),
         usage="DATA -d NAME [-v VARIANT]... [-o FILE] [OPTION]...",
         examples=EXAMPLES,
@@ -181,7 +183,12 @@ def _add_what(parser: argparse.ArgumentParser) -> None:
 def _add_how(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("how it is called")
     _add_declared(group, "how")
-    group.add_argument("--price-per-call", type=float, metavar="X", help="shows what the plan costs; for --max-cost")
+    group.add_argument(
+        "--price-per-call",
+        type=float,
+        metavar="X",
+        help="the price of a call: shows the cost of the plan, and enables --max-cost",
+    )
     group.add_argument("--daily-cap", type=int, metavar="N", help="calls a day that your subscription allows")
 
 
@@ -191,10 +198,13 @@ def _add_delivery(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--public-url",
         metavar="URL",
-        help=("the address of a tunnel or reverse proxy that passes callbacks on to this machine"),
+        help="the address of a tunnel or reverse proxy that forwards callbacks to this machine",
     )
     group.add_argument(
-        "--callback-port", type=int, metavar="N", help="the port that it passes them on to (default: a free one)"
+        "--callback-port",
+        type=int,
+        metavar="N",
+        help="the port on this machine to which it forwards them (default: a free one)",
     )
     group.add_argument(
         "--dask", metavar="ADDRESS", help="run on the workers of a Dask cluster: the scheduler's address (tcp://...)"
@@ -449,9 +459,7 @@ def _target(args: argparse.Namespace) -> Path | None:
         return None
     target = check_export(args.out)
     if reads_from(args.data, target):
-        raise SettingsError(
-            f"{args.out} is, or would be, a file of the rows, which would be lost or mixed; give -o another name"
-        )
+        raise SettingsError(f"{args.out} is one of the files of rows, or would become one; give -o another name")
     return target
 
 
@@ -466,7 +474,7 @@ def address_of(args: argparse.Namespace) -> str:
     from fh_notebook.core.config import resolution
 
     if args.local and args.base_url is not None:
-        raise SettingsError("--local and --base-url exclude each other")
+        raise SettingsError("--local and --base-url cannot be used together")
     return LOCAL if args.local else resolution.find_base_url(args.base_url)[0]
 
 

@@ -206,7 +206,7 @@ def _check_other_file(report: Path, args: argparse.Namespace) -> None:
     for path, content in ((args.data, "rows"), (args.out, "answers")):
         if path is not None and reads_from(Path(path), report):
             raise SettingsError(
-                f"{args.report} is the file of the {content}, which would be lost; give --report another name"
+                f"{args.report} is the file of the {content}, which would be overwritten; give --report another name"
             )
 
 
@@ -272,7 +272,7 @@ def check_race(args: argparse.Namespace) -> None:
     """
     if args.race is None:
         if option := next((name for name in _ITS_OWN if getattr(args, name) is not None), None):
-            raise SettingsError(f"{flag(option)} is an option of --race SCORE; give that, too")
+            raise SettingsError(f"{flag(option)} needs --race SCORE")
     elif strange := next((name for name in NOT_OF_A_RACE if getattr(args, name, None) and name != "fresh"), None):
         raise SettingsError(
             f"{flag(strange)} cannot be used with --race, which takes rows until the result is clear; leave it out"

@@ -58,7 +58,7 @@ exit codes:
   1    every call of today failed: nothing was learned
   2    bad input or settings: nothing was called
   3    stopped by a limit before today's last row: run the same command again
-  4    the service refused the key, or does not know the deployment or variant
+  4    the service refused the key, or does not have the deployment or variant
   7    a change is found: no more calls are made; another --name starts again
   130  interrupted (Ctrl+C or SIGTERM): run the same command again
 
@@ -80,9 +80,11 @@ def add_parser(commands: Any) -> None:
         commands,
         "canary",
         help="call the same rows again every day, and report whether they have changed",
-        about="Call some rows of a fixed sample again, once a day, and exit with code 7 when their scores have "
-        "changed. However many days it runs, a false alarm has a probability of at most --alpha. The same command on "
-        "the same day makes no further calls. In a notebook, fh.canary() is the same.",
+        about=(
+            "Call some rows of a fixed sample again, once a day, and exit with code 7 when their scores have "
+            "changed. The probability of a false alarm is at most --alpha over all days together. The same "
+            "command on the same day makes no further calls. In a notebook, fh.canary() does the same."
+        ),
         usage="DATA -d NAME -v VARIANT --score SCORE [OPTION]...",
         examples=EXAMPLES,
         more=EXIT_CODES,
@@ -100,7 +102,7 @@ def add_parser(commands: Any) -> None:
     for option_name, syntax in written_options(CanaryOptions).items():
         add_option(group, option_name, syntax)
     group.add_argument(
-        "-q", "--quiet", action="store_true", help=("print nothing unless scores have changed or something went wrong")
+        "-q", "--quiet", action="store_true", help="print nothing unless scores have changed or something went wrong"
     )
     add_where(parser)
 

@@ -32,7 +32,7 @@ def add_parser(commands: Any) -> None:
         help="print the code that enables Tab completion of fh-notebook in your shell",
         about=(
             "Print the code that enables Tab completion of commands, options, files, deployments and variants. "
-            "Add the line below for your shell to its start-up file."
+            "Add the line for your shell below to its start-up file."
         ),
         examples="\n".join(f"# {file}:\n{line}" for line, file in SHELLS.values()),
     )

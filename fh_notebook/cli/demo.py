@@ -58,7 +58,9 @@ def add_parser(commands: Any) -> None:
         ),
         examples="fh-notebook demo\nfh-notebook demo --seed 7   # other pauses, the same answers",
     )
-    parser.add_argument("--seed", type=int, default=0, help="of the made-up pauses before each answer (default: 0)")
+    parser.add_argument(
+        "--seed", type=int, default=0, help="seed of the simulated pauses before each answer (default: 0)"
+    )
 
 
 def run(args: argparse.Namespace) -> int:

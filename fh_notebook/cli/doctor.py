@@ -172,8 +172,8 @@ PROBLEM: Final = "problem"
 PYTHON: Final = (3, 11)
 
 DAMAGED: Final = (
-    "save what can still be read (fh-notebook history -n 100000 --json > saved.json), then move the file away and run "
-    "again: a new one is made"
+    "save what can still be read (fh-notebook history -n 100000 --json > saved.json), then move the file away and"
+    " run again: a new one is created"
 )
 
 PROXIES: Final = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
@@ -202,13 +202,13 @@ def add_parser(commands: Any) -> None:
         ),
         examples="""
             fh-notebook doctor
-            fh-notebook doctor --check   # also asks the service whether it takes the key
+            fh-notebook doctor --check   # also asks the service whether it accepts the key
         """,
     )
     parser.add_argument(
         "--check", action="store_true", help="ask the service whether it accepts the key (runs nothing)"
     )
-    parser.add_argument("--base-url", metavar="URL", help="the service's address, in place of the one that is set")
+    parser.add_argument("--base-url", metavar="URL", help="the service's address, instead of the configured one")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -348,10 +348,10 @@ def _store_to_come(path: Path) -> Finding:
     folder = next(p for p in path.parents if p.exists())
     try:
         with tempfile.TemporaryFile(dir=folder):
-            return Finding(OK, "store", f"{path} is made with the first answer")
+            return Finding(OK, "store", f"{path} is created with the first answer")
     except OSError as exc:
         hint = "fh.configure(store=...) or FH_NOTEBOOK_STORE names another file"
-        return Finding(PROBLEM, "store", f"{path} cannot be made ({exc.strerror})", hint)
+        return Finding(PROBLEM, "store", f"{path} cannot be created ({exc.strerror})", hint)
 
 
 def _catalogue() -> Iterator[Finding]:
@@ -359,7 +359,7 @@ def _catalogue() -> Iterator[Finding]:
 
     path = find()
     if path is None:
-        yield Finding(OK, "catalogue", "no fetchhive.yaml in this folder or above; a name is then sent as it is")
+        yield Finding(OK, "catalogue", "no fetchhive.yaml in this folder or above; names are sent as given")
         return
     deployments = read(path)
     yield Finding(
@@ -385,7 +385,10 @@ def _service(base_url: str | None, *, checked: bool) -> Iterator[Finding]:
         yield Finding(OK, "key", f"{MASK} from {resolved.source}")
         if not checked:
             yield Finding(
-                OK, "service", "not asked", "fh-notebook doctor --check says whether it is reached and takes the key"
+                OK,
+                "service",
+                "not asked",
+                ("fh-notebook doctor --check shows whether it can be reached and accepts the key"),
             )
     else:
         yield from _no_key(resolved.hints, needed=chosen and address != LOCAL)

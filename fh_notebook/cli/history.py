@@ -34,10 +34,10 @@ def add_parser(commands: Any) -> None:
     parser = add_command(
         commands,
         "history",
-        help="show what was run before: batches and single runs, the newest first",
+        help="list earlier batches and single runs, the newest first",
         about=(
-            "Show the batches and runs in the store of answers, the newest first. No call is made. In a notebook,"
-            " fh.history() returns them as a table, and fh.open_batch(NAME) opens a batch again."
+            "List the saved batches and runs, the newest first. No call is made. In a notebook, fh.history() "
+            "returns them as a table, and fh.open_batch(NAME) opens a batch again."
         ),
         examples="""
             fh-notebook history
@@ -69,7 +69,7 @@ def _print(lines: list[dict[Any, Any]], args: argparse.Namespace) -> None:
         print(json.dumps([record_of(line) for line in lines], indent=1), flush=True)
         return
     if not lines:
-        print("Nothing was run yet: each answer is a row here." if args.name is None else "No rows.", flush=True)
+        print("No runs yet: each answer will be a row here." if args.name is None else "No rows.", flush=True)
         return
     columns = terminal_width(sys.stdout)
     cells = [_cells(line, CAPS[columns >= WIDE]) for line in lines]

@@ -44,8 +44,10 @@ def add_parser(commands: Any) -> None:
         commands,
         "serve",
         help="run a local hive on a socket",
-        about="Run a local hive: the same HTTP contract as Fetch Hive's, on this machine, until Ctrl+C. It prints its "
-        "address, its deployments, and a curl command that can be pasted.",
+        about=(
+            "Run a local hive: the same HTTP contract as Fetch Hive's, on this machine, until Ctrl+C. It prints"
+            " its address, its deployments, and a curl command to try."
+        ),
         examples="""
             fh-notebook serve                                 # the demo's workflows
             fh-notebook serve --module mine.py                # the LocalHive in your file
@@ -56,17 +58,19 @@ def add_parser(commands: Any) -> None:
         more="The last one starts notebooks that call it.",
     )
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: %(default)s)")
-    parser.add_argument("--port", type=int, default=8787, help="0 takes a free one (default: %(default)s)")
+    parser.add_argument("--port", type=int, default=8787, help="0 chooses a free one (default: %(default)s)")
     parser.add_argument(
         "--module",
         default=DEMO,
         metavar="FILE_OR_MODULE[:NAME]",
-        help="where the hive is: a LocalHive, or a function that returns one (default: the demo)",
+        help="the hive: a LocalHive, or a function that returns one (default: the demo)",
     )
     parser.add_argument("--concurrency", type=int, metavar="N", help="runs at once; more are refused or queued")
     parser.add_argument("--daily-cap", type=int, metavar="N", help="requests a day, renewed at 00:00 UTC")
     parser.add_argument(
-        "--look-ups-do-not-count", action="store_true", help="the daily cap counts only requests that run a workflow"
+        "--look-ups-do-not-count",
+        action="store_true",
+        help="only requests that run a workflow count against the daily cap",
     )
     parser.add_argument(
         "--latency", type=_latency, metavar="S[:S]", help="seconds before each run, or a range: 0.2 or 0.1:0.5"
@@ -87,13 +91,17 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--no-auto-approve", action="store_true", help='a call with tool_approval "auto_approve" is refused (403)'
     )
-    parser.add_argument("--workspace-id", metavar="ID", help="the id under which approvals are asked for")
-    parser.add_argument("--scheduled-runs", type=int, metavar="N", help="slots that runs of schedules hold")
+    parser.add_argument("--workspace-id", metavar="ID", help="the workspace id under which approvals are listed")
+    parser.add_argument("--scheduled-runs", type=int, metavar="N", help="slots that scheduled runs hold")
     parser.add_argument(
-        "--no-output-in-look-ups", action="store_true", help="a look-up of a run has its status and no output"
+        "--no-output-in-look-ups", action="store_true", help="look-ups return the status of a run, but not its output"
     )
-    parser.add_argument("--seed", type=int, metavar="N", help="of the latencies")
-    parser.add_argument("--spelling", choices=("docs", "sdk"), help="the answers' spelling: the docs' or the SDKs'")
+    parser.add_argument("--seed", type=int, metavar="N", help="seed of the latencies")
+    parser.add_argument(
+        "--spelling",
+        choices=("docs", "sdk"),
+        help="the format of answers: that of the documentation or that of the SDKs",
+    )
     parser.add_argument(
         "--api-key-env", metavar="NAME", help="the environment variable with the key that callers must send"
     )
@@ -202,7 +210,7 @@ def load_hive(module_spec: str) -> LocalHive:
     hives = {n: v for n, v in vars(module).items() if isinstance(v, LocalHive)}
     if len(set(map(id, hives.values()))) != 1:
         count = (
-            f"{len(hives)} ({', '.join(hives)}); say which: --module {module_name}:NAME" if hives else "no LocalHive"
+            f"{len(hives)} ({', '.join(hives)}); choose one: --module {module_name}:NAME" if hives else "no LocalHive"
         )
         raise SettingsError(f"{module_name} has {count}")
     return next(iter(hives.values()))
@@ -248,7 +256,7 @@ def _import_file(path: Path) -> ModuleType:
 def _greeting(hive: LocalHive, url: str, args: argparse.Namespace) -> Iterator[str]:
     yield f"Local hive at {url}"
     if not is_loopback(args.host) and hive.api_key is not None:  # without a key the server itself says so
-        yield f"It listens on {args.host}: whoever reaches this machine and has the key can run these workflows."
+        yield (f"It listens on {args.host}: anyone who can reach this machine and has the key can run these workflows.")
     yield f"API key: {_key_words(hive, args.api_key_env)}"
     for deployment in hive.deployments():
         yield ""
@@ -264,7 +272,7 @@ def _greeting(hive: LocalHive, url: str, args: argparse.Namespace) -> Iterator[s
 def _key_words(hive: LocalHive, env_name: str | None) -> str:
     if env_name is not None:
         return f"the value of ${env_name}"
-    return "any" if hive.api_key is None else "the one that the module gives it"
+    return "any" if hive.api_key is None else "the one that the module sets"
 
 
 def _variable_words(name: str, kind: Mapping[str, Any], *, required: bool) -> str:

@@ -55,8 +55,8 @@ ApprovalDecision = Literal["allow_once", "deny"]
 DECISIONS: Final = get_args(ApprovalDecision)
 
 NO_WORKSPACE_ID: Final = (
-    "workspace_id is not set; give workspace_id=..., or set fh.configure(workspace_id=...) or "
-    "FETCH_HIVE_WORKSPACE_ID: no endpoint of the service returns the id; ask the administrator of the workspace"
+    "workspace_id is not set; give workspace_id=..., fh.configure(workspace_id=...) or FETCH_HIVE_WORKSPACE_ID. "
+    "No endpoint of the service returns the id: ask the administrator of the workspace"
 )
 
 

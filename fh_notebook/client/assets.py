@@ -45,7 +45,7 @@ _NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
 
 _PORTS: Final = {"https": 443, "http": 80}
 
-_REFUSED: Final = "leads to this machine or into a private network, where the service is not; it was not fetched"
+_REFUSED: Final = "points to this machine or to a private network, so it was not fetched"
 
 
 def is_public(number: str) -> bool:
@@ -98,8 +98,8 @@ class AssetAddress:
             return
         if host == LOCAL:
             raise CallError(
-                "a hive in this process has no address to fetch from; it was not fetched: serve the hive on a socket "
-                "(with hive.serve() as server: ...) to save assets"
+                "a hive in this process has no address to fetch from, so it was not fetched; to save assets, "
+                "serve the hive on a socket: with hive.serve() as server: ..."
             )
         if host and self.is_of_service:
             return
@@ -192,7 +192,7 @@ def save_assets(run: Run, folder: Path) -> list[Path]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as exc:
-        message = f"the folder {folder} cannot be made ({exc.strerror or type(exc).__name__}); give another one"
+        message = f"the folder {folder} cannot be created ({exc.strerror or type(exc).__name__}); give another one"
     if message:
         raise SettingsError(message)
     remove_dead(folder)

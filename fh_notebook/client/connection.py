@@ -107,7 +107,7 @@ def check_of(answer: Response, origin: str, key_source: str) -> Check:
         return Check(status="unreachable", detail=f"{origin} answered HTTP {answer.status_code}: try again later")
     if answer.status_code is not None:
         content = "content that is not JSON" if decision.action is RetryAction.DONE else f"HTTP {answer.status_code}"
-        return Check(status="unreachable", detail=f"{origin} answered {content}: check base_url, it ends in /v1")
+        return Check(status="unreachable", detail=f"{origin} answered {content}: check base_url, which ends in /v1")
     return Check(
         status="unreachable", detail=f"{origin} did not answer ({answer.detail or answer.broke or 'no answer'})"
     )

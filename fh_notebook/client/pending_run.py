@@ -704,16 +704,16 @@ class PendingRun:
         if self._budget is not None and self._budget.saves:
             often = f"seldom, since the daily cap leaves few requests ({self._ask_now})"
         asked = (
-            f"the service is asked {often}, and each look-up counts against the daily cap; this card changes after the "
-            "look-up that finds the answer"
+            f"the service is asked {often}, and each look-up counts against the daily cap; this card is updated by"
+            " the look-up that finds the answer"
         )
-        sent = "the service sends it here (callback); this card changes when it arrives"
+        sent = "the service sends it here (callback); this card is updated when it arrives"
         state = f"Waiting for the answer{since}: {sent if self.by_callback else asked}"
         if not self._is_waited_for:
             others = "Not waited for here; fh.pending() says who waits for it"
             state = others if self.waiting else "No longer waited for; fh.reattach() continues"
         if self._is_direct and self.request_id:
-            state += "; client.retrieve(run.request_id) has it in code"
+            state += "; in code: client.retrieve(run.request_id)"
         problem = html.el("div", self.trouble, cls="fh-dim") if self.trouble else None
         parts = [state, self._look_ups_text, self.request_id or self.run_id or ""]
         foot = html.el("div", " · ".join(part for part in parts if part), cls="fh-dim fh-foot")

@@ -63,7 +63,7 @@ def raise_for(run: Run, decision: RetryDecision) -> NoReturn:
         raise LimitReached(f"the daily cap of calls is used up ({message}); it is renewed at 00:00 UTC", **facts)
     if decision.reason == "credits":
         raise LimitReached(f"the workspace's credits are used up: {message}", **facts)
-    raise ConnectFailed(f"{run.origin} was not reached in {run.attempts} attempts: {message}", **facts)
+    raise ConnectFailed(f"{run.origin} could not be reached in {run.attempts} attempts: {message}", **facts)
 
 
 async def ask_once(
@@ -181,7 +181,7 @@ async def ask_list(
         if cursor is None or cursor in cursors or len(entries) == known or is_full:  # each page is a request
             return list(entries.values())[:limit]
         cursors.add(cursor)
-    raise CallError(f"the service lists more than {MAX_PAGES} pages of {nouns}, which seem not to end")
+    raise CallError(f"the service lists more than {MAX_PAGES} pages of {nouns}, and the list seems endless")
 
 
 def _page_of(body: Any, holders: Sequence[str], nouns: str) -> tuple[list[Mapping[str, Any]], str | None]:
@@ -191,7 +191,7 @@ def _page_of(body: Any, holders: Sequence[str], nouns: str) -> tuple[list[Mappin
         body if isinstance(body, list) else next((v for n in holders if isinstance(v := fields.get(n), list)), None)
     )
     if entries is None:  # that there are none is not said by it
-        raise CallError(f"the service answered without a list of {nouns}; it is unknown which there are")
+        raise CallError(f"the service's answer has no list of {nouns}, so they are unknown")
     parts = [fields, *(fields[n] for n in ("meta", "pagination") if isinstance(fields.get(n), dict))]
     cursor = next((text_in(part, n) for n in CURSORS for part in parts if n in part), None)
     return [entry for entry in entries if isinstance(entry, dict)], cursor
@@ -327,7 +327,7 @@ class RetryLoop:
         except asyncio.CancelledError as exc:
             run = unknown("cancelled", CUT_OFF)
             await finish_despite_cancel(run_within(self._connection.keep(run, request.secrets), KEEP_S))
-            show_as_one_line(exc, "the call was sent and may have run at the service all the same")
+            show_as_one_line(exc, "the call was sent, and may have run at the service")
             raise
         except CallError as exc:
             await self._connection.keep(unknown("unforeseen", str(exc)), request.secrets)

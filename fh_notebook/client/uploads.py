@@ -250,8 +250,8 @@ async def send_file(connection: Connection, exchange: UploadExchange, file: Loca
         why = asset.error_message or "it gave no address"
         raise CallError(
             (
-                f"{connection.origin} accepted {one_line(file.name)} and gave no address for it: {one_line(why)}; look"
-                " for the file in Fetch Hive"
+                f"{connection.origin} accepted {one_line(file.name)}, but gave no address for it: {one_line(why)};"
+                " look for the file in Fetch Hive"
             ),
             may_have_run=True,
         )
@@ -297,7 +297,7 @@ def _hint(answer: Response, file: LocalFile, workspace_id: str) -> str:
     if answer.status_code in (400, 402, 409, 415, 422):
         return f"{name} was not accepted: check that the workspace accepts files of this type and has room for it"
     if may_have_run(answer):
-        return f"{name} may have arrived; look for it in Fetch Hive before it is sent again"
+        return f"{name} may have arrived; look for it in Fetch Hive before you send it again"
     return "try again later"
 
 

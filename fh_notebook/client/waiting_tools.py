@@ -59,12 +59,12 @@ FINAL: Final = (AuthError, LimitReached, SettingsError)
 """Errors after which another request makes no sense."""
 
 ASKED_ENOUGH: Final = (
-    f"The list of tools was asked for {MOST_REQUESTS} times and is not asked for any more, because each request may "
+    f"The list of tools was requested {MOST_REQUESTS} times and is no longer updated, because each request may "
     "count against the daily cap; client.approvals() lists what waits now"
 )
 
 CAP_USED: Final = (
-    "The configured daily cap is used up, so the list of tools is not asked for; client.approvals() asks all the same"
+    "The configured daily cap is used up, so the list of tools is not requested; client.approvals() requests it anyway"
 )
 
 Found = Mapping[str, tuple[str, ToolApproval]]

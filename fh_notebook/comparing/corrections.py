@@ -104,7 +104,7 @@ def planned_corrections(
     ]  # fmt: skip
     if not written:
         raise InputError(
-            f"the table already expects {short(expected)} for the row {short(row)}: there is nothing to correct"
+            f"the table already expects {short(expected)} for the row {short(row)}, so there is nothing to correct"
         )
     return written
 
@@ -208,7 +208,7 @@ class ExpectedEditor:
             It cannot be saved.
         """
         if not self.can_correct:
-            raise InputError("this page does not correct expected outputs; show it with corrections=True")
+            raise InputError("corrections are turned off in this view; show it with corrections=True")
         runs = self.data.runs
         correction = runs.correction_of(row)
         table_value = correction.replaced if correction is not None else (runs.expected or {}).get(row)
@@ -284,7 +284,7 @@ def write_corrected(runs: ScoredRuns, path: Any) -> Path:
     table = _table_of(runs)
     if suffix in _WITHOUT_LABELS and not isinstance(table.index, pd.RangeIndex):
         raise SettingsError(
-            f"the rows have labels of their own, such as {short(table.index[0])}, which {suffix} does not hold; "
+            f"the rows have labels of their own, such as {short(table.index[0])}, which {suffix} cannot hold; "
             "write .csv, .tsv or .parquet"
         )
     with replacing(target) as file:

@@ -97,7 +97,7 @@ class ScoreSet:
         score_name = name or runs.scorer
         if score_name in self._scores and self.data.scorer:
             raise InputError(
-                f"the score {short(score_name)} already exists; give name=, or score it again by cmp.rescore()"
+                f"the score {short(score_name)} already exists; give name=, or score it again with cmp.rescore()"
             )
         if not self.data.scorer:
             self.data = self._comparison_data(runs, score_name)
@@ -199,9 +199,13 @@ class ScoreSet:
 
     def _check_is_scored(self) -> None:
         if self.data.label_grid is not None:
-            raise InputError("corrected scores are not scored again: rescore the comparison, then cmp.corrected()")
+            raise InputError(
+                "corrected scores cannot be scored again; rescore the original comparison, then call cmp.corrected()"
+            )
         if self.data.rated:
-            raise InputError("ratings are not scored again; cmp.rated() of the comparison reads the latest ratings")
+            raise InputError(
+                "ratings cannot be scored again; call cmp.rated() of the comparison for the latest ratings"
+            )
 
     def by(self, name: Any) -> ScoreSet:
         """Return the set whose own score is another score of this set (see ``Comparison.by``)."""

@@ -289,7 +289,7 @@ def read_named_sources(
     if len(sources) < 2:
         raise InputError(f"give at least two, by name: {{'before': ..., 'after': ...}}; given: {len(sources)}")
     if len({str(name) for name in sources}) < len(sources):
-        raise InputError(f"two of the names read the same: {listed([*map(str, sources)], 'and')}; give each its own")
+        raise InputError(f"two of the names are identical: {listed([*map(str, sources)], 'and')}; give each its own")
     tables = {str(name): as_table(source) for name, source in sources.items()}
     observations_by_name: dict[str, Sequence[Observation]] = {
         name: read_observations(source, pair_on=column) for name, source in tables.items()

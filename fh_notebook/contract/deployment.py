@@ -81,7 +81,7 @@ class Deployment:
         names = (variants,) if isinstance(variants, str) else tuple(() if variants is None else variants)
         for variant in names:
             if not isinstance(variant, str) or not variant.strip():
-                raise InputError(f"the name of a variant is a string, not {short(variant)}", where=name)
+                raise InputError(f"the name of a variant must be a string, not {short(variant)}", where=name)
         object.__setattr__(self, "name", name.strip())
         object.__setattr__(self, "variants", tuple(dict.fromkeys(names)))
         object.__setattr__(self, "inputs", to_schema(inputs))
@@ -112,7 +112,7 @@ class Deployment:
         pasted, text = Hidden(text), ""  # a key may be in it, and a traceback's frame must not have that
         if not isinstance(pasted.reveal(), str):
             raise SnippetError(
-                f"a Code Snippet is a string, and this is {type_text(pasted.reveal())}; paste it as r'''...'''"
+                f"a Code Snippet must be a string, not {type_text(pasted.reveal())}; paste it as r'''...'''"
             )
         return deployment_of(parse_snippet(pasted))
 
@@ -147,8 +147,8 @@ class Deployment:
         if blanks := [column for column in deployment.variable_names if column != column.strip()]:
             hooks.frontend().notice(
                 (
-                    f"The names of the columns {listed(blanks, 'and')} have spaces at their ends, and so have the "
-                    "Start variables: frame.rename(columns=str.strip) removes them."
+                    f"The names of the columns {listed(blanks, 'and')} begin or end with spaces, and so do the "
+                    "Start variables; frame.rename(columns=str.strip) removes them."
                 ),
             )
         return deployment

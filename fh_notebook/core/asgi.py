@@ -59,7 +59,7 @@ def listen(host: str, port: int, *, to: str, backlog: int) -> socket.socket:
         sock.setblocking(False)
     except (OSError, OverflowError) as exc:
         sock.close()
-        raise SettingsError(f"cannot {to} {host}:{port}: {exc}; port=0 takes a free one") from exc
+        raise SettingsError(f"cannot {to} {host}:{port}: {exc}; port=0 chooses a free one") from exc
     return sock
 
 

@@ -24,7 +24,7 @@ _SECONDS: Final = {
     **dict.fromkeys(("d", "day"), 86400.0),
 }
 _TEXT: Final = re.compile(r"\s*(?P<calls>\d+(\.\d+)?|\.\d+)\s*(/|\bper\b)\s*(?P<unit>[a-z]+)\s*", re.IGNORECASE)
-_HINT: Final = "give calls a second (2 or 0.5), or a string such as '2/s', '30/min' or '100/hour'"
+_HINT: Final = "give calls per second (2 or 0.5), or a string such as '2/s', '30/min' or '100/hour'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Rate:
     def __post_init__(self) -> None:
         if not (0 < self.interval_s < math.inf):
             raise SettingsError(
-                Message("{} means {} s from call to call; {}", (option("rate"), repr(self.interval_s), _HINT))
+                Message("{} means {} s between calls; {}", (option("rate"), repr(self.interval_s), _HINT))
             )
 
     @classmethod

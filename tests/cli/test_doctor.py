@@ -57,7 +57,7 @@ def test_where_all_is_well_every_line_is_ok(capsys: pytest.CaptureFixture[str]) 
         r"OK +widgets: ipywidgets 8\S+ with jupyterlab_widgets 3\S+: forms show in JupyterLab",
         r"OK +event loop: thread \(a thread of its own\); it answers",
         r"OK +local hive: a run in this process answered 'billing'",
-        r"OK +store: .*store\.sqlite3 is made with the first answer",
+        r"OK +store: .*store\.sqlite3 is created with",
         r"OK +catalogue: no fetchhive\.yaml",
         r"OK +calls go to: the local hive in this process, since no key is set",
         r"OK +key: none\n +-> to connect: set FETCH_HIVE_API_KEY",

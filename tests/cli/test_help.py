@@ -99,4 +99,4 @@ def test_a_misspelt_deployment_is_told_without_python(
     Path("t.csv").write_text("ticket\nlate\n")
     assert main(["batch", "t.csv", "-d", "support-triag", "-v", "keywords", "--local"]) == 2
     told = capsys.readouterr().err
-    assert told.strip().endswith("did you mean 'support-triage'? (to call it all the same, add it to the catalogue)")
+    assert told.strip().endswith("did you mean 'support-triage'? (to call it anyway, add it to the catalogue)")

@@ -93,7 +93,7 @@ def test_as_json_it_has_every_column(ran: str, capsys: pytest.CaptureFixture[str
 def test_where_nothing_was_run_it_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     """And gives an empty list to a program; both are 0."""
     assert main(["history"]) == 0
-    assert capsys.readouterr().out == "Nothing was run yet: each answer is a row here.\n"
+    assert capsys.readouterr().out == "No runs yet: each answer will be a row here.\n"
     assert main(["history", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == []
 

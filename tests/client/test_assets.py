@@ -17,7 +17,7 @@ from fh_notebook.core.files import ByteBudget
 from tests.raw_server import RawServer, says, serving
 
 NAME = "files.example"
-REFUSED = "leads to this machine or into a private network, where the service is not; it was not fetched"
+REFUSED = "points to this machine or to a private network, so it was not fetched"
 
 
 def _run(url: str, origin: str = "api.fetchhive.com") -> fh.Run:

@@ -66,7 +66,7 @@ def test_a_call_that_is_cancelled_while_it_is_out_is_kept_as_unknown(twin: Any) 
     assert run.may_have_run
     assert type(cancelled) is asyncio.CancelledError
     assert cancelled._render_traceback_() == [  # type: ignore[attr-defined]
-        "Stopped: the call was sent and may have run at the service all the same"
+        "Stopped: the call was sent, and may have run at the service"
     ]
 
 
@@ -168,5 +168,5 @@ def test_an_interrupted_blocking_call_is_kept_and_stays_an_interrupt(door: str) 
         process.send_signal(signal.SIGINT)
         said, told = process.communicate(timeout=90)
         assert process.returncode == (-signal.SIGINT if os.name == "posix" else 1)
-    assert said == "True Stopped: the call was sent and may have run at the service all the same\n"
+    assert said == "True Stopped: the call was sent, and may have run at the service\n"
     assert [run.error_code for run in _kept()] == ["cancelled"], told

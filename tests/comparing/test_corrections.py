@@ -340,7 +340,7 @@ def test_ratings_and_labels_are_not_corrected_and_say_what_to_do(triage: Triage)
     """The comparison that they were made of is."""
     cmp = fh.compare(triage.run())
     rated = replace(cmp.data, rated=True)
-    with pytest.raises(fh.InputError, match="ratings are not scored again"):
+    with pytest.raises(fh.InputError, match="ratings cannot be scored again"):
         fh.Comparison(cmp.score_set.beside(rated, None), cmp._ratings).correct(0, expected="x")
 
 

@@ -164,7 +164,10 @@ def test_names_are_text_whatever_they_are() -> None:
 def test_what_cannot_be_drawn_says_why(cmp: fh.Comparison) -> None:
     """One line with what there is."""
     frame = scores(a=0.0)
-    for kind, said in (("wins", "no two variants have a score of the same row"), ("seconds", "no run has its seconds")):
+    for kind, said in (
+        ("wins", "no two variants have a score of the same row"),
+        ("seconds", "no run has a measured time"),
+    ):
         with pytest.raises(fh.InputError, match=said):
             fh.compare(frame, score="s").plot(kind)
     with pytest.raises(

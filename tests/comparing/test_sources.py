@@ -61,7 +61,7 @@ def test_a_list_of_runs_is_compared_by_their_inputs() -> None:
         ([1, 2], "holds runs, or records"),
         ([pd.DataFrame(), pd.DataFrame()], 'fh.compare({"monday": b1, "today": b2})'),
         ({"monday": pd.DataFrame({"row": [1], "variant": ["a"]})}, "give at least two, by name"),
-        ({1: pd.DataFrame(), "1": pd.DataFrame()}, "two of the names read the same"),
+        ({1: pd.DataFrame(), "1": pd.DataFrame()}, "two of the names are identical"),
         ("batch", "rows are read from .csv"),
     ],
 )

@@ -146,7 +146,7 @@ def test_a_quiet_command_complains_of_the_race(data: Path, capsys: pytest.Captur
         (["--race", "exact:label", "--first", "3"], "--first cannot be used with --race"),
         (["--race", "exact:label", "--dask", "tcp://127.0.0.1:9"], "--dask cannot be used with --race"),
         (["--race", "exact:label", "--alpha", "2"], "--alpha is 2"),
-        (["--seed", "2"], "--seed is an option of --race SCORE"),
+        (["--seed", "2"], "--seed needs --race SCORE"),
     ],
 )
 def test_what_is_wrong_with_a_command_is_told_before_a_call(

@@ -641,7 +641,7 @@ def test_the_plan_says_what_another_key_of_this_host_has_run_over_partitions(tmp
         old = fh.Client(base_url=server.url, api_key="fhk_0123456789abcdef").workspace
         told = str(planned("fhk_fedcba9876543210", dry_run=True).plan())
         command = f'fh.configure(workspace="{old.partition("#")[2]}")'
-        assert f"4 of 6 rows were answered under another key of this host: {command} before this finds them" in told
+        assert f"4 of 6 rows were answered under another key of this host: {command} first" in told
         assert "another key" not in str(planned("fhk_fedcba9876543210", dry_run=True, reuse=None).plan())
         eval(command)
         again = planned("fhk_fedcba9876543210")

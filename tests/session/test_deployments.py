@@ -153,10 +153,9 @@ def test_an_unknown_name_is_sent_unchecked_unless_it_is_near_to_a_known_one(
     """A slip is told with the cure; another name, and a `Deployment`, go out as they are."""
     with pytest.raises(fh.InputError) as caught:
         client.invoke("suport-triage", variant="nearest")
-    assert str(caught.value) == (
-        "the deployment 'suport-triage' is not in fetchhive.yaml; did you mean 'support-triage'? (to call it all the "
-        "same, add it to the catalogue, or give fh.Deployment('suport-triage'))"
-    )
+    told = str(caught.value)
+    assert told.startswith("the deployment 'suport-triage' is not in fetchhive.yaml; did you mean 'support-triage'?")
+    assert "add it to the catalogue, or give fh.Deployment('suport-triage')" in told
     with pytest.raises(fh.InputError, match="did you mean 'support-triage'"):
         fh.batch([{"ticket": "a"}], "Support_Triage", variants="nearest", progress=False)
     assert not hive.calls

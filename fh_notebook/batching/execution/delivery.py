@@ -64,8 +64,8 @@ job's claim says that it may have run: a kernel that is killed then finds it unk
 
 CAPPED: Final = Message("it had not ended when the daily cap was used up; {}", (RESOLVE_CAPPED,))
 
-CUT_OFF: Final = Message("it was cancelled while its run went on; {}", (ASK,))
-REFUSED: Final = "the service accepted it and refuses to say how it ended ({}); {}"
+CUT_OFF: Final = Message("it was cancelled while its run continued; {}", (ASK,))
+REFUSED: Final = "the service accepted it, but refuses to say how it ended ({}); {}"
 
 _PREFIX: Final = uuid4().hex
 
@@ -379,7 +379,7 @@ class CallbackDelivery:
         answer = Response(status_code=202)
         ticket = self._pending_runs.take_over(line)
         if ticket is None:
-            message = "it was submitted before, and its answer is awaited elsewhere; batch.resume() takes the answer"
+            message = "it was submitted before, and its answer is awaited elsewhere; batch.resume() waits for it"
             status = first.status if first.status == AWAITS_DECISION else "unknown"
             return AttemptResult(
                 response=answer, run=replace(first, status=status, error=message, error_code="elsewhere")

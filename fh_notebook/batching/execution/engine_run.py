@@ -111,7 +111,7 @@ class StartOptions:
         if is_stream and not isinstance(rule, bool) and rule < 1:
             raise SettingsError(
                 Message(
-                    "{} as a fraction needs all rows, {}; give a count",
+                    "{} as a fraction needs to know all rows, {}; give a count",
                     (option("fail_on_error"), UNKNOWN_ROWS),
                 )
             )
@@ -521,7 +521,7 @@ async def owner_of_claims(stored: StoredBatch) -> AsyncIterator[Owner]:
                 raise running_refused(beside)
             if not is_there:
                 raise SettingsError(
-                    "the batch was forgotten before its first call; run its cell again to begin it anew"
+                    "the batch was forgotten before its first call; run its cell again to start it again"
                 )
         yield owner
     finally:

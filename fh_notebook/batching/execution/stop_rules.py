@@ -129,10 +129,10 @@ class StopLimits:
             )
         cap = f"{self.daily_cap:,} " if self.daily_cap is not None else ""
         look_ups = ", look-ups included" if self.look_ups_per_call else ""
-        detail = f"all {cap}calls of today are used{look_ups}"
+        detail = f"all {cap}calls for today are used up{look_ups}"
         if uploads or self.holds_look_up:
             pair = "an upload and its call" if uploads else "a call and its look-up"
-            detail = f"the {cap}calls of today leave no room for {pair}"
+            detail = f"today's {cap}calls leave no room for {pair}"
         return BatchStopped(
             reason="daily_cap",
             detail=detail,
@@ -236,7 +236,7 @@ def unreached(run: Run, *, in_a_row: int, lasted_s: float) -> BatchStopped | Non
         return None
     error = f" ({one_line(run.error)})" if run.error else ""
     origin = run.origin or "the service"
-    return _stopped("unreachable", f"{origin} was not reached for {lasted_s:.0f} s{error}", run)
+    return _stopped("unreachable", f"{origin} could not be reached for {lasted_s:.0f} s{error}", run)
 
 
 OUTAGE_FROM: Final = 10

@@ -328,7 +328,8 @@ class AssetKeeper:
             ended = asset.expires_at.isoformat(timespec="seconds")
             where = f"it is not in {one_line(str(self.folder))}: batch.save_assets(folder) finds it in another folder"
             return SavedAsset(
-                status="expired", reason=f"its address expired at {ended}, and {where}. Else {_look_or_call(run)}"
+                status="expired",
+                reason=f"its address expired at {ended}, and {where}. Otherwise, {_look_or_call(run)}",
             )
         return None
 
@@ -458,7 +459,9 @@ class AssetKeeper:
         try:
             facts = os.lstat(path)
             if not stat.S_ISREG(facts.st_mode):
-                return SavedAsset(status="failed", reason=f"{one_line(str(path))} is something else; remove it")
+                return SavedAsset(
+                    status="failed", reason=f"{one_line(str(path))} exists, and is not the saved file; remove it"
+                )
             if not facts.st_size and asset.file_size != 0:  # of a process that was killed when only its name was there
                 raise FileNotFoundError
             with path.open("rb") as file:
@@ -565,8 +568,8 @@ def _look_or_call(run: Run) -> str:
     look_up = ""
     if run.request_id:
         look_up = (
-            f"look the run up once: client.retrieve({run.request_id!r}) may bring a new address (not documented), and"
-            " .save_assets(folder) of what it returns saves the file; else "
+            f"look the run up once: client.retrieve({run.request_id!r}) may return a new address (not documented),"
+            " and .save_assets(folder) of its result saves the file; otherwise "
         )
     return f"{look_up}look for the file in Fetch Hive, or call the row again (fresh=True)"
 
@@ -625,5 +628,5 @@ def _difference(told: str, found: str) -> str:
     if not told or told == "application/octet-stream" or told == found or told.startswith(_CONTAINERS.get(found, ())):
         return ""
     if found:
-        return f"it is called {told}, and its content is {found}"
-    return f"it is called {told}, and its content is something else" if told in _TOLD_BY_BYTES else ""
+        return f"the service calls it {told}, but its content is {found}"
+    return f"the service calls it {told}, but its content is something else" if told in _TOLD_BY_BYTES else ""

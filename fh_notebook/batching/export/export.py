@@ -320,7 +320,7 @@ def check_export(path: Any) -> Path:
 
 
 def export(source: ExportSource, path: Any) -> Exported:
-    """Write the lines of a batch in the format that the ending of `path` names.
+    """Write a batch in the format that the suffix of `path` names.
 
     Raises
     ------
@@ -386,7 +386,7 @@ def _checked(source: ExportSource, path: Any, form: ExportFormat) -> Path:
 def _refuse_running(source: ExportSource, what: str) -> None:
     """Raise while calls are made: lines are read twice, once for their columns."""
     if source.running:
-        raise SettingsError(f"{source.name} is running; batch.wait() for it, or batch.cancel() it, and then {what} it")
+        raise SettingsError(f"{source.name} is running; call batch.wait() or batch.cancel(), then {what} it")
 
 
 # --- how the table is written
@@ -482,7 +482,7 @@ def to_fhb(
         It cannot be written there, or the batch is running or was run over partitions.
     """
     if control.status.running:
-        raise SettingsError(f"{name} is running; batch.wait() for it, then write it")
+        raise SettingsError(f"{name} is running; call batch.wait(), then write it")
     control.refuse_forgotten()
     target = checked_target(path, ARCHIVE.suffixes)
     store, workspace = control.work.stored.store, control.work.caller.workspace
@@ -591,7 +591,7 @@ def _replace_target(part: AtomicFile, replace: Callable[[Path, Path], object]) -
     try:
         part.put(private=False, replace=replace)
     except PermissionError:
-        return f"{part.target} is open in another program, or may not be replaced; close it there, or give another name"
+        return f"{part.target} is open in another program, or write-protected; close it there, or give another name"
     return ""
 
 

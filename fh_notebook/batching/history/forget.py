@@ -100,7 +100,7 @@ def forget(
             "name what to forget: a batch's name, deployment=, before=timedelta(days=30), or everything=True"
         )
     if everything is True and criteria:
-        raise SettingsError("everything=True removes all; give it alone, or name what to forget")
+        raise SettingsError("everything=True removes everything; give it alone, or name what to forget")
     before_utc = _as_utc(before)
     if store is None and everything is True:  # what people have said is in memory
         store = session.store_or_memory()
@@ -144,7 +144,7 @@ def _removal_message(removed: Forgotten, selection: ForgetFilter) -> str:
         of = f" of {batches}" if removed.batches and selection.is_one_batch else ""
         text = f"{counted(removed.answers, 'answer')}{of} {agreeing(removed.answers, 'were')} removed {where}."
     else:
-        text = f"{batches} {agreeing(removed.batches, 'were')} removed {where}, and no answer."
+        text = f"{batches} {agreeing(removed.batches, 'were')} removed {where}, but no answers."
     if removed.kept:
         stay = f"{counted(removed.kept, 'answer')} {agreeing(removed.kept, 'stay')}"
         text += f" {stay} with {listed(removed.kept_by, 'and')}, which {agreeing(len(removed.kept_by), 'use')} "
@@ -152,14 +152,14 @@ def _removal_message(removed: Forgotten, selection: ForgetFilter) -> str:
     if n := removed.borrowed:
         text += f" {counted(n, 'answer')} that {agreeing(n, 'were')} paid for elsewhere {agreeing(n, 'stay')} saved."
     if removed.batches and removed.answers and not selection.is_one_batch:
-        again = "its cell begins it" if removed.batches == 1 else "their cells begin them"
-        text += f" This also removed {batches} without an answer left; {again} anew."
+        again = "its cell starts it" if removed.batches == 1 else "their cells start them"
+        text += f" This also removed {batches} without any answers left; {again} again."
     return text
 
 
 def _check_batch(store: Store, batch: Any, workspace: str | None) -> None:
     if not isinstance(batch, str):
-        raise InputError(f"the name of a batch is a string, not {short(batch)}; fh.history() lists them")
+        raise InputError(f"the name of a batch must be a string, not {short(batch)}; fh.history() lists them")
     records = store.batches.named(batch)
     if workspace is not None and records and not any(record.workspace == workspace for record in records):
         raise SettingsError(

@@ -139,7 +139,7 @@ def history(deployment: str | Deployment | None = None, *, limit: int = 100) -> 
 def _store() -> Store | None:
     store = session.store()
     if store is None:
-        hooks.frontend().notice("Nothing is saved: fh.configure(store=...) names a file for answers.")
+        hooks.frontend().notice("Nothing is saved; set a file for answers with fh.configure(store=...).")
     return store
 
 

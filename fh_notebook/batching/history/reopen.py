@@ -162,14 +162,14 @@ def batch_of(store: Store, record: BatchRecord, caller: Caller, *, file_store: S
 
 def _find_record(store: Store, name: Any, workspace: str) -> BatchRecord:
     if not isinstance(name, str):
-        raise InputError(f"a batch is opened by its name, a string, not {short(name)}; fh.history() lists them")
+        raise InputError(f"the name of a batch must be a string, not {short(name)}; fh.history() lists them")
     arguments.check_one("name", name, "str")
     if (record := store.batches.find(name, workspace)) is not None:
         return record
     if elsewhere := store.batches.named(name):
         raise SettingsError(
-            f"the batch {name!r} was run in the workspace {elsewhere[0].workspace}, and calls go to {workspace} "
-            "now; give that workspace's client: fh.open_batch(name, client=...)"
+            f"the batch {name!r} was run in the workspace {elsewhere[0].workspace}, but calls now go to "
+            f"{workspace}; give that workspace's client: fh.open_batch(name, client=...)"
         )
     close = nearest(name, [stored.name for stored in store.batches.every()])
     suggestion = f"did you mean {close!r}?" if close else "fh.history() lists the saved batches"
@@ -200,7 +200,7 @@ def open_file(path: str | os.PathLike[str]) -> Batch:
         workspace=workspace,
         limiter=session.limiter(workspace),
         refusal=(
-            f"{one_line(name)} was opened from a file, so it makes no calls; run its cell, or "
+            f"{one_line(name)} was opened from a file, so it cannot make calls; run its cell, or "
             f"fh.open_batch({name!r}) where it was run"
         ),
     )

@@ -45,7 +45,7 @@ def list_workspaces() -> pd.DataFrame:
     """Return what is saved of each workspace; see :func:`fh_notebook.store.workspaces`."""
     store = session.store()
     if store is None:
-        hooks.frontend().notice("Nothing is saved: fh.configure(store=...) names a file for answers.")
+        hooks.frontend().notice("Nothing is saved; set a file for answers with fh.configure(store=...).")
     lines = [
         {
             "workspace": line.name,
@@ -146,7 +146,7 @@ def _written(target: Path, write: Callable[[AtomicFile], object]) -> Path:
             raise
         reason = reason_of(exc)
     if reason:
-        raise InputError(f"{target} cannot be written ({reason}); nothing is left of it")
+        raise InputError(f"{target} cannot be written ({reason}); no partial file was left")
     return target
 
 

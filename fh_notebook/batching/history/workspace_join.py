@@ -341,13 +341,13 @@ class Joined:
         sentences = [f"{self!r}."]
         if self.renamed:
             copies = _names(f"{name} is saved as {copy}" for name, copy in self.renamed)
-            sentences.append(f"Another table has the name there, so {copies}.")
+            sentences.append(f"Another table already has the name there, so {copies}.")
         if self.unknown:
             calls = f"{counted(self.unknown, 'call')} without an outcome {'is' if self.unknown == 1 else 'are'}"
             sentences.append(f"{calls} unknown there (may have run).")
         if self.unnamed:
             sentences.append(
-                f"Not all rows of {_names(self.unnamed)} are saved, so the same cell has another name there; "
+                f"Not all rows of {_names(self.unnamed)} are saved, so the same cell uses another name there; "
                 "reuse='store' reuses the answers."
             )
         if self.masked:
@@ -406,8 +406,8 @@ def _check_names(store: Store, source: Any, target: Any) -> None:
         raise InputError(f"{source} cannot be joined with itself; give two workspaces of fh.store.workspaces()")
     if (host_of(source) == LOCAL) != (host_of(target) == LOCAL):
         raise InputError(
-            f"{source} and {target} are a local hive and a service, whose answers to one question differ; give two "
-            "workspaces of one host"
+            f"{source} and {target} are a local hive and a service, which answer differently; give two workspaces "
+            "of one host"
         )
 
 

@@ -145,7 +145,7 @@ def _read_variant(
             targets.append(target)
         target = same_target or target
     if not isinstance(variant, str) or not variant.strip():
-        return target, "", f"the name of a variant is a string, not {short(variant)}"
+        return target, "", f"the name of a variant must be a string, not {short(variant)}"
     return target, variant, _no_such_variant(variant, target.deployment)
 
 
@@ -188,12 +188,12 @@ NOT_TWICE: Final = Phrase(
 
 _COPIES: Final = "copies them"
 
-COPIES: Final = Phrase(_COPIES, command=_COPIES, cell=f"{_COPIES}, and %fetchhive login asks whether to")
+COPIES: Final = Phrase(_COPIES, command=_COPIES, cell=f"{_COPIES}, and %fetchhive login offers to do it")
 """What a command does about answers under another key."""
 
-NOT_SAVED: Final = "the cap is counted until this process ends, since store=None saves no counts"
+NOT_SAVED: Final = "calls are counted against the cap only until this process ends, since store=None saves no counts"
 
-NAMES_WORKSPACE: Final = "before this finds them, if both keys belong to one workspace"
+NAMES_WORKSPACE: Final = "first makes them reusable, if both keys belong to one workspace"
 """What a command does that lets this key use them."""
 
 

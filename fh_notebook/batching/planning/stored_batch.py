@@ -486,7 +486,7 @@ def running_refused(name: str) -> InputError:
     """
     return InputError(
         f"the batch {short(name)} is running, and a running batch cannot be replaced if one of the two is over "
-        "partitions; nothing was called. Wait for its end, or cancel it, and run this again"
+        "partitions; nothing was called. Wait for it to end, or cancel it, then run this again"
     )
 
 

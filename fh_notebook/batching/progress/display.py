@@ -177,6 +177,6 @@ def progress_of(choice: Any, *, live: Callable[[], ProgressDisplay | None] = lam
     if callable(choice):
         display: ProgressDisplay = choice()
         if not hasattr(display, "begin"):
-            raise SettingsError(f"progress made {short(display)}; give a function that makes a display")
+            raise SettingsError(f"progress returned {short(display)}; give a function that makes a display")
         return display
     raise SettingsError(f"progress is {short(choice)}; give True, False, or a function that makes a display")

@@ -150,7 +150,7 @@ class RefreshTimer:
         try:
             self._draw_now()
         except Exception:  # a page that has gone is no reason to say so four times a second
-            log.warning("the progress of the batch cannot be shown any more", exc_info=True)
+            log.warning("the progress of the batch can no longer be shown", exc_info=True)
             self.end()
 
     def _draw_now(self) -> None:

@@ -75,7 +75,7 @@ def grid(rows: Any = None, /, **factors: Any) -> pd.DataFrame:
     """
     arguments.check(grid, locals(), but={"factors"})
     if not factors:
-        raise InputError("grid has no factor; give each one its values: fh.grid(tone=['calm', 'brief'])")
+        raise InputError("grid needs at least one factor and its values: fh.grid(tone=['calm', 'brief'])")
     table = None if rows is None else read_rows(rows)
     values: dict[str, list[Any]] = {}
     problems: list[str] = []
@@ -129,7 +129,7 @@ def _problems(name: str, given: Any, values: Sequence[Any] | None, table: Rows |
     first: dict[str, int] = {}
     for place, value in enumerate(values):
         if first.setdefault(_identity(value), place) != place:
-            return [f"{name} has {short(value)} twice; name it once (fh.batch(..., repeats=2) runs each row again)"]
+            return [f"{name} has {short(value)} twice; give it once (fh.batch(..., repeats=2) runs each row again)"]
     return []
 
 

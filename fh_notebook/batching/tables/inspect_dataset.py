@@ -108,7 +108,7 @@ def _problems(sample: Any, fields: Mapping[str, Any]) -> Iterator[str]:
 def _tell_left_out(samples: Sequence[Mapping[str, Any]]) -> None:
     counts = {name: sum(bool(sample[name]) for sample in samples) for name in _NOT_READ}
     if left_out := [f"{name} of {counted(count, 'sample')}" for name, count in counts.items() if count]:
-        session.tell_once(f"Left out of the dataset, since rows have no place for it: {in_words(left_out, 'and')}.")
+        session.tell_once(f"Left out of the dataset, because rows cannot hold it: {in_words(left_out, 'and')}.")
 
 
 def _record(sample: Mapping[str, Any]) -> dict[str, Any]:

@@ -45,7 +45,7 @@ from fh_notebook.errors import InputError
 __all__ = ["UNKNOWN_ROWS", "RowStream", "is_columns", "is_table", "open_rows", "read_frame", "read_rows"]
 
 UNKNOWN_ROWS: Final = (
-    f"which are not known for an iterator, nor for an Arrow or Parquet table of more than {LARGE_ROWS:,} rows"
+    f"which are not known in advance for an iterator, or for an Arrow or Parquet table of more than {LARGE_ROWS:,} rows"
 )
 """Of which sources not all rows are known, for the messages of what needs them."""
 
@@ -318,9 +318,7 @@ def _is_record_array(source: Any) -> bool:
 
 def _frame_of_columns(source: Mapping[Any, Any]) -> pd.DataFrame:
     if tables := [name for name, values in source.items() if is_table(values)]:
-        raise InputError(
-            f"rows are {counted(len(tables), 'table')} by name; give one of them, that of {listed(tables, 'or')}"
-        )
+        raise InputError(f"rows are {counted(len(tables), 'table')} by name; give one of them: {listed(tables, 'or')}")
     problems = [
         f"the column {short(name)} is {type_text(values)}, not a list of values; give a list for each column, or "
         "for one row a list of one dict"

@@ -90,10 +90,12 @@ class SigningSecrets:
         """
         if self._wrong_type:
             raise SettingsError(
-                f"secrets are strings, and {self._wrong_type} is not; give signing secrets, or leave it out"
+                f"secrets must be strings, not {self._wrong_type}; give signing secrets, or leave it out"
             )
         if not all(self._given):
-            raise SettingsError("one of the secrets is empty: its signature would prove nothing")
+            raise SettingsError(
+                "a signing secret is empty, so its signature would prove nothing; give the deployment's signing secret"
+            )
 
     def learn(self, secret: Secret | None, name: str = "") -> None:
         """Add a secret of the service; ``None``: it sent none."""

@@ -199,11 +199,11 @@ def check_path(path: str) -> str:
     """
     if not isinstance(path, str) or len(path) < MIN_PATH or not path.replace("-", "").replace("_", "").isalnum():
         raise SettingsError(
-            f"path must be a string of at least {MIN_PATH} letters, digits, - and _, which nobody can guess; leave"
-            " it out and keep receiver.path"
+            f"path must be at least {MIN_PATH} letters, digits, - and _, and hard to guess; leave it out, and save"
+            " receiver.path to use it again"
         )
     if not path.isascii():
-        raise SettingsError("path has non-ASCII characters; leave it out and keep receiver.path")
+        raise SettingsError("path has non-ASCII characters; leave it out, and save receiver.path to use it again")
     return path
 
 
@@ -232,7 +232,7 @@ def check_public_url(url: str) -> str:
     if parts.username or parts.password or parts.query or parts.fragment:
         raise SettingsError(
             Message(
-                "{} has a user, a query or a fragment; give the address alone: it goes to the service",
+                "{} has a user, a query or a fragment; give the plain address, since it is sent to the service",
                 (option("public_url"),),
             )
         )
@@ -251,17 +251,21 @@ def endpoint_of(*, host: str, port: int, public_url: str | None, environment: Ma
     if public_url is not None:
         is_local = is_loopback(urlsplit(public_url).hostname or "")
         message = (
-            f"{public_url} is this machine's own address: no other machine reaches it."
+            f"{public_url} is this machine's own address: no other machine can reach it."
             if is_local
-            else f"Callers reach it at {public_url}, as given; receiver.self_test() tries it."
+            else f"Callers reach it at {public_url}, as given; receiver.self_test() checks that."
         )
         return PublicEndpoint(base=public_url, outside=not is_local, told=message)
-    hint = "For Fetch Hive itself give public_url= (a tunnel, a reverse proxy)"
+    hint = "For Fetch Hive, give public_url= (a tunnel, a reverse proxy)"
     if prefix := environment.get("JUPYTERHUB_SERVICE_PREFIX"):
         return _endpoint_behind_hub(local, port, prefix, environment, hint)
     listening = "this machine" if host in EVERYWHERE else host
-    who = "Only programs on this machine reach it." if is_loopback(host) else f"Whoever reaches {listening} reaches it."
-    return PublicEndpoint(base=local, outside=False, told=f"{who} {hint}; without it runs are waited for by polling.")
+    who = (
+        "Only programs on this machine can reach it."
+        if is_loopback(host)
+        else f"Anyone who can reach {listening} can reach it."
+    )
+    return PublicEndpoint(base=local, outside=False, told=f"{who} {hint}; otherwise runs are waited for by polling.")
 
 
 def _endpoint_behind_hub(
@@ -274,8 +278,8 @@ def _endpoint_behind_hub(
     browser = f"{server}/proxy/{port}" if has_proxy else ""
     proxy = f"your own browser sees it at {browser}" if has_proxy else "jupyter-server-proxy is not installed here"
     message = (
-        f"This notebook runs behind {hub}: {proxy}, but {hub} asks every caller to log in, so Fetch Hive cannot reach "
-        f"it. {hint}; without it runs are waited for by polling."
+        f"This notebook runs behind {hub}: {proxy}, but {hub} asks every caller to log in, so Fetch Hive cannot "
+        f"reach it. {hint}; otherwise runs are waited for by polling."
     )
     return PublicEndpoint(base=local, outside=False, browser=browser, told=message)
 
@@ -383,7 +387,7 @@ class CallbackReceiver:
         return self._server is not None and self._pid == os.getpid()
 
     def start(self) -> CallbackReceiver:
-        """Listen, and return when callbacks are answered. A receiver that listens already is left unchanged.
+        """Start to listen, and return when callbacks can arrive. A receiver that already listens is left unchanged.
 
         Raises
         ------
@@ -562,7 +566,7 @@ class CallbackReceiver:
         try:
             run = parse_event(body)
             if not ids_of(run):
-                log.info("a verified callback names no run; it was left out")
+                log.info("a verified callback names no run; it was ignored")
                 return
             self.claims.hand(run, len(body))
         except Exception:  # a defect in this package must not end the server's task
@@ -599,7 +603,7 @@ class CallbackReceiver:
         return f"CallbackReceiver({address}, {self.tally})"
 
     def _repr_html_(self) -> str:
-        message = self.reach_now.told if self.running else "It is not running: receiver.start()."
+        message = self.reach_now.told if self.running else "It is not running; start it: receiver.start()."
         return html.el(
             "div",
             html.STYLE,
@@ -640,7 +644,7 @@ async def _try_address(
     import httpx
 
     if not hasattr(receiver.scheme, "signed_headers"):  # a user's own scheme, written before that method was required
-        return "nothing was tried, since its scheme has no signed_headers()"
+        return "nothing was tried, because its scheme has no signed_headers()"
     name = f"self_test_{random_secrets.token_hex(16)}"
     body = json.dumps({"event_type": "fh_notebook.self_test", "request_id": name, "run_status": "completed"}).encode()
     delivered: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -661,7 +665,7 @@ async def _try_address(
     except TimeoutError:
         return f"nothing arrived within {timeout_s:g} s"
     except (httpx.HTTPError, httpx.InvalidURL, ImportError, ValueError) as exc:  # the last two: an odd proxy
-        return f"it was not reached ({error_text(exc)})"
+        return f"it could not be reached ({error_text(exc)})"
     finally:
         receiver.disclaim([name], ended=True)
 

@@ -533,15 +533,13 @@ def plot(data: ComparisonData, kind: str | None, *, backend: str, cost: Cost = N
     facts = plot_data(data, tradeoff=tradeoff_of(data, cost) if kind == "tradeoff" else None)
     kinds = kinds_drawn(facts) if kind is None else [kind]
     if not kinds or (kind is not None and not KINDS[kind](facts)):
-        raise InputError(
-            f"there is nothing to draw{f' of {kind}' if kind else ''}: {_nothing_to_draw(data, facts, kind)}"
-        )
+        raise InputError(f"nothing to draw{f' of {kind}' if kind else ''}: {_nothing_to_draw(data, facts, kind)}")
     return Plot([panel for kind in kinds for panel in PANELS[kind](facts)])
 
 
 def _nothing_to_draw(data: ComparisonData, facts: PlotData, kind: str | None) -> str:
     if kind == "seconds":
-        return "no run has its seconds"
+        return "no run has a measured time"
     if kind == "confusion":
         return _no_labels_text(data)
     return "no two variants have a score of the same row" if facts.scorer and kind else "nothing was scored"

@@ -497,7 +497,7 @@ def facets_of(data: ComparisonData, facts: PlotData, by: ColumnName | list[Colum
             summary = summary_table(lines).assign(rows=[line.rows for line in lines])
             scored.append((name, replace(facts, summary=summary, winner=None)))
     if not scored:
-        raise InputError("there is nothing to draw by these columns: nothing was scored")
+        raise InputError("nothing to draw by these columns: nothing was scored")
     ends = [line[end] for _, of in scored for line in scored_lines(of) for end in ("mean", "ci_low", "ci_high")]
     low, high = np.nanmin(ends), np.nanmax(ends)
     margin = 0.04 * (high - low) or 1.0

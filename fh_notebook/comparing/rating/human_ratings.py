@@ -126,12 +126,12 @@ def check_shown_columns(show: Any, runs: ScoredRuns) -> list[str] | None:
 def nothing_to_rate(kind: Question, items: Items, variants: Sequence[str]) -> str:
     """Return why there is nothing to rate, in words."""
     if items.same:
-        return f"there is nothing to rate: on all {len(items.same):,} pairs the outputs are the same text"
+        return f"nothing to rate: the outputs of all {len(items.same):,} pairs are identical"
     if not variants:
-        return "there is nothing to rate: there are no runs"
+        return "nothing to rate: there are no runs"
     if kind.is_pair and len(variants) < 2:
-        return "there is nothing to rate: only one variant ran; scale=5 or labels=[...] rates each output by itself"
-    return "there is nothing to rate: no row has completed runs" + (" of two variants" if kind.is_pair else "")
+        return "nothing to rate: only one variant ran; scale=5 or labels=[...] rates each output by itself"
+    return "nothing to rate: no row has completed runs" + (" of two variants" if kind.is_pair else "")
 
 
 class HumanRatings:
@@ -288,7 +288,7 @@ class HumanRatings:
             items = _items_of_data(data, kind, pair=pair, show=show, wanted=set(rows).__contains__)
             there = {item.row for item in items.asked}
             if missing := [row for row in rows if row not in there]:
-                raise InputError(f"there is nothing to rate on the row {short(missing[0])}")
+                raise InputError(f"nothing to rate on the row {short(missing[0])}")
         else:
             items = _items_of_data(data, kind, pair=pair, show=show)
         if not items.asked:

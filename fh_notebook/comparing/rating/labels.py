@@ -74,7 +74,7 @@ def check_correctable(data: ComparisonData) -> None:
         With the reason.
     """
     if data.label_grid is not None:
-        raise InputError("this comparison is corrected already; correct the comparison that it was made from")
+        raise InputError("this comparison is already corrected; correct the comparison that it was made from")
     if not data.scorer or data.rated or data.preferences is not None:
         raise InputError("labels correct the scores of a judge or of another scorer; compare with score= first")
 
@@ -263,5 +263,5 @@ def rows_drawn(n: Any) -> int:
         It is no number of rows from `FEWEST_LABELS` on.
     """
     if not isinstance(n, int) or isinstance(n, bool) or n < FEWEST_LABELS:
-        raise InputError(f"n is {short(n)}; give a number of rows from {FEWEST_LABELS} on")
+        raise InputError(f"n is {short(n)}; give a number of rows, at least {FEWEST_LABELS}")
     return n

@@ -136,17 +136,17 @@ def question_of(scale: Any, labels: Any) -> Question:
         Both are given, or one of them cannot be used.
     """
     if scale is not None and labels is not None:
-        raise InputError("scale= and labels= are two questions; ask one at a time")
+        raise InputError("scale= and labels= are two questions; give one at a time")
     if scale is not None:
         if isinstance(scale, bool) or not isinstance(scale, int) or not 2 <= scale <= MOST:
-            raise InputError(f"scale is {short(scale)}; give a whole number from 2 to {MOST}: one key each")
+            raise InputError(f"scale is {short(scale)}; give a whole number from 2 to {MOST} (one key for each)")
         return Question(f"scale {scale}", tuple(str(n) for n in range(1, scale + 1)))
     return PAIR if labels is None else Question(f"labels {_labels_name(labels)}", tuple(labels))
 
 
 def _labels_name(labels: Any) -> str:
     if isinstance(labels, str) or not isinstance(labels, Sequence) or not 2 <= len(labels) <= MOST:
-        raise InputError(f"labels is {short(labels)}; give a list of 2 to {MOST} strings: one key each")
+        raise InputError(f"labels is {short(labels)}; give a list of 2 to {MOST} strings (one key for each)")
     for label in labels:
         if not isinstance(label, str) or not label.strip() or len(label) > LABEL_CAP:
             raise InputError(f"a label is {short(label)}; give a string of at most {LABEL_CAP} characters")

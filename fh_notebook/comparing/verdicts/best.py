@@ -77,7 +77,7 @@ def best_frame(data: ComparisonData, *, alpha: float, value: str) -> ShownFrame:
         raise InputError(verdict_of(data))
     lines = _of_scores(data) if value == "score" else _of_seconds(data)
     if not lines:
-        raise InputError("no run has its seconds" if value == "seconds" else verdict_of(data))
+        raise InputError("no run has a measured time" if value == "seconds" else verdict_of(data))
     lower = data.lower or value == "seconds"
     grid, human = (data.grid, data.label_grid) if value == "score" else (data.seconds_grid, None)
     pairs: Sequence[Pair] = data.pairs if value == "score" else all_pairs(grid, lower=True)

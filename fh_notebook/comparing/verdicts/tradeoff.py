@@ -76,7 +76,7 @@ def tradeoff_of(data: ComparisonData, cost: Cost = None) -> Tradeoff:
     expenses = _seconds(data) if cost is None else _costs(data, cost)
     scored = [line for line in data.summary_lines if line.n and line.variant in expenses]
     if not scored:
-        raise InputError("no run has its seconds" if cost is None else f"no run has a cost by {short(cost)}")
+        raise InputError("no run has a measured time" if cost is None else f"no run has a cost by {short(cost)}")
     scored.sort(key=lambda line: line.mean if data.lower else -line.mean)
     points = [(line.mean if data.lower else -line.mean, expenses[line.variant][0]) for line in scored]
     lines = [

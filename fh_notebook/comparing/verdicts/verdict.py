@@ -140,8 +140,8 @@ def span_note(moments: pd.Series[Any], of: str = "The answers") -> str:
         return ""
     days = (last - first) / timedelta(days=1)
     return (
-        f"{of} were taken over {days:.1f} days ({first.day} {first:%b %H:%M} to {last.day} {last:%b %H:%M} UTC): "
-        "a live variant may have changed meanwhile."
+        f"{of} were taken over {days:.1f} days ({first.day} {first:%b %H:%M} to {last.day} {last:%b %H:%M} UTC): a"
+        " live variant may have changed in that time."
     )
 
 

@@ -217,7 +217,7 @@ def misspelling_error(name: str, known: Deployments) -> UnknownDeployment | None
     location = f"the {source}" if source == LOCAL_SOURCE else source.rpartition(":")[0]  # without the line
     return UnknownDeployment(
         Message(
-            ("the deployment {} is not in {}; did you mean {}? (to call it all the same, add it to the catalogue{})"),
+            ("the deployment {} is not in {}; did you mean {}? (to call it anyway, add it to the catalogue{})"),
             (short(name), location, short(close), Phrase(f", or give fh.Deployment({short(name)})", command="")),
         )
     )

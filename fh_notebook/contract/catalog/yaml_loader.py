@@ -270,12 +270,12 @@ _HINTS: Final = (
         "could not find expected ':'",
         "this is neither `name: value` nor a part of the text above; use `name: |` and indent it",
     ),
-    ("cannot start any token", "put a text that begins with this sign in quotes"),
-    ("mapping keys are not allowed", "put a text that begins with this sign in quotes"),
-    ("expected the node content", "put a text that begins with this sign in quotes"),
+    ("cannot start any token", "put a text that begins with this character in quotes"),
+    ("mapping keys are not allowed", "put a text that begins with this character in quotes"),
+    ("expected the node content", "put a text that begins with this character in quotes"),
     (
         "sequence entries are not allowed",
-        ("'-' begins a list, in lines of its own; put a text that begins with it in quotes"),
+        ("'-' begins a list, in lines of its own; put a text that begins with '-' in quotes"),
     ),
     ("more indented follow up line", "the blank line that begins this text is indented more than the text; empty it"),
     ("expected <block end>, but found", "this line is indented differently from those above it"),
@@ -292,13 +292,13 @@ _HINTS: Final = (
 _HINTS_BY_CONTEXT: Final = (
     (
         "scanning a block scalar",
-        ("the text after | or > is on the lines below; put a text that begins with the sign in quotes"),
+        ("the text after | or > is on the lines below; put a text that begins with this character in quotes"),
     ),
-    ("scanning an alias", "put a text that begins with this sign in quotes"),
-    ("scanning an anchor", "put a text that begins with this sign in quotes"),
-    ("scanning a tag", "put a text that begins with this sign in quotes"),
-    ("parsing a tag", "put a text that begins with this sign in quotes"),
-    ("parsing a node", "put a text that begins with this sign in quotes"),
+    ("scanning an alias", "put a text that begins with this character in quotes"),
+    ("scanning an anchor", "put a text that begins with this character in quotes"),
+    ("scanning a tag", "put a text that begins with this character in quotes"),
+    ("parsing a tag", "put a text that begins with this character in quotes"),
+    ("parsing a node", "put a text that begins with this character in quotes"),
 )
 """By what was being read, where the words of the problem itself say nothing to a person."""
 

@@ -107,7 +107,7 @@ def unclosed(text: str, at: int) -> UnclosedError:
     line, column = line_and_column(text, at)
     mark = text[at : at + 2] if text[at] == "$" else text[at]
     return UnclosedError(
-        f"the {mark} that opens in line {line}, column {column} is never closed; paste the snippet whole"
+        f"the {mark} that opens in line {line}, column {column} is never closed; paste the whole snippet"
     )
 
 
@@ -392,7 +392,7 @@ _REFUSED: Final = {
     "upload-file": "sends a file; a workflow takes a JSON body, in --data-raw",
     "get": "makes a GET request; a workflow is invoked by POST",
     "head": "makes a HEAD request; a workflow is invoked by POST",
-    "config": "reads a file; a pasted snippet never does",
+    "config": "reads a file, which a pasted snippet cannot do",
     "next": "makes a second request; paste one at a time",
 }
 
@@ -429,7 +429,7 @@ def _file(name: str, value: Word) -> str:
         return ""
     noun = "body" if name in _DATA else "headers"
     return (
-        f"--{name} @... reads the {noun} from a file, which a pasted snippet never does; paste the contents of the file"
+        f"--{name} @... reads the {noun} from a file, which a pasted snippet cannot do; paste the contents of the file"
     )
 
 

@@ -556,7 +556,7 @@ def _end_of_command(text: str, at: int) -> int:
         raise unclosed(text, opened[-1])
     if last.endswith(_GOES_ON):
         line = line_and_column(text, len(text.rstrip()))[0]
-        raise UnclosedError(f"line {line}: the call is cut off after {short(last[-1])}; paste the snippet whole")
+        raise UnclosedError(f"line {line}: the call is cut off after {short(last[-1])}; paste the whole snippet")
     return at
 
 

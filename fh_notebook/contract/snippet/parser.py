@@ -58,7 +58,7 @@ _IN_WORDS: Final = {
         "a value is missing or not JSON (strings need double quotes; true, false, null are lower case)"
     ),
     "Invalid control character at": "a text contains a line break or a tab; write it as \\n or \\t",
-    "Extra data": "there is something after the end of the JSON",
+    "Extra data": "there is more text after the end of the JSON",
     "Unterminated string starting at": "the string that begins here is never closed",
     "Invalid \\escape": "a \\ inside a string must be written \\\\",
     "Invalid \\uXXXX escape": "after \\u there must be four hexadecimal digits",

@@ -77,7 +77,9 @@ def usable_key(value: Any, source: str) -> Secret | None:
     if not key or key.reveal() == UNSET_KEY:
         return None
     if not key.reveal().isascii() or not key.reveal().isprintable() or set(" \"'") & set(key.reveal()):
-        raise SettingsError(f"the key from {source} has a character that no key has; copy it again, without quotes")
+        raise SettingsError(
+            f"the key from {source} has a character that keys do not have; copy it again, without quotes"
+        )
     return key
 
 
@@ -252,7 +254,9 @@ def from_colab() -> KeyLookup:
         kind = type(exc).__name__
         log.debug("Colab's secrets gave no key: %s", kind)
     denied = "Access" in kind or "Denied" in kind
-    hint = f"Colab has {KEY_NAME}, but not for this notebook: switch on Notebook access in the Secrets pane (the key)"
+    hint = (
+        f"Colab has {KEY_NAME}, but not for this notebook: switch on Notebook access in the Secrets pane (the key icon)"
+    )
     return KeyLookup(source=source, hint=hint if denied else "")
 
 

@@ -28,7 +28,7 @@ def history(shell: Any, options: argparse.Namespace) -> pd.DataFrame | None:
         return lines
     if options.name is None:
         if session.store():
-            notice("Nothing was run yet: each answer is a row here.")
+            notice("No runs yet: each answer will be a row here.")
     elif options.name.isdecimal():
         notice(f"For the newest rows of all deployments: %fetchhive history -n {options.name}")
     return None

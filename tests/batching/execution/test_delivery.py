@@ -607,7 +607,7 @@ def test_a_run_that_has_not_ended_when_its_batch_is_cancelled_is_not_lost(
     assert batch.frame["error"].str.contains("it waits for a decision: batch.approvals()", regex=False).sum() == 2
     assert (batch.counts.waiting, batch.counts.unknown, len(batch.approvals())) == (2, 3, 2)
     ask = "batch.resolve_unknown() asks the service"
-    assert batch.frame["error"][2] == f"it was cancelled while its run went on; {ask}"
+    assert batch.frame["error"][2] == f"it was cancelled while its run continued; {ask}"
     assert f"1 unknown (may still run; {ask}), 2 wait for a decision" in batch.summary()
     page = batch._repr_html_()
     assert [words in page for words in (f"pay twice. {ask}.", "1 may still run.", "retry_unknown")] == [

@@ -302,7 +302,7 @@ def test_a_small_cap_is_spent_on_answers_where_nobody_knows_how_long_rows_take(
     assert batch.counts.done + batch.counts.unknown + batch.counts.pending == 40
     assert batch.stopped is not None
     assert batch.stopped.reason == "daily_cap"
-    assert batch.stopped.message.startswith("the 50 calls of today leave no room for a call and its look-up; ")
+    assert batch.stopped.message.startswith("today's 50 calls leave no room")
 
 
 @pytest.mark.parametrize("cap", [1000, 8])
@@ -529,7 +529,7 @@ def test_a_configured_cap_stops_before_the_refused_call() -> None:
     assert shouting.calls == 10
     assert second.stopped is not None
     assert second.stopped.reason == "daily_cap"
-    assert "all 10 calls of today are used; they are renewed at 00:00 UTC; then batch.resume()" in repr(second)
+    assert "they are renewed at 00:00 UTC; then batch.resume()" in repr(second)
     assert second.resume().counts.calls == 3
 
 
@@ -545,10 +545,9 @@ def test_without_a_store_the_daily_cap_is_counted_until_the_process_ends() -> No
     del first
     gc.collect()
     second = fh.batch(rows(5), "shout", variants="loud", client=client, progress=False)
-    assert (
-        "daily cap of 6 calls: 3 used before, so 3 of these can be made before 00:00 UTC; the cap is counted until this"
-        " process ends, since store=None saves no counts" in str(second.plan())
-    )
+    plan = str(second.plan())
+    assert "daily cap of 6 calls: 3 used before, so 3 of these can be made before 00:00 UTC; " in plan
+    assert "store=None saves no counts" in plan
     assert second.counts.calls == 3
     third = fh.batch(rows(5), "shout", variants="loud", client=client, progress=False)
     assert third.stopped is not None

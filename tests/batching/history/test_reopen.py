@@ -133,7 +133,7 @@ def test_what_is_not_there_is_told_with_the_nearest_name(shouting: Shouting) -> 
         fh.open_batch("tickets-jnue", client=client)
     with pytest.raises(fh.InputError, match=r"fh.history\(\) lists"):
         fh.open_batch("nothing like it", client=client)
-    with pytest.raises(fh.InputError, match="by its name, a string"):
+    with pytest.raises(fh.InputError, match="must be a string"):
         fh.open_batch(3, client=client)  # type: ignore[arg-type]
     with pytest.raises(fh.SettingsError, match="workspace local#lasting"):
         fh.open_batch("tickets-june", client=Shouting(name="another").hive.client())

@@ -161,7 +161,7 @@ def test_the_words_are_those_of_who_reads_them() -> None:
     told = '1 of 3 rows was answered under another key of this host: fh.store.join("a.com#1", "a.com#2") copies them'
     assert f"; {told}; 3 calls" in str(plan)
     cell = replace(plan, audience=CELL)
-    assert f"; {told}, and %fetchhive login asks whether to; 3 calls" in str(cell)
+    assert f"; {told}, and %fetchhive login offers to do it; 3 calls" in str(cell)
     assert "another key" not in str(Plan(rows=3, **asked))
 
 

@@ -187,7 +187,7 @@ def test_metadata_columns_and_stamps_go_with_every_call() -> None:
         ({"source": [{"text": "x", "n": {1, 2}}]}, "a set has no JSON form"),
         ({"source": [{"text": "x"}], "deployment": fh.Deployment("bare")}, "give variants"),
         ({"variants": []}, "give variants"),
-        ({"variants": ["a", ""]}, "the name of a variant is a string"),
+        ({"variants": ["a", ""]}, "the name of a variant must be a string"),
         ({"variants": ["a", "B "]}, "the variant 'B ' does not exist"),
         (
             {"variants": "nearst", "deployment": fh.Deployment("d", variants=["nearest", "x"])},

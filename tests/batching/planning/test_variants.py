@@ -51,10 +51,10 @@ def test_which_arms_are_meant(variants: Any, arms: list[tuple[str, str, str]]) -
         ([], "no variant is known"),
         (["lvie"], "the variant 'lvie' does not exist; did you mean 'live'?"),
         ([("two", "draft")], "the variant 'draft' does not exist; the variants are 'live'"),
-        ([7], "the name of a variant is a string, not 7"),
+        ([7], "the name of a variant must be a string, not 7"),
         ([("one", "live", {}, 3)], "is not a variant; give its name, \\(deployment, variant\\)"),
         ([(3, "live")], "is not a variant"),
-        ([" "], "the name of a variant is a string"),
+        ([" "], "the name of a variant must be a string"),
     ],
 )
 def test_what_cannot_be_an_arm_is_told(variants: Any, said: str) -> None:

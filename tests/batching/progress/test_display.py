@@ -438,7 +438,7 @@ def test_a_display_that_cannot_be_drawn_any_more_is_left_alone(caplog: pytest.Lo
 
     run_virtually(main())
     assert len(tries) == 1
-    assert caplog.text.count("cannot be shown any more") == 1
+    assert caplog.text.count("can no longer be shown") == 1
 
 
 # --- where

@@ -82,8 +82,8 @@ def test_whatever_the_values_each_row_has_its_own_label(values: list[list[Any]])
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda: fh.grid(), "grid has no factor"),
-        (lambda: fh.grid(TICKETS), "grid has no factor"),
+        (lambda: fh.grid(), "grid needs"),
+        (lambda: fh.grid(TICKETS), "grid needs"),
         (lambda: fh.grid(TICKETS, ticket=["x"]), "ticket is a column of the rows, too"),
         (lambda: fh.grid(tone="calm"), "tone is 'calm'; give a list of its values"),
         (lambda: fh.grid(tone={"calm": 1}), "give a list of its values"),

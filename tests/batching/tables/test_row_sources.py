@@ -188,10 +188,10 @@ def test_an_open_file_and_paths_in_a_list_are_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("source", "said"),
     [
-        ({"a": FRAME}, "rows are 1 table by name; give one of them, that of 'a'"),
+        ({"a": FRAME}, "rows are 1 table by name; give one of them: 'a'"),
         (
             {"train": Dataset(), "test": Dataset()},
-            "rows are 2 tables by name; give one of them, that of 'train' or 'test'",
+            "rows are 2 tables by name; give one of them: 'train' or 'test'",
         ),
         ({"a": {1, 2}}, "the column 'a' is a set, not a list of values"),
         ({"a": 1}, "the column 'a' is an int, not a list of values; give a list for each column, or for one row"),

@@ -479,7 +479,7 @@ def test_a_port_that_is_taken_is_told_with_the_cure(receiver: fh.CallbackReceive
 @pytest.mark.parametrize("given", [None, [None], b"whsec_0123456789", 3, [SECRET, 3]])
 def test_a_secret_that_is_no_text_is_refused_with_the_cure(given: Any) -> None:
     """As of an environment variable that is not there."""
-    with pytest.raises(fh.SettingsError, match="secrets are strings, and .* is not; give signing secrets"):
+    with pytest.raises(fh.SettingsError, match="secrets must be strings"):
         fh.CallbackReceiver(secrets=given)
 
 
@@ -503,7 +503,7 @@ def test_self_test_says_that_it_works_and_who_reaches_it(receiver: fh.CallbackRe
     """Signed in, forged out; only this machine reaches it."""
     tested = receiver.self_test()
     assert (tested.ok, tested.local, tested.public) == (True, True, None)
-    assert "Only programs on this machine reach it" in str(tested)
+    assert "Only programs on this machine can reach it" in str(tested)
     assert (receiver.tally.verified, receiver.tally.forged) == (1, 1)
 
 
@@ -525,7 +525,7 @@ def test_self_test_tries_the_public_url_with_a_proxys_path() -> None:
     [
         (None, {}, False, "Only programs on this machine"),
         ("https://hooks.example.com", {}, True, "Callers reach it at https://hooks.example.com"),
-        ("http://localhost:8787", {}, False, "no other machine reaches it"),
+        ("http://localhost:8787", {}, False, "no other machine"),
         (None, {"JUPYTERHUB_SERVICE_PREFIX": "/user/me/"}, False, "behind JupyterHub"),
         (None, {"JUPYTERHUB_SERVICE_PREFIX": "/user/me/", "BINDER_LAUNCH_HOST": "x"}, False, "behind Binder"),
         ("https://t.example", {"JUPYTERHUB_SERVICE_PREFIX": "/user/me/"}, True, "as given"),
@@ -542,11 +542,11 @@ def test_reach_is_said_and_never_promised(
 @pytest.mark.parametrize(
     ("host", "base", "who"),
     [
-        ("127.0.0.1", "http://127.0.0.1:8787", "Only programs on this machine reach it."),
-        ("localhost", "http://localhost:8787", "Only programs on this machine reach it."),
-        ("0.0.0.0", "http://127.0.0.1:8787", "Whoever reaches this machine reaches it."),
-        ("::", "http://[::1]:8787", "Whoever reaches this machine reaches it."),
-        ("192.0.2.7", "http://192.0.2.7:8787", "Whoever reaches 192.0.2.7 reaches it."),
+        ("127.0.0.1", "http://127.0.0.1:8787", "Only programs on this machine can reach it."),
+        ("localhost", "http://localhost:8787", "Only programs on this machine can reach it."),
+        ("0.0.0.0", "http://127.0.0.1:8787", "Anyone who can reach this machine"),
+        ("::", "http://[::1]:8787", "Anyone who can reach this machine"),
+        ("192.0.2.7", "http://192.0.2.7:8787", "Anyone who can reach 192.0.2.7"),
     ],
 )
 def test_who_reaches_it_is_told_by_where_it_listens(host: str, base: str, who: str) -> None:
@@ -576,7 +576,7 @@ def test_behind_a_hub_the_proxys_address_is_told_and_is_no_public_reach(
     found = endpoint_of(host="127.0.0.1", port=8787, public_url=None, environment=here)
     assert (found.browser, found.outside, found.base) == (browser, False, "http://127.0.0.1:8787")
     assert f"your own browser sees it at {browser}" in found.told
-    assert "Fetch Hive cannot reach it. For Fetch Hive itself give public_url=" in found.told
+    assert "Fetch Hive cannot reach it. For Fetch Hive, give public_url=" in found.told
     assert "SECRET" not in repr(found)
 
 
@@ -696,7 +696,7 @@ def test_self_test_tells_a_proxy_that_cannot_be_used(monkeypatch: pytest.MonkeyP
     with fh.CallbackReceiver(public_url="http://hooks.example.com/x") as proxied:
         tested = proxied.self_test(timeout_s=60)
     assert (tested.local, tested.public) == (True, False)
-    assert "By the public URL: it was not reached" in tested.told
+    assert "By the public URL: it could not be reached" in tested.told
 
 
 # --- a flood

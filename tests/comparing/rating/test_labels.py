@@ -196,7 +196,7 @@ LABELS = pd.DataFrame({"row": range(20), "variant": "live", "label": 1})
         (lambda cmp: cmp.corrected(LABELS.assign(row=4_000)), "labels has the row 4000, which is not in the comparison"),
         (lambda cmp: cmp.corrected(LABELS.assign(label="yes")), "the label 'yes' is not a number"),
         (lambda cmp: cmp.corrected([1, 2]), "labels must be a DataFrame with the columns"),
-        (lambda cmp: cmp.label(3), "n is 3; give a number of rows from 10 on"),
+        (lambda cmp: cmp.label(3), "n is 3; give a number of rows"),
         (lambda cmp: cmp.judge_errors(), "this comparison has no labels; cmp.corrected"),
         (lambda cmp: cmp.labels_needed(), "this comparison has no labels; cmp.corrected"),
         (lambda cmp: cmp.rated().corrected(), "rated"),
@@ -215,9 +215,9 @@ def test_what_a_corrected_comparison_does_not_do() -> None:
     labelled(cmp)
     fixed = cmp.corrected()
     for ask, message in (
-        (lambda: fixed.corrected(), "corrected already"),
-        (lambda: fixed.label(), "corrected already"),
-        (lambda: fixed.rescore(), "rescore the comparison, then cmp.corrected"),
+        (lambda: fixed.corrected(), "already corrected"),
+        (lambda: fixed.label(), "already corrected"),
+        (lambda: fixed.rescore(), "rescore the original comparison"),
         (lambda: fixed.slice("output"), "too few labels"),
         (lambda: fixed.labels_needed(width=0), "width"),
     ):

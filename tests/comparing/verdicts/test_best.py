@@ -93,7 +93,7 @@ def test_what_cannot_be_ranked_says_so() -> None:
     frame = tall({"a": [1.0] * 9, "b": [0.0] * 9})
     with pytest.raises(InputError, match="No score"):
         fh.compare(frame.drop(columns="s").assign(output="x")).best()
-    with pytest.raises(InputError, match="no run has its seconds"):
+    with pytest.raises(InputError, match="no run has a measured time"):
         fh.compare(frame, score="s").best(value="seconds")
     with pytest.raises(InputError, match="alpha"):
         fh.compare(frame, score="s").best(alpha=2)

@@ -459,11 +459,11 @@ def test_the_hint_of_a_lookup_guesses_more_freely_than_a_call_is_refused() -> No
 
 
 def test_what_was_meant_is_told_with_the_place_and_the_cure() -> None:
-    """The sentence names the file or the local hive, the nearest name, and how to call it all the same."""
+    """The sentence names the file or the local hive, the nearest name, and how to call it anyway."""
     known = read_catalog(WHOLE)
     assert str(misspelling_error("suport-triage", known)) == (
-        "the deployment 'suport-triage' is not in fetchhive.yaml; did you mean 'support-triage'? (to call it all the "
-        "same, add it to the catalogue, or give fh.Deployment('suport-triage'))"
+        "the deployment 'suport-triage' is not in fetchhive.yaml; did you mean 'support-triage'? (to call it "
+        "anyway, add it to the catalogue, or give fh.Deployment('suport-triage'))"
     )
     own = Deployments([(fh.Deployment("mirror"), "local hive")])
     assert str(misspelling_error("miror", own)).startswith(

@@ -161,9 +161,9 @@ def test_a_timestamp_for_a_day_is_told_how_it_becomes_one(source: str, cure: str
         ("fh.invoke({'a': 1})", "InputError: deployment is {'a': 1}; give a Deployment or its name"),
         (
             "fh.Deployment.from_snippet(None)",
-            "SnippetError: a Code Snippet is a string, and this is None; paste it as r",
+            "SnippetError: a Code Snippet must be a string, not None; paste it as r",
         ),
-        ("fh.Deployment.from_snippet(b'curl')", "SnippetError: a Code Snippet is a string, and this is a bytes;"),
+        ("fh.Deployment.from_snippet(b'curl')", "SnippetError: a Code Snippet must be a string, not a bytes;"),
         ("fh.history(3)", "InputError: deployment is 3; give a Deployment or its name"),
     ],
 )

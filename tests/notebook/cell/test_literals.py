@@ -107,7 +107,7 @@ def test_expressions_in_such_a_text_are_written_into_it() -> None:
         ("place: [x", "line 1 of the body: what begins here with [, { or a quote is not closed"),
         ("place: {a} b", "line 1 of the body: this does not belong to the part before it; put the whole text in quotes"),
         ("tags:\n- 'tis late", "line 2 of the body: the quote that begins here is not closed; close it, or write"),
-        ("tags:\n- & co", "line 2 of the body: put a text that begins with this sign in quotes"),
+        ("tags:\n- & co", "line 2 of the body: put a text that begins with this character in quotes"),
         ("tags:\n- &co partners", "line 2 of the body: '&' begins an anchor; put the text in quotes"),
         ("tags:\n- {a}, hi", "line 2 of the body: this does not belong to the part before it"),
         ("tags:\n- a\tb", "line 2 of the body: there is a tab in the text; put the text in quotes"),

@@ -312,10 +312,10 @@ def test_a_login_counts_before_what_was_there(
         ("YOUR_API_KEY", "no key was given"),
         ("fhk_...", "this is the placeholder of an example, not a key"),
         ("fhk_xxxx", "this is the placeholder of an example, not a key"),
-        ("<your key>", "a character that no key has"),
+        ("<your key>", "a character that keys do not have"),
         ("'fhk_0123456789'", "without quotes"),
-        ("Bearer fhk_0123456789", "a character that no key has"),
-        ("fhk_schlüssel0123", "a character that no key has"),
+        ("Bearer fhk_0123456789", "a character that keys do not have"),
+        ("fhk_schlüssel0123", "a character that keys do not have"),
     ],
 )
 def test_what_is_no_key_is_refused_and_changes_nothing(
@@ -717,7 +717,7 @@ def test_history_of_nothing_is_a_line_and_no_empty_table(shell: Shell, hive: Loc
     """A number alone was meant as -n."""
     result, said = shell.run("%fetchhive history")
     assert result.result is None
-    assert said.strip() == "Nothing was run yet: each answer is a row here."
+    assert said.strip() == "No runs yet: each answer will be a row here."
     shell.run("%%fetchhive echo -v plain\ntext: t")
     result, said = shell.run("%fetchhive history ecko")
     assert result.result is None
