@@ -64,8 +64,8 @@ def add_parser(commands: Any) -> None:
         type=int,
         default=MAX_CALLS,
         metavar="N",
-        help=f"maximum number of requests, repeated ones included ({MAX_CALLS} by default; 11 for all refusals, "
-        "23 with --concurrency, 24 with --callback, too)",
+        help=f"maximum number of requests, repeated ones included ({MAX_CALLS} by default: asks for each refusal, and "
+        "confirms two of them at most; 11 confirms all, 23 with --concurrency, 24 with --callback, too)",
     )
     parser.add_argument(
         "--concurrency",

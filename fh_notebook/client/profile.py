@@ -519,7 +519,7 @@ def may_be_time_limit(response: Response, quick_s: float | None) -> bool:
 
 
 def with_ending(profile: Profile, responses: Sequence[Response], quick_s: float | None) -> Profile:
-    """Learn how calls were ended, after another request has shown that the service still answers.
+    """Learn how calls were ended, after another call has shown that the service still answers calls.
 
     Only two calls that were ended in the same way after the same time show it: one alone may have met a failure.
 

@@ -4,16 +4,17 @@ Rules of this file:
 
 1. A call is made after a person, or ``confirm=False``, allows it. Only calls at once are allowed together, by one
    question that names their number. `max_calls` counts requests, the repeated ones included.
-2. What an answer shows is decided in `client.profile`. The order of the calls is here: after the direct call has
-   completed, the names, the key and the inputs are known to be right, so that a refusal is about what was changed. Each
-   refused request is sent once, then a look-up shows whether the service still answers, then each is sent again: a
-   failure that lasts for some requests on end cannot be both answers of one and spare the look-up between them. The
-   same look-up tells what one alone leaves open: whether the output comes a little later, and whether it was the
-   look-up that counted. Calls at once are two groups, as small as can show the cap, with a refused request between
-   them, since a failure may be of calls alone and spare look-ups. They come first, since they were asked for. The run
-   by callback comes after them, since its end at the service is not known.
-   A direct call that was ended after a long time is made again once another request has shown that the service still
-   answers: only two that were ended alike show more than a failure.
+2. What an answer shows is decided in `client.profile`. The order of the calls is here. A refused request is sent
+   before a call that completes, and again after it: the call shows that names, key and inputs are right, so that the
+   refusal is about what was changed, and that invokes do not fail meanwhile. A look-up would not show that. Therefore
+   the refused requests come first, as far as the calls that are left allow, and the direct call is the one that
+   completes. Where an answer before it makes the names or the service doubtful, the direct call comes at once. A
+   second look-up is made only where one alone leaves something open: whether the output comes a little later, and
+   whether it was the look-up that counted. Calls at once are two groups, as small as can show the cap, with a refused
+   request between them, since a failure may be of calls alone and spare look-ups. They follow the direct call, since
+   they were asked for. The run by callback comes after them, since its end at the service is not known.
+   A direct call that was ended after a long time is made again once a refused request has shown that calls are still
+   answered: only two that were ended alike show more than a failure.
 3. Each answer's facts are saved at once: an interrupt, an error or an unreachable service loses none of them. A call is
    counted and its run kept as of any other caller.
 4. A note has no text of the service, which may echo inputs: only what was asked, the kind of error, the status, and
@@ -50,6 +51,7 @@ from fh_notebook.contract.retry import (
     RetryPolicy,
     absence_of,
     decide,
+    is_general,
     may_have_run,
 )
 from fh_notebook.contract.run import Run, one_line
@@ -90,7 +92,8 @@ BURST: Final = CAPS[-1] + 1
 FEWEST_AT_ONCE: Final = CAPS[0] + 1
 """Calls at once that show the smallest cap."""
 UNKNOWN_NAME: Final = "fh-notebook-probe-unknown"
-CONTROL: Final = "Look-up once more"
+LOOK_UP: Final = "Look-up of that run"
+LOOK_UP_AGAIN: Final = "Look-up once more"
 AGAIN: Final = "sent again"
 """How the name of a step ends that repeats a refused request."""
 AFTER_ENDING: Final = "Check after the call that was ended"
@@ -150,13 +153,14 @@ def probe(
 ) -> Profile:
     """Make a few calls that find out what is not documented of the service, and save the findings for this workspace.
 
-    It checks the key, calls the variant once, looks that run up, sends one input of a wrong type, an unknown variant
-    and an unknown deployment, and looks the run up again. Then it sends the refused requests again: a refusal is a
-    fact only when both answers are the same, since a service or a proxy may fail once. Nothing is guessed: what no
-    answer has shown, or what was seen once only, is ``None`` in the profile, and ``notes`` says so. The limiter, the
-    client and receivers use the profile from then on (`Profile` says what for), and ``fh-notebook doctor`` shows it; a
-    fact of an earlier probe stays until another one is observed. A direct call that was ended after a long time, by a
-    504 for example, is made a second time, which may cost a run.
+    It checks the key, sends one input of a wrong type, an unknown variant and an unknown deployment, calls the variant
+    once, and looks that run up, twice where one look-up leaves something open. Then it sends the refused requests
+    again: a refusal is a fact only when both answers are the same and a call completed between them, since a service
+    or a proxy may fail for a while, and a name may be mistyped. Nothing is guessed: what no answer has shown, or what
+    was seen once only, is ``None`` in the profile, and ``notes`` says so. The limiter, the client and receivers use the
+    profile from then on (`Profile` says what for), and ``fh-notebook doctor`` shows it; a fact of an earlier probe
+    stays until another one is observed. A direct call that was ended after a long time, by a 504 for example, is made
+    a second time, which may cost a run.
 
     ``fh.forget(profile=True)`` removes the profile; that of a local hive, and any with ``store=None``, ends with the
     process.
@@ -170,11 +174,11 @@ def probe(
     inputs : mapping, optional
         Start variables with which it completes.
     max_calls : int
-        Requests at most, look-ups, the check of the key and repeated requests included. The default is enough for two
-        of the three refusals, or for at most one with `concurrency`, with `callback`, where the run is looked up at
-        both addresses, or after a direct call that was ended. 11 is enough for all, and 23 for `concurrency`, too; two
-        more are needed after a direct call that was ended. A refusal for which no second request is left is not asked
-        for, except between the calls at once.
+        Requests at most, look-ups, the check of the key and repeated requests included. The default asks for each of
+        the three refusals and confirms two of them, one less for each look-up after the first, and none after a direct
+        call that was ended. With `callback` it asks for two of them, and with `concurrency` it confirms none. The notes
+        have what was seen once. 11 confirms all three, 23 with `concurrency`, 24 with `callback`, too, and two more are
+        needed after a direct call that was ended.
     client : Client or AsyncClient, optional
         Whom to ask; the session's own by default.
     confirm : bool or function
@@ -183,8 +187,8 @@ def probe(
         gets each `ProbeStep`, whose ``calls`` is that number, and returns whether it is made.
     concurrency : bool
         Send up to 6 calls at once, too, to see how many the subscription admits; each admitted one runs the workflow.
-        They are one step, since a pause between them would leave nothing to see. Where some are refused, the first of
-        the three refusals is asked for, then one call more than were admitted is sent at once: the cap is a fact only
+        They are one step, since a pause between them would leave nothing to see. Where some are refused, one of the
+        requests that are to be refused is sent, then one call more than were admitted at once: the cap is a fact only
         when the same number is admitted again, since a service may fail for a moment. Fewer are sent where `max_calls`
         leaves fewer: 7 shows a cap of 1, 11 one of up to 3, and 15 one of up to 5, three more each with `callback`;
         before the first call you are told which number shows more.
@@ -437,6 +441,8 @@ class _Refusal(NamedTuple):
     name: str
     request: InvokeRequest
     response: Response
+    completed: int
+    """Calls that had completed before."""
 
 
 class _ProbeCalls:
@@ -479,7 +485,7 @@ class _ProbeCalls:
         self._ended: list[Response] = []
         """How direct calls were ended, where that may have been for their time."""
         self._answers_still = False
-        """Whether the service has answered another request since."""
+        """Whether the service has answered another call since."""
         self._lists_models = False
         self._calls_left: int | None = None
         self._lowered_by: int | None = None
@@ -493,18 +499,23 @@ class _ProbeCalls:
         """Whether no other call of the workspace was out beside those of the probe, as far as this process knows."""
         self._look_up_was_not_found = False
         self._looked_up: Response | None = None
+        """The last look-up that found the run."""
         self._looked_up_at = 0.0
-        self._look_up_path = ""
-        self._control: tuple[str, Callable[[Response], bool]] | None = None
+        self._found_by = ("", "")
+        """Address and id of that look-up."""
+        self._completed = 0
+        """Calls that have completed."""
         self._at_once: list[Response] | None = None
         """The answers to a group of calls at once that has shown a cap, and that no second group has confirmed."""
         self._is_spared = False
-        """Whether a request between the groups was answered as by a service that does not fail."""
+        """Whether the last request that is to be refused was answered as by a service that does not fail."""
         self._refusals: list[_Refusal] = []
         """What was refused once."""
+        self._to_repeat: list[_Refusal] = []
+        """Those of them that were not asked for again."""
+        self._is_doubtful = False
+        """Whether the last refused request was answered as if the names were wrong, or as any request would be now."""
         self._wrong_requests = self._wrong_request_steps()
-        self._may_repeat = False
-        """Whether a look-up after the refusals was answered."""
         self._is_stopped = False
         stored = self._connection.find_profile() or Profile()
         self.profile = replace(stored, origin=self._connection.origin, calls=0, notes=(), has_completed=False)
@@ -525,7 +536,7 @@ class _ProbeCalls:
 
     @property
     def kept_for_callback(self) -> int:
-        """Requests that the calls at once leave for the run by callback, which was asked for, too, and the look-ups."""
+        """Requests that are left for the run by callback, which was asked for, too, and the look-ups before it."""
         return 0 if self._receiver is None else LOOK_UPS + 1
 
     @property
@@ -534,7 +545,7 @@ class _ProbeCalls:
         refusals = 3 if self._request.inputs else 2
         at_once = profiles.AGREE * BURST if self._burst else 0
         after_ending = 2 if self._ended else 0  # a check, and the direct call once more
-        # The check of the key, the direct call, both look-ups; the look-up between the refusals.
+        # The check of the key, the direct call; the look-ups at both addresses, and once more.
         return 2 + after_ending + LOOK_UPS + at_once + (self._receiver is not None) + profiles.AGREE * refusals + 1
 
     def steps(self) -> Iterator[ProbeStep]:
@@ -614,6 +625,8 @@ class _ProbeCalls:
             calls=1,
             make=self._check_key,
         )
+        while self._may_refuse_first and (step := next(self._wrong_requests, None)) is not None:
+            yield step
         learns = "the form of an answer, and the word for completed"
         yield self._invoke_step("Direct call", self._request, learns, self._call)
         if self._direct is None and self._ended:
@@ -628,7 +641,12 @@ class _ProbeCalls:
         yield from self._look_up_steps()
         if self._receiver is not None:  # after the calls at once: its run may hold a slot of the plan for a while
             yield self._callback_step(self._receiver)
-        yield from self._refusal_steps()
+        if self._may_say_more or self._may_learn_count:
+            learns = "what one look-up leaves open: whether the output arrives only later, whether a look-up counts"
+            yield self._look_up_step(LOOK_UP_AGAIN, *self._found_by, learns)
+        while (step := self._repeat_step()) is not None:
+            yield step
+        yield from self._wrong_requests
 
     def _invoke_step(
         self,
@@ -644,24 +662,18 @@ class _ProbeCalls:
         return ProbeStep(name=name, sends=sends, learns=learns, cost=cost, calls=1, make=make)
 
     def _ending_step(self) -> ProbeStep:
-        async def make() -> None:
-            response = await self._get("/public/models", "probe")
-            if not _lists_models(response):
-                self.note(f"{AFTER_ENDING}: {_ending(response)}, so that how the direct call ended is not recorded")
-            elif not profiles.may_be_time_limit(self._ended[0], self._quick_s):
-                why = "another request took as long"
-                self.note(f"{AFTER_ENDING}: {why}, so that how the direct call ended is not recorded")
-            else:
-                self._answers_still = True
+        """Return a request that is to be refused at once: a look-up would not show that calls are still answered."""
+        request = replace(self._request, deployment=UNKNOWN_NAME)
 
-        return ProbeStep(
-            name=AFTER_ENDING,
-            sends=f"GET {self._connection.base_url}/public/models",
-            learns="whether the service still answers; otherwise how the direct call ended is not recorded",
-            cost="runs nothing; may count against the daily cap",
-            calls=1,
-            make=make,
-        )
+        async def make() -> None:
+            response, _ = await self._refusal_to("unknown_deployment", request)
+            self._answers_still = self._is_spared and profiles.may_be_time_limit(self._ended[0], self._quick_s)
+            if not self._answers_still:
+                why = "this took as long" if self._is_spared else _ending(response)
+                self.note(f"{AFTER_ENDING}: {why}, so that how the direct call ended is not recorded")
+
+        learns = "whether the service still answers calls; otherwise how the direct call ended is not recorded"
+        return self._invoke_step(AFTER_ENDING, request, learns, make, REFUSED_COST)
 
     def _look_up_steps(self) -> Iterator[ProbeStep]:
         ids = ids_of_body(self._direct, {})
@@ -669,18 +681,19 @@ class _ProbeCalls:
         for number, (path, identity) in enumerate(asked):
             if identity is None or (number and not self._look_up_was_not_found):
                 continue
+            learns = "the form of a look-up, and whether it has the output"
+            yield self._look_up_step(LOOK_UP, path, identity, learns)
 
-            async def make(path: str = path, identity: str = identity) -> None:
-                await self._look_up(path, identity)
-
-            yield ProbeStep(
-                name="Look-up of that run",
-                sends=f"GET {self._connection.base_url}{path}/{quote(identity, safe='')}",
-                learns="the form of a look-up, whether it has the output, and whether it counts",
-                cost="runs nothing; may count against the daily cap",
-                calls=1,
-                make=make,
-            )
+    def _look_up_step(self, name: str, path: str, identity: str, learns: str) -> ProbeStep:
+        wait = f"; waits up to {LATER_S:g} s first" if self._may_say_more else ""
+        return ProbeStep(
+            name=name,
+            sends=f"GET {self._connection.base_url}{path}/{quote(identity, safe='')}",
+            learns=learns,
+            cost=f"runs nothing; may count against the daily cap{wait}",
+            calls=1,
+            make=partial(self._look_up, name, path, identity),
+        )
 
     def _callback_step(self, receiver: CallbackReceiver) -> ProbeStep:
         async def make() -> None:
@@ -707,7 +720,10 @@ class _ProbeCalls:
         yield self._at_once_step(f"{size} calls at once", size, f"{learns}, if the same are seen again later")
         if self._at_once is None:
             return
-        yield next(self._wrong_requests)
+        between = self._repeat_step() or next(self._wrong_requests, None)
+        self._is_spared = False
+        if between is not None:
+            yield between
         if self._is_spared:
             size = (profiles.calls_admitted(self._at_once) or 0) + 1
             learns = f"whether {size - 1} of them are admitted again; otherwise the cap is not recorded"
@@ -732,42 +748,30 @@ class _ProbeCalls:
             if wrong_request is None:
                 self.note(f"{name}: not made, since there is no input")
                 continue
-            # Also for the look-up after the refusals, and to send once more what was refused before.
-            if self._calls_free < profiles.AGREE + 1 + len(self._refusals):
-                self._note_no_call_left(name)
-                continue
-
-            async def make(
-                situation: str = situation, name: str = name, wrong_request: InvokeRequest = wrong_request
-            ) -> None:
-                await self._refused(situation, name, wrong_request)
-
-            learns = "the status and the code of this refusal, if it is the same when the request is sent again later"
+            learns = "the status and the code of this refusal, a fact only if they are the same when it is sent again"
+            make = partial(self._refused, situation, name, wrong_request)
             yield self._invoke_step(name, wrong_request, learns, make, REFUSED_COST)
 
-    def _refusal_steps(self) -> Iterator[ProbeStep]:
-        yield from self._wrong_requests
-        may_repeat = 0 < len(self._refusals) < self._calls_free
-        wait = f"; waits up to {LATER_S:g} s first" if self._may_say_more else ""
-        learned = [
-            *(["whether the service still answers; otherwise its refusals are not recorded"] if may_repeat else []),
-            *(["whether the output arrives only later"] if self._may_say_more else []),
-            *(["whether a look-up counts"] if self._may_learn_count else []),
-        ]
-        if learned:
-            path, _ = self._control or ("/public/models", _lists_models)
-            yield ProbeStep(
-                name=CONTROL,
-                sends=f"GET {self._connection.base_url}{path}",
-                learns=", ".join(learned),
-                cost=f"runs nothing; may count against the daily cap{wait}",
-                calls=1,
-                make=self._look_again,
-            )
-        for refusal in tuple(self._refusals) if self._may_repeat else ():
-            learns = "whether it is refused in the same way again; otherwise its refusal is not recorded"
-            make = partial(self._refuse_again, refusal)
-            yield self._invoke_step(f"{refusal.name}, {AGAIN}", refusal.request, learns, make, REFUSED_COST)
+    @property
+    def _may_refuse_first(self) -> bool:
+        """Whether one more request that is to be refused may come before the direct call.
+
+        It leaves enough for that call, its look-up, what was asked for by an option, and to send again all but one of
+        those that were refused, at least one.
+        """
+        at_once = profiles.AGREE * BURST if self._burst else 0
+        later = 1 + max(1, self.kept_for_callback) + at_once + max(1, len(self._refusals))
+        return not self._is_doubtful and self._calls_free > later
+
+    def _repeat_step(self) -> ProbeStep | None:
+        """Return the step that sends a refused request again, which a call that completed has followed; or ``None``."""
+        refusal = next((refusal for refusal in self._to_repeat if refusal.completed < self._completed), None)
+        if refusal is None or not self._calls_free:
+            return None
+        self._to_repeat.remove(refusal)
+        learns = "whether it is refused in the same way again; otherwise its refusal is not recorded"
+        make = partial(self._refuse_again, refusal)
+        return self._invoke_step(f"{refusal.name}, {AGAIN}", refusal.request, learns, make, REFUSED_COST)
 
     def note_seen_once(self) -> None:
         """Note the cap, and each refusal, that no second answer has confirmed."""
@@ -777,10 +781,11 @@ class _ProbeCalls:
                 "by a second group, so that the cap is not recorded"
             )
         for refusal in self._refusals:
-            self.note(
-                f"{refusal.name}: {profiles.ending_in_words(refusal.response)}, seen once and not confirmed by a "
-                "second request, so that the refusal is not recorded"
-            )
+            template = "{}: {}, seen once and not confirmed by a second request, so that the refusal is not recorded"
+            if self._direct is not None and self._max_calls < self._enough:
+                template += "; {} makes that request, too"
+            seen, enough = profiles.ending_in_words(refusal.response), option("max_calls", self._enough)
+            self.note(Message(template, (refusal.name, seen, enough)))
 
     # --- one call
 
@@ -813,32 +818,41 @@ class _ProbeCalls:
             self._stop(why)
         self.note(why)
 
-    async def _look_up(self, path: str, identity: str) -> None:
-        address, direct = f"{path}/{quote(identity, safe='')}", self._direct or {}
-        response = await self._get(address, "lookup")
-        self._learn(profiles.with_look_up(self.profile, response, direct, path))
+    async def _look_up(self, name: str, path: str, identity: str) -> None:
+        if self._may_say_more:
+            await asyncio.sleep(self._looked_up_at + LATER_S - time.monotonic())
+        direct, earlier = self._direct or {}, self._looked_up
+        response = await self._get(f"{path}/{quote(identity, safe='')}", "lookup")
+        self._learn(profiles.with_look_up(self.profile, response, direct, path, earlier=earlier))
         if response.status_code == 200 and _names_run(response, direct):
-            self._control = address, lambda answer: answer.status_code == 200 and _names_run(answer, direct)
-            self._looked_up, self._looked_up_at, self._look_up_path = response, time.monotonic(), path
+            self._looked_up, self._looked_up_at, self._found_by = response, time.monotonic(), (path, identity)
             self._by_look_ups.append(self._lowered_by)
             if self._lowered_by is None:
                 self.note("No header gives the calls left, so it is not known whether a look-up counts")
+            elif not self._is_alone:
+                self.note(f"Whether a look-up counts is not known, since {self._others_text}")
+            else:
+                self._learn(profiles.with_look_up_count(self.profile, self._by_direct, self._by_look_ups))
         self._look_up_was_not_found = response.status_code in NOT_FOUND_STATUSES
-        self._stop_if_failing("Look-up of that run", response)
+        self._stop_if_failing(name, response)
         if not _names_run(response, direct):
-            self.note(f"Look-up of that run at {path}: {_ending(response)}, which has no information on the run")
+            self.note(f"{name} at {path}: {_ending(response)}, which has no information on the run")
 
     async def _refused(self, situation: str, name: str, request: InvokeRequest) -> None:
-        response = await self._invoke(request)
-        is_refused = profiles.refusal_of(situation, response) is not None
-        self._is_spared = is_refused or profiles.completed_body(response) is not None
+        completed = self._completed
+        response, is_refused = await self._refusal_to(situation, request)
+        # Only the names of this one are those that were given.
+        is_absent = situation == "refused_input" and absence_of(response) is not Absence.NOTHING
+        self._is_doubtful = is_absent or is_general(response)
         if is_refused:
-            self._refusals.append(_Refusal(situation, name, request, response))
+            refusal = _Refusal(situation, name, request, response, completed)
+            self._refusals.append(refusal)
+            self._to_repeat.append(refusal)
         else:
             self.note(f"{name}: {_ending(response)}, which is not the expected refusal")
 
     async def _refuse_again(self, refusal: _Refusal) -> None:
-        response = await self._invoke(refusal.request)
+        response, _ = await self._refusal_to(refusal.situation, refusal.request)
         self._refusals.remove(refusal)
         answers = (refusal.response, response)
         if not self._learn(profiles.with_refusal(self.profile, refusal.situation, answers)):
@@ -848,6 +862,15 @@ class _ProbeCalls:
                 "recorded"
             )
 
+    async def _refusal_to(self, situation: str, request: InvokeRequest) -> tuple[Response, bool]:
+        """Send a request with one thing wrong, and return the answer, and whether it is a refusal of that."""
+        response = await self._invoke(request)
+        is_refused = profiles.refusal_of(situation, response) is not None
+        self._is_spared = is_refused or profiles.completed_body(response) is not None
+        if is_refused:
+            self._quick_s = max(self._quick_s or 0.0, response.elapsed_s)
+        return response, is_refused
+
     @property
     def _may_say_more(self) -> bool:
         """Whether a look-up has found the run, and not its output."""
@@ -855,24 +878,8 @@ class _ProbeCalls:
 
     @property
     def _may_learn_count(self) -> bool:
-        return self._by_direct == 1 and self._by_look_ups in ([0], [1])
-
-    async def _look_again(self) -> None:
-        if self._may_say_more:
-            await asyncio.sleep(self._looked_up_at + LATER_S - time.monotonic())
-        path, is_answered = self._control or ("/public/models", _lists_models)
-        response = await self._get(path, "lookup" if self._control else "probe")
-        if self._looked_up is not None and is_answered(response):
-            self._by_look_ups.append(self._lowered_by)
-            direct, earlier = self._direct or {}, self._looked_up
-            self._learn(profiles.with_look_up(self.profile, response, direct, self._look_up_path, earlier=earlier))
-            if self._is_alone:
-                self._learn(profiles.with_look_up_count(self.profile, self._by_direct, self._by_look_ups))
-            elif self._lowered_by is not None:
-                self.note(f"Whether a look-up counts is not known, since {self._others_text}")
-        self._may_repeat = bool(self._refusals) and is_answered(response)
-        if self._refusals and not self._may_repeat:
-            self.note(f"{CONTROL}: {_ending(response)}, so that no refused request was sent again")
+        """Whether a second look-up may tell whether look-ups count."""
+        return self._is_alone and self._by_direct == 1 and self._by_look_ups in ([0], [1])
 
     @property
     def _waits_for_runs(self) -> bool:
@@ -1003,7 +1010,9 @@ class _ProbeCalls:
         sent: list[AttemptResult] = []
         run = await self._send(request, sent, limiter=limiter)
         await self._connection.keep(run, request.secrets)
-        return sent[-1].response
+        response = sent[-1].response
+        self._completed += profiles.completed_body(response) is not None
+        return response
 
     async def _send(self, request: InvokeRequest, sent: list[AttemptResult], *, limiter: Any = None) -> Run:
         async def attempt(request: InvokeRequest) -> AttemptResult:

@@ -32,13 +32,13 @@ def test_it_asks_before_each_call(monkeypatch: pytest.MonkeyPatch, capsys: pytes
 
     def answer(prompt: str) -> str:
         asked.append(prompt)
-        return "q" if len(asked) == 2 else "y"
+        return "q" if "\nDirect call\n" in prompt else "y"
 
     monkeypatch.setattr("builtins.input", answer)
     assert main(TRIAGE) == 1
     assert "public/models" in asked[0]
-    assert "My parcel is late." in asked[1]
-    assert "1 call" in capsys.readouterr().out
+    assert "My parcel is late." in asked[-1]
+    assert "4 calls" in capsys.readouterr().out
 
 
 def test_a_direct_call_that_fails_now_is_exit_code_1(capsys: pytest.CaptureFixture[str]) -> None:

@@ -107,7 +107,7 @@ class Drawn:
         """What the first look-up of a run does not have yet."""
         self.others = pick([None, None, None, "direct", "look-up", "last look-up"])
         """The request beside which another call of the workspace lowers the number of calls left."""
-        self.untold = pick([None, None, None, "key", "direct", "look-up", "last look-up"])
+        self.untold = pick([None, None, None, "before", "direct", "look-up", "last look-up"])
         """The request whose answer does not have the number."""
         status, code, place = self.refusal
         self.is_unnamed = pick([False, False, True]) and place is not None
@@ -175,6 +175,8 @@ class DrawnService:
         The number of the request, from 1, from which on `broken` answers.
     broken_to : int, optional
         The number of the last request that it answers; by default it answers for good.
+    scope : str
+        How the method and the path of a request begin that `broken` answers: ``POST``, ``GET``; by default all.
     broken : function
         Returns what a broken service answers, or raises; ``None``: the service answers as ever.
     hangs_at : int, optional
@@ -191,6 +193,7 @@ class DrawnService:
         *,
         broken_from: int | None = None,
         broken_to: int | None = None,
+        scope: str = "",
         broken: Callable[[], Answer | None] | None = None,
         hangs_at: int | None = None,
         on_hang: Callable[[], None] = lambda: None,
@@ -198,7 +201,7 @@ class DrawnService:
         run_s: float | None = None,
     ) -> None:
         self.drawn = drawn
-        self.broken_from, self.broken_to, self.broken = broken_from, broken_to, broken
+        self.broken_from, self.broken_to, self.scope, self.broken = broken_from, broken_to, scope, broken
         self.requests: list[str] = []
         self.left = 1000
         self.runs = 0
@@ -219,7 +222,8 @@ class DrawnService:
     @property
     def is_broken(self) -> bool:
         last = math.inf if self.broken_to is None else self.broken_to
-        return self.broken_from is not None and self.broken_from <= len(self.requests) <= last
+        is_now = self.broken_from is not None and self.broken_from <= len(self.requests) <= last
+        return is_now and self.requests[-1].startswith(self.scope)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         message = await receive()
@@ -235,7 +239,7 @@ class DrawnService:
     async def _answer(self, path: str, body: bytes) -> Answer:
         if self.is_broken and self.broken is not None and (answer := self.broken()) is not None:
             return answer
-        self.kind = "key" if path == "/public/models" else ""
+        self.kind = "" if self.runs else "before"
         if path == "/workflow/invoke":
             return await self._invoke(json.loads(body))
         CLOCK.reach(CLOCK() + self.drawn.quick_s)
