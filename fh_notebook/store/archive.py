@@ -291,10 +291,8 @@ def _put_answers(
 
 def _row_in_archive(answer: StoredAnswer, record: BatchRecord, batch_id: int) -> AnswerRow:
     run = answer.run
-    return replace(
-        row_of_run(run, key=answer.key, workspace=record.workspace, batch=batch_id, kept_at=answer.kept_at),
-        run=answer.json,
-    )
+    row = row_of_run(run, key=answer.key, workspace=record.workspace, batch=batch_id, kept_at=answer.kept_at)
+    return row._replace(run=answer.json)
 
 
 # --- reading

@@ -317,7 +317,7 @@ def _add_unknown(connection: sqlite3.Connection, unknown: Sequence[AnswerRow], b
     """Store calls without an outcome as ``unknown``, so that the target does not send them again by itself."""
     existing = _existing(connection, batch, {row.key for row in unknown})
     rows = [
-        replace(row, batch=batch)
+        row._replace(batch=batch)
         for row in unknown
         if _adds_to(_SourceAnswer(0, row.key, row.status, row.kept_at), existing.get(row.key, ()))
     ]

@@ -97,8 +97,8 @@ def test_a_run_that_is_nested_deeper_than_sqlite_reads_hides_no_other(store: Sto
     """
     store.answers.keep(_run(elapsed_s=0.5), "w").result()
     known = row_of_run(_run(elapsed_s=1.0), key="k", workspace="w", batch=None, kept_at=datetime.now(UTC))
-    deep = replace(
-        known, run=json.dumps({"output": "here", "elapsed_s": 1.0}).replace('"here"', "[" * 1_500 + "]" * 1_500)
+    deep = known._replace(
+        run=json.dumps({"output": "here", "elapsed_s": 1.0}).replace('"here"', "[" * 1_500 + "]" * 1_500)
     )
     store.database.put(partial(answers.append, row=deep)).result()
     assert [seconds for seconds, _ in store.answers.durations_of("w", "d")] == [0.5]

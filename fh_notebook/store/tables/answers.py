@@ -75,8 +75,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AnswerRow:
+class AnswerRow(NamedTuple):
     """One row to be written, with every value encoded: the writer's thread only writes."""
 
     key: str
@@ -385,9 +384,6 @@ class CallInputs(NamedTuple):
     """Of the answer, for :meth:`Answers.by_ids`."""
 
 
-_COLUMNS: Final = ("key", "batch", "workspace", "deployment", "variant", "status", "run", "kept_at", "calls")
-
-
 def append(connection: sqlite3.Connection, row: AnswerRow) -> int:
     """Write one row, and return its id."""
     return append_all(connection, [row])[0]
@@ -416,14 +412,12 @@ def outcome_of(connection: sqlite3.Connection, key: str, workspace: str, ids: tu
 
 def append_all(connection: sqlite3.Connection, rows: Sequence[AnswerRow]) -> list[int]:
     """Write rows in a few statements, and return their ids, in order."""
-    last = writer.insert(connection, _INTO, [_values(row) for row in rows])
+    last = writer.insert(connection, _INTO, rows)
     # The table is append-only, with one writer at a time: the ids are consecutive.
     return list(range(last - len(rows) + 1, last + 1))
 
 
-_INTO: Final = f"INSERT INTO answers ({', '.join(_COLUMNS)})"
-
-_values: Final = attrgetter(*_COLUMNS)
+_INTO: Final = f"INSERT INTO answers ({', '.join(AnswerRow._fields)})"
 
 
 _STORED: Final = f"id, key, batch, workspace, status, kept_at, {RUN} AS run"

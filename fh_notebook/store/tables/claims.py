@@ -13,11 +13,9 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from functools import partial
-from operator import attrgetter
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from fh_notebook.contract.run import Run
 from fh_notebook.store.codec import moment_of
@@ -80,8 +78,7 @@ def start_key(owner: str) -> str:
     return f"{_START}{owner}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
+class Claim(NamedTuple):
     """The result of a request for a job: exactly one of the four is set."""
 
     mine: bool = False
@@ -99,17 +96,16 @@ class Claim:
 _MINE: Final = Claim(mine=True)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClaimRequest:
+class ClaimRequest(NamedTuple):
     """One job that its owner would send."""
 
-    batch: int
     key: str
+    now: float
+    """Seconds since 1970, UTC."""
+    batch: int
     owner: str
     seen_id: int
     """The newest line of answers at the time of the plan: a later one of this job is given in its place."""
-    now: float
-    """Seconds since 1970, UTC."""
     workspace: str
     """Whose requests are counted."""
     alone: bool = False
@@ -124,16 +120,17 @@ class ClaimRequest:
     is_sent: bool = False
     """Whether its call was sent before, by a process that ended: no request is counted, and no cap matters."""
 
-
-_COMMON: Final = attrgetter(*(part.name for part in fields(ClaimRequest) if part.name not in ("key", "now")))
-"""What jobs that are claimed in the same statements have in common."""
+    @property
+    def common(self) -> tuple[Any, ...]:
+        """What jobs that are claimed in the same statements have in common: all but the key and the time."""
+        return self[2:]
 
 
 def take_each(connection: sqlite3.Connection, requested: Sequence[ClaimRequest]) -> list[Claim]:
     """Claim jobs, each unless it has an owner or a newer answer; return their claims, in order."""
     groups: dict[tuple[Any, ...], list[int]] = {}
     for index, request in enumerate(requested):
-        groups.setdefault(_COMMON(request), []).append(index)
+        groups.setdefault(request.common, []).append(index)
     claims: dict[int, Claim] = {}
     for indices in groups.values():
         claims |= zip(indices, _take_group(connection, [requested[index] for index in indices]), strict=True)
@@ -229,8 +226,7 @@ def drop_all(connection: sqlite3.Connection, batch: int, keys: Sequence[str], ow
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AnswerWrite:
+class AnswerWrite(NamedTuple):
     """One write of an answer of a batch's job."""
 
     batch: int
@@ -453,7 +449,7 @@ class Claims:
         item = AnswerWrite(batch=batch, row=row, owner=name, then=follow_up, unsent=unsent)
 
         def owe(done: Committed[Any]) -> None:
-            self._database.owe(done, (batch, key), lambda c: answer_each(c, [replace(item, then=None)]))
+            self._database.owe(done, (batch, key), lambda c: answer_each(c, [item._replace(then=None)]))
 
         committed = self._database.put_together(answer_each, item)
         committed.add_done_callback(owe)

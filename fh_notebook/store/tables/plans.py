@@ -73,7 +73,7 @@ class Uses:
 
         def write_both(connection: sqlite3.Connection) -> None:
             write_uses(connection, batch, answer_ids)
-            append_all(connection, [replace(row, batch=batch) for row in copies])
+            append_all(connection, [row._replace(batch=batch) for row in copies])
 
         return self._database.put(write_both)
 
@@ -142,7 +142,7 @@ def write(connection: sqlite3.Connection, plan: BatchPlan, is_alive: Callable[[s
     batches.write_rows(connection, batch_id, plan.rows)
     batches.write_jobs(connection, batch_id, plan.jobs)
     write_uses(connection, batch_id, plan.used)
-    answers.append_all(connection, [replace(row, batch=batch_id) for row in plan.copies])
+    answers.append_all(connection, [row._replace(batch=batch_id) for row in plan.copies])
     if plan.owner:
         claims.start(connection, batch_id, plan.owner, now=plan.now)
     return batch_id

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -340,16 +339,16 @@ def test_jobs_that_are_asked_for_together_are_judged_each_for_its_own(store: Sto
     asked = [
         (base, Claim(mine=True)),
         (base, first),
-        (replace(base, owner=b.name), first),
-        (replace(base, batch=family["another"]), Claim(mine=True)),
-        (replace(base, key="out"), Claim(mine=True)),
-        (replace(base, key="out too", anywhere=True), Claim(owner=other.name, batch=family["other"])),
-        (replace(base, key="later", alone=True), Claim(mine=True)),
-        (replace(base, key="known", seen_id=line), Claim(mine=True)),
-        (replace(base, key="lost", anywhere=True, call_lost=True), Claim(mine=True)),
-        (replace(base, key="there", workspace="there"), Claim(mine=True)),
-        (replace(base, key="capped", daily_cap=1), Claim(capped=True)),
-        (replace(base, key="capped", workspace="there", daily_cap=2), Claim(mine=True)),
+        (base._replace(owner=b.name), first),
+        (base._replace(batch=family["another"]), Claim(mine=True)),
+        (base._replace(key="out"), Claim(mine=True)),
+        (base._replace(key="out too", anywhere=True), Claim(owner=other.name, batch=family["other"])),
+        (base._replace(key="later", alone=True), Claim(mine=True)),
+        (base._replace(key="known", seen_id=line), Claim(mine=True)),
+        (base._replace(key="lost", anywhere=True, call_lost=True), Claim(mine=True)),
+        (base._replace(key="there", workspace="there"), Claim(mine=True)),
+        (base._replace(key="capped", daily_cap=1), Claim(capped=True)),
+        (base._replace(key="capped", workspace="there", daily_cap=2), Claim(mine=True)),
     ]
     came = store.database.put(lambda c: claims.take_each(c, [one for one, _ in asked])).result()
     assert came == [expected for _, expected in asked]
