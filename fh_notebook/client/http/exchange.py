@@ -131,11 +131,11 @@ class Sender(Protocol):
         method: str,
         url: httpx.URL,
         headers: Sequence[tuple[bytes, bytes]],
-        body: httpx.AsyncByteStream,
+        take_body: Callable[[], bytes],
         *,
         connect_s: float | None,
     ) -> HttpResponse:
-        """Send it; a new connection may take `connect_s`."""
+        """Send it; a new connection may take `connect_s`. The body is taken just before it is sent."""
         ...
 
     async def aclose(self) -> None:
@@ -195,7 +195,7 @@ async def exchange(
             deadline = Deadline(timeout_s, received=lambda: received.pieces, on_expired=lambda: limit.reschedule(0.0))
             body.deadline = deadline
             try:
-                response = await sender.send(method, _parsed_url(url), headers, body, connect_s=connect_s)
+                response = await sender.send(method, _parsed_url(url), headers, body.take, connect_s=connect_s)
                 received.pieces += 1
                 try:
                     return await _answer_of(response, max_response_bytes, received, lambda: clock() - begun)
@@ -211,20 +211,28 @@ async def exchange(
         return Response(broke=broke, sent=sent, detail=redact(_message_of(exc)), elapsed_s=clock() - begun)
 
 
-class _RequestBody(httpx.AsyncByteStream):
+class _RequestBody:
     """The body of a request; it records whether a transport has begun to send it. Without its body no run begins."""
+
+    __slots__ = ("_content", "deadline", "taken")
 
     def __init__(self, content: bytes) -> None:
         self._content = content
         self.taken = False
         self.deadline: Deadline | None = None
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        # A connection that is made during the last reads of the sockets is not used.
+    def take(self) -> bytes:
+        """Return it, to be sent now.
+
+        Raises
+        ------
+        TimeoutError
+            It is too late: a connection that is made during the last reads of the sockets is not used.
+        """
         if self.deadline is not None and self.deadline.is_due:
             raise TimeoutError
         self.taken = True
-        yield self._content
+        return self._content
 
 
 class _Received:

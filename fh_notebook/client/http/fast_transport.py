@@ -416,11 +416,12 @@ class FastTransport(httpx.AsyncBaseTransport):
             Any other: the request was sent, at least in part.
         """
         timeouts = request.extensions.get("timeout", {})
+        content = await request.aread()
         answer = await self.send(
             request.method,
             request.url,
             request.headers.raw,
-            request.stream,  # type: ignore[arg-type]  # an async one, by the seam
+            lambda: content,
             connect_s=timeouts.get("connect"),
             write_s=timeouts.get("write"),
             read_s=timeouts.get("read"),
@@ -438,7 +439,7 @@ class FastTransport(httpx.AsyncBaseTransport):
         method: str,
         url: httpx.URL,
         headers: Sequence[tuple[bytes, bytes]],
-        body: httpx.AsyncByteStream,
+        take_body: Callable[[], bytes],
         *,
         connect_s: float | None = None,
         write_s: float | None = None,
@@ -449,8 +450,10 @@ class FastTransport(httpx.AsyncBaseTransport):
 
         Parameters
         ----------
-        method, url, headers, body
-            The request. How long the body is needs no header.
+        method, url, headers
+            Of the request. How long the body is needs no header.
+        take_body : function
+            Returns the body; called once there is a connection, just before the request is written.
         connect_s, write_s, read_s : float, optional
             How long a new connection may take, and a pause while the request is written and the answer is read.
         server_name : str, optional
@@ -460,7 +463,7 @@ class FastTransport(httpx.AsyncBaseTransport):
         origin = (url.scheme, url.raw_host.decode("ascii"), url.port)
         connection = self._take(origin) or await self._connect(origin, server_name, connect_s)
         try:
-            message = await _message(head, method, body)
+            message = _message(head, method, take_body())
             await connection.ask(method, message, write_s=write_s, read_s=read_s)
         except BaseException:
             connection.abort()
@@ -575,9 +578,8 @@ def _head(method: str, url: httpx.URL, headers: Sequence[tuple[bytes, bytes]]) -
     return head
 
 
-async def _message(head: bytes, method: str, body: httpx.AsyncByteStream) -> bytes:
+def _message(head: bytes, method: str, content: bytes) -> bytes:
     """Return the whole request: its body is small, and in memory already."""
-    content = b"".join([piece async for piece in body])
     if content or method not in _BODILESS:
         return b"%b\r\ncontent-length: %d\r\n\r\n%b" % (head, len(content), content)
     return head + b"\r\n\r\n"

@@ -145,6 +145,16 @@ class _PooledBody(httpx.AsyncByteStream):
             self._pool.give_back(self._transport)
 
 
+class _TakenBody(httpx.AsyncByteStream):
+    """The body of one request, taken when a transport sends it."""
+
+    def __init__(self, take: Callable[[], bytes]) -> None:
+        self._take = take
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield self._take()
+
+
 class HttpxSender:
     """Sends by any transport of httpx: a proxy's, the local hive's, or one that the user gave.
 
@@ -162,13 +172,13 @@ class HttpxSender:
         method: str,
         url: httpx.URL,
         headers: Sequence[tuple[bytes, bytes]],
-        body: httpx.AsyncByteStream,
+        take_body: Callable[[], bytes],
         *,
         connect_s: float | None,
     ) -> HttpResponse:
         """Send a request; a new connection may take `connect_s`. It raises what the transport raises."""
         extensions = {"timeout": {"connect": connect_s}}
-        request = httpx.Request(method, url, headers=list(headers), stream=body, extensions=extensions)
+        request = httpx.Request(method, url, headers=list(headers), stream=_TakenBody(take_body), extensions=extensions)
         response = await self._transport.handle_async_request(request)
         stream = response.stream
         return HttpResponse(response.status_code, response.headers.raw, stream)  # type: ignore[arg-type]  # an async one
