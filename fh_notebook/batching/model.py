@@ -360,7 +360,10 @@ def kind_of(run: Run) -> str:
     >>> [kind_of(Run(status=s)) for s in ("completed", "failed", "unknown", "running")]
     ['done', 'failed', 'unknown', 'unknown']
     """
-    return {"completed": "done", "failed": "failed"}.get(run.status, "unknown")
+    return _KIND_OF_STATUS.get(run.status, "unknown")
+
+
+_KIND_OF_STATUS: Final = {"completed": "done", "failed": "failed"}
 
 
 def open_reason(run: Run) -> str:
@@ -377,12 +380,14 @@ def open_reason(run: Run) -> str:
     >>> open_reason(Run(status="unknown", error_code="look_ups_capped"))
     'look_ups_capped'
     """
+    if kind_of(run) != "unknown":
+        return ""
     if run.error_code == LOOK_UPS_CAPPED:
         return LOOK_UPS_CAPPED
     if run.status == AWAITS_DECISION:
         return AWAITS_DECISION
     is_known = run.status in ("queued", "running") or (RunIds.of(run).first and run.error_code != RUN_NOT_FOUND)
-    return NOT_ENDED if is_known and kind_of(run) == "unknown" else ""
+    return NOT_ENDED if is_known else ""
 
 
 ERROR_SHOWN: Final = 80

@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from fh_notebook.batching.model import Finished
+from fh_notebook.batching.model import AWAITS_DECISION, Finished
 from fh_notebook.client.pending_run import PendingRun, tell_decisions
 from fh_notebook.contract.callbacks import RunIds, step_of, waits_for_tool
 from fh_notebook.contract.run import Run
@@ -76,9 +76,12 @@ class HeldCalls:
 
     def note(self, answer: Finished) -> None:
         """Note how a job was answered: it is one of these calls, or is none any more."""
-        number, ids = answer.job.number, RunIds.of(answer.run)
+        number = answer.job.number
         for known in (self._answers, self._waiting, self._pending, self._steps):
             known.pop(number, None)
+        if answer.run.status != AWAITS_DECISION:
+            return
+        ids = RunIds.of(answer.run)
         if step := step_of(answer.run):
             self._steps[number] = answer.job.shown(replace(answer.run, error=step)).error or ""
         elif waits_for_tool(answer.run) and ids.first:

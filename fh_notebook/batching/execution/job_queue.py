@@ -103,15 +103,12 @@ class JobQueue:
         self._drop_what_is_put_off()
         return self._later[0].entry if self._later and self._later[0].due <= now else self._peek()
 
-    def take(self, now: float) -> QueuedJob:
-        """Take the job that :meth:`next` returns; there is one."""
-        entry = self.next(now)
-        assert entry is not None, "next() was not called"  # noqa: S101 - a defect of ours
+    def take(self, entry: QueuedJob) -> None:
+        """Take the job that :meth:`next` has just returned."""
         if entry is self._head:
             self._head = None
         else:
             heapq.heappop(self._later)
-        return entry
 
     def take_answered(self) -> list[QueuedJob]:
         """Take the jobs whose answers were kept back and stand now: they need no call."""

@@ -231,7 +231,7 @@ class Scheduler:
         if self.stopped is not None:
             return "end"
         self.settle_doubts()
-        is_ready = self._is_ready(now)
+        is_ready = self._ready(now) is not None
         if self.queue.is_empty and not self.in_flight:
             return self.next_step(now) if self._gives_up_doubts() else "end"
         if not self.queue.is_empty and self._must_stop():
@@ -282,10 +282,12 @@ class Scheduler:
     def _take(self) -> QueuedJob | None:
         """Return the next job that is due, if one may be sent now; it counts as about to be sent."""
         now = self._clock()
-        if self.stopped is not None or not self._is_ready(now) or self._must_stop() or not self._may_start(now):
+        if self.stopped is not None or (entry := self._ready(now)) is None:
+            return None
+        if self._must_stop() or not self._may_start(now):
             return None
         self._spacing.sent(now)
-        entry = self.queue.take(now)
+        self.queue.take(entry)
         self._count_taken(entry)
         return entry
 
@@ -294,13 +296,13 @@ class Scheduler:
         self._opening += 1
         self._out[name_of(entry.job)] += 1
 
-    def _is_ready(self, now: float) -> bool:
-        """Whether the next job is due; one of a name in doubt waits for the answers that settle it."""
+    def _ready(self, now: float) -> QueuedJob | None:
+        """Return the next job if it is due; one of a name in doubt waits for the answers that settle it."""
         entry = self.queue.next(now)
         if entry is None or entry.answer is not None:
-            return entry is not None
+            return entry
         name = name_of(entry.job)
-        return self._names.may_try(name, out=self._out[name])
+        return entry if self._names.may_try(name, out=self._out[name]) else None
 
     def _paced_until(self, now: float) -> float:
         """When the next call may go: by the rate, and since the last ones have met nobody, or no free place."""
@@ -397,7 +399,8 @@ class Scheduler:
 
     def is_over(self, job: Job) -> bool:
         """Whether no call of this job's variant is made any more."""
-        return self._names.is_unknown(name_of(job))
+        unknown = self._names.unknown  # nearly always empty, and this is asked several times a call
+        return bool(unknown) and name_of(job) in unknown
 
     def note_known(self, job: Job) -> None:
         """Note an answer which shows that the service knows the variant of `job`."""
@@ -423,7 +426,7 @@ class Scheduler:
             if self._names.is_known(name):
                 for entry in self._doubted.pop(name):
                     self.put_off(entry, 0.0)
-            elif self._names.is_unknown(name):
+            elif name in self._names.unknown:
                 self._tell_unknown(name)
 
     def _gives_up_doubts(self) -> bool:
@@ -470,5 +473,5 @@ class Scheduler:
 
     def _give_up_slot_without_work(self) -> None:
         """Let the dispatcher not wait for a slot that it has no job for: others may hold them all for long."""
-        if self._wait.is_for_slot and not self._is_ready(now := self._clock()):
+        if self._wait.is_for_slot and self._ready(now := self._clock()) is None:
             self._wait.give_up_slot(now)

@@ -47,7 +47,6 @@ class _NameEvidence:
     last: Run | None = None
     """The last one of them."""
     is_known: bool = False
-    is_unknown: bool = False
     is_certain: bool = False
     """Whether an answer's code said so of the name itself."""
 
@@ -60,17 +59,14 @@ class NameEvidence:
     """How many names are called."""
     is_shared: bool = False
     """Whether other engines go on gathering evidence when one has ended."""
+    unknown: set[Name] = field(default_factory=set)
+    """Those of which it is settled that the service does not know them."""
     _of: dict[Name, _NameEvidence] = field(default_factory=dict)
 
     @property
     def none_left(self) -> bool:
         """Whether the service knows none of the names."""
-        return 0 < self.variants <= sum(evidence.is_unknown for evidence in self._of.values())
-
-    def is_unknown(self, name: Name) -> bool:
-        """Whether it is settled that the service does not know `name`."""
-        evidence = self._of.get(name)
-        return evidence is not None and evidence.is_unknown
+        return 0 < self.variants <= len(self.unknown)
 
     def is_known(self, name: Name) -> bool:
         """Whether an answer has shown that the service knows `name`."""
@@ -90,7 +86,7 @@ class NameEvidence:
     def note_known(self, name: Name) -> None:
         """Note an answer of a deployment and variant that are there."""
         evidence = self._of.setdefault(name, _NameEvidence())
-        evidence.is_known = not evidence.is_unknown
+        evidence.is_known = name not in self.unknown
 
     def note_absent(self, name: Name, run: Run, absence: Absence) -> bool:
         """Note an answer that says "not found"; return whether its job is to be kept back."""
@@ -99,14 +95,16 @@ class NameEvidence:
             return False
         evidence.absent, evidence.last = evidence.absent + 1, run
         evidence.is_certain |= absence is Absence.OF_THE_NAME
-        evidence.is_unknown |= evidence.is_certain or evidence.absent >= TRIED
-        evidence.is_known &= not evidence.is_unknown
+        if evidence.is_certain or evidence.absent >= TRIED:
+            self.unknown.add(name)
+        evidence.is_known &= name not in self.unknown
         return True
 
     def settle(self, name: Name) -> None:
         """Take a name in doubt to be unknown: no more answers will come."""
         evidence = self._of.setdefault(name, _NameEvidence())
-        evidence.is_unknown = not evidence.is_known
+        if not evidence.is_known:
+            self.unknown.add(name)
 
     def absences(self, name: Name) -> tuple[int, Run | None]:
         """Return how many answers said that `name` is not there, and the last one."""
