@@ -90,6 +90,12 @@ def known_status(word: str) -> str:
     return "queued" if word == "pending" else without_surrogates(word)
 
 
+def _with_data(body: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
+    """Return a body and, where it has one, the object in its `data`."""
+    data = body.get("data")
+    return (body, data) if isinstance(data, dict) else (body,)
+
+
 def output_of(body: Mapping[str, Any]) -> Any:
     """Return the output from any known body (CONTRACT sections 1, 3 and 6); UNKNOWN whether `data` ever has it."""
     data = body.get("data")
@@ -103,7 +109,7 @@ def output_of(body: Mapping[str, Any]) -> Any:
 def code_of(body: Mapping[str, Any]) -> str | None:
     """Return the stable code of an error body: ``error_code``, or ``code`` in older ones, also inside ``error``."""
     inner = body.get("error")
-    for part in (body, inner if isinstance(inner, dict) else {}):
+    for part in (body, inner) if isinstance(inner, dict) else (body,):
         for name in ("error_code", "code"):
             value = part.get(name)
             if isinstance(value, str) and value:
@@ -121,7 +127,7 @@ def error_of(body: Any, *, failed: bool = True) -> tuple[str | None, str | None]
     data = body.get("data")
     code = code_of(body) or (code_of(data) if failed and isinstance(data, dict) else None)
     names = ("message", "error", "error_message") if failed else ("error", "error_message")
-    for part in (body, data if isinstance(data, dict) else {}):
+    for part in _with_data(body):
         for name in names:
             value = part.get(name)
             if isinstance(value, dict):
@@ -136,11 +142,11 @@ def ids_of_body(body: Any, headers: Mapping[str, str]) -> dict[str, str | None]:
 
     Keys are masked: an id that echoes one cannot be looked up anyway.
     """
-    parts = [body, body.get("data")] if isinstance(body, dict) else []
+    parts = _with_data(body) if isinstance(body, dict) else ()
 
     def find(name: str) -> str | None:
         for part in parts:
-            value = part.get(name) if isinstance(part, dict) else None
+            value = part.get(name)
             if isinstance(value, str | int) and not isinstance(value, bool) and value != "":
                 return redact(without_surrogates(str(value)))
         return None
@@ -206,8 +212,7 @@ _decode_tolerantly: Final = json.JSONDecoder(parse_constant=str, parse_int=_int_
 
 def secret_of(body: Mapping[str, Any]) -> Secret | None:
     """Return the signing secret, at the top or in `data`."""
-    data = body.get("data")
-    for part in (body, data if isinstance(data, dict) else {}):
+    for part in _with_data(body):
         value = part.get("webhook_secret")
         if isinstance(value, str) and value:
             return shared_secret(value)

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from datetime import datetime
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final
 
@@ -319,7 +320,7 @@ class Run:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the run as JSON values, without the signing secret; :meth:`from_dict` reads them back."""
-        values = {name: getattr(self, name) for name in _STORED_FIELDS}
+        values = dict(zip(_STORED_FIELDS, _stored_values(self), strict=True))
         values["started_at"] = self.started_at.isoformat() if self.started_at else None
         if self.client_action is None:  # most runs of a store have none
             del values["client_action"]
@@ -391,6 +392,7 @@ def run_of_values(values: Mapping[str, Any]) -> Run:
 _FIELDS: Final = frozenset(part.name for part in fields(Run))
 _STORED_FIELDS: Final = tuple(part.name for part in fields(Run) if part.name != "webhook_secret")
 """The names of :meth:`Run.to_dict`."""
+_stored_values: Final = attrgetter(*_STORED_FIELDS)
 
 
 def call_name(deployment: str | None, variant: str | None) -> html.Html:
