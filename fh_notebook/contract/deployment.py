@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 from fh_notebook.contract.schema.build import fill_defaults, to_schema
 from fh_notebook.contract.schema.build import problems as problems_of
 from fh_notebook.contract.schema.from_python import docstring_summary
-from fh_notebook.contract.snippet.parser import Snippet, parse_snippet
 from fh_notebook.core import arguments, hooks
 from fh_notebook.core.json_values import canonical_json, jsonable
 from fh_notebook.core.redaction import Hidden
@@ -23,6 +22,8 @@ from fh_notebook.errors import InputError, SnippetError
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from fh_notebook.contract.snippet.parser import Snippet
 
 __all__ = ["Deployment", "deployment_of"]
 
@@ -114,6 +115,8 @@ class Deployment:
             raise SnippetError(
                 f"a Code Snippet must be a string, not {type_text(pasted.reveal())}; paste it as r'''...'''"
             )
+        from fh_notebook.contract.snippet.parser import parse_snippet
+
         return deployment_of(parse_snippet(pasted))
 
     @classmethod
