@@ -320,8 +320,7 @@ class Connection:
     the time `at`. Returns at once. Not called by `attempt`: a caller that repeats it counts its requests with the rows
     that it stores. :meth:`count_sent` leaves out what does not count."""
     left_today: Callable[[], int | None] = lambda: None
-    """Returns how many requests the configured daily cap leaves; ``None``: there is none, or nothing is counted. While
-    a count is being written, it may be taken off twice."""
+    """Returns how many requests the configured daily cap leaves; ``None``: there is none, or nothing is counted."""
     counted: Callable[[], Awaitable[None]] = _count_nothing
     """Returns when everything that was counted is written."""
     error_catalog: ErrorCatalogCache = field(default_factory=lambda: ErrorCatalogCache(""), repr=False)

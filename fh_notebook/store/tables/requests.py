@@ -13,10 +13,13 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from typing import Final, Literal
 
+from fh_notebook.errors import StoreError
 from fh_notebook.store.writer import IN_MEMORY, Committed, Transactions
 
 __all__ = ["CREATE", "Kind", "Requests", "add", "on_day", "share_in_process"]
@@ -85,6 +88,9 @@ def _day(now: datetime) -> str:
     return now.astimezone(UTC).date().isoformat()
 
 
+PATIENCE_S: Final = 1.0
+"""As long a reader waits for a commit, which takes milliseconds: it may be the event loop."""
+
 _Place = tuple[int, str, str]
 """Process, workspace and day: in a child after a fork, what its parent has not written is the parent's."""
 
@@ -93,8 +99,18 @@ def _place(workspace: str, now: datetime) -> _Place:
     return os.getpid(), workspace, _day(now)
 
 
-_Unwritten = dict[Committed[None], tuple[_Place, int]]
-"""What `Requests.count` was told and is not known to be written."""
+@dataclass(slots=True)
+class _Count:
+    """What `Requests.count` was told."""
+
+    place: _Place
+    requests: int
+    is_begun: bool = False
+    """Whether its transaction has begun: from then on a reader cannot tell whether the file has it."""
+
+
+_Unwritten = dict[Committed[None], _Count]
+"""What is not known to be written."""
 
 _unwritten_in_memory: Final[_Unwritten] = {}
 """Of all stores in memory, which have one table."""
@@ -112,8 +128,14 @@ class Requests:
     ) -> Committed[None]:
         """Count requests sent now; a negative number subtracts requests counted `at` that time and not sent."""
         now = at or self._database.now()
-        written = self._database.put(partial(add, workspace=workspace, now=now, requests=requests, kind=kind))
-        self._unwritten[written] = _place(workspace, now), requests
+        count = _Count(_place(workspace, now), requests)
+
+        def write(connection: sqlite3.Connection) -> None:
+            count.is_begun = True
+            add(connection, workspace, now, requests, kind=kind)
+
+        written = self._database.put(write)
+        self._unwritten[written] = count
         written.add_done_callback(lambda _: self._unwritten.pop(written, None))
         return written
 
@@ -128,11 +150,20 @@ class Requests:
     def on_day(self, workspace: str, now: datetime) -> int:
         """Return how many requests were sent to a workspace on the day (UTC) of `now`, by any kernel.
 
-        What :meth:`count` was told counts at once; for a moment, while it is written, it counts twice.
+        What :meth:`count` was told counts at once, and once. A count that is being committed just now is waited for; where
+        that takes longer than :data:`PATIENCE_S`, it may count twice.
         """
-        place = _place(workspace, now)
-        unwritten = sum(requests for counted_at, requests in list(self._unwritten.values()) if counted_at == place)
-        return self._database.read(lambda c: on_day(c, workspace, now)) + unwritten
+        place, until = _place(workspace, now), time.monotonic() + PATIENCE_S
+        while True:
+            unwritten = {w: count for w, count in list(self._unwritten.items()) if count.place == place}
+            total = self._database.read(lambda c: on_day(c, workspace, now))
+            total += sum(count.requests for count in unwritten.values())
+            left_s = until - time.monotonic()
+            begun = [written for written, count in unwritten.items() if count.is_begun]
+            if not begun or left_s <= 0:
+                return total
+            with suppress(StoreError, TimeoutError):  # what was not written is not counted then
+                begun[-1].result(left_s)
 
     def total(self) -> int:
         """Return how many requests were ever sent, to any workspace."""
