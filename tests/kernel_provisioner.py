@@ -2,18 +2,22 @@
 
 A program finds it by an entry point, which lies in a folder of its path: no distribution is installed for it. The
 program that starts kernels has its own fork server (`tests.fork_server`), which ends with it.
+
+They talk over sockets of files, not over ports: one that was found free may be another program's when a kernel takes it.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 from pathlib import Path
 from typing import Any, Final
 
 from jupyter_client.connect import KernelConnectionInfo
 from jupyter_client.provisioning import LocalProvisioner
 
-from tests import fork_server
+from tests import environment, fork_server
 
 NAME: Final = "fork-server"
 ENTRY_POINTS: Final = f"[jupyter_client.kernel_provisioners]\n{NAME} = {__name__}:ForkProvisioner\n"
@@ -29,24 +33,26 @@ PACKAGE: Final = (
 """What nearly every cell of a page imports: a second of CPU in each kernel."""
 
 
-def variables(folder: Path, path: str) -> dict[str, str]:
-    """Return what a program's environment needs, so that its kernels are forks: none where there is no fork server.
+def for_program(folder: Path, **more: str) -> dict[str, str]:
+    """Return `environment.for_process` of a program that starts kernels: forks, where there is a fork server.
 
     Parameters
     ----------
     folder : Path
-        Where the entry point is written.
-    path : str
-        The program's ``PYTHONPATH``.
+        The program's own; the entry point is written there.
+    **more : str
+        More variables.
     """
+    made = environment.for_process(folder, **more)
     if not fork_server.IS_SUPPORTED:
-        return {}
+        return made
     entry_points = folder / "entry-points" / "fork_server-1.dist-info" / "entry_points.txt"
-    entry_points.parent.mkdir(parents=True)
+    entry_points.parent.mkdir(parents=True, exist_ok=True)
     entry_points.write_text(ENTRY_POINTS)
-    more = os.pathsep.join([str(Path(__file__).parents[1]), str(entry_points.parents[1])])
+    path = [made["PYTHONPATH"], str(Path(__file__).parents[1]), str(entry_points.parents[1])]
     return {
-        "PYTHONPATH": f"{path}{os.pathsep}{more}",
+        **made,
+        "PYTHONPATH": os.pathsep.join(path),
         "JUPYTER_DEFAULT_PROVISIONER_NAME": NAME,
         fork_server.MORE_IMPORTS: " ".join(PACKAGE),
     }
@@ -54,6 +60,19 @@ def variables(folder: Path, path: str) -> dict[str, str]:
 
 class ForkProvisioner(LocalProvisioner):
     """Starts a kernel in a fork of this program's server."""
+
+    async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
+        """Give the kernel's sockets a folder of their own, whose path is short enough for them."""
+        if self.parent.transport != "ipc":
+            self.parent.transport = "ipc"
+            self.parent.ip = str(Path(tempfile.mkdtemp(prefix="fh-kernel-")) / "socket")
+        return await super().pre_launch(**kwargs)
+
+    async def cleanup(self, restart: bool = False) -> None:
+        """Remove that folder."""
+        await super().cleanup(restart=restart)
+        if not restart:
+            shutil.rmtree(Path(self.parent.ip).parent, ignore_errors=True)
 
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> KernelConnectionInfo:
         """Start the kernel; its output goes where this program's errors go."""

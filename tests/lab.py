@@ -104,9 +104,8 @@ def run_lab(folder: Path, *, through: Sequence[str] = (), forks: bool = True, **
     """
     root = folder / "root"
     root.mkdir(parents=True, exist_ok=True)
-    env = environment.for_process(folder, **_lab_settings(folder), **variables)
-    if forks:
-        env |= kernel_provisioner.variables(folder, env["PYTHONPATH"])
+    environment_of = kernel_provisioner.for_program if forks else environment.for_process
+    env = environment_of(folder, **_lab_settings(folder), **variables)
     process, url = _start_lab(through, root, folder / "lab.log", env)
     try:
         yield LabServer(url, root)
@@ -256,8 +255,12 @@ _BOUNDED = """async ([script, argument, most_ms]) => await Promise.race([
 _PATIENT_WIDGETS = f"""() => {{
     const timeout = AbortSignal.timeout.bind(AbortSignal);
     AbortSignal.timeout = ms => timeout(Math.max(ms, {PATIENCE_MS}));
+    const later = window.setTimeout.bind(window);
+    window.setTimeout = (call, ms, ...more) =>
+        later(call, String(call).includes('Control comm did not respond') ? {PATIENCE_MS} : ms, ...more);
 }}"""
-"""anywidget gives a model up that a busy page has not loaded within 2 s, and its messages with it."""
+"""anywidget gives a model up that a busy page has not loaded within 2 s, and its messages with it. After a reload,
+ipywidgets does so with all models of a kernel that has not told their states within 4 s."""
 
 
 @dataclass

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from tests import environment
+from tests import kernel_provisioner
 from tests.lab import PATIENCE_MS, end_process
 from tests.ports import free_port
 
@@ -29,7 +29,7 @@ def run_voila(served: Path, **variables: str) -> Iterator[str]:
     with (folder / "voila.log").open("w") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "voila", str(served), *options],
-            stdout=log, stderr=subprocess.STDOUT, env=environment.for_process(folder, **variables), cwd=folder,
+            stdout=log, stderr=subprocess.STDOUT, env=kernel_provisioner.for_program(folder, **variables), cwd=folder,
         )  # fmt: skip
     try:
         yield _address(process, folder / "voila.log")

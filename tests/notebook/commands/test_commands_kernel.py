@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
 import pytest
-from nbclient import NotebookClient
 
 from fh_notebook.local import LocalHive
-from tests import environment
+from tests import kernel_provisioner
 from tests.kernel import Kernel
 
 KEY = "fhk_0123456789abcdef"
@@ -90,14 +91,16 @@ def test_where_nobody_can_be_asked_it_says_what_to_do(asking: Kernel, command: s
     assert cure in line
 
 
-def test_under_nbclient_a_login_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_under_nbclient_a_login_is_one_line(tmp_path: Path) -> None:
     """The real runner: the cell fails with the cure, and does not hang."""
-    for name, value in environment.for_process(tmp_path).items():
-        monkeypatch.setenv(name, value)
+    file = tmp_path / "login.ipynb"
     cells = [nbformat.v4.new_code_cell(c) for c in ("%load_ext fh_notebook", "%fetchhive login")]
-    notebook = nbformat.v4.new_notebook(cells=cells)
-    NotebookClient(notebook, timeout=180, allow_errors=True, kernel_name="python3").execute()
-    [output] = notebook.cells[1].outputs
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), file)
+    subprocess.run(
+        [sys.executable, "-m", "jupyter", "execute", "--allow-errors", "--kernel_name=python3", "--inplace", str(file)],
+        cwd=tmp_path, env=kernel_provisioner.for_program(tmp_path), check=True, capture_output=True, timeout=300,
+    )  # fmt: skip
+    [output] = nbformat.read(file, as_version=4).cells[1].outputs
     assert output.output_type == "error"
     assert "no input is possible here" in "".join(output.traceback)
     assert len(output.traceback) == 1

@@ -11,7 +11,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from tests import environment
+from tests import kernel_provisioner
 from tests.notebook.forms.form_hive import DECLARED, KEY, PASSWORD, FormHive
 
 SPELT = f"''.join({[PASSWORD[:9], PASSWORD[9:]]!r})"
@@ -50,7 +50,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with FormHive().serve() as server:
         done = subprocess.run(
             [sys.executable, "-c", RUN_AND_EXPORT, str(file)],
-            env=environment.for_process(
+            env=kernel_provisioner.for_program(
                 folder, JPY_PARENT_PID=str(os.getpid()), FETCH_HIVE_BASE_URL=server.url, FETCH_HIVE_API_KEY=KEY
             ),
             cwd=folder, capture_output=True, text=True, timeout=300,
@@ -105,7 +105,7 @@ def test_in_a_terminal_a_form_is_its_text(tmp_path: Path) -> None:
     )
     done = subprocess.run(
         [sys.executable, "-c", script],
-        env=environment.for_process(tmp_path),
+        env=kernel_provisioner.for_program(tmp_path),
         capture_output=True,
         text=True,
         timeout=180,

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from fh_notebook.local.http.server import HiveServer
-from tests import environment
+from tests import kernel_provisioner
 from tests.kernel import Kernel
 from tests.notebook.slow_hive import KEY, SlowHive
 
@@ -177,7 +177,7 @@ def test_a_saved_notebook_and_its_page_have_no_key(way: str, tmp_path: Path) -> 
     with _hive(way).serve() as server:
         done = subprocess.run(
             [sys.executable, "-c", RUN_AND_EXPORT, str(file), way],
-            env=environment.for_process(tmp_path, JPY_PARENT_PID=str(os.getpid()), **_variables(way, server)),
+            env=kernel_provisioner.for_program(tmp_path, JPY_PARENT_PID=str(os.getpid()), **_variables(way, server)),
             cwd=tmp_path, capture_output=True, text=True, timeout=300,
         )  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -11,7 +11,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from tests import environment
+from tests import kernel_provisioner
 from tests.notebook.paced_hive import KEY, PacedHive
 
 SETUP = "%load_ext fh_notebook\nimport fh_notebook as fh\nrows = [{'text': str(i)} for i in range(8)]"
@@ -37,7 +37,7 @@ def _after_run(folder: Path, runner: str, hive: PacedHive, *cells: str) -> list[
     notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
     nbformat.write(notebook, folder / "night.ipynb")
     with hive.serve() as server:
-        env = environment.for_process(folder, FETCH_HIVE_BASE_URL=server.url, FETCH_HIVE_API_KEY=KEY)
+        env = kernel_provisioner.for_program(folder, FETCH_HIVE_BASE_URL=server.url, FETCH_HIVE_API_KEY=KEY)
         subprocess.run(
             [sys.executable, "-m", "jupyter", *RUNNERS[runner]],
             cwd=folder, env=env, check=True, capture_output=True, timeout=300,
