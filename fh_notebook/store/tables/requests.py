@@ -150,8 +150,8 @@ class Requests:
     def on_day(self, workspace: str, now: datetime) -> int:
         """Return how many requests were sent to a workspace on the day (UTC) of `now`, by any kernel.
 
-        What :meth:`count` was told counts at once, and once. A count that is being committed just now is waited for; where
-        that takes longer than :data:`PATIENCE_S`, it may count twice.
+        What :meth:`count` was told counts at once, and once. A count that is being committed is waited for; where that
+        takes longer than :data:`PATIENCE_S`, it may count twice.
         """
         place, until = _place(workspace, now), time.monotonic() + PATIENCE_S
         while True:
