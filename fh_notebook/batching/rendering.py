@@ -549,7 +549,7 @@ def frame_html(frame: pd.DataFrame, columns: Sequence[str], *, prefix: str = "")
     runs = frame.attrs.get(RUNS) or [""] * len(frame)
     for number, line in enumerate(lines if prefix and "output" in names else ()):
         options = OutputOptions(
-            whole="batch.frame has all", key=f"{prefix}{number}", run=runs[number], kept_cap=KEPT_IN_ROW
+            whole="batch.frame has everything", key=f"{prefix}{number}", run=runs[number], kept_cap=KEPT_IN_ROW
         )
         line[names.index("output")] = short_view(frame["output"].iloc[number], TEXT_SHOWN, options)
     cells = [

@@ -210,7 +210,9 @@ def load_hive(module_spec: str) -> LocalHive:
     hives = {n: v for n, v in vars(module).items() if isinstance(v, LocalHive)}
     if len(set(map(id, hives.values()))) != 1:
         count = (
-            f"{len(hives)} ({', '.join(hives)}); choose one: --module {module_name}:NAME" if hives else "no LocalHive"
+            f"{len(hives)} hives ({', '.join(hives)}); choose one: --module {module_name}:NAME"
+            if hives
+            else "no LocalHive"
         )
         raise SettingsError(f"{module_name} has {count}")
     return next(iter(hives.values()))

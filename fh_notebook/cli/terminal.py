@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import shlex
 import shutil
 import sys
@@ -26,6 +27,7 @@ __all__ = [
     "ProgressLine",
     "Style",
     "add_command",
+    "in_powershell",
     "nobody_reads_on",
     "shorten",
     "show_what_can_be_shown",
@@ -64,14 +66,15 @@ def add_command(
     about : str
         What it does: paragraphs, which are wrapped here.
     examples : str
-        Lines as they are typed.
+        Lines as they are typed in a POSIX shell; on Windows they are shown for PowerShell.
     more : str, optional
         Paragraphs below the examples, as they stand.
     usage : str, optional
         The words after the command's name, where all options are too many to be read.
     """
     paragraphs = "\n\n".join(textwrap.fill(part, WIDTH) for part in about.split("\n\n"))
-    lines = textwrap.indent(textwrap.dedent(examples).strip("\n"), "  ")
+    typed_lines = textwrap.dedent(examples).strip("\n")
+    lines = textwrap.indent(in_powershell(typed_lines) if os.name == "nt" else typed_lines, "  ")
     parser: argparse.ArgumentParser = commands.add_parser(
         name,
         help=help,
@@ -81,6 +84,21 @@ def add_command(
         formatter_class=_Formatter,
     )
     return parser
+
+
+def in_powershell(lines: str) -> str:
+    r"""Return command lines of a POSIX shell for PowerShell: continued lines, and variables set for one command.
+
+    >>> print(in_powershell("KEY=any jupyter lab\nfh-notebook lab \\\n  --no-browser"))
+    $env:KEY="any"
+    jupyter lab
+    fh-notebook lab `
+      --no-browser
+    """
+    set_variable = re.compile(r"^([A-Z][A-Z_]*)=(\S+) ", re.MULTILINE)
+    while set_variable.search(lines):
+        lines = set_variable.sub(r'$env:\1="\2"\n', lines)
+    return re.sub(r" \\$", " `", lines, flags=re.MULTILINE)
 
 
 PIPE_WIDTH: Final = 80

@@ -267,11 +267,13 @@ def _id_html(text: str) -> html.Html | str:
 
 def cells_of(approval: ToolApproval) -> list[object]:
     """Return the cells of one line of the table, under :data:`HEADS`, escaped and with secrets masked."""
-    whole = "approval.arguments has all"
+    whole = "approval.arguments has everything"
     votes = "" if approval.votes is None else str(approval.votes)
     if approval.votes_required is not None:
         votes = f"{votes or '?'} of {approval.votes_required}"
-    summary = html.folded(approval.shown(approval.summary), whole="approval.summary has all", open_chars=300, cls="")
+    summary = html.folded(
+        approval.shown(approval.summary), whole="approval.summary has everything", open_chars=300, cls=""
+    )
     arguments = html.folded(html.printable(approval.shown_arguments()), whole=whole, open_chars=300)
     details = {
         "Tool": approval.shown(approval.tool),

@@ -736,7 +736,11 @@ class PendingRun:
         if not question:
             return [html.el("div", "Waiting for the decision of ", asked)] if who else hint
         label = html.el("div", *(("Question to ", asked) if who else ("Question",)), ", not answered yet:")
-        whole = "client.retrieve(run.request_id).raw has all" if self._is_direct else "pending.run.raw has all"
+        whole = (
+            "client.retrieve(run.request_id).raw has everything"
+            if self._is_direct
+            else "pending.run.raw has everything"
+        )
         return [label, html.folded(question, whole=whole), *hint]
 
     def _repr_html_(self) -> str:

@@ -52,8 +52,8 @@ _CHECKED: Final = (
 )
 """What of a `Run` is shown as a text or a number, and so must be one."""
 
-WHOLE: Final = "run.text has all"
-WHOLE_ERROR: Final = "run.error has all"
+WHOLE: Final = "run.text has everything"
+WHOLE_ERROR: Final = "run.error has everything"
 """Where all of a long text is, beside what a card shows of it."""
 
 
@@ -426,4 +426,4 @@ def _to_json(output: Any, *indents: int | None) -> str:
     for indent in indents:
         with suppress(RecursionError, ValueError, TypeError):  # what is no JSON, in a run that somebody made by hand
             return json.dumps(output, ensure_ascii=False, indent=indent, default=short)
-    return "(nested too deeply to be written out; run.output has all)"
+    return "(nested too deeply to be written out; run.output has everything)"

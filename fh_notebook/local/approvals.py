@@ -225,7 +225,7 @@ class Approvals:
             raise SettingsError(f"which choice? Give choice={' or '.join(map(repr, offered))}")
         closed = self._close(paused, "allowed" if decision.approved else "denied", decision)
         if closed is None:
-            raise SettingsError(f"{request_id} was decided at the same time, elsewhere")
+            raise SettingsError(f"{request_id} was decided elsewhere at the same time")
         return closed
 
     def decide_tool(self, approval: Approval, *, allow: bool) -> Approval | None:

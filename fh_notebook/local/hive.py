@@ -383,7 +383,7 @@ class LocalHive:
         )
 
     def close(self) -> None:
-        """Stop what runs for callback delivery. Optional: a hive that nobody holds closes itself."""
+        """Stop what runs for callback delivery. Optional: a hive that is no longer referenced closes itself."""
         self._service.runs.loop.stop()
 
     def __enter__(self) -> LocalHive:

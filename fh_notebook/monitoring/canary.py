@@ -199,8 +199,7 @@ def start_canary(
     store = session.store()
     if store is None:
         raise SettingsError(
-            "nothing is saved (store=None), and a canary resumes from what is saved; fh.configure(store=...) "
-            "saves answers"
+            "nothing is saved (store=None), but a canary continues from saved answers; set fh.configure(store=...)"
         )
     caller = session.client_for(client)
     sample = CanarySample.of(rows, deployment, options, caller, audience=audience)
@@ -370,8 +369,8 @@ class CanarySample:
                 if one != other and not (is_missing(one) and is_missing(other)):
                     raise InputError(
                         f"rows {labels[first]} and {labels[position]} have equal inputs, so they are one row, but "
-                        f"{short(column)} is {short(one)} in the one and {short(other)} in the other; "
-                        "leave one of them out"
+                        f"{short(column)} is {short(one)} in one and {short(other)} in the other; leave one of "
+                        "them out"
                     )
 
     def _row_by_key(self, repeats: int) -> dict[str, int]:
@@ -512,13 +511,15 @@ class CanaryHistory:
                 return None
             if self._sample.unknown:
                 raise InputError(
-                    f"the deployment {short(self._sample.deployment)} is not known, and the canary {short(self._name)} "
-                    f"was begun with another one; {self._sample.unknown}"
+                    f"the deployment {short(self._sample.deployment)} is not known, and the canary "
+                    f"{short(self._name)} was started with another one; {self._sample.unknown}"
                 )
             raise InputError(
                 Message(
-                    "the canary {} was begun with another deployment, variant or table: {} of its day {} are not among "
-                    "these; give another {}",
+                    (
+                        "the canary {} was started with another deployment, variant or table: {} of its day {} are "
+                        "not among these; give another {}"
+                    ),
                     (short(self._name), counted(len(observations) - len(known), "row"), str(day), option("name")),
                 )
             )
@@ -771,7 +772,7 @@ REFUSED: Final = (
 
 @with_partial_repr
 class Canary:
-    """Result of a canary: whether fixed rows are still answered as before. Made by :func:`fh_notebook.canary`.
+    """Result of a canary: whether fixed rows are still answered as before. Returned by :func:`fh_notebook.canary`.
 
     Attributes
     ----------

@@ -82,10 +82,12 @@ def notes(of: CanaryFigures, *, stopped: str) -> tuple[str, ...]:
     """Return how certain the sentence is, and what is missing."""
     threshold = f"{1 / of.alpha:g}"
     lines = [
-        f"Evidence of a change: {_evidence_text(of.evidence)}. It begins at 1, and grows as scores differ from the "
-        f"earlier ones of their rows; a change is reported when it reaches {threshold}. That happens without a change "
-        f"with a probability of at most {100 * of.alpha:g} % over all days together, where this alpha was chosen "
-        "before the first day."
+        (
+            f"Evidence of a change: {_evidence_text(of.evidence)}. It begins at 1, and grows as scores differ from the"
+            f" earlier ones of their rows; a change is reported when it reaches {threshold}. Without a change, the "
+            f"probability of that is at most {100 * of.alpha:g} % over all days together, if alpha was chosen before "
+            "the first day."
+        )
     ]
     if of.evidence >= 1 / of.alpha and not of.is_different:
         lines.append(
@@ -131,7 +133,7 @@ def _cells(summary: pd.DataFrame) -> list[list[str]]:
 
 def _more(summary: pd.DataFrame) -> str:
     more = len(summary) - LINES_SHOWN
-    return f"… {counted(more, 'earlier day')}: canary.summary() has all" if more > 0 else ""
+    return f"… {counted(more, 'earlier day')}: canary.summary() has everything" if more > 0 else ""
 
 
 def canary_text(name: str, sentence: str, remarks: Sequence[str], summary: pd.DataFrame) -> str:

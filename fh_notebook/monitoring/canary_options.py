@@ -39,7 +39,7 @@ class CanaryOptions:
         metadata=about(
             takes=or_none(kept_name()),
             written=OptionSyntax(
-                help="of the canary (default: the hash of what is called)", reads="text", metavar="NAME"
+                help="name of the canary (default: a hash of what is called)", reads="text", metavar="NAME"
             ),
         ),
     )
@@ -67,7 +67,9 @@ class CanaryOptions:
         default=0,
         metadata=about(
             takes=whole(None, "a whole number"),
-            written=OptionSyntax(help="of the order of rows, and of the test (default: 0)", reads="whole", metavar="N"),
+            written=OptionSyntax(
+                help="seed of the order of rows and of the test (default: 0)", reads="whole", metavar="N"
+            ),
         ),
     )
 

@@ -106,9 +106,7 @@ def trend(deployment: Deployment | str, *, score: Score = None, variants: str | 
     name = deployment.name if isinstance(deployment, Deployment) else deployment
     store = session.store()
     if store is None:
-        raise SettingsError(
-            "nothing is saved (store=None), so there is no trend; fh.configure(store=...) saves answers"
-        )
+        raise SettingsError("nothing is saved (store=None), so there is no trend; set fh.configure(store=...)")
     records = _records_of(store, name)
     wanted = None if variants is None else _distinct_variants(variants)
     readable, notes = _readable(records, wanted, name)
@@ -238,7 +236,7 @@ def _record(date: Any, line: SummaryLine, part: pd.DataFrame) -> dict[str, Any]:
 
 @with_partial_repr
 class Trend:
-    """Score, seconds and failures of a deployment by date. Made by :func:`fh_notebook.trend`.
+    """Score, seconds and failures of a deployment by date. Returned by :func:`fh_notebook.trend`.
 
     Attributes
     ----------
@@ -335,7 +333,7 @@ class Trend:
     @property
     def _more(self) -> str:
         more = len(self.frame) - LINES_SHOWN
-        return f"… {counted(more, 'earlier line')}: trend.frame has all" if more > 0 else ""
+        return f"… {counted(more, 'earlier line')}: trend.frame has everything" if more > 0 else ""
 
     def __repr__(self) -> str:
         heads, cells = self._cells()

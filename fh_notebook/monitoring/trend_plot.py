@@ -58,7 +58,7 @@ def plot(frame: pd.DataFrame, kind: str | None, *, scorer: str) -> Any:
         arguments.check_one_of("kind", kind, tuple(TEXTS))
     kinds = [name for name in TEXTS if kind in (None, name) and frame[name].notna().any()]
     if not kinds:
-        raise InputError(f"there is nothing to draw{f' of {kind}' if kind else ''}: no call has it")
+        raise InputError(f"nothing to draw{f' of {kind}' if kind else ''}: no call has it")
     return Plot([_panel(frame, name, scorer) for name in kinds])
 
 

@@ -38,7 +38,7 @@ CHARS_AT_ONCE: Final = 200_000
 """What the page has ahead at most; a single longer item is sent all the same."""
 PAST: Final = 20
 """Ratings of before that can be taken back in a new page."""
-WHOLE: Final = "Show all has all"
+WHOLE: Final = "Show all shows everything"
 ABOUT_CAP: Final = 4_000
 """Characters of one column of the row."""
 ABOUT_NAMES: Final = {EXPECTED: "expected output"}
@@ -333,7 +333,7 @@ def _cut(text: str, cap: int) -> str:
 
 def _blind(kind: Question) -> str:
     """Say what a rater does not see."""
-    sides = ", and which output is 1 and which is 2 changes by chance" if kind.is_pair else ""
+    sides = ", and the order of the two outputs is random" if kind.is_pair else ""
     return f"Blind: names of variants are hidden{sides}."
 
 

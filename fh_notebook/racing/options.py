@@ -78,7 +78,7 @@ class RaceOptions:
         default=0,
         metadata=about(
             takes=whole(None, "a whole number"),
-            written=OptionSyntax(help="of the order of rows (default: 0)", reads="whole", metavar="N"),
+            written=OptionSyntax(help="seed of the order of rows (default: 0)", reads="whole", metavar="N"),
         ),
     )
     batch: BatchOptions = field(default_factory=lambda: BatchOptions(reuse=_REUSE))

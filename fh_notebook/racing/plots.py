@@ -44,7 +44,7 @@ def plot(tally: RaceState, kind: str | None) -> Any:
     if kind is not None:
         arguments.check_one_of("kind", kind, tuple(_PANELS))
     if not tally.rows:
-        raise InputError("there is nothing to draw: no row of the race is decided")
+        raise InputError("nothing to draw: no row of the race is decided")
     return Plot([_PANELS[name](tally) for name in ([kind] if kind else _PANELS)])
 
 

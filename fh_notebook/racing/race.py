@@ -46,7 +46,7 @@ __all__ = ["Race"]
 
 @with_partial_repr
 class Race:
-    """Result of a race. Made by :func:`fh_notebook.race`.
+    """Result of a race. Returned by :func:`fh_notebook.race`.
 
     Attributes
     ----------
@@ -233,7 +233,7 @@ class Race:
             try:
                 self._on_event(event)
             except Exception:
-                log.warning("%s raised; it is not called again", self._on_event, exc_info=True)
+                log.warning("%s raised an error; it is not called again", self._on_event, exc_info=True)
                 self._on_event = None
 
     def show_by(self, display: Callable[[], RaceDisplay]) -> None:
@@ -282,7 +282,7 @@ class Race:
 
     @property
     def plan_line(self) -> str:
-        """The rows, calls and uploads of the present start, or of the next one, at the most, in one line."""
+        """The maximum rows, calls and uploads of the current start, or of the next one, in one line."""
         most = self.calls_left if self._most_calls is None else self._most_calls
         files = self._status.plan().uploads
         uploads = f" and {counted(files, 'upload')} of files, which count against the daily cap, too" if files else ""

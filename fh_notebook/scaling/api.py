@@ -89,7 +89,7 @@ def batch_over_partitions(
     if options.delivery != "direct":
         delivery = option("delivery", options.delivery, in_cell=True)
         raise SettingsError(
-            Message(("{} is for one machine: callbacks are received on one machine only; leave it out"), (delivery,))
+            Message("{} works on one machine only, where callbacks are received; leave it out", (delivery,))
         )
     name, repeats, dask = options.name, options.repeats, options.dask
     settings = StartOptions.of(options, audience=audience)

@@ -176,7 +176,7 @@ class RunRecorder:
         try:
             self._counts().requests.count(self._find_workspace(), requests, kind=kind, at=at)
         except StoreError as exc:
-            self._tell(f"Requests are not counted towards daily_cap: {redact(str(exc))}")
+            self._tell(f"Requests are not counted against daily_cap: {redact(str(exc))}")
 
     def left_today(self) -> int | None:
         """Return how many requests the configured daily cap leaves; ``None`` without one, or where none are counted."""

@@ -112,8 +112,8 @@ class DamagedValue(sqlite3.DatabaseError):
 def damage_text(path: Path, error: DamagedValue) -> str:
     """Return the message for a damaged store, with what to do."""
     return (
-        f"the store {path} is damaged: {error}; it was left as it is. fh-notebook doctor checks its pages. Move it"
-        f" away and run again (a new one is then made), or {HINT}"
+        f"the store {path} is damaged: {error}; it was not changed. fh-notebook doctor checks its pages. Move it "
+        f"away and run again (this creates a new one), or {HINT}"
     )
 
 
@@ -319,11 +319,11 @@ def _message_of(path: Path, exc: sqlite3.Error) -> str:
         )
     if is_damage(exc):
         return (
-            f"the store {path} cannot be read ({exc}); it was left as it is. Move it away and run again (a new one "
-            f"is then made), or {HINT}"
+            f"the store {path} cannot be read ({exc}); it was not changed. Move it away and run again (this "
+            f"creates a new one), or {HINT}"
         )
     if name.startswith("SQLITE_FULL"):
-        return f"the disk of the store {path} is full; make room and run again: what was committed is safe"
+        return f"the disk of the store {path} is full; free some space and run again: committed answers are safe"
     if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
         return f"the store {path} cannot be written ({exc}): {HINT}"
     return f"the store {path} cannot be used ({exc}): {HINT}"

@@ -128,7 +128,8 @@ def begin(connection: sqlite3.Connection, path: Path, tell: Tell) -> None:
                 elif not has_told:
                     has_told = True
                     tell(
-                        f"fh_notebook: another kernel upgrades the store {path} to the present version; this one waits"
+                        f"fh_notebook: another kernel is upgrading the store {path} to the current version; this "
+                        "one waits"
                     )
             else:
                 return
@@ -160,7 +161,7 @@ def announce_migration(connection: sqlite3.Connection, path: Path, versions: str
         nonlocal has_told
         if not has_told and time.monotonic() - began > TELL_AFTER_S:
             has_told = True
-            tell(f"fh_notebook: the store {path} ({size}) is upgraded {versions}, once; this may take a while")
+            tell(f"fh_notebook: upgrading the store {path} ({size}) {versions}, once; this may take a while")
         return 0
 
     connection.set_progress_handler(look, LOOK_EVERY)
@@ -172,8 +173,8 @@ def announce_migration(connection: sqlite3.Connection, path: Path, versions: str
         if exc.sqlite_errorcode in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE):
             raise StoreError(
                 (
-                    f"the store {path} cannot be upgraded {versions}, because its disk is full: meanwhile the upgrade "
-                    f"needs up to {size} beside it. Make room and run again; it was left as it is"
+                    f"the store {path} cannot be upgraded {versions}, because its disk is full: the upgrade needs "
+                    f"up to {size} beside it. Free some space and run again; the store was not changed"
                 ),
                 path=path,
             ) from exc
@@ -321,7 +322,7 @@ def _version_of(connection: sqlite3.Connection, path: Path, *, newest: int) -> i
     owner = int(connection.execute("PRAGMA application_id").fetchone()[0])
     tables = int(connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
     if owner != APPLICATION_ID and (owner or tables):
-        raise StoreError(f"{path} is the SQLite file of another program; it was left as it is: {HINT}", path=path)
+        raise StoreError(f"{path} is the SQLite file of another program; it was not changed: {HINT}", path=path)
     if version > newest:
         raise StoreError(
             f"the store {path} was written by a newer fh_notebook (its version is {version}, this one reads up to "

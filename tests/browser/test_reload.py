@@ -73,7 +73,7 @@ def test_a_cell_that_blocks_says_how_it_is_ended(lab: Lab, paced_hive: PacedHive
         _reload(lab)
         here = lab.output(1)
         expect(here.get_by_text("To cancel, use Stop")).to_be_visible()
-        expect(here.get_by_text("is shown when the cell has ended")).to_be_visible()
+        expect(here.get_by_text("when the cell has ended")).to_be_visible()
         expect(here.get_by_text("Loading widget")).to_be_hidden()
         lab.screenshot(f"reloaded-blocking-{code[:5]}")
         lab.page.wait_for_function("() => window.jupyterapp?.shell?.currentWidget?.sessionContext?.session?.kernel")

@@ -7,11 +7,13 @@ import re
 import shlex
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
 
 from fh_notebook.cli.command_line import COMMANDS, _parser, main
+from fh_notebook.cli.terminal import in_powershell
 from tests import environment
 
 
@@ -38,6 +40,7 @@ def test_help_fits_and_has_examples_that_work(
     assert lines
     for line in lines:
         _parser().parse_args(shlex.split(line, comments=True)[1:])
+    assert not re.search(r"\\$|^\w+=", in_powershell(textwrap.dedent(examples)), re.MULTILINE)
 
 
 def test_the_list_of_commands_says_what_each_is_for(

@@ -66,7 +66,7 @@ def test_an_output_of_any_depth_is_shown_and_its_text_is_json_or_said_to_be_none
     for _ in range(50_000):
         deep = [deep]
     run = dataclasses.replace(RUN, output=deep)
-    assert "run.output has all" in run.text
+    assert "run.output has everything" in run.text
     assert "nested too deeply" in repr(run)
     assert "the rest is not shown" in run._repr_html_()
     with pytest.raises(ValueError, match="nested too deeply"):

@@ -213,7 +213,7 @@ def test_text_and_page_begin_with_the_answer(watch: Watch) -> None:
     assert said == found.verdict
     assert certain == found.notes[0]
     page = found._repr_html_()
-    assert page.index(found.verdict) < page.index("with a probability of at most 5 %")
+    assert page.index(found.verdict) < page.index("probability of that is at most 5 %")
     summary = found.summary()
     assert summary["date"].tolist() == [pd.Timestamp("2026-03-01")]
     assert summary["scored"].tolist() == [39]
@@ -294,7 +294,7 @@ def test_rows_with_equal_inputs_must_agree_in_what_is_expected(watch: Watch) -> 
     """Also in a column that exact() names; refused before any call. A column that no score reads may differ."""
     watch.rows = [*rows(10), {"number": 3, "expected_output": "no"}]
     for score in (fh.score.exact(), None, fh.score.all_of(fh.score.exact(), "elapsed_s")):
-        with pytest.raises(InputError, match="rows 3 and 10 have equal inputs.*'yes' in the one and 'no'"):
+        with pytest.raises(InputError, match="rows 3 and 10 have equal inputs.*'yes' in one and 'no'"):
             watch.run(score=score)
     assert watch.answering.calls == 0
     assert watch.run(score=fh.score.scorer(lambda run: run.output == "yes", name="yes", version="1")).calls == 10
@@ -318,7 +318,7 @@ def test_a_higher_alpha_is_another_canary_with_a_chance_of_its_own(watch: Watch)
     watch.answering.wrong |= {("a", number) for number in range(4)}
     found = watch.run(baseline="before")
     assert not found.changed
-    assert "where this alpha was chosen before the first day" in found.notes[0]
+    assert "if alpha was chosen before the first day" in found.notes[0]
     assert watch.run(baseline="before", alpha=min(0.99, 1.01 / found.evidence)).changed
 
 

@@ -210,7 +210,7 @@ def test_a_full_disk_is_an_error_and_what_was_committed_is_safe(path: Path) -> N
         store.answers.keep(RUN, "w").result()
         pages = store.database.put(lambda c: c.execute("PRAGMA page_count").fetchone()[0]).result()
         store.database.put(lambda c: c.execute(f"PRAGMA max_page_count={pages + 2}").fetchone()).result()
-        with pytest.raises(StoreError, match="full; make room"):
+        with pytest.raises(StoreError, match="full; free some space"):
             store.answers.keep(Run(status="completed", output="x" * 100_000, deployment="d"), "w").result()
         store.database.put(lambda c: c.execute("PRAGMA max_page_count=1000000").fetchone()).result()
         store.answers.keep(RUN, "w").result()

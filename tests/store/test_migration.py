@@ -203,7 +203,9 @@ def test_another_kernel_waits_as_long_as_it_takes_and_says_so(path: Path) -> Non
     for thread in threads:
         thread.join(60)
     assert versions == [len(MIGRATIONS)]
-    assert lines == [f"fh_notebook: another kernel upgrades the store {path} to the present version; this one waits"]
+    assert lines == [
+        f"fh_notebook: another kernel is upgrading the store {path} to the current version; this one waits"
+    ]
     assert not list(path.with_name(f"{path.name}-owners").iterdir())
 
 
@@ -232,7 +234,7 @@ def test_what_takes_longer_than_a_second_is_told_once(path: Path) -> None:
             ).fetchone()
 
     open_connection(path, migrations=(*MIGRATIONS, (work,)), tell=lines.append).close()
-    assert lines == [f"fh_notebook: the store {path} (1 MB) is upgraded from version 7 to {len(MIGRATIONS) + 1}, once; this may take a while"]  # fmt: skip
+    assert lines == [f"fh_notebook: upgrading the store {path} (1 MB) from version 7 to {len(MIGRATIONS) + 1}, once; this may take a while"]  # fmt: skip
 
 
 # --- cut short
@@ -312,8 +314,8 @@ def test_a_full_disk_on_the_way_leaves_the_earlier_version(old_root: Path) -> No
         timeout=60,
     )
     assert done.stdout == (
-        f"the store {path} cannot be upgraded from version 7 to {len(MIGRATIONS)}, because its disk is full: meanwhile "
-        "the upgrade needs up to 1 MB beside it. Make room and run again; it was left as it is\n"
+        f"the store {path} cannot be upgraded from version 7 to {len(MIGRATIONS)}, because its disk is full: the "
+        "upgrade needs up to 1 MB beside it. Free some space and run again; the store was not changed\n"
     ), done.stderr
     assert dumped(path) == before
     open_connection(path).close()

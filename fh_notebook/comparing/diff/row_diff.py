@@ -306,7 +306,7 @@ def _input_texts(diff: RowDiff) -> list[tuple[str, str]]:
 NAME_SHOWN: Final = 60
 """Characters of a variant's name in the legend."""
 
-WHOLE: Final = "the comparison's frame has all"
+WHOLE: Final = "the comparison's frame has everything"
 """Where a text is that is cut."""
 
 
@@ -386,7 +386,7 @@ def _changes_html(changes: Changes, names: tuple[str, str]) -> html.Html:
         for c in changes_shown
     ]  # fmt: skip
     left = len(changes.listed) - len(changes_shown)
-    more = html.el("div", f"… {left:,} more; cmp.diff(row).frame has all", cls="fh-dim") if left else None
+    more = html.el("div", f"… {left:,} more; cmp.diff(row).frame has everything", cls="fh-dim") if left else None
     return html.el("div", changes_table(rows, names), more)
 
 
@@ -394,7 +394,9 @@ def _before_and_after(change: Change) -> tuple[object, object]:
     before, after = change.before, change.after
     if change.kind == "changed" and _are_long(before, after):
         difference = compare_texts(after, before, limit=10_000)
-        return html.clip(before, VALUE_SHOWN), mark_text(difference, cap=2_000, whole=".frame has all", both=True)
+        return html.clip(before, VALUE_SHOWN), mark_text(
+            difference, cap=2_000, whole=".frame has everything", both=True
+        )
     return (
         "" if change.kind == "added" else value_text(before),
         "" if change.kind == "removed" else value_text(after),
@@ -433,7 +435,7 @@ def diff_text(diff: RowDiff) -> str:
         if not (parts := by_name.get(answer.variant, ())):
             error = with_action(answer.error or "", answer.client_action)
             shown = _output_text(answer) if answer.ok else f"{answer.status}: {error}".rstrip(": ")
-            text_lines.append(_indent(html.folded_text(shown, whole="the comparison's frame has all")))
+            text_lines.append(_indent(html.folded_text(shown, whole="the comparison's frame has everything")))
         for part in parts:
             to = f"to {one_line(part.a.variant)}: " if len(parts) > 1 else ""
             text_lines += [f"  {to}{part}", *_diff_lines(part)]
@@ -445,7 +447,7 @@ def _diff_lines(part: AnswerDiff) -> Iterator[str]:
         for change in part.changes.listed[:CHANGES_SHOWN]:
             yield f"  {SIGNS[change.kind]} {html.printable(change.path) or '(the whole value)'}: {_change_text(change)}"
         if (left := len(part.changes.listed) - CHANGES_SHOWN) > 0:
-            yield f"  … {left:,} more; .frame has all"
+            yield f"  … {left:,} more; .frame has everything"
     elif part.words is not None and not part.words.same:
         yield _indent(wdiff(part.words))
     elif not part.b.ok and (part.b.error or part.b.client_action):

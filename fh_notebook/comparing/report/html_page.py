@@ -240,7 +240,7 @@ OUTPUT_CAP: Final = 200_000
 """Characters of one output in a form of its view: a page of 25 rows draws that many at once."""
 
 
-COPY_HAS_ALL: Final = "Copy has all"
+COPY_HAS_ALL: Final = "Copy copies everything"
 
 
 class OutputViews:

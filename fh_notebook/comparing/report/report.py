@@ -53,7 +53,7 @@ TEXT_CAP: Final = 1_000_000
 LEAST_CAP: Final = 2_000
 """Characters that each text has even where the page is full."""
 
-ELSEWHERE: Final = "the comparison's frame has all"
+ELSEWHERE: Final = "the comparison's frame has everything"
 
 
 class TextRoom:

@@ -113,7 +113,7 @@ class HiveServer:
 def _who(host: str) -> str:
     """Say who reaches what listens at an address."""
     ways = "any of its addresses" if host in EVERYWHERE else "this address"
-    return f"every computer and container that reaches this machine by {ways}"
+    return f"every computer and container that can reach this machine by {ways}"
 
 
 class _Tracked(asyncio.Protocol):

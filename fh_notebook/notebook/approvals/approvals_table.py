@@ -30,7 +30,7 @@ BUTTONS: Final[dict[ApprovalDecision, tuple[str, str]]] = {
 """Decision -> the text of its button, and what is said when it was taken."""
 
 SENDING: Final = "Sending…"
-NOT_WAITING: Final = "It does not wait any more."
+NOT_WAITING: Final = "It no longer waits."
 NOT_KNOWN: Final = "Not decided here; list the approvals again."
 CONFLICT: Final = 409
 """The status of an answer to a second decision."""
@@ -184,7 +184,7 @@ class ApprovalsTable:
         if isinstance(error, ConnectFailed):
             text = f"{text}; nothing was sent: check the network, then click again"
         elif isinstance(error, AuthError):
-            text = f"{text}; nothing was decided: with a key that may decide, list the approvals again"
+            text = f"{text}; nothing was decided: use a key that may decide, and list the approvals again"
         self.table.say_below(text, is_error=True)
 
 

@@ -58,7 +58,7 @@ KEPT_CAP: Final = 200_000
 NAME: Final = 80
 AROUND: Final = 160
 """Characters of what both have that stand around a difference."""
-WHOLE: Final = "the comparison's frame has all"
+WHOLE: Final = "the comparison's frame has everything"
 GAP_SHOWN: Final = 4_000
 """Characters of what both have, and is folded, that open."""
 
@@ -344,7 +344,7 @@ def _changes(diff: AnswerDiff) -> list[list[Any]]:
         for c in listed[:CHANGES]
     ]  # fmt: skip
     left = len(listed) - len(lines)
-    return [*lines, ["", "", [f"… {left:,} more; cmp.diff(row).frame has all"], "", ""]] if left else lines
+    return [*lines, ["", "", [f"… {left:,} more; cmp.diff(row).frame has everything"], "", ""]] if left else lines
 
 
 def _name(text: Any) -> str:

@@ -202,7 +202,7 @@ def unicode_space(lines: Iterable[tuple[int, str]]) -> str | None:
     for number, line in lines:
         if match := _BESIDE.match(line):
             name = match[1] or match[2]
-            problem = f"the space beside {name} is not an ordinary space, as in copied text; type it again"
+            problem = f"the space beside {name} is not an ordinary space (as in copied text); type it again"
             return f"line {number} of the body: {problem}"
     return None
 

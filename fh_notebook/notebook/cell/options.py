@@ -48,7 +48,7 @@ MAX_DIGITS: Final = 9
 """Of a number on a line."""
 
 _EXAMPLES: Final = """\
-the body is a YAML or JSON mapping of inputs, or a pasted Code Snippet. {{ expression }} takes the value of a notebook
+the body is a YAML or JSON mapping of inputs, or a pasted Code Snippet. {{ expression }} inserts the value of a notebook
 expression. With one text variable, a body that is not a mapping is that text.
 
   %%fetchhive support-triage -v keywords -v nearest --out runs
@@ -61,7 +61,7 @@ expression. With one text variable, a body that is not a mapping is that text.
   %%fetchhive support-triage --all-variants --over tickets --race exact:expected_output --max-calls 50
   ticket: "{{ row.ticket }}"
 
-the result is in VAR and in _ : a Run, a DataFrame when there are several, a Race, or what is waited for where answers
+the result is in VAR and in _ : a Run, a DataFrame of several runs, a Race, or the pending runs where answers
 come later."""
 
 
@@ -169,7 +169,7 @@ def _new_variable(name: str) -> str:
     if _IPYTHON.fullmatch(name):
         raise argparse.ArgumentTypeError(f"{name!r} is a name of IPython, which puts results there; choose another")
     if hasattr(builtins, name):
-        raise argparse.ArgumentTypeError(f"{name!r} is a name of Python, which later cells may need")
+        raise argparse.ArgumentTypeError(f"{name!r} is a Python name that later cells may need")
     return name
 
 
@@ -234,7 +234,7 @@ def parser() -> MagicParser:
         see=CELL_HELP,
     )
     add = magic_parser.add_argument
-    add("name", nargs="?", metavar="NAME", help="the deployment; a snippet in the body names it itself")
+    add("name", nargs="?", metavar="NAME", help="the deployment; leave it out for a snippet, which names it")
     add("-v", "--variant", action="append", default=[], dest="variants", metavar="VARIANT",
         help="a variant to run; give it several times to see variants side by side")  # fmt: skip
     add("--all-variants", action="store_true", help="every known variant of the deployment")
@@ -242,7 +242,7 @@ def parser() -> MagicParser:
     add("--metadata", action="append", default=[], type=_pair, metavar="NAME=VALUE",
         help="a value for the service's logs; may be given several times")  # fmt: skip
     add("--over", type=_table, metavar="FRAME",
-        help="run the body once for each row of a table, list or path; {{ row.column }} takes a cell")  # fmt: skip
+        help="run the body once for each row of a table, list or path; {{ row.column }} inserts its value")  # fmt: skip
     add("--score", type=_score, metavar="exact:COLUMN",
         help="with --over: compare the variants by whether the output matches COLUMN")  # fmt: skip
     add("--race", type=_score, metavar="exact:COLUMN",
@@ -274,7 +274,7 @@ def _unknown(words: Sequence[str], reader: MagicParser) -> str:
     names = [word.partition("=")[0] for word in words if word.startswith("-")]
     if not names:
         return (
-            f"{short(words[0])} is one word too many; give -v before each variant, and put a name with spaces in quotes"
+            f"unexpected argument {short(words[0])}; put -v before each variant, and quotes around a name with spaces"
         )
     if any(_OF_A_KEY.search(name) for name in names):
         return f"no such option, and {_KEY_IN_CELL}"
@@ -304,7 +304,7 @@ def words_of(line: str, magic: str) -> list[str]:
     except ValueError as exc:
         error = str(exc)
     if error == "No escaped character":  # a backslash at its end
-        raise UsageError(f"{magic}: a line cannot continue below with a \\; write all of it in one line")
+        raise UsageError(f"{magic}: a line cannot be continued with a \\; write it in one line")
     raise UsageError(f"{magic}: the line cannot be read ({error}); quotes come in pairs")
 
 
@@ -363,8 +363,8 @@ def _metadata(pairs: Sequence[tuple[str, Any]], line: str) -> dict[str, Any]:
             raise UsageError(f"%%fetchhive: --metadata {name} is given twice; give it once")
         if isinstance(value, str) and value[:1] in ("{", "[") and f"{name}={value}" not in line:
             raise UsageError(
-                f"%%fetchhive: --metadata {name}: the line takes quotes away, as a shell does; {short(value)} is left: "
-                f"put single quotes around all of it: --metadata '{name}={{\"a\": 1}}'"
+                f"%%fetchhive: --metadata {name}: the line removes quotes, as a shell does, and {short(value)} is "
+                f"left; put single quotes around all of it: --metadata '{name}={{\"a\": 1}}'"
             )
         metadata[name] = value
     return metadata

@@ -412,7 +412,7 @@ def misspelt_names(names: Iterable[str], deployment: Deployment) -> list[Problem
     except InputError:
         return []  # the check of the inputs says so
     near = ((name, near_name(name, left)) for name in strange)
-    declare = "(to send it all the same, declare it in fetchhive.yaml)"
+    declare = "(to send it anyway, declare it in fetchhive.yaml)"
     return [
         Problem(
             (name,), "additionalProperties", "", "no such variable is known", f"did you mean {short(close)}? {declare}"

@@ -330,7 +330,7 @@ def _value(source: str, evaluate: Evaluate) -> Any:
     except Exception as exc:  # whatever the user's expression raises
         message = f"{braced(source)} cannot be evaluated: {' '.join(error_text(exc).split())}"
         if isinstance(exc, NameError) and exc.name == "row" and re.search(r"\brow\b", source):
-            message = f"{braced(source)}: there is a row only with --over FRAME, a table; add it to the line"
+            message = f"{braced(source)}: row exists only with --over FRAME (a table); add it to the line"
         elif isinstance(exc, NameError):  # another template language's, perhaps
             message += f"; to send the braces themselves, write {{{{ '{braced(source)}' }}}}"
     raise InputError(message)

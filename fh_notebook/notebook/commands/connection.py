@@ -81,7 +81,7 @@ def use(shell: Any, options: argparse.Namespace) -> SettingsTable:
             ("calls go to", _target(address, chosen, connection)),
             ("key", _key(address, connection)),
             ("workspace", connection.workspace if connection else f"none: {error}"),
-            ("answers are saved in", str(store) if store else "nothing: fh.configure(store=None) is set"),
+            ("answers are saved in", str(store) if store else "nowhere: fh.configure(store=None) is set"),
             ("catalogue", _catalogue()),
         ]
     )
@@ -183,14 +183,12 @@ def _offer_join(shell: Any, host: str) -> None:
         from fh_notebook.batching.batch_state import join_command
 
         count = f"{answers:,} answer{'s' if answers != 1 else ''}"
-        notice(
-            f"The store has {count} of {host} under another key ({other}). A call under this key pays for them again."
-        )
-        answer = ask_yes(shell, (f"Are both keys of the same workspace, and should {count} be copied to {workspace}?"))
+        notice(f"The store has {count} of {host} under another key ({other}). Calls under this key pay for them again.")
+        answer = ask_yes(shell, f"If both keys belong to the same workspace: copy {count} to {workspace}?")
         if answer:
             join(other, workspace)
         else:
-            notice(f"Nothing was copied. If both keys are of one workspace: {join_command(other, workspace)}")
+            notice(f"Nothing was copied. If both keys belong to one workspace: {join_command(other, workspace)}")
         if answer is None:
             return
 

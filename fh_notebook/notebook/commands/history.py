@@ -45,7 +45,7 @@ def pending(shell: Any, options: argparse.Namespace) -> pd.DataFrame | None:
     if session.store():
         notice("No run is pending: each outcome has arrived.")
     else:
-        notice("Nothing is saved: fh.configure(store=...) sets a file for pending runs.")
+        notice("Nothing is saved; set a file for pending runs with fh.configure(store=...).")
     return None
 
 
@@ -64,4 +64,4 @@ def last(shell: Any, options: argparse.Namespace) -> Run | Batch:
     if stored is not None:
         return stored.run
     why = "" if session.store() else " (nothing is saved: fh.configure(store=None) is set)"
-    raise InputError(f"nothing was run yet in this workspace{why}")
+    raise InputError(f"no runs in this workspace yet{why}")

@@ -106,7 +106,7 @@ _ALL: Final = (
     ),
     Command(
         name="history",
-        help="show what was run, from the store of saved answers",
+        help="list the saved runs and batches",
         examples=("history", "history support-triage -n 20"),
         function="fh_notebook.notebook.commands.history:history",
         arguments={
@@ -166,8 +166,8 @@ def refuse_key(line: str, magic: str) -> None:
 
 def _refuse(magic: str) -> NoReturn:
     raise UsageError(
-        f"{magic}: a key does not belong in a cell. It is in this cell and in the history now: delete the line, and "
-        f"make a new key in your workspace's settings; {credentials.LOGIN_HINT}"
+        f"{magic}: a key does not belong in a cell. It is now in this cell and in the history: delete the line, "
+        f"and create a new key in your workspace's settings; {credentials.LOGIN_HINT}"
     )
 
 

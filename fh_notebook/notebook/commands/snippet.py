@@ -57,7 +57,7 @@ def _text_of(shell: Any, name: str) -> str:
         raise InputError(f"no variable is named {short(name)}; {hint}")
     value = names[name]
     if not isinstance(value, str):
-        raise InputError(f"the variable {name} is {type_text(value)} and not the text of a snippet")
+        raise InputError(f"the variable {name} is {type_text(value)}, not the text of a snippet")
     return value
 
 
@@ -87,7 +87,7 @@ def _show_variables(stored: Deployment, pasted: Snippet) -> None:
             kind = kind_text(guess) if guess else "null"
             notice(f"{path_text([name])} stays {kind_text({'type': types})}, as declared; in the snippet it is {kind}.")
     if not new:
-        notice("Its Start variables were known, and stay as they are.")
+        notice("Its Start variables were already known, and are unchanged.")
 
 
 def _show_saved(pasted: Snippet, stored: Deployment | None, saved: Deployment, path: str, source: str) -> None:
@@ -97,9 +97,9 @@ def _show_saved(pasted: Snippet, stored: Deployment | None, saved: Deployment, p
     if stored is not None and "properties" in stored.inputs:
         _show_variables(stored, pasted)
     elif saved.variable_names:
-        notice(f"Guessed from the snippet's values, to be corrected there: {_kinds(saved.inputs['properties'])}.")
+        notice(f"Guessed from the snippet's values; correct them there: {_kinds(saved.inputs['properties'])}.")
     if placeholders := [n for n in (saved.name, *new) if is_placeholder(n)]:
-        notice(f"{' and '.join(placeholders)} is a placeholder for a name of yours: correct it there.")
+        notice(f"{' and '.join(placeholders)} is a placeholder: replace it there with your own name.")
     if pasted.key is not None:
         left = f", but {source} still has it: delete it there" if source else ""
         notice(f"The key in the snippet was removed and is not saved{left}. {credentials.LOGIN_HINT}.")

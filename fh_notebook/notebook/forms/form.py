@@ -111,7 +111,7 @@ class Widgets(Protocol):
 
 @with_partial_repr
 class Form:
-    """A form: its values, what it would send, and the outcome of the last submit. Made by :func:`form`.
+    """A form: its values, what it would send, and the outcome of the last submit. Returned by :func:`form`.
 
     As the value of a cell it shows its fields. All of it can be used by a program as well, without any page.
 
@@ -158,7 +158,7 @@ class Form:
 
     @property
     def value(self) -> dict[str, Any]:
-        """The inputs that Run would send now, exactly; what is not set is not in them.
+        """Exactly the inputs that Run would send now; what is not set is left out.
 
         Of a form over rows, what each Start variable takes, as :func:`fh_notebook.batch` takes it in ``inputs``.
         """
@@ -166,7 +166,7 @@ class Form:
 
     @property
     def problems(self) -> list[str]:
-        """All problems of the present value; while there are any, nothing is sent."""
+        """All problems of the current value; while there are any, nothing is sent."""
         return [str(problem) for problem in self._core.value_problems]
 
     @property
@@ -216,7 +216,7 @@ class Form:
         self._core.cancel()
 
     def add_to_batch(self) -> None:
-        """Add the present inputs to :attr:`dataset`.
+        """Add the current inputs to :attr:`dataset`.
 
         Raises
         ------
@@ -267,7 +267,7 @@ class Form:
 
     @property
     def widget(self) -> Any:
-        """The whole form as one widget, for use in a layout; made at the first use, and valid until it is closed."""
+        """The whole form as one widget, for use in a layout; created at first use, and valid until it is closed."""
         widget = self._complete_widget()
         widget.fh_form = self  # whoever holds the widget alone has a form that works
         return widget

@@ -66,7 +66,7 @@ def pending_page(runs: Sequence[PendingRun], *, is_app: bool = False) -> html.Ht
         return ""
     number = f"{counted(len(runs), 'run')} {agreeing(len(runs), 'are')}"
     left = len(runs) - SHOWN
-    more = f"and {left:,} more{'' if is_app else '; form.pending has all'}" if left > 0 else ""
+    more = f"and {left:,} more{'' if is_app else '; form.pending has everything'}" if left > 0 else ""
     return html.el(
         "div",
         html.STYLE,
@@ -161,7 +161,7 @@ def _value_element(state: FieldState, is_app: bool) -> object:
         return html.el("span", state.noted, cls="fh-dim")
     text = state.text if isinstance(value, str) and file_named(value) is None else _value_text(value)
     return html.folded(
-        text, whole=PAGE_END if is_app else "form.value has all", cap=VALUE_SHOWN, open_chars=VALUE_SHOWN // 4
+        text, whole=PAGE_END if is_app else "form.value has everything", cap=VALUE_SHOWN, open_chars=VALUE_SHOWN // 4
     )
 
 
@@ -203,7 +203,7 @@ def _last_state(core: FormController, *, is_app: bool = False) -> LastState | No
         submit.stop(was_sent=submission.was_sent)
     stopped = submission.stopped_in_app if is_app else submission.stopped
     line = " · ".join(filter(None, (submit.line(submission.elapsed_s), stopped)))
-    whole = PAGE_END if is_app else "form.frame has all"
+    whole = PAGE_END if is_app else "form.frame has everything"
     return LastState(submit.calls, core.deployment.name, line, whole=whole, is_app=is_app)
 
 

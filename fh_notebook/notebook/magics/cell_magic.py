@@ -162,7 +162,7 @@ def _stopped_text(calls_made: int, came: int) -> str:
         return "every answer had arrived, and is saved"
     calls = "the call" if left == 1 else f"{left} calls"
     answers = f"; {came} of {calls_made} answers arrived before and are saved" if came else ""
-    return f"{calls} in progress may have run at the service all the same{answers}"
+    return f"{calls} in progress may have run at the service{answers}"
 
 
 def dry_run_text(
@@ -255,7 +255,7 @@ class _CellRun:
             check_there(call.deployment.name, client)
         calls = len(call.variants) * options.repeats  # before they are made: it may be a number that nobody meant
         if options.max_calls is not None and calls > options.max_calls:
-            raise InputError(f"{calls} calls are more than --max-calls {options.max_calls}", where=options.name or "")
+            raise InputError(f"{calls} calls would exceed --max-calls {options.max_calls}", where=options.name or "")
         requests = call.requests(options.repeats)
         return call, requests
 
@@ -456,7 +456,7 @@ class LiveAnswers:
 
     def _state(self) -> LastState:
         now_s = time.monotonic() - self._began
-        whole = "the cell's result has all"
+        whole = "the cell's result has everything"
         return LastState(self._submit.calls, self._deployment, self._submit.line(now_s), now_s=now_s, whole=whole)
 
     def _update(self) -> None:

@@ -192,7 +192,7 @@ def _empty_ones(parts: Mapping[str, Any], deployment: Deployment) -> list[Proble
 def _not_given(name: str, columns: Sequence[str]) -> Problem:
     spelling = scalar(name)
     hint = f'{spelling}: "{{{{ {row_of(name)} }}}}"' if name in columns else f"{spelling}: value"
-    message = "the body does not give it, and it is required"
+    message = "required, but missing from the cell's body"
     return Problem((name,), "required", message=message, hint=f"write `{hint}`")
 
 

@@ -60,7 +60,7 @@ def error_rows(batch: Batch, group: ErrorGroup) -> html.Html:
     cells = [list(line) for line in zip(*columns, strict=True)]
     table = html.stacked(["row", "variant", *names, *([] if group.said else ["error"])], cells)
     where = "batch.failures" if group.status == "failed" else "batch.frame"
-    has_all = "" if group.said else f"; {where} has all"
+    has_all = "" if group.said else f"; {where} has everything"
     of_all = f"The first {len(lines)} of {group.jobs:,}{has_all}." if group.jobs > len(lines) else ""
     return html.el("div", html.STYLE, table, html.el("div", of_all, cls="fh-dim") if of_all else None, cls="fh")
 

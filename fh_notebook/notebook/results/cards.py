@@ -69,7 +69,7 @@ class SideBySide:
         self._whole, self._whole_error = (
             (whole, whole)
             if whole is not None
-            else ("the result's column output has all", "the result's column error has all")
+            else ("the result's column output has everything", "the result's column error has everything")
             if many
             else (WHOLE, WHOLE_ERROR)
         )
@@ -94,7 +94,9 @@ class SideBySide:
         left = len(self.runs) - RUNS_SHOWN
         return (
             html.el(
-                "div", f"{counted(left, 'run')} {agreeing(left, 'are')} not shown; the result has all", cls="fh-dim"
+                "div",
+                f"{counted(left, 'run')} {agreeing(left, 'are')} not shown; the result has everything",
+                cls="fh-dim",
             )
             if left > 0
             else None
@@ -117,7 +119,7 @@ class SideBySide:
         width = min(shutil.get_terminal_size((100, 24)).columns, 100)
         texts = [self._text_of(number, run, width) for number, run in enumerate(self.runs[:RUNS_OPEN])]
         left = len(self.runs) - RUNS_OPEN
-        return "\n\n".join([*texts, f"… {counted(left, 'more run')}; the result has all"] if left > 0 else texts)
+        return "\n\n".join([*texts, f"… {counted(left, 'more run')}; the result has everything"] if left > 0 else texts)
 
     def _text_of(self, number: int, run: Run, width: int) -> str:
         seconds = f", {self._seconds[number]}" if self._seconds[number] else ""
@@ -166,7 +168,7 @@ class LastState(SideBySide):
         line: str,
         *,
         now_s: float = 0.0,
-        whole: str = "form.frame has all",
+        whole: str = "form.frame has everything",
         is_app: bool = False,
     ) -> None:
         super().__init__([_as_run(call, deployment) for call in calls], whole=whole, is_app=is_app)

@@ -28,7 +28,7 @@ from fh_notebook.notebook.ui.buttons import enable_clicks
 
 __all__ = ["ANSWER_LATER", "HINTS", "ResultColumn", "error_element", "hint_for", "run_head"]
 
-WHOLE: Final = "Copy has all"
+WHOLE: Final = "Copy copies everything"
 
 ERROR_CAP: Final = 4_000
 
@@ -273,7 +273,7 @@ def error_element(run: Run, *, has_hints: bool = True) -> html.Html:
     error = run.error or code or f"it is {run.status}, and has no output"
     behind = f" ({code})" if code and run.error else ""
     text = f"{error[:ERROR_CAP]}{behind}"
-    line = html.folded(text, whole="run.error has all", cap=ERROR_CAP, open_chars=600, cls="fh-error")
+    line = html.folded(text, whole="run.error has everything", cap=ERROR_CAP, open_chars=600, cls="fh-error")
     hints = filter(None, (hint_for(run), run.action_text) if has_hints else ())
     return html.el("div", line, *(html.el("div", f"→ {hint}", cls="fh-cure") for hint in hints))
 
@@ -298,7 +298,7 @@ HINTS: Final = {
     "model_deprecated": "choose another model in the workflow",
     "personal_model_missing_credentials": "add the model's credentials in Fetch Hive",
     "personal_model_invalid_credentials": "correct the model's credentials in Fetch Hive",
-    "vision_not_supported": "choose a model that takes pictures, or leave the picture out",
+    "vision_not_supported": "choose a model that accepts images, or leave the image out",
     "iteration_limit_exceeded": "raise the iteration limit in the workflow, or ask for less at once",
     "validation_error": "correct the inputs, then run again",
     "not_found": "check the names of deployment and variant; fh.deployments() lists those that are known here",
@@ -329,7 +329,7 @@ def hint_for(run: Run) -> str:
     if run.ok:
         return ""
     if was_refused_directly(run):
-        return f'it answers later only: switch "{ANSWER_LATER}" on, and run again'
+        return f'this deployment answers only later: turn on "{ANSWER_LATER}", and run again'
     hint = HINTS.get(run.error_code or "", "")
     if run.status != "unknown":
         return hint

@@ -115,7 +115,7 @@ def _stored(record: Mapping[str, Any]) -> Run | str:
 
 def _result(run: Run) -> Any:
     """Return a run with its inputs, in the view that forms and cells have."""
-    inputs = output_view.output_view(dict(run.inputs or {}), output_view.OutputOptions(whole="the form has all"))
+    inputs = output_view.output_view(dict(run.inputs or {}), output_view.OutputOptions(whole="the form has everything"))
     view = ResultsView(line=HTML())
     view.show(0, run, submit=view.begin([run.variant or ""]))
     page = html.el("div", html.STYLE, output_view.STYLE, html.fold("Inputs", inputs), cls="fh")

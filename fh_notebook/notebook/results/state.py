@@ -54,11 +54,11 @@ class CallState:
         return duration(max(0.0, now_s - self.began_s), exact=True)
 
 
-GOES_ON: Final = "it is not waited for here any more, and continues at the service"
+GOES_ON: Final = "it is no longer waited for here, and continues at the service"
 NOT_SENT: Final = "not sent"
 """What a call is called in place of cancelled: a file that was not uploaded stops calls, too."""
 NEVER_SENT: Final = "it was not sent"
-MAY_HAVE_RUN: Final = "no answer was waited for; the call may have run at the service all the same"
+MAY_HAVE_RUN: Final = "no answer was waited for; the call may have run at the service"
 
 
 class SubmitState:

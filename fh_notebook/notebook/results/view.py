@@ -89,7 +89,7 @@ class TickTimer:
         try:
             goes_on = self._tick()
         except Exception:  # a page that has gone is no reason to say so twice a second
-            log.warning("the elapsed time cannot be shown any more", exc_info=True)
+            log.warning("the elapsed time can no longer be shown", exc_info=True)
             goes_on = False
         if goes_on:
             self._schedule_next(running)
@@ -323,7 +323,7 @@ class ResultsView:
 
     def _show_line(self, submit: SubmitState, now_s: float) -> None:
         left = len(submit.variants) - COLUMNS_SHOWN
-        whole = "" if self._is_app else "; form.frame has all"
+        whole = "" if self._is_app else "; form.frame has everything"
         more = f"{counted(left, 'variant')} {agreeing(left, 'are')} not shown{whole}" if left > 0 else None
         message = html.el("div", submit.message, cls="fh-error") if submit.message else None
         line = html.el("div", submit.line(now_s), cls="fh-dim fh-line", role="status")

@@ -61,8 +61,8 @@ DELAY_S: Final = 1.0
 USE_STOP: Final = "Running. To cancel, use Stop (the square in the toolbar)."
 
 AFTER_RELOAD: Final = (
-    "After a reload, what came since is shown when the cell has ended: until then JupyterLab shows nothing new of a "
-    "busy kernel."
+    "After a reload, new results are shown when the cell has ended: until then JupyterLab shows nothing new from "
+    "a busy kernel."
 )
 """What is said beside the last state of a cell that blocks, where its widgets are not (fact 5)."""
 

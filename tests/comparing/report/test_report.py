@@ -216,11 +216,13 @@ def test_a_text_without_room_says_what_is_missing() -> None:
     assert page.take({"n": 1}) == ('{"n": 1}', 0)
     assert page.take("x" * 12_000) == ("x" * 9_992, 2_008)
     assert page.take("x" * 2_500) == ("x" * 2_000, 500)
-    assert page.text("x" * 2_500) == "x" * 2_000 + " … (500 more characters; the comparison's frame has all)"
+    assert page.text("x" * 2_500) == "x" * 2_000 + " … (500 more characters; the comparison's frame has everything)"
     assert page.text(None) is None
     frame = pd.DataFrame({"row": [1, 1], "variant": ["a", "b"], "output": ["x" * 25_000, "y"]})
     head, (line,) = _sheet_of_rows(data := fh.compare(frame).data, report_rows(data))
-    assert str(line[head.index("a.output")]).endswith("x … (5,000 more characters; the comparison's frame has all)")
+    assert str(line[head.index("a.output")]).endswith(
+        "x … (5,000 more characters; the comparison's frame has everything)"
+    )
 
 
 @pytest.mark.parametrize("ending", ["html", "md", "xlsx"])

@@ -298,7 +298,7 @@ def test_a_connection_made_at_the_last_moment_is_closed() -> None:
 @pytest.mark.parametrize(
     ("host", "key", "told"),
     [
-        ("0.0.0.0", None, "every computer and container that reaches this machine by any of its addresses"),
+        ("0.0.0.0", None, "every computer and container that can reach this machine by any of its addresses"),
         ("0.0.0.0", KEY, ""),
         ("127.0.0.1", None, ""),
     ],

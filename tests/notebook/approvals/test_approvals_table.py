@@ -109,7 +109,7 @@ def test_each_line_has_two_buttons_and_sends_one_decision(kernel: Kernel, hive: 
     assert hive.approvals == (third,)
     hive.decide()
     _click(kernel, "deny 2")
-    kernel.wait_until(lambda: "decided already" in _page(kernel), "the conflict")
+    kernel.wait_until(lambda: "already decided" in _page(kernel), "the conflict")
     assert 'role="alert"' in _page(kernel)
     assert "data-act" not in _page(kernel)
 
@@ -243,7 +243,7 @@ def test_a_decision_is_newer_than_a_list_and_a_vote_waits_no_more_once_it_is_not
     page = _html(table.table.widget)
     assert ("It still waits" in page, "1 of 3" in page, _acts(table)) == (True, True, [])
     table.put([])
-    assert 'fh-decided-0">It does not wait any more.' in _html(table.table.widget)
+    assert 'fh-decided-0">It no longer waits.' in _html(table.table.widget)
     table = _table(httpx.Response(500, json={"error": "broke"}))
     _after_click(table, "deny 0")
     table.put([_approval("a1")])

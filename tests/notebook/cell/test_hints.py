@@ -49,7 +49,7 @@ def local(shell: Shell, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Loca
 MANY = "%%fetchhive many -v v\nticket: x\n"
 SINGLE = "%%fetchhive single -v v\n"
 BRIEF = "%%fetchhive brief -v v\n"
-ALL_THE_SAME = "(to send it all the same, declare it in fetchhive.yaml)"
+ALL_THE_SAME = "(to send it anyway, declare it in fetchhive.yaml)"
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ ALL_THE_SAME = "(to send it all the same, declare it in fetchhive.yaml)"
         (f"{MANY}tags: |\n  - late\n  - lost", "give ['late', 'lost']"),
         (f"{MANY}sizes: 1, 2", "give [1, 2]"),
         (f"{MANY}when: {{{{ day }}}}", "is not a date like '2026-01-31'; write {{ day.date() }}"),
-        (f"{SINGLE}ticket: {{{{ row.t }}}}", "{{ row.t }}: there is a row only with --over FRAME, a table; add it to the line"),
+        (f"{SINGLE}ticket: {{{{ row.t }}}}", "{{ row.t }}: row exists only with --over FRAME (a table); add it to the line"),
         (f"{SINGLE}ticket:late", "line 1 of the body: write a colon and a space, `ticket: late`"),
         (f"{SINGLE}ticket\uff1alate", "line 1 of the body: write a colon and a space, `ticket: late`"),
         (f"{MANY}words:12", "line 2 of the body: write a colon and a space, `words: 12`"),

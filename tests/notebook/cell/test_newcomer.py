@@ -75,7 +75,7 @@ def test_over_an_empty_body_each_variable_takes_the_column_of_its_name(shell: Sh
 def test_over_a_required_variable_that_the_body_does_not_name_is_asked_for(shell: Shell, calls: Any) -> None:  # noqa: F811
     """With the line to write, where there is a column."""
     shell.shell.user_ns["rows"] = [{"ticket": "a"}]
-    said = _refused(shell, OVER + "tone: calm", "ticket: the body does not give it, and it is required")
+    said = _refused(shell, OVER + "tone: calm", "ticket: required, but missing from the cell's body")
     assert 'write `ticket: "{{ row.ticket }}"`' in said
     assert calls() == 0
 

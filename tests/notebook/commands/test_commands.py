@@ -200,7 +200,7 @@ def test_a_key_in_a_line_is_refused_and_not_repeated(shell: Shell, hive: LocalHi
     before = settings.current()
     result, said = shell.run(cell)
     assert type(result.error_in_exec).__name__ == "UsageError"
-    assert "make a new key" in said
+    assert "create a new key" in said
     assert credentials.LOGIN_HINT in said
     assert result.error_in_exec.__context__ is None  # argparse's own error repeats the text
     assert KEY not in said
@@ -217,7 +217,7 @@ def test_a_command_that_was_written_as_a_cell_is_told(shell: Shell, hive: LocalH
     assert type(result.error_in_exec).__name__ == "UsageError"
     assert "deployments is a command; write it as a line, with one %: %fetchhive deployments" in said
     _, said = shell.run(f"%%fetchhive login\n{KEY}")
-    assert "make a new key" in said
+    assert "create a new key" in said
     assert KEY not in said
     fh.Deployment("history", variants=["plain"]).save()
     _, said = shell.run("%%fetchhive history --dry-run\ntext: x")
@@ -626,10 +626,10 @@ def test_a_second_snippet_adds_what_is_new_and_keeps_what_was_declared(
     assert "vip is new: added as true or false, not required." in said
     assert "odd is new: added as anything, not required." in said
     assert "topic stays a text, as declared; in the snippet it is a whole number." in said
-    assert "stay as they are" not in said
+    assert "already known" not in said
     assert "Replaced" not in said
     _, said = shell.run("%%fetchhive snippet\n" + _snippet(variant="draft", topic="AI"))
-    assert "Its Start variables were known, and stay as they are." in said
+    assert "Its Start variables were already known" in said
 
 
 def test_a_snippet_is_saved_as_a_person_would_write_it(shell: Shell, hive: LocalHive, work: Path) -> None:

@@ -123,6 +123,6 @@ def test_a_pasted_snippet_is_hidden_and_read_without_its_line_breaks(asking: Ker
 def test_last_without_anything_is_told(kernel: Kernel) -> None:
     """In a process that has run nothing; one line, and with store=None it says why."""
     kernel.run("%load_ext fh_notebook\nimport fh_notebook as fh\nfh.configure(base_url='local')")
-    assert kernel.run("%fetchhive last") == "InputError: nothing was run yet in this workspace"
+    assert kernel.run("%fetchhive last") == "InputError: no runs in this workspace yet"
     kernel.run("fh.configure(store=None)")
     assert "store=None" in kernel.run("%fetchhive last")

@@ -62,7 +62,7 @@ def test_a_yes_copies_the_answers_of_the_old_key(
     assert result.error_in_exec is None, said
     place = origin(str(settings.current().base_url))
     assert f"The store has 4 answers of {place} under another key ({old})" in said
-    assert prompts[1] == f"Are both keys of the same workspace, and should 4 answers be copied to {new}? [y/N]: "
+    assert prompts[1] == f"If both keys belong to the same workspace: copy 4 answers to {new}? [y/N]: "
     assert f"4 answers, 1 batch, 0 scores, 0 ratings copied from {old} to {new}." in said
     assert again() == 0
     assert shouting.calls == 4
@@ -90,7 +90,7 @@ def test_whatever_is_no_yes_copies_nothing(
         monkeypatch.setattr(builtins, "input", interrupt)
     result, said = shell.run("%fetchhive login")
     assert result.error_in_exec is None, said
-    assert f'Nothing was copied. If both keys are of one workspace: fh.store.join("{old}", "{new}")' in said
+    assert f'Nothing was copied. If both keys belong to one workspace: fh.store.join("{old}", "{new}")' in said
     assert answers(new) == 0
     assert session.client_for(None).workspace == new
 
@@ -140,7 +140,7 @@ def test_the_page_asks_in_an_open_box_and_a_yes_copies(tmp_path: Path) -> None:
         kernel.answer(NEW)
         question = kernel.asked()
         assert question["password"] is False
-        assert question["prompt"].startswith("Are both keys of the same workspace, and should 1 answer be copied to")
+        assert question["prompt"].startswith("If both keys belong to the same workspace: copy 1 answer to")
         kernel.answer("yes")
         kernel.wait(request)
         assert "1 answer, 1 batch, 0 scores, 0 ratings copied" in kernel.text(request)

@@ -75,7 +75,7 @@ def with_variable(deployment: Deployment, name: str, kind: str, *, required: boo
     ({'topic': {'type': 'string'}}, "'topic' was added: text, required.")
     """
     if not name.strip():
-        raise InputError("the new variable needs a name, as the workflow's Start step has it")
+        raise InputError("give the new variable a name: the one in the workflow's Start step")
     name = name.strip()
     if name in deployment.variable_names:
         raise InputError(f"the variable {short(name)} already exists; give the new one another name")
@@ -112,8 +112,8 @@ def with_snippet(deployment: Deployment, text: str) -> ExtendedDeployment:
         deployment = _copy(deployment, name=guessed.name)
     elif guessed.name != deployment.name:
         raise InputError(
-            f"this snippet calls {short(guessed.name)}, and the form {short(deployment.name)}; "
-            "give it a form of its own: fh.form(fh.Deployment.from_snippet(...))"
+            f"this snippet calls {short(guessed.name)}, but the form calls {short(deployment.name)}; give it a "
+            "form of its own: fh.form(fh.Deployment.from_snippet(...))"
         )
     message = _change_text(deployment, guessed, "the snippet")
     if pasted.key is not None:
@@ -153,7 +153,7 @@ def renamed(deployment: Deployment, name: str) -> Deployment:
 def _change_text(before: Deployment, guessed: Deployment, source: str) -> str:
     new = [name for name in guessed.variable_names if name not in before.variable_names]
     if not new:
-        return f"Every variable of {source} was known, and stays as it is."
+        return f"Every variable of {source} was already known, and is unchanged."
     return f"Added from {source}: {listed(new, 'and')}."
 
 

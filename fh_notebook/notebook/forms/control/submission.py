@@ -71,7 +71,7 @@ def stopped_text(requested: int, *, came: int, waits: int) -> str:
     parts = []
     if left := requested - came - waits:
         calls = "the call in progress may have run" if left == 1 else f"the {left} calls in progress may have run"
-        parts.append(f"{calls} at the service all the same")
+        parts.append(f"{calls} at the service")
     if waits:
         runs, them = ("1 run continues", "it") if waits == 1 else (f"{waits} runs continue", "them")
         parts.append(f"{runs} at the service, and fh.reattach() waits for {them} again")
@@ -80,7 +80,7 @@ def stopped_text(requested: int, *, came: int, waits: int) -> str:
     return f"cancelled: {'; '.join(parts)}"
 
 
-CANCELLED_IN_APP: Final = "Cancelled. What was sent before may still be done, and its answer does not come here."
+CANCELLED_IN_APP: Final = "Cancelled. What was already sent may still be done, but its answer will not appear here."
 
 NOT_UPLOADED: Final = "nothing was sent: a file was not uploaded"
 

@@ -529,8 +529,10 @@ class FileField(Field, control=Control.FILE):
             options=WAYS,
             value=self._by_address,
             description=f"how to send {self.shown_name}",
-            tooltip="The content is part of the call. Or Run uploads the file, and the call has its address: "
-            "that a workflow reads it is inferred, not documented",
+            tooltip=(
+                "Send the content within the call, or the address of an upload, which Run makes first. That "
+                "workflows read such an address is inferred, not documented"
+            ),
             layout=self.view.look.button,
             style=self.view.look.plain_style,
             _dom_classes=("fh-way", "fh-heard"),

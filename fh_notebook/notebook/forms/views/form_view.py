@@ -123,7 +123,7 @@ class FormView(FormObserver):
         line = self._core.collected_line
         if line is not None and line != self._again:
             self._again = line
-            self._tools.say(f"Row {line:,} of form.dataset has these inputs already. Press again to add them twice.")
+            self._tools.say(f"Row {line:,} of form.dataset already has these inputs. Press again to add them twice.")
         else:
             self._core.collect()
 

@@ -302,7 +302,7 @@ class HistoryPanel:
     def _on_answers(self, label: str, runs: list[Run]) -> None:
         head = html.el("div", label if runs else "These answers are no longer saved.", cls="fh-dim", role="status")
         self._served.put(map(shown_output, runs))
-        self._answers.value = str(SideBySide(runs, whole="fh.history() has all", served=self._served).page(head))
+        self._answers.value = str(SideBySide(runs, whole="fh.history() has everything", served=self._served).page(head))
 
     def _show_message(self, text: str, kind: str = "error") -> None:
         self._message.value = line(text, kind=kind)
@@ -417,7 +417,9 @@ def _copyable(text: str, *, is_cell: bool) -> html.Html:
     return html.el("div", html.Html(f"<style>{COPY_STYLE}</style>"), bar, box, cls="fh")
 
 
-_PASTE: Final = "Paste the Code Snippet of the deployment here (curl, or the call of an SDK), and leave the box."
+_PASTE: Final = (
+    "Paste the Code Snippet of the deployment here (curl, or the call of an SDK), then click outside the box."
+)
 
 
 class SchemaPanel:
@@ -584,7 +586,7 @@ class PanelBar:
         self._buttons = {
             "request": self._toggle("request", "Show request", "Show exactly what Run would send; nothing is sent"),
             "history": self._toggle(
-                "history", "Earlier calls", "Show what was sent and answered before, and fill the fields with it"
+                "history", "Earlier calls", "Show earlier inputs and answers, and fill the fields with them"
             ),
             "copy": self._toggle(
                 "copy", "Copy as code …", "What Run does, as a %%fetchhive cell, as Python or as curl"

@@ -43,7 +43,9 @@ def test_variables_are_added_one_after_the_other() -> None:
     assert can_extend(grown)
 
 
-@pytest.mark.parametrize(("name", "told"), [("", "needs a name"), ("  ", "needs a name"), ("a", "already")])
+@pytest.mark.parametrize(
+    ("name", "told"), [("", "give the new variable a name"), ("  ", "give the new variable a name"), ("a", "already")]
+)
 def test_a_variable_without_a_name_of_its_own_is_refused(name: str, told: str) -> None:
     """In one line."""
     with pytest.raises(InputError, match=told):
@@ -65,7 +67,7 @@ def test_a_snippet_brings_variables_variants_and_samples() -> None:
     assert grown.message.startswith("Added from the snippet: 'topic' and 'words'. The key in it was removed")
     assert KEY not in repr(grown)
     assert with_snippet(grown.deployment, _snippet()).message == (
-        "Every variable of the snippet was known, and stays as it is."
+        "Every variable of the snippet was already known, and is unchanged."
     )
 
 
@@ -88,7 +90,7 @@ def test_placeholders_stand_for_names_of_the_users_own() -> None:
 
 def test_a_snippet_of_another_deployment_or_none_at_all_is_refused() -> None:
     """With what to do."""
-    with pytest.raises(InputError, match="this snippet calls 'other', and the form 'brief'"):
+    with pytest.raises(InputError, match="this snippet calls 'other', but the form calls 'brief'"):
         with_snippet(BY_NAME, _snippet(deployment="other"))
     with pytest.raises(SnippetError, match="this is not a Code Snippet"):
         with_snippet(BY_NAME, "some words")

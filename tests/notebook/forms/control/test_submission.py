@@ -136,7 +136,7 @@ def test_a_cancel_ends_what_is_out_and_keeps_what_came(
     assert [run.output for run in submission.wait()] == ["said a"]
     assert watcher.over.wait(PATIENCE_S)
     assert submission.stopped == (
-        "cancelled: the call in progress may have run at the service all the same; 1 of 2 answers arrived before"
+        "cancelled: the call in progress may have run at the service; 1 of 2 answers arrived before"
     )
     assert _kept() == [("a", "plain", "completed"), ("a", "slow", "unknown")]
     runner.cancel()  # nothing is out: nothing happens

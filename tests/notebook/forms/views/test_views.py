@@ -278,7 +278,7 @@ def test_an_answer_by_callback_is_a_row_until_it_comes(human: LocalHive) -> None
         "direct",
     )
     run.click()
-    _until_text(form, "switch &quot;Answer later (long runs, or a person is asked)&quot; on, and run again")
+    _until_text(form, "&quot;Answer later (long runs, or a person is asked)&quot;, and run again")
     switch.value = True
     assert form.delivery == "callback"
     run.click()
@@ -473,7 +473,7 @@ def test_the_same_inputs_are_collected_twice_only_when_that_is_meant(hive: FormH
     add, said = _of(form, "fh-add"), _of(form, "fh-added")
     add.click()
     add.click()
-    assert "Row 1 of form.dataset has these inputs already." in said.value
+    assert "Row 1 of form.dataset already has these inputs." in said.value
     assert len(form.dataset) == 1
     form.fields["ticket"].value = "Lost."
     form.fields["ticket"].value = "Late."
@@ -597,7 +597,7 @@ def test_a_form_grows_and_keeps_what_was_typed(hive: FormHive, tmp_path: Path, m
     assert form.deployment.variable_names == ["ticket", "max_words"]
     assert not [widget for widget in before if widget.comm is not None]  # the fields before are closed, each of them
     _of(form, "fh-add-variable").click()
-    assert "the new variable needs a name" in _of(form, "fh-grow-said").value
+    assert "give the new variable a name" in _of(form, "fh-grow-said").value
     _of(form, "fh-save").click()
     assert "Saved reply in fetchhive.yaml." in _of(form, "fh-grow-said").value
     assert list(fh.form("reply").fields) == ["ticket", "max_words"]
