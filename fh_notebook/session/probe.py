@@ -617,14 +617,8 @@ class _ProbeCalls:
     # --- the steps
 
     def _all_steps(self) -> Iterator[ProbeStep]:
-        yield ProbeStep(
-            name="Check of the key",
-            sends=f"GET {self._connection.base_url}/public/models",
-            learns="whether this address accepts the key, and whether a header gives the calls left",
-            cost="runs nothing; may count against the daily cap",
-            calls=1,
-            make=self._check_key,
-        )
+        learns = "whether this address accepts the key, and whether a header gives the calls left"
+        yield self._get_step("Check of the key", "/public/models", learns, self._check_key)
         while self._may_refuse_first and (step := next(self._wrong_requests, None)) is not None:
             yield step
         learns = "the form of an answer, and the word for completed"
@@ -661,6 +655,13 @@ class _ProbeCalls:
         sends = f"POST {self._connection.base_url}/workflow/invoke: {names} with inputs {inputs}"
         return ProbeStep(name=name, sends=sends, learns=learns, cost=cost, calls=1, make=make)
 
+    def _get_step(
+        self, name: str, path: str, learns: str, make: Callable[[], Coroutine[Any, Any, None]], wait: str = ""
+    ) -> ProbeStep:
+        sends = f"GET {self._connection.base_url}{path}"
+        cost = f"runs nothing; may count against the daily cap{wait}"
+        return ProbeStep(name=name, sends=sends, learns=learns, cost=cost, calls=1, make=make)
+
     def _ending_step(self) -> ProbeStep:
         """Return a request that is to be refused at once: a look-up would not show that calls are still answered."""
         request = replace(self._request, deployment=UNKNOWN_NAME)
@@ -686,14 +687,8 @@ class _ProbeCalls:
 
     def _look_up_step(self, name: str, path: str, identity: str, learns: str) -> ProbeStep:
         wait = f"; waits up to {LATER_S:g} s first" if self._may_say_more else ""
-        return ProbeStep(
-            name=name,
-            sends=f"GET {self._connection.base_url}{path}/{quote(identity, safe='')}",
-            learns=learns,
-            cost=f"runs nothing; may count against the daily cap{wait}",
-            calls=1,
-            make=partial(self._look_up, name, path, identity),
-        )
+        make = partial(self._look_up, name, path, identity)
+        return self._get_step(name, f"{path}/{quote(identity, safe='')}", learns, make, wait)
 
     def _callback_step(self, receiver: CallbackReceiver) -> ProbeStep:
         async def make() -> None:
