@@ -15,10 +15,16 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, DateFormatte
 from matplotlib.ticker import FixedLocator, PercentFormatter
 
 from fh_notebook.comparing.plots.matplotlib_plots import DASH_STYLES, INK, SMALL, Plot, PlotPanel, label_ends
-from fh_notebook.comparing.plots.panels import TITLE_NAME_SHOWN, distinct_names, named
+from fh_notebook.comparing.plots.panels import (
+    TITLE_NAME_SHOWN,
+    alike_first,
+    distinct_names,
+    equal_text,
+    first_text,
+    named,
+)
 from fh_notebook.comparing.stats.number_format import figure, percent, points, seconds
 from fh_notebook.core import arguments
-from fh_notebook.core.text.formatting import in_words
 from fh_notebook.core.text.html import colours_of
 from fh_notebook.errors import InputError
 
@@ -121,8 +127,6 @@ RANKS: Final = {
     "failures": ("fails most", "fail most"),
 }
 """What is said of who is first in a figure of each kind, and of several who are."""
-MOST_NAMED: Final = 2
-"""Names of a title."""
 
 
 def _newest(frame: pd.DataFrame, kind: str) -> str:
@@ -135,14 +139,15 @@ def _newest(frame: pd.DataFrame, kind: str) -> str:
     names = distinct_names(dict.fromkeys(frame["variant"]), TITLE_NAME_SHOWN)
     text = _failures_text if kind == "failures" else TEXTS[kind]
     texts = {names[name]: text(value) for name, value in zip(newest["variant"], newest[kind], strict=True)}
-    figure_text = next(iter(texts.values()))
-    first = [name for name, said in texts.items() if said == figure_text]  # what reads the same is not ranked
+    figure_text, who = next(iter(texts.values())), first_text(texts)
     if len(texts) == 1:
-        return f"{first[0]} {date}: {figure_text}{' failed' if kind == 'failures' else ''}"
-    if len(first) == len(texts):
-        return f"{'Both' if len(texts) == 2 else f'All {len(texts)}'} variants are equal {date}: {figure_text}"
-    who = in_words(first, "and") if len(first) <= MOST_NAMED else f"{len(first)} of {len(texts)} variants"
-    return f"{who} {RANKS[kind][len(first) > 1]} {date}: {figure_text}"
+        return f"{who} {date}: {figure_text}{' failed' if kind == 'failures' else ''}"
+    if equal := equal_text(texts, date):
+        return equal
+    first = len(alike_first(texts))
+    ends = newest.iloc[[0, first]]  # who is first, and the next one
+    overlap = ", intervals overlap" if ends[f"{kind}_low"].max() <= ends[f"{kind}_high"].min() else ""
+    return f"{who} {RANKS[kind][first > 1]} {date}: {figure_text}{overlap}"
 
 
 def _failures_text(share: float) -> str:

@@ -11,7 +11,7 @@ these.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -24,12 +24,12 @@ from fh_notebook.batching.progress.display import Output, ProgressDisplay, TextL
 from fh_notebook.batching.progress.state import ProgressSource, ProgressState
 from fh_notebook.batching.rendering import frame_text, one_line
 from fh_notebook.comparing.stats.clusters import distinct_text
-from fh_notebook.comparing.stats.number_format import about, interval_text, percents, share_head, size_text
+from fh_notebook.comparing.stats.number_format import about, interval_text, percents, share_head, share_text, size_text
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import figures, in_words
 from fh_notebook.core.text.html import colours_of, swatch_name
 from fh_notebook.errors import FetchHiveError
-from fh_notebook.racing.number_format import evidence_format, lead_format
+from fh_notebook.racing.number_format import evidence_format, lead_format, lead_text, unit_text
 from fh_notebook.racing.state import NO_DIFFERENCE, WINNER, PairStanding, RaceState
 
 __all__ = [
@@ -85,6 +85,10 @@ class RaceProtocol(Protocol):
     batch: Batch
 
     @property
+    def ending(self) -> str:
+        """How it ended; empty until it ends."""
+
+    @property
     def calls(self) -> int:
         """Requests sent."""
 
@@ -125,7 +129,7 @@ def verdict(tally: RaceState, *, ending: str, why: str, spent: RaceCost) -> str:
     if ending == WINNER:
         return f"{tally.winner} wins {after}."
     if ending == NO_DIFFERENCE:
-        least = size_text(tally.min_difference or 0.0)
+        least = f"{lead_text(tally.min_difference or 0.0, yes_no=tally.yes_no)}{unit_text(yes_no=tally.yes_no)}"
         return f"No difference larger than {least} between {in_words(tally.racing, 'and')} {after}."
     if not ending:
         return f"{f'Racing, {after}' if tally.rows else 'Not begun'}: {_so_far(tally)}."
@@ -148,7 +152,8 @@ def _so_far(tally: RaceState) -> str:
     if not hardest.n:
         return f"no row has a score of both {hardest.b} and {hardest.a}{out}"
     if hardest.lead <= 0:
-        return f"{hardest.b} and {hardest.a} are level, {_interval(hardest, tally)}{out}"
+        unit = unit_text(yes_no=tally.yes_no)
+        return f"{hardest.b} and {hardest.a} are level, {_interval(hardest, tally)}{unit}{out}"
     return f"{hardest.b} is ahead of {hardest.a} by {_lead(hardest, tally)}; {_lacking(hardest)}{out}"
 
 
@@ -156,11 +161,13 @@ def _lead(pair: PairStanding, tally: RaceState) -> str:
     if tally.scale.by_rank:
         lead = f"lead {size_text(pair.lead)} of the rows"
         return f"{counted(pair.wins, 'row')} to {pair.losses:,} ({lead}, {_interval(pair, tally)})"
-    return f"{size_text(pair.lead)} ({_interval(pair, tally)})"
+    yes_no = tally.yes_no
+    return f"{lead_text(pair.lead, yes_no=yes_no)}{unit_text(yes_no=yes_no)} ({_interval(pair, tally)})"
 
 
 def _interval(pair: PairStanding, tally: RaceState) -> str:
-    return f"{_confidence(tally)} interval {size_text(pair.low)} to {size_text(pair.high)}"
+    low, high = (lead_text(end, yes_no=tally.yes_no) for end in (pair.low, pair.high))
+    return f"{_confidence(tally)} interval {low} to {high}"
 
 
 def _confidence(tally: RaceState) -> str:
@@ -419,12 +426,16 @@ def _variants_html(race: RaceProtocol) -> html.Html:
 
 
 def _variants_table(race: RaceProtocol) -> tuple[pd.DataFrame, str, str]:
-    """Return the summary with the texts that are shown, the best variant first; and two headings of such columns."""
+    """Return the summary with the texts that are shown, and two headings of such columns.
+
+    The best variant is first once the race has ended; until then, the lines of a table do not move under the eye.
+    """
     tally, table = race.tally, race.summary()
-    ahead = table["variant"] == tally.variants[tally.leader()]
-    last_in = table["dropped_after"].astype("float64").fillna(math.inf)
-    order = np.lexsort((-table["mean"], table["evidence"], -last_in, ~ahead))
-    table = table.iloc[order].reset_index(drop=True)
+    if race.ending:
+        ahead = table["variant"] == tally.variants[tally.leader()]
+        last_in = table["dropped_after"].astype("float64").fillna(math.inf)
+        order = np.lexsort((-table["mean"], table["evidence"], -last_in, ~ahead))
+        table = table.iloc[order].reset_index(drop=True)
     lines = table.to_dict("records")
     evidence, mean = f"evidence against it (dropped at {1 / tally.alpha:g})", "mean"
     table[evidence] = list(map(evidence_format(table["evidence"]), table["evidence"]))
@@ -432,16 +443,16 @@ def _variants_table(race: RaceProtocol) -> tuple[pd.DataFrame, str, str]:
     table["standing"] = [_standing(line) for line in lines]
     if tally.yes_no:
         mean, share = share_head(lower=tally.scale.lower), percents(tally.rows)
-        table[mean] = [_share_text(line, share) for line in lines]
+        table[mean] = [share_text(share, line["mean"], line["rows"]) for line in lines]
     else:
         table[mean] = list(map(figures(table["mean"].tolist()), table["mean"]))
     return table, evidence, mean
 
 
-def _share_text(line: Mapping[Any, Any], share: Callable[[float], str]) -> str:
-    if not line["rows"]:
-        return ""
-    return f"{share(line['mean'])} ({round(line['mean'] * line['rows']):,} of {line['rows']:,})"
+def _rivals(race: RaceProtocol) -> list[PairStanding]:
+    """Return the leader against each other variant, in the order of the table of variants."""
+    rivals = race.tally.rivals()
+    return rivals if race.ending else sorted(rivals, key=lambda pair: race.tally.variants.index(pair.a))
 
 
 def _head(text: str) -> html.Html:
@@ -454,9 +465,9 @@ def _name_html(variant: str, colours: Mapping[str, str]) -> html.Html:
 
 
 def _pairs_html(race: RaceProtocol) -> html.Html:
-    scale = race.tally.scale
-    rivals, colours = race.tally.rivals(), colours_of(race.tally.variants)
-    text = lead_format(rivals)
+    scale, yes_no = race.tally.scale, race.tally.yes_no
+    rivals, colours = _rivals(race), colours_of(race.tally.variants)
+    text = lead_format(rivals, yes_no=yes_no)
     lines: list[list[Any]] = [
         [_name_html(p.a, colours), text(p.lead), interval_text(text, p.low, p.high),
          _interval_bar(p.low, p.high, p.lead, scale.in_units(1.0), colours[p.a]),
@@ -464,9 +475,10 @@ def _pairs_html(race: RaceProtocol) -> html.Html:
         for p in rivals
     ]  # fmt: skip
     width = scale.in_units(1.0)
-    axis = _axis({0.0: f"{-width:g}", 50.0: "0", 100.0: f"{width:g}"})
+    end = f"{100 if yes_no else width:g}"
+    axis = _axis({0.0: f"-{end}", 50.0: "0", 100.0: end})
     valid = f"{_confidence(race.tally)} interval, valid whenever it ends"
-    head = [*map(_head, ("variant", "ahead by, on the rows of both", valid)), axis]
+    head = [*map(_head, ("variant", f"{'points ahead' if yes_no else 'ahead by'}, on the rows of both", valid)), axis]
     head += map(_head, ("won / tied / lost", "rows of both"))
     leader = html.el("div", f"{one_line(rivals[0].b, NAME_SHOWN)} against:", style="margin-top:6px")
     return html.el("div", leader, html.table(head, lines))
@@ -482,12 +494,12 @@ def _variants_text(race: RaceProtocol) -> str:
 def _pairs_text(race: RaceProtocol) -> str:
     if not race.rows:
         return ""
-    rivals, confidence = race.tally.rivals(), _confidence(race.tally)
-    text = lead_format(rivals)
+    rivals, confidence, yes_no = _rivals(race), _confidence(race.tally), race.tally.yes_no
+    text, unit = lead_format(rivals, yes_no=yes_no), unit_text(yes_no=yes_no)
     return "\n".join(
         f"{one_line(p.b, NAME_SHOWN)} against {one_line(p.a, NAME_SHOWN)}: "
         f"won {p.wins:,}, tied {p.n - p.wins - p.losses:,}, lost {p.losses:,} of {counted(p.n, 'row')}; "
-        f"ahead by {text(p.lead) or '?'}, {confidence} interval {interval_text(text, p.low, p.high)}, "
+        f"ahead by {text(p.lead) or '?'}{unit}, {confidence} interval {interval_text(text, p.low, p.high)}, "
         "valid whenever it ends"
         for p in rivals
     )

@@ -1,13 +1,17 @@
-"""Number formatting of a race: one format for all evidence, and one for all leads, of a table or a plot. Pure."""
+"""Number formatting of a race: one format for all evidence, and one for all leads, of a table or a plot. Pure.
+
+Leads of yes/no scores are in percentage points, as the differences of a comparison.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
+from fh_notebook.comparing.stats.number_format import points, points_format, size_text
 from fh_notebook.core.text.formatting import figures
 from fh_notebook.racing.state import PairStanding
 
-__all__ = ["evidence_format", "lead_format"]
+__all__ = ["evidence_format", "lead_format", "lead_text", "unit_text"]
 
 
 def evidence_format(values: Iterable[float]) -> Callable[[float], str]:
@@ -21,6 +25,23 @@ def evidence_format(values: Iterable[float]) -> Callable[[float], str]:
     return figures([value for value in values if value >= 0.01])
 
 
-def lead_format(pairs: Sequence[PairStanding]) -> Callable[[float], str]:
+def lead_format(pairs: Sequence[PairStanding], *, yes_no: bool) -> Callable[[float], str]:
     """Return one format for leads and their intervals, which stand below each other."""
-    return figures([value for pair in pairs for value in (pair.lead, pair.low, pair.high)])
+    values = [value for pair in pairs for value in (pair.lead, pair.low, pair.high)]
+    return points_format(values) if yes_no else figures(values)
+
+
+def lead_text(lead: float, *, yes_no: bool) -> str:
+    """Return a lead, or an end of its interval, as it is written in a sentence, without its unit."""
+    return points(lead) if yes_no else size_text(lead)
+
+
+def unit_text(*, yes_no: bool) -> str:
+    """Return the unit behind a lead: that of a score has none.
+
+    Examples
+    --------
+    >>> f"{lead_text(0.174, yes_no=True)}{unit_text(yes_no=True)}", f"{lead_text(0.174, yes_no=False)}"
+    ('17 points', '0.17')
+    """
+    return " points" if yes_no else ""

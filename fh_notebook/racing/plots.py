@@ -20,8 +20,8 @@ from fh_notebook.comparing.stats.number_format import interval_text
 from fh_notebook.core import arguments
 from fh_notebook.core.text.html import colours_of
 from fh_notebook.errors import InputError
-from fh_notebook.racing.number_format import evidence_format, lead_format
-from fh_notebook.racing.state import PairStanding, RaceState
+from fh_notebook.racing.number_format import evidence_format, lead_format, lead_text, unit_text
+from fh_notebook.racing.state import NO_DIFFERENCE, PairStanding, RaceState
 
 __all__ = ["plot"]
 
@@ -93,7 +93,8 @@ def _evidence(tally: RaceState) -> PlotPanel:
 def _intervals(tally: RaceState) -> PlotPanel:
     rivals, confidence = tally.rivals()[:MAX_RIVALS], f"{100 * (1 - tally.alpha):g} %"
     indices = {name: index for index, name in enumerate(tally.variants)}
-    text = lead_format(rivals)
+    yes_no = tally.yes_no
+    text, in_unit, scale = lead_format(rivals, yes_no=yes_no), " in points" if yes_no else "", 100 if yes_no else 1
     limits = {pair.a: interval_text(text, pair.low, pair.high) for pair in rivals}
 
     def draw(axes: Axes) -> None:
@@ -104,6 +105,7 @@ def _intervals(tally: RaceState) -> PlotPanel:
         ends: dict[str, tuple[float, float]] = {}
         for number, pair in enumerate(rivals):
             path, colour = np.array(_path_while_racing(tally, indices, pair)), colours[pair.a]
+            path[:, 1:] *= scale
             # Outlines, because two bands that lie over each other look like a third one.
             for values in (path[:, 2], path[:, 1]):
                 dash = DASH_STYLES[number % len(DASH_STYLES)]
@@ -114,7 +116,7 @@ def _intervals(tally: RaceState) -> PlotPanel:
             axes.plot(path[[-1, -1], 0], path[-1, 1:], "_", color=colour, markersize=10, clip_on=False)
         axes.set_xlim(1, max(2, tally.rows))
         axes.set_xlabel("rows", fontsize=SMALL)
-        axes.set_ylabel(f"lead, {confidence} interval: two lines each", fontsize=SMALL)
+        axes.set_ylabel(f"lead{in_unit}, {confidence} interval: two lines each", fontsize=SMALL)
         axes.locator_params(axis="x", integer=True)
         label_ends(
             axes,
@@ -127,7 +129,7 @@ def _intervals(tally: RaceState) -> PlotPanel:
     return PlotPanel(
         draw,
         title=_lead(rivals[0], tally, text),
-        alt=f"Lead of {rivals[0].b}, {confidence} interval that is valid whenever the race ends, over: "
+        alt=f"Lead of {rivals[0].b}{in_unit}, {confidence} interval that is valid whenever the race ends, over: "
         f"{intervals_text}.",
         rows=PANEL_LINES,
     )
@@ -140,20 +142,25 @@ def _result(tally: RaceState) -> str:
     if tally.dropped:
         out = f"{len(tally.dropped):,} of {counted(len(tally.variants), 'variant')}"
         return f"{out} {'is' if len(tally.dropped) == 1 else 'are'} dropped after {counted(tally.rows, 'row')}"
-    return f"No variant is dropped after {counted(tally.rows, 'row')}"
+    if tally.ending == NO_DIFFERENCE:
+        least = lead_text(tally.min_difference or 0.0, yes_no=tally.yes_no)
+        return f"No difference larger than {least}{unit_text(yes_no=tally.yes_no)} after {counted(tally.rows, 'row')}"
+    return f"No difference found after {counted(tally.rows, 'row')}: no variant is dropped"
 
 
 def _lead(pair: PairStanding, tally: RaceState, text: Callable[[float], str]) -> str:
-    """Return the lead over the variant that is the hardest to beat, with its interval."""
+    """Return the lead over the variant that is the hardest to beat, with its interval; it leads once that is shown."""
     names = distinct_names(tally.variants, TITLE_NAME_SHOWN)
     ahead, behind = names[pair.b], names[pair.a]
     if not pair.n:
         return f"No row has a score of both {ahead} and {behind}"
+    unit = " of the rows" if tally.scale.by_rank else unit_text(yes_no=tally.yes_no)
     interval = f"({interval_text(text, pair.low, pair.high)})"
     if pair.lead <= 0:
-        return f"{ahead} and {behind} are level {interval}"
-    of = " of the rows" if tally.scale.by_rank else ""
-    return f"{ahead} leads {behind} by {text(pair.lead)}{of} {interval}"
+        return f"No difference found: {ahead} and {behind} are level {interval}"
+    if pair.low <= 0 and pair.a not in tally.dropped:
+        return f"No difference found: {ahead} is ahead of {behind} by {text(pair.lead)}{unit} {interval}"
+    return f"{ahead} leads {behind} by {text(pair.lead)}{unit} {interval}"
 
 
 def _decades(threshold: float) -> list[float]:

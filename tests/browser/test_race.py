@@ -77,7 +77,7 @@ def test_a_race_is_seen_while_it_runs_and_its_picture_stays(lab: Lab, stuck: Stu
         lab.expect_text(here, r"hopeless\s*dropped after \d+")
         lab.expect_text(
             here,
-            "strong <b>in words</b> against:\\s*variant\\s*ahead by, on the rows of both\\s*95 % interval, valid whenever it ends",
+            "strong <b>in words</b> against:\\s*variant\\s*points ahead, on the rows of both\\s*95 % interval, valid whenever it ends",
         )
         expect(here.get_by_role("progressbar", name="Calls of morning")).to_be_visible()
         expect(here.locator("svg[role=img]")).to_have_count(0)

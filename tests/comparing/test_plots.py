@@ -233,3 +233,23 @@ def test_a_batch_has_no_plot_of_its_own_any_more() -> None:
     assert not hasattr(batch, "plot")
     with pytest.raises(AttributeError, match="'Batch' object has no attribute 'missing'"):
         batch.missing()  # type: ignore[attr-defined]
+
+
+def test_titles_say_where_no_difference_is_found() -> None:
+    """What reads the same is not ranked, and "significant" is said of what is."""
+
+    def titles(scores: dict[str, list[float]]) -> list[str]:
+        lines = [
+            {"row": row, "variant": name, "s": score, "elapsed_s": 0.5}
+            for name, values in scores.items()
+            for row, score in enumerate(values)
+        ]
+        return [panel.title for panel in fh.compare(pd.DataFrame(lines), score="s").plot().panels]
+
+    alike = titles({"a": [0, 1] * 4, "b": [1, 0] * 4})
+    assert alike[:2] == ["Both variants are equal: 50 %", "No difference is significant at 5 %"]
+    assert alike[3] == "Both variants are equal: median 0.500 s"
+    few = titles({"a": [0, 1], "b": [1, 1], "c": [1, 1]})
+    assert few[:2] == ["b and c 100 %: highest, not clearly best", "No difference is tested: fewer than 6 rows"]
+    some = titles({"a": [1] * 20, "b": [1] * 19 + [0], "c": [0] * 20})
+    assert some[1] == "2 of 3 differences are significant at 5 %"

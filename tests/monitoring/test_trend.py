@@ -162,6 +162,21 @@ def test_the_title_of_a_plot_states_the_result_of_the_newest_date(
     assert panels_cut(figure) == []
 
 
+def test_the_title_of_a_plot_says_where_the_intervals_of_the_first_two_overlap() -> None:
+    """Who is first is not clearly so then; of those that read the same, the next one counts."""
+    for ends, told in (((0.6, 0.9), ", intervals overlap"), ((0.4, 0.6), "")):
+        lines = [
+            {"date": pd.Timestamp("2026-11-30", tz="UTC"), "variant": name, "score": value}
+            | dict(zip(NAMES, limits, strict=True))
+            for name, value, limits in (("a", 0.8, (0.7, 0.9)), ("b", 0.8, (0.7, 0.9)), ("c", 0.5, ends))
+        ]
+        figure = Trend(pd.DataFrame(lines), deployment="quiz", scorer="exact()", notes=()).plot("score")
+        assert figure.panels[0].title == f"a and b highest on 2026-11-30: 0.800{told}"
+
+
+NAMES = ("score_low", "score_high")
+
+
 def test_nothing_kept_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a store, and with an empty one."""
     with pytest.raises(InputError, match="no batch of the deployment 'quiz'"):

@@ -12,7 +12,6 @@ import pytest
 import fh_notebook as fh
 from fh_notebook.comparing.plots.matplotlib_plots import END_SHOWN
 from fh_notebook.comparing.plots.panels import distinct_names
-from fh_notebook.core.text.formatting import figures
 from fh_notebook.core.text.html import colours_of
 from fh_notebook.errors import InputError
 from fh_notebook.notebook.progress.race_display import RaceView
@@ -48,7 +47,7 @@ def test_the_page_and_its_text_twin_say_the_same(quiz: Quiz) -> None:
             assert f"{line['rows']:,} of {end:,}" in shown
         assert line["standing"] in text
     for pair in race.tally.rivals():
-        limits = figures([value for p in race.tally.rivals() for value in (p.lead, p.low, p.high)])
+        limits = lead_format(race.tally.rivals(), yes_no=True)
         for figure in (f"{pair.wins:,}", f"{pair.n:,}", f"{limits(pair.low)} to {limits(pair.high)}"):
             assert figure in page
             assert figure in text
@@ -150,18 +149,62 @@ def test_lines_and_thresholds_of_the_figures_are_labelled_where_they_are(quiz: Q
     assert "dropped at 20" in [label.get_text() for label in evidence.get_yticklabels()]  # on no line
     assert panels_cut(race.plot()) == []
     first = race.tally.rivals()[0]
-    name, text = distinct_names(race.variants)[first.a], lead_format(race.tally.rivals())
+    name, text = distinct_names(race.variants)[first.a], lead_format(race.tally.rivals(), yes_no=True)
     assert race.plot().panels[1].title == (
-        f"strong leads {name} by {text(first.lead)} ({text(first.low)} to {text(first.high)})"
+        f"strong leads {name} by {text(first.lead)} points ({text(first.low)} to {text(first.high)})"
     )
-    level = run(Quiz({"a": 1.0, "b": 1.0}), max_calls=20)
-    assert re.fullmatch("(a and b|b and a) are level .*", level.plot("intervals").panels[0].title)
     for name, shown in distinct_names(race.variants, END_SHOWN).items():
         assert texts[shown].get_color() == colours[name]
     over = [text for words, text in texts.items() if words.startswith("over ")]
     assert len(over) == len(race.variants) - 1
     assert len({round(text.get_position()[1], 3) for text in over}) == len(over)
     assert all(0 <= text.get_position()[1] <= 1 for text in over)
+
+
+def test_titles_and_sentences_say_where_no_difference_is_found_and_leads_are_points() -> None:
+    """In a picture "leads" is said of what is shown alone; of scores that are no yes and no, a lead has no unit."""
+    level = run(Quiz({"a": 1.0, "b": 1.0}), max_calls=20)
+    evidence, lead = (panel.title for panel in level.plot().panels)
+    assert evidence == "No difference found after 10 rows: no variant is dropped"
+    assert re.fullmatch(r"No difference found: (a and b|b and a) are level \(-\d+ to \d+\)", lead)
+    assert re.search(r"are level, 95 % interval -\d+ to \d+ points", level.verdict)
+    ahead = run(Quiz({"behind": 0.3, "ahead": 0.8}), max_calls=20)
+    pair, name = ahead.tally.rivals()[0], ahead.variants[ahead.tally.leader()]
+    assert pair.low <= 0 < pair.lead
+    assert ahead.plot("intervals").panels[0].title.startswith(f"No difference found: {name} is ahead of {pair.a} by ")
+    assert f"{name} is ahead of {pair.a} by {100 * pair.lead:.0f} points (95 % interval " in ahead.verdict
+    assert "points ahead, on the rows of both" in ahead._repr_html_()
+    assert ahead.plot("intervals").axes[0].get_ylim()[0] < -1
+    alike = run(Quiz({"a": 1.0, "b": 1.0}), min_difference=0.5)
+    assert alike.verdict.startswith("No difference larger than 50 points between a and b after ")
+    assert alike.plot("evidence").panels[0].title == f"No difference larger than 50 points after {alike.rows} rows"
+    number = run(
+        Quiz({"behind": 0.4, "ahead": 0.6}), score=lambda output, row: 0.2 + 0.5 * (output == "yes"), max_calls=20
+    )
+    assert "points" not in repr(number)
+
+
+def test_the_lines_of_a_race_do_not_move_while_it_runs() -> None:
+    """They have the order of the plan, and the best variant is first once it has ended."""
+    pages: list[str] = []
+    quiz = Quiz({"weak": 0.3, "strong": 0.95, "other": 0.4})
+
+    def look(event: Any) -> None:
+        page = RaceView(race)._repr_html_()
+        if race.rows and not race.ending:
+            pages.append(page)
+
+    race = run(quiz, dry_run=True, on_event=look)
+    race.resume()
+    tables = [_names_of(table) for page in pages for table in page.split("</table>")[:2]]
+    assert any(tables)
+    for names in tables:
+        assert names == [name for name in race.variants if name in names]
+    assert _names_of(race._repr_html_())[0] == "strong"
+
+
+def _names_of(table: str) -> list[str]:
+    return [Page(cell).text.split()[0] for cell in re.findall("<tr>(<td.*?</td>)", table)]
 
 
 def test_the_live_view_has_the_plan_the_line_and_in_the_end_the_picture() -> None:

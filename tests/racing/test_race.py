@@ -243,7 +243,7 @@ def test_no_difference_that_matters_ends_it_too() -> None:
     quiz = Quiz({"a": 1.0, "b": 1.0})
     race = run(quiz, 400, min_difference=0.2, lookahead=1)
     assert (race.ending, race.winner) == ("no difference", None)
-    assert race.verdict.startswith(f"No difference larger than 0.20 between a and b after {race.rows} ")
+    assert race.verdict.startswith(f"No difference larger than 20 points between a and b after {race.rows} ")
     line = race.pairs().iloc[0]
     assert -0.2 <= line["ci_low"] <= 0 <= line["ci_high"] <= 0.2
     assert race.rows < 100

@@ -41,7 +41,7 @@ def test_a_cells_budget_holds_and_it_says_how_to_go_on(shell: Shell, hive: Local
     shell.run(ROWS)
     _, said = shell.run(CELL.format(more=" --max-calls 8 --out race"))
     assert len(hive.calls) == 8
-    assert ": plain is ahead of loud by 1.00" in said
+    assert ": plain is ahead of loud by 100 points" in said
     assert "run the cell again" in said
     shell.run(CELL.format(more=" --max-calls 8 --out race"))
     assert shell.shell.user_ns["race"].winner == "plain"

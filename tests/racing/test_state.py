@@ -74,11 +74,11 @@ def test_numbers_are_told_in_their_own_unit() -> None:
     ("tally", "ending", "why", "says"),
     [
         (lambda: tally_of([[0, 1]] * 8), "winner", "", ["v1 wins after 8 of 40 rows (8 of 80 calls, 3 reused)."]),
-        (lambda: tally_of([[0, 1]] * 5), "budget spent", "5 calls", ["Undecided after 5 of 40 rows (8 of 80 calls, 3 reused): v1 is ahead of v0 by 1.00 (95 %", "about 3 more rows would decide it at this difference", "Stopped: 5 calls."]),
+        (lambda: tally_of([[0, 1]] * 5), "budget spent", "5 calls", ["Undecided after 5 of 40 rows (8 of 80 calls, 3 reused): v1 is ahead of v0 by 100 points (95 %", "about 3 more rows would decide it at this difference", "Stopped: 5 calls."]),
         (lambda: tally_of([[0, 1], [1, 0]]), "budget spent", "x", ["v0 and v1 are level, 95 % interval"]),
         (lambda: tally_of([[np.nan, 1]]), "interrupted", "x", ["Interrupted after 1 of 40 rows", "no row has a score of both"]),
         (lambda: tally_of([]), "budget spent", "the cap", ["Undecided after 0 of 40 rows", "no row is decided yet"]),
-        (lambda: tally_of([[1, 1]] * 200, min_difference=0.1), "no difference", "", ["No difference larger than 0.10 between v0 and v1 after "]),
+        (lambda: tally_of([[1, 1]] * 200, min_difference=0.1), "no difference", "", ["No difference larger than 10 points between v0 and v1 after "]),
         (lambda: tally_of([[0, 1]] * 3 + [[1, 0]] * 2 + [[1, 1]] * 3_000), "budget spent", "x", ["at this difference it would hardly ever be decided"]),
     ],
 )  # fmt: skip

@@ -19,6 +19,7 @@ from fh_notebook.batching.rendering import one_line
 from fh_notebook.comparing import tables
 from fh_notebook.comparing.data import ComparisonData
 from fh_notebook.comparing.stats.classes import OTHER, ConfusionRows
+from fh_notebook.comparing.stats.hypothesis_tests import FEWEST_PAIRS
 from fh_notebook.comparing.stats.number_format import (
     figure,
     p_text,
@@ -34,9 +35,9 @@ from fh_notebook.comparing.stats.pairs import Pair, tested_in
 from fh_notebook.comparing.stats.summary import summary_table
 from fh_notebook.comparing.verdicts.tradeoff import Tradeoff
 from fh_notebook.comparing.verdicts.verdict import after_holm, winner_of
-from fh_notebook.core.text.formatting import figures, short
+from fh_notebook.core.text.formatting import figures, in_words, short
 from fh_notebook.core.text.html import colours_of
-from fh_notebook.core.text.messages import counted
+from fh_notebook.core.text.messages import agreeing, counted
 from fh_notebook.core.values import ColumnName
 from fh_notebook.errors import InputError
 
@@ -50,13 +51,16 @@ __all__ = [
     "Facet",
     "PanelText",
     "PlotData",
+    "alike_first",
     "confusion_text",
     "confusions_of",
     "difference_text",
     "distinct_names",
     "distinct_texts",
+    "equal_text",
     "expense_format",
     "facets_of",
+    "first_text",
     "kinds_drawn",
     "marks_of",
     "named",
@@ -222,6 +226,42 @@ def _groups_of_equal_texts(texts: Mapping[str, str]) -> list[list[str]]:
 
 # --- in words: the titles of the panels, and what is read where the picture is not
 
+MOST_NAMED: Final = 2
+"""Names of a title."""
+
+
+def alike_first(texts: Mapping[str, str]) -> list[str]:
+    """Return the names whose figures read as that of the first one: what reads the same is not ranked."""
+    first = next(iter(texts.values()))
+    return [name for name, text in texts.items() if text == first]
+
+
+def first_text(texts: Mapping[str, str]) -> str:
+    """Return who is first, of names with their figures as they are read, in the order of these.
+
+    Examples
+    --------
+    >>> first_text({"a": "75 %", "b": "75 %", "c": "50 %"}), first_text(dict.fromkeys("abc", "75 %") | {"d": "50 %"})
+    ('a and b', '3 of 4 variants')
+    """
+    first = alike_first(texts)
+    return in_words(first, "and") if len(first) <= MOST_NAMED else f"{len(first)} of {len(texts)} variants"
+
+
+def equal_text(texts: Mapping[str, str], when: str = "") -> str:
+    """Return that the figures of all names read the same; empty where they do not, or there is one alone.
+
+    Examples
+    --------
+    >>> equal_text({"a": "75 %", "b": "75 %"}), equal_text(dict.fromkeys("abc", "75 %"), "on 2026-12-01")
+    ('Both variants are equal: 75 %', 'All 3 variants are equal on 2026-12-01: 75 %')
+    """
+    if len(texts) < 2 or len(alike_first(texts)) < len(texts):
+        return ""
+    variants = "Both variants" if len(texts) == 2 else f"All {len(texts)} variants"
+    return f"{variants} are equal{when and f' {when}'}: {next(iter(texts.values()))}"
+
+
 MARKS: Final = (0.05, 0.25, 0.5, 0.75, 0.95)
 """The quantiles of seconds that are drawn."""
 
@@ -268,13 +308,15 @@ def _scores(facts: PlotData) -> PanelText:
     means = (
         f"{line['variant']} {text(line['mean'])} ({text(line['ci_low'])} to {text(line['ci_high'])})" for line in lines
     )
-    best = f"{_in_title(facts, lines[0]['variant'])} {text(lines[0]['mean'])}"
+    texts = {_in_title(facts, line["variant"]): text(line["mean"]) for line in lines}
+    best = f"{next(iter(texts))} {text(lines[0]['mean'])}"
     if len(lines) == 1:
         title = best
     elif facts.winner is not None:
         title = f"{best}, better than every other variant" if len(lines) > 2 else f"{best}, the better one"
     else:
-        title = f"{best}: highest, not clearly best" if lines[0]["mean"] >= lines[-1]["mean"] else f"{best}: lowest"
+        place = "lowest" if facts.lower else "highest"
+        title = equal_text(texts) or f"{first_text(texts)} {text(lines[0]['mean'])}: {place}, not clearly best"
     name = named(facts.scorer)
     mean = f"share of rows that are {share_head(lower=facts.lower)}" if facts.yes_no else "mean"
     return PanelText(
@@ -296,12 +338,16 @@ def _differences(facts: PlotData) -> PanelText:
     decided = sum(pair.is_better() or pair.turned().is_better() for pair in facts.pairs)
     total = counted(len(facts.pairs), "difference")
     corrected = f", corrected for {facts.comparisons} comparisons (Holm)" if facts.corrected else ""
+    if not any(pair.tested for pair in facts.pairs):
+        title = f"No difference is tested: fewer than {FEWEST_PAIRS} rows"
+    elif not decided:
+        title = "No difference is significant at 5 %"
+    elif decided < len(facts.pairs):
+        title = f"{decided:,} of {total} {agreeing(decided, 'are')} significant at 5 %"
+    else:
+        title = f"{f'All {total} are' if decided > 1 else 'The difference is'} significant at 5 %"
     return PanelText(
-        title=f"{decided:,} of {total} {'is' if len(facts.pairs) == 1 else 'are'} significant at 5 %"
-        if decided < len(facts.pairs)
-        else "The difference is significant at 5 %"
-        if len(facts.pairs) == 1
-        else f"All {total} are significant at 5 %",
+        title=title,
         measure=f"difference {'in points' if facts.yes_no else 'of scores'} on the rows of both, and 95 % interval, "
         f"in the colour of the better variant; p{corrected}",
         alt=f"Paired differences: {', '.join(differences)}.",
@@ -325,12 +371,12 @@ def _wins(facts: PlotData) -> PanelText:
 def _seconds(facts: PlotData) -> PanelText:
     marks = marks_of(facts)
     times = (f"{name} median {seconds(m[2])}, 95 % below {seconds(m[4])}" for name, m in marks.items())
-    fastest = min(marks, key=lambda name: float(marks[name][2]))
-    said = (
-        f"{_in_title(facts, fastest)}{' is fastest' if len(marks) > 1 else ''}: median {seconds(marks[fastest][2])} s"
-    )
+    fastest_first = sorted(marks, key=lambda name: float(marks[name][2]))
+    texts = {_in_title(facts, name): f"median {seconds(marks[name][2])} s" for name in fastest_first}
+    first, median = first_text(texts), texts[_in_title(facts, fastest_first[0])]
+    fastest = " fastest" if len(texts) > 1 else ""
     return PanelText(
-        title=said,
+        title=equal_text(texts) or f"{first}{fastest}: {median}",
         measure="seconds: dot = median, thick line = middle half of the calls, thin line = from 5 % to 95 % of them",
         alt=f"Seconds of completed runs: {', '.join(times)}.",
         rows=len(marks),
@@ -507,8 +553,9 @@ def facets_of(data: ComparisonData, facts: PlotData, by: ColumnName | list[Colum
 
 def _facet_text(facts: PlotData, name: str) -> PanelText:
     panel, lines = _scores(facts), scored_lines(facts)
-    best = (min if facts.lower else max)(lines, key=lambda line: float(line["mean"]))
-    title = f"{name}: {_in_title(facts, best['variant'])} {score_format(facts)(best['mean'])}"
+    text, best_first = score_format(facts), sorted(lines, key=lambda line: float(line["mean"]), reverse=not facts.lower)
+    texts = {_in_title(facts, line["variant"]): text(line["mean"]) for line in best_first}
+    title = f"{name}: {first_text(texts)} {text(best_first[0]['mean'])}"
     return replace(panel, title=title, alt=f"{name}: {panel.alt}".replace(r"\$", "$"))
 
 
