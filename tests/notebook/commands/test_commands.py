@@ -503,7 +503,7 @@ def test_use_without_a_key_says_where_calls_go(shell: Shell, work: Path) -> None
     result, said = shell.run("%fetchhive use live")
     assert result.error_in_exec is None, said
     assert dict(result.result.facts)["workspace"].startswith("none: no key is set for api.fetchhive.com")
-    assert dict(result.result.facts)["answers are saved in"].startswith("nothing")
+    assert dict(result.result.facts)["answers are saved in"].startswith("nowhere")
 
 
 # --- deployments and describe
