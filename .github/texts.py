@@ -394,7 +394,9 @@ def _replaced(source: str, chosen: list[Text], edits: dict[str, str]) -> str:
             new = textwrap.fill(new, 120 - text.column, break_long_words=False, break_on_hyphens=False)
             new = new.replace("\n", f"\n{margin}")
         elif text.kind == "prose" and not re.match(r"[|#]", lines[text.line - 1]):
-            held = re.sub(r" (?=([-*+>#|=]+|\d+[.)])( |$))", "\0", new)  # at the beginning of a line it would be a mark
+            # A code stays in one line, and what would be a mark at the beginning of a line is not put there.
+            held = re.sub(r"`[^`]*`", lambda code: code[0].replace(" ", "\0"), new)
+            held = re.sub(r" (?=([-*+>#|=]+|\d+[.)])( |$))", "\0", held)
             new = textwrap.fill(held, 150 - text.column, break_long_words=False, break_on_hyphens=False)
             new = new.replace("\0", " ").replace("\n", "\n" + " " * text.column)
         elif text.kind == "text":

@@ -190,11 +190,11 @@ def test_prose_is_edited_without_its_marks(tmp_path: Path) -> None:
     lines = [line.split("\t") for line in _texts(project).stdout.splitlines()]
     texts = ["One page", "A *call* that is made on a service.", "| a head | of a table |", "an item of two lines"]
     assert [text for _, kind, _, text in lines if kind == "prose"] == texts * 3
-    long = "many words " * 13 + "plus - and more"
+    long = "many words " * 13 + "`a  b` plus - and more"
     edits = tmp_path / "edits.tsv"
     edits.write_text("".join(f"{key}\t{long}\n" for key, _, _, text in lines if text == texts[-1]))
     assert _texts(project, "--apply", str(edits)).returncode == 0
-    items = "- " + "many words " * 12 + "many words\n  plus - and more\n"
+    items = "- " + "many words " * 12 + "many words\n  `a  b` plus - and more\n"
     edited = PAGE.replace("- an item of\n  two lines\n", items)
     assert [page.read_text() for page in pages] == [edited] * 2
     assert "".join(json.loads(notebook.read_text())["cells"][0]["source"]) == edited

@@ -179,7 +179,7 @@ class BatchController:
         except KeyboardInterrupt:
             match inspect.getcoroutinestate(work):
                 case inspect.CORO_RUNNING | inspect.CORO_SUSPENDED:
-                    # Milliseconds; longer only where the machine or the disk is busy. What was out is kept as unknown.
+                    # Milliseconds; longer only where the machine or the disk is busy. What was out is saved as unknown.
                     self._ended.wait(self.settle_s)
                 case inspect.CORO_CREATED:
                     work.close()  # it was cancelled before its first step, and would never say that it has ended

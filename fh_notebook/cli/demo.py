@@ -1,7 +1,7 @@
 """``fh-notebook demo``: the shipped tickets through both variants on a local hive, and their comparison.
 
 Rule of this file: everything that it shows comes from ``fh.batch`` and ``fh.compare``, as in a notebook; nothing is
-kept, and no call leaves this machine.
+saved, and no call leaves this machine.
 """
 
 from __future__ import annotations

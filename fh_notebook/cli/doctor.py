@@ -5,7 +5,7 @@ Rules of this file:
 1. It reads what is installed, starts no kernel, and opens no page. What only a page can tell (whether the front end
    shows widgets) it infers from the packages beside this Python.
 2. It looks and changes nothing: no file is made, no key is shown, and nothing leaves this machine unless ``--check``
-   asks the service, whose error catalogue is then kept beside the store. A check that breaks is a line, and the
+   asks the service, whose error catalogue is then saved beside the store. A check that breaks is a line, and the
    others go on.
 """
 
@@ -313,7 +313,7 @@ def _hive() -> Iterator[Finding]:
 
     request = InvokeRequest(deployment="support-triage", variant="keywords", inputs={"ticket": "I was charged twice."})
     with demo_hive().client() as client:
-        # An attempt, which is not kept: a look at the machine is no run of the user's.
+        # An attempt, which is not saved: a look at the machine is no run of the user's.
         run = event_loop.run(client.aclient.attempt(request)).run
     yield Finding(OK, "local hive", f"a run in this process answered {run.output!r}")
 

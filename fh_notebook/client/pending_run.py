@@ -352,7 +352,7 @@ class PendingRun:
         """Await :meth:`refresh`."""
         if not self._ended:
             await event_loop.bridge(self._look_now())
-            if self._taken and not self._ended:  # its outcome came, and is being kept
+            if self._taken and not self._ended:  # its outcome came, and is being saved
                 return await self.outcome()
         return self._run
 

@@ -145,7 +145,7 @@ def batch_over_partitions(
     keeper = store if store is not None else session.store_in_memory()
     index = PartitionIndex(partitions, surveys_run, keeper, spec)
     meta = meta_of(ddf._meta, surveys_run[0].label if surveys_run and spec.labelled else 0)
-    # Its folder is that of what was kept when it was planned; what takes the name later is not replaced.
+    # Its folder is that of what was saved when it was planned; what takes the name later is not replaced.
     again = partial(find_known, replace_other=False)
     return _batch_of(index, runner, spec, client, keeper, settings, meta, earlier, again, replaces=options.replace)
 

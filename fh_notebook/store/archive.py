@@ -465,7 +465,7 @@ def _copy_checked(
     has_files, origin = _has_files(source), f"{uuid4().hex}.invalid"
     while page := list(answers.page_after(source, number, WINDOW)):
         # Of a host that does not exist: a service's own addresses may be asked in any network, and the identity of a
-        # run finds kept files. Neither may be what a stranger wrote.
+        # run finds saved files. Neither may be what a stranger wrote.
         stored = [replace(it, json=encode_json(check_answer(it, record) | {"origin": origin})) for it in page]
         score_rows = list(scores.rows_of(source, [answer.id for answer in stored]))
         for _, _, score in score_rows:

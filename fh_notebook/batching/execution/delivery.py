@@ -330,7 +330,7 @@ class CallbackDelivery:
         """Write down, in one, the runs that have not ended meanwhile."""
         lines, self._unwritten = list(self._unwritten.values()), {}
         if lines:
-            with suppress(StoreError):  # the answers cannot be kept either then, and that is told
+            with suppress(StoreError):  # the answers cannot be saved either then, and that is told
                 self._pending_runs.table.add(lines)
 
     # --- auto

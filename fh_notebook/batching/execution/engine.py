@@ -133,7 +133,7 @@ class Engine:
     async def run(self, windows: AsyncIterator[Iterable[Job]]) -> BatchStopped | None:
         """Call the jobs of `windows` until each has an outcome or a rule stops it; return the stop, if there was one.
 
-        A cancel ends what is in flight: those jobs may have run, so they are finished as `unknown`, and kept as such,
+        A cancel ends what is in flight: those jobs may have run, so they are finished as `unknown`, and saved as such,
         before the cancel goes on. What a window raises is raised once that which came before it has ended.
         """
         loop, scheduler = asyncio.get_running_loop(), self.scheduler

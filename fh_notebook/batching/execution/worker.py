@@ -292,7 +292,7 @@ class Worker:
         finally:
             if then is not None:
                 self._scheduler.opened()
-            # Also when it could not be kept: the answer is paid for, and in memory it is better than nowhere.
+            # Also when it could not be saved: the answer is paid for, and in memory it is better than nowhere.
             self._scheduler.finished(entry.job, run, line=line)
         return following, claim
 

@@ -320,7 +320,7 @@ class PlannedBatch(StoredBatch):
             if self._is_named:
                 return replace(result, strange=max(1, result.strange), missing=max(1, result.missing))
             self._moved = array("q", range(start))
-        # The rows of an unnamed iterator that are others than last time: each finds its place among all that are kept.
+        # The rows of an unnamed iterator that are others than last time: each finds its place among all that are saved.
         if self._free is None:
             everything, gone_by = self._all_stored(), set(self._moved)
             self._free = {row: inputs for row, inputs in everything.items() if row not in gone_by}

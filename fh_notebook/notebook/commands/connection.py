@@ -169,7 +169,7 @@ def login(shell: Any, options: argparse.Namespace) -> None:
     else:
         notice(f"The key for {host} stays in this kernel only, until it ends: {detail}.")
     notice(checked or "It was not checked: fh.Client().check() checks it, and runs nothing.")
-    with suppress(StoreError):  # the key is kept all the same, and the first call that needs the store says it
+    with suppress(StoreError):  # the key is saved all the same, and the first call that needs the store says it
         _offer_join(shell, host)
 
 

@@ -1,7 +1,7 @@
 """Registry of the ``%fetchhive`` commands: names, help, parsers, and dispatch of a line to its function.
 
 Rule of this file: it hands on, and what is wrong is one line. A key is never a word of a line: a cell is saved with the
-notebook, and kept in ``In`` and in the history, so whatever looks like a key is refused before anything reads it.
+notebook, and saved in ``In`` and in the history, so whatever looks like a key is refused before anything reads it.
 """
 
 from __future__ import annotations

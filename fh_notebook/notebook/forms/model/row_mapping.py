@@ -351,7 +351,7 @@ class SourceField:
 
 
 def batch_plan(mapping: RowMapping, client: Client, *, variants: Sequence[str], repeats: int = 1) -> Plan:
-    """Return what a batch would do: every row is checked, and looked up in the store; nothing is called or kept.
+    """Return what a batch would do: every row is checked, and looked up in the store; nothing is called or saved.
 
     As ``fh.batch(..., dry_run=True)``, but that ``fh.last_batch()`` stays what it was: nobody has asked for a batch.
 
