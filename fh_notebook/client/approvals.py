@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, get_args, overl
 from urllib.parse import quote
 
 from fh_notebook.client.connection import Connection
+from fh_notebook.client.error_catalog import Explain
 from fh_notebook.client.retry_loop import BeforePage, ask_list, ask_once, no_bound
 from fh_notebook.contract.callbacks import NO_STEPS, RunIds, WaitingSteps
 from fh_notebook.contract.invoke_request import InvokeRequest
@@ -332,6 +333,8 @@ class ApprovalEndpoint:
         Counts the requests.
     exchange : ToolExchange
         Sends one.
+    explain : Explain
+        Adds what can be done about an error.
     workspace_id : str
         The service's id of the workspace.
     mask : Mask
@@ -344,6 +347,7 @@ class ApprovalEndpoint:
         self,
         connection: Connection,
         exchange: ToolExchange,
+        explain: Explain,
         workspace_id: str,
         mask: Mask,
         *,
@@ -351,6 +355,7 @@ class ApprovalEndpoint:
     ) -> None:
         self._connection = connection
         self._exchange = exchange
+        self._explain = explain
         self._workspace_id = workspace_id
         self._path = f"/public/workspaces/{quote(workspace_id, safe='')}/tool_action_approvals"
         self._mask = mask
@@ -395,6 +400,7 @@ class ApprovalEndpoint:
             self._connection,
             "lookup",
             lambda: self._exchange("GET", f"{self._path}/{quote(approval_id, safe='')}"),
+            explain=self._explain,
             hint=lambda answer: self._hint(answer, is_of_one=True),
         )
         return self._approval_of({"id": approval_id, **_object_in(body)})
@@ -421,6 +427,7 @@ class ApprovalEndpoint:
             self._connection,
             "lookup",
             lambda: self._exchange(method, path, content),
+            explain=self._explain,
             hint=lambda answer: self._hint(answer, is_decision),
             changes=is_decision,
         )

@@ -16,9 +16,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -36,7 +35,7 @@ from fh_notebook.client.approvals import (
 )
 from fh_notebook.client.connection import Check, Connection, Ticket, address_for, check_of
 from fh_notebook.client.direct_runs import DIRECT_RUNS, ends_later
-from fh_notebook.client.error_catalog import ADDRESS, FETCH_TIMEOUT_S, WAIT_S, code_to_ask_for, with_client_action
+from fh_notebook.client.error_catalog import ADDRESS
 from fh_notebook.client.pending_run import PendingRun, look_up_soon
 from fh_notebook.client.polling import ONE_ADDRESS, is_over_daily_cap
 from fh_notebook.client.profile import with_meaning
@@ -171,11 +170,9 @@ class AsyncClient:
     def _connect(self, connection: Connection, retries: RetryLoop | None = None) -> None:
         self.connection = connection
         self._pools = _ConnectionPools(connection)
-        self.files = FileUploads(connection, self._pools.exchange)
+        self.files = FileUploads(connection, self._pools.exchange, self.explained)
         """The uploads of files that inputs name."""
         self._retries = retries or RetryLoop(connection)
-        self._fetching: dict[asyncio.Task[None], float] = {}
-        """Fetches of the error catalogue, each with the moment until which errors wait for it."""
 
     @property
     def workspace(self) -> str:
@@ -278,7 +275,7 @@ class AsyncClient:
         await self.files.addressed(encode_request(request))
 
     async def attempt(self, request: InvokeRequest) -> AttemptResult:
-        """Make one exchange, outside any limiter, and return the answer with its run.
+        """Make one exchange, outside any limiter, and return the answer with its run, which is not :meth:`explained`.
 
         Raises
         ------
@@ -294,7 +291,7 @@ class AsyncClient:
         except UploadFailed as exc:
             return self._without_file(request, exc, started_at)
         answer = self._understood(await self._pools.exchange("POST", "/workflow/invoke", content))
-        run = self.explained(decode_answer(answer, request, started_at=started_at, origin=self.origin))
+        run = decode_answer(answer, request, started_at=started_at, origin=self.origin)
         if log.isEnabledFor(logging.DEBUG):  # the summary costs as much as the run itself
             log.debug("%s in %.3f s", run.summary(), run.elapsed_s)
         return AttemptResult(response=answer, run=run)
@@ -315,7 +312,7 @@ class AsyncClient:
         run = replace(run, error=one_line(str(failed), 500))
         if general is None:
             run = replace(run, status_code=None, error_code=UPLOAD_FAILED)
-        return AttemptResult(response=response, run=self.explained(run))
+        return AttemptResult(response=response, run=run)
 
     @arguments.explicit_signature(InvokeOptions)
     async def invoke(self, deployment: Deployment | str, **options: Unpack[InvokeOptions]) -> Run:
@@ -377,7 +374,7 @@ class AsyncClient:
                 on_attempt()
             return await self.attempt(request)
 
-        run = await self._retries.send(request, attempt, self.prepare, self._explained_soon)
+        run = await self._retries.send(request, attempt, self.prepare, self.explained)
         if ends_later(run, request):
             await finish_despite_cancel(self._register(request, run))
         else:
@@ -531,7 +528,7 @@ class AsyncClient:
         except UploadFailed as exc:
             return self._without_file(request, exc, started_at)
         answer = self._understood(await self._pools.exchange("POST", path, content, auth=WebhookAuth(secret)))
-        run = self.explained(decode_answer(answer, request, started_at=started_at, origin=self.origin))
+        run = decode_answer(answer, request, started_at=started_at, origin=self.origin)
         return AttemptResult(response=answer, run=run)
 
     async def _start(
@@ -544,7 +541,7 @@ class AsyncClient:
         ticket = await self.connection.pending().open(request, request.secrets)
         try:
             async with receiver.expecting() if receiver is not None else nullcontext():
-                run = await self._retries.send(request, attempt_once, self.prepare, self._explained_soon)
+                run = await self._retries.send(request, attempt_once, self.prepare, self.explained)
                 if receiver is not None:
                     receiver.learn(run.webhook_secret, f"{self.workspace}/{request.deployment}")
         except BaseException:  # it was not sent, or was cut off and is stored as unknown
@@ -632,7 +629,7 @@ class AsyncClient:
         running_loop()
         self.connection.count_sent("lookup", 1)
         answer = await self._pools.exchange("GET", path)
-        run = self.explained(decode_retrieved(answer, request_id=request_id, origin=self.origin))
+        run = await self.explained(decode_retrieved(answer, request_id=request_id, origin=self.origin))
         if answer.status_code in (401, 403):
             raise_for(run, RetryDecision(action=RetryAction.STOP, reason="auth"))
         is_capped = is_over_daily_cap(run)
@@ -640,50 +637,23 @@ class AsyncClient:
             self.connection.look_up_cap.learn(is_used_up=is_capped)
         return run
 
-    def explained(self, run: Run) -> Run:
-        """Return a run with what the saved error catalogue says to do about its error, from any thread.
+    async def explained(self, run: Run) -> Run:
+        """Return a run with what the service's error catalogue says to do about its error.
 
-        The catalogue is fetched behind a first error (:meth:`_explained_soon` waits for it); a service on this machine
-        is not asked (``client/error_catalog.py`` says why).
+        A first error waits while the catalogue is fetched; a service on this machine is not asked
+        (``client/error_catalog.py`` has the rules).
         """
-        if not run.error_code:
-            return run
-        catalog = self.connection.error_catalog
-        if not self.connection.is_near and catalog.should_fetch(run):
-            # On the loop of the call: the connections of a transport that the user gave belong to it.
-            try:
-                task = asyncio.get_running_loop().create_task(self._fetch_behind())
-            except RuntimeError:  # no loop runs in this thread
-                event_loop.background().submit(self._fetch_behind())
-            else:
-                self._fetching[task] = time.monotonic() + WAIT_S
-                task.add_done_callback(self._fetching.pop)
-        return with_client_action(run, catalog.actions())
+        fetch = None if self.connection.is_near else self._fetch_error_catalog
+        return await self.connection.error_catalog.explained(run, fetch)
 
-    async def _explained_soon(self, run: Run) -> Run:
-        """Return a run with what the catalogue says to do about its error; one that is being fetched is waited for."""
-        loop = asyncio.get_running_loop()
-        fetching = {task: until for task, until in list(self._fetching.items()) if task.get_loop() is loop}
-        if not fetching or run.client_action or code_to_ask_for(run) is None:
-            return run
-        await asyncio.wait(fetching, timeout=max(0.0, max(fetching.values()) - time.monotonic()))
-        return with_client_action(run, self.connection.error_catalog.actions())
-
-    async def _fetch_behind(self) -> None:
-        with suppress(Exception):  # no error of the user's: there is no catalogue then
-            await self._fetch_error_catalog()
-
-    async def _fetch_error_catalog(self) -> int:
+    async def _fetch_error_catalog(self) -> bytes:
         from fh_notebook.client.http.exchange import NoAuth
 
-        async with asyncio.timeout(FETCH_TIMEOUT_S):
-            answer = await self._pools.exchange("GET", ADDRESS, auth=NoAuth())
-        if answer.status_code != 200:
-            return 0
-        return await asyncio.to_thread(self.connection.error_catalog.keep, answer.body)
+        answer = await self._pools.exchange("GET", ADDRESS, auth=NoAuth())
+        return answer.body if answer.status_code == 200 else b""
 
     async def known_error_codes(self) -> int:
-        """Return the number of error codes with a known remedy; asks the service, without the key, once a day.
+        """Return the number of error codes with a known remedy; fetches them, without the key, once a day.
 
         Raises
         ------
@@ -694,9 +664,9 @@ class AsyncClient:
         """
         running_loop()
         catalog = self.connection.error_catalog
-        if await asyncio.to_thread(lambda: catalog.was_asked_today):
+        if await asyncio.to_thread(lambda: catalog.is_of_today):
             return len(catalog.actions())
-        return await self._fetch_error_catalog()
+        return await catalog.fetch(self._fetch_error_catalog)
 
     async def check(self) -> Check:
         """Check whether the service is reached and accepts the key, without running anything.
@@ -810,6 +780,7 @@ class AsyncClient:
         return ApprovalEndpoint(
             self.connection,
             self._pools.exchange,
+            self.explained,
             checked_workspace_id(workspace_id or self.connection.find_workspace_id()),
             SENT_PASSWORDS.mask(),
             on_decision=partial(look_up_soon, self.connection.workspace),
@@ -849,7 +820,7 @@ class AsyncClient:
         arguments.check(AsyncClient.upload, locals())
         wanted = checked_workspace_id(workspace_id or self.connection.find_workspace_id())
         file = await asyncio.to_thread(read_local_file, path)
-        return await send_file(self.connection, self._pools.exchange, file, wanted)
+        return await send_file(self.connection, self._pools.exchange, self.explained, file, wanted)
 
     async def assets(self, *, workspace_id: str | None = None) -> list[Asset]:
         """List the files of the workspace, as the service has them (CONTRACT section 10).
@@ -875,7 +846,7 @@ class AsyncClient:
         """
         arguments.check(AsyncClient.assets, locals())
         wanted = checked_workspace_id(workspace_id or self.connection.find_workspace_id())
-        return await list_files(self.connection, self._pools.exchange, wanted)
+        return await list_files(self.connection, self._pools.exchange, self.explained, wanted)
 
     # --- its end
 

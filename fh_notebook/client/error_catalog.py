@@ -3,12 +3,11 @@
 Rules of this file:
 
 1. What is cached is shown. An error whose code is not in the cache, or that finds the cache older than
-   :data:`MOST_DAYS`, has the catalogue fetched, once a day at most. The error of a direct call waits for it,
-   :data:`WAIT_S` at most and when its slot is free, so that it has the advice, too. A row of a batch holds its slot
-   until it is saved, and so does not wait; nor do a look-up and a callback. Their first errors have no advice, unless
-   ``fh-notebook doctor --check`` has fetched it before.
-2. Every error is asked for the same way, by `AsyncClient.explained`: a refusal, a failed run in an answer with status
-   200, a look-up, a callback.
+   :data:`MOST_DAYS`, has the catalogue fetched, once a day at most. Each error that the cache has no advice for waits
+   while it is fetched, until :data:`WAIT_S` after its beginning: a service that does not answer costs this once a day.
+2. Every error is asked for the same way, by `AsyncClient.explained`, before it is stored, shown or raised: a refusal, a
+   failed run in an answer with status 200, a row of a batch, a look-up, a callback. Whoever is cancelled meanwhile
+   stores the answer without the advice.
 3. A service on this machine is not asked: as a rule it is a local hive, whose errors are this package's own texts, and
    whose record of requests is for the user's. What is cached for it is shown.
 4. What goes wrong (no network, another body, a file that cannot be written) is as if there were no catalogue; a row
@@ -18,9 +17,12 @@ Rules of this file:
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import replace
 from datetime import date, datetime
@@ -39,6 +41,7 @@ __all__ = [
     "MOST_DAYS",
     "WAIT_S",
     "ErrorCatalogCache",
+    "Explain",
     "code_to_ask_for",
     "read_error_catalog",
     "with_client_action",
@@ -47,7 +50,7 @@ __all__ = [
 FETCH_TIMEOUT_S: Final = 5.0
 
 WAIT_S: Final = 2.0
-"""How long the error of a direct call waits for a fetch, from its beginning."""
+"""How long errors wait for a fetch, from its beginning."""
 
 ADDRESS: Final = "/error_codes?locale=en"
 """Its texts are shown beside this package's own, which are English."""
@@ -66,6 +69,15 @@ CODE_CAP: Final = 100
 """Characters of a code; what is longer is none."""
 MOST_CODES: Final = 500
 """A catalogue has some dozen."""
+
+_DAYS: Final = ("asked_on", "fetched_on")
+"""Fields of the file."""
+
+Fetch = Callable[[], Awaitable[bytes]]
+"""Asks the service, and returns the body of its answer."""
+
+Explain = Callable[[Run], Awaitable[Run]]
+"""Returns a run with what the catalogue says to do about its error."""
 
 
 def read_error_catalog(body: bytes) -> dict[str, str]:
@@ -164,6 +176,57 @@ class ErrorCatalogCache:
         """The day on which it was asked for last, whatever came of it."""
         self._fetched_on = ""
         """The day on which :attr:`_actions` came."""
+        self._fetched = Future[None]()
+        """Done when the last fetch has ended; errors wait for it on the loops of their calls."""
+        self._wait_until = 0.0
+        """Until when they do, by the monotonic clock."""
+        self._task: asyncio.Task[None] | None = None
+        """The last fetch: a loop does not hold its tasks."""
+
+    async def explained(self, run: Run, fetch: Fetch | None) -> Run:
+        """Return a run with what the catalogue says to do about its error; a fetch is waited for.
+
+        Parameters
+        ----------
+        run : Run
+            Any run.
+        fetch : Fetch, optional
+            Called on the running loop, where the catalogue is to be fetched; without it the service is not asked.
+        """
+        code = code_to_ask_for(run)
+        if code is None or run.client_action is not None:
+            return run
+        if fetch is not None and self.should_fetch(run):
+            # On the loop of the call: the connections of a transport that the user gave belong to it.
+            self._task = asyncio.get_running_loop().create_task(self._fetch_behind(fetch, self._fetched))
+        if code not in self.actions():
+            left_s = self._wait_until - time.monotonic()
+            if left_s > 0 and not self._fetched.done():
+                await asyncio.wait({asyncio.wrap_future(self._fetched)}, timeout=left_s)
+        return with_client_action(run, self.actions())
+
+    async def _fetch_behind(self, fetch: Fetch, fetched: Future[None]) -> None:
+        try:
+            with suppress(Exception):  # no error of the user's: there is no catalogue then
+                await self.fetch(fetch)
+        finally:
+            fetched.set_result(None)
+
+    async def fetch(self, fetch: Fetch) -> int:
+        """Fetch the catalogue, and return how many codes it has an action for.
+
+        Raises
+        ------
+        TimeoutError
+            The service did not answer in time.
+        """
+        try:
+            async with asyncio.timeout(FETCH_TIMEOUT_S):
+                body = await fetch()
+        except Exception:
+            await asyncio.to_thread(self.keep, b"")
+            raise
+        return await asyncio.to_thread(self.keep, body)
 
     def actions(self) -> Mapping[str, str]:
         """Return the cached action of each code; the file is read once."""
@@ -176,11 +239,18 @@ class ErrorCatalogCache:
         if code is None:
             return False
         with self._lock:
-            is_known = code in self._loaded() and not self._is_old()
-            if is_known or self._asked_on == self._today():
+            if self._is_settled(code):
+                return False
+            self._load()  # another process may have asked meanwhile
+            if self._is_settled(code):
                 return False
             self._asked_on = self._today()
+            self._fetched, self._wait_until = Future(), time.monotonic() + WAIT_S
             return True
+
+    def _is_settled(self, code: str) -> bool:
+        """Whether nothing is to be asked about a code today."""
+        return (code in self._loaded() and not self._is_old()) or self._asked_on == self._today()
 
     def _is_old(self) -> bool:
         try:
@@ -189,11 +259,11 @@ class ErrorCatalogCache:
             return True
 
     @property
-    def was_asked_today(self) -> bool:
-        """Whether the service was asked on this day (UTC), by this process or another one."""
+    def is_of_today(self) -> bool:
+        """Whether it was fetched on this day (UTC), by this process or another one."""
         with self._lock:
             self._loaded()
-            return self._asked_on == self._today()
+            return self._fetched_on == self._today()
 
     def keep(self, body: bytes) -> int:
         """Take a fetched catalogue, and return how many codes it has an action for; an empty one replaces none."""
@@ -202,22 +272,26 @@ class ErrorCatalogCache:
             self._asked_on = self._today()
             if actions:
                 self._actions, self._fetched_on = actions, self._asked_on
-        if actions:
-            with suppress(OSError, ValueError):  # outside of the lock, for which an error of a call would wait
-                self._write()
+        with suppress(OSError, ValueError):  # outside of the lock, for which an error of a call would wait
+            self._write()
         return len(actions)
 
     def _today(self) -> str:
         return self._now().date().isoformat()
 
     def _loaded(self) -> Mapping[str, str]:
-        if self._actions is None:
-            entry = self._read().get(self._base_url)
-            values = entry if isinstance(entry, Mapping) else {}
-            codes, fetched_on = values.get("actions"), values.get("fetched_on")
+        return self._load() if self._actions is None else self._actions
+
+    def _load(self) -> Mapping[str, str]:
+        """Take what is newer in the file than here."""
+        entry = self._read().get(self._base_url)
+        values = entry if isinstance(entry, Mapping) else {}
+        asked_on, fetched_on = (x if isinstance(x := values.get(name), str) else "" for name in _DAYS)
+        if self._actions is None or fetched_on > self._fetched_on:
+            codes = values.get("actions")
             self._actions = actions_of(codes) if isinstance(codes, Mapping) else {}
-            self._fetched_on = fetched_on if isinstance(fetched_on, str) else ""
-            self._asked_on = self._asked_on or self._fetched_on
+            self._fetched_on = fetched_on
+        self._asked_on = max(self._asked_on, asked_on, fetched_on)  # days are sorted as texts
         return self._actions
 
     def _read(self) -> dict[str, Any]:
@@ -234,7 +308,8 @@ class ErrorCatalogCache:
         path = self._find_path()
         if path is None or not path.parent.is_dir():
             return
-        entries = {**self._read(), self._base_url: {"fetched_on": self._fetched_on, "actions": self._actions}}
+        days = dict(zip(_DAYS, (self._asked_on, self._fetched_on), strict=True))
+        entries = {**self._read(), self._base_url: {**days, "actions": self._actions}}
         with atomic_file(path, tidy=False) as part:
             with open(part.create(), "w", encoding="utf-8") as file:
                 json.dump(entries, file, indent=1)

@@ -131,7 +131,7 @@ class LookUpClient(Protocol):
         """Ask the service for the status of a run."""
         ...
 
-    def explained(self, run: Run) -> Run:
+    async def explained(self, run: Run) -> Run:
         """Return a run with what the service's error catalogue says to do about its error."""
         ...
 
@@ -591,7 +591,7 @@ class PendingRun:
         return True
 
     def _with_call_data(self, run: Run) -> Run:
-        outcome = with_call_data(
+        return with_call_data(
             run,
             self._request,
             inputs=self._first.inputs,
@@ -600,7 +600,6 @@ class PendingRun:
             attempts=self._first.attempts + self.polls,
             started_at=self._first.started_at,
         )
-        return self._client.explained(outcome)
 
     def settled(self, outcome: Run) -> None:
         """End with an outcome that is stored already: the service's answer to the call itself."""
@@ -617,7 +616,10 @@ class PendingRun:
     async def _settle(self, outcome: Run, keep: Keep) -> None:
         try:
             async with self._settling:  # the outcome is stored before the output that completes it
-                await keep(outcome)
+                try:
+                    outcome = await self._client.explained(outcome)
+                finally:  # also when this process ends meanwhile
+                    await keep(outcome)
         finally:
             self._finish(outcome)
 

@@ -20,7 +20,7 @@ from typing import Any, Final, NoReturn
 from urllib.parse import urlencode
 
 from fh_notebook.client.connection import Connection
-from fh_notebook.client.error_catalog import with_client_action
+from fh_notebook.client.error_catalog import Explain
 from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.contract.response import Response, error_of, parse, text_in, text_of_page
 from fh_notebook.contract.retry import (
@@ -71,6 +71,7 @@ async def ask_once(
     kind: str,
     send: Callable[[], Awaitable[Response]],
     *,
+    explain: Explain,
     hint: Callable[[Response], str],
     changes: bool = False,
 ) -> Any:
@@ -84,6 +85,8 @@ async def ask_once(
         As what it counts: ``lookup`` or ``upload``.
     send : async function
         Sends it.
+    explain : Explain
+        Adds what can be done about an error.
     hint : function of a Response
         Returns what to do after a refusal.
     changes : bool
@@ -110,7 +113,7 @@ async def ask_once(
     failed = Run(
         status="failed", origin=connection.origin, error=message, error_code=code, status_code=answer.status_code
     )
-    failed = with_client_action(failed, connection.error_catalog.actions())
+    failed = await explain(failed)
     if verdict.action is RetryAction.STOP or not was_reached:
         raise_for(failed, verdict)
     raise CallError(
@@ -207,9 +210,6 @@ Attempt = Callable[[InvokeRequest], Awaitable[AttemptResult]]
 Prepare = Callable[[InvokeRequest], Awaitable[AttemptResult | None]]
 """Makes a request ready, and returns the result of a call that cannot be made."""
 
-Explain = Callable[[Run], Awaitable[Run]]
-"""Returns a run with what is known of its error by then."""
-
 
 class RetryLoop:
     """Sends the requests of one client.
@@ -255,7 +255,7 @@ class RetryLoop:
         prepare : Prepare, optional
             What comes before each attempt, and is no call yet.
         explain : Explain, optional
-            What comes behind the last attempt, when its slot is free.
+            Adds what can be done about the error of the last answer, when its slot is free.
 
         Raises
         ------

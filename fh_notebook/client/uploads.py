@@ -37,6 +37,7 @@ from weakref import WeakKeyDictionary
 
 from fh_notebook.client.approvals import ToolExchange, checked_workspace_id
 from fh_notebook.client.connection import Connection
+from fh_notebook.client.error_catalog import Explain
 from fh_notebook.client.retry_loop import ask_list, ask_once
 from fh_notebook.contract.invoke_request import FILE_SCHEME
 from fh_notebook.contract.output import Asset
@@ -224,7 +225,9 @@ class UploadExchange(Protocol):
         ...
 
 
-async def send_file(connection: Connection, exchange: UploadExchange, file: LocalFile, workspace_id: str) -> Asset:
+async def send_file(
+    connection: Connection, exchange: UploadExchange, explain: Explain, file: LocalFile, workspace_id: str
+) -> Asset:
     """Send a file, and return it as the service has it.
 
     Raises
@@ -242,6 +245,7 @@ async def send_file(connection: Connection, exchange: UploadExchange, file: Loca
         connection,
         "upload",
         lambda: exchange("POST", path, content, content_type=content_type),
+        explain=explain,
         hint=lambda answer: _hint(answer, file, workspace_id),
         changes=True,
     )
@@ -261,7 +265,9 @@ async def send_file(connection: Connection, exchange: UploadExchange, file: Loca
 _LISTS: Final = ("assets", "data", "items", "results")
 
 
-async def list_files(connection: Connection, exchange: ToolExchange, workspace_id: str) -> list[Asset]:
+async def list_files(
+    connection: Connection, exchange: ToolExchange, explain: Explain, workspace_id: str
+) -> list[Asset]:
     """Return the files of a workspace; UNKNOWN whether the list comes in pages.
 
     Raises
@@ -276,6 +282,7 @@ async def list_files(connection: Connection, exchange: ToolExchange, workspace_i
             connection,
             "lookup",
             lambda: exchange("GET", f"{path}?{words}" if words else path),
+            explain=explain,
             hint=lambda answer: _no_access(workspace_id) if answer.status_code == 404 else "try again later",
         )
 
@@ -635,6 +642,8 @@ class FileUploads:
         Where they go.
     exchange : UploadExchange
         Sends one request.
+    explain : Explain
+        Adds what can be done about an error.
     now : callable
         The time, UTC.
     """
@@ -643,11 +652,13 @@ class FileUploads:
         self,
         connection: Connection,
         exchange: UploadExchange,
+        explain: Explain,
         *,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._connection = connection
         self._exchange = exchange
+        self._explain = explain
         self._now = now
         self._failed: dict[_FileKey, tuple[datetime | None, UploadFailed]] = {}
         """Until when each is not sent again: for ever what may have arrived."""
@@ -757,7 +768,7 @@ class FileUploads:
             return answer
 
         try:
-            asset = await send_file(self._connection, exchange, local, key[1])
+            asset = await send_file(self._connection, exchange, self._explain, local, key[1])
         except CallError as exc:
             message = f"was not uploaded: {exc}"
             if exc.may_have_run:

@@ -100,8 +100,8 @@ class Run:
     webhook_secret: Secret | None = None
     """The signing secret that a callback answer carries. In memory only."""
     client_action: str | None = None
-    """What the service's error catalogue says to do about :attr:`error_code`; ``None``: nothing, or it was not fetched
-    yet, as for the first errors of a batch, or the service is on this machine, which is not asked for it."""
+    """What the service's error catalogue says to do about :attr:`error_code`; ``None``: nothing, or it could not be
+    fetched, or the service is on this machine, which is not asked for it."""
 
     def __post_init__(self) -> None:
         # Many thousands of runs are made in a batch, and all of them of texts: only another kind is looked at closely.

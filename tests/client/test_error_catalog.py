@@ -1,10 +1,12 @@
-"""The service's error catalogue: cached, fetched behind an error, and waited for by a direct call only, for a moment."""
+"""The service's error catalogue: cached, fetched at an error, and waited for by every error, for a moment."""
 
 from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,7 +17,7 @@ import pytest
 
 import fh_notebook as fh
 from fh_notebook.batching.rendering import error_groups
-from fh_notebook.client import clients
+from fh_notebook.client import error_catalog
 from fh_notebook.client.error_catalog import MOST_DAYS, ErrorCatalogCache, read_error_catalog
 from fh_notebook.core import event_loop
 from tests.client.callbacks.senders import KEY, PATIENCE_S, SECRET, Held, deliver, event, signed, until
@@ -74,7 +76,7 @@ def test_a_new_code_has_the_catalogue_fetched_and_its_error_has_the_advice(tmp_p
     until(path.exists)
     again = ErrorCatalogCache(URL, lambda: path)
     assert again.actions() == {"quota_frozen": "Thaw the quota."}
-    assert again.was_asked_today
+    assert again.is_of_today
     assert ErrorCatalogCache("https://other.test/v1", lambda: path).actions() == {}
 
 
@@ -104,31 +106,41 @@ def test_it_is_fetched_on_the_loop_of_the_call() -> None:
     asyncio.run(main())
 
 
+class Silent(httpx.MockTransport):
+    """A service that says when it is asked for its catalogue, and answers that when it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__(Service("quota_frozen", _good))
+        self.asked = threading.Event()
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/v1/error_codes":
+            self._loop, self._answers = asyncio.get_running_loop(), asyncio.Event()
+            self.asked.set()
+            await self._answers.wait()
+        return await super().handle_async_request(request)
+
+    def answer(self) -> None:
+        self._loop.call_soon_threadsafe(self._answers.set)
+
+
 @pytest.mark.parametrize("is_cancelled", [False, True])
 def test_an_error_waits_for_a_moment_only(monkeypatch: pytest.MonkeyPatch, is_cancelled: bool) -> None:
     """Its slot is free meanwhile; whoever stops then has the answer stored."""
-    monkeypatch.setattr(clients, "WAIT_S", PATIENCE_S if is_cancelled else 0.0)
+    monkeypatch.setattr(error_catalog, "WAIT_S", PATIENCE_S if is_cancelled else 0.0)
     kept = list[fh.Run]()
 
     async def keep(run: fh.Run, secrets: object) -> None:
         kept.append(run)
 
     async def main() -> None:
-        asked = asyncio.Event()
-
-        class Silent(httpx.MockTransport):
-            async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-                if request.url.path == "/v1/error_codes":
-                    asked.set()
-                    await asyncio.Event().wait()
-                return await super().handle_async_request(request)
-
-        made = fh.AsyncClient(api_key=KEY, base_url=URL, transport=Silent(Service("quota_frozen", _good)))
+        silent = Silent()
+        made = fh.AsyncClient(api_key=KEY, base_url=URL, transport=silent)
         connection = replace(made.connection, error_catalog=ErrorCatalogCache(URL), keep=keep)
         async with fh.AsyncClient.over(connection) as client:
             call = asyncio.ensure_future(client.invoke("d", variant="v"))
             if is_cancelled:
-                await asyncio.wait_for(asked.wait(), PATIENCE_S)
+                assert await asyncio.to_thread(silent.asked.wait, PATIENCE_S)
                 assert client.limiter.in_flight == 0
                 call.cancel()
                 with pytest.raises(asyncio.CancelledError):
@@ -138,6 +150,51 @@ def test_an_error_waits_for_a_moment_only(monkeypatch: pytest.MonkeyPatch, is_ca
 
     asyncio.run(main())
     assert [(run.status, run.error) for run in kept] == [("failed", "It is frozen.")]
+
+
+def test_an_error_waits_for_a_fetch_of_another_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of another client of the same service, too."""
+    monkeypatch.setattr(error_catalog, "WAIT_S", PATIENCE_S)
+    cache, silent = ErrorCatalogCache(URL), Silent()
+
+    async def other() -> fh.Run:
+        refused = fh.Run(status="failed", status_code=422, error="It is frozen.", error_code="quota_frozen")
+        waiting = asyncio.ensure_future(cache.explained(refused, fetch=None))
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        silent.answer()
+        return await waiting
+
+    made = fh.AsyncClient(api_key=KEY, base_url=URL, transport=silent)
+    client = fh.AsyncClient.over(replace(made.connection, error_catalog=cache))
+    with ThreadPoolExecutor() as threads:
+        first = threads.submit(lambda: fh.Client.over(client).invoke("d", variant="v"))
+        assert silent.asked.wait(PATIENCE_S)
+        runs = [asyncio.run(other()), first.result(PATIENCE_S)]
+    assert [run.client_action for run in runs] == ["Thaw the quota."] * 2
+
+
+def test_the_first_rows_of_a_batch_have_it() -> None:
+    """All of those that are refused while it is fetched."""
+    service = Service("quota_frozen", _good)
+    with service.client(ErrorCatalogCache(URL)) as client:
+        batch = fh.batch({"text": list("abcd")}, "d", variants="v", client=client, progress=False)
+        assert list(batch.frame["client_action"]) == ["Thaw the quota."] * 4
+    assert service.fetched == 1
+
+
+def test_a_batch_that_is_stopped_meanwhile_has_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It ends at once."""
+    monkeypatch.setattr(error_catalog, "WAIT_S", PATIENCE_S)
+    silent = Silent()
+    made = fh.AsyncClient(api_key=KEY, base_url=URL, transport=silent)
+    connection = replace(made.connection, error_catalog=ErrorCatalogCache(URL))
+    with fh.Client.over(fh.AsyncClient.over(connection)) as client:
+        batch = fh.batch({"text": ["a"]}, "d", variants="v", client=client, progress=False, wait=False)
+        assert silent.asked.wait(PATIENCE_S)
+        batch.cancel().wait()
+        assert batch.frame[["status", "error"]].values.tolist() == [["failed", "It is frozen."]]
+        silent.answer()
 
 
 def test_a_refused_key_waits_for_it_too() -> None:
@@ -166,7 +223,6 @@ def test_a_service_on_this_machine_is_not_asked() -> None:
     cache = ErrorCatalogCache(near)
     with service.client(cache, near) as client:
         assert client.invoke("d", variant="v").client_action is None
-        assert not cache.was_asked_today
         cache.keep(json.dumps({"codes": [FROZEN]}).encode())
         assert client.invoke("d", variant="v").client_action == "Thaw the quota."
     assert service.fetched == 0
@@ -232,7 +288,7 @@ def test_a_failed_run_has_it_however_its_outcome_comes() -> None:
 
 
 def test_a_callback_has_the_catalogue_fetched_too() -> None:
-    """For the errors after it, where all runs are delivered so."""
+    """Its outcome waits for it, on the background loop."""
     service = Service("", _good, status=202)
     service.body = {"request_id": "req_1", "status": "queued"}
     cache = ErrorCatalogCache(URL)
@@ -241,8 +297,7 @@ def test_a_callback_has_the_catalogue_fetched_too() -> None:
     with service.client(cache) as client, fh.CallbackReceiver(secrets=SECRET, public_url=public) as receiver:
         pending = client.submit("d", variant="v", callback=receiver)
         assert deliver(receiver, failed, signed(failed)) == 200
-        assert pending.wait().error == "It is frozen."
-        until(cache.actions)
+        assert pending.wait().client_action == "Thaw the quota."
     assert service.fetched == 1
 
 
@@ -268,6 +323,18 @@ def test_an_old_catalogue_is_fetched_again() -> None:
         today[0] = datetime(2026, 11, 1, tzinfo=UTC) + timedelta(days=days)
         assert cache.should_fetch(run) == is_fetched
     assert cache.actions() == {"quota_frozen": "Thaw the quota."}
+
+
+def test_processes_share_what_came_of_a_fetch(tmp_path: Path) -> None:
+    """What one has fetched, another that has read the file before does not fetch; nor what did not come."""
+    path, run = tmp_path / "codes.json", fh.Run(status="failed", status_code=422, error_code="quota_frozen")
+    first, second, third = (ErrorCatalogCache(URL, lambda: path) for _ in range(3))
+    assert second.actions() == third.actions() == {}
+    first.keep(b"")
+    assert not second.should_fetch(run)
+    first.keep(json.dumps({"codes": [FROZEN]}).encode())
+    assert not third.should_fetch(run)
+    assert third.actions() == {"quota_frozen": "Thaw the quota."}
 
 
 def test_a_cache_asks_again_on_the_next_day(tmp_path: Path) -> None:

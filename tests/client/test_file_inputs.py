@@ -141,7 +141,9 @@ class Service:
         self.sent = 0
         self.now = datetime(2026, 1, 1, tzinfo=UTC)
         client = fh.Client(base_url="http://127.0.0.1:9/v1", api_key=KEY)
-        self.uploads = FileUploads(client.aclient.connection, self.exchange, now=lambda: self.now)
+        self.uploads = FileUploads(
+            client.aclient.connection, self.exchange, client.aclient.explained, now=lambda: self.now
+        )
 
     async def exchange(self, method: str, path: str, content: bytes, *, content_type: str) -> Response:
         self.sent += 1
@@ -534,7 +536,7 @@ def test_four_files_are_sent_at_once(tmp_path: Path) -> None:
 
     fh.configure(workspace_id="at once")
     client = fh.Client(base_url="http://127.0.0.1:9/v1", api_key=KEY)
-    uploads = FileUploads(client.aclient.connection, exchange)
+    uploads = FileUploads(client.aclient.connection, exchange, client.aclient.explained)
     paths = _files(tmp_path, **{f"f{n}": f"at once {n}" for n in range(8)})
     event_loop.run(all_of([json.dumps({"inputs": {"d": fh.file(path)}}).encode() for path in paths]))
     assert 1 < most <= 4

@@ -21,7 +21,9 @@ from fh_notebook.batching.execution.unknown_names import Name, NameEvidence
 from fh_notebook.batching.execution.worker import Prepare, Worker
 from fh_notebook.batching.model import BatchStopped, Event, Job
 from fh_notebook.batching.progress.unknown_outcomes import WAIT_HELP, WaitHelp
+from fh_notebook.client.error_catalog import Explain
 from fh_notebook.contract.invoke_request import InvokeRequest
+from fh_notebook.contract.run import Run
 from fh_notebook.contract.wire import AttemptResult
 from fh_notebook.core.event_loop import finish_despite_cancel
 from fh_notebook.core.rate import Rate
@@ -35,6 +37,11 @@ __all__ = ["Engine"]
 
 async def _prepare_nothing(request: InvokeRequest) -> None:
     """Upload nothing."""
+
+
+async def _explain_nothing(run: Run) -> Run:
+    """Return a run as it is."""
+    return run
 
 
 class Engine:
@@ -52,6 +59,8 @@ class Engine:
         Uploads the files that a request names, before its job is claimed.
     uploads : function of InvokeRequest, optional
         How many of them have to be uploaded.
+    explain : Explain, optional
+        Adds what can be done about the error of a job, before the job is kept.
     emit : function of Event
         Told of everything, in the loop's thread; must return at once and not raise.
     batch : str
@@ -85,6 +94,7 @@ class Engine:
         limiter: EngineLimiter,
         ledger: Ledger,
         emit: Callable[[Event], None],
+        explain: Explain = _explain_nothing,
         prepare: Prepare = _prepare_nothing,
         uploads: Callable[[InvokeRequest], int] = lambda request: 0,
         batch: str = "",
@@ -117,6 +127,7 @@ class Engine:
         self._worker = Worker(
             self.scheduler,
             attempt=attempt,
+            explain=explain,
             limiter=limiter,
             ledger=ledger,
             prepare=prepare,

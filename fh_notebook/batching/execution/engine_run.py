@@ -363,6 +363,7 @@ class EngineRun:
         self._calls_before = self._outcomes.calls
         self.engine = Engine(
             attempt=attempt,
+            explain=self._client.aclient.explained,
             limiter=limiter,
             ledger=ledger,
             prepare=self._client.aclient.prepare,

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
 from fh_notebook.batching.execution.job_queue import QueuedJob
@@ -19,6 +20,7 @@ from fh_notebook.batching.execution.scheduler import EngineLimiter, Scheduler
 from fh_notebook.batching.execution.stop_rules import stop_of_answer
 from fh_notebook.batching.model import CANCELLED, CancelledRun, Event, Job, Retried, Started, Throttled, kind_of
 from fh_notebook.batching.progress.unknown_outcomes import WaitHelp
+from fh_notebook.client.error_catalog import Explain
 from fh_notebook.contract.callbacks import WaitingSteps, step_of
 from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.contract.retry import CUT_OFF, NOT_REACHED, Absence, RetryAction, RetryDecision, absence_of, decide
@@ -55,7 +57,7 @@ class Worker:
     ----------
     scheduler : Scheduler
         What workers share.
-    attempt, limiter, ledger, prepare, uploads, emit, batch, audience, decide, jitter, now
+    attempt, explain, limiter, ledger, prepare, uploads, emit, batch, audience, decide, jitter, now
         As :class:`~fh_notebook.batching.execution.engine.Engine` has them.
     """
 
@@ -64,6 +66,7 @@ class Worker:
         scheduler: Scheduler,
         *,
         attempt: Callable[[InvokeRequest], Awaitable[AttemptResult]],
+        explain: Explain,
         limiter: EngineLimiter,
         ledger: Ledger,
         prepare: Prepare,
@@ -77,6 +80,7 @@ class Worker:
     ) -> None:
         self._scheduler = scheduler
         self._attempt = attempt
+        self._explain = explain
         self._prepare = prepare
         self._uploads = uploads
         self._limiter = limiter
@@ -219,9 +223,15 @@ class Worker:
         else:
             self._scheduler.note_answer()
             self._scheduler.calls -= call is None
-        return await self._follow(
-            entry, exchange.run, decision, absence_of(exchange.response), was_sent=call is not None
-        )
+        if decision.again:
+            return await self._again(entry, exchange.run, decision, was_sent=call is not None)
+        follow = partial(self._follow, entry, decision, absence_of(exchange.response), was_sent=call is not None)
+        try:
+            run = await self._explain(exchange.run)
+        except asyncio.CancelledError:  # its answer is known
+            await finish_despite_cancel(follow(exchange.run, goes_on=False))
+            raise
+        return await follow(run)
 
     def _judge(self, entry: QueuedJob, exchange: AttemptResult) -> RetryDecision:
         # Being refused for concurrency uses up no attempt: a batch has time.
@@ -232,19 +242,28 @@ class Worker:
         entry.refusals += 1
         return decide(exchange.response, attempt=entry.refusals, typical_s=self._limiter.typical_s, **facts)
 
+    async def _again(self, entry: QueuedJob, run: Run, decision: RetryDecision, *, was_sent: bool) -> Next:
+        """Have a job called again later."""
+        run = replace(run, attempts=entry.sent)
+        await self._ledger.release(entry.job, sent=was_sent and run.error_code not in NOT_REACHED)
+        kind = Throttled if decision.action is RetryAction.THROTTLED else Retried
+        if kind is Throttled:
+            self._scheduler.refused_one(decision.wait_s)
+        self._emit(kind(job=entry.job, run=run, reason=decision.reason, wait_s=decision.wait_s))
+        self._scheduler.put_off(entry, decision.wait_s)
+        return None, None
+
     async def _follow(
-        self, entry: QueuedJob, run: Run, decision: RetryDecision, absence: Absence, *, was_sent: bool
+        self,
+        entry: QueuedJob,
+        decision: RetryDecision,
+        absence: Absence,
+        run: Run,
+        *,
+        was_sent: bool,
+        goes_on: bool = True,
     ) -> Next:
-        """Do what the decision says."""
-        if decision.again:
-            run = replace(run, attempts=entry.sent)
-            await self._ledger.release(entry.job, sent=was_sent and run.error_code not in NOT_REACHED)
-            kind = Throttled if decision.action is RetryAction.THROTTLED else Retried
-            if kind is Throttled:
-                self._scheduler.refused_one(decision.wait_s)
-            self._emit(kind(job=entry.job, run=run, reason=decision.reason, wait_s=decision.wait_s))
-            self._scheduler.put_off(entry, decision.wait_s)
-            return None, None
+        """Do what the decision says about an answer that ends the calls of a job."""
         if decision.action is RetryAction.STOP:
             run = replace(run, attempts=entry.sent)
             if run.status_code == TOO_MANY:
@@ -259,7 +278,7 @@ class Worker:
             self._scheduler.note_known(entry.job)
         if decision.action is RetryAction.UNKNOWN and run.status != "unknown":
             run = replace(run, status="unknown")
-        return await self._finish(entry, run, unsent=not was_sent)
+        return await self._finish(entry, run, goes_on=goes_on, unsent=not was_sent)
 
     async def _finish(self, entry: QueuedJob, run: Run, *, goes_on: bool = True, unsent: bool = False) -> Next:
         """Keep the answer; with it goes the claim of the job that comes next in this slot."""
