@@ -385,7 +385,9 @@ class ApprovalEndpoint:
             return await self._ask("GET", f"{self._path}?{words}", is_decision=False)
 
         words = {**query, "limit": None if limit is None else str(limit)}
-        entries = await ask_list(ask, words, holders=_LISTS, nouns="approvals", limit=limit, before_page=before_page)
+        entries = await ask_list(
+            ask, words, holders=_LISTS, nouns="approvals", ids=_IDS, limit=limit, before_page=before_page
+        )
         return ToolApprovals(tuple(map(self._approval_of, entries)))
 
     async def get(self, approval_id: str) -> ToolApproval:
@@ -461,7 +463,7 @@ class ApprovalEndpoint:
         required = entry.get("approvals_required")
         run = RunIds(text_in(entry, "request_id"), text_in(entry, "prompt_workflow_run_id", "run_id"))
         return ToolApproval(
-            id=text_in(entry, "id", "approval_id") or "",
+            id=text_in(entry, *_IDS) or "",
             status=text_in(entry, "status") or "",
             summary=text_in(entry, "summary") or "",
             tool=text_in(entry, "tool_label") or "",
@@ -495,6 +497,7 @@ def checked_workspace_id(value: str | None) -> str:
     return value.strip()
 
 
+_IDS: Final = ("id", "approval_id")
 _LISTS: Final = ("tool_action_approvals", "approvals", "data", "items", "results")
 _WRAPPERS: Final = ("tool_action_approval", "approval", "data")
 

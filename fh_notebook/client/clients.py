@@ -63,7 +63,7 @@ if TYPE_CHECKING:
     from fh_notebook.client.http.exchange import Auth, Sender
 
 
-__all__ = ["AsyncClient", "CallOptions", "Check", "Client", "InvokeOptions"]
+__all__ = ["ApprovalFilter", "AsyncClient", "CallOptions", "Check", "Client", "InvokeOptions"]
 
 
 class CallOptions(TypedDict, total=False):
@@ -87,6 +87,23 @@ class InvokeOptions(CallOptions, total=False):
     callback_url: str | None
     """Deliver the answer there; the call returns at once, ``running`` or ``queued``."""
 
+
+class ApprovalFilter(TypedDict, total=False):
+    """Which approvals `approvals` lists."""
+
+    workspace_id: str | None
+    """The service's id of the workspace."""
+    status: str
+    """As the service spells it."""
+    run_id: str | None
+    request_id: str | None
+    agent_id: str | None
+    """Only those of one run, call or agent."""
+    limit: int | None
+    """At most so many."""
+
+
+FILTER_DEFAULTS: Final[Mapping[str, Any]] = {**dict.fromkeys(ApprovalFilter.__annotations__), "status": "pending"}
 
 REQUESTS: Final = "/public/requests"
 WORKFLOW_RUNS: Final = "/workflow_runs"
@@ -681,16 +698,8 @@ class AsyncClient:
 
     # --- approvals of tools
 
-    async def approvals(
-        self,
-        *,
-        workspace_id: str | None = None,
-        status: str = "pending",
-        run_id: str | None = None,
-        request_id: str | None = None,
-        agent_id: str | None = None,
-        limit: int | None = None,
-    ) -> ToolApprovals:
+    @arguments.explicit_signature(ApprovalFilter, FILTER_DEFAULTS)
+    async def approvals(self, **options: Unpack[ApprovalFilter]) -> ToolApprovals:
         """List the tools that runs want to use and that wait for a decision (CONTRACT section 10).
 
         Each page of the list is one request, which may count against the daily cap. A run can wait although it was
@@ -726,10 +735,11 @@ class AsyncClient:
             The key does not reach the workspace (404), or the service answered otherwise.
         """
         arguments.check(AsyncClient.approvals, locals())
+        wanted: dict[str, Any] = {**FILTER_DEFAULTS, **options}
+        workspace_id, limit = wanted.pop("workspace_id"), wanted.pop("limit")
         if limit is not None and limit < 1:
             raise InputError(f"limit is {limit}; give a number from 1, or nothing for all")
-        query = {"status": status, "run_id": run_id, "request_id": request_id, "agent_id": agent_id}
-        return await self._approval_endpoint(workspace_id).list(query, limit=limit)
+        return await self._approval_endpoint(workspace_id).list(wanted, limit=limit)
 
     async def approval(self, approval_id: str, *, workspace_id: str | None = None) -> ToolApproval:
         """Return one approval by its id, whatever its status: to see what a decision led to (CONTRACT section 10).
@@ -1025,49 +1035,17 @@ class Client:
         """Await :meth:`check`."""
         return await event_loop.bridge(self.aclient.check())
 
-    def approvals(
-        self,
-        *,
-        workspace_id: str | None = None,
-        status: str = "pending",
-        run_id: str | None = None,
-        request_id: str | None = None,
-        agent_id: str | None = None,
-        limit: int | None = None,
-    ) -> ToolApprovals:
+    @arguments.explicit_signature(ApprovalFilter, FILTER_DEFAULTS)
+    def approvals(self, **options: Unpack[ApprovalFilter]) -> ToolApprovals:
         """List the tools that wait for a decision: :meth:`AsyncClient.approvals`."""
         arguments.check(Client.approvals, locals())
-        work = self.aclient.approvals(
-            workspace_id=workspace_id,
-            status=status,
-            run_id=run_id,
-            request_id=request_id,
-            agent_id=agent_id,
-            limit=limit,
-        )
-        return event_loop.run(work)
+        return event_loop.run(self.aclient.approvals(**options))
 
-    async def aapprovals(
-        self,
-        *,
-        workspace_id: str | None = None,
-        status: str = "pending",
-        run_id: str | None = None,
-        request_id: str | None = None,
-        agent_id: str | None = None,
-        limit: int | None = None,
-    ) -> ToolApprovals:
+    @arguments.explicit_signature(ApprovalFilter, FILTER_DEFAULTS)
+    async def aapprovals(self, **options: Unpack[ApprovalFilter]) -> ToolApprovals:
         """Await :meth:`approvals`."""
         arguments.check(Client.aapprovals, locals())
-        work = self.aclient.approvals(
-            workspace_id=workspace_id,
-            status=status,
-            run_id=run_id,
-            request_id=request_id,
-            agent_id=agent_id,
-            limit=limit,
-        )
-        return await event_loop.bridge(work)
+        return await event_loop.bridge(self.aclient.approvals(**options))
 
     def approval(self, approval_id: str, *, workspace_id: str | None = None) -> ToolApproval:
         """Return one approval by its id, whatever its status: :meth:`AsyncClient.approval`."""

@@ -128,7 +128,6 @@ MAX_PAGES: Final = 1_000
 """A service whose pages never end must not hold a notebook for ever."""
 
 CURSORS: Final = ("next_cursor", "cursor")
-IDS: Final = ("id", "approval_id")
 
 BeforePage = Callable[[], Awaitable[None]]
 """Awaited before each request of a list; what it raises ends the list."""
@@ -144,6 +143,7 @@ async def ask_list(
     *,
     holders: Sequence[str],
     nouns: str,
+    ids: Sequence[str] = ("id",),
     limit: int | None = None,
     before_page: BeforePage = no_bound,
 ) -> list[Mapping[str, Any]]:
@@ -159,6 +159,8 @@ async def ask_list(
         Names that the list may have in a body.
     nouns : str
         What the entries are called, for errors.
+    ids : sequence of str
+        Names that the id of an entry may have.
     limit : int, optional
         Only so many: no page is asked for that has others.
     before_page : async function
@@ -179,7 +181,7 @@ async def ask_list(
         page, cursor = _page_of(body, holders, nouns)
         known = len(entries)
         for entry in page:
-            entries.setdefault(text_in(entry, *IDS) or f"entry {len(entries)}", entry)
+            entries.setdefault(text_in(entry, *ids) or f"entry {len(entries)}", entry)
         is_full = limit is not None and len(entries) >= limit
         if cursor is None or cursor in cursors or len(entries) == known or is_full:  # each page is a request
             return list(entries.values())[:limit]

@@ -26,11 +26,13 @@ __all__ = [
 ]
 
 
-RETRY_CODE: Final = Phrase(
-    "batch.resume(retry_unknown=True)",
-    command="--retry-unknown",
-    cell="fh.last_batch().resume(retry_unknown=True)",
-)
+def _do(text: str, command: str = "") -> Phrase:
+    """Return what to do, with the batch for each ``{0}``; without a `command`, it is the same in Python."""
+    in_python = f"{text.format('fh.open_batch(name)')} in Python"
+    return Phrase(text.format("batch"), command or in_python, cell=text.format("fh.last_batch()"))
+
+
+RETRY_CODE: Final = _do("{0}.resume(retry_unknown=True)", command="--retry-unknown")
 """What calls jobs again that may have run."""
 
 RETRY_UNKNOWN: Final = Phrase(
@@ -40,46 +42,31 @@ RETRY_UNKNOWN: Final = Phrase(
 )
 """What to do about jobs that may have run and have no id, so that nobody can be asked about them."""
 
-ASK: Final = Phrase(
-    "batch.resolve_unknown() asks the service",
-    command="fh.open_batch(name).resolve_unknown() asks the service in Python",
-    cell="fh.last_batch().resolve_unknown() asks the service",
-)
+ASK: Final = _do("{0}.resolve_unknown() asks the service")
 """What to do about those whose runs can be looked up by an id: it costs no call."""
 
-RESOLVE_CAPPED: Final = Phrase(
-    "batch.resolve_unknown() looks up after 00:00 UTC",
-    command="the same command looks up after 00:00 UTC",
-    cell="fh.last_batch().resolve_unknown() looks up after 00:00 UTC",
+RESOLVE_CAPPED: Final = _do(
+    "{0}.resolve_unknown() looks up after 00:00 UTC", command="the same command looks up after 00:00 UTC"
 )
 """The same where the daily cap has ended the look-ups."""
 
-DECIDE: Final = Phrase(
-    "batch.approvals() lists the open decisions, then batch.resolve_unknown()",
+DECIDE: Final = _do(
+    "{0}.approvals() lists the open decisions, then {0}.resolve_unknown()",
     command="decide it in Fetch Hive, then fh.open_batch(name).resolve_unknown() in Python",
-    cell="fh.last_batch().approvals() lists the open decisions, then fh.last_batch().resolve_unknown()",
 )
 """What to do about jobs whose runs wait for a decision."""
 
-DECIDE_OF_WORKERS: Final = Phrase(
-    "batch.approvals() lists the open decisions, then client.retrieve(request_id) has the outcome",
-    command="decide it in Fetch Hive, then client.retrieve(request_id) has the outcome in Python",
-    cell="fh.last_batch().approvals() lists the open decisions, then client.retrieve(request_id) has the outcome",
-)
-"""The same for a batch over partitions, whose answers stay in their files as they are."""
-
-AFTER_STEP: Final = Phrase(
-    "then batch.resolve_unknown() has the outcome",
-    command="then fh.open_batch(name).resolve_unknown() has the outcome in Python",
-    cell="then fh.last_batch().resolve_unknown() has the outcome",
-)
+AFTER_STEP: Final = _do("then {0}.resolve_unknown() has the outcome")
 """What to do about one whose run waits for a human-in-the-loop step, which nobody decides here."""
 
-AFTER_STEP_OF_WORKERS: Final = Phrase(
-    "then client.retrieve(request_id) has the outcome",
-    command="then client.retrieve(request_id) has the outcome in Python",
+AFTER_STEP_OF_WORKERS: Final = _do("then client.retrieve(request_id) has the outcome")
+"""The same for a batch over partitions, whose answers stay in their files as they are."""
+
+DECIDE_OF_WORKERS: Final = _do(
+    f"{{0}}.approvals() lists the open decisions, {AFTER_STEP_OF_WORKERS}",
+    command=f"decide it in Fetch Hive, {AFTER_STEP_OF_WORKERS.command}",
 )
-"""The same for a batch over partitions."""
+"""What to do about jobs whose runs wait for a decision, in a batch over partitions."""
 
 
 class WaitHelp(NamedTuple):
