@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Batch", "ShownBatch", "entry_table"]
 
-SHOWN: Final = ("row", "variant", "status", "output", "error", "elapsed_s", "reused")
+SHOWN: Final = ("row", "variant", "status", "output", "error", "client_action", "elapsed_s", "reused")
 """The columns that a batch shows of its frame."""
 ROWS_SHOWN: Final = 10
 

@@ -536,7 +536,7 @@ def informative_columns(frame: pd.DataFrame, columns: Sequence[str]) -> list[str
     ]
 
 
-HEADINGS: Final = {"elapsed_s": "seconds"}
+HEADINGS: Final = {"elapsed_s": "seconds", "client_action": "advice of Fetch Hive"}
 """What stands over a column in a page, where that is not its name."""
 
 

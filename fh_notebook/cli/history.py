@@ -91,10 +91,9 @@ def _above(row: Sequence[str], cap: int, columns: int) -> list[str]:
 
 
 def _cells(line: Mapping[Any, Any], caps: Sequence[int]) -> list[str]:
-    from fh_notebook.batching.history.history import outcome_of, record_of, what_of
+    from fh_notebook.batching.history.history import answer_of, outcome_of, record_of, what_of
 
     record = record_of(line)
-    answer = record["output"] if record["output"] is not None else record["error"]
     short = [
         shorten(printable(text), cap)
         for text, cap in zip((record["variants"] or "", outcome_of(record)), caps[1:], strict=True)
@@ -103,5 +102,5 @@ def _cells(line: Mapping[Any, Any], caps: Sequence[int]) -> list[str]:
         f"{line['at']:%Y-%m-%d %H:%M}",
         printable(what_of(record)).replace("\n", " "),
         *short,
-        printable(answer or ""),
+        printable(answer_of(record)),
     ]

@@ -39,7 +39,7 @@ from fh_notebook.contract.callbacks import (
     with_final_status,
 )
 from fh_notebook.contract.invoke_request import InvokeRequest
-from fh_notebook.contract.run import Run, call_name, one_line
+from fh_notebook.contract.run import Run, call_name, one_line, with_action
 from fh_notebook.contract.secrets import Mask
 from fh_notebook.core import arguments, event_loop, hooks
 from fh_notebook.core.event_loop import on_loop
@@ -630,7 +630,8 @@ class PendingRun:
                 return
             if run.status == "unknown":  # no evidence about the run: its last known status stays
                 has_changed = True
-                self._set_trouble(one_line(run.error or "the service's answer does not mention the run"))
+                problem = one_line(run.error or "the service's answer does not mention the run")
+                self._set_trouble(with_action(problem, run.client_action))
             else:
                 has_changed = (run.status, waits_for(run)) != (self._run.status, self.waits_for)
                 request_id, run_id = self.request_id or run.request_id, self.run_id or run.run_id

@@ -27,7 +27,7 @@ from weakref import WeakKeyDictionary, WeakSet
 
 from fh_notebook.contract.callbacks import NO_OUTPUT_CODE, with_final_status
 from fh_notebook.contract.retry import NOT_FOUND_STATUSES, is_daily_cap
-from fh_notebook.contract.run import Run, one_line
+from fh_notebook.contract.run import Run, one_line, with_action
 from fh_notebook.core import event_loop
 from fh_notebook.core.event_loop import on_loop
 from fh_notebook.core.redaction import log
@@ -376,7 +376,7 @@ class StatusLookup:
         if (run.status_code or 0) // 100 == 2:
             self._not_found = self._refused = 0
             return LookUpResult(run=self._with_output(run))
-        message = one_line(run.error or run.error_code or "the look-up failed")
+        message = with_action(one_line(run.error or run.error_code or "the look-up failed"), run.client_action)
         if run.status_code in NOT_FOUND_STATUSES:
             self._not_found += 1
             if self._not_found >= NOT_FOUND_LOOKS:

@@ -274,7 +274,7 @@ class Race:
             rows=schedule.positions,
             copies=schedule.positions - len(schedule.order),
             rule=schedule.scorer.failed,
-            error=schedule.scorer.error or next((run.error or "" for run in schedule.scorer.unknown.values()), ""),
+            error=schedule.scorer.error or next(map(schedule.scorer.unknown_text, schedule.scorer.unknown), ""),
             bounds=(scale.low, scale.high),
         )
         more = () if self.running else calls_notes(self.spent)  # rows that are out are not counted yet

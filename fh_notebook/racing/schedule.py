@@ -35,7 +35,7 @@ from fh_notebook.batching.planning.reader import BatchReader
 from fh_notebook.batching.planning.work_queue import LookedUpWindow, Windows
 from fh_notebook.batching.status import BatchStatus
 from fh_notebook.comparing.stats.clusters import clusters_of
-from fh_notebook.contract.run import Run
+from fh_notebook.contract.run import Run, with_action
 from fh_notebook.core.text.formatting import short
 from fh_notebook.core.text.messages import RUN_AGAIN, Message, Phrase, option
 from fh_notebook.errors import CallError, InputError
@@ -257,7 +257,7 @@ class Schedule:
             lost := [name for name in self.tally.racing if not scored[name]]
         ):
             name, unknown = lost[0], self.scorer.unknown.get(lost[0])
-            why = self.scorer.failures.get(name) or (unknown.error if unknown else "") or self.scorer.error
+            why = self.scorer.failures.get(name) or self.scorer.unknown_text(name) or self.scorer.error
             hint = Message("give {} to count failed runs as 0", (option("failed", "zero"),))
             if unknown is not None and name not in self.scorer.failures:
                 again = Message("{} to call again what may have run", (option("retry_unknown", True),))
@@ -278,7 +278,8 @@ class Schedule:
         """Return that the service has answered no call, with what it said: there was nothing to be scored."""
         run = next(iter(self.scorer.unknown.values()))
         status = "" if run.status_code is None else f"HTTP {run.status_code}"
-        answer_text = ", ".join(part for part in (status, run.error_code, short(run.error, 120)) if part)
+        error = with_action(short(run.error, 120), run.client_action)
+        answer_text = ", ".join(part for part in (status, run.error_code, error) if part)
         cure = Message(
             ", and they may have run. When the service answers again, run the {} with {}",
             (Phrase("cell", command="command"), option("retry_unknown", True)),

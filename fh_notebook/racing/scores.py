@@ -210,6 +210,11 @@ class RowScorer:
         ends = np.cumsum([len(row) for row in rows])
         return [self._of_row(lines.iloc[end - len(row) : end]) for row, end in zip(rows, ends, strict=True)]
 
+    def unknown_text(self, variant: str) -> str:
+        """Return why the outcome of a variant's first run without one is unknown; empty where each has one."""
+        run = self.unknown.get(variant)
+        return "" if run is None else with_action(run.error or "", run.client_action)
+
     def _of_row(self, lines: pd.DataFrame) -> RowScores:
         scores = np.full(len(self._places), np.nan)
         if not len(lines):

@@ -198,7 +198,8 @@ def encode_stop(stopped: BatchStopped) -> dict[str, Any]:
     answer = None
     if run is not None:
         answer = {"status": run.status, "status_code": run.status_code, "error": run.error,
-                "error_code": run.error_code, "request_id": run.request_id}  # fmt: skip
+                "error_code": run.error_code, "request_id": run.request_id,
+                "client_action": run.client_action}  # fmt: skip
     return {
         "reason": stopped.reason,
         "detail": _encode_text(stopped.detail),

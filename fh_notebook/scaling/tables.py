@@ -45,7 +45,7 @@ def meta_of(source: pd.DataFrame, label: Any) -> pd.DataFrame:
         if not _categories_are_known(source[name]):  # they are known by partition only: values as they are
             source = source.assign(**{name: source[name].astype("object")})
     rows = read_rows(source)
-    meta = tidy_frame([], rows, about={})
+    meta = tidy_frame([], rows, about={}, is_part=True)
     meta["row"] = pd.Series([label]).iloc[:0].reset_index(drop=True)
     meta.attrs = {}
     return meta
@@ -119,7 +119,7 @@ def _pending(frame: pd.DataFrame, start: int, path: str, spec: BatchSpec, meta: 
     rows = rows_of(frame, spec, start)
     _, _, by_row = planned(rows, spec, start)
     pairs = [(job, None) for row in by_row for job in row if job.key and job.key not in answered_keys]
-    tidy = tidy_frame(pairs, rows, about={})
+    tidy = tidy_frame(pairs, rows, about={}, is_part=True)
     return tidy.reset_index(drop=True)[list(meta.columns)]
 
 
@@ -220,13 +220,14 @@ def _job(line: Mapping[Any, Any]) -> Job:
 
 def _run(line: Mapping[Any, Any]) -> Run:
     def text(name: str) -> str | None:
-        value = line[name]
+        value = line.get(name)  # an older table has no advice
         return value if isinstance(value, str) else None
 
     at = line["started_at"]
     return Run(
         status=line["status"], output=line["output"], error=text("error"), error_code=text("error_code"),
-        attempts=int(line["attempts"]), elapsed_s=0.0 if line["elapsed_s"] != line["elapsed_s"] else line["elapsed_s"],
+        client_action=text("client_action"), attempts=int(line["attempts"]),
+        elapsed_s=0.0 if line["elapsed_s"] != line["elapsed_s"] else line["elapsed_s"],
         started_at=None if pd.isna(at) else at.to_pydatetime(warn=False), request_id=text("request_id"),
         variant=line["variant"],
     )  # fmt: skip

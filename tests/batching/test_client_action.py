@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import redirect_stdout
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +17,11 @@ import pytest
 import fh_notebook as fh
 from fh_notebook.batching.execution.stop_rules import stop_of_answer
 from fh_notebook.batching.rendering import digest, error_groups
+from fh_notebook.cli.command_line import main
 from fh_notebook.client.error_catalog import ErrorCatalogCache
+from fh_notebook.comparing.report.mlflow_runs import _rows_table
+from fh_notebook.comparing.report.run_records import run_records
+from fh_notebook.notebook.results.cards import SideBySide
 from tests.client.callbacks.senders import KEY
 
 URL = "https://api.test/v1"
@@ -25,9 +31,13 @@ ESCAPED = "=Choose &lt;b&gt;another&lt;/b&gt;."
 
 
 def _answer(request: httpx.Request) -> httpx.Response:
-    if json.loads(request.content)["variant"] == "good":
+    variant = json.loads(request.content)["variant"] if request.content else "gone"
+    if variant == "good":
         return httpx.Response(200, json={"request_id": "r", "run_status": "completed", "output": "x"})
-    return httpx.Response(422, json={"error": "It is gone.", "error_code": "model_deprecated"})
+    if variant == "late":
+        return httpx.Response(202, json={"request_id": "r", "status": "queued"})
+    status = 500 if variant == "lost" else 422
+    return httpx.Response(status, json={"error": "It is gone.", "error_code": "model_deprecated"})
 
 
 @pytest.fixture
@@ -73,6 +83,70 @@ def test_errors_in_one_line_have_it(client: fh.Client) -> None:
     assert "(It is gone (Fetch Hive: =Choose <b>another</b>))" in stop_of_answer("credits", runs[0][2]).message
 
 
+def _of_history(client: fh.Client) -> str:
+    client.invoke("d", variant="gone")
+    return repr(fh.history())
+
+
+def _of_history_on_the_command_line(client: fh.Client) -> str:
+    client.invoke("d", variant="gone")
+    told = io.StringIO()
+    with redirect_stdout(told):
+        main(["history"])
+    return told.getvalue()
+
+
+def _of_runs_side_by_side(client: fh.Client) -> str:
+    return repr(SideBySide([client.invoke("d", variant="gone")]))
+
+
+def _of_cells(client: fh.Client) -> str:
+    return fh.compare(_batch(client, "good", "gone"), score=fh.score.exact()).browse()._repr_html_()
+
+
+def _of_a_search(client: fh.Client) -> str:
+    browser = fh.compare(_batch(client, "good", "gone"), score=fh.score.exact()).browse()
+    browser.show(search="choose <b>another")
+    return browser._repr_html_()
+
+
+def _of_a_look_up(client: fh.Client) -> str:
+    pending = client.submit("d", variant="late", poll=False)
+    pending.refresh()
+    assert ESCAPED.rstrip(".") in pending._repr_html_()
+    return repr(pending)
+
+
+def _of_a_judge(client: fh.Client) -> str:
+    judge = fh.score.judge(fh.Deployment("judge", variants=["gone"]), rubric="good?", client=client, progress=False)
+    return str(fh.compare(_batch(client, "good"), score=judge).score_errors()["error"].tolist())
+
+
+def _of_other_tools(client: fh.Client) -> str:
+    comparison = fh.compare(_batch(client, "good", "gone"), score=fh.score.exact())
+    records = list(run_records(comparison.data, comparison.score_set.lines_by_name()))
+    return str(_rows_table(comparison.data, records)["client_action"].dropna().tolist())
+
+
+def _of_a_race(client: fh.Client) -> str:
+    rows = [{"a": str(i), "expected_output": "x"} for i in range(60)]
+    with pytest.raises(fh.errors.CallError) as raised:
+        fh.race(rows, "d", variants=["lost", "lost2"], client=client, score=fh.score.exact(), progress=False)
+    return str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        _of_history, _of_history_on_the_command_line, _of_runs_side_by_side, _of_cells, _of_a_search, _of_a_look_up,
+        _of_a_judge, _of_other_tools, _of_a_race,
+    ],
+)  # fmt: skip
+def test_whatever_shows_an_error_has_it(client: fh.Client, shown: Callable[[fh.Client], str]) -> None:
+    """Beside the error."""
+    assert "=Choose" in shown(client)
+
+
 @pytest.mark.parametrize("is_table", [False, True])
 def test_a_report_has_it_in_the_rows_that_failed(client: fh.Client, tmp_path: Path, is_table: bool) -> None:
     """Of a batch and of a table, escaped in a page."""
@@ -95,7 +169,7 @@ def test_a_report_has_it_in_the_rows_that_failed(client: fh.Client, tmp_path: Pa
 def test_the_opened_row_of_a_browser_has_it(client: fh.Client) -> None:
     """Under the error of its card."""
     browser = fh.compare(_batch(client, "good", "gone"), score=fh.score.exact()).browse()
-    assert "Fetch Hive" not in browser._repr_html_()
+    assert "→ Fetch Hive" not in browser._repr_html_()
     browser.show(open=0)
     assert f"→ Fetch Hive: {ESCAPED}" in browser._repr_html_()
     assert f"→ Fetch Hive: {ACTION}" in repr(browser)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import json
 import os
 import threading
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -15,6 +17,7 @@ import pytest
 
 import fh_notebook as fh
 from fh_notebook.batching.model import Finished
+from fh_notebook.client.error_catalog import ErrorCatalogCache
 from fh_notebook.local import LocalHive, aask_human
 from tests.demo_data import PATIENCE_S
 from tests.scaling.counting import KEY, Counting, texts, until
@@ -23,7 +26,8 @@ dask = pytest.importorskip("dask.dataframe")
 pytest.importorskip("distributed")
 pytest.importorskip("pyarrow")
 
-MEASURED = ["elapsed_s", "started_at", "request_id"]
+DIFFERENT = ["elapsed_s", "started_at", "request_id", "client_action"]
+"""The last one is in the table of one machine only where there is one."""
 
 
 def _parted(frame: pd.DataFrame, n: int) -> Any:
@@ -31,7 +35,7 @@ def _parted(frame: pd.DataFrame, n: int) -> Any:
 
 
 def _comparable(frame: pd.DataFrame) -> pd.DataFrame:
-    kept = frame[[c for c in frame.columns if c not in MEASURED and not c.startswith("out.")]]
+    kept = frame[[c for c in frame.columns if c not in DIFFERENT and not c.startswith("out.")]]
     return kept.reset_index(drop=True).astype({"text": "object"})
 
 
@@ -455,3 +459,29 @@ def test_a_row_that_waits_for_a_person_says_what_brings_its_outcome() -> None:
     batch = fh.batch(_parted(texts(1), 1), "refund", variants="v", client=client, progress=False)
     how = "it waits for a decision by e-mail or Telegram (then client.retrieve(request_id) has the outcome): finance: "
     assert batch.frame.compute()["error"].iloc[0] == f"{how}Refund? (request req_1)"
+
+
+def test_an_error_has_the_advice_of_the_services_catalogue(tmp_path: Any) -> None:
+    """In the table, the text and the page, also of a batch that is opened again; a part of before has none."""
+    import pyarrow.parquet as pq
+
+    url, action = "https://api.test/v1", "Choose <b>another</b>."
+    cache = ErrorCatalogCache(url)
+    cache.keep(json.dumps({"codes": [{"code": "model_deprecated", "client_action": action}]}).encode())
+    refusing = httpx.MockTransport(
+        lambda request: httpx.Response(422, json={"error": "It is gone.", "error_code": "model_deprecated"})
+    )
+    made = fh.AsyncClient(api_key=KEY, base_url=url, transport=refusing)
+    client = fh.Client.over(fh.AsyncClient.over(replace(made.connection, error_catalog=cache)))
+    fh.batch(_parted(texts(2), 2), "d", variants="v", client=client, name="gone", progress=False, parts=tmp_path)
+    batch = fh.open_batch("gone", client=client)
+    assert batch.frame["client_action"].compute().tolist() == [action] * 2
+    assert [outcome.run.client_action for _, outcome, _ in batch.entries() if outcome] == [action] * 2
+    assert action in repr(batch)
+    assert "Choose &lt;b&gt;another" in batch._repr_html_()
+    for path in tmp_path.rglob("*.parquet"):
+        pq.write_table(pq.read_table(path).drop_columns(["client_action"]), path)
+    assert batch.frame["client_action"].compute().isna().all()
+    asked: dict[str, Any] = {"variants": "v", "client": client, "name": "gone", "progress": False, "parts": tmp_path}
+    recut = fh.batch(_parted(texts(2), 1), "d", **asked)
+    assert (recut.counts.calls, recut.frame["error"].compute().tolist()) == (0, ["It is gone."] * 2)

@@ -18,7 +18,7 @@ from fh_notebook.contract.catalog.deployments import near_name
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.invoke_request import PROBE_METADATA
 from fh_notebook.contract.output import excerpt
-from fh_notebook.contract.run import one_line
+from fh_notebook.contract.run import one_line, with_action
 from fh_notebook.contract.schema.build import infer
 from fh_notebook.core import arguments, hooks
 from fh_notebook.core.json_values import inputs_text
@@ -62,6 +62,7 @@ COLUMNS: Final = {
     "inputs": TEXT,
     "output": TEXT,
     "error": TEXT,
+    "client_action": TEXT,
     "request_id": TEXT,
     "workspace": TEXT,
     "answer_id": "Int64",
@@ -94,9 +95,10 @@ def history(deployment: str | Deployment | None = None, *, limit: int = 100) -> 
     DataFrame
         ``kind`` is ``batch`` or ``run``. A batch has its ``name`` and how many jobs were ``planned``, are ``done``,
         ``failed`` or ``unknown``: jobs, as in ``batch.counts``, of which equal ones share an answer; a run has its
-        ``status``, ``elapsed_s`` in seconds, ``inputs``, ``output`` and ``error``, the first words of each in one line
-        without markup, ``request_id``, and ``answer_id``, its number in the store. ``at`` is when the last answer was
-        saved, UTC. Without a store, or with nothing in it, the table is empty and has the same columns.
+        ``status``, ``elapsed_s`` in seconds, ``inputs``, ``output``, ``error`` and ``client_action``, the first words
+        of each in one line without markup, ``request_id``, and ``answer_id``, its number in the store. ``at`` is when
+        the last answer was saved, UTC. Without a store, or with nothing in it, the table is empty and has the same
+        columns.
 
     Raises
     ------
@@ -159,6 +161,7 @@ def _line_of_run(answer: StoredAnswer) -> dict[str, Any]:
         "inputs": inputs_text(run.inputs or {}, TEXT_SHOWN) or None,
         "output": None if run.output is None else excerpt(run.output, TEXT_SHOWN),
         "error": one_line(run.error or run.error_code or "", TEXT_SHOWN) or None,
+        "client_action": one_line(run.client_action or "", TEXT_SHOWN) or None,
         "request_id": run.request_id,
         "workspace": answer.workspace,
         "answer_id": answer.id,
@@ -244,6 +247,12 @@ def outcome_of(record: Mapping[str, Any]) -> str:
     return ", ".join(parts + [f"{record[what]:,} {what}" for what in ("failed", "unknown") if record[what]])
 
 
+def answer_of(record: Mapping[str, Any]) -> str:
+    """Return the output of a run, or its error with what to do about it; of a batch nothing."""
+    output: str | None = record["output"]
+    return with_action(record["error"] or "", record["client_action"]) if output is None else output
+
+
 def opens_with(record: Mapping[str, Any]) -> str:
     """Return the call that opens a batch, or the form whose earlier calls have a run."""
     if record["kind"] == "batch":
@@ -266,7 +275,6 @@ def shown_cells(frame: pd.DataFrame, *, zone: tzinfo | None = None) -> tuple[Seq
     lines = []
     for time, line in zip(times, frame.to_dict("records"), strict=True):
         record = record_of(line)
-        words = record["output"] if record["output"] is not None else record["error"]
         batch = f", batch {record['name']}" if record["kind"] == "batch" else ""
         lines.append(
             [
@@ -275,7 +283,7 @@ def shown_cells(frame: pd.DataFrame, *, zone: tzinfo | None = None) -> tuple[Seq
                 one_line(record["variants"] or "", 40),
                 outcome_of(record),
                 record["inputs"] or "",
-                words or "",
+                answer_of(record),
             ]
         )
     head = f"time ({next(iter(zones))})" if len(zones) == 1 else "time"

@@ -1,7 +1,8 @@
 """The tidy frame: its columns (`COLUMNS`), one row for each job, and its provenance in `attrs`.
 
-- The columns and their dtypes are the same whatever the answers, but for those that hang on them: `OPTIONAL`, and
-  ``out.<name>`` for the names of outputs that are objects.
+- The columns and their dtypes are the same whatever the answers, but for those that hang on them: an optional one,
+  `SAVED_FILES`, and ``out.<name>`` for the names of outputs that are objects. Parts of a table with the same columns
+  have all of `COLUMNS`, and none of the others.
 - A source column keeps its name unless the toolkit uses it: then it is ``in.<name>``, and so is one that already begins
   with ``in.`` or ``out.``, so that no two names are equal.
 - Provenance has JSON values only (pandas writes ``attrs`` into Parquet as JSON), never a key, and the same value for
@@ -34,7 +35,6 @@ __all__ = [
     "ATTRS",
     "COLUMNS",
     "INSTANT",
-    "OPTIONAL",
     "RESERVED",
     "RUNS",
     "SAVED_FILES",
@@ -183,10 +183,7 @@ MAX_OUTPUT_COLUMNS: Final = 100
 SAVED_FILES: Final = "saved_files"
 """The column of the files that are saved of each run, their paths one a line; only in a table that has one."""
 
-OPTIONAL: Final = frozenset([*(column.name for column in COLUMNS if column.is_optional), SAVED_FILES])
-"""The columns that hang on the answers, beside ``out.<name>``: parts of a table with the same columns have none."""
-
-RESERVED: Final = OPTIONAL | {column.name for column in COLUMNS}
+RESERVED: Final = frozenset([*(column.name for column in COLUMNS), SAVED_FILES])
 
 
 def source_name(name: str) -> str:
@@ -249,6 +246,7 @@ def tidy_frame(
     batch: str = "",
     about: Mapping[str, Any] | None = None,
     keys: OutputKeys | None = None,
+    is_part: bool = False,
 ) -> pd.DataFrame:
     """Return one line for every job.
 
@@ -265,6 +263,9 @@ def tidy_frame(
     keys : OutputKeys, optional
         Of the table that this is a part of, in order. Without it this is all of the table, and ``frame.attrs`` has a
         ``note`` where keys of outputs have no column.
+    is_part : bool
+        Whether it is a part of a table whose parts have the same columns, whatever the answers: all of `COLUMNS` and
+        those of the source.
 
     Returns
     -------
@@ -274,17 +275,15 @@ def tidy_frame(
         is the source's own, where it has one (each row's for all its lines), else it counts from 0.
     """
     listed = list(pairs)
-    columns = _own_columns(listed)
+    columns = _own_columns(listed, has_all=is_part)
     source_rows = rows.take([job.position for job, _ in listed])
     source = source_rows.reset_index(drop=True)
     for name in source.columns:
         columns[source_name(name)] = source[name]
     output_keys = keys or OutputKeys()
-    columns |= _output_columns([outcome.run.output if outcome else None for _, outcome in listed], output_keys)
-    runs = [outcome.run if outcome else None for _, outcome in listed]
-    saved = [saved_files(run.output, run.identity) if run is not None and run.assets else None for run in runs]
-    if any(saved):
-        columns[SAVED_FILES] = series_of(saved, TEXT)
+    if not is_part:
+        columns |= _output_columns([outcome.run.output if outcome else None for _, outcome in listed], output_keys)
+        columns |= _saved_column([outcome.run if outcome else None for _, outcome in listed])
     frame = pd.DataFrame(columns, index=pd.RangeIndex(len(listed))).set_axis(source_rows.index, axis=0)
     frame.attrs[ATTRS] = _of_jobs(listed, batch) if about is None else dict(about)
     if (
@@ -299,11 +298,16 @@ def _of_jobs(pairs: Sequence[tuple[Job, Outcome | None]], batch: str) -> dict[st
     return provenance({job.deployment: None for job in jobs}, variants=[job.label for job in jobs], batch=batch)
 
 
-def _own_columns(pairs: Sequence[tuple[Job, Outcome | None]]) -> dict[str, pd.Series[Any]]:
+def _saved_column(runs: Sequence[Run | None]) -> dict[str, pd.Series[Any]]:
+    saved = [saved_files(run.output, run.identity) if run is not None and run.assets else None for run in runs]
+    return {SAVED_FILES: series_of(saved, TEXT)} if any(saved) else {}
+
+
+def _own_columns(pairs: Sequence[tuple[Job, Outcome | None]], *, has_all: bool) -> dict[str, pd.Series[Any]]:
     columns = {}
     for column in COLUMNS:
         values = [column.value(job, outcome) for job, outcome in pairs]
-        if not column.is_optional or any(value is not None for value in values):
+        if has_all or not column.is_optional or any(value is not None for value in values):
             columns[column.name] = series_of(values, column.dtype)
     return columns
 

@@ -29,6 +29,7 @@ from fh_notebook.comparing.report.run_records import RunRecord, clean, json_text
 from fh_notebook.comparing.stats.grid import Grid
 from fh_notebook.comparing.stats.summary import SummaryLine, summary_lines
 from fh_notebook.comparing.verdicts.verdict import verdict_of
+from fh_notebook.contract.run import with_action
 from fh_notebook.core.files import safe_name
 from fh_notebook.core.optional_deps import ensure_installed
 from fh_notebook.core.text.formatting import one_line
@@ -235,7 +236,8 @@ def _sample(record: RunRecord, sample_id: int | str) -> Any:
     from inspect_ai.scorer import Score
 
     is_completed, end = record.status == COMPLETED, _end(record)
-    problem = None if is_completed else record.error or f"the run is {record.status}"
+    error = with_action(record.error or f"the run is {record.status}", record.client_action)
+    problem = None if is_completed else error
     asked, answer = _input_text(record.inputs), json_text(record.output)
     output = (
         ModelOutput.from_content(clean(record.variant), answer)

@@ -213,7 +213,8 @@ _FIELDS: Final = {"expected_output": "expected"}
 def _rows_table(data: ComparisonData, records: Sequence[RunRecord]) -> pd.DataFrame:
     """Return one line a run: its row, columns, output and scores."""
     row = [str(data.pair_on), "repeat"]
-    found = ["expected_output", "output", "status", "error", "seconds"]
+    action = ["client_action"] if any(record.client_action for record in records) else []
+    found = ["expected_output", "output", "status", "error", *action, "seconds"]
     table: dict[str, list[Any]] = {
         row[0]: [record.pair for record in records],
         row[1]: [record.repeat for record in records],

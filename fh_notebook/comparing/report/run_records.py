@@ -42,6 +42,7 @@ class RunRecord:
     status: str
     output: Any
     error: str | None
+    client_action: str | None
     seconds: float | None
     started_at: datetime | None
     request_id: str | None
@@ -67,11 +68,11 @@ def run_records(data: ComparisonData, scored: Iterable[tuple[str, pd.DataFrame]]
     masks = runs.secret().masks()
     columns = {clean(name): column.tolist() for name in data.row_columns if (column := runs.column(name)) is not None}
     by_scorer = [(name, _score_cells(frame)) for name, frame in scored if name]
-    names = ("pair", "variant", "status", "output", "error", "seconds", "started_at", "request_id")
+    names = ("pair", "variant", "status", "output", "error", "client_action", "seconds", "started_at", "request_id")
     row_numbers = pd.factorize(lines["pair"])[0].tolist()
     cells = zip(*(lines[name].tolist() for name in names), data.repeats, _epochs(data), row_numbers, strict=True)
     for place, (
-        pair, variant, status, output, error, seconds, started_at, request_id, repeat, epoch, row_number,
+        pair, variant, status, output, error, action, seconds, started_at, request_id, repeat, epoch, row_number,
     ) in enumerate(cells):  # fmt: skip
 
         def masked(value: Any, pair: Any = pair) -> Any:
@@ -97,6 +98,7 @@ def run_records(data: ComparisonData, scored: Iterable[tuple[str, pd.DataFrame]]
             status=status,
             output=masked(output),
             error=None if is_missing(error) else masked(str(error)),
+            client_action=None if is_missing(action) else masked(str(action)),
             seconds=None if is_missing(seconds) else seconds,
             started_at=None if is_missing(started_at) else started_at.to_pydatetime(warn=False),
             request_id=None if is_missing(request_id) else str(request_id),

@@ -28,7 +28,7 @@ from fh_notebook.comparing.diff.text_diff import gaps_text, with_gaps
 from fh_notebook.comparing.report.row_filters import FILTERS, SCORE_FILTERS, quick_filters
 from fh_notebook.comparing.stats.classes import OTHER
 from fh_notebook.contract.output import OutputOptions, ShownOutput, excerpt, forms_of, output_view
-from fh_notebook.contract.run import action_text
+from fh_notebook.contract.run import action_text, with_action
 from fh_notebook.core.json_values import pretty
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import seconds_text
@@ -196,7 +196,7 @@ SEARCHED_FOR: Final = 100_000
 
 def _cell(table: BrowserTable, row: int, variant: int, best: bool, most: int, wanted: str) -> dict[str, Any]:
     answer = table.answer(row, variant)
-    text = answer.output if answer.ok else answer.error
+    text = answer.output if answer.ok else with_action(answer.error or "", answer.client_action)
     output = text if isinstance(text, str) else value_text(text, most) if text is not None else ""
     output = groups_text(answer.groups) if answer.groups else output
     # What is searched for is found in the output as it is, else its words are shown.

@@ -22,6 +22,7 @@ from fh_notebook.comparing.diff.answer_groups import AnswerGroup, groups_of_answ
 from fh_notebook.comparing.diff.row_diff import MISSING, VariantAnswer, masked
 from fh_notebook.comparing.masks import RowMasker
 from fh_notebook.comparing.stats.number_format import ScoreText
+from fh_notebook.contract.run import with_action
 from fh_notebook.core.json_values import canonical_json, pretty
 from fh_notebook.core.text.formatting import given_form
 
@@ -339,14 +340,18 @@ class BrowserTable:
         return [str(label).casefold() for label in self.labels]
 
     def _line_texts(self) -> Iterable[str]:
-        """What each run said, as it is searched: its output, or its error."""
+        """What each run said, as it is searched: its output, or its error with what to do about it."""
         return self._folded if self._folded is not None else map(str.casefold, self._texts)
 
     @cached_property
     def _texts(self) -> list[str]:
         texts = [
-            output if type(output) is str else str(error or "") if output is None else _json(output)
-            for output, error in zip(self.output, self._error, strict=True)
+            output
+            if type(output) is str
+            else with_action(str(error or ""), None if is_missing(action) else str(action))
+            if output is None
+            else _json(output)
+            for output, error, action in zip(self.output, self._error, self._client_action, strict=True)
         ]
         return self._masks.many(self._data.lines["pair"].tolist(), texts)
 

@@ -35,7 +35,7 @@ def app_overview(overview: BatchOverview) -> BatchOverview:
             jobs, calls = sum(group.jobs for group in others), sum(group.calls for group in others)
             groups.append(ErrorGroup(status=status, code="", error="", said=said, jobs=jobs, calls=calls))
         groups += [replace(group, said=group.first[0][2]) for group in same if group.code == INVALID and group.first]
-    columns = [name for name in overview.columns if name != "error"]
+    columns = [name for name in overview.columns if name not in ("error", "client_action")]
     return replace(overview, name="", groups=groups, columns=columns, admits=None, is_app=True)
 
 

@@ -133,6 +133,7 @@ class SideBySide:
         if not text and run.output is None:
             return head
         lines = html.folded_text(text, whole=whole).splitlines() or [""]
+        lines += [f"→ {run.action_text}"] if run.output is None and run.client_action else []
         body = "\n".join(textwrap.fill(line, width, initial_indent="  ", subsequent_indent="  ") for line in lines)
         return f"{head}\n{body}"
 

@@ -20,7 +20,7 @@ import pandas as pd
 
 from fh_notebook.batching.model import AWAITS_DECISION, Job
 from fh_notebook.batching.planning.sources import TableSource
-from fh_notebook.batching.tables.frames import COLUMNS, INSTANT, OPTIONAL, TEXT, tidy_frame
+from fh_notebook.batching.tables.frames import COLUMNS, INSTANT, TEXT, tidy_frame
 from fh_notebook.batching.tables.safe_text import without_halves
 from fh_notebook.batching.tables.values import is_missing, object_series, plain
 from fh_notebook.contract.job_key import is_reusable
@@ -226,11 +226,12 @@ def read_part(path: str, meta: pd.DataFrame, lines: slice = slice(None)) -> pd.D
     import pyarrow.parquet as pq
 
     with _opened(path) as file:
-        table = pq.ParquetFile(file).read(columns=list(meta.columns))
+        table = pq.ParquetFile(file).read(columns=list(meta.columns))  # leaves out what an older file does not have
     frame = table.slice(lines.start or 0, None if lines.stop is None else lines.stop - (lines.start or 0)).to_pandas()
     columns: dict[str, pd.Series[Any]] = {}
     for name in meta.columns:
-        columns[name] = _as_in(frame[name], meta[name].dtype, name)
+        column = frame[name] if name in frame else pd.Series([None] * len(frame), dtype=meta[name].dtype)
+        columns[name] = _as_in(column, meta[name].dtype, name)
     return pd.DataFrame(columns, index=pd.RangeIndex(len(frame)), columns=meta.columns)
 
 
@@ -254,7 +255,7 @@ def runs_in(path: str, wanted: Iterable[str]) -> Iterator[tuple[str, Run, bool]]
     import pyarrow.parquet as pq
 
     system, target = _system(path)
-    names = [column.name for column in COLUMNS if column.name not in ("row", "repeat", *OPTIONAL)]
+    names = [column.name for column in COLUMNS if column.name not in ("row", "repeat")]
     with system.open(target, "rb") as file:
         table = pq.ParquetFile(file).read(columns=[*names, STATUS_CODE])
     needed = pa.array(list(wanted), type=pa.string())
@@ -271,6 +272,7 @@ def run_of(line: Mapping[str, Any]) -> Run:
         output=None if output is None else json.loads(output),
         error=line.get("error"),
         error_code=line.get("error_code"),
+        client_action=line.get("client_action"),
         attempts=int(line.get("attempts") or 0),
         elapsed_s=float(line.get("elapsed_s") or 0.0),
         started_at=pd.Timestamp(at).to_pydatetime(warn=False) if at is not None else None,
@@ -319,9 +321,7 @@ def remove_folder(folder: str) -> None:
 def lines_of(pairs: Iterable[tuple[Job, Any]], source: TableSource) -> pd.DataFrame:
     """Return the lines of a part: the tidy table without what hangs on the answers."""
     listed = list(pairs)
-    frame = tidy_frame(listed, source, about={})
-    of_rows = [name for name in frame.columns if not str(name).startswith("out.") and name not in OPTIONAL]
-    frame = frame[of_rows].reset_index(drop=True)
+    frame = tidy_frame(listed, source, about={}, is_part=True).reset_index(drop=True)
     codes = [outcome.run.status_code for _, outcome in listed]
     return frame.assign(**{STATUS_CODE: pd.Series(codes, dtype="Int64")})
 

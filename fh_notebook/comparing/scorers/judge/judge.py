@@ -31,7 +31,7 @@ from fh_notebook.comparing.scorers.judge.replies import JudgeReply, JudgeScale, 
 from fh_notebook.comparing.scorers.observations import Observation
 from fh_notebook.comparing.scorers.output_values import parse_path
 from fh_notebook.contract.deployment import Deployment
-from fh_notebook.contract.run import Run, one_line
+from fh_notebook.contract.run import Run, one_line, with_action
 from fh_notebook.core import arguments
 from fh_notebook.core.text.formatting import short
 from fh_notebook.core.text.messages import PYTHON
@@ -157,7 +157,7 @@ def missing_reason(run: Run | None, stopped: str) -> Problem | None:
     if run.ok:
         return None
     if run.status == "failed":
-        why = one_line(run.error or run.error_code or "without a reason", 200)
+        why = with_action(one_line(run.error or run.error_code or "without a reason", 200), run.client_action)
         return Problem(None, "failed", message=f"the judge failed: {why}")
     message = f"the judge's call is {one_line(run.status)}: it may have run, and no answer arrived"
     return Problem(None, "unknown", message=message)
