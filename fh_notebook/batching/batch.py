@@ -145,9 +145,9 @@ class Batch:
         does not tell its rows apart, and for any other source, it counts the lines from 0. The column ``row`` is the
         same label as one value.
 
-        Over partitions it is a lazy ``dask.dataframe`` over the parts, which calls nothing: without ``out.<name>``
-        and ``client_action``, which hang on the answers, and with an index that counts the lines of each partition from
-        0.
+        Over partitions it is a lazy ``dask.dataframe`` over the parts, which calls nothing: without ``out.<name>``,
+        which hang on the answers, always with ``client_action``, and with an index that counts the lines of each
+        partition from 0.
         """
         frame: pd.DataFrame = self._refreshed().answered()
         return frame

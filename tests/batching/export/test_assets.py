@@ -995,4 +995,4 @@ def test_a_part_has_no_column_that_hangs_on_saved_files(painter: Painter, tmp_pa
         batch = painter.batch(["a"], client, save_assets=tmp_path / "f")
     pairs = [(job, outcome) for job, outcome, _ in batch.entries()]
     lines = lines_of(pairs, read_rows([{"text": "a"}]))
-    assert list(lines.columns) == [*(c.name for c in RUN_COLUMNS if not c.is_optional), "text", STATUS_CODE]
+    assert list(lines.columns) == [*(c.name for c in RUN_COLUMNS), "text", STATUS_CODE]
