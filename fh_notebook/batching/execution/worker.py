@@ -20,7 +20,6 @@ from fh_notebook.batching.execution.scheduler import EngineLimiter, Scheduler
 from fh_notebook.batching.execution.stop_rules import stop_of_answer
 from fh_notebook.batching.model import CANCELLED, CancelledRun, Event, Job, Retried, Started, Throttled, kind_of
 from fh_notebook.batching.progress.unknown_outcomes import WaitHelp
-from fh_notebook.client.error_catalog import Explain
 from fh_notebook.contract.callbacks import WaitingSteps, step_of
 from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.contract.retry import CUT_OFF, NOT_REACHED, Absence, RetryAction, RetryDecision, absence_of, decide
@@ -31,7 +30,7 @@ from fh_notebook.core.slots import LimitedCall
 from fh_notebook.core.text.messages import Audience, text_for
 from fh_notebook.errors import CallError
 
-__all__ = ["HELD_WAIT_S", "Prepare", "Worker"]
+__all__ = ["HELD_WAIT_S", "Explain", "Prepare", "Worker"]
 
 TOO_MANY: Final = 429
 WAITS: Final = "it waits for a decision: {}"
@@ -45,6 +44,9 @@ time, up to the other."""
 
 Prepare = Callable[[InvokeRequest], Awaitable[AttemptResult | None]]
 """Uploads the files that a request names; returns the result of a call that cannot be made, as one has no address."""
+
+Explain = Callable[[Run], Awaitable[Run]]
+"""Returns a run with what can be done about its error."""
 
 Next = tuple[QueuedJob | None, ClaimResult | None]
 """The job that comes next in a slot, and its turn where it is claimed already."""
