@@ -1,4 +1,4 @@
-"""Exceptions of the package: misuse raises one; a failed run is a `Run` and raises none by itself.
+"""Exceptions of the package: misuse raises one; a failed run is a `Run`, and raises none unless asked to.
 
 ::
 

@@ -131,7 +131,7 @@ class Batch:
 
     @property
     def frame(self) -> pd.DataFrame:
-        """One row for every job that has an outcome (completed, failed or unknown), tidy.
+        """A tidy table with one row for every job that has an outcome: completed, failed or unknown.
 
         Columns: ``row, variant, repeat, status, output, error_code, error, attempts, elapsed_s, started_at, request_id,
         reused, key``, then the source columns (``in.<name>`` where a name is taken), then ``out.<name>`` for outputs
@@ -165,17 +165,17 @@ class Batch:
         return frame
 
     def iter_frames(self, n: int = 10_000) -> Iterator[pd.DataFrame]:
-        """Yield :attr:`frame` in parts of `n` rows, the last one shorter, without ever holding all of it.
+        """Yield :attr:`frame` in parts of `n` rows, the last one shorter, without holding all rows in memory.
 
         Where nothing is answered, it is one part without a line.
 
         Raises
         ------
         SettingsError
-            `n` is not a whole number from 1.
+            `n` is not a whole number of at least 1.
         """
         if isinstance(n, bool) or not isinstance(n, int) or n < 1:
-            raise SettingsError(f"n is {n!r}; give a whole number from 1")
+            raise SettingsError(f"n is {n!r}; give a whole number, at least 1")
         self._control.refuse_forgotten()
         yield from self._tables.parts(n)
 
@@ -272,7 +272,7 @@ class Batch:
         return arrow_stream(self, requested_schema)
 
     def to_fhb(self, path: str | PathLike[str], *, files: bool = True) -> WrittenFile:
-        """Write the batch with its rows, answers, scores and ratings as one file to hand over; return what was written.
+        """Write the batch with its rows, answers, scores and ratings as one file, to share; return what was written.
 
         The corrections of its expected outputs (``cmp.correct``) are in it and apply there, too.
         ``fh.open_batch("triage.fhb")`` opens it on another machine, to be looked at, compared and rated;
@@ -390,7 +390,7 @@ class Batch:
         self._control.refuse_forgotten()
         for name, most in (("max_bytes", max_bytes), ("max_total_bytes", max_total_bytes)):
             if most < 1:
-                raise SettingsError(f"{name} is {most}; give a whole number from 1")
+                raise SettingsError(f"{name} is {most}; give a whole number, at least 1")
         if folder is None and self._keeper is not None:
             folder = self._keeper.folder
         if folder is None:

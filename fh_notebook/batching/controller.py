@@ -139,9 +139,7 @@ class BatchController:
             With what to do.
         """
         if self.status.is_forgotten:
-            raise SettingsError(
-                f"{self.status.name} was forgotten, with its rows; run its cell again to start it again"
-            )
+            raise SettingsError(f"{self.status.name} was forgotten, with its rows; run its cell again")
 
     def refuse_to_run(self) -> None:
         """Raise when the batch calls nothing, was forgotten, or is running, or its companion could not do its part.
@@ -314,7 +312,7 @@ class BatchController:
         Raises
         ------
         SettingsError
-            It is no whole number from 1.
+            It is not a whole number of at least 1.
         """
         number = checked_concurrency(max_concurrency)
         self.status.set_max_concurrency(number)

@@ -162,7 +162,7 @@ def _is_name(value: Any) -> bool:
     return is_text and not any("\ud800" <= character <= "\udfff" for character in value)
 
 
-_FROM_1: Final = whole(1, "a whole number from 1")
+_FROM_1: Final = whole(1, "a whole number, at least 1")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -234,14 +234,14 @@ class BatchOptions:
     max_concurrency: int | None = field(
         default=None,
         metadata=about(
-            takes=or_none(whole(1, "a whole number from 1, or None to adapt")),
+            takes=or_none(whole(1, "a whole number, at least 1, or None to adapt")),
             written=OptionSyntax(help="at most N calls at once; default: adaptive", reads="whole", metavar="N"),
         ),
     )
     max_calls: int | None = field(
         default=None,
         metadata=about(
-            takes=or_none(whole(0, "a whole number from 0")),
+            takes=or_none(whole(0, "a whole number, at least 0")),
             written=OptionSyntax(
                 help="at most N requests now; the rest stays pending",
                 reads="whole",
@@ -265,7 +265,7 @@ class BatchOptions:
         default=None,
         metadata=about(
             takes=ArgumentKind(
-                "an amount from 0, in the currency of price_per_call",
+                "an amount, at least 0, in the currency of price_per_call",
                 lambda value: value is None or (is_finite_number(value) and value >= 0),
             ),
             written=OptionSyntax(help="spend at most this amount, by the price of a call", reads="number", metavar="X"),

@@ -134,7 +134,7 @@ STATUS_WORDS: Final = {
 """What the jobs of a batch are called by their status, where they are counted in a page."""
 UNKNOWN_MEANS: Final = "No answer arrived: the call may have run."
 """What ``unknown`` means, in a sentence."""
-TAKEN: Final = "The service took them: calling them again may pay twice."
+TAKEN: Final = "The service accepted them: calling them again may cost twice."
 """What it means where the outcome is still to come."""
 
 

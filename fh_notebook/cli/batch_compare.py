@@ -129,7 +129,7 @@ def _check_gates(args: argparse.Namespace) -> None:
         raise SettingsError(f"{flag(gates[0])} needs --compare SCORE")
     for name in gates:
         if not (math.isfinite(by := getattr(args, name)) and by >= 0):
-            raise SettingsError(f"{flag(name)} takes a number from 0, such as 0.02 for a score from 0 to 1")
+            raise SettingsError(f"{flag(name)} takes a number, at least 0, such as 0.02 for a score from 0 to 1")
 
 
 def check_baseline(args: argparse.Namespace, known: Sequence[str]) -> None:

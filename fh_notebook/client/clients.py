@@ -738,7 +738,7 @@ class AsyncClient:
         wanted: dict[str, Any] = {**FILTER_DEFAULTS, **options}
         workspace_id, limit = wanted.pop("workspace_id"), wanted.pop("limit")
         if limit is not None and limit < 1:
-            raise InputError(f"limit is {limit}; give a number from 1, or nothing for all")
+            raise InputError(f"limit is {limit}; give a number, at least 1, or nothing for all")
         return await self._approval_endpoint(workspace_id).list(wanted, limit=limit)
 
     async def approval(self, approval_id: str, *, workspace_id: str | None = None) -> ToolApproval:

@@ -488,7 +488,7 @@ class PendingRun:
 
     @property
     def service(self) -> str:
-        """Who is asked for it, as the workspace whose run it is; see :class:`~fh_notebook.client.polling.PolledRun`."""
+        """The workspace of the run, which is asked for it; see :class:`~fh_notebook.client.polling.PolledRun`."""
         return self._connection.workspace
 
     @property
@@ -565,7 +565,7 @@ class PendingRun:
         self._take(with_final_status(run), by="callback")
 
     async def take_looked_up(self, run: Run) -> None:
-        """Take the run of a look-up that somebody else has made, and return when it is stored if it is the outcome."""
+        """Take the run of another caller's look-up, and return when it is stored if it is the outcome."""
         self._lookup.count += 1
         if self._take(with_final_status(run), by="polling"):
             await self.outcome()
@@ -705,7 +705,7 @@ class PendingRun:
         most = "an hour while it waits for a person" if self.longest_s == polling.LONGEST_PAUSED_S else "half a minute"
         often = f"at growing intervals of up to {most}"
         if self._budget is not None and self._budget.saves:
-            often = f"seldom, since the daily cap leaves few requests ({self._ask_now})"
+            often = f"rarely, since the daily cap leaves few requests ({self._ask_now})"
         asked = (
             f"the service is asked {often}, and each look-up counts against the daily cap; this card is updated by"
             " the look-up that finds the answer"

@@ -772,7 +772,7 @@ class FileUploads:
         except CallError as exc:
             message = f"was not uploaded: {exc}"
             if exc.may_have_run:
-                message += "; to send it again, give client.upload(path).file_url in place of the file"
+                message += "; to send it again, give client.upload(path).file_url instead of the file"
             failed = UploadFailed(message, named=f"{FILE_SCHEME}{sha256}", answer=answer)
             if exc.may_have_run:
                 self._failed[key] = None, failed

@@ -340,7 +340,7 @@ class Comparison:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Notes on the numbers: what was left out, or may have changed meanwhile."""
+        """Notes on the numbers: what was left out, or may have changed."""
         return notes_of(self.data)
 
     def assert_better(self, variant: str, *, than: str, alpha: float = ALPHA) -> None:

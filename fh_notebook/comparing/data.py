@@ -1,4 +1,4 @@
-"""`ComparisonData`: the compared runs as one frozen value; tables, sentences, plots and reports are functions of it.
+"""`ComparisonData`: the compared runs as one frozen value, from which tables, sentences, plots and reports are made.
 
 Scoring again makes a new value, so a computed result is never stale. What several functions need (the grid, the pairs,
 the summary lines) is computed once, at first use.

@@ -166,8 +166,8 @@ def text_of_page(response: Response, body: Any) -> str:
     if isinstance(body, str):
         title = _TITLE.search(body[:20_000])
         if title:
-            return f"{name} with a web page in place of JSON: {_excerpt(title[1])!r}"
-        return f"{name} with text in place of JSON: {_excerpt(body[:1_000])!r}"
+            return f"{name} with a web page instead of JSON: {_excerpt(title[1])!r}"
+        return f"{name} with text instead of JSON: {_excerpt(body[:1_000])!r}"
     return f"{name} without a message"
 
 

@@ -322,7 +322,7 @@ def _list_problems(value: Any, path: tuple[str | int, ...], depth: int) -> list[
 
 def _hint(value: Any) -> str:
     if isinstance(value, bytes | bytearray | memoryview):
-        return "give a string: value.decode(), or base64 of it"
+        return "give a string: value.decode(), or its base64"
     if isinstance(value, Decimal):
         return "give float(value) or str(value)"
     if isinstance(value, PurePath):

@@ -57,7 +57,7 @@ class CanaryOptions:
     rows_per_day: int | None = field(
         default=None,
         metadata=about(
-            takes=or_none(whole(1, "a whole number from 1")),
+            takes=or_none(whole(1, "a whole number, at least 1")),
             written=OptionSyntax(
                 help="call at most this many rows a day, UTC (default: all)", reads="whole", metavar="N"
             ),

@@ -247,7 +247,7 @@ def power(
     if isinstance(races, bool) or not isinstance(races, int) or not 1 <= races <= MAX_RACES:
         raise InputError(f"races is {short(races)}; give a whole number from 1 to {MAX_RACES:,}")
     if seed < 0:
-        raise InputError(f"seed is {short(seed)}; give a whole number from 0")
+        raise InputError(f"seed is {short(seed)}; give a whole number, at least 0")
     names, draw, facts, unit, by_rank = (
         _of_rates(rates, difference) if pilot is None else _of_pilot(pilot, score, failed, bounds, difference)
     )

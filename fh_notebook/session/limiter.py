@@ -182,7 +182,7 @@ class ConcurrencyLimiter:
         Raises
         ------
         SettingsError
-            It is no whole number from 1.
+            It is not a whole number of at least 1.
         """
         if max_concurrency is not None:
             settings.whole(max_concurrency, "max_concurrency")

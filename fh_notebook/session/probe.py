@@ -251,7 +251,7 @@ def probe_for(
     """
     arguments.check(probe, {name: value for name, value in locals().items() if name != "audience"})
     if max_calls < 1:
-        raise InputError(f"max_calls is {max_calls}; give a whole number from 1")
+        raise InputError(f"max_calls is {max_calls}; give a whole number, at least 1")
     if not 0 <= callback_port <= 65_535:
         raise InputError(f"callback_port is {callback_port}; give 0 to 65535")
     ask = _confirmation(confirm)

@@ -271,7 +271,7 @@ def limiter(workspace: str, max_concurrency: int | None = None) -> BoundedLimite
     Raises
     ------
     SettingsError
-        `max_concurrency` is no whole number from 1.
+        `max_concurrency` is not a whole number of at least 1.
     """
     with _state.lock:
         if workspace not in _state.limiters:

@@ -367,7 +367,7 @@ def _open_archive(path: Path, now: Callable[[], float]) -> Iterator[sqlite3.Conn
         message = f"{path} cannot be read: {exc.strerror or exc}"
     except sqlite3.OperationalError as exc:
         is_slow = exc.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT
-        message = str(_wrong_file(path, f"the check of it takes longer than {LOOK_S:.0f} s" if is_slow else str(exc)))
+        message = str(_wrong_file(path, f"the check takes longer than {LOOK_S:.0f} s" if is_slow else str(exc)))
     except (sqlite3.Error, ValueError, TypeError, KeyError, RecursionError, OverflowError) as exc:
         message = str(_wrong_file(path, f"its content cannot be read ({type(exc).__name__})"))
     raise InputError(message)
@@ -439,7 +439,7 @@ def _has_files(connection: sqlite3.Connection) -> bool:
 
 
 def _wrong_file(path: Path, reason: str) -> InputError:
-    return InputError(f"{path.name} is not a batch that batch.to_fhb() wrote: {reason}; nothing of it was used")
+    return InputError(f"{path.name} is not a batch that batch.to_fhb() wrote: {reason}; nothing from it was used")
 
 
 # --- the copy, value by value

@@ -127,7 +127,7 @@ def check_kinds(row: tuple[Any, ...], kinds: Kinds, subject: str) -> None:
     """
     for value, kind in zip(row, kinds, strict=True):
         if type(value) not in kind:
-            raise DamagedValue(f"{subject} holds {_short(value)} where something else was written")
+            raise DamagedValue(f"{subject} holds {_short(value)}, which is not what was written")
 
 
 def check_rows(rows: Iterable[tuple[Any, ...]], kinds: Kinds, subject: str) -> list[tuple[Any, ...]]:

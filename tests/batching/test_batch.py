@@ -258,7 +258,7 @@ def test_the_frame_can_be_had_in_parts(shouting: Shouting) -> None:
     assert [len(part) for part in parts] == [2, 2, 1]
     pd.testing.assert_frame_equal(pd.concat(parts, ignore_index=True), batch.frame)
     for odd in (0, 2.0, "2"):
-        with pytest.raises(fh.SettingsError, match=f"n is {odd!r}; give a whole number from 1"):
+        with pytest.raises(fh.SettingsError, match=f"n is {odd!r}; give a whole number, at least 1"):
             next(batch.iter_frames(odd))
 
 
@@ -359,11 +359,11 @@ def test_a_batch_shows_each_error_with_its_rows_and_how_to_call_them_again(shout
         ({"reuse": "all"}, "reuse is 'all'"),
         ({"max_concurrency": 0}, "max_concurrency is 0"),
         ({"max_calls": -1}, "max_calls is -1"),
-        ({"max_calls": 1.5}, "max_calls is 1.5; give a whole number from 0"),
+        ({"max_calls": 1.5}, "max_calls is 1.5; give a whole number, at least 0"),
         ({"max_seconds": float("inf")}, "max_seconds is inf; give a finite number above 0"),
-        ({"first": 1.0}, "first is 1.0; give a whole number from 1"),
-        ({"sample": 0}, "sample is 0; give a whole number from 1"),
-        ({"repeats": 1.5}, "repeats is 1.5; give a whole number from 1"),
+        ({"first": 1.0}, "first is 1.0; give a whole number, at least 1"),
+        ({"sample": 0}, "sample is 0; give a whole number, at least 1"),
+        ({"repeats": 1.5}, "repeats is 1.5; give a whole number from 1 to"),
         ({"repeats": 0}, "repeats is 0"),
         ({"client": "me"}, "client is a str"),
         ({"progress": "yes"}, "progress is 'yes'"),

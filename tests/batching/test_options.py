@@ -142,7 +142,7 @@ def test_numbers_of_numpy_are_numbers() -> None:
     assert type(RaceOptions(score="exact", seed=whole, alpha=part).alpha) is float  # type: ignore[arg-type]
     assert checked_concurrency(whole) == 3
     fh.configure(max_concurrency=whole)  # type: ignore[arg-type]
-    with pytest.raises(SettingsError, match="^repeats is 0; give a whole number from 1"):
+    with pytest.raises(SettingsError, match="^repeats is 0; give a whole number from 1 to"):
         BatchOptions(repeats=np.int64(0))  # type: ignore[arg-type]
 
 

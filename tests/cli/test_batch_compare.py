@@ -77,7 +77,7 @@ def test_a_report_alone_compares_by_what_is_expected(data: Path, capsys: pytest.
         (["--baseline", "nearest", "--fail-if-worse", "0.1"], "--fail-if-worse needs --compare SCORE"),
         (["--compare", "exact", "--baseline", "nearst", "--fail-if-worse", "0"], "did you mean 'nearest'?"),
         (["-v", "nearest", "--compare", "exact", "--baseline", "nearest", "--fail-if-worse", "0"], "is the only variant"),
-        (["--compare", "exact", "--baseline", "nearest", "--fail-if-worse", "-1"], "takes a number from 0, such as"),
+        (["--compare", "exact", "--baseline", "nearest", "--fail-if-worse", "-1"], "takes a number, at least 0, such as"),
         (["--race", "exact", "--baseline", "nearest", "--fail-if-worse", "0"], "cannot be used with --race"),
     ],
 )  # fmt: skip

@@ -110,7 +110,7 @@ def test_a_name_with_a_slip_is_told_the_nearest_one(ran: str, capsys: pytest.Cap
 def test_a_limit_that_cannot_be_meant_is_one_line(capsys: pytest.CaptureFixture[str], words: list[str]) -> None:
     """2, with what can be meant."""
     assert main(["history", *words]) == 2
-    assert "give a whole number from 1" in capsys.readouterr().err
+    assert "give a whole number, at least 1" in capsys.readouterr().err
 
 
 def test_a_broken_store_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:  # fmt: skip

@@ -110,7 +110,7 @@ def test_the_list_of_files_is_read_tolerantly(holder: str) -> None:
     assert asked == [b"assets", b"assets?cursor=c+2"][: len(pages)]
     with (
         serving(says(200, b'{"message": "ok"}')) as server,
-        pytest.raises(fh.CallError, match="without a list of files"),
+        pytest.raises(fh.CallError, match="no list of files"),
     ):
         fh.Client(base_url=server.url, api_key=KEY).assets(workspace_id="w")
 

@@ -146,7 +146,7 @@ def test_what_is_there_is_not_missing(value: Any) -> None:
         (frozenset(), "a frozenset has no JSON form; give a list"),
         (range(3), "a range has no JSON form; give a list"),
         ({"a": 1}.keys(), "a dict_keys has no JSON form; give a list"),
-        (b"x", "a bytes has no JSON form; give a string: value.decode(), or base64 of it"),
+        (b"x", "a bytes has no JSON form; give a string: value.decode(), or its base64"),
         (1j, "a complex has no JSON form"),
         (np.complex64(1j), "a complex has no JSON form"),
         (object(), "an object has no JSON form"),

@@ -162,7 +162,7 @@ CASES: dict[str, tuple[Callable[[fh.local.LocalHive, fh.Batch], Any], str]] = {
         lambda hive, batch: fh.batch(ROWS, "shout", fresh=_frame(), client=hive.client()),  # type: ignore[arg-type]
         "fresh is a DataFrame; give True or False",
     ),
-    "a seed": (lambda hive, batch: fh.power(rates=[0.1, 0.9], seed=-1), "seed is -1; give a whole number from 0"),
+    "a seed": (lambda hive, batch: fh.power(rates=[0.1, 0.9], seed=-1), "seed is -1; give a whole number, at least 0"),
     "two arguments at once": (
         lambda hive, batch: batch.to_csv(5, mark="no"),  # type: ignore[arg-type]
         "path is 5; give a path; mark is 'no'; give True or False",
@@ -201,7 +201,7 @@ CASES: dict[str, tuple[Callable[[fh.local.LocalHive, fh.Batch], Any], str]] = {
     ),
     "a number of numpy": (
         lambda hive, batch: fh.power(rates=[0.1, 0.9], seed=np.int64(-1)),
-        "seed is -1; give a whole number from 0",
+        "seed is -1; give a whole number, at least 0",
     ),
     "a duration of numpy": (
         lambda hive, batch: fh.configure(timeout=np.timedelta64(5, "s")),

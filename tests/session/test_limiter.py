@@ -168,7 +168,7 @@ def test_a_waiter_whose_loop_has_ended_does_not_keep_the_others_waiting() -> Non
 @pytest.mark.parametrize("limit", [0, -1, 1.5, "3"])
 def test_a_limit_that_cannot_be_is_refused(limit: object) -> None:
     """A limiter that admits nobody would wait for ever."""
-    with pytest.raises(SettingsError, match="whole number from 1"):
+    with pytest.raises(SettingsError, match="whole number, at least 1"):
         ConcurrencyLimiter(limit)  # type: ignore[arg-type]
 
 

@@ -486,7 +486,7 @@ class EngineRun:
         if not self._work_queue.has(kept.job, kept.run, line=line):
             return
         if line:
-            problem = "its answer was forgotten meanwhile"
+            problem = "its answer was forgotten in the meantime"
             try:
                 is_kept = await self._store.answers.complete(line, run)
             except StoreError as exc:
@@ -521,9 +521,7 @@ async def owner_of_claims(stored: StoredBatch) -> AsyncIterator[Owner]:
             if beside:
                 raise running_refused(beside)
             if not is_there:
-                raise SettingsError(
-                    "the batch was forgotten before its first call; run its cell again to start it again"
-                )
+                raise SettingsError("the batch was forgotten before its first call; run its cell again")
         yield owner
     finally:
         stored.owner = None

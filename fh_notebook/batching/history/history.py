@@ -103,7 +103,7 @@ def history(deployment: str | Deployment | None = None, *, limit: int = 100) -> 
     Raises
     ------
     SettingsError
-        `limit` is not a whole number from 1.
+        `limit` is not a whole number of at least 1.
     InputError
         `deployment` is neither a `Deployment` nor a name.
     StoreError
@@ -119,7 +119,7 @@ def history(deployment: str | Deployment | None = None, *, limit: int = 100) -> 
     """
     arguments.check(history, locals())
     if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
-        raise SettingsError(f"limit is {short(limit)}; give a whole number from 1")
+        raise SettingsError(f"limit is {short(limit)}; give a whole number, at least 1")
     limit = min(limit, MOST)
     if not isinstance(deployment, Deployment | str | None):
         raise InputError(f"deployment is {short(deployment)}; give a Deployment or its name")

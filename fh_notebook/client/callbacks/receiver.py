@@ -473,7 +473,7 @@ class CallbackReceiver:
 
     @property
     def reach(self) -> PublicEndpoint:
-        """The callers that can reach it, and the address that they use; in words in ``reach.told``."""
+        """The callers that can reach it, and the address that they use; ``reach.told`` says it in words."""
         return self.start().reach_now
 
     @property

@@ -269,7 +269,7 @@ class HumanRatings:
         """
         if isinstance(rows, int) and not isinstance(rows, bool):
             if rows < 1:
-                raise InputError(f"rows is {rows}; give a number from 1, or the rows themselves")
+                raise InputError(f"rows is {rows}; give a number, at least 1, or the rows themselves")
             items = _items_of_data(
                 data,
                 kind,

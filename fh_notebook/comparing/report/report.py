@@ -1,4 +1,4 @@
-"""``cmp.report(path)``: the content of a report as plain JSON values, and one file of it by the suffix.
+"""``cmp.report(path)``: the content of a report as plain JSON values, and its file in the format of the suffix.
 
 The content (rows, provenance, settings) is computed here, and each format gets it as values. Every text is masked by
 `redact`. A column that contains a password is left out, and the password is masked wherever else it occurs. A text for

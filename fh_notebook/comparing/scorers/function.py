@@ -375,7 +375,7 @@ def _make_scorer(
     if inspect.isfunction(function) and getattr(sys.modules.get(_READY), called, None) is function:
         raise InputError(f"score is fh.score.{called} itself, which makes a scorer; call it: fh.score.{called}(...)")
     if isinstance(max_concurrency, bool) or not isinstance(max_concurrency, int) or max_concurrency < 1:
-        raise InputError(f"max_concurrency is {short(max_concurrency)}; give a whole number from 1")
+        raise InputError(f"max_concurrency is {short(max_concurrency)}; give a whole number, at least 1")
     if version is not None and (isinstance(version, bool) or not isinstance(version, str | int) or version == ""):
         raise InputError(
             f"version is {short(version)}; give a string or a number, and a new one when the function changes"

@@ -73,7 +73,7 @@ def number(
     expected = arguments.column_text(expected)
     for name, value in (("tolerance", tolerance), ("relative", relative)):
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
-            raise InputError(f"{name} is {short(value)}; give a number from 0")
+            raise InputError(f"{name} is {short(value)}; give a number, at least 0")
     if which not in ("last", "first", "only"):
         raise InputError(f"which is {short(which)}; give 'last', 'first' or 'only'")
     steps = parse_path(path)
@@ -220,4 +220,4 @@ def _check_bounds(**bounds: float | None) -> None:
         if value is None:
             continue
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
-            raise InputError(f"{name} is {short(value)}; give a number from 0")
+            raise InputError(f"{name} is {short(value)}; give a number, at least 0")

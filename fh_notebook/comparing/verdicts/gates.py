@@ -145,7 +145,7 @@ def margin_of(
     check_chances(alpha=alpha)
     arguments.check_one_of("value", value, VALUES)
     if not (isinstance(by, int | float) and not isinstance(by, bool) and math.isfinite(by) and by >= 0):
-        raise InputError("by= must be a number from 0, in the unit of the value: 0.02 for a score from 0 to 1")
+        raise InputError("by= must be a number, at least 0, in the unit of the value: 0.02 for a score from 0 to 1")
     _check_pair(data, variant, than)
     if value == "score" and not data.scorer:
         raise InputError(verdict_of(data))

@@ -119,7 +119,7 @@ def _few_rows_note(class_rows: Mapping[str, ConfusionRows]) -> str:
         return ""
     shown = [f"{short(label)} has {counted(count, 'row')}" for label, count in [*few.items()][:CHOICES_CAP]]
     more = [counted(len(few) - len(shown), "more label")] if len(few) > len(shown) else []
-    return f"Macro F1 weighs each label alike, however few rows it has: {in_words([*shown, *more], 'and')}."
+    return f"Macro F1 gives each label the same weight, however few rows it has: {in_words([*shown, *more], 'and')}."
 
 
 def _corrections_note(runs: ScoredRuns, audience: Audience) -> str:

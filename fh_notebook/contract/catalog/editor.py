@@ -162,7 +162,7 @@ def edit(text: str, deployment: Deployment, *, where: str = "fetchhive.yaml") ->
         if _has_meaning(result, known, new, where) and not lost_comments:
             return Edited(result, changes_of(old, new, dropped) if old else "")
     except (_NotEditableError, YAMLError, RecursionError):
-        refusal = f"{where} was left as it is: this part of it ({{…}} on one line, or an odd layout) is not edited"
+        refusal = f"{where} was left as it is: it contains {{…}} on one line, or an odd layout, which is not edited"
     paste = paste_of(new)
     in_place = f"(in place of {short(new.name)}) " if old else ""
     excerpt = paste if len(paste) <= PASTE_CAP else f"{paste[:PASTE_CAP]} …"

@@ -361,7 +361,7 @@ def _hint_for_line(message: str, number: int, lines: list[str]) -> str | None:
     line = lines[number]
     value = (_NAME_AND_VALUE.match(line) or {"value": None})["value"] or ""
     if len(value) > 1 and value[0] in "\"'" and value.count(value[0]) > 2:
-        return f"a {value[0]} inside of the text ends its quotes; use `name: |` and indented lines below it"
+        return f"a {value[0]} inside the text ends its quotes; use `name: |` and indented lines below it"
     above = [line_above for line_above in lines[:number] if line_above.strip()]
     indent = len(line) - len(line.lstrip(" "))
     header = next(
@@ -370,9 +370,12 @@ def _hint_for_line(message: str, number: int, lines: list[str]) -> str | None:
     if header is None or not indent:
         return None
     if "mapping values are not allowed" in message and header["value"] and header.string == above[-1]:
-        return "this line is indented more than the one above it, which has its value already; indent both alike"
+        return (
+            "this line is indented more than the one above it, which already has its value; give both the same"
+            " indentation"
+        )
     if re.match(r"[|>]", header["value"] or "") and above and len(above[-1]) - len(above[-1].lstrip(" ")) > indent:
-        return "this line is indented less than the text above it; indent every line of the text alike"
+        return "this line is indented less than the text above it; give every line of the text the same indentation"
     return None
 
 

@@ -392,7 +392,7 @@ _REFUSED: Final = {
     "upload-file": "sends a file; a workflow takes a JSON body, in --data-raw",
     "get": "makes a GET request; a workflow is invoked by POST",
     "head": "makes a HEAD request; a workflow is invoked by POST",
-    "config": "reads a file, which a pasted snippet cannot do",
+    "config": "reads a file, which a pasted snippet may not do",
     "next": "makes a second request; paste one at a time",
 }
 
@@ -429,7 +429,7 @@ def _file(name: str, value: Word) -> str:
         return ""
     noun = "body" if name in _DATA else "headers"
     return (
-        f"--{name} @... reads the {noun} from a file, which a pasted snippet cannot do; paste the contents of the file"
+        f"--{name} @... reads the {noun} from a file, which a pasted snippet may not do; paste the contents of the file"
     )
 
 

@@ -215,7 +215,7 @@ def positive(value: Any, name: str) -> float:
 
 
 def whole(value: Any, name: str) -> int:
-    """Return a whole number from 1.
+    """Return a whole number of at least 1.
 
     Raises
     ------
@@ -224,7 +224,7 @@ def whole(value: Any, name: str) -> int:
     """
     value = plain_number(value)
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise SettingsError(Message("{} is {}; give a whole number from 1, or None", (option(name), repr(value))))
+        raise SettingsError(Message("{} is {}; give a whole number, at least 1, or None", (option(name), repr(value))))
     return value
 
 

@@ -186,7 +186,7 @@ EXAMPLES: Final = {
     "low": "give a score, or None",
     "where": 'give columns and values, such as {"language": "de"}',
     "down": "give True or False",
-    "page": "give a whole number from 0",
+    "page": "give a whole number, at least 0",
     "size": f"give a whole number from 1 to {LARGEST_PAGE}",
     "open": "give the place of a row in the plan, from 0, or None",
 }

@@ -188,7 +188,7 @@ def _not_heard(runs: int, audience: Audience) -> str:
     """Return what to do where so many runs wait and no click is heard, in a sentence of a page."""
     wait = f"{counted(runs, 'run')} {agreeing(runs, 'wait')} for a decision about a tool"
     how = f"decide in Fetch Hive, or press Stop and decide below{IN_BACKGROUND.text(audience)}"
-    return f"{wait}, and this kernel hears no click before the cell has ended: {how}."
+    return f"{wait}, but this kernel handles no clicks until the cell has ended: {how}."
 
 
 class BatchBlock:
@@ -479,7 +479,7 @@ class BatchBlock:
         now = present.get((group.status, group.code, group.error))
         if now is None or now.calls != group.calls:
             self._settle(self._ended_view())
-            return "The batch has changed meanwhile, and nothing was called; these are its present errors."
+            return "The batch has changed in the meantime, so nothing was called; these are its current errors."
         try:
             windows = control.failed_windows(group.code or None, None if group.code or group.said else group.error)
             self._retried = (now.calls, overview.counts.done)

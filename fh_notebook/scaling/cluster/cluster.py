@@ -56,8 +56,8 @@ def check_cluster(dask: Any, client: Client) -> None:
     connection = client.aclient.connection
     if connection.open_transport is not None:
         raise SettingsError(
-            "workers cannot reach a hive inside of this process; serve it (hive.serve()) and give a client of its url, "
-            "or leave dask= out"
+            "workers cannot reach a hive inside this process; serve it (hive.serve()) and give a client of its "
+            "url, or leave dask= out"
         )
     address = str(dask.scheduler.address if dask.scheduler is not None else "")
     if not address.startswith(("tls://", "wss://", "inproc://")) and not is_loopback(hostname(address)):

@@ -694,7 +694,7 @@ def test_files_that_were_tampered_with_are_refused(painter: Painter, tmp_path: P
     path = _handed_over(painter, tmp_path, ["a"])
     with closing(sqlite3.connect(path)) as raw, raw:
         raw.execute(statement)
-    with pytest.raises(fh.InputError, match="nothing of it was used"):
+    with pytest.raises(fh.InputError, match="nothing from it was used"):
         fh.open_batch(path)
 
 
@@ -933,7 +933,7 @@ def test_a_strangers_file_names_no_other_folder(painter: Painter, tmp_path: Path
     path = _handed_over(painter, tmp_path, ["a"])
     with closing(sqlite3.connect(path)) as raw, raw:
         raw.execute("UPDATE batches SET plan = json_set(plan, '$.files.folder', ?)", (folder,))
-    with pytest.raises(fh.InputError, match="nothing of it was used"):
+    with pytest.raises(fh.InputError, match="nothing from it was used"):
         fh.open_batch(path)
 
 

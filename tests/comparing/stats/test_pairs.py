@@ -245,7 +245,7 @@ def test_macro_f1_says_which_label_of_few_rows_decides_it() -> None:
     frame = pd.DataFrame({"row": range(15), "variant": "a", "output": answered, "expected_output": answered})
     frame["status"] = "completed"
     (note,) = fh.compare(frame).notes
-    assert note == "Macro F1 weighs each label alike, however few rows it has: 'returns' has 1 row."
+    assert note == "Macro F1 gives each label the same weight, however few rows it has: 'returns' has 1 row."
     assert fh.compare(frame[frame["output"] != "returns"]).notes == ()
     assert fh.compare(frame.iloc[6:].query("row not in (8, 9, 10)")).notes == ()
 

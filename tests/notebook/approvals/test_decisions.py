@@ -279,7 +279,7 @@ def test_a_batch_that_hears_no_click_says_how_to_decide(kernel: Kernel) -> None:
     try:
         start = "fh.batch([{'amount': 52}, {'amount': 0}], 'refund', variants='v', client=client, name='deaf')"
         cell = kernel.send(start, person=True)
-        said = "1 run waits for a decision about a tool, and this kernel hears no click"
+        said = "1 run waits for a decision about a tool, but this kernel handles no clicks"
         kernel.wait_until(lambda: said in f"{kernel.shown(cell)}{kernel.widgets()}", "what to do", WAIT_S)
         assert not _tables(kernel, 52)
     finally:

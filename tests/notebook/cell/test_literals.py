@@ -102,7 +102,7 @@ def test_expressions_in_such_a_text_are_written_into_it() -> None:
         ('max_words: 3\nticket: "He said\nratio: "x', "line 2 of the body: the quote that begins here is not closed"),
         ("ticket: |", "line 1 of the body: | has no text below it; indent the text there, or write it in quotes"),
         ("ticket: >\nratio: 1", "line 1 of the body: > has no text below it; indent the text there"),
-        ('ticket: "it\'s "so"', 'line 1 of the body: a " inside of the text ends its quotes; use `name: |`'),
+        ('ticket: "it\'s "so"', 'line 1 of the body: a " inside the text ends its quotes; use `name: |`'),
         ("ticket: [x", "line 1 of the body: what begins here with [, { or a quote is not closed"),
         ("place: [x", "line 1 of the body: what begins here with [, { or a quote is not closed"),
         ("place: {a} b", "line 1 of the body: this does not belong to the part before it; put the whole text in quotes"),

@@ -138,8 +138,8 @@ def test_a_remark_that_cuts_a_text_is_said(shell: Shell, local: LocalHive, body:
         ("ticket: 3.5", "ticket: 3.5 is not a text; put it in quotes"),
         ("ticket: hi\n tone: brief", "line 2 of the body: this line is indented more than the one above it"),
         ("ticket: |\n    hi\n  ho", "line 3 of the body: this line is indented less than the text above it"),
-        ('ticket: "he said "hi" to me"', 'line 1 of the body: a " inside of the text ends its quotes; use `name: |`'),
-        ("ticket: 'it's late'", "line 1 of the body: a ' inside of the text ends its quotes; use `name: |`"),
+        ('ticket: "he said "hi" to me"', 'line 1 of the body: a " inside the text ends its quotes; use `name: |`'),
+        ("ticket: 'it's late'", "line 1 of the body: a ' inside the text ends its quotes; use `name: |`"),
         ("ticket: [x\nmax_words: 3", "line 2 of the body: a comma is missing before this, or the [ or {"),
     ],
 )

@@ -329,9 +329,9 @@ def test_placeholders_of_a_snippet_are_shown_empty() -> None:
         )
     )
     assert form.variants == ()
-    assert "give the deployment's name in place of the snippet's placeholder" in repr(form.submit())
+    assert "replace the snippet's placeholder" in repr(form.submit())
     over = fh.form(form.deployment, over=[{"a": 1}], variants="v")
-    assert "give the deployment's name in place of the snippet's placeholder" in repr(over.submit())
+    assert "replace the snippet's placeholder" in repr(over.submit())
 
 
 @pytest.fixture

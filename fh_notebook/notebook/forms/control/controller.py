@@ -66,7 +66,7 @@ class FieldMap(dict[str, Any]):
     __delitem__ = __ior__ = clear = pop = popitem = setdefault = update = _refuse
 
 
-NAMELESS: Final = "give the deployment's name in place of the snippet's placeholder"
+NAMELESS: Final = "replace the snippet's placeholder with the deployment's name"
 """A name that stands for another is never called by a form."""
 
 NOWHERE_TO_UPLOAD: Final = (

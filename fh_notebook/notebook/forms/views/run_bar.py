@@ -254,7 +254,7 @@ def _listed(links: Sequence[FieldLink]) -> html.Html:
 
 def _folded(links: Sequence[FieldLink]) -> html.Html:
     left = len(links) - FOLDED_MOST
-    more = f" and {left:,} more, told beside their fields" if left > 0 else ""
+    more = f" and {left:,} more, shown beside their fields" if left > 0 else ""
     return html.fold(f"and {len(links):,} more", html.el("div", _listed(links[:FOLDED_MOST]), f"{more}."))
 
 

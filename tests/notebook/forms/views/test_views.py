@@ -612,7 +612,7 @@ def test_a_placeholder_is_replaced_by_a_name(hive: FormHive) -> None:
     )
     form = fh.form(pasted, client=hive.client())
     _of(form, "fh-run").click()
-    assert "Give the deployment&#x27;s name" in _of(form, "fh-status").value
+    assert "Replace the snippet&#x27;s placeholder" in _of(form, "fh-status").value
     _of(form, "fh-deployment-name").value = "reply"
     _of(form, "fh-rename").click()
     assert form.deployment.name == "reply"
