@@ -184,8 +184,16 @@ class Frontend(Protocol):
         """Whether the kernel is that of an app, whose visitors see the pages (Voila)."""
         ...
 
-    def browse(self, shown: Any, *, columns: Sequence[str] | None, page_size: int, corrections: bool | None) -> Any:
-        """Return a live table of a `Comparison` or a `Batch`."""
+    def browse(
+        self,
+        shown: Any,
+        *,
+        columns: Sequence[str] | None = None,
+        page_size: int = 25,
+        corrections: bool | None = None,
+        for_app: bool = False,
+    ) -> Any:
+        """Return a live table of a `Comparison` or a `Batch`; `for_app`: for the users of an app."""
         ...
 
     def show_rater(

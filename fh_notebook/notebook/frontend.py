@@ -146,12 +146,17 @@ def is_app() -> bool:
 
 
 def browse(
-    shown: Comparison | Batch, *, columns: Sequence[str] | None, page_size: int, corrections: bool | None
+    shown: Comparison | Batch,
+    *,
+    columns: Sequence[str] | None = None,
+    page_size: int = 25,
+    corrections: bool | None = None,
+    for_app: bool = False,
 ) -> Browser:
-    """Return a live table of a comparison, or of a batch's rows."""
+    """Return a live table of a comparison, or of a batch's rows; `for_app`: for the users of an app."""
     from fh_notebook.notebook.browser import browser as browser
 
-    return browser.browse(shown, columns=columns, page_size=page_size, corrections=corrections)
+    return browser.browse(shown, columns=columns, page_size=page_size, corrections=corrections, for_app=for_app)
 
 
 def show_rater(

@@ -87,7 +87,7 @@ def test_each_button_shows_its_result_where_it_was_clicked(lab: Lab, paced_hive:
         retry = here.get_by_role("button", name="Retry (1 call)").first
         effort.tab_to(retry)
         effort.press("Enter")
-        expect(here).to_contain_text("1 job called again: 0 completed.")
+        expect(here).to_contain_text("Retried (1 call): 0 of 1 row completed, 1 still failed.")
         inside = "block => block.contains(document.activeElement) && document.activeElement !== document.body"
         assert here.locator(".fh-own-keys").evaluate(inside)
         effort.press("d")

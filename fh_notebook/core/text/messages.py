@@ -17,6 +17,7 @@ from fh_notebook.core.values import UNSET
 
 __all__ = [
     "APP_BUSY",
+    "APP_ERRORS",
     "APP_MAY_HAVE_RUN",
     "APP_UNAVAILABLE",
     "CELL",
@@ -237,3 +238,9 @@ RUN_AGAIN: Final = Phrase("run the cell again", "run the command again")
 APP_BUSY: Final = "The service is busy. Try again in a minute."
 APP_UNAVAILABLE: Final = "This did not work. Try again, or tell the person who gave you this page."
 APP_MAY_HAVE_RUN: Final = "No answer arrived, but the work may be done. Ask the person who gave you this page."
+APP_ERRORS: Final = {
+    "failed": APP_UNAVAILABLE,
+    "unknown": APP_MAY_HAVE_RUN,
+    "awaiting_approval": "The answers arrive later.",
+}
+"""What is said of every row of a status; of one with invalid inputs, which its reader can mend, its own error."""

@@ -43,7 +43,7 @@ from fh_notebook.notebook.browser.query import LARGEST_PAGE, RowFinder, TableQue
 from fh_notebook.notebook.browser.static import page_html, page_text
 from fh_notebook.notebook.browser.table import BrowserTable, browser_table
 from fh_notebook.notebook.shell import WIDGET_VIEW, new_handle, running_kernel, widget_view
-from fh_notebook.notebook.ui.buttons import enable_clicks, has_person
+from fh_notebook.notebook.ui.buttons import enable_clicks, has_person, is_app
 from fh_notebook.notebook.ui.display import WidgetDisplay, is_closed
 from fh_notebook.notebook.ui.latest_task import LatestTask
 
@@ -235,15 +235,22 @@ def browse(
     columns: Sequence[ColumnName] | None = None,
     page_size: int = 25,
     corrections: bool | None = None,
+    for_app: bool = False,
 ) -> Browser:
-    """Return the browser of a comparison, or of a batch's rows (see ``Comparison.browse`` and ``Batch.browse``)."""
+    """Return the browser of a comparison, or of a batch's rows (see ``Comparison.browse`` and ``Batch.browse``).
+
+    `for_app`: whether it is for the users of an app, as everything is in the kernel of one: then errors are in their
+    words, and corrections are offered only where they are asked for.
+    """
     if isinstance(page_size, bool) or not isinstance(page_size, int) or not 1 <= page_size <= LARGEST_PAGE:
         raise InputError(f"page_size is {short(page_size)}; give a whole number from 1 to {LARGEST_PAGE}")
     if isinstance(columns, str):
         raise InputError(f"columns is {short(columns)}; give a list of columns: [{short(columns)}]")
     arguments.check_one("columns", columns, "Sequence[Any] | None")
     cmp = compare(shown) if isinstance(shown, Batch) else shown
-    return Browser(cmp, columns=columns, page_size=page_size, corrections=corrections)
+    if for_app and corrections is None:
+        corrections = False
+    return Browser(cmp, columns=columns, page_size=page_size, corrections=corrections, for_app=for_app)
 
 
 class Browser:
@@ -260,11 +267,13 @@ class Browser:
         columns: Sequence[ColumnName] | None = None,
         page_size: int = 25,
         corrections: bool | None = None,
+        for_app: bool = False,
     ) -> None:
         self._lock = threading.RLock()
+        self._is_app = for_app or is_app()
         self._editor = ExpectedEditor(lambda: self._data, cmp.correct, cmp.score_set.subscribe, is_offered=corrections)
         self._data = cmp.data
-        self._finder = RowFinder(browser_table(cmp.data))
+        self._finder = RowFinder(browser_table(cmp.data, is_app=self._is_app))
         table = self._finder.table
         self._columns = [*map(arguments.column_text, columns)] if columns is not None else table.columns[:COLUMNS_SHOWN]
         for name in self._columns:
@@ -463,7 +472,7 @@ class Browser:
         """Show what a batch has answered meanwhile, on the background loop's thread."""
         with self._lock:
             self._data = data
-            self._finder = RowFinder(browser_table(data))
+            self._finder = RowFinder(browser_table(data, is_app=self._is_app))
             self._refresh()
 
     async def _count_soon(self, table: BrowserTable) -> None:

@@ -15,8 +15,9 @@ from weakref import WeakValueDictionary
 import numpy as np
 import pandas as pd
 
+from fh_notebook.batching.model import INVALID_INPUT
 from fh_notebook.batching.tables.rows import EXPECTED
-from fh_notebook.batching.tables.values import is_missing
+from fh_notebook.batching.tables.values import is_missing, object_series
 from fh_notebook.comparing.data import ComparisonData
 from fh_notebook.comparing.diff.answer_groups import AnswerGroup, groups_of_answers
 from fh_notebook.comparing.diff.row_diff import MISSING, VariantAnswer, masked
@@ -25,6 +26,7 @@ from fh_notebook.comparing.stats.number_format import ScoreText
 from fh_notebook.contract.run import with_action
 from fh_notebook.core.json_values import canonical_json, pretty
 from fh_notebook.core.text.formatting import given_form
+from fh_notebook.core.text.messages import APP_ERRORS
 
 __all__ = ["BrowserTable", "browser_table", "output_text"]
 
@@ -35,17 +37,17 @@ COUNTED_AT_ONCE: Final = 20_000
 SEARCHED: Final = 1_000_000
 """Characters of one JSON output that are searched."""
 
-_TABLES: Final[WeakValueDictionary[int, BrowserTable]] = WeakValueDictionary()
+_TABLES: Final[WeakValueDictionary[tuple[int, bool], BrowserTable]] = WeakValueDictionary()
 """By the identity of its data, which a table holds: the number is nobody else's while the table lives."""
 _TABLES_LOCK: Final = threading.Lock()
 
 
-def browser_table(data: ComparisonData) -> BrowserTable:
-    """Return the table of a comparison's data: one, however many browsers look at it."""
+def browser_table(data: ComparisonData, *, is_app: bool = False) -> BrowserTable:
+    """Return the table of a comparison's data: one, however many browsers look at it in the same words."""
     with _TABLES_LOCK:
-        table = _TABLES.get(id(data))
+        table = _TABLES.get((id(data), is_app))
         if table is None:
-            table = _TABLES[id(data)] = BrowserTable(data)
+            table = _TABLES[id(data), is_app] = BrowserTable(data, is_app=is_app)
         return table
 
 
@@ -56,9 +58,11 @@ class BrowserTable:
     ----------
     data : ComparisonData
         Of what.
+    is_app : bool
+        Whether its errors are in the words for the users of an app.
     """
 
-    def __init__(self, data: ComparisonData) -> None:
+    def __init__(self, data: ComparisonData, *, is_app: bool = False) -> None:
         self._data = data
         lines = data.lines
         self.making = threading.RLock()  # held by whoever makes or filters, so that nothing is made twice at once
@@ -72,6 +76,8 @@ class BrowserTable:
         self.status: Any = lines["status"].to_numpy(dtype=object)
         self._error: Any = lines["error"].to_numpy(dtype=object)
         self._client_action: Any = lines["client_action"].to_numpy(dtype=object)
+        if is_app:
+            self._say_in_app()
         self._seconds: Any = lines["seconds"].to_numpy(dtype="float64")
         self.completed: Any = self.status == "completed"
         self.line, self.answers = self._cells(np.asarray(row_of), lines["variant"])
@@ -89,6 +95,12 @@ class BrowserTable:
         self._cell_of_line = cell
         shape = (self.rows, len(self.variants))
         return line.reshape(shape), np.bincount(cell, minlength=line.size).reshape(shape)
+
+    def _say_in_app(self) -> None:
+        codes = self._data.runs.cells("error_code", range(len(self.status)))
+        errors = zip(self.status, self._error, codes, strict=True)
+        said = [error if code == INVALID_INPUT else APP_ERRORS.get(status) for status, error, code in errors]
+        self._error, self._client_action = object_series(said).to_numpy(), np.full(len(said), None)
 
     @property
     def is_timed(self) -> bool:

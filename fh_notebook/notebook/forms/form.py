@@ -25,6 +25,7 @@ from fh_notebook.notebook.forms.control.selection import VariantSelection
 from fh_notebook.notebook.forms.control.submission import Submission
 from fh_notebook.notebook.forms.fields.base import FilesSentAs
 from fh_notebook.notebook.forms.static import form_page, form_text
+from fh_notebook.notebook.ui.buttons import is_app
 from fh_notebook.notebook.ui.display import WidgetDisplay, bundle, hold_while_shown, is_closed
 from fh_notebook.session import session
 
@@ -426,7 +427,8 @@ def form(
         Whom to ask; the session's own by default.
     app : bool
         Whether the form is for the users of an app, as Voila serves it: without request, earlier calls, code, batch,
-        repeats and delivery, and with errors that say nothing of keys and addresses. ``form.runs`` has all.
+        repeats and delivery, and with errors that say nothing of keys and addresses. ``form.runs`` has all. A form over
+        rows that Voila serves is one in any case, as the display of its batch is.
     files : {"content", "address"}, optional
         How files are sent that a person chooses in it: their content within the call, or the address of an upload that
         Run makes (see :func:`fh_notebook.file`; that a workflow reads it is inferred, not documented). By default each
@@ -467,7 +469,7 @@ def form(
         from fh_notebook.notebook.forms.control.batch_controller import BatchFormController  # which loads pandas
 
         rows_core = BatchFormController(resolved, over, variants=variants, values=values, client=client, files=files)
-        return form_over_rows(rows_core, is_app=app)
+        return form_over_rows(rows_core, is_app=app or is_app())  # in one language with its batch
     return form_of_call(
         FormController(resolved, variants=variants, values=values, client=client, files=files), is_app=app
     )

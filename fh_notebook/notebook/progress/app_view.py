@@ -8,27 +8,19 @@ are told.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Final
 
 from fh_notebook.batching.progress.state import ProgressState
 from fh_notebook.batching.rendering import INVALID, BatchOverview, ErrorGroup
 from fh_notebook.contract.callbacks import NO_STEPS
-from fh_notebook.core.text.messages import APP_MAY_HAVE_RUN, APP_UNAVAILABLE
+from fh_notebook.core.text.messages import APP_ERRORS
 
 __all__ = ["app_overview", "app_state"]
-
-SAID: Final = {
-    "failed": APP_UNAVAILABLE,
-    "unknown": APP_MAY_HAVE_RUN,
-    "awaiting_approval": "The answers arrive later.",
-}
-"""What is said of all errors of a status."""
 
 
 def app_overview(overview: BatchOverview) -> BatchOverview:
     """Return what is shown of a batch to the users of an app."""
     groups: list[ErrorGroup] = []
-    for status, said in SAID.items():
+    for status, said in APP_ERRORS.items():
         same = [group for group in overview.groups if group.status == status]
         others = [group for group in same if group.code != INVALID]
         if others:

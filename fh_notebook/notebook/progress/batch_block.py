@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from fh_notebook.batching.batch import ShownBatch
+from fh_notebook.batching.model import JobCounts
 from fh_notebook.batching.progress.display import ProgressDisplay
 from fh_notebook.batching.progress.state import ProgressSource, ProgressState
 from fh_notebook.batching.progress.unknown_outcomes import ASK
@@ -211,8 +212,8 @@ class BatchBlock:
         self._context = contextvars.copy_context()
         """In which ipykernel finds the cell that the block is under."""
         self._progress: LiveProgress | None = None
-        self._retried: tuple[int, int] | None = None
-        """How many calls a click has made again, and how many jobs were done before."""
+        self._retried: tuple[int, JobCounts] | None = None
+        """How many rows a click tries again, and what there was before."""
         self._above: tuple[str, html.Html] | None = None
         self._groups: tuple[ErrorGroup, ...] = ()
         """The errors whose buttons are on the page."""
@@ -373,9 +374,9 @@ class BatchBlock:
 
     def _say_what_came(self) -> None:
         if self._retried is not None:
-            calls, before = self._retried
+            rows, before = self._retried
             self._retried = None
-            self._say(f"{counted(calls, 'job')} called again: {self._shown.batch.counts.done - before:,} completed.")
+            self._say(_retried_text(rows, before, self._shown.batch.counts, is_app=self._is_visited))
 
     # --- when it has ended
 
@@ -462,7 +463,7 @@ class BatchBlock:
                 self._groups = ()  # once, however often it is clicked
                 self._task.do(lambda: self._retry(group), self._say)
         elif what == "browse":
-            self._open("All answers", lambda: _results().browse_table(self._shown.batch))
+            self._open("All answers", lambda: _results().browse_table(self._shown.batch, is_app=self._is_visited))
         elif what == "compare":
             self._open("Comparison", lambda: _results().comparison_page(self._shown.batch))
         elif what == "save":
@@ -482,7 +483,7 @@ class BatchBlock:
             return "The batch has changed in the meantime, so nothing was called; these are its current errors."
         try:
             windows = control.failed_windows(group.code or None, None if group.code or group.said else group.error)
-            self._retried = (now.calls, overview.counts.done)
+            self._retried = (now.jobs, overview.counts)
             control.start(windows, wait=False, display=self)
         except Exception:
             self._retried = None
@@ -517,6 +518,18 @@ class BatchBlock:
             if widget not in widgets:
                 close_all(widget)
         enable_all_clicks(below)
+
+
+def _retried_text(rows: int, before: JobCounts, after: JobCounts, *, is_app: bool) -> str:
+    """Return what came of so many rows that were tried again; those that were not reached have failed as before."""
+    completed, unknown = after.done - before.done, after.unknown - before.unknown
+    others = {"outcome unknown": unknown, "still failed": rows - completed - unknown}
+    parts = [
+        f"{completed:,} of {counted(rows, 'row')} completed",
+        *(f"{n:,} {what}" for what, n in others.items() if n),
+    ]
+    how = "Tried again" if is_app else f"Retried ({counted(after.calls - before.calls, 'call')})"
+    return f"{how}: {', '.join(parts)}."
 
 
 def _results() -> Any:

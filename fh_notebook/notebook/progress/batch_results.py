@@ -18,6 +18,7 @@ from fh_notebook.batching.export.export import CSV, EXCEL, PARQUET, ExportFormat
 from fh_notebook.batching.model import FailedSelection, error_line, open_reason
 from fh_notebook.batching.rendering import INVALID, STATUS_WORDS, ErrorGroup, given_texts, status_of_error
 from fh_notebook.comparing.comparison import compare
+from fh_notebook.core import hooks
 from fh_notebook.core.optional_deps import is_installed
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import byte_size
@@ -77,9 +78,9 @@ def _belongs(run: Any, group: ErrorGroup) -> bool:
     return not run.error_code and error_line(run.error) == group.error
 
 
-def browse_table(batch: Batch) -> Any:
-    """Return the live table of all answers."""
-    return batch.browse().widget
+def browse_table(batch: Batch, *, is_app: bool) -> Any:
+    """Return the live table of all answers; `is_app`: for the users of an app."""
+    return hooks.frontend().browse(batch, for_app=is_app).widget
 
 
 def comparison_page(batch: Batch) -> Any:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from fh_notebook.contract.callbacks import RunIds
@@ -241,18 +240,30 @@ class FormView(FormObserver):
 
 
 def _links(model: FormModel) -> list[FieldLink]:
-    """Return a link to each problem that a field tells, in the order of the fields."""
+    """Return a link to each problem that a field tells, in the order of the fields.
+
+    Fields of two groups that are called the same have the names of what they lie in before their own.
+    """
     states: dict[tuple[str | int, ...], FieldState] = {}
     for state in model.walk():
         states.setdefault(state.path, state)
     order = {path: place for place, path in enumerate(states)}
-    links = []
+    found: list[tuple[tuple[str | int, ...], tuple[str | int, ...]]] = []
     for problem in model.problems:
         path = problem.path or ()
         at = next((path[:length] for length in range(len(path), 0, -1) if path[:length] in states), None)
         if at is not None:
-            links.append((order[at], FieldLink.of(_place_name(states[at], path[len(at) :]), path)))
-    return [link for _, link in sorted(links, key=itemgetter(0))]
+            found.append((at, path))
+    found.sort(key=lambda place: order[place[0]])
+    names = [_place_name(states[at], path[len(at) :]) for at, path in found]
+    called: dict[str, set[tuple[str | int, ...]]] = {}
+    for name, (at, _) in zip(names, found, strict=True):
+        called.setdefault(name, set()).add(at)
+    links = []
+    for name, (at, path) in zip(names, found, strict=True):
+        outer = [_place_name(states[at[:length]], ()) for length in range(1, len(at)) if at[:length] in states]
+        links.append(FieldLink.of(": ".join([*outer, name]) if len(called[name]) > 1 else name, path))
+    return links
 
 
 def _place_name(state: FieldState, inside: tuple[str | int, ...]) -> str:

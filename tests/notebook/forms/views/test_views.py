@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 
 import fh_notebook as fh
+from fh_notebook.core import hooks
 from fh_notebook.errors import AuthError, InputError, SettingsError
 from fh_notebook.local import LocalHive, ask_human
 from fh_notebook.notebook.forms.control.submission import stopped_text
@@ -724,6 +725,31 @@ def test_run_begins_the_batch_and_shows_how_it_ended(over: fh.Form, hive: FormHi
     assert len(hive.got) == 2
 
 
+def test_links_at_run_are_told_apart_and_a_field_says_how_many_more_problems_it_has() -> None:
+    """Fields of two groups with one name have their group's before it; others, and two problems of one, have not."""
+    address = {
+        "type": "object",
+        "properties": {"street": {"type": "string", "title": "Street"}},
+        "required": ["street"],
+    }
+    schema = {
+        "type": "object",
+        "properties": {
+            "home": {**address, "title": "Home address"},
+            "work": {**address, "title": "Work address"},
+            "ages": {"type": "array", "items": {"type": "integer", "minimum": 0}},
+        },
+        "required": ["home", "work", "ages"],
+    }
+    values = {"home": {}, "work": {}, "ages": [-1] * 8}
+    form = fh.form(fh.Deployment("order", variants=["v"], inputs=schema), values=values)
+    _of(form, "fh-run").click()
+    links = re.findall('data-go="[^"]*"[^>]*>([^<]*)</a>', _of(form, "fh-status").value)
+    assert links[:2] == ["Home address: Street", "Work address: Street"]
+    assert {link.split()[0] for link in links[2:]} == {"ages"}
+    assert "… and 3 more problems" in _words(form)
+
+
 @pytest.mark.parametrize("is_app", [False, True])
 def test_the_batch_of_a_form_has_its_buttons_in_the_form(is_app: bool) -> None:
     """Retry calls what failed, and the next Run shows its own batch in place of it; users of an app save no file."""
@@ -780,8 +806,14 @@ def test_users_of_an_app_read_no_code_in_what_came_of_a_batch(is_app: bool) -> N
     assert ("form.frame" in words) == (not is_app)
 
 
-def test_users_of_an_app_read_of_a_batch_what_they_can_do() -> None:
-    """While it runs and after: no name, call, limit, code or text of an error; one button tries all failed ones again."""
+@pytest.mark.parametrize("how", ["app=True", "Voila"])
+def test_users_of_an_app_read_of_a_batch_what_they_can_do(how: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While it runs and after: no name, call, limit, code or text of an error; one button tries all failed ones again.
+
+    Voila serves them what the others are told by ``app=True``, and Browse says what the form does.
+    """
+    if how == "Voila":
+        monkeypatch.setenv("VOILA_PREHEAT", "False")
     hive, hold, began = LocalHive(), threading.Event(), threading.Semaphore(0)
 
     @hive.workflow("flaky", variant="v")
@@ -791,7 +823,8 @@ def test_users_of_an_app_read_of_a_batch_what_they_can_do() -> None:
         raise RuntimeError(f"The provider answered 529 about {text[:1]}")
 
     dep = fh.Deployment("flaky", variants=["v"], inputs={"text": fh.text()})
-    form = fh.form(dep, over=[{"text": text} for text in ("a", "b", "ba")], client=hive.client(), app=True)
+    is_app = how != "Voila"
+    form = fh.form(dep, over=[{"text": text} for text in ("a", "b", "ba")], client=hive.client(), app=is_app)
     _of(form, "fh-run").click()
     assert began.acquire(timeout=PATIENCE_S)
     _until_block(form, "0 of 3 done")
@@ -801,6 +834,7 @@ def test_users_of_an_app_read_of_a_batch_what_they_can_do() -> None:
     ended = _words(form)
     assert "Try the 3 failed ones again" in ended
     assert "tell the person who gave you this page" in ended
+    assert "form.frame" not in ended
     for words in (running, ended):
         found = [
             word for word in (form.batch.name, "call", "Calls", "at once", "529", "Error", "Retry") if word in words
@@ -810,9 +844,17 @@ def test_users_of_an_app_read_of_a_batch_what_they_can_do() -> None:
     keys._handle_custom_msg({"act": "show:0"}, [])
     _until_block(form, ">text</th>")
     assert "529" not in _words(form)
+    browser = hooks.frontend().browse(form.batch, for_app=is_app).show(row=0)
+    assert not browser.widget.head["can_correct"]
+    for shown in (str(browser.widget.page), browser._repr_html_(), repr(browser)):
+        assert shown.count("tell the person who gave you this page") >= 2
+        assert "529" not in shown
+    assert len(browser.show(search="529").frame) == 0
+    assert ("529" in repr(fh.compare(form.batch).browse())) is is_app
     keys._handle_custom_msg({"act": "retry:0"}, [])
     for _ in range(5):
         assert began.acquire(timeout=PATIENCE_S)
+    _until_block(form, "Tried again: 0 of 3 rows completed, 3 still failed.")
 
 
 def test_what_is_called_again_by_a_click_is_cancelled_by_the_forms_button() -> None:
