@@ -23,6 +23,7 @@ from fh_notebook.batching.planning.plan import counted
 from fh_notebook.batching.progress.display import Output, ProgressDisplay, TextLines
 from fh_notebook.batching.progress.state import ProgressSource, ProgressState
 from fh_notebook.batching.rendering import frame_text, one_line
+from fh_notebook.comparing.report.display import NUMBERS_CSS
 from fh_notebook.comparing.stats.clusters import distinct_text
 from fh_notebook.comparing.stats.number_format import about, interval_text, percents, share_head, share_text, size_text
 from fh_notebook.core.text import html
@@ -277,7 +278,7 @@ LIMIT_AT: Final = 80.0
 _CALLS: Final = "var(--jp-brand-color1,#2e86ab)"
 """Of the bar of all calls, which is of no variant."""
 
-_STYLE: Final = html.Html(f"<style>{html.BEST_CSS}</style>")
+_STYLE: Final = html.Html(f"<style>{NUMBERS_CSS}.fh .fh-summary{{container-type:inline-size}}{html.BEST_CSS}</style>")
 
 _EXPLAINED: Final = "font-size:12px;max-width:70em"
 
@@ -351,9 +352,8 @@ def _calls_bar(race: RaceProtocol) -> html.Html:
     spent, total = race.calls, max(1, race.calls + race.calls_left)
     return html.el(
         "div",
-        _bar(spent / total, _CALLS),
+        _bar(spent / total, _CALLS, style=f"{_TRACK};max-width:100%"),
         cls="fh-bar",
-        style="max-width:640px",
         role="progressbar",
         aria_label=f"Calls of {race.batch.name}",
         aria_valuemin=0,
@@ -363,9 +363,9 @@ def _calls_bar(race: RaceProtocol) -> html.Html:
     )
 
 
-def _bar(share: float, colour: str, *marks: html.Html) -> html.Html:
+def _bar(share: float, colour: str, *marks: html.Html, style: str = _TRACK) -> html.Html:
     filled = f"{_FILLED};width:{100 * min(1.0, max(0.0, share)):.2f}%;background-color:{colour}"
-    return html.el("span", html.el("span", style=filled), *marks, style=_TRACK)
+    return html.el("span", html.el("span", style=filled), *marks, style=style)
 
 
 def _mark(percent: float) -> html.Html:
@@ -416,13 +416,14 @@ def _variants_html(race: RaceProtocol) -> html.Html:
             line["standing"],
             line[evidence],
             _evidence_bar(line["evidence"], threshold, colours[line["variant"]]),
-            line["rows scored"],
-            line[mean],
+            html.in_two(line["rows scored"]),
+            html.in_two(line[mean]),
         ]
         for line in table.to_dict("records")
     ]
     axis = _axis({0.0: "1", LIMIT_AT: f"{threshold:g}"})
-    return html.table([*map(_head, ("variant", "standing", evidence)), axis, _head("rows scored"), mean], lines)
+    heads = [*map(_head, ("variant", "standing", evidence)), axis, _head("rows scored"), mean]
+    return html.el("div", html.table(heads, lines, cls="fh-table fh-num fh-named"), cls="fh-summary")
 
 
 def _variants_table(race: RaceProtocol) -> tuple[pd.DataFrame, str, str]:
@@ -471,7 +472,7 @@ def _pairs_html(race: RaceProtocol) -> html.Html:
     lines: list[list[Any]] = [
         [_name_html(p.a, colours), text(p.lead), interval_text(text, p.low, p.high),
          _interval_bar(p.low, p.high, p.lead, scale.in_units(1.0), colours[p.a]),
-         f"{p.wins:,} / {p.n - p.wins - p.losses:,} / {p.losses:,}", f"{p.n:,}"]
+         html.in_two(f"{p.wins:,} / {p.n - p.wins - p.losses:,} / {p.losses:,}"), f"{p.n:,}"]
         for p in rivals
     ]  # fmt: skip
     width = scale.in_units(1.0)
@@ -481,7 +482,7 @@ def _pairs_html(race: RaceProtocol) -> html.Html:
     head = [*map(_head, ("variant", f"{'points ahead' if yes_no else 'ahead by'}, on the rows of both", valid)), axis]
     head += map(_head, ("won / tied / lost", "rows of both"))
     leader = html.el("div", f"{one_line(rivals[0].b, NAME_SHOWN)} against:", style="margin-top:6px")
-    return html.el("div", leader, html.table(head, lines))
+    return html.el("div", leader, html.table(head, lines, cls="fh-table fh-num"), cls="fh-summary")
 
 
 def _variants_text(race: RaceProtocol) -> str:

@@ -76,15 +76,16 @@ NUMBERS_CSS: Final = (
     f"{_NUMBERS} :is(td,th):first-child{{position:sticky;left:0;z-index:1;"
     "background:var(--jp-layout-color0,var(--vscode-editor-background,var(--bg,Canvas)))}"
     f".jp-RenderedHTMLCommon {_NUMBERS} tbody td:first-child{{background:inherit}}"
+    f"{_NUMBERS}.fh-named :is(td,th):nth-child(2){{text-align:left}}"
     f"{_NUMBERS} td:first-child{{overflow-wrap:anywhere;white-space:normal;min-width:12em}}"
     f"{_NUMBERS} td:first-child>span{{display:inline-block;max-width:28em}}"
-    ".fh-scale{display:flex;justify-content:flex-end;gap:0 12px}"
+    ".fh-scale{display:flex;justify-content:flex-end;gap:0 12px}th .fh-scale{align-items:flex-end}"
     ".fh-scale :is(.fh-interval,.fh-axis){flex:none;width:140px}"
     ".fh-interval{display:block;margin:-1px 0;overflow:visible}"
     ".fh-axis{display:flex;justify-content:space-between;font-weight:400;font-size:12px;"
     "color:var(--jp-ui-font-color2,var(--dim,inherit))}"
     f"@container (max-width:900px){{.fh-summary {_NUMBERS} :is(td,th){{padding-right:8px;white-space:normal}}"
-    f".fh-summary {_NUMBERS} td:first-child{{min-width:0}}"
+    f".fh-summary {_NUMBERS} td:first-child{{min-width:0}}.fh-summary .fh-num bdi+bdi{{display:block}}"
     ".fh-scale{flex-direction:column;align-items:flex-end}.fh-scale :is(.fh-interval,.fh-axis){width:96px}}"
 )
 """The style of tables of numbers here and in a report: an axis stands beside its interval, where it is narrow below."""
@@ -314,7 +315,7 @@ def summary_cells(facts: SummaryData, *, drawn: bool = False) -> tuple[list[Any]
     def bar(line: Mapping[Any, Any]) -> html.Html:
         return interval_svg(line, scale, colours[line["variant"]])
 
-    text = _in_two if drawn else str
+    text = html.in_two if drawn else str
     instead = {
         "variant": Cells(("variant",), lambda line: (name(line),)),
         "ci_low": Cells(
@@ -350,13 +351,6 @@ def summary_cells(facts: SummaryData, *, drawn: bool = False) -> tuple[list[Any]
 def _scaled(text: str, drawn: html.Html) -> html.Html:
     """Return a text with what is drawn on the axis of its column."""
     return html.el("div", html.el("span", text), " ", drawn, cls="fh-scale")
-
-
-def _in_two(text: str) -> html.Html:
-    """Return a text that breaks before its bracket alone."""
-    number, bracket, rest = text.partition(" (")
-    parts = [html.unbroken(part, most=len(part)) for part in (number, f"{bracket}{rest}".strip()) if part]
-    return html.join(parts, " ")
 
 
 def shown_columns(*, scored: bool = True, labels: bool = False) -> list[ReportColumn]:

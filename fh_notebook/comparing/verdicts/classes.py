@@ -90,7 +90,7 @@ class Classes:
 
     def parts_html(self) -> list[html.Html]:
         """Return the table of the labels and the confusion table of each variant, for a page with `STYLE`."""
-        parts = [html.table(*self.cells(), cls="fh-table fh-num fh-classes")]
+        parts = [html.table(*self.cells(), cls="fh-table fh-num fh-named")]
         for variant in self._rows:
             table = self.confusion(variant)
             expected = [html.el("span", self._masked(label)) for label in self.labels]
@@ -123,8 +123,8 @@ class Classes:
 
 
 STYLE: Final = html.Html(
-    "<style>.fh-num.fh-num.fh-num.fh-classes :is(td,th):nth-child(2){text-align:left}"
-    f".fh .fh-yes{{color:{html.legible('success-color1')}}}.fh .fh-no{{color:{html.legible('error-color1')}}}</style>"
+    f"<style>.fh .fh-yes{{color:{html.legible('success-color1')}}}"
+    f".fh .fh-no{{color:{html.legible('error-color1')}}}</style>"
 )
 
 

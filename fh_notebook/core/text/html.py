@@ -37,6 +37,7 @@ __all__ = [
     "fold",
     "folded",
     "folded_text",
+    "in_two",
     "is_prose",
     "join",
     "legible",
@@ -493,6 +494,18 @@ def unbroken(name: str, before: Html | None = None, *, most: int = NAME_UNBROKEN
     '<bdi class="fh-unbroken">fine-tuned</bdi>'
     """
     return el("bdi", before, name, cls="fh-unbroken" if len(name) <= most else "")
+
+
+def in_two(text: str) -> Html:
+    """Return a text that breaks before its bracket alone.
+
+    Examples
+    --------
+    >>> in_two("0")
+    '<bdi class="fh-unbroken">0</bdi>'
+    """
+    number, bracket, rest = text.partition(" (")
+    return join([unbroken(part, most=len(part)) for part in (number, f"{bracket}{rest}".strip()) if part], " ")
 
 
 def swatch_name(colour: str | None, name: str, *, tag: str = "span", title: str = "") -> Html:

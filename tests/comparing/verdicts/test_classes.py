@@ -220,7 +220,7 @@ def test_a_comparison_and_its_reports_show_the_labels(tmp_path: Path) -> None:
         assert shown.count(MACRO.strip("()")) == 2
     for page in (cmp._repr_html_(), cmp.report(tmp_path / "r.html").read_text("utf-8")):
         assert page.count('class="fh-table fh-num fh-confusion"') == 2
-        assert page.count("fh-classes") > 1
+        assert page.count('class="fh-table fh-num fh-named"') == 1
     book = openpyxl.load_workbook(cmp.report(tmp_path / "r.xlsx"))
     assert [cell.value for cell in book["labels"][1]] == list(cmp.classes().frame.columns)
     letters = fh.compare(_runs().assign(output="Dear customer"))
