@@ -172,7 +172,7 @@ def _add_what(parser: argparse.ArgumentParser) -> None:
     )
     variant.completer = variants  # type: ignore[attr-defined]  # as above
     group.add_argument(
-        "--map", action="append", type=_pair, metavar="VARIABLE=COLUMN", help="which column a Start variable takes"
+        "--map", action="append", type=_pair, metavar="VARIABLE=COLUMN", help="the column that fills a Start variable"
     )
     group.add_argument(
         "--const", action="append", type=_pair, metavar="VARIABLE=TEXT", help="a value that is the same for every row"

@@ -309,7 +309,7 @@ def read_batch(path: Path, *, now: Callable[[], float] = time.monotonic) -> tupl
     with _open_archive(path, now) as source:
         records = [*batches.every(source)]
         if len(records) != 1:
-            raise _wrong_file(path, f"it holds {len(records)} batches in place of one")
+            raise _wrong_file(path, f"it contains {len(records)} batches instead of one")
         (record,) = records
         check_record(record)
         store = Store.in_memory()

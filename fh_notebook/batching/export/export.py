@@ -196,14 +196,14 @@ def to_excel(source: ExportSource, path: Any) -> Exported:
     lines = source.counts.planned - source.counts.pending
     if lines >= MAX_ROWS:
         raise SettingsError(
-            f"{lines:,} rows are more than an Excel sheet holds ({MAX_ROWS - 1:,}); use batch.to_csv or to_parquet"
+            f"{lines:,} rows do not fit in an Excel sheet (at most {MAX_ROWS - 1:,}); use batch.to_csv or to_parquet"
         )
     care = SafeTextCounter(most=EXCEL_CELL, inside=without_markup)
     survey = ExportSurvey.of(source)
     if len(survey.shape) > MAX_COLUMNS:
         raise SettingsError(
-            f"{len(survey.shape):,} columns are more than an Excel sheet holds ({MAX_COLUMNS:,}); use batch.to_csv"
-            " or to_parquet"
+            f"{len(survey.shape):,} columns do not fit in an Excel sheet (at most {MAX_COLUMNS:,}); use "
+            "batch.to_csv or to_parquet"
         )
     names = header(survey.shape, lambda name: care.of(name, None, name))
     rows = 0

@@ -180,8 +180,10 @@ def read_file(source: Path, *, whole: bool) -> FileContent:
         problems = ("a line has more cells than the header; quote cells that hold the separator",)
     except UnicodeDecodeError as exc:
         problems = (
-            f"it is not UTF-8 text ({exc.reason} at byte {exc.start:,}); save it as UTF-8, or read it yourself, by its "
-            "encoding, and give the frame",
+            (
+                f"it is not UTF-8 text ({exc.reason} at byte {exc.start:,}); save it as UTF-8, or read it yourself "
+                "with its encoding, and give the frame"
+            ),
         )
     except RecursionError:
         problems = (f"it cannot be read (something in it is nested too deeply); {form.hint}",)

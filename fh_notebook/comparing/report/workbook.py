@@ -50,8 +50,7 @@ def write_workbook(
     head, lines = _sheet_of_rows(data, rows)
     if len(lines) >= MAX_ROWS or len(head) > MAX_COLUMNS:
         raise SettingsError(
-            f"{len(lines):,} rows of {len(head):,} columns are more than an Excel sheet holds; give a name that "
-            "ends in .html"
+            f"{len(lines):,} rows of {len(head):,} columns do not fit in an Excel sheet; give a name that ends in .html"
         )
     care = SafeTextCounter(most=EXCEL_CELL, inside=without_markup)
     with replacing(target) as raw:

@@ -184,7 +184,7 @@ def _open_problem(name: str, inputs: dict[str, Any] | None, is_open: bool) -> Pr
             path, "dependentRequired", location_name(path), "is for variables that are listed one by one", hint
         )
     if inputs is None and not is_open:
-        value, hint = f"{location_name(path)}: false", "write `inputs: {}` where none are taken"
+        value, hint = f"{location_name(path)}: false", "write `inputs: {}` if it takes none"
         return Problem(path, "dependentRequired", value, "has no effect without inputs", hint)
     return None
 

@@ -238,7 +238,7 @@ def parser() -> MagicParser:
     add("-v", "--variant", action="append", default=[], dest="variants", metavar="VARIANT",
         help="a variant to run; give it several times to see variants side by side")  # fmt: skip
     add("--all-variants", action="store_true", help="every known variant of the deployment")
-    add("--out", type=_new_variable, metavar="VAR", help="the notebook variable that takes the result")
+    add("--out", type=_new_variable, metavar="VAR", help="the notebook variable for the result")
     add("--metadata", action="append", default=[], type=_pair, metavar="NAME=VALUE",
         help="a value for the service's logs; may be given several times")  # fmt: skip
     add("--over", type=_table, metavar="FRAME",

@@ -399,7 +399,7 @@ class _CopyTargets:
             )
         if not self.code_calls:
             return ""
-        return f"{self.code_calls}, by the notebook's own client; the form calls {self.form} by its client=."
+        return f"{self.code_calls}, through the notebook's own client; the form calls {self.form} through its client=."
 
 
 def _copyable(text: str, *, is_cell: bool) -> html.Html:
