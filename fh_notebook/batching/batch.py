@@ -612,8 +612,9 @@ class Batch:
         """Ask the service for the outcome of calls that may have run, if they have a request id; return the batch.
 
         What it knows as completed or failed is saved, and a completed run is not called again, although its output may
-        not come (its row says where to look). Each question counts against the daily cap, as a call does. Those
-        without an id stay unknown, and one line says how to call them again. Submitted runs that nobody waits for are
+        not come (its row says where to look). The row of a run that has not ended, or that the service does not know,
+        says so. Each question counts against the daily cap, as a call does. Those without an id stay unknown, and one
+        line says how to call them again. Submitted runs that nobody waits for are
         asked for, too: in a batch that was opened again they are pending.
 
         Raises

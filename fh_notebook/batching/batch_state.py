@@ -42,7 +42,7 @@ from fh_notebook.batching.planning.work_queue import (
     chained_windows,
     ready_windows,
 )
-from fh_notebook.batching.progress.unknown_outcomes import UnknownOutcomes
+from fh_notebook.batching.progress.unknown_outcomes import STILL_RUNS, UnknownOutcomes, waits_text
 from fh_notebook.batching.status import Caller
 from fh_notebook.client.polling import (
     FEW,
@@ -51,9 +51,17 @@ from fh_notebook.client.polling import (
     expected_look_ups,
     is_over_daily_cap,
     is_plenty,
+    no_record_text,
 )
 from fh_notebook.client.uploads import files_in
-from fh_notebook.contract.callbacks import RunIds, WaitingSteps, step_of, waits_for_tool, with_final_status
+from fh_notebook.contract.callbacks import (
+    RUN_NOT_FOUND,
+    RunIds,
+    WaitingSteps,
+    step_of,
+    waits_for_tool,
+    with_final_status,
+)
 from fh_notebook.contract.job_key import job_key_of_parts
 from fh_notebook.contract.retry import NOT_FOUND_STATUSES
 from fh_notebook.contract.run import Run
@@ -303,8 +311,8 @@ class BatchState:
 
     async def resolve(self, windows: Iterator[list[tuple[Job, Run]]]) -> str:
         """Ask the service about calls that may have run; return what came of it, in a sentence."""
-        found = await resolve_calls(windows, self.work_queue, self.stored, self._client)
-        return found.text(self._options.audience)
+        audience = self._options.audience
+        return (await resolve_calls(windows, self.work_queue, self.stored, self._client, audience)).text(audience)
 
     def new_run(
         self, settings: StartOptions, *, on_event: Callable[[Event], None], on_change: Callable[[], object]
@@ -495,9 +503,13 @@ class Resolution:
 
 
 async def resolve_calls(
-    windows: Iterable[list[tuple[Job, Run]]], work_queue: WorkQueue, stored: StoredBatch, client: Client
+    windows: Iterable[list[tuple[Job, Run]]],
+    work_queue: WorkQueue,
+    stored: StoredBatch,
+    client: Client,
+    audience: Audience,
 ) -> Resolution:
-    """Look up every run that has a request id, one after the other, and store final outcomes.
+    """Look up every run that has a request id, one after the other, and store what is known now.
 
     One whose outcome was saved meanwhile, after ``client.retrieve(...)`` for example, is not looked up.
     A run whose look-up the service does not allow (403) stays unknown, as after the look-ups of the poller: only
@@ -516,7 +528,7 @@ async def resolve_calls(
         for job, run in window:
             if job.key in saved:
                 continue
-            goes_on, answer = open_reason(run), None
+            goes_on, answer, known = open_reason(run), None, run
             if LOOK_UPS_CAPPED in result.still and goes_on:
                 result.still.append(LOOK_UPS_CAPPED)
                 continue
@@ -537,15 +549,33 @@ async def resolve_calls(
                     work_queue.finished(job, outcome, line=line, reused=False)
                     result.known += 1
                     continue
-                goes_on = open_reason(answer) or goes_on
+                if open_reason(answer):
+                    known = _still_open(run, answer, audience)
             elif answer is not None and (is_over_daily_cap(answer) or answer.error_code == ONE_ADDRESS):
                 result.still.append(LOOK_UPS_CAPPED)
                 continue
             elif answer is not None and answer.status_code in NOT_FOUND_STATUSES and goes_on != AWAITS_DECISION:
-                goes_on = ""
-            result.still.append(goes_on)
-            work_queue.set_open(job, goes_on)
+                known = replace(run, status="unknown", error=no_record_text(answer), error_code=RUN_NOT_FOUND)
+            result.still.append(open_reason(known))
+            if (known.status, known.error) != (run.status, run.error):
+                await work_queue.revise(job, known)
     return result
+
+
+def _still_open(run: Run, answer: Run, audience: Audience) -> Run:
+    """Return a run whose look-up says that it has not ended."""
+    waits = answer.status == AWAITS_DECISION
+    error = waits_text(replace(answer, origin=run.origin), audience) if waits else STILL_RUNS.text(audience)
+    return replace(
+        run,
+        status=answer.status,
+        error=error,
+        error_code=None,
+        client_action=None,
+        raw=answer.raw,
+        request_id=run.request_id or answer.request_id,
+        run_id=run.run_id or answer.run_id,
+    )
 
 
 def _outcome_of(job: Job, run: Run, answer: Run) -> Run:

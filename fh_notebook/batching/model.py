@@ -507,12 +507,6 @@ class OutcomeTable:
         else:
             self._open.pop(number, None)
 
-    def set_open(self, number: int, goes_on: str) -> None:
-        """Set why the unknown outcome of a job is still to come; empty of one that is lost."""
-        if self._kinds[number] == UNKNOWN:
-            self._open.pop(number, None)
-            self._open |= {number: goes_on} if goes_on else {}
-
     @property
     def capped(self) -> list[int]:
         """The jobs whose look-ups the daily cap has ended."""

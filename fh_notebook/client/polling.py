@@ -55,6 +55,7 @@ __all__ = [
     "forget",
     "is_over_daily_cap",
     "is_plenty",
+    "no_record_text",
     "watch",
 ]
 
@@ -376,12 +377,11 @@ class StatusLookup:
         if (run.status_code or 0) // 100 == 2:
             self._not_found = self._refused = 0
             return LookUpResult(run=self._with_output(run))
-        message = with_action(one_line(run.error or run.error_code or "the look-up failed"), run.client_action)
+        message = _message_of(run)
         if run.status_code in NOT_FOUND_STATUSES:
             self._not_found += 1
             if self._not_found >= NOT_FOUND_LOOKS:
-                unknown = f"the service has no record of this run ({message}); it may have run"
-                return LookUpResult(problem=unknown, is_last=True)
+                return LookUpResult(problem=no_record_text(run), is_last=True)
         is_capped = is_over_daily_cap(run)
         pause_s = BUSY_PAUSE_S if run.status_code == 429 and not is_capped else 0.0
         return LookUpResult(problem=message, is_capped=is_capped, pause_s=pause_s)
@@ -395,6 +395,21 @@ class StatusLookup:
             self._awaits_output = False
             return replace(run, status="running", error=None, error_code=None)
         return run
+
+
+def _message_of(run: Run) -> str:
+    return with_action(one_line(run.error or run.error_code or "the look-up failed"), run.client_action)
+
+
+def no_record_text(run: Run) -> str:
+    """Return what a look-up says whose run the service does not know.
+
+    Examples
+    --------
+    >>> no_record_text(Run(status="unknown", error="not found"))
+    'the service has no record of this run (not found); it may have run'
+    """
+    return f"the service has no record of this run ({_message_of(run)}); it may have run"
 
 
 # --- the poller of this process, on the background loop

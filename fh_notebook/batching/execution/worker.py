@@ -19,24 +19,19 @@ from fh_notebook.batching.execution.ledger import ClaimResult, Ledger
 from fh_notebook.batching.execution.scheduler import EngineLimiter, Scheduler
 from fh_notebook.batching.execution.stop_rules import stop_of_answer
 from fh_notebook.batching.model import CANCELLED, CancelledRun, Event, Job, Retried, Started, Throttled, kind_of
-from fh_notebook.batching.progress.unknown_outcomes import WaitHelp
-from fh_notebook.contract.callbacks import WaitingSteps, step_of
+from fh_notebook.batching.progress.unknown_outcomes import WaitHelp, waits_text
 from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.contract.retry import CUT_OFF, NOT_REACHED, Absence, RetryAction, RetryDecision, absence_of, decide
-from fh_notebook.contract.run import Run, one_line
+from fh_notebook.contract.run import Run
 from fh_notebook.contract.wire import AttemptResult
 from fh_notebook.core.event_loop import finish_despite_cancel
 from fh_notebook.core.slots import LimitedCall
-from fh_notebook.core.text.messages import Audience, text_for
+from fh_notebook.core.text.messages import Audience
 from fh_notebook.errors import CallError
 
 __all__ = ["HELD_WAIT_S", "Explain", "Prepare", "Worker"]
 
 TOO_MANY: Final = 429
-WAITS: Final = "it waits for a decision: {}"
-"""The error of a direct call whose run waits, with what to do."""
-WAITS_FOR_STEP: Final = "it waits for a decision {} ({}): {}"
-"""The same of one that waits for a human-in-the-loop step: where it is decided, what to do, and the question."""
 HELD_WAIT_S: Final = 0.25
 HELD_WAIT_MAX_S: Final = 5.0
 """How long until a job that another kernel is calling is asked for again: at first the one, then twice as long each
@@ -292,7 +287,7 @@ class Worker:
             request = f" (request {run.request_id})" if run.request_id else ""
             text = "the service accepted it and it had not ended"
             if run.status == "awaiting_approval":  # of a direct call: no callback comes, and no look-up is made
-                text = self._waits_text(run)
+                text = waits_text(run, self._audience, self._decide)
             run = replace(run, error=f"{text}{request}")
         is_last = self._scheduler.failed(run) or not goes_on
         following = None if is_last else self._scheduler.following()
@@ -316,12 +311,6 @@ class Worker:
             # Also when it could not be saved: the answer is paid for, and in memory it is better than nowhere.
             self._scheduler.finished(entry.job, run, line=line)
         return following, claim
-
-    def _waits_text(self, run: Run) -> str:
-        if not (step := step_of(run)):
-            return WAITS.format(text_for(self._decide.tool, self._audience))
-        where = WaitingSteps.of([step], origin=run.origin).where
-        return WAITS_FOR_STEP.format(where, text_for(self._decide.step, self._audience), one_line(step))
 
 
 def _unknown(job: Job, started_at: datetime, code: str, error: str) -> Run:

@@ -190,10 +190,12 @@ class WorkQueue:
                 if key in left and self._outcomes.kind(number) == UNKNOWN:
                     self._outcomes.put(number, PENDING)
 
-    def set_open(self, job: Job, goes_on: str) -> None:
-        """Note why the outcome of a job is still to come, and of those that share its call; empty of a lost one."""
-        for number in (job.number, *self._twins.get(job.key, ())):
-            self._outcomes.set_open(number, goes_on)
+    async def revise(self, job: Job, run: Run) -> None:
+        """Save what is known now of a job of unknown outcome, in place of what was saved of it."""
+        if self._outcomes.kind(job.number) == UNKNOWN:  # else it is pending: its run is waited for again
+            if line := self._outcomes.line(job.number):
+                await self._store.answers.complete(line, run)
+            self.finished(job, run, line=line, reused=False)
 
     def begin(self) -> None:
         """Note where the store stands; called before a start's first look."""

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from fh_notebook.batching.model import AWAITS_DECISION, LOOK_UPS_CAPPED, NOT_ENDED, JobCounts
-from fh_notebook.core.text.messages import PYTHON, Audience, Phrase, agreeing
+from fh_notebook.contract.callbacks import WaitingSteps, step_of
+from fh_notebook.contract.run import Run, one_line
+from fh_notebook.core.text.messages import PYTHON, Audience, Message, Phrase, agreeing
 
 __all__ = [
     "ASK",
@@ -20,9 +22,11 @@ __all__ = [
     "RESOLVE_CAPPED",
     "RETRY_CODE",
     "RETRY_UNKNOWN",
+    "STILL_RUNS",
     "WAIT_HELP",
     "UnknownOutcomes",
     "WaitHelp",
+    "waits_text",
 ]
 
 
@@ -44,6 +48,9 @@ RETRY_UNKNOWN: Final = Phrase(
 
 ASK: Final = _do("{0}.resolve_unknown() asks the service")
 """What to do about those whose runs can be looked up by an id: it costs no call."""
+
+STILL_RUNS: Final = Message("it had not ended when the service was asked; {}", (ASK,))
+"""The error of a row whose run was looked up."""
 
 RESOLVE_CAPPED: Final = _do(
     "{0}.resolve_unknown() looks up after 00:00 UTC", command="the same command looks up after 00:00 UTC"
@@ -78,6 +85,20 @@ class WaitHelp(NamedTuple):
 
 WAIT_HELP: Final = WaitHelp(DECIDE, AFTER_STEP)
 HELP_OF_WORKERS: Final = WaitHelp(DECIDE_OF_WORKERS, AFTER_STEP_OF_WORKERS)
+
+
+def waits_text(run: Run, audience: Audience, decide: WaitHelp = WAIT_HELP) -> str:
+    """Return the error of a row whose run waits for a decision: where it is decided, the question, and what to do.
+
+    Examples
+    --------
+    >>> waits_text(Run(status="awaiting_approval"), PYTHON, WaitHelp(ASK, AFTER_STEP))
+    'it waits for a decision: batch.resolve_unknown() asks the service'
+    """
+    if not (step := step_of(run)):
+        return f"it waits for a decision: {decide.tool.text(audience)}"
+    where = WaitingSteps.of([step], origin=run.origin).where
+    return f"it waits for a decision {where} ({decide.step.text(audience)}): {one_line(step)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -618,6 +618,10 @@ def test_a_run_that_has_not_ended_when_its_batch_is_cancelled_is_not_lost(
     batch.resolve_unknown()
     told = "".join(capsys.readouterr())
     assert told.startswith(f"1 may still run: {ask}; 2 wait for a decision: batch.approvals()")
+    assert (batch.frame["status"][2], batch.frame["error"][2]) == (
+        "running",
+        f"it had not ended when the service was asked; {ask}",
+    )
     again = fh.batch(_rows(3), "refund", dry_run=True, **how)
     if way == "opened":
         opened = fh.open_batch(batch.name, client=how["client"])
@@ -639,6 +643,29 @@ def test_a_run_that_has_not_ended_when_its_batch_is_cancelled_is_not_lost(
     may_end.set()
     again.wait() if way != "cell" else again.resume()
     assert (again.frame["output"].tolist(), hive.counts.calls) == (["paid", "paid", "late"], 3)
+
+
+def test_a_row_says_what_the_last_look_up_has_found() -> None:
+    """That its run goes on, or that nobody knows it: then it is lost, and `retry_unknown` calls it again."""
+    held = Held()
+    batch = fh.batch(_rows(1), "held", client=held.hive.client(), delivery="poll", name="x", progress=False, wait=False)
+    until(lambda: len(fh.pending()) == 1)
+    batch.cancel().wait()
+    said = [(batch.frame["status"][0], batch.frame["error"][0], batch.counts.not_ended)]
+    for statuses in ([], [404, 404]):
+        for status in statuses:
+            held.hive.fail_next(status=status, on="retrieve")
+        batch.resolve_unknown()
+        said.append((batch.frame["status"][0], batch.frame["error"][0], batch.counts.not_ended))
+    held.let_go(1)
+    ask = "batch.resolve_unknown() asks the service"
+    assert said[:2] == [
+        ("unknown", f"it was cancelled while its run continued; {ask}", 1),
+        ("running", f"it had not ended when the service was asked; {ask}", 1),
+    ]
+    status, error, not_ended = said[2]
+    assert (status, not_ended, batch.counts.unknown) == ("unknown", 0, 1)
+    assert error.startswith("the service has no record of this run (")
 
 
 def test_a_plan_tells_of_rows_that_wait_under_another_name(monkeypatch: pytest.MonkeyPatch) -> None:
