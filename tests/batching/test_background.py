@@ -54,7 +54,7 @@ def test_a_running_batch_is_not_started_twice() -> None:
         batch = _batch(held)
         held.wait_for(1)
         for start in (batch.resume, batch.retry_failed):
-            with pytest.raises(fh.SettingsError, match=r"is running; batch.wait\(\)"):
+            with pytest.raises(fh.SettingsError, match=r"is running; call batch.wait\(\)"):
                 start()
         held.let_go()
         batch.wait()

@@ -194,7 +194,7 @@ def test_a_report_shows_and_copies_all_of_a_long_output(page: Page, tmp_path: Pa
     text.get_by_role("button", name="less").click()
     expect(text).not_to_contain_text("the end")
     expect(view).to_contain_text("sentence 399 of many")
-    expect(view).not_to_contain_text("has all")
+    expect(view).not_to_contain_text("has everything")
     expect(cut).to_contain_text("… (200,000 more characters; the comparison's frame has everything)")
     for cell, name, copied in (
         (text, "Copy", long),

@@ -610,7 +610,7 @@ def test_a_run_that_has_not_ended_when_its_batch_is_cancelled_is_not_lost(
     assert batch.frame["error"][2] == f"it was cancelled while its run continued; {ask}"
     assert f"1 unknown (may still run; {ask}), 2 wait for a decision" in batch.summary()
     page = batch._repr_html_()
-    assert [words in page for words in (f"pay twice. {ask}.", "1 may still run.", "retry_unknown")] == [
+    assert [words in page for words in (f"cost twice. {ask}.", "1 may still run.", "retry_unknown")] == [
         True,
         True,
         False,

@@ -149,7 +149,7 @@ HOSTILE = {
     "another index": ("CREATE INDEX i ON answers (upper(run))", "its tables are not those"),
     "a newer version": ("PRAGMA user_version=99", "newer fh_notebook"),
     "another program": ("PRAGMA application_id=7", "of another program"),
-    "no batch": ("DELETE FROM batches", "holds 0 batches"),
+    "no batch": ("DELETE FROM batches", "contains 0 batches"),
     "no JSON": ("UPDATE jobs SET inputs = '{'", "cannot be read"),
     "deep JSON": ("UPDATE rows SET record = replace(hex(zeroblob(50000)), '00', '[')", "cannot be read"),
     "a run that is none": ('UPDATE answers SET run = \'{"status": "completed", "deployment": {}}\'', "cannot be read"),

@@ -423,11 +423,11 @@ def test_a_copy_says_where_the_code_would_call(hive: FormHive) -> None:
     form = fh.form(REPLY, variants="plain", values={"ticket": "Late."}, client=hive.client())
     _open(form, "copy")
     shown, way = _of(form, "fh-copy-text"), _of(form, "fh-copy-as")
-    calls = "This calls hive.example.com, by the notebook"
+    calls = "This calls hive.example.com, through the notebook"
     for choice in ("cell", "Python"):
         way.value = choice
         _until(shown, calls)
-        assert "the form calls the local hive in this process by its client=" in unescape(shown.value)
+        assert "the form calls the local hive in this process through its client=" in unescape(shown.value)
         code = unescape(shown.value).partition("<pre")[2]
         assert f"# {calls}" in code  # in what is copied, too
     plain = fh.form(REPLY, variants="plain", values={"ticket": "Late."})
