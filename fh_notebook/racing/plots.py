@@ -115,8 +115,8 @@ def _intervals(tally: RaceState) -> PlotPanel:
             axes.vlines(path[-1, 0], *path[-1, 1:], color=colour, linewidth=1, alpha=0.6, clip_on=False)
             axes.plot(path[[-1, -1], 0], path[-1, 1:], "_", color=colour, markersize=10, clip_on=False)
         axes.set_xlim(1, max(2, tally.rows))
-        axes.set_xlabel("rows", fontsize=SMALL)
-        axes.set_ylabel(f"lead{in_unit}, {confidence} interval: two lines each", fontsize=SMALL)
+        axes.set_xlabel(f"rows; two lines each: the ends of the {confidence} interval", fontsize=SMALL)
+        axes.set_ylabel(f"lead{in_unit}", fontsize=SMALL)
         axes.locator_params(axis="x", integer=True)
         label_ends(
             axes,

@@ -374,7 +374,7 @@ def _seconds(facts: PlotData) -> PanelText:
     fastest_first = sorted(marks, key=lambda name: float(marks[name][2]))
     texts = {_in_title(facts, name): f"median {seconds(marks[name][2])} s" for name in fastest_first}
     first, median = first_text(texts), texts[_in_title(facts, fastest_first[0])]
-    fastest = " fastest" if len(texts) > 1 else ""
+    fastest = f" {agreeing(len(alike_first(texts)), 'are')} fastest" if len(texts) > 1 else ""
     return PanelText(
         title=equal_text(texts) or f"{first}{fastest}: {median}",
         measure="seconds: dot = median, thick line = middle half of the calls, thin line = from 5 % to 95 % of them",
