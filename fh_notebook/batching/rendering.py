@@ -33,7 +33,7 @@ from fh_notebook.contract.run import Run, action_text, with_action
 from fh_notebook.contract.run import one_line as line_of_text
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import figures_form, given_form
-from fh_notebook.core.text.messages import PYTHON, Audience, counted
+from fh_notebook.core.text.messages import PYTHON, Audience, Phrase, counted
 
 __all__ = [
     "BatchOverview",
@@ -89,6 +89,7 @@ def progress_sentence(
     stopped: BatchStopped | None = None,
     admits: int | None = None,
     audience: Audience = PYTHON,
+    decide: Phrase = DECIDE,
 ) -> str:
     """Return how far a batch is, in one line, and what it is `doing`, unless it has ended.
 
@@ -102,7 +103,7 @@ def progress_sentence(
     triage-2: 80 of 80 done; 87 calls, 7 of them refused (429); 3 at once, the service's limit
     """
     if_unknown = f" ({replace(UnknownOutcomes.of(counts), waiting=0).text(audience)})"
-    if_waiting = f" ({DECIDE.text(audience)})"
+    if_waiting = f" ({decide.text(audience)})"
     parts = [*outcome_parts(counts, if_unknown=if_unknown, if_waiting=if_waiting).values()]
     parts += [f"{counts.pending:,} pending"] if counts.pending else []
     text = f"{html.printable(name)}: {', '.join(parts)}; {_spent(counts)}"

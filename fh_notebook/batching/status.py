@@ -434,6 +434,7 @@ class BatchStatus:
             stopped=self.stopped,
             admits=self.falls_short,
             audience=self.audience,
+            decide=self._settings.decide.tool,
         )
 
     # --- what the buttons of a display do

@@ -28,6 +28,7 @@ from fh_notebook.batching.options import BatchOptions
 from fh_notebook.batching.planning.plan import NAME_DIGITS, BatchVariant, Plan, read_variants
 from fh_notebook.batching.planning.reuse import AnswerLookup, beside_of
 from fh_notebook.batching.planning.stored_batch import StoredBatch, check_name
+from fh_notebook.batching.progress.unknown_outcomes import HELP_OF_WORKERS
 from fh_notebook.batching.status import Caller
 from fh_notebook.batching.tables.frames import provenance
 from fh_notebook.batching.tables.row_sources import read_rows
@@ -92,7 +93,7 @@ def batch_over_partitions(
             Message("{} works on one machine only, where callbacks are received; leave it out", (delivery,))
         )
     name, repeats, dask = options.name, options.repeats, options.dask
-    settings = StartOptions.of(options, audience=audience)
+    settings = replace(StartOptions.of(options, audience=audience), decide=HELP_OF_WORKERS)
     target = known_deployment(client, deployment)
     batch_variants = read_variants(
         options.variants, target, options.inputs, find=lambda other: known_deployment(client, other)
@@ -354,7 +355,7 @@ def _plan(
     answered = sum(line.done + line.failed for line in lines) + foreseen_answered
     unknown = sum(line.unknown for line in lines) + foreseen_unknown
     invalid = sum(entry.survey.invalid for entry in index.entries)
-    calls = max(0, index.jobs - answered - unknown - invalid)
+    calls, waiting = max(0, index.jobs - answered - unknown - invalid), sum(line.waiting for line in lines)
     repeats = 1 if not index.rows else max(1, index.jobs // (index.rows * len(batch_variants)))
     looks = calls and options.reuse is not None
     surveys = [entry.survey for entry in index.entries]
@@ -368,7 +369,9 @@ def _plan(
         note=counted(len(index.entries), "partition"),
         answered=answered,
         answered_at=max((line.kept_at for line in lines), default=None),
-        unknown=unknown,
+        unknown=unknown - waiting,
+        waiting=waiting,
+        decide=options.decide.tool,
         invalid=invalid,
         calls=calls,
         other_key=other_key(store, client.workspace, batch_variants, repeats, surveys) if looks else None,

@@ -22,7 +22,7 @@ from fh_notebook.contract.run import Run
 from fh_notebook.errors import SettingsError
 from fh_notebook.scaling.cluster.runner import RESULTS_WAIT_S, PartitionRunner
 from fh_notebook.scaling.protocol import BatchSpec
-from fh_notebook.scaling.rounds import CallRequest, ProgressTally, Rounds
+from fh_notebook.scaling.rounds import CallRequest, PartitionCounts, ProgressTally, Rounds
 from fh_notebook.scaling.storage.index import PartitionIndex
 
 __all__ = ["PartitionWork"]
@@ -80,9 +80,7 @@ class PartitionWork:
         for number, entry in enumerate(index.entries):
             line = entry.line
             if line is not None:
-                self._tally.put(
-                    number, done=line.done, failed=line.failed, unknown=line.unknown, reused=line.done + line.failed
-                )
+                self._tally.put(number, PartitionCounts.of(line, reused=line.done + line.failed))
 
     @property
     def paths(self) -> list[tuple[str, bool]]:
@@ -125,7 +123,7 @@ class PartitionWork:
         answered, unknown = self.index.foreseen
         calls = counts.failed if request.retry else counts.pending - answered - unknown
         if request.call_lost and not request.retry:
-            calls += counts.unknown + unknown
+            calls += counts.unknown - counts.waiting + unknown
         if request.fresh:
             calls = counts.planned
         self.plan = replace(self.plan, calls=calls)

@@ -149,6 +149,8 @@ class PartitionResult:
     done: int = 0
     failed: int = 0
     unknown: int = 0
+    waiting: int = 0
+    """Of the unknown ones, those whose runs wait for a decision."""
     reused: int = 0
     again: int = 0
     calls: int = 0

@@ -30,6 +30,7 @@ from fh_notebook.batching.planning.stored_batch import (
     refused_name,
     running_refused,
 )
+from fh_notebook.batching.progress.unknown_outcomes import HELP_OF_WORKERS
 from fh_notebook.batching.status import Caller
 from fh_notebook.batching.tables.frames import provenance, schema_hashes
 from fh_notebook.core import hooks
@@ -366,7 +367,7 @@ def open_batch(store: Store, record: BatchRecord, client: Client) -> Batch:
         f"the rows of the batch {record.name!r} over partitions are not saved; run its cell again with them: saved"
         " answers cost nothing"
     )
-    options = resume_options("batch")
+    options = replace(resume_options("batch"), decide=HELP_OF_WORKERS)
     work = PartitionWork(
         plan, index, None, spec, caller=Caller.of(client, refusal=refusal), options=options, stored=stored
     )

@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import uuid4
 
 from fh_notebook.batching.execution.engine_run import StartOptions, owner_of_claims
@@ -35,16 +35,25 @@ from fh_notebook.scaling.protocol import (
 )
 from fh_notebook.scaling.storage.index import PartitionIndex
 from fh_notebook.scaling.worker.dask_budget import ENDED, LOWERED, OVER_CAP
+from fh_notebook.store.tables.partitions import PartRow
 
-__all__ = ["CallRequest", "ProgressTally", "Rounds"]
+__all__ = ["CallRequest", "PartitionCounts", "ProgressTally", "Rounds"]
 
 
-@dataclass(frozen=True, slots=True)
-class _PartitionCounts:
+class PartitionCounts(NamedTuple):
+    """How many jobs of a partition have which outcome."""
+
     done: int = 0
     failed: int = 0
     unknown: int = 0
+    waiting: int = 0
+    """Of the unknown ones, those whose runs wait for a decision."""
     reused: int = 0
+
+    @classmethod
+    def of(cls, part: PartRow | PartitionResult, *, reused: int) -> PartitionCounts:
+        """Return those of a part, of which so many were reused."""
+        return cls(part.done, part.failed, part.unknown, part.waiting, reused)
 
 
 class ProgressTally:
@@ -53,8 +62,8 @@ class ProgressTally:
     Examples
     --------
     >>> tally = ProgressTally(planned=4)
-    >>> message = {"number": 0, "attempt": "a", "done": 2, "failed": 0, "unknown": 0, "reused": 0, "calls": 3,
-    ...            "refused": 1, "in_flight": 1}
+    >>> message = {"number": 0, "attempt": "a", "done": 2, "failed": 0, "unknown": 0, "waiting": 0, "reused": 0,
+    ...            "calls": 3, "refused": 1, "in_flight": 1}
     >>> tally.take(message)
     >>> counts = tally.counts()
     >>> counts.done, counts.pending, counts.calls, tally.in_flight
@@ -66,24 +75,23 @@ class ProgressTally:
 
     def __init__(self, planned: int = 0) -> None:
         self.planned = planned
-        self._shares: dict[int, _PartitionCounts] = {}
-        self._sum = [0, 0, 0, 0]
+        self._shares: dict[int, PartitionCounts] = {}
+        self._sum = PartitionCounts()
         self._calls: dict[str, int] = {}
         self._refused: dict[str, int] = {}
         self._called = self._refusals = 0
         self._out: dict[int, int] = {}
 
-    def put(self, number: int, *, done: int, failed: int, unknown: int, reused: int) -> None:
+    def put(self, number: int, counts: PartitionCounts) -> None:
         """Set what is known of a partition, in place of what was."""
-        old, new = self._shares.get(number, _PartitionCounts()), _PartitionCounts(done, failed, unknown, reused)
-        self._shares[number] = new
-        for index, (before, now) in enumerate(zip(_numbers(old), _numbers(new), strict=True)):
-            self._sum[index] += now - before
+        old = self._shares.get(number, PartitionCounts())
+        self._shares[number] = counts
+        self._sum = PartitionCounts(*(s + now - was for s, now, was in zip(self._sum, counts, old, strict=True)))
 
     def take(self, message: Mapping[str, Any]) -> None:
         """Take the counts that a partition reports: ``number, attempt``, its counts and ``in_flight``."""
         number, attempt = message["number"], message["attempt"]
-        self.put(number, **{name: message[name] for name in ("done", "failed", "unknown", "reused")})
+        self.put(number, PartitionCounts(**{name: message[name] for name in PartitionCounts._fields}))
         self.called(attempt, message["calls"], message["refused"])
         self._out[number] = message["in_flight"]
 
@@ -106,7 +114,7 @@ class ProgressTally:
     @property
     def settled(self) -> int:
         """Jobs with an outcome."""
-        return sum(self._sum[:3])
+        return self._sum.done + self._sum.failed + self._sum.unknown
 
     @property
     def in_flight(self) -> int:
@@ -115,20 +123,16 @@ class ProgressTally:
 
     @property
     def errors(self) -> int:
-        """Jobs that failed or are unknown."""
-        return self._sum[1] + self._sum[2]
+        """Jobs that failed or are unknown; not those that wait for a decision."""
+        return self._sum.failed + self._sum.unknown - self._sum.waiting
 
     def counts(self) -> JobCounts:
         """Return the counts of this moment."""
-        done, failed, unknown, reused = self._sum
+        done, failed, unknown, waiting, reused = self._sum
         return JobCounts(
-            planned=self.planned, done=done, failed=failed, unknown=unknown,
+            planned=self.planned, done=done, failed=failed, unknown=unknown, waiting=waiting,
             pending=self.planned - done - failed - unknown, reused=reused, calls=self._called, refused=self._refusals,
         )  # fmt: skip
-
-
-def _numbers(share: _PartitionCounts) -> tuple[int, int, int, int]:
-    return share.done, share.failed, share.unknown, share.reused
 
 
 MAX_TRIES: Final = 3
@@ -373,7 +377,7 @@ class Rounds:
             self._stop(BatchStopped(reason="store", detail=str(exc), resume=Message("then {resume}")))
             return
         reused = done.reused if done.attempt else 0
-        self._tally.put(task.number, done=done.done, failed=done.failed, unknown=done.unknown, reused=reused)
+        self._tally.put(task.number, PartitionCounts.of(done, reused=reused))
         if done.attempt:
             self._tally.called(done.attempt, done.calls, done.refused)
         self._tally.ended(task.number)

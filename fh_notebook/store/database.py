@@ -218,6 +218,7 @@ MIGRATIONS: Final[Migrations] = (
     answers.BATCH_IN_ORDER,
     corrections.CREATE,
     profiles.CREATE,
+    partitions.WITH_WAITING,
 )
 """Step *i* takes a file from version *i* to *i* + 1. Steps are only added: files of every version are in use."""
 

@@ -440,6 +440,12 @@ def test_rows_whose_tools_wait_are_listed_and_are_not_called_again() -> None:
     computed = batch.frame.compute()
     waiting = computed[computed["status"] == "awaiting_approval"]
     assert waiting["error"].str.contains("batch.approvals() lists", regex=False).all()
+    how = "then client.retrieve(request_id) has the outcome"
+    for one in (batch, fh.open_batch(batch.name, client=client)):
+        assert (one.counts.waiting, one.counts.unknown, "retry_unknown" in one.summary()) == (2, 2, False)
+        assert f"2 wait for a decision (batch.approvals() lists the open decisions, {how})" in one.summary()
+    again = fh.batch(_parted(texts(3), 3), "refund", variants="v", client=client, dry_run=True).plan()
+    assert (again.waiting, again.unknown, again.calls, how in str(again)) == (2, 0, 0, True)
     batch.resume(retry_unknown=True)
     assert hive.counts.calls == 3, "whoever allows it would act twice"
     with pytest.raises(fh.SettingsError, match=r"except what waits for a decision, of which client\.retrieve"):

@@ -261,6 +261,8 @@ class Plan:
     """Of these, those whose runs the service took, and that can be looked up by an id."""
     waiting: int = 0
     """Jobs whose runs wait for a decision."""
+    decide: Phrase = DECIDE
+    """What to do about these."""
     elsewhere: int = 0
     """Of a batch that has no answer yet: jobs that other batches and single runs have answered."""
     waiting_elsewhere: int = 0
@@ -358,7 +360,7 @@ class Plan:
             parts.append(f"{self.unknown:,} unknown ({kinds.text(self.audience)})")
         if self.waiting:
             wait = agreeing(self.waiting, "wait")
-            parts.append(f"{self.waiting:,} {wait} for a decision ({DECIDE.text(self.audience)})")
+            parts.append(f"{self.waiting:,} {wait} for a decision ({self.decide.text(self.audience)})")
         if self.forgotten:
             again = f"{self.forgotten:,} {'is' if self.forgotten == 1 else 'are'} called again"
             parts.append(

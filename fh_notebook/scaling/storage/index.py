@@ -216,8 +216,8 @@ class PartitionIndex:
     def _write(self, done: PartitionResult, plan: bytes) -> PartRow:
         line = PartRow(
             path=done.path, batch=self._spec.name, workspace=self._spec.workspace, plan=plan, jobs=done.jobs,
-            done=done.done, failed=done.failed, unknown=done.unknown, again=done.again, calls=done.requests,
-            keys=done.keys, kept_at=done.kept_at or datetime.now(UTC),
+            done=done.done, failed=done.failed, unknown=done.unknown, waiting=done.waiting, again=done.again,
+            calls=done.requests, keys=done.keys, kept_at=done.kept_at or datetime.now(UTC),
         )  # fmt: skip
         self._store.parts.keep(line).result()
         return replace(line, keys=b"")  # they are in the store: ten million are 320 MB

@@ -343,9 +343,10 @@ def done_of(path: str, task: PartitionTask) -> PartitionResult:
     failed = lines[status == "failed"]
     runs = [failure_of(*both) for both in zip(failed["error_code"], codes[failed.index], strict=True)]
     done, unfinished = int((status == "completed").sum()), int((~status.isin(["completed", "failed"])).sum())
-    invalid = int(lines["key"].isna().sum())
+    waiting, invalid = int((status == AWAITS_DECISION).sum()), int(lines["key"].isna().sum())
     return PartitionResult(
         number=task.number, attempt="", path=path, jobs=int(facts.get("jobs", len(lines))), done=done,
-        failed=len(failed), unknown=unfinished, again=max(0, sum(not is_reusable(run) for run in runs) - invalid),
+        failed=len(failed), unknown=unfinished, waiting=waiting,
+        again=max(0, sum(not is_reusable(run) for run in runs) - invalid),
         requests=int(facts.get("calls", 0)), keys=keys_of(lines["key"]), kept_at=datetime.now(UTC),
     )  # fmt: skip

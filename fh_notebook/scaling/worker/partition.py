@@ -253,6 +253,7 @@ class Partition:
                 "done": counts.done,
                 "failed": counts.failed,
                 "unknown": counts.unknown,
+                "waiting": counts.waiting,
                 "reused": counts.reused,
                 "calls": self._sent_before + counts.calls,
                 "refused": counts.refused,
@@ -304,7 +305,7 @@ class Partition:
         of_some = stopped is not None and stopped.reason == UNKNOWN_NAME and not self._host.names.none_left
         return PartitionResult(
             number=self._task.number, attempt=self._attempt, path=path, jobs=counts.planned, done=counts.done,
-            failed=counts.failed, unknown=counts.unknown, reused=counts.reused, again=again,
+            failed=counts.failed, unknown=counts.unknown, waiting=counts.waiting, reused=counts.reused, again=again,
             calls=self._sent_before + counts.calls, requests=requests,
             refused=counts.refused, keys=keys, kept_at=datetime.now(UTC), cut=self._cut,
             stopped=encode_stop(stopped) if stopped is not None else None, goes_on=of_some,

@@ -24,6 +24,7 @@ __all__ = [
     "CREATE_PARTS",
     "CREATE_PLANNED_ROWS",
     "KEY_BYTES",
+    "WITH_WAITING",
     "PartRow",
     "Parts",
     "PlannedRowHashes",
@@ -105,6 +106,10 @@ CREATE_PARTS: Final = (
 )
 
 
+WITH_WAITING: Final = ("ALTER TABLE parts ADD COLUMN waiting INTEGER NOT NULL DEFAULT 0",)
+"""Of the unknown ones, how many wait for a decision; of a file from before, none is known to."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartRow:
     """One Parquet file of answers."""
@@ -120,6 +125,8 @@ class PartRow:
     done: int = 0
     failed: int = 0
     unknown: int = 0
+    waiting: int = 0
+    """Of the unknown ones, those whose runs wait for a decision."""
     again: int = 0
     """Failed jobs whose failure does not stand, so that they are called again."""
     calls: int = 0
@@ -134,7 +141,7 @@ class PartRow:
         return self.jobs - self.done - self.failed - self.unknown
 
 
-_PART: Final = "path, batch, workspace, plan, jobs, done, failed, unknown, again, calls, keys, kept_at"
+_PART: Final = "path, batch, workspace, plan, jobs, done, failed, unknown, waiting, again, calls, keys, kept_at"
 
 
 def counts(
@@ -152,11 +159,11 @@ def counts(
 
 
 def _part(row: tuple[Any, ...]) -> PartRow:
-    check_kinds(row, (TEXT, TEXT, TEXT, BYTES, *[INT] * 6, BYTES, REAL), "a part")
-    path, batch, workspace, plan, jobs, done, failed, unknown, again, calls, keys, kept_at = row
+    check_kinds(row, (TEXT, TEXT, TEXT, BYTES, *[INT] * 7, BYTES, REAL), "a part")
+    path, batch, workspace, plan, jobs, done, failed, unknown, waiting, again, calls, keys, kept_at = row
     return PartRow(
         path=path, batch=batch, workspace=workspace, plan=plan, jobs=jobs, done=done, failed=failed, unknown=unknown,
-        again=again, calls=calls, keys=keys, kept_at=moment_of(kept_at, "a part"),
+        waiting=waiting, again=again, calls=calls, keys=keys, kept_at=moment_of(kept_at, "a part"),
     )  # fmt: skip
 
 
@@ -172,10 +179,10 @@ class Parts:
         def write(connection: sqlite3.Connection) -> None:
             earlier = connection.execute("SELECT calls FROM parts WHERE path = ?", (row.path,)).fetchone()
             connection.execute(
-                f"INSERT OR REPLACE INTO parts ({_PART}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                f"INSERT OR REPLACE INTO parts ({_PART}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     row.path, row.batch, row.workspace, row.plan, row.jobs, row.done, row.failed, row.unknown,
-                    row.again, row.calls, row.keys, row.kept_at.timestamp(),
+                    row.waiting, row.again, row.calls, row.keys, row.kept_at.timestamp(),
                 ),
             )  # fmt: skip
             new_requests = row.calls - (int(earlier[0]) if earlier else 0)
