@@ -167,7 +167,7 @@ class PartitionWork:
         """
         raise SettingsError(
             "a batch over partitions cannot look up single runs; batch.resume(retry_unknown=True) calls again what may "
-            "have run, except what waits for a decision, of which client.retrieve(request_id) has the outcome"
+            "have run, except what waits for a decision, whose outcome client.retrieve(request_id) returns"
         )
 
     def unfinished_runs(self, *, known_to_wait: bool = False) -> list[RunIds]:

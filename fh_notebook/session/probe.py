@@ -104,7 +104,7 @@ CALLBACK_WAIT_S: Final = 60.0
 ONE_ATTEMPT: Final = RetryPolicy(max_attempts=1, max_throttled_s=0.0)
 LOOK_UPS: Final = 2
 """Look-ups of the direct call at most: at the documented address, and at the older one."""
-REFUSED_COST: Final = "is refused before anything runs, as far as is documented; otherwise it runs"
+REFUSED_COST: Final = "is refused before anything runs, according to the documentation; otherwise it runs"
 NOT_SENT: Final = Phrase(
     "since the daily cap of calls was used up before; client.limiter.reopen() if your subscription has changed",
     "since the daily cap of calls was used up before; it is renewed at 00:00 UTC",
@@ -261,7 +261,7 @@ def probe_for(
     aclient = session.client_for(client).aclient
     if callback is True and not aclient.connection.is_near:
         raise SettingsError(
-            f"{aclient.origin} does not reach this machine; give callback='https://...', the public URL of a tunnel"
+            f"{aclient.origin} cannot reach this machine; give callback='https://...', the public URL of a tunnel"
         )
     if concurrency and (most := aclient.limiter.most) is not None and most < BURST:
         raise SettingsError(
@@ -271,7 +271,7 @@ def probe_for(
         )
     request = aclient.request(deployment, variant=variant, inputs=inputs, metadata=PROBE_METADATA)
     if files_of_body(encode_request(request)):  # an upload would be a request that nobody confirmed
-        raise InputError("fh.probe uploads no file; give client.upload(path).file_url in place of fh.file(path)")
+        raise InputError("fh.probe uploads no file; give client.upload(path).file_url instead of fh.file(path)")
     receiver, detector = _receiver(callback, callback_port, is_asked=ask is not _allow)
     calls = _ProbeCalls(aclient, request, max_calls, burst=concurrency, receiver=receiver, detector=detector)
     try:
@@ -293,7 +293,7 @@ def probe_for(
             raise SettingsError(
                 Message("no confirmation is possible here; give {} to make the calls without it", (no_question,))
             ) from None
-        calls.note("the other calls were not made, since no confirmation was possible any more")
+        calls.note("the other calls were not made, because confirmation was no longer possible")
     finally:
         if receiver is not None:
             receiver.stop()
@@ -334,7 +334,7 @@ def _listen(receiver: CallbackReceiver) -> None:
     try:
         event_loop.run(receiver.astart())
     except SettingsError as exc:
-        template = "callbacks cannot be received at port {} of this machine ({}); give another one by {}"
+        template = "callbacks cannot be received at port {} of this machine ({}); give another one with {}"
         why = getattr(exc.__cause__, "strerror", None) or str(exc)
         raise SettingsError(Message(template, (str(receiver.port), why, option("callback_port")))) from None
 
@@ -671,7 +671,7 @@ class _ProbeCalls:
             self._answers_still = self._is_spared and profiles.may_be_time_limit(self._ended[0], self._quick_s)
             if not self._answers_still:
                 why = "this took as long" if self._is_spared else _ending(response)
-                self.note(f"{AFTER_ENDING}: {why}, so that how the direct call ended is not recorded")
+                self.note(f"{AFTER_ENDING}: {why}, so how the direct call ended is not recorded")
 
         learns = "whether the service still answers calls; otherwise how the direct call ended is not recorded"
         return self._invoke_step(AFTER_ENDING, request, learns, make, REFUSED_COST)
@@ -773,10 +773,10 @@ class _ProbeCalls:
         if self._at_once is not None:
             self.note(
                 f"{len(self._at_once)} calls at once: {_endings_in_words(self._at_once)}, seen once and not confirmed "
-                "by a second group, so that the cap is not recorded"
+                "by a second group, so the cap is not recorded"
             )
         for refusal in self._refusals:
-            template = "{}: {}, seen once and not confirmed by a second request, so that the refusal is not recorded"
+            template = "{}: {}, seen once and not confirmed by a second request, so the refusal is not recorded"
             if self._direct is not None and self._max_calls < self._enough:
                 template += "; {} makes that request, too"
             seen, enough = profiles.ending_in_words(refusal.response), option("max_calls", self._enough)
@@ -798,7 +798,7 @@ class _ProbeCalls:
         self.profile = replace(self.profile, has_completed=self._direct is not None)
         if self._direct is not None:
             if self._ended:
-                self.note(f"{ENDED_AGAIN}: completed, so that how the one before ended is not recorded")
+                self.note(f"{ENDED_AGAIN}: completed, so how the one before ended is not recorded")
             return
         name = ENDED_AGAIN if self._ended else "Direct call"
         is_long = self._lists_models and profiles.may_be_time_limit(response, self._quick_s)
@@ -807,7 +807,7 @@ class _ProbeCalls:
         why = f"{name}: {_ending(response)}, which is not a completed run with an id and an output"
         why += "" if may_go_on else "; no further call was made"
         if name == ENDED_AGAIN and not self._learn(profiles.with_ending(self.profile, self._ended, self._quick_s)):
-            why += ", and how the direct calls ended is not recorded, since they did not end alike"
+            why += ", and how the direct calls ended is not recorded, since they ended differently"
         why += f". {_cure(response)}"
         if not may_go_on:
             self._stop(why)
@@ -831,7 +831,7 @@ class _ProbeCalls:
         self._look_up_was_not_found = response.status_code in NOT_FOUND_STATUSES
         self._stop_if_failing(name, response)
         if not _names_run(response, direct):
-            self.note(f"{name} at {path}: {_ending(response)}, which has no information on the run")
+            self.note(f"{name} at {path}: {_ending(response)}, which has no information about the run")
 
     async def _refused(self, situation: str, name: str, request: InvokeRequest) -> None:
         completed = self._completed
@@ -853,8 +853,7 @@ class _ProbeCalls:
         if not self._learn(profiles.with_refusal(self.profile, refusal.situation, answers)):
             first, second = map(profiles.ending_in_words, answers)
             self.note(
-                f"{refusal.name}: {first} at first, and {second} when it was sent again, so that the refusal is not "
-                "recorded"
+                f"{refusal.name}: {first} at first, and {second} when it was sent again, so the refusal is not recorded"
             )
 
     async def _refusal_to(self, situation: str, request: InvokeRequest) -> tuple[Response, bool]:
@@ -886,7 +885,7 @@ class _ProbeCalls:
         """What else was in progress: how many runs this process waits for, or other calls."""
         runs = runs_waited_for(self._connection.workspace)
         if not runs:
-            return "other calls were in progress meanwhile"
+            return "other calls were in progress at the same time"
         # Without their ids, which the service made: they are listed where nothing is handed on.
         return f"this process waits for {counted(len(runs), 'other run')}, see fh.pending()"
 
@@ -926,11 +925,11 @@ class _ProbeCalls:
         if refused and not is_alone:
             why = f"how many are admitted is not known, since {self._others_text}"
         elif before is not None:
-            why = f"{_endings_in_words(before)} of {len(before)} before, so that the cap is not recorded"
+            why = f"{_endings_in_words(before)} of {len(before)} before, so the cap is not recorded"
         elif others_refused:
-            why = "a 429 that does not name concurrency may be of another limit, so that the cap is not known"
+            why = "a 429 that does not name concurrency may be of another limit, so the cap is not known"
         elif refused == size:
-            why = "none completed, so that how many are admitted is not known"
+            why = "none completed, so how many are admitted is not known"
         elif refused or (cap is not None and cap < len(answers) and self.profile.concurrency == cap):
             kept = "" if refused else f" and the cap of {cap} observed before stays"
             why = f"they may not have been in progress together{kept}; try inputs with which a run takes some seconds"
@@ -974,7 +973,7 @@ class _ProbeCalls:
             why = f"a callback arrived whose signature has no known form (headers: {headers or 'none'})"
             ending = f"{_ending(response)}, and no callback with an outcome arrived"
             if (first.status_code or 0) // 100 == 2 and not first.webhook_secret:
-                ending = f"{_ending(response)} without a signing secret, so that no callback can be verified"
+                ending = f"{_ending(response)} without a signing secret, so no callback can be verified"
             seen = why if receiver.tally.forged else ending
             self.note(f"Run by callback: {seen}")
 

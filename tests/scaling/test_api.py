@@ -440,7 +440,7 @@ def test_rows_whose_tools_wait_are_listed_and_are_not_called_again() -> None:
     computed = batch.frame.compute()
     waiting = computed[computed["status"] == "awaiting_approval"]
     assert waiting["error"].str.contains("batch.approvals() lists", regex=False).all()
-    how = "then client.retrieve(request_id) has the outcome"
+    how = "then client.retrieve(request_id) returns the outcome"
     for one in (batch, fh.open_batch(batch.name, client=client)):
         assert (one.counts.waiting, one.counts.unknown, "retry_unknown" in one.summary()) == (2, 2, False)
         assert f"2 wait for a decision (batch.approvals() lists the open decisions, {how})" in one.summary()
@@ -463,7 +463,7 @@ def test_a_row_that_waits_for_a_person_says_what_brings_its_outcome() -> None:
     transport = httpx.MockTransport(lambda request: httpx.Response(200, json=said))
     client = fh.Client(api_key="fhk_0123456789abcdef", base_url="https://api.test/v1", transport=transport)
     batch = fh.batch(_parted(texts(1), 1), "refund", variants="v", client=client, progress=False)
-    how = "it waits for a decision by e-mail or Telegram (then client.retrieve(request_id) has the outcome): finance: "
+    how = "it waits for a decision by e-mail or Telegram (then client.retrieve(request_id) returns the outcome): finance: "
     assert batch.frame.compute()["error"].iloc[0] == f"{how}Refund? (request req_1)"
 
 

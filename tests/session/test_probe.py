@@ -1104,7 +1104,7 @@ def test_a_taken_port_is_told_before_any_call() -> None:
     service = DrawnService(Drawn(3))
     with fh.CallbackReceiver() as other:
         for options in ({"callback": f"http://127.0.0.1:{other.port}"}, {"callback_port": other.port}):
-            with pytest.raises(fh.SettingsError, match=f"port {other.port} .*give another one by callback_port"):
+            with pytest.raises(fh.SettingsError, match=f"port {other.port} .*give another one with callback_port"):
                 learn(service, **options)
     assert service.requests == []
 

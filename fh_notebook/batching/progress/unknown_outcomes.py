@@ -63,10 +63,10 @@ DECIDE: Final = _do(
 )
 """What to do about jobs whose runs wait for a decision."""
 
-AFTER_STEP: Final = _do("then {0}.resolve_unknown() has the outcome")
+AFTER_STEP: Final = _do("then {0}.resolve_unknown() fetches the outcome")
 """What to do about one whose run waits for a human-in-the-loop step, which nobody decides here."""
 
-AFTER_STEP_OF_WORKERS: Final = _do("then client.retrieve(request_id) has the outcome")
+AFTER_STEP_OF_WORKERS: Final = _do("then client.retrieve(request_id) returns the outcome")
 """The same for a batch over partitions, whose answers stay in their files as they are."""
 
 DECIDE_OF_WORKERS: Final = _do(

@@ -49,7 +49,7 @@ SHOWN_S: Final = 5.0
 """How long a cell that ends with its batch waits until the block has what came of it; a huge one takes longer."""
 
 TAKE_ANSWERS: Final = f"{ASK} for the outcomes."
-TAKE_FROM_SERVICE: Final = "client.retrieve(request_id) has the outcome."
+TAKE_FROM_SERVICE: Final = "client.retrieve(request_id) returns the outcome."
 """The same of a batch over partitions."""
 
 IN_BACKGROUND: Final = Phrase(", or start the batch with wait=False", command="", cell="")

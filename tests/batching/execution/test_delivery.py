@@ -764,7 +764,7 @@ def test_rows_that_wait_for_a_person_are_listed_with_the_question(monkeypatch: p
     assert "2 in progress wait for a decision: batch.approvals()" in repr(batch)
     batch.cancel().wait()
     assert (batch.counts.waiting, repr(batch.approvals())) == (2, listed)
-    said = "it waits for a decision by hive.decide(...) (then batch.resolve_unknown() has the outcome): finance: Refund t0?"
+    said = "it waits for a decision by hive.decide(...) (then batch.resolve_unknown() fetches the outcome): finance: Refund t0?"
     assert batch.frame["error"][0].startswith(said)
     hive.decide(hive.approvals[0], approve=True)
     hive.decide(hive.approvals[0], approve=False)
