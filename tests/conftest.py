@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import shutil
 from collections.abc import Generator, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -40,6 +41,21 @@ if "FH_EXAMPLES" not in os.environ:
 def pytest_collect_file() -> Generator[None, list[pytest.Collector], list[pytest.Collector]]:
     """Look for examples in the package only: in 500 modules of tests there are none, and helpers need not be imported."""
     return [found for found in (yield) if type(found) is pytest.Module]
+
+
+IN_MEMORY = Path("/dev/shm")
+ROOM = 4 * 1024**3
+"""As much as the default tier leaves there several times."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Have the default tier write its files in memory, where there is room.
+
+    To open, fill and close a store takes 2 ms there and 50 ms on a disk, which is waited for at each step. The long tier
+    makes whole environments, and stays on the disk.
+    """
+    if config.option.markexpr == "not long" and IN_MEMORY.is_dir() and shutil.disk_usage(IN_MEMORY).free > ROOM:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(IN_MEMORY))
 
 
 BROWSER = "tests/browser/"
