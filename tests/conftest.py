@@ -64,11 +64,18 @@ BROWSERS_SECOND_HALF = "tests/browser/test_form"
 LONGEST = (
     BROWSER,
     "tests/scaling/cluster/test_failures.py",
+    "tests/notebook/kernel/test_legs.py",
     "tests/comparing/stats/test_coverage.py",
     "tests/test_binder.py",
     "tests/long/test_packaging.py",
 )
 """What one process has alone for a minute and more (see `_ByFile`), the longest first."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection() -> None:
+    """Collect no garbage while tests are collected: each time, all that was collected so far would be looked through."""
+    gc.disable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -89,6 +96,7 @@ def pytest_collection_finish() -> None:
     given(none())(lambda value: None)()
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 class _ByFile(LoadFileScheduling):

@@ -21,6 +21,12 @@ from fh_notebook.core import hooks
 ROOM = Path(fh.__file__).parent
 
 
+@pytest.fixture(scope="module")
+def trees() -> dict[Path, ast.Module]:
+    """Every module of the package, parsed once for all tests of this file."""
+    return {file: ast.parse(file.read_text("utf-8")) for file in sorted(ROOM.rglob("*.py"))}
+
+
 def test_public_names_are_sorted_complete_and_there() -> None:
     """`__all__` is what can be fetched, in order, and tab completion shows it."""
     assert fh.__all__ == sorted(fh.__all__)
@@ -134,10 +140,9 @@ def test_no_module_is_called_like_a_public_function() -> None:
     assert modules & set(fh.__all__) == {"local", "score", "store"}
 
 
-def test_every_file_states_its_rule() -> None:
+def test_every_file_states_its_rule(trees: dict[Path, ast.Module]) -> None:
     """Every module has a docstring."""
-    for file in ROOM.rglob("*.py"):
-        assert ast.get_docstring(ast.parse(file.read_text("utf-8"))), file
+    assert [file for file, tree in trees.items() if not ast.get_docstring(tree)] == []
 
 
 def test_no_file_begins_with_a_relative_clause() -> None:
@@ -183,10 +188,10 @@ PACKAGES = sorted(init.parent.name for init in ROOM.glob("*/__init__.py") if ini
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_an_init_has_a_short_docstring_and_re_exports_only(package: str) -> None:
+def test_an_init_has_a_short_docstring_and_re_exports_only(package: str, trees: dict[Path, ast.Module]) -> None:
     """It says what the package is and where to start; whatever is defined is in a module."""
     for file in (ROOM / package).rglob("__init__.py"):
-        tree = ast.parse(file.read_text("utf-8"))
+        tree = trees[file]
         assert len((ast.get_docstring(tree) or "").splitlines()) <= 10, file
         for statement in tree.body[1:]:
             assert isinstance(statement, ast.ImportFrom) or ast.unparse(statement).startswith("__all__ = "), file
@@ -216,15 +221,15 @@ def test_the_root_can_be_taken_in_at_a_glance() -> None:
     }
 
 
-def test_the_root_defines_only_what_python_and_ipython_call() -> None:
+def test_the_root_defines_only_what_python_and_ipython_call(trees: dict[Path, ast.Module]) -> None:
     """All else is re-exported from the module that has it."""
-    tree = ast.parse((ROOM / "__init__.py").read_text("utf-8"))
+    tree = trees[ROOM / "__init__.py"]
     assert len((ast.get_docstring(tree, clean=True) or "").partition("Examples")[0].strip().splitlines()) <= 10
     defined = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef)}
     assert defined <= {"__getattr__", "__dir__", "load_ipython_extension", "unload_ipython_extension"}
 
 
-def test_what_a_docstring_says_is_raised_exists() -> None:
+def test_what_a_docstring_says_is_raised_exists(trees: dict[Path, ast.Module]) -> None:
     """Each name below "Raises" is a class of this package, of Python, or of a library that the module names."""
     sources = {file: file.read_text("utf-8") for file in sorted(ROOM.rglob("*.py")) if "_notebooks" not in file.parts}
     ours = {cls for source in sources.values() for cls in re.findall(r"^class (\w+)", source, re.MULTILINE)}
@@ -232,7 +237,7 @@ def test_what_a_docstring_says_is_raised_exists() -> None:
         f"{file.relative_to(ROOM)}: {name}"
         for file, source in sources.items()
         if "Raises\n" in source
-        for node in ast.walk(ast.parse(source))
+        for node in ast.walk(trees[file])
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
         for raised in re.findall(
             r"\nRaises\n------\n(.*?)(?:\n\w[^\n]*\n---|\Z)", ast.get_docstring(node) or "", re.DOTALL

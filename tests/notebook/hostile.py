@@ -19,8 +19,8 @@ OUTPUTS: Final[tuple[Any, ...]] = (
     EVIL,
     MARKDOWN,
     INVISIBLE,
-    EVIL * 20_000,
-    "* \x00" * 1_000_000,
+    EVIL * 5_000,
+    "* \x00" * 400_000,
     {EVIL: EVIL, "list": [EVIL, {"deep": MARKDOWN}], INVISIBLE: [INVISIBLE]},
     [{EVIL: MARKDOWN}, {"b": EVIL}],
     {"assets": [{"file_url": url, "file_name": EVIL, "file_type": "image/png"} for url in (
