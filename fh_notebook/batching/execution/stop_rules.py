@@ -229,7 +229,7 @@ def unreached(run: Run, *, in_a_row: int, lasted_s: float) -> BatchStopped | Non
     --------
     >>> gone = Run(status="failed", error="Connection refused", origin="10.0.0.7:8080")
     >>> unreached(gone, in_a_row=12, lasted_s=5.2).message
-    '10.0.0.7:8080 was not reached for 5 s (Connection refused); the rest is pending; to continue: batch.resume()'
+    '10.0.0.7:8080 could not be reached for 5 s (Connection refused); the rest is pending; to continue: batch.resume()'
     >>> unreached(gone, in_a_row=12, lasted_s=1.0)
     """
     if in_a_row < UNREACHED or lasted_s < UNREACHED_S:

@@ -620,7 +620,7 @@ def _difference(told: str, found: str) -> str:
     Examples
     --------
     >>> _difference("image/png", "text/html")
-    'it is called image/png, and its content is text/html'
+    'the service calls it image/png, but its content is text/html'
     >>> _difference("image/jpg", "image/jpeg"), _difference("", "text/html"), _difference("text/plain", "")
     ('', '', '')
     """

@@ -245,7 +245,7 @@ def endpoint_of(*, host: str, port: int, public_url: str | None, environment: Ma
     Examples
     --------
     >>> print(endpoint_of(host="127.0.0.1", port=8787, public_url=None, environment={}).told)
-    Only programs on this machine reach it. For Fetch Hive itself give public_url= (a tunnel, a reverse proxy); without it runs are waited for by polling.
+    Only programs on this machine can reach it. For Fetch Hive, give public_url= (a tunnel, a reverse proxy); otherwise runs are waited for by polling.
     """  # noqa: E501 - what is printed is one line
     local = f"http://{reachable_host(host)}:{port}"
     if public_url is not None:

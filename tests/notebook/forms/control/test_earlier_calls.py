@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -127,7 +126,7 @@ def test_a_run_that_sqlite_cannot_read_is_left_out(shelf: Shelf) -> None:
     line = row_of_run(run, key="k", workspace=HERE, batch=None, kept_at=shelf.now)
     nested = line.run.replace('"output":null', f'"output":{"[" * 1_500}{"]" * 1_500}')
     assert nested != line.run
-    shelf.store.database.put(lambda c: append(c, replace(line, run=nested))).result()
+    shelf.store.database.put(lambda c: append(c, line._replace(run=nested))).result()
     shelf.keep({"ticket": "behind"})
     history = shelf.history()
     assert [past.again()["ticket"] for _, past in history.options()] == ["behind", "before"]
