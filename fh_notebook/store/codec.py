@@ -145,7 +145,7 @@ def check_rows(rows: Iterable[tuple[Any, ...]], kinds: Kinds, subject: str) -> l
     >>> check_rows([("a", 1), ("b", None)], (TEXT, INT), "a job")
     Traceback (most recent call last):
     ...
-    fh_notebook.store.codec.DamagedValue: a job holds None where something else was written
+    fh_notebook.store.codec.DamagedValue: a job holds None, which is not what was written
     """
     listed = list(rows)
     columns = zip(kinds, zip(*listed, strict=True), strict=True) if listed else ()

@@ -197,7 +197,7 @@ def unicode_space(lines: Iterable[tuple[int, str]]) -> str | None:
     Examples
     --------
     >>> unicode_space([(1, "ticket: late"), (2, "tone:\xa0calm")])
-    'line 2 of the body: the space beside tone is not an ordinary space, as in copied text; type it again'
+    'line 2 of the body: the space beside tone is not an ordinary space (as in copied text); type it again'
     """
     for number, line in lines:
         if match := _BESIDE.match(line):

@@ -398,7 +398,7 @@ def misspelt_names(names: Iterable[str], deployment: Deployment) -> list[Problem
     --------
     >>> guessed = Deployment("brief", inputs={"type": "object", "properties": {"topic": {"type": "string"}}})
     >>> print(*misspelt_names(["topc"], guessed))
-    topc: no such variable is known; did you mean 'topic'? (to send it all the same, declare it in fetchhive.yaml)
+    topc: no such variable is known; did you mean 'topic'? (to send it anyway, declare it in fetchhive.yaml)
     >>> misspelt_names(["topc", "topic"], guessed), misspelt_names(["tone"], guessed)
     ([], [])
     """

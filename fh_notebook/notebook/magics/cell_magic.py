@@ -153,7 +153,7 @@ def _stopped_text(calls_made: int, came: int) -> str:
     Examples
     --------
     >>> _stopped_text(2, 1)
-    'the call in progress may have run at the service all the same; 1 of 2 answers arrived before and are saved'
+    'the call in progress may have run at the service; 1 of 2 answers arrived before and are saved'
     >>> _stopped_text(2, 2)
     'every answer had arrived, and is saved'
     """

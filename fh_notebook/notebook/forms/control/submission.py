@@ -64,7 +64,7 @@ def stopped_text(requested: int, *, came: int, waits: int) -> str:
     Examples
     --------
     >>> stopped_text(2, came=1, waits=0)
-    'cancelled: the call in progress may have run at the service all the same; 1 of 2 answers arrived before'
+    'cancelled: the call in progress may have run at the service; 1 of 2 answers arrived before'
     >>> stopped_text(2, came=0, waits=2)
     'cancelled: 2 runs continue at the service, and fh.reattach() waits for them again'
     """
