@@ -14,7 +14,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Hashable, Iterator
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, Protocol
 
@@ -206,6 +206,8 @@ class Scheduler:
         self.queue = JobQueue(wait.notify, drops=self.is_over)
         """The jobs that wait, which the engine fills."""
         self._paused = False
+        self._judged = 0
+        """Answers whose errors are being explained; each may end it all."""
         self._ended_jobs = self._errors = self._opening = 0
         self._outage = OutageDetector()
         self._out: Counter[Name] = Counter()
@@ -241,7 +243,7 @@ class Scheduler:
 
     def next_look(self, now: float) -> float | None:
         """Return when something is due that was not at `now`; ``None`` where only a change can help."""
-        may_go = () if self._paused else (self._paced_until(now), self._spacing.next_slot)
+        may_go = () if self._paused or self._judged else (self._paced_until(now), self._spacing.next_slot)
         times = (self.queue.due, self.deadline, *may_go)
         # Not what is past: something else holds that up, and tells when it has changed.
         return min((at for at in times if at is not None and at > now), default=None)
@@ -309,7 +311,7 @@ class Scheduler:
         return max(self._outage.paused_until, self._spacing.next_call(now))
 
     def _may_start(self, now: float) -> bool:
-        if self._paused or self._paced_until(now) > now:
+        if self._paused or self._judged or self._paced_until(now) > now:
             return False
         # Those that are opening may yet find their answer elsewhere: wait for what they do.
         return self._most_calls is None or self.calls + self._opening < self._most_calls
@@ -348,6 +350,21 @@ class Scheduler:
     def has_calls_left(self) -> bool:
         """Whether one more request may be sent: a job that is claimed and waits for its turn is not counted."""
         return self._most_calls is None or self.calls < self._most_calls
+
+    @contextmanager
+    def judging(self) -> Iterator[None]:
+        """Start no call while it is not told yet what follows from an answer, which may end it all."""
+        self._judged += 1
+        try:
+            yield
+        finally:
+            self._judged -= 1
+            self._wait.notify()
+
+    @property
+    def is_judging(self) -> bool:
+        """Whether what follows from an answer is not told yet."""
+        return self._judged > 0
 
     def opened(self) -> None:
         """Note that a job which was taken is claimed, or is not to be."""

@@ -180,7 +180,7 @@ class Worker:
                 and self._scheduler.stopped is None
                 and (claim.is_sent or self._scheduler.has_calls_left)
             )
-            may_go = may_go and not self._scheduler.is_over(entry.job)
+            may_go = may_go and not self._scheduler.is_judging and not self._scheduler.is_over(entry.job)
         except asyncio.CancelledError:
             await finish_despite_cancel(self._ledger.release(entry.job, sent=False))
             raise
@@ -223,12 +223,15 @@ class Worker:
         if decision.again:
             return await self._again(entry, exchange.run, decision, was_sent=call is not None)
         follow = partial(self._follow, entry, decision, absence_of(exchange.response), was_sent=call is not None)
+        if exchange.run.error_code is None:
+            return await follow(exchange.run)
         try:
-            run = await self._explain(exchange.run)
+            with self._scheduler.judging():
+                run = await self._explain(exchange.run)
         except asyncio.CancelledError:  # its answer is known
             await finish_despite_cancel(follow(exchange.run, goes_on=False))
             raise
-        return await follow(run)
+        return await follow(run)  # no await until it has told whether it ends it all
 
     def _judge(self, entry: QueuedJob, exchange: AttemptResult) -> RetryDecision:
         # Being refused for concurrency uses up no attempt: a batch has time.

@@ -386,6 +386,25 @@ def test_an_answer_that_no_other_call_would_better_stops_and_fails_nothing(answe
     assert ran.engine.scheduler.calls <= 7 + 3
 
 
+@pytest.mark.parametrize(
+    ("answer", "limits", "kept"),
+    [(NO_CREDITS, None, 2), (INVALID, StopLimits(fail_on_error=True), 3), (INVALID, None, 20)],
+)
+def test_no_call_is_started_while_it_is_not_told_whether_an_answer_ends_it_all(
+    answer: Response, limits: StopLimits | None, kept: int
+) -> None:
+    """What can be done about an error is asked for meanwhile; then the others go on, as many at once as before."""
+
+    async def explain(run: Run) -> Run:
+        await asyncio.sleep(2.0)
+        return replace(run, client_action="Do it.")
+
+    ran = _run(20, Service(lambda r, nth: DONE if r.inputs["n"] else answer), explain=explain, limits=limits)
+    assert (len(ran.memory.kept), ran.service.peak) == (kept, 3)
+    assert (len(ran.service.calls) == 3) is (kept < 20)
+    assert ran.seconds < 20 / 3 + 1 + 2.1
+
+
 def test_a_closed_limiter_stops_without_a_call() -> None:
     """A second batch on the same day is told at once, and sends nothing."""
     first = _run(5, Service(lambda r, nth: CAPPED), limit=1)
