@@ -112,7 +112,7 @@ def begin(connection: sqlite3.Connection, path: Path, tell: Tell) -> None:
         Another process has the lock for another reason, for longer than the connection waits.
     """
     (patience_ms,) = connection.execute("PRAGMA busy_timeout").fetchone()
-    deadline_s = time.monotonic() + patience_ms / 1000
+    deadline_s: float | None = time.monotonic() + patience_ms / 1000
     has_told = False
     connection.execute(f"PRAGMA busy_timeout={min(ASK_EVERY_MS, patience_ms)}")
     try:
@@ -123,9 +123,13 @@ def begin(connection: sqlite3.Connection, path: Path, tell: Tell) -> None:
                 if exc.sqlite_errorcode != sqlite3.SQLITE_BUSY:
                     raise
                 if not is_alive(_owners_folder(path), LOCK):
-                    if time.monotonic() > deadline_s:
+                    if deadline_s is None:  # the migration may have ended since the lock was asked for
+                        deadline_s = time.monotonic() + patience_ms / 1000
+                    elif time.monotonic() > deadline_s:
                         raise
-                elif not has_told:
+                    continue
+                deadline_s = None
+                if not has_told:
                     has_told = True
                     tell(
                         f"fh_notebook: another kernel is upgrading the store {path} to the current version; this "

@@ -22,6 +22,7 @@ import pytest
 from fh_notebook.errors import StoreError
 from fh_notebook.scaling.protocol import BatchSpec
 from fh_notebook.scaling.storage.files import open_partition_batch
+from fh_notebook.store import database
 from fh_notebook.store.database import MIGRATIONS, open_connection
 from fh_notebook.store.store import Store
 from tests import environment
@@ -207,6 +208,26 @@ def test_another_kernel_waits_as_long_as_it_takes_and_says_so(path: Path) -> Non
         f"fh_notebook: another kernel is upgrading the store {path} to the current version; this one waits"
     ]
     assert not list(path.with_name(f"{path.name}-owners").iterdir())
+
+
+def test_a_migration_that_ends_while_the_lock_is_asked_for_is_no_error(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lock was refused before it ended, and nobody has it after: it is asked for once more."""
+    filled(path, 1)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        seen = [True, False]
+
+        def is_alive(folder: Path, name: str) -> bool:
+            if not seen[0]:
+                other.execute("ROLLBACK")
+            return seen.pop(0)
+
+        monkeypatch.setattr(database, "is_alive", is_alive)
+        with closing(sqlite3.connect(path, isolation_level=None, timeout=0.01)) as here:
+            database.begin(here, path, lambda line: None)
+    assert seen == []
 
 
 def test_a_store_that_somebody_else_writes_to_is_not_waited_for_for_ever(path: Path) -> None:
