@@ -505,7 +505,7 @@ def _caption(counts: JobCounts, head: pd.DataFrame, factors: str) -> html.Html |
     has_answer: Sequence[bool] = head["status"].eq("completed").tolist() if "status" in head else []
     are_first = without > 0 and not any(has_answer[:without])  # not so where rows lie in files, as the plan orders them
     if are_first and without >= shown:
-        text = f"the first {shown} of {without:,} failed or unknown jobs; {answered:,} jobs have ended{of_what}"
+        text = f"the first {shown} of {without:,} failed or unknown; {answered:,} have ended{of_what}"
     elif are_first:
         text = f"{shown} of {answered:,} answers{of_what}, failed ones first"
     else:

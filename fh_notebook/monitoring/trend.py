@@ -122,6 +122,7 @@ def trend(deployment: Deployment | str, *, score: Score = None, variants: str | 
         _frame_of(lines, wanted or called),
         deployment=name,
         scorer=runs.scorer,
+        is_share=_is_share(lines["score"].dropna()),
         notes=[*notes, *lines.attrs.get("notes", ())],
     )
 
@@ -190,6 +191,11 @@ def _readable(
     return readable, [note] if left_out else []
 
 
+def _is_share(scores: pd.Series[Any]) -> bool:
+    """Return whether a mean of these scores is a share of rows: all are true or false."""
+    return len(scores) > 0 and bool(scores.isin((0.0, 1.0)).all())
+
+
 def _frame_of(lines: pd.DataFrame, variants: Sequence[str]) -> pd.DataFrame:
     """Return one line a date and variant that was called on it."""
     dates = lines["started_at"].dt.floor("D")
@@ -253,11 +259,15 @@ class Trend:
         What was left out.
     """
 
-    def __init__(self, frame: pd.DataFrame, *, deployment: str, scorer: str, notes: Iterable[str]) -> None:
+    def __init__(
+        self, frame: pd.DataFrame, *, deployment: str, scorer: str, notes: Iterable[str], is_share: bool = False
+    ) -> None:
         self.frame = frame
         self.deployment = deployment
         self.scorer = scorer
         self.notes = tuple(notes)
+        self._is_share = is_share
+        """Whether a mean is a share of rows: all scores are true or false."""
 
     def plot(self, kind: Literal["score", "seconds", "failures"] | None = None) -> Any:
         """Return the figure: one line per variant over the dates, each point with its interval.
@@ -280,14 +290,15 @@ class Trend:
         arguments.check(Trend.plot, locals())
         from fh_notebook.monitoring.trend_plot import plot
 
-        return plot(self.frame, kind, scorer=self.scorer)
+        return plot(self.frame, kind, scorer=self.scorer, is_share=self._is_share)
 
     @property
     def _sentence(self) -> str:
         first, last = self.frame["date"].min(), self.frame["date"].max()
         of = "score" if self.frame["score"].notna().any() else "seconds"
+        text = seconds if of == "seconds" else percent if self._is_share else figure
         parts = [
-            f"{one_line(variant, 40)} {_course(part, of)}"
+            f"{one_line(variant, 40)} {_course(part, of, text)}"
             for variant, part in self.frame.groupby("variant", sort=False)
         ]
         when = f"on {first:%Y-%m-%d}" if first == last else f"from {first:%Y-%m-%d} to {last:%Y-%m-%d}"
@@ -309,7 +320,7 @@ class Trend:
         interval = "95 % interval"
         heads = ["date (UTC)", "variant", "score", interval, MEDIAN_TIME, interval, "failed", interval, "calls"]
         formats: dict[str, Callable[[float], str]] = {
-            "score": figures(frame["score"].tolist()),
+            "score": percent if self._is_share else figures(frame["score"].tolist()),
             "seconds": seconds_format(frame["seconds"].tolist()),
             "failures": percent,
         }
@@ -356,10 +367,9 @@ class Trend:
         )
 
 
-def _course(part: pd.DataFrame, of: str) -> str:
+def _course(part: pd.DataFrame, of: str, text: Callable[[float], str]) -> str:
     """Return the first and the last figure of a variant, with their intervals."""
     known = part[part[of].notna()]
-    text = figure if of == "score" else seconds
     ends = [known.iloc[0], known.iloc[-1]] if len(known) > 1 else [known.iloc[0]] if len(known) else []
     figures_text = [f"{text(line[of])}{_interval_text(line, of, text)}" for line in ends]
     return ", then ".join(figures_text) or "without a score"

@@ -52,8 +52,8 @@ TEXTS: Final[dict[str, Callable[[float], str]]] = {"score": figure, "seconds": _
 """How a figure of each kind is written."""
 
 
-def plot(frame: pd.DataFrame, kind: str | None, *, scorer: str) -> Any:
-    """Return the figure (see ``Trend.plot``).
+def plot(frame: pd.DataFrame, kind: str | None, *, scorer: str, is_share: bool) -> Any:
+    """Return the figure (see ``Trend.plot``); `is_share`: a mean score is a share of rows.
 
     Raises
     ------
@@ -65,7 +65,8 @@ def plot(frame: pd.DataFrame, kind: str | None, *, scorer: str) -> Any:
     kinds = [name for name in TEXTS if kind in (None, name) and frame[name].notna().any()]
     if not kinds:
         raise InputError(f"nothing to draw{f' of {kind}' if kind else ''}: no call has it")
-    return Plot([_panel(frame, name, scorer) for name in kinds])
+    texts = TEXTS | ({"score": percent} if is_share else {})
+    return Plot([_panel(frame, name, scorer, texts[name]) for name in kinds])
 
 
 def _draw_dates(axes: Axes, dates: pd.Series[Any]) -> None:
@@ -79,7 +80,7 @@ def _draw_dates(axes: Axes, dates: pd.Series[Any]) -> None:
     axes.xaxis.set_major_formatter(DateFormatter("%m-%d") if few else ConciseDateFormatter(locator))
 
 
-def _panel(frame: pd.DataFrame, kind: str, scorer: str) -> PlotPanel:
+def _panel(frame: pd.DataFrame, kind: str, scorer: str, text: Callable[[float], str]) -> PlotPanel:
     variants = list(dict.fromkeys(frame["variant"]))
     parts = {name: frame[(frame["variant"] == name) & frame[kind].notna()] for name in variants}
     what = {"score": f"score ({scorer})", "seconds": "median seconds", "failures": "failed calls"}[kind]
@@ -104,20 +105,19 @@ def _panel(frame: pd.DataFrame, kind: str, scorer: str) -> PlotPanel:
         axes.set_ylabel(named(what, MEASURE_SHOWN), fontsize=SMALL)
         axes.grid(axis="y", color=INK, alpha=0.22, linewidth=0.6)
         axes.set_axisbelow(True)
-        if kind == "failures":
+        if text is percent:
             axes.yaxis.set_major_formatter(PercentFormatter(1.0, symbol=" %"))
         if kind != "score":
             axes.set_ylim(bottom=0)
         label_ends(axes, ends, colours)
 
-    text = TEXTS[kind]
     courses = (
         f"{name} {text(part[kind].iloc[0])} on {part['date'].iloc[0]:%Y-%m-%d}"
         + (f", {text(part[kind].iloc[-1])} on {part['date'].iloc[-1]:%Y-%m-%d}" if len(part) > 1 else "")
         for name, part in parts.items()
         if len(part)
     )
-    title, words = _newest(frame, kind), f"{what[0].upper()}{what[1:]} by date"
+    title, words = _newest(frame, kind, text), f"{what[0].upper()}{what[1:]} by date"
     return PlotPanel(draw, title=title, alt=f"{words}: {'; '.join(courses)}.", rows=PANEL_LINES)
 
 
@@ -129,7 +129,7 @@ RANKS: Final = {
 """What is said of who is first in a figure of each kind, and of several who are."""
 
 
-def _newest(frame: pd.DataFrame, kind: str) -> str:
+def _newest(frame: pd.DataFrame, kind: str, text: Callable[[float], str]) -> str:
     """Return the result of the newest date on which there is one; variants without it are not ranked."""
     known = frame[frame[kind].notna()]
     newest = known[known["date"] == known["date"].max()].sort_values(kind, ascending=kind == "seconds", kind="stable")
@@ -137,7 +137,7 @@ def _newest(frame: pd.DataFrame, kind: str) -> str:
     if kind == "failures" and not newest[kind].any():
         return f"No failed calls {date}"
     names = distinct_names(dict.fromkeys(frame["variant"]), TITLE_NAME_SHOWN)
-    text = _failures_text if kind == "failures" else TEXTS[kind]
+    text = _failures_text if kind == "failures" else text
     texts = {names[name]: text(value) for name, value in zip(newest["variant"], newest[kind], strict=True)}
     figure_text, who = next(iter(texts.values())), first_text(texts)
     if len(texts) == 1:

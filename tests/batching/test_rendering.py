@@ -189,7 +189,7 @@ def test_an_error_is_at_length_where_it_has_a_line_of_its_own() -> None:
 @pytest.mark.parametrize(
     ("statuses", "failed", "caption"),
     [
-        (["failed", "unknown"], 4, "the first 2 of 4 failed or unknown jobs; 9 jobs have ended"),
+        (["failed", "unknown"], 4, "the first 2 of 4 failed or unknown; 9 have ended"),
         (["failed", "completed"], 1, "2 of 9 answers, failed ones first"),
         (["completed", "failed"], 1, "the first 2 of 9 answers"),
         (["completed", "completed"], 3, "the first 2 of 9 answers"),
@@ -212,7 +212,7 @@ def test_the_head_says_where_answers_are_from_and_what_is_not_called_again() -> 
     assert f'title="{UNKNOWN_MEANS}"' in page
     assert re.search(r"3 of the answers.*no call was made", page)
     assert re.search(r"Not called again:[^<]*\b1\b[^<]*\b3\b", page)
-    assert "of 4 failed or unknown jobs; 6 jobs have ended (3 rows × 2 variants)" in page
+    assert "of 4 failed or unknown; 6 have ended (3 rows × 2 variants)" in page
     assert RETRY[0] in page
     fresh = str(_overview(JobCounts(planned=1, done=1, calls=1), pd.DataFrame({"row": [0]})).page_html())
     assert "Not called again" not in fresh

@@ -58,6 +58,9 @@ asked
 """
 
 
+WIDER: Final = """() => [...document.querySelectorAll('[data-fh-looked-at] table')]
+    .filter(table => table.scrollWidth > table.clientWidth).length"""
+"""How many tables are wider than their place."""
 PARTS: Final = """
 from fh_notebook.local import LocalHive
 own = LocalHive()
@@ -225,6 +228,11 @@ def test_axe_finds_nothing_in_what_a_person_uses(lab: Lab) -> None:
             part = f'[data-fh-looked-at="part-{place}"] .jp-OutputArea-child'
             wrong += _in_both_themes(lab, name, part, first=present)
         lab.theme("light")
+        lab.resize(390)
+        assert lab.page.evaluate(WIDER) > 0
+        for place, name in enumerate(SURFACES, 1):
+            part = f'[data-fh-looked-at="part-{place}"] .jp-OutputArea-child'
+            wrong += (f"{name}, 390 px: {line}" for line in violations(lab.page, part))
         assert not wrong, "\n".join(wrong)
 
 

@@ -10,6 +10,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib import font_manager
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
@@ -159,6 +160,16 @@ def test_names_are_text_whatever_they_are() -> None:
     assert max(map(len, labels)) < 50
     for part in re.findall(r"<svg.*?</svg>", shown, re.DOTALL):
         ElementTree.fromstring(part)
+
+
+def test_names_of_every_script_are_drawn_without_a_warning() -> None:
+    """By a font of the system where it has one; without one a box stands there, and the words have the name."""
+    names = ["日本語", "한국어", "🎉"]
+    figure = fh.compare(tall({name: np.arange(9.0) + len(name) for name in names}), score="s").plot("scores")
+    assert all(name in figure._repr_html_() for name in names)
+    installed = set(matplotlib_plots.OTHER_FONTS) & set(font_manager.fontManager.get_font_names())
+    (axes,) = figure.axes
+    assert installed <= set(axes.get_yticklabels()[0].get_fontfamily())
 
 
 def test_what_cannot_be_drawn_says_why(cmp: fh.Comparison) -> None:

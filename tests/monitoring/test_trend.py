@@ -126,6 +126,9 @@ def test_text_and_page_say_the_same_and_escape_what_others_wrote(answering: Answ
     assert "<b>x</b>" not in page
     assert "&lt;b&gt;x" in page
     assert "<b>x</b>" not in trend.plot()._repr_html_()
+    for shown in (text, page, trend.plot("score").alt, trend.plot("score").panels[0].title):
+        assert "100 %" in shown  # the share of rows that are right, as everywhere
+        assert "1.000" not in shown
     for kind in ("score", "seconds", "failures"):
         assert trend.plot(kind).alt.endswith(".")
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import io
 import re
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
@@ -22,6 +23,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure, FigureBase
+from matplotlib.font_manager import fontManager
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import PercentFormatter
 
@@ -85,11 +87,17 @@ TITLE: Final = 13.0
 DASH_STYLES: Final[tuple[Any, ...]] = ("-", (0, (6, 2)), (0, (2, 2)), (0, (6, 2, 1, 2)), (0, (1, 1)), (0, (9, 3)))
 """The dash pattern of each line of a plot of lines."""
 
+OTHER_FONTS: Final = (
+    "Noto Sans CJK JP", "Noto Sans CJK SC", "Hiragino Sans", "PingFang SC", "Apple SD Gothic Neo", "Yu Gothic",
+    "Microsoft YaHei", "Malgun Gothic", "Arial Unicode MS",
+)  # fmt: skip
+"""Fonts of systems with the letters of East Asia, which matplotlib's own font does not have."""
+
 _RC: Final[dict[str, Any]] = {
     "svg.fonttype": "path",  # the same in every browser, and no style that a content policy would refuse
     "svg.hashsalt": "fh_notebook",  # the same figure is the same bytes: a saved notebook does not change by itself
     "font.size": TEXT,
-    "font.family": "DejaVu Sans",
+    "font.family": ["DejaVu Sans", *(name for name in OTHER_FONTS if name in fontManager.get_font_names())],
     "axes.edgecolor": INK, "axes.labelcolor": INK, "axes.titlecolor": INK, "text.color": INK,
     "xtick.color": INK, "ytick.color": INK,
     "axes.spines.top": False, "axes.spines.right": False, "axes.spines.left": False,
@@ -196,7 +204,8 @@ def _svg_of(figure: Figure, alt: str) -> html.Html:
     styles in place: so there is neither. Texts are outlines, so no text of a user's or a model's comes in as markup.
     """
     file = io.StringIO()
-    with mpl.rc_context(_RC):
+    with mpl.rc_context(_RC), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # a box stands for it; the words beside it have it
         FigureCanvasSVG(figure).print_svg(file, metadata={"Date": None})
     body = _PROLOGUE.sub("", file.getvalue())
     body = _STYLE.sub(_style_to_attributes, body).replace(INK, "currentColor")

@@ -158,11 +158,11 @@ def summary_text(data: ComparisonData, audience: Audience = PYTHON) -> str:
     return "\n".join(part for part in parts if part)
 
 
-def comparison_html(data: ComparisonData) -> html.Html:
-    """Return a comparison as HTML."""
+def comparison_html(data: ComparisonData, audience: Audience = PYTHON) -> html.Html:
+    """Return a comparison as HTML, as `audience` reads it."""
     differences, table = differing(data)
     masked = data.runs.secret().masked
-    notes = [html.el("li", masked(note)) for note in notes_of(data)]
+    notes = [html.el("li", masked(note)) for note in notes_of(data, audience)]
     return html.el(
         "div",
         html.STYLE,

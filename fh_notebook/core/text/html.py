@@ -346,7 +346,8 @@ def table(
         el("tr", *(el("td", c, dir=direction(c)) for c in row), cls=of_row)
         for row, of_row in zip(rows, classes, strict=False)
     )
-    return el("table", el("thead", head), el("tbody", *body), cls=cls)
+    # It scrolls where it is wider than its place: no style gives it the focus there alone, and not every browser does.
+    return el("table", el("thead", head), el("tbody", *body), cls=cls, tabindex=0)
 
 
 def stacked(

@@ -116,20 +116,20 @@ function render({model, el}) {
   // --- the table
   const sortBy = key => look(page.view.sort === key ? {down: !page.view.down} : {sort: key, down: /^(score|apart)/.test(key)});
   const swatchOf = n => { const made = make("span", {cls: "fhb-swatch"}); made.style.background = head.colours[n]; return made; };
-  const headCell = (name, key, {cls, swatch = null} = {}) => {
+  const headCell = (name, key, {cls, swatch = null, short = name} = {}) => {
     const known = head.sorts.some(([own]) => own === key), chosen = known && page.view.sort === key;
     const sign = make("span", {cls: "fhb-sign", "aria-hidden": "true", text: chosen ? (page.view.down ? " ↓" : " ↑") : " ⇅"});
-    const button = make("button", {type: "button", tabindex: -1, title: `Sort by ${name}`}, swatch, name, sign);
+    const button = make("button", {type: "button", tabindex: -1, title: `Sort by ${name}`}, swatch, make("span", {cls: "fhb-head", text: short}), sign);
     button.onclick = () => sortBy(key);
     return make("th", {cls, scope: "col", role: "columnheader", "aria-sort": chosen ? (page.view.down ? "descending" : "ascending") : known ? "none" : undefined},
-      known ? button : make("span", {}, swatch, name));
+      known ? button : make("span", {title: name}, swatch, short));
   };
   const drawHead = () => {
     const scored = head.scorer !== "";
     const names = head.columns.map((name, n) => headCell(name, `column:${head.column_ids[n]}`));
     thead.replaceChildren(make("tr", {role: "row"}, headCell(head.pair_on, "row"), ...names,
       ...(head.expected ? [headCell("expected", null, {cls: "fhb-expected"})] : []),
-      ...head.variants.map((name, n) => headCell(name, `${scored ? "score" : "seconds"}:${head.ids[n]}`, {swatch: swatchOf(n)}))));
+      ...head.variants.map((name, n) => headCell(name, `${scored ? "score" : "seconds"}:${head.ids[n]}`, {swatch: swatchOf(n), short: head.short[n]}))));
     grid.setAttribute("aria-label", `${head.total} ${head.total === 1 ? "row" : "rows"}, ${head.variants.length} ${head.variants.length === 1 ? "variant" : "variants"}${scored ? `, by ${head.scorer}` : ""}`);
   };
   const cell = (name, ...children) => make("td", {role: "gridcell", "data-name": name}, ...children);

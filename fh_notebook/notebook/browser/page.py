@@ -25,6 +25,7 @@ from fh_notebook.comparing.diff.row_diff import (
     value_text,
 )
 from fh_notebook.comparing.diff.text_diff import gaps_text, with_gaps
+from fh_notebook.comparing.plots.panels import distinct_texts
 from fh_notebook.comparing.report.row_filters import FILTERS, SCORE_FILTERS, quick_filters
 from fh_notebook.comparing.stats.classes import OTHER
 from fh_notebook.contract.output import OutputOptions, ShownOutput, excerpt, forms_of, output_view
@@ -68,7 +69,8 @@ def table_head(table: BrowserTable, columns: Sequence[str], *, live: bool) -> di
     scored = bool(table.scorer)
     return {
         "pair_on": _name(table.pair_on),
-        "variants": [_name(variant) for variant in table.variants],
+        "variants": [*distinct_texts(table.variants, NAME).values()],
+        "short": [*distinct_texts(table.variants, html.NAME_UNBROKEN).values()],
         "ids": table.variants,
         "colours": [*colours_of(table.variants).values()],
         "scorer": _name(table.scorer),
@@ -154,9 +156,8 @@ def _counts(table: BrowserTable) -> list[list[Any]]:
     The number is ``None`` until it is known.
     """
     counts = table.counts if table.is_warm else None
-    offered = quick_filters(
-        table.variants, counts, is_scored=bool(table.scorer), is_right_or_wrong=table.is_right_or_wrong
-    )
+    names = [*distinct_texts(table.variants, html.NAME_UNBROKEN).values()]
+    offered = quick_filters(names, counts, is_scored=bool(table.scorer), is_right_or_wrong=table.is_right_or_wrong)
     return [
         [*_field_of(name, table.variants), _name(label), counts and counts[name]] for name, label in offered.items()
     ]

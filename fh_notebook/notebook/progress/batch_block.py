@@ -465,7 +465,7 @@ class BatchBlock:
         elif what == "browse":
             self._open("All answers", lambda: _results().browse_table(self._shown.batch, is_app=self._is_visited))
         elif what == "compare":
-            self._open("Comparison", lambda: _results().comparison_page(self._shown.batch))
+            self._open("Comparison", lambda: _results().comparison_page(self._shown.batch, is_app=self._is_visited))
         elif what == "save":
             self._open("Save", lambda: _results().SavePanel(self._shown.batch, self._task.do).widget, focus="fh-save")
 

@@ -18,11 +18,12 @@ from fh_notebook.batching.export.export import CSV, EXCEL, PARQUET, ExportFormat
 from fh_notebook.batching.model import FailedSelection, error_line, open_reason
 from fh_notebook.batching.rendering import INVALID, STATUS_WORDS, ErrorGroup, given_texts, status_of_error
 from fh_notebook.comparing.comparison import compare
+from fh_notebook.comparing.report.display import comparison_html
 from fh_notebook.core import hooks
 from fh_notebook.core.optional_deps import is_installed
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import byte_size
-from fh_notebook.core.text.messages import counted
+from fh_notebook.core.text.messages import COMMAND, counted
 from fh_notebook.errors import FetchHiveError
 from fh_notebook.store.catalog_file import display_path
 
@@ -83,9 +84,10 @@ def browse_table(batch: Batch, *, is_app: bool) -> Any:
     return hooks.frontend().browse(batch, for_app=is_app).widget
 
 
-def comparison_page(batch: Batch) -> Any:
-    """Return the comparison of the batch's variants."""
-    return page_widget(compare(batch)._repr_html_())
+def comparison_page(batch: Batch, *, is_app: bool) -> Any:
+    """Return the comparison of the batch's variants; `is_app`: for the users of an app, who call no functions."""
+    compared = compare(batch)
+    return page_widget(comparison_html(compared.data, COMMAND) if is_app else compared._repr_html_())
 
 
 FORMATS: Final = {"CSV": CSV, "Excel": EXCEL, "Parquet": PARQUET}

@@ -11,7 +11,9 @@ import pytest
 
 import fh_notebook as fh
 from fh_notebook.batching.model import Finished
+from fh_notebook.notebook.browser import page
 from fh_notebook.notebook.browser.browser import LiveComparison
+from fh_notebook.notebook.browser.table import browser_table
 from tests.comparing.rating.page import rate_by
 from tests.notebook.browser.frames import small
 from tests.notebook.hostile import dangers
@@ -192,3 +194,14 @@ def test_a_live_table_of_ratings_keeps_what_people_said() -> None:
     for _ in range(2):
         live.refresh()
         assert (live.data.scorer, live.data.lines["score"].tolist()) == ("ratings", [4, 4])
+
+
+def test_long_names_that_differ_at_their_ends_are_told_apart() -> None:
+    """Above the columns and in the filters, and there is the whole name, too."""
+    names = [f"{'support-triage-with-the-prompt-of-' * 2}{month}" for month in ("May", "June")]
+    lines = [{"row": 0, "variant": name, "output": name, "s": place} for place, name in enumerate(names)]
+    table = browser_table(fh.compare(lines, score="s").data)
+    head = page.table_head(table, (), live=False)
+    assert head["variants"] == names
+    assert head["short"] == ["support-tria…ompt-of-May", "support-tria…mpt-of-June"]
+    assert all(any(short in label for _, _, label, _ in page._counts(table)) for short in head["short"])

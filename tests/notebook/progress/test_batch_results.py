@@ -6,7 +6,8 @@ import re
 
 import fh_notebook as fh
 from fh_notebook.batching.rendering import error_groups
-from fh_notebook.notebook.progress.batch_results import error_rows
+from fh_notebook.local import LocalHive
+from fh_notebook.notebook.progress.batch_results import comparison_page, error_rows
 from tests.batching.hives import Shouting
 
 
@@ -20,3 +21,16 @@ def test_the_rows_of_an_error_have_the_values_that_were_given() -> None:
     cells = re.findall("<td[^>]*>(.*?)</td>", str(error_rows(batch, group)))
     assert [cells[0::5], cells[2::5]] == [["0", "1", "2"], ["12.250", "12.200", "100.004"]]
     assert "<td" not in str(error_rows(nothing, group))
+
+
+def test_users_of_an_app_read_of_no_function_in_a_comparison() -> None:
+    """What is left out is told to everybody; how to have it otherwise, to who can call a function."""
+    hive = LocalHive()
+    hive.workflow("reply", variant="good")(lambda ticket: ticket)
+    hive.workflow("reply", variant="bad")(lambda ticket: [][ticket == "late"])
+    rows = [{"ticket": "late", "expected_output": "late"}, {"ticket": "lost", "expected_output": "lost"}]
+    with hive.client() as client:
+        batch = fh.batch(rows, "reply", variants=["good", "bad"], client=client, progress=False)
+    pages = {is_app: comparison_page(batch, is_app=is_app).value for is_app in (False, True)}
+    assert all("2 failed runs are left out." in page for page in pages.values())
+    assert {is_app: "fh.compare" in page for is_app, page in pages.items()} == {False: True, True: False}
