@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import threading
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -28,6 +29,7 @@ from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Final
+from weakref import WeakSet
 
 from fh_notebook.contract.response import object_of
 from fh_notebook.contract.run import Run, one_line
@@ -182,6 +184,13 @@ class ErrorCatalogCache:
         """Until when they do, by the monotonic clock."""
         self._task: asyncio.Task[None] | None = None
         """The last fetch: a loop does not hold its tasks."""
+        _caches.add(self)
+
+    def reset_after_fork(self) -> None:
+        """Reset it in a child after a fork, where no other thread holds the lock or goes on with a fetch."""
+        self._lock = threading.Lock()
+        if self._wait_until and not self._fetched.done():
+            self._asked_on, self._wait_until = "", 0.0
 
     async def explained(self, run: Run, fetch: Fetch | None) -> Run:
         """Return a run with what the catalogue says to do about its error; a fetch is waited for.
@@ -314,3 +323,15 @@ class ErrorCatalogCache:
             with open(part.create(), "w", encoding="utf-8") as file:
                 json.dump(entries, file, indent=1)
             part.put(private=True)
+
+
+_caches: Final = WeakSet[ErrorCatalogCache]()
+
+
+def _after_fork() -> None:
+    for cache in list(_caches):
+        cache.reset_after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -26,7 +26,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -808,10 +808,16 @@ class _ProbeCalls:
         why += "" if may_go_on else "; no further call was made"
         if name == ENDED_AGAIN and not self._learn(profiles.with_ending(self.profile, self._ended, self._quick_s)):
             why += ", and how the direct calls ended is not recorded, since they ended differently"
-        why += f". {_cure(response)}"
+        why += f". {_cure(response, self._forms_of_unknown_names)}"
         if not may_go_on:
             self._stop(why)
         self.note(why)
+
+    @property
+    def _forms_of_unknown_names(self) -> set[profiles.ErrorForm | None]:
+        """How unknown names were refused, once at least."""
+        names = [refusal for refusal in self._refusals if refusal.situation != "refused_input"]
+        return {profiles.refusal_of(refusal.situation, refusal.response) for refusal in names}
 
     async def _look_up(self, name: str, path: str, identity: str) -> None:
         if self._may_say_more:
@@ -1051,9 +1057,15 @@ def _ending(response: Response) -> str:
     return f"no answer arrived ({response.broke}{profiles.ended_after(response)})"
 
 
-def _cure(response: Response) -> str:
+def _cure(response: Response, of_unknown_names: Collection[profiles.ErrorForm | None] = ()) -> str:
+    """Return what to do about a direct call that did not complete; unknown names were refused in these forms."""
     if response.status_code is None or response.status_code == 429 or response.status_code >= 500:
         return f"Try again later{'; the workflow may have run' if may_have_run(response) else ''}"
+    if profiles.refusal_of("unknown_variant", response) in of_unknown_names:
+        return (
+            "Unknown names were refused in the same way: check the names of the deployment and of its variant, and "
+            "give inputs with which the workflow completes"
+        )
     if absence_of(response) is Absence.NOTHING:
         return "Give inputs with which the workflow completes"
     return "Check the names of the deployment and of its variant, and what the inputs name"

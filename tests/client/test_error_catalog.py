@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -335,6 +336,20 @@ def test_processes_share_what_came_of_a_fetch(tmp_path: Path) -> None:
     first.keep(json.dumps({"codes": [FROZEN]}).encode())
     assert not third.should_fetch(run)
     assert third.actions() == {"quota_frozen": "Thaw the quota."}
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_forked_child_asks_for_what_its_parent_was_fetching() -> None:
+    """And is not held up by a lock that another thread of the parent held."""
+    cache, run = ErrorCatalogCache(URL), fh.Run(status="failed", status_code=422, error_code="quota_frozen")
+    assert cache.should_fetch(run)
+    with cache._lock:
+        child = os.fork()
+        if child == 0:
+            os._exit(10 + cache.should_fetch(run) if not cache._lock.locked() else 1)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 11
+    assert not cache.should_fetch(run)
 
 
 def test_a_cache_asks_again_on_the_next_day(tmp_path: Path) -> None:

@@ -1506,3 +1506,14 @@ def test_a_direct_call_that_fails_says_what_to_check(name: str, word: str) -> No
     profile = learn(DrawnService(Drawn(3), broken_from=2, broken=BROKEN[name]), concurrency=False, callback=False)
     assert word in profile.notes[-1]
     assert ("may have run" in profile.notes[-1]) is ("may have run" in word)
+
+
+@pytest.mark.parametrize(("at", "names"), [(DIRECT, True), (2, False)])
+def test_a_direct_call_that_is_refused_as_unknown_names_are_says_so(at: int, names: bool) -> None:
+    """Whatever code the service has for them; before any was refused, nobody knows."""
+    drawn = Drawn(3)
+    drawn.errors["unknown_variant"] = (422, "nf", "code")
+    service = DrawnService(drawn, broken_from=at, broken=lambda: service._error(drawn.errors["unknown_variant"]))
+    profile = learn(service, concurrency=False, callback=False, max_calls=11 if names else 3)
+    assert ("names" in profile.notes[0]) is names
+    assert "inputs with which" in profile.notes[0]
