@@ -65,7 +65,7 @@ deployments:
             price: {type: number, minimum: 0}
             receipt: {type: boolean}
           required: [item, price]
-      incident_at: {title: When, type: string, format: date-time, description: Local time of the incident.}
+      incident_at: {title: When, type: string, format: date-time, description: When it happened.}
       amount:
         {title: Amount claimed, type: number, minimum: 0, maximum: 50000, multipleOf: 0.01, description: In euro.}
       currency: {type: string, enum: [EUR, USD, GBP, CHF], default: EUR}

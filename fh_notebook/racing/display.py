@@ -198,9 +198,9 @@ def progress_line(tally: RaceState, spent: RaceCost) -> str:
 def evidence_note(tally: RaceState) -> str:
     """Explain the one number that decides, and its threshold."""
     return (
-        f"Evidence against a variant: 1 is none, and at {1 / tally.alpha:g} (1 / alpha) it is dropped; the chance "
-        f"that this ever happens to a best one is at most {100 * tally.alpha:g} %. It is what a stake of 1 has "
-        "grown to by bets that another variant is better. Scores are of each variant's own rows; the evidence "
+        f"Evidence against a variant: 1 or less is none, and at {1 / tally.alpha:g} (1 / alpha) it is dropped; the "
+        f"chance that this ever happens to a best one is at most {100 * tally.alpha:g} %. It is what a stake of 1 has "
+        "become by bets that another variant is better. Scores are of each variant's own rows; the evidence "
         "shows only which variants are dropped, not how these rank."
     )
 

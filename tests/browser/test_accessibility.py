@@ -104,7 +104,7 @@ def _decided(output: Locator) -> None:
 
 def _correcting(output: Locator) -> None:
     _with_a_row_open(output)
-    output.get_by_role("button", name="Correct expected output").click()
+    output.get_by_role("button", name="Edit expected output").click()
     output.locator(".fh-correct").get_by_role("button", name="Save").click()
     expect(output.get_by_role("alert")).to_be_visible()
 

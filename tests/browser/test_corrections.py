@@ -60,7 +60,7 @@ def test_an_opened_row_is_corrected_by_keys_and_by_mouse(lab: Lab) -> None:
 
     # By mouse alone, the hostile row; what is not right is told, and the text stays.
     table.locator("[role=row][data-row='1'] [role=rowheader]").click()
-    detail.get_by_role("button", name="Correct expected output").click()
+    detail.get_by_role("button", name="Edit expected output").click()
     form.get_by_role("button", name="Save").click()
     expect(form.get_by_role("alert")).to_contain_text("there is nothing to correct")
     for look in lab.looks(height=1000, widths=(400, 1400)):
@@ -133,13 +133,13 @@ def test_the_answer_of_save_goes_to_its_own_row(lab: Lab) -> None:
     form, row = detail.locator(".fh-correct form"), table.locator("[role=row][data-row='0']")
     value = form.get_by_label("Expected output")
     row.get_by_role("rowheader").click()
-    detail.get_by_role("button", name="Correct expected output").click()
+    detail.get_by_role("button", name="Edit expected output").click()
     value.fill("billing")
     keys.press("Enter")
     expect(form.get_by_role("button", name="Saving…")).to_be_disabled()
     table.locator("[role=row][data-row='2']").get_by_role("rowheader").click()
     expect(form).to_be_hidden()
-    detail.get_by_role("button", name="Correct expected output").click()
+    detail.get_by_role("button", name="Edit expected output").click()
     value.fill("a draft")
     expect(row.locator("[data-name=expected]")).to_have_text("other")
     lab.run(3)

@@ -66,7 +66,7 @@ def _an_expected_output_is_corrected(effort: Effort, output: Locator) -> None:
             expect(output.locator(".fhb-detail")).to_be_visible()
     else:
         effort.click(output.get_by_role("rowheader").first)
-        effort.click(output.get_by_role("button", name="Correct expected output"))
+        effort.click(output.get_by_role("button", name="Edit expected output"))
         effort.click(form.get_by_label("Expected output"))
     expect(form.get_by_label("Expected output")).to_be_focused()
     effort.type("billing")

@@ -1,7 +1,7 @@
 // The page of a browser of rows. Rule of this file: every text is put in by `make` (of page.js), as text and never as
 // HTML, so nothing that a model said can run; nothing is fetched; and what is shown is what the kernel sent last.
 
-const CORRECT_KEY = ["c", "correct expected output"];
+const CORRECT_KEY = ["c", "edit expected output"];
 const KEYS = [["↑ ↓", "row"], ["← →", "page"], ["Enter", "open"], ["Esc", "close"], ["/", "search"], ["n p", "next, previous row"],
   ["b", "compare with the next variant"], ["f", "more filters"]];
 const SHORT = 300;  // characters of an output that is not folded away where it is that of the reference

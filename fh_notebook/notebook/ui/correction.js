@@ -74,7 +74,7 @@ const correctionControl = ({save, back, key = "", labels = () => []}) => {
       if (isOther) { said.textContent = ""; close(); wait(false); }
       if (!values) return;
       text = values.text;
-      title.textContent = values.is_corrected ? "Change the correction" : "Correct expected output";
+      title.textContent = values.is_corrected ? "Change the correction" : "Edit expected output";
       form.setAttribute("aria-label", title.textContent);
       opener.replaceChildren(...(key ? [make("kbd", {text: key})] : []), title.textContent);
       restore.hidden = !values.is_corrected;
