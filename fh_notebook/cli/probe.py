@@ -33,7 +33,7 @@ EXAMPLES: Final = """
       --concurrency --callback https://hooks.example.com --callback-port 8787 \\
       --max-calls 24 --report profile.md
     # a Start variable that is not a text: JSON after :=
-    fh-notebook probe tagger -v live --input 'tags:=["late", "parcel"]'
+    fh-notebook probe planner -v live --input 'days:=[3, 7]'
 """
 
 

@@ -161,7 +161,7 @@ def test_a_report_is_not_written_over_the_rows(
             pd.read_csv("data.csv").to_excel(book, sheet_name=sheet, index=False)
     before = rows.read_bytes()
     assert main(["batch", source, *LOCAL[1:], "--report", report]) == 2
-    assert "is the file of the rows" in capsys.readouterr().err
+    assert "is the file of the rows, which would be overwritten; give --report another name" in capsys.readouterr().err
     assert rows.read_bytes() == before
 
 

@@ -491,3 +491,7 @@ def test_an_error_has_the_advice_of_the_services_catalogue(tmp_path: Any) -> Non
     asked: dict[str, Any] = {"variants": "v", "client": client, "name": "gone", "progress": False, "parts": tmp_path}
     recut = fh.batch(_parted(texts(2), 1), "d", **asked)
     assert (recut.counts.calls, recut.frame["error"].compute().tolist()) == (0, ["It is gone."] * 2)
+    for path in tmp_path.rglob("*.parquet"):
+        pq.write_table(pq.read_table(path).drop_columns(["error"]), path)
+    with pytest.raises(KeyError, match="error"):  # which no version left out
+        recut.frame.compute()

@@ -58,6 +58,9 @@ __all__ = [
 STATUS_CODE: Final = "_status_code"
 """A column of the files alone: whether a failure stands hangs on it."""
 
+_ADDED: Final = frozenset({"client_action"})
+"""Columns that the files of earlier versions do not have."""
+
 MARK: Final = "fh_notebook.json"
 """A file in the folder of a batch, by which a worker knows that it sees the same folder."""
 
@@ -226,11 +229,12 @@ def read_part(path: str, meta: pd.DataFrame, lines: slice = slice(None)) -> pd.D
     import pyarrow.parquet as pq
 
     with _opened(path) as file:
-        table = pq.ParquetFile(file).read(columns=list(meta.columns))  # leaves out what an older file does not have
+        table = pq.ParquetFile(file).read(columns=list(meta.columns))  # leaves out what the file does not have
     frame = table.slice(lines.start or 0, None if lines.stop is None else lines.stop - (lines.start or 0)).to_pandas()
     columns: dict[str, pd.Series[Any]] = {}
     for name in meta.columns:
-        column = frame[name] if name in frame else pd.Series([None] * len(frame), dtype=meta[name].dtype)
+        is_older = name in _ADDED and name not in frame
+        column = pd.Series([None] * len(frame), dtype=meta[name].dtype) if is_older else frame[name]
         columns[name] = _as_in(column, meta[name].dtype, name)
     return pd.DataFrame(columns, index=pd.RangeIndex(len(frame)), columns=meta.columns)
 

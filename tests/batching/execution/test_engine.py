@@ -317,7 +317,7 @@ def test_a_batch_stops_where_nobody_is_reached_and_blames_no_row() -> None:
     ran = _run(1000, Service(lambda r, nth: gone, seconds=0.0), limit=50)
     [stopped] = ran.of(BatchStopped)
     assert stopped.reason == "unreachable"
-    assert "for 5 s" in stopped.message
+    assert "could not be reached for 5 s" in stopped.message
     assert stopped.message.endswith("the rest is pending; to continue: batch.resume()")
     assert len(ran.outcomes) <= 3
     assert len(ran.service.calls) < 100

@@ -302,7 +302,7 @@ def test_a_small_cap_is_spent_on_answers_where_nobody_knows_how_long_rows_take(
     assert batch.counts.done + batch.counts.unknown + batch.counts.pending == 40
     assert batch.stopped is not None
     assert batch.stopped.reason == "daily_cap"
-    assert batch.stopped.message.startswith("today's 50 calls leave no room")
+    assert batch.stopped.message.startswith("today's 50 calls leave no room for a call and its look-up; ")
 
 
 @pytest.mark.parametrize("cap", [1000, 8])
@@ -529,7 +529,7 @@ def test_a_configured_cap_stops_before_the_refused_call() -> None:
     assert shouting.calls == 10
     assert second.stopped is not None
     assert second.stopped.reason == "daily_cap"
-    assert "they are renewed at 00:00 UTC; then batch.resume()" in repr(second)
+    assert "all 10 calls for today are used up; they are renewed at 00:00 UTC; then batch.resume()" in repr(second)
     assert second.resume().counts.calls == 3
 
 

@@ -642,7 +642,7 @@ def test_more_rows_than_a_sheet_holds_are_refused_before_anything_is_written(tmp
         to_excel(source, tmp_path / "a.xlsx")
     assert source.passes == 0
     wide = pd.DataFrame([[1] * 16_385], columns=[f"c{i}" for i in range(16_385)])
-    with pytest.raises(SettingsError, match="16,385 columns"):
+    with pytest.raises(SettingsError, match=r"16,385 columns do not fit in an Excel sheet \(at most 16,384\)"):
         to_excel(parts(wide), tmp_path / "a.xlsx")
     assert list(tmp_path.iterdir()) == []
     just = Parts(lambda: iter([MIXED[0]]), JobCounts(planned=1_048_575))
