@@ -48,13 +48,20 @@ ROOM = 4 * 1024**3
 """As much as the default tier leaves there several times."""
 
 
+def _has_room() -> bool:
+    """Whether files can be written in memory; in many containers no program in them can be started, as tests do."""
+    if not IN_MEMORY.is_dir() or shutil.disk_usage(IN_MEMORY).free <= ROOM:
+        return False
+    return not os.statvfs(IN_MEMORY).f_flag & os.ST_NOEXEC
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Have the default tier write its files in memory, where there is room.
 
     To open, fill and close a store takes 2 ms there and 50 ms on a disk, which is waited for at each step. The long tier
     makes whole environments, and stays on the disk.
     """
-    if config.option.markexpr == "not long" and IN_MEMORY.is_dir() and shutil.disk_usage(IN_MEMORY).free > ROOM:
+    if config.option.markexpr == "not long" and _has_room():
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(IN_MEMORY))
 
 
