@@ -109,6 +109,8 @@ NOT_SENT: Final = Phrase(
     "since the daily cap of calls was used up before; client.limiter.reopen() if your subscription has changed",
     "since the daily cap of calls was used up before; it is renewed at 00:00 UTC",
 )
+CHECK_KEY: Final = ". Check the key in your workspace's settings"
+"""What to do about a key that is refused."""
 NOTE_SHOWN: Final = 500
 """Characters of a note."""
 INPUTS_SHOWN: Final = 400
@@ -576,7 +578,8 @@ class _ProbeCalls:
             answered = (
                 "no answer arrived" if exc.status_code is None else f"the service answered HTTP {exc.status_code}"
             )
-            self._stop(f"{step.name}: {type(exc).__name__}, {answered}; no further call was made")
+            cure = CHECK_KEY if isinstance(exc, AuthError) else ""
+            self._stop(f"{step.name}: {type(exc).__name__}, {answered}; no further call was made{cure}")
         finally:
             if self.profile.probed_at is not before.probed_at:
                 await self._keep()
@@ -612,7 +615,8 @@ class _ProbeCalls:
         """
         is_broken = response.status_code is None or response.status_code >= 500
         if is_broken or decide(response).action in (RetryAction.STOP, RetryAction.THROTTLED):
-            self._stop(f"{name}: {_ending(response)}; no further call was made")
+            cure = CHECK_KEY if decide(response).reason == "auth" else ""
+            self._stop(f"{name}: {_ending(response)}; no further call was made{cure}")
 
     # --- the steps
 

@@ -1517,3 +1517,12 @@ def test_a_direct_call_that_is_refused_as_unknown_names_are_says_so(at: int, nam
     profile = learn(service, concurrency=False, callback=False, max_calls=11 if names else 3)
     assert ("names" in profile.notes[0]) is names
     assert "inputs with which" in profile.notes[0]
+
+
+@pytest.mark.parametrize(("at", "name", "is_key"), [(1, "401", True), (DIRECT, "401", True), (1, "503", False)])
+def test_a_key_that_is_refused_is_to_be_checked(at: int, name: str, is_key: bool) -> None:
+    """Whichever request it was; no other one is made."""
+    service = DrawnService(Drawn(3), broken_from=at, broken=BROKEN[name])
+    profile = learn(service, concurrency=False, callback=False)
+    assert len(service.requests) == at
+    assert any("Check the key in" in note for note in profile.notes) is is_key
