@@ -556,6 +556,8 @@ def _markdown(text: str, options: OutputOptions) -> html.Html:
             "text-align:"
         ):  # of a column; a report has no styles
             token.attrs["class"] = f"fh-{align}"
+        if token.type == "table_open":  # it scrolls where it is wider than its place
+            token.attrs["tabindex"] = "0"
         for part in token.children or ():
             if part.type == "link_open":  # a notebook is not left for it, nor is its address told
                 part.attrs.update(target="_blank", rel="noopener noreferrer")
@@ -564,7 +566,7 @@ def _markdown(text: str, options: OutputOptions) -> html.Html:
     def rendered(part: Sequence[Any], cls: str = "") -> html.Html:
         # The one place outside of `html` that makes one: with html=False the renderer escapes each text of the model's.
         page = html.Html(reader.renderer.render(part, reader.options, env))
-        return html.el("div", page, cls=cls, dir=html.direction(source))
+        return html.el("div", page, cls=cls, dir=html.direction(source), tabindex=0 if cls else None)
 
     left = len(text) - len(text[: options.cap])
     end = html.el("div", f"… {counted(left, 'more character')}; {options.whole}", cls="fh-dim") if left else None
@@ -968,7 +970,8 @@ CSS: Final = (
     ".fh-md>div>:last-child{margin-bottom:0}.fh-md pre{overflow-x:auto}"
     ".fh-md table{display:block;overflow-x:auto;border-collapse:collapse}"
     # With the wrapper, to win over the page's own tables.
-    ".fh .fh-o .fh-md :is(th,td){text-align:start;vertical-align:top;padding:2px 12px 2px 0;border:0;max-width:none}"
+    ".fh .fh-o .fh-md :is(th,td){text-align:start;vertical-align:top;padding:2px 12px 2px 0;border:0;max-width:none;"
+    "overflow-wrap:break-word}"  # a column is as wide as its longest word: the table scrolls
     ".fh .fh-o .fh-md :is(table,thead,tbody,tbody tr,tbody tr:hover){background:none;border:0}"
     ".fh .fh-o .fh-md thead th{border-bottom:1px solid var(--jp-border-color2,rgba(128,128,128,.4))}"
     ".fh .fh-o .fh-md .fh-center{text-align:center}.fh .fh-o .fh-md .fh-right{text-align:right}"

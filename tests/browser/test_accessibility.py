@@ -70,6 +70,12 @@ def table(text: str) -> object: return [{'label': 'late', 'n': 1}, {'label': 'lo
 def tree(text: str) -> object: return {'label': 'late', 'parts': {'n': [1, 2]}}
 @own.workflow('parts', variant='files')
 def files(text: str) -> object: return {'assets': [{'file_url': 'https://a.example/b.png', 'file_name': 'b.png'}]}
+@own.workflow('long', variant='markdown')
+def markdown(text: str) -> object:
+    rows = (' | '.join(20 * [cell]) for cell in ('column', '---', 'value'))
+    return '\\n'.join(['# Title', *rows, '', *(100 * ['A line.\\n'])])
+@own.workflow('long', variant='text')
+def text(text: str) -> object: return 100 * 'A line.\\n'
 """
 
 
@@ -121,6 +127,15 @@ def _answered(output: Locator) -> None:
         output.get_by_role("button", name=tool).click()
 
 
+def _long(output: Locator) -> None:
+    output.locator("button.fh-run").click()
+    expect(output.locator(".fh-results .fh-o")).to_have_count(2)
+    _unfolded(output)
+    wide = output.locator(".fh-md table").filter(visible=True).first
+    assert wide.evaluate("table => table.scrollWidth > table.clientWidth")
+    assert wide.locator("th").first.evaluate("head => head.clientHeight < 40"), "a word is broken"
+
+
 def _finished(output: Locator) -> None:
     output.locator("button.fh-run").click()
     expect(output.get_by_text("6 completed").locator("visible=true").first).to_be_visible()
@@ -162,6 +177,7 @@ SURFACES: Final = {
     "a form's tools, and answers that are a table, JSON and files": Surface(
         PARTS + "fh.form('parts', values={'text': 'a'}, client=own.client())", _answered
     ),
+    "long answers": Surface("fh.form('long', values={'text': 'a'}, client=own.client())", _long),
     "a finished form over rows": Surface(
         "fh.form('parts', over=[{'text': 'a'}, {'text': 'b'}], client=own.client())", _finished
     ),

@@ -152,7 +152,7 @@ def mark_text(
     end = [html.el("div", f"… {counted(left, 'more character')}; {whole}", cls="fh-dim"), more] if left else []
     if rest:
         summary = f"… {counted(len(text) - len(open_part), 'more character')}"
-        end = [html.fold(summary, html.el("div", *map(_segment_html, rest), *end, cls="fh-rest"))]
+        end = [html.fold(summary, html.el("div", *map(_segment_html, rest), *end, cls="fh-rest", tabindex=0))]
     style = "white-space:pre-wrap;unicode-bidi:isolate"
     return html.el(
         "div", *map(_segment_html, head), *end, cls=f"{html.text_class(text)} fh-marked", dir="auto", style=style

@@ -224,7 +224,8 @@ def folded(
     turned = direction(text)
     note = el("div", end, cls="fh-dim") if end else None
     more = fold(
-        f"… {_rest_text(rest)}", el("div", el("div", marked(visible, wanted, cap), dir=turned), note, cls="fh-rest")
+        f"… {_rest_text(rest)}",
+        el("div", el("div", marked(visible, wanted, cap), dir=turned), note, cls="fh-rest", tabindex=0),
     )
     return el("div", el("div", marked(head, wanted, cap), dir=turned), more, cls=cls, style=style)
 
