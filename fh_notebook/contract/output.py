@@ -970,8 +970,9 @@ CSS: Final = (
     ".fh-md>div>:last-child{margin-bottom:0}.fh-md pre{overflow-x:auto}"
     ".fh-md table{display:block;overflow-x:auto;border-collapse:collapse}"
     # With the wrapper, to win over the page's own tables.
-    ".fh .fh-o .fh-md :is(th,td){text-align:start;vertical-align:top;padding:2px 12px 2px 0;border:0;max-width:none;"
-    "overflow-wrap:break-word}"  # a column is as wide as its longest word: the table scrolls
+    ".fh .fh-o .fh-md :is(th,td){text-align:start;vertical-align:top;padding:2px 12px 2px 0;border:0}"
+    # A column is as wide as its longest word, within bounds: what is wider than its place scrolls.
+    ".fh .fh-o .fh-as :is(th,td){overflow-wrap:break-word;max-width:36em}"
     ".fh .fh-o .fh-md :is(table,thead,tbody,tbody tr,tbody tr:hover){background:none;border:0}"
     ".fh .fh-o .fh-md thead th{border-bottom:1px solid var(--jp-border-color2,rgba(128,128,128,.4))}"
     ".fh .fh-o .fh-md .fh-center{text-align:center}.fh .fh-o .fh-md .fh-right{text-align:right}"
