@@ -127,3 +127,18 @@ def test_where_the_kernel_is_another_the_last_state_is_seen(lab: Lab, paced_hive
         for index in (1, 2):
             expect(lab.output(index).get_by_text("model not found")).to_be_hidden()
         lab.screenshot("reloaded-elsewhere")
+
+
+def test_a_form_whose_kernel_was_restarted_says_what_to_do(lab: Lab, paced_hive: PacedHive) -> None:
+    """Once, above its fields, which stay where they are: the mark that ipywidgets gives each widget would move them."""
+    with paced_hive.serve() as server:
+        lab.open(SETUP.format(url=server.url), FORM)
+        lab.run(0)
+        panel = lab.run(1).locator(".fh-panel")
+        panel.locator("button.fh-run").wait_for()
+        lab.page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.restartKernel()")
+        panel.locator("button.fh-run.jupyter-widgets-disconnected").wait_for()
+        said = "e => getComputedStyle(e, '::before').content"
+        assert "Run the cell again" in panel.evaluate(said)
+        marks = "e => getComputedStyle(e.querySelector('.jupyter-widgets-disconnected'), '::before').display"
+        assert panel.evaluate(marks) == "none"

@@ -82,6 +82,10 @@ PANES_STYLE: Final = (
 )
 
 
+NO_KERNEL: Final = "The kernel was restarted or has ended, so nothing here works any more. Run the cell again."
+NO_PAGE: Final = "Nothing here works any more. Load the page again."
+"""What a form says whose kernel has gone, in a notebook and in Voila; the page has it from the beginning."""
+
 STYLE: Final = html.Html(
     "<style>"
     ".fh-panel{border-left:3px solid var(--jp-border-color2,rgba(128,128,128,.4));padding:0 4px 0 12px;"  # FRAME_PX
@@ -89,6 +93,11 @@ STYLE: Final = html.Html(
     "overflow:visible;box-sizing:border-box;max-width:100%;width:100%;container:fh-panel/inline-size;"
     "--jp-widgets-inline-height:32px}"  # of buttons and of what is typed into alike
     f"{PANES_STYLE}"
+    # ipywidgets marks each widget whose kernel has gone by a picture of its own, which would move the fields.
+    ".fh-panel .jupyter-widgets-disconnected::before{display:none}"
+    f".fh-panel.jupyter-widgets-disconnected::before{{content:'{NO_KERNEL}';background:none;display:block;flex:none;"
+    "width:auto;height:auto;margin:4px 0;font-weight:600;color:inherit}"
+    f"[data-voila] .fh-panel.jupyter-widgets-disconnected::before{{content:'{NO_PAGE}'}}"
     ".fh-panel .widget-html,.fh-panel .widget-html-content{line-height:1.45;height:auto;min-width:0;"
     "max-width:100%}"
     ".fh-panel .fh-batch-result>.widget-html-content{width:100%}"
