@@ -204,7 +204,7 @@ def test_hostile_markdown_is_inert() -> None:
     )
     page = output_view(text, OutputOptions(whole="there is all", form="markdown"))
     assert "<h1>" in page
-    assert "<table>" in page
+    assert "<table" in page
     assert 'href="https://ok.example"' in page
     for forbidden in ("<script", "<img", 'href="javascript', "<a href='javascript", 'href="data:text', "\u202e"):
         assert forbidden not in page
