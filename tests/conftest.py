@@ -66,12 +66,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 BROWSER = "tests/browser/"
-BROWSERS_SECOND_HALF = "tests/browser/test_form"
-"""From this file on, in both tiers about half of the time."""
 LONGEST = (
     BROWSER,
     "tests/scaling/cluster/test_failures.py",
-    "tests/notebook/kernel/test_legs.py",
     "tests/comparing/stats/test_coverage.py",
     "tests/test_binder.py",
     "tests/long/test_packaging.py",
@@ -107,27 +104,19 @@ def pytest_collection_finish() -> None:
 
 
 class _ByFile(LoadFileScheduling):
-    """The tests of a file go to one process, and the browser's to two: each half of them shares a JupyterLab.
+    """The tests of a file go to one process, and all of the browser's to one: they share a JupyterLab.
 
     xdist's own groups do nothing with pytest 9.2: it gave up the attribute in which xdist 3.8 notes them.
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        if nodeid.startswith(BROWSER):
-            return f"{BROWSER}{nodeid >= BROWSERS_SECOND_HALF}"
-        return str(super()._split_scope(nodeid))
+        return BROWSER if nodeid.startswith(BROWSER) else str(super()._split_scope(nodeid))
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling:
     """Give the files of tests to the processes."""
     return _ByFile(config, log)
-
-
-@pytest.hookimpl(wrapper=True, optionalhook=True)
-def pytest_xdist_auto_num_workers() -> Generator[None, int, int]:
-    """Begin one process more than there are cores: most of the time, one or two wait for a browser, a kernel or a clock."""
-    return (yield) + 1
 
 
 @pytest.fixture
