@@ -378,6 +378,17 @@ class Lab:
         """Save the notebook to the server's folder."""
         self.command("docmanager:save")
 
+    def save_with(self, pattern: str) -> str:
+        """Save until the file has `pattern`, and return its text: a display's last state may come after its widget's."""
+        until = time.monotonic() + PATIENCE_MS / 1000
+        while True:
+            self.save()
+            text = (self.server.root / self.name).read_text()
+            if re.search(pattern, text):
+                return text
+            assert time.monotonic() < until, f"{pattern!r} never was in the saved file"
+            self.page.wait_for_timeout(100)
+
     def command(self, name: str, *, wait: bool = True, **arguments: Any) -> None:
         """Execute a command of the application, and wait for its promise unless told not to."""
         call = "window.jupyterapp.commands.execute(name, arguments_)"

@@ -117,15 +117,16 @@ def test_a_finished_batch_is_seen_in_a_notebook_that_is_not_trusted(lab: Lab, pa
         paced_hive.ended.set()
         lab.run(1)
         lab.expect_text(lab.output(1), r"Batch triage.*11 completed.*1 failed.*12 calls")
-    lab.save()
-    copy = (lab.server.root / lab.name).read_text().replace("pilot =", "somebody_elses =")
+    saved = lab.save_with(r"fh-bar-done[^>]*11 done")
+    copy = saved.replace("pilot =", "somebody_elses =")
     (lab.server.root / "copy.ipynb").write_text(copy)
     lab.open(name="copy.ipynb")
     here = lab.output(1)
     lab.expect_text(here, r"Batch triage.*11 completed.*1 failed.*12 calls")
-    assert here.locator("style").count() == 0
     parts = here.locator(".fh-bar span")
+    expect(parts).to_have_count(2)
     assert [part.get_attribute("title") for part in parts.all()] == ["11 done", "1 failed"]
+    assert here.locator("style").count() == 0
     assert _widths(here.locator(".fh-bar")) == pytest.approx({"done": 11 / 12, "failed": 1 / 12}, abs=0.02)
     colours = parts.evaluate_all("parts => parts.map(part => getComputedStyle(part).backgroundColor)")
     assert colours == ["rgb(56, 142, 60)", "rgb(229, 57, 53)"]

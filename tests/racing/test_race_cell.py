@@ -125,7 +125,7 @@ def test_a_command_races_and_the_same_command_goes_on(data: Path, capsys: pytest
     assert "run the same command again" in first.stdout
     assert main(["batch", *LOCAL, *words]) == 0
     told = capsys.readouterr()
-    assert "No difference larger than 0.30" in told.out
+    assert "No difference larger than 30 points" in told.out
     assert "30 reused" in told.out
     assert "a race of 2 variants over at most 93 rows, at most 156 calls" in told.err
 

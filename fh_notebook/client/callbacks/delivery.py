@@ -94,7 +94,7 @@ class SigningSecrets:
             )
         if not all(self._given):
             raise SettingsError(
-                "a signing secret is empty, so its signature would prove nothing; give the deployment's signing secret"
+                "one of secrets= is empty, so its signature would prove nothing; give the deployment's signing secret"
             )
 
     def learn(self, secret: Secret | None, name: str = "") -> None:
