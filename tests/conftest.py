@@ -43,6 +43,13 @@ def pytest_collect_file() -> Generator[None, list[pytest.Collector], list[pytest
     return [found for found in (yield) if type(found) is pytest.Module]
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out, in the long tier, files without a long test: to import all others takes each process 20 s."""
+    if config.option.markexpr != "long" or collection_path.suffix != ".py":
+        return None
+    return True if "mark.long" not in collection_path.read_text(encoding="utf-8") else None
+
+
 IN_MEMORY = Path("/dev/shm")
 ROOM = 4 * 1024**3
 """As much as the default tier leaves there several times."""
