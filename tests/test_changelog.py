@@ -1,4 +1,4 @@
-"""``CHANGELOG.md``: one user-visible sentence per entry, each under a heading that Keep a Changelog has."""
+"""``CHANGELOG.md``: one short user-visible sentence per entry, each under a heading that Keep a Changelog has."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 CHANGELOG = Path(__file__).parents[1] / "CHANGELOG.md"
+MAX_LENGTH = 200
+"""Of an entry, in characters: a sentence that is read at once."""
 HEADINGS = {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
 
 
@@ -52,3 +54,8 @@ def test_every_entry_is_one_sentence() -> None:
     entries = _entries(CHANGELOG.read_text("utf-8"))
     wrong = [text for *_, text in entries if not re.fullmatch(r"[^.!?]+\.", re.sub(r"`[^`]*`|\.(?=\w)", "", text))]
     assert wrong == []
+
+
+def test_every_entry_is_short() -> None:
+    """What needs more words is in the guide, and two changes are two entries."""
+    assert [text for *_, text in _entries(CHANGELOG.read_text("utf-8")) if len(text) > MAX_LENGTH] == []

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Final, get_args
 
 from fh_notebook.cli.terminal import add_command
 from fh_notebook.contract.invoke_request import InvokeRequest
-from fh_notebook.contract.snippet.parser import to_curl
+from fh_notebook.contract.snippet.writer import to_curl, to_powershell
 from fh_notebook.core.config.urls import is_loopback
 from fh_notebook.core.redaction import error_text
 from fh_notebook.core.text.formatting import kind_text
@@ -35,7 +35,11 @@ if TYPE_CHECKING:
 __all__ = ["add_parser", "load_hive", "run", "sample_inputs"]
 
 DEMO: Final = "fh_notebook.local.demo:demo_hive"
-KEY_IN_SNIPPET: Final = "'Authorization: Bearer YOUR_API_KEY'"
+_WRITERS: Final = {
+    "posix": (to_curl, "'Authorization: Bearer YOUR_API_KEY'", '"Authorization: Bearer ${}"'),
+    "nt": (to_powershell, "'Bearer YOUR_API_KEY'", '"Bearer $env:{}"'),
+}
+"""By the name of the system: how a call is written, how the key stands in it, and how as a variable's value."""
 
 
 def add_parser(commands: Any) -> None:
@@ -46,7 +50,7 @@ def add_parser(commands: Any) -> None:
         help="run a local hive on a socket",
         about=(
             "Run a local hive: the same HTTP contract as Fetch Hive's, on this machine, until Ctrl+C. It prints"
-            " its address, its deployments, and a curl command to try."
+            " its address, its deployments, and a command to try it."
         ),
         examples="""
             fh-notebook serve                                 # the demo's workflows
@@ -267,7 +271,7 @@ def _greeting(hive: LocalHive, url: str, args: argparse.Namespace) -> Iterator[s
         for name, kind in deployment.inputs.get("properties", {}).items():
             yield f"  {_variable_words(name, kind, required=name in required)}"
     yield ""
-    yield from _curl(hive, url, args.api_key_env)
+    yield from _command_to_try(hive, url, args.api_key_env)
     yield "Stop it with Ctrl+C."
 
 
@@ -286,17 +290,18 @@ def _variable_words(name: str, kind: Mapping[str, Any], *, required: bool) -> st
     return f"{name}: {', '.join(words)}{about}"
 
 
-def _curl(hive: LocalHive, url: str, env_name: str | None) -> Iterator[str]:
+def _command_to_try(hive: LocalHive, url: str, env_name: str | None, system: str = os.name) -> Iterator[str]:
     deployment = next(iter(hive.deployments()), None)
     if deployment is None:
         yield "It has no workflow yet: declare one with @hive.workflow(DEPLOYMENT, variant=VARIANT)."
         return
     variant = deployment.variants[0]
     inputs = sample_inputs(hive.inputs_of(deployment.name, variant))
-    line = to_curl(InvokeRequest(deployment=deployment.name, variant=variant, inputs=inputs), base_url=url)
+    write, key, key_of_variable = _WRITERS[system]
+    command = write(InvokeRequest(deployment=deployment.name, variant=variant, inputs=inputs), base_url=url)
     if env_name is not None:
-        line = line.replace(KEY_IN_SNIPPET, f'"Authorization: Bearer ${env_name}"', 1)
-    yield line
+        command = command.replace(key, key_of_variable.format(env_name), 1)
+    yield command
     yield ""
 
 

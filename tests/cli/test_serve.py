@@ -273,6 +273,37 @@ def test_the_sample_in_the_curl_line_fits(kind: dict[str, Any]) -> None:
     assert problems(schema, sample) == []
 
 
+@pytest.mark.parametrize("env_name", [None, "HIVE_KEY"])
+def test_on_windows_the_command_to_try_is_for_powershell(env_name: str | None) -> None:
+    """Read by PowerShell's rules of quoting, it is a call that the hive answers; no text of a hive's ends its string.
+
+    PowerShell has no `curl`, or one that is another program, and takes curly quotes for straight ones.
+    """
+    hive = LocalHive(api_key="fhk_0123456789abcdef")
+
+    @hive.workflow("d", variant="v")
+    def repeat(text: str) -> str:
+        return text
+
+    sample = "it's \u2018so\u2019 \u201cé\u201d $env:PATH `n"
+    hive.inputs_of("d", "v")["properties"]["text"]["examples"] = [sample]
+    with hive.serve() as server:
+        [command, _] = serve._command_to_try(hive, server.url, env_name, "nt")
+        assert command.isascii()
+        assert all(line.endswith(" `") for line in command.splitlines()[:-1])
+        strings = [text.replace("''", "'") for text in re.findall(r"'((?:[^']|'')*)'", command)]
+        if env_name is None:
+            [url, key, kind, body] = strings
+            assert key == "Bearer YOUR_API_KEY"
+        else:
+            [url, kind, body] = strings
+            assert '{Authorization = "Bearer $env:HIVE_KEY"}' in command
+        headers = {"Authorization": "Bearer fhk_0123456789abcdef", "Content-Type": kind}
+        answer = httpx.post(url, content=body, headers=headers, trust_env=False)
+    assert answer.status_code == 200, answer.text
+    assert sample in answer.json().values()
+
+
 def test_options_of_approvals_reach_the_hive() -> None:
     """Rules of tools by their names, the wait, the workspace and what look-ups bring; a wrong rule is told."""
     commands = argparse.ArgumentParser().add_subparsers()

@@ -1,6 +1,6 @@
-"""Writer of snippets: a call as curl for a POSIX shell, or as Python.
+"""Writer of snippets: a call as curl for a POSIX shell, as a command of PowerShell, or as Python.
 
-Rule of this file: never a real key. Both ways read it from where it belongs.
+Rule of this file: never a real key. A command has a placeholder for it, and Python reads it from where it belongs.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from fh_notebook.contract.invoke_request import InvokeRequest
 
-__all__ = ["python_literal", "to_curl", "to_python"]
+__all__ = ["python_literal", "to_curl", "to_powershell", "to_python"]
 
 # What JSON may hold as it is and a terminal or a page would not show as it is.
 _INVISIBLE: Final = re.compile("[\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
@@ -62,6 +62,29 @@ def to_curl(request: InvokeRequest, *, base_url: str) -> str:
 
 def _quoted(text: str) -> str:
     return "'" + text.replace("'", "'\\''") + "'"
+
+
+def to_powershell(request: InvokeRequest, *, base_url: str) -> str:
+    """Return the command of a call for PowerShell 5.1 and later, with ``YOUR_API_KEY`` in place of a key.
+
+    It is not curl: that name is an alias of another program in 5.1, and the versions differ in how they pass quotes to
+    a program. The body is ASCII, as 5.1 sends no other encoding faithfully and each version takes curly quotes for
+    straight ones.
+
+    Examples
+    --------
+    >>> print(to_powershell(InvokeRequest(deployment="brief", variant="a"), base_url="https://api.fetchhive.com/v1"))
+    Invoke-RestMethod 'https://api.fetchhive.com/v1/workflow/invoke' -Method Post `
+      -Headers @{Authorization = 'Bearer YOUR_API_KEY'} `
+      -ContentType 'application/json' `
+      -Body '{"deployment": "brief", "variant": "a", "inputs": {}}' | ConvertTo-Json -Depth 9
+    """
+    body = _INVISIBLE.sub(lambda m: f"\\u{ord(m[0]):04x}", json.dumps(request.body(), allow_nan=False))
+    url, body = (text.replace("'", "''") for text in (base_url.rstrip("/") + "/workflow/invoke", body))
+    return (
+        f"Invoke-RestMethod '{url}' -Method Post `\n  -Headers @{{Authorization = 'Bearer YOUR_API_KEY'}} `\n"
+        f"  -ContentType 'application/json' `\n  -Body '{body}' | ConvertTo-Json -Depth 9"
+    )
 
 
 def to_python(request: InvokeRequest) -> str:
