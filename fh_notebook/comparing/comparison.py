@@ -176,8 +176,10 @@ class Comparison:
         return ShownFrame.of(
             tables.pairs(data := self.data),
             lambda frame: display.pairs_cells(frame, data),
+            drawn=lambda frame: display.pairs_cells(frame, data, drawn=True),
             style=html.join([html.STYLE, display.STYLE]),
             table_cls="fh-table fh-num",
+            around="fh-pairs",
         )
 
     def leaderboard(self) -> pd.DataFrame:

@@ -642,6 +642,7 @@ class CanaryState:
             failed=failed,
             missing=len(runs) - scored - failed,
             score_error=self.score_error,
+            is_share=self.is_share,
             tested=sum(day.rows for day in evidence.days),
             is_different=evidence.is_different,
             references=sum(bool(len(evidence.scores_of(row))) for row in range(len(self.sample))),
@@ -650,6 +651,12 @@ class CanaryState:
             called_today=0 if today is None else len(today.runs),
             planned_today=0 if today is None else len(today.rows),
         )
+
+    @property
+    def is_share(self) -> bool:
+        """Whether a mean is a share of rows: all scores, also the earlier ones, are true or false."""
+        known = np.concatenate([self.evidence.scores_of(row) for row in range(len(self.sample))] or [np.empty(0)])
+        return len(known) > 0 and bool(np.isin(known, (0.0, 1.0)).all())
 
     @property
     def direction(self) -> str | None:
@@ -849,7 +856,11 @@ class Canary:
         return self._state.summary()
 
     def __repr__(self) -> str:
-        return canary_display.canary_text(self.name, self.verdict, self.notes, self.summary())
+        return canary_display.canary_text(
+            self.name, self.verdict, self.notes, self.summary(), is_share=self._state.is_share
+        )
 
     def _repr_html_(self) -> str:
-        return canary_display.canary_html(self.name, self.verdict, self.notes, self.summary())
+        return canary_display.canary_html(
+            self.name, self.verdict, self.notes, self.summary(), is_share=self._state.is_share
+        )

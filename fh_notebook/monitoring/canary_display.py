@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Final
+from typing import Final
 
 import pandas as pd
 
 from fh_notebook.batching.rendering import frame_text, one_line
 from fh_notebook.comparing.stats.clusters import distinct_text
-from fh_notebook.comparing.stats.number_format import figure, signed
+from fh_notebook.comparing.stats.number_format import figure, percents, points_format
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import figures
 from fh_notebook.core.text.messages import agreeing, counted
@@ -53,6 +53,8 @@ class CanaryFigures:
     failed: int
     missing: int
     score_error: str
+    is_share: bool
+    """Whether a mean is a share of rows: all scores are true or false."""
     tested: int
     """Scores that were compared with earlier ones of their rows."""
     is_different: bool
@@ -69,7 +71,8 @@ def verdict(of: CanaryFigures) -> str:
     """Return what can be said, in one sentence."""
     score = one_line(of.scorer, 40) or "the score"
     if of.changed:
-        course = f": {figure(of.before)} before, {figure(of.after)} since, on {counted(of.rows_of_means, 'row')}"
+        text = percents(of.rows_of_means) if of.is_share else figure
+        course = f": {text(of.before)} before, {text(of.after)} since, on {counted(of.rows_of_means, 'row')}"
         return f"Changed: {score} is {of.direction} since about {of.since:%Y-%m-%d}{course}."
     if not of.tested:
         ready = f"{of.references:,} of {counted(of.rows, 'row')} {agreeing(of.references, 'have')} a score"
@@ -114,21 +117,24 @@ def _evidence_text(evidence: float) -> str:
     return f"{evidence:,.0f}" if evidence >= 100 else f"{evidence:.2g}"
 
 
-HEADS: Final = ("date (UTC)", "rows", "score", "change from earlier", "evidence", "failed", "no score", "calls")
-
-
-def _cells(summary: pd.DataFrame) -> list[list[str]]:
+def _table(summary: pd.DataFrame, is_share: bool) -> tuple[list[str], list[list[str]]]:
+    """Return the heads and the cells of the latest days: shares in percent, and their changes in points."""
     part = summary.iloc[-LINES_SHOWN:]
-    text = figures(part["score"].tolist())
-    return [
+    changes = part["difference"].tolist()
+    score = percents(int(part["rows"].max())) if is_share else figures(part["score"].tolist())
+    change = points_format(changes) if is_share else figures(changes)
+    unit = " (points)" if is_share else ""
+    heads = ["date (UTC)", "rows", "score", f"change from earlier{unit}", "evidence", "failed", "no score", "calls"]
+    cells = [
         [
-            f"{line['date']:%Y-%m-%d}", f"{line['rows']:,}", text(line["score"]), signed(line["difference"])
-            if line["difference"] == line["difference"] else "",
+            f"{line['date']:%Y-%m-%d}", f"{line['rows']:,}", score(line["score"]),
+            f"{'+' if line['difference'] >= 0 else ''}{change(line['difference'])}",
             _evidence_text(line["evidence"]) if line["evidence"] == line["evidence"] else "",
             f"{line['failed']:,}", f"{line['missing']:,}", f"{line['calls']:,}",
         ]
         for line in part.to_dict("records")
     ]  # fmt: skip
+    return heads, cells
 
 
 def _more(summary: pd.DataFrame) -> str:
@@ -136,23 +142,28 @@ def _more(summary: pd.DataFrame) -> str:
     return f"… {counted(more, 'earlier day')}: canary.summary() has everything" if more > 0 else ""
 
 
-def canary_text(name: str, sentence: str, remarks: Sequence[str], summary: pd.DataFrame) -> str:
-    """Return a canary as text."""
-    table = frame_text(pd.DataFrame(_cells(summary), columns=list(HEADS)), HEADS) if len(summary) else ""
+def canary_text(
+    name: str, sentence: str, remarks: Sequence[str], summary: pd.DataFrame, *, is_share: bool = False
+) -> str:
+    """Return a canary as text; `is_share`: a mean score is a share of rows."""
+    heads, lines = _table(summary, is_share) if len(summary) else ([], [])
+    table = frame_text(pd.DataFrame(lines, columns=heads), heads) if lines else ""
     return "\n".join(filter(None, (sentence, *remarks, _title(name), table, _more(summary))))
 
 
-def canary_html(name: str, sentence: str, remarks: Sequence[str], summary: pd.DataFrame) -> html.Html:
-    """Return a canary as HTML."""
+def canary_html(
+    name: str, sentence: str, remarks: Sequence[str], summary: pd.DataFrame, *, is_share: bool = False
+) -> html.Html:
+    """Return a canary as HTML; `is_share`: a mean score is a share of rows."""
     more = _more(summary)
-    lines: list[list[Any]] = [list(row) for row in _cells(summary)]
+    heads, lines = _table(summary, is_share) if len(summary) else ([], [])
     return html.el(
         "div",
         html.STYLE,
         html.el("p", sentence, style=html.HEADLINE),
         *(html.el("div", remark, cls="fh-dim") for remark in remarks),
         html.el("div", _title(name), style="margin-top:6px"),
-        html.table(HEADS, lines) if lines else None,
+        html.table(heads, lines) if lines else None,
         html.el("div", more, cls="fh-dim") if more else None,
         cls="fh",
     )

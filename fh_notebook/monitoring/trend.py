@@ -16,6 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from fh_notebook.batching.rendering import one_line
+from fh_notebook.comparing.report.display import NUMBERS_STYLE
 from fh_notebook.comparing.scorers.runner import Score
 from fh_notebook.comparing.sources import score_observations
 from fh_notebook.comparing.stats.intervals import interval_of_median, interval_of_share
@@ -312,13 +313,18 @@ class Trend:
                 "95 % intervals of each date by itself, UTC; dates may have different rows, so they do not test a "
                 "change: fh.canary(rows, ...) tests the same rows over time."
             ),
+            *(
+                ["All calls are of one date, so there is no course over time yet."]
+                if self.frame["date"].nunique() == 1
+                else ()
+            ),
             *self.notes,
         )
 
     def _cells(self) -> tuple[list[str], list[list[Any]]]:
         frame = self.frame.iloc[-LINES_SHOWN:]
         interval = "95 % interval"
-        heads = ["date (UTC)", "variant", "score", interval, MEDIAN_TIME, interval, "failed", interval, "calls"]
+        heads = ["variant", "date (UTC)", "score", interval, MEDIAN_TIME, interval, "failed", interval, "calls"]
         formats: dict[str, Callable[[float], str]] = {
             "score": percent if self._is_share else figures(frame["score"].tolist()),
             "seconds": seconds_format(frame["seconds"].tolist()),
@@ -326,8 +332,8 @@ class Trend:
         }
         cells = [
             [
-                f"{line['date']:%Y-%m-%d}",
                 one_line(line["variant"], 40),
+                f"{line['date']:%Y-%m-%d}",
                 *(
                     text
                     for name, form in formats.items()
@@ -355,13 +361,18 @@ class Trend:
         heads, cells = self._cells()
         colours = colours_of(list(dict.fromkeys(self.frame["variant"])))
         names = self.frame["variant"].iloc[-LINES_SHOWN:]
-        lines = [[row[0], swatch_name(colours[name], row[1]), *row[2:]] for row, name in zip(cells, names, strict=True)]
+        lines = [
+            [swatch_name(colours[name], row[0]), html.unbroken(row[1]), *row[2:]]
+            for row, name in zip(cells, names, strict=True)
+        ]
+        table = html.table(heads, lines, cls="fh-table fh-num fh-named")
         return html.el(
             "div",
             html.STYLE,
+            NUMBERS_STYLE,
             html.el("p", self._sentence, style=html.HEADLINE),
             *(html.el("div", remark, cls="fh-dim") for remark in self._remarks),
-            html.table(heads, lines),
+            html.el("div", table, cls="fh-summary"),
             html.el("div", self._more, cls="fh-dim") if self._more else None,
             cls="fh",
         )

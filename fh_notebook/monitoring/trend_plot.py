@@ -1,5 +1,8 @@
 """Plot of a trend: score, seconds and failures by date, one line per variant, each point with its interval.
 
+Where all calls are of one date there is no course to be drawn: then each variant is a line with its name, its figure
+and its interval, as in the plot of a comparison.
+
 A plot draws what the table contains and describes itself in words. Each line has its variant's colour, its own dash
 pattern, and the variant's name at its end, so no meaning depends on colour alone.
 """
@@ -12,9 +15,19 @@ from typing import Any, Final
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, DateFormatter, date2num
-from matplotlib.ticker import FixedLocator, PercentFormatter
+from matplotlib.ticker import FixedLocator
 
-from fh_notebook.comparing.plots.matplotlib_plots import DASH_STYLES, INK, SMALL, Plot, PlotPanel, label_ends
+from fh_notebook.comparing.plots.matplotlib_plots import (
+    DASH_STYLES,
+    INK,
+    SMALL,
+    Plot,
+    PlotPanel,
+    draw_figures,
+    draw_interval,
+    draw_names,
+    label_ends,
+)
 from fh_notebook.comparing.plots.panels import (
     TITLE_NAME_SHOWN,
     alike_first,
@@ -66,14 +79,48 @@ def plot(frame: pd.DataFrame, kind: str | None, *, scorer: str, is_share: bool) 
     if not kinds:
         raise InputError(f"nothing to draw{f' of {kind}' if kind else ''}: no call has it")
     texts = TEXTS | ({"score": percent} if is_share else {})
-    return Plot([_panel(frame, name, scorer, texts[name]) for name in kinds])
+    return Plot([_panel_of(frame, name)(frame, name, scorer, texts[name]) for name in kinds])
+
+
+def _panel_of(frame: pd.DataFrame, kind: str) -> Callable[..., PlotPanel]:
+    return _panel if frame["date"][frame[kind].notna()].nunique() > 1 else _panel_of_one_date
+
+
+def _measure(kind: str, scorer: str) -> str:
+    return {"score": f"score ({scorer})", "seconds": "median seconds", "failures": "failed calls"}[kind]
+
+
+def _share_tick(share: float, place: int | None = None) -> str:
+    return f"{100 * share:.4g} %"
+
+
+def _panel_of_one_date(frame: pd.DataFrame, kind: str, scorer: str, text: Callable[[float], str]) -> PlotPanel:
+    known = frame[frame[kind].notna()].sort_values(kind, ascending=kind == "seconds", kind="stable")
+    lines, what = known.to_dict("records"), _measure(kind, scorer)
+    colours, names = colours_of(list(dict.fromkeys(frame["variant"]))), distinct_names(frame["variant"])
+    date = f"{known['date'].iloc[0]:%Y-%m-%d}"
+
+    def draw(axes: Axes) -> None:
+        for y, line in enumerate(lines):
+            draw_interval(axes, y, line[kind], line[f"{kind}_low"], line[f"{kind}_high"], colours[line["variant"]])
+        draw_names(axes, [names[line["variant"]] for line in lines], f"{named(what)} on {date}, 95 % interval")
+        draw_figures(axes, [text(line[kind]) for line in lines])
+        if text is percent:
+            axes.xaxis.set_major_formatter(_share_tick)
+        if kind != "score":
+            axes.set_xlim(left=0)
+        axes.locator_params(axis="x", nbins=5)
+
+    figures = (f"{line['variant']} {text(line[kind])} on {date}" for line in lines)
+    title, words = _newest(frame, kind, text), f"{what[0].upper()}{what[1:]} by variant"
+    return PlotPanel(draw, title=title, alt=f"{words}: {'; '.join(figures)}.", rows=len(lines))
 
 
 def _draw_dates(axes: Axes, dates: pd.Series[Any]) -> None:
     """Label the dates: all where they are few, since a locator would put hours between them."""
     days = dates.drop_duplicates()
     half = pd.Timedelta(hours=12)
-    axes.set_xlim(days.min() - half, days.max() + half)  # one date alone has no range
+    axes.set_xlim(days.min() - half, days.max() + half)
     few = len(days) <= TICKS
     locator = FixedLocator(date2num(days)) if few else AutoDateLocator(maxticks=TICKS)
     axes.xaxis.set_major_locator(locator)
@@ -83,7 +130,7 @@ def _draw_dates(axes: Axes, dates: pd.Series[Any]) -> None:
 def _panel(frame: pd.DataFrame, kind: str, scorer: str, text: Callable[[float], str]) -> PlotPanel:
     variants = list(dict.fromkeys(frame["variant"]))
     parts = {name: frame[(frame["variant"] == name) & frame[kind].notna()] for name in variants}
-    what = {"score": f"score ({scorer})", "seconds": "median seconds", "failures": "failed calls"}[kind]
+    what = _measure(kind, scorer)
 
     def draw(axes: Axes) -> None:
         colours = colours_of(variants)
@@ -106,7 +153,7 @@ def _panel(frame: pd.DataFrame, kind: str, scorer: str, text: Callable[[float], 
         axes.grid(axis="y", color=INK, alpha=0.22, linewidth=0.6)
         axes.set_axisbelow(True)
         if text is percent:
-            axes.yaxis.set_major_formatter(PercentFormatter(1.0, symbol=" %"))
+            axes.yaxis.set_major_formatter(_share_tick)
         if kind != "score":
             axes.set_ylim(bottom=0)
         label_ends(axes, ends, colours)

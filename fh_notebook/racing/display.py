@@ -23,15 +23,27 @@ from fh_notebook.batching.planning.plan import counted
 from fh_notebook.batching.progress.display import Output, ProgressDisplay, TextLines
 from fh_notebook.batching.progress.state import ProgressSource, ProgressState
 from fh_notebook.batching.rendering import frame_text, one_line
-from fh_notebook.comparing.report.display import NUMBERS_CSS
+from fh_notebook.comparing.report.display import NUMBERS_STYLE
 from fh_notebook.comparing.stats.clusters import distinct_text
-from fh_notebook.comparing.stats.number_format import about, interval_text, percents, share_head, share_text, size_text
+from fh_notebook.comparing.stats.number_format import (
+    about,
+    difference_size,
+    difference_text,
+    difference_unit,
+    interval_text,
+    percents,
+    points_format,
+    share_head,
+    share_text,
+    size_text,
+)
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import figures, in_words
 from fh_notebook.core.text.html import colours_of, swatch_name
+from fh_notebook.core.text.shown_frame import ShownFrame
 from fh_notebook.errors import FetchHiveError
-from fh_notebook.racing.number_format import evidence_format, lead_format, lead_text, unit_text
-from fh_notebook.racing.state import NO_DIFFERENCE, WINNER, PairStanding, RaceState
+from fh_notebook.racing.number_format import evidence_format, lead_format
+from fh_notebook.racing.state import NO_DIFFERENCE, WINNER, PairStanding, RaceState, pairs_table
 
 __all__ = [
     "BUDGET_SPENT",
@@ -45,6 +57,7 @@ __all__ = [
     "live_html",
     "live_text",
     "notes_of",
+    "pairs_frame",
     "progress_line",
     "race_html",
     "race_text",
@@ -66,7 +79,7 @@ class RaceCost:
 
     calls: int
     left: int
-    """At the most, of all other rows."""
+    """At the most, still to be sent."""
     reused: int
     all_rows: int
     all_calls: int
@@ -76,7 +89,8 @@ class RaceCost:
 
     def __str__(self) -> str:
         reused = f", {self.reused:,} reused" if self.reused else ""
-        return f"{self.calls:,} of {counted(self.all_calls, 'call')}{reused}"
+        most = max(self.all_calls, self.calls + self.left)  # more than those of all rows: some were sent twice
+        return f"{self.calls:,} of {counted(most, 'call')}{reused}"
 
 
 class RaceProtocol(Protocol):
@@ -130,7 +144,7 @@ def verdict(tally: RaceState, *, ending: str, why: str, spent: RaceCost) -> str:
     if ending == WINNER:
         return f"{tally.winner} wins {after}."
     if ending == NO_DIFFERENCE:
-        least = f"{lead_text(tally.min_difference or 0.0, yes_no=tally.yes_no)}{unit_text(yes_no=tally.yes_no)}"
+        least = difference_text(tally.min_difference or 0.0, share=tally.yes_no)
         return f"No difference larger than {least} between {in_words(tally.racing, 'and')} {after}."
     if not ending:
         return f"{f'Racing, {after}' if tally.rows else 'Not begun'}: {_so_far(tally)}."
@@ -153,7 +167,7 @@ def _so_far(tally: RaceState) -> str:
     if not hardest.n:
         return f"no row has a score of both {hardest.b} and {hardest.a}{out}"
     if hardest.lead <= 0:
-        unit = unit_text(yes_no=tally.yes_no)
+        unit = difference_unit("", share=tally.yes_no)
         return f"{hardest.b} and {hardest.a} are level, {_interval(hardest, tally)}{unit}{out}"
     return f"{hardest.b} is ahead of {hardest.a} by {_lead(hardest, tally)}; {_lacking(hardest)}{out}"
 
@@ -162,12 +176,11 @@ def _lead(pair: PairStanding, tally: RaceState) -> str:
     if tally.scale.by_rank:
         lead = f"lead {size_text(pair.lead)} of the rows"
         return f"{counted(pair.wins, 'row')} to {pair.losses:,} ({lead}, {_interval(pair, tally)})"
-    yes_no = tally.yes_no
-    return f"{lead_text(pair.lead, yes_no=yes_no)}{unit_text(yes_no=yes_no)} ({_interval(pair, tally)})"
+    return f"{difference_text(pair.lead, share=tally.yes_no)} ({_interval(pair, tally)})"
 
 
 def _interval(pair: PairStanding, tally: RaceState) -> str:
-    low, high = (lead_text(end, yes_no=tally.yes_no) for end in (pair.low, pair.high))
+    low, high = (difference_size(end, share=tally.yes_no) for end in (pair.low, pair.high))
     return f"{_confidence(tally)} interval {low} to {high}"
 
 
@@ -278,7 +291,7 @@ LIMIT_AT: Final = 80.0
 _CALLS: Final = "var(--jp-brand-color1,#2e86ab)"
 """Of the bar of all calls, which is of no variant."""
 
-_STYLE: Final = html.Html(f"<style>{NUMBERS_CSS}.fh .fh-summary{{container-type:inline-size}}{html.BEST_CSS}</style>")
+_STYLE: Final = html.Html(f"{NUMBERS_STYLE}<style>{html.BEST_CSS}</style>")
 
 _EXPLAINED: Final = "font-size:12px;max-width:70em"
 
@@ -485,6 +498,49 @@ def _pairs_html(race: RaceProtocol) -> html.Html:
     return html.el("div", leader, html.table(head, lines, cls="fh-table fh-num"), cls="fh-summary")
 
 
+def pairs_frame(tally: RaceState) -> ShownFrame:
+    """Return ``Race.pairs``, shown as the pairs of a comparison: the better variant first, and less the second."""
+    return ShownFrame.of(
+        pairs_table(tally),
+        lambda frame: _pairs_cells(frame, tally),
+        style=html.join([html.STYLE, _STYLE]),
+        table_cls="fh-table fh-num",
+        around="fh-pairs",
+    )
+
+
+def _pairs_cells(frame: pd.DataFrame, tally: RaceState) -> tuple[list[str], list[list[str]]]:
+    lower = tally.scale.lower and not tally.scale.by_rank
+    lines = [_better_first(line, lower=lower) for line in frame.to_dict("records")]
+    evidence = evidence_format([line[name] for line in lines for name in ("evidence", "needed")])
+    differences = [line[name] for line in lines for name in ("difference", "ci_low", "ci_high")]
+    text = points_format(differences) if tally.yes_no else figures(differences)
+    unit = " (points)" if tally.yes_no else " (share of rows won)" if tally.scale.by_rank else ""
+    heads = ["first − second", f"difference{unit}", f"{_confidence(tally)} interval", "rows", "first wins", "ties",
+             "second wins", "evidence for the first", "second dropped at", "about rows more"]  # fmt: skip
+    counts = [(line["wins"], line["n"] - line["wins"] - line["losses"], line["losses"]) for line in lines]
+    return heads, [
+        [
+            f"{line['b']} − {line['a']}",
+            text(line["difference"]),
+            interval_text(text, line["ci_low"], line["ci_high"]),
+            *(f"{count:,}" for count in (line["n"], *counts_of)),
+            *("" if value != value else evidence(value) for value in (line["evidence"], line["needed"])),
+            f"{math.ceil(line['rows_more']):,}" if math.isfinite(line["rows_more"]) else "",
+        ]
+        for line, counts_of in zip(lines, counts, strict=True)
+    ]
+
+
+def _better_first(line: Mapping[Any, Any], *, lower: bool) -> Mapping[Any, Any]:
+    """Return a pair with the better variant as `b`."""
+    is_better = line["difference"] <= 0 if lower else line["difference"] >= 0
+    if is_better or not line["n"]:
+        return line
+    turned = {"difference": 0.0 - line["difference"], "ci_low": 0.0 - line["ci_high"], "ci_high": 0.0 - line["ci_low"]}
+    return {**line, **turned, "a": line["b"], "b": line["a"], "wins": line["losses"], "losses": line["wins"]}
+
+
 def _variants_text(race: RaceProtocol) -> str:
     table, evidence, mean = _variants_table(race)
     is_best = table["variant"] == race.tally.winner
@@ -496,11 +552,15 @@ def _pairs_text(race: RaceProtocol) -> str:
     if not race.rows:
         return ""
     rivals, confidence, yes_no = _rivals(race), _confidence(race.tally), race.tally.yes_no
-    text, unit = lead_format(rivals, yes_no=yes_no), unit_text(yes_no=yes_no)
+    text = lead_format(rivals, yes_no=yes_no)
+
+    def lead(pair: PairStanding) -> str:
+        return f"{text(pair.lead) or '?'}{difference_unit(text(pair.lead), share=yes_no)}"
+
     return "\n".join(
         f"{one_line(p.b, NAME_SHOWN)} against {one_line(p.a, NAME_SHOWN)}: "
         f"won {p.wins:,}, tied {p.n - p.wins - p.losses:,}, lost {p.losses:,} of {counted(p.n, 'row')}; "
-        f"ahead by {text(p.lead) or '?'}{unit}, {confidence} interval {interval_text(text, p.low, p.high)}, "
+        f"ahead by {lead(p)}, {confidence} interval {interval_text(text, p.low, p.high)}, "
         "valid whenever it ends"
         for p in rivals
     )

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from fh_notebook.comparing.stats.number_format import points, points_format, size_text
+from fh_notebook.comparing.stats.number_format import points_format
 from fh_notebook.core.text.formatting import figures
 from fh_notebook.racing.state import PairStanding
 
-__all__ = ["evidence_format", "lead_format", "lead_text", "unit_text"]
+__all__ = ["evidence_format", "lead_format"]
 
 
 def evidence_format(values: Iterable[float]) -> Callable[[float], str]:
@@ -29,19 +29,3 @@ def lead_format(pairs: Sequence[PairStanding], *, yes_no: bool) -> Callable[[flo
     """Return one format for leads and their intervals, which stand below each other."""
     values = [value for pair in pairs for value in (pair.lead, pair.low, pair.high)]
     return points_format(values) if yes_no else figures(values)
-
-
-def lead_text(lead: float, *, yes_no: bool) -> str:
-    """Return a lead, or an end of its interval, as it is written in a sentence, without its unit."""
-    return points(lead) if yes_no else size_text(lead)
-
-
-def unit_text(*, yes_no: bool) -> str:
-    """Return the unit behind a lead: that of a score has none.
-
-    Examples
-    --------
-    >>> f"{lead_text(0.174, yes_no=True)}{unit_text(yes_no=True)}", f"{lead_text(0.174, yes_no=False)}"
-    ('17 points', '0.17')
-    """
-    return " points" if yes_no else ""

@@ -16,11 +16,11 @@ from matplotlib.axes import Axes
 from fh_notebook.batching.planning.plan import counted
 from fh_notebook.comparing.plots.matplotlib_plots import DASH_STYLES, INK, SMALL, Plot, PlotPanel, label_ends
 from fh_notebook.comparing.plots.panels import OF_PAIR_SHOWN, TITLE_NAME_SHOWN, distinct_names
-from fh_notebook.comparing.stats.number_format import interval_text
+from fh_notebook.comparing.stats.number_format import difference_text, difference_unit, interval_text
 from fh_notebook.core import arguments
 from fh_notebook.core.text.html import colours_of
 from fh_notebook.errors import InputError
-from fh_notebook.racing.number_format import evidence_format, lead_format, lead_text, unit_text
+from fh_notebook.racing.number_format import evidence_format, lead_format
 from fh_notebook.racing.state import NO_DIFFERENCE, PairStanding, RaceState
 
 __all__ = ["plot"]
@@ -143,8 +143,8 @@ def _result(tally: RaceState) -> str:
         out = f"{len(tally.dropped):,} of {counted(len(tally.variants), 'variant')}"
         return f"{out} {'is' if len(tally.dropped) == 1 else 'are'} dropped after {counted(tally.rows, 'row')}"
     if tally.ending == NO_DIFFERENCE:
-        least = lead_text(tally.min_difference or 0.0, yes_no=tally.yes_no)
-        return f"No difference larger than {least}{unit_text(yes_no=tally.yes_no)} after {counted(tally.rows, 'row')}"
+        least = difference_text(tally.min_difference or 0.0, share=tally.yes_no)
+        return f"No difference larger than {least} after {counted(tally.rows, 'row')}"
     return f"No difference found after {counted(tally.rows, 'row')}: no variant is dropped"
 
 
@@ -154,7 +154,7 @@ def _lead(pair: PairStanding, tally: RaceState, text: Callable[[float], str]) ->
     ahead, behind = names[pair.b], names[pair.a]
     if not pair.n:
         return f"No row has a score of both {ahead} and {behind}"
-    unit = " of the rows" if tally.scale.by_rank else unit_text(yes_no=tally.yes_no)
+    unit = " of the rows" if tally.scale.by_rank else difference_unit(text(pair.lead), share=tally.yes_no)
     interval = f"({interval_text(text, pair.low, pair.high)})"
     if pair.lead <= 0:
         return f"No difference found: {ahead} and {behind} are level {interval}"

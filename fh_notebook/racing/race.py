@@ -33,13 +33,14 @@ from fh_notebook.racing.display import (
     calls_notes,
     interval_notes,
     notes_of,
+    pairs_frame,
     progress_line,
     verdict,
 )
 from fh_notebook.racing.options import RaceOptions
 from fh_notebook.racing.schedule import SCORED_AT_ONCE, RowFeeder, Schedule
 from fh_notebook.racing.scores import RowScorer, ScoreScale, calls_service, is_lower
-from fh_notebook.racing.state import PATIENCE, RaceState, pairs_table, summary_table
+from fh_notebook.racing.state import PATIENCE, RaceState, summary_table
 
 __all__ = ["Race"]
 
@@ -109,7 +110,7 @@ class Race:
 
     @property
     def calls_left(self) -> int:
-        """The most requests that all other rows would need, with the variants still in the race, within `max_calls`."""
+        """The most requests that are still to be sent, with the variants that are still in, within `max_calls`."""
         left = self._schedule.calls_left()
         most = self._status.plan().max_calls
         return left if most is None else max(0, min(left, most - (self.calls - self._calls)))
@@ -146,12 +147,13 @@ class Race:
     def pairs(self) -> pd.DataFrame:
         """Return one row per pair of variants, `a` before `b`, on the rows where both have a score.
 
-        Columns: ``a, b, n``; ``wins, losses`` of b; ``difference`` (b - a; by rank, the share of rows on which b is
-        ahead less that on which it is behind) with its confidence sequence ``ci_low, ci_high``, which holds for all
-        pairs at all moments at once; ``ahead``: who is; ``evidence`` that it is better, and ``needed``: what that must
-        reach to drop the other one; ``rows_more``: about how many more rows that takes.
+        Columns: ``a, b, n``; ``wins, losses`` of b; ``difference`` (b - a, as in a comparison; by rank, the share of
+        rows on which b is ahead less that on which it is behind) with its confidence sequence ``ci_low, ci_high``,
+        which holds for all pairs at all moments at once; ``ahead``: who is; ``evidence`` that it is better, and
+        ``needed``: what that must reach to drop the other one; ``rows_more``: about how many more rows that takes.
+        A notebook shows the better variant of each pair first, and its difference to the second.
         """
-        return pairs_table(self.tally)
+        return pairs_frame(self.tally)
 
     @property
     def verdict(self) -> str:
@@ -220,6 +222,7 @@ class Race:
 
     def _end(self) -> None:
         self._calls, self._feeder = self.calls, None
+        self._schedule.end()
         race_display, self._shown = self._shown, None
         if race_display is not None:
             race_display.finish()

@@ -29,6 +29,9 @@ from fh_notebook.batching.model import (
     Job,
     KeptBack,
     Outcome,
+    Retried,
+    Started,
+    Throttled,
     open_reason,
 )
 from fh_notebook.batching.planning.reader import BatchReader
@@ -123,7 +126,9 @@ class Schedule:
         self.again: set[str] = set()
         """Keys of jobs that have an outcome and are called anew by the present start."""
         self._left: dict[str, set[str]] | None = None
-        """Keys of jobs that may still be called, by variant."""
+        """Keys of jobs that may still be called, by variant: those whose call is out are among them."""
+        self._out: dict[str, str] = {}
+        """The variants of calls that are out, by the keys of their jobs: they are counted among the calls made."""
         self.taken = 0
         """Runs that evidence was taken of."""
 
@@ -158,12 +163,13 @@ class Schedule:
         return [job for job in self.jobs_at(index) if kind(job.number) == PENDING or job.key in self.again]
 
     def calls_left(self) -> int:
-        """Return how many calls all other rows would take, of who is still in."""
+        """Return how many more calls all other rows would take, of who is still in; those that are out are made."""
         if self.has_ended:
             return 0
-        if self._left is None:  # nothing was begun yet
+        if (left := self._left) is None:  # nothing was begun yet
             return sum(len(distinct_calls(self.open_at(index))) for index in range(self.decided, len(self.order)))
-        return sum(len(self._left[name]) for name in self.tally.racing)
+        racing, out = self.tally.racing, self._out.copy().items()  # in any thread: calls come and go meanwhile
+        return sum(len(left[name]) for name in racing) - sum(name in racing and key in left[name] for key, name in out)
 
     @property
     def is_ready(self) -> bool:
@@ -187,6 +193,18 @@ class Schedule:
             if self._row_of[job.position] in open_rows:
                 self._left[job.label].add(job.key)
 
+    def note_sent(self, job: Job) -> None:
+        """Note that a call went out."""
+        self._out[job.key] = job.label
+
+    def note_back(self, job: Job) -> None:
+        """Note that a call is out no more: its job has its outcome, or is called again later."""
+        self._out.pop(job.key, None)
+
+    def end(self) -> None:
+        """Note that a start is over: no call is out."""
+        self._out.clear()
+
     def note_outcome(self, job: Job, *, cut_off: bool, reused: bool) -> None:
         """Note that a job has its outcome, or that its call was cut off."""
         self.is_cut |= cut_off
@@ -195,6 +213,7 @@ class Schedule:
         self.again.discard(job.key)
         if self._left is not None:
             self._left[job.label].discard(job.key)
+        self.note_back(job)
 
     def decide(self) -> None:
         """Take the evidence of every row that has its outcomes, up to the first one that has not.
@@ -358,8 +377,14 @@ class RowFeeder:
         self._is_over = False
 
     def take_event(self, event: Event) -> None:
-        """Note what became of a job: its outcome, or that others are waited for. In the loop's thread."""
+        """Note what becomes of a job: its call, its outcome, or that others are waited for. In the loop's thread."""
         match event:
+            case Started():
+                self._schedule.note_sent(event.job)
+                return
+            case Retried() | Throttled():
+                self._schedule.note_back(event.job)
+                return
             case Finished():
                 self._schedule.note_outcome(event.job, cut_off=event.run.error_code == CANCELLED, reused=event.reused)
                 self._kept_back.discard(event.job.key)

@@ -250,7 +250,9 @@ class ScaledComparison:
     @property
     def verdict(self) -> str:
         """What can be said of the variants, in one sentence."""
-        return verdict(self._summary_lines, self._pairs, scorer=self.scorer, lower=self._sums.lower)
+        return verdict(
+            self._summary_lines, self._pairs, scorer=self.scorer, lower=self._sums.lower, is_share=self._yes_no
+        )
 
     @property
     def notes(self) -> list[str]:
@@ -330,11 +332,7 @@ class ScaledComparison:
         return title_of(self.variants, distinct_text(self._row_count, self._distinct_count), self.scorer)
 
     def _headline(self) -> str:
-        told = (
-            headline(self._summary_lines, self._pairs, yes_no=self._yes_no, lower=self._sums.lower)
-            if self.scorer
-            else ""
-        )
+        told = headline(self._summary_lines, self._pairs, lower=self._sums.lower) if self.scorer else ""
         return told or self.verdict
 
     def __repr__(self) -> str:
@@ -424,4 +422,5 @@ def _pair(a: str, b: str, total: PairSum, *, yes_no: bool, lower: bool, within: 
         p=mcnemar_exact(total.wins, total.losses) if is_binary else ranked, effect=effect,
         p_permutation=mcnemar_exact(total.wins, total.losses) if is_binary else flipped, interval=bounds.rule,
         spread=math.sqrt(max(0.0, spread) / (n - 1)) if n > 1 else math.nan, rows=total.rows, lower=lower,
+        is_share=yes_no,
     )  # fmt: skip

@@ -74,9 +74,9 @@ def _is_green_and_red(yes: Locator, no: Locator) -> bool:
 def test_a_form_and_a_comparison_are_laid_out_by_the_width_of_the_output(lab: Lab) -> None:
     """Panes, sticky columns, signs of sorting, ticks and crosses, the ends of an axis, cards, names in one line."""
     lab.resize(1600, 1000)
-    lab.open(ROWS, FORM, "cmp.browse()", "cmp")
+    lab.open(ROWS, FORM, "cmp.browse()", "cmp", "cmp.pairs()")
     lab.run(0)
-    outputs = [lab.run(place) for place in (1, 2, 3)]
+    outputs = [lab.run(place) for place in (1, 2, 3, 4)]
     _form_has_two_panes_from_1100_pixels_on(lab, outputs[0])
     _the_variants_are_level_with_the_first_label(lab, outputs[0])
     _two_short_fields_share_a_row(lab, outputs[0])
@@ -89,6 +89,7 @@ def test_a_form_and_a_comparison_are_laid_out_by_the_width_of_the_output(lab: La
         assert _is_green_and_red(*(outputs[1].locator(f".fhb-{word}").first for word in ("yes", "no"))), theme
         assert _is_green_and_red(*(outputs[2].locator(f".fh-cells .fh-{word}").first for word in ("yes", "no"))), theme
     _names_stay_in_one_line(lab, outputs[2])
+    _a_table_that_is_cut_has_a_shade_and_keeps_its_names(lab, outputs[3])
     _rows_are_cards_below_400_pixels_only(lab, outputs[1], outputs[1].locator(".fhb-grid thead"))
     _rows_are_cards_below_400_pixels_only(lab, outputs[2], outputs[2].locator(".fh-stack thead").last)
     lab.resize(1200, 1000)
@@ -213,6 +214,23 @@ def _an_axis_has_labelled_ends(lab: Lab, output: Locator) -> None:
     (left, *_), scrolled = _box(name), table.evaluate("e => { e.scrollLeft = 60; return e.scrollLeft; }")
     assert scrolled == 60
     assert abs(_box(name)[0] - left) <= 1  # while the others are scrolled, the variant's name is seen
+
+
+def _a_table_that_is_cut_has_a_shade_and_keeps_its_names(lab: Lab, output: Locator) -> None:
+    """Its cells break where it is narrow; what is beyond is scrolled to, and every line shows that it is there."""
+    table, name = output.locator(".fh-pairs table"), output.locator("tbody td").first
+    _give(lab, output, 612)
+    (high,) = {_box(line)[3] for line in table.locator("tbody tr").all()}
+    assert high < 60, "a cell of two words takes no more than two lines"
+    assert table.evaluate("e => e.scrollWidth - e.clientWidth") > 20
+    for line in table.locator("tbody tr").all():
+        ground = line.evaluate("e => getComputedStyle(e).backgroundColor")
+        assert ground in ("rgba(0, 0, 0, 0)", "rgba(128, 128, 128, 0.08)"), "it would hide the shade"
+    assert "linear-gradient" in table.evaluate("e => getComputedStyle(e).backgroundImage")
+    (left, *_), scrolled = _box(name), table.evaluate("e => { e.scrollLeft = 30; return e.scrollLeft; }")
+    assert scrolled > 0
+    assert abs(_box(name)[0] - left) <= 1
+    assert name.evaluate("e => getComputedStyle(e).backgroundColor") != "rgba(0, 0, 0, 0)", "others would shine through"
 
 
 def _names_stay_in_one_line(lab: Lab, output: Locator) -> None:

@@ -545,7 +545,7 @@ def _frame(a: list[float], b: list[float]) -> pd.DataFrame:
         (
             [1, 1, 1, 1, 0, 0, 1, 1],
             [1, 0, 0, 1, 1, 0, 1, 0],
-            "a is ahead of b by 0.25 (95 % interval -0.27 to 0.65, p = 0.62, 8 rows), but which is better is not clear yet; "
+            "a is ahead of b by 25 points (95 % interval -27 to 65, p = 0.62, 8 rows), but which is better is not clear yet; "
             "there are not enough rows to tell: about 59 more at this difference.",
         ),
         (
@@ -559,8 +559,8 @@ def _frame(a: list[float], b: list[float]) -> pd.DataFrame:
             "Not enough to tell: 3 rows have a score of both a and b; fewer than 6 pairs are not tested, so which is better "
             "is not clear yet.",
         ),
-        ([1.0] * 9, [], "a scores 1.00 by s on 9 runs; there is none to compare with."),
-        ([1.0] * 9, [float("nan")] * 9, "a scores 1.00 by s on 9 runs; b has no score."),
+        ([1.0] * 9, [], "a is right on 100 % of 9 runs by s; there is none to compare with."),
+        ([1.0] * 9, [float("nan")] * 9, "a is right on 100 % of 9 runs by s; b has no score."),
         ([float("nan")] * 3, [float("nan")] * 3, "No run could be scored by s."),
     ],
 )
@@ -577,7 +577,9 @@ def test_of_many_variants_the_two_best_are_told() -> None:
     frame = pd.DataFrame(
         {"row": [*range(6)] * 3, "variant": ["x"] * 6 + ["y"] * 6 + ["z"] * 6, "s": [0] * 6 + [1] * 6 + [1] * 5 + [0]}
     )
-    assert fh.compare(frame, score="s").verdict.startswith("Of the two best: y is ahead of z by 0.17 (95 % interval")
+    assert fh.compare(frame, score="s").verdict.startswith(
+        "Of the two best: y is ahead of z by 17 points (95 % interval"
+    )
 
 
 @given(

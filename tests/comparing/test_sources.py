@@ -144,7 +144,7 @@ def test_the_same_variant_on_two_dates_is_compared_as_two_are() -> None:
     today = live.batch(["live"], name="today", fresh=True)
     cmp = fh.compare({"monday": monday, "today": today})
     assert cmp.variants == ["monday", "today"]
-    assert re.match(r"today beats monday by 0\.\d+ \(95 % interval .* p < 0\.001, 40 rows\)\.", cmp.verdict)
+    assert re.match(r"today beats monday by \d+ points \(95 % interval .* p < 0\.001, 40 rows\)\.", cmp.verdict)
     cmp.assert_better("today", than="monday")
     assert cmp.notes == ()
 
@@ -224,7 +224,7 @@ def test_a_verdict_over_other_inputs_begins_with_that() -> None:
     monday = pd.DataFrame({"row": range(8), "variant": "a", "s": 0, "text": "x"})
     today = monday.assign(s=1, text=["y"] * 3 + ["x"] * 5)
     cmp = fh.compare({"monday": monday, "today": today}, score="s")
-    assert cmp.verdict.startswith("With other inputs on 3 rows: today beats monday by 1.00")
+    assert cmp.verdict.startswith("With other inputs on 3 rows: today beats monday by 100 points")
     assert not fh.compare({"monday": monday, "today": monday.assign(s=1)}, score="s").verdict.startswith("With")
     other = cmp.add_score(lambda run, row: 2 * row["s"], name="twice").by("twice")
     assert other.verdict.startswith("With other inputs on 3 rows: today beats monday by 2.00")

@@ -87,7 +87,7 @@ def test_a_fall_is_found_with_its_direction_and_its_day(watch: Watch) -> None:
     calls = watch.answering.calls
     after = watch.run(days=1)
     assert (after.changed, after.calls, watch.answering.calls) == (True, found.calls, calls)
-    assert "worse since about 2026-03-06: 1.000 before, 0.500 since" in repr(found)
+    assert "worse since about 2026-03-06: 100 % before, 50 % since" in repr(found)
 
 
 def test_where_less_is_better_a_rise_is_worse(watch: Watch) -> None:

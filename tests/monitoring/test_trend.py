@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import Any
 
@@ -116,6 +117,32 @@ def test_without_a_score_there_are_seconds_and_failures(answering: Answering) ->
         trend.plot("score")
 
 
+def test_calls_of_one_date_are_lines_with_their_names(answering: Answering) -> None:
+    """There is no course to be drawn: as in a comparison, with the best one first; text and page say so."""
+    answering.wrong |= {("a", number) for number in range(10)}
+    answering.failing |= {("b", 0)}
+    fh.batch(rows(20), "quiz", variants=["a", "b"], client=answering.hive.client(), progress=False)
+    trend = fh.trend("quiz")
+    figure = trend.plot()
+    names = [[label.get_text() for label in axes.get_yticklabels()] for axes in figure.axes]
+    assert (names[0], names[2]) == (["b", "a"], ["b", "a"])
+    assert [len(axes.get_yticks()) for axes in figure.axes] == [2, 2, 2]
+    assert all("95 % interval" in axes.get_xlabel().replace("\N{NO-BREAK SPACE}", " ") for axes in figure.axes)
+    assert panels_cut(figure) == []
+    figure.draw_without_rendering()
+    ticks = [label.get_text() for axes in (figure.axes[0], figure.axes[2]) for label in axes.get_xticklabels()]
+    assert all(re.fullmatch(r"-?[0-9]+(\.[0-9]*[1-9])? %", tick) for tick in ticks)
+    assert "All calls are of one date" in repr(trend)
+    assert "All calls are of one date" in trend._repr_html_()
+    shift_answers(days=-1)
+    fh.batch(
+        rows(20), "quiz", variants=["a", "b"], client=answering.hive.client(), name="two", progress=False, reuse=None
+    )
+    trend = fh.trend("quiz")
+    assert "All calls are of one date" not in repr(trend)
+    assert trend.plot("score").axes[0].get_xlabel() == "date (UTC)"
+
+
 def test_text_and_page_say_the_same_and_escape_what_others_wrote(answering: Answering) -> None:
     """The sentence first; a hostile name of a variant is text."""
     answering.declare("quiz", "<b>x</b>")
@@ -161,7 +188,12 @@ def test_the_title_of_a_plot_states_the_result_of_the_newest_date(
     ]
     figure = Trend(pd.DataFrame(lines), deployment="quiz", scorer="exact()", notes=()).plot(kind)
     assert [panel.title for panel in figure.panels] == [title]
-    assert figure.axes[0].get_ylabel() in ("score (exact())", "median seconds", "failed calls")
+    axes = figure.axes[0]  # of one date, what is measured stands below it
+    assert (axes.get_ylabel() or axes.get_xlabel().partition(" on ")[0]) in (
+        "score (exact())",
+        "median seconds",
+        "failed calls",
+    )
     assert panels_cut(figure) == []
 
 

@@ -56,6 +56,30 @@ def test_the_page_and_its_text_twin_say_the_same(quiz: Quiz) -> None:
         assert f"{race.calls:,} of 180 calls" in shown
 
 
+def test_pairs_are_shown_as_those_of_a_comparison_the_better_one_first() -> None:
+    """Values are b - a in both tables; both displays have the better variant first, and its lead in points."""
+    race = run(Quiz({"weak": 0.2, "strong": 0.95, "mid": 0.6}))
+    raced = race.pairs()
+    compared = fh.compare(race.batch.resume(), score=fh.score.exact()).pairs()
+    assert raced[["a", "b"]].values.tolist() == compared[["a", "b"]].values.tolist()
+    assert (raced["difference"] * compared["difference"] > 0).all()
+    for frame in (raced, compared):
+        head, *lines = repr(frame).splitlines()
+        assert head.split()[:3] == ["first", "−", "second"]
+        assert "difference (points)" in head
+        assert sorted(" ".join(line.split()[:3]) for line in lines) == ["mid − weak", "strong − mid", "strong − weak"]
+    for number, line in zip(raced["difference"].abs(), repr(raced).splitlines()[1:], strict=True):
+        assert f" {100 * number:.1f} " in line or f" {100 * number:.0f} " in line
+    assert 'class="fh-pairs"' in raced._repr_html_()
+
+
+def test_names_in_the_pairs_of_a_race_are_escaped(quiz: Quiz) -> None:
+    """They are no markup."""
+    page = run(quiz).pairs()._repr_html_()
+    assert "<img" not in page
+    assert "&lt;img" in page
+
+
 def test_the_best_variant_is_first_and_marked_and_a_column_has_one_format(quiz: Quiz) -> None:
     """As in a comparison: shares of yes/no scores with their rows, and as many decimals in each line."""
     race = run(quiz)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 import threading
 from pathlib import Path
@@ -140,6 +141,37 @@ def test_at_most_the_lookahead_runs_beyond_the_last_decided_row() -> None:
     assert race.rows == 9
     for place, position in enumerate(dict.fromkeys(started)):  # those that are out together may start in any order
         assert abs(race._schedule.order.index(position) - place) < 3
+
+
+def test_calls_made_and_calls_left_are_those_of_all_rows_at_every_moment() -> None:
+    """A call that is out is made, and not left; one that is refused is left again, and counts twice in all of them."""
+    quiz = Quiz({"a": 0.5, "b": 0.5}, wait=dict.fromkeys(range(20), 0.002))
+    quiz.hive.fail_next(2, status=429)
+    seen: list[tuple[int, int]] = []
+    lines: list[str] = []
+
+    def hear(event: object) -> None:
+        seen.append((race.calls, race.calls_left))
+        lines.append(race.line)
+
+    race = run(quiz, 20, lookahead=8, max_concurrency=16, on_event=hear, dry_run=True)
+    race.resume()
+    refused = race.calls - quiz.calls
+    assert max(made + left for made, left in seen) <= 40 + refused
+    assert min(made + left for made, left in seen) >= 40  # until somebody is dropped, who is not: nothing is lost
+    for line in lines:
+        made, total, left = map(int, re.findall(r"(\d+) of (\d+) calls, at most (\d+) left", line)[0])
+        assert made + left <= total <= 40 + refused
+    assert (race.rows, race.calls_left) == (20, 0)
+
+
+def test_a_call_that_stopped_the_race_is_left() -> None:
+    """It has no outcome: it is called again when the race goes on."""
+    quiz = Quiz({"a": 0.5, "b": 0.5})
+    quiz.hive.fail_next(1, status=402)
+    race = run(quiz, 10, lookahead=1, max_concurrency=1)
+    assert race.ending == "budget spent"
+    assert race.calls_left == 20 - quiz.calls
 
 
 def test_losers_are_dropped_and_not_called_any_more() -> None:

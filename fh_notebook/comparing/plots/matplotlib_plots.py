@@ -68,6 +68,9 @@ __all__ = [
     "SMALL",
     "Plot",
     "PlotPanel",
+    "draw_figures",
+    "draw_interval",
+    "draw_names",
     "figure_of",
     "inline",
     "label_ends",
@@ -234,9 +237,9 @@ def _scores_panel(facts: PlotData, panel: PanelText, limits: tuple[float, float]
 
     def draw(axes: Axes) -> None:
         for y, line in enumerate(lines):
-            _draw_interval(axes, y, line["mean"], line["ci_low"], line["ci_high"], facts.colours[line["variant"]])
-        _draw_names(axes, list(distinct_names(line["variant"] for line in lines).values()), panel.measure)
-        _draw_figures(axes, [text(line["mean"]) for line in lines])
+            draw_interval(axes, y, line["mean"], line["ci_low"], line["ci_high"], facts.colours[line["variant"]])
+        draw_names(axes, list(distinct_names(line["variant"] for line in lines).values()), panel.measure)
+        draw_figures(axes, [text(line["mean"]) for line in lines])
         if facts.yes_no:
             axes.set_xlim(-0.02, 1.02)
             axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))
@@ -254,15 +257,15 @@ def _differences(facts: PlotData) -> list[PlotPanel]:
         for y, pair in enumerate(facts.pairs):
             better = pair.b if pair.is_better() else pair.a if pair.turned().is_better() else None
             colour = GREY if better is None else facts.colours[better]
-            _draw_interval(axes, y, pair.difference, pair.ci_low, pair.ci_high, colour)
-        _draw_names(axes, _pair_names(facts, "−"), panel.measure)
+            draw_interval(axes, y, pair.difference, pair.ci_low, pair.ci_high, colour)
+        draw_names(axes, _pair_names(facts, "−"), panel.measure)
         labels = (
             (difference_text(facts, pair.difference), f"  {p_text(pair.p_holm)}" if pair.tested else "")
             for pair in facts.pairs
         )
         if facts.yes_no:
             axes.xaxis.set_major_formatter(lambda share, place: f"{100 * share:.0f}")
-        _draw_figures(axes, [difference + p for difference, p in labels])
+        draw_figures(axes, [difference + p for difference, p in labels])
 
     return [_plot_panel(draw, panel)]
 
@@ -277,8 +280,8 @@ def _wins(facts: PlotData) -> list[PlotPanel]:
             for number, colour in parts:
                 axes.barh(y, number, left=begin, height=0.5, color=colour, alpha=0.4 if colour == GREY else 1)
                 begin += number
-        _draw_names(axes, _pair_names(facts, "vs"), panel.measure)
-        _draw_figures(axes, [f"{pair.wins:,} / {pair.ties:,} / {pair.losses:,} of {pair.n:,}" for pair in facts.pairs])
+        draw_names(axes, _pair_names(facts, "vs"), panel.measure)
+        draw_figures(axes, [f"{pair.wins:,} / {pair.ties:,} / {pair.losses:,} of {pair.n:,}" for pair in facts.pairs])
         axes.set_xlim(0, max(pair.n for pair in facts.pairs))
 
     return [_plot_panel(draw, panel)]
@@ -294,8 +297,8 @@ def _seconds(facts: PlotData) -> list[PlotPanel]:
             axes.hlines(y, low, high, color=colour, linewidth=1.4)
             axes.hlines(y, quarter, three, color=colour, linewidth=6, alpha=0.55)
             axes.plot([middle], [y], "o", color=colour, markersize=6)
-        _draw_names(axes, list(distinct_names(marks).values()), panel.measure)
-        _draw_figures(axes, [f"{text(m[2])} s, 95th percentile {text(m[4])} s" for m in marks.values()])
+        draw_names(axes, list(distinct_names(marks).values()), panel.measure)
+        draw_figures(axes, [f"{text(m[2])} s, 95th percentile {text(m[4])} s" for m in marks.values()])
         axes.set_xlim(left=0)
         axes.locator_params(axis="x", nbins=4)  # labels of small numbers are long
 
@@ -448,14 +451,16 @@ def _pair_names(facts: PlotData, between: str) -> list[str]:
     return [f"{short_names[pair.b]} {between} {short_names[pair.a]}" for pair in facts.pairs]
 
 
-def _draw_interval(axes: Axes, y: int, middle: float, low: float, high: float, colour: str) -> None:
+def draw_interval(axes: Axes, y: int, middle: float, low: float, high: float, colour: str) -> None:
+    """Draw a figure of line `y` as a dot, and its interval, unless it is NaN, as a line with ends."""
     if low == low:
         axes.hlines(y, low, high, color=colour, linewidth=2)
         axes.plot([low, high], [y, y], "|", color=colour, markersize=8, markeredgewidth=1.6)
     axes.plot([middle], [y], "o", color=colour, markersize=6.5)
 
 
-def _draw_names(axes: Axes, names: Sequence[str], measure: str) -> None:
+def draw_names(axes: Axes, names: Sequence[str], measure: str) -> None:
+    """Write the name of each line at its left, and below the axis what it measures."""
     axes.set_yticks(range(len(names)), names)
     _set_measure(axes, measure)
     axes.set_ylim(len(names) - 0.4, -0.6)
@@ -470,7 +475,7 @@ def _set_measure(axes: Axes, measure: str) -> None:
     axes.set_xlabel(unbroken, fontsize=SMALL, loc="left", wrap=True)
 
 
-def _draw_figures(axes: Axes, texts: Sequence[str]) -> None:
+def draw_figures(axes: Axes, texts: Sequence[str]) -> None:
     """Write a figure at the right of every line."""
     transform: Any = axes.get_yaxis_transform()
     for y, text in enumerate(texts):

@@ -25,7 +25,7 @@ from fh_notebook.comparing.stats.intervals import (
     interval_of_share_difference,
     intervals_of_differences,
 )
-from fh_notebook.comparing.stats.number_format import figure, percent
+from fh_notebook.comparing.stats.number_format import difference_size, difference_text, figure, percent
 from fh_notebook.core.text.formatting import in_words, short
 from fh_notebook.errors import InputError
 
@@ -215,7 +215,8 @@ def _favoured(data: ComparisonData) -> Iterator[str]:
         gap = gap[~np.isnan(gap)]
         if len(gap) < FEWEST_LABELS:
             continue
-        if human.yes_no and data.grid.yes_no:
+        is_share = human.yes_no and data.grid.yes_no
+        if is_share:
             size = max(1.0, float(np.abs(gap).max()))  # an error of each variant in opposite directions is 2
             interval = interval_of_share_difference(gap / size, len(gap))
             low, high = size * interval.low, size * interval.high
@@ -226,8 +227,9 @@ def _favoured(data: ComparisonData) -> Iterator[str]:
             low, high = sorted((abs(low), abs(high)))
             yield (
                 f"The judge favours {data.variants[favoured]} over {data.variants[other]} by "
-                f"{figure(abs(gap.mean()))} (95 % interval {figure(low)} to {figure(high)}), which the correction "
-                "removes."
+                f"{difference_text(abs(gap.mean()), share=is_share)} (95 % interval "
+                f"{difference_size(low, share=is_share)} to {difference_size(high, share=is_share)}), which the "
+                "correction removes."
             )
 
 

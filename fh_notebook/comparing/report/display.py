@@ -46,6 +46,7 @@ from fh_notebook.core.text.messages import PYTHON, Audience
 
 __all__ = [
     "NUMBERS_CSS",
+    "NUMBERS_STYLE",
     "STYLE",
     "SummaryData",
     "about",
@@ -69,13 +70,22 @@ __all__ = [
 
 _NUMBERS: Final = ".fh-num.fh-num.fh-num"
 """Weighs more than html.STYLE, which other outputs of the page have again, behind this one."""
+_NARROW: Final = ":is(.fh-summary,.fh-pairs)"
+"""Blocks around tables whose cells break where the page is narrow."""
+_GROUND: Final = "var(--jp-layout-color0,var(--vscode-editor-background,var(--bg,Canvas)))"
+_STRIPE: Final = "rgba(128,128,128,.08)"
 NUMBERS_CSS: Final = (
+    # A shade at the right says that there is more: the first layer moves with the table and hides it at the end.
+    f"{_NUMBERS}{{background:linear-gradient(270deg,{_GROUND} 40%,transparent) 100%/40px 100% no-repeat local,"
+    "linear-gradient(270deg,rgba(128,128,128,.6),transparent) 100%/14px 100% no-repeat}"
     f"{_NUMBERS} th{{vertical-align:bottom;white-space:normal}}{_NUMBERS} td{{white-space:nowrap}}"
     f"{_NUMBERS} :is(td,th):not(:first-child){{text-align:right;font-variant-numeric:tabular-nums}}"
     # What a line is of stays in sight where the others are scrolled: on the ground of the page, or of a striped line.
-    f"{_NUMBERS} :is(td,th):first-child{{position:sticky;left:0;z-index:1;"
-    "background:var(--jp-layout-color0,var(--vscode-editor-background,var(--bg,Canvas)))}"
-    f".jp-RenderedHTMLCommon {_NUMBERS} tbody td:first-child{{background:inherit}}"
+    f"{_NUMBERS} :is(td,th):first-child{{position:sticky;left:0;z-index:1;background:{_GROUND}}}"
+    f".jp-RenderedHTMLCommon {_NUMBERS} tbody tr{{background:none}}"  # its stripes would hide the shade
+    f".jp-RenderedHTMLCommon {_NUMBERS} tbody tr:nth-child(even){{background:{_STRIPE}}}"
+    f".jp-RenderedHTMLCommon {_NUMBERS} tbody tr:nth-child(even) td:first-child"
+    f"{{background:linear-gradient({_STRIPE},{_STRIPE}),{_GROUND}}}"
     f"{_NUMBERS}.fh-named :is(td,th):nth-child(2){{text-align:left}}"
     f"{_NUMBERS} td:first-child{{overflow-wrap:anywhere;white-space:normal;min-width:12em}}"
     f"{_NUMBERS} td:first-child>span{{display:inline-block;max-width:28em}}"
@@ -84,21 +94,25 @@ NUMBERS_CSS: Final = (
     ".fh-interval{display:block;margin:-2px 0;overflow:visible}"
     ".fh-axis{display:flex;justify-content:space-between;font-weight:400;font-size:12px;"
     "color:var(--jp-ui-font-color2,var(--dim,inherit))}"
-    f"@container (max-width:900px){{.fh-summary {_NUMBERS} :is(td,th){{padding-right:8px;white-space:normal}}"
-    f".fh-summary {_NUMBERS} td:first-child{{min-width:0}}.fh-summary .fh-num bdi+bdi{{display:block}}"
+    f"{_NARROW}{{container-type:inline-size}}"
+    f"@container (max-width:900px){{{_NARROW} {_NUMBERS} :is(td,th){{padding-right:8px;white-space:normal}}"
+    f".fh-summary {_NUMBERS} td:first-child{{min-width:0}}.fh-pairs {_NUMBERS} td:first-child{{min-width:7em}}"
+    f"{_NARROW} .fh-num bdi+bdi{{display:block}}"
     ".fh-scale{flex-direction:column;align-items:flex-end}.fh-scale :is(.fh-interval,.fh-axis){width:96px}}"
 )
 """The style of tables of numbers here and in a report: an axis stands beside its interval, where it is narrow below."""
 
-# Beside html.STYLE. A bar says no more than the two numbers beside it. A scroll bar that a style draws stays where the
-# system would hide its own.
-STYLE: Final = html.Html(
-    "<style>"
-    ".fh .fh-num::-webkit-scrollbar,.fh .fh-cells::-webkit-scrollbar{height:8px}"
+# A scroll bar that a style draws stays where the system would hide its own.
+NUMBERS_STYLE: Final = html.Html(
+    "<style>.fh .fh-num::-webkit-scrollbar,.fh .fh-cells::-webkit-scrollbar{height:8px}"
     ".fh .fh-num::-webkit-scrollbar-thumb,.fh .fh-cells::-webkit-scrollbar-thumb"
-    "{background:var(--jp-border-color1,currentColor);border-radius:4px}"
-    f"{NUMBERS_CSS}"
-    ".fh .fh-summary{container-type:inline-size}"
+    f"{{background:var(--jp-border-color1,currentColor);border-radius:4px}}{NUMBERS_CSS}</style>"
+)
+"""The style of tables of numbers, beside html.STYLE."""
+
+# Beside html.STYLE. A bar says no more than the two numbers beside it.
+STYLE: Final = html.Html(
+    f"{NUMBERS_STYLE}<style>"
     ".fh .fh-table .fh-ruled td{border-bottom:2px solid currentColor}.fh .fh-set{margin:2px 0 8px}"
     f".fh .fh-say{{{html.HEADLINE}}}"
     ".fh .fh-about{font-size:12px;margin:0 0 8px}"
@@ -461,15 +475,17 @@ def pairs_html(data: ComparisonData) -> html.Html | None:
     """Return the pairs as a table; nothing where there is none."""
     if not data.scorer or not data.pairs:
         return None
-    return html.table(*pairs_cells(pairs_table(data.pairs), data), cls="fh-table fh-num")
+    table = html.table(*pairs_cells(pairs_table(data.pairs), data, drawn=True), cls="fh-table fh-num")
+    return html.el("div", table, cls="fh-pairs")
 
 
-def pairs_cells(pairs: pd.DataFrame, data: ComparisonData) -> tuple[list[Any], list[list[Any]]]:
+def pairs_cells(pairs: pd.DataFrame, data: ComparisonData, *, drawn: bool = False) -> tuple[list[Any], list[list[Any]]]:
     """Return the heads and the cells of the pairs of a comparison, the pairs of the best variant first.
 
     Where a difference is written, so are its ends, in one format: of shares in percentage points, and the shares are
-    written, too.
+    written, too. `drawn` cells break before their brackets alone.
     """
+    broken = html.in_two if drawn else str
     pairs = _pairs_best_first(pairs, data)
     differences = [*pairs["ci_low"], *pairs["ci_high"], *pairs["difference"]]
     text = points_format(differences) if data.is_share else figures(differences)
@@ -479,7 +495,7 @@ def pairs_cells(pairs: pd.DataFrame, data: ComparisonData) -> tuple[list[Any], l
         "difference": Cells(
             ("difference (points)" if data.is_share else "difference",), lambda line: (text(line["difference"]),)
         ),
-        "ci_low": Cells(("95 % interval",), lambda line: (_pair_interval(line, text),)),
+        "ci_low": Cells(("95 % interval",), lambda line: (broken(_pair_interval(line, text)),)),
         "test": Cells(("test",), lambda line: (TESTS[line["test"]],)),
         "interval": Cells(("rows",), lambda line: (count_text(line["n"]),)),  # the rule stands beside the interval
     }
@@ -489,7 +505,7 @@ def pairs_cells(pairs: pd.DataFrame, data: ComparisonData) -> tuple[list[Any], l
         is_counted = data.label_grid is None and all(line.rows == line.n for line in data.summary_lines)
 
         def cell_of(mean: str) -> Callable[[Mapping[Any, Any]], Sequence[Any]]:
-            return lambda line: (share_text(share, line[mean], line["n"]) if is_counted else share(line[mean]),)
+            return lambda line: (broken(share_text(share, line[mean], line["n"]) if is_counted else share(line[mean])),)
 
         instead |= {
             "mean_a": Cells((f"first {right}",), cell_of("mean_b")),

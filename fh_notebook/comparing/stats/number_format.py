@@ -24,6 +24,9 @@ __all__ = [
     "ScoreText",
     "about",
     "count_text",
+    "difference_size",
+    "difference_text",
+    "difference_unit",
     "figure",
     "interval_text",
     "p_text",
@@ -185,6 +188,31 @@ def points(difference: float) -> str:
     """
     size = 100 * difference
     return f"{size:.0f}" if abs(size) >= 1 or size == 0 else f"{size:.2g}"
+
+
+def difference_size(difference: float, *, share: bool) -> str:
+    """Return a difference, or an end of its interval, as it is written in a sentence, without its unit.
+
+    Of shares of rows (``share``) that is a number of percentage points, everywhere.
+    """
+    return points(difference) if share else size_text(difference)
+
+
+def difference_unit(size: str, *, share: bool) -> str:
+    """Return the unit behind a difference of that `size`: that of a score has none."""
+    return f" point{'' if size.lstrip('-') == '1' else 's'}" if share else ""
+
+
+def difference_text(difference: float, *, share: bool) -> str:
+    """Return a difference with its unit, as it is written in a sentence.
+
+    Examples
+    --------
+    >>> difference_text(0.174, share=True), difference_text(0.01, share=True), difference_text(0.174, share=False)
+    ('17 points', '1 point', '0.17')
+    """
+    size = difference_size(difference, share=share)
+    return f"{size}{difference_unit(size, share=share)}"
 
 
 def points_format(differences: Sequence[float]) -> Callable[[float], str]:

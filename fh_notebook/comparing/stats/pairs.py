@@ -148,6 +148,8 @@ class Pair:
     """Rows of the table that the `n` are made of: more, where some ask the same."""
     lower: bool = False
     """Whether a lower score is the better one, as with seconds."""
+    is_share: bool = False
+    """Whether the means are shares of rows: then differences are written in percentage points."""
 
     @property
     def lead(self) -> float:
@@ -278,6 +280,7 @@ def _pair(scores: _PairedScores, interval: Interval, p_permutation: float, is_te
         ci_low=interval.low, ci_high=interval.high, wins=wins, ties=n - wins - losses, losses=losses,
         test=test, p=p, effect=rank_biserial(gains) if n else NAN, p_permutation=p_permutation, interval=interval.rule,
         spread=spread_of(differences) * math.sqrt(n / (n - 1)) if n > 1 else NAN, rows=scores.rows, lower=lower,
+        is_share=scores.yes_no,
     )  # fmt: skip
 
 

@@ -15,7 +15,13 @@ from typing import Final
 
 from fh_notebook.comparing.data import ComparisonData, no_variant
 from fh_notebook.comparing.stats.grid import Grid
-from fh_notebook.comparing.stats.number_format import about, figure, percent, seconds
+from fh_notebook.comparing.stats.number_format import (
+    about,
+    difference_unit,
+    figure,
+    percent,
+    seconds,
+)
 from fh_notebook.comparing.stats.pairs import Pair, check_chances, compare_variants, corrected_pairs
 from fh_notebook.comparing.verdicts.verdict import MANY_TIMES, of_pair, rows_text, unit_of, verdict_of
 from fh_notebook.core import arguments
@@ -93,7 +99,7 @@ class Margin:
 
     def __str__(self) -> str:
         """Return the outcome as a sentence: the answer, how certain it is, and what is missing."""
-        than = f"{self.than}{f' by more than {self.by:g}{self._unit}' if self.by else ''}"
+        than = f"{self.than}{f' by more than {self._margin}' if self.by else ''}"
         match self.outcome:
             case GateOutcome.NOT_WORSE:
                 return f"{self.variant} is no worse than {than}: {self._facts()}."
@@ -106,15 +112,16 @@ class Margin:
         if not self.pair.n:
             what = "a score" if self.value == "score" else "the seconds"
             return f"no row has {what} of both"
-        low, high = (self._amount(limit) for limit in (self.lead_low, self.lead_high))
-        interval = f"{percent(1 - self.alpha)} interval of the lead {low} to {high}, {rows_text(self.pair)}"
-        return f"{self._lead_text()} ({interval})"
+        low, high = (self._size(limit) for limit in (self.lead_low, self.lead_high))
+        interval = f"{percent(1 - self.alpha)} interval of the lead {low} to {high}{self._unit(high)}"
+        return f"{self._lead_text()} ({interval}, {rows_text(self.pair)})"
 
     def _lead_text(self) -> str:
         if self.lead == 0:
             return "both have the same mean"
         words = ("faster", "slower") if self.value == "seconds" else ("ahead", "behind")
-        return f"it is {self._amount(abs(self.lead))} {words[self.lead < 0]}"
+        size = self._size(abs(self.lead))
+        return f"it is {size}{self._unit(size)} {words[self.lead < 0]}"
 
     def _lacking(self) -> str:
         if not self.pair.n:
@@ -124,12 +131,20 @@ class Margin:
             return f"; there are not enough {what} to tell, and at this difference hardly any number would be enough"
         return f"; about {about(max(self.rows_more, 1)):,} more {what} would be enough at this difference"
 
-    def _amount(self, size: float) -> str:
-        return f"{seconds(size) if self.value == 'seconds' else figure(size)}{self._unit}"
-
     @property
-    def _unit(self) -> str:
-        return " s" if self.value == "seconds" else ""
+    def _margin(self) -> str:
+        """The margin as it was given, in the unit of the differences."""
+        size = f"{100 * self.by if self.pair.is_share else self.by:g}"
+        return f"{size}{self._unit(size)}"
+
+    def _size(self, difference: float) -> str:
+        """Return a difference without its unit."""
+        if self.value == "seconds":
+            return seconds(difference)
+        return f"{100 * difference:.1f}" if self.pair.is_share else figure(difference)
+
+    def _unit(self, size: str) -> str:
+        return " s" if self.value == "seconds" else difference_unit(size, share=self.pair.is_share)
 
 
 def margin_of(

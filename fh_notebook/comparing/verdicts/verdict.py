@@ -22,7 +22,16 @@ from fh_notebook.comparing.stats.best import beaten_by
 from fh_notebook.comparing.stats.classes import ConfusionRows
 from fh_notebook.comparing.stats.clusters import distinct_text, note_of
 from fh_notebook.comparing.stats.hypothesis_tests import FEWEST_PAIRS
-from fh_notebook.comparing.stats.number_format import about, p_text, percents, points, share_head, size_text
+from fh_notebook.comparing.stats.number_format import (
+    about,
+    difference_size,
+    difference_text,
+    p_text,
+    percents,
+    share_head,
+    share_text,
+    size_text,
+)
 from fh_notebook.comparing.stats.pairs import ALPHA, CORRECTED, Pair, rows_needed, tested_in
 from fh_notebook.comparing.stats.summary import SummaryLine
 from fh_notebook.core.text.formatting import CHOICES_CAP, in_words, short
@@ -159,6 +168,7 @@ def verdict_of(data: ComparisonData) -> str:
         dated=data.variant_pairs is not None,
         lower=data.lower,
         completed=bool((data.lines["status"] == "completed").any()),
+        is_share=data.is_share,
     )
     return f"{data.runs.caution}: {sentence}" if data.runs.caution else sentence
 
@@ -172,6 +182,7 @@ def verdict(
     dated: bool = False,
     lower: bool = False,
     completed: bool = True,
+    is_share: bool = False,
 ) -> str:
     """Return the verdict on the variants in one sentence.
 
@@ -191,6 +202,8 @@ def verdict(
         Whether a lower score is the better one.
     completed : bool
         Whether any run has an answer.
+    is_share : bool
+        Whether a mean is a share of rows.
     """
     if not scorer and completed:
         return (
@@ -206,7 +219,11 @@ def verdict(
         runs = counted(scored_lines[0].n, "run")
         others = [line.variant for line in summary if line.variant != names[0]]
         lacking = f"{in_words(others, 'and')} {'has' if len(others) == 1 else 'have'} no score" if others else ""
-        sentence = f"{names[0]} scores {size_text(scored_lines[0].mean)} by {scorer} on {runs}"
+        mean = scored_lines[0].mean
+        sentence = f"{names[0]} scores {size_text(mean)} by {scorer} on {runs}"
+        if is_share:
+            share = percents(scored_lines[0].n)(mean)
+            sentence = f"{names[0]} is {share_head(lower=lower)} on {share} of {runs} by {scorer}"
         return f"{sentence}; {lacking or 'there is none to compare with'}."
     if dated:
         return " ".join(of_pair(_better_last(pair), pairs) for pair in pairs)
@@ -254,9 +271,12 @@ def winner(summary: Sequence[SummaryLine], pairs: Sequence[Pair]) -> str | None:
 
 
 def headline(
-    summary: Sequence[SummaryLine], pairs: Sequence[Pair], *, yes_no: bool, lower: bool = False, preferred: bool = False
+    summary: Sequence[SummaryLine], pairs: Sequence[Pair], *, lower: bool = False, preferred: bool = False
 ) -> str:
     """Return the result in one sentence without terms of statistics; empty where it takes the whole verdict to say it.
+
+    The number of a variant is the one of the table, over the rows where it has a score. A difference is of the rows
+    where both have one: where these are others, the sentence counts both.
 
     Parameters
     ----------
@@ -264,8 +284,6 @@ def headline(
         One a variant.
     pairs : sequence of Pair
         Those that were compared.
-    yes_no : bool
-        Whether scores are true or false.
     lower : bool
         Whether a lower score is the better one.
     preferred : bool
@@ -280,22 +298,10 @@ def headline(
     is_decided = best.is_better()
     if not is_decided and best.p_holm < ALPHA:  # test and mean do not say the same
         return ""
-    low, high = sorted((-best.ci_low, -best.ci_high)) if lower else (best.ci_low, best.ci_high)
-    unit = "distinct row" if best.rows > best.n else "row"
-    scored_rows = {line.rows for line in summary if line.variant in (best.a, best.b)}
-    # The table counts all scored rows of a variant: where these are more, the sentence says which ones it counts.
-    rows = counted(best.n, unit) if scored_rows == {best.n} else f"the {counted(best.n, unit)} where both have a score"
-    if yes_no:
-        size = f"{share_head(lower=lower)} on {percents(best.n)(best.mean_b)}"
-        gap, interval = f"{points(best.lead)} points", f"{points(low)} to {points(high)}"
-    else:
-        size = f"{size_text(best.mean_b)} on average"
-        gap, interval = size_text(best.lead), f"{size_text(low)} to {size_text(high)}"
-    if best.test == CORRECTED:
-        size += f", corrected by the labels of {counted(best.n, unit)}"
-    else:
-        size += f" of {rows}" if yes_no else f" over {rows}"
-    ahead = f"{gap} {'less than' if lower else 'ahead of'} {best.a} (95 % interval {interval})"
+    low, high = (difference_size(end, share=best.is_share) for end in _ends_of_lead(best))
+    gap = difference_text(best.lead, share=best.is_share)
+    size, shared = _mean_text(best, summary, lower=lower)
+    ahead = f"{gap} {'less than' if lower else 'ahead of'} {best.a}{shared} (95 % interval {low} to {high})"
     if not is_decided:
         return (
             f"{best.b} is ahead, but that may be chance: {size}, {ahead}; there are "
@@ -304,6 +310,34 @@ def headline(
     if len(names) == 2:
         return f"{best.b} is better: {size}, {ahead}."
     return f"{best.b} is {'best' if winner(summary, pairs) == best.b else f'better than {best.a}'}: {size}, {ahead}."
+
+
+def _mean_text(best: Pair, summary: Sequence[SummaryLine], *, lower: bool) -> tuple[str, str]:
+    """Return the mean of `b` with its rows, and which rows the difference is of where these are others."""
+    line = next(line for line in summary if line.variant == best.b)
+    share = percents(max(line.rows for line in summary))  # as in the table
+    if best.test == CORRECTED:
+        mean = f"{share_head(lower=lower)} on {share(best.mean_b)}" if best.is_share else _average(best.mean_b)
+        return f"{mean}, corrected by the labels of {counted(best.n, 'row')}", ""
+    unit = "distinct row" if best.rows > best.n else "row"
+    rows, right = counted(line.rows, unit), f"{share_head(lower=lower)} on"
+    if {line.rows for line in summary if line.variant in (best.a, best.b)} == {best.n}:
+        return (f"{right} {share(line.mean)} of {rows}" if best.is_share else f"{_average(line.mean)} over {rows}"), ""
+    shared = f" on the {counted(best.n, unit)} where both have a score"
+    if not best.is_share:
+        return f"{_average(line.mean)} over {rows}", shared
+    if line.rows != line.n:  # of repeats it is a share of no number of rows
+        return f"{right} {share(line.mean)} of {rows}", shared
+    return f"{right} {share_text(share, line.mean, line.rows)}", shared
+
+
+def _average(mean: float) -> str:
+    return f"{size_text(mean)} on average"
+
+
+def _ends_of_lead(pair: Pair) -> tuple[float, float]:
+    """Return the ends of the interval of :attr:`Pair.lead`."""
+    return (-pair.ci_high, -pair.ci_low) if pair.lower else (pair.ci_low, pair.ci_high)
 
 
 def _preferred_text(pair: Pair) -> str:
@@ -320,7 +354,6 @@ def headline_of(data: ComparisonData) -> str:
     sentence = headline(
         data.summary_lines,
         data.pairs,
-        yes_no=data.is_share,
         lower=data.lower,
         preferred=data.preferences is not None,
     )
@@ -349,25 +382,26 @@ def of_pair(pair: Pair, pairs: Sequence[Pair], *, alpha: float = ALPHA) -> str:
         )
     if pair.wins == pair.losses == 0 and pair.test != CORRECTED:  # a few labels that tie say less of all rows
         return f"{b} and {a} score the same on each of the {rows} where both have a score."
-    low, high = sorted((-pair.ci_low, -pair.ci_high)) if pair.lower else (pair.ci_low, pair.ci_high)
-    interval = f"95 % interval {size_text(low)} to {size_text(high)}"
+    low, high = _ends_of_lead(pair)
+    from_, to = (difference_size(end, share=pair.is_share) for end in (low, high))
+    interval, lead = f"95 % interval {from_} to {to}", difference_text(pair.lead, share=pair.is_share)
     p = f"{p_text(pair.p_holm)}{after_holm(pairs)}"
     facts = f"{interval}, {p}, {rows}{', lower is better' if pair.lower else ''}"
     if pair.is_better(alpha):
-        return f"{b} beats {a} by {size_text(pair.lead)} ({facts})."
+        return f"{b} beats {a} by {lead} ({facts})."
     if pair.p_holm < alpha:
         wins = f"wins {pair.wins:,} and loses {pair.losses:,}"
         # An `alpha` above 5 % can find what the interval, of 95 % in any case, does not.
         agree = pair.wins > pair.losses and low <= 0 <= high
         why = "the 95 % interval includes 0" if agree else "test and mean disagree"
         return (
-            f"{b} and {a} cannot be ranked: {b} {wins} of {rows}, and its mean is ahead by {size_text(pair.lead)} "
+            f"{b} and {a} cannot be ranked: {b} {wins} of {rows}, and its mean is ahead by {lead} "
             f"({interval}, {p}): {why}, so which is better is not clear yet."
         )
     lacking = _lacking_text(pair, pairs, alpha)
     if pair.lead == 0:
         return f"{b} and {a} have the same mean ({facts}), so which is better is not clear yet; there are {lacking}."
-    ahead = f"{b} is ahead of {a} by {size_text(pair.lead)} ({facts})"
+    ahead = f"{b} is ahead of {a} by {lead} ({facts})"
     return f"{ahead}, but which is better is not clear yet; there are {lacking}."
 
 

@@ -36,9 +36,11 @@ class ShownFrame(pd.DataFrame):
     """
 
     _shown_cells: Callable[[pd.DataFrame], Cells] | None = None
+    _drawn_cells: Callable[[pd.DataFrame], Cells] | None = None
     _shown_columns: tuple[Any, ...] = ()
     _style: html.Html = html.STYLE
     _cls: str = "fh-table"
+    _around: str = ""
     _caption: str = ""
     _note: str = ""
     _show: Callable[[ShownFrame], bool] | None = None
@@ -53,8 +55,10 @@ class ShownFrame(pd.DataFrame):
         frame: pd.DataFrame,
         cells: Callable[[pd.DataFrame], Cells],
         *,
+        drawn: Callable[[pd.DataFrame], Cells] | None = None,
         style: html.Html = html.STYLE,
         table_cls: str = "fh-table",
+        around: str = "",
         caption: str = "",
         note: str = "",
         show: Callable[[ShownFrame], bool] | None = None,
@@ -67,10 +71,14 @@ class ShownFrame(pd.DataFrame):
             The values.
         cells : callable
             Makes the heads and the cells of its first `LINES_SHOWN` lines.
+        drawn : callable, optional
+            Makes those of a page, where they are other ones than those of the text.
         style : Html
             The style of the table, with ``html.STYLE``.
         table_cls : str
             CSS classes of the table.
+        around : str
+            CSS classes of the block around it, whose width a style may ask for.
         caption, note : str
             What is said above and below the table.
         show : callable, optional
@@ -78,8 +86,8 @@ class ShownFrame(pd.DataFrame):
         """
         shown = cls(frame)
         shown.attrs = frame.attrs
-        shown._shown_cells, shown._shown_columns = cells, tuple(frame.columns)
-        shown._style, shown._cls = style, table_cls
+        shown._shown_cells, shown._drawn_cells, shown._shown_columns = cells, drawn or cells, tuple(frame.columns)
+        shown._style, shown._cls, shown._around = style, table_cls, around
         shown._caption, shown._note, shown._show = caption, note, show
         return shown
 
@@ -99,9 +107,9 @@ class ShownFrame(pd.DataFrame):
         if self._show is None or self._cells() is None or not self._show(self):
             raise NotImplementedError
 
-    def _cells(self) -> Cells | None:
+    def _cells(self, *, drawn: bool = False) -> Cells | None:
         """Return what is shown; ``None`` where pandas shows it: it is empty, or was changed or sent elsewhere."""
-        cells = self._shown_cells
+        cells = self._drawn_cells if drawn else self._shown_cells
         if cells is None or not len(self) or tuple(self.columns) != self._shown_columns:
             return None
         return cells(pd.DataFrame(self.iloc[:LINES_SHOWN]))
@@ -120,7 +128,7 @@ class ShownFrame(pd.DataFrame):
         return "\n".join(part for part in (self._caption, table, self._more_text(), self._note) if part)
 
     def _repr_html_(self) -> str | None:
-        cells = self._cells()
+        cells = self._cells(drawn=True)
         if cells is None:
             plain: Any = pd.DataFrame(self)
             shown: str | None = plain._repr_html_()
@@ -129,4 +137,7 @@ class ShownFrame(pd.DataFrame):
             html.el("div", text, cls="fh-dim") if text else None
             for text in (self._caption, self._more_text(), self._note)
         )
-        return html.el("div", self._style, caption, html.table(*cells, cls=self._cls), *below, cls="fh")
+        table = html.table(*cells, cls=self._cls)
+        if self._around:
+            table = html.el("div", table, cls=self._around)
+        return html.el("div", self._style, caption, table, *below, cls="fh")

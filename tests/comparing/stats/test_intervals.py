@@ -304,7 +304,7 @@ def test_ten_wins_of_ten_and_ten_ties_prove_no_certainty() -> None:
     won, tied = (fh.compare(tall({"a": [x] * 10, "b": [1] * 10}), score="s") for x in (0, 1))
     (line,) = won.pairs().to_dict("records")
     assert (round(line["ci_low"], 3), line["ci_high"], line["interval"]) == (0.427, 1.0, "tango")
-    assert "b beats a by 1.00 (95 % interval 0.43 to 1.00, p = 0.002, 10 rows)." in won.verdict
+    assert "b beats a by 100 points (95 % interval 43 to 100, p = 0.002, 10 rows)." in won.verdict
     assert "+100 points (43 to 100" in won.plot("differences").alt
     assert "43 to 100 (tango)" in won._repr_html_()
     won.assert_better("b", than="a")

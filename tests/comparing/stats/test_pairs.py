@@ -229,14 +229,20 @@ def test_missing_scores_are_counted_with_their_reasons() -> None:
 
 
 def test_the_headline_says_which_rows_it_counts_where_the_table_counts_more() -> None:
-    """On rows without a score of both, a variant alone is no comparison; where every row has both, nothing is said."""
+    """One number a variant, as in the table, and the rows of both, which the difference is of; said once where equal."""
     lines = [(r, v, r % 3 != 0 or v == "b", "completed") for r in range(60) for v in "ab"]
     frame = pd.DataFrame(lines, columns=["row", "variant", "s", "status"])
     assert "right on 100 % of 60 rows" in repr(fh.compare(frame, score="s"))
     frame.loc[0, "status"] = "failed"
     shown = repr(fh.compare(frame, score="s"))
-    assert "right on 100 % of the 59 rows where both have a score" in shown
-    assert "100 % (60 of 60)" in shown
+    sentence = (
+        "b is better: right on 100 % (60 of 60), 32 points ahead of a on the 59 rows where both have a score (95 %"
+    )
+    assert sentence in shown
+    assert shown.count("100 % (60 of 60)") == 2
+    frame["s"] = frame["s"] * 2.5
+    shown = repr(fh.compare(frame, score="s"))
+    assert "b is better: 2.50 on average over 60 rows, 0.81 ahead of a on the 59 rows where both have a score" in shown
 
 
 def test_macro_f1_says_which_label_of_few_rows_decides_it() -> None:
