@@ -17,11 +17,12 @@ from typing import Any, Final
 from fh_notebook.contract.catalog.deployments import Deployments
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.run import one_line
-from fh_notebook.contract.schema.references import resolve_reference
+from fh_notebook.contract.schema.alternatives import Branch, branches_of, effective_keywords
+from fh_notebook.contract.schema.kind_words import kind_words
 from fh_notebook.contract.secrets import Secrets
 from fh_notebook.core.redaction import MASK
 from fh_notebook.core.text import html
-from fh_notebook.core.text.formatting import kind_text, listed, path_text, short
+from fh_notebook.core.text.formatting import path_text
 from fh_notebook.core.text.markdown import plain_text
 from fh_notebook.notebook.cell.request import option_of
 from fh_notebook.session import session
@@ -29,36 +30,38 @@ from fh_notebook.session import session
 __all__ = ["Description", "VariableLine", "deployment_bundle", "deployments", "describe", "variable_lines"]
 
 
-COLUMNS: Final = ("name", "kind", "required", "default", "choices", "description")
+COLUMNS: Final = ("name", "kind", "required", "default", "description")
 
 DEPTH: Final = 3
-"""Groups within groups that are spelt out; deeper ones are "an object with named values"."""
+"""Groups within groups whose fields are spelt out; of deeper ones their number is told."""
 
 LINES_CAP: Final = 200
-"""Lines of the table; where there are more, it says so."""
+"""Lines of the table, which says where there are more, and of the cell to copy."""
 
 TEXT_CAP: Final = 300
 """Characters of a description on a page; in plain text it is a third of that."""
 
+REMARK_CAP: Final = 80
+"""Characters of a remark in the cell to copy."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VariableLine:
-    """One Start variable, or one field of a group, in words."""
+    """One Start variable, one field of a group, or one of the kinds that a variable may have, in words."""
 
     name: str
     kind: str
     required: str
     default: str
-    choices: str
     description: str
 
     def cells(self) -> tuple[str, ...]:
         """Return it in the order of :data:`COLUMNS`."""
-        return (self.name, self.kind, self.required, self.default, self.choices, self.description)
+        return (self.name, self.kind, self.required, self.default, self.description)
 
 
 def variable_lines(schema: Mapping[str, Any]) -> list[VariableLine]:
-    """Return the Start variables that a JSON Schema declares, each followed by the fields of its group.
+    """Return the Start variables that a JSON Schema declares, each followed by the fields within it.
 
     At most one line more than are shown, by which whoever shows them knows that there are more.
 
@@ -66,63 +69,91 @@ def variable_lines(schema: Mapping[str, Any]) -> list[VariableLine]:
     --------
     >>> from fh_notebook.contract.schema.variables import choice, integer
     >>> deployment = Deployment("d", inputs={"tone": choice("calm", "brief"), "n": integer(default=3, minimum=1)})
-    >>> [line.cells()[:5] for line in variable_lines(deployment.inputs)]
-    [('tone', 'a choice', 'yes', '', "'calm' or 'brief'"), ('n', 'a whole number, at least 1', '', '3', '')]
+    >>> [line.cells()[:4] for line in variable_lines(deployment.inputs)]
+    [('tone', 'one of: calm, brief', 'yes', ''), ('n', 'whole number, at least 1', '', '3')]
     """
-    return list(islice(_lines(schema, schema, Secrets.of(schema), ()), LINES_CAP + 1))
+    return list(islice(_lines(_Part(schema, schema), Secrets.of(schema), (), ""), LINES_CAP + 1))
 
 
-def _lines(
-    root: Mapping[str, Any], schema: Mapping[str, Any], secrets: Secrets, path: tuple[str, ...]
-) -> Iterator[VariableLine]:
-    properties = schema.get("properties")
-    required = schema.get("required")
-    for name, declared in properties.items() if isinstance(properties, Mapping) else ():
-        variable_path = (*path, str(name))
-        variable = resolve_reference(declared, root)
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A part of a schema, and the whole, in which its references look."""
+
+    root: Mapping[str, Any]
+    schema: Any
+
+    @property
+    def keywords(self) -> Mapping[str, Any]:
+        """Its keywords, with those behind references."""
+        return effective_keywords(self.schema, self.root)[0] if isinstance(self.schema, Mapping) else {}
+
+    @property
+    def kind(self) -> str:
+        """What it takes, in words."""
+        return kind_words(self.schema, self.root)
+
+    def fields(self) -> Mapping[str, _Part]:
+        """Return the fields of a group."""
+        properties = self.keywords.get("properties")
+        pairs = properties.items() if isinstance(properties, Mapping) else ()
+        return {str(name): _Part(self.root, declared) for name, declared in pairs}
+
+    def item(self) -> _Part | None:
+        """Return the item of a list that is a group."""
+        if not isinstance(items := self.keywords.get("items"), Mapping):
+            return None
+        part = _Part(self.root, items)
+        return part if part.fields() else None
+
+    def branches(self) -> Sequence[Branch]:
+        """Return the kinds it may have of which one, at least, is a group."""
+        found = branches_of(self.keywords, self.root)
+        return found if any(_Part(self.root, branch.schema).fields() for branch in found) else ()
+
+    def required(self) -> Sequence[str]:
+        """Return the names that must be given."""
+        names = self.keywords.get("required")
+        return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
+
+    def to_fill_in(self) -> Sequence[str]:
+        """Return the names that must be given, or one, where none must."""
+        return self.required() or list(self.fields())[:1]
+
+
+def _lines(group: _Part, secrets: Secrets, path: tuple[str | int, ...], before: str) -> Iterator[VariableLine]:
+    """Yield a line for each field of a group, and for what lies within it; `before` stands before each name."""
+    if len(path) >= DEPTH:
+        return
+    required = group.required()
+    for name, part in group.fields().items():
+        field_path = (*path, name)
+        shown = f"{before}.{path_text([name])}" if before else path_text([name])
+        keywords = part.keywords
         yield VariableLine(
-            name=path_text(variable_path),
-            kind=_kind(variable),
-            required="yes" if isinstance(required, list) and name in required else "",
-            default=_default(variable, hidden=secrets.cover(variable_path)),
-            choices=listed(variable["enum"]) if isinstance(variable.get("enum"), list) else "",
-            description=one_line(plain_text(_described(variable) or str(variable.get("title") or "")), TEXT_CAP),
+            name=shown,
+            kind=part.kind,
+            required="yes" if name in required else "",
+            default=_default(keywords, hidden=secrets.cover(field_path)),
+            description=one_line(plain_text(_described(keywords) or _other_title(keywords, name)), TEXT_CAP),
         )
-        if len(variable_path) < DEPTH:
-            yield from _lines(root, variable, secrets, variable_path)
+        for branch in part.branches():
+            chosen = _Part(group.root, branch.schema)
+            title = f"{shown}: {html.printable(branch.label)}"
+            yield VariableLine(name=title, kind=chosen.kind, required="", default="", description="")
+            yield from _lines(chosen, secrets, field_path, shown)
+        yield from _lines(part, secrets, field_path, shown)
+        if item := part.item():
+            yield from _lines(item, secrets, (*field_path, 0), f"{shown}[]")
 
 
-_LIMITS: Final = {
-    "minimum": "at least {}",
-    "exclusiveMinimum": "more than {}",
-    "maximum": "at most {}",
-    "exclusiveMaximum": "less than {}",
-    "minLength": "at least {} characters",
-    "maxLength": "at most {} characters",
-    "pattern": "like {}",
-    "minItems": "at least {} items",
-    "maxItems": "at most {} items",
-}
+def _described(keywords: Mapping[str, Any]) -> str:
+    return str(keywords.get("description") or "").strip()
 
 
-def _kind(variable: Mapping[str, Any]) -> str:
-    if isinstance(variable.get("enum"), list):
-        return "a choice"
-    kind = (
-        kind_text(variable) if any(k in variable for k in ("type", "const", "format", "title", "$ref")) else "anything"
-    )
-    if variable.get("format") == "textarea":
-        kind += " of several lines"
-    if variable.get("format") == "password":
-        kind = "a secret"
-    # As in a form: what is described in words says more than a regular expression.
-    told = {name: words for name, words in _LIMITS.items() if name != "pattern" or not _described(variable)}
-    limits = (words.format(short(variable[name], 40)) for name, words in told.items() if name in variable)
-    return ", ".join([kind, *limits])
-
-
-def _described(variable: Mapping[str, Any]) -> str:
-    return str(variable.get("description") or "").strip()
+def _other_title(keywords: Mapping[str, Any], name: str) -> str:
+    """Return a title that says more than the name does."""
+    title = str(keywords.get("title") or "").strip()
+    return title if title.casefold() != name.replace("_", " ").casefold() else ""
 
 
 def _default(variable: Mapping[str, Any], *, hidden: bool) -> str:
@@ -152,17 +183,11 @@ class Description:
         self.lines = variable_lines(deployment.inputs)
 
     def example(self) -> str:
-        """Return a cell that runs it, with something to fill in for each variable that must be given."""
+        """Return a cell that runs it, with something to fill in for each value that must be given."""
         options = " ".join(map(option_of, self.deployment.variants)) or "-v VARIANT"
-        needed = self.deployment.inputs.get("required") or self.deployment.variable_names[:1]
-        kinds = {line.name: line.kind for line in self.lines}
+        whole = _Part(self.deployment.inputs, self.deployment.inputs)
         # Empty, so that the cell is refused until it is filled in: an unchanged copy must not be a paid call.
-        body = "\n".join(
-            f"{_yaml_name(name)}:  # {html.printable(one_line(kinds.get(path_text([name]), 'a value'), 80))}"
-            for name in needed
-            if isinstance(name, str)
-        )
-        body = body or ("{}" if self._takes_none() else "name: value")
+        body = "\n".join(islice(_to_fill_in(whole, 0), LINES_CAP)) or ("{}" if self._takes_none() else "name: value")
         return f"%%fetchhive {shlex.quote(self.deployment.name)} {options}\n{body}"
 
     def _head(self) -> list[str]:
@@ -229,6 +254,26 @@ def _text_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     cells = [list(columns), *([one_line(cell, TEXT_CAP // 3) for cell in row] for row in rows)]
     widths = [max(len(line[i]) for line in cells) for i in range(len(columns))]
     return "\n".join("  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in cells)
+
+
+def _to_fill_in(group: _Part, depth: int) -> Iterator[str]:
+    """Yield the lines of a body of YAML with each name of a group that must be given, and what it takes."""
+    fields = group.fields()
+    for name in group.to_fill_in():
+        part = fields.get(name, _Part(group.root, True))
+        keywords = part.keywords
+        remark = html.printable(one_line(part.kind, REMARK_CAP))
+        if "const" in keywords:
+            yield f"{_yaml_name(name)}: {json.dumps(keywords['const'], ensure_ascii=True)}"
+            continue
+        yield f"{_yaml_name(name)}:  # {remark}"
+        if depth >= DEPTH:
+            continue
+        for branch in part.branches()[:1]:
+            part = _Part(group.root, branch.schema)
+        yield from (f"  {line}" for line in _to_fill_in(part, depth + 1))
+        if item := part.item():
+            yield from (f"{'  ' if n else '- '}{line}" for n, line in enumerate(_to_fill_in(item, depth + 1)))
 
 
 def _yaml_name(name: str) -> str:

@@ -545,9 +545,9 @@ def test_describe_shows_variants_and_start_variables(shell: Shell, hive: LocalHi
     assert result.error_in_exec is None, said
     assert "fetchhive.yaml:3" in said
     assert "variants: keywords, nearest" in said
-    for words in ("ticket", "a text of several lines", "What the customer wrote.", "a choice", "'calm' or 'brief'"):
+    for words in ("ticket", "text of several lines", "What the customer wrote.", "one of: calm, brief"):
         assert words in said
-    assert "%%fetchhive support-triage-2 -v keywords -v nearest\nticket:  # a text" in said
+    assert "%%fetchhive support-triage-2 -v keywords -v nearest\nticket:  # text of several lines" in said
     assert "<b>" not in result.result._repr_html_()
     assert "^[A-Z]+$" in said
     assert "^A-" not in said

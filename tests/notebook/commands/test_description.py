@@ -2,37 +2,47 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+from typing import Any
+
 import pytest
 
 import fh_notebook as fh
+from fh_notebook.contract.catalog.reader import read_catalog
 from fh_notebook.errors import InputError
-from fh_notebook.notebook.cell.request import read_cell
+from fh_notebook.notebook.cell.request import CellRequest, read_cell
 from fh_notebook.notebook.commands.description import Description, variable_lines
 
 
 @pytest.mark.parametrize(
     ("variable", "cells"),
     [
-        (fh.text(), ("a text", "yes", "", "", "")),
-        (fh.text(multiline=True, required=False), ("a text of several lines", "", "", "", "")),
-        (fh.text(secret=True, default="s3cret"), ("a secret", "", "***", "", "")),
-        (
-            fh.text(min_length=2, max_length=9),
-            ("a text, at least 2 characters, at most 9 characters", "yes", "", "", ""),
-        ),
-        (fh.integer(default=3, minimum=1), ("a whole number, at least 1", "", "3", "", "")),
-        (fh.number(default=0.5), ("a number", "", "0.5", "", "")),
-        (fh.boolean(default=False), ("true or false", "", "false", "", "")),
-        (fh.choice("calm", "brief", default="calm"), ("a choice", "", "calm", "'calm' or 'brief'", "")),
-        (fh.array(fh.text()), ("a list, each item a text", "yes", "", "", "")),
-        (fh.date(), ("a date like '2026-01-31'", "yes", "", "", "")),
-        (fh.any_(), ("anything", "yes", "", "", "")),
-        (fh.text(description="two\nlines"), ("a text", "yes", "", "", "two lines")),
-        (fh.text(default=""), ("a text", "", '""', "", "")),
+        (fh.text(), ("text", "yes", "", "")),
+        (fh.text(multiline=True, required=False), ("text of several lines", "", "", "")),
+        (fh.text(secret=True, default="s3cret"), ("secret", "", "***", "")),
+        (fh.text(min_length=2, max_length=9), ("text, 2 to 9 characters", "yes", "", "")),
+        (fh.integer(default=3, minimum=1), ("whole number, at least 1", "", "3", "")),
+        (fh.number(minimum=0, multiple_of=0.01), ("number, at least 0, at most two decimals", "yes", "", "")),
+        (fh.number(default=0.5), ("number", "", "0.5", "")),
+        (fh.boolean(default=False), ("true or false", "", "false", "")),
+        (fh.choice("calm", "brief", default="calm"), ("one of: calm, brief", "", "calm", "")),
+        (fh.choice("1", 1, "on", "a: b"), ("one of: '1', 1, 'on', 'a: b'", "yes", "", "")),
+        (fh.array(fh.text()), ("list of texts", "yes", "", "")),
+        (fh.array(fh.integer(maximum=9)), ("list of whole numbers, each at most 9", "yes", "", "")),
+        (fh.array(fh.choice("de", "en")), ("list, any of: de, en", "yes", "", "")),
+        (fh.array(fh.date()), ("list, each item: date like '2026-01-31'", "yes", "", "")),
+        (fh.date(), ("date like '2026-01-31'", "yes", "", "")),
+        (fh.any_(), ("anything", "yes", "", "")),
+        (fh.text(description="two\nlines"), ("text", "yes", "", "two lines")),
+        (fh.text(default=""), ("text", "", '""', "")),
+        ({"type": ["string", "null"], "format": "textarea"}, ("text of several lines, or null", "yes", "", "")),
+        ({"type": "string", "format": "data-url", "title": "Photo"}, ("file", "yes", "", "Photo")),
+        ({"const": "cheque"}, ("always cheque", "yes", "", "")),
+        ({"type": "object"}, ("object with names of your own", "yes", "", "")),
     ],
 )
-def test_a_variable_is_told_in_plain_words(variable: fh.Variable, cells: tuple[str, ...]) -> None:
-    """Its kind, whether it must be given, its default, its choices; no default of a secret."""
+def test_a_variable_is_told_in_plain_words(variable: Any, cells: tuple[str, ...]) -> None:
+    """Its kind with its choices, whether it must be given, its default; no default of a secret."""
     [line] = variable_lines(fh.Deployment("d", inputs={"x": variable}).inputs)
     assert line.cells() == ("x", *cells)
 
@@ -51,6 +61,82 @@ def test_a_group_is_followed_by_its_fields() -> None:
     }
     names = [line.name for line in variable_lines(circular)]
     assert names == ["node", "node.next", "node.next.next", "lost"]
+
+
+CLAIM = """
+version: 1
+deployments:
+  claim:
+    variants: [v]
+    inputs:
+      claimant:
+        title: Pay to
+        type: object
+        properties:
+          name: {type: string}
+          address: {type: object, properties: {city: {type: string}, zip: {type: string}}, required: [city]}
+        required: [name, address]
+      items:
+        type: array
+        items: {type: object, properties: {item: {type: string}, price: {type: number}}, required: [item, price]}
+      payout:
+        title: Pay to
+        oneOf:
+          - {title: Cheque, type: object, required: [method, to],
+             properties: {method: {const: cheque}, to: {type: string}}}
+          - {title: Bank transfer, type: object, properties: {iban: {type: string}}, required: [iban]}
+      extra: {type: object, properties: {note: {type: string}}}
+"""
+
+
+@pytest.fixture
+def claim() -> fh.Deployment:
+    """A deployment with groups, a list of groups, and kinds to choose from."""
+    return read_catalog(CLAIM)["claim"]
+
+
+def test_the_fields_of_groups_lists_and_kinds_are_told(claim: fh.Deployment) -> None:
+    """A title is no kind: a person reads of how many fields or kinds it is, and each of them."""
+    kinds = {line.name: line.kind for line in variable_lines(claim.inputs)}
+    assert kinds["claimant"] == "group of 2 fields"
+    assert kinds["items"] == "list of groups of 2 fields"
+    assert kinds["items[].price"] == "number"
+    assert kinds["payout"] == "one of 2 kinds: Cheque or Bank transfer"
+    assert kinds["payout: Cheque"] == "group of 2 fields"
+    assert (kinds["payout.method"], kinds["payout.iban"]) == ("always cheque", "text")
+
+
+def test_the_cell_to_copy_has_each_value_that_must_be_given(claim: fh.Deployment) -> None:
+    """Also within groups: whoever fills in every line is told of nothing that is missing, and before that, of each."""
+    _, _, body = Description(claim).example().partition("\n")
+
+    def call(text: str) -> CellRequest:
+        return read_cell(text, name="claim", find=lambda _: claim)
+
+    with pytest.raises(InputError, match="is empty"):
+        call(body).requests()
+    lines = [line.partition("  #")[0] for line in body.splitlines()]
+    empty = [line for line, after in pairwise([*lines, ""]) if line.endswith(":") and _indent(after) <= _indent(line)]
+    assert [line.strip() for line in empty] == ["name:", "city:", "- item:", "price:", "to:", "note:"]
+    filled = [line + (" 1.5" if "price" in line else " x") if line in empty else line for line in lines]
+    [request] = call("\n".join(filled)).requests()
+    assert request.inputs == {
+        "claimant": {"name": "x", "address": {"city": "x"}},
+        "items": [{"item": "x", "price": 1.5}],
+        "payout": {"method": "cheque", "to": "x"},
+        "extra": {"note": "x"},
+    }
+
+
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip(" -"))
+
+
+def test_a_schema_without_end_has_a_cell_of_some_lines() -> None:
+    """Of a hundred required names that are the schema again."""
+    names = [f"n{n}" for n in range(100)]
+    endless = {"type": "object", "properties": {name: {"$ref": "#"} for name in names}, "required": names}
+    assert len(Description(fh.Deployment("d", inputs=endless)).example().splitlines()) == 201
 
 
 def test_what_is_not_known_is_said() -> None:
@@ -94,16 +180,16 @@ def test_hostile_text_is_escaped_and_quoted() -> None:
     assert "<script>" not in page
     assert "<img" not in page
     assert "<b>" not in page
-    assert Description(deployment).example() == "%%fetchhive 'my <script>' -v 'a b'\n\"on\":  # a choice"
+    assert Description(deployment).example() == "%%fetchhive 'my <script>' -v 'a b'\n\"on\":  # one of: '<b>'"
 
 
 @pytest.mark.parametrize(
     ("inputs", "line"),
     [
-        ({"ticket": fh.text()}, "ticket:  # a text"),
-        ({"ticket": fh.text(), "words": fh.integer(minimum=1)}, "words:  # a whole number, at least 1"),
-        ({"ticket": fh.text(required=False)}, "ticket:  # a text"),
-        ({"tags": fh.array(fh.text())}, "tags:  # a list, each item a text"),
+        ({"ticket": fh.text()}, "ticket:  # text"),
+        ({"ticket": fh.text(), "words": fh.integer(minimum=1)}, "words:  # whole number, at least 1"),
+        ({"ticket": fh.text(required=False)}, "ticket:  # text"),
+        ({"tags": fh.array(fh.text())}, "tags:  # list of texts"),
     ],
 )
 def test_the_cell_to_copy_is_refused_until_it_is_filled_in(inputs: dict[str, fh.Variable], line: str) -> None:
@@ -124,4 +210,4 @@ def test_a_reference_is_followed_as_everywhere() -> None:
         "$defs": {"a b": {"type": "integer", "minimum": 1}},
     }
     [line] = variable_lines(schema)
-    assert (line.kind, line.description) == ("a whole number, at least 1", "Here.")
+    assert (line.kind, line.description) == ("whole number, at least 1", "Here.")

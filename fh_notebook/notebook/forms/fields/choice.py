@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from fh_notebook.contract.schema.alternatives import Option, option_label, same_json
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import short
 from fh_notebook.core.values import UNSET
 from fh_notebook.notebook.forms.fields.base import Field, set_traits
 from fh_notebook.notebook.forms.fields.help_text import YES_NO, formula_free, state_note
-from fh_notebook.notebook.forms.model.kinds import Control, FieldKind, Option, option_label, same_json
+from fh_notebook.notebook.forms.model.kinds import Control, FieldKind
 
 __all__ = ["ChoiceField", "ChoicesField", "YesNoField"]
 

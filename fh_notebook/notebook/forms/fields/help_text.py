@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from fh_notebook.contract.run import one_line
+from fh_notebook.contract.schema.alternatives import same_json
+from fh_notebook.contract.schema.kind_words import limit_words, pattern_words
 from fh_notebook.core.redaction import MASK
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import FORMATS, path_text, short
@@ -19,7 +21,7 @@ from fh_notebook.core.text.messages import counted
 from fh_notebook.core.text.problems import Problem
 from fh_notebook.core.values import UNSET
 from fh_notebook.notebook.forms.model.field import FieldState
-from fh_notebook.notebook.forms.model.kinds import Control, FieldKind, TextForm, same_json
+from fh_notebook.notebook.forms.model.kinds import Control, FieldKind, TextForm
 from fh_notebook.notebook.forms.model.text_codec import json_text
 
 __all__ = [
@@ -185,55 +187,11 @@ def _constraints(state: FieldState) -> Iterator[str]:
         yield rules.help
     elif rules.format_help:
         yield FORMATS.get(str(keywords.get("format")), "an address")
-    yield from _limits(keywords)
+    yield from limit_words(keywords)
     if isinstance(keywords.get("items"), Mapping) and rules.text_form is TextForm.NUMBERS:
-        yield from _limits(keywords["items"])
-    if isinstance(keywords.get("pattern"), str) and not state.description.strip():
-        yield f"matching {short(keywords['pattern'], 80)[1:-1]}".replace("\\\\", "\\")
-
-
-def _limits(keywords: Mapping[str, Any]) -> Iterator[str]:
-    yield from _between(keywords.get("minimum"), keywords.get("maximum"), "")
-    if "exclusiveMinimum" in keywords:
-        yield f"more than {short(keywords['exclusiveMinimum'])}"
-    if "exclusiveMaximum" in keywords:
-        yield f"less than {short(keywords['exclusiveMaximum'])}"
-    if "multipleOf" in keywords:
-        yield _multiple_text(keywords["multipleOf"])
-    yield from _between(keywords.get("minLength"), keywords.get("maxLength"), "character")
-    yield from _between(keywords.get("minItems"), keywords.get("maxItems"), "item")
-    if keywords.get("uniqueItems") is True:
-        yield "each once"
-
-
-_DECIMALS: Final = ("", "one decimal", "two decimals", "three decimals", "four decimals")
-
-
-def _multiple_text(unit: Any) -> str:
-    """Return in words what a number is a multiple of.
-
-    Examples
-    --------
-    >>> _multiple_text(0.01), _multiple_text(5)
-    ('at most two decimals', 'a multiple of 5')
-    """
-    places = next((places for places in range(1, len(_DECIMALS)) if unit == 10**-places), 0)
-    return f"at most {_DECIMALS[places]}" if places else f"a multiple of {short(unit)}"
-
-
-def _between(least: Any, most: Any, unit: str) -> Iterator[str]:
-    def counted(number: Any) -> str:
-        formatted = (
-            f"{number:,}" if isinstance(number, int) and not isinstance(number, bool) and unit else short(number)
-        )
-        return f"{formatted} {unit}{'' if number == 1 else 's'}" if unit else formatted
-
-    if least is not None and most is not None:
-        yield f"{short(least)} to {counted(most)}" if least != most else f"exactly {counted(most)}"
-    elif least is not None:
-        yield f"at least {counted(least)}"
-    elif most is not None:
-        yield f"at most {counted(most)}"
+        yield from limit_words(keywords["items"])
+    if pattern := pattern_words({**keywords, "description": state.description}):
+        yield pattern
 
 
 def help_html(state: FieldState, *, has_default: bool = True, is_described: bool = False) -> html.Html:

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from fh_notebook.contract.schema.alternatives import Option, same_json
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import path_text
 from fh_notebook.core.text.problems import Problem
 from fh_notebook.core.values import UNSET
 from fh_notebook.notebook.forms.fields.base import Field, button_of, field_anchor, set_traits
 from fh_notebook.notebook.forms.fields.help_text import YES_NO, formula_free, state_note, told, what_to_do
-from fh_notebook.notebook.forms.model.kinds import Control, FieldKind, Option, same_json
+from fh_notebook.notebook.forms.model.kinds import Control, FieldKind
 from fh_notebook.notebook.forms.model.table import RowsState, TableColumn, TooManyRows
 
 __all__ = ["TableField"]

@@ -15,13 +15,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from fh_notebook.contract.schema.alternatives import same_json
 from fh_notebook.contract.schema.variables import plain
 from fh_notebook.contract.secrets import hidden, with_hidden
 from fh_notebook.core.text.formatting import KIND_OF_TYPE
 from fh_notebook.core.text.problems import Problem
 from fh_notebook.core.values import UNSET
 from fh_notebook.notebook.forms.model.field import FieldLocation, FieldState, Model, SentAs
-from fh_notebook.notebook.forms.model.kinds import FieldKind, Shape, same_json, shape_of
+from fh_notebook.notebook.forms.model.kinds import FieldKind, Shape, shape_of
 
 __all__ = ["GroupState", "OneOfState", "likeness", "properties_of", "without_secrets_shown"]
 

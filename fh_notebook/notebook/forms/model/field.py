@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager, suppress
 from enum import Enum
 from typing import Any, Protocol
 
+from fh_notebook.contract.schema.alternatives import same_json
 from fh_notebook.contract.schema.validation import fits
 from fh_notebook.contract.schema.variables import plain
 from fh_notebook.contract.secrets import hidden
@@ -20,7 +21,7 @@ from fh_notebook.core.text.formatting import path_text, short
 from fh_notebook.core.text.problems import Problem
 from fh_notebook.core.values import UNSET
 from fh_notebook.errors import InputError
-from fh_notebook.notebook.forms.model.kinds import FieldKind, Shape, same_json
+from fh_notebook.notebook.forms.model.kinds import FieldKind, Shape
 from fh_notebook.notebook.forms.model.text_codec import (
     ParsedText,
     can_show,

@@ -16,6 +16,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from fh_notebook.contract.schema.alternatives import effective_keywords
 from fh_notebook.contract.schema.validation import problems as problems_of
 from fh_notebook.contract.schema.variables import plain
 from fh_notebook.core.json_values import jsonable
@@ -24,7 +25,7 @@ from fh_notebook.core.text.problems import Problem
 from fh_notebook.core.values import UNSET
 from fh_notebook.notebook.forms.model.containers import GroupState, OneOfState, properties_of, without_secrets_shown
 from fh_notebook.notebook.forms.model.field import FieldLocation, FieldState
-from fh_notebook.notebook.forms.model.kinds import FieldKind, effective_keywords, shape_of
+from fh_notebook.notebook.forms.model.kinds import FieldKind, shape_of
 from fh_notebook.notebook.forms.model.table import RowsState
 from fh_notebook.notebook.forms.model.text_codec import ParsedText, json_text, read_json, refuse_endless
 

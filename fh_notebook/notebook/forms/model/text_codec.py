@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
 from fh_notebook.contract.run import one_line
+from fh_notebook.contract.schema.alternatives import same_json
 from fh_notebook.contract.schema.coercion import coerce
 from fh_notebook.contract.schema.file_texts import file_encoding
 from fh_notebook.core.json_values import MAX_DEPTH
@@ -22,7 +23,7 @@ from fh_notebook.core.text.formatting import byte_size, path_text, short
 from fh_notebook.core.text.messages import counted
 from fh_notebook.core.values import UNSET
 from fh_notebook.errors import InputError
-from fh_notebook.notebook.forms.model.kinds import FieldKind, Shape, TextForm, same_json
+from fh_notebook.notebook.forms.model.kinds import FieldKind, Shape, TextForm
 
 __all__ = [
     "HALF",

@@ -16,6 +16,7 @@ from ipywidgets import Dropdown, Layout
 
 from fh_notebook.batching.batch import Batch, ShownBatch
 from fh_notebook.batching.planning.plan import Plan
+from fh_notebook.contract.schema.alternatives import same_json
 from fh_notebook.core.redaction import MASK
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import path_text
@@ -26,7 +27,6 @@ from fh_notebook.notebook.forms.control.observers import BatchFormObserver
 from fh_notebook.notebook.forms.fields.base import UpdateGuard, field_anchor
 from fh_notebook.notebook.forms.fields.help_text import told
 from fh_notebook.notebook.forms.fields.view import FieldsView
-from fh_notebook.notebook.forms.model.kinds import same_json
 from fh_notebook.notebook.forms.model.model import FormModel
 from fh_notebook.notebook.forms.model.row_mapping import RowMapping, SourceKind, batch_plan
 from fh_notebook.notebook.forms.model.text_codec import json_line
