@@ -246,6 +246,57 @@ def form_earlier(stage: Stage) -> Iterator[Locator]:
 
 
 @surface
+def form_earlier_answers(stage: Stage) -> Iterator[Locator]:
+    """The answers of an earlier call, below the list."""
+    shown = _form(stage, FILLED, "form-earlier-answers")
+    press(shown, RUN)
+    expect(shown).to_contain_text("Yours sincerely")
+    press(shown, "Earlier calls")
+    shown.get_by_role("button", name="Answers").first.click()
+    expect(shown.locator(".fh-earlier-answers")).to_contain_text("Yours sincerely")
+    yield stage.cell(1)
+
+
+KINDS: Final = """hive = fh.local.LocalHive()
+outputs = {
+    "long-text-of-a-long-name": "\\n".join(f"{n}. The parcel was sent, and came back." for n in range(1, 160)),
+    "json": {"label": "billing", "confidence": 0.93, "facts": {"order": "A-4007", "days": 12}},
+    "table": [{"item": f"Part {n}", "price": n * 12.5, "in stock": n % 2 == 0, "supplier": "Müller"} for n in range(9)],
+    "files": {"settings": {}, "assets": [{"id": "a1", "file_url": "https://files.example.com/report.pdf",
+              "file_name": "report.pdf", "file_size": 48213, "file_type": "application/pdf"}]}}
+for variant, output in outputs.items():
+    hive.workflow("kinds", variant=variant)(lambda ticket, output=output: output)
+@hive.workflow("kinds", variant="failing")
+def failing(ticket: str) -> str:
+    raise RuntimeError("The model stopped at max_tokens: the answer has no label")
+kinds = fh.Deployment("kinds", variants=[*outputs, "failing"], inputs={"ticket": fh.text(multiline=True)})
+form = fh.form(kinds, values={"ticket": "The parcel is late."}, client=hive.client())
+form"""
+
+
+@surface
+def form_kinds(stage: Stage) -> Iterator[Locator]:
+    """Five variants: a long text, JSON, a table, a file, and one that failed."""
+    shown = _form(stage, KINDS, "form-kinds")
+    press(shown, RUN)
+    expect(shown).to_contain_text("max_tokens")
+    expect(shown).to_contain_text("report.pdf")
+    yield stage.cell(1)
+
+
+@surface
+def form_cancelled(stage: Stage) -> Iterator[Locator]:
+    """Cancelled after two variants had answered."""
+    shown = _form(stage, FILLED, "form-cancelled")
+    with stage.hive.held_after(2):
+        press(shown, RUN)
+        stage.hive.wait_held(1)
+        press(shown, "Cancel")
+        expect(shown).to_contain_text("ancelled")
+        yield stage.cell(1)
+
+
+@surface
 def form_copy(stage: Stage) -> Iterator[Locator]:
     """The form as a cell, or as Python."""
     shown = _form(stage, FILLED, "form-copy")
@@ -486,7 +537,7 @@ def rate(stage: Stage) -> Iterator[Locator]:
     yield stage.cell(2)
 
 
-@surface
+@not_in_voila  # visitors of an app do not correct: it would be for everybody
 def rate_correct(stage: Stage) -> Iterator[Locator]:
     """Blind rating, and the reference of a pair that is being corrected by keys."""
     shown = _comparison(stage, f"cmp.rate(rater='c-{stage.place}-{stage.theme}')", batch=LETTERS)

@@ -120,10 +120,13 @@ def outputs_bundle(page: Callable[[str], Html], outputs: Sequence[ShownOutput]) 
 
 
 def show_approvals(approvals: ToolApprovals) -> bool:
-    """Show approvals with two buttons each; ``False`` where nobody could click, and in an app, which visitors use."""
-    from fh_notebook.notebook.approvals.decisions import can_decide
+    """Show approvals with two buttons each; ``False`` where nobody could click.
 
-    if not can_decide():
+    Also in an app: its author has listed them, and beside the arguments of a call belongs what can be done about it.
+    """
+    from fh_notebook.notebook.ui.buttons import has_person
+
+    if not has_person(running_kernel()):
         return False
     from fh_notebook.notebook.approvals.approvals_table import show
 

@@ -10,6 +10,7 @@ import nbformat
 import pytest
 from playwright.sync_api import Browser, expect
 
+from fh_notebook.local import LocalHive, ask_human
 from tests import notebooks
 from tests.browser.form_page import cut_off, setup
 from tests.lab import PATIENCE_MS, picture_folder, save_picture
@@ -121,3 +122,52 @@ def test_a_running_batch_is_live_in_an_app(browser: Browser, tmp_path: Path, pac
             expect(page.get_by_role("button", name="Save")).to_have_count(0)
             expect(page.get_by_text("12 completed").locator("visible=true")).to_have_count(1)
             page.context.close()
+
+
+SUBMITTED: Final = """import fh_notebook as fh
+fh.configure(base_url={url!r}, api_key='fhk_' + {key!r}, workspace_id="ws_local")
+client = fh.Client()
+pending = client.submit("refund", variant="v", inputs={{"amount": 120}})
+_ = client.invoke("transfer", variant="v", inputs={{"amount": 35}})"""
+
+
+@pytest.mark.long
+def test_a_pending_run_and_an_approval_are_live_in_an_app(browser: Browser, tmp_path: Path) -> None:
+    """The card shows the question and the outcome, though Voila updates no display; approvals have their buttons.
+
+    Whoever makes an app that lists approvals means them to be decided there.
+    """
+    hive = LocalHive(api_key=KEY)
+
+    @hive.workflow("refund", variant="v", human="finance")
+    def refund(amount: int) -> str:
+        return "paid" if ask_human(f"Refund {amount} EUR?").approved else "refused"
+
+    @hive.workflow("transfer", variant="v", tools={"payments": "ask"})
+    def transfer(amount: int) -> str:
+        return "sent" if ask_human(f"Transfer {amount} EUR?", tool="payments").approved else "refused"
+
+    with hive.serve() as server:
+        notebook = tmp_path / "app.ipynb"
+        cells = [SUBMITTED.format(url=server.url, key=KEY.removeprefix("fhk_")), "pending", "client.approvals()"]
+        made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+        made.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+        nbformat.write(made, notebook)
+        with run_voila(notebook) as url:
+            page = browser.new_context(viewport={"width": 1000, "height": 900}).new_page()
+            page.set_default_timeout(PATIENCE_MS)
+            page.goto(url)
+            card = page.locator(".fh-card").locator("visible=true")
+            expect(card).to_contain_text("Refund 120 EUR?")
+            allow = page.get_by_role("button", name="Allow once: payments")
+            expect(allow).to_have_count(1)
+            save_picture(page, picture_folder(), "pending-voila", full_page=True)
+            allow.click()
+            expect(page.locator(".fh-decided-0")).to_have_text("Allowed once.")
+            [asked] = [step for step in hive.approvals if step.tool is None]
+            hive.decide(asked.request_id, approve=True)
+            expect(card).to_contain_text("completed")
+            expect(card).to_contain_text("paid")
+            page.context.close()
+        assert hive.wait_idle()
+        assert sorted(str(call.output) for call in hive.calls) == ["paid", "sent"]

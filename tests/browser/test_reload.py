@@ -110,6 +110,31 @@ def test_a_form_keeps_its_values_its_answers_and_what_runs(lab: Lab, paced_hive:
         expect(lab.output(1).locator(".fh-panel .fh-results")).to_contain_text("said second")
 
 
+PENDING = """import fh_notebook as fh
+hive = fh.local.LocalHive()
+@hive.workflow("refund", variant="v", human="finance")
+def refund(amount: int) -> str:
+    return "paid" if fh.local.ask_human(f"Refund {amount} EUR?").approved else "refused"
+pending = hive.client().submit("refund", variant="v", inputs={"amount": 120})
+hive.wait_approval()
+_ = pending.refresh()"""
+
+
+def test_the_card_of_a_pending_run_goes_on(lab: Lab) -> None:
+    """Its outcome comes to the new page, and there is one card at any time."""
+    lab.open(PENDING, "pending", "hive.decide(pending, approve=True)")
+    lab.run(0)
+    lab.expect_text(lab.run(1), "Refund 120 EUR?")
+    card = lab.output(1).locator(".fh-card").locator("visible=true")
+    expect(card).to_have_count(1)
+    _reload(lab)
+    lab.expect_text(card, "Refund 120 EUR?")
+    lab.page.wait_for_function("() => window.jupyterapp?.shell?.currentWidget?.sessionContext?.session?.kernel")
+    lab.run(2)
+    lab.expect_text(card, "completed")
+    expect(card).to_have_count(1)
+
+
 def test_where_the_kernel_is_another_the_last_state_is_seen(lab: Lab, paced_hive: PacedHive) -> None:
     """A copy of the notebook has its own kernel, which knows no widgets: what stands in for them says of when it is."""
     with paced_hive.serve() as server:

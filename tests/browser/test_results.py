@@ -186,6 +186,48 @@ _COVERED = """view => {
 """The lines of a text that Copy covers; a blank at the end of a line hangs over its edge."""
 
 
+ANSWERS = """import fh_notebook as fh
+hive = fh.local.LocalHive()
+for name in ("baseline-of-a-long-name", "few-shot"):
+    hive.workflow("order", variant=name)(lambda text, name=name: {"label": name, "rows": [{"line": n} for n in range(40)]})
+names = ["baseline-of-a-long-name", "few-shot"]
+order = fh.Deployment("order", variants=names, inputs={"text": fh.text(multiline=True)})
+fh.form(order, values={"text": "Late."}, client=hive.client())"""
+
+TOPS = "parts => parts.map(part => Math.round(part.getBoundingClientRect().top))"
+EDGES = "parts => parts.map(part => part.getBoundingClientRect()).map(box => [box.top, box.bottom])"
+LOST = "parts => parts.filter(part => part.scrollHeight > part.clientHeight + 1).map(part => part.className)"
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("place", ["doc/tree", "notebooks"])
+def test_answers_of_a_form_are_level_and_whole(lab: Lab, place: str) -> None:
+    """Outputs side by side begin level under heads of other heights, and tabs are one line.
+
+    How far a run is has a line of its own. Nothing is cut off when the answers of an earlier call are opened below.
+    """
+    lab.place = place
+    lab.resize(800, 1000)
+    lab.open(ANSWERS)
+    form = lab.run(0).locator(".fh-panel")
+    form.locator("button.fh-run").click()
+    outputs = form.locator(".fh-results .fh-o")
+    expect(outputs).to_have_count(2)
+    tabs = outputs.nth(1).locator(".fh-o-tab")
+    expect(tabs).to_have_text(["Text", "JSON", "Table", "Differences"])
+    assert len(set(outputs.evaluate_all(TOPS))) == 1
+    assert len(set(tabs.evaluate_all(TOPS))) == 1
+    parts = form.locator(".fh-by-callback, .fh-progress, .fh-status")
+    (_, ends), (line, line_ends), (status, _) = parts.evaluate_all(EDGES)
+    assert ends <= line < line_ends <= status
+    lab.resize(1600, 900)
+    form.get_by_role("button", name="Earlier calls").click()
+    form.get_by_role("button", name="Answers").click()
+    expect(form.locator(".fh-earlier-answers .fh-o")).to_have_count(2)
+    boxes = form.locator(".fh-results, .fh-results .fh-column, .fh-earlier-answers")
+    assert boxes.evaluate_all(LOST) == []
+
+
 def test_an_output_is_copied_and_its_form_is_switched_by_mouse_and_by_keys(lab: Lab) -> None:
     """In one click or key, what the page has itself and what it must ask for; the form without the kernel."""
     lab.page.context.grant_permissions(["clipboard-read", "clipboard-write"])

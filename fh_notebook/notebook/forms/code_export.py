@@ -1,7 +1,7 @@
 """Code export: a form as a ``%%fetchhive`` cell, Python or curl, with placeholders for secrets. Pure.
 
 - The code has exactly the inputs that the form sends, and this is checked before it is returned. A cell and `fh.invoke`
-  add the declared defaults when they send it.
+  add the declared defaults when they send it, and a comment names them.
 - A Start variable that holds a secret anywhere, or may hold one, is replaced as a whole by the name of a variable
   (cell, Python) or by a placeholder (curl).
 - A file whose address is sent is written as ``fh.file(...)``; of one out of a page only the name is known, and a
@@ -25,10 +25,11 @@ from uuid import uuid4
 from fh_notebook.client.uploads import NamedFile, file_named, files_among, names_file
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.invoke_request import InvokeRequest
+from fh_notebook.contract.schema.build import fill_defaults
 from fh_notebook.contract.secrets import Secrets
 from fh_notebook.contract.snippet.writer import python_literal, to_curl
 from fh_notebook.core.json_values import jsonable
-from fh_notebook.core.text.formatting import one_line
+from fh_notebook.core.text.formatting import one_line, path_text
 from fh_notebook.errors import FetchHiveError, InputError
 from fh_notebook.notebook.cell.request import read_cell
 from fh_notebook.notebook.cell.template import row_of
@@ -141,6 +142,34 @@ def _about_files(code: str, values: Any) -> str:
         return code
     was = "was" if len(names) == 1 else "were"
     return commented(code, f"{', '.join(names)} {was} chosen in the page: give the path in fh.file(...)")
+
+
+DEFAULTS_TOLD: Final = 8
+"""Defaults that a comment names."""
+
+
+def _about_defaults(code: str, deployment: Deployment, inputs: Mapping[str, Any]) -> str:
+    """Return code with a comment on the defaults that it sends and a form does not; a secret's is not told."""
+    given, secrets = jsonable(inputs), Secrets.of(deployment.inputs)
+    added = list(_added(fill_defaults(deployment.inputs, given), given, ()))
+    told = [
+        path_text(path) if secrets.cover(path) else f"{path_text(path)} ({one_line(json.dumps(value), 40)})"
+        for path, value in added[:DEFAULTS_TOLD]
+    ]
+    more = [f"{len(added) - DEFAULTS_TOLD:,} more"] if len(added) > DEFAULTS_TOLD else []
+    comment = f"The form sends no defaults. This sends those that are declared: {', '.join([*told, *more])}."
+    return commented(code, comment if told else "")
+
+
+def _added(
+    filled: Mapping[str, Any], given: Mapping[str, Any], path: tuple[str, ...]
+) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Yield the path and value of all that is in one object and not in the other."""
+    for name, value in filled.items():
+        if name not in given:
+            yield (*path, name), value
+        elif isinstance(value, dict) and isinstance(given[name], dict):
+            yield from _added(value, given[name], (*path, name))
 
 
 def with_placeholders(
@@ -256,7 +285,8 @@ def as_cell(
     """
     line = magic_line(deployment.name, variants, repeats, out, delivery)
     values = with_placeholders(deployment, inputs)
-    return _about_files(f"{line}\n{cell_body(deployment, values)}", values)
+    code = f"{line}\n{cell_body(deployment, values)}"
+    return _about_defaults(_about_files(code, values), deployment, inputs)
 
 
 def as_python(
@@ -288,7 +318,7 @@ def as_python(
     again = f" for variant in {list(variants)!r}" if len(variants) != 1 else ""
     again += f" for _ in range({repeats})" if repeats > 1 else ""
     lines.append(f"runs = [{call}{again}]" if again else f"run = {call}")
-    return _about_files("\n".join(lines), values)
+    return _about_defaults(_about_files("\n".join(lines), values), deployment, inputs)
 
 
 def as_curl(

@@ -1,8 +1,9 @@
 """Pending results: submit the requests of a cell for later delivery, and update the display when runs change.
 
 Nothing waits here. A workflow with a human in the loop may take days, and that person may sit at this notebook: a cell
-that waited for the answer would block them. The display is updated from the background loop, whatever cell runs then; a
-saved notebook has the last state, as HTML and as text.
+that waited for the answer would block them. The display is updated from the background loop, whatever cell runs then,
+also after the page was reloaded and in an app (facts 5 and 6 of `ui.buttons`); a saved notebook has the last state, as
+HTML and as text.
 """
 
 from __future__ import annotations
@@ -19,10 +20,12 @@ from fh_notebook.contract.callbacks import NOWHERE, RunIds, was_refused_directly
 from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.contract.run import WHOLE, Run, shown_output
 from fh_notebook.core import event_loop
+from fh_notebook.core.text import html
 from fh_notebook.notebook.approvals.decisions import CellPlace, Decisions, can_decide
 from fh_notebook.notebook.results.cards import SideBySide
 from fh_notebook.notebook.results.served_outputs import ServedOutputs, served_outputs
-from fh_notebook.notebook.shell import new_handle
+from fh_notebook.notebook.shell import new_handle, no_lost_widget
+from fh_notebook.notebook.ui.buttons import WidgetPlace, import_widgets
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,9 +61,59 @@ def _shown(call: PendingRun | Run) -> output_view.ShownOutput:
     return shown_output(call.run if isinstance(call, PendingRun) else call)
 
 
+class _LiveCard:
+    """A card on the page: in widgets, of which a page that is reloaded and an app hear, and the display beside them.
+
+    Once nothing more will come the widgets are left, and the display has the card alone.
+
+    Parameters
+    ----------
+    card : _Card
+        What is shown first.
+    goes_on : bool
+        Whether it will change, before somebody's eyes.
+    """
+
+    def __init__(self, card: _Card, *, goes_on: bool) -> None:
+        self.card = card
+        self._dom_class = ""
+        """Of what the widgets hide."""
+        self._handle = new_handle()
+        self._handle.display(card)
+        self._place = WidgetPlace(self)
+        if goes_on:
+            import_widgets()
+            self._place.put([], text="")
+
+    def show(self, card: _Card, *, goes_on: bool) -> None:
+        """Show how it is now."""
+        self.card = card
+        self._handle.update(self)
+        if goes_on:
+            self._place.show(self.page())
+        elif self._place.has_box:
+            self._place.leave()
+
+    def page(self) -> str:
+        """Return it as HTML."""
+        return self.card.content[0]
+
+    def stand_in(self, dom_class: str, text: str) -> None:
+        """Be what is seen where the widgets are not."""
+        self._dom_class = dom_class
+        self._handle.update(self)
+
+    def __repr__(self) -> str:
+        return repr(self.card)
+
+    def _repr_html_(self) -> str:
+        if not self._dom_class:
+            return self.page()
+        return html.el("div", no_lost_widget(self._dom_class), html.Html(self.page()), cls=self._dom_class)
+
+
 def show(result: PendingRun | PendingResults, form: str | None = None) -> None:
     """Display `result`, and follow it until nothing more will come; `form` is ``--show`` of a cell."""
-    handle = new_handle()
     place = CellPlace() if result.waiting and can_decide() else None
     served = served_outputs()
 
@@ -69,26 +122,26 @@ def show(result: PendingRun | PendingResults, form: str | None = None) -> None:
             served.put(map(_shown, _calls(result)))
         return _Card(result, place, served, form)
 
-    handle.display(card := drawn())
+    live = _LiveCard(drawn(), goes_on=result.waiting and served is not None)
     follow = _decisions(result, place) if place is not None else lambda: None
     if served is not None:
         served.serve()
 
     def update(_: Any) -> None:
-        handle.update(drawn())
+        live.show(drawn(), goes_on=result.waiting)
         follow()
 
     def count_look_up(_: Any) -> None:
         # While a person may be about to press a button, or reads a question that is unfolded, it stays as it is.
         if all(call.status != "awaiting_approval" for call in _calls(result)):
-            handle.update(drawn())
+            live.show(drawn(), goes_on=result.waiting)
 
     if result.waiting:
         result.on_change(update)
         result.on_look(count_look_up)
     # It may have changed while it was put on the page, when nobody listened yet, or beside an update of this thread.
-    while (now := drawn()).content != card.content:
-        handle.update(card := now)
+    while (now := drawn()).content != live.card.content:
+        live.show(now, goes_on=result.waiting)
     follow()
 
 

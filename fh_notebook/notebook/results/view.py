@@ -104,7 +104,10 @@ COLUMNS_SHOWN: Final = 40
 _STYLE: Final = html.Html(
     f"{html.STYLE}<style>{MARKS_STYLE}{output_view.CSS}"
     ".fh-results .widget-html-content{line-height:inherit;font-size:inherit}"
-    ".fh-column{border-top:1px solid var(--jp-border-color2,rgba(128,128,128,.4));padding-top:8px}"
+    # Columns in a line have heads of one height, so that their outputs begin at the same place.
+    ".fh-results .fh-column{display:grid;grid-template:subgrid/minmax(0,1fr);grid-row:span 2;row-gap:0;"
+    "border-top:1px solid var(--jp-border-color2,rgba(128,128,128,.4));padding-top:8px}"
+    ".fh-results .fh-column:has(>.fh-repeats){grid-row:span 3}"
     ".fh-column .widget-html,.fh-column .widget-html-content{width:auto;max-width:100%;min-width:0}"
     ".fh-column .widget-html-content{flex:1 1 0}"
     ".fh-cure{margin:-4px 0 6px}"
@@ -339,7 +342,7 @@ def _looks() -> dict[str, dict[str, Any]]:
         "side": {
             "layout": Layout(
                 display="grid",
-                grid_template_columns="repeat(auto-fit, minmax(min(280px, 100%), 1fr))",
+                grid_template_columns="repeat(auto-fit, minmax(min(290px, 100%), 1fr))",
                 grid_gap="12px",
                 overflow="visible",
             )

@@ -60,6 +60,8 @@ PANES_STYLE: Final = (
     "resize:none;margin-left:0}"
     ".fh-panes,.fh-pane{overflow:visible;min-width:0}"
     ".fh-panes>.fh-pane{width:100%}"
+    # A box in a pane that scrolls is as high as what is in it: ipywidgets lets it shrink, and what is below is cut off.
+    ".fh-panes>.fh-pane>*{flex-shrink:0}"
     f"@container fh-panel (min-width:{WIDE}){{"
     ".fh-panes{display:grid;grid-template-columns:minmax(0,min(560px,46%)) minmax(0,1fr);column-gap:24px;"
     "align-items:start}"
@@ -113,7 +115,6 @@ STYLE: Final = html.Html(
     ".fh-panel .fh-from>.widget-label{text-align:left;font-weight:600}"
     ".fh-panel .fh-starred>.widget-label::after{content:' *';color:var(--jp-error-color1,inherit)}"
     ".fh-panel .fh-from.fh-wrong>select{border-color:var(--jp-error-color1,currentColor)!important}"
-    ".fh-panel .fh-status{flex:1 1 12em}"
     # Level with the label of the first field, which has no box around it either.
     ".fh-panel .fh-run-bar .fh-variants :is(.widget-checkbox,.widget-checkbox label){height:20px}"
     ".fh-panel .fh-run-bar>.fh-variants{padding-bottom:6px}"
@@ -121,7 +122,8 @@ STYLE: Final = html.Html(
     ".fh-panel .fh-cancel:disabled,.fh-panel .fh-run-bar:has(.fh-run:disabled) :is(.fh-repeats,.fh-by-callback)"
     "{display:none}"
     ".fh-panel .fh-run-bar .fh-progress:not(:has(.fh-line)){display:none}"
-    ".fh-panel .fh-run-bar .fh-progress{margin-right:12px}"
+    # How far it is, and below it where calls go, or what keeps Run from sending: each a line of its own.
+    ".fh-panel .fh-run-bar .fh-line{color:var(--jp-ui-font-color1,inherit)}"
     ".fh-panel .fh-cancel{background:none;border:1px solid var(--jp-error-color1,currentColor);"
     "color:var(--jp-error-color1,inherit)}"
     ".fh-panel .fh-run:disabled{opacity:1}"

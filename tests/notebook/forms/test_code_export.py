@@ -143,6 +143,26 @@ def test_what_a_cell_would_refuse_is_told() -> None:
     assert "'topc': 'AI'" in as_python(guessed, ["a"], {"topc": "AI"})
 
 
+def test_the_defaults_that_code_sends_and_a_form_does_not_are_named() -> None:
+    """In a comment, with their values, also within a group; of a secret its name alone, and nothing of curl."""
+    order = fh.Deployment(
+        "order",
+        inputs={
+            "text": fh.text(),
+            "words": fh.integer(default=120),
+            "to": fh.group({"city": fh.text(), "country": fh.text(default="DE")}),
+            "pin": fh.text(secret=True, default="s3cret"),
+        },
+    )
+    inputs = {"text": "Late.", "to": {"city": "Leipzig"}}
+    said = '# The form sends no defaults. This sends those that are declared: to.country ("DE"), words (120), pin.'
+    cell, python = as_cell(order, ["v"], inputs), as_python(order, ["v"], inputs)
+    assert cell.splitlines()[1] == python.splitlines()[0] == said
+    assert _exactly(_read(cell, order).inputs, inputs)
+    assert "default" not in as_curl(order, ["v"], inputs, base_url=BASE)
+    assert "default" not in as_cell(order, ["v"], {**order.complete(inputs), "pin": "1"})
+
+
 # --- a real shell, a real hive
 
 

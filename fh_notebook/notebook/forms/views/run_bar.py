@@ -109,7 +109,9 @@ class RunBar:
         more = () if is_app else (self._repeats, self._callback)
         self.widget = look.column(
             *(() if is_app and len(selection.offered) == 1 else (self._variants,)),
-            look.row(self._run, self._cancel, *more, self.progress, self._status),
+            look.row(self._run, self._cancel, *more),
+            self.progress,
+            self._status,
             dom_class="fh-run-bar",
         )
         self.follow()
