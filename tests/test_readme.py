@@ -249,10 +249,10 @@ def _prose(page: str) -> str:
     return re.sub(r"`[^`]*`|\[[^\]]*\]\([^)]*\)", "", text).replace("\n", " ")
 
 
-@pytest.mark.parametrize("page", sorted(GUIDE.keys() - {"glossary"}))
+@pytest.mark.parametrize("page", sorted(PAGES.keys() - {"glossary"}))
 def test_a_page_marks_the_first_use_of_each_word_of_the_glossary(page: str) -> None:
-    """In italics, which the site turns into a link with the meaning as its tooltip."""
-    text = _prose(GUIDE[page])
+    """In italics, which the site turns into a link with the meaning as its tooltip; the README says it in words."""
+    text = _prose(PAGES[page])
     for word in re.findall(r"^\| ([\w% ]+?) \| [A-Z]", GUIDE["glossary"], re.MULTILINE):
         before = NOUNS.get(word, r"(?<![\w-])\*?")
         found = re.search(rf"{before}(?P<word>{word.removesuffix('s')}s?)(?![\w-])", text, re.IGNORECASE)
