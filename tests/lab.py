@@ -316,9 +316,9 @@ class Lab:
         return self
 
     def _is_lab(self) -> bool:
-        return self.page.url.startswith(f"{self.server.url}/{LAB}/") and bool(
-            self.page.evaluate("'jupyterapp' in window")
-        )
+        # Without a notebook, its address is /doc alone.
+        is_there = self.page.url.startswith(f"{self.server.url}/{LAB.split('/')[0]}")
+        return is_there and bool(self.page.evaluate("'jupyterapp' in window"))
 
     def settle(self, script: str, argument: Any = None) -> Any:
         """Call a function of the page, wait for its promise as for everything else, and return what it gives."""

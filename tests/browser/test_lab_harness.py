@@ -27,6 +27,18 @@ def test_cells_run_and_the_page_is_offline(lab: Lab) -> None:
 
 
 @pytest.mark.long
+def test_a_cleared_page_is_the_next_tests(lab: Lab) -> None:
+    """Another notebook is opened in it, also once its address names none: to load a page takes seconds."""
+    lab.open("1 + 1")
+    lab.page.evaluate("window.fhLoaded = 'once'")
+    assert lab.clear()
+    lab.page.wait_for_url(f"{lab.server.url}/doc")
+    lab.open("2 + 2")
+    assert lab.page.evaluate("window.fhLoaded") == "once"
+    lab.expect_text(lab.run(0), r"4$")
+
+
+@pytest.mark.long
 def test_stop_ends_an_endless_cell(lab: Lab) -> None:
     """The Stop button reaches a cell that would run for ever; the next cell works."""
     lab.open("print('started', flush=True)\nwhile True: pass", "print('still here')")

@@ -130,7 +130,7 @@ def test_the_set_holds_the_best(shape: str, truth: str) -> None:
 
 @pytest.mark.long
 @pytest.mark.parametrize("shape", SHAPES[:2])
-@pytest.mark.parametrize("k", range(2, 9))
+@pytest.mark.parametrize("k", [2, 5, 8])
 def test_the_set_holds_the_best_of_two_to_eight(shape: str, k: int) -> None:
     """Each of the best ones in at least 95 % of 200 sets, less what chance leaves; the benchmark `best` draws 2,000."""
     least = 0.95 - 2.6 * np.sqrt(0.95 * 0.05 / 200)
