@@ -7,7 +7,8 @@ import shutil
 import pytest
 from playwright.sync_api import expect
 
-from tests.lab import Lab
+from tests.browser.form_page import wait_until_at_work
+from tests.lab import LAB, Lab
 from tests.notebook.paced_hive import PacedHive
 
 pytestmark = [pytest.mark.browser, pytest.mark.long]
@@ -108,6 +109,58 @@ def test_a_form_keeps_its_values_its_answers_and_what_runs(lab: Lab, paced_hive:
         expect(form.locator("button.fh-run")).to_be_enabled()
         _reload(lab)
         expect(lab.output(1).locator(".fh-panel .fh-results")).to_contain_text("said second")
+
+
+OPENED = """%load_ext fh_notebook
+import fh_notebook as fh
+hive = fh.local.LocalHive()
+hive.workflow("order", variant="v")(lambda text, n, **more: f"said {text}")
+inputs = {"text": fh.text(), "n": fh.integer(), **{f"word{i}": fh.text(default="a") for i in range(7)}}
+order = fh.Deployment("order", variants=["v"], inputs=inputs)
+fh.form(order, values={"n": 3}, client=hive.client())"""
+
+
+@pytest.mark.parametrize("place", [LAB, "notebooks"])
+def test_what_is_open_in_a_form_stays(lab: Lab, place: str) -> None:
+    """Values, also of folded fields; messages of a rejected run; an earlier call's answers; and all of it goes on."""
+    lab.place = place
+    lab.resize(1600, 1000)
+    lab.open(OPENED)
+    form = lab.run(0).locator(".fh-panel")
+    wait_until_at_work(form)
+    run, text = form.locator("button.fh-run"), form.get_by_label("text").first
+    text.fill("first")
+    run.click()
+    expect(form.locator(".fh-results")).to_contain_text("said first")
+    form.get_by_role("button", name="optional fields at their defaults").click()
+    form.get_by_label("word3").first.fill("changed")
+    form.get_by_label("word4").first.press("Shift+Tab")
+    form.get_by_role("button", name="Earlier calls").click()
+    form.get_by_role("button", name="Answers").click()
+    form.get_by_role("button", name="Show request").click()
+    text.fill("")
+    form.get_by_label("n *").first.fill("x")
+    run.click()
+    expect(run).to_contain_text("2 to correct")
+    _reload(lab)
+    wait_until_at_work(form)
+    expect(run).to_contain_text("2 to correct")
+    expect(form.locator(".fh-status")).to_contain_text("Nothing was sent.")
+    expect(form.get_by_role("alert").locator("visible=true")).to_have_count(2)
+    expect(form.get_by_label("n *").first).to_have_value("x")
+    expect(form.get_by_label("word3").first).to_have_value("changed")
+    expect(form.get_by_label("word4").first).to_be_visible()
+    expect(form.locator(".fh-results")).to_contain_text("said first")
+    expect(form.locator(".fh-earlier tbody tr")).to_have_count(1)
+    expect(form.locator(".fh-earlier-answers")).to_contain_text("said first")
+    expect(form.locator(".fh-request")).to_be_visible()
+    form.locator(".fh-status").get_by_role("link", name="text").click()
+    expect(text).to_be_focused()
+    text.fill("second")
+    form.get_by_label("n *").first.fill("4")
+    text.press("Control+Enter")
+    expect(form.locator(".fh-results")).to_contain_text("said second")
+    expect(form.locator(".fh-earlier tbody tr")).to_have_count(2)
 
 
 PENDING = """import fh_notebook as fh
