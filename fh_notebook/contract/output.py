@@ -579,23 +579,43 @@ def _markdown(text: str, options: OutputOptions) -> html.Html:
         if cut
         else f"{source.lstrip()[:80].splitlines()[0]} … {counted(lines, 'line')}"
     )
-    rest = rendered(tokens[cut:], "fh-rest")
-    folded = html.fold(more, *(part for part in (rest, end, button) if part is not None))
-    return html.el("div", rendered(tokens[:cut]) if cut else None, folded, cls="fh-md")
+    opened, rest = _parted(tokens, cut)
+    parts = (rendered(rest, "fh-rest"), end, button)
+    folded = html.fold(more, *(part for part in parts if part is not None))
+    return html.el("div", rendered(opened) if cut else None, folded, cls="fh-md")
+
+
+_LISTS: Final = ("bullet_list_open", "ordered_list_open")
+
+
+def _parted(tokens: Sequence[Any], cut: int) -> tuple[Sequence[Any], Sequence[Any]]:
+    """Return what is open to the eye, and the rest; a list that is cut goes on there, with its numbers."""
+    opened, rest = tokens[:cut], tokens[cut:]
+    if rest[0].type != "list_item_open":
+        return opened, rest
+    start = max(number for number, token in enumerate(opened) if token.level == 0)
+    before = sum(token.type == "list_item_open" and token.level == 1 for token in opened[start:])
+    goes_on = opened[start].copy()
+    if goes_on.type == "ordered_list_open":
+        goes_on.attrs = {**goes_on.attrs, "start": int(goes_on.attrs.get("start", 1)) + before}
+    end = next(token for token in rest if token.level == 0)
+    return [*opened, end], [goes_on, *rest]
 
 
 def _fold_index(tokens: Sequence[Any], text: str, chars: int, lines: int) -> int:
-    """Return the index of the token with which the fold begins: that of a block on the top level."""
+    """Return the index of the token with which the fold begins: a block, or an item of a list, on the top level."""
     starts = [0, *accumulate(len(line) + 1 for line in text.split("\n"))]  # in characters, by line
     if len(starts) - 1 <= lines * SLACK and len(text) <= chars * SLACK:
         return len(tokens)
     for index, token in enumerate(tokens):
-        if token.level == 0 and token.nesting >= 0 and token.map:
+        is_item = token.level == 1 and token.type == "list_item_open"
+        if (token.level == 0 or is_item) and token.nesting >= 0 and token.map:
             first, last = token.map
             if first >= lines or starts[first] >= chars:
                 return index
-            if last > 2 * lines or starts[last] > 2 * chars:  # one endless block: a list, a code block
-                return index
+            is_endless = last > 2 * lines or starts[last] > 2 * chars  # a code block; a list is cut between its items
+            if is_endless and token.type not in _LISTS:
+                return index - 1 if tokens[index - 1].type in _LISTS else index
     return len(tokens)
 
 

@@ -14,6 +14,7 @@ import pytest
 from playwright.sync_api import Locator, expect
 
 import fh_notebook as fh
+from tests.browser.form_page import wait_until_at_work
 from tests.lab import Lab
 
 if TYPE_CHECKING:
@@ -69,6 +70,47 @@ def _is_green_and_red(yes: Locator, no: Locator) -> bool:
     """Whether a tick is green and a cross is red, whatever the theme makes of these."""
     (red, green, _), (red_too, green_too, _) = yes.evaluate(INK), no.evaluate(INK)
     return bool(green > red and red_too > green_too)
+
+
+ORDER: Final = """
+import fh_notebook as fh
+item = fh.group({'name': fh.text(), 'price': fh.number()})
+order = fh.Deployment('order', variants=['a'], inputs={
+    'message': fh.text(multiline=True, description='What was written.'), 'customer': fh.text(),
+    'quantity': fh.integer(minimum=1), 'size': fh.choice('small', 'large'), 'day': fh.date(),
+    'items': {'type': 'array', 'items': {'type': 'object', 'properties': {'name': {'type': 'string'}}}},
+    'to': fh.group({'street': fh.text(), 'city': fh.text()}, required=False)})
+fh.form(order, values={'items': [{'name': 'Lamp'}]})
+"""
+SMALLEST: Final = """form => Math.min(...[...form.querySelectorAll('*')]
+    .filter(e => e.checkVisibility() && [...e.childNodes].some(n => n.nodeType === 3 && n.data.trim()))
+    .filter(e => getComputedStyle(e).fontSize !== '0px').map(e => parseFloat(getComputedStyle(e).fontSize)))"""
+"""The size of the smallest text; a sign that stands for a button's name has no size itself."""
+
+
+def test_the_controls_of_a_form_are_aligned(lab: Lab) -> None:
+    """Ends and heights, gaps of 4 or 8 pixels, corners alike, and no text below 11 pixels."""
+    lab.resize(1600, 1000)
+    lab.open(ORDER)
+    form = lab.run(0).locator(".fh-panel")
+    wait_until_at_work(form)
+    assert form.evaluate(SMALLEST) >= 11
+    fields = {name: form.get_by_label(name).first for name in ("message", "customer", "quantity", "size")}
+    fields["day"] = form.locator(".fh-picker input").first
+    left, _, width, _ = _box(fields["message"])
+    assert _box(fields["customer"])[0] == left
+    x, _, add_width, _ = _box(form.locator("button.fh-begin"))
+    assert x + add_width == pytest.approx(left + width, abs=1)
+    assert {_box(fields[name])[3] for name in ("customer", "quantity", "size", "day")} == {32}
+    radius = "part => getComputedStyle(part).borderRadius"
+    assert {part.evaluate(radius) for part in (*fields.values(), form.locator("button.fh-run"))} == {"4px"}
+    way, head = form.locator(".fh-rows-way select"), form.locator(".fh-head-cell").first
+    assert _box(way)[2] < width / 2
+    _, top, _, height = _box(way)
+    assert _box(head)[1] - (top + height) >= 8
+    quantity, size = _box(fields["quantity"]), _box(fields["size"])
+    assert quantity[1] == size[1]
+    assert size[0] - (quantity[0] + quantity[2]) == pytest.approx(16, abs=1)
 
 
 def test_a_form_and_a_comparison_are_laid_out_by_the_width_of_the_output(lab: Lab) -> None:

@@ -367,6 +367,26 @@ def test_one_endless_block_of_markdown_is_folded_whole() -> None:
     assert "… 202 lines</summary>" in page
 
 
+@pytest.mark.parametrize(("before", "mark"), [("", "1."), ("# Steps\n\n", "1."), ("", "-")])
+def test_an_endless_list_of_markdown_is_cut_between_its_items(before: str, mark: str) -> None:
+    """Its beginning is open to the eye, and the rest goes on with the next number."""
+    page = _shown(before + "\n".join(f"{mark} Step {n}" for n in range(1, 160)), "markdown")
+    opened, _, folded = page.partition("<details")
+    begun, left = opened.count("<li>"), folded.count("<li>")
+    assert begun + left == 159
+    assert 15 <= begun <= 20
+    assert f"… {left} more lines</summary>" in folded
+    assert ('<ol start="' + str(begun + 1) + '">' in folded) == (mark == "1.")
+    assert opened.count("<ol>") + opened.count("<ul>") == opened.count("</ol>") + opened.count("</ul>") == 1
+
+
+def test_an_endless_item_of_markdown_is_folded_with_its_list() -> None:
+    """There is no list without items."""
+    page = _shown("- " + "word\n  " * 200, "markdown")
+    assert page.startswith('<div class="fh-md"><details')
+    assert page.count("<li>") == 1
+
+
 def test_short_markdown_is_not_folded() -> None:
     """Nor is an empty one."""
     for text in ("", "# Title\n\ntext", "\n".join(["*a* `b`"] * 28)):

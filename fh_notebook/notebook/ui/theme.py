@@ -18,7 +18,7 @@ __all__ = ["CSS", "FORM_WIDTH", "FieldTheme", "handle_css"]
 FORM_WIDTH: Final = "860px"
 """Longer lines are hard to read; a narrow page takes what it has."""
 
-BETWEEN_FIELDS: Final = "10px 16px"
+BETWEEN_FIELDS: Final = "12px 16px"
 """Of two lines of fields, and of two in a line; the fields themselves have no margin, which would add up in groups."""
 
 
@@ -307,6 +307,7 @@ CSS: Final = html.Html(
     "border-box;flex:0 0 auto;margin:0}"
     ".fh-form .fh-field>.fh-control>:is(input,select,textarea){flex:1 1 160px;width:auto;min-width:0}"
     ".fh-form .fh-control>select:not([multiple]),.fh-form .fh-control>input{height:32px}"
+    ".fh-form .fh-control>textarea{padding:6px 8px}"
     # The arrow that ipywidgets draws is black in the dark theme too; the browser's own follows it.
     ".fh-form select:not([multiple]){appearance:auto;background-image:none;padding-right:4px}"
     ".fh-form .fh-control>select[multiple]{padding:4px 6px}"
@@ -384,7 +385,10 @@ CSS: Final = html.Html(
     ".fh-form .fh-row-down::after{content:'\\2193';content:'\\2193' / ''}"
     ".fh-form .fh-row-remove::after{content:'\\2715';content:'\\2715' / ''}"
     # How the rows are edited is no value of the field.
-    ".fh-form .fh-rows-way>select{width:auto;max-width:100%;align-self:flex-start}"
+    ".fh-form .fh-field>.fh-control.fh-rows-way>select{flex:0 1 auto;width:auto;max-width:100%}"
+    ".fh-form .fh-rows-body{padding-top:8px}"
+    # Important: the margin of a button is written at the button itself. This one ends where the fields end.
+    ".fh-form .fh-begin{margin-right:0!important}"
     ".fh-form .widget-checkbox{width:auto}.fh-form .widget-html-content{line-height:1.4}"
     ".fh-form .widget-html,.fh-form .jupyter-widget-html{line-height:1.4}"
     "</style>"

@@ -103,6 +103,10 @@ STYLE: Final = html.Html(
     ".fh-panel .widget-html,.fh-panel .widget-html-content{line-height:1.45;height:auto;min-width:0;"
     "max-width:100%}"
     ".fh-panel .fh-batch-result>.widget-html-content{width:100%}"
+    ".fh-panel :is(button,select,textarea,input:not([type=checkbox],[type=radio])){border-radius:4px}"
+    # The border of what is typed into darkens under the pointer, as that of other forms does.
+    ".fh-panel .fh-control:not(.fh-wrong)>:is(input,select,textarea):hover:not(:disabled,:focus)"
+    "{border-color:var(--jp-ui-font-color2,currentColor)}"
     ".fh-panel .widget-checkbox{margin-right:14px}"
     ".fh-panel :is(.fh-run-bar,.fh-grow) .widget-checkbox label{display:flex;align-items:center;height:32px}"
     ".fh-panel :is(.fh-run-bar,.fh-grow) .widget-checkbox input{margin:0 6px 0 0}"
