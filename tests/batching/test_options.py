@@ -65,13 +65,11 @@ def test_the_types_of_keywords_are_those_of_the_fields(keywords: Any, options: t
 
 def test_an_unknown_option_is_told_with_those_that_are_known() -> None:
     """In a sentence; the values, of which one may be a key, are in no frame of its traceback."""
-    with pytest.raises(
-        TypeError, match="unexpected keyword argument 'max_call'; did you mean max_calls. It takes variants, inputs"
-    ) as told:
+    with pytest.raises(TypeError, match="'max_call'.*max_calls. It takes variants, inputs") as told:
         fh.batch([], "shout", max_call=3, on_event=print)  # type: ignore[call-arg]
     assert isinstance(told.value, fh.SettingsError)
     assert all(entry.frame.f_locals.get("options") in ({}, None) for entry in told.traceback)
-    with pytest.raises(TypeError, match="unexpected keyword argument 'wait'; give score, alpha"):
+    with pytest.raises(TypeError, match="'wait'.*score, alpha"):
         fh.race([], "shout", score="exact", wait=True)  # type: ignore[call-arg]
     with pytest.raises(fh.SettingsError, match="delivery is 3; give 'direct', 'callback', 'poll' or 'auto'"):
         fh.batch([], "shout", delivery=3)  # type: ignore[arg-type]
@@ -142,7 +140,7 @@ def test_numbers_of_numpy_are_numbers() -> None:
     assert type(RaceOptions(score="exact", seed=whole, alpha=part).alpha) is float  # type: ignore[arg-type]
     assert checked_concurrency(whole) == 3
     fh.configure(max_concurrency=whole)  # type: ignore[arg-type]
-    with pytest.raises(SettingsError, match="^repeats is 0; give a whole number from 1 to"):
+    with pytest.raises(SettingsError, match="^repeats is 0;.* 1 to"):
         BatchOptions(repeats=np.int64(0))  # type: ignore[arg-type]
 
 

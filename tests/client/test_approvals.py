@@ -226,7 +226,7 @@ def test_one_approval_is_asked_for_by_its_id(client: fh.Client) -> None:
     with pytest.raises(fh.CallError, match="this approval, or workspace .*check approval_id") as missing:
         client.approval("taa_nobody")
     assert missing.value.status_code == 404
-    with pytest.raises(fh.InputError, match="approval_id is empty"):
+    with pytest.raises(fh.InputError, match="approval_id"):
         client.approval("")
 
 
@@ -420,7 +420,7 @@ def test_a_limit_is_the_size_of_a_page_and_no_further_one_is_asked_for(client: f
     runs = [client.submit("refund", variant="v", inputs={"amount": n}) for n in range(3)]
     until(lambda: len(client.approvals()) == 3)
     assert [len(client.approvals(limit=n)) for n in (1, 2, 5)] == [1, 2, 3]
-    with pytest.raises(fh.InputError, match="limit is 0; give a number, at least 1"):
+    with pytest.raises(fh.InputError, match="^limit is 0"):
         client.approvals(limit=0)
     for run in runs:
         run.cancel_waiting()

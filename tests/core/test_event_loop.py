@@ -166,7 +166,7 @@ def test_a_blocking_call_on_the_background_loop_itself_is_refused_with_the_cure(
     async def scorer() -> None:
         event_loop.run(_double(1))
 
-    with pytest.raises(FetchHiveError, match=r"await hive\.ainvoke"):
+    with pytest.raises(FetchHiveError, match=r"hive\.ainvoke"):
         event_loop.run(scorer())
 
 

@@ -214,7 +214,7 @@ NAMES = ("score_low", "score_high")
 
 def test_nothing_kept_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a store, and with an empty one."""
-    with pytest.raises(InputError, match="no batch of the deployment 'quiz'"):
+    with pytest.raises(InputError, match="'quiz'"):
         fh.trend("quiz")
     fh.configure(store=None)
     with pytest.raises(SettingsError, match="store=None"):

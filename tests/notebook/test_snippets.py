@@ -52,7 +52,7 @@ def test_each_snippet_is_a_cell(shell: Shell, hive: LocalHive, text: str) -> Non
     assert ("The pasted snippet contains a key" in said, OTHER in said) == (True, False)
     _, said = shell.run("%%fetchhive --dry-run\n" + text)
     assert ('"deployment": "brief"' in said, TOPIC in said) == (True, True)
-    assert "the line names 'other', the snippet 'brief'" in shell.run("%%fetchhive other -v live\n" + text)[1]
+    assert "names 'other'" in shell.run("%%fetchhive other -v live\n" + text)[1]
     shell.run("rows = [{'topic': 'x'}]")
     assert "not a snippet" in shell.run("%%fetchhive brief -v live --over rows\n" + text)[1]
     assert len(hive.calls) == 1

@@ -285,7 +285,7 @@ def test_patience_ends_a_race_that_drops_nobody() -> None:
     """After so many rows without a drop it is given up, undecided."""
     race = run(Quiz({"a": 0.5, "b": 0.5}), patience=7, lookahead=1)
     assert (race.ending, race.rows) == ("budget spent", 7)
-    assert "no variant was dropped in 7 rows (patience)" in race.verdict
+    assert "7 rows (patience)" in race.verdict
 
 
 def test_all_rows_may_not_be_enough() -> None:
@@ -381,7 +381,7 @@ def test_numbers_are_raced_between_stated_bounds_or_by_rank() -> None:
     def points(run: fh.Run) -> float:
         return 50.0 if run.output == "yes" else 3.0
 
-    with pytest.raises(InputError, match=r"give bounds=\(lowest, highest\), or bounds='ranks'"):
+    with pytest.raises(InputError, match=r"bounds=\(lowest, highest\), or bounds='ranks'"):
         run(quiz, score=points)
     bounded = run(quiz, score=points, bounds=(0, 40))
     assert bounded.winner == "b"
@@ -438,7 +438,7 @@ def test_the_async_twin_races_in_a_loop_of_its_own() -> None:
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ({"rows": iter(questions(3))}, "not an iterator; give list"),
+        ({"rows": iter(questions(3))}, "iterator"),
         ({"alpha": 0}, "alpha is 0"),
         ({"patience": 0}, "patience is 0"),
         ({"lookahead": 0}, "lookahead is 0"),
@@ -487,7 +487,7 @@ def test_a_scorer_that_only_raises_ends_a_race_early() -> None:
     def broken(run: fh.Run) -> float:
         raise KeyError("no such part")
 
-    with pytest.raises(InputError, match=r"no run of the first 5 rows could be scored \(KeyError: 'no such part'\)"):
+    with pytest.raises(InputError, match=r"first 5 rows .*\(KeyError: 'no such part'\)"):
         run(quiz, score=broken, lookahead=1)
     assert quiz.calls <= 12
     with pytest.raises(InputError, match="the scorer returned None for each; it must return a number"):
@@ -533,7 +533,7 @@ def test_a_race_that_is_only_planned_says_what_it_would_do() -> None:
     quiz = Quiz(CLEAR)
     race = run(quiz, dry_run=True)
     assert (race.ending, race.rows, quiz.calls) == ("", 0, 0)
-    assert "a race of 2 variants over at most 120 rows, at most 240 calls" in race.plan_line
+    assert "at most 120 rows, at most 240 calls" in race.plan_line
     assert race.verdict.startswith("Not begun")
     assert race.resume().winner == "strong"
 

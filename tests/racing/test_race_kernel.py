@@ -60,7 +60,7 @@ def test_the_triage_variants_race_in_a_kernel(loaded: Kernel, hive: LocalHive) -
     assert "row 0 of 93" in states[0].text
     assert "evidence against (dropped at 20)" in states[0].text
     last = states[-1]
-    assert "No difference larger than 30 points between keywords and nearest" in last.text
+    assert "30 points between keywords and nearest" in last.text
     page = last.content["data"]["text/html"]
     assert page.count('class="fh-plot"') == 2
     assert "valid whenever" in page

@@ -172,7 +172,7 @@ def test_a_packed_table_that_grows_past_the_bound_is_refused(tmp_path: Path) -> 
     """It looks like some hundred kilobytes; the refusal says how large it may be."""
     (tmp_path / "rows.csv.gz").write_bytes(_bomb(MAX_UNPACKED_BYTES + 8 * 1024 * 1024))
     assert (tmp_path / "rows.csv.gz").stat().st_size < MAX_UNPACKED_BYTES / 500
-    with pytest.raises(InputError, match="unpacks to more than 256 MiB"):
+    with pytest.raises(InputError, match="256 MiB"):
         read_rows(tmp_path / "rows.csv.gz")
 
 

@@ -81,18 +81,18 @@ def test_a_file_that_goes_under_a_running_batch_loses_nothing(tmp_path: Path, wa
         held.wait_for(2)
         until(lambda: batch.counts.done == 2)
         way(_path())
-        with pytest.raises(StoreError, match="has not ended; wait for it"):
+        with pytest.raises(StoreError, match="not ended"):
             fh.store.rescue(rescued)
         held.let_go()
         batch.wait()
         assert batch.stopped is not None
         assert batch.stopped.reason == "store"
-        assert "while this kernel had it open" in batch.stopped.message
+        assert "this kernel" in batch.stopped.message
         assert 'fh.store.rescue("rescued.sqlite3")' in batch.stopped.message
         made = held.ran.total()
         assert batch.counts.done == made == 6
         assert batch.counts.pending == JOBS - 6
-        with pytest.raises(StoreError, match="while this kernel had it open"):  # still, and before any call
+        with pytest.raises(StoreError, match="this kernel"):  # still, and before any call
             fh.batch(rows(JOBS), "held", **asked)  # type: ignore[arg-type]
         assert held.ran.total() == made
         assert fh.store.rescue(rescued) == rescued
@@ -112,7 +112,7 @@ def test_a_file_that_goes_under_a_running_batch_loses_nothing(tmp_path: Path, wa
 def _is_stopped_by_its_store(batch: fh.Batch) -> None:
     assert batch.stopped is not None
     assert batch.stopped.reason == "store"
-    assert "was deleted while this kernel had it open" in batch.stopped.message
+    assert "deleted" in batch.stopped.message
 
 
 def test_a_batch_goes_on_in_the_rescued_file(tmp_path: Path) -> None:
@@ -191,7 +191,7 @@ def test_single_runs_are_owed_too(tmp_path: Path, capsys: pytest.CaptureFixture[
     _unlink(_path())
     for _ in range(2):
         assert client.invoke("shout", variant="loud", inputs={"text": "b"}).output == "B"
-    assert "was deleted while this kernel had it open" in capsys.readouterr().err
+    assert "deleted" in capsys.readouterr().err
     fh.store.rescue(tmp_path / "rescued.sqlite3")
     with Store(tmp_path / "rescued.sqlite3").closing() as store:
         assert [kept.run.output for kept in store.answers.single_runs()] == ["B", "B", "A"]
@@ -219,7 +219,7 @@ def test_this_process_makes_no_empty_store_in_the_place_of_one_that_it_holds() -
     assert store is not None
     store.answers.keep(fh.Run(status="completed", output="a", deployment="d"), "w").result()
     _unlink_all(store.path)
-    with pytest.raises(StoreError, match="was deleted while this kernel had it open"):
+    with pytest.raises(StoreError, match="deleted"):
         Store(store.path).answers.single_runs()
     assert not store.path.exists()
 

@@ -417,7 +417,7 @@ def test_a_closed_limiter_stops_without_a_call() -> None:
     [stopped] = events
     assert isinstance(stopped, BatchStopped)
     assert stopped.reason == "daily_cap"
-    assert "renewed at 00:00 UTC" in stopped.message
+    assert "00:00 UTC" in stopped.message
 
 
 @pytest.mark.parametrize("limit", [1, 3])

@@ -86,7 +86,7 @@ def test_a_limit_that_cannot_be_meant_is_refused(limits: dict[str, Any]) -> None
 
 @pytest.mark.parametrize(
     ("reason", "cure"),
-    [("daily_cap", "renewed at 00:00 UTC"), ("credits", "add some"), ("auth", "correct it"), ("other", "other")],
+    [("daily_cap", "00:00 UTC"), ("credits", "add some"), ("auth", "correct it"), ("other", "other")],
 )
 def test_a_stop_of_the_services_says_what_to_do_next(reason: str, cure: str) -> None:
     """In one line, with the service's own words."""

@@ -182,7 +182,7 @@ def test_a_damaged_file_is_refused_in_one_line(file: Path) -> None:
     damaged = bytearray(file.read_bytes())
     damaged[36:40] = (1).to_bytes(4, "big")  # the header's count of free pages
     file.write_bytes(damaged)
-    with pytest.raises(InputError, match="it is damaged") as raised:
+    with pytest.raises(InputError, match="damaged") as raised:
         fh.open_batch(file)
     assert "\n" not in str(raised.value)
 
@@ -245,8 +245,6 @@ def test_where_it_cannot_be_written_nothing_is_left(tmp_path: Path, elsewhere: C
     assert store is not None
     [record] = store.batches.every()
     store.batches.keep(replace(record, plan={**record.plan, "parts": {"folder": "far"}})).result()
-    with pytest.raises(
-        SettingsError, match=r"over partitions, so its answers are in files; use batch\.to_parquet\(\.\.\.\)"
-    ):
+    with pytest.raises(SettingsError, match=r"batch\.to_parquet\(\.\.\.\)"):
         batch.to_fhb(tmp_path / "triage.fhb")
     assert json.dumps([p.name for p in tmp_path.iterdir() if "part" in p.name]) == "[]"

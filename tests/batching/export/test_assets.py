@@ -179,7 +179,7 @@ def test_another_file_under_the_name_is_left(painter: Painter, tmp_path: Path) -
     [
         (PNG, "image/png", ""),
         (b"<html>", "image/png", "its content is text/html"),
-        (b"plain", "image/png", "its content is something else"),
+        (b"plain", "image/png", "something else"),
         (PNG, "text/plain", "its content is image/png"),
         (b"PK\x03\x04", "application/vnd.openxmlformats-officedocument.wordprocessingml.document", ""),
         (b"plain", "text/plain", ""),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -120,7 +121,7 @@ def test_inputs_with_a_password_are_read_and_not_sent() -> None:
     fh.batch([{"text": "s3cret"}, {"text": "other"}], dep, client=client, name="mine", max_calls=1, progress=False)
     opened = fh.open_batch("mine", client=client)
     assert opened.frame["text"].tolist() == ["***"]
-    with pytest.raises(fh.SettingsError, match="contain a password, which is not saved; run its cell again"):
+    with pytest.raises(fh.SettingsError, match="password"):
         opened.resume()
     assert opened.counts == JobCounts(planned=2, done=1, pending=1, reused=1)
 
@@ -129,9 +130,9 @@ def test_what_is_not_there_is_told_with_the_nearest_name(shouting: Shouting) -> 
     """Or whose it is."""
     client = shouting.hive.client()
     fh.batch(rows(1), "shout", client=client, name="tickets-june", progress=False)
-    with pytest.raises(fh.InputError, match="no saved batch is named 'tickets-jnue'; did you mean 'tickets-june'"):
+    with pytest.raises(fh.InputError, match="'tickets-jnue'.*'tickets-june'"):
         fh.open_batch("tickets-jnue", client=client)
-    with pytest.raises(fh.InputError, match=r"fh.history\(\) lists"):
+    with pytest.raises(fh.InputError, match=r"fh.history\(\)"):
         fh.open_batch("nothing like it", client=client)
     with pytest.raises(fh.InputError, match="must be a string"):
         fh.open_batch(3, client=client)  # type: ignore[arg-type]
@@ -187,7 +188,7 @@ def test_a_name_stands_for_one_deployment(how: dict[str, Any]) -> None:
     with pytest.raises(fh.InputError) as no:
         fh.batch(rows(2), "second", client=client, variants="live", name="june", progress=False, **how)
     told = str(no.value)
-    assert told.startswith("the batch 'june' runs 'first', and this call runs 'second'; nothing was called.")
+    assert re.match("the batch 'june' .*'first'.* 'second'", told)
     assert "another name=" in told
     assert "replace=True" in told
     assert len(hive.calls) == 2
@@ -205,7 +206,7 @@ def test_a_second_deployment_beside_the_first_is_another_name() -> None:
     client = hive.client()
     fh.batch(rows(2), "first", client=client, variants="live", name="june", progress=False)
     both = [("first", "live"), ("second", "live")]
-    with pytest.raises(fh.InputError, match="runs 'first', and this call runs 'first' and 'second'.*another name="):
+    with pytest.raises(fh.InputError, match="'first'.*'first' and 'second'.*another name="):
         fh.batch(iter(rows(2)), "first", client=client, variants=both, name="june", progress=False)
     made = fh.batch(rows(2), "first", client=client, variants=both, name="both", reuse="store", progress=False)
     assert made.counts == JobCounts(planned=4, done=4, reused=2, calls=2)
@@ -220,6 +221,6 @@ def test_a_dry_run_that_is_resumed_finds_its_name_taken() -> None:
     client = hive.client()
     planned = fh.batch(rows(2), "second", client=client, variants="live", name="june", progress=False, dry_run=True)
     fh.batch(rows(2), "first", client=client, variants="live", name="june", progress=False)
-    with pytest.raises(fh.InputError, match="runs 'first', and this call runs 'second'"):
+    with pytest.raises(fh.InputError, match="'first'.*'second'"):
         planned.resume()
     assert len(hive.calls) == 2

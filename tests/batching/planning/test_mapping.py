@@ -182,7 +182,7 @@ def test_a_missing_value_is_told_by_its_row_and_says_how_to_go_on_without() -> N
         ),
         ({"case": fh.integer()}, "'case' is required and takes no text; give dicts"),
         ({"a": fh.text(required=False), "b": fh.text(required=False)}, "for one of 'a' and 'b'; give dicts"),
-        (None, "no Start variable is declared for them; give [{'text': t} for t in texts]"),
+        (None, "[{'text': t} for t in texts]"),
     ],
 )
 def test_texts_that_are_for_no_single_variable_are_one_sentence_with_the_cure(

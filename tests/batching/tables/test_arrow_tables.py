@@ -94,9 +94,7 @@ def test_an_expression_of_ibis_is_rows() -> None:
         assert fh.batch(tickets.ticket, "shout", client=client, progress=False).frame["output"].tolist()[0] == "LATE"
         assert fh.form("shout", over=chosen, client=client).mapping.columns == {"ticket": "ticket"}
         for failing in (tickets.mutate(n=tickets.ticket.cast("int")), ibis.table({"ticket": "string"}, name="nowhere")):
-            with pytest.raises(
-                InputError, match="rows are a Table that cannot be read: .*; correct the query"
-            ) as caught:
+            with pytest.raises(InputError, match="a Table.*: .*query") as caught:
                 fh.batch(failing, "shout", client=client, progress=False)
             assert "\n" not in str(caught.value)
 
@@ -148,7 +146,7 @@ def test_a_query_that_fails_is_one_line() -> None:
 
 def test_two_columns_of_one_name_are_refused() -> None:
     """One of them would be lost."""
-    with pytest.raises(InputError, match="the column 'a' occurs more than once"):
+    with pytest.raises(InputError, match="column 'a'"):
         read_rows(pa.table([[1], [2]], names=["a", "a"]))
 
 

@@ -100,7 +100,7 @@ def test_what_is_left_out_of_samples_is_said_in_one_line(capsys: pytest.CaptureF
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        (5, "dataset is an int"), ([5], "dataset: sample 0: 5 has no input"), ([{"target": "x"}], "sample 0: .* has no input"),
+        (5, "dataset is an int"), ([5], "dataset: sample 0: 5"), ([{"target": "x"}], "sample 0: .* has no input"),
         ([{"input": "x", "metadata": "y"}], "sample 0: metadata is 'y'"), ("none.jsonl", "does not exist"),
         ([{"input": "x", "choices": 5}], "sample 0: choices is 5; give a list"),
         ([{"input": ""}, {"input": "x"}, {"metadata": "y"}], "^dataset: 3 problems: sample 0: .*sample 2: .*sample 2: "),

@@ -71,7 +71,7 @@ def test_what_unpacks_to_too_much_is_refused(tmp_path: Path, monkeypatch: pytest
     with zipfile.ZipFile(tmp_path / "a.xlsx", "w", zipfile.ZIP_DEFLATED) as book:
         book.writestr("xl/worksheets/sheet1.xml", content)
     for name in ("a.csv.zst", "a.csv.gz", "a.xlsx"):
-        with pytest.raises(InputError, match="unpacks to more than 1 MiB"):
+        with pytest.raises(InputError, match="1 MiB"):
             read_rows(tmp_path / name)
 
 
@@ -248,7 +248,7 @@ def test_two_columns_of_a_sheet_with_one_name_are_refused(tmp_path: Path) -> Non
 
     with xlsxwriter.Workbook(tmp_path / "a.xlsx") as workbook:
         workbook.add_worksheet().write_row(0, 0, ["a", "a"])
-    with pytest.raises(InputError, match="the column 'a' occurs more than once"):
+    with pytest.raises(InputError, match="column 'a'"):
         read_rows(tmp_path / "a.xlsx")
 
 

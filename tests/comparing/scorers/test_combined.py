@@ -94,10 +94,10 @@ def test_a_weighted_mean_with_a_missing_part_is_missing() -> None:
     [
         (lambda: fh.score.all_of(), "all_of has nothing to combine"),
         (lambda: fh.score.weighted(), "weighted has nothing"),
-        (lambda: fh.score.weighted((fh.score.exact(), -1)), "the weights are"),
+        (lambda: fh.score.weighted((fh.score.exact(), -1)), "weights"),
         (lambda: fh.score.weighted((fh.score.exact(), 0)), "not all of them 0"),
         (lambda: fh.score.weighted((fh.score.exact(), 1, 2)), "a scorer and its weight"),
-        (lambda: fh.score.weighted((fh.score.exact(), True)), "the weights are"),
+        (lambda: fh.score.weighted((fh.score.exact(), True)), "weights"),
         (lambda: fh.score.any_of(3), "any_of takes scorers, functions of a run, or names of columns, not 3"),
         (lambda: fh.compare(_table(), score=fh.score.not_("rud")), "no column 'rud'"),
     ],

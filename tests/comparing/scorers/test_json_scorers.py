@@ -101,7 +101,7 @@ def test_a_schema_without_end_is_an_error_and_not_a_traceback() -> None:
     deep: Any = 1
     for _ in range(3_000):
         deep = [deep]
-    with pytest.raises(fh.InputError, match="nested too deeply"):
+    with pytest.raises(fh.InputError, match="deeply"):
         fh.score.json_schema({"items": {"$ref": "#"}})(_run(deep))
 
 
@@ -245,5 +245,5 @@ def test_fields_that_cannot_be_meant_are_told() -> None:
         fh.score.json_fields(compare={"a": later})
     by_length = fh.score.json_fields(compare={"a": lambda run: len(run.text)})
     assert by_length(_run({"a": "xyz"}), {"expected_output": {"a": "anything"}}) == {"a": 3, "score": 3.0}
-    with pytest.raises(fh.InputError, match="holds 'billing', which is not a JSON object"):
+    with pytest.raises(fh.InputError, match="'billing', .*JSON object"):
         fh.score.json_fields()(_run({}), {"expected_output": "billing"})

@@ -231,7 +231,7 @@ def test_options_that_cannot_be_meant_raise_at_once(options: dict[str, Any], sai
 
 def test_a_judge_is_a_deployment_or_its_name() -> None:
     """What is neither is refused before anything is asked, with the argument's name."""
-    with pytest.raises(fh.InputError, match="^deployment is 5; give a Deployment or its name$"):
+    with pytest.raises(fh.InputError, match="^deployment is 5"):
         fh.score.judge(5)  # type: ignore[arg-type]
 
 
@@ -239,9 +239,7 @@ def test_a_judge_of_several_variants_must_be_told_apart() -> None:
     """One that is not known needs its variant, too."""
     court = Court()
     batch = court.batch(1)
-    with pytest.raises(
-        fh.InputError, match=r"the variant of the judge 'reply' is not set; give variant= \(it has 'plain'"
-    ):
+    with pytest.raises(fh.InputError, match=r"'reply'.* variant= .*'plain'"):
         fh.compare(batch, score=court.judge("reply"))
     with pytest.raises(fh.InputError, match="none is known"):
         fh.compare(batch, score=court.judge("nobody"))

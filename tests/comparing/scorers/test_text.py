@@ -154,7 +154,7 @@ def test_a_library_that_is_not_there_is_told_with_the_cure(
 ) -> None:
     """When the scorer is made, not as a hundred missing scores."""
     monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(fh.SettingsError, match=r"pip install 'fh-notebook\[score\]'") as told:
+    with pytest.raises(fh.SettingsError, match=r"'fh-notebook\[score\]'") as told:
         getattr(fh.score, name)()
     assert package in str(told.value)
 
@@ -190,7 +190,7 @@ def test_a_pattern_that_a_hostile_output_would_keep_busy_for_years_stops(pattern
     cmp = fh.compare(_table(frame), score=fh.score.regex(pattern))
     assert cmp.summary()[["n", "missing"]].values.tolist() == [[1, 2]]
     took, too_long = cmp.score_errors()["error"]
-    assert "took longer than 0.25 s" in took
+    assert "than 0.25 s" in took
     assert "at most 100,000" in too_long
 
 
@@ -247,7 +247,7 @@ def test_number_reads_a_long_text_in_no_time_or_not_at_all() -> None:
     assert _score(fh.score.number(), "1" * 100_000, 1) is False
     with pytest.raises(fh.InputError, match="200,000 characters"):
         _score(fh.score.number(), "1," * 100_000, 1)
-    with pytest.raises(fh.InputError, match="'expected_output' holds 'twelve', which is not one number"):
+    with pytest.raises(fh.InputError, match="'expected_output' .*'twelve'"):
         _score(fh.score.number(), "12", "twelve")
 
 

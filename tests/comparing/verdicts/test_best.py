@@ -93,7 +93,7 @@ def test_what_cannot_be_ranked_says_so() -> None:
     frame = tall({"a": [1.0] * 9, "b": [0.0] * 9})
     with pytest.raises(InputError, match="No score"):
         fh.compare(frame.drop(columns="s").assign(output="x")).best()
-    with pytest.raises(InputError, match="no run has a measured time"):
+    with pytest.raises(InputError, match="measured"):
         fh.compare(frame, score="s").best(value="seconds")
     with pytest.raises(InputError, match="alpha"):
         fh.compare(frame, score="s").best(alpha=2)
@@ -137,7 +137,7 @@ def test_it_shows_itself() -> None:
     """Shares in percent, and names escaped."""
     frame = tall({"<b>": [1.0] * 30, "c": [0.0] * 29 + [1.0]})
     table = fh.compare(frame, score="s").best()
-    assert "probability of being best" in repr(table)
+    assert "probability" in repr(table)
     assert "100 %" in repr(table)
     page = table._repr_html_()
     assert "&lt;b&gt;" in page

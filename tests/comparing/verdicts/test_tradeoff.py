@@ -87,7 +87,7 @@ def test_what_cannot_be_traded_is_told() -> None:
     """Without a score, without seconds."""
     with pytest.raises(InputError, match="nothing was scored"):
         fh.compare(pd.DataFrame({"row": [0], "variant": "a", "output": "x"})).tradeoff()
-    with pytest.raises(InputError, match="no run has a measured time"):
+    with pytest.raises(InputError, match="measured"):
         fh.compare(pd.DataFrame({"row": [0], "variant": "a", "s": 1.0}), score="s").tradeoff()
 
 

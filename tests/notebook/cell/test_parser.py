@@ -386,7 +386,7 @@ def test_over_a_csv_its_text_is_read_as_declared(shell: Shell, tmp_path: Path) -
     shell.shell.user_ns["rows"] = str(tmp_path / "rows.csv")
     shell.shell.user_ns["two"] = "2"
     _, said = shell.run(cell.replace("row.n", "two"))
-    assert "times: the text '2' is not a whole number" in said
+    assert "times: the text '2'" in said
     assert len(local.calls) == before
     _, said = shell.run(cell.replace("{{ row.n }}", "'4'"))
     assert list(shell.shell.user_ns["out"]["output"]) == ["hi" * 4, "ho" * 4]

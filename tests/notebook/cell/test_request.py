@@ -79,7 +79,7 @@ def test_a_body_is_read_as_what_it_looks_like(body: str, inputs: dict[str, objec
         ),
         ("a: 1\na: 2", "line 2 of the body: 'a' is given twice"),
         ("a: [1, 2", "line 1 of the body"),
-        ("a: &x [1]\nb: *x", "begins an alias"),
+        ("a: &x [1]\nb: *x", "alias"),
         ("a: &x y", "line 1 of the body: '&' begins an anchor; put the text in quotes"),
         ("a:\n- ! now", "line 2 of the body: '!' begins a tag; put the text in quotes"),
         ("%hello\n---\na: b", "line 1 of the body: a line that begins with '%' is not read; leave it out"),

@@ -345,7 +345,7 @@ def test_a_login_with_a_check_keeps_only_a_key_that_is_taken(
     typed(OTHER)
     _, said = shell.run("%fetchhive login --check")
     assert said.startswith("AuthError: ")
-    assert "refused the key; nothing was saved" in said
+    assert "refused the key" in said
     assert keyring.held == {}
     typed(KEY)
     _, said = shell.run("%fetchhive login --check")
@@ -497,7 +497,7 @@ def test_use_sends_calls_elsewhere(shell: Shell, hive: LocalHive, work: Path) ->
 def test_use_without_a_key_says_where_calls_go(shell: Shell, work: Path) -> None:
     """A newcomer's kernel: the local hive. Live without a key: nowhere, with the cure."""
     result, _ = shell.run("%fetchhive use")
-    assert "the local hive in this kernel, as no key is set for" in dict(result.result.facts)["calls go to"]
+    assert "no key is set" in dict(result.result.facts)["calls go to"]
     assert dict(result.result.facts)["key"] == f"none: {credentials.LOGIN_HINT}"
     fh.configure(store=None)
     result, said = shell.run("%fetchhive use live")

@@ -255,7 +255,7 @@ def test_more_rows_than_a_value_takes_are_told_and_none_is_dropped_in_silence() 
     """A part of them would be sent as if it were all."""
     field = _form(CASES["array of objects"].schema).fields["v"]
     assert isinstance(field, RowsState)
-    with pytest.raises(TooManyRows, match="10,001 rows were pasted, and none was added: paste at most 10,000"):
+    with pytest.raises(TooManyRows, match="10,001 rows.*10,000"):
         field.paste("sku\n" + "A-1\n" * 10_001)
     assert field.value is fh.UNSET
     assert field.paste("sku\n" + "A-1\n" * 10_000) == 10_000
@@ -307,10 +307,10 @@ def test_a_value_without_end_is_one_line() -> None:
     for value in (endless, {"a": endless}, deep):
         for schema in ({}, {"type": "array", "items": {"type": "string"}}, {"type": "string"}):
             field = _form(schema).fields["v"]
-            with pytest.raises(InputError, match="v: is nested more than 200 deep"):
+            with pytest.raises(InputError, match="200 deep"):
                 field.set(value)
             assert field.value is fh.UNSET
-        with pytest.raises(InputError, match="w: is nested more than 200 deep"):
+        with pytest.raises(InputError, match="200 deep"):
             _form({}, values={"w": value})
     anything = _form({}).fields["v"]
     anything.set_json(450 * "[" + 450 * "]")
