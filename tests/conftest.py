@@ -76,11 +76,15 @@ BROWSER = "tests/browser/"
 LONGEST = (
     BROWSER,
     "tests/scaling/cluster/test_failures.py",
-    "tests/comparing/stats/test_coverage.py",
     "tests/test_binder.py",
+    "tests/notebook/kernel/test_legs.py",
+    "tests/session/test_probe.py",
+    "tests/long/test_misuse.py",
+    "tests/notebook/test_notebooks.py",
     "tests/long/test_packaging.py",
+    "tests/comparing/stats/test_coverage.py",
 )
-"""What one process has alone for a minute and more (see `_ByFile`), the longest first."""
+"""What one process has alone for a quarter of a minute and more (see `_ByFile`), the longest first."""
 
 
 @pytest.hookimpl(tryfirst=True)
