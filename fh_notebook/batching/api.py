@@ -97,7 +97,9 @@ def prepare_batch(
         # Before the rows are read, and again with them.
         check_name(store, name, workspace, batch_variants, partitions=False)
     opened = open_rows(rows, target)
-    settings = StartOptions.of(options, is_stream=isinstance(opened, RowStream), audience=audience)
+    settings = StartOptions.of(
+        options, is_saved=store is not None, is_stream=isinstance(opened, RowStream), audience=audience
+    )
     planner = Planner(batch_variants, repeats=repeats, metadata=options.metadata or {}, workspace=workspace)
     is_named = name is not None
     name, source, note = _named_source(opened, planner, target.name, options)
@@ -290,12 +292,14 @@ def batch(
         (``error_code="invalid_input"``) that are not called.
     fresh : bool
         Call everything anew; what was saved stays saved.
-    reuse : {"batch", "store"}, timedelta or None
-        Which saved answers count: those of this batch's name, all, those that young, none; of batches in memory and
-        over partitions alike. What lies in the Parquet files of another batch is copied, so that each batch can be
-        forgotten without the other. Where nothing is saved (``configure(store=None)``), the same cell calls again;
-        ``"store"`` and a timedelta take answers of the batches that this process still holds, and `replace` those of
-        the batches of that name.
+    reuse : {"auto", "batch", "store"}, timedelta or None
+        Which saved answers count: ``"batch"`` those of this batch's name, ``"store"`` all, a timedelta those that
+        young, ``None`` none; of batches in memory and over partitions alike. ``"auto"`` is ``"store"`` without `name`,
+        so that a further variant or row pays for nothing that was answered before, and ``"batch"`` with one: then the
+        plan says what other batches have answered of what it calls. What lies in the Parquet files of another batch is
+        copied, so that each batch can be forgotten without the other. Where nothing is saved
+        (``configure(store=None)``), the same cell calls again; ``"store"`` and a timedelta take answers of the batches
+        that this process still holds, and `replace` those of the batches of that name.
     retry_unknown : bool
         Call again what may have run before. It may cost twice. What is known to wait for a decision is not called
         again, because whoever allows it would act twice: decide it, then ``batch.resolve_unknown()`` has its outcome;

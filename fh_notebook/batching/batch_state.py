@@ -340,7 +340,7 @@ class BatchState:
 
     def _plan_again(self, jobs: list[Job], most_at_once: int) -> Windows:
         # That was said of the first start.
-        self.plan = replace(self.plan, other_key=None, elsewhere=0, waiting_elsewhere=0, forgotten=0)
+        self.plan = replace(self.plan, other_key=None, elsewhere=0, elsewhere_in=(), waiting_elsewhere=0, forgotten=0)
         jobs = self.work_queue.one_a_key(jobs)  # of all windows together
         self._replan(_inputs_by_key(jobs), most_at_once)
         return ready_windows([jobs])
@@ -348,10 +348,14 @@ class BatchState:
     # --- the plan
 
     def _look_elsewhere(self, jobs: list[Job]) -> None:
-        """Note in the plan what a batch that begins could take from other names: it is about to pay for it again."""
-        begins = not (self._options.named or self.plan.answered or self.plan.unknown)
-        if begins and self._options.reuse == "batch":
-            self.plan = replace(self.plan, elsewhere=self._store.answers.count_completed(job.key for job in jobs))
+        """Note in the plan what could be taken from other batches: it is about to be paid for again."""
+        if self._options.offers_reuse and self._options.reuse == "batch":
+            answered = self._store.answers.completed_in(job.key for job in jobs)
+            self.plan = replace(
+                self.plan,
+                elsewhere=len({key for key, _ in answered}),
+                elsewhere_in=tuple(sorted({name for _, name in answered})),
+            )
 
     def _look_for_waiting(self, jobs: list[Job]) -> None:
         """Note in the plan what is called although its run waits for a decision elsewhere: it may act twice."""

@@ -34,6 +34,7 @@ __all__ = [
     "DeliveryMode",
     "OptionSyntax",
     "Reuse",
+    "ReuseOption",
     "SharedKeywords",
     "about",
     "bounded_options",
@@ -52,6 +53,8 @@ __all__ = [
 DeliveryMode = Literal["direct", "callback", "poll", "auto"]
 DELIVERIES: Final = ("direct", "callback", "poll", "auto")
 Reuse = Literal["batch", "store"] | timedelta | None
+ReuseOption = Literal["auto"] | Reuse
+"""``"auto"`` is ``"batch"`` for a batch with a name of its own, and ``"store"`` for one without."""
 MAX_REPEATS: Final = 1_000_000
 
 
@@ -146,7 +149,7 @@ def _is_stop_rule(value: Any) -> bool:
 
 
 def _is_reuse(value: Any) -> bool:
-    is_word = isinstance(value, str) and value in ("batch", "store")
+    is_word = isinstance(value, str) and value in ("auto", "batch", "store")
     return value is None or is_word or (isinstance(value, timedelta) and value >= timedelta(0))
 
 
@@ -301,12 +304,14 @@ class BatchOptions:
         ),
     )
     fresh: bool = field(default=False, metadata=about(written=OptionSyntax(help="call everything again", reads="flag")))
-    reuse: Reuse = field(
-        default="batch",
+    reuse: ReuseOption = field(
+        default="auto",
         metadata=about(
-            takes=ArgumentKind("'batch', 'store', a timedelta that is not negative, or None", _is_reuse),
+            takes=ArgumentKind("'auto', 'batch', 'store', a timedelta that is not negative, or None", _is_reuse),
             written=OptionSyntax(
-                help="which saved answers are reused (default: batch)", reads="text", choices=("batch", "store", "none")
+                help="which saved answers are reused (default: auto, with --name those of that name, otherwise all)",
+                reads="text",
+                choices=("auto", "batch", "store", "none"),
             ),
         ),
     )
@@ -404,7 +409,7 @@ class SharedKeywords(TypedDict, total=False):
     rate: float | str | None
     fail_on_error: bool | float | int
     on_invalid: Literal["raise", "skip"]
-    reuse: Reuse
+    reuse: ReuseOption
     retry_unknown: bool
     dry_run: bool
     progress: Any

@@ -16,6 +16,7 @@ import fh_notebook as fh
 from fh_notebook.cli.completion import names
 from fh_notebook.cli.terminal import Style, add_command, shorten, table, terminal_width, width, wrapped
 from fh_notebook.core.text.html import printable
+from fh_notebook.core.text.messages import COMMAND
 from fh_notebook.errors import SettingsError, StoreError
 
 __all__ = ["add_parser", "run"]
@@ -56,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         lines = fh.history(deployment=args.name, limit=args.limit).to_dict("records")
     except (SettingsError, StoreError) as exc:
-        print(f"fh-notebook history: {exc}", file=sys.stderr)
+        print(f"fh-notebook history: {exc.text(COMMAND)}", file=sys.stderr)
         return 2
     _print(lines, args)
     return 0

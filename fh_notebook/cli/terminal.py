@@ -86,19 +86,45 @@ def add_command(
     return parser
 
 
+_WORD: Final = r"""(?:'[^']*'|"(?:[^"\\]|\\.)*"|\\.|[^\s'"\\])+"""
+"""A word of a POSIX shell: parts in quotes and parts without, one behind the other."""
+_ASSIGNMENT: Final = re.compile(rf"^( *)(export +)?([A-Za-z_]\w*)=({_WORD}|)(?: +(?=[^\s#])|(?=$))", re.MULTILINE)
+
+
 def in_powershell(lines: str) -> str:
-    r"""Return command lines of a POSIX shell for PowerShell: continued lines, and variables set for one command.
+    r"""Return command lines of a POSIX shell for PowerShell: continued lines, and environment variables that are set.
+
+    A value is a verbatim string, in single quotation marks with those in it doubled (PowerShell, about_Quoting_Rules);
+    one that names variables is an expandable one, in double quotation marks.
 
     >>> print(in_powershell("KEY=any jupyter lab\nfh-notebook lab \\\n  --no-browser"))
-    $env:KEY="any"
+    $env:KEY='any'
     jupyter lab
     fh-notebook lab `
       --no-browser
     """
-    set_variable = re.compile(r"^([A-Z][A-Z_]*)=(\S+) ", re.MULTILINE)
-    while set_variable.search(lines):
-        lines = set_variable.sub(r'$env:\1="\2"\n', lines)
+
+    def set_variable(found: re.Match[str]) -> str:
+        indent, export, name, value = found.groups()
+        is_alone = found.end() == len(lines) or lines[found.end()] == "\n"
+        if is_alone and not export:
+            return found[0]  # a variable of that shell alone
+        return f"{indent}$env:{name}={_powershell_value(value)}" + ("" if is_alone else f"\n{indent}")
+
+    while (changed := _ASSIGNMENT.sub(set_variable, lines)) != lines:
+        lines = changed
     return re.sub(r" \\$", " `", lines, flags=re.MULTILINE)
+
+
+def _powershell_value(word: str) -> str:
+    r"""Return a word of a POSIX shell as a string of PowerShell.
+
+    >>> print(_powershell_value("'it costs $5'"), _powershell_value('"it\'s"'), _powershell_value('"$DATA/new files"'))
+    'it costs $5' 'it''s' "${env:DATA}/new files"
+    """
+    if "$" in re.sub(r"'[^']*'|\\.", "", word):
+        return '"' + re.sub(r"\$\{?(\w+)\}?", r"${env:\1}", "".join(shlex.split(word))) + '"'
+    return "'" + "".join(shlex.split(word)).replace("'", "''") + "'"
 
 
 PIPE_WIDTH: Final = 80

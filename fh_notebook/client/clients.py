@@ -54,6 +54,7 @@ from fh_notebook.core import arguments, event_loop, hooks
 from fh_notebook.core.event_loop import finish_despite_cancel, running_loop
 from fh_notebook.core.redaction import Secret, as_secret, error_text, log, redact
 from fh_notebook.core.text.formatting import short, type_text, with_partial_repr
+from fh_notebook.core.text.messages import Message, Phrase, flag, option
 from fh_notebook.errors import CallError, InputError, SettingsError
 
 if TYPE_CHECKING:
@@ -227,7 +228,9 @@ class AsyncClient:
             raise InputError(f"deployment is {short(deployment)}; give a Deployment or its name")
         variant, inputs = options.get("variant"), options.get("inputs")
         if variant is None and len(dep.variants) > 1:
-            raise InputError(f"variant is not set; give variant={' or '.join(map(repr, dep.variants))}", where=dep.name)
+            names = " or ".join(map(repr, dep.variants))
+            given = Phrase(f"variant={names}", command=f"{flag('variant')} {names}")
+            raise InputError(Message("{} is not set; give {}", (option("variant"), given)), where=dep.name)
         if variant is not None and (problem := dep.variant_problem([variant])):
             raise InputError(problem, where=dep.name)
         if inputs is not None and not isinstance(inputs, Mapping):

@@ -66,7 +66,7 @@ __all__ = [
 
 UNOBSERVED: Final = "not observed"
 
-OF_ONE_PROBE: Final = ("calls", "has_completed", "notes")
+OF_ONE_PROBE: Final = ("calls", "has_completed", "notes", "service_words")
 """Fields that are not stored."""
 
 _WORD: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,59}")
@@ -231,6 +231,9 @@ class Profile:
     """Requests of the last probe."""
     notes: tuple[str, ...] = field(default=(), compare=False)
     """What the last probe could not learn, and why."""
+    service_words: str = field(default="", compare=False)
+    """How the service put the refusal or failure that ended the last probe. They may repeat an input, and are shown on
+    a terminal only: in no report, and in no display of a notebook."""
 
     def facts(self) -> list[tuple[str, str]]:
         """Return each fact as its heading and its value in words."""
@@ -304,10 +307,13 @@ class Profile:
         """Return what is not known, and the notes, each as one line."""
         facts = zip(HEADINGS, self.facts(), strict=True)
         others = [fact for name, fact in facts if not self._is_known(name)]
+        # A terminal is not saved and handed on, as a notebook is.
+        shows_words = self.service_words and audience.medium == "command"
         unknown = [heading if value == UNOBSERVED else f"{heading} ({value})" for heading, value in others]
         return [
             *([f"Not observed: {'; '.join(unknown)}"] if unknown else []),
             *(html.printable(text_for(note, audience)) for note in self.notes),
+            *([f"The service's words: {html.printable(self.service_words)}"] if shows_words else []),
         ]
 
 

@@ -17,6 +17,7 @@ from typing import Any, Final
 import uvicorn
 
 from fh_notebook.core.redaction import log
+from fh_notebook.core.text.messages import Message, option
 from fh_notebook.errors import SettingsError
 
 __all__ = ["STOP_GRACE_S", "EventServer", "PlainHttp", "listen"]
@@ -59,7 +60,8 @@ def listen(host: str, port: int, *, to: str, backlog: int) -> socket.socket:
         sock.setblocking(False)
     except (OSError, OverflowError) as exc:
         sock.close()
-        raise SettingsError(f"cannot {to} {host}:{port}: {exc}; port=0 chooses a free one") from exc
+        template = "cannot {} {}:{}: {}; {} chooses a free one"
+        raise SettingsError(Message(template, (to, host, str(port), str(exc), option("port", 0)))) from exc
     return sock
 
 

@@ -197,13 +197,13 @@ class Approvals:
             known = [*self._decided.values(), *(paused.approval for paused in self._open.values())]
         return sorted((approval for approval in known if approval.tool is not None), key=lambda a: a.asked_at)
 
-    def decide(self, request_id: str | None, decision: Decision) -> Approval:
+    def decide(self, request_id: str | None, decision: Decision | None) -> Approval:
         """Let a paused run go on.
 
         Raises
         ------
         SettingsError
-            No such run is paused; or none is named, and not exactly one is.
+            No such run is paused; or none is named, and not exactly one is. Or there is no decision.
         """
         self.expire()
         with self._lock:
@@ -216,6 +216,10 @@ class Approvals:
                 raise SettingsError(f"{which} to decide about; the paused runs are: {listed}")
             paused = self._open[request_id]
         offered = {choice.value: choice for choice in paused.approval.choices}
+        if decision is None:
+            answer = "text='...'" if paused.approval.wants_text else "choice=" + " or ".join(map(repr, offered))
+            answer = f"{answer}, or " if offered or paused.approval.wants_text else "approve=True or "
+            raise SettingsError(f"no decision about {request_id} is given; give {answer}approve=False")
         if decision.choice is not None:
             if decision.choice.value not in offered:
                 listed = ", ".join(map(repr, offered)) or "none"

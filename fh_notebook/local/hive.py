@@ -580,7 +580,7 @@ class LocalHive:
     def decide(
         self,
         request_id: Any = None,
-        approve: bool = True,
+        approve: bool | None = None,
         *,
         note: str = "",
         by: str = "",
@@ -594,7 +594,8 @@ class LocalHive:
         request_id : str or PendingRun, optional
             Which run; the only one that is paused by default.
         approve : bool
-            Yes or no; the workflow gets it as ``decision.approved``, with `note` and `by`.
+            Yes or no; `text` or `choice` alone is a yes. The workflow gets it as ``decision.approved``, with `note` and
+            `by`.
         text : str
             The answer to a step that asks for a text.
         choice : str, optional
@@ -603,13 +604,17 @@ class LocalHive:
         Raises
         ------
         SettingsError
-            No such run is paused, or it does not offer that choice.
+            No such run is paused, it does not offer that choice, or no decision is given: nothing is decided.
         """
         arguments.check(LocalHive.decide, locals())
         identifier = getattr(request_id, "request_id", request_id)
         arguments.check_one("request_id", identifier, "str | None")
         chosen = None if choice is None else Choice(value=choice)
-        decision = Decision(approved=bool(approve), note=note, by=by, text=text, choice=chosen)
+        is_answered = bool(text) or chosen is not None
+        decision = None
+        if approve is not None or is_answered:
+            approved = is_answered if approve is None else approve
+            decision = Decision(approved=bool(approved), note=note, by=by, text=text, choice=chosen)
         return self._service.runs.approvals.decide(identifier, decision)
 
     # What happened -----------------------------------------------------------

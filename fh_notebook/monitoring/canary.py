@@ -216,6 +216,7 @@ def start_canary(
             # Of a misspelt deployment, without a run: else it were a day, or refused.
             replace=state.of_today is None and store.batches.find(batch_name, caller.workspace) is not None,
             client=caller,
+            reuse="batch",
             max_calls=most,
             max_seconds=(midnight - now).total_seconds(),
             progress=progress,

@@ -93,7 +93,7 @@ def batch_over_partitions(
             Message("{} works on one machine only, where callbacks are received; leave it out", (delivery,))
         )
     name, repeats, dask = options.name, options.repeats, options.dask
-    settings = replace(StartOptions.of(options, audience=audience), decide=HELP_OF_WORKERS)
+    settings = replace(StartOptions.of(options, is_saved=store is not None, audience=audience), decide=HELP_OF_WORKERS)
     target = known_deployment(client, deployment)
     batch_variants = read_variants(
         options.variants, target, options.inputs, find=lambda other: known_deployment(client, other)

@@ -9,6 +9,7 @@ Rules of this file:
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Unpack
 
 from fh_notebook.client.clients import InvokeOptions
@@ -17,6 +18,7 @@ from fh_notebook.client.direct_runs import DIRECT_RUNS
 from fh_notebook.client.pending_run import PendingRun
 from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.core import arguments, event_loop
+from fh_notebook.core.config.urls import LOCAL
 from fh_notebook.core.json_values import inputs_text
 from fh_notebook.errors import SettingsError
 from fh_notebook.session import session
@@ -116,8 +118,9 @@ def pending() -> Any:
     DataFrame
         One row a run, the oldest first: when it was submitted (UTC), what runs, its status when it was last written
         (``sending``: the kernel ended before the service answered, so that it may have run and cannot be asked for),
-        who waits for it: ``this kernel``, ``another kernel`` or ``nobody``; then :func:`reattach` goes on; and the
-        beginning of its inputs, without passwords.
+        who waits for it: ``this kernel``, ``another kernel`` or ``nobody``; then :func:`reattach` goes on, with
+        ``client=`` where the run is of another workspace than the session's own; and the beginning of its inputs,
+        without passwords.
 
     Examples
     --------
@@ -146,10 +149,11 @@ def pending() -> Any:
     ]
     from fh_notebook.core.text.shown_frame import ShownFrame
 
-    return ShownFrame.of(pd.DataFrame(rows, columns=list(COLUMNS)), _shown_cells)
+    own = session.own_workspace() if "nobody" in waits_in.values() else None
+    return ShownFrame.of(pd.DataFrame(rows, columns=list(COLUMNS)), partial(_shown_cells, own_workspace=own))
 
 
-def _shown_cells(frame: Any) -> tuple[list[str], list[list[Any]]]:
+def _shown_cells(frame: Any, own_workspace: str | None) -> tuple[list[str], list[list[Any]]]:
     """Return the table of pending runs as it is read; batches have a column where there is a run of one."""
     of_batches = frame["batch"].notna().any()
     lines = [
@@ -160,7 +164,7 @@ def _shown_cells(frame: Any) -> tuple[list[str], list[list[Any]]]:
             *([row["batch"] or ""] if of_batches else []),
             row["inputs"],
             str(row["status"]).replace("_", " "),
-            _next_step(row["status"], row["waits_in"]),
+            _next_step(row["status"], row["waits_in"], row["workspace"], own_workspace),
         ]
         for row in frame.to_dict("records")
     ]
@@ -168,11 +172,23 @@ def _shown_cells(frame: Any) -> tuple[list[str], list[list[Any]]]:
     return ["submitted (UTC)", "deployment", "variant", *batch, "first words", "status", "next"], lines
 
 
-def _next_step(status: str, waits_in: str) -> str:
-    """Return who looks the run up, or what does; a run without an id cannot be looked up."""
+def _next_step(status: str, waits_in: str, workspace: str, own_workspace: str | None) -> str:
+    """Return who looks the run up, or what does; a run without an id cannot be looked up.
+
+    Examples
+    --------
+    >>> _next_step("running", "nobody", "https://a.example#1", "https://a.example#2")
+    'fh.reattach(client=...) looks it up, with a client of its workspace https://a.example#1'
+    """
     if waits_in != "nobody":
         return f"{waits_in} looks it up"
-    return "it may have run; it has no id to look it up by" if status == SENDING else "fh.reattach() looks it up"
+    if status == SENDING:
+        return "it may have run; it has no id to look it up by"
+    if own_workspace in (None, workspace):
+        return "fh.reattach() looks it up"
+    if workspace.partition("#")[0] == LOCAL:
+        return "fh.reattach(client=...) looks it up, with its local hive's client, while that process lasts"
+    return f"fh.reattach(client=...) looks it up, with a client of its workspace {workspace}"
 
 
 def _waits_in(registry: PendingRuns, row: PendingRow) -> str:

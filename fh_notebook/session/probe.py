@@ -42,7 +42,7 @@ from fh_notebook.client.retry_loop import RetryLoop
 from fh_notebook.client.uploads import files_of_body
 from fh_notebook.contract.callbacks import ids_of, is_outcome, with_call_data
 from fh_notebook.contract.invoke_request import PROBE_METADATA, InvokeRequest
-from fh_notebook.contract.response import Response, ids_of_body, object_of
+from fh_notebook.contract.response import Response, error_of, ids_of_body, object_of
 from fh_notebook.contract.retry import (
     NOT_FOUND_STATUSES,
     NOT_REACHED,
@@ -55,7 +55,7 @@ from fh_notebook.contract.retry import (
     may_have_run,
 )
 from fh_notebook.contract.run import Run, one_line
-from fh_notebook.contract.secrets import mask_inputs
+from fh_notebook.contract.secrets import mask_inputs, mask_run
 from fh_notebook.contract.signing import FormDetector
 from fh_notebook.contract.wire import AttemptResult, decode_answer, encode_request
 from fh_notebook.core import arguments, event_loop, hooks
@@ -253,27 +253,31 @@ def probe_for(
     """
     arguments.check(probe, {name: value for name, value in locals().items() if name != "audience"})
     if max_calls < 1:
-        raise InputError(f"max_calls is {max_calls}; give a whole number, at least 1")
+        raise InputError(Message("{} is {}; give a whole number, at least 1", (option("max_calls"), str(max_calls))))
     if not 0 <= callback_port <= 65_535:
-        raise InputError(f"callback_port is {callback_port}; give 0 to 65535")
+        raise InputError(Message("{} is {}; give 0 to 65535", (option("callback_port"), str(callback_port))))
     ask = _confirmation(confirm)
     callback = callback if isinstance(callback, str) else bool(callback)  # numpy's are another type
     if isinstance(callback, str) and not callback.startswith(("http://", "https://")):
-        raise InputError(f"callback is {short(callback)}; give the public URL of a tunnel, https://..., or True")
+        or_true = Phrase(", or True", command="")
+        template = "{} is {}; give the public URL of a tunnel, https://...{}"
+        raise InputError(Message(template, (option("callback"), short(callback), or_true)))
     aclient = session.client_for(client).aclient
     if callback is True and not aclient.connection.is_near:
         raise SettingsError(
             f"{aclient.origin} cannot reach this machine; give callback='https://...', the public URL of a tunnel"
         )
     if concurrency and (most := aclient.limiter.most) is not None and most < BURST:
-        raise SettingsError(
-            f"max_concurrency={most} allows {counted(most, 'call')} at once, and the subscription's cap is shown only "
-            f"by {BURST}; leave out concurrency=True, or remove the limit for the probe: "
-            "fh.configure(max_concurrency=None) and a client without max_concurrency"
+        template = (
+            "max_concurrency={} allows {} at once, and the subscription's cap is shown only by {}; leave out {}, or "
+            "remove the limit for the probe{}"
         )
+        how = Phrase(": fh.configure(max_concurrency=None) and a client without max_concurrency", command="")
+        values = (str(most), counted(most, "call"), str(BURST), option("concurrency", True), how)
+        raise SettingsError(Message(template, values))
     request = aclient.request(deployment, variant=variant, inputs=inputs, metadata=PROBE_METADATA)
     if files_of_body(encode_request(request)):  # an upload would be a request that nobody confirmed
-        raise InputError("fh.probe uploads no file; give client.upload(path).file_url instead of fh.file(path)")
+        raise InputError("a probe uploads no file; give client.upload(path).file_url instead of fh.file(path)")
     receiver, detector = _receiver(callback, callback_port, is_asked=ask is not _allow)
     calls = _ProbeCalls(aclient, request, max_calls, burst=concurrency, receiver=receiver, detector=detector)
     try:
@@ -527,6 +531,13 @@ class _ProbeCalls:
         line = text if isinstance(text, AudienceText) else one_line(text, NOTE_SHOWN)
         self.profile = replace(self.profile, notes=tuple(dict.fromkeys([*self.profile.notes, line])))
 
+    def _note_words(self, words: str | None) -> None:
+        """Have the profile show how the service put a failure: escaped where shown, cut, and without secrets."""
+        shown = Run(status="failed", error=words, inputs=self._request.inputs)
+        self.profile = replace(
+            self.profile, service_words=one_line(mask_run(shown, self._request.secrets).error or "", NOTE_SHOWN)
+        )
+
     def _note_no_call_left(self, name: str) -> None:
         template = "{}: not made, since {} leaves no call for it; {} makes all of them"
         given, enough = (option("max_calls", number) for number in (self._max_calls, self._enough))
@@ -572,12 +583,13 @@ class _ProbeCalls:
         try:
             await step.make()
         except (AuthError, ConnectFailed, LimitReached, CallError) as exc:
-            # Without the service's words, which may repeat an input: the notes are in the report.
+            # Not with the service's words, which may repeat an input: the notes are in the report.
             if self.profile.calls == before.calls:
                 self._stop(Message("{}: not sent, {}", (step.name, NOT_SENT)))
             answered = (
                 "no answer arrived" if exc.status_code is None else f"the service answered HTTP {exc.status_code}"
             )
+            self._note_words(str(exc) if exc.status_code is not None else None)
             cure = CHECK_KEY if isinstance(exc, AuthError) else ""
             self._stop(f"{step.name}: {type(exc).__name__}, {answered}; no further call was made{cure}")
         finally:
@@ -615,6 +627,7 @@ class _ProbeCalls:
         """
         is_broken = response.status_code is None or response.status_code >= 500
         if is_broken or decide(response).action in (RetryAction.STOP, RetryAction.THROTTLED):
+            self._note_words(error_of(object_of(response.body))[0])
             cure = CHECK_KEY if decide(response).reason == "auth" else ""
             self._stop(f"{name}: {_ending(response)}; no further call was made{cure}")
 
@@ -801,9 +814,11 @@ class _ProbeCalls:
         self._by_direct = self._lowered_by
         self.profile = replace(self.profile, has_completed=self._direct is not None)
         if self._direct is not None:
+            self._note_words(None)
             if self._ended:
                 self.note(f"{ENDED_AGAIN}: completed, so how the one before ended is not recorded")
             return
+        self._note_words(error_of(object_of(response.body))[0])
         name = ENDED_AGAIN if self._ended else "Direct call"
         is_long = self._lists_models and profiles.may_be_time_limit(response, self._quick_s)
         self._ended += [response] if is_long else []

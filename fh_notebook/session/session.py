@@ -65,6 +65,7 @@ __all__ = [
     "known_deployments",
     "limiter",
     "local_hive",
+    "own_workspace",
     "profile_of",
     "receiver",
     "reset",
@@ -685,6 +686,23 @@ def find_workspace_id(client: Client | AsyncClient | None = None) -> str | None:
     if present is not None:
         return present.aclient.connection.find_workspace_id()
     return local_hive().workspace_id if _would_be_local() else resolution.find_workspace_id()
+
+
+def own_workspace() -> str | None:
+    """Return the workspace of the session's own client, for which none is made; ``None`` where it is not known yet.
+
+    Raises
+    ------
+    SettingsError
+        The settings name no usable key or address.
+    """
+    if (present := _current_client()) is not None:
+        return present.aclient.workspace
+    if _would_be_local():
+        return workspace_at(LOCAL, None)
+    address, _ = resolution.find_base_url(None)
+    key = resolution.find_key(base_url=address, asking=False).key
+    return None if key is None else workspace_at(address, key)
 
 
 def client_of_hive(hive: LocalHive) -> Client:

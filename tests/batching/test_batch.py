@@ -489,15 +489,36 @@ def test_a_secret_is_neither_in_the_store_nor_in_the_frame(shouting: Shouting, t
     assert not any(b"s3cr3t" in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
 
 
-def test_a_batch_that_begins_says_what_other_batches_have_answered(shouting: Shouting) -> None:
-    """It is about to pay again; a name of one's own asks for that, and so does `fresh`."""
+def test_a_further_variant_row_or_repeat_pays_for_nothing_that_was_answered_before(shouting: Shouting) -> None:
+    """Without a name the batch is another one each time, and its answers are those of every other."""
     _batch(shouting, rows(3), variants="loud")
-    said = "3 of these are answered in the store: reuse='store' reuses them"
-    offered = str(_batch(shouting, rows(4), variants="loud", max_calls=0).plan())
+    shouting.hive.client().invoke("shout", variant="soft", inputs={"text": "t0"})
+    both = _batch(shouting, rows(3), variants=["loud", "soft"])
+    assert both.counts == JobCounts(planned=6, done=6, reused=4, calls=2)
+    assert "; 4 of 6 answered on " in str(both.plan())
+    assert both.frame["output"].tolist() == ["T0", "t0", "T1", "t1", "T2", "t2"]
+    assert _batch(shouting, rows(3), variants=["soft", "loud"]).counts.calls == 0
+    assert _batch(shouting, [*rows(3), {"text": "new"}], variants=["loud", "soft"]).counts.calls == 2
+    assert _batch(shouting, rows(2), variants="loud", repeats=3).counts.calls == 4
+    assert _batch(shouting, rows(2), variants="loud", fresh=True).counts.calls == 2
+
+
+def test_a_batch_with_a_name_says_what_other_batches_have_answered(shouting: Shouting) -> None:
+    """It is about to pay again, which a name asks for; nothing is said where `reuse` or `fresh` decides it."""
+    first = _batch(shouting, rows(3), variants="loud")
+    cell: dict[str, Any] = {"variants": "loud", "name": "mine", "max_calls": 0}
+    said = (
+        f"3 of these were answered before in batch {first.name!r} and are called again: reuse='store' takes these "
+        "answers at no call"
+    )
+    offered = str(_batch(shouting, rows(4), **cell).plan())
     assert offered == f"shout: 4 rows x 1 variant = 4 jobs; {said}; 4 calls, about 1 s; at most 0 calls"
-    for options in ({"name": "mine"}, {"fresh": True}, {"reuse": "store"}):
-        assert said not in str(_batch(shouting, rows(4), variants="loud", max_calls=0, **options).plan())
-    assert said not in str(_batch(shouting, rows(4), variants="loud").resume().plan())
+    for options in ({"fresh": True}, {"reuse": "batch"}, {"reuse": "store"}):
+        assert "answered before" not in str(_batch(shouting, rows(4), **cell, **options).plan())
+    _batch(shouting, rows(1), **(cell | {"max_calls": None, "name": "grows"}))
+    grown = str(_batch(shouting, rows(4), **(cell | {"name": "grows"})).plan())
+    assert "; 2 of the others were answered before in batch" in grown
+    assert "answered before" not in str(_batch(shouting, rows(4), variants="loud", name="mine").resume().plan())
 
 
 def test_a_store_that_another_program_locks_is_told_and_nothing_was_called(shouting: Shouting, tmp_path: Path) -> None:

@@ -43,6 +43,30 @@ def test_help_fits_and_has_examples_that_work(
     assert not re.search(r"\\$|^\w+=", in_powershell(textwrap.dedent(examples)), re.MULTILINE)
 
 
+@pytest.mark.parametrize(
+    ("typed", "in_its_words"),
+    [
+        ("KEY=any jupyter lab", "$env:KEY='any'\njupyter lab"),
+        ("  A=1 B=2 run --x", "  $env:A='1'\n  $env:B='2'\n  run --x"),
+        ("NAME='two words' run", "$env:NAME='two words'\nrun"),
+        ('NAME="two words" run', "$env:NAME='two words'\nrun"),
+        ('NAME="it\'s" run', "$env:NAME='it''s'\nrun"),
+        ("NAME='$5' run", "$env:NAME='$5'\nrun"),
+        ('NAME="$DATA/a b" run', '$env:NAME="${env:DATA}/a b"\nrun'),
+        ("export KEY=any", "$env:KEY='any'"),
+        ("export KEY='a b'\nrun", "$env:KEY='a b'\nrun"),
+        ("KEY= run", "$env:KEY=''\nrun"),
+        ("KEY=any  # a comment", "KEY=any  # a comment"),
+        ("run --input name='a b'", "run --input name='a b'"),
+        ("run NAME=VALUE", "run NAME=VALUE"),
+        ("run \\\n  --x", "run `\n  --x"),
+    ],
+)
+def test_examples_are_written_for_powershell(typed: str, in_its_words: str) -> None:
+    """By its rules of quotation marks (about_Quoting_Rules) and of environment variables: ``$env:NAME='value'``."""
+    assert in_powershell(typed) == in_its_words
+
+
 def test_the_list_of_commands_says_what_each_is_for(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
+import fh_notebook as fh
 from fh_notebook.cli import main
+from fh_notebook.core.redaction import Secret
 from fh_notebook.local import LocalHive, demo_hive
+from fh_notebook.session import session
 from tests.ports import free_port
 
 TRIAGE = ["probe", "support-triage", "-v", "keywords", "--input", "ticket=My parcel is late.", "--local"]
@@ -57,6 +60,51 @@ def test_a_direct_call_that_fails_now_is_exit_code_1(capsys: pytest.CaptureFixtu
         assert "--max-calls 3 leaves no call" in capsys.readouterr().out
         assert main([*words, "text=fail"]) == 1
         assert "Direct call: " in capsys.readouterr().out
+
+
+def test_the_words_of_the_service_are_on_the_terminal_and_in_no_report(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They may repeat an input; a key in them is masked, what controls a terminal is escaped, and a long text is cut."""
+    report = tmp_path / "profile.md"
+    key = "fhk_0123456789abcdef"
+    hive = LocalHive(api_key=key)
+
+    @hive.workflow("flaky", variant="live")
+    def flaky(text: str) -> str:
+        raise ValueError(f"no parcel \x1b[31m{text} Bearer {key} {'x' * 5_000}")
+
+    with hive.serve() as server, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FETCH_HIVE_API_KEY", key)
+        words = ["probe", "flaky", "-v", "live", "--base-url", server.url, "--yes", "--report", str(report)]
+        assert main([*words, "--input", "text=my street"]) == 1
+    said = capsys.readouterr().out
+    (line,) = [line for line in said.splitlines() if line.startswith("The service's words: ")]
+    assert "no parcel" in line
+    assert "my street" in line
+    assert key not in said
+    assert "\x1b" not in said
+    assert len(line) < 700
+    assert "street" not in report.read_text("utf-8")
+    fh.configure(base_url=server.url, api_key=key)
+    assert "street" not in repr(session.profile_of(session.workspace_at(server.url, Secret(key))))
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--max-calls", "0"], "--max-calls is 0; give a whole number, at least 1"),
+        ([], "support-triage: --variant is not set; give --variant 'keywords' or 'nearest'"),
+        (["-v", "keywords", "--callback", "x"], "--callback is 'x'; give the public URL of a tunnel, https://..."),
+        (["-v", "keywords", "--callback-port", "70000"], "--callback-port is 70000; give 0 to 65535"),
+    ],
+)
+def test_misuse_is_told_in_the_words_of_the_command(
+    words: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Not with the arguments of Python: nothing is called."""
+    assert main(["probe", "support-triage", "--local", "--yes", *words]) == 2
+    assert capsys.readouterr().err == f"fh-notebook probe: {told}\n"
 
 
 def test_callback_alone_takes_the_port_of_a_url_of_this_machine(capsys: pytest.CaptureFixture[str]) -> None:

@@ -221,7 +221,7 @@ MESSAGES: Final[dict[str, Callable[[], Says]]] = {
     "a decision that may have arrived": lambda: of_approvals(502, decide=True),
     "a plan with unknown calls": lambda: of_plan(unknown=2),
     "a plan of rows that wait elsewhere": lambda: of_plan(waiting_elsewhere=2, waiting_in=("first",)),
-    "a plan answered in the store": lambda: of_plan(elsewhere=3),
+    "a plan answered in the store": lambda: of_plan(elsewhere=3, elsewhere_in=("first",)),
     "a plan answered under another key": lambda: of_plan(other_key=OtherKey(workspace="h#a", rows=9, command="fh.store.join('a')")),
     "a summary": lambda: of_summary(JobCounts(planned=9, done=5, failed=1, unknown=2, pending=1, calls=9, refused=2)),
     "a summary with runs that may still run": lambda: of_summary(JobCounts(planned=9, done=5, unknown=4, not_ended=3, calls=9)),

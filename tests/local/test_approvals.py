@@ -98,10 +98,26 @@ def test_a_paused_run_holds_no_slot() -> None:
     hive.wait_approval()
     assert hive.in_flight == 0
     assert client.invoke("free", variant="v", inputs={"text": "hi"}).output == "HI"
-    hive.decide()
+    hive.decide(approve=True)
     assert pending.wait(20).ok
     assert hive.wait_idle()
     assert hive.in_flight == 0
+
+
+def test_a_decision_is_never_taken_for_a_yes() -> None:
+    """A run that is named without one stays paused, and the message names what can be given."""
+    hive = refund_hive()
+    client = hive.client()
+    pending = client.submit("tool", variant="v", inputs={"text": "x"}, tool_approval="policy")
+    hive.wait_approval()
+    for given in ((pending,), (pending.request_id,), (), (pending, None)):
+        with pytest.raises(
+            fh.SettingsError, match="no decision about req_.* is given; give approve=True or approve=False"
+        ):
+            hive.decide(*given, by="Kim")
+    assert len(hive.approvals) == 1
+    hive.decide(pending, approve=False)
+    assert pending.wait(20).output is False
 
 
 def test_of_several_one_is_named() -> None:
@@ -109,15 +125,15 @@ def test_of_several_one_is_named() -> None:
     hive = refund_hive()
     client = hive.client()
     with pytest.raises(fh.SettingsError, match="paused runs are: none"):
-        hive.decide()
+        hive.decide(approve=True)
     first, second = (client.submit("refund", variant="plain", inputs={"amount": n}) for n in (1, 2))
     until(lambda: len(hive.approvals) == 2)
     with pytest.raises(fh.SettingsError, match="no run to decide about"):
-        hive.decide()
+        hive.decide(approve=True)
     with pytest.raises(fh.SettingsError, match="req_x is not paused"):
-        hive.decide("req_x")
+        hive.decide("req_x", approve=True)
     hive.decide(second, approve=False)
-    hive.decide(first.request_id)
+    hive.decide(first.request_id, approve=True)
     assert (first.wait(20).output["paid"], second.wait(20).output["paid"]) == (True, False)
 
 
@@ -168,7 +184,7 @@ def test_the_look_up_over_a_socket_says_who_it_waits_for() -> None:
         hive.wait_approval()
         told = asyncio.run(look(server.url, pending.request_id))
         assert told["data"]["approval"] == {"waiting_for": "finance", "question": "Refund 5?"}
-        hive.decide(pending)
+        hive.decide(pending, approve=True)
         assert pending.wait(20).ok
         assert "approval" not in asyncio.run(look(server.url, pending.request_id))["data"]
 
@@ -275,7 +291,7 @@ def test_after_its_time_a_step_fails_or_continues(variant: str) -> None:
     clock.now += timedelta(seconds=1)
     assert hive.approvals == ()
     with pytest.raises(fh.SettingsError, match="not paused"):
-        hive.decide(pending)
+        hive.decide(pending, approve=True)
     run = pending.wait(20)
     if variant == "fail":
         assert (run.status, "nobody answered in time" in (run.error or "")) == ("failed", True)
@@ -328,7 +344,7 @@ def test_a_question_that_is_given_up_is_no_longer_open() -> None:
 
     pending = hive.client().submit("step", variant="v", inputs={})
     until(lambda: [a.question for a in hive.approvals] == ["Later?"])
-    hive.decide(pending)
+    hive.decide(pending, approve=True)
     assert pending.wait(20).output is True
     assert hive.counts.running == 0
 
@@ -382,7 +398,7 @@ def test_a_decided_question_leaves_no_timer() -> None:
 
     pending = hive.client().submit("step", variant="v")
     hive.wait_approval()
-    hive.decide(pending)
+    hive.decide(pending, approve=True)
     assert pending.wait(20).output is True
     until(lambda: slept and all(task is not None and task.done() for task in slept))
 
@@ -407,7 +423,7 @@ def test_of_two_threads_that_ask_at_once_one_asks() -> None:
     pending = hive.client().submit("step", variant="v")
     assert is_refused.wait(PATIENCE_S)
     hive.wait_approval()
-    hive.decide(pending)
+    hive.decide(pending, approve=True)
     assert pending.wait(20).output == ["True", "refused"]
     assert hive.counts.running == 0
 
@@ -428,7 +444,7 @@ def test_a_direct_call_that_paused_is_not_answered_running(spelling: str) -> Non
 
     def decide() -> None:
         hive.wait_approval(timeout_s=PATIENCE_S)
-        hive.decide()
+        hive.decide(approve=True)
         decided.set()
 
     threading.Thread(target=decide).start()
@@ -476,7 +492,7 @@ def test_a_step_has_choices_or_asks_for_a_text() -> None:
     with pytest.raises(fh.SettingsError, match="'b', 'other'"):
         hive.decide(choice="c")
     with pytest.raises(fh.SettingsError, match="'b' or 'other'"):
-        hive.decide()
+        hive.decide(approve=True)
     hive.decide(choice="b")
     chosen = {"value": "b", "label": "Billing", "description": "Invoices and refunds"}
     assert pending.wait(20).output == {"text": "", "choice": chosen, "raw": "b"}

@@ -84,19 +84,23 @@ class StartOptions:
     """Who reads its messages."""
     decide: WaitHelp = WAIT_HELP
     """What to do about a row whose run waits for a decision."""
-    named: bool
-    """Whether the user named it: then the answers of other names are not offered."""
+    offers_reuse: bool = False
+    """Whether its plan names the answers of other batches: nobody has said that they do not count."""
     now: Callable[[], datetime] = utc_now
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
     @classmethod
-    def of(cls, options: BatchOptions, *, is_stream: bool = False, audience: Audience = PYTHON) -> StartOptions:
+    def of(
+        cls, options: BatchOptions, *, is_saved: bool = True, is_stream: bool = False, audience: Audience = PYTHON
+    ) -> StartOptions:
         """Return how a batch with these options is started.
 
         Parameters
         ----------
         options : BatchOptions
             What was asked.
+        is_saved : bool
+            Whether there is a store; without one a batch without a name calls again.
         is_stream : bool
             Whether its rows come window by window: then nobody knows how many there are.
         audience : Audience
@@ -129,9 +133,9 @@ class StartOptions:
             progress=options.progress,
             delivery=options.delivery,
             receiver=options.receiver,
-            reuse=None if options.fresh else options.reuse,
+            reuse=_reuse_of(options, is_saved=is_saved),
             retry_unknown=options.retry_unknown,
-            named=options.name is not None,
+            offers_reuse=options.reuse == "auto",
             audience=audience,
         )
 
@@ -152,8 +156,20 @@ def resume_options(reuse: Reuse) -> StartOptions:
         progress=True,
         reuse=reuse,
         retry_unknown=False,
-        named=True,
     )
+
+
+def _reuse_of(options: BatchOptions, *, is_saved: bool) -> Reuse:
+    """Which saved answers count.
+
+    A name of its own asks for answers of its own. Without one nothing that was answered is paid for again: not where a
+    variant, a row or a repeat is added either, which makes another batch of it.
+    """
+    if options.fresh:
+        return None
+    if options.reuse == "auto":
+        return "store" if is_saved and options.name is None else "batch"
+    return options.reuse
 
 
 def _calls_for(max_cost: float | None) -> int | None:

@@ -25,7 +25,7 @@ from fh_notebook.core.json_values import inputs_text
 from fh_notebook.core.redaction import MASK
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import listed, nearest, short
-from fh_notebook.core.text.messages import counted
+from fh_notebook.core.text.messages import Message, counted, option
 from fh_notebook.core.text.shown_frame import ShownFrame
 from fh_notebook.errors import InputError, SettingsError
 from fh_notebook.session import session
@@ -119,7 +119,7 @@ def history(deployment: str | Deployment | None = None, *, limit: int = 100) -> 
     """
     arguments.check(history, locals())
     if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
-        raise SettingsError(f"limit is {short(limit)}; give a whole number, at least 1")
+        raise SettingsError(Message("{} is {}; give a whole number, at least 1", (option("limit"), short(limit))))
     limit = min(limit, MOST)
     if not isinstance(deployment, Deployment | str | None):
         raise InputError(f"deployment is {short(deployment)}; give a Deployment or its name")

@@ -103,8 +103,12 @@ def read_variants(
     if isinstance(variants, tuple) and _is_pair(variants) and not _are_variants(variants, deployment):
         requested = [variants]
     if not requested:
-        give = Phrase("variants=[...]", "--variant", cell="-v or --variant")
-        raise InputError(Message("no variant is known; give {}", (give,)), where=deployment.name)
+        if variants is None:
+            give = Phrase("variants=[...]", "--variant", cell="-v or --variant")
+            raise InputError(Message("no variant is known; give {}", (give,)), where=deployment.name)
+        names = listed(deployment.variants) or "the name of one"
+        all_of_them = " (without variants=, all are called)" if deployment.variants else ""
+        raise InputError(f"variants is empty; give {names}{all_of_them}", where=deployment.name)
     targets: list[BatchTarget] = [BatchTarget(deployment, inputs)]
     pairs: list[tuple[BatchTarget, str]] = []
     problems: list[str] = []
@@ -176,7 +180,11 @@ def _labelled(pairs: Iterable[tuple[BatchTarget, str]]) -> tuple[BatchVariant, .
     return tuple(batch_variants)
 
 
-REUSE_STORE: Final = Phrase(": reuse='store' reuses them", command=": --reuse store reuses them", cell="")
+REUSE_STORE: Final = Phrase(
+    " and are called again: reuse='store' takes these answers at no call",
+    command=" and are called again: --reuse store takes these answers at no call",
+    cell="",
+)
 """What to do about answers of other batches."""
 
 NOT_TWICE: Final = Phrase(
@@ -264,7 +272,9 @@ class Plan:
     decide: Phrase = DECIDE
     """What to do about these."""
     elsewhere: int = 0
-    """Of a batch that has no answer yet: jobs that other batches and single runs have answered."""
+    """Jobs that are called although other batches or single runs have answered them."""
+    elsewhere_in: tuple[str, ...] = ()
+    """The names of those batches; empty of single runs."""
     waiting_elsewhere: int = 0
     """Jobs that are called although their runs wait for a decision in other batches or single runs."""
     waiting_in: tuple[str, ...] = ()
@@ -368,9 +378,11 @@ class Plan:
             )
         parts += [f"{self.doubled:,} the same as another"] if self.doubled else []
         parts += [f"{self.invalid:,} with inputs that do not fit"] if self.invalid else []
-        if self.elsewhere and not self.answered:
-            hint = REUSE_STORE.text(self.audience)
-            parts.append(f"{self.elsewhere:,} of these are answered in the store{hint}")
+        if self.elsewhere:
+            these = "the others" if self.answered else "these"
+            were = f"{self.elsewhere:,} of {these} {agreeing(self.elsewhere, 'were')} answered before"
+            in_places = f" in {places}" if (places := _places(self.elsewhere_in)) else ""
+            parts.append(f"{were}{in_places}{REUSE_STORE.text(self.audience)}")
         if self.waiting_elsewhere:
             parts.append(self._waiting_elsewhere())
         if (other := self.other_key) is not None:
@@ -380,12 +392,8 @@ class Plan:
         return parts
 
     def _waiting_elsewhere(self) -> str:
-        batches = [name for name in self.waiting_in if name]
-        noun = "batch" if len(batches) == 1 else "batches"
-        places = [f"{noun} {html.printable(listed(batches, 'and'))}"] if batches else []
-        places += ["single runs"] if "" in self.waiting_in else []
         wait = f"{self.waiting_elsewhere:,} of these {agreeing(self.waiting_elsewhere, 'wait')} for a decision"
-        return f"{wait} in {' and '.join(places)}{NOT_TWICE.text(self.audience)}"
+        return f"{wait} in {_places(self.waiting_in)}{NOT_TWICE.text(self.audience)}"
 
     def _calls(self) -> str:
         calls = self._new_calls
@@ -429,6 +437,14 @@ class Plan:
             return f"{used_text}, {left or 'none'} left until 00:00 UTC"
         most = "at most " if possible and self.look_ups_per_call and self._look_ups_are_least else ""
         return f"{used_text}, so {most}{possible or 'none'} of these can be made before 00:00 UTC"
+
+
+def _places(names: Sequence[str]) -> str:
+    """Say in which batches something is, and whether in single runs, which have no name."""
+    batches = [name for name in names if name]
+    noun = "batch" if len(batches) == 1 else "batches"
+    places = [f"{noun} {html.printable(listed(batches, 'and'))}"] if batches else []
+    return " and ".join([*places, *(["single runs"] if "" in names else [])])
 
 
 def calls_within(left: int, look_ups_per_call: int) -> int:

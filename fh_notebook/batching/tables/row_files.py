@@ -345,10 +345,30 @@ AS_JSON: Final = "give a list of objects, or one object a line in a .jsonl file"
 
 
 def _read_json(file: FilePath, _: bool) -> Items:
-    value = json.loads(_read_text(file))
+    value = _decoded(_read_text(file))
     if not isinstance(value, list):
         raise InputError(f"holds {short(value)}; {AS_JSON}")
     return Items(values=value, where=lambda i: f"item {i}", source=str(file.path))
+
+
+def _decoded(text: str) -> Any:
+    """Return a JSON text decoded.
+
+    Raises
+    ------
+    InputError
+        An object has a name twice: one of its values would be lost silently.
+    """
+
+    def checked(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        names: set[str] = set()
+        for name, _ in pairs:
+            if name in names:
+                raise InputError(f"has the name {short(name)} twice in one object; give each name once")
+            names.add(name)
+        return dict(pairs)
+
+    return json.loads(text, object_pairs_hook=checked)
 
 
 def _read_jsonl(file: FilePath, _: bool) -> Items:
@@ -359,8 +379,10 @@ def _read_jsonl(file: FilePath, _: bool) -> Items:
         if not line.strip():
             continue
         try:
-            values.append(json.loads(line))
+            values.append(_decoded(line))
             lines.append(number)
+        except InputError as exc:
+            problems.append(f"line {number} {exc}")
         except (ValueError, RecursionError) as exc:
             problems.append(f"line {number} is not JSON ({exc}); write one object a line")
     if problems:

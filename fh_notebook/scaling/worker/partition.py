@@ -358,5 +358,4 @@ def _options(spec: BatchSpec) -> StartOptions:
         decide=HELP_OF_WORKERS,
         reuse="batch",
         retry_unknown=spec.call_lost,
-        named=True,
     )

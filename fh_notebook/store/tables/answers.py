@@ -605,14 +605,15 @@ class Answers:
             lambda c: list(map(_summary, check_rows(c.execute(sql, values), _SUMMARY_KINDS, "an answer")))
         )
 
-    def count_completed(self, keys: Iterable[str]) -> int:
-        """Return how many of these jobs have a completed answer, of any batch or none."""
+    def completed_in(self, keys: Iterable[str]) -> set[tuple[str, str]]:
+        """Return which of these jobs have a completed answer, each with the names of its batches; empty of no batch."""
         sql = (
-            "SELECT count(DISTINCT key) FROM answers"
+            "SELECT DISTINCT key, coalesce(batches.name, '') FROM answers"
+            " LEFT JOIN batches ON batches.id = answers.batch"
             " WHERE key IN (SELECT value FROM json_each(?)) AND status = 'completed'"
         )
         keys_json = json.dumps(list(keys))
-        return int(self._database.read(lambda c: c.execute(sql, (keys_json,)).fetchone())[0])
+        return set(self._database.read(lambda c: c.execute(sql, (keys_json,)).fetchall()))
 
     def completed_of(self, keys: Iterable[str], *, since: datetime | None = None) -> set[str]:
         """Return which of these jobs have a completed answer, of any batch or none, that was saved since then."""

@@ -169,7 +169,7 @@ def test_look_ups_stop_at_the_configured_cap_and_the_runs_can_be_waited_for_agai
     assert used == 6
     assert set(fh.pending()["waits_in"]) == {"nobody"}
     for approval in hive.approvals:
-        hive.decide(approval.request_id)
+        hive.decide(approval.request_id, approve=True)
     assert hive.wait_idle()
     fh.configure(daily_cap=100)
     again = fh.batch(_rows(2), "shout", client=client, progress=False, delivery="poll", name="capped")
@@ -365,7 +365,7 @@ def test_auto_calls_directly_and_delivers_what_is_refused_so() -> None:
     until(lambda: client.limiter.in_flight == 0)
     assert batch.running
     for approval in counting.hive.approvals:
-        counting.hive.decide(approval.request_id)
+        counting.hive.decide(approval.request_id, approve=True)
     batch.wait()
     assert batch.counts.done == 8
     assert set(counting.ran.values()) == {2}

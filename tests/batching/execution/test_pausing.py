@@ -222,7 +222,7 @@ def test_a_batch_waits_for_the_renewal_with_runs_that_were_looked_up_until_the_c
             said.append(progress_sentence("b", batch.counts))
             fh.configure(daily_cap=1000)
             for approval in hive.approvals:
-                hive.decide(approval.request_id)
+                hive.decide(approval.request_id, approve=True)
 
     fh.configure(daily_cap=cap)
     options: dict[str, Any] = {
@@ -604,11 +604,12 @@ def test_a_plan_forecasts_by_how_long_such_calls_took() -> None:
     client = shouting.hive.client()
     assert fh.batch(rows(4), "shout", variants="loud", client=client, dry_run=True).plan().seconds is None
     fh.batch(rows(4), "shout", variants="loud", client=client, progress=False)
-    planned = fh.batch(rows(104), "shout", variants="loud", client=client, max_concurrency=10, dry_run=True).plan()
+    new = rows(108)[4:]
+    planned = fh.batch(new, "shout", variants="loud", client=client, max_concurrency=10, dry_run=True).plan()
     assert planned.calls == 104
     assert planned.seconds is not None
     assert 11 * 0.02 <= planned.seconds < 11 * 2
-    paced = fh.batch(rows(104), "shout", variants="loud", client=client, rate=1, dry_run=True).plan()
+    paced = fh.batch(new, "shout", variants="loud", client=client, rate=1, dry_run=True).plan()
     assert paced.seconds == pytest.approx(104, rel=0.05)
 
 
@@ -626,7 +627,7 @@ def test_what_may_have_run_is_known_without_its_output() -> None:
     # An answer that is lost on the way, but for the id of its request.
     earlier = client.invoke("shout", variant="loud", inputs={"text": "t0"})
     hive.fail_next(1, status=500, body=json.dumps({"request_id": earlier.request_id}).encode())
-    batch = fh.batch(rows(1), "shout", variants="loud", client=client, progress=False)
+    batch = fh.batch(rows(1), "shout", variants="loud", client=client, reuse="batch", progress=False)
     assert batch.counts.unknown == 1
     batch.resolve_unknown()
     batch.resume(retry_unknown=True)

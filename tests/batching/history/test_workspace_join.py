@@ -190,7 +190,7 @@ def test_after_a_join_the_same_cell_calls_nothing_and_the_source_is_as_it_was(
 def test_a_second_join_copies_nothing(rotated: Rotated) -> None:
     """Not even a batch that had to take another name."""
     rotated.run("old", rows(3), "x")
-    rotated.run("old", rows(4))
+    rotated.run("old", rows(4), reuse="batch")
     rotated.old.invoke("shout", variant="loud", inputs={"text": "single"})
     rotated.run("new", [{"text": "other"}], "x")
     first = rotated.join()

@@ -48,7 +48,7 @@ def test_which_arms_are_meant(variants: Any, arms: list[tuple[str, str, str]]) -
 @pytest.mark.parametrize(
     ("variants", "said"),
     [
-        ([], "no variant is known"),
+        ([], "variants is empty; give 'live'.* \\(without variants=, all are called\\)"),
         (["lvie"], "the variant 'lvie' does not exist; did you mean 'live'?"),
         ([("two", "draft")], "the variant 'draft' does not exist; the variants are 'live'"),
         ([7], "the name of a variant must be a string, not 7"),

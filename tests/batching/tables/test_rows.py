@@ -221,6 +221,12 @@ def test_parquet_keeps_its_kinds_and_its_index(tmp_path: Path) -> None:
         ("a.csv", b"a,a\n1,2\n", "column 'a' occurs more than once"),
         ("a.csv", "a\nGrüße\n".encode("latin-1"), "UTF-8"),
         ("a.jsonl", b'{"a": 1}\n{"a": \n', "line 2 is not JSON"),
+        (
+            "a.jsonl",
+            b'{"a": 1}\n{"a": 1, "a": 2}\n',
+            "line 2 has the name 'a' twice in one object; give each name once",
+        ),
+        ("a.json", b'[{"a": {"b": 1, "b": 1}}]', "has the name 'b' twice in one object; give each name once"),
         ("a.jsonl", b'{"a": 1}\n\n3\n', "line 3: 3 is not a dict"),
         ("a.json", b'{"a": 1}', "give a list of objects"),
         ("a.json", b"5", "holds 5; give a list of objects"),

@@ -107,7 +107,7 @@ def test_each_line_has_two_buttons_and_sends_one_decision(kernel: Kernel, hive: 
     for act in ("allow_once 9", "deny x", "always 2", "deny"):  # a page may send anything
         _click(kernel, act)
     assert hive.approvals == (third,)
-    hive.decide()
+    hive.decide(approve=True)
     _click(kernel, "deny 2")
     kernel.wait_until(lambda: "already decided" in _page(kernel), "the conflict")
     assert 'role="alert"' in _page(kernel)

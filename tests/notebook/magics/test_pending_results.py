@@ -59,7 +59,7 @@ def test_a_cell_by_callback_ends_at_once_with_what_goes_on(shell: Shell, hive: R
     assert shell.shell.user_ns["refund"] is pending
     hive.wait_approval()
     assert pending.refresh().status == "awaiting_approval"
-    hive.decide(pending)
+    hive.decide(pending, approve=True)
     assert pending.refresh().output == "paid 5" or pending.wait(20).output == "paid 5"
 
 
@@ -86,7 +86,7 @@ def test_auto_makes_directly_what_can_be_made_so(shell: Shell, hive: Refunds) ->
     assert [type(call) for call in both] == [fh.Run, PendingRun]
     until(lambda: len(hive.approvals) == 2)
     for approval in hive.approvals:
-        hive.decide(approval.request_id)
+        hive.decide(approval.request_id, approve=True)
     assert both.wait(20)["output"].tolist() == ["paid 5", "paid 5"]
     assert alone.wait(20).ok
 
@@ -161,7 +161,7 @@ def test_cards_change_when_answers_come(tmp_path: Path) -> None:
         hive.wait_approval()
         kernel.run("_ = runs[1].refresh()")
         kernel.wait_until(lambda: "Refund 5?" in kernel.shown(cell)[0]["text/html"], "who it waits for")
-        hive.decide()
+        hive.decide(approve=True)
         kernel.wait_until(
             lambda: kernel.shown(cell)[0]["text/html"].count("paid 5") == 2 and "output=paid 5" in kernel.shown(cell)[0]["text/plain"],
             "the answers",
@@ -210,9 +210,35 @@ def test_pending_runs_are_a_table_that_says_what_looks_them_up(shell: Shell, hiv
     until(lambda: fh.pending()["waits_in"].tolist() == ["nobody"])
     assert "fh.reattach() looks it up" in shell.run("%fetchhive pending")[1]
     [again] = fh.reattach()
-    hive.decide(again)
+    hive.decide(again, approve=True)
     assert again.wait(20).output == "paid 5"
     assert shell.run("%fetchhive pending")[0].result is None
+
+
+def test_a_pending_run_of_another_client_is_told_to_need_it(shell: Shell, hive: Refunds) -> None:  # noqa: F811
+    """What the table says is what finds the run: without its client, ``fh.reattach()`` has nothing to wait for."""
+    with hive.serve() as server, fh.Client(base_url=server.url, api_key=hive.api_key or "any") as client:
+        pending = client.submit("refund", variant="paused", inputs={"amount": 5})
+        hive.wait_approval()
+        pending.cancel_waiting()
+        until(lambda: fh.pending()["waits_in"].tolist() == ["nobody"])
+        said = f"fh.reattach(client=...) looks it up, with a client of its workspace {client.workspace}"
+        assert said in shell.run("%fetchhive pending")[1]
+        assert fh.reattach() == []
+        [again] = fh.reattach(client=client)
+        hive.decide(again, approve=True)
+        assert again.wait(20).output == "paid 5"
+    own = fh.local.LocalHive()
+    own.workflow("wait", variant="v", human="x")(lambda: fh.local.ask_human("Yes?").approved)
+    left = own.client().submit("wait", variant="v")
+    own.wait_approval()
+    left.cancel_waiting()
+    until(lambda: fh.pending()["waits_in"].tolist() == ["nobody"])
+    assert "fh.reattach(client=...) looks it up, with its local hive's client" in shell.run("%fetchhive pending")[1]
+    assert fh.reattach() == []
+    [again] = fh.reattach(client=own.client())
+    own.decide(again, approve=False)
+    assert again.wait(20).output is False
 
 
 def test_a_secret_is_in_no_table_of_pending_runs(shell: Shell, hive: Refunds) -> None:  # noqa: F811
