@@ -20,14 +20,13 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, get_args, overl
 from urllib.parse import quote
 
 from fh_notebook.client.connection import Connection
-from fh_notebook.client.error_catalog import Explain
 from fh_notebook.client.retry_loop import BeforePage, ask_list, ask_once, no_bound
 from fh_notebook.contract.callbacks import NO_STEPS, RunIds, WaitingSteps
 from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.contract.output import instant_of
 from fh_notebook.contract.response import Response, text_in
 from fh_notebook.contract.retry import may_have_run
-from fh_notebook.contract.run import one_line
+from fh_notebook.contract.run import Explain, one_line
 from fh_notebook.contract.secrets import Mask, mask_body
 from fh_notebook.core import event_loop, hooks
 from fh_notebook.core.json_values import pretty

@@ -43,7 +43,6 @@ __all__ = [
     "MOST_DAYS",
     "WAIT_S",
     "ErrorCatalogCache",
-    "Explain",
     "code_to_ask_for",
     "read_error_catalog",
     "with_client_action",
@@ -77,9 +76,6 @@ _DAYS: Final = ("asked_on", "fetched_on")
 
 Fetch = Callable[[], Awaitable[bytes]]
 """Asks the service, and returns the body of its answer."""
-
-Explain = Callable[[Run], Awaitable[Run]]
-"""Returns a run with what the catalogue says to do about its error."""
 
 
 def read_error_catalog(body: bytes) -> dict[str, str]:

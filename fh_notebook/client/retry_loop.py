@@ -20,7 +20,6 @@ from typing import Any, Final, NoReturn
 from urllib.parse import urlencode
 
 from fh_notebook.client.connection import Connection
-from fh_notebook.client.error_catalog import Explain
 from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.contract.response import Response, error_of, parse, text_in, text_of_page
 from fh_notebook.contract.retry import (
@@ -31,7 +30,7 @@ from fh_notebook.contract.retry import (
     decide,
     may_have_run,
 )
-from fh_notebook.contract.run import Run, one_line, with_action
+from fh_notebook.contract.run import Explain, Run, one_line, with_action
 from fh_notebook.contract.wire import BROKEN_TEXTS, AttemptResult, decode_answer
 from fh_notebook.core.event_loop import finish_despite_cancel, run_within, running_loop, show_as_one_line
 from fh_notebook.core.redaction import log

@@ -37,12 +37,12 @@ from weakref import WeakKeyDictionary
 
 from fh_notebook.client.approvals import ToolExchange, checked_workspace_id
 from fh_notebook.client.connection import Connection
-from fh_notebook.client.error_catalog import Explain
 from fh_notebook.client.retry_loop import ask_list, ask_once
 from fh_notebook.contract.invoke_request import FILE_SCHEME
 from fh_notebook.contract.output import Asset
 from fh_notebook.contract.response import Response
 from fh_notebook.contract.retry import date_of, is_general, may_have_run
+from fh_notebook.contract.run import Explain
 from fh_notebook.core import arguments
 from fh_notebook.core.json_values import is_missing
 from fh_notebook.core.redaction import error_text, log

@@ -7,7 +7,7 @@ for a thing that may not be there), and showing it never runs anything of the mo
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from datetime import datetime
@@ -24,8 +24,8 @@ from fh_notebook.core.text.formatting import one_line, seconds_text, short, with
 from fh_notebook.errors import AuthError, CallError, InputError, LimitReached, RunFailed
 
 __all__ = [
-    "CREDIT_CODES", "DAILY_CODE", "FINAL_STATUSES", "STATUSES", "WHOLE", "WHOLE_ERROR", "Run", "action_text", "json_of",
-    "one_line", "shown_output", "technical_line", "with_action",
+    "CREDIT_CODES", "DAILY_CODE", "FINAL_STATUSES", "STATUSES", "WHOLE", "WHOLE_ERROR", "Explain", "Run", "action_text",
+    "json_of", "one_line", "shown_output", "technical_line", "with_action",
 ]  # fmt: skip
 
 STATUSES: Final = ("completed", "failed", "queued", "running", "awaiting_approval", "unknown")
@@ -416,6 +416,9 @@ def technical_line(run: Run) -> html.Html | None:
         facts.append(f"{short(run.attempts)} requests{', of which one ran' if run.ok else ''}")
     return html.el("div", " · ".join(facts), cls="fh-dim fh-foot", title=ID_TITLE) if facts else None
 
+
+Explain = Callable[[Run], Awaitable[Run]]
+"""Returns a run with what can be done about its error (`Run.client_action`)."""
 
 ID_TITLE: Final = "the service's id of this call"
 ELAPSED_TITLE: Final = "from the call to its answer"

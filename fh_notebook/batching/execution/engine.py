@@ -18,11 +18,11 @@ from fh_notebook.batching.execution.ledger import Ledger
 from fh_notebook.batching.execution.scheduler import DispatcherWait, EngineLimiter, Scheduler
 from fh_notebook.batching.execution.stop_rules import StopLimits, rows_broke
 from fh_notebook.batching.execution.unknown_names import Name, NameEvidence
-from fh_notebook.batching.execution.worker import Explain, Prepare, Worker
+from fh_notebook.batching.execution.worker import Prepare, Worker
 from fh_notebook.batching.model import BatchStopped, Event, Job
 from fh_notebook.batching.progress.unknown_outcomes import WAIT_HELP, WaitHelp
 from fh_notebook.contract.invoke_request import InvokeRequest
-from fh_notebook.contract.run import Run
+from fh_notebook.contract.run import Explain, Run
 from fh_notebook.contract.wire import AttemptResult
 from fh_notebook.core.event_loop import finish_despite_cancel
 from fh_notebook.core.rate import Rate

@@ -22,14 +22,14 @@ from fh_notebook.batching.model import CANCELLED, CancelledRun, Event, Job, Retr
 from fh_notebook.batching.progress.unknown_outcomes import WaitHelp, waits_text
 from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.contract.retry import CUT_OFF, NOT_REACHED, Absence, RetryAction, RetryDecision, absence_of, decide
-from fh_notebook.contract.run import Run
+from fh_notebook.contract.run import Explain, Run
 from fh_notebook.contract.wire import AttemptResult
 from fh_notebook.core.event_loop import finish_despite_cancel
 from fh_notebook.core.slots import LimitedCall
 from fh_notebook.core.text.messages import Audience
 from fh_notebook.errors import CallError
 
-__all__ = ["HELD_WAIT_S", "Explain", "Prepare", "Worker"]
+__all__ = ["HELD_WAIT_S", "Prepare", "Worker"]
 
 TOO_MANY: Final = 429
 HELD_WAIT_S: Final = 0.25
@@ -39,9 +39,6 @@ time, up to the other."""
 
 Prepare = Callable[[InvokeRequest], Awaitable[AttemptResult | None]]
 """Uploads the files that a request names; returns the result of a call that cannot be made, as one has no address."""
-
-Explain = Callable[[Run], Awaitable[Run]]
-"""Returns a run with what can be done about its error."""
 
 Next = tuple[QueuedJob | None, ClaimResult | None]
 """The job that comes next in a slot, and its turn where it is claimed already."""

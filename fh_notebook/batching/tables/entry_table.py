@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from fh_notebook.batching.model import Job, JobColumns, Outcome
 from fh_notebook.batching.tables.frames import COLUMNS, PENDING
-from fh_notebook.store.tables.answers import RunFields
+from fh_notebook.store.tables.answers import RUN_FIELDS, RunFields
 
 __all__ = ["PENDING_RUN", "Entry", "EntryTable"]
 
@@ -57,7 +57,7 @@ class EntryTable:
         outcome: Callable[[int], Outcome | None],
     ) -> EntryTable:
         """Return jobs with the runs that came of them, `PENDING_RUN` where none did."""
-        of_runs = dict(zip(RunFields._fields, zip(*runs, strict=True), strict=True)) if runs else {}
+        of_runs = dict(zip(RUN_FIELDS, zip(*runs, strict=True), strict=True)) if runs else {}
         columns = {name: of_runs.get(name, ()) for name in _OF_RUNS} | {
             "row": jobs.labels(),
             "variant": jobs.variants,
@@ -124,4 +124,4 @@ def _column(name: str, table: EntryTable) -> Sequence[Any]:
 
 
 _NAMES: Final = [column.name for column in COLUMNS]
-_OF_RUNS: Final = [name for name in _NAMES if name in RunFields._fields]
+_OF_RUNS: Final = [name for name in _NAMES if name in RUN_FIELDS]

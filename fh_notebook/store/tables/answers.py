@@ -52,6 +52,7 @@ __all__ = [
     "BATCH_IN_ORDER",
     "CREATE",
     "RUN",
+    "RUN_FIELDS",
     "WITH_CALLS",
     "WITH_EARLIER",
     "WITH_IDENTITY",
@@ -212,8 +213,10 @@ class RunFields(NamedTuple):
         return run_of_row(self.source) if isinstance(self.source, str) else self.source
 
 
-_fields_of_run: Final = attrgetter(*RunFields._fields[:-1])
-_FIELD_PATHS: Final = ", ".join(f"'$.{name}'" for name in RunFields._fields[:-1])
+RUN_FIELDS: Final = RunFields._fields
+"""The names of the fields, in their order; the last one is the run itself."""
+_fields_of_run: Final = attrgetter(*RUN_FIELDS[:-1])
+_FIELD_PATHS: Final = ", ".join(f"'$.{name}'" for name in RUN_FIELDS[:-1])
 _FIELD_TYPES: Final = (
     {str}, None, {str, _NONE}, {str, _NONE}, {str, _NONE}, {int}, {float, int}, {str, _NONE}, {str, _NONE},
 )  # fmt: skip
@@ -244,7 +247,7 @@ def _found_fields(found: Sequence[str | None], texts: Sequence[str]) -> list[Run
     return list(map(RunFields._make, zip(*columns, texts, strict=True)))
 
 
-_BEGAN: Final = RunFields._fields.index("started_at")
+_BEGAN: Final = RUN_FIELDS.index("started_at")
 
 
 def row_of_run(run: Run, *, key: str, workspace: str, batch: int | None, kept_at: datetime) -> AnswerRow:
