@@ -332,6 +332,8 @@ class PendingRun:
                     await woken
         if self._ended and self._error is not None:
             raise self._error
+        if not self._ended and self._outcome is not None:  # it came in time, and is being saved
+            return self._outcome
         return self._run
 
     def cancel_waiting(self) -> None:

@@ -510,6 +510,28 @@ def test_an_output_that_comes_while_the_first_outcome_is_being_stored_is_shown()
         assert pending.run.output == "hi"
 
 
+def test_an_outcome_that_came_in_time_is_returned_while_it_is_being_stored() -> None:
+    """A store that is busy is no reason to call the run running."""
+    held, stored = asyncio.Event(), asyncio.Event()
+
+    async def keep(run: fh.Run) -> None:
+        stored.set()
+        await held.wait()
+
+    async def scenario(pending: PendingRun) -> list[tuple[str, str | None]]:
+        pending._keep = keep
+        pending._take(replace(pending.run, status="completed", error_code="output_not_retrieved"), by="polling")
+        await stored.wait()
+        early = await pending.outcome(0)
+        held.set()
+        late = await pending.outcome()
+        return [(run.status, run.error_code) for run in (early, late)]
+
+    with _reached() as receiver, _service({"status": "completed"}) as client:
+        pending = client.submit("d", variant="v", callback=receiver, poll=False)
+        assert event_loop.run(scenario(pending)) == [("completed", "output_not_retrieved")] * 2
+
+
 def test_few_runs_are_held_for_an_output_that_may_come(monkeypatch: pytest.MonkeyPatch) -> None:
     """A callback for an older one counts as repeated."""
     monkeypatch.setattr("fh_notebook.client.callbacks.receiver.MAX_WITHOUT_OUTPUT", 1)
