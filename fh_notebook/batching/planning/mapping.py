@@ -13,6 +13,7 @@ that declares nothing takes every plain column.
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -241,7 +242,7 @@ def _missing(sources: Mapping[str, Source], rows: Rows, deployment: Deployment) 
     columns = f"The columns are {listed(rows.columns, 'and') or 'none'}"
     message = "no column has this name, and it is required"
     return [
-        Problem((name,), "required", message=message, hint=Message("map it with {}. {}", (_map(name), columns)))
+        Problem((name,), "required", message=message, hint=Message("map it with {}. {}", (_map(name, rows), columns)))
         for name in deployment.inputs.get("required", ())
         if name not in sources and not _has_default(properties.get(name))
     ]
@@ -261,8 +262,13 @@ def is_no_content(text: str, encoding: str) -> bool:
     return not may_be_content(text, encoding) or (0 < len(text) <= LOOKED_AT and os.path.isfile(text))
 
 
-def _map(name: str) -> Phrase:
-    return Phrase(f"inputs={{{name!r}: ...}}", command=f"--map {name}=COLUMN")
+def _map(name: str, rows: Rows) -> Phrase:
+    """Return how a variable is mapped, with the column that was probably meant for it."""
+    column = nearest(name, rows.plain_columns)
+    return Phrase(
+        f"inputs={{{name!r}: {repr(column) if column else '...'}}}",
+        command=f"--map {shlex.quote(f'{name}={column}') if column else f'{name}=COLUMN'}",
+    )
 
 
 def _has_default(schema: Any) -> bool:

@@ -31,7 +31,7 @@ from fh_notebook.batching.tables.rows import Items, column_names, first_problems
 from fh_notebook.core.optional_deps import ensure_installed
 from fh_notebook.core.text.formatting import listed, nearest, one_line, short
 from fh_notebook.core.text.problems import Problem
-from fh_notebook.errors import InputError
+from fh_notebook.errors import InputError, SettingsError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -172,6 +172,8 @@ def read_file(source: Path, *, whole: bool) -> FileContent:
         return replace(content, where=str(file.path)) if isinstance(content, FrameStream) else content
     except InputError as exc:
         problems = exc.problems
+    except SettingsError:  # a package that reads such files is not installed
+        raise
     except FileNotFoundError:
         problems = (f"the file does not exist; {_near(file.path)}",)
     except pd.errors.EmptyDataError:

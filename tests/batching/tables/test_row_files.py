@@ -6,6 +6,7 @@ import datetime as dt
 import gzip
 import json
 import re
+import sys
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from fh_notebook.batching.tables import row_files
 from fh_notebook.batching.tables.accepted import FILES
 from fh_notebook.batching.tables.row_files import is_parquet, reads_from
 from fh_notebook.batching.tables.row_sources import read_rows
-from fh_notebook.errors import InputError
+from fh_notebook.errors import InputError, SettingsError
 
 RECORDS = ({"ticket": "late", "n": 1}, {"ticket": "broken", "n": 2})
 TEXT = {
@@ -294,3 +295,21 @@ def test_a_file_is_known_as_one_of_the_rows(folder: Path, source: str, target: s
     """Answers that are written there would be rows the next time, or take their place."""
     base = folder.parent
     assert reads_from(base / source, base / target) == expected
+
+
+@pytest.mark.parametrize(
+    ("file", "package", "told"),
+    [
+        ("t.xlsx", "python_calamine", "Spreadsheets need python-calamine"),
+        ("t.parquet", "pyarrow", "Parquet files need"),
+    ],
+)
+def test_without_the_reader_of_a_file_the_cure_is_its_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str, package: str, told: str
+) -> None:
+    """Nothing is wrong with the file: it is not to be saved again."""
+    path = tmp_path / file
+    path.write_bytes(b"PK")
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(SettingsError, match=rf"^{told}.*: pip install 'fh-notebook\[data\]'$"):
+        read_rows(path)
