@@ -506,8 +506,8 @@ class Batch:
         error_code : str, optional
             Only what failed with this code.
         error : str, optional
-            Only what failed with this error and no code; its first line as the batch shows it is enough. Not over
-            partitions.
+            Only what failed with this error and no code; its first line as the batch shows it is enough, where "…" is
+            any value of a row. Not over partitions.
         wait : bool
             ``False`` returns at once.
 

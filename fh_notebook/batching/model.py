@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -51,6 +52,7 @@ __all__ = [
     "Started",
     "Throttled",
     "error_line",
+    "error_template",
     "kind_of",
     "lost_run",
     "open_reason",
@@ -399,6 +401,30 @@ def error_line(error: str | None) -> str:
     return one_line((error or "")[: ERROR_SHOWN * 4], ERROR_SHOWN)
 
 
+_VALUE: Final = re.compile(
+    r"""
+    "[^"]*" | (?<!\w)'[^']*'(?!\w) | `[^`]*` | “[^”]*” | «[^»]*»  # in quotes, not in "don't"
+    | (?<![\w-])[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?![\w-])  # a UUID
+    | (?<!\w)(?=[0-9a-f]*[0-9])(?=[0-9]*[a-f])[0-9a-f]{8,}(?!\w)  # a hash
+    | (?<!http\ )(?<!status\ )(?<!code\ )(?<![\d.,])\d+(?:[.,:/-]\d+)*  # a number, a date; a status is the error
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+
+
+def error_template(line: str) -> str:
+    """Return an error in one line with "…" for what it names of its row: quoted values, ids, numbers.
+
+    Errors of different rows that say the same have the same one.
+
+    Examples
+    --------
+    >>> error_template("KeyError: id 123 of 'ann' not found"), error_template("HTTP 502 after 3 s")
+    ('KeyError: id … of … not found', 'HTTP 502 after … s')
+    """
+    return _VALUE.sub("…", line)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailedSelection:
     """Which of the failed jobs are meant; by default all.
@@ -413,7 +439,8 @@ class FailedSelection:
     error_code: str | None = None
     """Those with this code."""
     error: str | None = None
-    """Those with this error and no code; as a display shows it, which cuts a long one."""
+    """Those with this error and no code; as a display shows it, which cuts a long one, and has "…" for the values of
+    rows in errors that are otherwise the same."""
 
     @property
     def is_all(self) -> bool:
@@ -424,7 +451,10 @@ class FailedSelection:
         """Whether a failed run is meant."""
         if self.error_code is not None and run.error_code != self.error_code:
             return False
-        return self.error is None or (not run.error_code and error_line(run.error) == error_line(self.error))
+        if self.error is None:
+            return True
+        line, wanted = error_line(run.error), error_line(self.error)
+        return not run.error_code and wanted in (line, error_template(line))
 
 
 PENDING, DONE, FAILED, UNKNOWN = range(4)

@@ -22,6 +22,7 @@ from fh_notebook.batching.model import (
     BatchStopped,
     JobCounts,
     error_line,
+    error_template,
     open_reason,
 )
 from fh_notebook.batching.progress.state import admitting, outcome_parts
@@ -148,7 +149,7 @@ class ErrorGroup:
     code: str
     """The error code; empty without one."""
     error: str
-    """The error in one line; empty where none was given."""
+    """The error in one line, with "…" where its messages have values of their rows; empty where none was given."""
     goes_on: str = ""
     """Why the outcomes are still to come; see :func:`~fh_notebook.batching.model.open_reason`."""
     jobs: int
@@ -157,7 +158,7 @@ class ErrorGroup:
     first: tuple[tuple[Any, str | None, str], ...] = ()
     """The first of them: the row's label, the variant, and the error at full length."""
     others: int = 0
-    """How many other messages have the same code."""
+    """How many other messages it has."""
     said: str = ""
     """What a page says in place of all that; without a code it is said of all jobs of this status."""
     client_action: str | None = None
@@ -187,6 +188,8 @@ def status_of_error(run: Run) -> str:
 def error_groups(runs: Iterable[tuple[Any, str, Run]]) -> list[ErrorGroup]:
     """Return the errors of runs: failed ones first, and the most frequent before others.
 
+    Messages that differ by a value of their row alone are one error.
+
     Parameters
     ----------
     runs : iterable of (row, key, Run)
@@ -198,15 +201,22 @@ def error_groups(runs: Iterable[tuple[Any, str, Run]]) -> list[ErrorGroup]:
     >>> [group] = error_groups([(7, "k7", bad), (8, "k8", bad), (9, "k7", bad)])
     >>> group.jobs, group.calls, str(group), group.first[0]
     (3, 2, "validation_error 'tags is missing'", (7, 'v', 'tags is missing'))
+    >>> lost = [Run(status="failed", error=f"id {row} not found") for row in (123, 124)]
+    >>> [group] = error_groups([(row, str(row), run) for row, run in enumerate(lost)])
+    >>> str(group), group.words
+    ("'id … not found'", 'id 123 not found (and 1 other message)')
     """
     jobs: dict[tuple[str, str, str, str], int] = {}
     keys: dict[tuple[str, str, str, str], set[str]] = {}
     first: dict[tuple[str, str, str, str], list[tuple[Any, str | None, str]]] = {}
     actions: dict[tuple[str, str, str, str], str] = {}
+    messages: dict[tuple[str, str, str, str], set[str]] = {}
     for row, job_key, run in runs:
         if run.status == "completed":
             continue
-        kind = (status_of_error(run), run.error_code or "", error_line(run.error), open_reason(run))
+        line = error_line(run.error)
+        kind = (status_of_error(run), run.error_code or "", error_template(line), open_reason(run))
+        messages.setdefault(kind, set()).add(line)
         jobs[kind] = jobs.get(kind, 0) + 1
         keys.setdefault(kind, set()).update({job_key} - {""})
         if run.client_action:
@@ -217,11 +227,12 @@ def error_groups(runs: Iterable[tuple[Any, str, Run]]) -> list[ErrorGroup]:
         ErrorGroup(
             status=kind[0],
             code=kind[1],
-            error=kind[2],
+            error=kind[2] if len(messages[kind]) > 1 else next(iter(messages[kind])),
             goes_on=kind[3],
             jobs=jobs[kind],
             calls=len(keys[kind]),
             first=tuple(rows),
+            others=len(messages[kind]) - 1,
             client_action=actions.get(kind),
         )
         for kind, rows in first.items()
@@ -422,7 +433,7 @@ def groups_by_code(groups: Sequence[ErrorGroup]) -> list[ErrorGroup]:
                 jobs=jobs,
                 calls=calls,
                 first=first,
-                others=len(same) - 1,
+                others=sum(group.others + 1 for group in same) - 1,
                 client_action=next((group.client_action for group in same if group.client_action), None),
             )
         )

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fh_notebook.batching.history.reopen import Merged
-from fh_notebook.batching.model import BatchStopped, JobCounts
+from fh_notebook.batching.model import BatchStopped, FailedSelection, JobCounts, error_template
 from fh_notebook.batching.planning.plan import Plan
 from fh_notebook.batching.rendering import (
     RETRY,
@@ -27,6 +27,7 @@ from fh_notebook.batching.rendering import (
     groups_by_code,
     informative_columns,
     progress_sentence,
+    retry_code,
 )
 from fh_notebook.comparing.stats.number_format import ScoreText
 from fh_notebook.contract.run import Run
@@ -75,15 +76,52 @@ def test_the_digest_has_the_most_frequent_errors_first_and_says_what_it_leaves_o
     """A thousand failures are one line."""
     runs = [Run(status="completed")] * 5
     runs += [Run(status="failed", error="tags\nare missing", error_code="validation_error")] * 900
-    runs += [Run(status="failed", error=f"of its own {i}", error_code="x") for i in range(10)]
+    runs += [Run(status="failed", error=f"of its own {'i' * i}", error_code="x") for i in range(10)]
     groups = error_groups((row, f"key {row}", run) for row, run in enumerate(runs))
     said = digest(groups)
-    assert said.startswith("910 failed: 900 x validation_error 'tags are missing', 1 x x 'of its own 0'")
+    assert said.startswith("910 failed: 900 x validation_error 'tags are missing', 1 x x 'of its own'")
     assert said.endswith(", 7 others")
     assert len(said) < 300
     assert (groups[0].jobs, groups[0].calls, [row for row, *_ in groups[0].first]) == (900, 900, [5, 6, 7, 8, 9])
     assert digest(error_groups([(0, "", Run(status="completed"))])) == ""
     assert digest(error_groups([(0, "", Run(status="failed"))])) == "1 failed: 1 x no reason given"
+
+
+@pytest.mark.parametrize(
+    ("line", "template"),
+    [
+        ("id 123 not found", "id … not found"),
+        ("KeyError: 'order'", "KeyError: …"),
+        ("no customer “Ann” of «Zürich» or `x`", "no customer … of … or …"),
+        ("run 0d9c8f0e-95b4-4d7e-8e0b-0a1b2c3d4e5f is gone", "run … is gone"),
+        ("digest 9f86d081884c7d65 differs", "digest … differs"),
+        ("after 3.5 s on 2026-12-01 at 06:41", "after … s on … at …"),
+        ("the row can't be read, don't retry", "the row can't be read, don't retry"),
+        ("HTTP 502", "HTTP 502"),
+        ("answered with status 404: no row 7", "answered with status 404: no row …"),
+        ("", ""),
+    ],
+)
+def test_what_an_error_names_of_its_row_is_left_out_of_its_template(line: str, template: str) -> None:
+    """Quoted values, ids and numbers; a status is the error itself, and an apostrophe is no quote."""
+    assert error_template(line) == template
+    assert FailedSelection(error=template).has(Run(status="failed", error=line))
+
+
+def test_errors_that_differ_by_a_value_of_their_row_are_one() -> None:
+    """The text has the template, a page one example and how many others there are; the code for Retry means them all."""
+    runs = [Run(status="failed", error=f"id {row} not found") for row in range(123, 126)]
+    runs += [Run(status="failed", error="no label"), Run(status="failed", error="id x not found")]
+    groups = error_groups((row, f"key {row}", run) for row, run in enumerate(runs))
+    assert [(group.jobs, group.error, group.others) for group in groups] == [
+        (3, "id … not found", 2), (1, "no label", 0), (1, "id x not found", 0),
+    ]  # fmt: skip
+    assert digest(groups).startswith("5 failed: 3 x 'id … not found', 1 x 'no label'")
+    [one, *_] = groups_by_code(groups)
+    assert one.words == "id 123 not found (and 2 other messages)"
+    assert retry_code(one) == 'batch.retry_failed(error="id … not found")'
+    assert [FailedSelection(error=one.error).has(run) for run in runs] == [True] * 3 + [False] * 2
+    assert [FailedSelection(error="id 124 not found").has(run) for run in runs] == [False, True, False, False, False]
 
 
 def test_a_name_out_of_somebodys_file_is_printable() -> None:

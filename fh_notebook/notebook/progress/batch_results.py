@@ -15,7 +15,7 @@ from ipywidgets import HTML, Box, Button, Dropdown, Layout, Text, VBox
 
 from fh_notebook.batching.batch import Batch
 from fh_notebook.batching.export.export import CSV, EXCEL, PARQUET, ExportFormat, check_export, export
-from fh_notebook.batching.model import FailedSelection, error_line, open_reason
+from fh_notebook.batching.model import FailedSelection, open_reason
 from fh_notebook.batching.rendering import INVALID, STATUS_WORDS, ErrorGroup, given_texts, status_of_error
 from fh_notebook.comparing.comparison import compare
 from fh_notebook.comparing.report.display import comparison_html
@@ -76,7 +76,7 @@ def _belongs(run: Any, group: ErrorGroup) -> bool:
         return False
     if group.code:
         return FailedSelection(error_code=group.code).has(run)
-    return not run.error_code and error_line(run.error) == group.error
+    return FailedSelection(error=group.error).has(run)
 
 
 def browse_table(batch: Batch, *, is_app: bool) -> Any:

@@ -103,6 +103,23 @@ def test_a_password_is_in_no_widget(loaded: Kernel) -> None:
     assert all(PASSWORD not in m.text for m in loaded.messages)
 
 
+def test_errors_that_name_their_rows_are_shown_and_called_again_together(loaded: Kernel) -> None:
+    """One line with one example, one Show of all their rows, one Retry of all their calls."""
+    loaded.run(
+        "b = fh.batch([{'text': f'bad {n}'} for n in range(3)], 'paced', variants='v', name='b', progress=False)"
+    )
+    loaded.wait(loaded.send("b", person=True))
+    loaded.wait_until(lambda: "retry:0" in _acts(loaded), "the buttons")
+    assert "retry:1" not in _acts(loaded)
+    assert "(and 2 other messages)" in str(loaded.widgets())
+    _act(loaded, "show:0")
+    loaded.wait_until(lambda: "3 failed rows: " in str(loaded.widgets()), "the rows")
+    assert all(str(loaded.widgets()).count(f"bad {n}") for n in range(3))
+    _act(loaded, "retry:0")
+    loaded.wait_until(lambda: "Retried (3 calls)" in str(loaded.widgets()), "the retry")
+    assert int(loaded.run("b.counts.calls")) == 6
+
+
 def test_where_a_program_runs_the_cell_a_batch_is_html_with_code(loaded: Kernel) -> None:
     """No widget; `watch()` shows it once."""
     loaded.run("b = fh.batch([{'text': 'bad'}], 'paced', variants='v', name='b', progress=False)")
