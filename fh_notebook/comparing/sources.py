@@ -16,6 +16,7 @@ from dataclasses import replace
 from functools import cache
 from itertools import combinations
 from os import PathLike
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,7 @@ from fh_notebook.comparing.scorers.runner import (
     KeptScores,
     Observation,
     Score,
+    check_names,
     column_score,
     read_observations,
     score_runs,
@@ -44,7 +46,7 @@ from fh_notebook.comparing.verdicts.verdict import span_note
 from fh_notebook.contract.run import Run
 from fh_notebook.core import arguments
 from fh_notebook.core.json_values import canonical_json
-from fh_notebook.core.text.formatting import listed
+from fh_notebook.core.text.formatting import listed, short
 from fh_notebook.core.values import ColumnName
 from fh_notebook.errors import InputError
 
@@ -86,6 +88,9 @@ def as_frames(source: Any) -> Any:
 def _as_frame(source: Any) -> Any:
     if isinstance(source, Batch | pd.DataFrame):
         return source
+    if isinstance(source, str) and not Path(source).suffix and not Path(source).exists():
+        name = short(source)
+        raise InputError(f"{name} names no file of rows; to compare a saved batch, give fh.open_batch({name})")
     is_dict_of_columns = isinstance(source, Mapping) and is_columns(source, but=Run)
     return (
         read_frame(source) if is_dict_of_columns or isinstance(source, str | PathLike) or is_table(source) else source
@@ -110,6 +115,10 @@ def as_table(source: Any) -> Any:
         return _frame_of_records(source)
     if all(isinstance(item, Batch | pd.DataFrame) for item in source):
         raise InputError('give several batches a name each: fh.compare({"monday": b1, "today": b2})')
+    if all(isinstance(item, str) for item in source):
+        names = [f"{short(name)}: fh.open_batch({short(name)})" for name in source[:2]]
+        more = ", ..." if len(source) > len(names) else ""
+        raise InputError(f"names are no batches; open them: fh.compare({{{', '.join(names)}{more}}})")
     raise InputError("a list to compare holds runs, or records with 'row', 'variant' and a score")
 
 
@@ -133,10 +142,23 @@ def describe_source(source: Any) -> dict[str, Any]:
 
 
 def score_observations(
-    observations: Sequence[Observation], score: Score, *, fresh: bool = False, kept: KeptScores | None = None
+    observations: Sequence[Observation],
+    score: Score,
+    *,
+    fresh: bool = False,
+    kept: KeptScores | None = None,
+    check: bool = True,
 ) -> ScoredRuns:
-    """Score runs by their columns; with `kept`, only those that changed."""
+    """Score runs by their columns; with `kept`, only those that changed.
+
+    Raises
+    ------
+    InputError
+        A scorer reads a column that none of them has, and `check` is true: nothing was scored, and no judge called.
+    """
     runs = Observations.of(observations)
+    if check and len(runs) and not isinstance(score, str):  # a column may be one of outputs, which is looked for later
+        check_names(score, runs.names)
     lines, scorer = score_runs(runs, score, fresh=fresh, kept=kept)
     rows, keys = (runs.cells(name, None) for name in ("row", "key"))
     lines["cluster"] = clusters_of(runs.pairs, variants=runs.variants, rows=rows, keys=keys)

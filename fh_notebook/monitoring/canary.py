@@ -764,7 +764,7 @@ def _score_runs(observations: list[Observation], score: Score) -> _RunScores:
         return _RunScores(scores=np.zeros(0))
     # Numbered: the same row of two days is two runs.
     numbered = [replace(observation, pair=number) for number, observation in enumerate(observations)]
-    runs = score_observations(numbered, score)
+    runs = score_observations(numbered, score, check=False)  # of a day: its rows may lack a column
     return _RunScores(
         scores=runs.lines["score"].to_numpy(dtype="float64"),
         name=runs.scorer,

@@ -572,6 +572,21 @@ def test_the_sentence_claims_no_more_than_the_numbers(a: list[float], b: list[fl
     assert said in repr(cmp)
 
 
+@pytest.mark.parametrize("combined", [False, True])
+def test_a_scorer_of_a_column_that_is_not_there_is_one_line(combined: bool) -> None:
+    """Before anything is scored: it names the scorer, the column and those that exist; one more score too."""
+    frame = _frame([1, 0], [1, 1]).assign(label="x", output="x")
+    wrong = fh.score.exact("lable")
+    score = fh.score.all_of(fh.score.json_valid(), wrong) if combined else wrong
+    said = r"^score exact\('lable'\): the table has no column 'lable' to compare with; did you mean 'label'\?$"
+    with pytest.raises(fh.InputError, match=said):
+        fh.compare(frame, score=score)
+    cmp = fh.compare(frame, score="s")
+    with pytest.raises(fh.InputError, match=said):
+        cmp.add_score(score)
+    assert cmp.scorer == "s"
+
+
 def test_of_many_variants_the_two_best_are_told() -> None:
     """In the order of their means."""
     frame = pd.DataFrame(
@@ -626,7 +641,7 @@ def test_a_comparison_shows_itself_escaped_and_its_text_twin_says_the_same(hosti
     assert "<script>" not in shown
     assert "<b>a" not in shown
     assert "&lt;script&gt;" in shown
-    assert len(shown) < 10_200
+    assert len(shown) < 10_800
     for part in (
         "Comparison of 2 variants on 1 row by s",
         "Scores differ on 1 row, answers on 1",

@@ -62,7 +62,9 @@ def test_a_list_of_runs_is_compared_by_their_inputs() -> None:
         ([pd.DataFrame(), pd.DataFrame()], 'fh.compare({"monday": b1, "today": b2})'),
         ({"monday": pd.DataFrame({"row": [1], "variant": ["a"]})}, "give at least two, by name"),
         ({1: pd.DataFrame(), "1": pd.DataFrame()}, "two of the names are identical"),
-        ("batch", "rows are read from .csv"),
+        ("batch", "fh.open_batch('batch')"),
+        ("batch.cvs", "rows are read from .csv"),
+        (["monday", "today"], "fh.compare({'monday': fh.open_batch('monday'), 'today': fh.open_batch('today')})"),
     ],
 )
 def test_what_cannot_be_compared_says_what_can(source: Any, said: str) -> None:

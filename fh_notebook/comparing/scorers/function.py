@@ -370,7 +370,10 @@ def _make_scorer(
     bounds: Any,
 ) -> Scorer:
     if not callable(function):
-        raise InputError(f"score is {short(function)}; give a column's name, a function of a run, or None")
+        raise InputError(
+            f"score is {short(function)}; give a column's name, a function of a run, or None (further scores are added "
+            "by cmp.add_score(...))"
+        )
     called = getattr(function, "__name__", "")
     if inspect.isfunction(function) and getattr(sys.modules.get(_READY), called, None) is function:
         raise InputError(f"score is fh.score.{called} itself, which makes a scorer; call it: fh.score.{called}(...)")

@@ -57,6 +57,7 @@ __all__ = [
     "Observation",
     "Score",
     "check_columns",
+    "check_names",
     "column_score",
     "parts_table",
     "pinned",
@@ -401,18 +402,36 @@ def check_columns(score: Any, columns: Collection[str]) -> None:
     InputError
         A column is missing (the message has the nearest name), or the score is no scorer.
     """
+    sources = dict.fromkeys(map(source_name, columns))
+    if columns:
+        _check_reads(score, sources, there=dict.fromkeys([*(column.name for column in COLUMNS), *sources]))
+
+
+def check_names(score: Any, names: Collection[str]) -> None:
+    """Raise where a score reads a column that runs with these names of columns do not have.
+
+    Raises
+    ------
+    InputError
+        A column is missing (the message has the nearest name), or the score is no scorer.
+    """
+    _check_reads(score, dict.fromkeys(names), there=names)
+
+
+def _check_reads(score: Any, sources: Mapping[str, Any], *, there: Collection[str]) -> None:
     if score is not None and not isinstance(score, str) and not _is_scorer(score):
         score = scorer_of(score)
-    sources = dict.fromkeys(map(source_name, columns))
-    there = dict.fromkeys([*(column.name for column in COLUMNS), *sources])
     for member in getattr(score, "members", ()):
-        check_columns(member, columns)
+        _check_reads(member, sources, there=there)
     for name in (score,) if isinstance(score, str) else getattr(score, "columns", None) or ():
-        if not columns or name in there or name.startswith(OUTPUT_PREFIX):
+        if name in there or name.startswith(OUTPUT_PREFIX):
             continue
         if isinstance(score, str):
             raise InputError(unknown_column(name, list(there), "score"))
-        expected_in(sources, name)
+        try:
+            expected_in(sources, name)
+        except InputError as exc:
+            raise InputError(f"score {score.name}: {exc}") from None
 
 
 def _is_scorer(score: object) -> bool:
