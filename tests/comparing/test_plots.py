@@ -15,7 +15,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 import fh_notebook as fh
-from fh_notebook.comparing.plots import matplotlib_plots
+from fh_notebook.comparing.plots import fonts, matplotlib_plots
 from fh_notebook.comparing.plots.panels import distinct_names
 from fh_notebook.core.text.html import PALETTE
 from fh_notebook.local import LocalHive
@@ -167,9 +167,23 @@ def test_names_of_every_script_are_drawn_without_a_warning() -> None:
     names = ["日本語", "한국어", "🎉"]
     figure = fh.compare(tall({name: np.arange(9.0) + len(name) for name in names}), score="s").plot("scores")
     assert all(name in figure._repr_html_() for name in names)
-    installed = set(matplotlib_plots.OTHER_FONTS) & set(font_manager.fontManager.get_font_names())
+    installed = set(fonts.OTHER_FONTS) & set(font_manager.fontManager.get_font_names())
     (axes,) = figure.axes
     assert installed <= set(axes.get_yticklabels()[0].get_fontfamily())
+
+
+def test_names_that_differ_by_signs_without_a_letter_in_the_fonts_are_shown_different() -> None:
+    """Emoji, scripts that no font has, signs that are not seen: each has a number then, and the others stay."""
+    emoji, lost = ("fast \N{ROCKET}", "fast \N{SNAIL}"), ("\N{BRAHMI LETTER KA}", "\N{BRAHMI LETTER KHA}")
+    unseen = ("a\N{VARIATION SELECTOR-16}b", "a\N{ZERO WIDTH JOINER}b")
+    names = [*emoji, *lost, *unseen, "日本語", "plain"]
+    labels = distinct_names(names)
+    assert len(set(labels.values())) == len(names)
+    assert [labels[name] for name in lost] == ["□ #1", "□ #2"]
+    assert [labels[name] for name in unseen] == ["ab #1", "ab #2"]
+    assert labels["plain"] == "plain"
+    (axes,) = fh.compare(tall({n: np.arange(9.0) + i for i, n in enumerate(names)}), score="s").plot("scores").axes
+    assert len({label.get_text() for label in axes.get_yticklabels()}) == len(names)
 
 
 def test_what_cannot_be_drawn_says_why(cmp: fh.Comparison) -> None:

@@ -23,11 +23,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure, FigureBase
-from matplotlib.font_manager import fontManager
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import PercentFormatter
 
 from fh_notebook.comparing.data import ComparisonData
+from fh_notebook.comparing.plots.fonts import FAMILIES
 from fh_notebook.comparing.plots.panels import (
     GREY,
     INK,
@@ -90,17 +90,11 @@ TITLE: Final = 13.0
 DASH_STYLES: Final[tuple[Any, ...]] = ("-", (0, (6, 2)), (0, (2, 2)), (0, (6, 2, 1, 2)), (0, (1, 1)), (0, (9, 3)))
 """The dash pattern of each line of a plot of lines."""
 
-OTHER_FONTS: Final = (
-    "Noto Sans CJK JP", "Noto Sans CJK SC", "Hiragino Sans", "PingFang SC", "Apple SD Gothic Neo", "Yu Gothic",
-    "Microsoft YaHei", "Malgun Gothic", "Arial Unicode MS",
-)  # fmt: skip
-"""Fonts of systems with the letters of East Asia, which matplotlib's own font does not have."""
-
 _RC: Final[dict[str, Any]] = {
     "svg.fonttype": "path",  # the same in every browser, and no style that a content policy would refuse
     "svg.hashsalt": "fh_notebook",  # the same figure is the same bytes: a saved notebook does not change by itself
     "font.size": TEXT,
-    "font.family": ["DejaVu Sans", *(name for name in OTHER_FONTS if name in fontManager.get_font_names())],
+    "font.family": FAMILIES,
     "axes.edgecolor": INK, "axes.labelcolor": INK, "axes.titlecolor": INK, "text.color": INK,
     "xtick.color": INK, "ytick.color": INK,
     "axes.spines.top": False, "axes.spines.right": False, "axes.spines.left": False,

@@ -1,12 +1,12 @@
 """Panels of a comparison's plot (scores, paired differences, wins, seconds, trade-off), as values and in words.
 
 Each panel shows what a table contains, best first, and describes it in words; its title is the result. This module
-needs no drawing library.
+needs no drawing library, but for the names that are drawn: `fonts.py` knows what of them can be.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any, Final
@@ -179,8 +179,11 @@ def named(text: str, most: int = NAME_SHOWN) -> str:
 
 
 def distinct_names(names: Iterable[str], most: int = NAME_SHOWN) -> dict[str, str]:
-    """Return the texts of names for a plot: those of :func:`distinct_texts`."""
-    return {name: named(text, most) for name, text in distinct_texts(names, most).items()}
+    """Return the texts of names for a plot: those of :func:`distinct_texts`, distinct in what can be drawn of them."""
+    from fh_notebook.comparing.plots.fonts import drawable
+
+    texts = {name: drawable(text) for name, text in distinct_texts(names, most).items()}
+    return {name: named(text, most) for name, text in _numbered(texts, most).items()}
 
 
 def distinct_texts(names: Iterable[str], most: int) -> dict[str, str]:
@@ -200,13 +203,21 @@ def distinct_texts(names: Iterable[str], most: int) -> dict[str, str]:
         head = most // 3
         start = max(begins - 4, head)
         texts |= {name: one_line(f"{name[:head]}…{name[start:]}", most) for name in alike}
-    still_alike = [name for alike in _groups_of_equal_texts(texts) for name in alike]
-    used = {text for name, text in texts.items() if name not in set(still_alike)}
-    for name in still_alike:
-        numbered = (f"{one_line(name, most - len(f' #{n}'))} #{n}" for n in count(1))
-        texts[name] = next(text for text in numbered if text not in used)
-        used.add(texts[name])
-    return texts
+    still_alike = {name for alike in _groups_of_equal_texts(texts) for name in alike}
+    return _numbered({name: name if name in still_alike else text for name, text in texts.items()}, most, still_alike)
+
+
+def _numbered(texts: Mapping[str, str], most: int, alike: Collection[str] | None = None) -> dict[str, str]:
+    """Return the texts with a number behind those of names that have equal ones, or that are in `alike`."""
+    if alike is None:
+        alike = {name for group in _groups_of_equal_texts(texts) for name in group}
+    used = {text for name, text in texts.items() if name not in alike}
+    numbered = dict(texts)
+    for name in (name for name in texts if name in alike):
+        candidates = (f"{one_line(texts[name], most - len(f' #{n}'))} #{n}" for n in count(1))
+        numbered[name] = next(text for text in candidates if text not in used)
+        used.add(numbered[name])
+    return numbered
 
 
 def _shortened(name: str, most: int) -> str:

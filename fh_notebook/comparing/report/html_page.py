@@ -41,6 +41,7 @@ from fh_notebook.core.files import KEPT_FILES
 from fh_notebook.core.redaction import redact
 from fh_notebook.core.text import html
 from fh_notebook.core.text.html import colours_of, swatch
+from fh_notebook.core.text.messages import COMMAND
 from fh_notebook.errors import FetchHiveError
 
 __all__ = ["COPY_HAS_ALL", "OutputViews", "page"]
@@ -56,12 +57,14 @@ ORDERS: Final = {"plan": "in order", "spread": "that differ most first"}
 SIZES: Final = (25, 100, 500)
 
 
-def page(data: ComparisonData, *, rows: Sequence[Mapping[str, Any]], about: Mapping[str, Mapping[str, str]]) -> str:
-    """Return the whole page; `rows` and `about` are the content of :mod:`fh_notebook.comparing.report.report`."""
+def page(
+    data: ComparisonData, *, rows: Sequence[Mapping[str, Any]], about: Mapping[str, Mapping[str, str]], origin: str = ""
+) -> str:
+    """Return the whole page; `rows`, `about` and `origin` are of :mod:`fh_notebook.comparing.report.report`."""
     style = f"{files('fh_notebook.comparing.report').joinpath('report.css').read_text('utf-8').strip()}"
     style += f"{display.NUMBERS_CSS}{CSS}"
     script = files("fh_notebook.comparing.report").joinpath("report.js").read_text("utf-8").strip()
-    body = html.el("main", *_body_parts(data, rows, about))
+    body = html.el("main", *_body_parts(data, rows, about, origin))
     title = html.el("title", redact(f"Comparison of {display.title(data)}"))
     return "\n".join([
         "<!DOCTYPE html>",
@@ -121,14 +124,15 @@ def _low_score(data: ComparisonData) -> float:
 
 
 def _body_parts(
-    data: ComparisonData, rows: Sequence[Mapping[str, Any]], about: Mapping[str, Mapping[str, str]]
+    data: ComparisonData, rows: Sequence[Mapping[str, Any]], about: Mapping[str, Mapping[str, str]], origin: str
 ) -> list[html.Html | None]:
     masked = data.runs.secret().masked
-    notes = [html.el("li", masked(note)) for note in notes_of(data)]
+    notes = [html.el("li", masked(note)) for note in notes_of(data, COMMAND)]  # whoever reads it has no notebook
     tests, classes = display.tests_html(data), display.classes_html(data)
     return [
         html.el("h1", redact(masked(headline_of(data))), cls="say"),
         html.el("p", redact(display.about(data)), cls="dim"),
+        html.el("p", origin, cls="dim") if origin else None,
         _scrolling(display.summary_html(display.SummaryData.of(data)), "Summary"),
         html.el("ul", *notes, cls="notes") if notes else None,
         _scrolling(tests, "Tests") if tests else None,

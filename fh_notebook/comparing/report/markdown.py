@@ -20,6 +20,7 @@ from fh_notebook.comparing.verdicts.classes import classes_shown
 from fh_notebook.comparing.verdicts.verdict import headline_of, notes_of, verdict_of
 from fh_notebook.contract.output import with_saved_files
 from fh_notebook.core.redaction import redact
+from fh_notebook.core.text.messages import COMMAND
 
 __all__ = ["escaped", "markdown"]
 
@@ -49,15 +50,16 @@ def escaped(value: Any, limit: int = CELL) -> str:
     )
 
 
-def markdown(data: ComparisonData, *, about: Mapping[str, Mapping[str, str]]) -> str:
-    """Return the whole report; `about` has the lists at its end, by their headings."""
+def markdown(data: ComparisonData, *, about: Mapping[str, Mapping[str, str]], origin: str = "") -> str:
+    """Return the whole report; `about` has the lists at its end, by their headings, `origin` where it is from."""
     sentence, table = display.differing(data, ROWS)
     masked = data.runs.secret().masked
     parts = [
         f"# Comparison of {escaped(display.title(data), 300)}",
         f"**{escaped(masked(headline_of(data)), 2_000)}**",
+        escaped(origin, 1_000),
         _summary_table(data),
-        "\n".join(f"- {escaped(masked(note), 500)}" for note in notes_of(data)),
+        "\n".join(f"- {escaped(masked(note), 500)}" for note in notes_of(data, COMMAND)),
         *(_tests(data) if data.scorer and data.pairs else []),
         *_labels(data),
         *(["## Rows that differ", escaped(sentence, 300), _rows_table(data, table)] if sentence else []),

@@ -38,7 +38,7 @@ from fh_notebook.core.config import settings
 from fh_notebook.core.optional_deps import ensure_installed
 from fh_notebook.core.redaction import redact
 from fh_notebook.core.text import html
-from fh_notebook.core.text.formatting import given_form, seconds_text
+from fh_notebook.core.text.formatting import given_form, in_words, seconds_text
 from fh_notebook.core.text.messages import counted
 from fh_notebook.version import __version__
 
@@ -260,6 +260,24 @@ def provenance_of(data: ComparisonData) -> dict[str, str]:
     return {name: redact(value) for name, value in facts.items()}
 
 
+def origin_of(data: ComparisonData) -> str:
+    """Return in a line which deployments answered, in which batches and when, and when the report was made."""
+    about = data.runs.about
+    sources = list(about.get("compared", {"": about}).values())
+    deployments = dict.fromkeys(name for source in sources for name in source.get("deployments", ()))
+    batches = dict.fromkeys(source["batch"] for source in sources if source.get("batch"))
+    moments = data.lines["started_at"].dropna()
+    named = {"deployment": deployments, "batch": batches}
+    parts = [f"{what} {in_words(list(names), 'and')}" for what, names in named.items() if names]
+    if len(moments):
+        first, last = moments.min(), moments.max()
+        to = f"{last:%H:%M}" if first.date() == last.date() else f"{last:%Y-%m-%d %H:%M}"
+        parts.append(f"answers taken {first:%Y-%m-%d %H:%M} to {to} UTC")
+    parts.append(f"report made {datetime.now(UTC):%Y-%m-%d %H:%M} UTC")
+    line = "; ".join(parts)
+    return redact(f"{line[0].upper()}{line[1:]}.")
+
+
 def _fact_text(value: Any) -> str:
     if isinstance(value, Mapping):
         return "; ".join(
@@ -295,11 +313,11 @@ def settings_of(data: ComparisonData) -> dict[str, str]:
 def _write_page(data: ComparisonData, target: Path) -> None:
     views = OutputViews(data.runs.scored_path)
     rows = list(report_rows(data, views, TextRoom(TEXTS_CAP, TEXT_CAP)))
-    _write_text(target, page(data, rows=rows, about=_about(data)))
+    _write_text(target, page(data, rows=rows, about=_about(data), origin=origin_of(data)))
 
 
 def _write_markdown(data: ComparisonData, target: Path) -> None:
-    _write_text(target, markdown(data, about=_about(data)))
+    _write_text(target, markdown(data, about=_about(data), origin=origin_of(data)))
 
 
 def _write_workbook(data: ComparisonData, target: Path) -> None:
