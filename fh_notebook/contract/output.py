@@ -561,6 +561,7 @@ def _markdown(text: str, options: OutputOptions) -> html.Html:
         for part in token.children or ():
             if part.type == "link_open":  # a notebook is not left for it, nor is its address told
                 part.attrs.update(target="_blank", rel="noopener noreferrer")
+    _order_headings(tokens)
     cut = _fold_index(tokens, source, options.open_chars, options.limits.lines_open)
 
     def rendered(part: Sequence[Any], cls: str = "") -> html.Html:
@@ -600,6 +601,16 @@ def _parted(tokens: Sequence[Any], cut: int) -> tuple[Sequence[Any], Sequence[An
         goes_on.attrs = {**goes_on.attrs, "start": int(goes_on.attrs.get("start", 1)) + before}
     end = next(token for token in rest if token.level == 0)
     return [*opened, end], [goes_on, *rest]
+
+
+def _order_headings(tokens: Sequence[Any]) -> None:
+    """Give headings the levels from 2 on, without a gap: an answer is a part of a page that has a title of its own."""
+    headings = [token for token in tokens if token.type in ("heading_open", "heading_close")]
+    ranks = {tag: 2 + rank for rank, tag in enumerate(sorted({token.tag for token in headings}))}
+    level = 1
+    for token in headings:
+        level = min(ranks[token.tag], level + 1) if token.nesting > 0 else level
+        token.tag = f"h{min(level, 6)}"
 
 
 def _fold_index(tokens: Sequence[Any], text: str, chars: int, lines: int) -> int:
@@ -986,7 +997,8 @@ CSS: Final = (
     ".fh-leaf.fh-scored,.fh-scored>summary,.fh-scored>.fh-name,.fh-scored>summary>.fh-name,span.fh-scored"
     "{font-weight:700;color:var(--jp-ui-font-color1,inherit)}"
     ".fh .fh-md a,.fh .fh-files a{color:var(--jp-content-link-color,revert);text-decoration:underline}"
-    ".fh-md h1,.fh-md h2{font-size:1.25em;margin:12px 0 4px}.fh-md h3,.fh-md h4{font-size:1.1em;margin:8px 0 4px}"
+    ".fh .fh-md h2{font-size:1.25em;margin:12px 0 4px}.fh .fh-md h3{font-size:1.1em;margin:8px 0 4px}"
+    ".fh .fh-md :is(h4,h5,h6){font-size:1em;margin:8px 0 4px}"
     ".fh-md p,.fh-md ul,.fh-md ol{margin:0 0 8px}.fh-md>div>:first-child{margin-top:0}"
     ".fh-md>div>:last-child{margin-bottom:0}.fh-md pre{overflow-x:auto}"
     ".fh-md table{display:block;overflow-x:auto;border-collapse:collapse}"

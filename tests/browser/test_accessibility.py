@@ -73,7 +73,7 @@ def files(text: str) -> object: return {'assets': [{'file_url': 'https://a.examp
 @own.workflow('long', variant='markdown')
 def markdown(text: str) -> object:
     rows = (' | '.join(20 * [cell]) for cell in ('column', '---', 'value'))
-    return '\\n'.join(['## Title', *rows, '', *(100 * ['A line.\\n'])])
+    return '\\n'.join(['# Title', *rows, '', *(100 * ['A line.\\n'])])
 @own.workflow('long', variant='text')
 def text(text: str) -> object: return 100 * 'A line.\\n'
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -336,6 +337,22 @@ def test_when_the_address_of_a_file_ends_is_read_or_left_out(told: object, expir
     ).assets
     assert asset.expires_at == expires_at
     assert (asset.asset_type, asset.error_message) == ("image", "3")
+
+
+@pytest.mark.parametrize(
+    ("text", "tags"),
+    [
+        ("# a\n\n## b\n\n# c\n\n###### d\n\ntext", ["h2", "h3", "h2", "h3"]),
+        ("#### a\n\n# b\n\n## c", ["h2", "h2", "h3"]),
+        ("a\n=\n\n### b\n\n#### c\n\n##### d\n\n###### e\n\n## f", ["h2", "h3", "h4", "h5", "h6", "h3"]),
+    ],
+)
+def test_headings_of_an_answer_are_below_the_title_of_the_page(text: str, tags: list[str]) -> None:
+    """Whatever levels a model has chosen: none is the first, and none is left out."""
+    page = _shown(text, "markdown")
+    assert re.findall(r"<(h\d)>", page) == tags
+    assert re.findall(r"</(h\d)>", page) == tags
+    assert "<h1" not in page
 
 
 def test_markdown_is_cut_between_blocks() -> None:
