@@ -157,7 +157,7 @@ def score_observations(
         A scorer reads a column that none of them has, and `check` is true: nothing was scored, and no judge called.
     """
     runs = Observations.of(observations)
-    if check and len(runs) and not isinstance(score, str):  # a column may be one of outputs, which is looked for later
+    if check and len(runs):
         check_names(score, runs.names)
     lines, scorer = score_runs(runs, score, fresh=fresh, kept=kept)
     rows, keys = (runs.cells(name, None) for name in ("row", "key"))

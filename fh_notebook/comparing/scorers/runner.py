@@ -408,14 +408,17 @@ def check_columns(score: Any, columns: Collection[str]) -> None:
 
 
 def check_names(score: Any, names: Collection[str]) -> None:
-    """Raise where a score reads a column that runs with these names of columns do not have.
+    """Raise where a scorer reads a column that runs with these names of columns do not have.
+
+    What a function reads is not known, and a name of a column is looked for in outputs, too, when it is scored by.
 
     Raises
     ------
     InputError
-        A column is missing (the message has the nearest name), or the score is no scorer.
+        A column is missing; the message has the nearest name.
     """
-    _check_reads(score, dict.fromkeys(names), there=names)
+    if _is_scorer(score):
+        _check_reads(score, dict.fromkeys(names), there=names)
 
 
 def _check_reads(score: Any, sources: Mapping[str, Any], *, there: Collection[str]) -> None:
