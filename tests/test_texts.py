@@ -244,7 +244,7 @@ def test_the_package_is_dumped(dumped: list[list[str]]) -> None:
         ("cell", "04_batch_a_dataframe.ipynb", "{len(limited.frame)} answered"),
         ("text", "cli/completion.py", "print the code that enables Tab completion"),
         ("text", "local/http/server.py", "The hive listens on {listens}"),
-        ("text", "core/asgi.py", "cannot {to} {host}:{port}"),
+        ("text", "core/asgi.py", "cannot {} {}:{}: {}; {} chooses a free one"),
         ("text", "notebook/commands/registry.py", "%fetchhive: unknown command {short(name)}; a call is a cell"),
         ("text", "session/probe.py", "{name}: {_ending(response)}; no further call"),
         ("text", "notebook/forms/views/run_bar.py", "{sent} (Ctrl+Enter"),

@@ -242,7 +242,12 @@ def _missing(sources: Mapping[str, Source], rows: Rows, deployment: Deployment) 
     columns = f"The columns are {listed(rows.columns, 'and') or 'none'}"
     message = "no column has this name, and it is required"
     return [
-        Problem((name,), "required", message=message, hint=Message("map it with {}. {}", (_map(name, rows), columns)))
+        Problem(
+            (name,),
+            "required",
+            message=message,
+            hint=Message("map it with {}. {}", (_map(name, rows.plain_columns), columns)),
+        )
         for name in deployment.inputs.get("required", ())
         if name not in sources and not _has_default(properties.get(name))
     ]
@@ -262,9 +267,9 @@ def is_no_content(text: str, encoding: str) -> bool:
     return not may_be_content(text, encoding) or (0 < len(text) <= LOOKED_AT and os.path.isfile(text))
 
 
-def _map(name: str, rows: Rows) -> Phrase:
+def _map(name: str, columns: Iterable[str] = ()) -> Phrase:
     """Return how a variable is mapped, with the column that was probably meant for it."""
-    column = nearest(name, rows.plain_columns)
+    column = nearest(name, columns)
     return Phrase(
         f"inputs={{{name!r}: {repr(column) if column else '...'}}}",
         command=f"--map {shlex.quote(f'{name}={column}') if column else f'{name}=COLUMN'}",
