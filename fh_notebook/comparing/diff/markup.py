@@ -148,7 +148,7 @@ def mark_text(
     left = _open_length(parts) - _open_length(shown)
     text = "".join(part.text for part in shown if part.kind != "gap")
     open_part, _ = html.opened(text, open_lines, open_chars)
-    head, rest = _split_segments(shown, len(open_part))
+    head, rest = _split_segments(shown, len(open_part)) if len(open_part) < len(text) else (shown, [])
     end = [html.el("div", f"… {counted(left, 'more character')}; {whole}", cls="fh-dim"), more] if left else []
     if rest:
         summary = f"… {counted(len(text) - len(open_part), 'more character')}"

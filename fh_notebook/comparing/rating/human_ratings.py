@@ -21,6 +21,7 @@ from fh_notebook.comparing.rating.ratings import (
     CountedRatings,
     Ratings,
     count_ratings,
+    preferred_text,
     rated_alone,
     rated_pairs,
 )
@@ -188,7 +189,10 @@ class HumanRatings:
             rated = self.rated(data, rater=rater, scale=scale, labels=labels, label=None)
         except InputError as exc:  # all were skipped
             return [str(exc)]
-        return result_sentences(rated, kind)
+        if not kind.is_pair:
+            return result_sentences(rated, kind)
+        counting = count_ratings(self.ratings(data, rater=rater).lines, kind)[rater].values()
+        return [f"{preferred_text(counting)}.", *result_sentences(rated, kind)]
 
     def ratings(self, data: ComparisonData, *, rater: str | None) -> Ratings:
         """Return all ratings of these outputs, for every question (see ``Comparison.ratings``)."""
@@ -361,6 +365,6 @@ def result_sentences(rated: ComparisonData, kind: Question) -> list[str]:
         sentences.append(
             f"{head} on {percent(rate)} of {counted(line['n'], 'row')} "
             f"(95 % interval {percent(low)} to {percent(high)}): {wins:,} won, "
-            f"{line['ties']:,} ties, {losses:,} lost{p}."
+            f"{counted(line['ties'], 'tie')}, {losses:,} lost{p}."
         )
     return sentences

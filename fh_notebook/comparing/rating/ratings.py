@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from os import PathLike
 from statistics import fmean
@@ -32,7 +32,7 @@ from fh_notebook.core import arguments
 from fh_notebook.core.text import html
 from fh_notebook.store.tables.ratings import RatingRow
 
-__all__ = ["CountedRatings", "Ratings", "count_ratings", "rated_alone", "rated_pairs"]
+__all__ = ["CountedRatings", "Ratings", "count_ratings", "preferred_text", "rated_alone", "rated_pairs"]
 
 
 COLUMNS: Final = {
@@ -70,6 +70,18 @@ def count_ratings(lines: Sequence[RatingRow], kind: Question) -> CountedRatings:
         rater: {i: x for i, x in of.items() if x.choice in kind.choices} for rater, of in counted_ratings.items()
     }
     return {rater: of for rater, of in counting.items() if of}
+
+
+def preferred_text(counting: Iterable[RatingRow]) -> str:
+    """Return how often each variant was preferred, the most often first; empty where no pairs were rated."""
+    pairs = [line for line in counting if line.b is not None]
+    chosen = Counter({"a": line.a, "b": line.b}.get(line.choice) for line in pairs)
+    names = dict.fromkeys(name for line in pairs for name in (line.a, line.b))
+    wins = sorted(((chosen[name], name) for name in names), key=lambda win: -win[0])
+    first = [
+        f"{one_line(name)} {'preferred ' * (n == 0)}{counted(count, 'time')}" for n, (count, name) in enumerate(wins)
+    ]
+    return ", ".join([*first, *([counted(ties, "tie")] if (ties := chosen[None]) else [])])
 
 
 class Ratings:
@@ -161,17 +173,8 @@ class Ratings:
         return len(self.lines)
 
     def _result_text(self) -> str:
-        """Return how often each variant was preferred, the most often first; empty where no pairs were rated."""
         counting = self._counting_uids()
-        pairs = [line for line in self.lines if line.uid in counting and line.b is not None]
-        chosen = Counter({"a": line.a, "b": line.b}.get(line.choice) for line in pairs)
-        names = dict.fromkeys(name for line in pairs for name in (line.a, line.b))
-        wins = sorted(((chosen[name], name) for name in names), key=lambda win: -win[0])
-        first = [
-            f"{one_line(name)} {'preferred ' * (n == 0)}{counted(count, 'time')}"
-            for n, (count, name) in enumerate(wins)
-        ]
-        return ", ".join([*first, *([counted(ties, "tie")] if (ties := chosen[None]) else [])])
+        return preferred_text(line for line in self.lines if line.uid in counting)
 
     def _summary_text(self) -> str:
         counting = self._counting_uids()

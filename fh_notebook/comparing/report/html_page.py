@@ -175,13 +175,16 @@ def _toolbar(data: ComparisonData, rows: Sequence[Mapping[str, Any]]) -> html.Ht
     )
     orders = ORDERS if data.scorer else {"plan": ORDERS["plan"]}
     sizes = {str(size): f"{size} a page" for size in SIZES}
-    return html.el(
-        "div",
-        html.el("input", type="search", id="search", dir="auto", placeholder="search (/)", aria_label="search"),
-        *chips,
+    more = (
         _select("only", scores, "rows by their scores", is_hidden=not data.scorer),
         _select("order", orders, "order"),
         _select("size", sizes, "rows a page"),
+    )
+    return html.el(
+        "div",
+        html.el("input", type="search", id="search", dir="auto", placeholder="Search (/)", aria_label="search"),
+        *chips,
+        html.el("details", html.el("summary", "More filters"), *more, cls="others"),
         html.el("button", "←", type="button", id="back", aria_label="previous page"),
         html.el("span", id="where", aria_live="polite"),
         html.el("button", "→", type="button", id="on", aria_label="next page"),

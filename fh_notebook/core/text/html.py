@@ -460,8 +460,15 @@ def colours_of(variants: Sequence[str]) -> dict[str, str]:
     return {variant: PALETTE[index % len(PALETTE)] for index, variant in enumerate(variants)}
 
 
-def variant_colours(variants: Sequence[str]) -> dict[str, str]:
+def variant_colours(variants: Sequence[str], known: Sequence[str] = ()) -> dict[str, str]:
     """Return the colours of variants beside each other; of one alone none, which would say nothing.
+
+    Parameters
+    ----------
+    variants : sequence of str
+        Those that are shown.
+    known : sequence of str
+        All that the deployment has: a variant keeps its colour where others are left out.
 
     Examples
     --------
@@ -469,7 +476,7 @@ def variant_colours(variants: Sequence[str]) -> dict[str, str]:
     ({}, 2)
     """
     distinct = list(dict.fromkeys(variants))
-    return colours_of(distinct) if len(distinct) > 1 else {}
+    return colours_of(list(dict.fromkeys([*known, *distinct]))) if len(distinct) > 1 else {}
 
 
 def swatch(colour: str) -> Html:

@@ -204,7 +204,8 @@ def _last_state(core: FormController, *, is_app: bool = False) -> LastState | No
     stopped = submission.stopped_in_app if is_app else submission.stopped
     line = " · ".join(filter(None, (submit.line(submission.elapsed_s), stopped)))
     whole = PAGE_END if is_app else "form.frame has everything"
-    return LastState(submit.calls, core.deployment.name, line, whole=whole, is_app=is_app)
+    known = core.selection.offered
+    return LastState(submit.calls, core.deployment.name, line, whole=whole, is_app=is_app, known=known)
 
 
 def preview_page(mapping: RowMapping, preview: Preview) -> html.Html:

@@ -48,6 +48,8 @@ class SideBySide:
         What serves their buttons.
     is_app : bool
         Whether they are for the users of an app: `OutputOptions.is_app`.
+    known : sequence of str
+        All variants that may be shown, by which each has its colour.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class SideBySide:
         show: str | None = None,
         served: ServedOutputs | None = None,
         is_app: bool = False,
+        known: Sequence[str] = (),
     ) -> None:
         self._calls = tuple(calls)
         self.runs = tuple(call.run if isinstance(call, PendingRun) else call for call in calls)
@@ -74,7 +77,7 @@ class SideBySide:
             else (WHOLE, WHOLE_ERROR)
         )
         self._open_chars = html.CHARS_OPEN // 2 if many else html.CHARS_OPEN  # beside others, a card is narrow
-        self._colours = html.variant_colours([run.variant or "" for run in self.runs])
+        self._colours = html.variant_colours([run.variant or "" for run in self.runs], known)
         self._cap = min(html.TEXT_CAP, PAGE_CAP // max(min(len(self.runs), RUNS_SHOWN), 1))
 
     def _repr_html_(self) -> str:
@@ -160,6 +163,8 @@ class LastState(SideBySide):
         Where all of a long output is, in words.
     is_app : bool
         Whether they are for the users of an app.
+    known : sequence of str
+        All variants that may be shown.
     """
 
     def __init__(
@@ -171,8 +176,9 @@ class LastState(SideBySide):
         now_s: float = 0.0,
         whole: str = "form.frame has everything",
         is_app: bool = False,
+        known: Sequence[str] = (),
     ) -> None:
-        super().__init__([_as_run(call, deployment) for call in calls], whole=whole, is_app=is_app)
+        super().__init__([_as_run(call, deployment) for call in calls], whole=whole, is_app=is_app, known=known)
         self._line = line
         self._seconds = [call.out_text(now_s) or took for call, took in zip(calls, self._seconds, strict=True)]
 

@@ -148,6 +148,7 @@ class ResultsView:
         self._lock = threading.RLock()
         self._number = 0
         self._submit: SubmitState | None = None
+        self._known: tuple[str, ...] = ()
         self._columns: list[ResultColumn] = []
         self._looks: dict[str, dict[str, Any]] = {}
         self._clock = TickTimer(self._beat, clock=clock)
@@ -159,7 +160,15 @@ class ResultsView:
 
     # --- call by call
 
-    def begin(self, variants: Sequence[str], repeats: int = 1, *, sent: int = 0, ago_s: float = 0.0) -> int:
+    def begin(
+        self,
+        variants: Sequence[str],
+        repeats: int = 1,
+        *,
+        known: Sequence[str] = (),
+        sent: int = 0,
+        ago_s: float = 0.0,
+    ) -> int:
         """Show a new submit: every column waits. Answers to the one before are dropped from now on.
 
         Parameters
@@ -168,6 +177,8 @@ class ResultsView:
             That of each call.
         repeats : int
             Calls of each variant.
+        known : sequence of str
+            All variants that may be shown, by which each has its colour.
         sent : int
             The first so many calls are sent already: their columns say ``running``.
         ago_s : float
@@ -181,6 +192,7 @@ class ResultsView:
         with self._lock:
             self._number += 1
             self._submit = SubmitState(columns_of(variants), repeats)
+            self._known = tuple(known)
             self._clock.start(ago_s)
             for index in range(sent):
                 self._submit.begin(index, self._clock.elapsed_s())
@@ -297,7 +309,7 @@ class ResultsView:
         columns = self._columns[: len(submit.variants)]
         cap = min(html.TEXT_CAP, PAGE_CAP // max(len(columns), 1))
         # What the first column shows is what all others are compared to.
-        colours = html.variant_colours(submit.variants)
+        colours = html.variant_colours(submit.variants, self._known)
         numbers = range(len(columns)) if only is None or only < submit.repeats else [only // submit.repeats]
         for number in numbers:
             if number < len(columns):

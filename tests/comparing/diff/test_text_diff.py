@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import fh_notebook as fh
+from fh_notebook.comparing.diff.markup import mark_text
 from fh_notebook.comparing.diff.text_diff import TextDifference, compare_runs, compare_texts
 from fh_notebook.core.json_values import pretty
 
@@ -84,6 +85,14 @@ def test_a_difference_is_said_in_one_line() -> None:
     assert str(compare_texts("one two", "one two")) == "same"
     assert str(compare_texts("one two", "one three four")) == "differs: 1 word added, 2 removed"
     assert compare_texts("one two", "one three four").words == (1, 2)
+
+
+def test_what_is_the_same_to_the_end_is_one_line() -> None:
+    """Which says how long it is; no fold around it counts 0 more characters."""
+    same = "The parcel is late. " * 60
+    page = mark_text(compare_texts(f"Alpha {same}", f"Beta {same}"), cap=9_999, whole="", both=True)
+    assert page.count("are the same …") == 1
+    assert "more character" not in page
 
 
 def _worst_of(texts: list[tuple[str, str]]) -> float:

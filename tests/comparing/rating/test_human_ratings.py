@@ -68,6 +68,20 @@ def test_the_page_is_told_texts_and_numbers_and_no_name_before_the_end() -> None
     assert "preferred" in result["lines"][0]
 
 
+def test_the_count_of_the_choices_is_told_first() -> None:
+    """At the end of a rating, and of the ratings as a table: who was preferred how often, then how sure that is."""
+    cmp = compared(6)
+    rate_by(cmp, "anna", lambda item: {0: "tie", 1: "a", 2: "a"}.get(item.row, "b"))
+    page = Page(cmp.rate(rater="anna"))
+    (result,) = page.send(kind="result")
+    counts = "foxglove preferred 3 times, larkspur 2 times, 1 tie"
+    assert result["lines"][0] == f"{counts}."
+    assert result["lines"][1].startswith("foxglove is preferred to larkspur on 58 % of 6 rows")
+    assert "3 won, 1 tie, 2 lost" in result["lines"][1]
+    assert repr(cmp.ratings()).startswith(f"{counts}\n")
+    assert f"<strong>{counts}</strong>" in cmp.ratings()._repr_html_()
+
+
 def test_columns_may_be_named_by_what_stands_behind_the_dot() -> None:
     """As in `slice`; one that is not there is told with the nearest name."""
     lines = [{"row": row, "variant": name, "output": f"{name} {row}", "metadata.case": f"case {row}", "other": row}

@@ -154,7 +154,8 @@ class FormView(FormObserver):
 
     def began(self, submission: Submission) -> None:
         """Show that calls are made; the columns wait."""
-        self._results.begin(submission.variants, submission.repeats, sent=len(submission.requests))
+        known = self._core.selection.offered
+        self._results.begin(submission.variants, submission.repeats, known=known, sent=len(submission.requests))
         self._refused = False
         self._bar.refuse(())
         self._core.fields.show_notices(())

@@ -16,6 +16,7 @@ import pytest
 
 import fh_notebook as fh
 from fh_notebook.core import hooks
+from fh_notebook.core.text import html
 from fh_notebook.errors import AuthError, InputError, SettingsError
 from fh_notebook.local import LocalHive, ask_human
 from fh_notebook.notebook.forms.control.submission import stopped_text
@@ -217,6 +218,27 @@ def test_what_was_sent_before_anybody_looked_is_shown(hive: FormHive) -> None:
     assert "Dear customer, Late." in said
     assert "2 of 2 completed" in said
     assert _of(form, "fh-cancel").disabled
+
+
+def test_a_variant_keeps_its_colour_where_others_are_left_out(hive: FormHive) -> None:
+    """In the page and in what stands in for it: it has the one that it has beside all others."""
+    form = fh.form(REPLY, variants=["plain", "other"], values={"ticket": "Late."}, client=hive.client())
+    form.submit().wait()
+    whole = [*html.colours_of(REPLY.variants).values()]
+    assert _colours(form) == whole[:2]
+    grown = fh.Deployment("reply", variants=["first", *REPLY.variants], inputs=REPLY.inputs)
+    form = fh.form(grown, variants=["plain", "other"], values={"ticket": "Late."}, client=hive.client())
+    form.submit().wait()
+    assert _colours(form) == [*html.colours_of(grown.variants).values()][1:3]
+
+
+def _colours(form: fh.Form) -> list[str]:
+    """The colours of the answers, which are the same in the page and in what stands in for it."""
+    results = _of(form, "fh-results")
+    live = "".join(getattr(part, "value", "") for part in _all(results) if isinstance(getattr(part, "value", ""), str))
+    found = [re.findall(r'fill="(#\w+)"', page) for page in (live, form._repr_html_())]
+    assert found[0] == found[1]
+    return found[0]
 
 
 def test_a_click_sends_and_another_one_cancels(hive: FormHive) -> None:
