@@ -320,7 +320,8 @@ def test_nothing_is_learned_wrongly_from_a_service_that_fails_for_some_requests_
 
 
 SPARSE = 10
-"""Of thousands of outages one in so many, another one of each kind: these find each of twenty defects that all find."""
+"""Of thousands of outages one in so many, others for each kind. Of twelve defects made on purpose the sparse tests show
+six; five of the others were looked for with most of the outages that there are, which do not show them either."""
 
 
 @pytest.mark.long
@@ -385,8 +386,9 @@ def test_no_drawn_outage_among_the_calls_at_once_teaches_anything_wrong() -> Non
 @pytest.mark.parametrize("kind", AT_ONCE_KINDS)
 @pytest.mark.parametrize("cap", range(1, BURST))
 def test_no_outage_among_the_calls_at_once_teaches_anything_wrong(cap: int, kind: str) -> None:
-    """All of those, of each length."""
-    outages = outages_among_calls_at_once(cap)
+    """A fifth of those, of each length."""
+    others = slice((AT_ONCE_KINDS.index(kind) + cap) % 5, None, 5)
+    outages = outages_among_calls_at_once(cap)[others]
     assert {at: found for at in outages if (found := learned_wrongly_at_once(cap, kind, *at))} == {}
 
 
