@@ -710,10 +710,10 @@ class PendingRun:
             often = f"rarely, since the daily cap leaves few requests ({self._ask_now})"
         asked = (
             f"the service is asked {often}, and each look-up counts against the daily cap; this card is updated by"
-            " the look-up that finds the answer"
+            " the look-up that finds the result"
         )
         sent = "the service sends it here (callback); this card is updated when it arrives"
-        state = f"Waiting for the answer{since}: {sent if self.by_callback else asked}"
+        state = f"Waiting for the result{since}: {sent if self.by_callback else asked}"
         if not self._is_waited_for:
             others = "Not waited for here; fh.pending() says who waits for it"
             state = others if self.waiting else "No longer waited for; fh.reattach() continues"

@@ -59,6 +59,11 @@ const CSS = `
 .fh-rate [hidden]:not(.fh-o *){display:none!important}
 `;
 
+// By most of its letters: dir="auto" takes the first one, so that a name at the start turns a whole sentence.
+const RIGHT_TO_LEFT = /[\p{Script=Hebrew}\p{Script=Arabic}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}\p{Script=Adlam}]/gu;
+const lettersOf = (text, which) => text.match(which)?.length ?? 0;
+const direction = text => 2 * lettersOf(text, RIGHT_TO_LEFT) > lettersOf(text, /\p{L}/gu) ? 'rtl' : 'ltr';
+
 const randomName = () => {
   const bytes = crypto.getRandomValues(new Uint8Array(12));
   return [...bytes].map(byte => byte.toString(16).padStart(2, '0')).join('');
@@ -242,7 +247,7 @@ function render({ model, el }) {
     count.textContent = `${done.toLocaleString('en')} of ${state.total.toLocaleString('en')} rated${skipped}`;
     filled.style.width = `${100 * done / Math.max(1, state.total)}%`;
     const over = isOver();
-    about.replaceChildren(...(current ? current.about : []).flatMap(([name, text]) => [make('dt', {text: name}), make('dd', {dir: 'auto', text: text})]));
+    about.replaceChildren(...(current ? current.about : []).flatMap(([name, text]) => [make('dt', {text: name}), make('dd', {dir: direction(text), text: text})]));
     about.hidden = !current || !current.about.length;
     correction.show(current?.n ?? null, current?.form ?? null);
     if (current) {
@@ -258,7 +263,7 @@ function render({ model, el }) {
     }
     if (!over) result.replaceChildren();
     const waiting = outbox.events.length;
-    saving.textContent = waiting ? `saving ${waiting}…` : done ? (state.kept ? 'all ratings saved' : 'not saved (store=None)') : '';
+    saving.textContent = waiting ? `saving ${waiting}…` : done ? (state.kept ? `${done.toLocaleString('en')} ${done === 1 ? 'rating' : 'ratings'} saved` : 'not saved (store=None)') : '';
     if (state.skipped) saving.textContent += `; ${AGAIN}`;
     root.dataset.done = done;
     root.dataset.saved = waiting ? 'no' : 'yes';

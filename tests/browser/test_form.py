@@ -105,7 +105,7 @@ def test_a_form_is_filled_and_run_by_keyboard_alone(lab: Lab, hive: FormHive) ->
     form = _form(lab, "fill")
     pictures(lab, "empty", form)
     form.locator("button.fh-run").click()
-    expect(form.locator(".fh-status")).to_contain_text("Nothing was sent. Correct ticket.")
+    expect(form.locator(".fh-status")).to_contain_text("Nothing was sent. 1 field to correct: ticket.")
     pictures(lab, "problems", form)
     keys = lab.page.keyboard
     form.locator("textarea").first.focus()
@@ -133,7 +133,7 @@ def test_a_rejected_run_leads_to_what_is_wrong(lab: Lab, hive: FormHive) -> None
     assert run.evaluate(_HEIGHT) == name.evaluate(_HEIGHT)
     expect(name).to_have_css("outline-style", "solid")  # seen beside the border, which says that it is wrong
     expect(run).to_have_text("Run · 3 to correct")
-    expect(status).to_contain_text("Correct name, zip, max_words.")
+    expect(status).to_contain_text("3 fields to correct: name, zip, max_words.")
     pictures(lab, "rejected", form)
     status.get_by_role("link", name="max_words").click()
     expect(words).to_be_focused()

@@ -115,10 +115,15 @@ def test_keys_work_after_a_click_that_disables_or_hides_its_button(lab: Lab) -> 
     wait_until_saved(rating, 1)
 
 
+ABOUT = [
+    ["claim", "ليلى حداد writes: water came through the ceiling."],
+    ["note", "Layla: السقف مبلل تماما"],
+    ["n", "12"],
+]
 SHOWN: dict[str, Any] = {
     "kind": "state", "pair": True, "style": "", "question": "Which?", "answers": ["is better"] * 2, "blind": "",
     "rater": "anna", "fingerprint": "f", "kept": True, "cursor": None, "past": [], "total": 9, "left": 9, "skipped": 0,
-    "items": [{"n": n, "views": ["<p>a</p>", "<p>b</p>"], "about": [], "form": None} for n in range(9)],
+    "items": [{"n": n, "views": ["<p>a</p>", "<p>b</p>"], "about": ABOUT, "form": None} for n in range(9)],
 }  # fmt: skip
 
 
@@ -144,6 +149,8 @@ def test_a_kernel_that_answers_late_is_heard(browser: Browser) -> None:
 
     tell(**SHOWN)
     rating = page.locator(".fh-rate")
+    turned = rating.locator(".fh-rate-about dd").evaluate_all("all => all.map(one => getComputedStyle(one).direction)")
+    assert turned == ["ltr", "rtl", "ltr"]  # by most of the letters, not by the first
     rating.focus()
     for key in "121":
         page.keyboard.press(key)
@@ -156,6 +163,8 @@ def test_a_kernel_that_answers_late_is_heard(browser: Browser) -> None:
     page.clock.run_for(4_100)
     tell(kind="ack", message=2, counts={"left": 6}, changed=[0, 1, 2], foreign=[])
     expect(rating).to_have_attribute("data-done", "4")
+    expect(rating.locator(".fh-rate-saving")).to_have_text("saving 1…")
     tell(kind="ack", message=sent()[-1][0], counts={"left": 5}, changed=[3], foreign=[])
     wait_until_saved(rating, 4)
+    expect(rating.locator(".fh-rate-saving")).to_have_text("4 ratings saved")
     page.close()

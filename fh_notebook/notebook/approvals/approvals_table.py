@@ -35,7 +35,12 @@ NOT_KNOWN: Final = "Not decided here; list the approvals again."
 CONFLICT: Final = 409
 """The status of an answer to a second decision."""
 
-STYLE: Final = html.Html("<style>.fh-approvals .fh-table td:first-child{min-width:7em}</style>")
+STYLE: Final = html.Html(
+    "<style>.fh-approvals .fh-table td:first-child{min-width:7em}"
+    # Deny, the second of a line, looks like Cancel.
+    ".fh-approvals .fh-in-line+.fh-in-line{background:none;border-color:var(--jp-error-color1,currentColor);"
+    "color:var(--jp-error-color1,inherit)}</style>"
+)
 
 
 def show(approvals: ToolApprovals) -> None:

@@ -254,7 +254,9 @@ def run_head(
     name = html.swatch_name(colour, one_line(call.variant, 200), tag="strong")
     spans = [html.el("span", seconds, cls="fh-dim fh-fact", title=ELAPSED_TITLE)] if seconds else []
     if is_reference and run is not None and run.output is not None and not run.assets:
-        spans.append(html.el("span", "reference", cls="fh-dim fh-fact", title="The others are compared to this one"))
+        spans.append(
+            html.el("span", "baseline", cls="fh-dim fh-fact", title="The other answers are compared to this one")
+        )
     spans += [html.el("span", *said, cls="fh-dim fh-fact")] if (said := _against(run, first)) else []
     return html.el("div", html.badge(one_line(call.status, 40)), " ", name, " ", html.join(spans, " "), cls="fh-head")
 

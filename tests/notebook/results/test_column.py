@@ -66,5 +66,5 @@ def test_an_output_that_differs_names_what_it_differs_from() -> None:
         assert [fact[0] for fact in facts] == [sign]
         assert "<bdi>&lt;b&gt;formal</bdi>" in facts[0]
     own = CallState(variant="formal", state="answered", run=first)
-    assert ["reference" in run_head(own, None, is_reference=yes) for yes in (True, False)] == [True, False]
-    assert "reference" not in run_head(CallState(variant="formal"), None, is_reference=True)
+    assert ["baseline" in run_head(own, None, is_reference=yes) for yes in (True, False)] == [True, False]
+    assert "baseline" not in run_head(CallState(variant="formal"), None, is_reference=True)

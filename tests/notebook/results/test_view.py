@@ -345,7 +345,7 @@ def test_line_and_columns_say_the_same_time_from_the_first_moment_on() -> None:
     assert said() == ["2.0 s", "2.0 s", "1.5 s", "0.0 s"]
     clock.now += 0.1
     view.show(0, _run())
-    assert said() == ["2.1 s", "1.5 s reference", "1.6 s", "0.1 s"]
+    assert said() == ["2.1 s", "1.5 s baseline", "1.6 s", "0.1 s"]
 
 
 def _until(happened: Callable[[], bool], view: ResultsView) -> None:

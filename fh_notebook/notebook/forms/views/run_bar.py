@@ -13,6 +13,7 @@ from typing import Any, Final
 from ipywidgets import HTML, BoundedIntText, Checkbox, Layout, SelectMultiple, Text
 
 from fh_notebook.core.text import html
+from fh_notebook.core.text.messages import counted
 from fh_notebook.notebook.forms.control.selection import MOST_REPEATS, VariantSelection
 from fh_notebook.notebook.forms.fields.base import UpdateGuard, field_anchor
 from fh_notebook.notebook.results.column import ANSWER_LATER
@@ -141,7 +142,10 @@ class RunBar:
             return
         parts: list[Any] = ["Nothing was sent.", *map(_sentence, others)]
         if links:
-            parts.append(html.el("span", "Correct ", _listed(links[:LINKED_MOST]), "" if links[LINKED_MOST:] else "."))
+            end = "" if links[LINKED_MOST:] else "."
+            parts.append(
+                html.el("span", counted(len(links), "field"), " to correct: ", _listed(links[:LINKED_MOST]), end)
+            )
             parts += [_folded(links[LINKED_MOST:])] if links[LINKED_MOST:] else []
         self.say(html.join([html.el("span", part) for part in parts], " "), "error")
 

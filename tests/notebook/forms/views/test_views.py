@@ -169,7 +169,7 @@ def test_each_variant_has_a_box(hive: FormHive) -> None:
     boxes[0].value = False
     _of(form, "fh-run").click()
     status = unescape(re.sub(r"<[^>]+>", "", _of(form, "fh-status").value))
-    assert status == "Nothing was sent. Choose a variant. Correct ticket."
+    assert status == "Nothing was sent. Choose a variant. 1 field to correct: ticket."
     assert _of(form, "fh-run").description == "Run · 2 to correct"
 
 
