@@ -16,6 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from fh_notebook.batching.rendering import one_line
+from fh_notebook.comparing.plots.panels import distinct_texts
 from fh_notebook.comparing.report.display import NUMBERS_STYLE
 from fh_notebook.comparing.scorers.runner import Score
 from fh_notebook.comparing.sources import score_observations
@@ -298,8 +299,9 @@ class Trend:
         first, last = self.frame["date"].min(), self.frame["date"].max()
         of = "score" if self.frame["score"].notna().any() else "seconds"
         text = seconds if of == "seconds" else percent if self._is_share else figure
+        names = distinct_texts(self.frame["variant"].unique(), 40)
         parts = [
-            f"{one_line(variant, 40)} {_course(part, of, text)}"
+            f"{names[str(variant)]} {_course(part, of, text)}"
             for variant, part in self.frame.groupby("variant", sort=False)
         ]
         when = f"on {first:%Y-%m-%d}" if first == last else f"from {first:%Y-%m-%d} to {last:%Y-%m-%d}"
@@ -330,9 +332,10 @@ class Trend:
             "seconds": seconds_format(frame["seconds"].tolist()),
             "failures": percent,
         }
+        names = distinct_texts(self.frame["variant"].unique(), 40)
         cells = [
             [
-                one_line(line["variant"], 40),
+                names[line["variant"]],
                 f"{line['date']:%Y-%m-%d}",
                 *(
                     text

@@ -22,8 +22,9 @@ from fh_notebook.batching.batch import Batch
 from fh_notebook.batching.planning.plan import counted
 from fh_notebook.batching.progress.display import Output, ProgressDisplay, TextLines
 from fh_notebook.batching.progress.state import ProgressSource, ProgressState
-from fh_notebook.batching.rendering import frame_text, one_line
-from fh_notebook.comparing.report.display import NUMBERS_STYLE
+from fh_notebook.batching.rendering import frame_text
+from fh_notebook.comparing.plots.panels import distinct_texts
+from fh_notebook.comparing.report.display import NUMBERS_STYLE, pair_name
 from fh_notebook.comparing.stats.clusters import distinct_text
 from fh_notebook.comparing.stats.number_format import (
     about,
@@ -419,11 +420,12 @@ def _interval_bar(low: float, high: float, lead: float, width: float, colour: st
 def _variants_html(race: RaceProtocol) -> html.Html:
     table, evidence, mean = _variants_table(race)
     threshold, colours = 1 / race.tally.alpha, colours_of(race.tally.variants)
+    names = _names(race)
     lines = [
         [
             html.best_name(
                 colours[line["variant"]],
-                one_line(line["variant"], NAME_SHOWN),
+                names[line["variant"]],
                 is_best=line["variant"] == race.tally.winner,
             ),
             line["standing"],
@@ -474,16 +476,17 @@ def _head(text: str) -> html.Html:
     return html.el("span", text, style="white-space:normal")
 
 
-def _name_html(variant: str, colours: Mapping[str, str]) -> html.Html:
-    return swatch_name(colours[variant], one_line(variant, NAME_SHOWN))
+def _names(race: RaceProtocol) -> dict[str, str]:
+    """Return the text of each variant's name: no two are the same."""
+    return distinct_texts(race.tally.variants, NAME_SHOWN)
 
 
 def _pairs_html(race: RaceProtocol) -> html.Html:
     scale, yes_no = race.tally.scale, race.tally.yes_no
-    rivals, colours = _rivals(race), colours_of(race.tally.variants)
+    rivals, colours, names = _rivals(race), colours_of(race.tally.variants), _names(race)
     text = lead_format(rivals, yes_no=yes_no)
     lines: list[list[Any]] = [
-        [_name_html(p.a, colours), text(p.lead), interval_text(text, p.low, p.high),
+        [swatch_name(colours[p.a], names[p.a]), text(p.lead), interval_text(text, p.low, p.high),
          _interval_bar(p.low, p.high, p.lead, scale.in_units(1.0), colours[p.a]),
          html.in_two(f"{p.wins:,} / {p.n - p.wins - p.losses:,} / {p.losses:,}"), f"{p.n:,}"]
         for p in rivals
@@ -494,7 +497,7 @@ def _pairs_html(race: RaceProtocol) -> html.Html:
     valid = f"{_confidence(race.tally)} interval, valid whenever it ends"
     head = [*map(_head, ("variant", f"{'points ahead' if yes_no else 'ahead by'}, on the rows of both", valid)), axis]
     head += map(_head, ("won / tied / lost", "rows of both"))
-    leader = html.el("div", f"{one_line(rivals[0].b, NAME_SHOWN)} against:", style="margin-top:6px")
+    leader = html.el("div", f"{names[rivals[0].b]} against:", style="margin-top:6px")
     return html.el("div", leader, html.table(head, lines, cls="fh-table fh-num"), cls="fh-summary")
 
 
@@ -503,13 +506,14 @@ def pairs_frame(tally: RaceState) -> ShownFrame:
     return ShownFrame.of(
         pairs_table(tally),
         lambda frame: _pairs_cells(frame, tally),
+        drawn=lambda frame: _pairs_cells(frame, tally, drawn=True),
         style=html.join([html.STYLE, _STYLE]),
         table_cls="fh-table fh-num",
         around="fh-pairs",
     )
 
 
-def _pairs_cells(frame: pd.DataFrame, tally: RaceState) -> tuple[list[str], list[list[str]]]:
+def _pairs_cells(frame: pd.DataFrame, tally: RaceState, *, drawn: bool = False) -> tuple[list[str], list[list[str]]]:
     lower = tally.scale.lower and not tally.scale.by_rank
     lines = [_better_first(line, lower=lower) for line in frame.to_dict("records")]
     evidence = evidence_format([line[name] for line in lines for name in ("evidence", "needed")])
@@ -521,7 +525,7 @@ def _pairs_cells(frame: pd.DataFrame, tally: RaceState) -> tuple[list[str], list
     counts = [(line["wins"], line["n"] - line["wins"] - line["losses"], line["losses"]) for line in lines]
     return heads, [
         [
-            f"{line['b']} − {line['a']}",
+            pair_name(line, drawn=drawn),
             text(line["difference"]),
             interval_text(text, line["ci_low"], line["ci_high"]),
             *(f"{count:,}" for count in (line["n"], *counts_of)),
@@ -552,13 +556,13 @@ def _pairs_text(race: RaceProtocol) -> str:
     if not race.rows:
         return ""
     rivals, confidence, yes_no = _rivals(race), _confidence(race.tally), race.tally.yes_no
-    text = lead_format(rivals, yes_no=yes_no)
+    text, names = lead_format(rivals, yes_no=yes_no), _names(race)
 
     def lead(pair: PairStanding) -> str:
         return f"{text(pair.lead) or '?'}{difference_unit(text(pair.lead), share=yes_no)}"
 
     return "\n".join(
-        f"{one_line(p.b, NAME_SHOWN)} against {one_line(p.a, NAME_SHOWN)}: "
+        f"{names[p.b]} against {names[p.a]}: "
         f"won {p.wins:,}, tied {p.n - p.wins - p.losses:,}, lost {p.losses:,} of {counted(p.n, 'row')}; "
         f"ahead by {lead(p)}, {confidence} interval {interval_text(text, p.low, p.high)}, "
         "valid whenever it ends"

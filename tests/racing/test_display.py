@@ -73,6 +73,20 @@ def test_pairs_are_shown_as_those_of_a_comparison_the_better_one_first() -> None
     assert 'class="fh-pairs"' in raced._repr_html_()
 
 
+def test_long_names_that_end_differently_are_shown_different() -> None:
+    """In both tables, the sentences and the text; and names of two directions stand in one order."""
+    names = [f"support-triage-with-a-long-name-that-goes-on-for-eighty-characters-{end}" for end in ("v1", "v2")]
+    race = run(Quiz({names[0]: 0.3, names[1]: 0.95, "\N{HEBREW LETTER ALEF}": 0.1}))
+    page, text = race._repr_html_(), repr(race)
+    for shown in (page, text):
+        assert len(set(re.findall(r"support-[\w-]*…[\w-]*v[12]", shown))) == 2
+    first = re.findall(
+        r'<td[^>]*><span dir="ltr"><bdi[^>]*>(.*?)</bdi> − <bdi[^>]*>(.*?)</bdi></span>', race.pairs()._repr_html_()
+    )
+    assert (names[1], names[0]) in first
+    assert (names[1], "\N{HEBREW LETTER ALEF}") in first
+
+
 def test_names_in_the_pairs_of_a_race_are_escaped(quiz: Quiz) -> None:
     """They are no markup."""
     page = run(quiz).pairs()._repr_html_()

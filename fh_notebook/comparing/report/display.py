@@ -54,6 +54,7 @@ __all__ = [
     "comparison_html",
     "comparison_text",
     "differing",
+    "pair_name",
     "pairs_cells",
     "pairs_html",
     "rules_text",
@@ -489,7 +490,7 @@ def pairs_cells(pairs: pd.DataFrame, data: ComparisonData, *, drawn: bool = Fals
     differences = [*pairs["ci_low"], *pairs["ci_high"], *pairs["difference"]]
     text = points_format(differences) if data.is_share else figures(differences)
     instead = {
-        "a": Cells(("first − second",), lambda line: (f"{line['b']} − {line['a']}",)),
+        "a": Cells(("first − second",), lambda line: (pair_name(line, drawn=drawn),)),
         **dict.fromkeys(("b", "n", "mean_a", "mean_b", "ci_high"), Cells()),
         "difference": Cells(
             ("difference (points)" if data.is_share else "difference",), lambda line: (text(line["difference"]),)
@@ -512,6 +513,13 @@ def pairs_cells(pairs: pd.DataFrame, data: ComparisonData, *, drawn: bool = Fals
         }
         instead |= {"interval": Cells()} if is_counted else {}
     return shown_table(PAIRS, pairs, instead)
+
+
+def pair_name(line: Mapping[Any, Any], *, drawn: bool) -> str:
+    """Return the variants of a pair, `b` less `a`; `drawn`, each in its own direction and the two from the left."""
+    if not drawn:
+        return f"{line['b']} − {line['a']}"
+    return html.el("span", html.unbroken(line["b"]), " − ", html.unbroken(line["a"]), dir="ltr")
 
 
 def _pairs_best_first(pairs: pd.DataFrame, data: ComparisonData) -> pd.DataFrame:
