@@ -66,7 +66,7 @@ def test_each_button_shows_its_result_where_it_was_clicked(lab: Lab, paced_hive:
         effort.look_at(below.get_by_text("is not to be had").first)
         effort.click(here.get_by_role("button", name="Browse"))
         expect(below.locator(".fh-browse")).to_be_visible()
-        effort.look_at(below.get_by_text("rows 1 to 20").first)
+        effort.look_at(below.locator(".fhb-status").filter(has_text="20 rows"))
         effort.click(here.get_by_role("button", name="Save", exact=True))
         effort.click(below.get_by_role("button", name="Save the file"))
         expect(below).to_contain_text("Saved triage.csv: 20 rows")

@@ -71,11 +71,11 @@ def test_outcomes_are_counted_and_an_opened_row_stands_where_there_is_room(lab: 
     grid, detail, keys = table.get_by_role("treegrid"), table.locator(".fhb-detail"), lab.page.keyboard
     failed = table.get_by_role("button", name="failed 1", exact=True)
     failed.click()
-    _expect_rows(table, r"^rows 1 to 1 of 1 \(of 60\)$")
+    _expect_rows(table, r"^1 of 60 rows$")
     expect(failed).to_have_attribute("aria-pressed", "true")
     expect(failed).to_be_focused()
     keys.press("Space")
-    _expect_rows(table, "^rows 1 to 25 of 60$")
+    _expect_rows(table, "^page 1 of 3 · 60 rows$")
     expect(failed).to_have_attribute("aria-pressed", "false")
     expect(table.get_by_role("button", name=re.compile("^nearest wins [0-9]+$"))).to_be_visible()
 
@@ -93,7 +93,7 @@ def test_outcomes_are_counted_and_an_opened_row_stands_where_there_is_room(lab: 
     expect(table.locator(".fhb-in-row")).to_have_count(0)
     keys.press("/")
     keys.type("PARCEL? it")
-    _expect_rows(table, "^rows 1 to 25 of 59 ")
+    _expect_rows(table, "^page 1 of 3 · 59 of 60 rows$")
     assert set(table.locator("mark").all_text_contents()) == {"parcel? It"}
 
     # Below a table that is as high as the page, what was opened would not be seen; the focus stays in the table.
@@ -104,6 +104,44 @@ def test_outcomes_are_counted_and_an_opened_row_stands_where_there_is_room(lab: 
         expect(detail).to_have_attribute("aria-label", f"row {row}")
         expect(detail.locator("h3")).to_be_in_viewport()
     lab.resize(1200, 1000)
+
+
+WIDE: Final = """
+import pandas as pd, fh_notebook as fh
+def compared(texts):
+    return fh.compare(pd.DataFrame([
+        {"row": row, "variant": variant, "output": text, "status": "completed", "s": 1.0, "expected_output": "billing",
+         "ticket": f"Ticket {row}: where is my parcel? It was to be here on Monday."}
+        for row in range(12) for variant, text in texts.items()
+    ]), score="s")
+few = compared({"short": "late", "long": "The customer writes about a parcel. " * 6, "japanese": "お荷物は木曜日に届く予定です。" * 6})
+many = compared({f"variant {number}": "billing" for number in range(12)})
+"""
+
+
+def test_all_variants_have_columns_of_one_width_and_what_does_not_fit_is_announced(lab: Lab) -> None:
+    """However long the answers of one of them are; row and expected output stay in sight at the other end."""
+    lab.resize(1600, 1000)
+    lab.open(WIDE, "few.browse()", "many.browse()")
+    lab.run(0)
+    few, many = (lab.run(cell).locator(".fhb") for cell in (1, 2))
+    for table, fits in ((few, {1600: True, 1366: True, 800: False}), (many, dict.fromkeys((1600, 1366, 800), False))):
+        edge, scroll = table.locator(".fhb-edge"), table.locator(".fhb-edge > .fhb-scroll")
+        for width, is_whole in fits.items():
+            lab.resize(width, 1000)
+            expect(edge).to_have_class("fhb-edge" if is_whole else "fhb-edge fhb-goes-on")
+            widths = table.locator("thead .fhb-answer").evaluate_all("all => all.map(one => one.offsetWidth)")
+            assert max(widths) - min(widths) <= 1, (width, widths)
+            if is_whole:
+                continue
+            assert edge.evaluate("edge => getComputedStyle(edge, '::after').backgroundImage") != "none"
+            scroll.evaluate("scroll => scroll.scrollLeft = scroll.scrollWidth")
+            expect(edge).to_have_class("fhb-edge fhb-went-on")
+            left = scroll.bounding_box()["x"]  # type: ignore[index]  # it is shown
+            for stays in (table.get_by_role("rowheader").first, table.locator("tbody .fhb-expected").first):
+                assert left - 1 <= stays.bounding_box()["x"] < left + 150, width  # type: ignore[index]
+            scroll.evaluate("scroll => scroll.scrollLeft = 0")
+            expect(edge).to_have_class("fhb-edge fhb-goes-on")
 
 
 COPIED: Final = """
@@ -177,7 +215,7 @@ def test_a_number_of_a_confusion_table_shows_its_rows_and_repeats_are_grouped(la
     number = table.get_by_role("button", name=re.compile("rows?: billing answered as delivery$"))
     count = number.inner_text()
     number.click()
-    _expect_rows(table, rf"^rows 1 to {count} of {count} \(of 60\)$")
+    _expect_rows(table, rf"^{count} of 60 rows$")
     expect(number).to_have_attribute("aria-pressed", "true")
     expect(number).to_be_focused()
     answers = table.locator("tbody [data-name=keywords] .fhb-text").all_text_contents()
@@ -185,15 +223,15 @@ def test_a_number_of_a_confusion_table_shows_its_rows_and_repeats_are_grouped(la
     _pictures(lab, "browse-confusion", table)
 
     table.get_by_label("Remove the filter keywords: billing answered as delivery").click()
-    _expect_rows(table, "^rows 1 to 25 of 60$")
+    _expect_rows(table, "^page 1 of 3 · 60 rows$")
     table.get_by_label("Whose answers").select_option("nearest")
     number = table.locator("button[aria-label$='<b>returns</b> answered as billing']").first
     number.focus()
     lab.page.keyboard.press("Enter")
     expect(table.get_by_label("Remove the filter nearest: <b>returns</b> answered as billing")).to_be_visible()
-    _expect_rows(table, rf"^rows 1 to {number.inner_text()} of ")
+    _expect_rows(table, rf"{number.inner_text()} of 60 rows$")
     table.get_by_text("Clear filters").click()
-    _expect_rows(table, "^rows 1 to 25 of 60$")
+    _expect_rows(table, "^page 1 of 3 · 60 rows$")
 
     lab.run(2)
     table = lab.run(3).locator(".fhb")
@@ -217,7 +255,7 @@ def test_keys_work_after_every_click(lab: Lab) -> None:
     expect(table.locator("[aria-sort=ascending]")).to_contain_text("ticket")
     expect(grid).to_be_focused()
     table.get_by_label("Last page").click()
-    _expect_rows(table, "^rows 51 to 60 of 60$")
+    _expect_rows(table, "^page 3 of 3 · 60 rows$")
     expect(grid).to_be_focused()
     table.get_by_text("More filters", exact=True).click()
     table.get_by_label("Which rows").select_option(index=1)
@@ -246,7 +284,7 @@ def test_rows_are_looked_through_by_keyboard(lab: Lab) -> None:
     table = lab.output(1).locator(".fhb")
     grid, detail = table.get_by_role("treegrid"), table.locator(".fhb-detail")
     keys = lab.page.keyboard
-    _expect_rows(table, "^rows 1 to 25 of 60$")
+    _expect_rows(table, "^page 1 of 3 · 60 rows$")
     expect(lab.output(1).locator(".fh-browse-static")).to_be_hidden()
     assert "<script>window.evil=2</script>" in table.locator("[role=row][data-row='1']").inner_text()
     expect(grid).to_have_attribute("aria-rowcount", "61")
@@ -287,51 +325,51 @@ def test_rows_are_looked_through_by_keyboard(lab: Lab) -> None:
     for _ in range(52):
         keys.press("ArrowDown")
     expect(table.locator("[role=row][aria-selected=true]")).to_have_attribute("data-row", "52")
-    _expect_rows(table, "^rows 51 to 60 of 60$")
+    _expect_rows(table, "^page 3 of 3 · 60 rows$")
     keys.press("Home")
-    _expect_rows(table, "^rows 1 to 25 of 60$")
+    _expect_rows(table, "^page 1 of 3 · 60 rows$")
 
     keys.press("ArrowRight")
-    _expect_rows(table, "^rows 26 to 50 of 60$")
+    _expect_rows(table, "^page 2 of 3 · 60 rows$")
     keys.press("ArrowUp")  # from the first row of a page to the last of the one before
-    _expect_rows(table, "^rows 1 to 25 of 60$")
+    _expect_rows(table, "^page 1 of 3 · 60 rows$")
     expect(table.locator("[role=row][aria-selected=true]")).to_have_attribute("data-row", "24")
     keys.press("End")
-    _expect_rows(table, "^rows 51 to 60 of 60$")
+    _expect_rows(table, "^page 3 of 3 · 60 rows$")
     keys.press("/")
     keys.type("ticket 1")
-    _expect_rows(table, r"^rows 1 to 10 of 10 \(of 60\)$")
+    _expect_rows(table, r"^10 of 60 rows$")
     keys.press("Enter")
     expect(grid).to_be_focused()
     assert _shown(table) == [str(row) for row in range(10, 20)]
     table.get_by_role("button", name="Clear filters").click()
     keys.press("f")
     table.get_by_label("Which rows").select_option("failed")
-    _expect_rows(table, r"^rows 1 to 1 of 1 \(of 60\)$")
+    _expect_rows(table, r"^1 of 60 rows$")
     expect(table.locator(".fhb-failed")).to_have_text("failed")
     table.get_by_label("Which rows").select_option("")
-    _expect_rows(table, "^rows 1 to 25 of 60$")
+    _expect_rows(table, "^page 1 of 3 · 60 rows$")
     table.get_by_label("Won by").select_option("nearest")
-    _expect_rows(table, r"\(of 60\)$")
+    _expect_rows(table, "^24 of 60 rows$")
     expect(table.locator("tbody [data-name=nearest]").filter(has_not_text="best")).to_have_count(0)
     table.get_by_label("Won by").select_option("")
     table.get_by_label("Score bound").fill("0")
     table.get_by_label("Whose score").select_option("keywords")
-    _expect_rows(table, r"^rows 1 to 12 of 12 \(of 60\)$")
+    _expect_rows(table, r"^12 of 60 rows$")
     table.get_by_role("button", name="Clear filters").click()
     table.get_by_label("Column to filter by").select_option("language")
     table.get_by_label("Value of the column").select_option(label="de (30)")
-    _expect_rows(table, r"^rows 1 to 25 of 30 \(of 60\)$")
+    _expect_rows(table, r"^page 1 of 2 · 30 of 60 rows$")
     table.get_by_role("button", name="keywords", exact=True).click()
     expect(table.locator("th[aria-sort=descending]")).to_have_text("keywords ↓")
     table.get_by_role("button", name="Remove the filter language: de").click()
-    _expect_rows(table, "^rows 1 to 25 of 60$")
+    _expect_rows(table, "^page 1 of 3 · 60 rows$")
     _pictures(lab, "browse", table)
 
     live = lab.run(2).locator(".fhb")
     _expect_rows(live, "running: 0 of 4 answered$")
     lab.run(3)
-    _expect_rows(live, "^rows 1 to 4 of 4$")
+    _expect_rows(live, "^4 rows$")
     expect(live).to_contain_text("said t3")
     diff = lab.run(4).locator(".fh-diff")
     expect(diff).to_contain_text("keywords → nearest")
@@ -350,7 +388,7 @@ def test_rows_are_looked_through_by_keyboard(lab: Lab) -> None:
     assert "sorted" not in str(notebook.metadata.get("widgets", ""))
     nbformat.write(notebook, lab.server.root / "rows-of-somebody.ipynb")
     lab.open(name="rows-of-somebody.ipynb")
-    expect(lab.output(1).get_by_text("rows 1 to 25 of 60")).to_be_visible()
+    expect(lab.output(1).get_by_text("page 1 of 3 · 60 rows")).to_be_visible()
     expect(lab.output(2).get_by_text("said t3")).to_be_visible()
     assert lab.page.evaluate("window.evil") is None
 
@@ -384,7 +422,7 @@ def _walk(table: Locator) -> None:
     keys.press("Escape")
     keys.press("/")
     keys.type("ticket 59")
-    _expect_rows(table, r"^rows 1 to 1 of 1 \(of 60\)$")
+    _expect_rows(table, r"^1 of 60 rows$")
     keys.press("Escape")
     expect(table.get_by_role("treegrid")).to_be_focused()
 

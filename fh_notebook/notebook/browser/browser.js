@@ -9,6 +9,10 @@ const PANE_FROM = 1100;  // CSS pixels of the output: from there an opened row s
 
 const PATIENCE_MS = 20000;  // a busy kernel may take so long to send a text
 
+const NAMED = 20, OTHER_MOST = 28, OWN_LEAST = 22, OWN_MOST = 64, PADDING = 2;  // widths in characters; PADDING is beside each
+const ANSWER = {least: 10, read: 24, most: 46};
+const columnsOf = text => text.length + (text.match(/[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60]/g)?.length ?? 0);
+
 const ONCE = new Set(["Enter", " ", "Escape", "b", "c", "f", "/"]);  // a key that is held down says these once
 
 const fill = (select, options, value) => {
@@ -69,15 +73,15 @@ function render({model, el}) {
   const status = make("span", {cls: "fhb-status", role: "status", "aria-live": "polite"});
   const [first, back, on, last] = [["«", "First page"], ["‹", "Previous page"], ["›", "Next page"], ["»", "Last page"]]
     .map(([text, name]) => make("button", {type: "button", text, "aria-label": name, title: name}));
-  const pager = make("div", {cls: "fhb-bar", role: "group", "aria-label": "Pages"}, make("span", {cls: "fhb-dim", text: "page"}), first, back, on, last, status);
+  const pager = make("div", {cls: "fhb-bar", role: "group", "aria-label": "Pages"}, first, back, on, last, status);
   const thead = make("thead"), tbody = make("tbody");
   const grid = make("table", {cls: "fhb-grid", role: "treegrid", tabindex: 0, "aria-describedby": `${id}-help`}, thead, tbody);
-  const scroll = make("div", {cls: "fhb-scroll"}, grid);
+  const scroll = make("div", {cls: "fhb-scroll"}, grid), edge = make("div", {cls: "fhb-edge"}, scroll);
   const detail = make("section", {cls: "fhb-detail", tabindex: -1});
   const help = make("div", {cls: "fhb-help", id: `${id}-help`, text: "Keys: "});
   if (head.variants.length > 1) help.prepend("≠ answers differ · ");
   [...KEYS, ...(head.can_correct ? [CORRECT_KEY] : [])].forEach(([key, what], n) => help.append(n ? " · " : "", make("kbd", {text: key}), ` ${what}`));
-  const main = make("div", {cls: "fhb-main"}, scroll);
+  const main = make("div", {cls: "fhb-main"}, edge);
   const root = make("div", {cls: "fhb"}, make("style"), bar, pager, main, help);
   const inRow = make("tr", {cls: "fhb-in-row", role: "row"}, make("td", {role: "gridcell", colspan: 99}));
   const rowsShown = () => [...tbody.querySelectorAll("tr[data-row]")];
@@ -129,10 +133,24 @@ function render({model, el}) {
     const names = head.columns.map((name, n) => headCell(name, `column:${head.column_ids[n]}`));
     thead.replaceChildren(make("tr", {role: "row"}, headCell(head.pair_on, "row"), ...names,
       ...(head.expected ? [headCell("expected", null, {cls: "fhb-expected"})] : []),
-      ...head.variants.map((name, n) => headCell(name, `${scored ? "score" : "seconds"}:${head.ids[n]}`, {swatch: swatchOf(n), short: head.short[n]}))));
+      ...head.variants.map((name, n) => headCell(name, `${scored ? "score" : "seconds"}:${head.ids[n]}`, {cls: "fhb-answer", swatch: swatchOf(n), short: head.short[n]}))));
     grid.setAttribute("aria-label", `${head.total} ${head.total === 1 ? "row" : "rows"}, ${head.variants.length} ${head.variants.length === 1 ? "variant" : "variants"}${scored ? `, by ${head.scorer}` : ""}`);
   };
-  const cell = (name, ...children) => make("td", {role: "gridcell", "data-name": name}, ...children);
+  const cell = (name, cls, ...children) => make("td", {cls, role: "gridcell", "data-name": name}, ...children);
+  // The answers have equal columns: each variant the share of the width that the longest answer of the page needs beside
+  // the other columns, and no less than is read; where that is too much, the table scrolls.
+  let ownWidths = [];
+  const share = () => {
+    const most = (texts, cap) => Math.min(cap, Math.max(0, ...texts.map(columnsOf)));
+    const usual = widths => widths.sort((a, b) => a - b)[Math.floor(0.8 * widths.length)] ?? 0;  // a long error alone widens nothing
+    const {rows} = page, answers = Math.min(ANSWER.most, Math.max(0, ...head.ids.map((id, k) => usual(rows.map(row => columnsOf(row.cells[k].text || row.cells[k].status))))));
+    ownWidths = head.columns.map((name, k) => most([`${name} ⇅`, ...rows.map(row => row.own[k])], OWN_MOST));
+    const others = [most([`${head.pair_on} ⇅`, ...rows.map(row => `${row.label} ≠`)], OTHER_MOST), ...ownWidths,
+      ...(head.expected ? [most(["expected", ...rows.map(row => row.expected ?? "")], OTHER_MOST)] : [])];
+    const named = most(head.short.map(name => `${name} ⇅`), NAMED), wanted = Math.max(answers, ANSWER.least, named), all = others.reduce((sum, width) => sum + width + PADDING, 0);
+    root.style.setProperty("--fhb-share", `${100 * (wanted + PADDING) / (all + head.variants.length * (wanted + PADDING))}%`);
+    root.style.setProperty("--fhb-least", `${Math.min(wanted, ANSWER.read) + PADDING}ch`);
+  };
   const withMarks = said => {  // what was searched for, marked
     const wanted = page.view.search.trim().toLowerCase(), pieces = [];
     let from = 0;
@@ -148,10 +166,10 @@ function render({model, el}) {
       "aria-expanded": String(page.open?.row === row.row)},
     make("th", {scope: "row", role: "rowheader", title: row.differs ? `${row.label}: answers differ` : row.label}, row.label,
       row.differs ? make("span", {cls: "fhb-differs", role: "img", "aria-label": "answers differ", text: "≠"}) : null),
-    ...row.own.map((said, k) => cell(head.columns[k], text(said))),
+    ...row.own.map((said, k) => { const made = cell(head.columns[k], undefined, text(said)); made.style.minWidth = `${Math.min(ownWidths[k], OWN_LEAST)}ch`; return made; }),
     ...(head.expected ? [make("td", {cls: "fhb-expected", role: "gridcell", "data-name": "expected"}, text(row.expected ?? ""),
       row.corrected ? make("span", {cls: "fhb-corrected", dir: "auto", text: row.corrected}) : null)] : []),
-    ...row.cells.map((said, k) => cell(head.variants[k], said.status ? badge(said.status) : null, text(said.text), score(said))));
+    ...row.cells.map((said, k) => cell(head.variants[k], "fhb-answer", said.status ? badge(said.status) : null, text(said.text), score(said))));
   const mark = () => {
     at = Math.min(Math.max(at, 0), Math.max(page.rows.length - 1, 0));
     rowsShown().forEach((row, n) => {
@@ -315,8 +333,9 @@ function render({model, el}) {
     clear.hidden = !(view.search || view.only || view.won || view.low !== null || view.where.length || view.confusion.length);
   };
   const drawPager = () => {
-    const from = page.page * page.view.size + 1, n = number => number.toLocaleString("en");
-    const rows = page.rows.length ? `rows ${n(from)} to ${n(from + page.rows.length - 1)} of ${n(page.found)}${page.found === page.total ? "" : ` (of ${n(page.total)})`}`
+    const n = number => number.toLocaleString("en"), of = page.found === page.total ? "" : `${n(page.found)} of `;
+    const turned = page.pages > 1 ? `page ${n(page.page + 1)} of ${n(page.pages)} · ` : "";
+    const rows = page.rows.length ? `${turned}${of}${n(page.total)} ${page.total === 1 ? "row" : "rows"}`
       : page.total ? `0 of ${n(page.total)} rows match the filters` : "no rows";
     const said = page.said ? `${rows} · ${page.said}` : rows;
     if (status.textContent !== said) status.textContent = said;
@@ -339,6 +358,7 @@ function render({model, el}) {
       leaving = null;
     }
     for (const told of page.corrections ?? []) if (corrected.delete(told.number)) correction.told(told.row, told.problem);
+    share();
     drawBar(); drawPager(); drawHead();
     grid.setAttribute("aria-rowcount", page.found + 1);
     const reading = detail.contains(document.activeElement) ? document.activeElement : null;
@@ -352,7 +372,12 @@ function render({model, el}) {
     resume();
   };
   // The second column that stays in sight stands behind the first, as wide as that is.
-  const measure = () => root.style.setProperty("--fhb-first", `${thead.rows[0]?.cells[0]?.offsetWidth ?? 0}px`);
+  const measure = () => { root.style.setProperty("--fhb-first", `${thead.rows[0]?.cells[0]?.offsetWidth ?? 0}px`); sayMore(); };
+  const sayMore = () => {
+    edge.classList.toggle("fhb-goes-on", scroll.scrollLeft + scroll.clientWidth < scroll.scrollWidth - 1);
+    edge.classList.toggle("fhb-went-on", scroll.scrollLeft > 0);
+  };
+  scroll.onscroll = sayMore;
   const redraw = () => keepFocus(root, draw, grid);
 
   // --- keys

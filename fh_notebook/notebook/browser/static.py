@@ -58,14 +58,16 @@ def where(page: Mapping[str, Any]) -> str:
     --------
     >>> where({"found": 0, "total": 9, "page": 0, "rows": [], "view": {"size": 25}, "said": ""})
     '0 of 9 rows match the filters'
+    >>> where({"found": 30, "total": 60, "page": 1, "pages": 2, "rows": ["..."], "said": ""})
+    'page 2 of 2 · 30 of 60 rows'
     """
     status = f" · {page['said']}" if page["said"] else ""
     if not page["rows"]:
         none = f"0 of {page['total']:,} rows match the filters" if page["total"] else "no rows"
         return f"{none}{status}"
-    first = page["page"] * page["view"]["size"] + 1
-    of_all = "" if page["found"] == page["total"] else f" (of {page['total']:,})"
-    return f"rows {first:,} to {first + len(page['rows']) - 1:,} of {page['found']:,}{of_all}{status}"
+    which = f"page {page['page'] + 1:,} of {page['pages']:,} · " if page["pages"] > 1 else ""
+    found = "" if page["found"] == page["total"] else f"{page['found']:,} of "
+    return f"{which}{found}{counted(page['total'], 'row')}{status}"
 
 
 def _columns(head: Mapping[str, Any], page: Mapping[str, Any]) -> list[str]:

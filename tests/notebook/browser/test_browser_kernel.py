@@ -62,14 +62,14 @@ def test_the_first_page_is_there_before_the_widget_and_stays_when_it_is_not(kern
     plain, widget = kernel.shown(cell)
     assert set(plain) == {"text/html", "text/plain"}
     assert set(widget) == {"application/vnd.jupyter.widget-view+json", "text/plain"}
-    assert "rows 1 to 4 of 6" in plain["text/plain"]
+    assert "page 1 of 2 · 6 rows" in plain["text/plain"]
     assert "Ticket 3: where is it?" in plain["text/html"]
     assert kernel.widgets()[kernel.widget("fh-browse")]["head"]["static"] in plain["text/html"]
     page.say(view={"only": "different", "open": 3})
     page.answered()
     kernel.wait_until(lambda: "differs: 1 changed" in kernel.shown(cell)[0]["text/html"], "what is looked at")
     plain = kernel.shown(cell)[0]
-    assert "rows 1 to 4 of 4 (of 6)" in plain["text/plain"]
+    assert "4 of 6 rows" in plain["text/plain"]
     assert '~ label: "late" → "lost"' in plain["text/plain"]
     assert dangers(plain["text/html"]) == []
 
