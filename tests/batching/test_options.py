@@ -17,7 +17,7 @@ import pytest
 import fh_notebook as fh
 from fh_notebook.batching.execution.stop_rules import checked_concurrency
 from fh_notebook.batching.options import BatchKeywords, BatchOptions, OptionSyntax, written_options
-from fh_notebook.cli.batch import add_parser
+from fh_notebook.cli import batch, history, probe, serve
 from fh_notebook.core.text.messages import flag
 from fh_notebook.errors import SettingsError
 from fh_notebook.notebook.cell.options import parser, read_line
@@ -51,7 +51,7 @@ def test_the_keywords_of_a_batch_are_the_fields(function: Callable[..., Any]) ->
 def test_the_keywords_of_a_race_are_its_fields_and_those_of_its_batch(function: Callable[..., Any]) -> None:
     """But for what a race has not; it takes the answers of others unless it is told otherwise."""
     of_batch = {name: said for name, said in _fields(BatchOptions).items() if name not in NOT_OF_A_RACE}
-    assert _keywords(function) == _fields(RaceOptions) | of_batch | {"reuse": ("Reuse", "store")}
+    assert _keywords(function) == _fields(RaceOptions) | of_batch | {"reuse": ("ReuseOption", "store")}
 
 
 @pytest.mark.parametrize(("keywords", "options"), [(BatchKeywords, BatchOptions), (RaceKeywords, RaceOptions)])
@@ -82,7 +82,7 @@ def _written(made: argparse.ArgumentParser) -> dict[str, str | None]:
 def test_the_command_and_the_cell_read_the_fields() -> None:
     """With their help; the cell has the defaults of a batch."""
     commands = argparse.ArgumentParser().add_subparsers()
-    add_parser(commands)
+    batch.add_parser(commands)
     command, cell = _written(commands.choices["batch"]), _written(parser())
     for name, written in written_options(BatchOptions).items():
         assert command[name] == written.help
@@ -180,11 +180,15 @@ def test_an_option_is_read_by_what_its_field_says(reads: Any, word: str, value: 
     assert flagged == {"action": "store_true"}
 
 
+MESSAGES_OF = {"session/probe.py": "probe", "batching/history/history.py": "history", "core/asgi.py": "serve"}
+"""The command whose users read a file's messages, where it is not ``batch``."""
+
+
 def test_an_option_that_a_message_names_is_an_option_of_the_command() -> None:
     """Every ``option("name", ...)`` in the code: a command is never advised to give one that it does not know."""
     package = Path(fh.__file__).parent
     named = {
-        node.args[0].value
+        (MESSAGES_OF.get(path.relative_to(package).as_posix(), "batch"), flag(node.args[0].value))
         for path in package.rglob("*.py")
         if "option(" in (source := path.read_text(encoding="utf-8"))
         for node in ast.walk(ast.parse(source))
@@ -192,10 +196,13 @@ def test_an_option_that_a_message_names_is_an_option_of_the_command() -> None:
         if node.args and isinstance(node.args[0], ast.Constant)
     }
     commands = argparse.ArgumentParser().add_subparsers()
-    add_parser(commands)
-    known = set(commands.choices["batch"]._option_string_actions)
+    for add_parser in (batch.add_parser, history.add_parser, probe.add_parser, serve.add_parser):
+        add_parser(commands)
+    known = {
+        (command, word) for command in commands.choices for word in commands.choices[command]._option_string_actions
+    }
     assert len(named) >= 10
-    assert {flag(name) for name in named} <= known
+    assert named <= known
 
 
 def test_a_judge_has_the_defaults_of_a_batch() -> None:

@@ -186,7 +186,7 @@ def test_metadata_columns_and_stamps_go_with_every_call() -> None:
         ({"metadata": {"deep": [1]}}, "metadata.deep"),
         ({"source": [{"text": "x", "n": {1, 2}}]}, "a set has no JSON form"),
         ({"source": [{"text": "x"}], "deployment": fh.Deployment("bare")}, "give variants"),
-        ({"variants": []}, "give variants"),
+        ({"variants": []}, "variants is empty"),
         ({"variants": ["a", ""]}, "the name of a variant must be a string"),
         ({"variants": ["a", "B "]}, "the variant 'B ' does not exist"),
         (

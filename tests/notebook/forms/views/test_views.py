@@ -319,7 +319,7 @@ def test_an_answer_by_callback_is_a_row_until_it_comes(human: LocalHive) -> None
     form.fields["amount"].value = 7
     run.click()
     _until(rows, "2 runs are waited for")
-    human.decide(first.request_id)
+    human.decide(first.request_id, True)
     _until(rows, "1 run is waited for")
     assert first.run.output == "paid"
     human.wait_approval()
@@ -342,7 +342,7 @@ def test_a_cancel_ends_the_waiting_and_not_the_run(human: LocalHive) -> None:
     assert "1 run continues at the service, and fh.reattach() waits for it again" in repr(form)
     assert not pending.waiting
     assert _of(form, "fh-pending").value == ""
-    human.decide(pending.request_id)
+    human.decide(pending.request_id, True)
     with pytest.raises(SettingsError, match="delivery is 'pigeon'; give one of 'direct', 'callback', 'poll'"):
         form.delivery = "pigeon"
 
@@ -566,7 +566,7 @@ def test_users_of_an_app_read_of_a_waiting_run_that_its_answer_comes(human: Loca
     many = str(pending_page([pending] * 21, is_app=is_app))
     assert "and 1 more" in many
     assert ("form.pending" in many) is not is_app
-    human.decide(identity)
+    human.decide(identity, True)
     form._core.newest.wait()
     assert (identity in form._repr_html_()) is not is_app
 
