@@ -186,7 +186,7 @@ _COVERED = """view => {
 """The lines of a text that Copy covers; a blank at the end of a line hangs over its edge."""
 
 
-ANSWERS = """import fh_notebook as fh
+LEVEL = """import fh_notebook as fh
 hive = fh.local.LocalHive()
 for name in ("baseline-of-a-long-name", "few-shot"):
     hive.workflow("order", variant=name)(lambda text, name=name: {"label": name, "rows": [{"line": n} for n in range(40)]})
@@ -208,7 +208,7 @@ def test_answers_of_a_form_are_level_and_whole(lab: Lab, place: str) -> None:
     """
     lab.place = place
     lab.resize(800, 1000)
-    lab.open(ANSWERS)
+    lab.open(LEVEL)
     form = lab.run(0).locator(".fh-panel")
     form.locator("button.fh-run").click()
     outputs = form.locator(".fh-results .fh-o")
