@@ -345,7 +345,8 @@ def test_a_form_is_copied_as_a_cell(lab: Lab, letters: DemoHive, tmp_path: Path,
         expect(said).to_have_text("Copied.")
         effort.look_at(said)
     assert lab.page.evaluate("() => navigator.clipboard.readText()").startswith(
-        "%%fetchhive letter -v a -v b\nmessage: Late."
+        "%%fetchhive letter -v a -v b\n"
+        "# The form sends no defaults. This sends those that are declared: max_words (120).\nmessage: Late."
     )
     (Most(keys=19) if by_keyboard else Most(clicks=2)).hold("copy", effort)
 
