@@ -651,7 +651,7 @@ def batch_waiting(stage: Stage) -> Iterator[Locator]:
     stage.open(ASK_ALL, store=stage.own("batch-waiting"))
     stage.start(1)
     expect(stage.output(1)).to_contain_text("finance")
-    expect(stage.output(1)).to_contain_text("1 of 3 done")
+    expect(stage.output(1)).to_contain_text("1 of 3 completed")
     yield stage.cell(1)
     for asked in stage.hive.approvals:
         stage.hive.decide(asked.request_id, approve=False)

@@ -30,7 +30,14 @@ from fh_notebook.batching.model import BatchStopped, JobCounts
 from fh_notebook.batching.planning.plan import Plan
 from fh_notebook.batching.planning.reader import BatchTables
 from fh_notebook.batching.progress.display import ProgressDisplay
-from fh_notebook.batching.rendering import BatchOverview, digest, frame_text, groups_by_code, informative_columns
+from fh_notebook.batching.rendering import (
+    BatchOverview,
+    digest,
+    frame_text,
+    groups_by_code,
+    informative_columns,
+    with_not_sent,
+)
 from fh_notebook.batching.tables.entry_table import Entry, EntryTable
 from fh_notebook.client.approvals import ToolApprovals
 from fh_notebook.core import arguments, event_loop, hooks
@@ -39,6 +46,7 @@ from fh_notebook.core.redaction import log
 from fh_notebook.core.text.formatting import with_partial_repr
 from fh_notebook.core.values import ColumnName, Whole
 from fh_notebook.errors import SettingsError, StoreError
+from fh_notebook.session import session
 
 if TYPE_CHECKING:
     from fh_notebook.store.store import Store
@@ -138,7 +146,7 @@ class Batch:
         that are objects: of the first 100 keys by row; all are in ``output``, and a line says so. Where the service's
         error catalogue has advice for an error, ``client_action`` is behind ``error``. Where files of runs are saved
         (:meth:`save_assets`), the last column is ``saved_files``: their paths, one a line. Times are UTC, ``elapsed_s``
-        is in seconds.
+        is in seconds, and ``key`` is the hash of what was asked, by which a saved answer is found: no API key.
 
         The index is that of the DataFrame that was run, levels and names with it, so that ``tickets.join(...)`` finds
         its rows; a row has it on each of its lines. Where the frame had only the plain 0, 1, 2, ... or an index that
@@ -603,7 +611,7 @@ class Batch:
         ...     return text.upper()
         >>> batch = fh.batch([{"text": "a"}], "shout", name="w", client=hive.client(), progress=False)
         >>> batch.watch()  # doctest: +ELLIPSIS
-        Batch w: 1 of 1 done; 1 call
+        Batch w: 1 of 1 completed; 1 call
         ...
         """
         hooks.frontend().watch_batch(self._shown)
@@ -671,6 +679,7 @@ class Batch:
 
     def __repr__(self) -> str:
         groups, head = self._refreshed().overview(ROWS_SHOWN)
+        head = with_not_sent(head)
         lines = [f"Batch {self.summary()}", digest(groups), frame_text(head, informative_columns(head, SHOWN))]
         return "\n".join(line for line in lines if line)
 
@@ -701,4 +710,5 @@ class Batch:
             admits=status.falls_short,
             is_forgotten=status.is_forgotten,
             audience=status.audience,
+            is_saved=self.file_store is None and session.store() is not None,
         )

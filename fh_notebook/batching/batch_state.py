@@ -140,6 +140,9 @@ def join_command(from_workspace: str, into_workspace: str) -> str:
     return f"fh.store.join({first}, {second})"
 
 
+LONGEST_S: Final = 100 * 365 * 86_400.0
+"""A longer time than a date can tell is as good as none."""
+
 SETTLE_S: Final = 2.0
 """How long to wait for an interrupted start after the grace time of the loop; a second interrupt ends that, too."""
 
@@ -410,7 +413,8 @@ class BatchState:
         invalid = keys.pop("", 0)
         rejoined = [row for key, row in left_behind(self.stored).items() if key in to_call]
         limits = self._options.limits
-        budget = budget_of(self.caller.workspace, self._store, datetime.now(UTC))
+        now = datetime.now(UTC)
+        budget = budget_of(self.caller.workspace, self._store, now)
         durations = self._store.answers.durations_of(self.caller.workspace, self.plan.deployment)
         look_ups = self._look_ups(len(to_call), durations)
         self.plan = replace(
@@ -432,6 +436,7 @@ class BatchState:
             saves_look_ups=saves,
             max_calls=limits.max_calls,
             max_seconds=limits.max_seconds,
+            ends_at=None if limits.max_seconds is None else now + timedelta(seconds=min(limits.max_seconds, LONGEST_S)),
             budget=budget,
         )
 

@@ -327,7 +327,11 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobCounts:
-    """How far a batch is: ``planned == done + failed + unknown + pending``."""
+    """How far a batch is: ``planned == done + failed + unknown + pending``.
+
+    What people are shown has the words of the glossary: `done` is called completed there, completed and failed
+    together finished, and what is in progress is among the pending.
+    """
 
     planned: int = 0
     """Jobs: rows x variants x repeats."""
@@ -352,6 +356,9 @@ class JobCounts:
     """Of unknown: those whose runs wait for a decision."""
     not_ended: int = field(default=0, compare=False, repr=False)
     """Of unknown: the others that the service took, and that can be looked up by an id."""
+    invalid: int = field(default=0, compare=False, repr=False)
+    """Of failed: those that were not sent, since their inputs do not fit (``on_invalid="skip"``). Not known of
+    partitions, where it is 0."""
 
 
 def kind_of(run: Run) -> str:
@@ -480,6 +487,7 @@ class OutcomeTable:
         self._reused = bytearray()
         self._lines = array("q")
         self._runs: dict[int, Run] = {}
+        self._invalid: set[int] = set()
         self._open: dict[int, str] = {}
         """Jobs of unknown outcome whose runs go on: why, as `open_reason` says, by number."""
         self._counted = [0, 0, 0, 0]
@@ -504,6 +512,7 @@ class OutcomeTable:
         reused: bool = False,
         run: Run | None = None,
         goes_on: str = "",
+        is_invalid: bool = False,
     ) -> None:
         """Set the outcome of a job, in place of the one that it had.
 
@@ -521,6 +530,8 @@ class OutcomeTable:
             The answer itself, where it could not be saved.
         goes_on : str
             Why its outcome is still to come: see :func:`open_reason`.
+        is_invalid : bool
+            Whether it is not sent, since its inputs do not fit.
         """
         self._counted[self._kinds[number]] -= 1
         self._reused_counts[self._kinds[number]] -= self._reused[number]
@@ -532,6 +543,10 @@ class OutcomeTable:
             self._runs[number] = run
         else:
             self._runs.pop(number, None)
+        if is_invalid:
+            self._invalid.add(number)
+        else:
+            self._invalid.discard(number)
         if goes_on:
             self._open[number] = goes_on
         else:
@@ -575,6 +590,7 @@ class OutcomeTable:
             capped=goes_on[LOOK_UPS_CAPPED],
             waiting=goes_on[AWAITS_DECISION],
             not_ended=goes_on[NOT_ENDED],
+            invalid=len(self._invalid),
         )
 
 

@@ -18,6 +18,7 @@ import pandas as pd
 from fh_notebook.batching.model import (
     AWAITS_DECISION,
     ERROR_SHOWN,
+    INVALID_INPUT,
     NOT_ENDED,
     BatchStopped,
     JobCounts,
@@ -25,8 +26,8 @@ from fh_notebook.batching.model import (
     error_template,
     open_reason,
 )
-from fh_notebook.batching.progress.state import admitting, outcome_parts
-from fh_notebook.batching.progress.unknown_outcomes import ASK, DECIDE, RETRY_CODE, UnknownOutcomes
+from fh_notebook.batching.progress.state import NOT_SENT, admitting, outcome_parts
+from fh_notebook.batching.progress.unknown_outcomes import ASK, DECIDE, RETRY_ANYWHERE, RETRY_CODE, UnknownOutcomes
 from fh_notebook.batching.tables.frames import RUNS
 from fh_notebook.batching.tables.values import is_missing
 from fh_notebook.contract.output import OutputOptions, excerpt, short_view
@@ -52,6 +53,7 @@ __all__ = [
     "progress_sentence",
     "retry_code",
     "status_of_error",
+    "with_not_sent",
 ]
 
 DIGEST_LINES: Final = 4
@@ -99,14 +101,13 @@ def progress_sentence(
     Examples
     --------
     >>> print(progress_sentence("triage-1", JobCounts(planned=80, done=78, failed=2, reused=62, calls=18)))
-    triage-1: 78 of 80 done, 2 failed; 62 reused, 18 calls
+    triage-1: 78 of 80 completed, 2 failed; 62 reused, 18 calls
     >>> print(progress_sentence("triage-2", JobCounts(planned=80, done=80, calls=87, refused=7), admits=3))
-    triage-2: 80 of 80 done; 87 calls, 7 of them refused (429); 3 at once, the service's limit
+    triage-2: 80 of 80 completed; 87 calls, 7 of them refused (429); 3 at once, the service's limit
     """
     if_unknown = f" ({replace(UnknownOutcomes.of(counts), waiting=0).text(audience)})"
     if_waiting = f" ({decide.text(audience)})"
     parts = [*outcome_parts(counts, if_unknown=if_unknown, if_waiting=if_waiting).values()]
-    parts += [f"{counts.pending:,} pending"] if counts.pending else []
     text = f"{html.printable(name)}: {', '.join(parts)}; {_spent(counts)}"
     text += f"; {admitting(admits)}" if admits is not None else ""
     text += f"; {doing}" if doing else ""
@@ -129,6 +130,7 @@ ERROR_AT_LENGTH: Final = 400
 STATUS_WORDS: Final = {
     "completed": "completed",
     "failed": "failed",
+    "invalid": NOT_SENT,
     "unknown": "outcome unknown",
     "awaiting_approval": "waiting for a decision",
     "pending": "pending",
@@ -145,7 +147,8 @@ class ErrorGroup:
     """Jobs that ended with one error."""
 
     status: str
-    """``failed``, ``unknown``, or ``awaiting_approval``, of whose outcome is unknown until somebody decides."""
+    """``failed``, ``invalid`` (not sent), ``unknown``, or ``awaiting_approval``, of whose outcome is unknown until
+    somebody decides."""
     code: str
     """The error code; empty without one."""
     error: str
@@ -182,6 +185,8 @@ class ErrorGroup:
 
 def status_of_error(run: Run) -> str:
     """Return which `ErrorGroup.status` a run without an output has."""
+    if run.error_code == INVALID_INPUT:
+        return "invalid"
     return run.status if run.status in ("failed", "awaiting_approval") else "unknown"
 
 
@@ -248,12 +253,16 @@ def digest(groups: Sequence[ErrorGroup]) -> str:
     >>> bad = Run(status="failed", error="tags is missing", error_code="validation_error")
     >>> lost = Run(status="unknown", error="no answer came in time", error_code="read_timeout")
     >>> digest(error_groups([(0, "a", bad), (1, "b", bad), (2, "c", lost)]))
-    "2 failed: 2 x validation_error 'tags is missing'; 1 unknown: 1 x read_timeout 'no answer came in time'"
+    "2 failed: 2 x validation_error 'tags is missing'; 1 outcome unknown: 1 x read_timeout 'no answer came in time'"
     >>> digest(error_groups([(0, "a", Run(status="awaiting_approval", error="it waits for a decision"))]))
     '1 waiting for a decision'
     """
-    by_status = {status: [g for g in groups if g.status == status] for status in ("failed", "unknown")}
-    parts = [f"{sum(g.jobs for g in of):,} {status}: {_most_frequent(of)}" for status, of in by_status.items() if of]
+    by_status = {status: [g for g in groups if g.status == status] for status in ("failed", "invalid", "unknown")}
+    parts = [
+        f"{sum(g.jobs for g in of):,} {STATUS_WORDS[status]}: {_most_frequent(of)}"
+        for status, of in by_status.items()
+        if of
+    ]
     waiting = sum(group.jobs for group in groups if group.status == AWAITS_DECISION)
     parts += [f"{waiting:,} {STATUS_WORDS[AWAITS_DECISION]}"] if waiting else []  # its error says nothing more
     return "; ".join(parts)
@@ -272,8 +281,6 @@ NEXT: Final = (
     ('batch.to_excel("answers.xlsx")', "save them"),
 )
 """What is done with a batch that has ended, in code; `RETRY` where something failed."""
-
-INVALID: Final = "invalid_input"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -313,6 +320,13 @@ class BatchOverview:
     """Who reads it: what is typed to go on is not the same everywhere."""
     is_app: bool = False
     """Whether it is for the users of an app, who type no code, and to whom calls and limits are nothing."""
+    is_saved: bool = False
+    """Whether it can be opened by its name."""
+
+    @property
+    def opener(self) -> str:
+        """The code that returns the batch wherever it is typed; of one that is not saved, its usual name."""
+        return f"fh.open_batch({self.name!r})" if self.is_saved else "batch"
 
     @property
     def shown_groups(self) -> Sequence[ErrorGroup]:
@@ -322,7 +336,7 @@ class BatchOverview:
     def page_html(self) -> html.Html:
         """Return all of it as HTML, with code that says what can be done."""
         has_ended = not self.doing and self.counts.done + self.counts.failed + self.counts.unknown
-        following = _next(self.counts) if has_ended and not self.is_app else None
+        following = self._next() if has_ended and not self.is_app else None
         return html.el("div", self.head_html(), self.rows_html(), following, cls="fh")
 
     def head_html(self, offers: Offers | None = None) -> html.Html:
@@ -360,7 +374,7 @@ class BatchOverview:
             # Blanks between: a page without styles, such as GitHub's of a notebook, shows them as one text.
             html.el("div", html.join([*name_html, *chips, facts_html], " "), cls="fh-head"),
             html.el("div", kept, cls="fh-dim") if kept and not (self.doing or self.is_app) else None,
-            html.el("div", "Stopped: ", stopped.message, cls="fh-unknown") if stopped is not None else None,
+            html.el("div", "Stopped: ", self._stop_message(stopped), cls="fh-unknown") if stopped is not None else None,
             *errors,
             html.el("div", f"and {counted(more, 'more error')}{has_all}", cls="fh-dim") if more else None,
             _buttons(offers) if offers is not None and not self.doing else None,
@@ -375,7 +389,7 @@ class BatchOverview:
         shown = f"the first {len(group.first)} of {group.jobs:,}. " if group.jobs > len(group.first) else ""
         if self.is_app:
             return html.el("div", *_group_words(group), cls="fh-errors")
-        note = html.el("div", shown, _again(group, self.audience), cls="fh-dim")
+        note = html.el("div", shown, self._again(group), cls="fh-dim")
         return html.el("details", html.el("summary", *_group_words(group)), rows, note, cls="fh-fold fh-errors")
 
     def _group_with_buttons(self, number: int, group: ErrorGroup, offers: Offers) -> html.Html:
@@ -387,17 +401,48 @@ class BatchOverview:
             retry = f"Try the {counted(group.jobs, 'failed one')} again" if self.is_app else calls
             buttons.append(_button(f"retry:{number}", retry, f"{retry}: {what}"))
         has_note = offers.retry and not retry_code(group)
-        note = _again(group, self.audience) if has_note and not self.is_app else None
+        note = self._again(group) if has_note and not self.is_app else None
         words = html.el("span", *_group_words(group))
         acts = html.el("span", *buttons, cls="fh-error-acts")
         return html.el("div", words, acts, html.el("div", note, cls="fh-dim") if note else None, cls="fh-errors")
+
+    def _stop_message(self, stopped: BatchStopped) -> str:
+        """Return why it stopped and how to go on, in code that can be typed anywhere."""
+        reader = stopped.audience
+        resume = f"{self.opener}.resume()" if reader == PYTHON else reader.resume
+        return replace(stopped, audience=replace(reader, resume=resume)).message
+
+    def _again(self, group: ErrorGroup) -> html.Html:
+        """Return what to do about the jobs of an error, in code that can be typed anywhere."""
+        if retry := retry_code(group, self.opener):
+            return html.el("span", "To call them again: ", html.el("code", retry))
+        if group.goes_on:  # what to do about the others their error says
+            ask = f" {ASK.text(self.audience)}." if group.goes_on == NOT_ENDED else ""
+            return html.el("span", f"{TAKEN}{ask}")
+        if group.status == "invalid":
+            return html.el("span", "Correct these rows, and run the cell again: answered rows are not called again.")
+        code = (
+            RETRY_CODE.text(self.audience) if self.audience.medium == "command" else RETRY_ANYWHERE.format(self.opener)
+        )
+        return html.el("span", f"{UNKNOWN_MEANS} To call them again: ", html.el("code", code))
+
+    def _next(self) -> html.Html:
+        """Return what can be done next, in code: first, what makes the name known that the rest uses."""
+        has_failed = self.counts.failed > self.counts.invalid
+        opens = [(f"batch = {self.opener}", "open it")] if self.is_saved else []
+        steps = [*opens, *([RETRY] if has_failed else []), *NEXT]
+        parts = [html.el("span", html.el("code", code), f" {what}") for code, what in steps]
+        style = "display:flex;flex-wrap:wrap;gap:0 16px"
+        heading = html.el("span", "To continue, type in a cell:")
+        return html.el("div", html.join([heading, *parts], " "), cls="fh-dim fh-foot", style=style)
 
     def rows_html(self, prefix: str = "") -> html.Html:
         """Return the first rows as HTML, to be shown in one page with the head, which has the style.
 
         With a `prefix`, by which a script serves them, the files of an output are shown.
         """
-        table = frame_html(self.head, informative_columns(self.head, self.columns), prefix=prefix)
+        head = with_not_sent(self.head)
+        table = frame_html(head, informative_columns(head, self.columns), prefix=prefix)
         return html.el("div", _caption(self.counts, self.head, self.factors), table, cls="fh")
 
 
@@ -411,7 +456,8 @@ def _meaning(status: str, counts: JobCounts) -> str:
 def _outcomes(counts: JobCounts) -> tuple[tuple[str, int], ...]:
     return (
         ("completed", counts.done),
-        ("failed", counts.failed),
+        ("failed", counts.failed - counts.invalid),
+        ("invalid", counts.invalid),
         ("unknown", counts.unknown - counts.waiting),
         ("awaiting_approval", counts.waiting),
         ("pending", counts.pending),
@@ -454,8 +500,10 @@ def _buttons(offers: Offers) -> html.Html | None:
     return html.el("div", *buttons, cls="fh-acts") if buttons else None
 
 
-def retry_code(group: ErrorGroup) -> str:
+def retry_code(group: ErrorGroup, opener: str = "batch") -> str:
     """Return the code that calls the jobs of an error again, and no others; empty where none does.
+
+    `opener` is what returns the batch.
 
     Examples
     --------
@@ -464,28 +512,14 @@ def retry_code(group: ErrorGroup) -> str:
     >>> retry_code(ErrorGroup(status="failed", code="", error="RuntimeError: no label", jobs=1))
     'batch.retry_failed(error="RuntimeError: no label")'
     """
-    if group.status != "failed" or group.code == INVALID:
+    if group.status != "failed":
         return ""
-    return (
-        f"batch.retry_failed({_quoted(group.code)})"
-        if group.code
-        else f"batch.retry_failed(error={_quoted(group.error)})"
-    )
+    which = _quoted(group.code) if group.code else f"error={_quoted(group.error)}"
+    return f"{opener}.retry_failed({which})"
 
 
 def _quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
-
-
-def _again(group: ErrorGroup, audience: Audience) -> html.Html:
-    if retry := retry_code(group):
-        return html.el("span", "To call them again: ", html.el("code", retry))
-    if group.goes_on:  # what to do about the others their error says
-        ask = f" {ASK.text(audience)}." if group.goes_on == NOT_ENDED else ""
-        return html.el("span", f"{TAKEN}{ask}")
-    if group.code == INVALID:
-        return html.el("span", "Correct these rows, and run the cell again: answered rows are not called again.")
-    return html.el("span", f"{UNKNOWN_MEANS} To call them again: ", html.el("code", RETRY_CODE.text(audience)))
 
 
 def _cost(counts: JobCounts) -> str:
@@ -515,21 +549,9 @@ def _caption(counts: JobCounts, head: pd.DataFrame, factors: str) -> html.Html |
     without = counts.failed + counts.unknown
     has_answer: Sequence[bool] = head["status"].eq("completed").tolist() if "status" in head else []
     are_first = without > 0 and not any(has_answer[:without])  # not so where rows lie in files, as the plan orders them
-    if are_first and without >= shown:
-        text = f"the first {shown} of {without:,} failed or unknown; {answered:,} have ended{of_what}"
-    elif are_first:
-        text = f"{shown} of {answered:,} answers{of_what}, failed ones first"
-    else:
-        text = f"the first {shown} of {answered:,} answers{of_what}"
-    return html.el("div", text, cls="fh-dim")
-
-
-def _next(counts: JobCounts) -> html.Html:
-    steps = [*([RETRY] if counts.failed else []), *NEXT]
-    parts = [html.el("span", html.el("code", code), f" {what}") for code, what in steps]
-    style = "display:flex;flex-wrap:wrap;gap:0 16px"
-    heading = html.el("span", "To continue, type in a cell:")
-    return html.el("div", html.join([heading, *parts], " "), cls="fh-dim fh-foot", style=style)
+    which = "failed ones" if counts.failed > counts.invalid else "those without an answer"
+    order = f", {which} first" if are_first else ""
+    return html.el("div", f"the first {shown} of {counted(answered, 'job')}{of_what}{order}", cls="fh-dim")
 
 
 def informative_columns(frame: pd.DataFrame, columns: Sequence[str]) -> list[str]:
@@ -546,6 +568,14 @@ def informative_columns(frame: pd.DataFrame, columns: Sequence[str]) -> list[str
         for name in columns
         if name in frame.columns and any(not (is_missing(v) or v is False or v is np.False_) for v in frame[name])
     ]
+
+
+def with_not_sent(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return lines with the status as people read it: of a job whose inputs did not fit, "not sent"."""
+    if not {"status", "error_code"} <= set(frame.columns):
+        return frame
+    is_invalid = frame["error_code"].eq(INVALID_INPUT).fillna(value=False).astype(bool)
+    return frame.assign(status=frame["status"].astype(object).mask(is_invalid, "not sent"))
 
 
 HEADINGS: Final = {"elapsed_s": "seconds", "client_action": "advice of Fetch Hive"}

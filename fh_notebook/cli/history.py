@@ -97,7 +97,9 @@ def _cells(line: Mapping[Any, Any], caps: Sequence[int]) -> list[str]:
     record = record_of(line)
     short = [
         shorten(printable(text), cap)
-        for text, cap in zip((record["variants"] or "", outcome_of(record)), caps[1:], strict=True)
+        for text, cap in zip(
+            (record["variants"] or "", outcome_of(record, is_short=caps == CAPS[False])), caps[1:], strict=True
+        )
     ]
     return [
         f"{line['at']:%Y-%m-%d %H:%M}",

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from fh_notebook.batching.model import INVALID_INPUT
 from fh_notebook.batching.tables.expected_overlay import Correction, Standing
 from fh_notebook.batching.tables.frames import RESERVED
 from fh_notebook.batching.tables.rows import EXPECTED
@@ -36,8 +37,11 @@ from fh_notebook.core.values import ColumnName
 from fh_notebook.errors import InputError
 
 __all__ = [
-    "FAILED", "ComparisonData", "ScoredRuns", "check_failed", "check_zero", "counted_lines", "no_variant",
+    "FAILED", "NOT_SENT", "ComparisonData", "ScoredRuns", "check_failed", "check_zero", "counted_lines", "no_variant",
 ]  # fmt: skip
+
+NOT_SENT: Final = "not sent"
+"""What the status of a run is called that was left out by ``on_invalid="skip"``."""
 
 FAILED: Final = ("drop", "zero")
 """The values of ``failed=``."""
@@ -237,6 +241,15 @@ class ComparisonData:
     def lines(self) -> pd.DataFrame:
         """One line a run as :class:`ScoredRuns` has them, with its score as it counts."""
         return counted_lines(self.runs, self.failed) if self.scorer else self.runs.lines
+
+    @property
+    def shown_status(self) -> NDArray[Any]:
+        """The status of each line, as people read it: of a run whose inputs did not fit "not sent"."""
+        status = self.lines["status"].to_numpy(dtype=object, copy=True)
+        failed = np.flatnonzero(status == "failed")
+        codes = self.runs.cells("error_code", failed.tolist()) if len(failed) else []
+        status[failed[[code == INVALID_INPUT for code in codes]]] = NOT_SENT
+        return status
 
     # --- rows
 

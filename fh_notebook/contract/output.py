@@ -978,7 +978,7 @@ CSS: Final = (
     ".fh-o-tab:has(:focus-visible),.fh-o button:focus-visible"
     "{outline:2px solid var(--jp-brand-color1,currentColor);outline-offset:1px}"
     ".fh-o button{display:inline-block;flex:none;font:inherit;font-size:12px;line-height:22px;height:24px;"
-    "min-height:0;padding:0 8px;margin:0;cursor:pointer;border-radius:3px;"
+    "min-height:0;padding:0 8px;margin:0;cursor:pointer;border-radius:4px;"
     "border:1px solid var(--jp-border-color1,rgba(128,128,128,.6));background:var(--jp-layout-color1,transparent);"
     "color:var(--jp-ui-font-color1,inherit);max-width:100%}"
     ".fh-o button:hover{background:var(--jp-layout-color2,rgba(128,128,128,.15))}"

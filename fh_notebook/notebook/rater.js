@@ -41,10 +41,10 @@ const CSS = `
 .fh-rate-view{flex:1;min-width:0;max-height:28em;overflow:auto}
 .fh-rate-view>.fh-o{border:0!important;background:none!important}
 .fh-rate-keys{display:flex;flex-wrap:wrap;gap:6px;margin-top:10px}
-.fh-rate button{font:inherit;color:inherit;cursor:pointer;padding:4px 10px;border-radius:4px;min-height:28px;max-width:100%;
+.fh-rate button{font:inherit;color:inherit;cursor:pointer;padding:3px 12px;border-radius:4px;min-height:28px;max-width:100%;
   overflow-wrap:anywhere;border:1px solid var(--jp-border-color1,rgba(128,128,128,.6));
-  background:var(--jp-layout-color2,transparent)}
-.fh-rate button:hover:enabled{background:var(--jp-layout-color3,rgba(128,128,128,.2))}
+  background:var(--jp-layout-color1,transparent)}
+.fh-rate button:hover:enabled{background:var(--jp-layout-color2,rgba(128,128,128,.15))}
 .fh-rate button:disabled{opacity:.45;cursor:default}
 .fh-rate button:focus-visible{outline:2px solid var(--jp-brand-color1,currentColor);outline-offset:1px}
 .fh-rate kbd{font-family:var(--jp-code-font-family,monospace);font-weight:600;font-size:12px;margin-right:6px;padding:0 5px;

@@ -75,7 +75,7 @@ def test_the_same_cell_again_calls_nothing(way: fh.Client, shouting: Shouting) -
     assert not first.frame["reused"].any()
     columns = ["row", "variant", "output", "error", "request_id", "started_at", "elapsed_s", "key"]
     pd.testing.assert_frame_equal(first.frame[columns], again.frame[columns])
-    assert "8 of 8 answered on " in str(again.plan())
+    assert "8 of 8 finished on " in str(again.plan())
     assert str(again.plan()).endswith("; 0 calls")
 
 
@@ -85,7 +85,7 @@ def test_more_rows_under_the_same_name_extend_a_batch(shouting: Shouting) -> Non
     more = _batch(shouting, rows(5), name="mine")
     assert shouting.calls == 10
     assert more.counts == JobCounts(planned=10, done=10, reused=6, calls=4)
-    assert "6 of 10 answered" in str(more.plan())
+    assert "6 of 10 finished" in str(more.plan())
     assert "; 4 calls, about " in str(more.plan())
 
 
@@ -203,7 +203,7 @@ def test_a_batch_is_on_record(shouting: Shouting) -> None:
 
 
 def test_bad_rows_raise_before_the_first_call(shouting: Shouting) -> None:
-    """All of them together; or they are kept aside as failed lines."""
+    """All of them together; or they are left out, and counted apart from the failed ones wherever people read."""
     source = [{"text": "a"}, {"text": 3}, {"text": "b"}, {"text": None}]
     with pytest.raises(fh.InputError) as caught:
         _batch(shouting, source)
@@ -215,8 +215,18 @@ def test_bad_rows_raise_before_the_first_call(shouting: Shouting) -> None:
     assert set(batch.failures["error_code"]) == {"invalid_input"}
     assert batch.failures["key"].isna().all()
     assert batch.counts == JobCounts(planned=8, done=4, failed=4, calls=4)
+    assert batch.summary() == f"{batch.name}: 4 of 8 completed, 4 not sent (inputs do not fit); 4 calls"
+    page = batch._repr_html_()
+    assert "4 not sent (inputs do not fit)</span>" in page
+    assert "failed</span>" not in page
+    assert "retry_failed" not in page
+    table = fh.compare(batch, score=None).browse()
+    assert [len(table.show(only=kind).frame) for kind in ("failed", "not_sent")] == [0, 2]
+    assert "not sent" in repr(table)
     batch.retry_failed()
     assert shouting.calls == 4
+    again = fh.open_batch(batch.name, client=shouting.hive.client())
+    assert again.summary().startswith(f"{batch.name}: 4 of 8 completed, 4 not sent (inputs do not fit); ")
 
 
 def test_calls_carry_their_stamps(shouting: Shouting) -> None:
@@ -267,7 +277,7 @@ def test_no_rows_are_no_calls(shouting: Shouting) -> None:
     batch = _batch(shouting, [])
     assert batch.frame.empty
     assert batch.counts == JobCounts()
-    assert "0 of 0 done" in repr(batch)
+    assert "0 of 0 completed" in repr(batch)
     batch._repr_html_()
 
 
@@ -313,7 +323,7 @@ def test_progress_is_text_on_standard_error(shouting: Shouting, capsys: pytest.C
     assert shown.out == ""
     first, last = shown.err.splitlines()
     assert first == "shout: 3 rows x 2 variants = 6 jobs; 6 calls"
-    assert last.endswith(": 6 of 6 done; 6 calls")
+    assert last.endswith(": 6 of 6 completed; 6 calls")
     _batch(shouting, rows(3), progress=False, fresh=True)
     assert capsys.readouterr() == ("", "")
 
@@ -329,7 +339,7 @@ def test_a_batch_shows_itself_escaped_and_its_text_twin_says_the_same(shouting: 
     assert shown.count("<tr>") == 11 + 2  # ten of the rows, and the one of the error
     text = repr(batch)
     for in_page, in_text in (
-        ("31 completed", "31 of 32 done"),
+        ("31 completed", "31 of 32 completed"),
         ("1 failed", "1 failed: 1 x"),
         ("32 calls", "32 calls"),
     ):

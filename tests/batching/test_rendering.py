@@ -37,24 +37,24 @@ from fh_notebook.core.text.messages import CELL, PYTHON, Message
 @pytest.mark.parametrize(
     ("counts", "said"),
     [
-        (JobCounts(planned=4, done=4, calls=4), "b: 4 of 4 done; 4 calls"),
-        (JobCounts(planned=1, done=1, calls=1), "b: 1 of 1 done; 1 call"),
-        (JobCounts(planned=80, done=80, reused=62, calls=18), "b: 80 of 80 done; 62 reused, 18 calls"),
+        (JobCounts(planned=4, done=4, calls=4), "b: 4 of 4 completed; 4 calls"),
+        (JobCounts(planned=1, done=1, calls=1), "b: 1 of 1 completed; 1 call"),
+        (JobCounts(planned=80, done=80, reused=62, calls=18), "b: 80 of 80 completed; 62 reused, 18 calls"),
         (
             JobCounts(planned=9, done=2, failed=3, unknown=1, pending=3, calls=9, refused=2),
-            "b: 2 of 9 done, 3 failed, 1 unknown (may have run; retry_unknown=True calls again), 3 pending; 9 calls, 2 of them refused (429)",
+            "b: 2 of 9 completed, 3 failed, 1 outcome unknown (may have run; retry_unknown=True calls again), 3 pending; 9 calls, 2 of them refused (429)",
         ),
         (
             JobCounts(planned=3, unknown=3, capped=2, calls=3),
-            "b: 0 of 3 done, 3 unknown (1 may have run: retry_unknown=True calls again; 2 stopped by the daily cap: batch.resolve_unknown() looks up after 00:00 UTC); 3 calls",
+            "b: 0 of 3 completed, 3 outcome unknown (1 may have run: retry_unknown=True calls again; 2 stopped by the daily cap: batch.resolve_unknown() looks up after 00:00 UTC); 3 calls",
         ),
         (
             JobCounts(planned=3, unknown=3, not_ended=3, calls=3),
-            "b: 0 of 3 done, 3 unknown (may still run; batch.resolve_unknown() asks the service); 3 calls",
+            "b: 0 of 3 completed, 3 outcome unknown (may still run; batch.resolve_unknown() asks the service); 3 calls",
         ),
         (
             JobCounts(planned=3, unknown=3, waiting=2, calls=3),
-            "b: 0 of 3 done, 1 unknown (may have run; retry_unknown=True calls again), 2 wait for a decision (batch.approvals() lists the open decisions, then batch.resolve_unknown()); 3 calls",
+            "b: 0 of 3 completed, 1 outcome unknown (may have run; retry_unknown=True calls again), 2 wait for a decision (batch.approvals() lists the open decisions, then batch.resolve_unknown()); 3 calls",
         ),
     ],
 )
@@ -127,7 +127,9 @@ def test_errors_that_differ_by_a_value_of_their_row_are_one() -> None:
 def test_a_name_out_of_somebodys_file_is_printable() -> None:
     """It tells a terminal nothing."""
     name = "b\x1b[2J\u202e"
-    assert progress_sentence(name, JobCounts(planned=1, done=1, calls=1)) == "b\\x1b[2J\\u202e: 1 of 1 done; 1 call"
+    assert (
+        progress_sentence(name, JobCounts(planned=1, done=1, calls=1)) == "b\\x1b[2J\\u202e: 1 of 1 completed; 1 call"
+    )
     assert str(Plan(name=name, deployment=name, variants=("v",), rows=1, repeats=1, jobs=1)).startswith("b\\x1b[2J")
     merged = Merged(files=1, new=1, known=0, undone=0, raters=(name,))
     assert repr(merged) == "1 file by b\\x1b[2J\\u202e: 1 new rating, 0 known already"
@@ -227,11 +229,11 @@ def test_an_error_is_at_length_where_it_has_a_line_of_its_own() -> None:
 @pytest.mark.parametrize(
     ("statuses", "failed", "caption"),
     [
-        (["failed", "unknown"], 4, "the first 2 of 4 failed or unknown; 9 have ended"),
-        (["failed", "completed"], 1, "2 of 9 answers, failed ones first"),
-        (["completed", "failed"], 1, "the first 2 of 9 answers"),
-        (["completed", "completed"], 3, "the first 2 of 9 answers"),
-        (["completed", "completed"], 0, "the first 2 of 9 answers"),
+        (["failed", "unknown"], 4, "the first 2 of 9 jobs, failed ones first"),
+        (["failed", "completed"], 1, "the first 2 of 9 jobs, failed ones first"),
+        (["completed", "failed"], 1, "the first 2 of 9 jobs"),
+        (["completed", "completed"], 3, "the first 2 of 9 jobs"),
+        (["completed", "completed"], 0, "the first 2 of 9 jobs"),
     ],
 )
 def test_the_caption_says_which_rows_are_shown(statuses: list[str], failed: int, caption: str) -> None:
@@ -250,7 +252,7 @@ def test_the_head_says_where_answers_are_from_and_what_is_not_called_again() -> 
     assert f'title="{UNKNOWN_MEANS}"' in page
     assert re.search(r"3 of the answers.*no call was made", page)
     assert re.search(r"Not called again:[^<]*\b1\b[^<]*\b3\b", page)
-    assert "of 4 failed or unknown; 6 have ended (3 rows × 2 variants)" in page
+    assert "the first 1 of 6 jobs (3 rows × 2 variants), failed ones first" in page
     assert RETRY[0] in page
     fresh = str(_overview(JobCounts(planned=1, done=1, calls=1), pd.DataFrame({"row": [0]})).page_html())
     assert "Not called again" not in fresh

@@ -120,7 +120,7 @@ def test_a_running_batch_is_live_in_another_cell_and_after_a_reload(lab: Lab, pa
             lab.output(index).locator("button.fh-pause").wait_for()
         paced_hive.let_go(6)
         for index in (1, 2, 3):
-            lab.expect_text(lab.output(index).locator(".fh-live"), "5 of 20 done, 1 failed")
+            lab.expect_text(lab.output(index).locator(".fh-live"), "5 of 20 completed, 1 failed")
         lab.output(3).locator("button.fh-pause").click()
         for index in (1, 2, 3):
             expect(lab.output(index).locator("button.fh-pause")).to_have_text("Continue")

@@ -367,7 +367,7 @@ def test_rows_are_looked_through_by_keyboard(lab: Lab) -> None:
     _pictures(lab, "browse", table)
 
     live = lab.run(2).locator(".fhb")
-    _expect_rows(live, "running: 0 of 4 answered$")
+    _expect_rows(live, "running: 0 of 4 completed$")
     lab.run(3)
     _expect_rows(live, "^4 rows$")
     expect(live).to_contain_text("said t3")

@@ -18,6 +18,14 @@ pytestmark = pytest.mark.browser
 SETUP = "%load_ext fh_notebook\nimport fh_notebook as fh\nfh.configure(base_url={url!r}, api_key='fhk_' + '0123456789abcdef')"
 
 
+_PLACES = """all => all.filter(one => one.checkVisibility()).map(one => {
+    const {left, top, width} = one.getBoundingClientRect(), output = one.closest('.jp-OutputArea').getBoundingClientRect();
+    const name = ['fh-badge', 'fh-o', 'fh-line'].find(name => one.classList.contains(name));
+    return [name, Math.round(left - output.left), Math.round(top - output.top), name === 'fh-badge' ? 0 : Math.round(width)];
+})"""
+"""Where what is seen lies in the output; a badge is as wide as its word."""
+
+
 @pytest.fixture
 def hive() -> Iterator[SlowHive]:
     """It counts what the kernel calls."""
@@ -77,7 +85,10 @@ def test_cancel_ends_a_cell_and_a_batch_and_leaves_nothing(lab: Lab, hive: SlowH
 
 
 def test_a_running_cell_is_cancelled_by_keys_and_its_columns_are_filled(lab: Lab, hive: SlowHive) -> None:
-    """Shift+Tab and Enter end it. Run again: waiting, running with its time, answered; at the end HTML is left in its place."""
+    """Shift+Tab and Enter end it. Run again: waiting, running with its time, answered.
+
+    At the end HTML is left in its place, and nothing of it moves.
+    """
     with hive.serve() as server:
         lab.open(
             SETUP.format(url=server.url),
@@ -107,10 +118,14 @@ def test_a_running_cell_is_cancelled_by_keys_and_its_columns_are_filled(lab: Lab
         for theme in ("light", "dark"):
             lab.theme(theme)
             lab.screenshot(f"cell-running-{theme}", of=output)
+        running = output.locator(".fh-badge, .fh-o, .fh-line").evaluate_all(_PLACES)
+        assert [name for name, *_ in running] == ["fh-line", "fh-badge", "fh-o", "fh-badge"]
         hive.hold.set()
         expect(output.locator(".fh-card")).to_have_count(2)
         expect(output.locator(".fh-card").nth(1)).to_contain_text("completed")
         expect(output.locator(".fh-column, .fh-cancel")).to_have_count(0)
+        assert output.locator(".fh-badge, .fh-o, .fh-line").evaluate_all(_PLACES)[:4] == running
+        expect(output.locator(".fh-line")).to_have_text(re.compile(r"^2 of 2 completed; \d"))
         output.locator(".fh-card").nth(1).get_by_role("radio", name="Text").click()
         expect(output.locator(".fh-card").nth(1).locator(".fh-as-text")).to_be_visible()
         lab.screenshot("cell-answered", of=output)

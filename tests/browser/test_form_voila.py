@@ -111,7 +111,7 @@ def test_a_running_batch_is_live_in_an_app(browser: Browser, tmp_path: Path, pac
             page.goto(url)
             paced_hive.wait_for(2)
             paced_hive.let_go(3)
-            expect(page.locator(".fh-live")).to_contain_text("3 of 12 done")
+            expect(page.locator(".fh-live")).to_contain_text("3 of 12 completed")
             page.locator("button.fh-pause").click()
             expect(page.locator(".fh-live")).to_contain_text("paused")
             save_picture(page, picture_folder(), "batch-voila-running")

@@ -49,6 +49,8 @@ def test_a_line_is_opened_by_one_click_and_by_one_key(lab: Lab) -> None:
         expect(below.locator(".fh-results .fh-as-table")).to_be_visible()
         for look in lab.looks(height=1_000):
             assert cut_off(here.locator(".fh-history"), "button") == [], look
+            table = here.locator(".fh-history table").first
+            assert table.evaluate("table => table.scrollWidth <= table.clientWidth"), look
             lab.screenshot(f"history-{look}")
         here.get_by_role("button", name="Open: ").first.focus()
         lab.page.keyboard.press("Enter")

@@ -78,7 +78,7 @@ def test_every_row_goes_through_every_variant_into_a_file(data: Path, shouting: 
     done = run(*words)
     assert (done.returncode, shouting.calls) == (0, 4), done.stderr
     assert "shout: 2 rows x 2 variants = 4 jobs; 4 calls\n" in done.stderr
-    assert re.search(r"^shout-\w+: 4 of 4 done; 4 calls$", done.stderr, re.MULTILINE)
+    assert re.search(r"^shout-\w+: 4 of 4 completed; 4 calls$", done.stderr, re.MULTILINE)
     assert f"Written to out.{ending}: 4 rows, " in done.stdout
     reader = {
         "parquet": pd.read_parquet,
@@ -92,7 +92,7 @@ def test_every_row_goes_through_every_variant_into_a_file(data: Path, shouting: 
     # The same command again calls nothing, and writes the same answers.
     again = run(*words)
     assert (again.returncode, shouting.calls) == (0, 4)
-    assert "4 of 4 answered on " in again.stderr
+    assert "4 of 4 finished on " in again.stderr
 
 
 def test_a_sheet_and_a_folder_of_parquet_are_rows(
@@ -174,7 +174,7 @@ def test_quiet_says_nothing_unless_something_went_wrong(
     told = capsys.readouterr()
     assert told.out == ""
     assert told.err.count("\n") == code
-    assert ("3 of 4 done, 1 failed" in told.err) == bool(code)
+    assert ("3 of 4 completed, 1 failed" in told.err) == bool(code)
 
 
 def test_columns_and_constants_are_mapped_and_read_as_declared(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -235,7 +235,7 @@ def test_names_of_files_may_begin_with_a_tilde_or_be_in_other_folders(data: Path
             "to continue: run the same command again without --fresh",
         ),
         (["--fail-on-error", "--max-concurrency", "1"], 1, 2, "1 of 4 jobs failed (--fail-on-error)"),
-        (["--fail-on-error=0.9", "--max-concurrency", "1"], 1, 4, "3 of 4 done, 1 failed"),
+        (["--fail-on-error=0.9", "--max-concurrency", "1"], 1, 4, "3 of 4 completed, 1 failed"),
         (["--repeats", "2", "--first", "1"], 0, 2, "1 row x 1 variant x 2 repeats = 2 jobs"),
         (["--name", "mine", "--sample", "3"], None, 3, "mine: "),
     ],
@@ -367,7 +367,7 @@ def test_every_problem_of_the_rows_is_a_line_of_its_own(data: Path, capsys: pyte
     assert len([line for line in lines if "max_words" in line]) == 2
     assert any("--on-invalid skip" in line for line in lines)
     assert main([*words, "--on-invalid", "skip"]) == 1
-    assert "1 of 3 done, 2 failed" in capsys.readouterr().err
+    assert "1 of 3 completed, 2 failed" in capsys.readouterr().err
 
 
 def test_a_broken_store_is_told_before_the_first_call(data: Path, shouting: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:  # fmt: skip
@@ -481,14 +481,14 @@ def test_what_is_finished_is_kept_and_no_call_is_made_twice(data: Path, number: 
         out, err = process.communicate(timeout=PATIENCE_S)
         assert process.returncode == 130, err
         assert "Traceback" not in err
-        assert "4 of 20 done, 3 unknown" in err
+        assert "4 of 20 completed, 3 unknown" in err
         assert "to continue with the rest: run the same command again" in err
         assert "Written to out.csv: 7 rows" in out
         assert pd.read_csv("out.csv")["status"].value_counts().to_dict() == {"completed": 4, "unknown": 3}
         held.let_go()
         again = _here(capsys, *words)
         assert again.returncode == 1, again.stderr
-        assert "17 of 20 done, 3 unknown (may have run; --retry-unknown calls again); 4 reused, 13 calls" in again.stderr  # fmt: skip
+        assert "17 of 20 completed, 3 outcome unknown (may have run; --retry-unknown calls again); 4 reused, 13 calls" in again.stderr  # fmt: skip
         assert set(held.ran.values()) == {1}
         assert held.ran.total() == 20
         last = _here(capsys, *words, "--retry-unknown")
@@ -516,7 +516,7 @@ def test_on_a_terminal_the_progress_is_one_line_that_is_rewritten(data: Path) ->
         held.let_go(2)
         held.wait_for(2)
         shown = ""
-        while "2 of 12 done" not in shown:
+        while "2 of 12 completed" not in shown:
             shown += os.read(terminal, 4096).decode()
         os.write(terminal, b"\x03")
         shown += _rest(terminal)
@@ -524,8 +524,8 @@ def test_on_a_terminal_the_progress_is_one_line_that_is_rewritten(data: Path) ->
         guard.cancel()
         os.close(terminal)
     assert "held: 12 rows x 1 variant = 12 jobs; 12 calls\r\n" in shown
-    assert re.search(r"\r2 of 12 done; 2 of 2 in progress, 10 calls left", shown)
-    assert "2 of 12 done, 2 unknown" in shown
+    assert re.search(r"\r2 of 12 completed, 10 pending; 2 in progress", shown)
+    assert "2 of 12 completed, 2 unknown" in shown
     assert "Traceback" not in shown
     assert held.ran.total() == 4
 

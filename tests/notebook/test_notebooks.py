@@ -121,7 +121,7 @@ def test_what_belongs_to_one_machine_is_taken_out() -> None:
         ("at 2026-11-25 16:00:01.123+00:00", "at 2027-01-01 00:00:00+00:00"),
         (f"Run(req_{'a' * 32})", f"Run(req_{'b' * 32})"),
         (f"ToolApproval(taa_{'a' * 16}, run_{'a' * 32})", f"ToolApproval(taa_{'b' * 16}, run_{'b' * 32})"),
-        ("triage-573c4c210f16: 1 of 1 done", "triage-0bff412f177a: 1 of 1 done"),
+        ("triage-573c4c210f16: 1 of 1 completed", "triage-0bff412f177a: 1 of 1 completed"),
     ],
 )
 def test_times_and_ids_make_no_difference(one: str, other: str) -> None:

@@ -276,7 +276,7 @@ def test_a_race_that_is_run_on_as_a_batch_shows_a_batch(capsys: pytest.CaptureFi
     assert "strong wins" in capsys.readouterr().err
     race.batch.resume()
     told = capsys.readouterr().err
-    assert "120 of 120 done" in told
+    assert "120 of 120 completed" in told
     assert "wins" not in told
 
 

@@ -54,7 +54,7 @@ def test_the_answers_are_those_of_one_machine_row_for_row() -> None:
     pd.testing.assert_frame_equal(_comparable(computed), _comparable(one.frame))
     assert lazy._meta.dtypes.equals(computed.dtypes)
     assert many.failures.compute()["text"].tolist() == ["bad one"]
-    assert "119 of 120 done, 1 failed" in repr(many)
+    assert "119 of 120 completed, 1 failed" in repr(many)
 
 
 def test_computing_the_table_never_calls_the_service() -> None:

@@ -74,7 +74,7 @@ def test_a_batch_over_partitions_is_opened_by_its_name(tmp_path: Path) -> None:
     )
     opened.to_csv(tmp_path / "answers.csv")
     assert len(pd.read_csv(tmp_path / "answers.csv")) == 15
-    assert "15 of 20 done" in repr(opened)
+    assert "15 of 20 completed" in repr(opened)
     for ask in (opened.resume, opened.retry_failed, lambda: opened.pending):
         with pytest.raises(fh.SettingsError, match="run its cell again"):
             ask()

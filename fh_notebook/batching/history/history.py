@@ -6,12 +6,15 @@ Rule of this file: it reads. Nothing is called, and nothing in the store is chan
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import tzinfo
 from itertools import islice
 from typing import Any, Final
 
 import pandas as pd
 
+from fh_notebook.batching.model import JobCounts
+from fh_notebook.batching.progress.state import outcome_parts
 from fh_notebook.batching.tables.frames import INSTANT, TEXT, series_of
 from fh_notebook.batching.tables.values import is_missing, plain
 from fh_notebook.contract.catalog.deployments import near_name
@@ -209,9 +212,14 @@ TABLE: Final = "fh-table fh-runs"
 STYLE: Final = html.Html(
     f"{html.STYLE}<style>"
     "@media (min-width:1000px){.fh .fh-runs td:is(:first-child,:nth-child(4)){white-space:nowrap}}"
-    ".fh .fh-runs td:nth-child(n+5){overflow-wrap:anywhere}.fh .fh-runs td:nth-child(2){min-width:7em}</style>"
+    ".fh .fh-runs td:is(:nth-child(2),:nth-child(5),:nth-child(6)){overflow-wrap:anywhere}"
+    ".fh .fh-runs td:nth-child(2){min-width:7em}"
+    "@media (max-width:1000px){.fh table.fh-runs :is(td,th){padding-right:8px}"
+    ".fh .fh-runs td:first-child{max-width:5.5em}.fh .fh-runs td:nth-child(2){min-width:6em;max-width:8em}"
+    ".fh .fh-runs td:is(:nth-child(3),:nth-child(4)){max-width:7em;overflow-wrap:break-word}"
+    ".fh .fh-runs td:is(:nth-child(5),:nth-child(6)){min-width:8em}}</style>"
 )
-"""Of the table: in a wide page a time is not cut in two, and what is long goes over several lines."""
+"""Of the table: a wide page cuts no time in two; in a narrow one, names leave the room to inputs and answers."""
 
 
 def _show_live(frame: ShownFrame) -> bool:
@@ -239,12 +247,17 @@ def what_of(record: Mapping[str, Any]) -> str:
     return str(deployment if not name else name if deployment in name else f"{name} ({deployment})")
 
 
-def outcome_of(record: Mapping[str, Any]) -> str:
-    """Return the status of a run, or how many jobs of a batch are done, in a few words."""
+def outcome_of(record: Mapping[str, Any], *, is_short: bool = False) -> str:
+    """Return the status of a run, or what came of the jobs of a batch, in a few words; `is_short`: in fewer."""
     if record["kind"] == "run":
         return str(record["status"])
-    parts = [f"{record['done'] or 0:,}/{record['planned'] or 0:,}"]
-    return ", ".join(parts + [f"{record[what]:,} {what}" for what in ("failed", "unknown") if record[what]])
+    kinds = ("planned", "done", "failed", "unknown")
+    counts = JobCounts(**{kind: record[kind] or 0 for kind in kinds})
+    left = counts.planned - counts.done - counts.failed - counts.unknown
+    parts = outcome_parts(replace(counts, pending=max(left, 0)))
+    return ", ".join(
+        (parts | {"completed": f"{counts.done:,}/{counts.planned:,}{'' if is_short else ' completed'}"}).values()
+    )
 
 
 def answer_of(record: Mapping[str, Any]) -> str:

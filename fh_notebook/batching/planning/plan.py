@@ -10,11 +10,12 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any, Final
 
 from fh_notebook.batching.model import Job
+from fh_notebook.batching.progress.state import NOT_SENT
 from fh_notebook.batching.progress.unknown_outcomes import DECIDE, UnknownOutcomes
 from fh_notebook.batching.tables.rows import TABLE_FACTOR, Factors
 from fh_notebook.contract.deployment import Deployment
@@ -237,6 +238,11 @@ class OtherKey:
     """Whether that command copies the answers."""
 
 
+CALL_S: Final = 60.0
+"""How long a call may take of which nothing is known: where even so many of them take less than half of the time that
+there is, the limit is not worth a word."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Plan:
     """What a batch is going to do.
@@ -260,7 +266,7 @@ class Plan:
     note: str = ""
     """What a person should know of how the rows were read."""
     answered: int = 0
-    """Jobs that are answered already."""
+    """Jobs that are finished already: completed or failed."""
     answered_at: datetime | None = None
     """When the newest of those answers came, UTC."""
     unknown: int = 0
@@ -307,6 +313,9 @@ class Plan:
     max_calls: int | None = None
     """The ceiling, from ``max_calls`` or ``max_cost``."""
     max_seconds: float | None = None
+    """No call is started later, in seconds from the start."""
+    ends_at: datetime | None = None
+    """When that is, UTC."""
     budget: Budget = Budget()
 
     @property
@@ -361,13 +370,13 @@ class Plan:
         return f"{html.printable(self.deployment)}: {' x '.join(factors)}{jobs}"
 
     def _answered(self) -> list[str]:
-        return [f"{self.answered:,} of {self.jobs:,} answered{_day_text(self.answered_at)}"] if self.answered else []
+        return [f"{self.answered:,} of {self.jobs:,} finished{_day_text(self.answered_at)}"] if self.answered else []
 
     def _stored_parts(self) -> list[str]:
         parts = self._answered()
         if self.unknown:
             kinds = UnknownOutcomes(lost=self.unknown - self.not_ended, not_ended=self.not_ended)
-            parts.append(f"{self.unknown:,} unknown ({kinds.text(self.audience)})")
+            parts.append(f"{self.unknown:,} outcome unknown ({kinds.text(self.audience)})")
         if self.waiting:
             wait = agreeing(self.waiting, "wait")
             parts.append(f"{self.waiting:,} {wait} for a decision ({self.decide.text(self.audience)})")
@@ -377,7 +386,7 @@ class Plan:
                 f"{again}, since {'its answer was' if self.forgotten == 1 else 'their answers were'} forgotten"
             )
         parts += [f"{self.doubled:,} the same as another"] if self.doubled else []
-        parts += [f"{self.invalid:,} with inputs that do not fit"] if self.invalid else []
+        parts += [f"{self.invalid:,} {NOT_SENT}"] if self.invalid else []
         if self.elsewhere:
             these = "the others" if self.answered else "these"
             were = f"{self.elsewhere:,} of {these} {agreeing(self.elsewhere, 'were')} answered before"
@@ -420,12 +429,23 @@ class Plan:
         parts = []
         if self.max_calls is not None and (self.rows is None or self.max_calls < self._new_calls):
             parts.append(f"at most {counted(self.max_calls, 'call')}")
-        if self.max_seconds is not None:
-            parts.append(f"none is started after {duration(self.max_seconds, exact=True)}")
+        parts += [self._time_limit(self.max_seconds)] if self.max_seconds is not None and self._may_be_late else []
         if self.budget.daily_cap is not None:
             parts.append(self._cap(self.budget.daily_cap))
             parts += [] if self.budget.is_saved else [NOT_SAVED]
         return parts
+
+    @property
+    def _may_be_late(self) -> bool:
+        """Whether the calls may take so long that `max_seconds` leaves some of them pending."""
+        likely_s = self.seconds if self.seconds is not None else CALL_S * self._new_calls
+        return self.max_seconds is not None and (self.rows is None or 2 * likely_s > self.max_seconds)
+
+    def _time_limit(self, seconds: float) -> str:
+        """Say after which time no call is started; of a long one, such as what is left of a day, until what o'clock."""
+        if self.ends_at is None or seconds < 3600:
+            return f"no call starts after the first {duration(seconds, exact=True)}"
+        return f"no call starts after {self.ends_at + timedelta(seconds=30):%H:%M} UTC, in {duration(seconds)}"
 
     def _cap(self, cap: int) -> str:
         """Say how many calls were made today before these, and what that leaves of these."""

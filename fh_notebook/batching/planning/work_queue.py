@@ -383,7 +383,7 @@ class WorkQueue:
         for key, number in zip(window.jobs.keys, window.jobs.numbers, strict=True):
             answer = window.known.get(key) if key else None
             if not key:
-                outcomes.put(number, FAILED)
+                outcomes.put(number, FAILED, is_invalid=True)
             elif answer is not None:
                 copied = run_of_row(answer.copy) if answer.copy else None
                 reused = answer.reused or key in first

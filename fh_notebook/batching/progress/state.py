@@ -1,6 +1,6 @@
 """`ProgressState`: progress of a batch at one moment, and its line of text.
 
-Rule of this file: first what is certain (what is done, what failed, what cost nothing), then what is out, what is left,
+Rule of this file: first what has come of all jobs, in numbers that add up to them, then what is out, what is left,
 how fast, how long; and where less happens than could, the reason comes last, where it is looked for. All of a
 `ProgressSource` may be asked for and called from any thread, costs next to nothing, and returns at once.
 """
@@ -18,7 +18,10 @@ from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import duration
 from fh_notebook.core.text.messages import agreeing, counted
 
-__all__ = ["PlanProtocol", "ProgressSource", "ProgressState", "admitting", "outcome_parts", "rate_in_words", "resting"]
+__all__ = [
+    "NOT_SENT", "PlanProtocol", "ProgressSource", "ProgressState", "admitting", "outcome_parts", "rate_in_words",
+    "resting",
+]  # fmt: skip
 
 
 class PlanProtocol(Protocol):
@@ -139,15 +142,14 @@ class ProgressState:
     Examples
     --------
     >>> counts = JobCounts(planned=80, done=38, failed=2, reused=12, pending=40, calls=31)
-    >>> values = {"in_flight": 3, "limit": 4, "calls_left": 40, "rate": 8.13, "remaining_s": 4.9}
+    >>> values = {"in_flight": 3, "calls_left": 40, "rate": 8.13, "remaining_s": 4.9}
     >>> print(ProgressState(name="triage-1", counts=counts, **values))
-    triage-1: 38 of 80 done, 2 failed, 12 reused; 3 of 4 in progress, 40 calls left; 8.1 calls/s, about 5 s left
+    triage-1: 38 of 80 completed, 2 failed, 40 pending; 12 reused; 3 in progress; 8.1 calls/s, about 5 s left
     """
 
     name: str
     counts: JobCounts
     in_flight: int = 0
-    limit: int = 1
     calls_left: int | None = None
     """Without an answer yet, those in flight included; ``None`` when nobody can know."""
     rows_so_far: int | None = None
@@ -177,7 +179,6 @@ class ProgressState:
             name=batch.name,
             counts=counts,
             in_flight=batch.in_flight,
-            limit=batch.limit,
             calls_left=batch.calls_left,
             rows_so_far=-(-counts.planned // per_row) if plan.rows is None else None,
             rate=rate,
@@ -197,22 +198,26 @@ class ProgressState:
 
     @property
     def how_far(self) -> str:
-        """What has come of it so far: ``38 of 80 done, 2 failed``."""
+        """What has come of it so far: ``38 of 80 completed, 2 failed, 40 pending``."""
         return ", ".join(self.how_far_parts.values())
 
     @property
     def how_far_parts(self) -> dict[str, str]:
         """The parts of :attr:`how_far`, by the kind of outcome."""
-        reused = {"reused": f"{self.counts.reused:,} reused"} if self.counts.reused else {}
-        return outcome_parts(self.counts, is_known=self.rows_so_far is None) | reused
+        return outcome_parts(self.counts, is_known=self.rows_so_far is None)
+
+    @property
+    def reused(self) -> str:
+        """How many of the completed and failed ones cost no call; empty where none."""
+        return f"{self.counts.reused:,} reused" if self.counts.reused else ""
 
     @property
     def rest(self) -> tuple[str, ...]:
         """Everything else, in parts: what is out and left, how fast, and why not faster."""
         read = [] if self.rows_so_far is None else [f"rows so far: {self.rows_so_far:,}"]
         if self.is_app:
-            return tuple(part for part in (*read, self._time_left(), self.held_by) if part)
-        return tuple(part for part in (*read, self._calls(), self._speed(), self.held_by) if part)
+            return tuple(part for part in (*read, self.reused, self._time_left(), self.held_by) if part)
+        return tuple(part for part in (*read, self.reused, self._calls(), self._speed(), self.held_by) if part)
 
     @property
     def held_by(self) -> str:
@@ -226,13 +231,9 @@ class ProgressState:
 
     def _calls(self) -> str:
         left = self.calls_left
-        left_in_words = f"{counted(left, 'call')} left" if left else ""
-        # What is out during a pause is waited for, whatever the limit: "of" would be no more than a riddle.
-        out = (
-            f"{self.in_flight:,} still in progress"
-            if self.rests
-            else f"{self.in_flight:,} of {self.limit:,} in progress"
-        )
+        # Where each pending job is one call, their number says it already.
+        left_in_words = f"{counted(left, 'call')} left" if left and left != self.counts.pending else ""
+        out = f"{self.in_flight:,}{' still' if self.rests else ''} in progress"
         return ", ".join(part for part in (out if self.in_flight or not self.rests else "", left_in_words) if part)
 
     def _speed(self) -> str:
@@ -283,14 +284,23 @@ def outcome_parts(
     Examples
     --------
     >>> outcome_parts(JobCounts(planned=80, done=75, failed=2, unknown=3), if_unknown=" (may have run)")
-    {'done': '75 of 80 done', 'failed': '2 failed', 'unknown': '3 unknown (may have run)'}
+    {'completed': '75 of 80 completed', 'failed': '2 failed', 'unknown': '3 outcome unknown (may have run)'}
     """
-    parts = {"done": f"{counts.done:,} of {counts.planned:,} done" if is_known else f"{counts.done:,} done"}
-    parts |= {"failed": f"{counts.failed:,} failed"} if counts.failed else {}
-    unknown, waiting = counts.unknown - counts.waiting, counts.waiting
-    parts |= {"unknown": f"{unknown:,} unknown{if_unknown}"} if unknown else {}
-    wait = f"{waiting:,} {agreeing(waiting, 'wait')} for a decision{if_waiting}"
-    return parts | ({"waiting": wait} if waiting else {})
+    failed, unknown, waiting = counts.failed - counts.invalid, counts.unknown - counts.waiting, counts.waiting
+    numbers = {
+        "failed": (failed, "failed"),
+        "invalid": (counts.invalid, NOT_SENT),
+        "unknown": (unknown, f"outcome unknown{if_unknown}"),
+        "waiting": (waiting, f"{agreeing(waiting, 'wait')} for a decision{if_waiting}"),
+        "pending": (counts.pending if is_known else 0, "pending"),
+    }
+    of_all = f" of {counts.planned:,}" if is_known else ""
+    parts = {"completed": f"{counts.done:,}{of_all} completed"}
+    return parts | {kind: f"{number:,} {words}" for kind, (number, words) in numbers.items() if number}
+
+
+NOT_SENT: Final = "not sent (inputs do not fit)"
+"""What a job is called that is left out by ``on_invalid="skip"``."""
 
 
 def resting(*, paused: bool, until: datetime | None) -> str:

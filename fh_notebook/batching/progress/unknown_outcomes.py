@@ -20,6 +20,7 @@ __all__ = [
     "DECIDE",
     "HELP_OF_WORKERS",
     "RESOLVE_CAPPED",
+    "RETRY_ANYWHERE",
     "RETRY_CODE",
     "RETRY_UNKNOWN",
     "STILL_RUNS",
@@ -36,8 +37,9 @@ def _do(text: str, command: str = "") -> Phrase:
     return Phrase(text.format("batch"), command or in_python, cell=text.format("fh.last_batch()"))
 
 
-RETRY_CODE: Final = _do("{0}.resume(retry_unknown=True)", command="--retry-unknown")
-"""What calls jobs again that may have run."""
+RETRY_ANYWHERE: Final = "{0}.resume(retry_unknown=True)"
+RETRY_CODE: Final = _do(RETRY_ANYWHERE, command="--retry-unknown")
+"""What calls jobs again that may have run; `RETRY_ANYWHERE` with any code that returns the batch for ``{0}``."""
 
 RETRY_UNKNOWN: Final = Phrase(
     "retry_unknown=True calls again",

@@ -23,7 +23,7 @@ from fh_notebook.batching.export.export import checked_target, replacing, suffix
 from fh_notebook.batching.tables.frames import SAVED_FILES
 from fh_notebook.batching.tables.values import is_missing, plain
 from fh_notebook.comparing import tables
-from fh_notebook.comparing.data import ComparisonData
+from fh_notebook.comparing.data import NOT_SENT, ComparisonData
 from fh_notebook.comparing.report.html_page import COPY_HAS_ALL, SCORE_DIGITS, OutputViews, page
 from fh_notebook.comparing.report.markdown import markdown
 from fh_notebook.comparing.report.workbook import write_workbook
@@ -119,6 +119,7 @@ def report_rows(
         columns = [_in_one_format(values) for values in columns]
     first: dict[Any, int] = {}
     states: dict[tuple[Any, str], _State] = {}
+    lines["status"] = data.shown_status
     for position, (pair, variant, *state) in enumerate(
         lines[["pair", "variant", "status", "error", "client_action"]].itertuples(index=False, name=None)
     ):
@@ -162,6 +163,7 @@ def _matches(
     found = {
         "different": line["outputs_differ"],
         **{name: name in statuses for name in ("failed", "unknown", "pending")},
+        "not_sent": NOT_SENT in statuses,
     }
     if data.scorer:
         scored = sum(run is not None and "score" in run for run in runs)

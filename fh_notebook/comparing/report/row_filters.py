@@ -13,6 +13,7 @@ FILTERS: Final = {
     "scores": "scores differ",
     "tied": "scores tie",
     "failed": "failed",
+    "not_sent": "not sent",
     "unknown": "outcome unknown",
     "pending": "pending",
     "unscored": "a score is missing",
@@ -25,7 +26,7 @@ WINS_SHOWN: Final = 6
 """Variants whose wins are offered by one click."""
 
 _ALWAYS: Final = ("different", "failed")
-_RARE: Final = ("unknown", "pending")
+_RARE: Final = ("not_sent", "unknown", "pending")
 
 
 def quick_filters(
@@ -46,7 +47,7 @@ def quick_filters(
 
     Examples
     --------
-    >>> counts = {"failed": 0, "unknown": 3, "pending": 0}
+    >>> counts = {"failed": 0, "not_sent": 0, "unknown": 3, "pending": 0}
     >>> list(quick_filters(["a", "b"], counts, is_scored=True, is_right_or_wrong=True).values())
     ['answers differ', 'failed', 'outcome unknown', 'only a right', 'only b right']
     """

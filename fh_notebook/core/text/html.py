@@ -398,6 +398,24 @@ def legible(name: str) -> str:
     return f"color-mix(in srgb,var(--jp-{name},currentColor) 70%,var(--jp-ui-font-color1,currentColor))"
 
 
+_BUTTONS: Final = (
+    ":is(.fh .fh-act,.fh .fh-in-line,.fh-panel .fh-code-act,:is(.fh-block,.fh-below) .jupyter-button,"
+    ".fh-panel .jupyter-button:not(.mod-primary,.fh-remove,.fh-type-it,.fh-fold,[class*=fh-row-]))"
+)
+_BUTTON_CSS: Final = (
+    f"{_BUTTONS}{{font:inherit;font-size:13px;line-height:26px;height:28px;padding:0 12px;border-radius:4px;"
+    "box-sizing:border-box;cursor:pointer;white-space:nowrap;box-shadow:none;color:var(--jp-ui-font-color1,inherit);"
+    "background:var(--jp-layout-color1,transparent);border:1px solid var(--jp-border-color1,rgba(128,128,128,.6))}"
+    f"{_BUTTONS}:hover:enabled{{background:var(--jp-layout-color2,rgba(128,128,128,.15));box-shadow:none}}"
+    f"{_BUTTONS}:disabled{{opacity:.45;cursor:default}}"
+    f"{_BUTTONS}:focus-visible{{outline:2px solid var(--jp-brand-color1,currentColor);outline-offset:1px}}"
+)
+"""One height, corner, font and ground of the buttons of batches, cells, tables and forms; browser.css has the same."""
+
+SIDE_TRACKS: Final = "repeat(auto-fit,minmax(min(290px,100%),1fr))"
+SIDE_GAP: Final = "12px"
+"""Of cards beside each other: all have one width, also those of a second line; one alone takes all of it."""
+
 # One style for every object, scoped by class; a notebook holds it once an output, so it is kept short.
 # --jp-* are JupyterLab's and Notebook 7's variables in both themes; elsewhere the text's own colour serves.
 CSS: Final = (
@@ -410,6 +428,7 @@ CSS: Final = (
     ".fh-foot{font-size:11px;margin-top:4px;overflow-wrap:anywhere}"
     f".fh-completed{{color:{legible('success-color1')}}}.fh-failed{{color:{legible('error-color1')}}}"
     f".fh-unknown,.fh-queued,.fh-running,.fh-other{{color:{legible('warn-color0')}}}"
+    f"{_BUTTON_CSS}"
     ".fh-out{overflow-wrap:anywhere;font-family:var(--jp-code-font-family,monospace);"
     "font-size:var(--jp-code-font-size,13px);margin:0;padding:8px 10px;border-radius:4px;"
     "border:1px solid var(--jp-border-color2,rgba(128,128,128,.4));background:var(--jp-layout-color1,transparent);"
@@ -417,8 +436,11 @@ CSS: Final = (
     ".fh-fold>summary{cursor:pointer;color:var(--jp-ui-font-color2,inherit);padding:2px 0}"
     ".fh-fold>summary:focus-visible{outline:2px solid currentColor}"
     ".fh-rest{max-height:40em;overflow:auto}"
-    ".fh-side{display:flex;flex-wrap:wrap;gap:12px;align-items:stretch}"
-    ".fh-side>.fh-card{flex:1 1 280px;min-width:0}"
+    f".fh-side{{display:grid;grid-template-columns:{SIDE_TRACKS};gap:{SIDE_GAP}}}"
+    # Cards in a line have heads of one height, as the columns of widgets have.
+    ".fh-answers>*{grid-row:span 2;min-width:0}"
+    ".fh-answers>.fh-card{display:grid;grid-template:subgrid/minmax(0,1fr);row-gap:0}"
+    ".fh-card{min-width:0}.fh-line{margin:2px 0 6px}.fh-cure{margin:-4px 0 6px}"
     ".fh-unbroken{white-space:nowrap}"
     ".fh .fh-swatch{max-width:none}"  # a page's limit of 100 % would count it as nothing in the width of its column
     ".fh table.fh-table{border-collapse:collapse;margin:4px 0;color:inherit;font-size:13px;display:block;"

@@ -98,9 +98,9 @@ class LiveComparison:
         if not self.going:
             return ""
         counts = [batch.counts for batch in self._batches]
-        pending, planned = sum(c.pending for c in counts), sum(c.planned for c in counts)
+        done, planned = sum(c.done for c in counts), sum(c.planned for c in counts)
         note = "; new answers are scored by cmp.rescore()" if _asks(self._scores.own_score) else ""
-        return f"running: {planned - pending:,} of {planned:,} answered{note}"
+        return f"running: {done:,} of {planned:,} completed{note}"
 
     def follow(self) -> None:
         """Read again while a batch is running; without one, nothing. From any thread."""

@@ -302,7 +302,7 @@ def _only(table: BrowserTable, only: str) -> Any:
         return (table.winners < 0) & ((~np.isnan(table.scores)).sum(axis=1) > 1)
     if only == "unscored":
         return np.isnan(table.scores).any(axis=1)
-    return table.with_status(*({"pending", "missing"} if only == "pending" else {only}))
+    return table.with_status(*({"pending", "missing"} if only == "pending" else {only.replace("_", " ")}))
 
 
 def _ranks(texts: list[str]) -> Any:

@@ -18,7 +18,7 @@ import pandas as pd
 from fh_notebook.batching.model import INVALID_INPUT
 from fh_notebook.batching.tables.rows import EXPECTED
 from fh_notebook.batching.tables.values import is_missing, object_series
-from fh_notebook.comparing.data import ComparisonData
+from fh_notebook.comparing.data import NOT_SENT, ComparisonData
 from fh_notebook.comparing.diff.answer_groups import AnswerGroup, groups_of_answers
 from fh_notebook.comparing.diff.row_diff import MISSING, VariantAnswer, masked
 from fh_notebook.comparing.masks import RowMasker
@@ -73,7 +73,7 @@ class BrowserTable:
         self.labels: Any = labels
         self.rows = len(labels)
         self.output: Any = lines["output"].to_numpy(dtype=object)
-        self.status: Any = lines["status"].to_numpy(dtype=object)
+        self.status: Any = data.shown_status
         self._error: Any = lines["error"].to_numpy(dtype=object)
         self._client_action: Any = lines["client_action"].to_numpy(dtype=object)
         if is_app:
@@ -257,6 +257,7 @@ class BrowserTable:
         numbers = {
             "different": self.different,
             "failed": self.with_status("failed"),
+            "not_sent": self.with_status(NOT_SENT),
             "unknown": self.with_status("unknown"),
             "pending": self.with_status("pending", MISSING),
         }

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from fh_notebook.batching.progress.state import outcome_parts
 from fh_notebook.client.uploads import file_named, with_file_names
 from fh_notebook.contract.callbacks import approval_request_of
 from fh_notebook.contract.output import PAGE_END
@@ -24,7 +25,7 @@ from fh_notebook.core.values import UNSET
 from fh_notebook.notebook.forms.control.controller import FormController
 from fh_notebook.notebook.forms.model.field import FieldState
 from fh_notebook.notebook.forms.model.text_codec import json_line
-from fh_notebook.notebook.results.cards import LastState
+from fh_notebook.notebook.results.cards import SideBySide
 from fh_notebook.notebook.results.state import SubmitState, app_run
 from fh_notebook.notebook.shell import no_lost_widget
 
@@ -128,7 +129,7 @@ def form_page(core: FormController, *, is_app: bool = False) -> html.Html:
         html.el("div", f"and {counted(left, 'more variable')}", cls="fh-dim") if left > 0 else None,
         html.el("div", also, cls="fh-dim") if (also := core.model.also_sent) else None,
         *(html.el("div", problem, cls="fh-error") for problem in _shown_problems(core)),
-        last.html() if (last := _last_state(core, is_app=is_app)) is not None else None,
+        last.page() if (last := _last_state(core, is_app=is_app)) is not None else None,
         cls="fh fh-form-static",
     )
 
@@ -188,7 +189,7 @@ def _shown_problems(core: FormController) -> list[Problem]:
     return list(dict.fromkeys([*beside, *model.shown_other_problems]))
 
 
-def _last_state(core: FormController, *, is_app: bool = False) -> LastState | None:
+def _last_state(core: FormController, *, is_app: bool = False) -> SideBySide | None:
     """What came of the last submit; ``None`` before the first."""
     submission = core.newest
     if submission is None:
@@ -205,7 +206,8 @@ def _last_state(core: FormController, *, is_app: bool = False) -> LastState | No
     line = " · ".join(filter(None, (submit.line(submission.elapsed_s), stopped)))
     whole = PAGE_END if is_app else "form.frame has everything"
     known = core.selection.offered
-    return LastState(submit.calls, core.deployment.name, line, whole=whole, is_app=is_app, known=known)
+    name = core.deployment.name
+    return SideBySide(submit.calls, deployment=name, line=line, whole=whole, is_app=is_app, known=known)
 
 
 def preview_page(mapping: RowMapping, preview: Preview) -> html.Html:
@@ -234,8 +236,7 @@ def _batch_line(core: BatchFormController, is_app: bool) -> list[str]:
         return []
     if not is_app:
         return [core.batch.summary()]
-    counts = core.batch.counts
-    return [f"{counts.done:,} of {counted(counts.planned, 'call')} answered"]
+    return [", ".join(outcome_parts(core.batch.counts).values())]
 
 
 def batch_form_page(core: BatchFormController, *, is_app: bool = False) -> html.Html:

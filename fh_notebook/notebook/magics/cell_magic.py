@@ -28,7 +28,7 @@ from fh_notebook.client.clients import Client
 from fh_notebook.contract.catalog.deployments import UnknownDeployment
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.invoke_request import InvokeRequest
-from fh_notebook.contract.run import Run, shown_output
+from fh_notebook.contract.run import Run
 from fh_notebook.contract.secrets import Secrets, mask_inputs
 from fh_notebook.core import event_loop
 from fh_notebook.core.config import credentials
@@ -43,7 +43,7 @@ from fh_notebook.notebook.cell.template import value_of
 from fh_notebook.notebook.commands.registry import COMMANDS, refuse_key
 from fh_notebook.notebook.magics import pending_results
 from fh_notebook.notebook.magics.over_rows import run_over
-from fh_notebook.notebook.results.cards import LastState, SideBySide
+from fh_notebook.notebook.results.cards import SideBySide
 from fh_notebook.notebook.results.served_outputs import served_outputs
 from fh_notebook.notebook.results.state import SubmitState, columns_of
 from fh_notebook.notebook.shell import (
@@ -86,8 +86,8 @@ class CellResult:
             self.live.leave(None)
             pending_results.show(later, show)
             return
-        served = served_outputs([*map(shown_output, self.runs)])
-        shown = SideBySide(self.runs, show=show, served=served)
+        served = served_outputs()
+        shown = SideBySide(self.runs, show=show, served=served, line=self.live.line() if self.calls > 1 else "")
         if not self.live.leave(shown):
             display(shown)  # type: ignore[no-untyped-call]  # IPython's display has no types
         if served is not None:
@@ -395,6 +395,7 @@ class LiveAnswers:
         self._submit = SubmitState(variants, len(requests) // max(len(variants), 1))
         self._cancel: Callable[[], object] = lambda: None
         self._began = time.monotonic()
+        self._ended = 0.0
         self._handle: Any = None
         self._timer: asyncio.TimerHandle | None = None
         self._results: Any = None
@@ -435,6 +436,7 @@ class LiveAnswers:
 
     def end(self) -> None:
         """Take away what can be clicked."""
+        self._ended = time.monotonic()
         results, self._results = self._results, None
         if self._timer is not None:
             self._timer.cancel()
@@ -454,10 +456,23 @@ class LiveAnswers:
             self._handle.update(shown)
         return True
 
-    def _state(self) -> LastState:
-        now_s = time.monotonic() - self._began
-        whole = "the cell's result has everything"
-        return LastState(self._submit.calls, self._deployment, self._submit.line(now_s), now_s=now_s, whole=whole)
+    @property
+    def _is_one(self) -> bool:
+        """Whether it is one call: then its head says all that a line above it would."""
+        return len(self._submit.calls) == 1
+
+    def line(self) -> str:
+        """Return how far the calls are, in one line."""
+        return self._submit.line((self._ended or time.monotonic()) - self._began)
+
+    def _state(self) -> SideBySide:
+        return SideBySide(
+            self._submit.calls,
+            deployment=self._deployment,
+            line="" if self._is_one else self.line(),
+            now_s=time.monotonic() - self._began,
+            whole="the cell's result has everything",
+        )
 
     def _update(self) -> None:
         if self._handle is not None:
@@ -469,7 +484,7 @@ class LiveAnswers:
         """Return how the calls are, as HTML, or how they ended; nothing while the results view shows it."""
         if self._results is not None:
             return ""
-        return f"{self._state().html()}{end_note() if self._submit.over else ''}"
+        return f"{self._state().page()}{end_note() if self._submit.over else ''}"
 
     def stand_in(self, dom_class: str, text: str) -> None:
         """Be what is seen where the widgets are not."""
@@ -480,19 +495,23 @@ class LiveAnswers:
 
     def make(self, on_loop: OnLoopHandler) -> Any:
         """Return the results view with Cancel below it."""
-        from ipywidgets import VBox
+        from ipywidgets import HTML, Layout, VBox
 
         from fh_notebook.notebook.results.view import ResultsView
 
         submit = self._submit
-        self._results = ResultsView()
+        self._results = ResultsView(
+            line=HTML() if self._is_one else None, deployment=self._deployment if self._is_one else ""
+        )
         self._results.begin(submit.variants, submit.repeats, ago_s=time.monotonic() - self._began)
         for index, call in enumerate(submit.calls):
             if call.run is not None:
                 self._results.show(index, call.run)
             elif call.state == "running":
                 self._results.started(index, began_s=call.began_s)
-        return VBox([self._results.widget, CancelButton(self._cancel).make(on_loop)])
+        # JupyterLab leaves as much beside HTML: the columns stay where they are when HTML takes their place.
+        layout = Layout(padding="0 20px 0 0")
+        return VBox([self._results.widget, CancelButton(self._cancel).make(on_loop)], layout=layout)
 
     def follow(self) -> None:
         """Nothing: each answer is shown when it comes."""
@@ -501,7 +520,7 @@ class LiveAnswers:
 class StaticCalls:
     """The calls of a cell where its widgets are not, as they were when those were made."""
 
-    def __init__(self, state: LastState, dom_class: str, text: str) -> None:
+    def __init__(self, state: SideBySide, dom_class: str, text: str) -> None:
         self._state, self._dom_class, self._text = state, dom_class, text
 
     def __repr__(self) -> str:
@@ -509,4 +528,4 @@ class StaticCalls:
 
     def _repr_html_(self) -> str:
         note = html.el("div", html.el("span", self._text, cls="fh-dim"), cls="fh")
-        return html.el("div", no_lost_widget(self._dom_class), self._state.html(), note, cls=self._dom_class)
+        return html.el("div", no_lost_widget(self._dom_class), self._state.page(), note, cls=self._dom_class)

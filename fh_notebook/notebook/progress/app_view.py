@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from fh_notebook.batching.progress.state import ProgressState
-from fh_notebook.batching.rendering import INVALID, BatchOverview, ErrorGroup
+from fh_notebook.batching.rendering import BatchOverview, ErrorGroup
 from fh_notebook.contract.callbacks import NO_STEPS
 from fh_notebook.core.text.messages import APP_ERRORS
 
@@ -21,12 +21,12 @@ def app_overview(overview: BatchOverview) -> BatchOverview:
     """Return what is shown of a batch to the users of an app."""
     groups: list[ErrorGroup] = []
     for status, said in APP_ERRORS.items():
-        same = [group for group in overview.groups if group.status == status]
-        others = [group for group in same if group.code != INVALID]
+        others = [group for group in overview.groups if group.status == status]
         if others:
             jobs, calls = sum(group.jobs for group in others), sum(group.calls for group in others)
             groups.append(ErrorGroup(status=status, code="", error="", said=said, jobs=jobs, calls=calls))
-        groups += [replace(group, said=group.first[0][2]) for group in same if group.code == INVALID and group.first]
+    invalid = [group for group in overview.groups if group.status == "invalid" and group.first]
+    groups += [replace(group, said=group.first[0][2]) for group in invalid]
     columns = [name for name in overview.columns if name not in ("error", "client_action")]
     return replace(overview, name="", groups=groups, columns=columns, admits=None, is_app=True)
 

@@ -67,12 +67,6 @@ STYLE: Final = html.Html(
     # The arrow that ipywidgets draws is black in the dark theme too; the browser's own follows it.
     ".fh-block select:not([multiple]){appearance:auto;background-image:none;padding-right:4px}"
     ".fh-below{scroll-margin-top:52px}.fh-below:has(>*){margin-bottom:12px}"
-    ".fh .fh-act{font:inherit;line-height:1.3;padding:3px 12px;border-radius:3px;cursor:pointer;color:inherit;"
-    "background:var(--jp-layout-color2,rgba(128,128,128,.15));"
-    "border:1px solid var(--jp-border-color1,rgba(128,128,128,.6))}"
-    ".fh .fh-errors .fh-act{padding:0 10px}"
-    ".fh .fh-act:hover{background:var(--jp-layout-color3,rgba(128,128,128,.3))}"
-    ".fh .fh-act:focus-visible{outline:2px solid var(--jp-brand-color1,currentColor);outline-offset:1px}"
     f"{OUTPUT_CSS}</style>"
 )
 

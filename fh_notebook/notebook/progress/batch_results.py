@@ -16,7 +16,7 @@ from ipywidgets import HTML, Box, Button, Dropdown, Layout, Text, VBox
 from fh_notebook.batching.batch import Batch
 from fh_notebook.batching.export.export import CSV, EXCEL, PARQUET, ExportFormat, check_export, export
 from fh_notebook.batching.model import FailedSelection, open_reason
-from fh_notebook.batching.rendering import INVALID, STATUS_WORDS, ErrorGroup, given_texts, status_of_error
+from fh_notebook.batching.rendering import STATUS_WORDS, ErrorGroup, given_texts, status_of_error
 from fh_notebook.comparing.comparison import compare
 from fh_notebook.comparing.report.display import comparison_html
 from fh_notebook.core import hooks
@@ -61,7 +61,7 @@ def error_rows(batch: Batch, group: ErrorGroup) -> html.Html:
     columns = [labels, variants, *own, *([] if group.said else [errors])]
     cells = [list(line) for line in zip(*columns, strict=True)]
     table = html.stacked(["row", "variant", *names, *([] if group.said else ["error"])], cells)
-    where = "batch.failures" if group.status == "failed" else "batch.frame"
+    where = "batch.failures" if group.status in ("failed", "invalid") else "batch.frame"
     has_all = "" if group.said else f"; {where} has everything"
     of_all = f"The first {len(lines)} of {group.jobs:,}{has_all}." if group.jobs > len(lines) else ""
     return html.el("div", html.STYLE, table, html.el("div", of_all, cls="fh-dim") if of_all else None, cls="fh")
@@ -71,7 +71,7 @@ def _belongs(run: Any, group: ErrorGroup) -> bool:
     if run.status == "completed" or status_of_error(run) != group.status:
         return False
     if group.said and not group.code:
-        return bool(run.error_code != INVALID)
+        return True
     if open_reason(run) != group.goes_on:
         return False
     if group.code:

@@ -34,7 +34,8 @@ __all__ = ["CellOutput", "LiveDisplay", "LiveProgress", "LiveView", "PlainProgre
 # Numbers, not Jupyter's variables: these are left in a notebook that is not trusted. Each stands out from white and
 # from black by 3 to 1 at least.
 _COLOURS: Final = {
-    "done": "#388e3c", "reused": "#0097a7", "failed": "#e53935", "unknown": "#ef6c00", "waiting": "#8e24aa"
+    "completed": "#388e3c", "reused": "#0097a7", "failed": "#e53935", "invalid": "#9a7800", "unknown": "#ef6c00",
+    "waiting": "#8e24aa",
 }  # fmt: skip
 
 _TRACK: Final = "rgba(128,128,128,0.3)"
@@ -99,7 +100,12 @@ class ProgressView:
             return [*([html.el("div", *legend, style=_LINE)] if (legend := self._legend()) else []),
                     html.el("div", self._summary)]  # fmt: skip
         how_far = html.el("span", *self._how_far())
-        rest = [html.el("span", part) for part in state.rest if part != state.held_by]
+        reused = [_swatch(_COLOURS["reused"])] if _parts(state.counts)["reused"] else []
+        rest = [
+            html.el("span", *(reused if part == state.reused else []), part)
+            for part in state.rest
+            if part != state.held_by
+        ]
         if state.rests:
             rest.append(html.badge("unknown", state.held_by))
         elif state.held_by:  # for information: nothing is wrong, and nothing is to be done
@@ -113,7 +119,7 @@ class ProgressView:
         words: list[object] = []
         for kind, text in self._state.how_far_parts.items():
             words += [", "] if words else []
-            words += [_swatch(_COLOURS[kind])] if has_several else []
+            words += [_swatch(_COLOURS[kind])] if has_several and kind in _COLOURS else []
             words.append(text)
         return words
 
@@ -133,7 +139,8 @@ def _parts(counts: JobCounts) -> dict[str, int]:
     """Return the parts of the bar, in its order; what was reused and failed is under failed."""
     reused = min(counts.reused - counts.reused_failed, counts.done)
     unknown = {"unknown": counts.unknown - counts.waiting, "waiting": counts.waiting}
-    return {"reused": reused, "done": counts.done - reused, "failed": counts.failed} | unknown
+    failed = {"failed": counts.failed - counts.invalid, "invalid": counts.invalid}
+    return {"reused": reused, "completed": counts.done - reused} | failed | unknown
 
 
 def _part(kind: str, number: int, counts: JobCounts) -> html.Html:
@@ -144,10 +151,10 @@ def _part(kind: str, number: int, counts: JobCounts) -> html.Html:
 
 
 def _words_of_parts(counts: JobCounts) -> dict[str, str]:
-    """Return what the parts of the bar are called; the words around it count what was reused as done."""
-    done = {"done": "done by calls", "reused": "done, reused"} if counts.reused else {"done": "done"}
-    others = {"unknown": STATUS_WORDS["unknown"], "waiting": STATUS_WORDS["awaiting_approval"]}
-    return done | {"failed": "failed"} | others
+    """Return what the parts of the bar are called; the words around it count what was reused as completed."""
+    names = {kind: STATUS_WORDS[kind] for kind in ("completed", "failed", "invalid", "unknown")}
+    names["waiting"] = STATUS_WORDS["awaiting_approval"]
+    return names | ({"completed": "completed by calls", "reused": "completed, reused"} if counts.reused else {})
 
 
 def _swatch(colour: str) -> html.Html:

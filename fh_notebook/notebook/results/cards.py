@@ -14,14 +14,16 @@ from typing import Final
 
 from fh_notebook.client.pending_run import PendingRun
 from fh_notebook.contract import output as output_view
+from fh_notebook.contract.output import OutputOptions, ShownOutput
 from fh_notebook.contract.run import WHOLE, WHOLE_ERROR, Run, one_line
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import seconds_text
 from fh_notebook.core.text.messages import agreeing, counted
+from fh_notebook.notebook.results.answer_card import answer_parts, run_head, shown_answer
 from fh_notebook.notebook.results.served_outputs import ServedOutputs
 from fh_notebook.notebook.results.state import CallState
 
-__all__ = ["LastState", "SideBySide"]
+__all__ = ["SideBySide"]
 
 
 RUNS_OPEN: Final = 12
@@ -34,37 +36,47 @@ PAGE_CAP: Final = 400_000
 
 
 class SideBySide:
-    """Several runs of the same inputs, to be looked at together.
+    """Several runs of the same inputs, to be looked at together: as a `ResultsView` shows them, without widgets.
 
     Parameters
     ----------
-    calls : sequence of Run or PendingRun
-        One a variant, in the order in which they were asked for.
+    calls : sequence of Run, PendingRun or CallState
+        One a call, in the order in which they were asked for; the repeats of a variant lie next to each other.
     whole : str, optional
         Where all of a long output is, in words; else it is in the run, or in the result's frame.
     show : {"text", "markdown", "json", "table"}, optional
         The form in which each output is shown first (``--show``); then a single output has no head.
     served : ServedOutputs, optional
-        What serves their buttons.
+        What serves their buttons, which is given the outputs.
     is_app : bool
         Whether they are for the users of an app: `OutputOptions.is_app`.
     known : sequence of str
         All variants that may be shown, by which each has its colour.
+    deployment : str, optional
+        What was run, where it is not in the calls.
+    line : str
+        How far they are, in one line above them.
+    now_s : float
+        Seconds since the calls began, for those that are out.
     """
 
     def __init__(
         self,
-        calls: Sequence[Run | PendingRun],
+        calls: Sequence[Run | PendingRun | CallState],
         *,
         whole: str | None = None,
         show: str | None = None,
         served: ServedOutputs | None = None,
         is_app: bool = False,
         known: Sequence[str] = (),
+        deployment: str = "",
+        line: str = "",
+        now_s: float = 0.0,
     ) -> None:
-        self._calls = tuple(calls)
-        self.runs = tuple(call.run if isinstance(call, PendingRun) else call for call in calls)
-        self._seconds = [seconds_text(run.elapsed_s) if run.elapsed_s else "" for run in self.runs]
+        self._calls = tuple(map(_state_of, calls))
+        self.runs = tuple(_run_of(call, deployment) for call in self._calls)
+        self._line, self._now_s = line, now_s
+        self._seconds = [_seconds_of(call, now_s) for call in self._calls]
         self._served = served
         self._is_app = is_app
         self._show = show or ""
@@ -79,18 +91,48 @@ class SideBySide:
         self._open_chars = html.CHARS_OPEN // 2 if many else html.CHARS_OPEN  # beside others, a card is narrow
         self._colours = html.variant_colours([run.variant or "" for run in self.runs], known)
         self._cap = min(html.TEXT_CAP, PAGE_CAP // max(min(len(self.runs), RUNS_SHOWN), 1))
+        names = {run.deployment for run in self.runs}
+        self._is_named = not self._colours or len(names) > 1
+        """Whether each head has the deployment, too."""
+        self._columns = _by_variant(self._calls)
+        if served is not None:
+            served.put(self._shown(number) for number in range(len(self.runs)))
+
+    # --- what an output is compared to
+
+    def _first(self, number: int) -> Run | None:
+        """Return the run of the first variant, for the outputs of the others that are open to the eye."""
+        if number in self._columns[0] or number >= RUNS_OPEN or self._is_app:
+            return None
+        return self.runs[0]
+
+    def _options(self, number: int) -> OutputOptions:
+        return OutputOptions(
+            whole=self._whole, cap=self._cap, open_chars=self._open_chars, form=self._show,
+            key=f"{self._served.prefix}{number}" if self._served else "", run=self.runs[number].identity,
+            is_app=self._is_app,
+        )  # fmt: skip
+
+    def _shown(self, number: int) -> ShownOutput:
+        whole = OutputOptions(whole=WHOLE, run=self.runs[number].identity)
+        return shown_answer(self.runs[number], self._first(number), whole)
+
+    # --- as HTML
 
     def _repr_html_(self) -> str:
         return self.page()
 
     def page(self, head: html.Html | None = None) -> html.Html:
         """Return the cards as HTML, `head` above them."""
-        cards = [self._card(number, run) for number, run in enumerate(self.runs[:RUNS_SHOWN])]
-        parts = [html.el("div", *cards[:RUNS_OPEN], cls="fh-side")]
-        if folded := cards[RUNS_OPEN:]:
-            more = f"… {counted(len(self.runs) - RUNS_OPEN, 'more run')}"
-            parts.append(html.fold(more, html.el("div", *folded, cls="fh-side")))
-        page = html.el("div", html.STYLE, output_view.STYLE, head, *parts, self._left_out(), cls="fh")
+        columns = [column for column in self._columns if column[0] < RUNS_SHOWN]
+        cards = [self._column(column) for column in columns]
+        are_open = sum(column[0] < RUNS_OPEN for column in columns)
+        parts = [html.el("div", *cards[:are_open], cls="fh-side fh-answers")]
+        if folded := cards[are_open:]:
+            more = f"… {counted(len(self.runs) - columns[are_open][0], 'more run')}"
+            parts.append(html.fold(more, html.el("div", *folded, cls="fh-side fh-answers")))
+        line = html.el("div", self._line, cls="fh-dim fh-line") if self._line else None
+        page = html.el("div", html.STYLE, output_view.STYLE, head, line, *parts, self._left_out(), cls="fh")
         return self._served.page(page) if self._served else page
 
     def _left_out(self) -> html.Html | None:
@@ -105,24 +147,53 @@ class SideBySide:
             else None
         )
 
-    def _card(self, number: int, run: Run) -> html.Html:
-        return self._calls[number].html_card(
-            key=f"{self._served.prefix}{number}" if self._served else "",
-            whole=self._whole,
-            cap=self._cap,
-            open_chars=self._open_chars,
-            form=self._show,
-            colour=self._colours.get(run.variant or ""),
-            seconds=self._seconds[number],
-            is_headed=not (self._show and len(self.runs) == 1 and run.ok),
-            is_app=self._is_app,
+    def _column(self, numbers: range) -> html.Html:
+        """Return the card of one variant: that of its first call, and behind it its other repeats, each folded."""
+        first, *others = numbers
+        repeats = [
+            html.fold(f"Repeat {repeat} of {len(numbers)}: {one_line(self._status(number), 30)}", self._card(number))
+            for repeat, number in enumerate(others, 2)
+            if number < RUNS_SHOWN
+        ]
+        return html.el("div", self._card(first), *repeats) if repeats else self._card(first)
+
+    def _status(self, number: int) -> str:
+        return self.runs[number].status
+
+    def _card(self, number: int) -> html.Html:
+        call, run = self._calls[number], self.runs[number]
+        colour = self._colours.get(run.variant or "")
+        if isinstance(call, PendingRun):
+            return html.el("div", call.html_card(colour=colour))
+        first = self._first(number)
+        head = run_head(
+            call,
+            first,
+            now_s=self._now_s,
+            is_reference=number == 0 and len(self._columns) > 1 and not self._is_app,
+            colour=colour,
+            deployment=run.deployment if self._is_named else "",
         )
+        if call.run is None:
+            message = call.message and not self._is_app
+            body = [html.el("div", one_line(call.message, 2_000), cls="fh-dim") if message else None]
+        else:
+            body = [
+                *answer_parts(
+                    run, first, self._options(number), has_hints=not self._is_app, whole_error=self._whole_error
+                )
+            ]
+        is_headed = not (self._show and len(self.runs) == 1 and run.ok)
+        return html.el("div", head if is_headed else None, html.el("div", *body), cls="fh-card")
+
+    # --- as text
 
     def __repr__(self) -> str:
         width = min(shutil.get_terminal_size((100, 24)).columns, 100)
         texts = [self._text_of(number, run, width) for number, run in enumerate(self.runs[:RUNS_OPEN])]
         left = len(self.runs) - RUNS_OPEN
-        return "\n\n".join([*texts, f"… {counted(left, 'more run')}; the result has everything"] if left > 0 else texts)
+        texts += [f"… {counted(left, 'more run')}; the result has everything"] if left > 0 else []
+        return "\n\n".join(filter(None, (self._line, *texts)))
 
     def _text_of(self, number: int, run: Run, width: int) -> str:
         seconds = f", {self._seconds[number]}" if self._seconds[number] else ""
@@ -146,55 +217,42 @@ class SideBySide:
         return run.text if value is None else json.dumps(value, ensure_ascii=False, indent=2)
 
 
-class LastState(SideBySide):
-    """All calls of a submit, as they are now.
-
-    Parameters
-    ----------
-    calls : sequence of CallState
-        In the order of the columns.
-    deployment : str
-        What was run.
-    line : str
-        How far it is, in one line.
-    now_s : float
-        Seconds since the submit began.
-    whole : str
-        Where all of a long output is, in words.
-    is_app : bool
-        Whether they are for the users of an app.
-    known : sequence of str
-        All variants that may be shown.
-    """
-
-    def __init__(
-        self,
-        calls: Sequence[CallState],
-        deployment: str,
-        line: str,
-        *,
-        now_s: float = 0.0,
-        whole: str = "form.frame has everything",
-        is_app: bool = False,
-        known: Sequence[str] = (),
-    ) -> None:
-        super().__init__([_as_run(call, deployment) for call in calls], whole=whole, is_app=is_app, known=known)
-        self._line = line
-        self._seconds = [call.out_text(now_s) or took for call, took in zip(calls, self._seconds, strict=True)]
-
-    def html(self) -> html.Html:
-        """Return it as HTML."""
-        return self.page(html.el("div", self._line, cls="fh-dim") if self._line else None)
-
-    def _repr_html_(self) -> str:
-        return self.html()
-
-    def __repr__(self) -> str:
-        return "\n\n".join(filter(None, (self._line, super().__repr__())))
+def _state_of(call: Run | PendingRun | CallState) -> PendingRun | CallState:
+    """Return a call as a card shows it: one that was answered later is as any other."""
+    if isinstance(call, PendingRun) and call.done:
+        call = call.run
+    if isinstance(call, Run):
+        return CallState(variant=call.variant or call.deployment, state="answered", run=call)
+    return call
 
 
-def _as_run(call: CallState, deployment: str) -> Run:
-    """What has no answer, in the shape of what is shown of one."""
+def _run_of(call: PendingRun | CallState, deployment: str) -> Run:
+    """Return the run of a call; what has no answer is in the shape of what is shown of one."""
+    if isinstance(call, PendingRun):
+        return call.run
     if call.run is not None:
         return call.run
     return Run(status=call.status, deployment=deployment, variant=call.variant, error=call.message or None)
+
+
+def _seconds_of(call: PendingRun | CallState, now_s: float) -> str:
+    run = call.run
+    if run is not None and run.elapsed_s:
+        return seconds_text(run.elapsed_s)
+    return call.out_text(now_s) if isinstance(call, CallState) else ""
+
+
+def _by_variant(calls: Sequence[PendingRun | CallState]) -> list[range]:
+    """Return the places of the calls that share a card: those of one variant which lie next to each other.
+
+    One that is waited for has a card of its own, as what can be decided is there.
+    """
+    places: list[range] = []
+    for number, call in enumerate(calls):
+        before = calls[number - 1] if number else None
+        is_repeat = isinstance(call, CallState) and isinstance(before, CallState) and call.variant == before.variant
+        if is_repeat and call.variant:
+            places[-1] = range(places[-1].start, number + 1)
+        else:
+            places.append(range(number, number + 1))
+    return places

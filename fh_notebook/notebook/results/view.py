@@ -105,12 +105,11 @@ _STYLE: Final = html.Html(
     f"{html.STYLE}<style>{MARKS_STYLE}{output_view.CSS}"
     ".fh-results .widget-html-content{line-height:inherit;font-size:inherit}"
     # Columns in a line have heads of one height, so that their outputs begin at the same place.
-    ".fh-results .fh-column{display:grid;grid-template:subgrid/minmax(0,1fr);grid-row:span 2;row-gap:0;"
-    "border-top:1px solid var(--jp-border-color2,rgba(128,128,128,.4));padding-top:8px}"
+    ".fh-results .fh-column{display:grid;grid-template:subgrid/minmax(0,1fr);grid-row:span 2;row-gap:0}"
     ".fh-results .fh-column:has(>.fh-repeats){grid-row:span 3}"
+    ".fh-results,.fh-column .widget-html,.fh-results>.widget-html{margin:0}"
     ".fh-column .widget-html,.fh-column .widget-html-content{width:auto;max-width:100%;min-width:0}"
     ".fh-column .widget-html-content{flex:1 1 0}"
-    ".fh-cure{margin:-4px 0 6px}"
     "</style>"
 )
 
@@ -126,6 +125,8 @@ class ResultsView:
         A widget in which it says in one line how far the calls are; one above the columns by default.
     is_app : bool
         Whether it is shown to users of an app, to whom nothing is said of the service.
+    deployment : str
+        Its name, where the heads have it.
 
     Attributes
     ----------
@@ -142,9 +143,14 @@ class ResultsView:
     """
 
     def __init__(
-        self, *, clock: Callable[[], float] = time.monotonic, line: HTML | None = None, is_app: bool = False
+        self,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        line: HTML | None = None,
+        is_app: bool = False,
+        deployment: str = "",
     ) -> None:
-        self._is_app = is_app
+        self._is_app, self._deployment = is_app, deployment
         self._lock = threading.RLock()
         self._number = 0
         self._submit: SubmitState | None = None
@@ -276,7 +282,11 @@ class ResultsView:
             self.widget.children = (HTML(_STYLE), *self._above, self._side, actions)
         while len(self._columns) < count:
             key = f"{self._prefix}{len(self._columns)}"
-            self._columns.append(ResultColumn(key, self._looks, self._lock, self._redraw, is_app=self._is_app))
+            self._columns.append(
+                ResultColumn(
+                    key, self._looks, self._lock, self._redraw, is_app=self._is_app, deployment=self._deployment
+                )
+            )
         children = tuple(column.widget for column in self._columns[:count])
         if children != self._side.children:
             self._side.children = children
@@ -353,10 +363,7 @@ def _looks() -> dict[str, dict[str, Any]]:
         # A grid, so that the columns of a second row have the width of those above; one alone takes all of it.
         "side": {
             "layout": Layout(
-                display="grid",
-                grid_template_columns="repeat(auto-fit, minmax(min(290px, 100%), 1fr))",
-                grid_gap="12px",
-                overflow="visible",
+                display="grid", grid_template_columns=html.SIDE_TRACKS, grid_gap=html.SIDE_GAP, overflow="visible"
             )
         },
         "column": {"layout": Layout(min_width="0", max_width="100%", overflow="visible")},

@@ -30,11 +30,7 @@ _CLICKED: Final = 'data-act="'
 
 STYLE: Final = html.Html(
     "<style>"
-    ".fh .fh-in-line{font:inherit;margin:0 6px 4px 0;line-height:1.3;padding:1px 10px;border-radius:3px;cursor:pointer;"
-    "color:inherit;background:var(--jp-layout-color2,rgba(128,128,128,.15));white-space:nowrap;"
-    "border:1px solid var(--jp-border-color1,rgba(128,128,128,.6))}"
-    ".fh .fh-in-line:hover{background:var(--jp-layout-color3,rgba(128,128,128,.3))}"
-    ".fh .fh-in-line:focus-visible{outline:2px solid var(--jp-brand-color1,currentColor);outline-offset:1px}"
+    ".fh .fh-in-line{margin:0 6px 4px 0}"
     ".fh-button-table .widget-vbox,.fh-table-below{min-width:0;max-width:100%}"
     ".fh-button-table .widget-html{min-width:0;max-width:100%;height:auto}"
     ".fh-button-table .widget-html-content{width:100%;min-width:0;max-width:100%;line-height:inherit;font-size:inherit;"

@@ -608,7 +608,7 @@ def test_a_run_that_has_not_ended_when_its_batch_is_cancelled_is_not_lost(
     assert (batch.counts.waiting, batch.counts.unknown, len(batch.approvals())) == (2, 3, 2)
     ask = "batch.resolve_unknown() asks the service"
     assert batch.frame["error"][2] == f"it was cancelled while its run continued; {ask}"
-    assert f"1 unknown (may still run; {ask}), 2 wait for a decision" in batch.summary()
+    assert f"1 outcome unknown (may still run; {ask}), 2 wait for a decision" in batch.summary()
     page = batch._repr_html_()
     assert [words in page for words in (f"cost twice. {ask}.", "1 may still run.", "retry_unknown")] == [
         True,
@@ -716,7 +716,7 @@ def test_a_cancelled_row_that_somebody_waits_for_again_is_not_called(monkeypatch
     (pending,) = fh.reattach(client=how["client"])
     assert batch.resume(retry_unknown=True, wait=False).plan().calls == 0
     batch.wait()
-    assert "1 unknown (may still run; batch.resolve_unknown() asks the service)" in batch.summary()
+    assert "1 outcome unknown (may still run; batch.resolve_unknown() asks the service)" in batch.summary()
     held.let_go(1)
     assert pending.wait().output == "T0"
     assert batch.resolve_unknown().frame["output"].tolist() == ["T0"]
@@ -734,7 +734,7 @@ def test_a_run_that_the_service_does_not_know_is_called_again_where_that_is_aske
     counting.hive.fail_next(2 * polling.NOT_FOUND_LOOKS, status=404, on="retrieve")
     batch = _batch(counting, 2, delivery="poll", name="lost")
     assert batch.frame["error_code"].tolist() == ["not_found"] * 2
-    assert "2 unknown (may have run; retry_unknown=True calls again)" in batch.summary()
+    assert "2 outcome unknown (may have run; retry_unknown=True calls again)" in batch.summary()
     if by == "cell":
         batch = _batch(counting, 2, delivery="poll", name="lost", retry_unknown=True)
     else:
@@ -843,10 +843,10 @@ def test_resolving_ends_at_the_configured_cap_between_the_two_addresses_of_a_run
     assert ("2 stopped by the daily cap: batch.resolve_unknown()" in said, "retry_unknown" in said) == (True, False)
     assert len(asked) == 1
     for one in (batch.summary(), planned.summary(), planned.plan()):
-        assert "2 unknown (may still run; batch.resolve_unknown() asks the service)" in str(one)
+        assert "2 outcome unknown (may still run; batch.resolve_unknown() asks the service)" in str(one)
     fh.configure(daily_cap=30)
     batch.resolve_unknown()
-    assert "2 unknown (may have run; retry_unknown=True calls again)" in batch.summary(), (
+    assert "2 outcome unknown (may have run; retry_unknown=True calls again)" in batch.summary(), (
         "the service knows none of them"
     )
 

@@ -62,7 +62,7 @@ def test_the_same_cell_goes_on_after_a_daily_cap() -> None:
     client.limiter.reopen()
     batch = _batch(client, rows(12))
     assert batch.counts == JobCounts(planned=12, done=12, reused=5, calls=7)
-    assert "5 of 12 answered" in str(batch.plan())
+    assert "5 of 12 finished" in str(batch.plan())
     assert set(shouting.ran.values()) == {1}
 
 
@@ -183,7 +183,7 @@ def test_what_may_have_run_is_called_again_only_when_the_user_says_so() -> None:
     batch.resume()
     again = _batch(shouting.hive.client(), rows(2))
     assert again.counts == JobCounts(planned=2, done=1, unknown=1, reused=1)
-    assert "1 unknown (may have run; retry_unknown=True calls again)" in str(again.plan())
+    assert "1 outcome unknown (may have run; retry_unknown=True calls again)" in str(again.plan())
     assert shouting.ran == {("loud", "t0"): 1, ("loud", "t1"): 1}
     assert again.resume(retry_unknown=True).counts == JobCounts(planned=2, done=2, reused=1, calls=1)
     assert shouting.ran == {("loud", "t0"): 2, ("loud", "t1"): 1}

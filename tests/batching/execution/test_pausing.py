@@ -231,7 +231,7 @@ def test_a_batch_waits_for_the_renewal_with_runs_that_were_looked_up_until_the_c
     batch = fh.batch(rows(number), "shout", client=hive.client(), max_concurrency=2, **options)
     batch._control._settings = replace(batch._control._settings, now=clock, sleep=sleep)
     batch.resume()
-    assert "2 unknown (stopped by the daily cap; batch.resolve_unknown() looks up after 00:00 UTC)" in said[0]
+    assert "2 outcome unknown (stopped by the daily cap; batch.resolve_unknown() looks up after 00:00 UTC)" in said[0]
     assert (batch.counts.done, batch.counts.capped, hive.counts.calls) == (number, 0, number)
     assert batch.stopped is None
     assert fh.pending().empty

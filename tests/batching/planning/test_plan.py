@@ -239,8 +239,8 @@ def test_a_plan_says_what_is_answered_already() -> None:
     known = replace(plan, answered=1, answered_at=when, unknown=1, calls=0)
     local = when.astimezone()
     assert str(known) == (
-        f"triage: 3 rows x 1 variant = 3 jobs; 1 of 3 answered on {local.day} {local:%b %H:%M}; "
-        "1 unknown (may have run; retry_unknown=True calls again); 1 the same as another; 1 with inputs that do not fit; 0 calls"
+        f"triage: 3 rows x 1 variant = 3 jobs; 1 of 3 finished on {local.day} {local:%b %H:%M}; "
+        "1 outcome unknown (may have run; retry_unknown=True calls again); 1 the same as another; 1 not sent (inputs do not fit); 0 calls"
     )
 
 
@@ -257,7 +257,13 @@ def _of(**facts: Any) -> str:
         ({"budget": Budget(price_per_call=0.05)}, "80 calls, 4.00 at 0.05 a call"),
         ({"budget": Budget(price_per_call=0.05), "max_calls": 10}, "80 calls, 0.50 at 0.05 a call; at most 10 calls"),
         ({"max_calls": 100}, "80 calls"),
-        ({"max_seconds": 60.0}, "80 calls; none is started after 60 s"),
+        ({"max_seconds": 60.0}, "80 calls; no call starts after the first 60 s"),
+        (
+            {"max_seconds": 64_320.0, "seconds": 50_000.0, "ends_at": datetime(2026, 12, 1, 23, 59, 59, tzinfo=UTC)},
+            "80 calls, about 13 h 50 min; no call starts after 00:00 UTC, in 17 h 50 min",
+        ),
+        ({"max_seconds": 64_320.0, "seconds": 1.0}, "80 calls, about 1 s"),
+        ({"max_seconds": 64_320.0, "calls": 3}, "3 calls"),
         (
             {"budget": Budget(daily_cap=50, used_today=37)},
             "80 calls; daily cap of 50 calls: 37 used before, so 13 of these can be made before 00:00 UTC",
@@ -280,7 +286,7 @@ def _of(**facts: Any) -> str:
             "look-ups, which count against the daily cap as calls do; daily cap of 87 calls: 7 used before, so at most "
             "1 of these can be made before 00:00 UTC",
         ),
-        ({"calls": 0, "answered": 80, "seconds": 3.0}, "80 of 80 answered; 0 calls"),
+        ({"calls": 0, "answered": 80, "seconds": 3.0}, "80 of 80 finished; 0 calls"),
         ({"rows": None, "jobs": 0, "calls": 0}, "each 1,000 are checked and looked up before their first call"),
         (
             {"rows": None, "jobs": 0, "calls": 0, "max_calls": 9},

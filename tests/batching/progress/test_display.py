@@ -14,11 +14,13 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fh_notebook.batching.model import JobCounts
 from fh_notebook.batching.progress.display import NoProgress, TextProgress, progress_of
 from fh_notebook.batching.progress.refresh import BEAT_S, RateEstimator, RefreshTimer
-from fh_notebook.batching.progress.state import ProgressState
+from fh_notebook.batching.progress.state import ProgressState, outcome_parts
 from fh_notebook.contract.callbacks import NO_STEPS, WaitingSteps
 from fh_notebook.errors import SettingsError
 from tests.virtual_time import run_virtually
@@ -112,7 +114,7 @@ def test_a_line_of_text_says_how_many_runs_wait_for_a_decision() -> None:
     for batch.blocks, said in (
         (
             True,
-            "2 of 9 done, 1 unknown; 0 of 4 in progress, 100 calls left; 3 wait for a decision: decide in Fetch Hive",
+            "2 of 9 completed, 1 outcome unknown, 4 pending; 0 in progress, 100 calls left; 3 wait for a decision: decide in Fetch Hive",
         ),
         (False, "3 wait for a decision: batch.approvals() lists the open decisions"),
     ):
@@ -131,14 +133,29 @@ def test_a_line_of_text_says_how_many_runs_wait_for_a_decision() -> None:
         assert said in state.rest
 
 
+@given(st.lists(st.integers(0, 9), min_size=6, max_size=6))
+def test_the_numbers_of_a_line_add_up_to_all_jobs(numbers: list[int]) -> None:
+    """Each job is in one of them, also those that are left out since their inputs do not fit."""
+    done, failed, invalid, lost, waiting, pending = numbers
+    counts = JobCounts(
+        planned=sum(numbers), done=done, failed=failed + invalid, invalid=invalid, unknown=lost + waiting,
+        waiting=waiting, pending=pending,
+    )  # fmt: skip
+    said = outcome_parts(counts)
+    assert sum(int(text.split()[0]) for text in said.values()) == sum(numbers)
+    assert said["completed"] == f"{done} of {sum(numbers)} completed"
+    kinds = dict(zip(("failed", "invalid", "unknown", "waiting", "pending"), numbers[1:], strict=True))
+    assert said.keys() == {"completed", *(kind for kind, number in kinds.items() if number)}
+
+
 def test_elsewhere_than_in_a_terminal_it_is_a_line_every_few_seconds() -> None:
     """The plan, a line each 5 s, the end: twelve seconds of work are four lines."""
     stream = io.StringIO()
     _shown(stream)
     assert stream.getvalue().splitlines() == [
         "triage: the plan",
-        "triage-1: 40 of 104 done; 3 of 4 in progress, 64 calls left; 8 calls/s, about 8 s left",
-        "triage-1: 80 of 104 done; 3 of 4 in progress, 24 calls left; 8 calls/s, about 3 s left",
+        "triage-1: 40 of 104 completed, 64 pending; 3 in progress; 8 calls/s, about 8 s left",
+        "triage-1: 80 of 104 completed, 24 pending; 3 in progress; 8 calls/s, about 3 s left",
         "triage-1: the end",
     ]
 
@@ -161,41 +178,41 @@ def test_in_a_terminal_one_line_is_rewritten_at_most_five_times_a_second() -> No
     [
         (
             {"counts": JobCounts(planned=10, done=4, failed=1, unknown=1, pending=4, reused=2), "calls_left": 4},
-            "4 of 10 done, 1 failed, 1 unknown, 2 reused; 0 of 4 in progress, 4 calls left",
+            "4 of 10 completed, 1 failed, 1 outcome unknown, 4 pending; 2 reused; 0 in progress",
         ),
         (
-            {"counts": JobCounts(planned=2000, done=1500, pending=500), "in_flight": 100, "limit": 100, "rate": 480.2,
+            {"counts": JobCounts(planned=2000, done=1500, pending=500), "in_flight": 100, "rate": 480.2,
              "calls_left": 1, "remaining_s": 0.2},
-            "1,500 of 2,000 done; 100 of 100 in progress, 1 call left; 480 calls/s, about 1 s left",
+            "1,500 of 2,000 completed, 500 pending; 100 in progress, 1 call left; 480 calls/s, about 1 s left",
         ),
         (
             {"counts": JobCounts(planned=24_000, done=11_820, failed=3, pending=12_177), "rows_so_far": 12_000,
-             "in_flight": 100, "limit": 100, "rate": 480.0},
-            "11,820 done, 3 failed; rows so far: 12,000; 100 of 100 in progress; 480 calls/s",
+             "in_flight": 100, "rate": 480.0},
+            "11,820 completed, 3 failed; rows so far: 12,000; 100 in progress; 480 calls/s",
         ),
         (
             {"counts": JobCounts(planned=9, done=2, pending=7), "calls_left": 7, "in_flight": 3, "paused": True,
              "rate": 3.0, "remaining_s": 2.0},
-            "2 of 9 done; 3 still in progress, 7 calls left; paused",
+            "2 of 9 completed, 7 pending; 3 still in progress; paused",
         ),
         (
             {"counts": JobCounts(planned=9, done=2, pending=7), "calls_left": 7, "paused": True},
-            "2 of 9 done; 7 calls left; paused",
+            "2 of 9 completed, 7 pending; paused",
         ),
         (
             {"counts": JobCounts(planned=90, done=50, pending=40), "calls_left": 40,
              "waiting_until": datetime(2026, 11, 26, tzinfo=UTC)},
-            "50 of 90 done; 40 calls left; waiting until 00:00 UTC, when the daily cap is renewed",
+            "50 of 90 completed, 40 pending; waiting until 00:00 UTC, when the daily cap is renewed",
         ),
         (
             {"counts": JobCounts(planned=9, done=9), "in_flight": 0, "calls_left": 0, "rate": 3.0, "remaining_s": 0.0},
-            "9 of 9 done; 0 of 4 in progress; 3 calls/s",
+            "9 of 9 completed; 0 in progress; 3 calls/s",
         ),
     ],
 )  # fmt: skip
 def test_a_line_says_how_far_then_what_is_left_then_what_is_in_the_way(state: dict[str, Any], said: str) -> None:
     """In the numbers of the batch; without a forecast where nobody can know or nothing is started."""
-    assert str(ProgressState(**{"name": "t", "limit": 4, **state})) == f"t: {said}"
+    assert str(ProgressState(**{"name": "t", **state})) == f"t: {said}"
 
 
 def test_a_name_cannot_steer_a_terminal() -> None:
@@ -416,7 +433,7 @@ def test_where_every_line_stays_nothing_is_said_twice() -> None:
     run_virtually(main())
     assert stream.getvalue().splitlines() == [
         "triage: the plan",
-        "triage-1: 0 of 100 done; 4 of 4 in progress, 100 calls left",
+        "triage-1: 0 of 100 completed, 100 pending; 4 in progress",
         "triage-1: the end",
     ]
 
@@ -470,8 +487,8 @@ def test_in_a_narrow_terminal_the_line_does_not_wrap() -> None:
         os.close(reader)
         os.close(writer)
     lines = said.split("\r")
-    assert "0 of 100 done; 0 of 4 in progress, 100 calls left" in lines
-    assert any(line.startswith("0 of 100 done; 0 of 4,000") and line.rstrip().endswith("…") for line in lines)
+    assert "0 of 100 completed, 100 pending; 0 in progress" in lines
+    assert any(line.startswith("0 of 100 completed; 0 of 4,000") and line.rstrip().endswith("…") for line in lines)
     assert all(len(line.rstrip()) < 60 for line in lines)
 
 

@@ -101,11 +101,11 @@ def test_answers_appear_while_the_batch_is_running() -> None:
             with came:
                 assert came.wait_for(lambda: text in repr(browser), PATIENCE_S), (text, repr(browser))
 
-        assert "running: 0 of 3 answered" in repr(browser)
+        assert "running: 0 of 3 completed" in repr(browser)
         browser._live.follow()
         browser.show(only="pending")
         hive.let_go(1)
-        until("running: 1 of 3 answered")
+        until("running: 1 of 3 completed")
         assert len(browser.frame) == 2
         hive.let_go(2)
         until("0 of 3 rows match the filters")

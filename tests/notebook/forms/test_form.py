@@ -356,8 +356,8 @@ def test_a_form_over_rows_begins_a_batch(over: fh.Form) -> None:
     assert over.batch is batch
     assert over.frame["status"].tolist() == ["completed", "completed"]
     assert over.frame["output"].tolist() == 2 * [{"got": ["max_words", "ticket", "tone"], "words": 9}]
-    assert "2 of 2 done" in repr(over)
-    assert "2 of 2 done" in over._repr_html_()
+    assert "2 of 2 completed" in repr(over)
+    assert "2 of 2 completed" in over._repr_html_()
     assert fh.last_batch() is batch
 
 

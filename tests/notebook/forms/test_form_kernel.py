@@ -231,13 +231,13 @@ def test_a_form_over_rows_runs_a_batch_in_the_background(page: Page, hive: FormH
     page.until("4 rows x 1 variant = 4 jobs; 4 calls")
     clicked = page.click("fh-run")
     hive.wait_for(1)
-    page.until("0 of 4 done")
+    page.until("0 of 4 completed")
     kernel.widget("fh-pause")
     assert kernel.outputs(clicked) == []
     hive.hold.set()
     page.until("4 completed")
     hive.hold.clear()
-    kernel.wait_until(lambda: "4 of 4 done; 4 calls" in kernel.shown(cell)[1]["text/html"], "the last state")
+    kernel.wait_until(lambda: "4 of 4 completed; 4 calls" in kernel.shown(cell)[1]["text/html"], "the last state")
     assert (
         kernel.run("form.frame['output'].tolist(), form.batch.counts.calls")
         == "(['at last', 'at last', 'at last', 'at last'], 4)"

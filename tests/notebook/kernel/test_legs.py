@@ -116,7 +116,7 @@ def test_an_interrupted_batch_keeps_its_finished_rows(leg: Kernel, hive: SlowHiv
     leg.wait_until(lambda: "2 of 8" in str(leg.shown(cell)), "the progress of two answers")
     leg.interrupt()
     leg.wait(cell)
-    assert "2 of 8 done" in leg.text(cell)
+    assert "2 of 8 completed" in leg.text(cell)
     assert leg.run("c = fh.last_batch().counts; (c.done, c.unknown, c.pending)") == "(2, 2, 4)"
     kept = "import os, sqlite3; db = sqlite3.connect(os.environ['FH_NOTEBOOK_STORE'])\n"
     assert (

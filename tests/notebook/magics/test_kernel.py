@@ -130,7 +130,7 @@ def test_a_batch_shows_one_live_display_and_resumes(connected: Kernel, hive: Slo
     assert kinds.count("display_data") == 2  # what the file keeps, and the widgets in its place
     assert set(kinds) <= {"display_data", "update_display_data"}
     shown, _ = connected.shown(first)
-    assert "20 of 20 done; 20 calls" in shown["text/plain"]
+    assert "20 of 20 completed; 20 calls" in shown["text/plain"]
     assert 'role="progressbar"' in shown["text/html"]
     again = connected.send(cell, person=True)
     connected.wait(again)

@@ -127,7 +127,7 @@ def test_where_a_program_runs_the_cell_a_batch_is_html_with_code(loaded: Kernel)
         cell = loaded.send(code)
         loaded.wait(cell)
         [shown] = loaded.shown(cell)
-        assert "batch.retry_failed(error=" in shown["text/html"]
+        assert ".retry_failed(error=" in shown["text/html"]
         assert "data-act" not in shown["text/html"]
     assert loaded.widgets() == {}
 
@@ -144,7 +144,7 @@ def test_an_old_block_is_left_as_the_file_has_it(loaded: Kernel) -> None:
         [False, True],
         [False, True],
     ]
-    assert "batch.retry_failed(error=" in loaded.shown(cells[0])[0]["text/html"]
+    assert ".retry_failed(error=" in loaded.shown(cells[0])[0]["text/html"]
     assert "fh-in-widgets" not in loaded.shown(cells[0])[0]["text/html"]
 
 
@@ -174,7 +174,7 @@ def test_a_cell_that_ends_with_its_batch_shows_it_once(loaded: Kernel) -> None:
     loaded.wait_until(lambda: "data-act" in _page(loaded), "the buttons")
     assert len(_live_blocks(loaded)) == 1
     kept = [str(part.get("text/html", "")) for part in loaded.shown(cell)]
-    assert sum("batch.retry_failed(error=" in page for page in kept) == 1
+    assert sum(".retry_failed(error=" in page for page in kept) == 1
 
 
 def test_batches_of_one_after_another_keep_to_their_cells(loaded: Kernel) -> None:

@@ -40,27 +40,25 @@ class Page(HTMLParser):
 
 def _state(**known: Any) -> ProgressState:
     counts = JobCounts(planned=80, done=38, failed=2, unknown=4, pending=36, reused=12, calls=31)
-    return ProgressState(
-        **{"name": "triage-1", "counts": counts, "in_flight": 3, "limit": 4, "calls_left": 36, **known}
-    )
+    return ProgressState(**{"name": "triage-1", "counts": counts, "in_flight": 3, "calls_left": 36, **known})
 
 
 def test_the_bar_has_a_part_for_each_kind_of_outcome() -> None:
     """As wide as its share of the jobs; what was reused is not shown a second time as done."""
     page = Page(ProgressView(PLAN, _state()))
-    assert page.widths == {"reused": 15.0, "done": 32.5, "failed": 2.5, "unknown": 5.0}
+    assert page.widths == {"reused": 15.0, "completed": 32.5, "failed": 2.5, "unknown": 5.0}
 
 
 def test_what_was_reused_and_failed_is_a_failure_of_the_bar() -> None:
     """And each part is named by what the words around it count: all that is done, whether it was called or reused."""
     counts = JobCounts(planned=20, done=5, failed=5, pending=10, reused=5, reused_failed=5)
     view = ProgressView(PLAN, _state(counts=counts))
-    assert Page(view).widths == {"done": 25.0, "failed": 25.0}
-    assert 'title="5 done by calls"' in view._repr_html_()
+    assert Page(view).widths == {"completed": 25.0, "failed": 25.0}
+    assert 'title="5 completed by calls"' in view._repr_html_()
     several = ProgressView(PLAN, _state())._repr_html_()
     assert re.findall(r'title="([^"]+)"', several) == [
-        "12 done, reused",
-        "26 done by calls",
+        "12 completed, reused",
+        "26 completed by calls",
         "2 failed",
         "4 outcome unknown",
     ]
@@ -75,7 +73,7 @@ def test_the_bar_says_to_those_who_do_not_see_it_what_it_shows() -> None:
         "valuemin": "0",
         "valuemax": "80",
         "valuenow": "44",
-        "valuetext": "38 of 80 done, 2 failed, 4 unknown, 12 reused; 3 of 4 in progress, 36 calls left",
+        "valuetext": "38 of 80 completed, 2 failed, 4 outcome unknown, 36 pending; 12 reused; 3 in progress",
     }
 
 
@@ -85,9 +83,9 @@ def test_every_word_of_the_line_is_in_the_page_and_in_the_text() -> None:
     view = ProgressView(PLAN, state)
     assert repr(view) == f"{PLAN}\n{state}"
     page = Page(view)
-    for part in (PLAN, "38 of 80 done, 2 failed, 4 unknown, 12 reused", *state.rest):
+    for part in (PLAN, "38 of 80 completed, 2 failed, 4 outcome unknown, 36 pending", *state.rest):
         assert part in page.text
-    assert len(state.rest) == 3
+    assert len(state.rest) == 4
 
 
 def test_what_a_person_decides_elsewhere_is_listed_below_the_bar_without_buttons() -> None:
@@ -100,13 +98,17 @@ def test_what_a_person_decides_elsewhere_is_listed_below_the_bar_without_buttons
 def test_the_end_is_the_batchs_own_sentence_beside_a_full_bar() -> None:
     """The colours of the bar are explained in it, each once; without several there is nothing to explain."""
     counts = JobCounts(planned=80, done=78, failed=2, reused=62, calls=18)
-    view = ProgressView(PLAN, _state(counts=counts), summary="triage-1: 78 of 80 done, 2 failed; 62 reused, 18 calls")
+    view = ProgressView(
+        PLAN, _state(counts=counts), summary="triage-1: 78 of 80 completed, 2 failed; 62 reused, 18 calls"
+    )
     page = Page(view)
-    assert "triage-1: 78 of 80 done, 2 failed; 62 reused, 18 calls" in page.text
+    assert "triage-1: 78 of 80 completed, 2 failed; 62 reused, 18 calls" in page.text
     assert sum(page.widths.values()) == pytest.approx(100)
     assert page.bar["aria-valuetext"].endswith("62 reused, 18 calls")
     assert view._repr_html_().count('class="fh-swatch"') == 3
-    plain = ProgressView(PLAN, _state(counts=JobCounts(planned=9, done=9)), summary="triage-1: 9 of 9 done; 9 calls")
+    plain = ProgressView(
+        PLAN, _state(counts=JobCounts(planned=9, done=9)), summary="triage-1: 9 of 9 completed; 9 calls"
+    )
     assert 'class="fh-swatch"' not in plain._repr_html_()
 
 

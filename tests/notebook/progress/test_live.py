@@ -59,13 +59,13 @@ def test_a_display_is_updated_at_most_five_times_a_second(loaded: Kernel, paced_
     )
     loaded.wait(cell)
     first = next(m for m in loaded.outputs(cell) if m.kind == "display_data")
-    assert "0 of 400 done" in first.text
+    assert "0 of 400 completed" in first.text
     updates = [
         m for m in loaded.outputs(cell) if m.kind == "update_display_data" and _display_id(m) == _display_id(first)
     ]
     [seconds] = [float(m.text) for m in loaded.outputs(cell) if m.kind == "stream"]
     assert 1 <= len(updates) <= 5 * seconds + 1
-    assert "400 of 400 done; 400 calls" in updates[-1].text
+    assert "400 of 400 completed; 400 calls" in updates[-1].text
     assert 'aria-valuenow="400"' in updates[-1].content["data"]["text/html"]
 
 
@@ -74,9 +74,9 @@ def test_the_first_state_is_there_before_the_first_answer(loaded: Kernel, paced_
     """Whoever started something sees at once that it runs; and soon after an answer, that it came."""
     cell = loaded.send("b = fh.batch(rows, 'paced', variants='v', max_concurrency=4)", person=True)
     paced_hive.wait_for(4)
-    loaded.wait_until(lambda: "0 of 400 done" in _saved(loaded, cell), "the first state")
+    loaded.wait_until(lambda: "0 of 400 completed" in _saved(loaded, cell), "the first state")
     paced_hive.let_go(3)
-    loaded.wait_until(lambda: "3 of 400 done; 4 of 4 in progress, 397 calls left" in _saved(loaded, cell), "3 answers")
+    loaded.wait_until(lambda: "3 of 400 completed, 397 pending; 4 in progress" in _saved(loaded, cell), "3 answers")
     paced_hive.ended.set()
     loaded.wait(cell)
 
@@ -90,7 +90,7 @@ def test_a_batch_in_the_background_is_paused_and_goes_on(loaded: Kernel, paced_h
     loaded.wait_until(lambda: "paused" in _live(loaded), "the pause")
     assert _state(loaded, "fh-pause")["description"] == "Continue"
     paced_hive.let_go(4)
-    loaded.wait_until(lambda: "4 of 400 done" in _live(loaded), "the end of what was out")
+    loaded.wait_until(lambda: "4 of 400 completed" in _live(loaded), "the end of what was out")
     assert paced_hive.none_begins()
     loaded.click(pause, subshell=page)
     paced_hive.wait_for(4)
@@ -125,12 +125,12 @@ def test_a_batch_in_the_background_is_throttled_and_adapts_again(loaded: Kernel,
     assert _state(loaded, "fh-throttle")["max"] == 16
     assert _state(loaded, "fh-at-once")["value"] == _state(loaded, "fh-throttle")["value"]
     loaded.set(throttle, subshell=page, value=7)
-    loaded.wait_until(lambda: "7 of 7 in progress" in _live(loaded), "seven calls at once")
+    loaded.wait_until(lambda: "7 in progress" in _live(loaded), "seven calls at once")
     assert _state(loaded, "fh-at-once")["value"] == 7
     assert _state(loaded, "fh-adapts")["value"] == ""
     assert loaded.run("b.max_concurrency") == "7"
     loaded.set(loaded.widget("fh-at-once"), subshell=page, value=9)
-    loaded.wait_until(lambda: "9 of 9 in progress" in _live(loaded), "nine, as typed")
+    loaded.wait_until(lambda: "9 in progress" in _live(loaded), "nine, as typed")
     assert _state(loaded, "fh-throttle")["value"] == 9
     loaded.run("b.max_concurrency = 20")
     loaded.wait_until(lambda: _state(loaded, "fh-throttle")["value"] == 20, "a number by code")
@@ -146,7 +146,7 @@ def test_a_cancel_in_the_background_leaves_what_came_of_it(loaded: Kernel, paced
     cell = loaded.send(BACKGROUND, person=True)
     paced_hive.wait_for(4)
     paced_hive.let_go(2)
-    loaded.wait_until(lambda: "2 of 400 done" in _saved(loaded, cell), "two answers")
+    loaded.wait_until(lambda: "2 of 400 completed" in _saved(loaded, cell), "two answers")
     loaded.click(loaded.widget("fh-cancel"), subshell=loaded.subshell())
     loaded.wait_until(lambda: "cancelled; finished answers are saved" in _saved(loaded, cell), "the end")
     loaded.wait_until(lambda: "cancelled; finished answers are saved" in _live(loaded), "the end, in the widgets")
@@ -182,7 +182,7 @@ def test_a_short_batch_in_the_background_has_nothing_to_pause(loaded: Kernel, pa
     loaded.run(NO_OFFER)
     cell = loaded.send(f"{BACKGROUND.replace('rows', 'rows[:4]')}\nb.wait()\nNone", person=True)
     loaded.wait(cell)
-    loaded.wait_until(lambda: "4 of 4 done" in _saved(loaded, cell), "the end")
+    loaded.wait_until(lambda: "4 of 4 completed" in _saved(loaded, cell), "the end")
     loaded.widget("fh-below")
     states = [message.content.get("data", {}).get("state", {}) for message in list(loaded.messages)]
     classes = {name for state in states for name in state.get("_dom_classes", ())}
@@ -212,5 +212,5 @@ def test_where_a_program_runs_the_cell_nothing_can_be_clicked(loaded: Kernel, pa
     assert {(m.kind, m.content["name"]) for m in loaded.outputs(cell)} == {("stream", "stdout")}
     assert loaded.text(cell).splitlines() == [
         "paced: 4 rows x 1 variant = 4 jobs; 4 calls",
-        "night: 4 of 4 done; 4 calls",
+        "night: 4 of 4 completed; 4 calls",
     ]

@@ -71,8 +71,8 @@ def test_a_cell_has_a_line_every_few_seconds_and_the_last_state(runner: str, hiv
     plan, *updates, end = _lines(cell)
     assert plan == "paced: 8 rows x 1 variant = 8 jobs; 8 calls"
     assert 1 <= len(updates) <= 3
-    assert updates[0].startswith("night: 3 of 8 done; 4 of 4 in progress, 5 calls left; ")
-    assert end == "night: 8 of 8 done; 8 calls"
+    assert updates[0].startswith("night: 3 of 8 completed, 5 pending; 4 in progress; ")
+    assert end == "night: 8 of 8 completed; 8 calls"
 
 
 @pytest.mark.long
@@ -90,4 +90,4 @@ def test_a_batch_in_the_background_ends_in_the_cell_that_waits_for_it(hive: Pace
     thread.start()
     first, second = _after_run(tmp_path, "nbclient", hive, begun, waits)
     thread.join()
-    assert "night: 8 of 8 done" in "\n".join(_lines(first) + _lines(second))
+    assert "night: 8 of 8 completed" in "\n".join(_lines(first) + _lines(second))

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
 import fh_notebook as fh
 from fh_notebook.notebook.results.cards import SideBySide
+from fh_notebook.notebook.results.state import CallState
 
 LINES = "\n".join(f"line {i}" for i in range(1, 201))
+
+
+def text_of(page: str) -> str:
+    """Return a piece of HTML without its tags."""
+    return re.sub(r"<[^>]*>", "", page)
 
 
 def _run(output: object = LINES, **more: object) -> fh.Run:
@@ -52,7 +59,7 @@ def test_json_is_indented_in_html_and_in_text_and_a_fence_is_no_hindrance() -> N
 
 def test_many_runs_are_folded_and_capped() -> None:
     """Twelve are open, a hundred are there, and the page stays light."""
-    shown = SideBySide([_run("x" * 50_000) for _ in range(1_000)])
+    shown = SideBySide([_run("x" * 50_000, variant=f"v{number}") for number in range(1_000)])
     page = shown._repr_html_()
     assert "<summary>… 988 more runs</summary>" in page
     assert "900 runs are not shown;" in page
@@ -60,3 +67,24 @@ def test_many_runs_are_folded_and_capped() -> None:
     assert len(page) < 700_000
     assert repr(shown).endswith("… 988 more runs; the result has everything")
     assert len(repr(shown)) < 30_000
+
+
+def test_the_repeats_of_a_variant_share_its_card() -> None:
+    """The first is open as that of a form is, the others are folded behind it, and the other variants are compared to it."""
+    page = SideBySide([_run("one"), _run("two"), _run("three", variant="w"), _run("one", variant="w")])._repr_html_()
+    assert re.findall(r"<summary>(Repeat.*?)</summary>", page) == ["Repeat 2 of 2: completed"] * 2
+    assert page.count('class="fh-card"') == 4
+    assert [text_of(fact) for fact in re.findall(r'fh-fact"[^>]*>(.*?)</span>', page)] == [
+        "reference", "≠ differs from v", "= same as v",
+    ]  # fmt: skip
+
+
+def test_a_card_that_waits_and_one_that_was_answered_have_the_same_head() -> None:
+    """One card alone has the deployment's name; of several the variant's with its colour, whatever has come of them."""
+    run = _run("hi", variant="a")
+    for calls in ([CallState(variant="a")], [CallState(variant="a", state="answered", run=run)], [run]):
+        assert "<bdi>d</bdi></strong>, variant <strong><bdi>a</bdi>" in SideBySide(calls, deployment="d").page()
+        both = SideBySide([*calls, CallState(variant="b")], deployment="d", line="1 of 2 answered").page()
+        assert ", variant " not in both
+        assert both.count("fh-swatch") == 3  # one is in the style
+        assert '<div class="fh-dim fh-line">1 of 2 answered</div>' in both

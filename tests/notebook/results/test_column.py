@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import fh_notebook as fh
-from fh_notebook.notebook.results.column import error_element, run_head
+from fh_notebook.notebook.results.answer_card import error_element, run_head
 from fh_notebook.notebook.results.state import CallState
 from tests.notebook.hostile import EVIL, INVISIBLE, OUTPUTS, Page, dangers
 
@@ -49,7 +49,7 @@ def test_every_cure_is_for_a_code_that_is_known() -> None:
     """Of the contract's table, or one of ours."""
     from fh_notebook.contract.wire import BROKEN_TEXTS
     from fh_notebook.local.requests import BY_CODE
-    from fh_notebook.notebook.results.column import HINTS
+    from fh_notebook.notebook.results.answer_card import HINTS
 
     known = {*BROKEN_TEXTS, *BY_CODE, "response_too_large"}
     assert set(HINTS) <= known

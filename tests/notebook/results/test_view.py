@@ -13,7 +13,7 @@ from ipywidgets import HTML, Dropdown, Widget
 import fh_notebook as fh
 from fh_notebook.core import event_loop
 from fh_notebook.core.text.html import colours_of
-from fh_notebook.notebook.results.cards import LastState, SideBySide
+from fh_notebook.notebook.results.cards import SideBySide
 from fh_notebook.notebook.results.state import CallState, SubmitState
 from fh_notebook.notebook.results.view import ResultsView
 from fh_notebook.notebook.ui.output_actions import COPY_CAP, whole_output
@@ -258,10 +258,9 @@ def test_hostile_outputs_are_inert_in_every_widget_and_in_both_twins(number: int
     view.stopped(EVIL + INVISIBLE)
     for part in _all(view, HTML):
         assert dangers(part.value) == []
-    last = LastState(
-        [CallState(variant=name, run=run) for name, run in zip(names, view.runs, strict=False)], EVIL, EVIL
-    )
-    assert dangers(last.html()) == []
+    calls = [CallState(variant=name, run=run) for name, run in zip(names, view.runs, strict=False)]
+    last = SideBySide(calls, deployment=EVIL, line=EVIL)
+    assert dangers(last.page()) == []
     assert all(sign == "\n" or sign.isprintable() for sign in str(last))
 
 
@@ -451,8 +450,8 @@ def test_the_twins_have_the_last_state_without_widgets() -> None:
     submit = SubmitState(["a", "b", "c"])
     submit.answer(0, _run("first line\n" + "more\n" * 100))
     submit.answer(1, _run(None, "b", status="failed", error="the key was refused; set FETCH_HIVE_API_KEY"))
-    last = LastState(submit.calls, "triage", submit.line(1.0))
-    page, text = last.html(), str(last)
+    last = SideBySide(submit.calls, whole="form.frame has everything", deployment="triage", line=submit.line(1.0))
+    page, text = last.page(), str(last)
     for part in ("first line", "the key was refused; set FETCH_HIVE_API_KEY", "waiting", "2 of 3 answered"):
         assert part in text
         assert part in Page(page).text
@@ -461,7 +460,7 @@ def test_the_twins_have_the_last_state_without_widgets() -> None:
     assert last._repr_html_() == page
     assert "triage/b: failed" in text
     submit.stop()
-    last = LastState(submit.calls, "triage", submit.line(1.0))
+    last = SideBySide(submit.calls, whole="form.frame has everything", deployment="triage", line=submit.line(1.0))
     assert "triage/c: cancelled" in str(last)
     assert "1 of 3 completed, 1 failed, 1 cancelled" in str(last)
 
@@ -472,9 +471,11 @@ def test_the_twins_say_how_long_a_call_has_been_out() -> None:
     submit.begin(0, 0.0)
     submit.begin(1, 0.0)
     submit.answer(1, _run(variant="b"))
-    last = LastState(submit.calls, "triage", submit.line(0.0), now_s=0.0)
-    heads = re.findall(r'class="fh-head".*?</div>', last.html())
-    assert [" ".join(Page(head).text.split()).partition("variant ")[2] for head in heads] == ["a 0.0 s", "b 1.5 s", "c"]
+    last = SideBySide(submit.calls, deployment="triage", line=submit.line(0.0), now_s=0.0)
+    heads = re.findall(r'<div class="fh-head".*?</div>', last.page())
+    assert [" ".join(Page(head).text.split()) for head in heads] == [
+        "running a 0.0 s", "completed b 1.5 s", "waiting c",
+    ]  # fmt: skip
     assert re.findall(r"triage/.*", str(last)) == [
         "triage/a: running, 0.0 s", "triage/b: completed, 1.5 s", "triage/c: waiting",
     ]  # fmt: skip
@@ -486,8 +487,8 @@ def test_a_secret_input_is_in_nothing_that_is_shown() -> None:
     view.begin(["a"])
     view.show(0, _run("fine", inputs={"token": PASSWORD}))
     [answer] = _page_asks(view, ask="all", id=1, key="0")
-    last = LastState([CallState(variant="a", run=run) for run in view.runs], "triage", "")
-    shown = repr(answer) + repr([widget.get_state() for widget in _inside(view.widget)]) + last.html() + str(last)
+    last = SideBySide([CallState(variant="a", run=run) for run in view.runs], deployment="triage")
+    shown = repr(answer) + repr([widget.get_state() for widget in _inside(view.widget)]) + last.page() + str(last)
     assert "fine" in shown
     assert PASSWORD not in shown
 

@@ -21,7 +21,7 @@ from fh_notebook.client.connection import Connection
 from fh_notebook.client.uploads import file_named, files_among
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.invoke_request import InvokeRequest
-from fh_notebook.contract.run import Run, one_line, shown_output
+from fh_notebook.contract.run import Run, one_line
 from fh_notebook.contract.secrets import Secrets
 from fh_notebook.contract.snippet.parser import is_placeholder
 from fh_notebook.core.config.urls import DEFAULT_BASE_URL
@@ -301,7 +301,6 @@ class HistoryPanel:
 
     def _on_answers(self, label: str, runs: list[Run]) -> None:
         head = html.el("div", label if runs else "These answers are no longer saved.", cls="fh-dim", role="status")
-        self._served.put(map(shown_output, runs))
         self._answers.value = str(SideBySide(runs, whole="fh.history() has everything", served=self._served).page(head))
 
     def _show_message(self, text: str, kind: str = "error") -> None:

@@ -16,7 +16,7 @@ from fh_notebook.core.text import html
 from fh_notebook.core.text.messages import counted
 from fh_notebook.notebook.forms.control.selection import MOST_REPEATS, VariantSelection
 from fh_notebook.notebook.forms.fields.base import UpdateGuard, field_anchor
-from fh_notebook.notebook.results.column import ANSWER_LATER
+from fh_notebook.notebook.results.answer_card import ANSWER_LATER
 from fh_notebook.notebook.ui.widgets import LABELLED, FormTheme, enable_all_clicks, line
 
 __all__ = ["FieldLink", "RunActions", "RunBar"]
