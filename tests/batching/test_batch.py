@@ -345,7 +345,7 @@ def test_a_batch_shows_itself_escaped_and_its_text_twin_says_the_same(shouting: 
     ):
         assert in_page in shown
         assert in_text in text
-    assert "10 of 32 answers, failed ones first" in shown
+    assert "the first 10 of 32 jobs, failed ones first" in shown
     assert len(text.splitlines()) == 2 + 11
     assert "failed" in text.splitlines()[3]
 
@@ -358,7 +358,7 @@ def test_a_batch_shows_each_error_with_its_rows_and_how_to_call_them_again(shout
     assert shown.count("<details") == 2
     assert "7 failed" in shown
     assert "the first 5 of 7" in shown
-    assert "batch.retry_failed(error=&quot;RuntimeError: cannot shout bad&quot;)" in shown
+    assert ".retry_failed(error=&quot;RuntimeError: cannot shout bad&quot;)" in shown
     assert "Correct these rows" in shown
     assert "batch.browse()" in shown
 
@@ -566,7 +566,9 @@ def test_the_table_the_counts_and_the_sentence_agree() -> None:
         assert (counts.done, counts.failed, counts.unknown) == (found["completed"], found["failed"], found["unknown"])
         assert counts.reused == frame["reused"].sum()
         assert counts.reused_failed == (frame["reused"] & (frame["status"] == "failed")).sum()
-        assert f"{counts.done} of 8 done, {counts.failed} failed, {counts.unknown} unknown" in batch.summary()
+        assert (
+            f"{counts.done} of 8 completed, {counts.failed} failed, {counts.unknown} outcome unknown" in batch.summary()
+        )
         assert f"{counts.reused} reused" in batch.summary()
         line = fh.history().iloc[0]
         assert (line["done"], line["failed"], line["unknown"]) == (counts.done, counts.failed, counts.unknown)

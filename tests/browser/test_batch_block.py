@@ -24,6 +24,13 @@ BACKGROUND = "batch = fh.batch(rows, 'paced', variants='v', name='triage', max_c
 FAILED = 2
 
 
+_LOOKS = """all => all.map(one => {
+    const {height, borderRadius, fontSize, borderTopWidth} = getComputedStyle(one);
+    return [one.textContent.trim(), [height, borderRadius, fontSize, borderTopWidth].join()];
+})"""
+"""The words and the look of buttons."""
+
+
 def _ended(lab: Lab) -> Locator:
     """Show a batch of which two rows failed, and return its block."""
     lab.run(1)
@@ -67,6 +74,9 @@ def test_each_button_shows_its_result_where_it_was_clicked(lab: Lab, paced_hive:
         effort.click(here.get_by_role("button", name="Browse"))
         expect(below.locator(".fh-browse")).to_be_visible()
         effort.look_at(below.locator(".fhb-status").filter(has_text="20 rows"))
+        looks = here.locator("button:not(.fhb-chip, .fh-o *, thead *)").locator("visible=true").evaluate_all(_LOOKS)
+        assert {"Show", "Retry (1 call)", "Browse", "Close", "›"} <= {name for name, _ in looks}
+        assert len({look for _, look in looks}) == 1, looks
         effort.click(here.get_by_role("button", name="Save", exact=True))
         effort.click(below.get_by_role("button", name="Save the file"))
         expect(below).to_contain_text("Saved triage.csv: 20 rows")
@@ -176,4 +186,4 @@ def test_a_block_is_whole_at_every_width(lab: Lab, paced_hive: PacedHive) -> Non
     lab.save()
     saved = (lab.server.root / lab.name).read_text()
     assert "data-act" not in saved
-    assert "batch.retry_failed(error=" in saved
+    assert ".retry_failed(error=" in saved

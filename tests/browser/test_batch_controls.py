@@ -59,7 +59,7 @@ def test_a_batch_in_the_background_is_paused_throttled_and_cancelled(lab: Lab, p
         lab.expect_text(here, r"28 of 80 completed, 4 failed, 48 pending.*12 reused.*4 in progress.*calls/")
         here.locator("button.fh-pause").wait_for()
         widths = _widths(here.locator(".fh-live [role=progressbar]"))
-        assert widths == pytest.approx({"reused": 12 / 80, "done": 16 / 80, "failed": 4 / 80}, abs=0.02)
+        assert widths == pytest.approx({"reused": 12 / 80, "completed": 16 / 80, "failed": 4 / 80}, abs=0.02)
         _pictures(lab, "batch-running", here)
 
         here.locator("button.fh-pause").click()
@@ -125,9 +125,9 @@ def test_a_finished_batch_is_seen_in_a_notebook_that_is_not_trusted(lab: Lab, pa
     lab.expect_text(here, r"Batch triage.*11 completed.*1 failed.*12 calls")
     parts = here.locator(".fh-bar span")
     expect(parts).to_have_count(2)
-    assert [part.get_attribute("title") for part in parts.all()] == ["11 done", "1 failed"]
+    assert [part.get_attribute("title") for part in parts.all()] == ["11 completed", "1 failed"]
     assert here.locator("style").count() == 0
-    assert _widths(here.locator(".fh-bar")) == pytest.approx({"done": 11 / 12, "failed": 1 / 12}, abs=0.02)
+    assert _widths(here.locator(".fh-bar")) == pytest.approx({"completed": 11 / 12, "failed": 1 / 12}, abs=0.02)
     colours = parts.evaluate_all("parts => parts.map(part => getComputedStyle(part).backgroundColor)")
     assert colours == ["rgb(56, 142, 60)", "rgb(229, 57, 53)"]
     lab.screenshot("batch-not-trusted")

@@ -367,7 +367,7 @@ def test_every_problem_of_the_rows_is_a_line_of_its_own(data: Path, capsys: pyte
     assert len([line for line in lines if "max_words" in line]) == 2
     assert any("--on-invalid skip" in line for line in lines)
     assert main([*words, "--on-invalid", "skip"]) == 1
-    assert "1 of 3 completed, 2 failed" in capsys.readouterr().err
+    assert "1 of 3 completed, 2 not sent (inputs do not fit)" in capsys.readouterr().err
 
 
 def test_a_broken_store_is_told_before_the_first_call(data: Path, shouting: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:  # fmt: skip
@@ -481,7 +481,7 @@ def test_what_is_finished_is_kept_and_no_call_is_made_twice(data: Path, number: 
         out, err = process.communicate(timeout=PATIENCE_S)
         assert process.returncode == 130, err
         assert "Traceback" not in err
-        assert "4 of 20 completed, 3 unknown" in err
+        assert "4 of 20 completed, 3 outcome unknown" in err
         assert "to continue with the rest: run the same command again" in err
         assert "Written to out.csv: 7 rows" in out
         assert pd.read_csv("out.csv")["status"].value_counts().to_dict() == {"completed": 4, "unknown": 3}
@@ -525,7 +525,7 @@ def test_on_a_terminal_the_progress_is_one_line_that_is_rewritten(data: Path) ->
         os.close(terminal)
     assert "held: 12 rows x 1 variant = 12 jobs; 12 calls\r\n" in shown
     assert re.search(r"\r2 of 12 completed, 10 pending; 2 in progress", shown)
-    assert "2 of 12 completed, 2 unknown" in shown
+    assert "2 of 12 completed, 2 outcome unknown" in shown
     assert "Traceback" not in shown
     assert held.ran.total() == 4
 

@@ -235,7 +235,7 @@ def test_a_form_over_rows_runs_a_batch_in_the_background(page: Page, hive: FormH
     kernel.widget("fh-pause")
     assert kernel.outputs(clicked) == []
     hive.hold.set()
-    page.until("4 completed")
+    page.until(">4 completed")
     hive.hold.clear()
     kernel.wait_until(lambda: "4 of 4 completed; 4 calls" in kernel.shown(cell)[1]["text/html"], "the last state")
     assert (

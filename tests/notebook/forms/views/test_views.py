@@ -739,7 +739,7 @@ def test_run_begins_the_batch_and_shows_how_it_ended(over: fh.Form, hive: FormHi
     over.fields["ticket"].column = "body"
     assert ("fh-wrong" in _line(over, "ticket")._dom_classes, status.value) == (False, "")
     _of(over, "fh-run").click()
-    _until_block(over, "2 completed")
+    _until_block(over, ">2 completed")
     _until(_of(over, "fh-plan"), "2 of 2 finished")
     assert sorted(over.frame["output"]) == ["Dear customer, Late.", "Dear customer, Lost."]
     assert len(hive.got) == 2
@@ -822,7 +822,7 @@ def test_users_of_an_app_read_no_code_in_what_came_of_a_batch(is_app: bool) -> N
         _until(_of(form, "fh-plan"), "Run again: ")
     words = _words(form)
     assert ("the work may be done" if is_app else "the call may have run") in words
-    assert re.findall(r"[.\w]+(?:\('[^']*'\))?\.resume\(\w+=True\)", words) == (  # once, and by what is there
+    assert re.findall(r"[.\w]+(?:\('[^']*'\))?\.resume\(\w+=True\)", unescape(words)) == (  # once, and by what is there
         [] if is_app else [f"fh.open_batch({form.batch.name!r}).resume(retry_unknown=True)"]
     )
     assert ("form.frame" in words) == (not is_app)
