@@ -95,7 +95,7 @@ class ConcurrencyLimiter:
     ...     async with limiter.slot():
     ...         return limiter.in_flight
     >>> asyncio.run(one_call()), limiter
-    (1, Limiter(0 in progress, 0 refused))
+    (1, Limiter(0 of 3 in progress, 0 refused))
     """
 
     def __init__(

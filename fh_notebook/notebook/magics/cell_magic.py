@@ -500,8 +500,11 @@ class LiveAnswers:
         from fh_notebook.notebook.results.view import ResultsView
 
         submit = self._submit
+        # Without marks, as what is left in their place has none.
         self._results = ResultsView(
-            line=HTML() if self._is_one else None, deployment=self._deployment if self._is_one else ""
+            line=HTML() if self._is_one else None,
+            deployment=self._deployment if self._is_one else "",
+            has_marks=False,
         )
         self._results.begin(submit.variants, submit.repeats, ago_s=time.monotonic() - self._began)
         for index, call in enumerate(submit.calls):

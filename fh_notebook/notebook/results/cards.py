@@ -38,6 +38,9 @@ PAGE_CAP: Final = 400_000
 class SideBySide:
     """Several runs of the same inputs, to be looked at together: as a `ResultsView` shows them, without widgets.
 
+    Each head says whether an output differs from the first variant's; the differences themselves are left out, because
+    a page without styles shows what is marked in them as one text.
+
     Parameters
     ----------
     calls : sequence of Run, PendingRun or CallState
@@ -115,7 +118,7 @@ class SideBySide:
 
     def _shown(self, number: int) -> ShownOutput:
         whole = OutputOptions(whole=WHOLE, run=self.runs[number].identity)
-        return shown_answer(self.runs[number], self._first(number), whole)
+        return shown_answer(self.runs[number], None, whole)
 
     # --- as HTML
 
@@ -180,7 +183,7 @@ class SideBySide:
         else:
             body = [
                 *answer_parts(
-                    run, first, self._options(number), has_hints=not self._is_app, whole_error=self._whole_error
+                    run, None, self._options(number), has_hints=not self._is_app, whole_error=self._whole_error
                 )
             ]
         is_headed = not (self._show and len(self.runs) == 1 and run.ok)

@@ -127,6 +127,8 @@ class ResultsView:
         Whether it is shown to users of an app, to whom nothing is said of the service.
     deployment : str
         Its name, where the heads have it.
+    has_marks : bool
+        Whether outputs are shown with what differs from the first variant's, too.
 
     Attributes
     ----------
@@ -149,8 +151,9 @@ class ResultsView:
         line: HTML | None = None,
         is_app: bool = False,
         deployment: str = "",
+        has_marks: bool = True,
     ) -> None:
-        self._is_app, self._deployment = is_app, deployment
+        self._is_app, self._deployment, self._has_marks = is_app, deployment, has_marks
         self._lock = threading.RLock()
         self._number = 0
         self._submit: SubmitState | None = None
@@ -284,7 +287,13 @@ class ResultsView:
             key = f"{self._prefix}{len(self._columns)}"
             self._columns.append(
                 ResultColumn(
-                    key, self._looks, self._lock, self._redraw, is_app=self._is_app, deployment=self._deployment
+                    key,
+                    self._looks,
+                    self._lock,
+                    self._redraw,
+                    is_app=self._is_app,
+                    deployment=self._deployment,
+                    has_marks=self._has_marks,
                 )
             )
         children = tuple(column.widget for column in self._columns[:count])
