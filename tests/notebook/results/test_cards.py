@@ -75,7 +75,7 @@ def test_the_repeats_of_a_variant_share_its_card() -> None:
     assert re.findall(r"<summary>(Repeat.*?)</summary>", page) == ["Repeat 2 of 2: completed"] * 2
     assert page.count('class="fh-card"') == 4
     assert [text_of(fact) for fact in re.findall(r'fh-fact"[^>]*>(.*?)</span>', page)] == [
-        "reference", "≠ differs from v", "= same as v",
+        "baseline", "≠ differs from v", "= same as v",
     ]  # fmt: skip
 
 
