@@ -505,7 +505,7 @@ def test_a_further_variant_row_or_repeat_pays_for_nothing_that_was_answered_befo
     shouting.hive.client().invoke("shout", variant="soft", inputs={"text": "t0"})
     both = _batch(shouting, rows(3), variants=["loud", "soft"])
     assert both.counts == JobCounts(planned=6, done=6, reused=4, calls=2)
-    assert "; 4 of 6 answered on " in str(both.plan())
+    assert "; 4 of 6 finished on " in str(both.plan())
     assert both.frame["output"].tolist() == ["T0", "t0", "T1", "t1", "T2", "t2"]
     assert _batch(shouting, rows(3), variants=["soft", "loud"]).counts.calls == 0
     assert _batch(shouting, [*rows(3), {"text": "new"}], variants=["loud", "soft"]).counts.calls == 2

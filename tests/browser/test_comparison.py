@@ -154,6 +154,7 @@ def test_chips_of_low_scores_and_wins_know_what_is_better(page: Page, tmp_path: 
     page.goto(fh.compare(pd.DataFrame(lines), score="elapsed_s").report(tmp_path / "x.html").as_uri())
     expect(page.get_by_role("button", name="a wins 20")).to_be_visible()
     expect(page.get_by_role("button", name="b wins 0")).to_be_visible()
+    page.get_by_text("More filters").click()
     page.get_by_label("rows by their scores").select_option("high score")
     assert _shown(page) == ["18", "19"]
 

@@ -79,7 +79,7 @@ def test_bash_completes_what_is_known(folder: Path) -> None:
         "fh-notebook history ot",
     )
     assert set(commands) >= {"demo", "lab", "serve", "batch", "history", "doctor", "completion"}
-    assert rest == [["--max-calls"], ["batch", "store", "none"], ["triage-mine"], ["draft", "live"], ["other"]]
+    assert rest == [["--max-calls"], ["auto", "batch", "store", "none"], ["triage-mine"], ["draft", "live"], ["other"]]
 
 
 def test_a_catalogue_that_cannot_be_read_offers_nothing_and_says_nothing(folder: Path) -> None:

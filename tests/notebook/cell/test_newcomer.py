@@ -183,7 +183,7 @@ def test_what_a_cell_is_told_it_can_do(shell: Shell, local: LocalHive) -> None: 
     shell.run("%%fetchhive echoing -v v\nticket: a")
     shell.shell.user_ns["rows"] = pd.DataFrame({"ticket": ["a"]})
     _, said = shell.run("%%fetchhive echoing -v v --over rows --dry-run\nticket: '{{ row.ticket }}'")
-    assert "1 job; 1 of 1 answered on " in said
+    assert "1 job; 1 of 1 finished on " in said
     assert "reuse=" not in said
 
 
