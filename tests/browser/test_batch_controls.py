@@ -117,7 +117,7 @@ def test_a_finished_batch_is_seen_in_a_notebook_that_is_not_trusted(lab: Lab, pa
         paced_hive.ended.set()
         lab.run(1)
         lab.expect_text(lab.output(1), r"Batch triage.*11 completed.*1 failed.*12 calls")
-    saved = lab.save_with(r"fh-bar-done[^>]*11 done")
+    saved = lab.save_with(r"fh-bar-completed[^>]*11 completed")
     copy = saved.replace("pilot =", "somebody_elses =")
     (lab.server.root / "copy.ipynb").write_text(copy)
     lab.open(name="copy.ipynb")

@@ -58,7 +58,8 @@ STYLE: Final = html.Html(
     "<style>"
     ".fh .fh-errors{display:flex;flex-wrap:wrap;align-items:baseline;gap:4px 8px;margin:6px 0}"
     ".fh .fh-errors>span{overflow-wrap:anywhere;min-width:0}"
-    ".fh .fh-errors>.fh-dim{flex-basis:100%}.fh .fh-error-acts{display:inline-flex;gap:8px}"
+    ".fh .fh-errors>.fh-dim{flex-basis:100%;min-width:0;overflow-wrap:anywhere}"
+    ".fh .fh-error-acts{display:inline-flex;gap:8px}"
     ".fh .fh-acts{display:flex;flex-wrap:wrap;gap:8px;margin:10px 0 12px}"
     # What is wider than the page scrolls by itself.
     ".fh-block .widget-vbox{min-width:0;max-width:100%}"
