@@ -62,7 +62,7 @@ def test_a_cell_runs_and_shows_its_answers_side_by_side(lab: Lab, hive_url: str)
     lab.expect_text(lab.run(1), r"completed.*triage, variant short.*billing")
     lab.expect_text(
         lab.run(2),
-        r"triage, variant short[\s\S]*triage, variant long[\s\S]*confidence[\s\S]*triage, variant broken[\s\S]*no article",
+        r"2 of 3 completed, 1 failed[\s\S]*short[\s\S]*long[\s\S]*confidence[\s\S]*broken[\s\S]*no article",
     )
     lab.expect_text(lab.run(3), r"broken\s*failed")
     lab.expect_text(lab.run(4, fails=True), r"InputError: triage: line 1 of the body")

@@ -641,7 +641,7 @@ def test_a_comparison_shows_itself_escaped_and_its_text_twin_says_the_same(hosti
     assert "<script>" not in shown
     assert "<b>a" not in shown
     assert "&lt;script&gt;" in shown
-    assert len(shown) < 11_000
+    assert len(shown) < 13_000
     for part in (
         "Comparison of 2 variants on 1 row by s",
         "Scores differ on 1 row, answers on 1",

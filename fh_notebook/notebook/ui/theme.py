@@ -354,7 +354,7 @@ CSS: Final = html.Html(
     ".fh-form .fh-slider>.widget-label>b:last-child{order:2}"
     # ipywidgets writes how many files it holds at a button's end: always 0, since what was chosen leaves it at once.
     ".fh-form .fh-way{max-width:100%;min-width:0;height:32px}.fh-form .fh-way>select{width:auto;max-width:100%}"
-    ".fh-form .fh-upload{font-size:0}.fh-form .fh-upload i{font-size:13px}"
+    ".fh-form .fh-field .fh-upload.jupyter-button{font-size:0}.fh-form .fh-upload i{font-size:13px}"
     ".fh-form .fh-upload::after{content:' Choose a file';content:' Choose a file' / '';"
     "font-size:var(--jp-widgets-font-size,13px)}"
     # A name that is heard and not seen: what it belongs to is plain to see.

@@ -123,7 +123,8 @@ def test_the_number_of_calls_is_that_of_the_batch(mapping: RowMapping) -> None:
         mapping.rows, DEPLOYMENT, variants="a", inputs=mapping.inputs(), client=client, progress=False, name="first"
     )
     assert done.counts.done == 4
-    assert batch_plan(mapping, client, variants=["a"]).calls == 4  # another batch, by its name
+    assert batch_plan(mapping, client, variants=["a"]).calls == 0  # answered before, in the batch of that name
+    assert batch_plan(mapping, client, variants=["a", "b"]).calls == 4
     same = fh.batch(mapping.rows, DEPLOYMENT, variants=["a"], inputs=mapping.inputs(), client=client, progress=False)
     assert batch_plan(mapping, client, variants=["a"]).calls == 0
     assert fh.last_batch() is same
