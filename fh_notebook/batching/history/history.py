@@ -218,7 +218,8 @@ STYLE: Final = html.Html(
     ".fh .fh-runs td:first-child{max-width:5.5em}.fh .fh-runs td:nth-child(2){min-width:6em;max-width:8em}"
     ".fh .fh-runs td:is(:nth-child(3),:nth-child(4)){max-width:7em;overflow-wrap:break-word}"
     ".fh .fh-runs td:is(:nth-child(5),:nth-child(6)){min-width:8em}}"
-    "@media (max-width:600px){.fh .fh-runs :is(td,th):nth-child(n){min-width:0;white-space:normal;overflow-wrap:anywhere}}</style>"
+    "@media (max-width:600px){.fh .fh-runs :is(td,th):nth-child(n){min-width:0;"
+    "white-space:normal;overflow-wrap:anywhere}}</style>"
 )
 """Of the table: a wide page cuts no time in two; in a narrow one, names leave the room to inputs and answers."""
 
