@@ -183,6 +183,8 @@ def test_the_card_of_a_pending_run_goes_on(lab: Lab) -> None:
     _reload(lab)
     lab.expect_text(card, "Refund 120 EUR?")
     lab.page.wait_for_function("() => window.jupyterapp?.shell?.currentWidget?.sessionContext?.session?.kernel")
+    # Until the page has made its widgets anew, the front end drops what the kernel says of them.
+    lab.expect_text(lab.output(1).locator(".fh-live .fh-card"), "Refund 120 EUR?")
     lab.run(2)
     lab.expect_text(card, "completed")
     expect(card).to_have_count(1)
