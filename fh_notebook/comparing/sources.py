@@ -90,7 +90,8 @@ def _as_frame(source: Any) -> Any:
         return source
     if isinstance(source, str) and not Path(source).suffix and not Path(source).exists():
         name = short(source)
-        raise InputError(f"{name} names no file of rows; to compare a saved batch, give fh.open_batch({name})")
+        cure = f"to compare a saved batch, give fh.open_batch({name})"
+        raise InputError(f"batch_or_frame is {name}, which names no file of rows; {cure}")
     is_dict_of_columns = isinstance(source, Mapping) and is_columns(source, but=Run)
     return (
         read_frame(source) if is_dict_of_columns or isinstance(source, str | PathLike) or is_table(source) else source

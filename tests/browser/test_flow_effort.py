@@ -27,7 +27,7 @@ import fh_notebook as fh, pandas as pd
 fh.configure(base_url={url!r}, api_key='fhk_' + '0123456789abcdef', workspace_id='ws_local')
 client = fh.Client()
 rows = [{{'ticket': f'Ticket {{n}}: charged twice', 'expected_output': 'other'}} for n in range(12)]
-frame = pd.DataFrame({{'body': [row['ticket'] for row in rows]}})
+frame = pd.DataFrame({{'body': [f"{{row['ticket']}} again" for row in rows]}})
 triage = fh.Deployment('triage', variants=['good', 'bad'], inputs={{'ticket': fh.text()}})
 cmp = fh.compare(fh.batch(rows, triage, name='corrected', progress=False))
 for amount in (1, 2):
