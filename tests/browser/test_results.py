@@ -196,6 +196,12 @@ fh.form(order, values={"text": "Late."}, client=hive.client())"""
 
 TOPS = "parts => parts.map(part => Math.round(part.getBoundingClientRect().top))"
 EDGES = "parts => parts.map(part => part.getBoundingClientRect()).map(box => [box.top, box.bottom])"
+_ON_TOP = """next => {
+  const {left, right, top, bottom} = next.getBoundingClientRect(), cell = next.closest(".jp-Cell");
+  const above = [0.1, 0.5, 0.9].map(share => document.elementFromPoint(left + share * (right - left), (top + bottom) / 2));
+  return above.filter(one => !cell.contains(one)).map(one => one.className);
+}"""
+"""What lies over the output of a cell."""
 LOST = "parts => parts.filter(part => part.scrollHeight > part.clientHeight + 1).map(part => part.className)"
 
 
@@ -204,11 +210,13 @@ LOST = "parts => parts.filter(part => part.scrollHeight > part.clientHeight + 1)
 def test_answers_of_a_form_are_level_and_whole(lab: Lab, place: str) -> None:
     """Outputs side by side begin level under heads of other heights, and tabs are one line.
 
-    How far a run is has a line of its own. Nothing is cut off when the answers of an earlier call are opened below.
+    How far a run is has a line of its own. Nothing is cut off when the answers of an earlier call are opened below, and
+    nothing lies over the next cell: what is longer than the window scrolls in its pane.
     """
     lab.place = place
     lab.resize(800, 1000)
-    lab.open(LEVEL)
+    lab.open(LEVEL, "'the next cell'")
+    lab.run(1)
     form = lab.run(0).locator(".fh-panel")
     form.locator("button.fh-run").click()
     outputs = form.locator(".fh-results .fh-o")
@@ -226,6 +234,8 @@ def test_answers_of_a_form_are_level_and_whole(lab: Lab, place: str) -> None:
     expect(form.locator(".fh-earlier-answers .fh-o")).to_have_count(2)
     boxes = form.locator(".fh-results, .fh-results .fh-column, .fh-earlier-answers")
     assert boxes.evaluate_all(LOST) == []
+    lab.output(1).scroll_into_view_if_needed()
+    assert lab.output(1).evaluate(_ON_TOP) == []
 
 
 def test_an_output_is_copied_and_its_form_is_switched_by_mouse_and_by_keys(lab: Lab) -> None:

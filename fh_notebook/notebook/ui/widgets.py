@@ -166,6 +166,8 @@ class FormTheme:
         self.button_layout = Layout(width="auto", min_width="72px", margin="2px 6px 2px 0")
         self._row = Layout(flex_flow="row wrap", align_items="center", overflow="visible", grid_gap="2px 6px")
         self._column = Layout(overflow="visible", max_width="100%")
+        self._pane = Layout(max_width="100%")
+        """Without overflow, which would be written at the widget itself: a wide form decides by its style sheet."""
         self._text_style = HTMLStyle()
         self.toggle_style = ToggleButtonStyle()
         self._text = Layout(margin="2px 0", max_width="100%", min_width="0", flex="0 1 auto")
@@ -194,7 +196,7 @@ class FormTheme:
 
     def panes(self, left: Sequence[Any], right: Sequence[Any]) -> Any:
         """Return two columns that are beside each other where the form has room for both, else below each other."""
-        panes = (self.column(*children, dom_class="fh-pane") for children in (left, right))
+        panes = (VBox(children, layout=self._pane, _dom_classes=_classes("fh-pane")) for children in (left, right))
         return self.column(*panes, dom_class="fh-panes")
 
     def panel(self, *children: Any) -> Any:
