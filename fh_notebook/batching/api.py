@@ -202,10 +202,13 @@ def known_deployment(client: Client, deployment: Deployment | str) -> Deployment
         It is something else.
     """
     if isinstance(deployment, Deployment):
-        return deployment
-    if not isinstance(deployment, str):
+        found = deployment
+    elif isinstance(deployment, str):
+        found = client.aclient.connection.find_deployment(deployment) or Deployment(deployment)
+    else:
         raise InputError(f"deployment is {type_text(deployment)}; give its name, or a Deployment")
-    return client.aclient.connection.find_deployment(deployment) or Deployment(deployment)
+    session.note_variants(found)
+    return found
 
 
 OWN_CHECKS: Final = bounded_options(BatchOptions) | {"rate"}

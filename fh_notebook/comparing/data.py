@@ -33,8 +33,10 @@ from fh_notebook.contract.output import assets_of
 from fh_notebook.contract.run import Run
 from fh_notebook.core import arguments
 from fh_notebook.core.text.formatting import listed, nearest, short
+from fh_notebook.core.text.html import colours_of
 from fh_notebook.core.values import ColumnName
 from fh_notebook.errors import InputError
+from fh_notebook.session import session
 
 __all__ = [
     "FAILED", "NOT_SENT", "ComparisonData", "ScoredRuns", "check_failed", "check_zero", "counted_lines", "no_variant",
@@ -236,6 +238,11 @@ class ComparisonData:
     def variants(self) -> list[str]:
         """The variants, in the order of the plan, or of their first lines."""
         return list(dict.fromkeys(self.runs.lines["variant"]))
+
+    @cached_property
+    def colours(self) -> dict[str, str]:
+        """The colour of each variant: the same one wherever the variant is shown."""
+        return colours_of(self.variants, session.known_variants(self.runs.about.get("deployments", ())))
 
     @cached_property
     def lines(self) -> pd.DataFrame:

@@ -26,6 +26,7 @@ from fh_notebook.comparing.stats.number_format import (
     figure,
     interval_text,
     percent,
+    points,
     seconds,
     seconds_format,
 )
@@ -105,6 +106,8 @@ def trend(deployment: Deployment | str, *, score: Score = None, variants: str | 
         raise InputError(f"deployment is {short(deployment)}; give a Deployment or its name")
     if isinstance(deployment, str):
         arguments.check_one("deployment", deployment, "str")
+    if isinstance(deployment, Deployment):
+        session.note_variants(deployment)
     name = deployment.name if isinstance(deployment, Deployment) else deployment
     store = session.store()
     if store is None:
@@ -125,6 +128,7 @@ def trend(deployment: Deployment | str, *, score: Score = None, variants: str | 
         deployment=name,
         scorer=runs.scorer,
         is_share=_is_share(lines["score"].dropna()),
+        known=session.known_variants([name]),
         notes=[*notes, *lines.attrs.get("notes", ())],
     )
 
@@ -262,14 +266,26 @@ class Trend:
     """
 
     def __init__(
-        self, frame: pd.DataFrame, *, deployment: str, scorer: str, notes: Iterable[str], is_share: bool = False
+        self,
+        frame: pd.DataFrame,
+        *,
+        deployment: str,
+        scorer: str,
+        notes: Iterable[str],
+        is_share: bool = False,
+        known: Sequence[str] = (),
     ) -> None:
         self.frame = frame
         self.deployment = deployment
         self.scorer = scorer
         self.notes = tuple(notes)
-        self._is_share = is_share
-        """Whether a mean is a share of rows: all scores are true or false."""
+        self._texts: dict[str, Callable[[float], str]] = {
+            "score": percent if is_share else figures(frame["score"].tolist()) if "score" in frame else figure,
+            "seconds": seconds_format(frame["seconds"].tolist()) if "seconds" in frame else seconds,
+            "failures": _share_of_calls,
+        }
+        """How sentence, table and plot write a figure of each kind: all the same."""
+        self._colours = colours_of(list(dict.fromkeys(frame["variant"])), known)
 
     def plot(self, kind: Literal["score", "seconds", "failures"] | None = None) -> Any:
         """Return the figure: one line per variant over the dates, each point with its interval.
@@ -292,13 +308,13 @@ class Trend:
         arguments.check(Trend.plot, locals())
         from fh_notebook.monitoring.trend_plot import plot
 
-        return plot(self.frame, kind, scorer=self.scorer, is_share=self._is_share)
+        return plot(self.frame, kind, scorer=self.scorer, texts=self._texts, colours=self._colours)
 
     @property
     def _sentence(self) -> str:
         first, last = self.frame["date"].min(), self.frame["date"].max()
         of = "score" if self.frame["score"].notna().any() else "seconds"
-        text = seconds if of == "seconds" else percent if self._is_share else figure
+        text = self._texts[of]
         names = distinct_texts(self.frame["variant"].unique(), 40)
         parts = [
             f"{names[str(variant)]} {_course(part, of, text)}"
@@ -327,11 +343,6 @@ class Trend:
         frame = self.frame.iloc[-LINES_SHOWN:]
         interval = "95 % interval"
         heads = ["variant", "date (UTC)", "score", interval, MEDIAN_TIME, interval, "failed", interval, "calls"]
-        formats: dict[str, Callable[[float], str]] = {
-            "score": percent if self._is_share else figures(frame["score"].tolist()),
-            "seconds": seconds_format(frame["seconds"].tolist()),
-            "failures": percent,
-        }
         names = distinct_texts(self.frame["variant"].unique(), 40)
         cells = [
             [
@@ -339,7 +350,7 @@ class Trend:
                 f"{line['date']:%Y-%m-%d}",
                 *(
                     text
-                    for name, form in formats.items()
+                    for name, form in self._texts.items()
                     for text in (form(line[name]), _limits_text(line, name, form))
                 ),
                 f"{line['calls']:,}",
@@ -362,10 +373,9 @@ class Trend:
 
     def _repr_html_(self) -> str:
         heads, cells = self._cells()
-        colours = colours_of(list(dict.fromkeys(self.frame["variant"])))
         names = self.frame["variant"].iloc[-LINES_SHOWN:]
         lines = [
-            [swatch_name(colours[name], row[0]), html.unbroken(row[1]), *row[2:]]
+            [swatch_name(self._colours[name], row[0]), html.unbroken(row[1]), *row[2:]]
             for row, name in zip(cells, names, strict=True)
         ]
         table = html.table(heads, lines, cls="fh-table fh-num fh-named")
@@ -379,6 +389,10 @@ class Trend:
             html.el("div", self._more, cls="fh-dim") if self._more else None,
             cls="fh",
         )
+
+
+def _share_of_calls(share: float) -> str:
+    return "" if share != share else f"{points(share)} %"
 
 
 def _course(part: pd.DataFrame, of: str, text: Callable[[float], str]) -> str:

@@ -9,7 +9,7 @@ pattern, and the variant's name at its end, so no meaning depends on colour alon
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import pandas as pd
@@ -36,9 +36,7 @@ from fh_notebook.comparing.plots.panels import (
     first_text,
     named,
 )
-from fh_notebook.comparing.stats.number_format import figure, percent, points, seconds
 from fh_notebook.core import arguments
-from fh_notebook.core.text.html import colours_of
 from fh_notebook.errors import InputError
 
 __all__ = ["plot"]
@@ -57,16 +55,13 @@ MEASURE_SHOWN: Final = 30
 """Characters of the label of an axis, which is as long as a panel is high."""
 
 
-def _seconds_text(value: float) -> str:
-    return f"{seconds(value)} s"
+FigureText = Callable[[float], str]
 
 
-TEXTS: Final[dict[str, Callable[[float], str]]] = {"score": figure, "seconds": _seconds_text, "failures": percent}
-"""How a figure of each kind is written."""
-
-
-def plot(frame: pd.DataFrame, kind: str | None, *, scorer: str, is_share: bool) -> Any:
-    """Return the figure (see ``Trend.plot``); `is_share`: a mean score is a share of rows.
+def plot(
+    frame: pd.DataFrame, kind: str | None, *, scorer: str, texts: Mapping[str, FigureText], colours: Mapping[str, str]
+) -> Any:
+    """Return the figure (see ``Trend.plot``); `texts` says how a figure of each kind is written, as in its table.
 
     Raises
     ------
@@ -74,12 +69,16 @@ def plot(frame: pd.DataFrame, kind: str | None, *, scorer: str, is_share: bool) 
         There is nothing of that kind to be drawn.
     """
     if kind is not None:
-        arguments.check_one_of("kind", kind, tuple(TEXTS))
-    kinds = [name for name in TEXTS if kind in (None, name) and frame[name].notna().any()]
+        arguments.check_one_of("kind", kind, tuple(texts))
+    kinds = [name for name in texts if kind in (None, name) and frame[name].notna().any()]
     if not kinds:
         raise InputError(f"nothing to draw{f' of {kind}' if kind else ''}: no call has it")
-    texts = TEXTS | ({"score": percent} if is_share else {})
-    return Plot([_panel_of(frame, name)(frame, name, scorer, texts[name]) for name in kinds])
+    units = {"seconds": " s"}
+
+    def text_of(kind: str) -> FigureText:
+        return lambda value: f"{texts[kind](value)}{units.get(kind, '')}"
+
+    return Plot([_panel_of(frame, name)(frame, name, scorer, text_of(name), colours) for name in kinds])
 
 
 def _panel_of(frame: pd.DataFrame, kind: str) -> Callable[..., PlotPanel]:
@@ -94,10 +93,12 @@ def _share_tick(share: float, place: int | None = None) -> str:
     return f"{100 * share:.4g} %"
 
 
-def _panel_of_one_date(frame: pd.DataFrame, kind: str, scorer: str, text: Callable[[float], str]) -> PlotPanel:
+def _panel_of_one_date(
+    frame: pd.DataFrame, kind: str, scorer: str, text: FigureText, colours: Mapping[str, str]
+) -> PlotPanel:
     known = frame[frame[kind].notna()].sort_values(kind, ascending=kind == "seconds", kind="stable")
     lines, what = known.to_dict("records"), _measure(kind, scorer)
-    colours, names = colours_of(list(dict.fromkeys(frame["variant"]))), distinct_names(frame["variant"])
+    names = distinct_names(frame["variant"])
     date = f"{known['date'].iloc[0]:%Y-%m-%d}"
 
     def draw(axes: Axes) -> None:
@@ -105,7 +106,7 @@ def _panel_of_one_date(frame: pd.DataFrame, kind: str, scorer: str, text: Callab
             draw_interval(axes, y, line[kind], line[f"{kind}_low"], line[f"{kind}_high"], colours[line["variant"]])
         draw_names(axes, [names[line["variant"]] for line in lines], f"{named(what)} on {date}, 95 % interval")
         draw_figures(axes, [text(line[kind]) for line in lines])
-        if text is percent:
+        if text(0.5).endswith(" %"):
             axes.xaxis.set_major_formatter(_share_tick)
         if kind != "score":
             axes.set_xlim(left=0)
@@ -127,13 +128,12 @@ def _draw_dates(axes: Axes, dates: pd.Series[Any]) -> None:
     axes.xaxis.set_major_formatter(DateFormatter("%m-%d") if few else ConciseDateFormatter(locator))
 
 
-def _panel(frame: pd.DataFrame, kind: str, scorer: str, text: Callable[[float], str]) -> PlotPanel:
+def _panel(frame: pd.DataFrame, kind: str, scorer: str, text: FigureText, colours: Mapping[str, str]) -> PlotPanel:
     variants = list(dict.fromkeys(frame["variant"]))
     parts = {name: frame[(frame["variant"] == name) & frame[kind].notna()] for name in variants}
     what = _measure(kind, scorer)
 
     def draw(axes: Axes) -> None:
-        colours = colours_of(variants)
         ends: dict[str, tuple[float, float]] = {}
         for index, (name, part) in enumerate(parts.items()):
             if not len(part):
@@ -152,7 +152,7 @@ def _panel(frame: pd.DataFrame, kind: str, scorer: str, text: Callable[[float], 
         axes.set_ylabel(named(what, MEASURE_SHOWN), fontsize=SMALL)
         axes.grid(axis="y", color=INK, alpha=0.22, linewidth=0.6)
         axes.set_axisbelow(True)
-        if text is percent:
+        if text(0.5).endswith(" %"):
             axes.yaxis.set_major_formatter(_share_tick)
         if kind != "score":
             axes.set_ylim(bottom=0)
@@ -176,7 +176,7 @@ RANKS: Final = {
 """What is said of who is first in a figure of each kind, and of several who are."""
 
 
-def _newest(frame: pd.DataFrame, kind: str, text: Callable[[float], str]) -> str:
+def _newest(frame: pd.DataFrame, kind: str, text: FigureText) -> str:
     """Return the result of the newest date on which there is one; variants without it are not ranked."""
     known = frame[frame[kind].notna()]
     newest = known[known["date"] == known["date"].max()].sort_values(kind, ascending=kind == "seconds", kind="stable")
@@ -184,7 +184,6 @@ def _newest(frame: pd.DataFrame, kind: str, text: Callable[[float], str]) -> str
     if kind == "failures" and not newest[kind].any():
         return f"No failed calls {date}"
     names = distinct_names(dict.fromkeys(frame["variant"]), TITLE_NAME_SHOWN)
-    text = _failures_text if kind == "failures" else text
     texts = {names[name]: text(value) for name, value in zip(newest["variant"], newest[kind], strict=True)}
     figure_text, who = next(iter(texts.values())), first_text(texts)
     if len(texts) == 1:
@@ -195,7 +194,3 @@ def _newest(frame: pd.DataFrame, kind: str, text: Callable[[float], str]) -> str
     ends = newest.iloc[[0, first]]  # who is first, and the next one
     overlap = ", intervals overlap" if ends[f"{kind}_low"].max() <= ends[f"{kind}_high"].min() else ""
     return f"{who} {RANKS[kind][first > 1]} {date}: {figure_text}{overlap}"
-
-
-def _failures_text(share: float) -> str:
-    return f"{points(share)} %"

@@ -40,7 +40,7 @@ from fh_notebook.comparing.stats.number_format import (
 )
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import figures, in_words
-from fh_notebook.core.text.html import colours_of, swatch_name
+from fh_notebook.core.text.html import swatch_name
 from fh_notebook.core.text.shown_frame import ShownFrame
 from fh_notebook.errors import FetchHiveError
 from fh_notebook.racing.number_format import evidence_format, lead_format
@@ -419,7 +419,7 @@ def _interval_bar(low: float, high: float, lead: float, width: float, colour: st
 
 def _variants_html(race: RaceProtocol) -> html.Html:
     table, evidence, mean = _variants_table(race)
-    threshold, colours = 1 / race.tally.alpha, colours_of(race.tally.variants)
+    threshold, colours = 1 / race.tally.alpha, race.tally.colours
     names = _names(race)
     lines = [
         [
@@ -483,7 +483,7 @@ def _names(race: RaceProtocol) -> dict[str, str]:
 
 def _pairs_html(race: RaceProtocol) -> html.Html:
     scale, yes_no = race.tally.scale, race.tally.yes_no
-    rivals, colours, names = _rivals(race), colours_of(race.tally.variants), _names(race)
+    rivals, colours, names = _rivals(race), race.tally.colours, _names(race)
     text = lead_format(rivals, yes_no=yes_no)
     lines: list[list[Any]] = [
         [swatch_name(colours[p.a], names[p.a]), text(p.lead), interval_text(text, p.low, p.high),

@@ -18,7 +18,6 @@ from fh_notebook.comparing.plots.matplotlib_plots import DASH_STYLES, INK, SMALL
 from fh_notebook.comparing.plots.panels import OF_PAIR_SHOWN, TITLE_NAME_SHOWN, distinct_names
 from fh_notebook.comparing.stats.number_format import difference_text, difference_unit, interval_text
 from fh_notebook.core import arguments
-from fh_notebook.core.text.html import colours_of
 from fh_notebook.errors import InputError
 from fh_notebook.racing.number_format import evidence_format, lead_format
 from fh_notebook.racing.state import NO_DIFFERENCE, PairStanding, RaceState
@@ -53,7 +52,7 @@ def _evidence(tally: RaceState) -> PlotPanel:
     bar = 1 / tally.alpha
 
     def draw(axes: Axes) -> None:
-        colours = colours_of(tally.variants)
+        colours = tally.colours
         ends: dict[str, tuple[float, float]] = {}
         for index, name in enumerate(tally.variants):
             end = tally.dropped.get(name, tally.rows)
@@ -100,7 +99,7 @@ def _intervals(tally: RaceState) -> PlotPanel:
     def draw(axes: Axes) -> None:
         axes.axhline(0, color=INK, linewidth=0.8, linestyle=(0, (4, 3)))
         axes.annotate("no lead", (1, 0), fontsize=SMALL, va="bottom")
-        colours = colours_of(tally.variants)
+        colours = tally.colours
         names = distinct_names((pair.a for pair in rivals), OF_PAIR_SHOWN)
         ends: dict[str, tuple[float, float]] = {}
         for number, pair in enumerate(rivals):

@@ -41,6 +41,7 @@ from fh_notebook.racing.options import RaceOptions
 from fh_notebook.racing.schedule import SCORED_AT_ONCE, RowFeeder, Schedule
 from fh_notebook.racing.scores import RowScorer, ScoreScale, calls_service, is_lower
 from fh_notebook.racing.state import PATIENCE, RaceState, summary_table
+from fh_notebook.session import session
 
 __all__ = ["Race"]
 
@@ -69,13 +70,15 @@ class Race:
         self.batch = prepared.batch
         self._control = prepared.control
         self._status = prepared.control.status
-        self.variants = _check_variants(self._status.plan().variants)
+        plan = self._status.plan()
+        self.variants = _check_variants(plan.variants)
         self.tally = RaceState(
             self.variants,
             scale=scale,
             alpha=options.alpha,
             min_difference=options.min_difference,
             patience=options.patience,
+            known=session.known_variants(plan.deployments),
         )
         scorer = RowScorer(score, self.variants, failed=options.failed, workspace=self.batch.workspace)
         at_once = SCORED_AT_ONCE if not calls_service(score) else 1

@@ -14,6 +14,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
+from fh_notebook.core.text.html import colours_of
 from fh_notebook.racing.evidence import BETS, Evidence, Numbers, excludes, interval
 from fh_notebook.racing.scores import ScoreScale
 
@@ -77,6 +78,8 @@ class RaceState:
     ----------
     variants : sequence of str
         In the order of the plan.
+    known : sequence of str
+        All that the deployment has, by which each has its colour.
     scale : ScoreScale
         How scores are compared.
     alpha : float
@@ -103,8 +106,10 @@ class RaceState:
         alpha: float,
         min_difference: float | None = None,
         patience: int | None = None,
+        known: Sequence[str] = (),
     ) -> None:
         self.variants = tuple(variants)
+        self.colours = colours_of(self.variants, known)
         self.scale = scale
         self.alpha = alpha
         self.min_difference = min_difference

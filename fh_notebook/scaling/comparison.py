@@ -41,8 +41,10 @@ from fh_notebook.comparing.verdicts.best import best_groups
 from fh_notebook.comparing.verdicts.verdict import failed_note, headline, span_note, verdict, winner
 from fh_notebook.core.config import settings
 from fh_notebook.core.text import html
+from fh_notebook.core.text.html import colours_of
 from fh_notebook.errors import InputError, SettingsError
 from fh_notebook.scaling.sums import PairSum, Sums, ValueCounts, VariantSum, poisson_interval, sums_of, wilcoxon_of
+from fh_notebook.session import session
 
 __all__ = ["ScaledComparison", "compare"]
 
@@ -77,7 +79,8 @@ def compare(source: Any, *, score: Any, pair_on: str, failed: str) -> ScaledComp
     sums = _total_sums(frame, score, pair_on, failed)
     check_zero(failed, sums.scorer, lower=sums.lower)
     note = _uncorrected_note(source) if is_batch else ""
-    return ScaledComparison(sums, frame, score=score, pair_on=pair_on, failed=failed, note=note)
+    known = session.known_variants(source.plan().deployments) if is_batch else ()
+    return ScaledComparison(sums, frame, score=score, pair_on=pair_on, failed=failed, note=note, known=known)
 
 
 def _uncorrected_note(batch: Batch) -> str:
@@ -212,8 +215,19 @@ class ScaledComparison:
         What a failed run counts as.
     """
 
-    def __init__(self, sums: Sums, frame: Any, *, score: Any, pair_on: str, failed: str, note: str = "") -> None:
+    def __init__(
+        self,
+        sums: Sums,
+        frame: Any,
+        *,
+        score: Any,
+        pair_on: str,
+        failed: str,
+        note: str = "",
+        known: Sequence[str] = (),
+    ) -> None:
         self._note = note
+        self._known = known
         self.scorer = sums.scorer
         self.variants = list(sums.variants)
         self.failed = failed
@@ -313,7 +327,7 @@ class ScaledComparison:
         best_first = np.lexsort([table["p50_s"], *reversed(order)])
         return SummaryData(
             summary=table.iloc[best_first].reset_index(drop=True),
-            variants=self.variants,
+            colours=colours_of(self.variants, self._known),
             winner=winner(self._summary_lines, self._pairs),
             yes_no=bool(self.scorer) and self._yes_no,
             is_scored=bool(self.scorer),

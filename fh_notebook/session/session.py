@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -32,13 +32,14 @@ from fh_notebook.contract.catalog.deployments import LOCAL_SOURCE, Deployments, 
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.secrets import Secrets
+from fh_notebook.contract.snippet.parser import is_placeholder
 from fh_notebook.core import hooks
 from fh_notebook.core.config import credentials, resolution, settings
 from fh_notebook.core.config.urls import LOCAL, hostname, is_loopback, origin
 from fh_notebook.core.files import KEPT_FILES
 from fh_notebook.core.redaction import Secret, as_secret, log, redact
 from fh_notebook.core.text.formatting import short, type_text
-from fh_notebook.errors import SettingsError, StoreError
+from fh_notebook.errors import FetchHiveError, SettingsError, StoreError
 from fh_notebook.session.limiter import BoundedLimiter, ConcurrencyLimiter
 from fh_notebook.store.catalog_file import catalogue
 from fh_notebook.version import __version__
@@ -63,8 +64,10 @@ __all__ = [
     "hive_deployments",
     "keep_profile",
     "known_deployments",
+    "known_variants",
     "limiter",
     "local_hive",
+    "note_variants",
     "own_workspace",
     "profile_of",
     "receiver",
@@ -233,6 +236,8 @@ class _State:
         self.hive: LocalHive | None = None
         self.notices: set[str] = set()
         self.receiver: CallbackReceiver | None = None
+        self.variants: dict[str, tuple[str, ...]] = {}
+        """Of the deployments that were used, by their names."""
         self.profiles: dict[str, str] = {}
         """Of local hives, by workspace: what one of this process does says nothing of the next one of its name."""
 
@@ -660,6 +665,35 @@ def deployments(client: Client | AsyncClient | None = None) -> Deployments:
     if present is not None:
         return present.aclient.connection.known_deployments()
     return known_deployments(local_hive()) if _would_be_local() else catalogue_deployments()
+
+
+def note_variants(deployment: Deployment) -> None:
+    """Note which variants a deployment has, and in which order: each is shown in the same colour everywhere."""
+    _state.variants[deployment.name] = tuple(name for name in deployment.variants if not is_placeholder(name))
+
+
+def known_variants(names: Iterable[str]) -> list[str]:
+    """Return the variants of deployments as tables label them, in the order in which the deployments name them.
+
+    They are those of the deployments that this process used, and of the known ones.
+
+    Examples
+    --------
+    >>> note_variants(Deployment("triage", variants=["a", "b"]))
+    >>> note_variants(Deployment("draft", variants=["a"]))
+    >>> known_variants(["triage"]), known_variants(["triage", "draft"])
+    (['a', 'b'], ['triage/a', 'triage/b', 'draft/a'])
+    """
+    wanted = list(dict.fromkeys(names))
+    known: Mapping[str, Deployment] = {}
+    if not _state.variants.keys() >= set(wanted):
+        with suppress(FetchHiveError):  # a broken file is no error for who only looks at what was run
+            known = deployments()
+    for name in wanted:
+        if name not in _state.variants and name in known:
+            note_variants(known[name])
+    labelled = [(name, variant) for name in wanted for variant in _state.variants.get(name, ())]
+    return [variant if len(wanted) == 1 else f"{name}/{variant}" for name, variant in labelled]
 
 
 def _would_be_local() -> bool:

@@ -319,6 +319,11 @@ class Plan:
     budget: Budget = Budget()
 
     @property
+    def deployments(self) -> list[str]:
+        """The names of the deployments, which `deployment` has in one text."""
+        return self.deployment.split(" and ")
+
+    @property
     def cost(self) -> float | None:
         """What the calls will cost at ``price_per_call``; ``None`` where no price is known."""
         price = self.budget.price_per_call

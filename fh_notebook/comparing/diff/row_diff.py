@@ -36,7 +36,7 @@ from fh_notebook.core import hooks
 from fh_notebook.core.json_values import pretty
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import listed, nearest, ordinal, seconds_text, short
-from fh_notebook.core.text.html import colours_of, swatch
+from fh_notebook.core.text.html import swatch
 from fh_notebook.errors import InputError
 
 __all__ = [
@@ -206,8 +206,8 @@ class RowDiff:
     """The row's own columns, such as the ticket."""
     score_text: ScoreText | None = None
     """The format of a score; ``None`` where nothing was scored."""
-    variants: tuple[str, ...] = ()
-    """All variants of the comparison, in the order of the plan: each has its colour by its place."""
+    colours: Mapping[str, str] = field(default_factory=dict)
+    """Of the variants of the comparison."""
     scored_path: tuple[str | int, ...] = ()
     """The part of an output that is scored; empty for the whole."""
     alone: tuple[VariantAnswer, ...] = ()
@@ -262,11 +262,10 @@ def diff_html(diff: RowDiff, prefix: str = "") -> html.Html:
         for name, value in _input_texts(diff)
     ]
     inputs = html.el("div", html.join(inputs_html, " · "), cls="fh-dim fh-inputs") if inputs_html else None
-    colours = colours_of(diff.variants)
     cards = html.el(
         "div",
         *(
-            _card_html(answer, diff, colours, f"{prefix}{number}" if prefix else "")
+            _card_html(answer, diff, f"{prefix}{number}" if prefix else "")
             for number, answer in enumerate(diff.answers)
         ),
         cls="fh-side",
@@ -274,8 +273,9 @@ def diff_html(diff: RowDiff, prefix: str = "") -> html.Html:
     answers = cards
     if diff.parts:
         answers = html.el("details", html.el("summary", "All answers in full"), cards, cls="fh-fold fh-whole")
+    parts = (_part_html(part, diff.colours, diff.score_text) for part in diff.parts)
     return html.el(
-        "div", html.STYLE, STYLE, head, inputs, *(_part_html(part, colours, diff.score_text) for part in diff.parts),
+        "div", html.STYLE, STYLE, head, inputs, *parts,
         answers,
         cls="fh fh-diff",
     )  # fmt: skip
@@ -319,10 +319,10 @@ def _options(answer: VariantAnswer, path: tuple[str | int, ...], key: str = "") 
     return OutputOptions(whole=WHOLE, open_chars=html.CHARS_OPEN // 2, path=path, key=key, run=answer.lister)
 
 
-def _card_html(answer: VariantAnswer, diff: RowDiff, colours: Mapping[str, str], key: str) -> html.Html:
+def _card_html(answer: VariantAnswer, diff: RowDiff, key: str) -> html.Html:
     facts = html.el("span", _facts_text(answer, diff.score_text), cls="fh-dim")
     badge = html.badge(answer.status) if not answer.ok else None
-    head = html.el("div", _name_html(answer.variant, colours), " ", badge, " ", facts, cls="fh-head")
+    head = html.el("div", _name_html(answer.variant, diff.colours), " ", badge, " ", facts, cls="fh-head")
     body = output_view(answer.output, _options(answer, diff.scored_path, key)) if answer.ok else _error_html(answer)
     return html.el("div", head, body, cls="fh-card")
 
@@ -545,7 +545,7 @@ def compare_row(
         place=(labels.index(row) + 1, len(labels)) if len(labels) > 1 and row in labels else None,
         inputs=inputs,
         score_text=data.score_text if data.scorer else None,
-        variants=tuple(data.variants),
+        colours=data.colours,
         scored_path=data.runs.scored_path,
         alone=alone,
         correction=data.runs.correction_story(row),

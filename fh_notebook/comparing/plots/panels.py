@@ -36,7 +36,6 @@ from fh_notebook.comparing.stats.summary import summary_table
 from fh_notebook.comparing.verdicts.tradeoff import Tradeoff
 from fh_notebook.comparing.verdicts.verdict import after_holm, winner_of
 from fh_notebook.core.text.formatting import figures, in_words, short
-from fh_notebook.core.text.html import colours_of
 from fh_notebook.core.text.messages import agreeing, counted
 from fh_notebook.core.values import ColumnName
 from fh_notebook.errors import InputError
@@ -129,7 +128,7 @@ def plot_data(data: ComparisonData, *, tradeoff: Tradeoff | None = None) -> Plot
         winner=winner_of(data),
         corrected=after_holm(data.pairs),
         comparisons=tested_in(data.pairs),
-        colours=colours_of(data.variants),
+        colours=data.colours,
         classes=_with_masked_labels(data),
         tradeoff=tradeoff,
     )

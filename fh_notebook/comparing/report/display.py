@@ -41,7 +41,6 @@ from fh_notebook.core.config import settings
 from fh_notebook.core.redaction import MASK
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import figures, given_form
-from fh_notebook.core.text.html import colours_of
 from fh_notebook.core.text.messages import PYTHON, Audience
 
 __all__ = [
@@ -236,8 +235,8 @@ class SummaryData:
 
     summary: pd.DataFrame
     """The columns of the summary and ``rows``, best first."""
-    variants: Sequence[str]
-    """In the order of the plan, which gives their colours."""
+    colours: Mapping[str, str]
+    """Of the variants."""
     winner: str | None
     yes_no: bool
     is_scored: bool
@@ -271,7 +270,7 @@ class SummaryData:
         return cls(
             summary=summary.iloc[in_groups].reset_index(drop=True),
             groups=groups,
-            variants=data.variants,
+            colours=data.colours,
             winner=winner_of(data),
             yes_no=data.is_share,
             is_scored=bool(data.scorer),
@@ -318,7 +317,7 @@ def summary_cells(facts: SummaryData, *, drawn: bool = False) -> tuple[list[Any]
     drawn : bool
         Whether variants have their colours, and intervals are drawn; else all cells are text.
     """
-    summary, scale, colours = facts.summary, ScoreFormat.of(facts), colours_of(facts.variants)
+    summary, scale, colours = facts.summary, ScoreFormat.of(facts), facts.colours
 
     def name(line: Mapping[Any, Any]) -> Any:
         variant, is_best = line["variant"], line["variant"] == facts.winner
@@ -636,11 +635,10 @@ def rows_html(data: ComparisonData, table: pd.DataFrame) -> html.Html:
     input_columns = table.attrs["asked"]
     variants = tables.leaderboard(data)["variant"].tolist()  # as in the summary above
     names = [data.pair_on, *input_columns, *(["expected"] if expected else []), *variants]
-    colours = colours_of(data.variants)
     heads = [
         *names[: -len(variants)],
         *(
-            html.swatch_name(colours[name], text, title=name if text != name else "")
+            html.swatch_name(data.colours[name], text, title=name if text != name else "")
             for name, text in distinct_texts(variants, html.NAME_UNBROKEN).items()
         ),
     ]

@@ -40,7 +40,7 @@ from fh_notebook.core import hooks
 from fh_notebook.core.files import KEPT_FILES
 from fh_notebook.core.redaction import redact
 from fh_notebook.core.text import html
-from fh_notebook.core.text.html import colours_of, swatch
+from fh_notebook.core.text.html import swatch
 from fh_notebook.core.text.messages import COMMAND
 from fh_notebook.errors import FetchHiveError
 
@@ -207,8 +207,7 @@ def _rows_table(data: ComparisonData, rows: Sequence[Mapping[str, Any]]) -> html
         *([html.el("th", "inputs", scope="col", cls="asked")] if inputs else []),
         *([html.el("th", "expected", scope="col")] if expected else []),
     ]
-    colours = colours_of(data.variants)
-    head += [html.el("th", swatch(colours[name]), redact(name), scope="col") for name in data.variants]
+    head += [html.el("th", swatch(data.colours[name]), redact(name), scope="col") for name in data.variants]
     lines = []
     for row in rows[:FIRST_ROWS]:
         cells = [html.el("td", row["pair"], cls="key", dir="auto")]

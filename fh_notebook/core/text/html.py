@@ -50,7 +50,6 @@ __all__ = [
     "table",
     "text_class",
     "unbroken",
-    "variant_colours",
 ]
 
 HEADLINE: Final = (
@@ -468,37 +467,32 @@ _STACKED: Final = Html(
 
 PALETTE: Final = ("#2e86ab", "#d1603d", "#3f9142", "#9467bd", "#a8801a", "#d0528f", "#1f9d78", "#8f6a4e")
 """Each is 3 to 1 and more on white, on JupyterLab's black and on its grey (WCAG 2.2 asks it of graphics); the first two
-are told apart by everybody who tells colours apart at all. A ninth variant has the first colour again."""
+are told apart by everybody who tells colours apart at all."""
 
 
-def colours_of(variants: Sequence[str]) -> dict[str, str]:
-    """Return the colour of each variant, by its name; `variants` are in the order of the plan.
-
-    Examples
-    --------
-    >>> colours_of(["baseline", "few-shot"])["few-shot"]
-    '#d1603d'
-    """
-    return {variant: PALETTE[index % len(PALETTE)] for index, variant in enumerate(variants)}
-
-
-def variant_colours(variants: Sequence[str], known: Sequence[str] = ()) -> dict[str, str]:
-    """Return the colours of variants beside each other; of one alone none, which would say nothing.
+def colours_of(variants: Sequence[str], known: Sequence[str] = ()) -> dict[str, str]:
+    """Return the colour of each variant, by its name.
 
     Parameters
     ----------
     variants : sequence of str
         Those that are shown.
     known : sequence of str
-        All that the deployment has: a variant keeps its colour where others are left out.
+        All that the deployment has, in its order: a variant keeps its colour where others are left out. Where variants
+        of the same colour would meet, since there are more of them than colours, the later one has a free one.
 
     Examples
     --------
-    >>> variant_colours(["baseline"]), len(variant_colours(["baseline", "few-shot"]))
-    ({}, 2)
+    >>> colours_of(["baseline", "few-shot"])["few-shot"], colours_of(["few-shot"], ["baseline", "few-shot"])
+    ('#d1603d', {'few-shot': '#d1603d'})
     """
-    distinct = list(dict.fromkeys(variants))
-    return colours_of(list(dict.fromkeys([*known, *distinct]))) if len(distinct) > 1 else {}
+    places = {variant: place for place, variant in enumerate(dict.fromkeys([*known, *variants]))}
+    colours: dict[str, str] = {}
+    for variant in sorted(places.keys() & set(variants), key=places.__getitem__):
+        begin = places[variant] % len(PALETTE)
+        rest = (*PALETTE[begin:], *PALETTE[:begin])
+        colours[variant] = next((colour for colour in rest if colour not in colours.values()), rest[0])
+    return {variant: colours[variant] for variant in variants}
 
 
 def swatch(colour: str) -> Html:

@@ -33,7 +33,6 @@ from fh_notebook.contract.run import action_text, with_action
 from fh_notebook.core.json_values import pretty
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import seconds_text
-from fh_notebook.core.text.html import colours_of
 from fh_notebook.notebook.browser import table as table_module
 from fh_notebook.notebook.browser.query import RowFinder, TableQuery, sorts
 from fh_notebook.notebook.browser.table import BrowserTable
@@ -72,7 +71,7 @@ def table_head(table: BrowserTable, columns: Sequence[str], *, live: bool) -> di
         "variants": [*distinct_texts(table.variants, NAME).values()],
         "short": [*distinct_texts(table.variants, html.NAME_UNBROKEN).values()],
         "ids": table.variants,
-        "colours": [*colours_of(table.variants).values()],
+        "colours": [*table.colours.values()],
         "scorer": _name(table.scorer),
         "lower": table.lower,
         "columns": [_name(name) for name in columns],

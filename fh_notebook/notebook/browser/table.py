@@ -66,7 +66,7 @@ class BrowserTable:
         self._data = data
         lines = data.lines
         self.making = threading.RLock()  # held by whoever makes or filters, so that nothing is made twice at once
-        self.variants = data.variants
+        self.variants, self.colours = data.variants, data.colours
         self.pair_on, self.scorer, self.lower = data.pair_on, data.scorer, data.lower
         self.scored_path = data.runs.scored_path
         row_of, labels = pd.factorize(lines["pair"])

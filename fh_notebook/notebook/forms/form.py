@@ -465,6 +465,7 @@ def form(
         raise InputError(f"files is {short(files)}; give 'content' or 'address'")
     files = files or ("content" if app else None)
     resolved = _find_deployment(deployment, client)
+    session.note_variants(resolved)
     if over is not None:
         from fh_notebook.notebook.forms.control.batch_controller import BatchFormController  # which loads pandas
 

@@ -251,6 +251,7 @@ class _CellRun:
             find=client.aclient.connection.find_deployment,
             evaluate=self._evaluate,
         )
+        session.note_variants(call.deployment)
         if not options.dry_run:
             check_there(call.deployment.name, client)
         calls = len(call.variants) * options.repeats  # before they are made: it may be a number that nobody meant
@@ -506,7 +507,8 @@ class LiveAnswers:
             deployment=self._deployment if self._is_one else "",
             has_marks=False,
         )
-        self._results.begin(submit.variants, submit.repeats, ago_s=time.monotonic() - self._began)
+        known = session.known_variants([self._deployment])
+        self._results.begin(submit.variants, submit.repeats, known=known, ago_s=time.monotonic() - self._began)
         for index, call in enumerate(submit.calls):
             if call.run is not None:
                 self._results.show(index, call.run)

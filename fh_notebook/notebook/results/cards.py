@@ -22,6 +22,7 @@ from fh_notebook.core.text.messages import agreeing, counted
 from fh_notebook.notebook.results.answer_card import answer_parts, run_head, shown_answer
 from fh_notebook.notebook.results.served_outputs import ServedOutputs
 from fh_notebook.notebook.results.state import CallState
+from fh_notebook.session import session
 
 __all__ = ["SideBySide"]
 
@@ -54,7 +55,8 @@ class SideBySide:
     is_app : bool
         Whether they are for the users of an app: `OutputOptions.is_app`.
     known : sequence of str
-        All variants that may be shown, by which each has its colour.
+        All variants that may be shown, by which each has its colour; by default those that the deployment is known to
+        have.
     deployment : str, optional
         What was run, where it is not in the calls.
     line : str
@@ -92,9 +94,14 @@ class SideBySide:
             else (WHOLE, WHOLE_ERROR)
         )
         self._open_chars = html.CHARS_OPEN // 2 if many else html.CHARS_OPEN  # beside others, a card is narrow
-        self._colours = html.variant_colours([run.variant or "" for run in self.runs], known)
         self._cap = min(html.TEXT_CAP, PAGE_CAP // max(min(len(self.runs), RUNS_SHOWN), 1))
         names = {run.deployment for run in self.runs}
+        variants = [run.variant or "" for run in self.runs]
+        self._colours: dict[str, str] = {}  # of one variant alone a colour would say nothing
+        if len(set(variants)) > 1:
+            self._colours = html.colours_of(
+                variants, known or (session.known_variants(names) if len(names) == 1 else ())
+            )
         self._is_named = not self._colours or len(names) > 1
         """Whether each head has the deployment, too."""
         self._columns = _by_variant(self._calls)

@@ -328,7 +328,7 @@ class ResultsView:
         columns = self._columns[: len(submit.variants)]
         cap = min(html.TEXT_CAP, PAGE_CAP // max(len(columns), 1))
         # What the first column shows is what all others are compared to.
-        colours = html.variant_colours(submit.variants, self._known)
+        colours = html.colours_of(submit.variants, self._known) if len(columns) > 1 else {}
         numbers = range(len(columns)) if only is None or only < submit.repeats else [only // submit.repeats]
         for number in numbers:
             if number < len(columns):
