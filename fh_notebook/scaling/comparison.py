@@ -355,7 +355,7 @@ class ScaledComparison:
         first, *others = dict.fromkeys((self._headline(), self.verdict))
         table = frame_text(pd.DataFrame(lines, columns=heads), heads)
         return "\n".join(
-            [f"Comparison of {self._head()}", first, table, *filter(None, [facts.best_set]), *others, *self.notes]
+            [first, f"Comparison of {self._head()}", table, *filter(None, [facts.best_set]), *others, *self.notes]
         )
 
     def _repr_html_(self) -> str:

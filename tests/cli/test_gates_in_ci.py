@@ -60,7 +60,9 @@ def test_the_action_writes_the_comparison_and_fails_where_it_is_not_shown(
     found, summary, told = _run_action(tickets, baseline="keywords", **{"require-not-worse": margin})
     assert found == code, told
     assert f"- `--require-not-worse {margin} {'failed' if code else 'passed'}`: " in summary
-    assert "# Comparison of 2 variants on 30 rows by exact()" in summary
+    result = summary.partition("# ")[2]
+    assert result.startswith("keywords and nearest score the same on each of the 30 rows"), result
+    assert "Comparison of 2 variants on 30 rows by exact" in result
 
 
 def test_nothing_that_an_input_contains_is_run(tickets: Path) -> None:

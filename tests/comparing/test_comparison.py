@@ -649,6 +649,9 @@ def test_a_comparison_shows_itself_escaped_and_its_text_twin_says_the_same(hosti
     ):
         assert part in repr(hostile)
         assert part in shown.replace("&lt;b&gt;a&lt;/b&gt;", "<b>a</b>")
+    assert [line.partition(":")[0] for line in repr(hostile).splitlines()[:2]] == [
+        "Not enough to tell", "Comparison of 2 variants on 1 row by s",
+    ]  # fmt: skip
 
 
 def test_single_runs_of_a_cell_can_be_compared() -> None:

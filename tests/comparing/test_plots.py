@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 
 import fh_notebook as fh
 from fh_notebook.comparing.plots import fonts, matplotlib_plots
-from fh_notebook.comparing.plots.panels import distinct_names
+from fh_notebook.comparing.plots.panels import distinct_names, distinct_texts
 from fh_notebook.core.text.html import PALETTE
 from fh_notebook.local import LocalHive
 from tests.comparing.frames import scores, tall
@@ -62,6 +62,28 @@ def test_long_names_that_differ_are_shown_different() -> None:
         if kind == "scores":
             assert any("May" in text for text in shown)
             assert any("June" in text for text in shown)
+
+
+ALIKE = {
+    ("May", "June"): "a prompt that begins as the other one does and ends with {}",
+    ("May's", "June's"): "{} prompt that ends as the other one does",
+    ("0.2", "0.7"): "claude few-shot temperature {} with the rubric",
+    ("木", "金"): "お荷物4007は{}曜日に届く予定です。ご不便をおかけして申し訳ございません",
+}
+
+
+@pytest.mark.parametrize("most", [16, 28])
+@pytest.mark.parametrize(("words", "text"), ALIKE.items())
+def test_a_long_name_shows_the_words_in_which_it_differs(words: tuple[str, str], text: str, most: int) -> None:
+    """In the beginning, in the end or between them, with the beginning: it is shortened in its middle."""
+    names = [text.format(word) for word in words]
+    shown = distinct_texts([*names, "another one altogether, which is as long"], most)
+    assert len(set(shown.values())) == 3
+    for word, name in zip(words, names, strict=True):
+        assert word in shown[name]
+        assert shown[name].startswith(name[0])
+        assert "…" in shown[name]
+        assert len(shown[name]) <= most
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,10 @@ needs no drawing library, but for the names that are drawn: `fonts.py` knows wha
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import count
+from itertools import accumulate, count, pairwise, takewhile
 from typing import Any, Final
 
 import numpy as np
@@ -173,8 +174,8 @@ def kinds_drawn(facts: PlotData) -> list[str]:
 
 
 def named(text: str, most: int = NAME_SHOWN) -> str:
-    """Return a name for a plot: one line, which matplotlib does not read as a formula."""
-    return one_line(text, most).replace("$", r"\$")
+    """Return a text for a plot, shortened between its words: one line, which matplotlib does not read as a formula."""
+    return _shortened(_words(text, most), [0], most).replace("$", r"\$")
 
 
 def distinct_names(names: Iterable[str], most: int = NAME_SHOWN) -> dict[str, str]:
@@ -188,28 +189,80 @@ def distinct_names(names: Iterable[str], most: int = NAME_SHOWN) -> dict[str, st
 def distinct_texts(names: Iterable[str], most: int) -> dict[str, str]:
     """Return the texts of names: at most `most` characters, different for different names.
 
-    A long name is shortened in its middle. Where names are the same then, they show the part that differs; where this
-    is not enough, a number.
+    A long name is shortened between its words. What tells it from the others stays, then its beginning and its end.
+    Where texts are the same all the same, they have a number.
 
     Examples
     --------
     >>> list(distinct_texts(["prompt-with-examples-v1", "prompt-with-examples-v2", "short"], 16).values())
-    ['prompt-w…ples-v1', 'prompt-w…ples-v2', 'short']
+    ['prompt-with-…v1', 'prompt-with-…v2', 'short']
+    >>> list(distinct_texts(["the old prompt with many examples", "the new prompt with many examples"], 16).values())
+    ['the old…examples', 'the new…examples']
     """
-    texts = {name: _shortened(name, most) for name in names}
-    for alike in _groups_of_equal_texts(texts):
-        begins = next((n for n, signs in enumerate(zip(*alike, strict=False)) if len(set(signs)) > 1), most)
-        head = most // 3
-        start = max(begins - 4, head)
-        texts |= {name: one_line(f"{name[:head]}…{name[start:]}", most) for name in alike}
-    still_alike = {name for alike in _groups_of_equal_texts(texts) for name in alike}
-    return _numbered({name: name if name in still_alike else text for name, text in texts.items()}, most, still_alike)
+    words = {name: _words(name, most) for name in names}
+    in_order, keys = sorted(words, key=words.__getitem__), dict[str, set[int]]()
+    shared = [_common_words(words[a], words[b]) for a, b in pairwise(in_order)]
+    for place, name in enumerate(in_order):
+        # Where a name differs from each other one: between sorted names the least of what their neighbours share.
+        before, after = accumulate(reversed(shared[:place]), min), accumulate(shared[place:], min)
+        keys[name] = {0, *before, *after}
+    return _numbered({name: _shortened(words[name], sorted(keys[name], reverse=True), most) for name in words}, most)
 
 
-def _numbered(texts: Mapping[str, str], most: int, alike: Collection[str] | None = None) -> dict[str, str]:
-    """Return the texts with a number behind those of names that have equal ones, or that are in `alike`."""
-    if alike is None:
-        alike = {name for group in _groups_of_equal_texts(texts) for name in group}
+NAME_READ: Final = 400
+"""Characters of a name that is shortened: what is behind them tells no names apart."""
+_WORD: Final = re.compile(r"[^\s/:|_-]*[\s/:|_-]+|[^\s/:|_-]+")
+
+
+def _words(name: str, most: int) -> list[str]:
+    """Return the words of a name, each with the space or mark behind it; of one that is long the letters."""
+    found = _WORD.findall(one_line(name, NAME_READ))
+    return [part for word in found for part in ([word] if len(word) <= 2 * most // 3 else word)]
+
+
+def _common_words(one: Sequence[str], other: Sequence[str]) -> int:
+    return next((n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+
+
+def _shortened(words: Sequence[str], keys: Iterable[int], most: int) -> str:
+    """Return the words of a name that tell it from others (`keys`), and as many of the others as `most` lets in."""
+    whole = "".join(words)
+    if len(whole) <= most:
+        return whole
+    last = len(words) - 1
+    shown: set[int] = set()
+    for place in [*(min(key, last) for key in keys), last]:
+        if len(_with_gaps(words, shown | {place})) <= most:
+            shown.add(place)
+    is_growing = True
+    while is_growing:
+        beside = sorted({place + step for place in shown for step in (-1, 1)} - shown)
+        fits = [p for p in beside if 0 <= p <= last and len(_with_gaps(words, shown | {p})) <= most]
+        is_growing = bool(fits)
+        shown |= set(sorted(fits, key=lambda p: _chars_beside(words, shown, p))[:1])
+    return _with_gaps(words, shown)
+
+
+def _chars_beside(words: Sequence[str], shown: Collection[int], place: int) -> int:
+    """Return the length of what is shown right beside a word: the shortest run grows first."""
+    sides = (range(place - 1, -1, -1), range(place + 1, len(words)))
+    return sum(len(words[p]) for side in sides for p in takewhile(shown.__contains__, side))
+
+
+def _with_gaps(words: Sequence[str], shown: Collection[int]) -> str:
+    """Return the words that are shown, with one mark in place of those that are left out between and beside them."""
+    runs = [""]
+    for place, word in enumerate(words):
+        if place in shown:
+            runs[-1] += word
+        elif runs[-1] or place == 0:
+            runs.append("")
+    return "…".join(run.strip() for run in runs)
+
+
+def _numbered(texts: Mapping[str, str], most: int) -> dict[str, str]:
+    """Return the texts with a number behind those of names that have equal ones."""
+    alike = {name for group in _groups_of_equal_texts(texts) for name in group}
     used = {text for name, text in texts.items() if name not in alike}
     numbered = dict(texts)
     for name in (name for name in texts if name in alike):
@@ -217,13 +270,6 @@ def _numbered(texts: Mapping[str, str], most: int, alike: Collection[str] | None
         numbered[name] = next(text for text in candidates if text not in used)
         used.add(numbered[name])
     return numbered
-
-
-def _shortened(name: str, most: int) -> str:
-    """Return a name of at most `most` characters: its beginning and its end."""
-    text = one_line(name, max(most, len(name)))
-    end = (most - 1) // 2
-    return text if len(text) <= most else f"{text[: most - 1 - end]}…{text[-end:]}"
 
 
 def _groups_of_equal_texts(texts: Mapping[str, str]) -> list[list[str]]:
@@ -393,6 +439,8 @@ def _seconds(facts: PlotData) -> PanelText:
     )
 
 
+LABEL_SHOWN: Final = 20
+"""Characters of a label in a title."""
 LABELS_DRAWN: Final = 12
 """Labels of a drawn confusion table: those with the most expected rows. The table has all."""
 
@@ -452,7 +500,8 @@ def confusion_text(facts: PlotData, table: Confusion) -> PanelText:
     wrong = table.cells.copy()
     wrong[np.arange(len(table.labels)), np.arange(len(table.labels))] = 0
     line, column = divmod(int(np.argmax(np.abs(wrong))), wrong.shape[1])
-    count, expected, predicted = wrong[line, column], named(table.labels[line]), named(table.predicted[column])
+    texts = distinct_names(table.predicted, LABEL_SHOWN)
+    count, expected, predicted = wrong[line, column], texts[table.labels[line]], texts[table.predicted[column]]
     is_one = abs(count) == 1
     if table.minus is None:
         most = f"; {expected} answered as {predicted} on {count:,.4g} row{'' if is_one else 's'}" if count else ""
@@ -543,12 +592,15 @@ def facets_of(data: ComparisonData, facts: PlotData, by: ColumnName | list[Colum
         )
     scored: list[tuple[str, PlotData]] = []
     order = {variant: place for place, variant in enumerate(facts.summary["variant"])}
+    shown = {
+        name: distinct_names(masked(_value_text(values[place])) for values in slices.values)
+        for place, name in enumerate(slices.names)
+    }
     for number, values in enumerate(slices.values):
         lines = slices.lines[number * len(order) : (number + 1) * len(order)]
         lines = sorted((line for line in lines if line.n), key=lambda line: order[line.variant])
         pairs = zip(slices.names, values, strict=True)
-        texts = ((str(name), value if isinstance(value, str) else short(value)) for name, value in pairs)
-        name = ", ".join(f"{named(name)} = {named(masked(text))}" for name, text in texts)
+        name = ", ".join(f"{named(str(name))} = {shown[name][masked(_value_text(value))]}" for name, value in pairs)
         if lines:
             summary = summary_table(lines).assign(rows=[line.rows for line in lines])
             scored.append((name, replace(facts, summary=summary, winner=None)))
@@ -559,6 +611,10 @@ def facets_of(data: ComparisonData, facts: PlotData, by: ColumnName | list[Colum
     margin = 0.04 * (high - low) or 1.0
     limits = None if facts.yes_no else (low - margin, high + margin)
     return [Facet(facts=of, text=_facet_text(of, name), limits=limits) for name, of in scored]
+
+
+def _value_text(value: Any) -> str:
+    return value if isinstance(value, str) else short(value)
 
 
 def _facet_text(facts: PlotData, name: str) -> PanelText:

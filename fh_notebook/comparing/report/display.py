@@ -161,8 +161,8 @@ def summary_text(data: ComparisonData, audience: Audience = PYTHON) -> str:
     head, lines = summary_cells(facts)
     sentences = dict.fromkeys((headline_of(data), verdict_of(data)))
     parts = (
-        about(data),
         masked(headline_of(data)),
+        about(data),
         frame_text(pd.DataFrame(lines, columns=head), head),
         facts.best_set,
         *map(masked, [*sentences][1:]),

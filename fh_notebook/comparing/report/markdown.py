@@ -55,8 +55,8 @@ def markdown(data: ComparisonData, *, about: Mapping[str, Mapping[str, str]], or
     sentence, table = display.differing(data, ROWS)
     masked = data.runs.secret().masked
     parts = [
-        f"# Comparison of {escaped(display.title(data), 300)}",
-        f"**{escaped(masked(headline_of(data)), 2_000)}**",
+        f"# {escaped(masked(headline_of(data)), 2_000)}",
+        escaped(display.about(data), 1_000),
         escaped(origin, 1_000),
         _summary_table(data),
         "\n".join(f"- {escaped(masked(note), 500)}" for note in notes_of(data, COMMAND)),

@@ -289,7 +289,10 @@ def _all_text(file: Path) -> str:
 def test_markdown_holds_no_live_markup(hostile: fh.Comparison, tmp_path: Path) -> None:
     """A parser with HTML, links and tables on finds our own headings and tables, and nothing of a model's."""
     text = hostile.report(tmp_path / "x.md").read_text("utf-8")
-    assert text.startswith("# Comparison of 2 variants on 8 rows by s\n")
+    sentence, about = text.split("\n\n")[:2]
+    assert sentence.startswith("# ")
+    assert "not clear yet" in sentence
+    assert about.startswith("Comparison of 2 variants on 8 rows by s")
     assert "## Significance tests" in text
     parser = MarkdownIt("commonmark", {"html": True}).enable("table")
     tokens = parser.parse(text)
@@ -297,8 +300,8 @@ def test_markdown_holds_no_live_markup(hostile: fh.Comparison, tmp_path: Path) -
     kinds = {token.type for token in flat}
     assert kinds.isdisjoint({"html_block", "html_inline", "link_open", "image", "code_inline", "fence", "code_block"})
     headings = [flat[i + 1].content for i, token in enumerate(tokens) if token.type == "heading_open"]
-    assert [h.partition(" of ")[0] for h in headings] == [
-        "Comparison", "Significance tests", "Rows that differ", "Provenance", "Settings",
+    assert headings[1:] == [
+        "Significance tests", "Rows that differ", "Provenance", "Settings",
     ]  # fmt: skip
     for bare in ("@maintainer", "https://evil", "www.evil", "\x00"):
         assert bare not in text

@@ -203,5 +203,5 @@ def test_long_names_that_differ_at_their_ends_are_told_apart() -> None:
     table = browser_table(fh.compare(lines, score="s").data)
     head = page.table_head(table, (), live=False)
     assert head["variants"] == names
-    assert head["short"] == ["support-tria…ompt-of-May", "support-tria…mpt-of-June"]
+    assert head["short"] == ["support-…prompt-of-May", "support-…prompt-of-June"]
     assert all(any(short in label for _, _, label, _ in page._counts(table)) for short in head["short"])
