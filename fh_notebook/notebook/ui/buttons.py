@@ -301,8 +301,8 @@ class WidgetPlace:
     def leave(self) -> None:
         """Empty the displays, and take away what can be clicked; a page that was reloaded sees the end (fact 5)."""
         if self._box is not None:
-            clicked_on = self._box.children[1:]
-            self._box.children = (self._bar,)
+            clicked_on = self._box.children[1:-1]
+            self._box.children = (self._bar, self._keys)
             for child in clicked_on:
                 _close(child)
             self.show(self._above.page() if self._above is not None else str(end_note()))

@@ -14,6 +14,7 @@
 // - What is clicked and has a name for the kernel (data-act) is told to it. So is a field that must be filled in
 //   (fh-needed) and that was left, and one whose menu is made when a person comes to it (fh-offers), by the pointer or
 //   the focus; while a button is pressed, what was left is told after its click.
+// - A page that made the widgets anew asks once for their last state: what the kernel sent until they were there is lost.
 // - A button that is pressed is clicked, also where the page moves it meanwhile: what is left by the press may be told
 //   wrong above it.
 // - Text is laid out in its own direction, the handle of a slider and a group of boxes have names, and what is wrong is
@@ -247,6 +248,7 @@ function render({model, el}) {
     changed(here);
   };
   begin();
+  if (model?.get("made_anew")) model.send({made_anew: true});
   model?.on("msg:custom", message => {
     if (message.go && !hasGoneOn) goTo(message.go, message.unless_typing);
     if (message.show) { showing = {name: message.show, until: performance.now() + SOON_MS}; showAll(root()); }

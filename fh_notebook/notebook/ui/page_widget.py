@@ -13,7 +13,10 @@ from importlib.resources import files
 from typing import Any, Final
 
 import anywidget
-from ipywidgets import Layout
+from ipywidgets import HTML, Box, Button, Label, Layout
+from traitlets import Bool
+
+from fh_notebook.notebook.ui.buttons import enable_clicks
 
 __all__ = ["OwnKeys", "PageWidget", "own_keys", "script", "text_of_file"]
 
@@ -54,8 +57,18 @@ FOCUS: Final = (
 """What has the focus is seen, in every box of widgets."""
 
 
+WRITTEN_BY_KERNEL: Final = (HTML, Label, Button, Box, Layout)
+"""Widgets of which a page changes nothing but what :data:`CHOSEN` names."""
+CHOSEN: Final = {"selected_index"}
+MOST_TRIES: Final = 8
+"""How often a widget's state is sent that goes on to change meanwhile."""
+
+
 class OwnKeys(PageWidget):
     """Serves the box that it lies in: its keys, its focus, and what is clicked in its HTML.
+
+    A page that is reloaded, and one of Voila, makes the widgets anew from what the kernel says of them at one moment,
+    and drops what it is sent until they are there. So it asks once they are, and is sent what the kernel alone writes.
 
     Parameters
     ----------
@@ -67,11 +80,23 @@ class OwnKeys(PageWidget):
 
     _esm = script("ui/own_keys.js")
     _css = FOCUS
+    # A page is told the first state of a widget before the kernel has its comm, and any later one after that.
+    made_anew = Bool().tag(sync=True, to_json=lambda _, widget: widget.comm is not None)
+    """In a page: whether it made the widget from a later state than the first."""
 
     def __init__(self, act: Callable[[str], object] | None = None, **traits: Any) -> None:
         super().__init__(**traits)
-        if act is not None:
-            self.on_msg(lambda _, content, __: act(str(content.get("act", ""))))
+        self.box: Any = None
+        """What it serves."""
+        self._act = act
+        self.on_msg(self._hear)
+
+    def _hear(self, _: Any, content: dict[str, Any], __: Any) -> None:
+        if "made_anew" in content:
+            _send_again(self.box)
+            enable_clicks(self)
+        elif self._act is not None:
+            self._act(str(content.get("act", "")))
 
     def go_to(self, classes: Sequence[str], *, unless_typing: bool = False) -> None:
         """Have the page scroll to the first field with one of these classes, and give it the focus.
@@ -100,6 +125,34 @@ def own_keys(box: Any, keys: OwnKeys | None = None) -> Any:
     keys : OwnKeys, optional
         What serves it, where there is more to tell it.
     """
+    keys = keys or OwnKeys(layout=Layout(display="none"))
+    keys.box = box
     box.add_class("fh-own-keys")
-    box.children = (*box.children, keys or OwnKeys(layout=Layout(display="none")))
+    box.children = (*box.children, keys)
     return box
+
+
+def _send_again(box: Any) -> None:
+    """Send the state of a box and of all in it that a page may have missed; what is typed or chosen is the page's."""
+    waiting, seen = [box], set[int]()
+    while waiting:
+        widget = waiting.pop()
+        if widget is None or id(widget) in seen:
+            continue
+        seen.add(id(widget))
+        waiting += [*getattr(widget, "children", ()), getattr(widget, "layout", None)]
+        if isinstance(widget, WRITTEN_BY_KERNEL):
+            _send_last_state(widget)
+
+
+def _send_last_state(widget: Any) -> None:
+    """Send a widget's state; again where another thread has changed it meanwhile, whose message may have come first."""
+    names = {name for name in widget.keys if not name.startswith("_") or name == "_dom_classes"} - CHOSEN
+    sent = None
+    for _ in range(MOST_TRIES):
+        state = widget.get_state(names)
+        if state == sent or widget.comm is None:
+            break
+        widget.send_state(names)
+        sent = state
+    enable_clicks(widget)
