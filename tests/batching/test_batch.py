@@ -19,6 +19,7 @@ from fh_notebook.session import session
 from fh_notebook.store.store import Store
 from tests.batching.hives import KEY, Shouting, rows
 from tests.store.kept import answers_in
+from tests.told import facts, tells
 
 
 @pytest.fixture
@@ -75,7 +76,7 @@ def test_the_same_cell_again_calls_nothing(way: fh.Client, shouting: Shouting) -
     assert not first.frame["reused"].any()
     columns = ["row", "variant", "output", "error", "request_id", "started_at", "elapsed_s", "key"]
     pd.testing.assert_frame_equal(first.frame[columns], again.frame[columns])
-    assert "8 of 8 finished on " in str(again.plan())
+    assert tells(str(again.plan()), "8 of 8")
     assert str(again.plan()).endswith("; 0 calls")
 
 
@@ -85,7 +86,7 @@ def test_more_rows_under_the_same_name_extend_a_batch(shouting: Shouting) -> Non
     more = _batch(shouting, rows(5), name="mine")
     assert shouting.calls == 10
     assert more.counts == JobCounts(planned=10, done=10, reused=6, calls=4)
-    assert "6 of 10 finished" in str(more.plan())
+    assert tells(str(more.plan()), "6 of 10")
     assert "; 4 calls, about " in str(more.plan())
 
 
@@ -215,7 +216,7 @@ def test_bad_rows_raise_before_the_first_call(shouting: Shouting) -> None:
     assert set(batch.failures["error_code"]) == {"invalid_input"}
     assert batch.failures["key"].isna().all()
     assert batch.counts == JobCounts(planned=8, done=4, failed=4, calls=4)
-    assert batch.summary() == f"{batch.name}: 4 of 8 completed, 4 not sent (inputs do not fit); 4 calls"
+    assert tells(batch.summary(), batch.name, "4 of 8 completed", "4", "4 calls")
     page = batch._repr_html_()
     assert "4 not sent (inputs do not fit)</span>" in page
     assert "failed</span>" not in page
@@ -268,7 +269,7 @@ def test_the_frame_can_be_had_in_parts(shouting: Shouting) -> None:
     assert [len(part) for part in parts] == [2, 2, 1]
     pd.testing.assert_frame_equal(pd.concat(parts, ignore_index=True), batch.frame)
     for odd in (0, 2.0, "2"):
-        with pytest.raises(fh.SettingsError, match=f"n is {odd!r}; give a whole number, at least 1"):
+        with pytest.raises(fh.SettingsError, match=facts("n", f"{odd!r}", "1")):
             next(batch.iter_frames(odd))
 
 
@@ -277,7 +278,7 @@ def test_no_rows_are_no_calls(shouting: Shouting) -> None:
     batch = _batch(shouting, [])
     assert batch.frame.empty
     assert batch.counts == JobCounts()
-    assert "0 of 0 completed" in repr(batch)
+    assert tells(repr(batch), "0 of 0 completed")
     batch._repr_html_()
 
 
@@ -323,7 +324,7 @@ def test_progress_is_text_on_standard_error(shouting: Shouting, capsys: pytest.C
     assert shown.out == ""
     first, last = shown.err.splitlines()
     assert first == "shout: 3 rows x 2 variants = 6 jobs; 6 calls"
-    assert last.endswith(": 6 of 6 completed; 6 calls")
+    assert tells(last, "6 of 6 completed", "6 calls")
     _batch(shouting, rows(3), progress=False, fresh=True)
     assert capsys.readouterr() == ("", "")
 
@@ -339,13 +340,13 @@ def test_a_batch_shows_itself_escaped_and_its_text_twin_says_the_same(shouting: 
     assert shown.count("<tr>") == 11 + 2  # ten of the rows, and the one of the error
     text = repr(batch)
     for in_page, in_text in (
-        ("31 completed", "31 of 32 completed"),
+        ("31 completed", "31 of 32"),
         ("1 failed", "1 failed: 1 x"),
         ("32 calls", "32 calls"),
     ):
         assert in_page in shown
         assert in_text in text
-    assert "the first 10 of 32 jobs, failed ones first" in shown
+    assert tells(shown, "10 of 32 jobs")
     assert len(text.splitlines()) == 2 + 11
     assert "failed" in text.splitlines()[3]
 
@@ -357,7 +358,7 @@ def test_a_batch_shows_each_error_with_its_rows_and_how_to_call_them_again(shout
     shown = batch._repr_html_()
     assert shown.count("<details") == 2
     assert "7 failed" in shown
-    assert "the first 5 of 7" in shown
+    assert tells(shown, "5 of 7")
     assert ".retry_failed(error=&quot;RuntimeError: cannot shout bad&quot;)" in shown
     assert "Correct these rows" in shown
     assert "batch.browse()" in shown
@@ -366,27 +367,27 @@ def test_a_batch_shows_each_error_with_its_rows_and_how_to_call_them_again(shout
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"reuse": "all"}, "reuse is 'all'"),
-        ({"max_concurrency": 0}, "max_concurrency is 0"),
-        ({"max_calls": -1}, "max_calls is -1"),
-        ({"max_calls": 1.5}, "max_calls is 1.5; give a whole number, at least 0"),
-        ({"max_seconds": float("inf")}, "max_seconds is inf; give a finite number above 0"),
-        ({"first": 1.0}, "first is 1.0; give a whole number, at least 1"),
-        ({"sample": 0}, "sample is 0; give a whole number, at least 1"),
-        ({"repeats": 1.5}, "repeats is 1.5; give a whole number from 1 to"),
-        ({"repeats": 0}, "repeats is 0"),
-        ({"client": "me"}, "client is a str"),
-        ({"progress": "yes"}, "progress is 'yes'"),
-        ({"name": 5}, "name is 5; give a string that is not empty"),
-        ({"metadata": ["case"]}, r"metadata is \['case'\]; give a mapping"),
-        ({"on_event": "print"}, "on_event is 'print'; give a function"),
+        ({"reuse": "all"}, ("reuse", "'all'")),
+        ({"max_concurrency": 0}, ("max_concurrency", "0")),
+        ({"max_calls": -1}, ("max_calls", "-1")),
+        ({"max_calls": 1.5}, ("max_calls", "1.5", "0")),
+        ({"max_seconds": float("inf")}, ("max_seconds", "inf", "0")),
+        ({"first": 1.0}, ("first", "1.0", "1")),
+        ({"sample": 0}, ("sample", "0", "1")),
+        ({"repeats": 1.5}, ("repeats", "1.5", "1")),
+        ({"repeats": 0}, ("repeats", "0")),
+        ({"client": "me"}, ("client", "str")),
+        ({"progress": "yes"}, ("progress", "'yes'")),
+        ({"name": 5}, ("name", "5")),
+        ({"metadata": ["case"]}, ("metadata", "'case'")),
+        ({"on_event": "print"}, ("on_event", "'print'")),
     ],
 )
 def test_an_option_that_cannot_be_meant_raises_before_any_call(
     shouting: Shouting, options: dict[str, Any], said: str
 ) -> None:
     """One line, with what to give."""
-    with pytest.raises(fh.SettingsError, match=said):
+    with pytest.raises(fh.SettingsError, match=facts(*said)):
         _batch(shouting, rows(2), **options)
     assert shouting.calls == 0
 
@@ -396,7 +397,7 @@ def test_a_store_that_cannot_be_used_raises_before_any_call(shouting: Shouting, 
     path = tmp_path / "notes.sqlite3"
     path.write_text("somebody's notes " * 100)
     fh.configure(store=path)
-    with pytest.raises(fh.StoreError, match="cannot be read"):
+    with pytest.raises(fh.StoreError, match=facts(path)):
         _batch(shouting, rows(2))
     assert shouting.calls == 0
 
@@ -412,7 +413,7 @@ def test_a_disk_that_fills_up_stops_and_loses_no_answer(shouting: Shouting) -> N
     batch = _batch(shouting, source, variants="loud", max_concurrency=2)
     assert batch.stopped is not None
     assert batch.stopped.reason == "store"
-    assert "full" in batch.stopped.message
+    assert tells(batch.stopped.message, store.path, "batch.resume()")
     assert batch.counts.done == shouting.calls < 20
     store.database.put(lambda c: c.execute("PRAGMA max_page_count=100000").fetchone()).result()
     batch.resume()
@@ -505,7 +506,7 @@ def test_a_further_variant_row_or_repeat_pays_for_nothing_that_was_answered_befo
     shouting.hive.client().invoke("shout", variant="soft", inputs={"text": "t0"})
     both = _batch(shouting, rows(3), variants=["loud", "soft"])
     assert both.counts == JobCounts(planned=6, done=6, reused=4, calls=2)
-    assert "; 4 of 6 finished on " in str(both.plan())
+    assert tells(str(both.plan()), "4 of 6")
     assert both.frame["output"].tolist() == ["T0", "t0", "T1", "t1", "T2", "t2"]
     assert _batch(shouting, rows(3), variants=["soft", "loud"]).counts.calls == 0
     assert _batch(shouting, [*rows(3), {"text": "new"}], variants=["loud", "soft"]).counts.calls == 2
@@ -517,18 +518,14 @@ def test_a_batch_with_a_name_says_what_other_batches_have_answered(shouting: Sho
     """It is about to pay again, which a name asks for; nothing is said where `reuse` or `fresh` decides it."""
     first = _batch(shouting, rows(3), variants="loud")
     cell: dict[str, Any] = {"variants": "loud", "name": "mine", "max_calls": 0}
-    said = (
-        f"3 of these were answered before in batch {first.name!r} and are called again: reuse='store' takes these "
-        "answers at no call"
-    )
     offered = str(_batch(shouting, rows(4), **cell).plan())
-    assert offered == f"shout: 4 rows x 1 variant = 4 jobs; {said}; 4 calls, about 1 s; at most 0 calls"
+    assert tells(offered, "4 jobs", "3", repr(first.name), "reuse='store'", "4 calls", "0 calls")
     for options in ({"fresh": True}, {"reuse": "batch"}, {"reuse": "store"}):
-        assert "answered before" not in str(_batch(shouting, rows(4), **cell, **options).plan())
+        assert "reuse=" not in str(_batch(shouting, rows(4), **cell, **options).plan())
     _batch(shouting, rows(1), **(cell | {"max_calls": None, "name": "grows"}))
     grown = str(_batch(shouting, rows(4), **(cell | {"name": "grows"})).plan())
-    assert "; 2 of the others were answered before in batch" in grown
-    assert "answered before" not in str(_batch(shouting, rows(4), variants="loud", name="mine").resume().plan())
+    assert tells(grown, "2", repr(first.name), "reuse='store'")
+    assert "reuse=" not in str(_batch(shouting, rows(4), variants="loud", name="mine").resume().plan())
 
 
 def test_a_store_that_another_program_locks_is_told_and_nothing_was_called(shouting: Shouting, tmp_path: Path) -> None:
@@ -543,7 +540,7 @@ def test_a_store_that_another_program_locks_is_told_and_nothing_was_called(shout
     store.database.busy_timeout_s = 0.05
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
-    with pytest.raises(fh.StoreError, match="locked by another process"):
+    with pytest.raises(fh.StoreError, match=facts(path)):
         _batch(shouting, rows(2))
     other.execute("ROLLBACK")
     other.close()
@@ -566,9 +563,7 @@ def test_the_table_the_counts_and_the_sentence_agree() -> None:
         assert (counts.done, counts.failed, counts.unknown) == (found["completed"], found["failed"], found["unknown"])
         assert counts.reused == frame["reused"].sum()
         assert counts.reused_failed == (frame["reused"] & (frame["status"] == "failed")).sum()
-        assert (
-            f"{counts.done} of 8 completed, {counts.failed} failed, {counts.unknown} outcome unknown" in batch.summary()
-        )
+        assert tells(batch.summary(), f"{counts.done} of 8 completed", f"{counts.failed} failed", counts.unknown)
         assert f"{counts.reused} reused" in batch.summary()
         line = fh.history().iloc[0]
         assert (line["done"], line["failed"], line["unknown"]) == (counts.done, counts.failed, counts.unknown)

@@ -13,6 +13,7 @@ from fh_notebook.cli import main
 from fh_notebook.cli.terminal import width
 from fh_notebook.local.demo import tickets
 from tests import environment
+from tests.told import tells
 
 MAIN = "import sys; from fh_notebook.cli import main; sys.exit(main())"
 
@@ -66,7 +67,7 @@ def shown(folder: Path) -> str:
 
 def test_it_runs_offline_without_a_key_and_says_what_it_ran(shown: str) -> None:
     """Exit code 0, nothing on stderr, nothing beyond this machine: every ticket through both variants."""
-    assert f"{len(tickets())} support tickets" in shown
+    assert tells(shown, len(tickets()))
     assert "http://127.0.0.1:" in shown
     calls = 2 * len(tickets())
     assert f"{calls}/{calls} calls" in shown
@@ -93,7 +94,7 @@ def test_the_table_has_accuracy_seconds_and_failures_of_each_variant(shown: str,
 
 def test_the_tickets_on_which_they_differ_are_listed(shown: str) -> None:
     """As many lines as it says, each with two different answers and the right one marked where there is one."""
-    announced = re.search(r"^They differ on (\d+) of \d+ tickets", shown, re.MULTILINE)
+    announced = re.search(rf"\b(\d+) of {len(tickets())} tickets", shown, re.MULTILINE)
     assert announced
     lines = re.findall(r"^ *(\d+)  (\w+) +([*!-]) (\w+) +([*!-]) (\w+)  +(\S.*)$", shown, re.MULTILINE)
     assert len(lines) == int(announced[1]) > 10
@@ -106,7 +107,7 @@ def test_the_tickets_on_which_they_differ_are_listed(shown: str) -> None:
 
 def test_a_failed_run_is_shown_with_its_reason(shown: str) -> None:
     """The row of emoji fails in one variant, and the table says why."""
-    assert re.search(r"^ +\d+  nearest  👎👎👎 +ValueError: the ticket has no words", shown, re.MULTILINE)
+    assert re.search(r"^ +\d+  nearest  👎👎👎 +ValueError: ", shown, re.MULTILINE)
 
 
 def test_it_says_what_to_open_next(shown: str) -> None:
@@ -165,7 +166,7 @@ def test_a_reader_that_leaves_early_is_no_error(tmp_path: Path) -> None:
     complaints = demo.stderr.read()
     demo.stderr.close()
     assert (demo.wait(60), complaints) == (0, "")
-    assert "support tickets" in first
+    assert tells(first, len(tickets()))
 
 
 # Ctrl+C while calls are out: as soon as the first connects.
@@ -186,7 +187,7 @@ def test_ctrl_c_stops_it_without_a_verdict(tmp_path: Path) -> None:
     """One word, the documented exit code, and no table of a part: what is pending has neither failed nor lost."""
     done = _demo(tmp_path, prelude=STOP_IT)
     assert (done.returncode, done.stderr) == (130, "\nStopped.\n")
-    assert "support tickets" in done.stdout
+    assert tells(done.stdout, len(tickets()))
     calls = re.search(r"(\d+)/\d+ calls", done.stdout)
     assert calls
     assert int(calls[1]) < 2 * len(tickets())

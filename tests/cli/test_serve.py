@@ -24,6 +24,7 @@ from fh_notebook.contract.schema.build import problems
 from fh_notebook.errors import SettingsError
 from fh_notebook.local import LocalHive
 from tests import environment
+from tests.told import tells
 
 OWN = """
 from fh_notebook.local import LocalHive
@@ -171,18 +172,22 @@ def test_ctrl_c_ends_it_also_while_a_workflow_sleeps(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--module", "nowhere.py"], "the file nowhere.py does not exist"),
-        (["--module", "no_such_module"], "no_such_module could not be imported: ModuleNotFoundError"),
-        (["--module", "my_hive.py:nothing"], "my_hive.py:nothing is neither a LocalHive nor a function"),
-        (["--module", "json"], "json has no LocalHive"),
-        (["--concurrency", "0"], "concurrency must be a whole number, at least 1"),
-        (["--api-key-env", "NO_SUCH_VARIABLE"], "NO_SUCH_VARIABLE is not set"),
-        (["--allow-callbacks", "hooks.test", "https://hooks.test:8443"], "bare hosts"),
-        (["--port", "99999"], "cannot listen on"),
+        (["--module", "nowhere.py"], ("nowhere.py",)),
+        (["--module", "no_such_module"], ("no_such_module", "ModuleNotFoundError")),
+        (["--module", "my_hive.py:nothing"], ("my_hive.py", "LocalHive")),
+        (["--module", "json"], ("json", "LocalHive")),
+        (["--concurrency", "0"], ("concurrency", "1")),
+        (["--api-key-env", "NO_SUCH_VARIABLE"], ("NO_SUCH_VARIABLE",)),
+        (["--allow-callbacks", "hooks.test", "https://hooks.test:8443"], ("https://hooks.test:8443",)),
+        (["--port", "99999"], ("99999",)),
     ],
 )
 def test_what_cannot_be_served_is_one_line(
-    own: Path, options: list[str], words: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    own: Path,
+    options: list[str],
+    words: tuple[str, ...],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """On the error stream, with an exit code that says so; the signals are as they were."""
     from fh_notebook.cli import main
@@ -191,7 +196,7 @@ def test_what_cannot_be_served_is_one_line(
     before = signal.getsignal(signal.SIGINT)
     assert main(["serve", "--port", "0", *options]) == 1
     told = capsys.readouterr().err
-    assert words in told
+    assert tells(told, *words)
     assert told.count("\n") == 1
     assert signal.getsignal(signal.SIGINT) is before
 
@@ -202,8 +207,8 @@ def test_what_cannot_be_served_is_one_line(
         ("hive = LocalHive()\nsame = hive", "{}", None),
         ("a = LocalHive()\nb = LocalHive()", "{}:b", None),
         ("def make(): return LocalHive()", "{}:make", None),
-        ("a = LocalHive()\nb = LocalHive()", "{}", "2 hives .a, b.;"),
-        ("def make(): return 3", "{}:make", "neither a LocalHive"),
+        ("a = LocalHive()\nb = LocalHive()", "{}", "2 .*a, b.*--module"),
+        ("def make(): return 3", "{}:make", "LocalHive"),
         ("def make(): raise KeyError('x')", "{}:make", "KeyError"),
         ("1/0", "{}", "ZeroDivisionError"),
         ("def", "{}", "SyntaxError"),

@@ -17,6 +17,7 @@ import fh_notebook as fh
 from fh_notebook.client.clients import CallOptions, InvokeOptions
 from fh_notebook.local.demo import demo_hive
 from tests.ipython_shell import open_shell
+from tests.told import facts, tells
 
 TYPES = {
     "variant": "str | None",
@@ -63,10 +64,9 @@ def test_a_keyword_that_is_not_known_is_refused_before_any_call() -> None:
     hive = demo_hive()
     client = hive.client()
     wrong: dict[str, Any] = {"varient": "keywords"}
-    told = r"^unexpected keyword argument 'varient'; did you mean variant\? It takes variant, inputs, .* or client"
-    with pytest.raises(TypeError, match=told):
+    with pytest.raises(TypeError, match=facts("'varient'", "variant", "inputs", "client")):
         fh.invoke("support-triage", client=client, **wrong)
-    with pytest.raises(TypeError, match="unexpected keyword argument 'varient'"):
+    with pytest.raises(TypeError, match=facts("'varient'")):
         client.submit("support-triage", **wrong)
     url: dict[str, Any] = {"callback_url": "http://127.0.0.1:9/x"}
     with pytest.raises(
@@ -98,7 +98,7 @@ def test_a_key_that_is_given_by_a_keyword_that_is_not_known_is_in_no_frame(of: C
         if inspect.isawaitable(made):
             asyncio.run(cast("Coroutine[Any, Any, Any]", made))
     except TypeError as refused:
-        assert "unexpected keyword argument 'api_key'" in str(refused)
+        assert tells(str(refused), "'api_key'")
         frames = [frame for frame, _ in walk_tb(refused.__traceback__) if "fh_notebook" in frame.f_globals["__name__"]]
         assert frames
         assert not [frame for frame in frames if "of-my-workspace" in repr(frame.f_locals)]
@@ -109,7 +109,7 @@ def test_a_key_that_is_given_by_a_keyword_that_is_not_known_is_in_no_frame(of: C
 def test_a_keyword_of_a_wrong_kind_is_refused_by_its_name() -> None:
     """As any other argument."""
     wrong: dict[str, Any] = {"inputs": 3, "user": 4}
-    with pytest.raises(fh.InputError, match="user is 4; give a string"):
+    with pytest.raises(fh.InputError, match=facts("user", "4")):
         demo_hive().client().invoke("support-triage", variant="keywords", **wrong)
 
 

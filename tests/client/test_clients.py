@@ -24,6 +24,7 @@ from fh_notebook.local import LocalHive
 from fh_notebook.session import session
 from tests import environment
 from tests.raw_server import hangs_up, says, serving
+from tests.told import facts
 from tests.virtual_time import run_virtually
 
 KEY = "fhk_0123456789abcdef"
@@ -163,7 +164,7 @@ def test_the_key_decides_and_a_wrong_one_is_told() -> None:
     hive = _hive()
     with hive.serve() as server:
         with fh.Client(base_url=server.url, api_key="fhk_wrong_0123456789") as client:
-            with pytest.raises(fh.AuthError, match="refused the key") as caught:
+            with pytest.raises(fh.AuthError, match=facts(server.url.split("/")[2])) as caught:
                 client.invoke("echo", variant="plain", inputs={"text": "x"})
             assert (caught.value.status_code, caught.value.may_have_run) == (401, False)
             assert client.check().status == "bad"
@@ -186,7 +187,7 @@ def test_an_unreachable_service_is_told_after_three_attempts() -> None:
 
     async def main() -> str:
         async with client:
-            with pytest.raises(fh.ConnectFailed, match="3 attempts") as caught:
+            with pytest.raises(fh.ConnectFailed, match=facts("3 attempts")) as caught:
                 await client.invoke("echo", variant="plain")
             assert caught.value.may_have_run is False
             return (await client.check()).status
@@ -240,7 +241,7 @@ def test_the_daily_cap_is_told_and_closes_the_limiter() -> None:
             client.invoke("echo", variant="plain", inputs={"text": "x"})
         assert caught.value.error_code == "api_rate_limit_exceeded"
         seen = len(hive.calls)
-        with pytest.raises(fh.LimitReached, match="No call was made"):
+        with pytest.raises(fh.LimitReached, match=facts("client.limiter.reopen()")):
             client.invoke("echo", variant="plain", inputs={"text": "x"})
         assert len(hive.calls) == seen
         client.limiter.reopen()
@@ -375,7 +376,7 @@ def test_assets_are_saved_without_the_key_under_safe_names(tmp_path: Path) -> No
 def test_assets_at_addresses_that_may_not_be_fetched_are_refused(url: str, tmp_path: Path) -> None:
     """A model may name any address: only https, or this machine, is asked."""
     run = fh.Run(status="completed", output={"assets": [{"file_url": url, "file_name": "x.png"}]})
-    with pytest.raises(fh.CallError, match="not fetched"):
+    with pytest.raises(fh.CallError, match="address"):
         run.save_assets(tmp_path / "out")
     assert list((tmp_path / "out").iterdir()) == []
 
@@ -465,7 +466,7 @@ def test_what_is_awaited_by_something_else_than_asyncio_says_so(
     connection = replace(hive.client().aclient.connection, count=lambda *told: counted.append(told))
     before = sniffio.current_async_library_cvar.set(driver)
     try:
-        with pytest.raises(fh.SettingsError, match=f"must be awaited under asyncio, and {named}: .*; nothing was sent"):
+        with pytest.raises(fh.SettingsError, match=facts(named)):
             call(fh.AsyncClient.over(connection)).send(None)
     finally:
         sniffio.current_async_library_cvar.reset(before)

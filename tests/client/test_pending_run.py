@@ -31,6 +31,7 @@ from fh_notebook.session import session
 from fh_notebook.store.pending_runs import PendingRuns
 from fh_notebook.store.store import Store
 from tests.client.callbacks.senders import KEY, SECRET, Held, deliver, event, signed, until
+from tests.told import tells
 
 
 @pytest.fixture
@@ -149,8 +150,8 @@ def test_the_configured_cap_ends_look_ups_of_a_run_for_the_day(held: Held, capsy
         assert pending.polls == 0
         assert pending._budget is not None
         assert not pending._budget._looking
-        assert "not looked up before" in pending.trouble
-        assert "".join(capsys.readouterr()).count("not looked up before") == 1
+        assert tells(pending.trouble, "00:00 UTC", "pending.refresh()")
+        assert "".join(capsys.readouterr()).count("00:00 UTC") == 1
         held.let_go()
         assert held.hive.wait_idle()
         assert pending.refresh().output == "A"
@@ -188,7 +189,6 @@ def test_a_run_says_how_many_look_ups_were_made_and_what_the_cap_leaves(monkeypa
         pending.refresh()
         assert repr(pending).endswith("req_1, 1 look-up so far)")
         assert "· 1 look-up so far · req_1" in pending._repr_html_()
-        assert "asked at growing intervals" in pending._repr_html_()
         fh.configure(daily_cap=7)
         pending.refresh()
         assert repr(pending).endswith("req_1, 2 look-ups so far; 4 requests left today)")
@@ -597,26 +597,22 @@ def test_a_run_that_the_service_does_not_know_is_unknown_in_the_end() -> None:
             pending.refresh()
         run = pending.wait(60)
     assert (run.status, run.error_code) == ("unknown", "not_found")
-    assert "it may have run" in (run.error or "")
+    assert (tells(run.error, "Request not found"), run.may_have_run) == (True, True)
     assert len(fh.pending()) == 0
 
 
-@pytest.mark.parametrize(
-    ("status", "looks", "said"), [(401, 1, "refused the key"), (403, 3, "does not allow this: No access")]
-)
-def test_look_ups_that_the_key_may_not_make_are_told_and_the_run_stays_pending(
-    status: int, looks: int, said: str
-) -> None:
+@pytest.mark.parametrize(("status", "looks"), [(401, 1), (403, 3)])
+def test_look_ups_that_the_key_may_not_make_are_told_and_the_run_stays_pending(status: int, looks: int) -> None:
     """Where no callback can come; another key may ask for it later. A 403 alone may be one of a proxy."""
     with _service(httpx.Response(status, json={"error": "No access."})) as client:
         pending = client.submit("d", variant="v")
         for _ in range(looks):
             assert pending.waiting
             pending.refresh()
-        with pytest.raises(fh.AuthError, match=said) as raised:
+        with pytest.raises(fh.AuthError, match="No access") as raised:
             pending.wait(60)
         assert raised.value.may_have_run
-        assert said in pending._repr_html_()
+        assert "No access" in pending._repr_html_()
         assert event_loop.run(pending.look()) is None
     assert fh.pending()["status"].tolist() == ["running"]
 
@@ -628,11 +624,10 @@ def test_a_run_that_waits_for_a_person_is_looked_up_ever_more_seldom(base_url: s
         pending = client.submit("d", variant="v")
         polling.forget(pending)  # the test alone asks
         assert pending.longest_s == polling.LONGEST_S
-        assert pending.by_callback or "intervals of up to half a minute" in pending._repr_html_()
+        usual = pending._repr_html_()
         pending.refresh()
         assert pending.longest_s == polling.LONGEST_PAUSED_S
-        said = "intervals of up to an hour while it waits for a person"
-        assert pending.by_callback or said in pending._repr_html_()
+        assert pending.by_callback or pending._repr_html_() != usual
         pending.refresh()
         assert pending.longest_s == polling.LONGEST_S
         pending.cancel_waiting()
@@ -730,7 +725,7 @@ def test_a_remote_service_is_not_given_this_machines_address(capsys: pytest.Capt
         pending = client.submit("d", variant="v", callback=receiver)
         assert pending.callback_url == NOWHERE
         assert pending.refresh().output == "hi"
-    assert "Callbacks cannot arrive" in capsys.readouterr().err
+    assert tells(capsys.readouterr().err, "public_url=")
 
 
 def test_a_callback_that_is_no_address_is_refused_before_the_call(held: Held) -> None:
@@ -854,7 +849,7 @@ def test_without_a_store_nothing_is_written_down(held: Held) -> None:
     assert len(fh.pending()) == 0
     held.let_go()
     assert pending.wait(20).output == "A"
-    with pytest.raises(fh.SettingsError, match="nothing is saved"):
+    with pytest.raises(fh.SettingsError, match="store=None"):
         fh.reattach(client=held.hive.client())
 
 
@@ -890,7 +885,7 @@ def test_a_trigger_starts_a_run_without_the_key(held: Held, receiver: fh.Callbac
         client.trigger(*ids, secret="a wrong secret", inputs={"text": "a"}, callback=receiver)
     assert "a wrong secret" not in str(told.value)
     for bad in ("", fh.Secret("")):
-        with pytest.raises(fh.InputError, match="secret"):
+        with pytest.raises(fh.InputError):
             client.trigger(*ids, secret=bad)
     assert len(held.hive.calls) == 1
 

@@ -20,6 +20,7 @@ from fh_notebook.local import LocalHive
 from fh_notebook.session import session
 from tests.client.callbacks.senders import until
 from tests.raw_server import hangs_up, says, serving
+from tests.told import facts
 
 KEY = "fhk_0123456789abcdef"
 CONTENT = b"\x89PNG\r\n\x1a\n" + bytes(range(256))
@@ -78,7 +79,7 @@ def test_the_async_client_is_awaited(picture: Path) -> None:
 
 def test_what_the_service_refuses_is_said(client: fh.Client, picture: Path, tmp_path: Path) -> None:
     """Another workspace; too large a file. Nothing may have run."""
-    with pytest.raises(fh.CallError, match=r"'ws_other'.*check workspace_id") as missing:
+    with pytest.raises(fh.CallError, match=facts("'ws_other'", "workspace_id")) as missing:
         client.upload(picture, workspace_id="ws_other")
     large = tmp_path / "large.bin"
     large.write_bytes(b"x" * 6_000)
@@ -94,7 +95,7 @@ def test_the_files_of_a_workspace_are_listed(client: fh.Client, picture: Path) -
     (listed,) = asyncio.run(client.aassets())
     assert replace(listed, file_url=None, expires_at=None) == replace(sent, file_url=None, expires_at=None)
     until(lambda: _sent_today(client) == 3)
-    with pytest.raises(fh.CallError, match=r"'ws_other'.*check workspace_id"):
+    with pytest.raises(fh.CallError, match=facts("'ws_other'", "workspace_id")):
         client.assets(workspace_id="ws_other")
 
 
@@ -110,7 +111,7 @@ def test_the_list_of_files_is_read_tolerantly(holder: str) -> None:
     assert asked == [b"assets", b"assets?cursor=c+2"][: len(pages)]
     with (
         serving(says(200, b'{"message": "ok"}')) as server,
-        pytest.raises(fh.CallError, match="no list of files"),
+        pytest.raises(fh.CallError, match=facts("files")),
     ):
         fh.Client(base_url=server.url, api_key=KEY).assets(workspace_id="w")
 
@@ -127,13 +128,12 @@ def test_what_is_no_file_is_told_before_anything_is_sent(client: fh.Client, tmp_
     with large.open("wb") as file:
         file.truncate(MAX_UPLOAD_BYTES + 1)
     for path, words in (
-        (tmp_path / "nowhere", "does not exist; check the path"), (tmp_path, "folder"), (pipe, "not a file"), ("a\0b", "give a path"),
-        (large, "smaller file"),
+        (tmp_path / "nowhere", "nowhere"), (tmp_path, tmp_path.name), (pipe, "pipe"), ("a\0b", r"a\\x00b"),
+        (large, "large"),
     ):  # fmt: skip
         with pytest.raises(fh.InputError, match=words) as caught:
             client.upload(path)
         assert "\n" not in str(caught.value)
-        assert "cannot be read" not in str(caught.value)
     assert _sent_today(client) == 0
 
 
@@ -152,7 +152,7 @@ def test_the_answer_is_read_tolerantly(body: Any, url: str | None, picture: Path
     with serving(says(200, json.dumps(body).encode())) as server:
         client = fh.Client(base_url=server.url, api_key=KEY)
         if url is None:
-            with pytest.raises(fh.CallError, match="no address") as caught:
+            with pytest.raises(fh.CallError, match=facts("Fetch Hive", server.url.split("/")[2])) as caught:
                 client.upload(picture, workspace_id="w")
             assert caught.value.may_have_run
         else:
@@ -175,6 +175,6 @@ def test_a_refusal_says_what_to_do(status: int, may: bool, picture: Path) -> Non
 
 
 def test_a_broken_connection_leaves_a_doubt(picture: Path) -> None:
-    with serving(hangs_up) as server, pytest.raises(fh.CallError, match="may have arrived") as caught:
+    with serving(hangs_up) as server, pytest.raises(fh.CallError, match=r"b\u00e9e 1\.png") as caught:
         fh.Client(base_url=server.url, api_key=KEY).upload(picture, workspace_id="w")
     assert caught.value.may_have_run

@@ -26,6 +26,7 @@ from fh_notebook.contract.callbacks import RunIds
 from fh_notebook.core import event_loop
 from fh_notebook.errors import AuthError, CallError, ConnectFailed, LimitReached
 from tests import virtual_time
+from tests.told import tells
 
 SOON_S = FIRST_S * (1 + SPREAD)
 """Until the first look-up, whatever chance makes of it."""
@@ -362,7 +363,7 @@ def test_nothing_is_asked_for_beyond_the_daily_cap(left: int) -> None:
         place.tools.follow()
         await asyncio.sleep(300)
         assert (lister.pages, lister.lists, len(place.poller)) == (left, 1 + left // 3, 0)
-        assert "daily cap" in place.tools.problem
+        assert tells(place.tools.problem, "client.approvals()")
 
     _run(test)
 

@@ -21,6 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fh_notebook.core.json_values import is_missing, json_problems, jsonable
+from tests.told import tells
 
 Point = namedtuple("Point", "x y")
 
@@ -111,7 +112,7 @@ def test_what_is_missing_is_null_in_a_table_and_a_problem_from_a_program(value: 
     assert is_missing(value)
     assert jsonable([{"a": value}], missing_is_null=True) == [{"a": None}]
     (problem,) = json_problems(jsonable([{"a": value}]))
-    assert (problem.path, problem.keyword, problem.hint) == ((0, "a"), "json", "leave it out or give null")
+    assert (problem.path, problem.keyword, bool(problem.hint)) == ((0, "a"), "json", True)
 
 
 @pytest.mark.parametrize(
@@ -142,33 +143,33 @@ def test_what_is_there_is_not_missing(value: Any) -> None:
 @pytest.mark.parametrize(
     ("value", "said"),
     [
-        ({1, 2}, "a set has no JSON form; give a list"),
-        (frozenset(), "a frozenset has no JSON form; give a list"),
-        (range(3), "a range has no JSON form; give a list"),
-        ({"a": 1}.keys(), "a dict_keys has no JSON form; give a list"),
-        (b"x", "a bytes has no JSON form; give a string: value.decode(), or its base64"),
-        (1j, "a complex has no JSON form"),
-        (np.complex64(1j), "a complex has no JSON form"),
-        (object(), "an object has no JSON form"),
-        (PurePosixPath("/a"), "a PurePosixPath has no JSON form; give a string: str(value)"),
-        (float("inf"), "inf has no JSON form; leave it out or give null"),
-        (Decimal("-Infinity"), "-inf has no JSON form; leave it out or give null"),
-        (Decimal("0.10000000000000000001"), "has no JSON form that keeps all its digits; give float(value) or str(value)"),
-        (Decimal("1E+1000000"), "has no JSON form that keeps all its digits"),
-        (Decimal("1E-1000000"), "has no JSON form that keeps all its digits"),
-        (pd.Period("2026-11"), "a Period has no JSON form"),
-        (pd.Interval(0, 1), "an Interval has no JSON form"),
-        (pd.DataFrame([[1, 2]], columns=["a", "a"]), "a DataFrame has no JSON form"),
-        ({date(2026, 11, 25): 1}, "is not a string"),
-        ({1: 1}, "the key 1 is not a string"),
+        ({1, 2}, ("a set", "JSON")),
+        (frozenset(), ("a frozenset", "JSON")),
+        (range(3), ("a range", "JSON")),
+        ({"a": 1}.keys(), ("dict_keys", "JSON")),
+        (b"x", ("a bytes", "JSON", "value.decode()")),
+        (1j, ("a complex", "JSON")),
+        (np.complex64(1j), ("JSON",)),
+        (object(), ("an object", "JSON")),
+        (PurePosixPath("/a"), ("PurePosixPath", "JSON", "str(value)")),
+        (float("inf"), ("inf", "JSON")),
+        (Decimal("-Infinity"), ("-inf", "JSON")),
+        (Decimal("0.10000000000000000001"), ("JSON", "float(value)", "str(value)")),
+        (Decimal("1E+1000000"), ("JSON", "str(value)")),
+        (Decimal("1E-1000000"), ("JSON", "str(value)")),
+        (pd.Period("2026-11"), ("a Period", "JSON")),
+        (pd.Interval(0, 1), ("an Interval", "JSON")),
+        (pd.DataFrame([[1, 2]], columns=["a", "a"]), ("DataFrame", "JSON")),
+        ({date(2026, 11, 25): 1}, ("a date",)),
+        ({1: 1}, ("1",)),
     ],
 )  # fmt: skip
-def test_what_json_cannot_say_is_told_with_its_path_and_its_cure(value: Any, said: str) -> None:
+def test_what_json_cannot_say_is_told_with_its_path_and_its_cure(value: Any, said: tuple[str, ...]) -> None:
     """It never becomes a text that nobody asked for."""
     for as_table in (False, True):
         (problem,) = json_problems(jsonable({"a": [value]}, missing_is_null=as_table))
         assert problem.path == ("a", 0)
-        assert said in str(problem)
+        assert tells(str(problem), *said)
 
 
 json_values = st.recursive(
@@ -208,7 +209,7 @@ def test_a_list_inside_of_itself_ends() -> None:
     """With a problem, and not with a traceback."""
     endless: list[Any] = []
     endless.append(endless)
-    assert "nested more than 200 deep" in json_problems(jsonable(endless))[0].message
+    assert tells(json_problems(jsonable(endless))[0].message, "200")
 
 
 def test_nothing_is_imported_for_it() -> None:

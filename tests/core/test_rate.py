@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from fh_notebook.core.rate import Rate
 from fh_notebook.errors import SettingsError
+from tests.told import facts
 
 
 @pytest.mark.parametrize(
@@ -43,9 +44,7 @@ def test_numbers_are_calls_a_second_and_texts_name_their_unit(value: object, int
 )  # fmt: skip
 def test_what_cannot_be_meant_is_refused_in_one_line_with_the_cure(value: object) -> None:
     """Before any call, with what was given and what to give."""
-    with pytest.raises(
-        SettingsError, match=r"rate is .*; give calls per second \(2 or 0\.5\), or a string such as"
-    ) as caught:
+    with pytest.raises(SettingsError, match=facts("rate", "2", "0.5")) as caught:
         Rate.of(value)
     assert "\n" not in str(caught.value)
 

@@ -16,6 +16,7 @@ from fh_notebook.contract.catalog.reader import read_catalog
 from fh_notebook.store import catalog_file
 from fh_notebook.store.catalog_file import catalogue, find, read
 from tests import environment
+from tests.told import facts, tells
 
 A = fh.Deployment("a", variants=["x"], inputs={"t": fh.text()})
 B = fh.Deployment("b", description="The other one.")
@@ -57,7 +58,7 @@ def test_a_working_folder_that_is_gone_has_no_catalogue(folder: Path) -> None:
     folder.rmdir()
     assert find() is None
     assert dict(catalogue()) == {}
-    with pytest.raises(fh.InputError, match=r"fetchhive\.yaml cannot be written: "):
+    with pytest.raises(fh.InputError, match=facts("fetchhive.yaml")):
         A.save()
 
 
@@ -105,10 +106,10 @@ def test_utf_8_is_read_with_and_without_a_byte_order_mark_and_saved_as_it_was(fo
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        ("deployments:\n  ä: {}".encode("latin-1"), "fetchhive.yaml, line 2: is not UTF-8"),
-        ("version: 1".encode("utf-16"), "fetchhive.yaml, line 1: is not UTF-8"),
-        (b"#" * 1_000_001, "has more than 1,000,000 bytes"),
-        (b"#" * 1_100_000 + b"\xff", "has more than 1,000,000 bytes"),
+        ("deployments:\n  ä: {}".encode("latin-1"), ("fetchhive.yaml", "2", "UTF-8")),
+        ("version: 1".encode("utf-16"), ("fetchhive.yaml", "1", "UTF-8")),
+        (b"#" * 1_000_001, ("1,000,000", "bytes")),
+        (b"#" * 1_100_000 + b"\xff", ("1,000,000", "bytes")),
     ],
 )
 def test_what_cannot_be_read_is_one_clear_error(folder: Path, content: bytes, told: str) -> None:
@@ -118,7 +119,7 @@ def test_what_cannot_be_read_is_one_clear_error(folder: Path, content: bytes, to
     for act in (catalogue, A.save):
         with pytest.raises(fh.InputError) as caught:
             act()
-        assert told in str(caught.value)
+        assert tells(str(caught.value), *told)
         assert caught.value.__context__ is None
     assert path.read_bytes() == content
 
@@ -139,7 +140,7 @@ def test_a_file_without_permission_is_one_clear_error(folder: Path) -> None:
 
 def test_a_file_that_vanishes_between_is_one_clear_error(folder: Path) -> None:
     """Found, and gone when it is read."""
-    with pytest.raises(fh.InputError, match=r"gone\.yaml cannot be read: No such file"):
+    with pytest.raises(fh.InputError, match=facts("gone.yaml")):
         read(folder / "gone.yaml")
 
 
@@ -174,14 +175,14 @@ def test_saving_goes_to_the_file_that_is_found_upward_or_to_the_path_that_is_giv
 
 def test_a_folder_that_is_not_there_is_one_clear_error(folder: Path) -> None:
     """Nothing is made on the way."""
-    with pytest.raises(fh.InputError, match="the folder 'nowhere' does not exist"):
+    with pytest.raises(fh.InputError, match=facts("'nowhere'")):
         A.save(folder / "nowhere" / "fetchhive.yaml")
     assert list(folder.iterdir()) == []
 
 
 def test_a_name_that_the_file_system_refuses_is_one_clear_error(folder: Path) -> None:
     """The system's words in a sentence, whatever it has against the file."""
-    with pytest.raises(fh.InputError, match="cannot be written: "):
+    with pytest.raises(fh.InputError, match="x{300}.*: .*name too long"):
         A.save(folder / ("x" * 300 + ".yaml"))
     assert list(folder.iterdir()) == []
 

@@ -21,6 +21,7 @@ from fh_notebook.batching.model import JobCounts
 from fh_notebook.client import polling
 from fh_notebook.local import LocalHive
 from tests.data import build_d287664 as made
+from tests.told import facts
 
 EXPECTED: dict[str, Any] = json.loads((made.HERE / "expected.json").read_text("utf-8"))
 
@@ -69,7 +70,13 @@ def check_scores(scores: list[dict[str, Any]], name: str) -> None:
 def check(batch: fh.Batch, cell: str) -> None:
     """Check that a batch has every line that it had."""
     frame = batch.frame.compute() if cell == "parted" else batch.frame
-    assert as_then(made.told(frame), EXPECTED["batches"][cell]) == EXPECTED["batches"][cell]
+    then = _without_words(EXPECTED["batches"][cell])
+    assert as_then(_without_words(made.told(frame)), then) == then
+
+
+def _without_words(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return lines of a frame without our sentences: what is wrong with inputs is said anew by each version."""
+    return [line | {"error": None} if line.get("error_code") == "invalid_input" else line for line in lines]
 
 
 IN_MEMORY = ("tickets", "refused", "unnamed", "streamed")
@@ -128,7 +135,7 @@ def test_the_parts_of_an_earlier_version_are_compared_by_their_answers_and_answe
         return fh.batch(cut, "shout", **asked, name="parted", parts=tmp_path / "parts")
 
     for _ in range(2):  # before and after a run of this version has kept their hashes
-        with pytest.raises(fh.InputError, match=r"6 rows, 4 of which this table does not have; of the 3 rows here, 1 "):
+        with pytest.raises(fh.InputError, match=facts("6 rows", "4", "3 rows", "1")):
             parted(other)
         assert parted(frame).counts.calls == 0
     assert fh.batch(frame, "shout", **asked, name="in memory", reuse="store").counts.calls == 0
@@ -294,7 +301,7 @@ def test_a_store_of_a_newer_version_is_refused_in_one_line_and_left_as_it_is(pat
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA user_version=99")
     before = path.read_bytes()
-    with pytest.raises(fh.StoreError, match=r"newer fh_notebook.*pip install -U fh-notebook") as caught:
+    with pytest.raises(fh.StoreError, match=facts("fh_notebook", "pip install -U")) as caught:
         fh.open_batch("tickets", client=made.hive_of().client())
     assert "\n" not in str(caught.value)
     assert path.read_bytes() == before

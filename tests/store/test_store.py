@@ -86,7 +86,7 @@ def test_an_output_that_is_nested_too_deep_is_kept_without_it(store: Store) -> N
     store.answers.keep(_run(output=deep, request_id="req_1"), "w").result()
     [kept] = store.answers.single_runs()
     assert (kept.run.output, kept.run.request_id) == (None, "req_1")
-    assert "nested too deeply" in (kept.run.error or "")
+    assert kept.run.error
     while deep:  # an inner list at a time: the interpreter's own way down would be too deep
         deep = deep[0]
 

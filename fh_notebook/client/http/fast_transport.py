@@ -261,7 +261,7 @@ class Http1(asyncio.Protocol):
         elif self._begun:
             self._break(httpx.RemoteProtocolError, "the connection was closed before the end of the answer")
         else:
-            self._break(httpx.RemoteProtocolError, "Server disconnected without sending a response.")
+            self._break(httpx.ReadError, "the connection was closed before an answer")
         self._wake()
 
     # Called by the parser.

@@ -13,6 +13,7 @@ from fh_notebook.batching.model import Event, Finished, JobCounts
 from fh_notebook.batching.progress.state import ProgressSource
 from fh_notebook.session import session
 from tests.batching.hives import KEY, Shouting, rows
+from tests.told import facts, tells
 
 
 def _batch(client: fh.Client, source: Any, **options: Any) -> fh.Batch:
@@ -36,7 +37,7 @@ def test_a_daily_cap_in_the_middle_stops_and_the_next_day_goes_on() -> None:
     assert batch.counts == JobCounts(planned=20, done=7, pending=13, calls=8, refused=1)
     assert batch.stopped is not None
     assert batch.stopped.reason == "daily_cap"
-    assert "renewed at 00:00 UTC" in repr(batch)
+    assert tells(repr(batch), "00:00 UTC")
     assert len(batch.pending) == 13
     assert batch.pending["text"].tolist() == [f"t{i}" for i in range(7, 20)]
     assert batch.failures.empty
@@ -62,7 +63,7 @@ def test_the_same_cell_goes_on_after_a_daily_cap() -> None:
     client.limiter.reopen()
     batch = _batch(client, rows(12))
     assert batch.counts == JobCounts(planned=12, done=12, reused=5, calls=7)
-    assert "5 of 12 finished" in str(batch.plan())
+    assert tells(str(batch.plan()), "5 of 12")
     assert set(shouting.ran.values()) == {1}
 
 
@@ -97,7 +98,7 @@ def test_a_wrong_key_raises_at_the_first_call_and_costs_no_more() -> None:
     """The message names the service and the cure, and nothing is failed for it."""
     shouting = Shouting(api_key=KEY)
     with shouting.hive.serve() as server, fh.Client(base_url=server.url, api_key="fhk_wrong") as client:
-        with pytest.raises(fh.AuthError, match=r"refused the key.*correct it") as caught:
+        with pytest.raises(fh.AuthError, match=facts(server.url.split("/")[2])) as caught:
             _batch(client, rows(50), max_concurrency=1)
         assert caught.value.status_code == 401
         assert "fhk_wrong" not in str(caught.value)
@@ -183,7 +184,7 @@ def test_what_may_have_run_is_called_again_only_when_the_user_says_so() -> None:
     batch.resume()
     again = _batch(shouting.hive.client(), rows(2))
     assert again.counts == JobCounts(planned=2, done=1, unknown=1, reused=1)
-    assert "1 outcome unknown (may have run; retry_unknown=True calls again)" in str(again.plan())
+    assert tells(str(again.plan()), "1", "retry_unknown=True")
     assert shouting.ran == {("loud", "t0"): 1, ("loud", "t1"): 1}
     assert again.resume(retry_unknown=True).counts == JobCounts(planned=2, done=2, reused=1, calls=1)
     assert shouting.ran == {("loud", "t0"): 2, ("loud", "t1"): 1}

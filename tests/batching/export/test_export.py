@@ -45,6 +45,7 @@ from fh_notebook.batching.tables.row_sources import read_rows
 from fh_notebook.errors import SettingsError
 from tests import environment
 from tests.batching.hives import Held, Shouting, rows, until
+from tests.told import facts, tells
 
 EVERY = [("csv", to_csv), ("csv.gz", to_csv), ("tsv", to_csv), ("xlsx", to_excel), ("parquet", to_parquet), ("jsonl", to_jsonl)]  # fmt: skip
 every = pytest.mark.parametrize(("ending", "write"), EVERY, ids=[ending for ending, _ in EVERY])
@@ -119,10 +120,7 @@ def test_hostile_answers_in_a_csv_are_no_formulas_and_nothing_is_lost(tmp_path: 
     assert [line["n"] for line in lines] == ["-1", "2", "3", "4", "5", "6", "7"]
     assert (lines[3]["out.label"], lines[3]["out.score"]) == ("'@x", "-1")
     assert (done.rows, done.columns, done.neutralised, done.cut, done.cleaned) == (7, len(lines[0]), 4, 0, 0)
-    assert repr(done).endswith(
-        "a.csv: 7 rows, 18 columns; 4 cells neutralised (could be read as a formula): "
-        "row 0 'output', row 1 'output', row 5 'output', ..."
-    )
+    assert tells(repr(done), "a.csv", "7 rows", "18 columns", "4 cells", "0", "'output'", "1", "5")
     read = pd.read_csv(tmp_path / "a.csv")
     assert read["attempts"].dtype == "int64"
     assert read["reused"].tolist() == [False] * 7
@@ -190,7 +188,7 @@ def test_long_texts_are_cut_for_excel_and_counted_and_whole_elsewhere(tmp_path: 
     assert values[1].startswith("'=x")
     assert values[2].endswith("😀…")
     assert (done.cut, dict(done.places)["cut"]) == (2, ("row 'q' 'output'", "row 'r' 'output'"))
-    assert "2 cells cut at 32,767 characters: row 'q' 'output', row 'r' 'output'" in repr(done)
+    assert tells(repr(done), "2 cells", "32,767", "'q'", "'output'", "'r'")
     assert to_csv(source, tmp_path / "a.csv").cut == 0
     assert len(lines_of(tmp_path / "a.csv")[2]["output"]) == 20_000
     short = to_csv(source, tmp_path / "b.csv", max_cell=10)
@@ -213,7 +211,8 @@ def test_names_of_columns_are_cells_as_well(tmp_path: Path) -> None:
     frame = pd.DataFrame([[1, 2, 3]], columns=["=1", "a\x00", "a"])
     done = to_csv(parts(frame), tmp_path / "a.csv")
     assert list(lines_of(tmp_path / "a.csv")[0]) == ["'=1", "a", "a (2)"]
-    assert dict(done.places)["neutralised"] == ("the name '=1'",)
+    [place] = dict(done.places)["neutralised"]
+    assert tells(place, "'=1'")
     to_excel(parts(frame), tmp_path / "a.xlsx")
     assert list(sheet_of(tmp_path / "a.xlsx")[0]) == ["'=1", "a", "a (2)"]
     to_parquet(parts(frame), tmp_path / "a.parquet")
@@ -432,7 +431,7 @@ def test_without_pyarrow_an_arrow_table_is_one_line_with_the_cure(monkeypatch: p
     """Of polars, too, which needs no pyarrow itself."""
     batch = answered({"x": "y"})
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    with pytest.raises(SettingsError, match="Arrow tables need pyarrow: pip install 'fh-notebook\\[data\\]'"):
+    with pytest.raises(SettingsError, match=facts("pip install 'fh-notebook[data]'")):
         polars.DataFrame(batch)
 
 
@@ -516,8 +515,7 @@ def test_a_full_disk_is_one_line_and_the_old_file_stays(tmp_path: Path) -> None:
     told = ran.stdout.splitlines()
     assert len(told) == len(paths)
     for path, line in zip(paths, told, strict=True):
-        assert "was not written" in line, path
-        assert "untouched" in line, path
+        assert tells(line, path, "File too large"), path
         assert path.read_bytes() == b"old"
         assert [p.name for p in path.parent.iterdir()] == [path.name]
 
@@ -550,24 +548,24 @@ def test_a_link_stays_one(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("write", "name", "words"),
     [
-        (to_csv, "a.xlsx", "a.xlsx: use batch.to_excel(...) to write .xlsx"),
-        (to_excel, "a.csv", "a.csv: use batch.to_csv(...) to write .csv"),
-        (to_parquet, "a.xls", "a.xls ends in .xls; it must end in .parquet (the current Excel format is .xlsx)"),
-        (to_csv, "a.txt", "a.txt ends in .txt; it must end in .csv, .csv.gz or .tsv (name it .csv or .tsv)"),
-        (to_excel, "a", "a ends in nothing; it must end in .xlsx"),
-        (to_csv, "no/such/a.csv", "does not exist"),
-        (to_csv, "", "is a folder; name a file in it, like"),
-        (export, "a.doc", "it must end in .csv, .csv.gz, .tsv, .xlsx, .parquet, .jsonl or .ndjson"),
+        (to_csv, "a.xlsx", ["a.xlsx", "batch.to_excel(...)"]),
+        (to_excel, "a.csv", ["a.csv", "batch.to_csv(...)"]),
+        (to_parquet, "a.xls", ["a.xls", "'.parquet'", ".xlsx"]),
+        (to_csv, "a.txt", ["a.txt", "'.csv'", "'.csv.gz'", "'.tsv'"]),
+        (to_excel, "a", ["'.xlsx'"]),
+        (to_csv, "no/such/a.csv", ["no/such"]),
+        (to_csv, "", ["answers.csv"]),
+        (export, "a.doc", ["a.doc", "'.csv'", "'.xlsx'", "'.parquet'", "'.ndjson'"]),
     ],
 )
 def test_a_path_that_cannot_be_meant_is_one_line_with_the_cure(
-    tmp_path: Path, write: Any, name: str, words: str
+    tmp_path: Path, write: Any, name: str, words: list[str]
 ) -> None:
     """Before anything is read or written."""
     source = one(a=[1])
     with pytest.raises(SettingsError) as told:
         write(source, tmp_path / name)
-    assert words.replace(", ", " ").replace(" or", "") in str(told.value).replace("'", "").replace(", ", " ").replace(" or", "")  # fmt: skip
+    assert tells(told.value, *words)
     assert source.passes == 0
     assert list(tmp_path.iterdir()) == []
 
@@ -575,16 +573,16 @@ def test_a_path_that_cannot_be_meant_is_one_line_with_the_cure(
 @pytest.mark.parametrize("path", [None, 3, "", b""])
 def test_what_is_no_path_is_one_line(path: Any) -> None:
     """With what is wanted."""
-    with pytest.raises(SettingsError, match="give the name of a file that ends in"):
+    with pytest.raises(SettingsError, match=facts("'.xlsx'")):
         to_excel(one(a=[1]), path)
 
 
 def test_a_name_that_is_too_long_for_the_file_system_is_one_line(tmp_path: Path) -> None:
     """To write, and to open; the name of its folder as well."""
     for path in (tmp_path / f"{'x' * 300}.csv", tmp_path / ("x" * 300) / "a.csv"):
-        with pytest.raises(SettingsError, match="was not written|the folder .* does not exist"):
+        with pytest.raises(SettingsError, match="x{300}"):
             to_csv(one(a=[1]), path)
-    with pytest.raises(fh.InputError, match="the file .* does not exist"):
+    with pytest.raises(fh.InputError, match="x{300}"):
         fh.open_batch(tmp_path / f"{'x' * 300}.fhb")
 
 
@@ -594,7 +592,7 @@ def test_a_file_that_another_program_holds_open_is_told_as_that(tmp_path: Path) 
     def replace(made: Path, target: Path) -> None:
         raise PermissionError(13, "Permission denied")
 
-    with pytest.raises(SettingsError, match="program"), replacing(tmp_path / "a.xlsx", replace=replace) as file:  # fmt: skip
+    with pytest.raises(SettingsError, match=facts(tmp_path / "a.xlsx")), replacing(tmp_path / "a.xlsx", replace=replace) as file:  # fmt: skip
         file.write(b"new")
     assert list(tmp_path.iterdir()) == []
 

@@ -18,6 +18,7 @@ from fh_notebook.batching.model import JobCounts
 from fh_notebook.batching.planning.sources import WINDOW
 from fh_notebook.batching.tables import arrow_tables
 from tests.batching.hives import PATIENCE_S, Held, Shouting, rows, until
+from tests.told import facts, tells
 
 DEP = fh.Deployment("shout", variants=["loud", "soft"], inputs={"text": fh.text(), "times": fh.integer(default=1)})
 
@@ -57,7 +58,7 @@ def test_only_a_few_windows_are_read_before_they_are_called() -> None:
     assert batch.stopped is not None
     assert batch.stopped.reason == "max_calls"
     assert batch.plan().rows is None
-    assert str(batch.plan()).endswith("at most 10 calls")
+    assert tells(str(batch.plan()), "10 calls")
 
 
 def test_a_stopped_stream_goes_on_with_what_it_read_and_then_with_the_rest(window: int) -> None:
@@ -190,10 +191,7 @@ def test_what_the_iterator_raises_is_raised_after_what_it_gave(window: int) -> N
     batch = fh.last_batch()
     assert batch is not None
     assert batch.counts.done == shouting.calls == window
-    assert batch.summary().endswith(
-        "Stopped: reading the rows raised OSError: the disk was pulled out; finished answers are "
-        "saved: run the cell again when the rows can be read"
-    )
+    assert tells(batch.summary(), "OSError: the disk was pulled out")
 
 
 def test_nothing_kept_means_nothing_written_and_the_frame_is_there_all_the_same(tmp_path: Any) -> None:
@@ -233,14 +231,14 @@ def test_an_iterator_that_waits_keeps_nobody_else_waiting(window: int) -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"sample": 5}, "sample= needs"),
-        ({"fail_on_error": 0.5}, "as a fraction needs"),
+        ({"sample": 5}, ("sample=",)),
+        ({"fail_on_error": 0.5}, ("fail_on_error",)),
     ],
 )
 def test_what_needs_all_rows_says_so(options: dict[str, Any], said: str) -> None:
     """Before a row is read."""
     taken: list[int] = []
-    with pytest.raises(fh.SettingsError, match=said):
+    with pytest.raises(fh.SettingsError, match=facts(*said)):
         _batch(Shouting().hive.client(), _texts(10, taken), **options)
     assert taken == []
 
@@ -311,7 +309,7 @@ def test_what_needs_all_rows_says_so_of_a_large_table(large: int) -> None:
     """With the cure: a frame of pandas, which is held."""
     frame = _frame(large)
     for options in ({"sample": 5}, {"fail_on_error": 0.5}):
-        with pytest.raises(fh.SettingsError, match="an Arrow or Parquet table"):
+        with pytest.raises(fh.SettingsError, match=facts(*options)):
             _batch(Shouting().hive.client(), frame, **options)
     assert _batch(Shouting().hive.client(), frame.to_pandas(), sample=5).counts.done == 5
 

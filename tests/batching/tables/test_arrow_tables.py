@@ -19,6 +19,7 @@ from fh_notebook.batching.tables import arrow_tables
 from fh_notebook.batching.tables.arrow_tables import FrameStream, frame_of_arrow, is_arrow, read_batches, read_exported
 from fh_notebook.batching.tables.row_sources import read_rows
 from fh_notebook.errors import InputError
+from tests.told import facts
 
 KINDS: dict[str, tuple[Any, Any, str]] = {
     # A value, what is sent of it, and the dtype of its column beside a null.
@@ -133,12 +134,12 @@ def test_the_index_that_pandas_has_noted_is_that_of_the_rows() -> None:
 
 def test_a_query_that_fails_is_one_line() -> None:
     """Of DuckDB while it is read, of Polars before."""
-    for failing in (
-        duckdb.sql("select cast(x as int) as a from (values ('1'), ('no')) as t(x)"),
-        pl.LazyFrame({"a": ["no"]}).select(pl.col("a").cast(pl.Int64)),
-        pl.LazyFrame({"a": ["no"]}).select("b"),
+    for failing, source in (
+        (duckdb.sql("select cast(x as int) as a from (values ('1'), ('no')) as t(x)"), "DuckDBPyRelation"),
+        (pl.LazyFrame({"a": ["no"]}).select(pl.col("a").cast(pl.Int64)), "LazyFrame"),
+        (pl.LazyFrame({"a": ["no"]}).select("b"), "LazyFrame"),
     ):
-        with pytest.raises(InputError, match="cannot be read") as caught:
+        with pytest.raises(InputError, match=facts(source)) as caught:
             read_rows(failing)
         assert "\n" not in str(caught.value)
         assert caught.value.__context__ is None
@@ -146,7 +147,7 @@ def test_a_query_that_fails_is_one_line() -> None:
 
 def test_two_columns_of_one_name_are_refused() -> None:
     """One of them would be lost."""
-    with pytest.raises(InputError, match="column 'a'"):
+    with pytest.raises(InputError, match=facts("'a'")):
         read_rows(pa.table([[1], [2]], names=["a", "a"]))
 
 
@@ -192,7 +193,7 @@ def test_rows_that_cannot_be_read_later_are_an_error_of_theirs(large: int, tmp_p
 
     stream = read_batches(schema, batches(), whole=False)
     assert isinstance(stream, FrameStream)
-    with pytest.raises(InputError, match="the rows cannot be read: OSError: the disk went away"):
+    with pytest.raises(InputError, match=facts("the disk went away")):
         list(stream.windows(1_000))
 
 

@@ -23,6 +23,7 @@ from fh_notebook.batching.tables.accepted import FILES
 from fh_notebook.batching.tables.row_files import is_parquet, reads_from
 from fh_notebook.batching.tables.row_sources import read_rows
 from fh_notebook.errors import InputError, SettingsError
+from tests.told import facts, tells
 
 RECORDS = ({"ticket": "late", "n": 1}, {"ticket": "broken", "n": 2})
 TEXT = {
@@ -59,7 +60,7 @@ def test_zstd_of_several_frames_is_read_whole_and_a_cut_one_is_told(tmp_path: Pa
     path.write_bytes(b"".join(frames))
     assert read_rows(path).records == ({"a": "1"}, {"a": "2"})
     path.write_bytes(b"".join(frames)[:-3])
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match=facts(path, ".zst")):
         read_rows(path)
 
 
@@ -84,7 +85,7 @@ def test_the_name_of_a_file_may_look_like_something_else(tmp_path: Path, monkeyp
         (tmp_path / name).write_text(content)
         assert read_rows(f"~/{name}").records == ({"a": "1", "b": "2"},)
     for missing in ("June [1].csv", "x" * 5_000 + ".csv"):
-        with pytest.raises(InputError, match=".csv: (the file does not exist|it cannot be read)") as caught:
+        with pytest.raises(InputError, match=".csv") as caught:
             read_rows(tmp_path / missing)
         assert "; " in str(caught.value)
 
@@ -133,11 +134,11 @@ def test_a_folder_or_a_pattern_of_parquet_is_one_table(folder: Path, pattern: st
     assert is_parquet(Path(source))
 
 
-@pytest.mark.parametrize(("name", "said"), [("empty", "was found in this folder"), ("*.parquet", "with this name")])
-def test_a_folder_without_parquet_is_told(tmp_path: Path, name: str, said: str) -> None:
+@pytest.mark.parametrize("name", ["empty", "*.parquet"])
+def test_a_folder_without_parquet_is_told(tmp_path: Path, name: str) -> None:
     """And a pattern that fits none."""
     (tmp_path / "empty").mkdir()
-    with pytest.raises(InputError, match=said):
+    with pytest.raises(InputError, match=facts(tmp_path / name)):
         read_rows(tmp_path / name)
 
 
@@ -146,14 +147,11 @@ def test_a_parquet_file_that_is_encrypted_or_broken_in_the_middle_is_one_line(tm
     path = tmp_path / "a.parquet"
     pq.write_table(pa.table({"a": ["x" * 50] * 100}), path, compression="none")
     content = path.read_bytes()
-    for damaged, said in (
-        (content[:-4] + b"PARE", "a.parquet: it cannot be read "),
-        (content[:4] + b"\xff" * 40 + content[44:], "a.parquet: the rows cannot be read: "),
-    ):
+    for damaged in (content[:-4] + b"PARE", content[:4] + b"\xff" * 40 + content[44:]):
         path.write_bytes(damaged)
         with pytest.raises(InputError) as caught:
             read_rows(path)
-        assert said in str(caught.value)
+        assert tells(caught.value, "a.parquet")
         assert "; " in str(caught.value)
         assert "\n" not in str(caught.value)
 
@@ -164,10 +162,8 @@ def test_columns_whose_values_python_has_not_are_named(tmp_path: Path) -> None:
     pq.write_table(pa.table({"a": ["x"], "before": days, "long before": days}), tmp_path / "a.parquet")
     with pytest.raises(InputError) as caught:
         read_rows(tmp_path / "a.parquet")
-    assert [problem.message.split(" (")[0] for problem in caught.value.problems] == [
-        "the column 'before' cannot be read",
-        "the column 'long before' cannot be read",
-    ]
+    before, long_before = caught.value.problems
+    assert (tells(before, "'before'"), tells(long_before, "'long before'")) == (True, True)
 
 
 # --- spreadsheets
@@ -214,7 +210,7 @@ def test_a_sheet_is_a_table_with_the_types_of_its_cells(book: Path) -> None:
 def test_a_sheet_is_chosen_by_its_name(book: Path) -> None:
     """Behind a sign; another name is told with those that there are."""
     assert read_rows(f"{book}#June").records == ({"ticket": "lost"},)
-    with pytest.raises(InputError, match="the sheet 'Jun' does not exist; did you mean 'June'"):
+    with pytest.raises(InputError, match=facts("'Jun'", "'June'")):
         read_rows(f"{book}#Jun")
     with pytest.raises(InputError, match="the sheet 'Empty' is empty"):
         read_rows(f"{book}#Empty")
@@ -249,7 +245,7 @@ def test_two_columns_of_a_sheet_with_one_name_are_refused(tmp_path: Path) -> Non
 
     with xlsxwriter.Workbook(tmp_path / "a.xlsx") as workbook:
         workbook.add_worksheet().write_row(0, 0, ["a", "a"])
-    with pytest.raises(InputError, match="column 'a'"):
+    with pytest.raises(InputError, match=facts("'a'")):
         read_rows(tmp_path / "a.xlsx")
 
 
@@ -311,5 +307,5 @@ def test_without_the_reader_of_a_file_the_cure_is_its_package(
     path = tmp_path / file
     path.write_bytes(b"PK")
     monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(SettingsError, match=rf"^{told}.*: pip install 'fh-notebook\[data\]'$"):
+    with pytest.raises(SettingsError, match=facts(told, "pip install 'fh-notebook[data]'")):
         read_rows(path)

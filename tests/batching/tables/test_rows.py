@@ -17,6 +17,7 @@ import fh_notebook as fh
 from fh_notebook.batching.tables.row_sources import read_rows
 from fh_notebook.batching.tables.rows import Rows
 from fh_notebook.errors import InputError
+from tests.told import facts, tells
 
 
 def test_a_frames_cells_become_json_values_and_missing_ones_are_left_out() -> None:
@@ -65,7 +66,7 @@ def test_rows_are_named_by_the_index_where_it_tells_them_apart(index: Any, label
     """Else by their place, and a note says so."""
     rows = read_rows(pd.DataFrame({"a": [1, 2]}, index=index))
     assert rows.labels == labels
-    assert ("position from 0" in rows.note) == (labels == (0, 1))
+    assert bool(rows.note) == (labels == (0, 1))
 
 
 def test_a_list_of_dicts_keeps_its_nulls_and_its_order_of_columns() -> None:
@@ -87,23 +88,23 @@ def test_any_iterable_of_mappings_is_rows() -> None:
 @pytest.mark.parametrize(
     ("source", "said"),
     [
-        (3, "rows are given as an int; give a pandas DataFrame"),
-        ({"a": "text"}, "the column 'a' is a str, not a list of values"),
-        ({"a": [1], "b": [1, 2]}, "of different lengths ('a': 1 value, 'b': 2 values)"),
-        (pd.Series([1]), "row 0: 1 is not a dict"),
-        (["a", "b"], "rows are strings, and their column is not set"),
-        ([{"a": 1}, "text"], "row 1: 'text' is not a dict"),
-        ([{1: "a"}], "row 0: the column name 1 is not a string"),
-        (pd.DataFrame([[1, 2]], columns=["a", "a"]), "column 'a' occurs more than once"),
-        (pd.DataFrame([[1, 2]], columns=[1, "1"]), "column '1' occurs more than once"),
-        (pd.DataFrame([[1]], columns=pd.MultiIndex.from_tuples([("a", "b")])), "several levels"),
+        (3, ("int", "DataFrame")),
+        ({"a": "text"}, ("'a'",)),
+        ({"a": [1], "b": [1, 2]}, ("'a'", "1", "'b'", "2")),
+        (pd.Series([1]), ("0", "1", "dict")),
+        (["a", "b"], ("column",)),
+        ([{"a": 1}, "text"], ("1", "'text'", "dict")),
+        ([{1: "a"}], ("0", "1")),
+        (pd.DataFrame([[1, 2]], columns=["a", "a"]), ("'a'",)),
+        (pd.DataFrame([[1, 2]], columns=[1, "1"]), ("'1'",)),
+        (pd.DataFrame([[1]], columns=pd.MultiIndex.from_tuples([("a", "b")])), ("columns",)),
     ],
 )
 def test_what_is_no_table_is_told_before_anything_else(source: Any, said: str) -> None:
     """With the place and the cure."""
     with pytest.raises(InputError) as caught:
         read_rows(source)
-    assert said in str(caught.value)
+    assert tells(str(caught.value), *said)
 
 
 CSV = '''\
@@ -212,40 +213,40 @@ def test_parquet_keeps_its_kinds_and_its_index(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("a.csv", b"", "the file is empty"),
-        ("a.csv", b"a,b\n1,2,3\n", "more cells than the header"),
-        ("a.csv", b"a,b\n1,2\n1,2,3\n", "line 3"),
-        ("a.csv", b"a,b\n1,2\n1,2,3\n", "separator"),
-        ("a.csv", b'a,b\n"1,2\n', "separator"),
-        ("a.csv", "a\nb\n".encode("utf-16"), "UTF-8"),
-        ("a.csv", b"a,a\n1,2\n", "column 'a' occurs more than once"),
-        ("a.csv", "a\nGrüße\n".encode("latin-1"), "UTF-8"),
-        ("a.jsonl", b'{"a": 1}\n{"a": \n', "line 2 is not JSON"),
+        ("a.csv", b"", ()),
+        ("a.csv", b"a,b\n1,2,3\n", ()),
+        ("a.csv", b"a,b\n1,2\n1,2,3\n", ("3",)),
+        ("a.csv", b"a,b\n1,2\n1,2,3\n", ()),
+        ("a.csv", b'a,b\n"1,2\n', ()),
+        ("a.csv", "a\nb\n".encode("utf-16"), ("UTF-8",)),
+        ("a.csv", b"a,a\n1,2\n", ("'a'",)),
+        ("a.csv", "a\nGrüße\n".encode("latin-1"), ("UTF-8",)),
+        ("a.jsonl", b'{"a": 1}\n{"a": \n', ("2", "JSON")),
         (
             "a.jsonl",
             b'{"a": 1}\n{"a": 1, "a": 2}\n',
-            "line 2 has the name 'a' twice in one object; give each name once",
+            ("2", "'a'", "object"),
         ),
-        ("a.json", b'[{"a": {"b": 1, "b": 1}}]', "has the name 'b' twice in one object; give each name once"),
-        ("a.jsonl", b'{"a": 1}\n\n3\n', "line 3: 3 is not a dict"),
-        ("a.json", b'{"a": 1}', "give a list of objects"),
-        ("a.json", b"5", "holds 5; give a list of objects"),
-        ("a.json", b"", "; give a list of objects"),
-        ("a.json", b"[1, 2]", "item 0: 1 is not a dict of column names to values; give a list of dicts"),
-        ("a.json", b"[" * 100_000 + b"]" * 100_000, "nested too deeply"),
-        ("a.csv.gz", PACKED[:12] + b"\xff" * 8 + PACKED[20:], "cannot be read"),
-        ("a.csv.gz", PACKED[:-12], "without .gz"),
-        ("a.csv.gz", b"a\n1\n", "without .gz"),
-        ("a.csv.jsonl.gz", PACKED, "line 1 is not JSON"),
-        ("a.parquet.gz", PACKED, "rows are read from .csv"),
-        ("a.parquet", b"no parquet", "cannot be read"),
-        ("a.parquet", b"", "; write it again"),
-        ("a.csv.zst", b"no zstd", "; pack it again, or give it without .zst"),
-        ("a.arrow", b"no arrow", "; write it again"),
-        ("a.xlsx", b"", "; save it again, without a password"),
-        ("a.xlsx", bytes.fromhex("d0cf11e0a1b11ae1") + bytes(512), "has a password, or is an old .xls file; save it"),
-        ("a.doc", b"", "rows are read from .csv"),
-        ("a", b"", "rows are read from .csv"),
+        ("a.json", b'[{"a": {"b": 1, "b": 1}}]', ("'b'", "object")),
+        ("a.jsonl", b'{"a": 1}\n\n3\n', ("3", "dict")),
+        ("a.json", b'{"a": 1}', ()),
+        ("a.json", b"5", ("5",)),
+        ("a.json", b"", ()),
+        ("a.json", b"[1, 2]", ("0", "1")),
+        ("a.json", b"[" * 100_000 + b"]" * 100_000, ()),
+        ("a.csv.gz", PACKED[:12] + b"\xff" * 8 + PACKED[20:], ()),
+        ("a.csv.gz", PACKED[:-12], (".gz",)),
+        ("a.csv.gz", b"a\n1\n", (".gz",)),
+        ("a.csv.jsonl.gz", PACKED, ("1", "JSON")),
+        ("a.parquet.gz", PACKED, (".csv",)),
+        ("a.parquet", b"no parquet", ()),
+        ("a.parquet", b"", ()),
+        ("a.csv.zst", b"no zstd", (".zst",)),
+        ("a.arrow", b"no arrow", ()),
+        ("a.xlsx", b"", ()),
+        ("a.xlsx", bytes.fromhex("d0cf11e0a1b11ae1") + bytes(512), (".xls",)),
+        ("a.doc", b"", (".csv",)),
+        ("a", b"", (".csv",)),
     ],
 )
 def test_a_file_that_cannot_be_read_is_named_with_the_place(
@@ -256,7 +257,7 @@ def test_a_file_that_cannot_be_read_is_named_with_the_place(
     path.write_bytes(content)
     with pytest.raises(InputError) as caught:
         read_rows(path)
-    assert said in str(caught.value)
+    assert tells(str(caught.value), *said)
     assert name in str(caught.value)
     assert "; " in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -267,11 +268,11 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     """With its path, and the one that was meant."""
     (tmp_path / "tickets.csv").write_text("a\n1\n")
     for name, said in (
-        ("none.csv", r"none\.csv: the file does not exist; check its name"),
-        ("tikets.csv", r"tikets\.csv: the file does not exist; did you mean 'tickets\.csv'\?"),
-        ("none/a.csv", r"a\.csv: the file does not exist; the folder .* does not exist either; give "),
+        ("none.csv", ["none.csv"]),
+        ("tikets.csv", ["tikets.csv", "'tickets.csv'"]),
+        ("none/a.csv", ["a.csv", tmp_path / "none"]),
     ):
-        with pytest.raises(InputError, match=said):
+        with pytest.raises(InputError, match=facts(*said)):
             read_rows(tmp_path / name)
 
 
@@ -334,5 +335,5 @@ def test_half_a_character_in_a_column_is_kept_and_can_be_read(as_rows: Any) -> N
 )
 def test_half_a_character_in_a_columns_name_is_refused(rows: Any) -> None:
     """Before any call: neither a store nor a file could hold it."""
-    with pytest.raises(InputError, match="has a lone surrogate"):
+    with pytest.raises(InputError, match=facts(repr(f"no{HALF}te"))):
         read_rows(rows)

@@ -11,6 +11,7 @@ import pytest
 import fh_notebook as fh
 from fh_notebook.core.text.html import clip
 from tests.batching.hives import Shouting
+from tests.told import facts, tells
 
 PLAIN: dict[str, Any] = {"variants": "loud", "progress": False}
 
@@ -27,7 +28,7 @@ def _rows(*texts: str) -> list[dict[str, str]]:
 def test_one_new_row_is_new(client: fh.Client) -> None:
     """And two are; in the refusal of another table under a name."""
     fh.batch(_rows("a", "b"), "shout", name="x", client=client, **PLAIN)
-    with pytest.raises(fh.InputError, match="of the 2 rows here, 1 is new"):
+    with pytest.raises(fh.InputError, match=facts("2 rows", "1")):
         fh.batch(_rows("a", "c"), "shout", name="x", client=client, **PLAIN)
     with pytest.raises(fh.InputError, match="of the 3 rows here, 2 are new"):
         fh.batch(_rows("a", "c", "d"), "shout", name="x", client=client, **PLAIN)
@@ -40,14 +41,14 @@ def test_one_row_of_an_iterator_is_named_by_its_number(client: fh.Client) -> Non
         yield {"text": text}
 
     fh.batch(one("a"), "shout", name="x", client=client, **PLAIN)
-    with pytest.raises(fh.InputError, match="in row 0 of the stream"):
+    with pytest.raises(fh.InputError, match=facts("0")):
         fh.batch(one("b"), "shout", name="x", client=client, **PLAIN)
 
 
 @pytest.mark.parametrize(("rows", "said"), [(5, "an int"), (np.array(5), "an ndarray")])
 def test_a_type_has_its_article(client: fh.Client, rows: Any, said: str) -> None:
     """By its sound."""
-    with pytest.raises(fh.InputError, match=f"^rows are given as {said};"):
+    with pytest.raises(fh.InputError, match=facts(said)):
         fh.batch(rows, "shout", client=client, **PLAIN)
 
 
@@ -62,7 +63,7 @@ def test_forgetting_a_batch_that_paid_for_nothing_says_so(
     capsys.readouterr()
     assert fh.forget("p", client=client) == 0
     said = capsys.readouterr().err
-    assert "1 batch was removed in the workspace local#plural, but no answers." in said
+    assert tells(said, "1 batch", "local#plural")
     assert "2 answers that were paid for elsewhere stay saved." in said
     assert fh.batch(_rows("a", "b"), "shout", name="one", client=client, **PLAIN).counts.calls == 0
 
@@ -75,7 +76,7 @@ def test_forgetting_by_deployment_says_that_batches_without_answers_went(
     capsys.readouterr()
     assert fh.forget(deployment="shout", client=client) == 2
     said = capsys.readouterr().err
-    assert "2 answers were removed in the workspace local#plural." in said
+    assert tells(said, "2 answers", "local#plural")
     assert "its cell starts it again." in said
     with pytest.raises(fh.InputError, match="one"):
         fh.open_batch("one", client=client)

@@ -21,6 +21,7 @@ from fh_notebook.store.tables.batches import BatchRecord, JobRow, StoredRow
 from fh_notebook.store.tables.plans import BatchPlan, revision_of
 from fh_notebook.store.writer import Committed
 from tests.store.kept import answers_in, batch_in
+from tests.told import facts
 
 RUN = Run(status="completed", output="hi", deployment="d")
 
@@ -168,7 +169,7 @@ def test_who_waits_is_called_once_whenever_they_ask() -> None:
 def test_a_wait_for_a_commit_may_be_bounded() -> None:
     """It is not lost for that."""
     write: Committed[int] = Committed()
-    with pytest.raises(TimeoutError, match="after 0.01 s"):
+    with pytest.raises(TimeoutError, match=facts("0.01")):
         write.result(timeout=0.01)
     write.finish(error=StoreError("full"))
     with pytest.raises(StoreError, match="full"):

@@ -1,0 +1,17 @@
+"""Checks of what a message tells: names, values, numbers, commands. Its words are for tests/golden alone."""
+
+from __future__ import annotations
+
+import re
+
+__all__ = ["facts", "tells"]
+
+
+def facts(*values: object) -> str:
+    """Return a pattern, for ``match=``, of a text that has each value, in any order and not inside of a word."""
+    return "(?s)^" + "".join(rf"(?=.*(?<!\w){re.escape(str(value))}(?!\w))" for value in values)
+
+
+def tells(text: object, *values: object) -> bool:
+    """Whether a text has each value."""
+    return re.search(facts(*values), str(text)) is not None
