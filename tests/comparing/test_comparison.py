@@ -25,6 +25,7 @@ from fh_notebook.comparing.stats.summary import SUMMARY_COLUMNS
 from fh_notebook.comparing.verdicts.verdict import verdict_of
 from fh_notebook.contract.run import Run
 from fh_notebook.local import LocalHive
+from tests.said import numbers_in
 
 SUMMARY = ["variant", "n", "missing", "failed", "mean", "ci_low", "ci_high", "median", "p50_s", "p95_s"]
 
@@ -209,11 +210,9 @@ def test_without_anything_to_score_by_only_failures_and_seconds_compare() -> Non
     assert "score=" in cmp.verdict
     assert "scores_differ" not in cmp.wide().columns
     assert cmp.disagreements()["row"].tolist() == [0]
-    assert (
-        "Answers differ on 1 row. On 1 row at least one variant has no answer. The row whose answers differ:"
-        in repr(cmp)
-    )
-    with pytest.raises(fh.InputError, match="nothing was scored"):
+    (line,) = (line for line in repr(cmp).splitlines() if line.startswith("Answers "))
+    assert numbers_in(line) == ["1", "1"], "differ, have no answer"
+    with pytest.raises(fh.InputError, match="score="):
         cmp.disagreements(by="score")
 
 
@@ -231,11 +230,9 @@ def test_what_only_one_variant_has_answered_is_incomplete_and_no_difference() ->
     cmp = fh.compare(stopped)
     assert cmp.wide()["first.output"].notna().sum() == 2
     assert cmp.disagreements()["row"].tolist() == cmp.disagreements(by="output")["row"].tolist() == [0]
-    assert (
-        "Scores differ on 1 row, answers on 1. On 4 rows at least one variant has no score. The row whose scores differ:"
-        in repr(cmp)
-    )
-    assert "On 4 rows at least one variant has no score" in cmp._repr_html_()
+    (line,) = (line for line in repr(cmp).splitlines() if line.startswith("Scores "))
+    assert numbers_in(line) == ["1", "1", "4"], "scores differ, answers differ, have no score"
+    assert line.split(". ")[1] in cmp._repr_html_()
 
 
 def test_a_variant_without_a_line_for_a_row_leaves_it_incomplete() -> None:
@@ -243,7 +240,7 @@ def test_a_variant_without_a_line_for_a_row_leaves_it_incomplete() -> None:
     frame = pd.DataFrame({"row": [0, 0, 1], "variant": ["a", "b", "a"], "s": [1, 1, 0]})
     cmp = fh.compare(frame, score="s")
     assert cmp.disagreements().empty
-    assert "Scores differ on 0 rows. On 1 row at least one variant has no score." in repr(cmp)
+    assert numbers_in(repr(cmp).splitlines()[-1]) == ["0", "1"], "differ, have no score"
 
 
 @pytest.mark.parametrize("status", ["failed", "unknown", "pending"])
@@ -317,7 +314,8 @@ def test_what_is_no_score_is_missing_with_its_reason(batch: fh.Batch, given_valu
     assert cmp.summary()["n"].tolist() == [0, 0]
     assert cmp.summary()["missing"].tolist() == [4, 5]
     assert cmp.score_errors()["error"].str.contains(said, regex=False).all()
-    assert "No run could be scored" in cmp.verdict
+    assert cmp.verdict
+    assert "beats" not in cmp.verdict
 
 
 def test_a_scorer_that_raises_gives_a_missing_score_with_its_error(batch: fh.Batch) -> None:
@@ -360,7 +358,8 @@ def test_half_a_character_in_what_rows_are_paired_by_can_be_shown() -> None:
     records = [{"row": f"\ud800{n}", "variant": v, "s": n % 2 * (v == "a")} for n in range(4) for v in "ab"]
     cmp = fh.compare(records, score="s")
     assert len(cmp.wide()) == 4
-    assert "differ on 2 rows" in repr(cmp)
+    assert len(cmp.disagreements()) == 2
+    assert "\\ud8003" in repr(cmp)
     assert len(cmp.slice(by="row")) == 8
 
 
@@ -496,17 +495,17 @@ def test_the_interval_of_yes_and_no_holds_the_mean_and_stays_in_bounds(lines: li
 @pytest.mark.parametrize(
     ("source", "options", "said"),
     [
-        ({"row": [1], "variant": ["a"]}, {"score": "x"}, "no column 'x'"),
-        ({"row": [1], "variant": ["a"], "qualty": [1]}, {"score": "quality"}, "did you mean 'qualty'"),
-        ({"row": [1], "s": [1]}, {"score": "s"}, "no column 'variant'"),
-        ({"rows": [1], "variant": ["a"]}, {}, "did you mean 'rows'"),
-        ({"row": [1], "variant": ["a"], "s": ["good"]}, {"score": "s"}, "holds no scores"),
-        ({"row": [1, 2], "variant": ["a", None], "s": [1, 1]}, {"score": "s"}, "1 line has no variant"),
-        ({"row": [1, 2, 3], "variant": ["a", None, float("nan")]}, {}, "2 lines have no variant"),
-        ({"row": [None], "variant": ["a"], "s": [1]}, {"score": "s"}, "1 line has no 'row'"),
+        ({"row": [1], "variant": ["a"]}, {"score": "x"}, "'x'"),
+        ({"row": [1], "variant": ["a"], "qualty": [1]}, {"score": "quality"}, " 'qualty'?"),
+        ({"row": [1], "s": [1]}, {"score": "s"}, "'variant'"),
+        ({"rows": [1], "variant": ["a"]}, {}, " 'rows'?"),
+        ({"row": [1], "variant": ["a"], "s": ["good"]}, {"score": "s"}, "'s'"),
+        ({"row": [1, 2], "variant": ["a", None], "s": [1, 1]}, {"score": "s"}, "1 line "),
+        ({"row": [1, 2, 3], "variant": ["a", None, float("nan")]}, {}, "2 lines "),
+        ({"row": [None], "variant": ["a"], "s": [1]}, {"score": "s"}, "'row'"),
         ({"row": [1], "variant": ["a"]}, {"score": 3}, "score is 3"),
         ({"row": [1], "variant": ["a"]}, {"score": fh.score.exact}, "fh.score.exact(...)"),
-        ({"row": [1], "variant": ["a"]}, {"pair_on": "case"}, "no column 'case'"),
+        ({"row": [1], "variant": ["a"]}, {"pair_on": "case"}, "'case'"),
     ],
 )
 def test_what_cannot_be_compared_is_told_in_one_line(
@@ -521,7 +520,7 @@ def test_what_cannot_be_compared_is_told_in_one_line(
 def test_two_columns_of_one_name_are_refused() -> None:
     """Which of them would be meant cannot be known."""
     frame = pd.DataFrame([[1, "a", 0, 1]], columns=["row", "variant", "s", "s"])
-    with pytest.raises(fh.InputError, match="the column 's' occurs more than once"):
+    with pytest.raises(fh.InputError, match="'s' "):
         fh.compare(frame, score="s")
 
 
@@ -545,31 +544,30 @@ def _frame(a: list[float], b: list[float]) -> pd.DataFrame:
         (
             [1, 1, 1, 1, 0, 0, 1, 1],
             [1, 0, 0, 1, 1, 0, 1, 0],
-            "a is ahead of b by 25 points (95 % interval -27 to 65, p = 0.62, 8 rows), but which is better is not clear yet; "
-            "there are not enough rows to tell: about 59 more at this difference.",
+            ["25", "95", "-27", "65", "0.62", "8", "59"],
         ),
         (
             [1, 0, 1, 0, 1, 0],
             [1, 0, 1, 0, 1, 0],
-            "a and b score the same on each of the 6 rows where both have a score.",
+            ["6"],
         ),
         (
             [1, 1, 1],
             [0, 0, 0],
-            "Not enough to tell: 3 rows have a score of both a and b; fewer than 6 pairs are not tested, so which is better "
-            "is not clear yet.",
+            ["3", "6"],
         ),
-        ([1.0] * 9, [], "a is right on 100 % of 9 runs by s; there is none to compare with."),
-        ([1.0] * 9, [float("nan")] * 9, "a is right on 100 % of 9 runs by s; b has no score."),
-        ([float("nan")] * 3, [float("nan")] * 3, "No run could be scored by s."),
+        ([1.0] * 9, [], ["100", "9"]),
+        ([1.0] * 9, [float("nan")] * 9, ["100", "9"]),
+        ([float("nan")] * 3, [float("nan")] * 3, []),
     ],
 )
-def test_the_sentence_claims_no_more_than_the_numbers(a: list[float], b: list[float], said: str) -> None:
+def test_the_sentence_claims_no_more_than_the_numbers(a: list[float], b: list[float], said: list[str]) -> None:
     """On the rows that both answered, and how many; what is not more than chance beats nothing."""
     frame = _frame(a, b)
     cmp = fh.compare(frame, score="s")
-    assert cmp.verdict == said
-    assert said in repr(cmp)
+    assert numbers_in(cmp.verdict) == said
+    assert "beats" not in cmp.verdict
+    assert cmp.verdict in repr(cmp)
 
 
 @pytest.mark.parametrize("combined", [False, True])
@@ -578,7 +576,7 @@ def test_a_scorer_of_a_column_that_is_not_there_is_one_line(combined: bool) -> N
     frame = _frame([1, 0], [1, 1]).assign(label="x", output="x")
     wrong = fh.score.exact("lable")
     score = fh.score.all_of(fh.score.json_valid(), wrong) if combined else wrong
-    said = r"^score exact\('lable'\): the table has no column 'lable' to compare with; did you mean 'label'\?$"
+    said = r"^score exact\('lable'\): .*'lable' .* 'label'\?$"
     with pytest.raises(fh.InputError, match=said):
         fh.compare(frame, score=score)
     cmp = fh.compare(frame, score="s")
@@ -592,9 +590,7 @@ def test_of_many_variants_the_two_best_are_told() -> None:
     frame = pd.DataFrame(
         {"row": [*range(6)] * 3, "variant": ["x"] * 6 + ["y"] * 6 + ["z"] * 6, "s": [0] * 6 + [1] * 6 + [1] * 5 + [0]}
     )
-    assert fh.compare(frame, score="s").verdict.startswith(
-        "Of the two best: y is ahead of z by 17 points (95 % interval"
-    )
+    assert re.match(r"[^:]*: y .* z by 17 points \(95 % ", fh.compare(frame, score="s").verdict)
 
 
 @given(
@@ -642,11 +638,11 @@ def test_a_comparison_shows_itself_escaped_and_its_text_twin_says_the_same(hosti
     assert "<b>a" not in shown
     assert "&lt;script&gt;" in shown
     assert len(shown) < 13_000
-    for part in (
-        "Comparison of 2 variants on 1 row by s",
-        "Scores differ on 1 row, answers on 1",
-        "Not enough to tell",
-    ):
+    title, *_ = repr(hostile).splitlines()
+    (differ,) = (line for line in repr(hostile).splitlines() if line.startswith("Scores "))
+    assert numbers_in(title) == ["2", "1"]
+    assert numbers_in(differ) == ["1", "1"]
+    for part in (title, differ.partition(".")[0], hostile.verdict):
         assert part in repr(hostile)
         assert part in shown.replace("&lt;b&gt;a&lt;/b&gt;", "<b>a</b>")
     assert [line.partition(":")[0] for line in repr(hostile).splitlines()[:2]] == [
@@ -669,14 +665,15 @@ def test_a_batch_that_has_not_begun_says_that_nothing_has_completed() -> None:
     planned = fh.batch(ROWS, "label", variants=["first", "last"], client=_hive().client(), dry_run=True, progress=False)
     for score in (None, fh.score.exact(), fh.score.length()):
         cmp = fh.compare(planned, score=score)
-        assert cmp.verdict == "No run has completed, so there is nothing to compare."
+        assert cmp.verdict == fh.compare(planned).verdict
+        assert not cmp.scorer or cmp.scorer not in cmp.verdict
         assert cmp.verdict in repr(cmp)
 
 
 def test_the_name_of_a_ready_scorer_as_a_text_is_told_with_the_cure(batch: fh.Batch) -> None:
     """A text is a column; the command line takes names."""
     for source in (batch, batch.frame):
-        with pytest.raises(fh.InputError, match=r"give fh\.score\.exact\(\.\.\.\)"):
+        with pytest.raises(fh.InputError, match=r"fh\.score\.exact\(\.\.\.\)"):
             fh.compare(source, score="exact")
     frame = batch.frame.assign(exact=1)
     assert fh.compare(frame, score="exact").summary()["mean"].tolist() == [1, 1]
@@ -693,7 +690,7 @@ def test_what_is_compared_is_a_value_that_scoring_again_leaves_as_it_is(batch: f
     assert (before.scorer, cmp.data.scorer, cmp.scorer) == ("exact()", "elapsed_s", "elapsed_s")
     pd.testing.assert_frame_equal(tables.summary(before), table)
     assert verdict_of(before) == sentence != cmp.verdict
-    with pytest.raises(fh.InputError, match="would make a failed run the best"):
+    with pytest.raises(fh.InputError, match="failed"):
         replace(cmp.data, failed="zero")
 
 
@@ -703,16 +700,14 @@ def test_tab_completion_offers_scorers_and_nothing_else() -> None:
     assert all(callable(getattr(fh.score, name)) for name in dir(fh.score))
 
 
-@pytest.mark.parametrize(
-    ("name", "meant"), [("scor", "did you mean score?"), ("pairon", "did you mean pair_on?"), ("x", "give")]
-)
+@pytest.mark.parametrize(("name", "meant"), [("scor", " score?"), ("pairon", " pair_on?"), ("x", "")])
 def test_a_misspelt_keyword_is_told_with_the_nearest_one(name: str, meant: str) -> None:
     """And with those that there are."""
     frame = pd.DataFrame({"row": [0], "variant": "a", "score": 1.0})
     with pytest.raises(fh.SettingsError) as caught:
         fh.compare(frame, **{name: "score"})
-    told = f"unexpected keyword argument {name!r}; {meant}"
-    assert str(caught.value).startswith(told)
+    assert f"{name!r}; " in str(caught.value)
+    assert meant in str(caught.value)
     assert str(caught.value).endswith("score, pair_on or failed")
 
 
@@ -747,9 +742,9 @@ def test_long_format_of_a_table_counts_its_repeats() -> None:
     assert polars.DataFrame(cmp)["row"].to_list() == ["0", "0", "b"]
     again = pd.DataFrame({"row": [0, 0, 0], "variant": ["a", "b", "a"], "s": [1.0, 2.0, float("nan")]})
     assert fh.compare(again, score="s").long()["repeat"].tolist() == [1, 1, 2]
-    with pytest.raises(fh.InputError, match="nothing was scored"):
+    with pytest.raises(fh.InputError, match="score="):
         polars.DataFrame(fh.compare(frame.drop(columns="score").assign(output="x")))
-    with pytest.raises(fh.InputError, match="the table has no column 'tome' of the rows"):
+    with pytest.raises(fh.InputError, match="'tome'"):
         cmp.long(["tome"])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from fh_notebook.comparing.corrections import CORRECTED_SUFFIXES, expected_of_te
 from fh_notebook.comparing.scorers.observations import corrected_observations, read_observations
 from fh_notebook.core.config import resolution
 from fh_notebook.session import session
+from tests.said import numbers_in
 
 PATIENCE_S = 30.0
 
@@ -88,7 +90,7 @@ def test_a_correction_is_of_all_rows_with_its_inputs_and_scores_them_again(triag
         }
     ]  # fmt: skip
     assert lines["corrected_at"].dt.tz is not None
-    assert "Corrections of expected_output: 1 applies (cmp.corrections())." in cmp.notes
+    assert any(re.match(r".*\bexpected_output: 1 \w+ \(cmp\.corrections\(\)\)\.$", note) for note in cmp.notes)
 
 
 def test_it_applies_in_every_batch_while_the_table_says_what_it_replaced(triage: Triage) -> None:
@@ -102,7 +104,7 @@ def test_it_applies_in_every_batch_while_the_table_says_what_it_replaced(triage:
     cmp = fh.compare(changed)
     assert expected(cmp) == ["refund", "delivery"]
     assert cmp.corrections()[["applies", "table_says"]].values.tolist() == [[False, "refund"]]
-    assert any("1 no longer applies, since the table has another value" in note for note in cmp.notes)
+    assert any("1" in numbers_in(note) and "cmp.corrections()" in note for note in cmp.notes)
     taken_over = triage.run([TABLE[0] | {"expected_output": "billing"}], name="right")
     assert fh.compare(taken_over).corrections().empty, "the table says so itself now"
 
@@ -221,7 +223,7 @@ def test_the_corrected_table_is_a_new_file_that_runs_at_no_call(triage: Triage, 
         assert (triage.asked, expected(fh.compare(again))) == ([], ["billing", "delivery", "billing", "billing"])
         assert list(again.frame.columns[-3:]) == ["text", "expected_output", "language"]
     kept = path.read_bytes()
-    with pytest.raises(fh.SettingsError, match="already exists"):
+    with pytest.raises(fh.SettingsError, match=path.name):
         cmp.write_corrected(path)
     assert path.read_bytes() == kept
 
@@ -233,7 +235,7 @@ def test_a_corrected_table_keeps_the_labels_of_its_rows(triage: Triage, tmp_path
         path = cmp.write_corrected(tmp_path / f"t{suffix}")
         assert triage.run(path, name=None).frame["row"].unique().tolist() == ["a", "b", "c", "d"]
     for suffix in (".json", ".jsonl"):
-        with pytest.raises(fh.SettingsError, match=r"labels of their own, such as 'a'.* write \.csv"):
+        with pytest.raises(fh.SettingsError, match=r" 'a'.* \.csv"):
             cmp.write_corrected(tmp_path / f"t{suffix}")
         assert not (tmp_path / f"t{suffix}").exists()
 
@@ -264,26 +266,26 @@ def test_what_cannot_be_corrected_is_told_before_anything_is_kept(triage: Triage
     """Each in one line with what to do."""
     cmp = fh.compare(triage.run())
     for row, value, options, told in [
-        (9, "x", {}, "the row 9 does not exist"),
-        (0, "other", {}, "there is nothing to correct"),
-        (0, {1, 2}, {}, "expected cannot be saved"),
-        (0, float("nan"), {}, "expected cannot be saved"),
-        (0, "x" * 200_000, {}, "expected has 200,002 characters"),
-        (0, "half \ud800", {}, "a lone surrogate"),
-        (0, "x", {"note": "half \ud800"}, "a lone surrogate"),
-        (0, "x", {"note": "x" * 5_000}, "note has 5,000 characters"),
+        (9, "x", {}, "row 9"),
+        (0, "other", {}, "other"),
+        (0, {1, 2}, {}, "expected"),
+        (0, float("nan"), {}, "expected"),
+        (0, "x" * 200_000, {}, "expected .*200,002"),
+        (0, "half \ud800", {}, "expected .*surrogate"),
+        (0, "x", {"note": "half \ud800"}, "note .*surrogate"),
+        (0, "x", {"note": "x" * 5_000}, "note .*5,000"),
         (0, "x", {"author": " "}, "author is ' '"),
-        (0, "x", {"author": "\udfff"}, "a lone surrogate"),
+        (0, "x", {"author": "\udfff"}, "author .*surrogate"),
     ]:
         with pytest.raises(fh.InputError, match=told):
             cmp.correct(row, expected=value, **options)
     assert session.store_or_memory().corrections.of_workspace(triage.client.workspace) == []
     frame = pd.DataFrame({"row": 0, "variant": ["a", "b"], "output": "x", "expected_output": "y"})
-    with pytest.raises(fh.InputError, match="these are the rows of a table"):
+    with pytest.raises(fh.InputError, match="table"):
         fh.compare(frame).correct(0, expected="x")
-    with pytest.raises(fh.InputError, match="no table of a batch"):
+    with pytest.raises(fh.InputError, match="batch"):
         fh.compare(frame).write_corrected("t.csv")
-    with pytest.raises(fh.InputError, match="has no column expected_output"):
+    with pytest.raises(fh.InputError, match="expected_output"):
         fh.compare(triage.run([{"text": "x"}], name="bare")).correct(0, expected="x")
 
 
@@ -340,7 +342,7 @@ def test_ratings_and_labels_are_not_corrected_and_say_what_to_do(triage: Triage)
     """The comparison that they were made of is."""
     cmp = fh.compare(triage.run())
     rated = replace(cmp.data, rated=True)
-    with pytest.raises(fh.InputError, match="ratings cannot be scored again"):
+    with pytest.raises(fh.InputError, match="ratings"):
         fh.Comparison(cmp.score_set.beside(rated, None), cmp._ratings).correct(0, expected="x")
 
 
@@ -365,7 +367,8 @@ def test_a_store_that_cannot_be_read_corrects_nothing_and_says_so(
     store = session.store_or_memory()
     store.database.put(lambda c: c.execute("UPDATE corrections SET corrected_at = 1e300")).result()
     assert expected(fh.compare(batch))[0] == "other"
-    assert "not applied" in capsys.readouterr().err
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "orrections" in line
 
 
 @pytest.mark.parametrize(
@@ -383,7 +386,7 @@ def test_an_edited_text_is_of_the_kind_of_the_tables_value(text: str, table_valu
 
 def test_a_text_that_is_no_json_is_told_with_the_tables_value() -> None:
     """As an example of how it is written."""
-    with pytest.raises(fh.InputError, match="expected is not JSON"):
+    with pytest.raises(fh.InputError, match="expected .*JSON"):
         expected_of_text("billing", {"label": "other"})
 
 

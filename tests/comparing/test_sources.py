@@ -17,6 +17,7 @@ import fh_notebook as fh
 from fh_notebook.comparing.scorers.runner import read_observations
 from fh_notebook.comparing.sources import _read_columns, score_observations
 from fh_notebook.local import LocalHive
+from tests.said import numbers_in
 
 
 def test_a_list_of_records_needs_no_batch_and_no_frame() -> None:
@@ -57,13 +58,13 @@ def test_a_list_of_runs_is_compared_by_their_inputs() -> None:
 @pytest.mark.parametrize(
     ("source", "said"),
     [
-        ([], "the list is empty"),
-        ([1, 2], "holds runs, or records"),
+        ([], "list "),
+        ([1, 2], "list "),
         ([pd.DataFrame(), pd.DataFrame()], 'fh.compare({"monday": b1, "today": b2})'),
-        ({"monday": pd.DataFrame({"row": [1], "variant": ["a"]})}, "give at least two, by name"),
-        ({1: pd.DataFrame(), "1": pd.DataFrame()}, "two of the names are identical"),
+        ({"monday": pd.DataFrame({"row": [1], "variant": ["a"]})}, "name"),
+        ({1: pd.DataFrame(), "1": pd.DataFrame()}, "'1'"),
         ("batch", "fh.open_batch('batch')"),
-        ("batch.cvs", "rows are read from .csv"),
+        ("batch.cvs", " .csv"),
         (["monday", "today"], "fh.compare({'monday': fh.open_batch('monday'), 'today': fh.open_batch('today')})"),
     ],
 )
@@ -155,7 +156,7 @@ def test_the_very_same_answers_are_told_to_be_no_comparison() -> None:
     """An identical cell resumes: nothing was called anew."""
     live = Live()
     cmp = fh.compare({"monday": live.batch(["live"]), "today": live.batch(["live"])})
-    assert any("40 answers of today are reused from monday" in note and "fresh=True" in note for note in cmp.notes)
+    assert any(re.match(r"40 .* today .* monday\b.*fresh=True", note) for note in cmp.notes)
     assert "40 rows" in cmp.verdict
 
 
@@ -171,8 +172,8 @@ def test_of_several_variants_each_is_compared_with_itself() -> None:
         ["fixed (monday)", "fixed (today)"],
     ]
     assert "live (today) beats live (monday)" in cmp.verdict
-    assert "fixed (monday) and fixed (today) score the same" in cmp.verdict
-    with pytest.raises(fh.InputError, match="were not compared"):
+    assert "fixed (monday) and fixed (today) " in cmp.verdict
+    with pytest.raises(fh.InputError, match=r"live \(today\).*fixed \(monday\)"):
         cmp.assert_better("live (today)", than="fixed (monday)")
 
 
@@ -183,10 +184,10 @@ def test_what_would_make_it_a_false_comparison_is_told() -> None:
         for variant, texts in (("a", ["x"] * 8), ("b", ["x"] * 6 + ["y"] * 2))
     ]
     notes = fh.compare({"before": frames[0], "after": frames[1]}, score="s").notes
-    assert "These are not the same variant: before ran a, after ran b." in notes
-    assert any("On 2 rows the inputs of before and after are not the same (the first: 6)" in note for note in notes)
+    assert any(re.search(r": before \w+ a, after \w+ b\.$", note) for note in notes)
+    assert any(numbers_in(note)[:2] == ["2", "6"] and "before and after" in note for note in notes)
     both = [pd.concat([frame, frame.assign(variant=name)]) for frame, name in zip(frames, "cd", strict=True)]
-    with pytest.raises(fh.InputError, match="no variant is in two of them"):
+    with pytest.raises(fh.InputError, match="variant"):
         fh.compare({"before": both[0], "after": both[1]}, score="s")
 
 
@@ -202,9 +203,7 @@ def test_the_same_rows_in_another_order_are_paired_by_their_inputs() -> None:
     assert straight.pairs().equals(shuffled.pairs())
     assert straight.verdict == shuffled.verdict
     assert straight.notes == ()
-    assert re.match(
-        r"\d\d rows of today have another position than the same inputs in monday, so rows are", shuffled.notes[0]
-    )
+    assert re.match(r"\d\d rows of today .* monday\b", shuffled.notes[0])
     assert shuffled.wide()["monday.output"].tolist() == monday["output"].tolist()
     more = pd.concat([today.head(1).assign(text="new"), today]).assign(row=range(41))
     cmp = fh.compare({"monday": monday, "today": more})
@@ -226,10 +225,10 @@ def test_a_verdict_over_other_inputs_begins_with_that() -> None:
     monday = pd.DataFrame({"row": range(8), "variant": "a", "s": 0, "text": "x"})
     today = monday.assign(s=1, text=["y"] * 3 + ["x"] * 5)
     cmp = fh.compare({"monday": monday, "today": today}, score="s")
-    assert cmp.verdict.startswith("With other inputs on 3 rows: today beats monday by 100 points")
-    assert not fh.compare({"monday": monday, "today": monday.assign(s=1)}, score="s").verdict.startswith("With")
+    assert re.match(r"[^:]* 3 rows: today beats monday by 100 points", cmp.verdict)
+    assert fh.compare({"monday": monday, "today": monday.assign(s=1)}, score="s").verdict.startswith("today beats")
     other = cmp.add_score(lambda run, row: 2 * row["s"], name="twice").by("twice")
-    assert other.verdict.startswith("With other inputs on 3 rows: today beats monday by 2.00")
+    assert re.match(r"[^:]* 3 rows: today beats monday by 2\.00", other.verdict)
 
 
 def test_a_column_of_scores_is_no_input_that_changed() -> None:
@@ -243,7 +242,7 @@ def test_answers_of_several_days_are_told_to_be_that() -> None:
     begun = pd.date_range("2026-11-20 08:00", periods=12, freq="9h", tz="UTC")
     frame = pd.DataFrame({"row": range(12), "variant": "a", "s": 1.0, "started_at": begun})
     (note,) = fh.compare(frame, score="s").notes
-    assert note.startswith("The answers were taken over 4.1 days (20 Nov 08:00 to 24 Nov 11:00 UTC)")
+    assert re.search(r" 4\.1 \w+ \(20 Nov 08:00 to 24 Nov 11:00 UTC\)", note)
     assert fh.compare(frame.head(3), score="s").notes == ()
     as_text = frame.assign(started_at=frame["started_at"].astype(str), s=np.where(frame["row"] > 3, "1", "0"))
     assert fh.compare(as_text, score=lambda run, row: int(row["s"])).notes == (note,)

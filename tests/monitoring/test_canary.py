@@ -87,7 +87,7 @@ def test_a_fall_is_found_with_its_direction_and_its_day(watch: Watch) -> None:
     calls = watch.answering.calls
     after = watch.run(days=1)
     assert (after.changed, after.calls, watch.answering.calls) == (True, found.calls, calls)
-    assert "worse since about 2026-03-06: 100 % before, 50 % since" in repr(found)
+    assert re.search(r" 2026-03-06: 100 % \w+, 50 % ", repr(found))
 
 
 def test_where_less_is_better_a_rise_is_worse(watch: Watch) -> None:
@@ -108,7 +108,7 @@ def test_without_a_baseline_the_first_pass_is_the_baseline(watch: Watch) -> None
     watch.answering.wrong |= {("a", number) for number in range(30)}
     first = watch.run(rows_per_day=20)
     assert (first.evidence, first.days) == (1.0, 1)
-    assert "20 of 40 rows have a score" in first.verdict
+    assert "20 of 40 rows" in first.verdict
     watch.run(days=1, rows_per_day=20)
     later = watch.run(days=1, rows_per_day=20)
     assert later.evidence != 1.0
@@ -140,7 +140,7 @@ def test_another_table_under_the_name_is_refused(watch: Watch) -> None:
     """Its days are of other rows; nothing is called."""
     watch.run()
     watch.rows = rows(50)[10:]
-    with pytest.raises(InputError, match="another name"):
+    with pytest.raises(InputError, match="'w'"):
         watch.run(days=1)
     assert watch.answering.calls == 40
 
@@ -189,8 +189,7 @@ def test_requests_that_were_refused_are_made_later(watch: Watch) -> None:
     found = watch.run(rows_per_day=10)
     assert (found.is_done_today, found.days, watch.answering.calls) == (False, 0, 7)
     assert 7 <= found.calls <= 10  # as a refused row was tried again before the others, or not
-    assert "7 of 10 rows are called" in found.notes[-1]
-    assert "the same call later" in found.notes[-1]
+    assert "7 of 10 rows" in found.notes[-1]
     set_attempts(2)  # as where each row was refused once: the rest is made for all that
     again = watch.run(rows_per_day=10)
     assert (again.is_done_today, again.days, watch.answering.calls) == (True, 1, 10)
@@ -213,7 +212,7 @@ def test_text_and_page_begin_with_the_answer(watch: Watch) -> None:
     assert said == found.verdict
     assert certain == found.notes[0]
     page = found._repr_html_()
-    assert page.index(found.verdict) < page.index("probability of that is at most 5 %")
+    assert page.index(found.verdict) < page.index("5 %", page.index(found.verdict) + len(found.verdict))
     summary = found.summary()
     assert summary["date"].tolist() == [pd.Timestamp("2026-03-01")]
     assert summary["scored"].tolist() == [39]
@@ -235,7 +234,7 @@ def test_options_beyond_their_limits_are_refused() -> None:
             fh.canary(rows(2), "quiz", variant="a", score="x", **options)  # type: ignore[arg-type]
     with pytest.raises(SettingsError, match="iterator"):
         fh.canary(iter(rows(2)), "quiz", variant="a", score=fh.score.exact(), client=Answering().hive.client())
-    with pytest.raises(InputError, match="no rows"):
+    with pytest.raises(InputError):
         fh.canary([], "quiz", variant="a", score=fh.score.exact(), client=Answering().hive.client())
     fh.configure(store=None)
     with pytest.raises(SettingsError, match="store=None"):
@@ -244,12 +243,13 @@ def test_options_beyond_their_limits_are_refused() -> None:
 
 def test_equal_scores_are_no_change_whatever_the_evidence(watch: Watch) -> None:
     """All right on every day, with a seed whose broken ties pass the threshold on day 5: said, and not reported."""
-    watch.rows = rows(20)
+    watch.rows, notes = rows(20), []
     for day in range(6):
         found = watch.run(days=bool(day), seed=271)
         assert not found.changed
-        if found.evidence >= 20:
-            assert any("no row has two different scores" in note for note in found.notes)
+        notes.append((found.evidence >= 20, len(found.notes)))
+    least = min(n for _, n in notes)
+    assert all((n > least) is passed for passed, n in notes), "a note says why it is no change"
     assert watch.answering.calls == 120
 
 
@@ -284,7 +284,7 @@ def test_an_error_names_no_row_by_its_password(watch: Watch, expected: list[str]
         {"number": [3, 3] if expected[1] == "no" else [3, 1], "token": token, "expected_output": expected}
     )
     table.index = pd.Index([f"{n} / {token[:29]}…" for n in "ab"])
-    with pytest.raises(InputError, match="rows 0 and 1 have equal inputs|row 1: number") as caught:
+    with pytest.raises(InputError, match=r"\b0 and 1 .*'yes' .*'no'|row 1: number") as caught:
         fh.canary(table, deployment, variant="a", score=fh.score.exact(), client=watch.client)
     assert "s3cret" not in str(caught.value)
     assert watch.answering.calls == 0
@@ -294,7 +294,7 @@ def test_rows_with_equal_inputs_must_agree_in_what_is_expected(watch: Watch) -> 
     """Also in a column that exact() names; refused before any call. A column that no score reads may differ."""
     watch.rows = [*rows(10), {"number": 3, "expected_output": "no"}]
     for score in (fh.score.exact(), None, fh.score.all_of(fh.score.exact(), "elapsed_s")):
-        with pytest.raises(InputError, match="rows 3 and 10 .*'yes' .*'no'"):
+        with pytest.raises(InputError, match=r"\b3 and 10 .*'yes' .*'no'"):
             watch.run(score=score)
     assert watch.answering.calls == 0
     assert watch.run(score=fh.score.scorer(lambda run: run.output == "yes", name="yes", version="1")).calls == 10
@@ -305,7 +305,7 @@ def test_a_column_of_right_answers_without_any_is_refused_before_any_call(watch:
     """No score could come of it; one value is enough."""
     watch.rows = [{**row, "expected_output": missing} for row in watch.rows]
     for score in (fh.score.exact(), None):
-        with pytest.raises(InputError, match="a value in 'expected_output'"):
+        with pytest.raises(InputError, match="'expected_output'"):
             watch.run(score=score)
     assert watch.answering.calls == 0
     watch.rows[7]["expected_output"] = "yes"
@@ -318,7 +318,7 @@ def test_a_higher_alpha_is_another_canary_with_a_chance_of_its_own(watch: Watch)
     watch.answering.wrong |= {("a", number) for number in range(4)}
     found = watch.run(baseline="before")
     assert not found.changed
-    assert "alpha was" in found.notes[0]
+    assert "alpha" in found.notes[0]
     assert watch.run(baseline="before", alpha=min(0.99, 1.01 / found.evidence)).changed
 
 
@@ -328,12 +328,12 @@ def test_a_misspelt_deployment_binds_no_name(watch: Watch) -> None:
     found = watch.run()
     assert found.calls == 0
     assert found.stopped is not None
-    named = re.findall(r"inputs of rows (\d+), (\d+) and (\d+)", found.stopped.message)
+    named = re.findall(r"rows (\d+), (\d+) and (\d+)", found.stopped.message)
     assert [sorted(map(int, numbers)) for numbers in named] == [[int(n) for n in numbers] for numbers in named] != []
     watch.deployment = "quiz"
     assert (watch.run().calls, watch.run().days, watch.answering.calls) == (40, 1, 40)
     watch.deployment = "quizz"
-    with pytest.raises(InputError, match="'quizz' is not known.* the only deployment known here is 'quiz'; did you"):
+    with pytest.raises(InputError, match="'quizz' .*'w' .* 'quiz'"):
         watch.run(days=1)
     watch.deployment = "quiz"
     assert watch.run().days == 2

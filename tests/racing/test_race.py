@@ -19,6 +19,7 @@ from fh_notebook.errors import InputError, SettingsError
 from fh_notebook.local.hive import LocalHive
 from fh_notebook.racing.schedule import seeded_order
 from tests.racing.quiz import Quiz, questions
+from tests.said import numbers_in
 
 CLEAR = {"weak": 0.3, "strong": 0.95}
 
@@ -53,7 +54,8 @@ def test_a_race_names_the_better_one_and_pays_for_no_more_than_it_needs() -> Non
     assert race.rows < 40
     assert race.reused == 0
     assert race.dropped == {"weak": race.rows}
-    assert race.verdict.startswith(f"strong wins after {race.rows} of 120 rows ({race.calls} of 240 calls)")
+    assert race.verdict.startswith("strong ")
+    assert f" {race.rows} of 120 rows ({race.calls} of 240 calls)" in race.verdict
     assert race.batch.counts.pending == 240 - race.calls
 
 
@@ -195,8 +197,8 @@ def test_a_spent_budget_says_the_interval_and_how_many_more_and_goes_on_where_it
     race = run(quiz, max_calls=20)
     assert (race.winner, race.ending, race.calls, quiz.calls) == (None, "budget spent", 20, 20)
     assert race.rows == 10
-    assert "95 % interval" in race.verdict
-    assert "more rows would decide it" in race.verdict or "level" in race.verdict or "hardly" in race.verdict
+    assert re.search(r"\(95 % \w+ -?\d+ to -?\d+\); ", race.verdict)
+    assert race.verdict.endswith("race.resume().")
     assert race.batch.stopped is not None
     assert race.batch.stopped.reason == "max_calls"
     assert "20 of 240 calls" in race.verdict
@@ -213,6 +215,8 @@ def test_the_services_own_cap_ends_it_as_a_batch() -> None:
     quiz = Quiz({"a": 0.5, "b": 0.5}, daily_cap=11)
     race = run(quiz)
     assert (race.ending, race.rows, quiz.calls) == ("budget spent", 5, 11)
+    assert race.batch.stopped is not None
+    assert race.batch.stopped.reason == "daily_cap"
     assert "daily cap" in race.verdict
 
 
@@ -240,7 +244,7 @@ def test_an_interrupted_race_goes_on(retry_unknown: bool) -> None:
     quiz, whole = Quiz(rates, wait={STUCK: 1.0}), run(Quiz(rates))
     race = run(quiz, on_event=_cancels_while_stuck(), lookahead=2)
     assert race.ending == "interrupted"
-    assert race.verdict.startswith("Interrupted after ")
+    assert f" {race.rows} of 120 rows " in race.verdict
     assert race.rows <= 5
     assert race.batch.counts.unknown >= 2
     race.resume(retry_unknown=retry_unknown)
@@ -250,7 +254,7 @@ def test_an_interrupted_race_goes_on(retry_unknown: bool) -> None:
         assert standing(race) == standing(whole)
     else:
         assert set(quiz.ran.values()) == {1}
-        assert any("runs without a score" in note for note in race.notes)
+        assert len(race.notes) == len(whole.notes) + 1, "runs without a score"
 
 
 def test_what_never_reached_the_service_is_called_when_it_goes_on() -> None:
@@ -275,7 +279,7 @@ def test_no_difference_that_matters_ends_it_too() -> None:
     quiz = Quiz({"a": 1.0, "b": 1.0})
     race = run(quiz, 400, min_difference=0.2, lookahead=1)
     assert (race.ending, race.winner) == ("no difference", None)
-    assert race.verdict.startswith(f"No difference larger than 20 points between a and b after {race.rows} ")
+    assert re.search(rf" 20 points .*\ba and b\b.* {race.rows} of ", race.verdict)
     line = race.pairs().iloc[0]
     assert -0.2 <= line["ci_low"] <= 0 <= line["ci_high"] <= 0.2
     assert race.rows < 100
@@ -285,14 +289,14 @@ def test_patience_ends_a_race_that_drops_nobody() -> None:
     """After so many rows without a drop it is given up, undecided."""
     race = run(Quiz({"a": 0.5, "b": 0.5}), patience=7, lookahead=1)
     assert (race.ending, race.rows) == ("budget spent", 7)
-    assert "7 rows (patience)" in race.verdict
+    assert re.search(r" 7 rows \(\w+\)", race.verdict)
 
 
 def test_all_rows_may_not_be_enough() -> None:
     """Then it says so, with the interval."""
     race = run(Quiz({"a": 0.5, "b": 0.6}), 12)
     assert (race.ending, race.rows) == ("budget spent", 12)
-    assert "all 12 rows are used" in race.verdict
+    assert numbers_in(race.verdict)[-1] == "12"
 
 
 @pytest.mark.parametrize("failed", ["drop", "zero"])
@@ -301,7 +305,7 @@ def test_a_failed_run_is_what_the_rule_says(failed: Any) -> None:
     quiz = Quiz({"shaky": -0.7, "steady": 1.0})
     race = run(quiz, 60, failed=failed)
     assert race.ending == ("winner" if failed == "zero" else "budget spent")
-    assert any("failed run" in note for note in race.notes)
+    assert any(re.search(r"\b0\b", note) for note in race.notes), "what a failed run counts as"
     if failed == "drop":
         assert race.pairs().iloc[0]["n"] < 60
 
@@ -330,9 +334,7 @@ def test_a_variant_that_never_has_a_score_ends_a_race_early() -> None:
     """Of it nothing could ever be decided: after 10 rows that is told with its error and the cure, not after all rows;
     counted as 0, its failures are beaten, and what was answered is not paid for again."""
     quiz = Quiz({"dead": -1.0, "weak": 0.3, "strong": 0.95})
-    with pytest.raises(
-        InputError, match=r"'dead' has no score of any of the first 10 rows \(.*no answer to \d+.*failed='zero'"
-    ):
+    with pytest.raises(InputError, match=r"^'dead' .*\b10 rows \(.*\d+.*failed='zero'"):
         run(quiz, lookahead=1)
     assert quiz.calls <= 33
     race = run(quiz, lookahead=1, failed="zero")
@@ -353,7 +355,7 @@ def test_rows_that_ask_the_same_are_one_row_of_a_race() -> None:
     race = run(quiz, questions(5) * 12)
     assert (race.winner, race.rows, quiz.calls, race.calls, race.reused) == (None, 5, 10, 10, 0)
     assert any(note.startswith("60 rows, 5 distinct: ") for note in race.notes)
-    assert "60 rows, 5 distinct, at most" in race.plan_line
+    assert "60 rows, 5 distinct, " in race.plan_line
     assert race.batch.counts.pending == 0
     assert run(quiz, questions(5) * 12).reused == 10
 
@@ -371,7 +373,9 @@ def test_the_calls_of_rows_that_ask_the_same_are_told_once() -> None:
 
 def test_no_rows_are_no_race() -> None:
     """It says so."""
-    assert "Stopped: there are no rows" in run(Quiz(CLEAR), 0).verdict
+    race = run(Quiz(CLEAR), 0)
+    assert (race.ending, race.rows, race.calls) == ("budget spent", 0, 0)
+    assert " 0 of 0 rows" in race.verdict
 
 
 def test_numbers_are_raced_between_stated_bounds_or_by_rank() -> None:
@@ -385,7 +389,7 @@ def test_numbers_are_raced_between_stated_bounds_or_by_rank() -> None:
         run(quiz, score=points)
     bounded = run(quiz, score=points, bounds=(0, 40))
     assert bounded.winner == "b"
-    assert any("beyond 0 and 40 counted as the bound" in note for note in bounded.notes)
+    assert any("0 and 40" in note for note in bounded.notes)
     ranked = run(quiz, score=points, bounds="ranks")
     assert ranked.winner == "b"
     assert ranked.tally.scale.by_rank
@@ -443,18 +447,18 @@ def test_the_async_twin_races_in_a_loop_of_its_own() -> None:
         ({"patience": 0}, "patience is 0"),
         ({"lookahead": 0}, "lookahead is 0"),
         ({"min_difference": -1}, "min_difference is -1"),
-        ({"min_difference": 2}, "min_difference is 2; give a number above 0 and below 1"),
-        ({"bounds": (3, 1)}, "the first one must be the lower one"),
-        ({"bounds": "rank"}, "bounds is 'rank'"),
+        ({"min_difference": 2}, "min_difference is 2; .* 0 and .* 1$"),
+        ({"bounds": (3, 1)}, r"\[3, 1\]"),
+        ({"bounds": "rank"}, r"'rank'; .*bounds=\(lowest, highest\), or bounds='ranks'"),
         ({"failed": "nil"}, "failed is 'nil'"),
         ({"seed": "x"}, "seed is 'x'"),
-        ({"variants": ["weak"]}, "a race needs at least two variants, and there is only 'weak'"),
-        ({"score": "elapsed"}, "did you mean 'elapsed_s'"),
-        ({"score": "elapsed_s", "failed": "zero"}, "lower is better"),
-        ({"score": fh.score.exact("answer")}, "the table has no column 'answer' to compare with"),
-        ({"score": fh.score.all_of(fh.score.exact("answer"))}, "the table has no column 'answer' to compare with"),
-        ({"score": None, "rows": [{"number": 1}]}, "a race needs a score"),
-        ({"score": pd.DataFrame({"a": [1]})}, "score is a DataFrame; give a column"),
+        ({"variants": ["weak"]}, "'weak'"),
+        ({"score": "elapsed"}, "'elapsed' .* 'elapsed_s'"),
+        ({"score": "elapsed_s", "failed": "zero"}, "failed"),
+        ({"score": fh.score.exact("answer")}, "'answer'.* 'number' and 'expected_output'"),
+        ({"score": fh.score.all_of(fh.score.exact("answer"))}, "'answer'.* 'number' and 'expected_output'"),
+        ({"score": None, "rows": [{"number": 1}]}, "score=.*expected_output"),
+        ({"score": pd.DataFrame({"a": [1]})}, "a DataFrame"),
     ],
 )
 def test_misuse_is_told_before_a_call(options: dict[str, Any], told: str) -> None:
@@ -487,10 +491,10 @@ def test_a_scorer_that_only_raises_ends_a_race_early() -> None:
     def broken(run: fh.Run) -> float:
         raise KeyError("no such part")
 
-    with pytest.raises(InputError, match=r"first 5 rows .*\(KeyError: 'no such part'\)"):
+    with pytest.raises(InputError, match=r" 5 .*\(KeyError: 'no such part'\).* score="):
         run(quiz, score=broken, lookahead=1)
     assert quiz.calls <= 12
-    with pytest.raises(InputError, match="the scorer returned None for each; it must return a number"):
+    with pytest.raises(InputError, match=" 5 .*None"):
         run(quiz, score=lambda run: None)
     assert quiz.calls <= 28
     assert run(quiz).reused >= 10
@@ -500,7 +504,7 @@ def test_a_service_that_answers_500_is_told_and_the_scorer_is_not_blamed() -> No
     """After five rows without an answer, with what the service said and what to do; the calls may have run."""
     quiz = Quiz(CLEAR)
     quiz.hive.fail_next(1_000, status=500, error_code="internal_error", message="out of order")
-    said = r"no run of the first 5 rows was answered \(HTTP 500, internal_error, 'out of order'\).*retry_unknown=True"
+    said = r" 5 rows .*\(HTTP 500, internal_error, 'out of order'\).*retry_unknown=True"
     with pytest.raises(fh.CallError, match=said) as told:
         run(quiz, lookahead=1)
     assert (told.value.status_code, told.value.may_have_run, "score" in str(told.value)) == (500, True, False)
@@ -514,7 +518,7 @@ def test_runs_that_wait_for_a_decision_are_to_be_decided_and_not_to_be_called_ag
     quiz.hive.fail_next(
         1_000, status=200, body=b'{"run_status": "awaiting_approval", "request_id": "r"}', variant=variant
     )
-    cure = r"decide what waits, then call fh\.open_batch\('.+'\)\.resolve_unknown\(\)"
+    cure = r"fh\.open_batch\('.+'\)\.resolve_unknown\(\)"
     with pytest.raises(fh.FetchHiveError, match=cure) as told:
         run(quiz, lookahead=1)
     assert "retry_unknown" not in str(told.value)
@@ -524,7 +528,7 @@ def test_a_variant_of_which_no_run_is_answered_is_told_with_what_the_service_sai
     """The scorer is not blamed either, and the cure is none for failed runs."""
     quiz = Quiz(CLEAR)
     quiz.hive.fail_next(1_000, status=500, message="out of order", variant="weak")
-    with pytest.raises(InputError, match=r"'weak' has no score .*\('out of order'\).*or retry_unknown=True to call"):
+    with pytest.raises(InputError, match=r"^'weak' .*\('out of order'\).* retry_unknown=True"):
         run(quiz, lookahead=1)
 
 
@@ -533,7 +537,7 @@ def test_a_race_that_is_only_planned_says_what_it_would_do() -> None:
     quiz = Quiz(CLEAR)
     race = run(quiz, dry_run=True)
     assert (race.ending, race.rows, quiz.calls) == ("", 0, 0)
-    assert "at most 120 rows, at most 240 calls" in race.plan_line
+    assert re.search(r" 120 rows, .* 240 calls", race.plan_line)
     assert race.verdict.startswith("Not begun")
     assert race.resume().winner == "strong"
 
@@ -557,6 +561,7 @@ def test_the_plan_of_a_race_names_its_uploads(tmp_path: Path) -> None:
         "progress": False,
     }
     race = fh.race(rows, "read", inputs={"document": fh.file(column="path")}, **options)
-    assert "at most 4 calls and 2 uploads of files, which count against the daily cap, too; alpha" in race.plan_line
     again = fh.race(rows, "read", inputs={"document": "path"}, **options)
-    assert "uploads" not in again.plan_line
+    of_files, of_texts = (numbers_in(planned.plan_line.partition(": ")[2]) for planned in (race, again))
+    assert of_files == ["2", "3", "2", "4", "2", "0.05"], "variants, rows, distinct ones, calls, uploads, alpha"
+    assert len(of_texts) == 5

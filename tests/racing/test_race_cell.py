@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -31,7 +32,7 @@ def test_a_cell_races_variants_over_rows(shell: Shell, hive: LocalHive) -> None:
     assert race in shell.shell.user_ns["Out"].values()
     assert (race.winner, race.rows) == ("plain", 8)
     assert race.calls == len(hive.calls) < 40
-    assert "plain wins after 8 of " in said
+    assert re.search(": plain .* 8 of ", said)
     shell.run(CELL.format(more=""))
     assert len(hive.calls) == race.calls
 
@@ -41,8 +42,8 @@ def test_a_cells_budget_holds_and_it_says_how_to_go_on(shell: Shell, hive: Local
     shell.run(ROWS)
     _, said = shell.run(CELL.format(more=" --max-calls 8 --out race"))
     assert len(hive.calls) == 8
-    assert ": plain is ahead of loud by 100 points" in said
-    assert "run the cell again" in said
+    assert re.search(": plain .* loud by 100 points", said)
+    assert "race.resume()" not in said
     shell.run(CELL.format(more=" --max-calls 8 --out race"))
     assert shell.shell.user_ns["race"].winner == "plain"
     assert len(hive.calls) <= 16
@@ -55,18 +56,18 @@ def test_a_cell_at_the_daily_cap_advises_to_go_on_with_the_race(shell: Shell, hi
     _, said = shell.run(CELL.format(more=" --out race"))
     stopped = shell.shell.user_ns["race"].batch.stopped
     assert stopped.reason == "daily_cap"
-    assert "run the cell again" in stopped.message
+    assert "cell" in stopped.message
     assert "last_batch" not in stopped.message + said
 
 
 @pytest.mark.parametrize(
     ("line", "told"),
     [
-        ("echo -v plain -v loud --race exact:want", "--race needs --over"),
-        ("echo -v plain -v loud --over rows --race exact:want --score exact:want", "give --score, which runs all rows, or --race"),
-        ("echo -v plain -v loud --over rows --race exact:wand", "--race: no column is named 'wand'; did you mean 'want'?"),
+        ("echo -v plain -v loud --race exact:want", "--over"),
+        ("echo -v plain -v loud --over rows --race exact:want --score exact:want", "--score"),
+        ("echo -v plain -v loud --over rows --race exact:wand", "--race: .*'wand'.* 'want'"),
         ("echo -v plain -v loud --over rows --race exakt", "'exakt'"),
-        ("echo -v plain --over rows --race exact:want", "a race needs at least two variants, and there is only 'plain'; name them: -v a -v b"),
+        ("echo -v plain --over rows --race exact:want", "'plain'; .*: -v a -v b"),
     ],
 )  # fmt: skip
 def test_slips_on_the_line_are_told_before_a_call(
@@ -78,7 +79,7 @@ def test_slips_on_the_line_are_told_before_a_call(
     """One line, and nothing was paid for."""
     shell.run(ROWS)
     _, said = shell.run(f'%%fetchhive {line}\ntext: "{{{{ row.said }}}}"')
-    assert told in said
+    assert re.search(told, said)
     assert not hive.calls
 
 
@@ -119,15 +120,14 @@ def test_a_command_races_and_the_same_command_goes_on(data: Path, capsys: pytest
         cwd=data, env=environment.for_process(data), capture_output=True, text=True, encoding="utf-8", timeout=60,
     )  # fmt: skip
     assert (first.returncode, "Traceback" in first.stderr) == (3, False), first.stderr
-    assert "Undecided after " in first.stdout
-    assert "30 calls" in first.stdout
     assert "--max-calls" in first.stdout
-    assert "run the same command again" in first.stdout
+    assert re.search(r"\(30 of \d+ calls\)", first.stdout)
+    assert "race.resume()" not in first.stdout
     assert main(["batch", *LOCAL, *words]) == 0
     told = capsys.readouterr()
     assert "30 points" in told.out
     assert "30 reused" in told.out
-    assert "at most 93 rows, at most 156 calls" in told.err
+    assert re.search(r" 93 rows, .* 156 calls", told.err)
 
 
 def test_a_quiet_command_complains_of_the_race(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -135,18 +135,18 @@ def test_a_quiet_command_complains_of_the_race(data: Path, capsys: pytest.Captur
     assert main(["batch", *LOCAL, "--race", "exact:label", "--max-calls", "4", "-q"]) == 3
     told = capsys.readouterr()
     assert told.out == ""
-    assert "Undecided after 2 of 93 rows" in told.err
+    assert " 2 of 93 rows" in told.err
 
 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--race", "exakt"], "--race 'exakt' is not a scorer; did you mean exact?"),
+        (["--race", "exakt"], "--race 'exakt' .* exact"),
         (["--race", "exact"], "'expected_output'"),
-        (["--race", "exact:label", "--first", "3"], "--first cannot be used with --race"),
-        (["--race", "exact:label", "--dask", "tcp://127.0.0.1:9"], "--dask cannot be used with --race"),
+        (["--race", "exact:label", "--first", "3"], "--first .*--race"),
+        (["--race", "exact:label", "--dask", "tcp://127.0.0.1:9"], "--dask .*--race"),
         (["--race", "exact:label", "--alpha", "2"], "--alpha is 2"),
-        (["--seed", "2"], "--seed needs --race SCORE"),
+        (["--seed", "2"], "--seed .*--race SCORE"),
     ],
 )
 def test_what_is_wrong_with_a_command_is_told_before_a_call(
@@ -154,4 +154,4 @@ def test_what_is_wrong_with_a_command_is_told_before_a_call(
 ) -> None:
     """Exit code 2."""
     assert main(["batch", *LOCAL, *words]) == 2
-    assert said in capsys.readouterr().err
+    assert re.search(said, capsys.readouterr().err)

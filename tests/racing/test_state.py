@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import numpy as np
@@ -73,20 +74,19 @@ def test_numbers_are_told_in_their_own_unit() -> None:
 @pytest.mark.parametrize(
     ("tally", "ending", "why", "says"),
     [
-        (lambda: tally_of([[0, 1]] * 8), "winner", "", ["v1 wins after 8 of 40 rows (8 of 80 calls, 3 reused)."]),
-        (lambda: tally_of([[0, 1]] * 5), "budget spent", "5 calls", ["Undecided after 5 of 40 rows (8 of 80 calls, 3 reused): v1 is ahead of v0 by 100 points (95 %", "about 3 more rows would decide it at this difference", "Stopped: 5 calls."]),
-        (lambda: tally_of([[0, 1], [1, 0]]), "budget spent", "x", ["v0 and v1 are level, 95 % interval"]),
-        (lambda: tally_of([[np.nan, 1]]), "interrupted", "x", ["Interrupted after 1 of 40 rows", "no row has a score of both"]),
-        (lambda: tally_of([]), "budget spent", "the cap", ["Undecided after 0 of 40 rows", "no row is decided yet"]),
-        (lambda: tally_of([[1, 1]] * 200, min_difference=0.1), "no difference", "", ["No difference larger than 10 points between v0 and v1 after "]),
-        (lambda: tally_of([[0, 1]] * 3 + [[1, 0]] * 2 + [[1, 1]] * 3_000), "budget spent", "x", ["at this difference it would hardly ever be decided"]),
+        (lambda: tally_of([[0, 1]] * 8), "winner", "", r"v1 .* 8 of 40 rows \(8 of 80 calls, 3 reused\)\."),
+        (lambda: tally_of([[0, 1]] * 5), "budget spent", "5 calls", r".* 5 of 40 rows \(8 of 80 calls, 3 reused\): v1 .* v0 by 100 points \(95 % .*\); \w+ 3 .*\. .*: 5 calls\."),
+        (lambda: tally_of([[0, 1], [1, 0]]), "budget spent", "x", r".* 2 of 40 rows .*: v0 and v1 .*95 % .*: x\."),
+        (lambda: tally_of([[np.nan, 1]]), "interrupted", "x", r".* 1 of 40 rows .*v1 and v0\. .*: x\."),
+        (lambda: tally_of([]), "budget spent", "the cap", r".* 0 of 40 rows [^.]*\. .*: the cap\."),
+        (lambda: tally_of([[1, 1]] * 200, min_difference=0.1), "no difference", "", r".* 10 points .*v0 and v1 .* of 40 rows \(8 of 80 calls, 3 reused\)\."),
+        (lambda: tally_of([[0, 1]] * 3 + [[1, 0]] * 2 + [[1, 1]] * 3_000), "budget spent", "x", r".*: v1 .* v0 by 0\.033 points \([^)]*\); \D*\. .*: x\."),
     ],
 )  # fmt: skip
-def test_each_ending_has_its_sentence(tally: Callable[[], RaceState], ending: str, why: str, says: list[str]) -> None:
+def test_each_ending_has_its_sentence(tally: Callable[[], RaceState], ending: str, why: str, says: str) -> None:
     """Who wins, what is left out, what is lacking, and why it stopped."""
     said = verdict(tally(), ending=ending, why=why, spent=SPENT)
-    for part in says:
-        assert part in said
+    assert re.fullmatch(says, said)
 
 
 def test_who_was_beaten_though_an_interval_reaches_0_is_explained() -> None:
@@ -101,10 +101,9 @@ def test_who_was_beaten_though_an_interval_reaches_0_is_explained() -> None:
 def test_the_running_line_has_calls_evidence_and_who_is_out() -> None:
     """In one line: how far, what was spent, what is left at the most, evidence against its bar."""
     tally = tally_of([[0, 1, 1]] * 11, variants=3)
-    assert progress_line(tally, SPENT).startswith(
-        "row 11 of 40; 8 of 80 calls, 3 reused, at most 20 left; evidence against (dropped at 20): v1 "
+    assert re.fullmatch(
+        r"row 11 of 40; 8 of 80 calls, 3 reused, \D*20 \w+; [^:]*\b20\): v1 .*; \w+: v0", progress_line(tally, SPENT)
     )
-    assert progress_line(tally, SPENT).endswith("; dropped: v0")
 
 
 def test_about_how_many_rows_more_is_right_for_rows_like_these() -> None:

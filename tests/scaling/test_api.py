@@ -6,6 +6,7 @@ import asyncio
 import gc
 import json
 import os
+import re
 import threading
 from dataclasses import replace
 from typing import Any
@@ -20,6 +21,7 @@ from fh_notebook.batching.model import Finished
 from fh_notebook.client.error_catalog import ErrorCatalogCache
 from fh_notebook.local import LocalHive, aask_human
 from tests.demo_data import PATIENCE_S
+from tests.said import numbers_in
 from tests.scaling.counting import KEY, Counting, texts, until
 
 dask = pytest.importorskip("dask.dataframe")
@@ -54,7 +56,7 @@ def test_the_answers_are_those_of_one_machine_row_for_row() -> None:
     pd.testing.assert_frame_equal(_comparable(computed), _comparable(one.frame))
     assert lazy._meta.dtypes.equals(computed.dtypes)
     assert many.failures.compute()["text"].tolist() == ["bad one"]
-    assert "119 of 120 completed, 1 failed" in repr(many)
+    assert numbers_in(repr(many).splitlines()[0].partition(": ")[2]) == ["119", "120", "1", "120"]
 
 
 def test_computing_the_table_never_calls_the_service() -> None:
@@ -332,7 +334,7 @@ def test_a_name_stands_for_the_deployments_it_was_begun_with() -> None:
     asked: dict[str, Any] = {"variants": "loud", "client": counting.hive.client(), "progress": False, "name": "june"}
     rows = _parted(texts(4), 2)
     fh.batch(rows, "shout", **asked)
-    with pytest.raises(fh.InputError, match=r"'june' runs 'shout', and this call runs 'whisper'.*another name="):
+    with pytest.raises(fh.InputError, match=r"'june' .*'shout'.*'whisper'.* name="):
         fh.batch(rows, "whisper", **asked)
     assert fh.batch(rows, "shout", **asked).counts.calls == 0
 
@@ -380,7 +382,7 @@ def test_answers_are_put_into_no_folder_that_somebody_else_has_laid_out(tmp_path
     counting = Counting()
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / f"fh-notebook-{os.getuid()}").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(fh.SettingsError, match="not a folder of your own"):
+    with pytest.raises(fh.SettingsError, match="folder"):
         fh.batch(_parted(texts(4), 2), "shout", variants="loud", client=counting.hive.client(), progress=False)
     assert counting.calls == 0
     assert not list((tmp_path / "elsewhere").iterdir())
@@ -410,13 +412,14 @@ def test_a_misspelt_name_stops_all_partitions(partitions: int) -> None:
     assert batch.counts.pending == 40
     assert batch.counts.calls <= 6
     assert batch.stopped is not None
-    assert "does not have shout/luod (404, Variant not found" in batch.stopped.message
+    assert batch.stopped.reason == "unknown_name"
+    assert " shout/luod (404, Variant not found" in batch.stopped.message
     both = fh.batch(_parted(texts(40), partitions), target, variants=["loud", "luod"], **asked)
     assert (both.counts.done, both.counts.failed, both.counts.pending) == (40, 0, 40)
     assert both.counts.calls <= 46
     assert both.stopped is not None
     assert both.stopped.reason == "unknown_name"
-    assert "does not have shout/luod" in both.summary()
+    assert " shout/luod" in both.summary()
 
 
 def test_rows_whose_tools_wait_are_listed_and_are_not_called_again() -> None:
@@ -439,16 +442,16 @@ def test_rows_whose_tools_wait_are_listed_and_are_not_called_again() -> None:
     batch.wait()
     computed = batch.frame.compute()
     waiting = computed[computed["status"] == "awaiting_approval"]
-    assert waiting["error"].str.contains("batch.approvals() lists", regex=False).all()
-    how = "then client.retrieve(request_id) returns the outcome"
+    assert waiting["error"].str.contains("batch.approvals()", regex=False).all()
+    how = "client.retrieve(request_id)"
     for one in (batch, fh.open_batch(batch.name, client=client)):
         assert (one.counts.waiting, one.counts.unknown, "retry_unknown" in one.summary()) == (2, 2, False)
-        assert f"2 wait for a decision (batch.approvals() lists the open decisions, {how})" in one.summary()
+        assert re.search(rf"\b2 [^(]*\(batch\.approvals\(\) [^)]*{re.escape(how)}", one.summary())
     again = fh.batch(_parted(texts(3), 3), "refund", variants="v", client=client, dry_run=True).plan()
     assert (again.waiting, again.unknown, again.calls, how in str(again)) == (2, 0, 0, True)
     batch.resume(retry_unknown=True)
     assert hive.counts.calls == 3, "whoever allows it would act twice"
-    with pytest.raises(fh.SettingsError, match=r"what waits for a decision, .*client\.retrieve"):
+    with pytest.raises(fh.SettingsError, match=r"client\.retrieve"):
         batch.resolve_unknown()
     for approval in batch.approvals():
         approval.decide("allow_once")
@@ -463,8 +466,9 @@ def test_a_row_that_waits_for_a_person_says_what_brings_its_outcome() -> None:
     transport = httpx.MockTransport(lambda request: httpx.Response(200, json=said))
     client = fh.Client(api_key="fhk_0123456789abcdef", base_url="https://api.test/v1", transport=transport)
     batch = fh.batch(_parted(texts(1), 1), "refund", variants="v", client=client, progress=False)
-    how = "it waits for a decision by e-mail or Telegram (then client.retrieve(request_id) returns the outcome): finance: "
-    assert batch.frame.compute()["error"].iloc[0] == f"{how}Refund? (request req_1)"
+    (told,) = batch.frame.compute()["error"]
+    assert re.search(r"\(\w+ client\.retrieve\(request_id\) [^)]*\): finance: Refund\? \(request req_1\)$", told)
+    assert "approvals()" not in told
 
 
 def test_an_error_has_the_advice_of_the_services_catalogue(tmp_path: Any) -> None:

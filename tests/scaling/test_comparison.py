@@ -98,12 +98,13 @@ def test_a_lazy_batch_is_compared_by_any_scorer() -> None:
     own = fh.compare(batch, score=lambda run, row: len(row["text"]) % 2 == 0)
     lines = own.scores().compute()
     assert (len(lines), lines["score"].notna().sum()) == (80, 79)
-    assert any("failed run" in note for note in own.notes)
+    assert any(note.startswith("1 ") for note in own.notes), "how many runs have failed"
     assert counting.calls == before
-    assert not any("Corrections" in note for note in fh.compare(batch).notes)
+    before_it = fh.compare(batch).notes
     alone = fh.batch(frame[:1], "shout", variants=["loud"], client=counting.hive.client(), progress=False)
     fh.compare(alone).correct(0, expected="another")
-    assert any("Corrections of expected_output are left out" in note for note in fh.compare(batch).notes)
+    (note,) = set(fh.compare(batch).notes) - set(before_it)
+    assert "expected_output" in note
     for refused in (
         own.report,
         own.long,
@@ -115,7 +116,7 @@ def test_a_lazy_batch_is_compared_by_any_scorer() -> None:
         own.best,
         own.assert_not_worse,
     ):
-        with pytest.raises(fh.SettingsError, match="in many partitions"):
+        with pytest.raises(fh.SettingsError, match="partitions"):
             refused("x")
 
 
@@ -134,7 +135,7 @@ def test_the_version_of_a_function_is_read_once_for_all_partitions(capsys: pytes
         assert fh.compare(many, score=score).summary()["mean"].tolist() == [0.25]
         assert len(seen) == calls
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("Scores of 'right' are not saved: it reads first, a list.")
+    assert re.match(r"[^:]* 'right' [^:]*: .* first, a list\.", line)
 
 
 def test_rows_that_are_cut_apart_are_brought_together() -> None:
@@ -196,7 +197,7 @@ def test_rows_that_ask_the_same_are_one_wherever_they_are() -> None:
     )  # fmt: skip
     many = fh.compare(batch)
     assert many.pairs()["n"].tolist() == [5]
-    assert "2 variants on 60 rows, 5 distinct by exact" in repr(many)
+    assert "2 variants on 60 rows, 5 distinct" in repr(many)
     assert many.notes[0].startswith("60 rows, 5 distinct: ")
 
 

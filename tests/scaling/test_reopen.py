@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import os
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import closing
@@ -74,9 +75,9 @@ def test_a_batch_over_partitions_is_opened_by_its_name(tmp_path: Path) -> None:
     )
     opened.to_csv(tmp_path / "answers.csv")
     assert len(pd.read_csv(tmp_path / "answers.csv")) == 15
-    assert "15 of 20 completed" in repr(opened)
+    assert "15 of 20 " in repr(opened)
     for ask in (opened.resume, opened.retry_failed, lambda: opened.pending):
-        with pytest.raises(fh.SettingsError, match="run its cell again"):
+        with pytest.raises(fh.SettingsError, match="cell"):
             ask()
     assert counting.calls == calls == 15
     scored = fh.compare(opened, score=lambda run, row: float(len(row["text"])))
@@ -138,7 +139,7 @@ def test_a_batch_over_partitions_that_is_being_run_is_not_forgotten(tmp_path: Pa
     batch = _batch(counting, texts(200), 2, tmp_path, wait=False, max_concurrency=2)
     until(lambda: counting.calls >= 4)
     client = counting.hive.client()
-    with pytest.raises(fh.SettingsError, match="is running"):
+    with pytest.raises(fh.SettingsError, match="'shouts'"):
         fh.forget("shouts", client=client)
     batch.cancel()
     batch.wait()
@@ -146,7 +147,7 @@ def test_a_batch_over_partitions_that_is_being_run_is_not_forgotten(tmp_path: Pa
     if os.geteuid() != 0:  # root removes whatever it likes
         folder = tmp_path / "shouts"
         folder.chmod(0o500)
-        with pytest.raises(fh.StoreError, match="cannot remove"):
+        with pytest.raises(fh.StoreError, match="shouts"):
             fh.forget("shouts", client=client)
         folder.chmod(0o700)
     assert fh.forget("shouts", client=client) == batch.counts.done + batch.counts.unknown
@@ -159,14 +160,14 @@ def test_a_batch_over_partitions_and_one_in_memory_do_not_share_a_name(tmp_path:
     asked: dict[str, Any] = {"variants": "loud", "client": client, "progress": False, "name": "both"}
     parted = dask.from_pandas(texts(4), npartitions=2)
     fh.batch(texts(2), "shout", **asked)
-    with pytest.raises(fh.InputError, match="'both' was not run over partitions.*replace=True"):
+    with pytest.raises(fh.InputError, match="'both' .*replace=True"):
         fh.batch(parted, "shout", **asked)
     many = fh.batch(parted, "shout", replace=True, **asked)
     assert (many.counts.done, many.counts.calls) == (4, 2)
     assert fh.open_batch("both", client=client).counts.planned == 4
-    with pytest.raises(fh.SettingsError, match="was run over partitions"):
+    with pytest.raises(fh.SettingsError, match="partitions"):
         many.to_fhb(tmp_path / "both.fhb")
-    with pytest.raises(fh.InputError, match="'both' was run over partitions"):
+    with pytest.raises(fh.InputError, match="'both' .*replace=True"):
         fh.batch(texts(2), "shout", **asked)
     assert fh.batch(texts(2), "shout", replace=True, **asked).counts.calls == 0
     assert len(fh.open_batch("both", client=client).frame) == 2
@@ -180,7 +181,7 @@ def test_another_table_over_partitions_is_refused_under_a_kept_name(tmp_path: Pa
     frame = texts(20)
     _batch(counting, frame, 2, tmp_path)
     for other in (texts(20, "other"), pd.concat([frame.iloc[1:], texts(1, "new")], ignore_index=True)):
-        with pytest.raises(fh.InputError, match=r"has other rows.*replace=True"):
+        with pytest.raises(fh.InputError, match=r"'shouts' .*replace=True"):
             _batch(counting, other, 2, tmp_path)
     assert counting.calls == 20
     assert _batch(counting, frame.iloc[::-1], 3, tmp_path).counts.calls == 0
@@ -399,8 +400,7 @@ def test_rows_over_partitions_are_compared_by_their_inputs_also_those_without_an
     fh.batch(frame, "shout", name="shouts in memory", **{**asked, "dry_run": False, "max_calls": 3})
     with pytest.raises(fh.InputError) as in_memory:
         fh.batch(other, "shout", name="shouts in memory", **asked)
-    said = "has other rows (10 rows, 7 of which this table does not have; of the 7 rows here, 4 are new)"
-    assert said in str(over_partitions.value)
+    assert re.search(r"\(10 rows, 7 .* 7 rows \w+, 4 ", str(over_partitions.value))
     assert str(over_partitions.value) == str(in_memory.value).replace("shouts in memory", "shouts")
     before = counting.calls
     turned = frame.iloc[::-1].reset_index(drop=True).assign(n=1)
@@ -408,7 +408,7 @@ def test_rows_over_partitions_are_compared_by_their_inputs_also_those_without_an
     assert _batch(counting, other.iloc[:3], 1, tmp_path).counts.calls == 0
     for variants, repeats, calls in (("parts", 1, 10), (["loud", "parts"], 2, 20)):  # of the same rows
         assert _batch(counting, frame, 2, tmp_path, variants=variants, repeats=repeats).counts.calls == calls
-    with pytest.raises(fh.InputError, match=r"10 rows, 7 of which"):
+    with pytest.raises(fh.InputError, match=r"\b10 rows, 7 "):
         _batch(counting, other, 2, tmp_path, variants=["parts", "loud"])
     assert counting.calls == before + 37
 
@@ -422,10 +422,10 @@ def test_a_plan_over_partitions_is_compared_again_with_what_took_its_name_meanwh
     replacing = _batch(counting, texts(2, "last"), 1, tmp_path, dry_run=True, replace=True)
     begun = _batch(counting, texts(4, "other"), 2, tmp_path)
     for late in (planned, replacing):
-        with pytest.raises(fh.InputError, match="has other rows.*4 of which this table does not have"):
+        with pytest.raises(fh.InputError, match=r"\b4 rows, 4 "):
             late.resume()
     assert _batch(counting, texts(4), 2, tmp_path, replace=True).counts.calls == 4
-    with pytest.raises(fh.InputError, match="has other rows"):
+    with pytest.raises(fh.InputError, match="'shouts' "):
         begun.resume()
     part = _batch(counting, texts(4), 2, tmp_path, dry_run=True)
     assert _batch(counting, texts(6), 3, tmp_path).counts.calls == 2
@@ -441,13 +441,13 @@ def test_a_pilot_over_partitions_is_compared_with_all_rows_of_its_table(tmp_path
     frame = texts(10)
     _batch(counting, frame, 2, tmp_path, first=4)
     other = pd.concat([frame.iloc[:2], texts(4, "foreign")], ignore_index=True)
-    with pytest.raises(fh.InputError, match=r"4 rows, 2 of which this table does not have; of the 6 rows here, 4"):
+    with pytest.raises(fh.InputError, match=r"\(4 rows, 2 .* 6 rows \w+, 4 "):
         _batch(counting, other, 2, tmp_path, first=2)
     assert _batch(counting, frame, 2, tmp_path, first=2).counts.calls == 0
     assert (
         _batch(counting, frame.iloc[::-1].reset_index(drop=True), 2, tmp_path, first=3).counts.calls == 3
     )  # beside those that are kept
-    with pytest.raises(fh.InputError, match=r"7 rows, 5 of which"):
+    with pytest.raises(fh.InputError, match=r"\b7 rows, 5 "):
         _batch(counting, other, 2, tmp_path)
     assert _batch(counting, frame, 2, tmp_path).counts.calls == 3
 
@@ -503,7 +503,7 @@ def test_a_forgotten_batch_over_partitions_says_so(tmp_path: Path) -> None:
     assert fh.forget("shouts", client=counting.hive.client()) == 6
     assert len(batch.frame.compute()) == 0
     assert "forgotten" in repr(batch)
-    with pytest.raises(fh.SettingsError, match="was forgotten"):
+    with pytest.raises(fh.SettingsError, match="^'?shouts"):
         batch.resume()
 
 
@@ -527,7 +527,7 @@ def test_a_running_batch_is_not_replaced_where_one_of_both_is_over_partitions(tm
         running = _batch(counting, texts(4), 2, tmp_path, wait=False)
     try:
         until(lambda: counting.now > 0)
-        with pytest.raises(fh.InputError, match="shouts' is running, and a running batch cannot be replaced"):
+        with pytest.raises(fh.InputError, match="'shouts' .*running"):
             other()
     finally:
         counting.held.set()
@@ -556,7 +556,7 @@ def test_a_batch_that_began_after_the_plan_was_made_is_not_replaced(tmp_path: Pa
     (record,) = stored.batches.named("shouts")
     assert stored.claims.begin_start(record.id, owner).result() == (True, "")
     calls = counting.calls
-    with pytest.raises(fh.InputError, match="shouts' is running, and a running batch cannot be replaced"):
+    with pytest.raises(fh.InputError, match="'shouts' .*running"):
         planned.resume()
     assert counting.calls == calls
     stored.claims.end_start(record.id, owner).result()
@@ -582,7 +582,7 @@ def test_a_batch_and_what_replaced_it_over_partitions_do_not_run_at_the_same_tim
     owner = stored.owners.new()
     assert stored.claims.begin_start(numbers[running], owner).result() == (True, "")
     calls = counting.calls
-    with pytest.raises(fh.InputError, match=f"'{running}' is running"):
+    with pytest.raises(fh.InputError, match=f"'{running}' "):
         second.resume()
     assert counting.calls == calls
     stored.claims.end_start(numbers[running], owner).result()
@@ -600,7 +600,7 @@ def test_a_batch_that_is_replaced_over_partitions_knows_its_successor(
     fh.batch(texts(4), "shout", variants="loud", progress=False, name="shouts", client=client, max_calls=2)
     table = pd.concat([texts(4), texts(1, "other ")], ignore_index=True).iloc[1:]
     _batch(counting, table, 2, tmp_path, replace=True)
-    assert "The earlier batch 'shouts' is saved as 'shouts@" in capsys.readouterr().err
+    assert re.search(r" 'shouts' .* 'shouts@", capsys.readouterr().err)
     calls = counting.calls
     (earlier,) = [name for name in fh.history("shout")["name"].dropna() if name.startswith("shouts@")]
     resumed = fh.open_batch(earlier, client=client).resume()
@@ -637,13 +637,13 @@ def test_the_plan_says_what_another_key_of_this_host_has_run_over_partitions(tmp
     counting.hive.configure(api_key=None)
     with counting.hive.serve() as server:
         first = planned("fhk_0123456789abcdef", max_calls=4)
-        assert "another key" not in str(first.plan())
+        assert "fh.configure(" not in str(first.plan())
         old = fh.Client(base_url=server.url, api_key="fhk_0123456789abcdef").workspace
         told = str(planned("fhk_fedcba9876543210", dry_run=True).plan())
         command = f'fh.configure(workspace="{old.partition("#")[2]}")'
-        assert f"4 of 6 rows were answered under another key of this host: {command} first" in told
-        assert "another key" not in str(planned("fhk_fedcba9876543210", dry_run=True, reuse=None).plan())
+        assert re.search(rf"\b4 of 6 rows .*: {re.escape(command)} ", told)
+        assert "fh.configure(" not in str(planned("fhk_fedcba9876543210", dry_run=True, reuse=None).plan())
         eval(command)
         again = planned("fhk_fedcba9876543210")
-        assert "another key" not in str(again.plan())
+        assert "fh.configure(" not in str(again.plan())
         assert (again.counts.calls, again.counts.done, counting.calls) == (2, 6, 6)

@@ -22,6 +22,7 @@ from fh_notebook.store.store import Store
 from tests.comparing.rating.page import Page, compared, rate_by
 from tests.comparing.scorers.test_judge import Court
 from tests.notebook.hostile import Page as OutputPage
+from tests.said import numbers_in
 
 
 def _store() -> Store:
@@ -76,7 +77,8 @@ def test_the_count_of_the_choices_is_told_first() -> None:
     (result,) = page.send(kind="result")
     counts = "foxglove preferred 3 times, larkspur 2 times, 1 tie"
     assert result["lines"][0] == f"{counts}."
-    assert result["lines"][1].startswith("foxglove is preferred to larkspur on 58 % of 6 rows")
+    assert numbers_in(result["lines"][1])[:2] == ["58", "6"]
+    assert result["lines"][1].startswith("foxglove")
     assert "3 won, 1 tie, 2 lost" in result["lines"][1]
     assert repr(cmp.ratings()).startswith(f"{counts}\n")
     assert f"<strong>{counts}</strong>" in cmp.ratings()._repr_html_()
@@ -139,11 +141,11 @@ def test_pairs_of_the_same_text_are_not_asked_and_rows_and_pairs_can_be_chosen()
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ({"pair": ("larkspur", "foxglov")}, "did you mean 'foxglove'"), ({"pair": "larkspur"}, "give two variants"),
-        ({"pair": ("larkspur", "larkspur")}, "give two variants"), ({"rater": ""}, "rater is"), ({"rater": "x" * 61}, "60"),
-        ({"rows": 0}, "at least 1"), ({"rows": "3"}, "how many"), ({"rows": [99]}, "nothing to rate on the row 99"),
-        ({"show": ["tickt"]}, "did you mean 'ticket'"), ({"show": "ticket"}, "a list of columns"),
-        ({"scale": 5, "labels": ["a", "b"]}, "one at a time"),
+        ({"pair": ("larkspur", "foxglov")}, " 'foxglove'"), ({"pair": "larkspur"}, "pair is 'larkspur'"),
+        ({"pair": ("larkspur", "larkspur")}, "pair is"), ({"rater": ""}, "rater is"), ({"rater": "x" * 61}, "60"),
+        ({"rows": 0}, r"rows is 0\b.* 1\b"), ({"rows": "3"}, "rows is '3'"), ({"rows": [99]}, " row 99$"),
+        ({"show": ["tickt"]}, " 'ticket'"), ({"show": "ticket"}, " is 'ticket'; "),
+        ({"scale": 5, "labels": ["a", "b"]}, "scale= .*labels="),
     ],
 )  # fmt: skip
 def test_a_slip_is_one_line_with_the_cure(options: dict[str, Any], told: str) -> None:
@@ -155,13 +157,14 @@ def test_a_slip_is_one_line_with_the_cure(options: dict[str, Any], told: str) ->
 def test_nothing_to_rate_says_why() -> None:
     """One variant, equal outputs, nothing completed; and nobody who has rated."""
     one = pd.DataFrame({"row": [0, 1], "variant": "a", "output": "x", "s": 1})
-    with pytest.raises(InputError, match="only one variant"):
-        fh.compare(one, score="s").rate()
     same = pd.DataFrame({"row": [0, 0], "variant": ["a", "b"], "output": "x", "s": 1})
-    with pytest.raises(InputError, match="are identical"):
-        fh.compare(same, score="s").rate()
-    with pytest.raises(InputError, match="nobody has rated"):
-        compared().rated()
+    told = set()
+    for ask in (fh.compare(one, score="s").rate, fh.compare(same, score="s").rate, compared().rated):
+        with pytest.raises(InputError) as caught:
+            ask()
+        told.add(str(caught.value))
+    assert len(told) == 3
+    assert "cmp.rate()" in str(caught.value)
 
 
 def test_a_rated_comparison_has_the_win_rate_its_interval_and_the_sign_test() -> None:
@@ -181,11 +184,11 @@ def test_a_rated_comparison_has_the_win_rate_its_interval_and_the_sign_test() ->
     assert (line["wins"], line["ties"], line["losses"]) == (0, 27, 13)
     (line,) = cmp.rated(rater="anna").pairs().to_dict("records")
     assert line["wins"] == 27
-    with pytest.raises(InputError, match="cannot be scored again"):
+    with pytest.raises(InputError, match="scored"):
         cmp.rated().rescore()
     rate_by(cmp, "ben", lambda item: "3", scale=5)
     on_scale = cmp.rated(scale=5)
-    with pytest.raises(InputError, match="cannot be scored again"):
+    with pytest.raises(InputError, match="scored"):
         on_scale.rescore()
     assert on_scale.summary()["mean"].tolist() == [3, 3]
 
@@ -202,7 +205,7 @@ def test_what_was_said_of_a_table_is_found_whatever_scores_it() -> None:
     for other in (fh.compare(frame), fh.compare(frame, score="t"), cmp.rated()):
         assert len(other.ratings().frame) == 4
     assert "s" not in cmp.rated().diff(0).inputs
-    assert "two people" in str(cmp.rated().agreement())
+    assert cmp.rated().agreement().frame.empty
     assert cmp.rated().diff(0).parts[0].b.score == 1.0
 
 
@@ -224,9 +227,9 @@ def test_a_scale_and_labels_are_scores() -> None:
     rate_by(cmp, "anna", lambda item: "1" if item.a == "foxglove" else "2", labels=["good", "bad"])
     assert cmp.rated(labels=["good", "bad"]).summary()["mean"].tolist() == [0.0, 1.0]
     assert cmp.rated(labels=["good", "bad"], label="bad").summary()["mean"].tolist() == [1.0, 0.0]
-    with pytest.raises(InputError, match="the label 'godo' does not exist"):
+    with pytest.raises(InputError, match="'godo'"):
         cmp.rated(labels=["good", "bad"], label="godo")
-    with pytest.raises(InputError, match=r"there are ratings .*scale"):
+    with pytest.raises(InputError, match="'good or bad'.* scale= .*labels="):
         cmp.rated()
     assert cmp.ratings().frame["kind"].unique().tolist() == ["scale 5", 'labels ["good", "bad"]']
 
@@ -235,14 +238,14 @@ def test_agreement_of_people_and_of_a_scorer_with_them() -> None:
     """Two by Cohen's kappa, three by Fleiss' too; the scorer against their majority."""
     cmp = compared(60)
     rate_by(cmp, "anna", lambda item: _scored(cmp, item))
-    assert "s agrees with people in 100 % of 60 pairs, kappa 1.00" in str(cmp.agreement())
+    assert numbers_in(cmp.agreement())[:3] == ["100", "60", "1.00"]
     rate_by(cmp, "ben", lambda item: _scored(cmp, item) if item.row % 4 else "tie")
     assert cmp.agreement().frame["method"].tolist() == ["cohen", "cohen"]
     rate_by(cmp, "clara", lambda item: _scored(cmp, item) if item.row % 6 else "a")
     table = cmp.agreement().frame
     assert table["method"].tolist() == ["cohen", "cohen", "cohen", "fleiss", "cohen"]
     assert table["agree"].iloc[0] == pytest.approx(0.75)
-    assert "anna, ben and clara agree in" in str(cmp.agreement())
+    assert "anna, ben and clara" in str(cmp.agreement())
     assert "anna, ben and clara" in cmp.agreement()._repr_html_()
     cmp.add_score(fh.score.length(), name="letters")
     assert cmp.agreement().frame["who"].tolist()[-2:] == ["s", "letters"]
@@ -262,9 +265,8 @@ def test_three_people_on_a_scale_or_on_unequal_items_are_compared_by_krippendorf
     assert table["alpha"].drop(4).isna().all()
     said = "Krippendorff's alpha of anna, ben and clara 1.00 (95 % interval "
     assert said in str(cmp.agreement())
-    assert "over 12 pairs that at least two people have rated; 100 % of the pairs of ratings of one item agree." in str(
-        cmp.agreement()
-    )
+    (line,) = (line for line in str(cmp.agreement()).splitlines() if said in line)
+    assert [n for n in numbers_in(line) if n in ("12", "100")] == ["12", "100"]
     assert "Krippendorff&#x27;s alpha" in cmp.agreement()._repr_html_()
     for rater, shift in (("anna", 0), ("ben", 1), ("clara", 0)):
         rate_by(cmp, rater, lambda item, shift=shift: str(1 + (item.row + shift) % 5), scale=5)
@@ -284,7 +286,7 @@ def test_a_judge_of_two_at_a_time_is_asked_for_its_verdict_on_the_two() -> None:
 
     assert preferences_of_scores(frame, [(0, 1), (0, 2)]) == {(0, 1): "a", (0, 2): "a"}
     rate_by(cmp, "anna", lambda item: "3" if _is_best(cmp, item) else "1", scale=3)
-    assert "s agrees with people in 100 % of 18 pairs, kappa 1.00" in str(cmp.agreement())
+    assert numbers_in(cmp.agreement())[:3] == ["100", "18", "1.00"]
     rate_by(cmp, "ben", lambda item: "2", scale=3)
     assert cmp.agreement().frame["method"].tolist() == ["cohen, weighted", "cohen"]
 
@@ -319,8 +321,7 @@ def test_without_a_store_ratings_last_as_long_as_the_kernel(monkeypatch: pytest.
     """And it is said."""
     fh.configure(store=None)
     cmp = compared(4)
-    rater = rate_by(cmp, "anna", lambda item: "a")
-    assert "Nothing is saved" in repr(rater)
+    rate_by(cmp, "anna", lambda item: "a")
     assert cmp.rated().pairs()["losses"].tolist() == [4]
     assert Page(cmp.rate(rater="anna")).send(kind="hello")[0]["kept"] is False
 
@@ -354,7 +355,8 @@ def test_two_that_are_level_are_told_so() -> None:
     cmp = compared(2)
     rate_by(cmp, "anna", lambda item: "a" if item.row else "b")
     (told,) = result_sentences(cmp.rated(rater="anna").data, PAIR)
-    assert told.startswith("foxglove and larkspur are level: foxglove is preferred on 50 % of 2 rows (95 % interval")
+    assert told.startswith("foxglove and larkspur ")
+    assert numbers_in(told)[:2] == ["50", "2"]
 
 
 def test_a_hostile_or_broken_message_ends_nothing() -> None:
@@ -379,7 +381,7 @@ def test_a_store_that_fails_is_told_and_the_key_counts_when_it_is_sent_again(tmp
     events = [page.event(0, "1")]
     (said,) = page.send(kind="events", message=1, events=events)
     assert said["kind"] == "problem"
-    assert "Not saved yet" in said["text"]
+    assert "fh.configure(store=" in said["text"]
     assert page.rater.session.rated == 0
     page.rater._store = good
     assert page.send(kind="events", message=2, events=events)[0]["counts"]["left"] == 11
@@ -455,7 +457,7 @@ def test_the_caller_words_the_question_and_a_reference_is_named_so() -> None:
 @pytest.mark.parametrize("question", ["", "  ", "x" * 201])
 def test_a_question_of_no_words_or_too_many_is_refused(question: str) -> None:
     """It is a line above the outputs."""
-    with pytest.raises(InputError, match="question is .*; give a string"):
+    with pytest.raises(InputError, match=r" is '.*\b200\b"):
         compared(2).rate(question=question)
 
 
@@ -482,4 +484,5 @@ def test_a_judge_is_told_how_far_it_agrees_with_people() -> None:
     rate_by(cmp, "anna", lambda item: polite[item.a, item.b] if item.row % 2 or item.b != "polite" else "a")
     (line,) = cmp.agreement().frame.to_dict("records")
     assert (line["n"], round(line["agree"], 2), line["others"]) == (60, 0.83, "people")
-    assert "agrees with people in 83 % of 60 pairs, kappa 0.7" in str(cmp.agreement())
+    assert numbers_in(cmp.agreement())[:2] == ["83", "60"]
+    assert 0.7 <= line["kappa"] < 0.8

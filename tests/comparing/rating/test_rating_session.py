@@ -14,6 +14,7 @@ from fh_notebook.comparing.rating.questions import PAIR, Item, Question, questio
 from fh_notebook.comparing.rating.rating_session import KeyEvent, RatingSession
 from fh_notebook.errors import InputError
 from fh_notebook.store.tables.ratings import RatingRow
+from tests.said import numbers_in
 
 CLIENT = "ab" * 12
 
@@ -104,7 +105,7 @@ def test_skipped_items_are_left_out_and_asked_again_on_request() -> None:
     session = _session(3)
     lines = _do(session, _key(1, 0, "skip"), _key(2, 1, "tie"))
     assert (session.rated, session.skipped, session.left) == (1, 1, 1)
-    assert "1 of 3 pairs rated, 1 skipped" in repr(session)
+    assert numbers_in(repr(session)) == ["1", "3", "1"]
     assert _session(3, known=lines).left == 1
     assert _session(3, known=lines, skipped=True).left == 2
 
@@ -164,9 +165,9 @@ def test_sent_in_whatever_parts_and_however_often_it_comes_to_the_same(
 @pytest.mark.parametrize(
     ("scale", "labels", "told"),
     [
-        (1, None, "2 to 9"), (10, None, "2 to 9"), (True, None, "2 to 9"), ("5", None, "2 to 9"), (5, ["a", "b"], "one at a time"),
-        (None, "ab", "2 to 9 strings"), (None, ["a"], "2 to 9 strings"), (None, ["a", ""], "a label is"), (None, ["a", "a"], "give each label once"),
-        (None, ["a", "skip"], "none of them"), (None, ["a", 3], "a label is"), (None, ["a", "b" * 61], "60 characters"),
+        (1, None, "scale.*2 to 9"), (10, None, "2 to 9"), (True, None, "2 to 9"), ("5", None, "2 to 9"), (5, ["a", "b"], "scale= .*labels="),
+        (None, "ab", "'ab'.*2 to 9"), (None, ["a"], "2 to 9"), (None, ["a", ""], "label is ''"), (None, ["a", "a"], r"labels is \['a', 'a'\]"),
+        (None, ["a", "skip"], "'skip' or 'tie'"), (None, ["a", 3], "label is 3"), (None, ["a", "b" * 61], r"label .*\b60\b"),
     ],
 )  # fmt: skip
 def test_a_question_that_cannot_be_asked_is_one_line(scale: Any, labels: Any, told: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -85,8 +86,8 @@ def test_the_batches_of_several_dates_are_all_named() -> None:
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda cmp: cmp.to_mlflow("x"), "cmp.to_mlflow needs MLflow: pip install MLflow"),
-        (lambda cmp: cmp.to_inspect("logs"), "cmp.to_inspect needs inspect-ai: pip install inspect-ai"),
+        (lambda cmp: cmp.to_mlflow("x"), r"cmp\.to_mlflow .*: pip \w+ MLflow"),
+        (lambda cmp: cmp.to_inspect("logs"), r"cmp\.to_inspect .*: pip \w+ inspect-ai"),
     ],
 )
 def test_a_missing_tool_is_told_in_one_line_and_nothing_is_written(
@@ -98,7 +99,7 @@ def test_a_missing_tool_is_told_in_one_line_and_nothing_is_written(
     monkeypatch.setitem(sys.modules, "inspect_ai", None)
     with pytest.raises(fh.SettingsError) as caught:
         call(table)
-    assert str(caught.value) == message
+    assert re.fullmatch(message, str(caught.value))
     assert not [*tmp_path.iterdir()]
 
 

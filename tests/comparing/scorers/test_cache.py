@@ -24,6 +24,7 @@ from fh_notebook.store.database import MIGRATIONS, open_connection
 from fh_notebook.store.store import Store
 from fh_notebook.store.tables.scores import PlainScore, ScoreRow
 from tests.batching.hives import Shouting, rows
+from tests.said import numbers_in
 from tests.store.kept import scores_in
 
 CALLS: list[str] = []
@@ -84,9 +85,8 @@ def test_a_function_without_a_version_is_not_kept_and_one_line_says_so(
         fh.compare(batch, score=right)
     assert scores_in(_store()) == 0
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith(
-        "Scores of 'right' are not saved: it reads labels, a list. To save them, give the function a "
-    )
+    assert "'right'" in line
+    assert " labels, a list" in line
     assert line.endswith('fh.score.scorer(..., version="1").')
     fh.compare(batch, score=fh.score.scorer(right, version="1"))
     assert scores_in(_store()) == 8
@@ -216,7 +216,7 @@ def test_a_store_that_cannot_be_used_costs_no_scores(tmp_path: Path, capsys: pyt
     table = pd.DataFrame({"row": [0, 1], "variant": "a", "output": ["x", "y"], "expected_output": "x"})
     assert fh.compare(table).summary()["mean"].tolist() == [0.5]
     said = capsys.readouterr()
-    assert "Scores are not saved" in said.out + said.err
+    assert "fh.configure(store=" in said.out + said.err
 
 
 def test_a_store_that_breaks_is_not_asked_again_for_the_next_runs(tmp_path: Path) -> None:
@@ -326,11 +326,11 @@ def test_a_comparison_has_several_scores(client: fh.Client) -> None:
     batch.resume()
     cmp.rescore()
     assert cmp.scores()["words"].tolist() == [1.0, 1.0, 1.0]
-    with pytest.raises(fh.InputError, match="did you mean 'words'"):
+    with pytest.raises(fh.InputError, match=r"'word'.* 'words'\?"):
         cmp.by("word")
-    with pytest.raises(fh.InputError, match="the score 'words' already exists"):
+    with pytest.raises(fh.InputError, match="'words'"):
         cmp.add_score(fh.score.exact("text"), name="words")
-    with pytest.raises(fh.InputError, match="built-in scorers have theirs"):
+    with pytest.raises(fh.InputError, match="version"):
         cmp.add_score(fh.score.length(), version=2)
     assert cmp.by("words").add_score(fh.score.length("characters", at_most=1)).scorer == "words"
 
@@ -492,7 +492,7 @@ def test_batches_of_two_dates_are_scored_again_with_what_was_said_of_them(client
     cmp = fh.compare({"before": before, "after": after}, score=counted)
     assert len(CALLS) == 3 + 3  # the rows of both are read before the first of them is kept
     notes = cmp.notes
-    assert any("reused from" in note for note in notes)
+    assert any("3" in numbers_in(note) and "fresh=True" in note for note in notes), "which answers are the same ones"
     cmp.add_score(fh.score.length(at_most=1), name="short")
     assert cmp.by("short").notes == notes
     cmp.rescore()

@@ -47,7 +47,7 @@ def test_not_turns_yes_and_no_around_and_leaves_missing_missing() -> None:
 @pytest.mark.parametrize("make", [fh.score.all_of, fh.score.any_of, fh.score.not_])
 def test_what_is_neither_true_nor_false_cannot_be_put_together(make: Any) -> None:
     """And an error of a part is an error of the whole."""
-    with pytest.raises(fh.InputError, match=r"0\.5, which is neither true nor false"):
+    with pytest.raises(fh.InputError, match=r"\b0\.5\b"):
         make(_gives(0.5))(RUN)
     cmp = fh.compare(_table(), score=make(lambda run: 1 / 0))
     assert cmp.summary()["missing"].tolist() == [2]
@@ -92,14 +92,14 @@ def test_a_weighted_mean_with_a_missing_part_is_missing() -> None:
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (lambda: fh.score.all_of(), "all_of has nothing to combine"),
-        (lambda: fh.score.weighted(), "weighted has nothing"),
-        (lambda: fh.score.weighted((fh.score.exact(), -1)), "weights"),
-        (lambda: fh.score.weighted((fh.score.exact(), 0)), "not all of them 0"),
-        (lambda: fh.score.weighted((fh.score.exact(), 1, 2)), "a scorer and its weight"),
-        (lambda: fh.score.weighted((fh.score.exact(), True)), "weights"),
-        (lambda: fh.score.any_of(3), "any_of takes scorers, functions of a run, or names of columns, not 3"),
-        (lambda: fh.compare(_table(), score=fh.score.not_("rud")), "no column 'rud'"),
+        (lambda: fh.score.all_of(), "^all_of "),
+        (lambda: fh.score.weighted(), "^weighted "),
+        (lambda: fh.score.weighted((fh.score.exact(), -1)), "weights .*-1"),
+        (lambda: fh.score.weighted((fh.score.exact(), 0)), r"weights .*\b0\b"),
+        (lambda: fh.score.weighted((fh.score.exact(), 1, 2)), r"^weighted .*\[a Scorer, 1, 2\]"),
+        (lambda: fh.score.weighted((fh.score.exact(), True)), "weights .*True"),
+        (lambda: fh.score.any_of(3), "^any_of .* 3$"),
+        (lambda: fh.compare(_table(), score=fh.score.not_("rud")), "'rud'"),
     ],
 )
 def test_what_cannot_be_put_together_raises_at_once(make: Any, said: str) -> None:
@@ -118,7 +118,7 @@ def test_async_parts_are_awaited_in_a_comparison_and_refused_for_a_single_run() 
     assert both.name == "not_(all_of(long, exact()))"
     cmp = fh.compare(_table(), score=both)
     assert cmp.summary()["mean"].tolist() == [0.5]
-    with pytest.raises(fh.InputError, match=r"all_of\(long, exact\(\)\) cannot score a single run; give not_\("):
+    with pytest.raises(fh.InputError, match=r"^all_of\(long, exact\(\)\) .* not_\(all_of\(.*fh\.compare\("):
         both(RUN, {"expected_output": "x"})
 
 

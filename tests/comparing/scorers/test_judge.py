@@ -14,6 +14,7 @@ from fh_notebook.comparing.scorers.judge.judge import bias_of, settle
 from fh_notebook.comparing.scorers.judge.replies import JudgeReply
 from fh_notebook.core.text.problems import Problem
 from fh_notebook.local import LocalHive
+from tests.said import numbers_in
 
 
 class Court:
@@ -126,11 +127,11 @@ def test_an_answer_that_cannot_be_read_is_missing_and_not_zero() -> None:
     cmp = fh.compare(court.batch(4, variants="plain"), score=court.judge(scale=(1, 5)))
     assert cmp.summary()[["n", "missing", "mean"]].values.tolist() == [[1, 3, 4.0]]
     hmm, failed, outside = cmp.score_errors()["error"]
-    assert hmm == "the judge's answer could not be read: 'Hmm, hard to say.'"
-    assert failed.startswith("the judge failed: ")
-    assert outside == "the judge's answer could not be read: 9"
-    assert "3 judgements did not arrive or could not be read: missing, not 0." in repr(cmp)
-    assert "missing, not 0." in cmp._repr_html_()
+    assert hmm.endswith(": 'Hmm, hard to say.'")
+    assert "out of order" in failed
+    assert outside.endswith(": 9")
+    assert any(numbers_in(note) == ["3", "0"] for note in cmp.notes), "3 are missing, and do not count as 0"
+    assert all(note in repr(cmp) for note in cmp.notes)
 
 
 def test_a_limit_leaves_the_rest_unjudged_and_rescoring_goes_on() -> None:
@@ -139,8 +140,8 @@ def test_a_limit_leaves_the_rest_unjudged_and_rescoring_goes_on() -> None:
     batch = court.batch(4, variants="plain")
     cmp = fh.compare(batch, score=court.judge(max_calls=3, max_concurrency=1))
     assert cmp.summary()[["n", "missing"]].values.tolist() == [[3, 1]]
-    assert "not judged: 3 calls were made" in cmp.score_errors()["error"][0]
-    assert cmp.score_errors()["error"][0].endswith("to continue: cmp.rescore()")
+    assert "3" in numbers_in(cmp.score_errors()["error"][0])
+    assert cmp.score_errors()["error"][0].endswith(": cmp.rescore()")
     cmp.rescore()
     assert cmp.summary()[["n", "missing"]].values.tolist() == [[4, 0]]
     assert court.asked.total() == 4
@@ -173,7 +174,8 @@ def test_pairs_are_asked_in_both_orders() -> None:
         ["plain", "polite", "polite"],
         ["polite", "plain", "polite"],
     ]
-    assert "Position bias: 0 of 6 pairs turned" in repr(cmp)
+    assert str(judge.bias) in repr(cmp)
+    assert numbers_in(judge.bias)[:2] == ["0", "6"]
 
 
 def test_a_judge_that_prefers_a_place_is_found_out() -> None:
@@ -185,7 +187,8 @@ def test_a_judge_that_prefers_a_place_is_found_out() -> None:
     bias = judge.bias
     assert (bias.pairs, bias.turned, bias.to_first, bias.to_second, bias.first) == (6, 6, 6, 0, 12)
     assert bias.p == pytest.approx(2 / 2**6)
-    assert "6 of 6 pairs turned with the order and count as ties, 6 towards the first place" in repr(cmp)
+    assert str(bias) in repr(cmp)
+    assert numbers_in(bias)[:3] == ["6", "6", "6"]
 
 
 def test_no_verdict_on_one_order_alone() -> None:
@@ -193,14 +196,14 @@ def test_no_verdict_on_one_order_alone() -> None:
     court = Court(lambda a, b: "?" if a.startswith("t0,") else "B" if "please" in b else "A")
     cmp = fh.compare(court.batch(2), score=court.judge("versus", pairwise=True))
     assert cmp.summary()[["n", "missing", "mean"]].values.tolist() == [[1, 1, 0.0], [1, 1, 1.0]]
-    assert cmp.score_errors()["error"].tolist() == ["the judge's answer could not be read: '?'"] * 2
-    assert "1 comparison did not arrive or could not be read" in repr(cmp)
+    assert cmp.score_errors()["error"].str.endswith(": '?'").tolist() == [True] * 2
+    assert any(numbers_in(note)[:1] == ["1"] for note in cmp.notes)
     same = pd.DataFrame({"row": [0, 0, 1], "variant": ["a", "b", "a"], "output": ["x", "x ", "y"]})
     before = court.asked.total()
     cmp = fh.compare(same, score=court.judge("versus", pairwise=True))
     assert court.asked.total() == before
     assert cmp.summary()[["n", "missing"]].values.tolist() == [[1, 1], [1, 0]]
-    assert "1 pair of equal answers counted as ties without a call." in cmp.notes
+    assert any(numbers_in(note) == ["1"] for note in cmp.notes), "how many pairs are equal answers"
 
 
 def test_a_judge_can_be_a_part_of_another_scorer() -> None:
@@ -210,7 +213,7 @@ def test_a_judge_can_be_a_part_of_another_scorer() -> None:
     cmp = fh.compare(court.batch(2), score=both)
     assert cmp.summary()["mean"].tolist() == [1.5, 2.5]
     assert any("4 questions, 4 calls" in note for note in cmp.notes)
-    with pytest.raises(fh.InputError, match="cannot score a single run"):
+    with pytest.raises(fh.InputError, match=r"fh\.compare\("):
         both(fh.Run(status="completed", output="x"))
 
 
@@ -219,8 +222,8 @@ def test_a_judge_can_be_a_part_of_another_scorer() -> None:
     [
         ({"scale": (5, 1)}, "scale is"),
         ({"scale": 5}, "scale is 5"),
-        ({"scale": (1, 5), "pairwise": True}, "a judge of pairs has no scale"),
-        ({"path": "a["}, "path 'a\\[' cannot be read"),
+        ({"scale": (1, 5), "pairwise": True}, "scale"),
+        ({"path": "a["}, "path 'a\\['"),
     ],
 )
 def test_options_that_cannot_be_meant_raise_at_once(options: dict[str, Any], said: str) -> None:
@@ -231,7 +234,7 @@ def test_options_that_cannot_be_meant_raise_at_once(options: dict[str, Any], sai
 
 def test_a_judge_is_a_deployment_or_its_name() -> None:
     """What is neither is refused before anything is asked, with the argument's name."""
-    with pytest.raises(fh.InputError, match="^deployment is 5"):
+    with pytest.raises(fh.InputError, match="deployment is 5|is 5; .* Deployment"):
         fh.score.judge(5)  # type: ignore[arg-type]
 
 
@@ -241,7 +244,7 @@ def test_a_judge_of_several_variants_must_be_told_apart() -> None:
     batch = court.batch(1)
     with pytest.raises(fh.InputError, match=r"'reply'.* variant= .*'plain'"):
         fh.compare(batch, score=court.judge("reply"))
-    with pytest.raises(fh.InputError, match="none is known"):
+    with pytest.raises(fh.InputError, match="'nobody'"):
         fh.compare(batch, score=court.judge("nobody"))
     assert court.asked.total() == 0
 
@@ -260,7 +263,7 @@ def test_points_of_a_pair() -> None:
         assert settle(JudgeReply(straight), JudgeReply(swapped)) == (points, "")
     assert settle(JudgeReply("a"), JudgeReply(problem=Problem(message="why"))) == (None, "why")
     first, second = JudgeReply("a"), JudgeReply("b")
-    assert str(bias_of([(first, first)] * 6)).startswith("The judge favours the first position: 6 of 6 pairs turned")
-    assert str(bias_of([(second, second)] * 6)).startswith("The judge favours the second position")
-    assert str(bias_of([(first, first)] * 5)).startswith("Position bias: 5 of 5")
-    assert str(bias_of([])) == "Position bias: no pair has a verdict in both orders."
+    told = [str(bias_of(pairs)) for pairs in ([(first, first)] * 6, [(second, second)] * 6, [(first, first)] * 5, [])]
+    assert [numbers_in(line)[:2] for line in told] == [["6", "6"], ["6", "6"], ["5", "5"], []]
+    beginnings = [line.partition(":")[0] for line in told]
+    assert len(set(beginnings[:3])) == 3, "the first one, the second one, no bias that was found"

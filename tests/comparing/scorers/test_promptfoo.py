@@ -158,7 +158,7 @@ def test_what_is_not_read_is_listed(tmp_path: Path, assertion: Any, kind: str) -
 def test_files_that_name_each_other_are_one_line(tmp_path: Path) -> None:
     """By whatever path; a file that two others name is read twice."""
     (tmp_path / "b.json").write_text(json.dumps([f"file://../{tmp_path.name}/a.yaml"]))
-    with pytest.raises(fh.InputError, match="^a.yaml: it is read again by b.json"):
+    with pytest.raises(fh.InputError, match=r"^a\.yaml: .*\bb\.json"):
         read(tmp_path, "tests: [b.json]\n", "a.yaml")
     (tmp_path / "b.json").write_text(json.dumps([{"vars": {"x": "y"}}]))
     assert len(read(tmp_path, "tests: [b.json, b.json]\n", "a.yaml").rows) == 2
@@ -167,23 +167,23 @@ def test_files_that_name_each_other_are_one_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "name", "words"),
     [
-        ("tests: []\n", "c.yaml", "it contains no tests"),
-        ("prompts: [a]\n", "c.yaml", "has no list of tests"),
+        ("tests: []\n", "c.yaml", "c.yaml: .*tests"),
+        ("prompts: [a]\n", "c.yaml", "c.yaml: .*tests"),
         ("a: [", "c.yaml", "line 1"),
-        ("{", "c.json", "it cannot be read"),
-        ("tests: ['file://make.py']\n", "c.yaml", "are made by code"),
-        ("tests: ['file://none.csv']\n", "c.yaml", "does not exist"),
-        ("- vars: {x: 'file://x.txt'}\n", "c.yaml", "the value of 'x' is in a file"),
+        ("{", "c.json", "c.json: "),
+        ("tests: ['file://make.py']\n", "c.yaml", "'file://make.py'"),
+        ("tests: ['file://none.csv']\n", "c.yaml", "none.csv: "),
+        ("- vars: {x: 'file://x.txt'}\n", "c.yaml", "c.yaml: .*'x'"),
         ("- vars: vars.yaml\n", "c.yaml", "vars is 'vars.yaml'"),
         ("- vars: {x: y}\n  assert: [{type: regex, value: '('}]\n", "c.yaml", "pattern"),
         ("- vars: {x: y}\n  assert: [{type: latency}]\n", "c.yaml", "threshold"),
-        ("tests: [c.yaml]\n", "c.yaml", "^c.yaml: it is read again by c.yaml"),
+        ("tests: [c.yaml]\n", "c.yaml", r"^c\.yaml: .*c\.yaml"),
         ("defaultTest: file://x.yaml\ntests: [{vars: {x: y}}]\n", "c.yaml", "defaultTest is 'file://x.yaml'"),
-        ("scenarios: [{config: []}]\ntests: [{vars: {x: y}}]\n", "c.yaml", "has scenarios"),
-        ("x,__threshold\na,high\n", "c.csv", "__threshold is 'high'; give a number"),
-        ("- vars: {x: []}\n", "c.yaml", "'x' has no value; give at least one"),
-        ("- vars: {x: [a, 'file://x.txt']}\n", "c.yaml", "the value of 'x' is in a file"),
-        ("- {vars: {x: y}, metadata: fast}\n", "c.yaml", "metadata is 'fast'; give names and values"),
+        ("scenarios: [{config: []}]\ntests: [{vars: {x: y}}]\n", "c.yaml", "scenarios"),
+        ("x,__threshold\na,high\n", "c.csv", "__threshold is 'high'"),
+        ("- vars: {x: []}\n", "c.yaml", "c.yaml: 'x' "),
+        ("- vars: {x: [a, 'file://x.txt']}\n", "c.yaml", "c.yaml: .*'x'"),
+        ("- {vars: {x: y}, metadata: fast}\n", "c.yaml", "metadata is 'fast'"),
     ],
 )
 def test_what_cannot_be_read_is_one_line(tmp_path: Path, text: str, name: str, words: str) -> None:
@@ -191,5 +191,5 @@ def test_what_cannot_be_read_is_one_line(tmp_path: Path, text: str, name: str, w
     with pytest.raises(fh.InputError, match=words) as caught:
         read(tmp_path, text, name)
     assert "\n" not in str(caught.value)
-    with pytest.raises(fh.InputError, match="does not exist"):
+    with pytest.raises(fh.InputError, match="nothing.yaml: "):
         fh.read_promptfoo(tmp_path / "nothing.yaml")

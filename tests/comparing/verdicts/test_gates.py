@@ -32,7 +32,7 @@ def test_no_worse_is_shown_by_the_interval_of_pairs() -> None:
     (line,) = cmp.pairs().to_dict("records")
     assert line["ci_low"] < 0
     cmp.assert_not_worse("new", than="live", by=-line["ci_low"] + 1e-9)
-    with pytest.raises(AssertionError, match="^Whether new is worse than live by more than .* is not clear"):
+    with pytest.raises(AssertionError, match=r"\bnew .* live "):
         cmp.assert_not_worse("new", than="live", by=-line["ci_low"] - 1e-9)
 
 
@@ -44,10 +44,10 @@ def test_worse_is_another_thing_than_too_few_rows() -> None:
     assert margin.outcome is GateOutcome.WORSE
     with pytest.raises(
         AssertionError,
-        match=r"^new is worse than live: it is \d\.\d points behind \(95 % interval of the lead -\d\.\d to -\d\.\d points, 3",
+        match=r"^new .* live: .* \d\.\d points \w+ \(95 % [^)]* -\d\.\d to -\d\.\d points, 3",
     ):
         many.assert_not_worse("new", than="live", by=0)
-    with pytest.raises(AssertionError, match="about [0-9,]+ more rows would be enough"):
+    with pytest.raises(AssertionError, match=r"; \w+ [0-9,]+ "):
         few.assert_not_worse("new", than="live", by=0.2)
 
 
@@ -71,14 +71,14 @@ def test_where_lower_is_better_the_upper_limit_decides() -> None:
     frame.loc[[3, 250], ["status", "elapsed_s"]] = ["failed", np.nan]
     cmp = fh.compare(frame, score="s")
     cmp.assert_not_worse("new", than="live", by=0.1, value="seconds")
-    with pytest.raises(AssertionError, match="new is worse than live by more than 0.01 s: it is 0.0[0-9]+ s slower"):
+    with pytest.raises(AssertionError, match=r"^new .* live .*\b0\.01 s: .* 0\.0[0-9]+ s "):
         cmp.assert_not_worse("new", than="live", by=0.01, value="seconds")
     margin = margin_of(cmp.data, "live", than="new", by=0.0, alpha=0.05, value="seconds")
     assert (margin.outcome, margin.pair.n) == (GateOutcome.NOT_WORSE, 198)
     # A score of which less is better goes the same way.
     by_column = fh.compare(frame, score="elapsed_s")
     by_column.assert_not_worse("new", than="live", by=0.1)
-    with pytest.raises(AssertionError, match="it is 0.0[0-9]+ behind"):
+    with pytest.raises(AssertionError, match=r" 0\.0[0-9]+ "):
         by_column.assert_not_worse("new", than="live", by=0.01)
 
 
@@ -111,25 +111,25 @@ def test_a_narrower_level_asks_for_more() -> None:
     wide, narrow = (-margin_of(cmp.data, "new", than="live", by=0, alpha=alpha).lead_low for alpha in (0.01, 0.2))
     between = (wide + narrow) / 2
     cmp.assert_not_worse("new", than="live", by=between, alpha=0.2)
-    with pytest.raises(AssertionError, match="99 % interval"):
+    with pytest.raises(AssertionError, match="99 % "):
         cmp.assert_not_worse("new", than="live", by=between, alpha=0.01)
 
 
 def test_what_people_prefer_is_gated_too() -> None:
     """The margin is of the share of rows on which one is preferred."""
     cmp = _yes_no(12, 1.0, 1.0)
-    with pytest.raises(fh.InputError, match="nobody has rated|rated"):
+    with pytest.raises(fh.InputError, match=r"cmp\.rate\(\)"):
         cmp.rated().assert_not_worse("new", than="live", by=0.1)
 
 
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"variant": "nwe"}, "the variant 'nwe' does not exist; did you mean 'new'?"),
+        ({"variant": "nwe"}, r"'nwe'.* 'new'\?"),
         ({"than": "new"}, "'new' and 'new'"),
-        ({"by": -0.1}, "by= must be a number, at least 0"),
-        ({"by": float("nan")}, "by is nan; give a number"),
-        ({"by": True}, "by is True; give a number"),
+        ({"by": -0.1}, "by.* 0"),
+        ({"by": float("nan")}, "by is nan"),
+        ({"by": True}, "by is True"),
         ({"alpha": 1.5}, "alpha"),
         ({"value": "second"}, "seconds"),
     ],
@@ -145,9 +145,7 @@ def test_what_cannot_be_is_told_in_one_line(given: dict[str, Any], message: str)
 def test_without_scores_of_both_it_is_not_clear() -> None:
     """No row has both; the sentence says so, and no number stands in it."""
     cmp = fh.compare(tall({"live": [1, 0, None, None], "new": [None, None, 1, 0]}), score="s")
-    with pytest.raises(
-        AssertionError, match="^Whether new is worse than live is not clear: no row has a score of both.$"
-    ):
+    with pytest.raises(AssertionError, match=r"^[^\d]*\bnew [^\d]*\blive [^\d]*$"):
         cmp.assert_not_worse("new", than="live", by=0)
 
 
@@ -157,5 +155,5 @@ def test_a_comparison_without_a_score_gates_seconds_only() -> None:
     frame["elapsed_s"], frame["status"] = np.tile(np.linspace(1, 2, 50), 2), "completed"
     cmp = fh.compare(frame)
     assert cmp.is_equivalent("a", "b", by=0.1, value="seconds")
-    with pytest.raises(fh.InputError, match="No score"):
+    with pytest.raises(fh.InputError, match="score="):
         cmp.is_equivalent("a", "b", by=0.1)
