@@ -173,13 +173,15 @@ class Comparison:
         interval of Tango (1998), which covers in about 94 % at worst, see :mod:`fh_notebook.comparing.stats.intervals`;
         with repeats ``tango, clustered``; of numbers ``t`` below 40 pairs, ``bca`` up to 5,000, ``normal`` above).
         """
+        frame = tables.pairs(data := self.data)
         return ShownFrame.of(
-            tables.pairs(data := self.data),
+            frame,
             lambda frame: display.pairs_cells(frame, data),
             drawn=lambda frame: display.pairs_cells(frame, data, drawn=True),
             style=html.join([html.STYLE, display.STYLE]),
             table_cls="fh-table fh-num",
             around="fh-pairs",
+            note=" ".join(display.pairs_notes(frame)) if len(frame) else "",
         )
 
     def leaderboard(self) -> pd.DataFrame:

@@ -205,18 +205,21 @@ def progress_line(tally: RaceState, spent: RaceCost) -> str:
     out = f"; dropped: {in_words(tuple(tally.dropped), 'and')}" if tally.dropped else ""
     return (
         f"row {tally.rows:,} of {spent.all_rows:,}; {spent}, at most {spent.left:,} left; "
-        f"evidence against (dropped at {bar:g}): {against}{out}"
+        f"evidence that another is better (dropped at {bar:g}): {against}{out}"
     )
 
 
 def evidence_note(tally: RaceState) -> str:
     """Explain the one number that decides, and its threshold."""
     return (
-        f"Evidence against a variant: 1 or less is none, and at {1 / tally.alpha:g} (1 / alpha) it is dropped; the "
-        f"chance that this ever happens to a best one is at most {100 * tally.alpha:g} %. It is what a stake of 1 has "
-        "become by bets that another variant is better. Scores are of each variant's own rows; the evidence "
-        "shows only which variants are dropped, not how these rank."
+        f"Evidence that another variant is better: 1 or less is none, and a variant is dropped at the threshold of "
+        f"{1 / tally.alpha:g} (1 / alpha); the chance that this ever happens to a best one is at most "
+        f"{100 * tally.alpha:g} %. Scores are of each variant's own rows; the evidence shows only which variants are "
+        "dropped, not how these rank."
     )
+
+
+LOG_SCALE: Final = " Bars begin at 1 and have a logarithmic scale."
 
 
 def calls_notes(spent: RaceCost) -> tuple[str, ...]:
@@ -346,7 +349,7 @@ def _page(
         *head,
         bar,
         _variants_html(race),
-        html.el("div", evidence_note(race.tally), cls="fh-dim", style=_EXPLAINED),
+        html.el("div", f"{evidence_note(race.tally)}{LOG_SCALE}", cls="fh-dim", style=_EXPLAINED),
         _pairs_html(race) if race.rows else None,
         notes,
         figure,
@@ -393,7 +396,7 @@ def _axis(labels: Mapping[float, str]) -> html.Html:
     spans = []
     for percent, text in labels.items():
         shift = {0.0: "0", 100.0: "-100%"}.get(percent, "-50%")  # within the column at its ends
-        style = f"position:absolute;left:{percent:g}%;transform:translateX({shift});white-space:nowrap"
+        style = f"position:absolute;bottom:0;left:{percent:g}%;transform:translateX({shift});white-space:nowrap"
         spans.append(html.el("span", text, style=style))
     return html.el("span", html.join(spans, " "), style=_AXIS)
 
@@ -453,7 +456,7 @@ def _variants_table(race: RaceProtocol) -> tuple[pd.DataFrame, str, str]:
         order = np.lexsort((-table["mean"], table["evidence"], -last_in, ~ahead))
         table = table.iloc[order].reset_index(drop=True)
     lines = table.to_dict("records")
-    evidence, mean = f"evidence against it (dropped at {1 / tally.alpha:g})", "mean"
+    evidence, mean = f"evidence that another is better (dropped at {1 / tally.alpha:g})", "mean"
     table[evidence] = list(map(evidence_format(table["evidence"]), table["evidence"]))
     table["rows scored"] = [_rows_scored(line, race.rows) for line in lines]
     table["standing"] = [_standing(line) for line in lines]
@@ -495,10 +498,11 @@ def _pairs_html(race: RaceProtocol) -> html.Html:
     end = f"{100 if yes_no else width:g}"
     axis = _axis({0.0: f"-{end}", 50.0: "0", 100.0: end})
     valid = f"{_confidence(race.tally)} interval, valid whenever it ends"
-    head = [*map(_head, ("variant", f"{'points ahead' if yes_no else 'ahead by'}, on the rows of both", valid)), axis]
-    head += map(_head, ("won / tied / lost", "rows of both"))
-    leader = html.el("div", f"{names[rivals[0].b]} against:", style="margin-top:6px")
-    return html.el("div", leader, html.table(head, lines, cls="fh-table fh-num"), cls="fh-summary")
+    leader = names[rivals[0].b]
+    behind = f"{'points ' if yes_no else ''}behind {leader}, on the rows of both"
+    head = [*map(_head, ("variant", behind, valid)), axis]
+    head += map(_head, (f"rows won / tied / lost by {leader}", "rows of both"))
+    return html.el("div", html.table(head, lines, cls="fh-table fh-num"), cls="fh-summary")
 
 
 def pairs_frame(tally: RaceState) -> ShownFrame:
@@ -521,7 +525,8 @@ def _pairs_cells(frame: pd.DataFrame, tally: RaceState, *, drawn: bool = False) 
     text = points_format(differences) if tally.yes_no else figures(differences)
     unit = " (points)" if tally.yes_no else " (share of rows won)" if tally.scale.by_rank else ""
     heads = ["first − second", f"difference{unit}", f"{_confidence(tally)} interval", "rows", "first wins", "ties",
-             "second wins", "evidence for the first", "second dropped at", "about rows more"]  # fmt: skip
+             "second wins", "evidence that the first is better", "second is dropped at",
+             "more rows to tell, about"]  # fmt: skip
     counts = [(line["wins"], line["n"] - line["wins"] - line["losses"], line["losses"]) for line in lines]
     return heads, [
         [

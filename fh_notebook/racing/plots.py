@@ -1,4 +1,4 @@
-"""Plots of a race: the evidence against each variant row by row, and the narrowing confidence sequences of the leader.
+"""Plots of a race: the evidence against each variant row by row, and how far the others are behind the leader.
 
 A plot draws what the tables contain and describes itself in words. Each line has its variant's colour, its own dash
 pattern, and the variant's name where it ends, so no meaning depends on colour alone.
@@ -29,7 +29,9 @@ PANEL_LINES: Final = 7
 MAX_RIVALS: Final = 5
 """More intervals than that in one panel nobody reads."""
 LEAST: Final = 0.02
-"""Evidence below it is drawn at it: nobody asks how little there is."""
+"""Evidence below it is drawn at it, and the axis says so: nobody asks how little there is."""
+AFTER_DROP: Final = 0.45
+"""Opacity of a line behind the row at which its variant was dropped."""
 
 
 def plot(tally: RaceState, kind: str | None) -> Any:
@@ -56,22 +58,28 @@ def _evidence(tally: RaceState) -> PlotPanel:
         ends: dict[str, tuple[float, float]] = {}
         for index, name in enumerate(tally.variants):
             end = tally.dropped.get(name, tally.rows)
-            rows = np.arange(1, end + 1)
+            rows = np.arange(1, tally.rows + 1)
             dash, is_out = DASH_STYLES[index % len(DASH_STYLES)], name in tally.dropped
-            axes.plot(rows, trail[:end, index], color=colours[name], linewidth=1.8, linestyle=dash)
+            axes.plot(rows[:end], trail[:end, index], color=colours[name], linewidth=1.8, linestyle=dash)
+            # What was known before counts on, among fewer variants: a line ends at the figure of the table.
+            axes.plot(
+                rows[end - 1 :], trail[end - 1 :, index], color=colours[name], linewidth=1.2, alpha=AFTER_DROP,
+                linestyle=dash,
+            )  # fmt: skip
             axes.plot(
                 [end], trail[[end - 1], index], "X" if is_out else "o", color=colours[name], markersize=6, clip_on=False
             )
-            ends[name] = (end, float(trail[end - 1, index]))
+            ends[name] = (tally.rows, float(trail[-1, index]))
         axes.axhline(bar, color=INK, linewidth=0.9, linestyle=(0, (4, 3)))
         axes.set_yscale("log")
         axes.set_ylim(LEAST, max(bar * 4, float(trail.max()) * 2))
         ticks = _decades(bar)
-        axes.set_yticks([*ticks, bar], [*(f"{tick:g}" for tick in ticks), f"dropped at {bar:g}"])
+        labels = [*(f"{tick:g}" for tick in ticks), f"dropped at {bar:g}"]
+        axes.set_yticks([LEAST, *ticks, bar], [f"{LEAST:g} or less", *labels])
         axes.set_yticks([], minor=True)
         axes.set_xlim(1, max(2, tally.rows))
-        axes.set_xlabel("rows", fontsize=SMALL)
-        axes.set_ylabel("evidence against it: less is better", fontsize=SMALL)
+        axes.set_xlabel("rows; a cross marks where a variant is dropped", fontsize=SMALL)
+        axes.set_ylabel("evidence that another one\nis better (log scale)", fontsize=SMALL)
         axes.locator_params(axis="x", integer=True)
         label_ends(axes, ends, colours)
 
@@ -84,7 +92,7 @@ def _evidence(tally: RaceState) -> PlotPanel:
     return PlotPanel(
         draw,
         title=_result(tally),
-        alt=f"Evidence against each variant, dropped at {bar:g}: {evidence_text}.",
+        alt=f"Evidence that another variant is better, of each one, dropped at {bar:g}: {evidence_text}.",
         rows=PANEL_LINES,
     )
 
@@ -98,7 +106,7 @@ def _intervals(tally: RaceState) -> PlotPanel:
 
     def draw(axes: Axes) -> None:
         axes.axhline(0, color=INK, linewidth=0.8, linestyle=(0, (4, 3)))
-        axes.annotate("no lead", (1, 0), fontsize=SMALL, va="bottom")
+        axes.annotate("level", (1, 0), fontsize=SMALL, va="bottom")
         colours = tally.colours
         names = distinct_names((pair.a for pair in rivals), OF_PAIR_SHOWN)
         ends: dict[str, tuple[float, float]] = {}
@@ -115,13 +123,14 @@ def _intervals(tally: RaceState) -> PlotPanel:
             axes.plot(path[[-1, -1], 0], path[-1, 1:], "_", color=colour, markersize=10, clip_on=False)
         axes.set_xlim(1, max(2, tally.rows))
         axes.set_xlabel(f"rows; two lines each: the ends of the {confidence} interval", fontsize=SMALL)
-        axes.set_ylabel(f"lead{in_unit}", fontsize=SMALL)
+        leader = distinct_names(tally.variants, OF_PAIR_SHOWN)[rivals[0].b]
+        axes.set_ylabel(f"behind {leader}{in_unit}", fontsize=SMALL)
         axes.locator_params(axis="x", integer=True)
         label_ends(
             axes,
             ends,
             colours,
-            {name: f"over {names[name]}:\n{limits[name]}" for name in limits},
+            {name: f"{names[name]}:\n{limits[name]}" for name in limits},
         )
 
     intervals_text = ", ".join(f"{name} {limits[name]}" for name in limits)
@@ -140,7 +149,9 @@ def _result(tally: RaceState) -> str:
         return f"{names[tally.winner]} wins after {counted(tally.rows, 'row')}"
     if tally.dropped:
         out = f"{len(tally.dropped):,} of {counted(len(tally.variants), 'variant')}"
-        return f"{out} {'is' if len(tally.dropped) == 1 else 'are'} dropped after {counted(tally.rows, 'row')}"
+        return (
+            f"{out} {'is' if len(tally.dropped) == 1 else 'are'} dropped, no winner after {counted(tally.rows, 'row')}"
+        )
     if tally.ending == NO_DIFFERENCE:
         least = difference_text(tally.min_difference or 0.0, share=tally.yes_no)
         return f"No difference larger than {least} after {counted(tally.rows, 'row')}"

@@ -73,11 +73,13 @@ def test_a_race_is_seen_while_it_runs_and_its_picture_stays(lab: Lab, stuck: Stu
         lab.run(0)
         lab.start(1)
         here = lab.output(1)
-        lab.expect_text(here, r"row 14 of 60; \d+ of 180 calls, at most \d+ left; evidence against \(dropped at 20\)")
+        lab.expect_text(
+            here, r"row 14 of 60; \d+ of 180 calls, at most \d+ left; evidence that another is better \(dropped at 20\)"
+        )
         lab.expect_text(here, r"hopeless\s*dropped after \d+")
         lab.expect_text(
             here,
-            "strong <b>in words</b> against:\\s*variant\\s*points ahead, on the rows of both\\s*95 % interval, valid whenever it ends",
+            "variant\\s*points behind strong <b>in words</b>, on the rows of both\\s*95 % interval, valid whenever it ends",
         )
         expect(here.get_by_role("progressbar", name="Calls of morning")).to_be_visible()
         expect(here.locator("svg[role=img]")).to_have_count(0)
@@ -99,4 +101,4 @@ def test_a_race_is_seen_while_it_runs_and_its_picture_stays(lab: Lab, stuck: Stu
     nbformat.write(saved, lab.server.root / "race-of-somebody.ipynb")
     lab.open(name="race-of-somebody.ipynb")
     lab.expect_text(lab.output(0), "wins after ")
-    lab.expect_text(lab.output(0), "Evidence against each variant, dropped at 20")
+    lab.expect_text(lab.output(0), "Evidence that another variant is better, of each one, dropped at 20")

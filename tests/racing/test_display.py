@@ -17,6 +17,7 @@ from fh_notebook.errors import InputError
 from fh_notebook.notebook.progress.race_display import RaceView
 from fh_notebook.racing.display import LIMIT_AT, RaceText, evidence_note, notes_of
 from fh_notebook.racing.number_format import lead_format
+from fh_notebook.racing.plots import LEAST
 from tests.figures import panels_cut
 from tests.notebook.hostile import Page
 from tests.racing.quiz import Quiz, questions
@@ -65,7 +66,7 @@ def test_pairs_are_shown_as_those_of_a_comparison_the_better_one_first() -> None
     assert raced[["a", "b"]].values.tolist() == compared[["a", "b"]].values.tolist()
     assert (raced["difference"] * compared["difference"] > 0).all()
     for frame in (raced, compared):
-        head, *lines = repr(frame).splitlines()
+        head, *lines = repr(frame).splitlines()[:4]
         assert head.split()[:3] == ["first", "−", "second"]
         assert "difference (points)" in head
         assert sorted(" ".join(line.split()[:3]) for line in lines) == ["mid − weak", "strong − mid", "strong − weak"]
@@ -185,16 +186,21 @@ def test_lines_and_thresholds_of_the_figures_are_labelled_where_they_are(quiz: Q
     assert lead.get_legend() is None
     colours = colours_of(race.variants)
     texts = {text.get_text(): text for text in (*evidence.texts, *lead.texts)}
-    assert "no lead" in texts
+    assert "level" in texts
     assert "dropped at 20" in [label.get_text() for label in evidence.get_yticklabels()]  # on no line
     assert panels_cut(race.plot()) == []
     first = race.tally.rivals()[0]
     name, text = distinct_names(race.variants)[first.a], lead_format(race.tally.rivals(), yes_no=True)
     numbers = re.escape(f"{text(first.lead)} points ({text(first.low)} to {text(first.high)})")
     assert re.fullmatch(rf"strong \w+ {re.escape(name)} by {numbers}", race.plot().panels[1].title)
+    ends = race.summary().set_index("variant")["evidence"]
     for name, shown in distinct_names(race.variants, END_SHOWN).items():
         assert texts[shown].get_color() == colours[name]
-    over = [text for words, text in texts.items() if words.startswith("over ")]
+        # A line ends where the table has its figure, also that of a variant that was dropped before.
+        lines = [line.get_xydata()[-1] for line in evidence.lines if line.get_color() == colours[name]]
+        assert max(y for x, y in lines if x == race.rows) == pytest.approx(max(ends[name], LEAST))
+    assert "log scale" in evidence.get_ylabel()
+    over = [text for words, text in texts.items() if ":\n" in words]
     assert len(over) == len(race.variants) - 1
     assert len({round(text.get_position()[1], 3) for text in over}) == len(over)
     assert all(0 <= text.get_position()[1] <= 1 for text in over)

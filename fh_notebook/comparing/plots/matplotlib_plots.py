@@ -49,6 +49,7 @@ from fh_notebook.comparing.plots.panels import (
     named,
     plot_data,
     score_format,
+    score_limits,
     scored_lines,
     tradeoff_text,
 )
@@ -235,12 +236,16 @@ def _scores_panel(facts: PlotData, panel: PanelText, limits: tuple[float, float]
         draw_names(axes, list(distinct_names(line["variant"] for line in lines).values()), panel.measure)
         draw_figures(axes, [text(line["mean"]) for line in lines])
         if facts.yes_no:
-            axes.set_xlim(-0.02, 1.02)
             axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))
-        if limits is not None:
-            axes.set_xlim(*limits)
+        low, high = limits or score_limits(facts, lines)
+        axes.set_xlim(low - EDGE * (high - low), high + EDGE * (high - low))
+        axes.locator_params(axis="x", nbins=6)
 
     return _plot_panel(draw, panel)
+
+
+EDGE: Final = 0.02
+"""Of the length of an axis: room for a dot at its end."""
 
 
 def _differences(facts: PlotData) -> list[PlotPanel]:
@@ -249,9 +254,8 @@ def _differences(facts: PlotData) -> list[PlotPanel]:
     def draw(axes: Axes) -> None:
         axes.axvline(0, color=INK, linewidth=0.8, linestyle=(0, (4, 3)))
         for y, pair in enumerate(facts.pairs):
-            better = pair.b if pair.is_better() else pair.a if pair.turned().is_better() else None
-            colour = GREY if better is None else facts.colours[better]
-            draw_interval(axes, y, pair.difference, pair.ci_low, pair.ci_high, colour)
+            is_decided = pair.is_better() or pair.turned().is_better()
+            draw_interval(axes, y, pair.difference, pair.ci_low, pair.ci_high, INK if is_decided else GREY)
         draw_names(axes, _pair_names(facts, "−"), panel.measure)
         labels = (
             (difference_text(facts, pair.difference), f"  {p_text(pair.p_holm)}" if pair.tested else "")
@@ -309,9 +313,8 @@ def _confusion_panel(facts: PlotData, table: Confusion) -> PlotPanel:
     shades = np.abs(table.cells) / (totals if table.minus is None else np.abs(table.cells).max(initial=1e-9))
 
     def colour(line: int, column: int) -> str:
-        """The variant's; of a difference that of the variant for which it speaks."""
-        is_more = (table.cells[line, column] > 0) == (line == column)
-        return facts.colours[table.variant if table.minus is None or is_more else table.minus]
+        """The variant's; of a difference that of the variant that answers so more often."""
+        return facts.colours[table.variant if table.minus is None or table.cells[line, column] > 0 else table.minus]
 
     def draw(axes: Axes) -> None:
         for line, column in zip(*np.nonzero(table.cells), strict=True):

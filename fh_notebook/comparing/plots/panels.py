@@ -22,6 +22,7 @@ from fh_notebook.comparing.data import ComparisonData
 from fh_notebook.comparing.stats.classes import OTHER, ConfusionRows
 from fh_notebook.comparing.stats.hypothesis_tests import FEWEST_PAIRS
 from fh_notebook.comparing.stats.number_format import (
+    axis_ends,
     figure,
     p_text,
     percent,
@@ -66,6 +67,7 @@ __all__ = [
     "named",
     "plot_data",
     "score_format",
+    "score_limits",
     "scored_lines",
     "tradeoff_text",
 ]
@@ -405,7 +407,7 @@ def _differences(facts: PlotData) -> PanelText:
     return PanelText(
         title=title,
         measure=f"difference {'in points' if facts.yes_no else 'of scores'} on the rows of both, and 95 % interval, "
-        f"in the colour of the better variant; p{corrected}",
+        f"grey where it is not significant; p{corrected}",
         alt=f"Paired differences: {', '.join(differences)}.",
         rows=len(facts.pairs),
     )
@@ -418,7 +420,7 @@ def _wins(facts: PlotData) -> PanelText:
     return PanelText(
         title=f"{names[first.b]} wins {first.wins:,} and loses {first.losses:,} of {counted(first.n, 'row')} "
         f"against {names[first.a]}",
-        measure="rows won / tied / lost of those where both have a score, in the colour of who is better on them",
+        measure="rows won / tied / lost of those where both have a score, in the winner's colour, ties grey",
         alt=f"Rows: {', '.join(counts)}.",
         rows=len(facts.pairs),
     )
@@ -512,7 +514,7 @@ def confusion_text(facts: PlotData, table: Confusion) -> PanelText:
         more = f"{abs(count):,.4g} {'more' if count > 0 else 'fewer'} row{'' if is_one else 's'}"
         most = f"; {expected} answered as {predicted} on {more}" if count else ""
         title = f"{name} finds {percent(table.found)} of the labels, {other} {percent(table.found_by_other)}{most}"
-        measure = f"answered by {name} minus {other}, in rows"
+        measure = f"answered by {name} minus {other}, in rows, in the colour of who answers so more often"
     if table.left_out:
         measure += f" (the {len(table.labels)} most frequent of {len(table.labels) + table.left_out} labels)"
     lines = "; ".join(
@@ -573,8 +575,8 @@ class Facet:
 
     facts: PlotData
     text: PanelText
-    limits: tuple[float, float] | None
-    """Of the axis, where scores are numbers."""
+    limits: tuple[float, float]
+    """Of the axis."""
 
 
 def facets_of(data: ComparisonData, facts: PlotData, by: ColumnName | list[ColumnName]) -> list[Facet]:
@@ -606,15 +608,18 @@ def facets_of(data: ComparisonData, facts: PlotData, by: ColumnName | list[Colum
             scored.append((name, replace(facts, summary=summary, winner=None)))
     if not scored:
         raise InputError("nothing to draw by these columns: nothing was scored")
-    ends = [line[end] for _, of in scored for line in scored_lines(of) for end in ("mean", "ci_low", "ci_high")]
-    low, high = np.nanmin(ends), np.nanmax(ends)
-    margin = 0.04 * (high - low) or 1.0
-    limits = None if facts.yes_no else (low - margin, high + margin)
+    limits = score_limits(facts, [line for _, of in scored for line in scored_lines(of)])
     return [Facet(facts=of, text=_facet_text(of, name), limits=limits) for name, of in scored]
 
 
 def _value_text(value: Any) -> str:
     return value if isinstance(value, str) else short(value)
+
+
+def score_limits(facts: PlotData, lines: Sequence[Mapping[Any, Any]]) -> tuple[float, float]:
+    """Return the ends of the axis of scores: of shares from none to all, else round numbers."""
+    ends = [line[end] for line in lines for end in ("mean", "ci_low", "ci_high")]
+    return (0.0, 1.0) if facts.yes_no else axis_ends(ends)
 
 
 def _facet_text(facts: PlotData, name: str) -> PanelText:

@@ -22,6 +22,7 @@ from fh_notebook.comparing.plots.panels import distinct_texts
 from fh_notebook.comparing.stats.correction import CORRECTED_RULE
 from fh_notebook.comparing.stats.number_format import (
     ReportColumn,
+    axis_ends,
     count_text,
     interval_text,
     percents,
@@ -29,13 +30,13 @@ from fh_notebook.comparing.stats.number_format import (
     share_head,
     share_text,
 )
-from fh_notebook.comparing.stats.pairs import PAIRS, pairs_table, turned_line
-from fh_notebook.comparing.stats.summary import summary_columns
+from fh_notebook.comparing.stats.pairs import PAIRS, PAIRS_NOTES, pairs_table, turned_line
+from fh_notebook.comparing.stats.summary import MACRO_F1, summary_columns
 from fh_notebook.comparing.tables import incomplete_rows
 from fh_notebook.comparing.verdicts.best import best_groups_of, best_set_text
 from fh_notebook.comparing.verdicts.classes import STYLE as CLASSES_STYLE
 from fh_notebook.comparing.verdicts.classes import classes_shown
-from fh_notebook.comparing.verdicts.verdict import headline_of, notes_of, verdict_of, winner_of
+from fh_notebook.comparing.verdicts.verdict import MACRO_MARK, headline_of, macro_note, notes_of, verdict_of, winner_of
 from fh_notebook.contract.output import excerpt
 from fh_notebook.core.config import settings
 from fh_notebook.core.redaction import MASK
@@ -56,6 +57,7 @@ __all__ = [
     "pair_name",
     "pairs_cells",
     "pairs_html",
+    "pairs_notes",
     "rules_text",
     "score_class",
     "shown_table",
@@ -242,6 +244,8 @@ class SummaryData:
     is_scored: bool
     lower: bool
     """Whether a lower score is the better one."""
+    macro_note: str = ""
+    """What moves macro F1 more than a row's share of it; empty where nothing does."""
     is_corrected: bool = False
     """Whether means are corrected by labels: then a share is of no number of rows."""
     runs: Mapping[str, int]
@@ -275,6 +279,7 @@ class SummaryData:
             yes_no=data.is_share,
             is_scored=bool(data.scorer),
             lower=data.lower,
+            macro_note=macro_note(data),
             is_corrected=data.label_grid is not None,
             runs=_counts(lines["variant"]),
             completed=_counts(lines["variant"][lines["status"] == "completed"]),
@@ -300,7 +305,7 @@ class ScoreFormat:
         if facts.yes_no:
             return cls(percents(int(summary["rows"].max())), 0.0, 1.0)
         numbers = [x for x in summary[["mean", "ci_low", "ci_high"]].to_numpy().ravel() if math.isfinite(x)]
-        return cls(figures(numbers), min(numbers, default=0.0), max(numbers, default=0.0))
+        return cls(figures(numbers), *axis_ends(numbers))
 
     def interval(self, line: Mapping[Any, Any]) -> str:
         """Return the interval of a line; nothing where there is none."""
@@ -333,7 +338,7 @@ def summary_cells(facts: SummaryData, *, drawn: bool = False) -> tuple[list[Any]
         "variant": Cells(("variant",), lambda line: (name(line),)),
         "ci_low": Cells(
             (
-                _scaled("95 % interval", html.el("span", *_axis_ends(scale), cls="fh-axis"))
+                _scaled("95 % interval", html.el("span", *_axis_ends(scale, is_share=facts.yes_no), cls="fh-axis"))
                 if drawn
                 else "95 % interval",
             ),
@@ -353,6 +358,9 @@ def summary_cells(facts: SummaryData, *, drawn: bool = False) -> tuple[list[Any]
         }
     else:
         instead["mean"] = Cells(("mean",), lambda line: (scale.text(line["mean"]),))
+    if facts.macro_note:
+        f1 = MACRO_F1.format(summary[MACRO_F1.name].tolist())
+        instead[MACRO_F1.name] = Cells((MACRO_F1.head + MACRO_MARK,), lambda line: (f1(line[MACRO_F1.name]),))
     if not summary["missing"].any():
         instead["missing"] = Cells()
     if not facts.is_scored:
@@ -398,10 +406,20 @@ RULES: Final = {
 
 def rules_text(data: ComparisonData) -> str:
     """Return how the intervals of the summary were computed, in one sentence; empty without a score."""
-    rules = sorted({line.interval for line in data.summary_lines if line.interval != "none"})
-    texts = [RULES[rule.removeprefix(CORRECTED_RULE)] for rule in rules]
+    rules = _rules([line.interval for line in data.summary_lines])
     of = "over rows" if data.label_grid is None else "of the labels, moved and narrowed by the judge"
-    return f"95 % intervals {of}: {', '.join(texts)}." if data.scorer and rules else ""
+    return f"95 % intervals {of}: {rules}." if data.scorer and rules else ""
+
+
+def _rules(names: Iterable[str]) -> str:
+    """Return the rules by which intervals were computed, in words."""
+    return ", ".join(RULES[name.removeprefix(CORRECTED_RULE)] for name in sorted(set(names) - {"none"}))
+
+
+def pairs_notes(pairs: pd.DataFrame) -> list[str]:
+    """Return what the columns of the pairs are, and how their intervals were computed, in sentences."""
+    rules = _rules(pairs["interval"])
+    return [*PAIRS_NOTES, *([f"95 % intervals of the differences: {rules}."] if rules else [])]
 
 
 def _share_text(line: Mapping[Any, Any], scale: ScoreFormat) -> str:
@@ -419,11 +437,10 @@ def _failed_text(facts: SummaryData, line: Mapping[Any, Any]) -> str:
     return f"{line['failed']:,} ({100 * line['failed'] / facts.runs[line['variant']]:.1f} %)"
 
 
-def _axis_ends(scale: ScoreFormat) -> tuple[Any, ...]:
-    """Return the labels at the ends of the axis; none where it has no length."""
-    if not scale.high > scale.low:
-        return ()
-    return html.el("span", scale.text(scale.low)), " ", html.el("span", scale.text(scale.high))
+def _axis_ends(scale: ScoreFormat, *, is_share: bool) -> tuple[Any, ...]:
+    """Return the labels at the ends of the axis."""
+    low, high = (f"{100 * end:g} %" if is_share else f"{end:g}" for end in (scale.low, scale.high))
+    return html.el("span", low), " ", html.el("span", high)
 
 
 def interval_svg(line: Mapping[Any, Any], scale: ScoreFormat, colour: str) -> html.Html:
@@ -432,7 +449,7 @@ def interval_svg(line: Mapping[Any, Any], scale: ScoreFormat, colour: str) -> ht
     It is drawn by attributes: the policy of a report refuses styles in place.
     """
     mean, length = line["mean"], scale.high - scale.low
-    if not (length > 0 and math.isfinite(mean)):
+    if not math.isfinite(mean):
         return html.join([])
     ends = [x if math.isfinite(x) else mean for x in (line["ci_low"], mean, line["ci_high"])]
     low, middle, high = (f"{100 * min(max((x - scale.low) / length, 0.0), 1.0):.1f}%" for x in ends)
@@ -458,7 +475,8 @@ def tests_html(data: ComparisonData) -> html.Html | None:
     if not data.scorer or not data.summary_lines or not (table := pairs_html(data)):
         return None
     verdict = html.el("p", data.runs.secret().masked(verdict_of(data)))
-    rules = html.el("p", rules_text(data), cls="fh-dim")
+    notes = [html.el("li", text) for text in (*pairs_notes(pairs_table(data.pairs)), rules_text(data))]
+    rules = html.el("ul", *notes, cls="notes fh-notes fh-dim")
     return html.fold(f"Significance tests ({counted(len(data.pairs), 'pair')})", verdict, table, rules)
 
 
@@ -494,9 +512,9 @@ def pairs_cells(pairs: pd.DataFrame, data: ComparisonData, *, drawn: bool = Fals
         "difference": Cells(
             ("difference (points)" if data.is_share else "difference",), lambda line: (text(line["difference"]),)
         ),
-        "ci_low": Cells(("95 % interval",), lambda line: (broken(_pair_interval(line, text)),)),
+        "ci_low": Cells(("95 % interval",), lambda line: (_pair_interval(line, text),)),
         "test": Cells(("test",), lambda line: (TESTS[line["test"]],)),
-        "interval": Cells(("rows",), lambda line: (count_text(line["n"]),)),  # the rule stands beside the interval
+        "interval": Cells(("rows",), lambda line: (count_text(line["n"]),)),  # the rules are said below the table
     }
     if data.is_share:
         right, share = share_head(lower=data.lower), percents(int(pairs["n"].max()))
@@ -536,7 +554,7 @@ def _pairs_best_first(pairs: pd.DataFrame, data: ComparisonData) -> pd.DataFrame
 
 
 def _pair_interval(line: Mapping[Any, Any], text: Callable[[float], str]) -> str:
-    return f"{text(line['ci_low'])} to {text(line['ci_high'])} ({line['interval']})" if line["n"] > 1 else ""
+    return interval_text(text, line["ci_low"], line["ci_high"]) if line["n"] > 1 else ""
 
 
 TESTS: Final = {

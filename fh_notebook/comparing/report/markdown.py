@@ -15,7 +15,7 @@ from fh_notebook.batching.planning.plan import counted
 from fh_notebook.batching.rendering import one_line
 from fh_notebook.comparing.data import ComparisonData
 from fh_notebook.comparing.report import display
-from fh_notebook.comparing.stats.pairs import PAIRS, pairs_table
+from fh_notebook.comparing.stats.pairs import pairs_table
 from fh_notebook.comparing.verdicts.classes import classes_shown
 from fh_notebook.comparing.verdicts.verdict import headline_of, notes_of, verdict_of
 from fh_notebook.contract.output import with_saved_files
@@ -91,11 +91,11 @@ def _summary_table(data: ComparisonData) -> str:
 
 
 def _pairs_table(data: ComparisonData) -> str:
-    table = pairs_table(data.pairs)
-    columns = [[escaped(text) for text in column.texts(table[column.name].tolist())] for column in PAIRS]
-    texts = [index for index, column in enumerate(PAIRS) if column.dtype == "object"]
-    right = [index for index in range(len(PAIRS)) if index not in texts]
-    return _markdown_table([column.name for column in PAIRS], list(zip(*columns, strict=True)), right=right)
+    pairs = pairs_table(data.pairs)
+    heads, lines = display.pairs_cells(pairs, data)
+    cells = [[escaped(cell) for cell in line] for line in lines]
+    notes = "\n".join(f"- {escaped(note, 500)}" for note in display.pairs_notes(pairs))
+    return f"{_markdown_table(heads, cells, right=range(1, len(heads)))}\n\n{notes}"
 
 
 def _rows_table(data: ComparisonData, table: Any) -> str:

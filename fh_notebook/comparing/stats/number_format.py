@@ -23,6 +23,7 @@ __all__ = [
     "ReportColumn",
     "ScoreText",
     "about",
+    "axis_ends",
     "count_text",
     "difference_size",
     "difference_text",
@@ -58,6 +59,8 @@ class ReportColumn:
     """Its name in the DataFrame."""
     head: str
     """Its heading in displays and reports."""
+    note: str = ""
+    """What it is, in a sentence for who reads the table."""
     format: Callable[[Sequence[Any]], Callable[[Any], str]] = lambda values: str
     """Returns the format of its texts in displays and reports, which is one for all values of the column."""
     dtype: str | None = "float64"
@@ -105,6 +108,30 @@ def signed(value: float) -> str:
     ('+0.250', '-0.250', '+0.000', '+1e+160')
     """
     return figure(value) if value < 0 or value != value else f"+{figure(abs(value))}"
+
+
+def axis_ends(values: Sequence[float]) -> tuple[float, float]:
+    """Return the ends of an axis on which values are drawn: round numbers around them.
+
+    Examples
+    --------
+    >>> axis_ends([0.693, 0.893]), axis_ends([12, 31, 20]), axis_ends([0.5]), axis_ends([])
+    ((0.6, 0.9), (10.0, 40.0), (0.45, 0.55), (0.0, 1.0))
+    """
+    finite = [value for value in values if math.isfinite(value)]
+    if not finite:
+        return 0.0, 1.0
+    low, high = min(finite), max(finite)
+    least = (high - low) / 3 or max(abs(low), abs(high)) / 10 or 0.5
+    decade = math.floor(math.log10(least))
+    step = next(size for size in (1, 2, 5, 10) if size * 10.0**decade >= least * (1 - TOUCH)) * 10.0**decade
+    ends = math.floor(low / step + TOUCH) * step, math.ceil(high / step - TOUCH) * step
+    low, high = (round(end, max(0, 1 - decade)) + 0.0 for end in ends)
+    return (low, high) if high > low else (low - step, high + step)
+
+
+TOUCH: Final = 1e-9
+"""Part of a step by which a value may lie beyond a round number that it is meant to be."""
 
 
 def count_text(value: int) -> str:

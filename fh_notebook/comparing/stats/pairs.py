@@ -55,6 +55,7 @@ __all__ = [
     "ALPHA",
     "CORRECTED",
     "PAIRS",
+    "PAIRS_NOTES",
     "PAIR_COLUMNS",
     "POWER",
     "POWER_COLUMNS",
@@ -107,10 +108,30 @@ PAIRS: Final = (
     ReportColumn(name="ties", head="ties", format=same(count_text), dtype="int64"),
     ReportColumn(name="losses", head="second wins", format=same(count_text), dtype="int64"),
     ReportColumn(name="test", head="test", dtype="object"),
-    ReportColumn(name="p", head="p", format=same(_p_cell)),
-    ReportColumn(name="p_holm", head="p (Holm)", format=same(_p_cell)),
-    ReportColumn(name="effect", head="effect", format=figures),
-    ReportColumn(name="p_permutation", head="p (permutation)", format=same(_p_cell)),
+    ReportColumn(
+        name="p",
+        head="p of this pair",
+        format=same(_p_cell),
+        note="the chance of a difference as large or larger if both variants were equally good",
+    ),
+    ReportColumn(
+        name="p_holm",
+        head="p for all pairs",
+        format=same(_p_cell),
+        note="the same, corrected for the number of pairs (Holm); below 0.05 it is significant",
+    ),
+    ReportColumn(
+        name="effect",
+        head="effect size",
+        format=figures,
+        note="from -1, where the second wins all rows that differ, to 1, where the first does (rank-biserial)",
+    ),
+    ReportColumn(
+        name="p_permutation",
+        head="p by permutation",
+        format=same(_p_cell),
+        note="that of a second test of this pair, which exchanges the scores of both by chance",
+    ),
     ReportColumn(name="interval", head="interval", dtype="object"),
 )
 """The columns of the pairs: a new one is a line here, and shows in every table, display and report.
@@ -118,6 +139,10 @@ PAIRS: Final = (
 Its value is a field of `Pair`, or computed from such fields (``value=``).
 """
 PAIR_COLUMNS: Final = tuple(column.name for column in PAIRS)
+PAIRS_NOTES: Final = tuple(
+    f"{column.head[0].upper()}{column.head[1:]}: {column.note}." for column in PAIRS if column.note
+)
+"""What the columns are of which the heading does not say it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

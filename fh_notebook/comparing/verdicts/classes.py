@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any, Final
 
@@ -30,9 +30,15 @@ class Classes:
     """
 
     def __init__(
-        self, rows: dict[str, ConfusionRows], labels: Sequence[str], *, masked: Callable[[str], str] = str
+        self,
+        rows: dict[str, ConfusionRows],
+        labels: Sequence[str],
+        *,
+        colours: Mapping[str, str],
+        masked: Callable[[str], str] = str,
     ) -> None:
         self._rows = rows
+        self._colours = colours
         self._masked = masked
         self.labels = list(labels)
 
@@ -90,7 +96,9 @@ class Classes:
 
     def parts_html(self) -> list[html.Html]:
         """Return the table of the labels and the confusion table of each variant, for a page with `STYLE`."""
-        parts = [html.table(*self.cells(), cls="fh-table fh-num fh-named")]
+        heads, lines = self.cells()
+        lines = [[html.swatch_name(self._colours[name], name), *cells] for name, *cells in lines]
+        parts = [html.table(heads, lines, cls="fh-table fh-num fh-named")]
         for variant in self._rows:
             table = self.confusion(variant)
             expected = [html.el("span", self._masked(label)) for label in self.labels]
@@ -99,7 +107,8 @@ class Classes:
                 for place, (label, counts) in enumerate(zip(expected, table.to_numpy().tolist(), strict=True))
             ]
             heads = ["expected \N{RIGHTWARDS ARROW} answered", *map(self._masked, table.columns)]
-            part = html.el("div", f"{variant}: answers to each expected label, in rows", cls="fh-part")
+            name = html.swatch_name(self._colours[variant], variant)
+            part = html.el("div", name, ": answers to each expected label, in rows", cls="fh-part")
             parts += [part, html.table(heads, lines, cls="fh-table fh-num fh-confusion")]
         return parts
 
@@ -151,7 +160,8 @@ def classes_of(data: ComparisonData) -> Classes:
     """
     if not data.confusion_rows:
         raise InputError("no run of a row with an expected output has completed, so no label was answered")
-    return Classes(data.confusion_rows, data.label_codes.labels, masked=data.runs.secret().masked)
+    rows, labels = data.confusion_rows, data.label_codes.labels
+    return Classes(rows, labels, masked=data.runs.secret().masked, colours=data.colours)
 
 
 def classes_shown(data: ComparisonData) -> Classes | None:

@@ -38,11 +38,13 @@ from fh_notebook.core.text.formatting import CHOICES_CAP, in_words, short
 from fh_notebook.core.text.messages import PYTHON, Audience, Phrase
 
 __all__ = [
+    "MACRO_MARK",
     "MANY_TIMES",
     "after_holm",
     "failed_note",
     "headline",
     "headline_of",
+    "macro_note",
     "notes_of",
     "of_pair",
     "rows_text",
@@ -76,7 +78,7 @@ def notes_of(data: ComparisonData, audience: Audience = PYTHON) -> tuple[str, ..
         notes.append(failed_note(failed_count, data.failed, audience))
     notes += [
         _missing_note(lines, data.scorer, audience),
-        _few_rows_note(data.class_rows),
+        macro_note(data),
         _corrections_note(data.runs, audience),
         span_note(lines["started_at"]),
     ]
@@ -117,10 +119,22 @@ FEW_OF_LABEL: Final = 5
 """With fewer rows of a label, one answer moves its F1 by a fifth or more, and macro F1 with it."""
 
 
-def _few_rows_note(class_rows: Mapping[str, ConfusionRows]) -> str:
-    """Return the note on labels of few rows, which decide macro F1; empty where no label, or every one, has few."""
-    if not class_rows:
+MACRO_MARK: Final = " *"
+"""Behind what a note that begins with it is of."""
+
+
+def macro_note(data: ComparisonData) -> str:
+    """Return the note on what moves macro F1 by more than a row's share of it: few rows of a label, and corrections."""
+    if not (class_rows := data.class_rows):
         return ""
+    few, corrected = _few_rows_text(class_rows), data.runs.correction_counts[0]
+    moved = ", so that one corrected row may move it more than the share that is right" if corrected else ""
+    same = f"it gives each label the same weight, however few rows it has{few}{moved}"
+    return f"{MACRO_MARK.strip()} Macro F1: {same}." if few or corrected else ""
+
+
+def _few_rows_text(class_rows: Mapping[str, ConfusionRows]) -> str:
+    """Return which labels have few rows; empty where no label, or every one, has few."""
     labels = next(iter(class_rows.values())).labels
     counts = np.max([rows.table.sum(axis=1) for rows in class_rows.values()], axis=0)
     few = {label: int(count) for label, count in zip(labels, counts, strict=True) if 0 < count < FEW_OF_LABEL}
@@ -128,7 +142,7 @@ def _few_rows_note(class_rows: Mapping[str, ConfusionRows]) -> str:
         return ""
     shown = [f"{short(label)} has {counted(count, 'row')}" for label, count in [*few.items()][:CHOICES_CAP]]
     more = [counted(len(few) - len(shown), "more label")] if len(few) > len(shown) else []
-    return f"Macro F1 gives each label the same weight, however few rows it has: {in_words([*shown, *more], 'and')}."
+    return f" ({in_words([*shown, *more], 'and')})"
 
 
 def _corrections_note(runs: ScoredRuns, audience: Audience) -> str:

@@ -246,7 +246,9 @@ def test_macro_f1_says_which_label_of_few_rows_decides_it() -> None:
     frame = pd.DataFrame({"row": range(15), "variant": "a", "output": answered, "expected_output": answered})
     frame["status"] = "completed"
     (note,) = fh.compare(frame).notes
-    assert re.search("F1 .*'returns'", note)
+    assert re.search("F1.*'returns'", note)
+    assert note.startswith("*")
+    assert "macro F1 *" in repr(fh.compare(frame))
     assert numbers_in(note)[-1] == "1"
     assert fh.compare(frame[frame["output"] != "returns"]).notes == ()
     assert fh.compare(frame.iloc[6:].query("row not in (8, 9, 10)")).notes == ()
