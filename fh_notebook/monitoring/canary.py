@@ -642,6 +642,7 @@ class CanaryState:
             scored=scored,
             failed=failed,
             missing=len(runs) - scored - failed,
+            unknown=sum(observation.run is not None and observation.run.status not in KNOWN for _, observation in runs),
             score_error=self.score_error,
             is_share=self.is_share,
             tested=sum(day.rows for day in evidence.days),
@@ -713,6 +714,9 @@ class CanaryState:
             )
         return pd.DataFrame(lines, columns=list(SUMMARY_COLUMNS)).astype(SUMMARY_COLUMNS)
 
+
+KNOWN: Final = ("completed", "failed")
+"""The statuses of runs whose outcome is known."""
 
 SUMMARY_COLUMNS: Final[Mapping[str, str]] = {
     "date": "datetime64[ns]",

@@ -14,6 +14,7 @@ from typing import Final
 import pandas as pd
 
 from fh_notebook.batching.rendering import frame_text, one_line
+from fh_notebook.comparing.report.display import NUMBERS_STYLE
 from fh_notebook.comparing.stats.clusters import distinct_text
 from fh_notebook.comparing.stats.number_format import figure, percents, points_format
 from fh_notebook.core.text import html
@@ -52,6 +53,9 @@ class CanaryFigures:
     scored: int
     failed: int
     missing: int
+    """Runs that did not fail and have no score."""
+    unknown: int
+    """Of these, the ones whose outcome is not known."""
     score_error: str
     is_share: bool
     """Whether a mean is a share of rows: all scores are true or false."""
@@ -104,13 +108,21 @@ def notes(of: CanaryFigures, *, stopped: str) -> tuple[str, ...]:
         why = f": {stopped}" if stopped else ""
         lines.append(f"Today {of.called_today:,} of {counted(of.planned_today, 'row')} are called{why}")
     if of.failed:
-        lines.append(f"{counted(of.failed, 'failed call')} {agreeing(of.failed, 'have')} no score: no evidence.")
-    if of.missing:
+        lines.append(f"{counted(of.failed, 'call')} failed: {_no_evidence(of.failed)}.")
+    if of.unknown:
+        lines.append(f"The outcome of {counted(of.unknown, 'call')} is unknown: {_no_evidence(of.unknown)}.")
+    if unscored := of.missing - of.unknown:
         error = f": {one_line(of.score_error)}" if of.score_error else ""
-        lines.append(f"{counted(of.missing, 'run')} without a score{error}.")
+        lines.append(f"{counted(unscored, 'answer')} could not be scored{error}; {_no_evidence(unscored)}.")
     if of.copies:
         lines.append(f"{distinct_text(of.rows + of.copies, of.rows)}: rows with equal inputs are one row.")
     return tuple(lines)
+
+
+def _no_evidence(calls: int) -> str:
+    return (
+        "its row counts as no evidence on that day" if calls == 1 else "their rows count as no evidence on those days"
+    )
 
 
 def _evidence_text(evidence: float) -> str:
@@ -118,23 +130,28 @@ def _evidence_text(evidence: float) -> str:
 
 
 def _table(summary: pd.DataFrame, is_share: bool) -> tuple[list[str], list[list[str]]]:
-    """Return the heads and the cells of the latest days: shares in percent, and their changes in points."""
+    """Return the heads and the cells of the latest days: shares in percent, and their changes in points.
+
+    What has no row or call on any of them is no column.
+    """
     part = summary.iloc[-LINES_SHOWN:]
     changes = part["difference"].tolist()
     score = percents(int(part["rows"].max())) if is_share else figures(part["score"].tolist())
     change = points_format(changes) if is_share else figures(changes)
     unit = " (points)" if is_share else ""
-    heads = ["date (UTC)", "rows", "score", f"change from earlier{unit}", "evidence", "failed", "no score", "calls"]
+    counts = {"failed": "failed calls", "missing": "other rows without a score", "calls": "calls made"}
+    counts = {name: head for name, head in counts.items() if part[name].any()}
+    heads = ["date (UTC)", "rows of the day", "score", f"change from earlier{unit}", "evidence of a change so far"]
     cells = [
         [
             f"{line['date']:%Y-%m-%d}", f"{line['rows']:,}", score(line["score"]),
             f"{'+' if line['difference'] >= 0 else ''}{change(line['difference'])}",
             _evidence_text(line["evidence"]) if line["evidence"] == line["evidence"] else "",
-            f"{line['failed']:,}", f"{line['missing']:,}", f"{line['calls']:,}",
+            *(f"{line[name]:,}" for name in counts),
         ]
         for line in part.to_dict("records")
     ]  # fmt: skip
-    return heads, cells
+    return [*heads, *counts.values()], cells
 
 
 def _more(summary: pd.DataFrame) -> str:
@@ -160,10 +177,11 @@ def canary_html(
     return html.el(
         "div",
         html.STYLE,
+        NUMBERS_STYLE,
         html.el("p", sentence, style=html.HEADLINE),
         *(html.el("div", remark, cls="fh-dim") for remark in remarks),
         html.el("div", _title(name), style="margin-top:6px"),
-        html.table(heads, lines) if lines else None,
+        html.el("div", html.table(heads, lines, cls="fh-table fh-num"), cls="fh-summary") if lines else None,
         html.el("div", more, cls="fh-dim") if more else None,
         cls="fh",
     )
