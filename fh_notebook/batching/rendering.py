@@ -309,7 +309,7 @@ class BatchOverview:
     columns: Sequence[str]
     """Of `head`, those that are shown."""
     factors: str = ""
-    """What its jobs are made of: ``300 rows × 3 variants``; empty where a row is one job."""
+    """What its jobs are made of: ``300 rows x 3 variants``; empty where a row is one job."""
     doing: str = ""
     """What it is doing; empty when it has ended."""
     stopped: BatchStopped | None = None

@@ -187,7 +187,7 @@ def _overview(counts: JobCounts, head: pd.DataFrame, runs: Sequence[Run] = ()) -
         groups=groups,
         head=head,
         columns=list(head.columns),
-        factors="3 rows × 2 variants",
+        factors="3 rows x 2 variants",
     )
 
 
@@ -248,7 +248,7 @@ def test_the_head_says_where_answers_are_from_and_what_is_not_called_again() -> 
     assert page.count(f"3 {STATUS_WORDS['unknown']}") == 2
     assert f'title="{UNKNOWN_MEANS}"' in page
     assert re.search(r"Not called again:[^<]*\b1\b[^<]*\b3\b", page)
-    assert tells(page, "1 of 6 jobs", "3 rows × 2 variants")
+    assert tells(page, "1 of 6 jobs", "3 rows x 2 variants")
     assert RETRY[0] in page
     fresh = str(_overview(JobCounts(planned=1, done=1, calls=1), pd.DataFrame({"row": [0]})).page_html())
     assert "Not called again" not in fresh
@@ -258,9 +258,9 @@ def test_the_head_says_where_answers_are_from_and_what_is_not_called_again() -> 
 @pytest.mark.parametrize(
     ("rows", "variants", "repeats", "factors"),
     [
-        (300, 3, 1, "300 rows × 3 variants"),
-        (300, 1, 2, "300 rows × 2 repeats"),
-        (1, 2, 2, "2 variants × 2 repeats"),
+        (300, 3, 1, "300 rows x 3 variants"),
+        (300, 1, 2, "300 rows x 2 repeats"),
+        (1, 2, 2, "2 variants x 2 repeats"),
         (300, 1, 1, ""),
         (None, 2, 1, "2 variants"),
     ],

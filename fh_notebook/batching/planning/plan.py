@@ -354,12 +354,12 @@ class Plan:
 
     @property
     def factors(self) -> str:
-        """What the jobs are made of: ``300 rows × 3 variants``; empty where a row is one job."""
+        """What the jobs are made of: ``300 rows x 3 variants``; empty where a row is one job."""
         parts = self._rows() if self.row_factors or (self.rows is not None and self.rows > 1) else []
         counts = {"variant": len(self.variants), "repeat": self.repeats}
         parts += [counted(number, noun) for noun, number in counts.items() if number > 1]
         is_product = len(self.variants) * self.repeats > 1 or len(self.row_factors) > 1
-        return " × ".join(parts) if is_product else ""
+        return " x ".join(parts) if is_product else ""
 
     def _rows(self) -> list[str]:
         """Return the number of rows in words; of a product that of each factor."""

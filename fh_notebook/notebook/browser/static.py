@@ -48,7 +48,7 @@ def page_html(head: Mapping[str, Any], page: Mapping[str, Any], *, cls: str = ""
 def title(head: Mapping[str, Any]) -> str:
     """Return what is looked at, in a line."""
     by = f" by {head['scorer']}" if head["scorer"] else ""
-    return f"{counted(head['total'], 'row')} × {counted(len(head['variants']), 'variant')}{by}"
+    return f"{counted(head['total'], 'row')} x {counted(len(head['variants']), 'variant')}{by}"
 
 
 def where(page: Mapping[str, Any]) -> str:

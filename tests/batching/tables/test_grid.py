@@ -112,7 +112,7 @@ def test_the_plan_spells_the_product() -> None:
     plan = fh.batch(grid, "reply", **asked, repeats=2).plan()
     assert str(plan).startswith("reply: 3 rows x 2 tone x 2 max_words x 2 variants x 2 repeats = 48 jobs; 48 calls")
     assert plan.row_factors == (("row", 3), ("tone", 2), ("max_words", 2))
-    assert plan.factors == "3 rows × 2 tone × 2 max_words × 2 variants × 2 repeats"
+    assert plan.factors == "3 rows x 2 tone x 2 max_words x 2 variants x 2 repeats"
     for rows, options in ((grid, {"first": 5}), (grid.iloc[:5], {}), (grid[grid["tone"] == "calm"], {})):
         assert fh.batch(rows, "reply", **asked, **options).plan().row_factors == ()
 

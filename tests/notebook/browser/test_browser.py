@@ -31,7 +31,7 @@ def test_a_cell_looks_at_the_rows_as_the_page_does() -> None:
     assert (browser.view["only"], browser.view["open"], browser.view["where"]) == ("different", 3, {})
     assert browser.show(where={"language": "de"}).frame["row"].tolist() == [10, 30]
     said, page = repr(browser), browser._repr_html_()
-    for text in ("6 rows × 3 variants by s", "2 of 6 rows", "differs: 1 changed", "0.900 · best"):
+    for text in ("6 rows x 3 variants by s", "2 of 6 rows", "differs: 1 changed", "0.900 · best"):
         assert text in said
         assert text in page
     assert '~ label: "late" → "lost"' in said
