@@ -228,16 +228,16 @@ def test_the_headline_says_which_rows_it_counts_where_the_table_counts_more() ->
     """One number a variant, as in the table, and the rows of both, which the difference is of; said once where equal."""
     lines = [(r, v, r % 3 != 0 or v == "b", "completed") for r in range(60) for v in "ab"]
     frame = pd.DataFrame(lines, columns=["row", "variant", "s", "status"])
-    assert numbers_in(repr(fh.compare(frame, score="s")).splitlines()[1])[:2] == ["100", "60"]
+    assert numbers_in(repr(fh.compare(frame, score="s")).splitlines()[0])[:2] == ["100", "60"]
     frame.loc[0, "status"] = "failed"
     shown = repr(fh.compare(frame, score="s"))
-    headline = shown.splitlines()[1]
+    headline = shown.splitlines()[0]
     assert headline.startswith("b ")
     assert numbers_in(headline)[:6] == ["100", "60", "60", "32", "59", "95"]
     assert shown.count("100 % (60 of 60)") == 2
     frame["s"] = frame["s"] * 2.5
     shown = repr(fh.compare(frame, score="s"))
-    assert numbers_in(shown.splitlines()[1])[:4] == ["2.50", "60", "0.81", "59"]
+    assert numbers_in(shown.splitlines()[0])[:4] == ["2.50", "60", "0.81", "59"]
 
 
 def test_macro_f1_says_which_label_of_few_rows_decides_it() -> None:
