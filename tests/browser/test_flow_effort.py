@@ -7,6 +7,7 @@ Rule of this file: each flow begins at the beginning of its output, and its boun
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -17,7 +18,7 @@ from playwright.sync_api import Locator, expect
 from fh_notebook.local import LocalHive, ask_human
 from tests.browser.effort import Effort
 from tests.browser.form_page import wait_until_at_work
-from tests.lab import Lab
+from tests.lab import PATIENCE_MS, Lab
 
 pytestmark = [pytest.mark.browser, pytest.mark.long]
 
@@ -99,6 +100,16 @@ def _a_race_is_read(effort: Effort, output: Locator) -> None:
         effort.look_at(figure)
 
 
+def _a_batch_is_paused(effort: Effort, output: Locator) -> None:
+    """Paused, and continued."""
+    effort.press_on(output.locator("button.fh-pause"))
+    paused = output.get_by_text("paused").filter(visible=True).first
+    expect(paused).to_be_visible()
+    effort.look_at(paused)
+    effort.press_on(output.get_by_role("button", name="Continue"))
+    expect(output.get_by_role("button", name="Pause")).to_be_visible()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flow:
     """A cell, what is done with what it shows, and what that takes at the most."""
@@ -130,13 +141,21 @@ FLOWS: Final = {
     ),
     "decide tools": Flow(cell="client.approvals()", act=_tools_are_decided, clicks=2, keys_alone=5),
     "read a race": Flow(cell="display(race, race.plot())", act=_a_race_is_read, keys_alone=4),
+    "pause a batch": Flow(
+        cell="slow = fh.batch([{'n': n} for n in range(40)], 'slow', variants='v', wait=False, max_concurrency=2)",
+        act=_a_batch_is_paused,
+        begin=lambda output: output.locator("button.fh-pause").wait_for(),
+        clicks=2,
+        keys_alone=3,
+    ),
 }
 
 
 @pytest.fixture
 def hive() -> Iterator[LocalHive]:
     """On a socket, with a tool that is asked about, and two variants of which one is right."""
-    hive = LocalHive(api_key=KEY)
+    hive, let_go = LocalHive(api_key=KEY), threading.Event()
+    hive.workflow("slow", variant="v")(lambda n: str(let_go.wait(PATIENCE_MS / 1000)))
     hive.workflow("triage", variant="good")(lambda ticket: "billing")
     hive.workflow("triage", variant="bad")(lambda ticket: "other")
 
@@ -145,7 +164,8 @@ def hive() -> Iterator[LocalHive]:
         given = {"amount": amount, "why": "The parcel is late."}
         return "paid" if ask_human(f"Refund {amount} EUR?", tool="payments", tool_arguments=given).approved else "no"
 
-    return hive
+    yield hive
+    let_go.set()
 
 
 @pytest.mark.parametrize("by_keyboard", [False, True], ids=["mouse", "keyboard"])

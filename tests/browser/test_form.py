@@ -218,13 +218,13 @@ def test_a_press_on_run_counts_also_where_the_page_moves_it(lab: Lab, hive: Form
 def test_optional_fields_at_their_defaults_are_behind_one_line(lab: Lab) -> None:
     """A click shows them; what is typed into one stays in sight when the others are folded again."""
     form = lab.output(AT["reject"]).locator(".fh-panel")
-    fold, third = form.get_by_role("button", name="7 optional fields at their defaults"), form.get_by_label("extra_2")
+    fold, third = form.get_by_role("button", name="7 optional fields, not filled in"), form.get_by_label("extra_2")
     expect(third.first).to_be_hidden()
     fold.press("Space")
     third.first.fill("Now.")
     third.first.press("Tab")
     form.locator("button.fh-fold").press("Space")
-    expect(form.get_by_role("button", name="6 optional fields at their defaults")).to_be_visible()
+    expect(form.get_by_role("button", name="6 optional fields, not filled in")).to_be_visible()
     expect(third.first).to_have_value("Now.")
     expect(form.get_by_label("extra_3").first).to_be_hidden()
 
@@ -246,7 +246,7 @@ def test_cancel_is_heard_while_no_cell_runs_and_while_one_does(lab: Lab, hive: F
     form = _form(lab, "cancel")
     form.locator("button.fh-run").click()
     hive.wait_for(1)
-    expect(form.locator(".fh-progress")).to_contain_text("1 of 2 answered")
+    expect(form.locator(".fh-progress")).to_contain_text("1 of 2 completed")
     first = form.locator(".fh-results").inner_text()
     expect(form.locator(".fh-results")).not_to_have_text(first)  # the time ticks
     form.locator("textarea").first.fill("Edited meanwhile.")
@@ -396,7 +396,7 @@ def test_a_whole_schema_that_is_true_or_false_is_a_form(lab: Lab, hive: FormHive
 def test_an_answer_by_callback_is_a_row_until_it_comes(lab: Lab, hive: FormHive) -> None:
     """A person decides: the form says whom it waits for, and Run can be pressed again meanwhile."""
     form = _form(lab, "later")
-    form.get_by_label("Answer later").check()
+    form.get_by_label("Run in the background").check()
     form.locator("button.fh-run").click()
     hive.wait_approval(timeout_s=PATIENCE_S)
     rows = form.locator(".fh-pending")

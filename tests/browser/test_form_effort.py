@@ -88,6 +88,13 @@ CHANGES: Final = (
 """Of a field at the beginning of a form that is higher than the window, one in the middle, and one near its end."""
 
 
+IN_SIGHT: Final = """e => {
+    const box = e.getBoundingClientRect(), found = document.elementFromPoint((box.left + box.right) / 2, (box.top + box.bottom) / 2);
+    return found !== null && e.contains(found);
+}"""
+"""Whether something can be clicked without a scroll."""
+
+
 @pytest.fixture
 def hive() -> Iterator[DemoHive]:
     """On a socket, for the kernel."""
@@ -116,7 +123,7 @@ def _run(form: Locator) -> Locator:
 
 
 def _fold(form: Locator) -> Locator:
-    return form.get_by_role("button", name=re.compile("optional fields at their defaults"))
+    return form.get_by_role("button", name=re.compile("optional fields"))
 
 
 def _answer(form: Locator) -> Locator:
@@ -387,3 +394,57 @@ def test_an_earlier_call_is_filled_in_and_run(lab: Lab, letters: DemoHive, tmp_p
         expect(form.get_by_text("To Ann, low: Late.").first).to_be_visible()
     assert letters.calls[-1].inputs["customer"] == "Ann"
     (Most(keys=21) if by_keyboard else Most(clicks=3)).hold("earlier calls", effort)
+
+
+@HANDS
+def test_the_answers_of_an_earlier_call_come_into_sight(
+    lab: Lab, hive: DemoHive, tmp_path: Path, by_keyboard: bool
+) -> None:
+    """In a form whose answers fill the window, the list and then the answers are where a person looks, without a scroll."""
+    with hive.serve() as server:
+        form, effort = _answered(lab, server.url, tmp_path), Effort(lab.page, by_keyboard)
+        _run(form).focus()
+        earlier = form.get_by_role("button", name="Earlier calls")
+        if not by_keyboard:
+            lab.cell(1).evaluate("cell => cell.scrollIntoView()")
+        effort.press_on(earlier)
+        answers = form.locator("table.fh-earlier tbody tr").first.get_by_role("button", name="Answers")
+        answers.wait_for()
+        assert answers.evaluate(IN_SIGHT)
+        effort.press_on(answers)
+        shown = form.locator(".fh-earlier-answers")
+        expect(shown).to_contain_text("Yours sincerely")
+        effort.look_at(shown.locator(".fh-head").first)
+    (Most(keys=24) if by_keyboard else Most(clicks=2, scrolls=1)).hold("answers of an earlier call", effort)
+
+
+@HANDS
+def test_code_is_inserted_as_a_cell(lab: Lab, letters: DemoHive, tmp_path: Path, by_keyboard: bool) -> None:
+    """A button opens the code, another one puts it below the form, in sight."""
+    with letters.serve() as server:
+        form, effort = _letter(lab, server.url, tmp_path, GIVEN), Effort(lab.page, by_keyboard)
+        _begin(form, effort)
+        effort.press_on(form.get_by_role("button", name="Copy as code"))
+        effort.press_on(form.get_by_role("button", name="Insert as a cell below"))
+        inserted = lab.cell(2).locator(".jp-InputArea-editor")
+        expect(inserted).to_contain_text("%%fetchhive letter")
+        effort.look_at(inserted)
+    (Most(keys=20) if by_keyboard else Most(clicks=2)).hold("insert as a cell", effort)
+
+
+@HANDS
+def test_an_app_is_filled_and_run(lab: Lab, letters: DemoHive, tmp_path: Path, by_keyboard: bool) -> None:
+    """As another form: two texts, a choice, and Run."""
+    with letters.serve() as server:
+        app = EMPTY.replace(")", ", app=True)")
+        form, effort = _letter(lab, server.url, tmp_path, app), Effort(lab.page, by_keyboard)
+        _begin(form, effort)
+        effort.reach(_field(form, "message"))
+        effort.type("Late.")
+        effort.reach(_field(form, "customer"))
+        effort.type("Ann")
+        effort.choose(_field(form, "priority"), "high")
+        effort.run(_run(form))
+        expect(form.get_by_text("To Ann, high: Late.").first).to_be_visible()
+        effort.look_at(_answer(form))
+    (Most(keys=12) if by_keyboard else Most(clicks=5, keys=8)).hold("app", effort)

@@ -40,7 +40,7 @@ def test_a_form_is_run_and_cancelled(lab: Lab, hive: FormHive) -> None:
         lab.start(2)
         form.locator("button.fh-run").click()
         hive.wait_for(1)
-        expect(form.locator(".fh-progress")).to_contain_text("1 of 2 answered")
+        expect(form.locator(".fh-progress")).to_contain_text("1 of 2 completed")
         form.locator("button.fh-cancel").click()
         expect(form.locator(".fh-results")).to_contain_text("may have run at the service")
         lab.expect_text(lab.run(3), "Dear customer, I was charged twice.")

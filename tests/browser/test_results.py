@@ -116,7 +116,7 @@ def test_results_beside_each_other_wide_and_narrow_light_and_dark(lab: Lab) -> N
     expect(shown.locator(".fh-column")).to_have_count(7)
     lab.expect_text(shown, r"Running \d")
     lab.run(2)
-    lab.expect_text(shown, r"6 of 7 answered")
+    lab.expect_text(shown, r"5 of 7 completed, 1 failed")
     expect(shown.locator("ins").first).to_have_text("The")
     expect(shown.locator(".fh-column").nth(5)).to_contain_text("no credits are left; buy more")
     repeats = lab.run(3)

@@ -411,9 +411,25 @@ _BUTTON_CSS: Final = (
 )
 """One height, corner, font and ground of the buttons of batches, cells, tables and forms; browser.css has the same."""
 
-SIDE_TRACKS: Final = "repeat(auto-fit,minmax(min(290px,100%),1fr))"
 SIDE_GAP: Final = "12px"
-"""Of cards beside each other: all have one width, also those of a second line; one alone takes all of it."""
+
+
+def _side_tracks(least: str) -> str:
+    return f"grid-template-columns:repeat(auto-fit,minmax(min({least},100%),1fr))"
+
+
+def _where_narrower(cards: int, width: str) -> str:
+    """Return a least width of a card: 290 px where so many have room in one line, else `width`."""
+    return f"max(290px,min({width},({290 * cards + 12 * (cards - 1)}px - 100%)*999))"
+
+
+SIDE: Final = (
+    f".fh-side{{gap:{SIDE_GAP};{_side_tracks('290px')}}}"
+    # Three are in one line or each in its own, four in one or two: a hole looks like a card that is missing.
+    f".fh-side:has(>:nth-child(3):last-child){{{_side_tracks(_where_narrower(3, '100%'))}}}"
+    f".fh-side:has(>:nth-child(4):last-child){{{_side_tracks(_where_narrower(4, '50% - 6px'))}}}"
+)
+"""Cards beside each other: all have one width, also those of a second line; one alone takes all of it."""
 
 # One style for every object, scoped by class; a notebook holds it once an output, so it is kept short.
 # --jp-* are JupyterLab's and Notebook 7's variables in both themes; elsewhere the text's own colour serves.
@@ -435,7 +451,7 @@ CSS: Final = (
     ".fh-fold>summary{cursor:pointer;color:var(--jp-ui-font-color2,inherit);padding:2px 0}"
     ".fh-fold>summary:focus-visible{outline:2px solid currentColor}"
     ".fh-rest{max-height:40em;overflow:auto}"
-    f".fh-side{{display:grid;grid-template-columns:{SIDE_TRACKS};gap:{SIDE_GAP}}}"
+    f".fh-side{{display:grid}}{SIDE}"
     # Cards in a line have heads of one height, as the columns of widgets have.
     ".fh-answers>*{grid-row:span 2;min-width:0}"
     ".fh-answers>.fh-card{display:grid;grid-template:subgrid/minmax(0,1fr);row-gap:0}"

@@ -192,8 +192,8 @@ class Form:
 
     @property
     def delivery(self) -> str:
-        """How answers are delivered: ``"direct"``, in the response; ``"callback"``, later, as with "Answer later"; or
-        ``"poll"``, later too, by being asked for. One of them can be assigned.
+        """How answers are delivered: ``"direct"``, in the response; ``"callback"``, later, as with "Run in the
+        background"; or ``"poll"``, later too, by being asked for. One of them can be assigned.
         """
         return self._core.selection.delivery
 

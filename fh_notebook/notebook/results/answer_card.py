@@ -13,13 +13,22 @@ from typing import Final
 from fh_notebook.comparing.diff.markup import mark_text
 from fh_notebook.comparing.diff.text_diff import compare_texts, text_to_compare
 from fh_notebook.contract.callbacks import was_refused_directly
-from fh_notebook.contract.output import OutputOptions, ShownOutput, all_button, output_view
+from fh_notebook.contract.output import OutputOptions, ShownOutput, all_button, json_value, output_view
 from fh_notebook.contract.run import ELAPSED_TITLE, WHOLE_ERROR, Run, call_name, one_line, technical_line
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import seconds_text
 from fh_notebook.notebook.results.state import CallState
 
-__all__ = ["ANSWER_LATER", "HINTS", "answer_parts", "error_element", "hint_for", "run_head", "shown_answer"]
+__all__ = [
+    "HINTS",
+    "IN_BACKGROUND",
+    "answer_parts",
+    "are_compared",
+    "error_element",
+    "hint_for",
+    "run_head",
+    "shown_answer",
+]
 
 ERROR_CAP: Final = 4_000
 
@@ -59,7 +68,7 @@ def answer_parts(
 
 def _compared(run: Run, first: Run | None, options: OutputOptions) -> dict[str, html.Html]:
     """Return the text with marks where it is another than the first variant's, and both texts as one."""
-    if first is None or first.output is None or first.output == run.output:
+    if first is None or first.output is None or first.output == run.output or not _are_alike(run, first):
         return {}
     mine, mine_whole = text_to_compare(run)
     other, other_whole = text_to_compare(first)
@@ -103,7 +112,7 @@ def run_head(
         else html.swatch_name(colour, one_line(call.variant, 200), tag="strong")
     )
     spans = [html.el("span", seconds, cls="fh-dim fh-fact", title=ELAPSED_TITLE)] if seconds else []
-    if is_reference and run is not None and run.output is not None and not run.assets:
+    if is_reference and run is not None and run.output is not None:
         spans.append(
             html.el("span", "baseline", cls="fh-dim fh-fact", title="The other answers are compared to this one")
         )
@@ -111,10 +120,29 @@ def run_head(
     return html.el("div", html.badge(one_line(call.status, 40)), " ", name, " ", html.join(spans, " "), cls="fh-head")
 
 
+def are_compared(run: Run | None, first: Run | None) -> bool:
+    """Whether two outputs are said to be the same or not: not a letter and JSON, nor files.
+
+    Examples
+    --------
+    >>> letter, label, data = (Run(status="completed", output=output) for output in ("Dear Ann", "billing", {"a": 1}))
+    >>> are_compared(letter, label), are_compared(letter, data)
+    (True, False)
+    """
+    if run is None or first is None or run.output is None or first.output is None or run.assets or first.assets:
+        return False
+    return _are_alike(run, first)
+
+
+def _are_alike(run: Run, first: Run) -> bool:
+    """Whether both outputs are texts, or both are JSON."""
+    return (json_value(run.output) is None) is (json_value(first.output) is None)
+
+
 def _against(run: Run | None, first: Run | None) -> tuple[object, ...]:
     """Return whether an output differs from the first variant's, which is named."""
-    if run is None or first is None or run.output is None or first.output is None or run.assets:
-        return ()  # files have other addresses each time
+    if run is None or first is None or not are_compared(run, first):
+        return ()
     name = html.el("bdi", one_line(first.variant or "the first", 60))
     return ("= same as ", name) if run.output == first.output else ("≠ differs from ", name)
 
@@ -130,7 +158,7 @@ def error_element(run: Run, *, has_hints: bool = True, whole: str = WHOLE_ERROR)
     return html.el("div", line, *(html.el("div", f"→ {hint}", cls="fh-cure") for hint in hints))
 
 
-ANSWER_LATER: Final = "Answer later (long runs, or a person is asked)"
+IN_BACKGROUND: Final = "Run in the background (long runs, or a person is asked)"
 """The name of a form's choice that answers come by callback."""
 
 HINTS: Final = {
@@ -176,7 +204,7 @@ def hint_for(run: Run) -> str:
     if run.ok:
         return ""
     if was_refused_directly(run):
-        return f'this deployment answers only later: turn on "{ANSWER_LATER}", and run again'
+        return f'this deployment answers only later: choose "{IN_BACKGROUND}", and run again'
     hint = HINTS.get(run.error_code or "", "")
     if run.status != "unknown":
         return hint

@@ -19,7 +19,7 @@ from fh_notebook.contract.run import WHOLE, WHOLE_ERROR, Run, one_line
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import seconds_text
 from fh_notebook.core.text.messages import agreeing, counted
-from fh_notebook.notebook.results.answer_card import answer_parts, run_head, shown_answer
+from fh_notebook.notebook.results.answer_card import answer_parts, are_compared, run_head, shown_answer
 from fh_notebook.notebook.results.served_outputs import ServedOutputs
 from fh_notebook.notebook.results.state import CallState
 from fh_notebook.session import session
@@ -110,6 +110,11 @@ class SideBySide:
 
     # --- what an output is compared to
 
+    @property
+    def _has_compared(self) -> bool:
+        """Whether an output of another variant is compared to the first one."""
+        return any(are_compared(self.runs[number], self.runs[0]) for column in self._columns[1:] for number in column)
+
     def _first(self, number: int) -> Run | None:
         """Return the run of the first variant, for the outputs of the others that are open to the eye."""
         if number in self._columns[0] or number >= RUNS_OPEN or self._is_app:
@@ -180,7 +185,7 @@ class SideBySide:
             call,
             first,
             now_s=self._now_s,
-            is_reference=number == 0 and len(self._columns) > 1 and not self._is_app,
+            is_reference=number == 0 and not self._is_app and self._has_compared,
             colour=colour,
             deployment=run.deployment if self._is_named else "",
         )

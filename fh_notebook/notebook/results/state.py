@@ -6,6 +6,7 @@ Rule of this file: the calls of a variant lie next to each other, as :meth:`Cell
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
@@ -54,6 +55,8 @@ class CallState:
         return duration(max(0.0, now_s - self.began_s), exact=True)
 
 
+_COUNTED_AS: Final = {"unknown": "outcome unknown", "awaiting_approval": "waiting for a decision"}
+"""What calls are called by their status where they are counted, as those of a batch are."""
 GOES_ON: Final = "it is no longer waited for here, and continues at the service"
 NOT_SENT: Final = "not sent"
 """What a call is called in place of cancelled: a file that was not uploaded stops calls, too."""
@@ -78,7 +81,7 @@ class SubmitState:
     >>> [(call.variant, call.repeat, call.status) for call in submit.calls]
     [('a', 1, 'waiting'), ('a', 2, 'waiting'), ('b', 1, 'waiting'), ('b', 2, 'completed')]
     >>> submit.line(1.5)
-    'Running 1.5 s: 1 of 4 answered'
+    'Running 1.5 s: 1 of 4 completed'
     """
 
     def __init__(self, variants: Sequence[str], repeats: int = 1) -> None:
@@ -134,17 +137,17 @@ class SubmitState:
 
     def line(self, elapsed_s: float) -> str:
         """Return how far it is, in one line."""
-        calls, total = self.calls, len(self.calls)
-        answered = sum(call.run is not None for call in calls)
+        parts = [
+            f"{sum(call.run is not None and call.run.ok for call in self.calls):,} of {len(self.calls):,} completed"
+        ]
+        ended = [call for call in self.calls if call.over and not (call.run is not None and call.run.ok)]
+        kinds = Counter(_COUNTED_AS.get(call.status, call.status) for call in ended)
+        parts += [f"{number:,} {kind}" for kind, number in kinds.items()]
         if self.rests:
-            later = sum(call.state == "later" for call in calls)
-            return f"{answered:,} of {total:,} answered; {later:,} waited for"
-        if not self.over:
-            return f"Running {duration(elapsed_s, exact=True)}: {answered:,} of {total:,} answered"
-        parts = [f"{sum(call.run is not None and call.run.ok for call in calls):,} of {total:,} completed"]
-        kinds = dict.fromkeys(call.status for call in calls if call.run is None or not call.run.ok)
-        parts += [f"{sum(c.status == kind for c in calls):,} {kind}" for kind in kinds]
-        return f"{', '.join(parts)}; {duration(elapsed_s, exact=True)}"
+            later = sum(call.state == "later" for call in self.calls)
+            return f"{', '.join(parts)}, {later:,} pending"
+        seconds = duration(elapsed_s, exact=True)
+        return f"{', '.join(parts)}; {seconds}" if self.over else f"Running {seconds}: {', '.join(parts)}"
 
 
 def columns_of(variants: Iterable[str]) -> tuple[str, ...]:

@@ -25,6 +25,7 @@ from fh_notebook.core import event_loop
 from fh_notebook.core.redaction import log
 from fh_notebook.core.text import html
 from fh_notebook.core.text.messages import agreeing, counted
+from fh_notebook.notebook.results.answer_card import are_compared
 from fh_notebook.notebook.results.column import ResultColumn
 from fh_notebook.notebook.results.state import SubmitState, columns_of
 from fh_notebook.notebook.ui.display import new_prefix
@@ -329,11 +330,13 @@ class ResultsView:
         cap = min(html.TEXT_CAP, PAGE_CAP // max(len(columns), 1))
         # What the first column shows is what all others are compared to.
         colours = html.colours_of(submit.variants, self._known) if len(columns) > 1 else {}
-        numbers = range(len(columns)) if only is None or only < submit.repeats else [only // submit.repeats]
+        # The first one in the end: whether it is called the baseline follows from the others.
+        others = range(len(columns)) if only is None or only < submit.repeats else [only // submit.repeats]
+        numbers = [*others, 0]
         for number in numbers:
             if number < len(columns):
                 first = columns[0].run if number else None
-                is_reference = number == 0 and len(columns) > 1
+                is_reference = number == 0 and any(are_compared(other.run, columns[0].run) for other in columns[1:])
                 columns[number].show(
                     submit.of_column(number), first, cap, is_reference=is_reference, afresh=afresh,
                     colour=colours.get(submit.variants[number]), now_s=self._seconds(submit),
@@ -371,9 +374,8 @@ def _looks() -> dict[str, dict[str, Any]]:
     return {
         # A grid, so that the columns of a second row have the width of those above; one alone takes all of it.
         "side": {
-            "layout": Layout(
-                display="grid", grid_template_columns=html.SIDE_TRACKS, grid_gap=html.SIDE_GAP, overflow="visible"
-            )
+            "layout": Layout(display="grid", grid_gap=html.SIDE_GAP, overflow="visible"),
+            "_dom_classes": ("fh-side",),
         },
         "column": {"layout": Layout(min_width="0", max_width="100%", overflow="visible")},
         "html": {"layout": Layout(), "style": HTMLStyle()},

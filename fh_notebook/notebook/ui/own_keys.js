@@ -137,8 +137,15 @@ function render({model, el}) {
   const showAll = here => {
     const part = showing && performance.now() < showing.until ? here?.querySelector(`.${CSS.escape(showing.name)}`) : null;
     if (!part) { showing = null; return; }
-    const frame = part.closest(".jp-WindowedPanel-outer, .jp-Notebook")?.getBoundingClientRect();
-    const top = Math.max(frame?.top ?? 0, 0), bottom = Math.min(frame?.bottom ?? innerHeight, innerHeight);
+    let top = 0, bottom = innerHeight;
+    for (let frame = part.parentElement; frame; frame = frame.parentElement) {
+      if (!/auto|scroll/.test(getComputedStyle(frame).overflowY) || frame.scrollHeight <= frame.clientHeight + 1) continue;
+      const bar = [...frame.children].find(child => getComputedStyle(child).position === "sticky");  // it lies over the rest
+      if (bar) frame.style.scrollPaddingTop = `${bar.offsetHeight}px`;
+      const box = frame.getBoundingClientRect();
+      top = Math.max(top, box.top + (bar?.offsetHeight ?? 0));
+      bottom = Math.min(bottom, box.bottom);
+    }
     const whole = part.parentElement, end = whole.getBoundingClientRect().bottom;
     if (end <= bottom) return;  // or it is not drawn yet: it may come in pieces
     // No further than it must: what is beside it, such as Run and the answers of a form, stays in sight.

@@ -288,7 +288,7 @@ CSS: Final = html.Html(
     ".fh-form .fh-field:has(>.fh-menu,>.fh-remove)>.fh-control>.widget-label>.fh-name,"
     ".fh-form .fh-field:has(>.fh-menu,>.fh-remove)>:is(.fh-check,.fh-choices){padding-right:56px}"
     ".fh-form .fh-field>:is(.fh-menu,.fh-remove){position:absolute;right:0;top:-2px;width:24px;height:24px}"
-    ".fh-form .fh-field:has(>.fh-menu)>.fh-remove{right:26px}"
+    ".fh-form .fh-field:is(.fh-offers,:has(>.fh-menu))>.fh-remove{right:26px}"
     ".fh-form .fh-remove{font-size:0;background:none;border:none;box-shadow:none;border-radius:4px;line-height:24px;"
     "color:var(--jp-ui-font-color2,inherit)}"
     ".fh-form .fh-remove::after{content:'\\2715';content:'\\2715' / '';font-size:13px}"
@@ -299,8 +299,12 @@ CSS: Final = html.Html(
     "background:var(--jp-layout-color1,Canvas)}"
     ".fh-form .fh-menu::after{content:'\\22EF';content:'\\22EF' / '';position:absolute;inset:0;text-align:center;"
     "line-height:24px;font-size:16px;pointer-events:none;color:var(--jp-ui-font-color2,inherit)}"
-    # Signs that a page of many fields repeats are seen where a person is: at the pointer, and at the focus.
-    "@media (hover:hover){.fh-form .fh-field:not(:hover,:focus-within)>:is(.fh-menu,.fh-remove){opacity:0}}"
+    # Signs that a page of many fields repeats are quiet, and plain where a person is: at the pointer, and at the focus.
+    ".fh-form .fh-field:not(:hover,:focus-within)>:is(.fh-menu,.fh-remove){opacity:.6}"
+    # A menu is made when a person comes to its field; its sign is there before, for hands without a pointer.
+    ".fh-form .fh-offers:not(:has(>.fh-menu))::after{content:'\\22EF';content:'\\22EF' / '';position:absolute;right:0;"
+    "top:-2px;width:24px;text-align:center;line-height:24px;font-size:16px;opacity:.6;pointer-events:none;"
+    "color:var(--jp-ui-font-color2,inherit)}"
     ".fh-form .fh-remove:hover,.fh-form .fh-menu:hover{background:var(--jp-layout-color2,rgba(128,128,128,.15));"
     "border-radius:4px}"
     ".fh-form .fh-control>input,.fh-form .fh-control>select,.fh-form .fh-control>textarea{width:100%;box-sizing:"

@@ -103,7 +103,7 @@ def test_run_returns_at_once_and_cancel_works_while_no_cell_runs(page: Page, hiv
     clicked = page.click("fh-run")
     hive.wait_for(1)
     page.kernel.wait(clicked)
-    page.until("1 of 2 answered")
+    page.until("1 of 2 completed")
     assert page.state("fh-cancel")["disabled"] is False
     page.kernel.wait(page.type("ticket", "Edited meanwhile."))
     assert page.kernel.run("form.value['ticket'], form._core.newest.running") == "('Edited meanwhile.', True)"

@@ -422,7 +422,7 @@ def test_the_widgets_of_a_running_cell_go_on_with_the_time_of_its_calls() -> Non
     live.started(0)
     live._began -= 61
     shown = live._state()
-    assert str(shown).startswith("Running 61 s: 0 of 2 answered")
+    assert str(shown).startswith("Running 61 s: 0 of 2 completed")
     assert "echo/plain: running, 61 s" in str(shown)
     live.make(lambda work: lambda _: None)
     assert "Running 61 s" in live._results.widget.children[1].value

@@ -84,7 +84,7 @@ def test_a_card_that_waits_and_one_that_was_answered_have_the_same_head() -> Non
     run = _run("hi", variant="a")
     for calls in ([CallState(variant="a")], [CallState(variant="a", state="answered", run=run)], [run]):
         assert "<bdi>d</bdi></strong>, variant <strong><bdi>a</bdi>" in SideBySide(calls, deployment="d").page()
-        both = SideBySide([*calls, CallState(variant="b")], deployment="d", line="1 of 2 answered").page()
+        both = SideBySide([*calls, CallState(variant="b")], deployment="d", line="1 of 2 completed").page()
         assert ", variant " not in both
         assert both.count("fh-swatch") == 3  # one is in the style
-        assert '<div class="fh-dim fh-line">1 of 2 answered</div>' in both
+        assert '<div class="fh-dim fh-line">1 of 2 completed</div>' in both

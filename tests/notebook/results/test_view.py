@@ -344,7 +344,9 @@ def test_line_and_columns_say_the_same_time_from_the_first_moment_on() -> None:
     assert said() == ["2.0 s", "2.0 s", "1.5 s", "0.0 s"]
     clock.now += 0.1
     view.show(0, _run())
-    assert said() == ["2.1 s", "1.5 s baseline", "1.6 s", "0.1 s"]
+    assert said() == ["2.1 s", "1.5 s", "1.6 s", "0.1 s"]
+    view.show(2, _run())
+    assert said() == ["2.1 s", "1.5 s baseline", "1.6 s", "1.5 s = same as a"]
 
 
 def _until(happened: Callable[[], bool], view: ResultsView) -> None:
@@ -452,7 +454,7 @@ def test_the_twins_have_the_last_state_without_widgets() -> None:
     submit.answer(1, _run(None, "b", status="failed", error="the key was refused; set FETCH_HIVE_API_KEY"))
     last = SideBySide(submit.calls, whole="form.frame has everything", deployment="triage", line=submit.line(1.0))
     page, text = last.page(), str(last)
-    for part in ("first line", "the key was refused; set FETCH_HIVE_API_KEY", "waiting", "2 of 3 answered"):
+    for part in ("first line", "the key was refused; set FETCH_HIVE_API_KEY", "waiting", "completed"):
         assert part in text
         assert part in Page(page).text
     assert "form.frame" in text
@@ -499,4 +501,4 @@ def test_a_secret_input_is_in_nothing_that_is_shown() -> None:
 )
 def test_time_is_said_as_a_person_reads_it(seconds: float, said: str) -> None:
     """Tenths at first, then seconds, then minutes."""
-    assert SubmitState(["a"]).line(seconds) == f"Running {said}: 0 of 1 answered"
+    assert SubmitState(["a"]).line(seconds) == f"Running {said}: 0 of 1 completed"

@@ -58,7 +58,7 @@ class TableField(Field, control=Control.TABLE):
         state = self.state
         rows = f"{len(state.rows):,} row{'' if len(state.rows) == 1 else 's'}"
         count = rows if state.rows else f"no rows ({note})" if (note := state_note(state)) else "no rows"
-        return ((f"Edit as a table: {count}", False), (f"Edit as JSON: {count}", True))
+        return ((f"{count}, edited in a table", False), (f"{count}, edited as JSON", True))
 
     def _show_as(self, as_json: bool) -> None:
         self._as_json = as_json
@@ -203,7 +203,7 @@ class _Table:
         self._ends: list[Any] = []
         self._numbers: list[Any] = []
         names = ("", *map(_head, self._columns), "")
-        self._head = [field.view.look.html(html.el("div", name, cls="fh-head-cell") if name else "") for name in names]
+        self._head = [field.view.look.html(html.el("div", *name, cls="fh-head-cell") if name else "") for name in names]
         self.page = 0
         self.box = GridBox((), layout=field.view.look.table(map(_track, self._columns)), _dom_classes=("fh-table-box",))
 
@@ -352,5 +352,5 @@ def _track(column: TableColumn) -> str:
     return "minmax(104px, 1fr)" if column.shape.kind in _FIXED else "minmax(120px, 2fr)"
 
 
-def _head(column: TableColumn) -> str:
-    return f"{column.name} *" if column.required else column.name
+def _head(column: TableColumn) -> tuple[object, ...]:
+    return (column.name, " ", html.el("span", "*", cls="fh-star")) if column.required else (column.name,)

@@ -8,12 +8,13 @@ keys, focus and text direction.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from fh_notebook.core.text import html
 from fh_notebook.core.text.messages import counted
 from fh_notebook.core.text.problems import Problem
+from fh_notebook.core.values import UNSET
 from fh_notebook.notebook.forms.fields import choice, table, text  # noqa: F401 - imported, their classes are in Field.classes
 from fh_notebook.notebook.forms.fields.base import Field, FilesSentAs, UpdateGuard, field_anchor, set_traits
 from fh_notebook.notebook.forms.fields.group import GroupField
@@ -110,24 +111,27 @@ class DefaultsFold:
         The fields.
     toggled : callable
         Called after a person has opened or closed it.
+    have_defaults : bool
+        Whether each of them has a default.
     """
 
-    def __init__(self, names: tuple[str, ...], toggled: Callable[[], object]) -> None:
+    def __init__(self, names: tuple[str, ...], toggled: Callable[[], object], *, have_defaults: bool) -> None:
         from ipywidgets import Layout, ToggleButton
 
         self.widget = ToggleButton(layout=Layout(width="auto", margin="0", height="32px"), _dom_classes=("fh-fold",))
         self.widget.observe(lambda _: toggled(), "value")
-        self.hide(names)
+        self.hide(names, have_defaults=have_defaults)
 
     @property
     def is_open(self) -> bool:
         """Whether the fields are in sight."""
         return bool(self.widget.value)
 
-    def hide(self, names: tuple[str, ...]) -> None:
+    def hide(self, names: tuple[str, ...], *, have_defaults: bool) -> None:
         """Have it stand for these fields."""
         self.names = names
-        words = f"{counted(len(names), 'optional field')} at {'its default' if len(names) == 1 else 'their defaults'}"
+        at_default = " at its default" if len(names) == 1 else " at their defaults"
+        words = f"{counted(len(names), 'optional field')}{at_default if have_defaults else ', not filled in'}"
         set_traits(self.widget, description=words, tooltip=f"Show or hide {', '.join(names)}"[:300])
 
 
@@ -244,7 +248,7 @@ class FieldsView:
             self._others = UndeclaredInputs(self.model, self.look, self._others_changed)
         column = VBox((), layout=self.look.form, _dom_classes=("fh-form",))
         if folded := folded_names(self.model.fields):
-            self._fold = DefaultsFold(folded, self._toggle_fold)
+            self._fold = DefaultsFold(folded, self._toggle_fold, have_defaults=self._have_defaults(folded))
         self._arrange(column)
         return column
 
@@ -252,11 +256,18 @@ class FieldsView:
         from fh_notebook.notebook.ui.widgets import enable_all_clicks
 
         if self._fold is not None and not self._fold.is_open:
-            self._fold.hide(folded_names(self.model.fields, least=1))
+            self._fold_away(folded_names(self.model.fields, least=1))
         self._arrange(self._widget)
         enable_all_clicks(self._widget)
         if self._fold is not None and self._fold.is_open and self.keys is not None:
             self.keys.show("fh-fold")
+
+    def _fold_away(self, names: tuple[str, ...]) -> None:
+        if self._fold is not None:
+            self._fold.hide(names, have_defaults=self._have_defaults(names))
+
+    def _have_defaults(self, names: Iterable[str]) -> bool:
+        return all(self.model.fields[name].default is not UNSET for name in names)
 
     def _arrange(self, column: Any) -> None:
         """Show the fields in their order, those at their defaults behind one line, and what belongs to no field."""
@@ -311,7 +322,7 @@ class FieldsView:
     def _follow(self, column: Any) -> None:
         """Show what follows from the values: a field that has another value than its default leaves the closed fold."""
         if self._fold is not None and not self._fold.is_open:
-            self._fold.hide(tuple(name for name in self._fold.names if is_at_default(self.model.fields[name])))
+            self._fold_away(tuple(name for name in self._fold.names if is_at_default(self.model.fields[name])))
         self._arrange(column)
 
     def _shown_others(self) -> Iterator[Any]:

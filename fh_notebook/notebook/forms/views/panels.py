@@ -302,6 +302,7 @@ class HistoryPanel:
     def _on_answers(self, label: str, runs: list[Run]) -> None:
         head = html.el("div", label if runs else "These answers are no longer saved.", cls="fh-dim", role="status")
         self._answers.value = str(SideBySide(runs, whole="fh.history() has everything", served=self._served).page(head))
+        self._look.keys.show("fh-earlier-answers")
 
     def _show_message(self, text: str, kind: str = "error") -> None:
         self._message.value = line(text, kind=kind)

@@ -16,7 +16,7 @@ from fh_notebook.core.text import html
 from fh_notebook.core.text.messages import counted
 from fh_notebook.notebook.forms.control.selection import MOST_REPEATS, VariantSelection
 from fh_notebook.notebook.forms.fields.base import UpdateGuard, field_anchor
-from fh_notebook.notebook.results.answer_card import ANSWER_LATER
+from fh_notebook.notebook.results.answer_card import IN_BACKGROUND
 from fh_notebook.notebook.ui.widgets import LABELLED, FormTheme, enable_all_clicks, line
 
 __all__ = ["FieldLink", "RunActions", "RunBar"]
@@ -99,7 +99,7 @@ class RunBar:
         )  # fmt: skip
         self._repeats.observe(self._repeated, "value")
         self._callback = Checkbox(
-            description=ANSWER_LATER, indent=False, layout=look.input, style=LABELLED,
+            description=IN_BACKGROUND, indent=False, layout=look.input, style=LABELLED,
             tooltip="The call ends at once; Fetch Hive sends the answer here when it is ready (a callback)",
             _dom_classes=("fh-by-callback",),
         )  # fmt: skip

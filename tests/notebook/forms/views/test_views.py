@@ -296,12 +296,12 @@ def test_an_answer_by_callback_is_a_row_until_it_comes(human: LocalHive) -> None
     form = fh.form("refund", values={"amount": 120}, client=human.client())
     run, switch, rows = _of(form, "fh-run"), _of(form, "fh-by-callback"), _of(form, "fh-pending")
     assert (switch.description, switch.value, form.delivery) == (
-        "Answer later (long runs, or a person is asked)",
+        "Run in the background (long runs, or a person is asked)",
         False,
         "direct",
     )
     run.click()
-    _until_text(form, "&quot;Answer later (long runs, or a person is asked)&quot;, and run again")
+    _until_text(form, "&quot;Run in the background (long runs, or a person is asked)&quot;, and run again")
     switch.value = True
     assert form.delivery == "callback"
     run.click()
@@ -314,7 +314,7 @@ def test_an_answer_by_callback_is_a_row_until_it_comes(human: LocalHive) -> None
     assert "finance" in rows.value
     assert "Refund 120?" in rows.value
     assert "refund/v: awaiting_approval" in repr(form)
-    assert "0 of 1 answered; 1 waited for" in repr(form)
+    assert "0 of 1 completed, 1 pending" in repr(form)
     assert not run.disabled
     form.fields["amount"].value = 7
     run.click()
