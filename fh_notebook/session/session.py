@@ -32,7 +32,6 @@ from fh_notebook.contract.catalog.deployments import LOCAL_SOURCE, Deployments, 
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.secrets import Secrets
-from fh_notebook.contract.snippet.parser import is_placeholder
 from fh_notebook.core import hooks
 from fh_notebook.core.config import credentials, resolution, settings
 from fh_notebook.core.config.urls import LOCAL, hostname, is_loopback, origin
@@ -669,7 +668,7 @@ def deployments(client: Client | AsyncClient | None = None) -> Deployments:
 
 def note_variants(deployment: Deployment) -> None:
     """Note which variants a deployment has, and in which order: each is shown in the same colour everywhere."""
-    _state.variants[deployment.name] = tuple(name for name in deployment.variants if not is_placeholder(name))
+    _state.variants[deployment.name] = tuple(deployment.variants)
 
 
 def known_variants(names: Iterable[str]) -> list[str]:
@@ -684,6 +683,9 @@ def known_variants(names: Iterable[str]) -> list[str]:
     >>> known_variants(["triage"]), known_variants(["triage", "draft"])
     (['a', 'b'], ['triage/a', 'triage/b', 'draft/a'])
     """
+    # Here, since the first call of a process would else wait for all that reads snippets.
+    from fh_notebook.contract.snippet.parser import is_placeholder
+
     wanted = list(dict.fromkeys(names))
     known: Mapping[str, Deployment] = {}
     if not _state.variants.keys() >= set(wanted):
@@ -692,7 +694,7 @@ def known_variants(names: Iterable[str]) -> list[str]:
     for name in wanted:
         if name not in _state.variants and name in known:
             note_variants(known[name])
-    labelled = [(name, variant) for name in wanted for variant in _state.variants.get(name, ())]
+    labelled = [(name, v) for name in wanted for v in _state.variants.get(name, ()) if not is_placeholder(v)]
     return [variant if len(wanted) == 1 else f"{name}/{variant}" for name, variant in labelled]
 
 

@@ -86,15 +86,27 @@ def test_a_limit_that_cannot_be_meant_is_refused(limits: dict[str, Any]) -> None
 
 
 @pytest.mark.parametrize(
-    ("reason", "cure"),
-    [("daily_cap", ["00:00 UTC"]), ("credits", []), ("auth", []), ("other", ["other"])],
+    ("reason", "facts", "cure"),
+    [
+        ("daily_cap", [], ["00:00 UTC", "batch.resume()"]),
+        ("credits", [], ["batch.resume()"]),
+        ("auth", ["api.fetchhive.com"], []),
+        ("other", ["other"], None),
+    ],
 )
-def test_a_stop_of_the_services_says_what_to_do_next(reason: str, cure: list[str]) -> None:
+def test_a_stop_of_the_services_says_what_to_do_next(reason: str, facts: list[str], cure: list[str] | None) -> None:
     """In one line, with the service's own words."""
-    stopped = stop_of_answer(reason, Run(status="failed", error="No more today.", origin="api.fetchhive.com"))
-    assert tells(stopped.message, *cure)
-    assert "(No more today)" in stopped.message
-    assert (stopped.reason, stopped.run is not None) == (reason, True)
+    run = Run(status="failed", error="No more today.", origin="api.fetchhive.com")
+    stopped = stop_of_answer(reason, run)
+    assert tells(stopped.detail, "(No more today)", *facts)
+    assert (stopped.reason, stopped.run) == (reason, run)
+    assert "\n" not in stopped.message
+    what_to_do = stopped.message.removeprefix(stopped.detail)
+    assert bool(what_to_do.strip("; ")) == (cure is not None)
+    for value in cure or ():
+        assert tells(what_to_do, value)
+    others = {stop_of_answer(other, run).message for other in ("daily_cap", "credits", "auth", "other")}
+    assert len(others) == 4
 
 
 def test_a_service_that_says_more_than_a_line_is_told_in_one() -> None:

@@ -174,13 +174,13 @@ def test_connecting_takes_at_most_five_seconds() -> None:
 @pytest.mark.parametrize(
     ("script", "status", "told"),
     [
-        (says(200, b'{"models": []}'), "good", ()),
+        (says(200, b'{"models": []}'), "good", ("127.0.0.1",)),
         (says(200, b"<html>hotel wifi login</html>"), "unreachable", ("JSON",)),
         (says(404, b"{}"), "unreachable", ("HTTP", "404", "base_url")),
         (says(503, b"{}"), "unreachable", ("HTTP", "503")),
         (says(429, b'{"error": "busy"}'), "limited", ("busy",)),
-        (says(429, b'{"error_code": "api_rate_limit_exceeded"}'), "limited", ()),
-        (says(401, b"{}"), "bad", ()),
+        (says(429, b'{"error_code": "api_rate_limit_exceeded"}'), "limited", ("00:00 UTC",)),
+        (says(401, b"{}"), "bad", ("127.0.0.1",)),
     ],
 )
 def test_a_check_says_what_was_found(script: object, status: str, told: tuple[str, ...]) -> None:

@@ -92,8 +92,9 @@ def test_a_pattern_in_a_schema_has_a_limit_too() -> None:
         ({"patternProperties": {SLOW: {"type": "string"}}}, {hostile: 1}),
         ({"additionalProperties": False, "patternProperties": {SLOW: {}}}, {hostile: 1}),
     ):
-        with pytest.raises(fh.InputError, match="schema|pattern"):
-            fh.score.json_schema(schema)(_run(output))
+        scorer = fh.score.json_schema(schema)
+        with pytest.raises(fh.InputError, match="pattern"):
+            scorer(_run(output))
 
 
 def test_a_schema_without_end_is_an_error_and_not_a_traceback() -> None:
@@ -101,8 +102,10 @@ def test_a_schema_without_end_is_an_error_and_not_a_traceback() -> None:
     deep: Any = 1
     for _ in range(3_000):
         deep = [deep]
-    with pytest.raises(fh.InputError):
-        fh.score.json_schema({"items": {"$ref": "#"}})(_run(deep))
+    scorer = fh.score.json_schema({"items": {"$ref": "#"}})
+    with pytest.raises(fh.InputError) as caught:
+        scorer(_run(deep))
+    assert "\n" not in str(caught.value)
 
 
 ITEMS = {"items": [{"name": "a", "price": 1}, {"name": "b", "price": 2.0}], "x y": {"name": None}, "n": 3}
