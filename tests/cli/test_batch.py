@@ -616,7 +616,7 @@ def test_rows_that_only_wait_have_not_failed(data: Path, capsys: pytest.CaptureF
         for retry in ((), (), ("--retry-unknown",)):
             waits = _here(capsys, *words, *retry)
             assert (waits.returncode, "2 waiting for a decision\n" in waits.stdout) == (3, True)
-            assert tells(waits.stderr, "2")
+            assert tells(waits.stderr, "2 jobs", "Fetch Hive", "0 of 2 completed")
         assert hive.counts.calls == 2
         hive.fail_next(1, status=200, body=b'{"run_status": "running", "request_id": "req_7"}')
         data.write_text("text\nho\n")

@@ -127,13 +127,16 @@ def test_what_is_no_file_is_told_before_anything_is_sent(client: fh.Client, tmp_
     os.mkfifo(pipe)
     with large.open("wb") as file:
         file.truncate(MAX_UPLOAD_BYTES + 1)
+    told = set()
     for path, words in (
         (tmp_path / "nowhere", "nowhere"), (tmp_path, tmp_path.name), (pipe, "pipe"), ("a\0b", r"a\\x00b"),
-        (large, "large"),
+        (large, r"large\b.*\b104\.9 MB"),
     ):  # fmt: skip
         with pytest.raises(fh.InputError, match=words) as caught:
             client.upload(path)
         assert "\n" not in str(caught.value)
+        told.add(str(caught.value).replace(str(path), ""))
+    assert len(told) == 5
     assert _sent_today(client) == 0
 
 

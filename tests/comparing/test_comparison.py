@@ -690,7 +690,7 @@ def test_what_is_compared_is_a_value_that_scoring_again_leaves_as_it_is(batch: f
     assert (before.scorer, cmp.data.scorer, cmp.scorer) == ("exact()", "elapsed_s", "elapsed_s")
     pd.testing.assert_frame_equal(tables.summary(before), table)
     assert verdict_of(before) == sentence != cmp.verdict
-    with pytest.raises(fh.InputError, match="failed"):
+    with pytest.raises(fh.InputError, match="elapsed_s .*failed='zero'"):
         replace(cmp.data, failed="zero")
 
 
@@ -708,6 +708,7 @@ def test_a_misspelt_keyword_is_told_with_the_nearest_one(name: str, meant: str) 
         fh.compare(frame, **{name: "score"})
     assert f"{name!r}; " in str(caught.value)
     assert meant in str(caught.value)
+    assert ("?" in str(caught.value)) == bool(meant)
     assert str(caught.value).endswith("score, pair_on or failed")
 
 

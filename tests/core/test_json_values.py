@@ -149,7 +149,7 @@ def test_what_is_there_is_not_missing(value: Any) -> None:
         ({"a": 1}.keys(), ("dict_keys", "JSON")),
         (b"x", ("a bytes", "JSON", "value.decode()")),
         (1j, ("a complex", "JSON")),
-        (np.complex64(1j), ("JSON",)),
+        (np.complex64(1j), ("a complex", "JSON")),
         (object(), ("an object", "JSON")),
         (PurePosixPath("/a"), ("PurePosixPath", "JSON", "str(value)")),
         (float("inf"), ("inf", "JSON")),

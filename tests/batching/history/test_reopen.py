@@ -121,8 +121,10 @@ def test_inputs_with_a_password_are_read_and_not_sent() -> None:
     fh.batch([{"text": "s3cret"}, {"text": "other"}], dep, client=client, name="mine", max_calls=1, progress=False)
     opened = fh.open_batch("mine", client=client)
     assert opened.frame["text"].tolist() == ["***"]
-    with pytest.raises(fh.SettingsError):
+    with pytest.raises(fh.SettingsError) as caught:
         opened.resume()
+    assert "store=None" not in str(caught.value)
+    assert "s3cret" not in str(caught.value)
     assert opened.counts == JobCounts(planned=2, done=1, pending=1, reused=1)
 
 

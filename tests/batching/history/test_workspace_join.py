@@ -429,18 +429,20 @@ def test_unknown_and_equal_names_are_refused_with_the_nearest(rotated: Rotated) 
     rotated.run("old", rows(1))
     old, new = rotated.old.workspace, rotated.new.workspace
     for first, second, told in (
-        (old[:-1], new, f"'{old}'"),
-        (old, new + "0", f"'{new}'"),
-        (old, old, old),
-        (new, old, f"'{new}'"),
-        (old, 5, "into_workspace"),
-        (old, "local#x", "'local#x'"),
+        (old[:-1], new, [f"'{old[:-1]}'", f"'{old}'"]),
+        (old, new + "0", [f"'{new}0'", f"'{new}'"]),
+        (new, old, [f"'{new}'", f"'{old}'"]),
+        (old, 5, ["into_workspace", "5"]),
+        (old, "local#x", ["'local#x'"]),
     ):
         with pytest.raises(fh.InputError) as refused:
             fh.store.join(first, second)  # type: ignore[arg-type]
-        assert tells(refused.value, told)
+        assert tells(refused.value, *told)
+    with pytest.raises(fh.InputError, match=facts(old)) as refused:
+        fh.store.join(old, old)
+    assert f"'{old}'" not in str(refused.value), "as a name that is not known"
     Shouting(name="here").hive.client().invoke("shout", variant="loud", inputs={"text": "a"})
-    with pytest.raises(fh.InputError, match=facts("local#here")):
+    with pytest.raises(fh.InputError, match=facts("local#here", old)):
         fh.store.join("local#here", old)
     assert set(fh.store.workspaces()["workspace"]) == {old, "local#here"}
     fh.configure(store=None)

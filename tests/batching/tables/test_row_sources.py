@@ -177,8 +177,8 @@ def test_an_open_file_and_paths_in_a_list_are_told(tmp_path: Path) -> None:
         for make, said in (
             (lambda: file, repr(str(path))),
             (lambda: io.StringIO("ticket"), "path"),
-            (lambda: [str(path)] * 2, "path"),
-            (lambda: iter([str(path)]), "path"),
+            (lambda: [str(path)] * 2, "pd.concat(map(pd.read_csv, paths))"),
+            (lambda: iter([str(path)]), "pd.concat(map(pd.read_csv, paths))"),
         ):
             for read in (lambda source: read_rows(source, deployment), first_window):
                 with pytest.raises(InputError) as caught:
@@ -194,8 +194,8 @@ def test_an_open_file_and_paths_in_a_list_are_told(tmp_path: Path) -> None:
             {"train": Dataset(), "test": Dataset()},
             ("2", "'train'", "'test'"),
         ),
-        ({"a": {1, 2}}, ("'a'",)),
-        ({"a": 1}, ("'a'",)),
+        ({"a": {1, 2}}, ("'a'", "a set")),
+        ({"a": 1}, ("'a'", "an int")),
         ({("a", "b"): [1], ("a", "c"): [2]}, ("columns",)),
         (pl.Series([1, 2]), ("0", "1", "dict")),
         (["a", None], ("0", "'a'", "dict")),
@@ -203,9 +203,9 @@ def test_an_open_file_and_paths_in_a_list_are_told(tmp_path: Path) -> None:
         ({"a": [1], "b": [1, 2]}, ("'a'", "1", "'b'", "2")),
         ([{1: "a"}], ("0", "1")),
         *((rows, ("dict", "dicts")) for rows in NO_ROWS),
-        ([Path("a.csv"), Path("b.csv")], ("path",)),
+        ([Path("a.csv"), Path("b.csv")], ("pd.concat(map(pd.read_csv, paths))",)),
         (Later(), ("Later", "await")),
-        ("", ("string",)),
+        ("", ("string", ACCEPTED)),
         ("https://user:secret@example.com/a.csv?key=secret", ("https:/...",)),
         ("s3://bucket/a.parquet", ("s3:/...",)),
     ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -89,10 +90,10 @@ def test_any_iterable_of_mappings_is_rows() -> None:
     ("source", "said"),
     [
         (3, ("int", "DataFrame")),
-        ({"a": "text"}, ("'a'",)),
+        ({"a": "text"}, ("'a'", "str")),
         ({"a": [1], "b": [1, 2]}, ("'a'", "1", "'b'", "2")),
         (pd.Series([1]), ("0", "1", "dict")),
-        (["a", "b"], ("column",)),
+        (["a", "b"], ("[{'text': t} for t in texts]",)),
         ([{"a": 1}, "text"], ("1", "'text'", "dict")),
         ([{1: "a"}], ("0", "1")),
         (pd.DataFrame([[1, 2]], columns=["a", "a"]), ("'a'",)),
@@ -213,14 +214,11 @@ def test_parquet_keeps_its_kinds_and_its_index(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("a.csv", b"", ()),
-        ("a.csv", b"a,b\n1,2,3\n", ()),
-        ("a.csv", b"a,b\n1,2\n1,2,3\n", ("3",)),
-        ("a.csv", b"a,b\n1,2\n1,2,3\n", ()),
-        ("a.csv", b'a,b\n"1,2\n', ()),
-        ("a.csv", "a\nb\n".encode("utf-16"), ("UTF-8",)),
+        ("a.csv", b"a,b\n1,2\n1,2,3\n", ("Expected 2 fields in line 3, saw 3",)),
+        ("a.csv", b'a,b\n"1,2\n', ("EOF inside string",)),
+        ("a.csv", "a\nb\n".encode("utf-16"), ("UTF-8", "0")),
         ("a.csv", b"a,a\n1,2\n", ("'a'",)),
-        ("a.csv", "a\nGrüße\n".encode("latin-1"), ("UTF-8",)),
+        ("a.csv", "a\nGrüße\n".encode("latin-1"), ("UTF-8", "4")),
         ("a.jsonl", b'{"a": 1}\n{"a": \n', ("2", "JSON")),
         (
             "a.jsonl",
@@ -229,21 +227,20 @@ def test_parquet_keeps_its_kinds_and_its_index(tmp_path: Path) -> None:
         ),
         ("a.json", b'[{"a": {"b": 1, "b": 1}}]', ("'b'", "object")),
         ("a.jsonl", b'{"a": 1}\n\n3\n', ("3", "dict")),
-        ("a.json", b'{"a": 1}', ()),
+        ("a.json", b'{"a": 1}', ("{'a': 1}",)),
         ("a.json", b"5", ("5",)),
-        ("a.json", b"", ()),
+        ("a.json", b"", ("Expecting value: line 1 column 1 (char 0)",)),
         ("a.json", b"[1, 2]", ("0", "1")),
-        ("a.json", b"[" * 100_000 + b"]" * 100_000, ()),
-        ("a.csv.gz", PACKED[:12] + b"\xff" * 8 + PACKED[20:], ()),
-        ("a.csv.gz", PACKED[:-12], (".gz",)),
-        ("a.csv.gz", b"a\n1\n", (".gz",)),
+        ("a.csv.gz", PACKED[:12] + b"\xff" * 8 + PACKED[20:], (".gz", "decompressing data")),
+        ("a.csv.gz", PACKED[:-12], (".gz", "Compressed file ended before the end-of-stream marker")),
+        ("a.csv.gz", b"a\n1\n", (".gz", "Not a gzipped file")),
         ("a.csv.jsonl.gz", PACKED, ("1", "JSON")),
         ("a.parquet.gz", PACKED, (".csv",)),
-        ("a.parquet", b"no parquet", ()),
-        ("a.parquet", b"", ()),
-        ("a.csv.zst", b"no zstd", (".zst",)),
-        ("a.arrow", b"no arrow", ()),
-        ("a.xlsx", b"", ()),
+        ("a.parquet", b"no parquet", ("Could not open Parquet input source",)),
+        ("a.parquet", b"", ("Could not open Parquet input source",)),
+        ("a.csv.zst", b"no zstd", (".zst", "ZSTD decompress failed")),
+        ("a.arrow", b"no arrow", ("metadata bytes",)),
+        ("a.xlsx", b"", ("File is not a zip file",)),
         ("a.xlsx", bytes.fromhex("d0cf11e0a1b11ae1") + bytes(512), (".xls",)),
         ("a.doc", b"", (".csv",)),
         ("a", b"", (".csv",)),
@@ -262,6 +259,24 @@ def test_a_file_that_cannot_be_read_is_named_with_the_place(
     assert "; " in str(caught.value)
     assert "\n" not in str(caught.value)
     assert caught.value.__context__ is None
+
+
+def test_what_no_reader_has_words_for_is_told_in_words_of_its_own(tmp_path: Path) -> None:
+    """A file of nothing, cells beyond the header, lists without end: each in another line, and no reader's error."""
+    told = set()
+    for name, content in (("a.csv", b""), ("a.csv", b"a,b\n1,2,3\n"), ("a.json", b"[" * 100_000 + b"]" * 100_000)):
+        path = tmp_path / name
+        path.write_bytes(content)
+        with pytest.raises(InputError) as caught:
+            read_rows(path)
+        said = str(caught.value)
+        assert name in said
+        assert "; " in said
+        assert "\n" not in said
+        assert not re.search("[A-Z][a-z]+Error|No columns|tokenizing|recursion", said)
+        assert caught.value.__context__ is None
+        told.add(said.partition(name)[2])
+    assert len(told) == 3
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
