@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import re
 import threading
 import weakref
 from collections.abc import Callable
@@ -103,8 +104,8 @@ def test_what_cannot_be_corrected_is_told_beside_the_form(triage: Triage) -> Non
     cmp = fh.compare(triage.run())
     page = Page(cmp.browse())
     page.send(view={"open": 0})
-    assert "there is nothing to correct" in page.correct(0, expected="other")
-    assert "note has 3,000 characters" in page.correct(0, expected="x", note="x" * 3_000)
+    assert "'other'" in page.correct(0, expected="other")
+    assert "3,000" in page.correct(0, expected="x", note="x" * 3_000)
     for row in (99, -1, True, None, "0"):
         told = page.send(correct={"row": row, "expected": "x"})["corrections"]
         assert page.number not in [correction["number"] for correction in told]
@@ -118,7 +119,7 @@ def test_values_that_are_no_text_are_edited_as_json(triage: Triage) -> None:
     cmp = fh.compare(triage.run(rows), score=fh.score.json_valid())
     page = Page(cmp.browse())
     assert page.send(view={"open": 0})["open"]["form"]["text"] == '{"label": "other", "urgent": true}'
-    assert "expected is not JSON" in page.correct(0, expected="billing")
+    assert re.search(r"\bJSON", page.correct(0, expected="billing"))
     assert page.correct(0, expected='{"label": "billing"}') == ""
     assert cmp.wide()["expected_output"].tolist() == [{"label": "billing"}]
 

