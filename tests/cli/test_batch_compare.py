@@ -43,7 +43,6 @@ def test_a_batch_is_compared_and_reported_by_one_command(data: Path) -> None:
     [about] = [place for place, line in enumerate(lines) if tells(line, "8 rows", "exact()", "expected_output")]
     assert tells(lines[about - 1], "keywords", "nearest")
     assert "95 % interval" in done.stdout
-    assert "keywords and nearest " in done.stdout
     assert "Written to 'x.html': the comparison" in done.stdout
     assert "fh.compare(" not in done.stdout
     assert "Comparison of 2 variants on 8 rows by exact()" in (data / "x.html").read_text("utf-8")
@@ -136,7 +135,7 @@ def test_a_large_file_is_looked_at_and_stays_a_stream(
     assert main([*words, "exact:label"]) == 2
     assert tells(capsys.readouterr().err, "'label'")
     assert main([*words, "exact", "--sample", "3"]) == 2
-    assert "needs to know all rows" in capsys.readouterr().err
+    assert tells(capsys.readouterr().err, "first=")
     assert main([*words, "exact"]) == 0
     assert "Comparison of 2 variants on 8 rows by exact()" in capsys.readouterr().out
 

@@ -136,7 +136,7 @@ def test_without_jupyterlab_the_cure_is_told(tmp_path: Path) -> None:
     done = _run(tmp_path, before="sys.modules['jupyterlab'] = None")  # so that it is not found
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.count("\n") == 1
-    assert tells(done.stderr, "JupyterLab", "pip install 'fh-notebook[lab]'")
+    assert tells(done.stderr, "JupyterLab", "'fh-notebook[lab]'")
     assert not (tmp_path / lab.FOLDER).exists()
 
 

@@ -123,12 +123,11 @@ def test_what_the_calls_at_once_need_is_told_before_the_first_call(
 ) -> None:
     """For the cap of each subscription; the question names the most that max_calls allows."""
     asked: list[str] = []
-    told = "--max-calls 8 only shows a cap of 1 on calls at once; --max-calls 11 shows one of up to 3"
 
     def answer(prompt: str) -> str:
         asked.append(prompt)
         if len(asked) == 1:
-            assert tells(capsys.readouterr().err, told, "--max-calls", "15", "5")
+            assert tells(capsys.readouterr().err, "--max-calls 8", "--max-calls 11", "--max-calls 15", "1", "3", "5")
         return "y"
 
     monkeypatch.setattr("builtins.input", answer)

@@ -69,9 +69,7 @@ def test_a_keyword_that_is_not_known_is_refused_before_any_call() -> None:
     with pytest.raises(TypeError, match=facts("'varient'")):
         client.submit("support-triage", **wrong)
     url: dict[str, Any] = {"callback_url": "http://127.0.0.1:9/x"}
-    with pytest.raises(
-        TypeError, match=r"unexpected keyword argument 'callback_url'; .* takes variant, .*, callback or poll"
-    ):
+    with pytest.raises(TypeError, match=facts("'callback_url'")):
         client.submit("support-triage", variant="keywords", inputs={"ticket": "a"}, **url)
     assert hive.calls == ()
 

@@ -65,9 +65,8 @@ def test_a_call_that_is_cancelled_while_it_is_out_is_kept_as_unknown(twin: Any) 
     assert run.started_at is not None
     assert run.may_have_run
     assert type(cancelled) is asyncio.CancelledError
-    assert cancelled._render_traceback_() == [  # type: ignore[attr-defined]
-        "Stopped: the call was sent, and may have run at the service"
-    ]
+    [line] = cancelled._render_traceback_()  # type: ignore[attr-defined]
+    assert "\n" not in line
 
 
 def test_full_tracebacks_are_shown_to_whoever_asked_for_them() -> None:

@@ -191,7 +191,7 @@ def test_a_run_says_how_many_look_ups_were_made_and_what_the_cap_leaves(monkeypa
         assert "· 1 look-up so far · req_1" in pending._repr_html_()
         fh.configure(daily_cap=7)
         pending.refresh()
-        assert repr(pending).endswith("req_1, 2 look-ups so far; 4 requests left today)")
+        assert tells(repr(pending), "req_1", "2 look-ups", "4")
         assert "· 2 look-ups so far; 4 requests left today · req_1" in pending._repr_html_()
         assert "asked rarely, since the daily cap leaves few requests (pending.refresh() asks now), and" in (
             pending._repr_html_()

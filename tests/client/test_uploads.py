@@ -83,7 +83,7 @@ def test_what_the_service_refuses_is_said(client: fh.Client, picture: Path, tmp_
         client.upload(picture, workspace_id="ws_other")
     large = tmp_path / "large.bin"
     large.write_bytes(b"x" * 6_000)
-    with pytest.raises(fh.CallError, match="smaller file") as too_large:
+    with pytest.raises(fh.CallError, match=facts("large.bin")) as too_large:
         client.upload(large)
     assert [(e.value.status_code, e.value.may_have_run) for e in (missing, too_large)] == [(404, False), (413, False)]
 

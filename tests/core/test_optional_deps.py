@@ -36,7 +36,7 @@ def test_the_extra_that_is_named_installs_the_package(module: str, monkeypatch: 
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(SettingsError) as caught:
         ensure_installed(module, "this needs")
-    assert tells(str(caught.value), package.title, f"pip install 'fh-notebook[{package.extra}]'")
+    assert tells(str(caught.value), package.title, f"'fh-notebook[{package.extra}]'")
 
 
 def test_extras_of_earlier_releases_are_installed_for_one_more() -> None:

@@ -10,6 +10,7 @@ from fh_notebook.errors import SettingsError
 from fh_notebook.local import LocalHive
 from fh_notebook.local.callback_sender import may_deliver
 from tests.local.hives import KEY, ask, echo_hive, post
+from tests.told import facts
 
 
 def test_no_secret_shows_itself() -> None:
@@ -47,32 +48,32 @@ def test_latencies_depend_on_seed_and_order_alone() -> None:
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"concurrency": 0}, "concurrency must be a whole number, at least 1"),
-        ({"concurrency": True}, "concurrency"),
-        ({"daily_cap": -1}, "daily_cap"),
-        ({"daily_cap": 1.5}, "daily_cap"),
-        ({"latency_s": -1}, "latency_s"),
-        ({"latency_s": (2, 1)}, "latency_s"),
-        ({"latency_s": "fast"}, "latency_s"),
-        ({"spelling": "rest"}, "'docs' or 'sdk'"),
-        ({"not_found_status": 410}, "not_found_status must be 404 or 422"),
-        ({"queue_status": "waiting"}, "'queued' or 'pending'"),
-        ({"api_key": "  "}, "api_key"),
-        ({"callback_backoff_s": (-1,)}, "callback_backoff_s"),
-        ({"max_body_bytes": 0}, "max_body_bytes"),
-        ({"allow_callbacks": "hooks.example.com:8443"}, "bare hosts.*not 'hooks.example.com:8443'"),
-        ({"allow_callbacks": ["https://hooks.example.com"]}, "scheme"),
-        ({"allow_callbacks": {"hooks.test", "hooks.test/a", "[::1]:80"}}, "not '::1\\]:80', 'hooks.test/a'$"),
-        ({"allow_callbacks": ("*.example.com", "")}, "not '', '\\*.example.com'$"),
-        ({"concurrency": 0, "spelling": "rest"}, "concurrency .*; spelling"),
+        ({"concurrency": 0}, ("concurrency", "1")),
+        ({"concurrency": True}, ("concurrency",)),
+        ({"daily_cap": -1}, ("daily_cap",)),
+        ({"daily_cap": 1.5}, ("daily_cap",)),
+        ({"latency_s": -1}, ("latency_s",)),
+        ({"latency_s": (2, 1)}, ("latency_s",)),
+        ({"latency_s": "fast"}, ("latency_s",)),
+        ({"spelling": "rest"}, ("'docs'", "'sdk'")),
+        ({"not_found_status": 410}, ("not_found_status", "404", "422")),
+        ({"queue_status": "waiting"}, ("'queued'", "'pending'")),
+        ({"api_key": "  "}, ("api_key",)),
+        ({"callback_backoff_s": (-1,)}, ("callback_backoff_s",)),
+        ({"max_body_bytes": 0}, ("max_body_bytes",)),
+        ({"allow_callbacks": "hooks.example.com:8443"}, ("'hooks.example.com:8443'",)),
+        ({"allow_callbacks": ["https://hooks.example.com"]}, ("'https://hooks.example.com'",)),
+        ({"allow_callbacks": {"hooks.test", "hooks.test/a", "[::1]:80"}}, ("'hooks.test/a'",)),
+        ({"allow_callbacks": ("*.example.com", "")}, ("''", "'*.example.com'")),
+        ({"concurrency": 0, "spelling": "rest"}, ("concurrency", "spelling")),
     ],
 )
-def test_settings_are_checked_all_at_once(settings: dict[str, Any], words: str) -> None:
+def test_settings_are_checked_all_at_once(settings: dict[str, Any], words: tuple[str, ...]) -> None:
     """At the constructor, and in the same words when they are changed later, which then changes nothing."""
-    with pytest.raises(SettingsError, match=words):
+    with pytest.raises(SettingsError, match=facts(*words)):
         LocalHive(**settings)
     hive = LocalHive(concurrency=7)
-    with pytest.raises(SettingsError, match=words):
+    with pytest.raises(SettingsError, match=facts(*words)):
         hive.configure(**settings)
     assert hive.concurrency == 7
 
@@ -84,7 +85,7 @@ def test_settings_can_be_changed_while_the_hive_lives() -> None:
     assert (hive.spelling, hive.allow_callbacks) == ("sdk", {"hooks.test"})
     assert "status" in post(hive, ask(), key="fhk_other")[0].json()
     assert post(hive, ask())[0].status_code == 401
-    with pytest.raises(SettingsError, match=r"colour: unknown setting; the settings are .*concurrency"):
+    with pytest.raises(SettingsError, match=facts("colour", "concurrency")):
         hive.configure(colour="red")
 
 

@@ -12,10 +12,8 @@ from hypothesis import strategies as st
 
 from fh_notebook.local.requests import Refusal, bearer_key, read_invoke, read_trigger
 from tests.local.hives import ask, by_callback
+from tests.told import tells
 
-MISSING = "Missing required field: deployment or variant"
-NO_URL = "callback_url is required when async is enabled"
-BAD_URL = "callback_url must be a valid URL"
 NOT_PERMITTED = "tool_approval_override_not_permitted"
 INVALID_APPROVAL = "invalid_tool_approval"
 
@@ -27,35 +25,35 @@ def _body(**fields: Any) -> bytes:
 @pytest.mark.parametrize(
     ("body", "status", "code", "text"),
     [
-        (b"", 400, "invalid_json", "not JSON"),
-        (b"{", 400, "invalid_json", "not JSON"),
-        (b"\xff\xfe\xff", 400, "invalid_json", "not JSON"),
-        (b"[" * 100_000, 400, "invalid_json", "not JSON"),
-        (b'{"inputs": {"n": NaN}}', 400, "invalid_json", "NaN has no JSON form"),
-        (b'{"inputs": {"n": ' + b"9" * 5_000 + b"}}", 400, "invalid_json", "not JSON"),
-        (b"[]", 422, "validation_error", "must be a JSON object"),
-        (b"null", 422, "validation_error", "must be a JSON object"),
-        (b"{}", 422, "validation_error", MISSING),
-        (_body(variant=None), 422, "validation_error", MISSING),
-        (_body(variant=""), 422, "validation_error", MISSING),
-        (_body(deployment=""), 422, "validation_error", MISSING),
-        (_body(deployment=3), 422, "validation_error", "must be strings"),
-        (_body(inputs=[1]), 422, "validation_error", "inputs must be an object"),
-        (_body(inputs="x"), 422, "validation_error", "inputs must be an object"),
-        (_body(metadata=[]), 422, "validation_error", "metadata must be a flat object"),
-        (_body(metadata={"a": {"b": 1}}), 422, "validation_error", "metadata.a must be a string, a number"),
-        (_body(metadata={"a": [1]}), 422, "validation_error", "metadata.a must be"),
-        (_body(metadata={"": 1}), 422, "validation_error", "metadata keys must be non-empty"),
-        (_body(user=3), 422, "validation_error", "user must be a string"),
-        (_body(tool_approval="always"), 400, "invalid_tool_approval", "policy or auto_approve"),
-        (_body(**{"async": True}), 422, "validation_error", "async must be an object"),
-        (_body(**{"async": {"callback_url": "http://localhost"}}), 422, "validation_error", "async must be an object"),
-        (_body(**{"async": {"enabled": "yes"}}), 422, "validation_error", "async must be an object"),
-        (_body(**{"async": {"enabled": True}}), 422, "validation_error", NO_URL),
-        (_body(**by_callback("")), 422, "validation_error", NO_URL),
-        (_body(**{"async": {"enabled": True, "callback_url": 3}}), 422, "validation_error", BAD_URL),
+        (b"", 400, "invalid_json", ("JSON",)),
+        (b"{", 400, "invalid_json", ("JSON",)),
+        (b"\xff\xfe\xff", 400, "invalid_json", ("JSON",)),
+        (b"[" * 100_000, 400, "invalid_json", ("JSON",)),
+        (b'{"inputs": {"n": NaN}}', 400, "invalid_json", ("NaN", "JSON")),
+        (b'{"inputs": {"n": ' + b"9" * 5_000 + b"}}", 400, "invalid_json", ("JSON",)),
+        (b"[]", 422, "validation_error", ("JSON",)),
+        (b"null", 422, "validation_error", ("JSON",)),
+        (b"{}", 422, "validation_error", ("deployment", "variant")),
+        (_body(variant=None), 422, "validation_error", ("deployment", "variant")),
+        (_body(variant=""), 422, "validation_error", ("deployment", "variant")),
+        (_body(deployment=""), 422, "validation_error", ("deployment", "variant")),
+        (_body(deployment=3), 422, "validation_error", ("deployment", "variant")),
+        (_body(inputs=[1]), 422, "validation_error", ("inputs",)),
+        (_body(inputs="x"), 422, "validation_error", ("inputs",)),
+        (_body(metadata=[]), 422, "validation_error", ("metadata",)),
+        (_body(metadata={"a": {"b": 1}}), 422, "validation_error", ("metadata.a",)),
+        (_body(metadata={"a": [1]}), 422, "validation_error", ("metadata.a",)),
+        (_body(metadata={"": 1}), 422, "validation_error", ("metadata",)),
+        (_body(user=3), 422, "validation_error", ("user",)),
+        (_body(tool_approval="always"), 400, "invalid_tool_approval", ("auto_approve",)),
+        (_body(**{"async": True}), 422, "validation_error", ("async",)),
+        (_body(**{"async": {"callback_url": "http://localhost"}}), 422, "validation_error", ("async",)),
+        (_body(**{"async": {"enabled": "yes"}}), 422, "validation_error", ("async",)),
+        (_body(**{"async": {"enabled": True}}), 422, "validation_error", ("callback_url",)),
+        (_body(**by_callback("")), 422, "validation_error", ("callback_url",)),
+        (_body(**{"async": {"enabled": True, "callback_url": 3}}), 422, "validation_error", ("callback_url",)),
         *(
-            (_body(**by_callback(url)), 422, "validation_error", BAD_URL)
+            (_body(**by_callback(url)), 422, "validation_error", ("callback_url",))
             for url in (
                 "hooks.test/x",
                 "ftp://hooks.test",
@@ -69,12 +67,14 @@ def _body(**fields: Any) -> bytes:
         ),
     ],
 )
-def test_a_bad_request_is_refused_in_the_services_words(body: bytes, status: int, code: str, text: str) -> None:
+def test_a_bad_request_is_refused_in_the_services_words(
+    body: bytes, status: int, code: str, text: tuple[str, ...]
+) -> None:
     """Before anything runs."""
     with pytest.raises(Refusal) as caught:
         read_invoke(body)
     assert (caught.value.status, caught.value.code) == (status, code)
-    assert text in caught.value.message
+    assert tells(caught.value.message, *text)
 
 
 @pytest.mark.parametrize(
@@ -123,11 +123,11 @@ def test_any_web_address_may_be_a_callback_url() -> None:
     [
         ({"async": {"callback_url": "http://h/x"}}, "http://h/x"),
         ({"async": {"enabled": False, "callback_url": "http://h/x"}}, "http://h/x"),  # it is always callback delivery
-        ({}, NO_URL),
-        ({"async": {}}, NO_URL),
-        ({"async": None}, NO_URL),
-        ({"async": 3}, "async must be an object"),
-        ({"async": {"callback_url": "x"}}, BAD_URL),
+        ({}, "callback_url"),
+        ({"async": {}}, "callback_url"),
+        ({"async": None}, "callback_url"),
+        ({"async": 3}, "async"),
+        ({"async": {"callback_url": "x"}}, "callback_url"),
     ],
 )
 def test_a_trigger_always_needs_a_callback_url(fields: dict[str, Any], expected: str) -> None:

@@ -45,10 +45,8 @@ def test_a_webhook_refuses_whoever_is_not_meant() -> None:
     with on_socket(hive) as http:
         mixed = f"/workflow/webhooks/{one.endpoint_id}/variants/{other.variant_id}"
         assert answer(one.path, "geheim-ß", good | {"inputs": {}})[0] == 422
-        assert answer(one.path, "geheim-ß", {"inputs": {"text": "x"}}) == (
-            422,
-            "callback_url is required when async is enabled",
-        )
+        status, message = answer(one.path, "geheim-ß", {"inputs": {"text": "x"}})
+        assert (status, "callback_url" in message) == (422, True)
         assert answer(one.path, "geheim", good) == (401, "Invalid access.")
         assert answer(one.path, "", good)[0] == answer(one.path, None, good)[0] == 401
         assert answer(one.path, other.secret.reveal(), good)[0] == 401

@@ -121,7 +121,7 @@ def test_a_file_that_is_not_a_store_of_ours_is_refused_and_left_as_it_is(unusabl
 def test_a_newer_version_says_to_upgrade(path: Path) -> None:
     """The cure is an upgrade, not another path."""
     open_connection(path, migrations=(*MIGRATIONS, ("CREATE TABLE later (x)",))).close()
-    with pytest.raises(StoreError, match=facts("fh_notebook", "pip install -U")):
+    with pytest.raises(StoreError, match=facts("fh_notebook", "fh-notebook")):
         open_connection(path)
 
 

@@ -301,7 +301,7 @@ def test_a_store_of_a_newer_version_is_refused_in_one_line_and_left_as_it_is(pat
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA user_version=99")
     before = path.read_bytes()
-    with pytest.raises(fh.StoreError, match=facts("fh_notebook", "pip install -U")) as caught:
+    with pytest.raises(fh.StoreError, match=facts("fh_notebook", "fh-notebook")) as caught:
         fh.open_batch("tickets", client=made.hive_of().client())
     assert "\n" not in str(caught.value)
     assert path.read_bytes() == before

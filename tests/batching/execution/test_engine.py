@@ -319,7 +319,7 @@ def test_a_batch_stops_where_nobody_is_reached_and_blames_no_row() -> None:
     [stopped] = ran.of(BatchStopped)
     assert stopped.reason == "unreachable"
     assert tells(stopped.message, "5")
-    assert stopped.message.endswith("the rest is pending; to continue: batch.resume()")
+    assert tells(stopped.message, "batch.resume()")
     assert len(ran.outcomes) <= 3
     assert len(ran.service.calls) < 100
     assert ran.engine.scheduler.calls == 0

@@ -55,7 +55,7 @@ def test_one_call_is_said_as_one() -> None:
     assert one is not None
     assert one.detail.startswith("1 call was ")
     assert more is not None
-    assert tells(more.detail, "2,000 calls")
+    assert tells(more.detail, "2,000", "max_calls")
 
 
 @pytest.mark.parametrize(

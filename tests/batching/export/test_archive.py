@@ -148,7 +148,7 @@ HOSTILE: dict[str, tuple[str, list[str]]] = {
     "a view": ("CREATE VIEW v AS SELECT load_extension('x')", [".fhb"]),
     "a table more": ("CREATE TABLE songs (name)", [".fhb"]),
     "another index": ("CREATE INDEX i ON answers (upper(run))", [".fhb"]),
-    "a newer version": ("PRAGMA user_version=99", ["99", "pip install -U fh-notebook"]),
+    "a newer version": ("PRAGMA user_version=99", ["99", "fh-notebook"]),
     "another program": ("PRAGMA application_id=7", ["SQLite"]),
     "no batch": ("DELETE FROM batches", ["0"]),
     "no JSON": ("UPDATE jobs SET inputs = '{'", ["batch.to_fhb()"]),
@@ -201,7 +201,7 @@ def test_ratings_are_only_merged_from_a_file_that_is_whole(file: Path) -> None:
     bad = _changed(file, "UPDATE ratings SET row = '{'")
     with pytest.raises(InputError, match=facts("other.fhb", "batch.to_fhb()")):
         fh.merge_ratings(file, bad)
-    with pytest.raises(InputError, match="give at least one file"):
+    with pytest.raises(InputError, match=facts('fh.merge_ratings("anna.fhb", "ben.fhb")')):
         fh.merge_ratings()
 
 
@@ -243,7 +243,7 @@ def test_where_it_cannot_be_written_nothing_is_left(tmp_path: Path, elsewhere: C
         batch.to_fhb(tmp_path / "triage.sqlite3")
     with pytest.raises(SettingsError, match=r"batch\.to_fhb"):
         batch.to_csv(tmp_path / "triage.fhb")
-    with pytest.raises(SettingsError, match=r"the folder .* does not exist"):
+    with pytest.raises(SettingsError, match=facts(tmp_path / "nowhere")):
         batch.to_fhb(tmp_path / "nowhere" / "triage.fhb")
     if sys.platform == "linux":  # where nobody makes a file, not even root
         with pytest.raises(SettingsError, match=r"^/proc/triage\.fhb cannot be written: "):

@@ -205,7 +205,7 @@ def test_an_export_never_overwrites_and_leaves_nothing_half_written(client: fh.C
             fh.store.export(path)
     assert there.read_text() == "mine"
     for name in ("x.sqlite3", "x.jsonl") if sys.platform == "linux" else ():  # where nobody makes a file, not even root
-        with pytest.raises(fh.InputError, match=rf"^/proc/{name} cannot be written \(.+\); no partial file was left"):
+        with pytest.raises(fh.InputError, match=facts(f"proc/{name}")):
             fh.store.export(f"/proc/{name}")
     assert [p.name for p in tmp_path.iterdir() if p.name.startswith(".")] == []
     fh.configure(store=None)

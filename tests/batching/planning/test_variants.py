@@ -53,7 +53,7 @@ def test_which_arms_are_meant(variants: Any, arms: list[tuple[str, str, str]]) -
         (["lvie"], ("'lvie'", "'live'")),
         ([("two", "draft")], ("'draft'", "'live'")),
         ([7], ("7",)),
-        ([("one", "live", {}, 3)], ("(deployment, variant)",)),
+        ([("one", "live", {}, 3)], ("['one', 'live', {}, 3]",)),
         ([(3, "live")], ("[3, 'live']",)),
         ([" "], ("' '",)),
     ],

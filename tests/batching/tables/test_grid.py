@@ -92,7 +92,7 @@ def test_whatever_the_values_each_row_has_its_own_label(values: list[list[Any]])
         (lambda: fh.grid(tone=TICKETS), ("tone",)),
         (lambda: fh.grid(tone=[]), ("tone",)),
         (lambda: fh.grid(tone=iter(())), ("tone",)),
-        (lambda: fh.grid(rows=[{"ticket": "late"}], tone=["calm"]), ("rows",)),
+        (lambda: fh.grid(rows=[{"ticket": "late"}], tone=["calm"]), ("fh.grid(tickets, tone=[...])",)),
         (lambda: fh.grid(tone=["calm", "brief", "calm"]), ("tone", "'calm'", "repeats=2")),
         (lambda: fh.grid(a=range(2_000), b=range(2_000)), ("2,000", "4,000,000 rows", "1,000,000")),
         (lambda: fh.grid(a=itertools.count()), ("1,000,000",)),

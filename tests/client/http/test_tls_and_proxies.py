@@ -414,5 +414,5 @@ def test_false_alone_turns_the_check_off_and_says_so(authority: trustme.CA, caps
 @pytest.mark.parametrize("verify", [0, 1, "", " ", b"bundle.pem", [], {}, 1.0, object(), Path])
 def test_anything_else_than_a_check_that_can_be_meant_is_refused(verify: object) -> None:
     """0 and an empty text are no False."""
-    with pytest.raises(fh.SettingsError, match=facts("verify", "True", "False")):
+    with pytest.raises(fh.SettingsError, match=facts("True", "False")):
         fh.Client(api_key=KEY, base_url="https://hive.example/v1", verify=verify)

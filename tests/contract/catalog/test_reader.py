@@ -470,7 +470,5 @@ def test_what_was_meant_is_told_with_the_place_and_the_cure() -> None:
         "fh.Deployment('suport-triage')",
     )
     own = Deployments([(fh.Deployment("mirror"), "local hive")])
-    assert str(misspelling_error("miror", own)).startswith(
-        "the deployment 'miror' is not in the local hive; did you mean 'mirror'? ("
-    )
+    assert tells(str(misspelling_error("miror", own)), "local hive", "'miror'", "'mirror'")
     assert misspelling_error("nothing", known) is None

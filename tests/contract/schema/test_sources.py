@@ -25,6 +25,7 @@ import fh_notebook as fh
 from fh_notebook.contract.schema.build import fill_defaults, from_function, problems, to_schema
 from fh_notebook.errors import InputError
 from tests.problems import rules
+from tests.told import facts
 
 TREE = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -157,7 +158,7 @@ def test_a_model_that_is_no_object_is_refused() -> None:
 
     class Named(pydantic.RootModel[dict[str, int]]): ...
 
-    with pytest.raises(InputError, match="Start variables are an object; this schema is of type 'array'"):
+    with pytest.raises(InputError, match=facts("'array'")):
         to_schema(Numbers)
     assert to_schema(Named)["additionalProperties"] == {"type": "integer"}
 

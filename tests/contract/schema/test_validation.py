@@ -24,6 +24,7 @@ from hypothesis import strategies as st
 import fh_notebook as fh
 from fh_notebook.contract.schema.validation import Checker, fits, problems, schema_problems
 from tests import environment
+from tests.told import facts, tells
 
 
 @pytest.fixture
@@ -198,11 +199,9 @@ def test_a_catalogue_with_a_pattern_of_python_alone_opens_and_a_call_says_what_t
     """Such a deployment is read, shown and saved; its inputs cannot be checked."""
     assert regex.compile(pattern)
     deployment = fh.Deployment("d", inputs={"t": {"type": "string", "pattern": pattern}})
-    assert deployment.problems({"t": "ab"}) == [
-        "inputs: could not be checked to the end; a pattern of the schema cannot be read; "
-        "use the syntax of JSON Schema (ECMA 262)"
-    ]
-    with pytest.raises(fh.InputError, match="the schema cannot be used: a pattern of the schema cannot be read"):
+    [problem] = deployment.problems({"t": "ab"})
+    assert tells(problem, "inputs", "ECMA 262")
+    with pytest.raises(fh.InputError, match=facts("ECMA 262")):
         fh.score.json_schema({"pattern": pattern})
 
 
@@ -219,7 +218,7 @@ def test_a_union_that_holds_itself_is_checked_as_deep_as_it_does_not_multiply() 
         return {"x": value}
 
     assert problems(two, nested(5)) == problems(one, nested(5)) == problems(one, nested(90)) == []
-    assert "definitions" in str(problems(two, nested(90)))
+    assert len(problems(two, nested(90))) == 1
 
 
 def test_a_checker_is_made_once_for_equal_schemas_and_travels_to_other_processes() -> None:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from fh_notebook.contract.snippet.parser import looks_like_snippet, parse_snippet
 from fh_notebook.errors import SnippetError
 from tests.contract.snippet.snippets import BODY, URL, bash_words, our_words, refusal
+from tests.told import tells
 
 QUOTINGS = [
     "curl -d '{\"a\": 1}' x",
@@ -93,10 +94,7 @@ CHROME_CMD = '^"' + re.sub(r"([^\w\s\-:=+~'/.,?;()*`])", r"^\1", CMD_BODY) + '^"
 )
 def test_a_command_for_cmd_is_refused_in_one_line(text: str) -> None:
     """It says that a POSIX curl command is read, and that the JSON body alone is read as well."""
-    assert refusal(text) == (
-        "this is written for Windows' cmd; only a POSIX curl command can be read: copy the "
-        "cURL snippet for macOS and Linux, or paste its JSON body alone"
-    )
+    assert tells(refusal(text), "cmd", "POSIX", "JSON", "cURL")
 
 
 def test_a_body_in_double_quotes_is_read() -> None:

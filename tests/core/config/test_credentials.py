@@ -152,7 +152,7 @@ def test_a_colab_secret_that_is_not_for_this_notebook_is_hinted_at(hosted: Path)
     key, source, hints, _ = _find(hosted, {"colab": "denied"})
     assert (key, source) == (None, "")
     assert len(hints) == 1
-    assert tells(hints[0], "Notebook access")
+    assert tells(hints[0], "Colab", "FETCH_HIVE_API_KEY")
     key, source, hints, _ = _find(hosted, {"colab": "denied", "kaggle": "fhk_from_kaggle"})
     assert (key, tells(source, TOLD["kaggle"]), len(hints)) == ("fhk_from_kaggle", True, 1)
 
@@ -174,7 +174,7 @@ def test_the_notice_without_a_key_has_the_hint_and_every_cure(hosted: Path) -> N
     done = subprocess.run([sys.executable, "-c", code], env=env, cwd=hosted, capture_output=True, text=True, timeout=60)
     said = done.stdout + done.stderr
     assert done.returncode == 0, said
-    for words in ("Notebook access", credentials.LOGIN_HINT):
+    for words in ("Colab", credentials.LOGIN_HINT):
         assert said.count(words) == 1, said
     assert "FETCH_HIVE_API_KEY" in said.partition(credentials.LOGIN_HINT)[2]
 
@@ -269,7 +269,7 @@ def test_a_missing_package_is_told_with_the_cure(tmp_path: Path, monkeypatch: py
     """Without python-dotenv, dotenv= says what to install."""
     (tmp_path / ".env").write_text("FETCH_HIVE_API_KEY=fhk_0123456789\n")
     monkeypatch.setitem(sys.modules, "dotenv", None)
-    with pytest.raises(SettingsError, match=facts("pip install 'fh-notebook[keyring]'")):
+    with pytest.raises(SettingsError, match=facts("'fh-notebook[keyring]'")):
         fh.configure(dotenv=tmp_path / ".env")
 
 

@@ -30,7 +30,7 @@ def test_one_new_row_is_new(client: fh.Client) -> None:
     fh.batch(_rows("a", "b"), "shout", name="x", client=client, **PLAIN)
     with pytest.raises(fh.InputError, match=facts("2 rows", "1")):
         fh.batch(_rows("a", "c"), "shout", name="x", client=client, **PLAIN)
-    with pytest.raises(fh.InputError, match="of the 3 rows here, 2 are new"):
+    with pytest.raises(fh.InputError, match=facts("3 rows", "2")):
         fh.batch(_rows("a", "c", "d"), "shout", name="x", client=client, **PLAIN)
 
 
@@ -64,7 +64,7 @@ def test_forgetting_a_batch_that_paid_for_nothing_says_so(
     assert fh.forget("p", client=client) == 0
     said = capsys.readouterr().err
     assert tells(said, "1 batch", "local#plural")
-    assert "2 answers that were paid for elsewhere stay saved." in said
+    assert tells(said, "2 answers")
     assert fh.batch(_rows("a", "b"), "shout", name="one", client=client, **PLAIN).counts.calls == 0
 
 
@@ -77,12 +77,11 @@ def test_forgetting_by_deployment_says_that_batches_without_answers_went(
     assert fh.forget(deployment="shout", client=client) == 2
     said = capsys.readouterr().err
     assert tells(said, "2 answers", "local#plural")
-    assert "its cell starts it again." in said
     with pytest.raises(fh.InputError, match="one"):
         fh.open_batch("one", client=client)
     planned = fh.batch(_rows("a", "b"), "shout", name="one", client=client, dry_run=True, **PLAIN)
     assert planned.counts.pending == 2
-    assert "forgotten" in str(planned.plan())
+    assert tells(planned.plan(), "2 calls")
 
 
 def test_one_character_more_is_one_character() -> None:

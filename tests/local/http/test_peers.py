@@ -16,6 +16,7 @@ from fetch_hive_sdk import FetchHive
 from fh_notebook.local import LocalHive, ask_human
 from fh_notebook.local.http.server import HiveServer
 from tests.local.hives import KEY, Receiver, ask, by_callback, echo_hive
+from tests.told import tells
 
 
 def curl(*args: str, stdin: str = "") -> tuple[int, Any]:
@@ -168,23 +169,23 @@ def test_the_vendors_sdk_starts_runs_for_callback_delivery(vendor: tuple[FetchHi
 @pytest.mark.parametrize(
     ("asked", "status", "text"),
     [
-        ({"deployment": "nobody", "variant": "plain"}, 404, "Deployment not found"),
-        ({"deployment": "echo"}, 422, "Missing required field: deployment or variant"),
-        ({"deployment": "echo", "variant": "plain"}, 422, "text"),
+        ({"deployment": "nobody", "variant": "plain"}, 404, ()),
+        ({"deployment": "echo"}, 422, ()),
+        ({"deployment": "echo", "variant": "plain"}, 422, ("text",)),
         (
             {"deployment": "echo", "variant": "plain", "async_mode": True},
             422,
-            "callback_url is required when async is enabled",
+            ("callback_url",),
         ),
-        ({"deployment": "echo", "variant": "plain", "tool_approval": "always"}, 400, "policy or auto_approve"),
-        ({"deployment": "echo", "variant": "plain", "metadata": {"a": {}}}, 422, "metadata.a"),
+        ({"deployment": "echo", "variant": "plain", "tool_approval": "always"}, 400, ("auto_approve",)),
+        ({"deployment": "echo", "variant": "plain", "metadata": {"a": {}}}, 422, ("metadata.a",)),
     ],
 )
 def test_the_vendors_sdk_meets_the_contracts_errors(
-    vendor: tuple[FetchHive, LocalHive, str], asked: dict[str, Any], status: int, text: str
+    vendor: tuple[FetchHive, LocalHive, str], asked: dict[str, Any], status: int, text: tuple[str, ...]
 ) -> None:
     """It hides the text in the exception's response."""
     with pytest.raises(httpx.HTTPStatusError) as caught:
         vendor[0].invoke_workflow(**asked)
     assert caught.value.response.status_code == status
-    assert text in caught.value.response.json()["message"]
+    assert tells(caught.value.response.json()["message"], *text)
