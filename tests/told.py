@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["facts", "tells"]
+__all__ = ["facts", "numbers_in", "tells"]
 
 
 def facts(*values: object) -> str:
     """Return a pattern, for ``match=``, of a text that has each value, in any order and not inside of a word."""
     return "(?s)^" + "".join(rf"(?=.*(?<!\w){re.escape(str(value))}(?!\w))" for value in values)
+
+
+def numbers_in(sentence: object) -> list[str]:
+    """Return the numbers of a text as they are written, in its order; digits within a word are none."""
+    return re.findall(r"(?<![\w.])-?\d+(?:,\d{3})*(?:\.\d+)?", str(sentence))
 
 
 def tells(text: object, *values: object) -> bool:

@@ -25,7 +25,7 @@ from fh_notebook.comparing.stats.summary import SUMMARY_COLUMNS
 from fh_notebook.comparing.verdicts.verdict import verdict_of
 from fh_notebook.contract.run import Run
 from fh_notebook.local import LocalHive
-from tests.said import numbers_in
+from tests.told import numbers_in
 
 SUMMARY = ["variant", "n", "missing", "failed", "mean", "ci_low", "ci_high", "median", "p50_s", "p95_s"]
 

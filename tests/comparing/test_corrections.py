@@ -16,7 +16,7 @@ from fh_notebook.comparing.corrections import CORRECTED_SUFFIXES, expected_of_te
 from fh_notebook.comparing.scorers.observations import corrected_observations, read_observations
 from fh_notebook.core.config import resolution
 from fh_notebook.session import session
-from tests.said import numbers_in
+from tests.told import numbers_in
 
 PATIENCE_S = 30.0
 

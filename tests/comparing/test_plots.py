@@ -21,7 +21,7 @@ from fh_notebook.core.text.html import PALETTE
 from fh_notebook.local import LocalHive
 from tests.comparing.frames import scores, tall
 from tests.figures import panels_cut
-from tests.said import numbers_in
+from tests.told import numbers_in
 
 
 @pytest.fixture(scope="module")

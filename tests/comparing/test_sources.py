@@ -17,7 +17,7 @@ import fh_notebook as fh
 from fh_notebook.comparing.scorers.runner import read_observations
 from fh_notebook.comparing.sources import _read_columns, score_observations
 from fh_notebook.local import LocalHive
-from tests.said import numbers_in
+from tests.told import numbers_in
 
 
 def test_a_list_of_records_needs_no_batch_and_no_frame() -> None:

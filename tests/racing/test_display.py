@@ -21,7 +21,7 @@ from fh_notebook.racing.plots import LEAST
 from tests.figures import panels_cut
 from tests.notebook.hostile import Page
 from tests.racing.quiz import Quiz, questions
-from tests.said import numbers_in
+from tests.told import numbers_in
 
 HOSTILE = "<img src=x onerror=alert(1)>$\\frac$"
 

@@ -19,7 +19,7 @@ from fh_notebook.errors import InputError, SettingsError
 from fh_notebook.local.hive import LocalHive
 from fh_notebook.racing.schedule import seeded_order
 from tests.racing.quiz import Quiz, questions
-from tests.said import numbers_in
+from tests.told import numbers_in
 
 CLEAR = {"weak": 0.3, "strong": 0.95}
 

@@ -21,8 +21,8 @@ from fh_notebook.batching.model import Finished
 from fh_notebook.client.error_catalog import ErrorCatalogCache
 from fh_notebook.local import LocalHive, aask_human
 from tests.demo_data import PATIENCE_S
-from tests.said import numbers_in
 from tests.scaling.counting import KEY, Counting, texts, until
+from tests.told import numbers_in
 
 dask = pytest.importorskip("dask.dataframe")
 pytest.importorskip("distributed")

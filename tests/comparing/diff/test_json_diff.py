@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from fh_notebook.comparing.diff.json_diff import Change, changes_of
 from fh_notebook.comparing.scorers.output_values import parse_path, part_of
-from tests.said import numbers_in
+from tests.told import numbers_in
 
 LEAVES = st.none() | st.booleans() | st.integers(-3, 3) | st.text("abc", max_size=3)
 VALUES = st.recursive(

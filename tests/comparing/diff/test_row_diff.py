@@ -16,7 +16,7 @@ from fh_notebook.core.text.formatting import ordinal
 from fh_notebook.errors import InputError
 from fh_notebook.local.hive import LocalHive
 from tests.notebook.hostile import OUTPUTS, Page, dangers
-from tests.said import numbers_in
+from tests.told import numbers_in
 
 ANSWERS: dict[str, list[Any]] = {
     "keywords": ["It is late.", {"label": "late", "tags": ["b"]}, "one"],

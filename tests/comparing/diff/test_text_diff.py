@@ -15,7 +15,7 @@ import fh_notebook as fh
 from fh_notebook.comparing.diff.markup import mark_text
 from fh_notebook.comparing.diff.text_diff import TextDifference, compare_runs, compare_texts
 from fh_notebook.core.json_values import pretty
-from tests.said import numbers_in
+from tests.told import numbers_in
 
 # Few words, so that they repeat; and white space, punctuation and signs that are words of their own.
 TEXTS = st.lists(

@@ -22,7 +22,7 @@ from fh_notebook.store.store import Store
 from tests.comparing.rating.page import Page, compared, rate_by
 from tests.comparing.scorers.test_judge import Court
 from tests.notebook.hostile import Page as OutputPage
-from tests.said import numbers_in
+from tests.told import numbers_in
 
 
 def _store() -> Store:

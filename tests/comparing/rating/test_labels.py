@@ -14,7 +14,7 @@ from fh_notebook.comparing.verdicts.gates import margin_of
 from fh_notebook.errors import InputError
 from fh_notebook.notebook.rater import Rater
 from tests.comparing.rating.page import Page
-from tests.said import numbers_in
+from tests.told import numbers_in
 
 TRUTH = np.random.default_rng(0).random((300, 2)) < 0.8
 

@@ -14,7 +14,7 @@ from fh_notebook.comparing.rating.questions import PAIR, Item, Question, questio
 from fh_notebook.comparing.rating.rating_session import KeyEvent, RatingSession
 from fh_notebook.errors import InputError
 from fh_notebook.store.tables.ratings import RatingRow
-from tests.said import numbers_in
+from tests.told import numbers_in
 
 CLIENT = "ab" * 12
 

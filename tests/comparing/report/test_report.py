@@ -28,7 +28,7 @@ from fh_notebook.notebook.browser.query import RowFinder, TableQuery
 from fh_notebook.notebook.browser.table import BrowserTable
 from tests.comparing.frames import TELL
 from tests.notebook.hostile import Page as Output
-from tests.said import numbers_in
+from tests.told import numbers_in
 
 HOSTILE = [
     "</script><script>document.title='owned'</script>",

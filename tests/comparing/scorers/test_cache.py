@@ -24,8 +24,8 @@ from fh_notebook.store.database import MIGRATIONS, open_connection
 from fh_notebook.store.store import Store
 from fh_notebook.store.tables.scores import PlainScore, ScoreRow
 from tests.batching.hives import Shouting, rows
-from tests.said import numbers_in
 from tests.store.kept import scores_in
+from tests.told import numbers_in
 
 CALLS: list[str] = []
 

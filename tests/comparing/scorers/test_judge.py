@@ -14,7 +14,7 @@ from fh_notebook.comparing.scorers.judge.judge import bias_of, settle
 from fh_notebook.comparing.scorers.judge.replies import JudgeReply
 from fh_notebook.core.text.problems import Problem
 from fh_notebook.local import LocalHive
-from tests.said import numbers_in
+from tests.told import numbers_in
 
 
 class Court:

@@ -18,7 +18,7 @@ import fh_notebook as fh
 from fh_notebook.comparing.scorers.base import MAX_CHARS
 from fh_notebook.comparing.scorers.text import common_subsequence
 from fh_notebook.contract.run import Run
-from tests.said import numbers_in
+from tests.told import numbers_in
 
 
 def _run(output: Any, **facts: Any) -> Run:

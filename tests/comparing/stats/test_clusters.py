@@ -14,7 +14,7 @@ from fh_notebook.comparing.stats.clusters import clusters_of
 from fh_notebook.local.hive import LocalHive
 from fh_notebook.racing.power import power as race_power
 from tests.benchmarks import coverage
-from tests.said import numbers_in
+from tests.told import numbers_in
 
 QUESTIONS, COPIES = 5, 12
 

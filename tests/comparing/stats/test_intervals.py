@@ -37,7 +37,7 @@ from fh_notebook.comparing.stats.intervals import (
 )
 from tests.benchmarks import coverage
 from tests.comparing.frames import tall
-from tests.said import numbers_in
+from tests.told import numbers_in
 
 COUNTS = st.integers(1, 400).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
 

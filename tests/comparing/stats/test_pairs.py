@@ -16,7 +16,7 @@ from fh_notebook.comparing.report.report import settings_of
 from fh_notebook.comparing.stats.hypothesis_tests import holm, mcnemar_exact
 from fh_notebook.comparing.verdicts.verdict import verdict
 from tests.comparing.frames import scores, tall
-from tests.said import numbers_in
+from tests.told import numbers_in
 
 COLUMNS = ["a", "b", "n", "mean_a", "mean_b", "difference", "ci_low", "ci_high", "wins", "ties", "losses", "test", "p", "p_holm", "effect"]  # fmt: skip
 

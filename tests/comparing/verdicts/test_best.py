@@ -15,7 +15,7 @@ from fh_notebook.comparing.verdicts.best import best_set_text
 from fh_notebook.comparing.verdicts.verdict import winner_of
 from fh_notebook.errors import InputError
 from tests.comparing.frames import scores, tall
-from tests.said import numbers_in
+from tests.told import numbers_in
 
 
 def _three(n: int = 200, seed: int = 0) -> Comparison:

@@ -17,7 +17,7 @@ from fh_notebook.comparing.stats.classes import MACRO, OTHER, ConfusionRows, cla
 from fh_notebook.comparing.stats.intervals import blaker_interval
 from fh_notebook.comparing.stats.number_format import percent
 from fh_notebook.errors import InputError
-from tests.said import numbers_in
+from tests.told import numbers_in
 
 LABELS = ["billing", "delivery", "technical"]
 

@@ -24,7 +24,7 @@ from fh_notebook.notebook.browser.static import page_html, page_text
 from fh_notebook.notebook.browser.table import BrowserTable, browser_table
 from tests.notebook.browser.frames import small
 from tests.notebook.hostile import OUTPUTS, dangers
-from tests.said import numbers_in
+from tests.told import numbers_in
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from fh_notebook.contract.catalog.reader import read_catalog
 from fh_notebook.errors import InputError
 from fh_notebook.notebook.cell.request import CellRequest, read_cell
 from fh_notebook.notebook.commands.description import Description, variable_lines
-from tests.said import numbers_in
+from tests.told import numbers_in
 
 
 @pytest.mark.parametrize(
