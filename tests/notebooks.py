@@ -168,7 +168,6 @@ _SECONDS: Final = re.compile(
 _NUMBER: Final = re.compile(r"(?<!\S)\d+(?:\.\d+)?(?:e-\d+)?(?!\S)")
 _MOMENT: Final = re.compile(
     r"\b\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:\+00:00| ?UTC|Z)?)?"
-    r"|\b\d\d? (?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)(?: \d{4})? \d\d:\d\d(?: UTC)?"
     r"|\b\d\d:\d\d(?::\d\d)? UTC"
 )
 

@@ -31,7 +31,7 @@ from fh_notebook.contract.secrets import Mask, mask_body
 from fh_notebook.core import event_loop, hooks
 from fh_notebook.core.json_values import pretty
 from fh_notebook.core.text import html
-from fh_notebook.core.text.formatting import short
+from fh_notebook.core.text.formatting import moment_text, short
 from fh_notebook.core.text.messages import counted
 from fh_notebook.errors import ConnectFailed, InputError, SettingsError
 
@@ -280,7 +280,7 @@ def cells_of(approval: ToolApproval) -> list[object]:
         "Action": approval.shown(approval.action) if approval.action != approval.summary else "",
         "Risk": approval.shown(approval.risk),
         "Status": approval.shown(approval.status),
-        "Expires": f"{approval.expires_at:%d %b %H:%M:%S} UTC" if approval.expires_at else "",
+        "Expires": moment_text(approval.expires_at) if approval.expires_at else "",
         "Votes": votes,
         "Run": _id_html(approval.shown(approval.run_id or approval.request_id)),
         "Id": _id_html(approval.shown(approval.id)),

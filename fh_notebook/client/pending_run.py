@@ -45,7 +45,7 @@ from fh_notebook.core import arguments, event_loop, hooks
 from fh_notebook.core.event_loop import on_loop
 from fh_notebook.core.redaction import log
 from fh_notebook.core.text import html
-from fh_notebook.core.text.formatting import with_partial_repr
+from fh_notebook.core.text.formatting import moment_text, with_partial_repr
 from fh_notebook.core.text.messages import counted
 from fh_notebook.core.values import Seconds
 
@@ -703,7 +703,7 @@ class PendingRun:
         name = call_name(self.deployment, self.variant)
         named = html.el("span", html.swatch(colour), name) if colour else name
         head = html.el("div", html.badge(self.status), " ", named, cls="fh-head")
-        since = f" since {self.started_at:%d %b %H:%M:%S} UTC" if self.started_at else ""
+        since = f" since {moment_text(self.started_at)}" if self.started_at else ""
         most = "an hour while it waits for a person" if self.longest_s == polling.LONGEST_PAUSED_S else "half a minute"
         often = f"at growing intervals of up to {most}"
         if self._budget is not None and self._budget.saves:

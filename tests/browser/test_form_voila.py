@@ -171,3 +171,38 @@ def test_a_pending_run_and_an_approval_are_live_in_an_app(browser: Browser, tmp_
             page.context.close()
         assert hive.wait_idle()
         assert sorted(str(call.output) for call in hive.calls) == ["paid", "sent"]
+
+
+LAID_OVER: Final = """
+import fh_notebook as fh
+hive = fh.local.LocalHive()
+for variant in "ab":
+    hive.workflow("echo", variant=variant)(lambda text, variant=variant: variant)
+echo = fh.Deployment("echo", variants=["a", "b"], inputs={"text": fh.text()})
+rows = [{"text": str(n), "expected_output": "a"} for n in range(8)]
+display(fh.compare(fh.batch(rows, echo, client=hive.client(), progress=False)).pairs())
+display(fh.form(echo, client=hive.client()))
+"""
+GROUND_OF: Final = """e => {
+    const painted = at => getComputedStyle(at).backgroundColor !== 'rgba(0, 0, 0, 0)';
+    let behind = e.parentElement;
+    while (behind && !painted(behind)) behind = behind.parentElement;
+    return [getComputedStyle(e).backgroundColor, behind && getComputedStyle(behind).backgroundColor];
+}"""
+
+
+@pytest.mark.long
+def test_what_lies_over_something_has_the_ground_of_the_page(browser: Browser, tmp_path: Path) -> None:
+    """The first column of a table that scrolls, and a form's Run: in the dark theme, Voila's page is not black."""
+    made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(LAID_OVER)])
+    made.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(made, tmp_path / "app.ipynb")
+    with run_voila(tmp_path / "app.ipynb") as url:
+        for theme in ("dark", "light"):
+            page = browser.new_context(viewport={"width": 1600, "height": 900}).new_page()
+            page.set_default_timeout(PATIENCE_MS)
+            page.goto(f"{url}/?theme={theme}")
+            page.locator("button.fh-run").wait_for()
+            for over in (page.locator(".fh-num th").first, page.locator(".fh-run-bar")):
+                own, behind = over.evaluate(GROUND_OF)
+                assert own == behind, theme

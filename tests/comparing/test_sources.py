@@ -242,7 +242,7 @@ def test_answers_of_several_days_are_told_to_be_that() -> None:
     begun = pd.date_range("2026-11-20 08:00", periods=12, freq="9h", tz="UTC")
     frame = pd.DataFrame({"row": range(12), "variant": "a", "s": 1.0, "started_at": begun})
     (note,) = fh.compare(frame, score="s").notes
-    assert re.search(r" 4\.1 \w+ \(20 Nov 08:00 to 24 Nov 11:00 UTC\)", note)
+    assert re.search(r" 4\.1 \w+ \(2026-11-20 08:00 to 2026-11-24 11:00 UTC\)", note)
     assert fh.compare(frame.head(3), score="s").notes == ()
     as_text = frame.assign(started_at=frame["started_at"].astype(str), s=np.where(frame["row"] > 3, "1", "0"))
     assert fh.compare(as_text, score=lambda run, row: int(row["s"])).notes == (note,)

@@ -110,7 +110,7 @@ def test_what_belongs_to_one_machine_is_taken_out() -> None:
     ("one", "other"),
     [
         ("completed, 0.0147 s", "completed, 1.2 s"),
-        ("answered on 25 Nov 03:00; 0 calls", "answered on 1 Dec 23:59; 0 calls"),
+        ("answered on 2026-11-25 03:00 UTC; 0 calls", "answered on 2026-12-01 23:59 UTC; 0 calls"),
         ("186 calls, about 2 s", "186 calls"),
         ("   output  elapsed_s\n0  billing     0.014", "   output  elapsed_s\n0  billing       0.1"),
         ("mean  p50_s   p95_s\n0.75  0.0169  0.162\n", "mean  p50_s  p95_s\n0.75  1      2\n"),

@@ -22,7 +22,7 @@ from fh_notebook.contract.deployment import Deployment
 from fh_notebook.core import arguments
 from fh_notebook.core.json_values import canonical_json
 from fh_notebook.core.text import html
-from fh_notebook.core.text.formatting import duration, listed, nearest, short
+from fh_notebook.core.text.formatting import duration, listed, moment_text, nearest, short
 from fh_notebook.core.text.messages import PYTHON, Audience, Message, Phrase, agreeing, counted
 from fh_notebook.errors import InputError
 
@@ -484,11 +484,8 @@ def calls_within(left: int, look_ups_per_call: int) -> int:
 
 
 def _day_text(when: datetime | None) -> str:
-    """Say a moment in the user's own time zone, as ``24 Nov 22:10``."""
-    if when is None:
-        return ""
-    local = when.astimezone()
-    return f" on {local.day} {local:%b %H:%M}"
+    """Say when, where that is known."""
+    return f" on {moment_text(when)}" if when is not None else ""
 
 
 def money(amount: float) -> str:

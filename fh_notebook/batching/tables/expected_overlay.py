@@ -65,7 +65,7 @@ class Correction:
 
     def story(self, masked: Callable[[Any], Any]) -> str:
         """Return from what it was corrected, by whom, when, and why; it stands behind the word "corrected"."""
-        by, day = one_line(masked(self.author), MARK_CAP), f"{self.corrected_at.day} {self.corrected_at:%b %Y}"
+        by, day = one_line(masked(self.author), MARK_CAP), f"{self.corrected_at:%Y-%m-%d}"
         note = f": {one_line(masked(self.note), NOTE_SHOWN)}" if self.note else ""
         return f"{self._origin(masked)} by {by}, {day}{note}"
 

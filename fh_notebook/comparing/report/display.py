@@ -76,7 +76,7 @@ _NARROW: Final = ":is(.fh-summary,.fh-pairs)"
 """Blocks around tables whose cells break where the page is narrow."""
 NUMBERS_CSS: Final = (
     # A shade at the right says that there is more: the first layer moves with the table and hides it at the end.
-    f"{_NUMBERS}{{--g:var(--jp-layout-color0,var(--vscode-editor-background,var(--bg,Canvas)));"
+    f"{_NUMBERS}{{--g:var(--fh-ground,var(--jp-layout-color0,var(--vscode-editor-background,var(--bg,Canvas))));"
     "--s:rgba(128,128,128,.08);background:linear-gradient(270deg,var(--g) 40%,transparent) 100%/40px 100% no-repeat "
     "local,linear-gradient(270deg,rgba(128,128,128,.6),transparent) 100%/14px 100% no-repeat}"
     f"{_NUMBERS} th{{vertical-align:bottom;white-space:normal}}{_NUMBERS} td{{white-space:nowrap}}"

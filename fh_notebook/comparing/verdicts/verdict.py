@@ -163,7 +163,7 @@ def span_note(moments: pd.Series[Any], of: str = "The answers") -> str:
         return ""
     days = (last - first) / timedelta(days=1)
     return (
-        f"{of} were taken over {days:.1f} days ({first.day} {first:%b %H:%M} to {last.day} {last:%b %H:%M} UTC): a"
+        f"{of} were taken over {days:.1f} days ({first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC): a"
         " live variant may have changed in that time."
     )
 

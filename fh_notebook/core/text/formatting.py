@@ -11,6 +11,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from functools import wraps
 from itertools import islice
 from numbers import Integral
@@ -126,6 +127,18 @@ def duration(seconds: float, *, exact: bool = False) -> str:
     days, hours, minutes, left = rounded // 86400, rounded // 3600 % 24, rounded // 60 % 60, rounded % 60
     parts = [(days, "day" if days == 1 else "days"), (hours, "h"), (minutes, "min"), (left, "s")]
     return " ".join(f"{number} {unit}" for number, unit in parts if number)
+
+
+def moment_text(when: datetime) -> str:
+    """Return a moment as people read it in every display, in UTC; data have ISO 8601.
+
+    Examples
+    --------
+    >>> from datetime import UTC, datetime
+    >>> moment_text(datetime(2026, 11, 24, 22, 10, 5, tzinfo=UTC))
+    '2026-11-24 22:10 UTC'
+    """
+    return f"{when.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def seconds_text(seconds: float) -> str:

@@ -402,6 +402,7 @@ _BUTTONS: Final = (
     ".fh-panel .jupyter-button:not(.mod-primary,.fh-remove,.fh-type-it,.fh-fold,[class*=fh-row-]))"
 )
 _BUTTON_CSS: Final = (
+    "body[data-voila]{--fh-ground:var(--jp-layout-color1)}"
     f"{_BUTTONS}{{font:inherit;font-size:13px;line-height:26px;height:28px;padding:0 12px;border-radius:4px;"
     "box-sizing:border-box;cursor:pointer;white-space:nowrap;box-shadow:none;color:var(--jp-ui-font-color1,inherit);"
     "background:var(--jp-layout-color1,transparent);border:1px solid var(--jp-border-color1,rgba(128,128,128,.6))}"
@@ -430,6 +431,9 @@ SIDE: Final = (
     f".fh-side:has(>:nth-child(4):last-child){{{_side_tracks(_where_narrower(4, '50% - 6px'))}}}"
 )
 """Cards beside each other: all have one width, also those of a second line; one alone takes all of it."""
+
+GROUND: Final = "var(--fh-ground,var(--jp-layout-color0,Canvas))"
+"""The colour of the page behind an output, for what lies over something; Voila's page has another one."""
 
 # One style for every object, scoped by class; a notebook holds it once an output, so it is kept short.
 # --jp-* are JupyterLab's and Notebook 7's variables in both themes; elsewhere the text's own colour serves.

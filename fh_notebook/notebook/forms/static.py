@@ -18,7 +18,7 @@ from fh_notebook.contract.output import PAGE_END
 from fh_notebook.contract.run import one_line
 from fh_notebook.contract.secrets import mask_run
 from fh_notebook.core.text import html
-from fh_notebook.core.text.formatting import path_text
+from fh_notebook.core.text.formatting import moment_text, path_text
 from fh_notebook.core.text.messages import agreeing, counted
 from fh_notebook.core.text.problems import Problem
 from fh_notebook.core.values import UNSET
@@ -80,7 +80,7 @@ def pending_page(runs: Sequence[PendingRun], *, is_app: bool = False) -> html.Ht
 
 def _row(run: PendingRun, is_app: bool) -> html.Html:
     """One run: how far, which variant, what it waits for, since when; it wraps where the page is narrow."""
-    since = f"since {run.started_at:%d %b %H:%M:%S} UTC" if run.started_at else ""
+    since = f"since {moment_text(run.started_at)}" if run.started_at else ""
     identity = "" if is_app else one_line(run.request_id or run.run_id or "", 80)
     facts = " · ".join(filter(None, (since, identity)))
     return html.el(

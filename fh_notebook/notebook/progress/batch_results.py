@@ -22,7 +22,7 @@ from fh_notebook.comparing.report.display import comparison_html
 from fh_notebook.core import hooks
 from fh_notebook.core.optional_deps import is_installed
 from fh_notebook.core.text import html
-from fh_notebook.core.text.formatting import byte_size
+from fh_notebook.core.text.formatting import byte_size, moment_text
 from fh_notebook.core.text.messages import COMMAND, counted
 from fh_notebook.errors import FetchHiveError
 from fh_notebook.store.catalog_file import display_path
@@ -184,7 +184,7 @@ def _file_name(name: str) -> str:
 
 def _facts(path: Path) -> str:
     facts = path.stat()
-    return f"{byte_size(facts.st_size)}, of {datetime.fromtimestamp(facts.st_mtime, UTC):%d %b %Y %H:%M} UTC"
+    return f"{byte_size(facts.st_size)}, of {moment_text(datetime.fromtimestamp(facts.st_mtime, UTC))}"
 
 
 def head(title: str, close: Callable[[], object]) -> Any:

@@ -28,7 +28,7 @@ __all__ = ["HistoryTable", "show"]
 
 STYLE: Final = html.Html(
     "<style>.fh-history .fh-runs :is(th,td):last-child"
-    "{position:sticky;right:0;padding-left:8px;background:var(--jp-layout-color0,Canvas)}</style>"
+    f"{{position:sticky;right:0;padding-left:8px;background:{html.GROUND}}}</style>"
 )
 """The buttons stay in sight in a narrow page, whose table scrolls."""
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from datetime import datetime
 from itertools import groupby, islice
 from typing import Any, Final
 
 from fh_notebook.contract.run import Run, one_line
 from fh_notebook.core.json_values import inputs_text
 from fh_notebook.core.redaction import MASK
+from fh_notebook.core.text.formatting import moment_text
 from fh_notebook.store.store import Store
 from fh_notebook.store.tables.answers import CallInputs
 
@@ -49,15 +50,11 @@ class EarlierCall:
         copied: dict[str, Any] = json.loads(json.dumps(self.inputs))
         return copied
 
-    def label(self, *, zone: tzinfo | None = None) -> str:
-        """Return one line: the time of day where the person is, variants, how it ended, a look at the inputs."""
+    def label(self) -> str:
+        """Return one line: when it was, variants, how it ended, a look at the inputs."""
         variants = one_line(", ".join(self.variants), 40)
-        parts = (self.time_text(zone=zone), variants, self.results_text(), self.inputs_text())
+        parts = (moment_text(self.at), variants, self.results_text(), self.inputs_text())
         return one_line(" · ".join(filter(None, parts)), 160)
-
-    def time_text(self, *, zone: tzinfo | None = None) -> str:
-        """Return the time of day where the person is."""
-        return self.at.astimezone(zone).strftime("%d %b %H:%M")
 
     def results_text(self) -> str:
         """Return how the calls ended."""
@@ -102,13 +99,11 @@ class EarlierCalls:
         workspace: str,
         store: Store | None,
         limit: int = LIMIT,
-        zone: tzinfo | None = None,
     ) -> None:
         self._name = deployment
         self._workspace = workspace
         self._store = store
         self._limit = limit
-        self._zone = zone
         self._past: tuple[EarlierCall, ...] = ()
 
     @property
@@ -148,7 +143,7 @@ class EarlierCalls:
             The file of saved answers cannot be read.
         """
         self.refresh()
-        return [(past.label(zone=self._zone), past) for past in self._past]
+        return [(past.label(), past) for past in self._past]
 
 
 def _group_calls(calls: Sequence[CallInputs]) -> Iterator[EarlierCall]:

@@ -27,7 +27,7 @@ from fh_notebook.contract.snippet.parser import is_placeholder
 from fh_notebook.core.config.urls import DEFAULT_BASE_URL
 from fh_notebook.core.redaction import Secret
 from fh_notebook.core.text import html
-from fh_notebook.core.text.formatting import path_text
+from fh_notebook.core.text.formatting import moment_text, path_text
 from fh_notebook.core.text.messages import counted
 from fh_notebook.core.text.problems import Problem
 from fh_notebook.core.values import UNSET
@@ -318,7 +318,7 @@ def _earlier_row(number: int, label: str, past: EarlierCall) -> html.Html:
 
     return html.el(
         "tr",
-        html.el("td", past.time_text()),
+        html.el("td", moment_text(past.at)),
         html.el("td", inputs, dir=html.direction(inputs)),
         html.el("td", f"{variants}: " if variants else "", past.results_text()),
         html.el("td", act("earlier-fill", "Fill in"), " ", act("earlier-show", "Answers")),

@@ -37,7 +37,7 @@ class Shelf:
         self.store.answers.keep(fh.Run(**{**known, **more}), workspace, secrets=secrets).result()
 
     def history(self, **more: Any) -> EarlierCalls:
-        return EarlierCalls("triage", workspace=HERE, store=self.store, zone=UTC, **more)
+        return EarlierCalls("triage", workspace=HERE, store=self.store, **more)
 
 
 @pytest.fixture
@@ -56,8 +56,8 @@ def test_it_is_newest_first_with_time_variant_status_and_a_look_at_the_inputs(sh
     shelf.keep({"text": "of another"}, deployment="other")
     history = shelf.history()
     assert history.options() == [
-        ("25 Nov 14:02 · b · failed · ticket: Charged twice, words: 3", history.past[0]),
-        ("25 Nov 14:01 · a · completed · The parcel is late.", history.past[1]),
+        ("2026-11-25 14:02 UTC · b · failed · ticket: Charged twice, words: 3", history.past[0]),
+        ("2026-11-25 14:01 UTC · a · completed · The parcel is late.", history.past[1]),
     ]
     assert history.past[1].again() == {"ticket": "The parcel is late."}
     assert history.past[0].again() == {"ticket": "Charged\ntwice", "words": 3}
@@ -71,9 +71,9 @@ def test_the_calls_of_one_submit_are_one_entry(shelf: Shelf) -> None:
     shelf.keep({"ticket": "Late."})
     labels = [label for label, _ in shelf.history().options()]
     assert labels == [
-        "25 Nov 14:05 · a · completed · Late.",
-        "25 Nov 14:04 · a · completed · Other.",
-        "25 Nov 14:03 · a, b · 2 completed, 1 failed · Late.",
+        "2026-11-25 14:05 UTC · a · completed · Late.",
+        "2026-11-25 14:04 UTC · a · completed · Other.",
+        "2026-11-25 14:03 UTC · a, b · 2 completed, 1 failed · Late.",
     ]
 
 
@@ -98,7 +98,7 @@ def test_a_masked_secret_comes_back_as_not_set(shelf: Shelf) -> None:
     [(label, _)] = history.options()
     assert history.past[0].again() == {"user": "ada"}
     assert history.past[0].masked == ("token",)
-    assert label == "25 Nov 14:01 · a · completed · ada"
+    assert label == "2026-11-25 14:01 UTC · a · completed · ada"
 
 
 def test_what_is_picked_is_a_copy(shelf: Shelf) -> None:
