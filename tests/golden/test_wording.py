@@ -7,9 +7,11 @@ Python's. After a change of wording, ``python -m tests.golden.test_wording`` wri
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,12 +29,14 @@ from fh_notebook.batching.options import BatchOptions
 from fh_notebook.batching.planning import mapping
 from fh_notebook.batching.planning.plan import OtherKey, Plan
 from fh_notebook.batching.planning.stored_batch import refused_name
+from fh_notebook.batching.progress.state import ProgressState
 from fh_notebook.batching.rendering import progress_sentence
 from fh_notebook.client.callbacks.receiver import check_public_url
 from fh_notebook.comparing.verdicts.verdict import headline_of, notes_of, verdict_of
 from fh_notebook.contract.catalog.deployments import Deployments, misspelling_error
 from fh_notebook.contract.catalog.reader import read_catalog
 from fh_notebook.contract.schema.validation import problems
+from fh_notebook.contract.snippet.parser import parse_snippet
 from fh_notebook.core.rate import Rate
 from fh_notebook.core.text.messages import CELL, COMMAND, PYTHON, Audience, text_for
 from fh_notebook.errors import FetchHiveError
@@ -44,6 +48,12 @@ from fh_notebook.racing.scores import ScoreScale
 from fh_notebook.scaling.protocol import cluster_lost_stop, decode_stop, encode_stop
 from fh_notebook.store.tables.batches import BatchRecord
 from tests.batching.planning.plans import make_plan
+from tests.batching.planning.test_plan import PLANS
+from tests.batching.progress.test_display import LINES
+from tests.batching.tables.test_grid import GRIDS
+from tests.batching.test_rendering import SUMMARIES
+from tests.contract.snippet.test_parser import BROKEN, REFUSED
+from tests.contract.snippet.test_sdk import CALLS
 
 GOLDEN: Final = Path(__file__).with_name("wording.txt")
 
@@ -93,8 +103,21 @@ def of_stop(stopped: BatchStopped | None) -> Says:
 
 
 def of_plan(**known: Any) -> Says:
-    plan = Plan(name="b", deployment="triage", variants=("a",), rows=9, jobs=9, repeats=1, calls=9, **known)
+    usual: dict[str, Any] = {
+        "name": "b",
+        "deployment": "triage",
+        "variants": ("a",),
+        "rows": 9,
+        "jobs": 9,
+        "repeats": 1,
+    }
+    plan = Plan(**(usual | {"calls": 9} | known))
     return lambda audience: str(replace(plan, audience=audience))
+
+
+def of_line(state: dict[str, Any]) -> Says:
+    line = str(ProgressState(**({"name": "b"} | state)))
+    return lambda audience: line
 
 
 def of_summary(counts: JobCounts) -> Says:
@@ -118,6 +141,12 @@ def catalogue(text: str) -> Says:
 
 def cell(body: str) -> Says:
     return raised(lambda: read_inputs(Template(body), TRIAGE))
+
+
+def snippet(text: str) -> Says:
+    """What is read of a snippet that is refused, without the words of Python's own parser."""
+    says = raised(lambda: parse_snippet(text))
+    return lambda audience: re.sub(r"(code is not valid) \(.*?\);", r"\1 (...);", says(audience))
 
 
 def line(text: str) -> Says:
@@ -157,6 +186,9 @@ RECORD: Final = BatchRecord(
 )
 KNOWN: Final = Deployments([(TRIAGE, "fetchhive.yaml:3")])
 BETTER: Final = {"keywords": [0.0] * 16 + [1.0] * 8, "nearest": [1.0] * 24}
+
+PASTED: Final = [text for text, _ in (*REFUSED, *BROKEN, *CALLS) if len(text) < 1000 and "\0" not in text]
+"""Without those that each version of Python finds too deep or too long in its own way."""
 
 MESSAGES: Final[dict[str, Callable[[], Says]]] = {
     # checks of inputs
@@ -263,6 +295,11 @@ MESSAGES: Final[dict[str, Callable[[], Says]]] = {
     # comparisons
     "a winner, with failed runs": lambda: of_comparison({**BETTER, "keywords": ["failed", *BETTER["keywords"][1:]]}),
     "not clear yet": lambda: of_comparison({"keywords": [1.0, 0.0, 1.0, 0.0], "nearest": [0.0, 1.0, 1.0, 1.0]}),
+    **{f"a plan, case {n}": partial(of_plan, **known) for n, (known, _) in enumerate(PLANS)},
+    **{f"a summary, case {n}": partial(of_summary, counts) for n, (counts, _) in enumerate(SUMMARIES)},
+    **{f"a line of progress, case {n}": partial(of_line, state) for n, (state, _) in enumerate(LINES)},
+    **{f"a grid that is refused, case {n}": partial(raised, call) for n, (call, _) in enumerate(GRIDS)},
+    **{f"a refused snippet, case {n}": partial(snippet, text) for n, text in enumerate(PASTED)},
     "a score is missing": lambda: of_comparison({"a": [1.0, np.nan, 0.5], "b": [0.5, 0.25, 0.5]}),
 }  # fmt: skip
 
@@ -274,6 +311,14 @@ def texts_of(name: str) -> dict[str, str]:
     return {k: v for k, v in texts.items() if k == "python" or v != texts["python"]}
 
 
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("\n", "\\n")
+
+
+def _unescaped(line: str) -> str:
+    return re.sub(r"\\(.)", lambda found: "\n" if found[1] == "n" else found[1], line)
+
+
 def kept() -> dict[str, dict[str, str]]:
     """Return the texts as they are kept."""
     read: dict[str, dict[str, str]] = {}
@@ -281,7 +326,7 @@ def kept() -> dict[str, dict[str, str]]:
         name, *lines = block.split("\n")
         read[name] = {}
         for each in lines:
-            read[name][each[:8].strip()] = each[8:].replace("\\n", "\n")
+            read[name][each[:8].strip()] = _unescaped(each[8:])
     return read
 
 
@@ -311,6 +356,6 @@ def test_a_text_says_the_same_after_a_pickle() -> None:
 if __name__ == "__main__":
     blocks = []
     for name in MESSAGES:
-        told = [f"{audience:8}{text}".replace("\n", "\\n") for audience, text in texts_of(name).items()]
+        told = [f"{audience:8}{_escaped(text)}" for audience, text in texts_of(name).items()]
         blocks.append("\n".join([name, *told]))
     GOLDEN.write_text("\n\n".join(blocks) + "\n", encoding="utf-8")

@@ -166,46 +166,68 @@ def test_in_a_terminal_one_line_is_rewritten_at_most_five_times_a_second() -> No
     assert stream.getvalue().count("\n") == 2
 
 
-@pytest.mark.parametrize(
-    ("state", "said"),
-    [
-        (
-            {"counts": JobCounts(planned=10, done=4, failed=1, unknown=1, pending=4, reused=2), "calls_left": 4},
-            "4 of 10 completed, 1 failed, 1 outcome unknown, 4 pending; 2 reused; 0 in progress",
-        ),
-        (
-            {"counts": JobCounts(planned=2000, done=1500, pending=500), "in_flight": 100, "rate": 480.2,
-             "calls_left": 1, "remaining_s": 0.2},
-            "1,500 of 2,000 completed, 500 pending; 100 in progress, 1 call left; 480 calls/s, about 1 s left",
-        ),
-        (
-            {"counts": JobCounts(planned=24_000, done=11_820, failed=3, pending=12_177), "rows_so_far": 12_000,
-             "in_flight": 100, "rate": 480.0},
-            "11,820 completed, 3 failed; rows so far: 12,000; 100 in progress; 480 calls/s",
-        ),
-        (
-            {"counts": JobCounts(planned=9, done=2, pending=7), "calls_left": 7, "in_flight": 3, "paused": True,
-             "rate": 3.0, "remaining_s": 2.0},
-            "2 of 9 completed, 7 pending; 3 still in progress; paused",
-        ),
-        (
-            {"counts": JobCounts(planned=9, done=2, pending=7), "calls_left": 7, "paused": True},
-            "2 of 9 completed, 7 pending; paused",
-        ),
-        (
-            {"counts": JobCounts(planned=90, done=50, pending=40), "calls_left": 40,
-             "waiting_until": datetime(2026, 11, 26, tzinfo=UTC)},
-            "50 of 90 completed, 40 pending; waiting until 00:00 UTC, when the daily cap is renewed",
-        ),
-        (
-            {"counts": JobCounts(planned=9, done=9), "in_flight": 0, "calls_left": 0, "rate": 3.0, "remaining_s": 0.0},
-            "9 of 9 completed; 0 in progress; 3 calls/s",
-        ),
-    ],
-)  # fmt: skip
-def test_a_line_says_how_far_then_what_is_left_then_what_is_in_the_way(state: dict[str, Any], said: str) -> None:
+LINES: list[tuple[dict[str, Any], tuple[str, ...]]] = [
+    (
+        {"counts": JobCounts(planned=10, done=4, failed=1, unknown=1, pending=4, reused=2), "calls_left": 4},
+        ("4 of 10", "1 failed", "4 pending", "2 reused", "0"),
+    ),
+    (
+        {
+            "counts": JobCounts(planned=2000, done=1500, pending=500),
+            "in_flight": 100,
+            "rate": 480.2,
+            "calls_left": 1,
+            "remaining_s": 0.2,
+        },
+        ("1,500 of 2,000", "500 pending", "100", "1 call", "480 calls/s", "1 s"),
+    ),
+    (
+        {
+            "counts": JobCounts(planned=24_000, done=11_820, failed=3, pending=12_177),
+            "rows_so_far": 12_000,
+            "in_flight": 100,
+            "rate": 480.0,
+        },
+        ("11,820", "3 failed", "12,000", "100", "480 calls/s"),
+    ),
+    (
+        {
+            "counts": JobCounts(planned=9, done=2, pending=7),
+            "calls_left": 7,
+            "in_flight": 3,
+            "paused": True,
+            "rate": 3.0,
+            "remaining_s": 2.0,
+        },
+        ("2 of 9", "7 pending", "3", "paused"),
+    ),
+    (
+        {"counts": JobCounts(planned=9, done=2, pending=7), "calls_left": 7, "paused": True},
+        ("2 of 9", "7 pending", "paused"),
+    ),
+    (
+        {
+            "counts": JobCounts(planned=90, done=50, pending=40),
+            "calls_left": 40,
+            "waiting_until": datetime(2026, 11, 26, tzinfo=UTC),
+        },
+        ("50 of 90", "40 pending", "00:00 UTC"),
+    ),
+    (
+        {"counts": JobCounts(planned=9, done=9), "in_flight": 0, "calls_left": 0, "rate": 3.0, "remaining_s": 0.0},
+        ("9 of 9", "0", "3 calls/s"),
+    ),
+]
+
+
+@pytest.mark.parametrize(("state", "said"), LINES)
+def test_a_line_says_how_far_then_what_is_left_then_what_is_in_the_way(
+    state: dict[str, Any], said: tuple[str, ...]
+) -> None:
     """In the numbers of the batch; without a forecast where nobody can know or nothing is started."""
-    assert str(ProgressState(**{"name": "t", **state})) == f"t: {said}"
+    line = str(ProgressState(**{"name": "t", **state}))
+    assert (tells(line, *said), line.startswith("t: ")) == (True, True)
+    assert ("calls/s" in line) == ("rate" in state and not state.get("paused"))
 
 
 def test_a_name_cannot_steer_a_terminal() -> None:

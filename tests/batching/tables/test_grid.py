@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -80,25 +81,25 @@ def test_whatever_the_values_each_row_has_its_own_label(values: list[list[Any]])
     assert list(map(repr, read)) == list(map(repr, itertools.product(*values)))
 
 
-@pytest.mark.parametrize(
-    ("call", "words"),
-    [
-        (lambda: fh.grid(), ("grid",)),
-        (lambda: fh.grid(TICKETS), ("grid",)),
-        (lambda: fh.grid(TICKETS, ticket=["x"]), ("ticket",)),
-        (lambda: fh.grid(tone="calm"), ("tone", "'calm'")),
-        (lambda: fh.grid(tone={"calm": 1}), ("tone",)),
-        (lambda: fh.grid(tone=5), ("tone", "5")),
-        (lambda: fh.grid(tone=TICKETS), ("tone",)),
-        (lambda: fh.grid(tone=[]), ("tone",)),
-        (lambda: fh.grid(tone=iter(())), ("tone",)),
-        (lambda: fh.grid(rows=[{"ticket": "late"}], tone=["calm"]), ("fh.grid(tickets, tone=[...])",)),
-        (lambda: fh.grid(tone=["calm", "brief", "calm"]), ("tone", "'calm'", "repeats=2")),
-        (lambda: fh.grid(a=range(2_000), b=range(2_000)), ("2,000", "4,000,000 rows", "1,000,000")),
-        (lambda: fh.grid(a=itertools.count()), ("1,000,000",)),
-        (lambda: fh.grid(a=[], b="x"), ("2",)),
-    ],
-)  # fmt: skip
+GRIDS: list[tuple[Callable[[], Any], tuple[str, ...]]] = [
+    (lambda: fh.grid(), ("grid",)),
+    (lambda: fh.grid(TICKETS), ("grid",)),
+    (lambda: fh.grid(TICKETS, ticket=["x"]), ("ticket",)),
+    (lambda: fh.grid(tone="calm"), ("tone", "'calm'")),
+    (lambda: fh.grid(tone={"calm": 1}), ("tone",)),
+    (lambda: fh.grid(tone=5), ("tone", "5")),
+    (lambda: fh.grid(tone=TICKETS), ("tone",)),
+    (lambda: fh.grid(tone=[]), ("tone",)),
+    (lambda: fh.grid(tone=iter(())), ("tone",)),
+    (lambda: fh.grid(rows=[{"ticket": "late"}], tone=["calm"]), ("fh.grid(tickets, tone=[...])",)),
+    (lambda: fh.grid(tone=["calm", "brief", "calm"]), ("tone", "'calm'", "repeats=2")),
+    (lambda: fh.grid(a=range(2_000), b=range(2_000)), ("2,000", "4,000,000 rows", "1,000,000")),
+    (lambda: fh.grid(a=itertools.count()), ("1,000,000",)),
+    (lambda: fh.grid(a=[], b="x"), ("2",)),
+]
+
+
+@pytest.mark.parametrize(("call", "words"), GRIDS)
 def test_what_is_no_grid_is_told_in_one_line(call: Any, words: tuple[str, ...]) -> None:
     """All problems together."""
     with pytest.raises(fh.InputError, match=facts(*words)):
@@ -128,8 +129,11 @@ def test_the_factors_are_kept_with_the_batch(tmp_path: Path) -> None:
     assert opened.frame["row"].unique().tolist() == grid.index.tolist()
     sliced = fh.compare(opened, score=fh.score.length()).slice(by="tone")
     assert sliced[["tone", "variant", "n"]].values.tolist() == [
-        ["calm", "plain", 2], ["calm", "polite", 2], ["brief", "plain", 2], ["brief", "polite", 2],
-    ]  # fmt: skip
+        ["calm", "plain", 2],
+        ["calm", "polite", 2],
+        ["brief", "plain", 2],
+        ["brief", "polite", 2],
+    ]
 
 
 def test_a_race_and_a_form_run_a_grid() -> None:

@@ -266,21 +266,21 @@ def test_what_is_not_a_workflows_snippet_is_refused_with_its_cure(text: str, par
     assert len(message) < 400
 
 
-@pytest.mark.parametrize(
-    ("text", "place"),
-    [
-        ('{"deployment": "d"\n "variant": "v"}', ("2",)),
-        ('\n\n{"deployment": "d",\n  "variant": \'v\'}', ("4", "14")),
-        (f'curl {URL} \\\n  --data-raw \'{{\n  "deployment": "d",\n  "inputs": {{"a": True}}\n}}\'', ("4", "19")),
-        (f'curl {URL} \\\n -d \'{{"a": "it\'\\\'\'s", "b": x}}\'', ("2", "28")),
-        (f'curl {URL} -d "{{\\"a\\": x}}"', ("1", "63")),
-        (f"curl {URL} --data-raw=$'{{\\n\"a\": x}}'", ("1", "72")),
-        (f'curl {URL} \\\n -d \'{{"a": "x\ny"}}\'', ("2", "14")),
-        ('{"deployment": "d",\u00a0"variant": "v"}', ("1", "20")),
-        ('{"deployment": “d”}', ("1", "16")),
-        ('{"deployment": "d"} x', ("1", "21")),
-    ],
-)
+BROKEN: list[tuple[str, tuple[str, ...]]] = [
+    ('{"deployment": "d"\n "variant": "v"}', ("2",)),
+    ('\n\n{"deployment": "d",\n  "variant": \'v\'}', ("4", "14")),
+    (f'curl {URL} \\\n  --data-raw \'{{\n  "deployment": "d",\n  "inputs": {{"a": True}}\n}}\'', ("4", "19")),
+    (f'curl {URL} \\\n -d \'{{"a": "it\'\\\'\'s", "b": x}}\'', ("2", "28")),
+    (f'curl {URL} -d "{{\\"a\\": x}}"', ("1", "63")),
+    (f"curl {URL} --data-raw=$'{{\\n\"a\": x}}'", ("1", "72")),
+    (f'curl {URL} \\\n -d \'{{"a": "x\ny"}}\'', ("2", "14")),
+    ('{"deployment": "d",\u00a0"variant": "v"}', ("1", "20")),
+    ('{"deployment": “d”}', ("1", "16")),
+    ('{"deployment": "d"} x', ("1", "21")),
+]
+
+
+@pytest.mark.parametrize(("text", "place"), BROKEN)
 def test_broken_json_is_told_by_line_column_and_spot(text: str, place: tuple[str, ...]) -> None:
     """The place is that in the pasted text, through whatever quoting, and the spot is shown."""
     message = refusal(text)
