@@ -229,11 +229,11 @@ def test_an_answer_that_is_packed_twice_is_not_unpacked(coding: str, tmp_path: P
     with Server(lambda _: _http(gzip.compress(gzip.compress(b"0" * 1000)), f"content-encoding: {coding}")) as server:
         run = fh.Client(base_url=f"http://127.0.0.1:{server.port}/v1", api_key="fhk_x").invoke("d", variant="v")
         assert run.status == "unknown"
-        assert "only gzip, deflate were requested" in (run.error or "")
+        assert " gzip, deflate " in (run.error or "")
         origin = f"127.0.0.1:{server.port}"
         output = {"assets": [{"file_url": f"http://{origin}/a.png"}]}
         asset = fh.Run(status="completed", output=output, origin=origin)
-        with pytest.raises(fh.CallError, match="compressed as"):
+        with pytest.raises(fh.CallError, match="gzip, deflate"):
             asset.save_assets(tmp_path / "assets")
     assert list((tmp_path / "assets").iterdir()) == []
 
@@ -302,7 +302,7 @@ def test_no_redirect_is_followed_with_the_key(tmp_path: Path) -> None:
                     output={"assets": [{"file_url": f"http://127.0.0.1:{server.port}/{name}"}]},
                     origin=f"127.0.0.1:{server.port}",
                 )
-                with pytest.raises(FetchHiveError, match="not https"):
+                with pytest.raises(FetchHiveError, match="https"):
                     asset.save_assets(tmp_path)
         assert other.asked == []
     assert list(tmp_path.glob("*passwd*")) == []

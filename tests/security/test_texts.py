@@ -118,7 +118,7 @@ def test_a_runaway_pattern_ends_and_says_so() -> None:
     """Sixty characters would keep it busy for years; the check of a call says what to do about it."""
     slow = "(?!x)(a|aa)+$(?!y)"  # without looking around, any pattern takes linear time
     deployment = fh.Deployment("d", variants=["v"], inputs={"t": fh.text(pattern=slow)})
-    with pytest.raises(fh.InputError, match="takes too long on a string; write it without a repeat inside a repeat"):
+    with pytest.raises(fh.InputError, match="^d: inputs: .*pattern"):
         deployment.complete({"t": "a" * 60 + "!"})
 
 
@@ -129,7 +129,8 @@ def test_a_pattern_that_looks_neither_around_nor_back_takes_linear_time(pattern:
     of_values = fh.Deployment("d", variants=["v"], inputs={"t": fh.text(pattern=pattern)})
     of_names = {"type": "object", "patternProperties": {pattern: False}, "additionalProperties": {"type": "string"}}
     begun = time.thread_time()
-    assert [problem for problem in of_values.problems({"t": text}) if "does not match the pattern" in problem]
+    (problem,) = of_values.problems({"t": text})
+    assert pattern in problem
     assert fh.Deployment("d", inputs=of_names).problems({text: "x"}) == []
     assert time.thread_time() - begun < CPU_S
 

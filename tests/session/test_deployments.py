@@ -88,10 +88,10 @@ def test_a_call_by_name_is_checked_and_completed_by_the_catalogue(
     run = client.invoke("support-triage", variant="nearest", inputs={"ticket": "Late"})
     assert run.output == "Late|calm"
     for options, told in (
-        ({"variant": "nearest", "inputs": {"ticket": "Late", "tone": "loud"}}, "tone: 'loud' is not"),
-        ({"variant": "nearest", "inputs": {"tiket": "Late"}}, "did you mean 'ticket'?"),
-        ({"variant": "neerest", "inputs": {"ticket": "Late"}}, "did you mean 'nearest'?"),
-        ({"inputs": {"ticket": "Late"}}, "variant is not set; give variant="),
+        ({"variant": "nearest", "inputs": {"ticket": "Late", "tone": "loud"}}, "tone: 'loud' "),
+        ({"variant": "nearest", "inputs": {"tiket": "Late"}}, " 'ticket'?"),
+        ({"variant": "neerest", "inputs": {"ticket": "Late"}}, " 'nearest'?"),
+        ({"inputs": {"ticket": "Late"}}, " variant="),
     ):
         with pytest.raises(fh.InputError, match="support-triage") as caught:
             client.invoke("support-triage", **options)
@@ -107,7 +107,7 @@ def test_a_batch_by_name_is_checked_and_completed_by_the_catalogue(folder: Path,
     calls = len(hive.calls)
     with pytest.raises(fh.InputError, match="ticket"):
         fh.batch(pd.DataFrame({"ticket": ["Late", "x" * 41]}), "support-triage", variants="nearest", progress=False)
-    with pytest.raises(fh.InputError, match="did you mean 'nearest'"):
+    with pytest.raises(fh.InputError, match="'neerest'.* 'nearest'"):
         fh.batch(rows, "support-triage", variants="neerest", progress=False)
     assert len(hive.calls) == calls
 
@@ -128,9 +128,7 @@ def test_a_cell_by_name_uses_the_catalogue_and_sees_an_edit_at_once(
     assert run.output == "Late|loud", said
     (folder / "fetchhive.yaml").write_text(CATALOGUE.replace("enum:", "enums:"))
     _, said = cell("%%fetchhive support-triage -v nearest\nticket: Late")
-    assert (
-        "fetchhive.yaml, line 7: 'support-triage': inputs.tone: 'enums' is not a keyword; did you mean 'enum'?" in said
-    )
+    assert re.search(r"fetchhive\.yaml, line 7: 'support-triage': inputs\.tone: 'enums' .* 'enum'\?", said)
     assert said.count("\n") <= 1
     assert len(hive.calls) == 2
 
@@ -154,9 +152,10 @@ def test_an_unknown_name_is_sent_unchecked_unless_it_is_near_to_a_known_one(
     with pytest.raises(fh.InputError) as caught:
         client.invoke("suport-triage", variant="nearest")
     told = str(caught.value)
-    assert told.startswith("the deployment 'suport-triage' is not in fetchhive.yaml; did you mean 'support-triage'?")
-    assert "add it to the catalogue, or give fh.Deployment('suport-triage')" in told
-    with pytest.raises(fh.InputError, match="did you mean 'support-triage'"):
+    assert re.search(
+        r"'suport-triage' .* fetchhive\.yaml; .* 'support-triage'\? .*fh\.Deployment\('suport-triage'\)", told
+    )
+    with pytest.raises(fh.InputError, match="'Support_Triage'.* 'support-triage'"):
         fh.batch([{"ticket": "a"}], "Support_Triage", variants="nearest", progress=False)
     assert not hive.calls
     for sent in ("another", "support-triage-2", fh.Deployment("suport-triage")):
@@ -168,7 +167,7 @@ def test_a_broken_catalogue_stops_what_needs_it_and_nothing_else(
 ) -> None:
     """Nothing is sent unchecked because of a slip in the file; a hive's own names and a `Deployment` need no file."""
     (folder / "fetchhive.yaml").write_text("deployments:\n  a:\n\tb: 1\n")
-    told = r"fetchhive\.yaml, line 3: a tab is not indentation"
+    told = r"fetchhive\.yaml, line 3: "
     own = LocalHive()
 
     @own.workflow("echo", variant="plain")
@@ -201,7 +200,7 @@ def test_a_catalogue_elsewhere_is_named_with_the_way_to_it(
     for here, shown in ((folder, "fetchhive.yaml"), (folder / "a", os.path.join("..", "fetchhive.yaml"))):
         monkeypatch.chdir(here)
         assert fh.deployments(client).source_of("only-here") == f"{shown}:8"
-        with pytest.raises(fh.InputError, match=f"in {re.escape(shown)}; did you mean 'support-triage'"):
+        with pytest.raises(fh.InputError, match=f" in {re.escape(shown)}; .* 'support-triage'"):
             client.invoke("suport-triage", variant="nearest")
     (folder / "fetchhive.yaml").write_text("deployments: [a]\n")
     monkeypatch.chdir(deep)
@@ -228,7 +227,7 @@ def test_a_hive_in_process_knows_its_own_first_then_the_catalogue(folder: Path) 
     assert known["support-triage"].variants == ("mine",)
     assert [known.source_of(name) for name in known] == ["local hive", "fetchhive.yaml:8"]
     assert client.invoke("support-triage", inputs={"text": "a"}).output == "a"
-    with pytest.raises(fh.InputError, match=r"in the local hive; did you mean 'support-triage'\?"):
+    with pytest.raises(fh.InputError, match=r" local .* 'support-triage'\?"):
         client.invoke("support-triag", inputs={"text": "a"})
     assert client.invoke("nothing-like-it", variant="x", inputs={}).status == "failed"
 
@@ -270,7 +269,7 @@ def test_with_an_address_only_the_catalogue_is_known(folder: Path, client: fh.Cl
     """What a service has cannot be asked; a client of the wrong kind is told."""
     assert [fh.deployments().source_of(n) for n in fh.deployments()] == ["fetchhive.yaml:3", "fetchhive.yaml:8"]
     assert fh.deployments(client) == fh.deployments(client.aclient) == fh.deployments()
-    with pytest.raises(fh.SettingsError, match="client is an int"):
+    with pytest.raises(fh.SettingsError, match=r" is an int; .*fh\.Client\("):
         fh.deployments(3)  # type: ignore[arg-type]
 
 

@@ -94,7 +94,7 @@ def test_the_daily_caps_429_closes_the_limiter_until_midnight_utc() -> None:
             waiting = asyncio.create_task(enter())
             await asyncio.sleep(0)
             limiter.record_answer(RetryDecision(action=RetryAction.STOP, reason="daily_cap"))
-        with pytest.raises(LimitReached, match=r"in 3 h 20 min\. No call was made"):
+        with pytest.raises(LimitReached, match=r"\b3 h 20 min\. "):
             await waiting
         with pytest.raises(LimitReached):
             await enter()
@@ -168,7 +168,7 @@ def test_a_waiter_whose_loop_has_ended_does_not_keep_the_others_waiting() -> Non
 @pytest.mark.parametrize("limit", [0, -1, 1.5, "3"])
 def test_a_limit_that_cannot_be_is_refused(limit: object) -> None:
     """A limiter that admits nobody would wait for ever."""
-    with pytest.raises(SettingsError, match="whole number, at least 1"):
+    with pytest.raises(SettingsError, match=r"max_concurrency is .* 1\b"):
         ConcurrencyLimiter(limit)  # type: ignore[arg-type]
 
 
