@@ -8,8 +8,8 @@ __all__ = ["facts", "numbers_in", "tells"]
 
 
 def facts(*values: object) -> str:
-    """Return a pattern, for ``match=``, of a text that has each value, in any order and not inside of a word."""
-    return "(?s)^" + "".join(rf"(?=.*(?<!\w){re.escape(str(value))}(?!\w))" for value in values)
+    """Return a pattern, for ``match=``, of a text that has each value, in any order, not inside of a word or number."""
+    return "(?s)^" + "".join(rf"(?=.*(?<!\w)(?<!\d[.,]){re.escape(str(value))}(?!\w|[.,]\d))" for value in values)
 
 
 def numbers_in(sentence: object) -> list[str]:
@@ -18,5 +18,5 @@ def numbers_in(sentence: object) -> list[str]:
 
 
 def tells(text: object, *values: object) -> bool:
-    """Whether a text has each value."""
+    """Whether a text has each value, as :func:`facts` finds them."""
     return re.search(facts(*values), str(text)) is not None

@@ -76,7 +76,9 @@ def check(batch: fh.Batch, cell: str) -> None:
 
 def _without_words(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return lines of a frame without our sentences: what is wrong with inputs is said anew by each version."""
-    return [line | {"error": None} if line.get("error_code") == "invalid_input" else line for line in lines]
+    return [
+        line | {"error": bool(line["error"])} if line.get("error_code") == "invalid_input" else line for line in lines
+    ]
 
 
 IN_MEMORY = ("tickets", "refused", "unnamed", "streamed")

@@ -51,7 +51,9 @@ def test_what_cannot_be_corrected_is_told_to_the_page(cmp: fh.Comparison) -> Non
     page.send(kind="hello")
     n = next(n for n, item in enumerate(page.rater.session.items) if item.row == 0)
     (told,) = page.send(kind="correct", n=n, held=["x", 99, n], expected="other", note="")
-    assert told["problem"]
+    with pytest.raises(fh.InputError) as refused:
+        cmp.correct(0, expected="other")
+    assert told["problem"] == str(refused.value)
     assert [item["n"] for item in told["items"]] == [n]
     assert page.send(kind="correct", n=99, held=[], expected="x") == []
     assert page.send(kind="correct", n="0", expected="x") == []

@@ -278,6 +278,8 @@ def test_a_plot_of_equal_tables_says_so_and_names_are_as_they_are() -> None:
     frame = _runs(variants=("$a$",))
     figure = fh.compare(pd.concat([frame, frame.assign(variant="b")])).plot("confusion")
     assert len(figure.panels) == 3
+    change = figure.alt.rpartition(": ")[2]
+    assert (numbers_in(change), change.count(" "), change[-1]) == ([], 1, "."), "and not a list of nothing"
     assert "$a$" in figure.alt
     assert "\\$" not in figure.alt
 
