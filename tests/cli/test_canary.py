@@ -94,7 +94,9 @@ def test_texts_are_for_the_one_text_variable(data: Path, answering: Any, capsys:
     assert main([*texts, "-d", "support-triage", "--local"]) == 0
     assert tells(capsys.readouterr().out, "2 of 2 rows")
     assert main([*texts, "-d", "quiz", "--base-url", answering.url]) == 2
-    assert capsys.readouterr().err.count("\n") == 1
+    said = capsys.readouterr().err
+    assert tells(said, "fh-notebook canary", "[{'text': t} for t in texts]")
+    assert said.count("\n") == 1
 
 
 @pytest.mark.parametrize(

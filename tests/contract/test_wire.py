@@ -123,7 +123,8 @@ def test_whatever_comes_is_a_run_with_words_and_a_code(
     """Error bodies of both generations, HTML pages, empty and broken bodies: a run that says what it was."""
     run = answered(status, body)
     assert (run.status, run.error_code, run.status_code) == (want_status, want_code, status)
-    assert in_error in (run.error or "")
+    assert run.error
+    assert in_error in run.error
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,7 @@ def test_a_sync_call_over_the_cap_is_refused() -> None:
         assert refused.status_code == 429
         assert refused.json().keys() == {"error", "message", "error_code"}
         assert refused.json()["error_code"] == "concurrency_limit_reached"
+        assert refused.json()["error"] == refused.json()["message"] != ""
         assert "retry-after" not in refused.headers
         assert (held.hive.in_flight, held.hive.refused) == (2, 1)
         held.go.release(3)
@@ -201,7 +202,9 @@ def test_the_daily_cap_has_an_answer_of_its_own_and_is_renewed_at_midnight_utc()
         refused = call()
         assert refused.status_code == 429
         answer = refused.json()
+        assert answer.keys() == {"error", "message", "error_code", "limit", "current"}
         assert (answer["error_code"], answer["limit"], answer["current"]) == ("api_rate_limit_exceeded", 3, 3)
+        assert answer["error"] == answer["message"] != ""
         assert hive.counts.used_today == 3
         clock.forward(seconds=59)
         assert call().status_code == 429

@@ -112,7 +112,7 @@ def test_whether_the_workflow_runs(given: dict[str, Any], runs: bool) -> None:
     [
         ({"reset": True, "status": 500}, ("reset",)),
         ({"reset": True, "cut_body": True}, ("reset",)),
-        ({"html": True, "body": b""}, ()),
+        ({"html": True, "body": b""}, ("body",)),
         ({"status": 99}, ("200", "599")),
         ({"slow_body_s": -1}, ("slow_body_s",)),
         ({"on": "models"}, ("'invoke'", "'retrieve'")),

@@ -57,7 +57,9 @@ def test_a_run_can_be_asked_for_by_its_run_id() -> None:
     assert (failed["run_status"], failed["output_content"]) == ("failed", None)
     assert failed["error_message"] == "RuntimeError: cannot say hi"
     assert missing.status_code == 404
+    assert missing.json().keys() == {"error", "message", "error_code"}
     assert missing.json()["error_code"] == "not_found"
+    assert missing.json()["error"] == missing.json()["message"] != ""
 
 
 WORKSPACE = "/public/workspaces/ws_local"

@@ -282,7 +282,7 @@ def test_what_has_no_signature_is_refused() -> None:
     [
         ("t.csv", "t.csv"),
         ("t", ".csv"),
-        (["a"], ""),
+        (["a"], "[{'text': t} for t in texts]"),
         (3, "an int"),
     ],
 )

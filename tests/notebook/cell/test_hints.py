@@ -56,10 +56,10 @@ ALL_THE_SAME = "fetchhive.yaml"
 @pytest.mark.parametrize(
     ("cell", "told"),
     [
-        (f"{MANY}words:", r"\bmany:"),
-        (f"{MANY}words: null", r"\bmany:"),
-        (f"{MANY}sizes: [1, null]", r"\bmany:.*\b1\b"),
-        ("%%fetchhive many -v v --over rows\nticket: x\nwords:", r"\bmany:"),
+        (f"{MANY}words:", r"\bmany: words: "),
+        (f"{MANY}words: null", r"\bmany: words: "),
+        (f"{MANY}sizes: [1, null]", r"\bmany: sizes\[1\]: "),
+        ("%%fetchhive many -v v --over rows\nticket: x\nwords:", r"\bmany: words: "),
         (f"{MANY}tags: late, lost", r"\btags:.*'late, lost'.*'late'.*'lost'"),
         (f"{MANY}tags: late", r"give \['late'\]"),
         (f"{MANY}tags: |\n  - late\n  - lost", r"give \['late', 'lost'\]"),

@@ -122,9 +122,9 @@ def test_over_with_a_score_compares(shell: Shell, hive: LocalHive) -> None:  # n
         ("%%fetchhive echo --all-variants\ntext: x", "echo: .* -v$"),
         ("%%fetchhive echo -v plain --repeats 0\ntext: x", r"'0'.*\b1\b"),
         ("%%fetchhive echo -v plain --metadata x\ntext: x", "'x' is not NAME=VALUE"),
-        ("%%fetchhive echo -v plain --api-key fhk_123\ntext: x", "UsageError: "),
-        ("%%fetchhive echo -v plain --apikey fhk_123\ntext: x", "UsageError: "),
-        ("%%fetchhive echo -v plain --api_token=fhk_123\ntext: x", "UsageError: "),
+        ("%%fetchhive echo -v plain --api-key fhk_123\ntext: x", "UsageError: .*%fetchhive login"),
+        ("%%fetchhive echo -v plain --apikey fhk_123\ntext: x", "UsageError: .*%fetchhive login"),
+        ("%%fetchhive echo -v plain --api_token=fhk_123\ntext: x", "UsageError: .*%fetchhive login"),
         ("%%fetchhive echo -v plain --colour fhk_123\ntext: x", r"unrecognized arguments: --colour\. See"),
         ("%%fetchhive echo -v plain -cfhk_123\ntext: x", r"unrecognized arguments: -c\. See"),
         (
@@ -136,7 +136,7 @@ def test_over_with_a_score_compares(shell: Shell, hive: LocalHive) -> None:  # n
             "%%fetchhive \u2014\u2014zzz=fhk_123 echo\ntext: x",
             "'zzz'",
         ),
-        ("%%fetchhive echo -v plain \u2014api-key=fhk_123\ntext: x", "UsageError: "),
+        ("%%fetchhive echo -v plain \u2014api-key=fhk_123\ntext: x", "UsageError: .*%fetchhive login"),
         (
             "%%fetchhive echo \\\n  -v plain\ntext: x",
             r"a line cannot be continued with a \\;",
