@@ -125,8 +125,7 @@ def test_rows_are_paged_searched_and_filtered(page: Page, report: Callable[..., 
     folded = box.bounding_box()["height"]  # type: ignore[index]
     more.click()
     assert more.text_content() == "less"
-    assert page.locator("#body tr").nth(2).locator(".out").nth(0).bounding_box()["height"] > 0  # type: ignore[index]
-    opened = page.locator("#body tr").nth(2).locator(".out:not(.fold)").first.bounding_box()["height"]  # type: ignore[index]
+    opened = more.locator("xpath=preceding-sibling::*[1]").bounding_box()["height"]  # type: ignore[index]
     assert opened > folded
 
 
@@ -326,3 +325,43 @@ def test_a_comparison_and_its_plots_in_jupyterlab(lab: Lab) -> None:
     lab.open(name="of-somebody.ipynb")
     expect(lab.output(0).get_by_text("Mean score with 95 % interval: nearest")).to_be_visible()
     expect(lab.output(0).locator("svg[role=img]")).to_have_count(0)
+
+
+def test_heads_sort_and_look_sortable(page: Page, report: Callable[..., str]) -> None:
+    """Up, down, and as before; numbers in the text of a row as numbers, what is missing last; by keyboard, too."""
+    page.goto(report(60))
+    heads = page.locator("#rows thead th")
+    assert all("⇅" in text for text in heads.all_text_contents())
+    key, last = heads.first, heads.last
+    assert _shown(page)[:3] == ["0", "1", "2"]
+    key.get_by_role("button").click()
+    expect(key).to_have_attribute("aria-sort", "ascending")
+    key.get_by_role("button").press("Enter")
+    expect(key).to_have_attribute("aria-sort", "descending")
+    assert _shown(page)[:3] == ["59", "58", "57"]
+    key.get_by_role("button").click()
+    expect(key).to_have_attribute("aria-sort", "none")
+    assert _shown(page)[:3] == ["0", "1", "2"]
+    last.get_by_role("button").click()
+    scores = page.evaluate(
+        "JSON.parse(document.getElementById('data').textContent).rows.map(row => row.runs.at(-1)?.score ?? 9)"
+    )
+    order = sorted(range(60), key=lambda row: scores[row])
+    assert _shown(page) == [str(row) for row in order[:25]]
+    page.get_by_text("More filters").click()
+    page.locator("#order").select_option("spread")  # another order instead
+    expect(last).to_have_attribute("aria-sort", "none")
+
+
+@pytest.mark.parametrize(("width", "cards"), [(1600, False), (600, False), (420, False), (390, True)])
+def test_rows_are_cards_only_where_a_table_has_no_room(
+    page: Page, report: Callable[..., str], width: int, *, cards: bool
+) -> None:
+    """Below 400 px; else a table, which scrolls in its own place where it is wider, and says an input a line."""
+    page.set_viewport_size({"width": width, "height": 900})
+    page.goto(report(60))
+    assert page.locator("#rows thead").is_visible() is not cards
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    names = page.locator("#body tr").first.locator("dl.inputs dt")
+    boxes = [box for box in (name.bounding_box() for name in names.all()) if box]
+    assert len({round(box["y"]) for box in boxes}) == len(boxes) > 0

@@ -17,7 +17,7 @@
     return made;
   };
   const SAID_MS = 2000;
-  const state = { page: 0, size: 25, rows: data.rows, which: "", words: [] };
+  const state = { page: 0, size: 25, rows: data.rows, which: "", words: [], by: -1, down: false };
 
   const haystack = (row) => {
     if (row.text === undefined) {
@@ -34,13 +34,51 @@
     return all.length ? Math.max(...all) - Math.min(...all) : -1;
   };
 
+  // What each column is sorted by, in the order of the heads. Numbers in a text count as numbers.
+  const keys = [
+    (row) => String(row.pair),
+    ...(data.inputs.length ? [(row) => row.inputs.join("\n")] : []),
+    ...(data.expected ? [(row) => row.expected] : []),
+    ...data.variants.map((_, n) => (row) => row.runs[n]?.score ?? row.runs[n]?.output ?? null),
+  ];
+  const collator = new Intl.Collator("en", { numeric: true });
+  const compare = (a, b) => (typeof a === "number" && typeof b === "number" ? a - b : collator.compare(a, b));
+  const sorted = (rows, key, sign) => [...rows].sort((one, other) => {
+    const [a, b] = [key(one), key(other)];
+    return a === null || b === null ? (a === null) - (b === null) : sign * compare(a, b);  // what is missing is last
+  });
+
   const choose = () => {
     state.words = at("search").value.toLowerCase().split(/\s+/).filter(Boolean);
     const wanted = (row) => has(row, state.which) && has(row, at("only").value);
     state.rows = data.rows.filter((row) => wanted(row) && state.words.every((word) => haystack(row).includes(word)));
-    if (at("order").value === "spread") state.rows = [...state.rows].sort((a, b) => spread(b) - spread(a));
+    if (state.by >= 0) state.rows = sorted(state.rows, keys[state.by], state.down ? -1 : 1);
+    else if (at("order").value === "spread") state.rows = [...state.rows].sort((a, b) => spread(b) - spread(a));
     state.page = 0;
     show();
+  };
+
+  const heads = [...document.querySelectorAll("#rows thead th")].map((th, n) => {
+    const button = el("button", "sort");
+    const sign = el("span", "sign", " ⇅");
+    sign.setAttribute("aria-hidden", "true");
+    button.type = "button";
+    button.title = `Sort by ${th.textContent}`;
+    button.append(...th.childNodes, sign);
+    th.append(button);
+    button.addEventListener("click", () => {  // up, down, and as before
+      const again = state.by === n;
+      sortBy(again && state.down ? -1 : n, again && !state.down);
+    });
+    return { th, sign };
+  });
+  const sortBy = (n, down) => {
+    Object.assign(state, { by: n, down });
+    heads.forEach(({ th, sign }, k) => {
+      th.setAttribute("aria-sort", k !== n ? "none" : down ? "descending" : "ascending");
+      sign.textContent = k !== n ? " ⇅" : down ? " ↓" : " ↑";
+    });
+    choose();
   };
 
   const chips = [...document.querySelectorAll("#tools .chip")];
@@ -131,12 +169,15 @@
     if (run.output) parts.push(copying(run));
     return cell(name, ...parts);
   };
-  const input = (name, text) => {
-    if (text === null) return [];
-    if (text.length > 40 || text.includes("\n")) return [el("span", "in", name), ...foldable(text, "out")];
-    const made = el("div");
-    made.append(el("span", "in short", name), " ", said("span", "", text));
-    return [made];
+  const inputs = (texts) => {  // one line an input: its name and what it is
+    const made = el("dl", "inputs");
+    texts.forEach((text, i) => {
+      if (text === null) return;
+      const value = el("dd");
+      value.append(...foldable(text, "out"));
+      made.append(said("dt", "in", data.inputs[i]), value);
+    });
+    return made;
   };
   const line = (row) => {
     const made = el("tr");
@@ -144,7 +185,7 @@
     key.classList.add("key");
     made.append(key);
     if (data.inputs.length) {
-      made.append(cell("inputs", ...row.inputs.flatMap((text, i) => input(data.inputs[i], text))));
+      made.append(cell("inputs", inputs(row.inputs)));
     }
     if (data.expected) made.append(cell("expected", ...(row.expected === null ? [] : foldable(row.expected, "out")),
       ...(row.correction ? [said("div", "correction", row.correction)] : [])));
@@ -173,7 +214,7 @@
   new ResizeObserver(below).observe(at("tools"));
   at("tools").hidden = false;
   at("search").addEventListener("input", choose);
-  at("order").addEventListener("change", choose);
+  at("order").addEventListener("change", () => sortBy(-1, false));
   at("only").addEventListener("change", choose);
   at("size").addEventListener("change", () => { state.size = Number(at("size").value); state.page = 0; show(); });
   at("back").addEventListener("click", () => turn(-1));
@@ -184,5 +225,5 @@
     if (event.key === "ArrowRight" && !at("on").disabled) turn(1);
     if (event.key === "/") { event.preventDefault(); at("search").focus(); }
   });
-  show();
+  sortBy(-1, false);
 })();
