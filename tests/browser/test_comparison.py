@@ -143,6 +143,22 @@ def test_a_word_and_what_stands_for_it_are_apart(page: Page) -> None:
         assert "It is technicaldelivery." in (removed.locator("xpath=..").text_content() or "")
 
 
+def test_the_pieces_of_a_difference_stand_in_the_order_of_a_right_to_left_text(page: Page) -> None:
+    """Numbers and Latin words in it keep their places, and the text that was replaced does not turn it."""
+    texts = ("order A-4049 של דוד: 3 packages", "החבילה A-4049 הייתה אמורה להגיע ביום שני (15.3), ודף המעקב ריק.")
+    cmp = fh.compare(pd.DataFrame({"row": [0, 0], "variant": ["a", "ב 2"], "output": texts}))
+    page.set_viewport_size({"width": 1600, "height": 900})
+    for shown in (cmp.diff(0), cmp.browse().show(row=0)):
+        page.set_content(shown._repr_html_())
+        marks = page.locator("ins", has_text="החבילה").first.locator("xpath=..")
+        pieces = [
+            piece.bounding_box() for piece in marks.locator("xpath=./*[self::ins or self::del or self::span]").all()
+        ]
+        places = [box["x"] for box in pieces if box and box["width"]]
+        assert len(places) > 4
+        assert places == sorted(places, reverse=True)
+
+
 def test_chips_of_low_scores_and_wins_know_what_is_better(page: Page, tmp_path: Path) -> None:
     """Where less is better the worst are the highest; who won is decided by all digits of the scores."""
     lines = [

@@ -92,6 +92,8 @@ MARKS: Final = 2_000
 def marks_style(inside: str) -> str:
     """Return the style of marks inside a selector."""
     return (
+        # Each piece for itself: a number behind a Latin word in a Hebrew line would join it over what is between them.
+        f"{inside} :is(ins,.fh-marked>span,.fhb-marks>span){{unicode-bidi:isolate}}"
         f"{inside} ins,{inside} del{{color:inherit;border-radius:2px;padding:0 1px}}"
         f"{inside} ins{{text-decoration:underline 2px;background:rgba(46,160,67,.22)}}"
         f"{inside} del{{text-decoration:line-through;background:rgba(229,83,75,.2)}}"
@@ -209,4 +211,8 @@ def _segment_html(part: Segment) -> html.Html:
     }[part.kind]
     words = part.text.rstrip()
     blanks = part.text[len(words) :]
-    return html.join([html.el(tag, html.marked(words, "", len(words)), title=title), html.el("span", blanks)])
+    # A text has the direction of what it says now: what was removed has its own, and does not count.
+    turned = "auto" if tag == "del" else None
+    return html.join(
+        [html.el(tag, html.marked(words, "", len(words)), title=title, dir=turned), html.el("span", blanks)]
+    )

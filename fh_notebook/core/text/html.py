@@ -531,14 +531,15 @@ ID_UNBROKEN: Final = 40
 
 
 def unbroken(name: str, before: Html | None = None, *, most: int = NAME_UNBROKEN) -> Html:
-    """Return a name in one line with what is before it; one of more than `most` characters may break.
+    """Return a name in one line with what is before it, at its left; one of more than `most` characters may break.
 
     Examples
     --------
     >>> unbroken("fine-tuned")
     '<bdi class="fh-unbroken">fine-tuned</bdi>'
     """
-    return el("bdi", before, name, cls="fh-unbroken" if len(name) <= most else "")
+    cls = "fh-unbroken" if len(name) <= most else ""
+    return el("bdi", name, cls=cls) if before is None else el("span", before, el("bdi", name), cls=cls, dir="ltr")
 
 
 def in_two(text: str) -> Html:

@@ -200,7 +200,7 @@ function render({model, el}) {
     const tag = {here: "ins", there: "del"}[kind] ?? "span", words = said.trimEnd();
     const name = {here: "only in this one", there: "only in the one that it is compared to"}[kind];
     const made = document.createDocumentFragment();
-    made.append(make(tag, {cls: kind === "cut" || kind === "uncompared" ? "fhb-gap" : undefined, title: name, text: words}), said.slice(words.length));
+    made.append(make(tag, {cls: kind === "cut" || kind === "uncompared" ? "fhb-gap" : undefined, title: name, dir: tag === "del" ? "auto" : undefined, text: words}), said.slice(words.length));
     return made;
   };
   const changes = (listed, names) => make("div", {cls: "fh-changed"}, make("table", {cls: "fh-changes"},
@@ -225,7 +225,7 @@ function render({model, el}) {
     const isDrawn = said.marks.length + said.changes.length > 0;  // how it differs is above it
     const isOpen = n === page.open.baseline || !isDrawn && (!said.said || said.text.length <= SHORT || said.said.startsWith("not compared"));
     return make("div", {cls: "fhb-card", role: "group", "aria-label": name},
-      make("h4", {}, swatchOf(n), name, said.status !== "completed" ? badge(said.status) : null, make("span", {cls: "fhb-dim", text: facts})),
+      make("h4", {}, swatchOf(n), make("bdi", {text: name}), said.status !== "completed" ? badge(said.status) : null, make("span", {cls: "fhb-dim", text: facts})),
       isReference ? make("div", {cls: "fhb-said", text: "The others are compared to this one"}) : null,
       said.said ? make("div", {cls: "fhb-said", text: `Compared to ${head.variants[page.open.baseline]}: ${said.said}`}) : null,
       said.marks.length ? make("div", {cls: `fhb-out fhb-marks${said.is_prose ? " fhb-prose" : ""}`, dir: "auto", tabindex: 0, "aria-label": `${name}: differences`, role: "region"}, ...said.marks.map(piece)) : null,

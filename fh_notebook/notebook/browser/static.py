@@ -121,7 +121,7 @@ def _card(name: str, card: Mapping[str, Any], baseline: str) -> html.Html:
     changes = changes_table(((f"{c[0]} {c[1]}", *c[2:]) for c in card["changes"]), (baseline, name))
     return html.el(
         "div",
-        html.el("div", html.el("strong", name), " ", badge, " ", facts, cls="fh-head"),
+        html.el("div", html.el("strong", html.el("bdi", name)), " ", badge, " ", facts, cls="fh-head"),
         card["view"],
         html.el("div", f"Compared to {baseline}: {card['said']}", cls="fh-dim") if card["said"] else None,
         marks if card["marks"] else None,
@@ -140,7 +140,8 @@ def _piece(kind: str, text: str, line: str = "") -> html.Html:
     if kind == "gap":
         return html.el("details", html.el("summary", line, dir="ltr"), html.el("div", text, dir="auto"), cls="fh-gap")
     tag = {"here": "ins", "there": "del"}.get(kind, "span")
-    return html.el(tag, text, cls="fh-dim" if kind in ("cut", "uncompared") else "")
+    turned, style = ("auto", None) if tag == "del" else (None, "unicode-bidi:isolate")
+    return html.el(tag, text, cls="fh-dim" if kind in ("cut", "uncompared") else "", dir=turned, style=style)
 
 
 # --- text
