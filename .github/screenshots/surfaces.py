@@ -698,13 +698,13 @@ trend = fh.trend("support-triage", score=fh.score.exact("expected_output"))"""
 @surface
 def trend_table(stage: Stage) -> Iterator[Locator]:
     """The figures of kept batches by date."""
-    expect(stage.show(f"{TREND}\ntrend", store=stage.own("trend-table"))).to_contain_text("median time")
+    expect(stage.show(f"{TREND}\ntrend", store=stage.own("trend"))).to_contain_text("median time")
     yield stage.cell(1)
 
 
 @surface
 def trend_plot(stage: Stage) -> Iterator[Locator]:
     """The same as lines over the dates."""
-    stage.open(f"{TREND}\ntrend.plot()", store=stage.own("trend-plot"))
+    stage.open(f"{TREND}\ntrend.plot()", store=stage.own("trend"))
     stage.run(1)
     yield stage.cell(1)
