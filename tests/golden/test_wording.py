@@ -31,6 +31,7 @@ from fh_notebook.batching.planning.plan import OtherKey, Plan
 from fh_notebook.batching.planning.stored_batch import refused_name
 from fh_notebook.batching.progress.state import ProgressState
 from fh_notebook.batching.rendering import progress_sentence
+from fh_notebook.batching.tables.row_sources import read_rows
 from fh_notebook.client.callbacks.receiver import check_public_url
 from fh_notebook.comparing.verdicts.verdict import headline_of, notes_of, verdict_of
 from fh_notebook.contract.catalog.deployments import Deployments, misspelling_error
@@ -40,6 +41,7 @@ from fh_notebook.contract.snippet.parser import parse_snippet
 from fh_notebook.core.rate import Rate
 from fh_notebook.core.text.messages import CELL, COMMAND, PYTHON, Audience, text_for
 from fh_notebook.errors import FetchHiveError
+from fh_notebook.local import LocalHive
 from fh_notebook.notebook.cell.options import read_line
 from fh_notebook.notebook.cell.parser import read_inputs
 from fh_notebook.notebook.cell.template import Template
@@ -51,9 +53,12 @@ from tests.batching.planning.plans import make_plan
 from tests.batching.planning.test_plan import PLANS
 from tests.batching.progress.test_display import LINES
 from tests.batching.tables.test_grid import GRIDS
+from tests.batching.tables.test_rows import NO_TABLES
 from tests.batching.test_rendering import SUMMARIES
 from tests.contract.snippet.test_parser import BROKEN, REFUSED
 from tests.contract.snippet.test_sdk import CALLS
+from tests.local.test_faults import CONTRADICTIONS
+from tests.notebook.cell.test_literals import FULL, SLIPS, inputs_of
 
 GOLDEN: Final = Path(__file__).with_name("wording.txt")
 
@@ -147,6 +152,18 @@ def snippet(text: str) -> Says:
     """What is read of a snippet that is refused, without the words of Python's own parser."""
     says = raised(lambda: parse_snippet(text))
     return lambda audience: re.sub(r"(code is not valid) \(.*?\);", r"\1 (...);", says(audience))
+
+
+def of_slip(body: str) -> Says:
+    return raised(lambda: inputs_of(body, {}, FULL))
+
+
+def of_source(rows: Any) -> Says:
+    return raised(lambda: read_rows(rows))
+
+
+def of_fault(given: dict[str, Any]) -> Says:
+    return raised(lambda: LocalHive().fail_next(**given))
 
 
 def line(text: str) -> Says:
@@ -300,6 +317,9 @@ MESSAGES: Final[dict[str, Callable[[], Says]]] = {
     **{f"a line of progress, case {n}": partial(of_line, state) for n, (state, _) in enumerate(LINES)},
     **{f"a grid that is refused, case {n}": partial(raised, call) for n, (call, _) in enumerate(GRIDS)},
     **{f"a refused snippet, case {n}": partial(snippet, text) for n, text in enumerate(PASTED)},
+    **{f"a body with a slip, case {n}": partial(of_slip, body) for n, (body, _) in enumerate(SLIPS)},
+    **{f"no table, case {n}": partial(of_source, source) for n, (source, _) in enumerate(NO_TABLES)},
+    **{f"a contradiction of faults, case {n}": partial(of_fault, given) for n, (given, _) in enumerate(CONTRADICTIONS)},
     "a score is missing": lambda: of_comparison({"a": [1.0, np.nan, 0.5], "b": [0.5, 0.25, 0.5]}),
 }  # fmt: skip
 

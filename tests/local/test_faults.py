@@ -107,18 +107,18 @@ def test_whether_the_workflow_runs(given: dict[str, Any], runs: bool) -> None:
     assert Fault(**given).runs is runs
 
 
-@pytest.mark.parametrize(
-    ("given", "words"),
-    [
-        ({"reset": True, "status": 500}, ("reset",)),
-        ({"reset": True, "cut_body": True}, ("reset",)),
-        ({"html": True, "body": b""}, ("body",)),
-        ({"status": 99}, ("200", "599")),
-        ({"slow_body_s": -1}, ("slow_body_s",)),
-        ({"on": "models"}, ("'invoke'", "'retrieve'")),
-        ({"n": 0}, ("1", "0")),
-    ],
-)
+CONTRADICTIONS = [
+    ({"reset": True, "status": 500}, ("reset",)),
+    ({"reset": True, "cut_body": True}, ("reset",)),
+    ({"html": True, "body": b""}, ("body",)),
+    ({"status": 99}, ("200", "599")),
+    ({"slow_body_s": -1}, ("slow_body_s",)),
+    ({"on": "models"}, ("'invoke'", "'retrieve'")),
+    ({"n": 0}, ("1", "0")),
+]
+
+
+@pytest.mark.parametrize(("given", "words"), CONTRADICTIONS)
 def test_a_contradiction_is_told_at_once(given: dict[str, Any], words: str) -> None:
     """Where it is asked for, not when a call meets it."""
     with pytest.raises(SettingsError, match=facts(*words)):

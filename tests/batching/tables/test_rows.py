@@ -86,21 +86,21 @@ def test_any_iterable_of_mappings_is_rows() -> None:
     assert len(read_rows([])) == 0
 
 
-@pytest.mark.parametrize(
-    ("source", "said"),
-    [
-        (3, ("int", "DataFrame")),
-        ({"a": "text"}, ("'a'", "str")),
-        ({"a": [1], "b": [1, 2]}, ("'a'", "1", "'b'", "2")),
-        (pd.Series([1]), ("0", "1", "dict")),
-        (["a", "b"], ("[{'text': t} for t in texts]",)),
-        ([{"a": 1}, "text"], ("1", "'text'", "dict")),
-        ([{1: "a"}], ("0", "1")),
-        (pd.DataFrame([[1, 2]], columns=["a", "a"]), ("'a'",)),
-        (pd.DataFrame([[1, 2]], columns=[1, "1"]), ("'1'",)),
-        (pd.DataFrame([[1]], columns=pd.MultiIndex.from_tuples([("a", "b")])), ()),
-    ],
-)
+NO_TABLES = [
+    (3, ("int", "DataFrame")),
+    ({"a": "text"}, ("'a'", "str")),
+    ({"a": [1], "b": [1, 2]}, ("'a'", "1", "'b'", "2")),
+    (pd.Series([1]), ("0", "1", "dict")),
+    (["a", "b"], ("[{'text': t} for t in texts]",)),
+    ([{"a": 1}, "text"], ("1", "'text'", "dict")),
+    ([{1: "a"}], ("0", "1")),
+    (pd.DataFrame([[1, 2]], columns=["a", "a"]), ("'a'",)),
+    (pd.DataFrame([[1, 2]], columns=[1, "1"]), ("'1'",)),
+    (pd.DataFrame([[1]], columns=pd.MultiIndex.from_tuples([("a", "b")])), ()),
+]
+
+
+@pytest.mark.parametrize(("source", "said"), NO_TABLES)
 def test_what_is_no_table_is_told_before_anything_else(source: Any, said: str) -> None:
     """With the place and the cure."""
     with pytest.raises(InputError) as caught:
