@@ -121,7 +121,7 @@ def test_a_cell_by_name_uses_the_catalogue_and_sees_an_edit_at_once(
     _, said = cell("%%fetchhive support-triage -v nearest\nticket: Late\ntone: loud")
     assert "tone: 'loud' is not" in said
     _, said = cell("%%fetchhive suport-triage -v nearest\nticket: Late")
-    assert "the deployment 'suport-triage' is not in fetchhive.yaml; did you mean 'support-triage'?" in said
+    assert re.search(r"'suport-triage' .* fetchhive\.yaml; .* 'support-triage'\?", said)
     assert len(hive.calls) == 1
     (folder / "fetchhive.yaml").write_text(CATALOGUE.replace("[calm, brief]", "[calm, brief, loud]"))
     run, said = cell("%%fetchhive support-triage -v nearest\nticket: Late\ntone: loud")

@@ -346,8 +346,8 @@ def test_a_body_full_of_doubtful_braces_is_said_shortly() -> None:
         ),
         ("%%fetchhive declared -v plain\ntext = hi", "write `text: value`"),
         ("%%fetchhive declared -v plain\ntext: hi\ntimes: two", r"\btimes:.*'two'"),
-        ("%%fetchhive declared -v plain --over rows\ntxet: '{{ row.t }}'", r"did you mean 'text'\?"),
-        ("%%fetchhive declared -v plain --over rows\ntext: '{{ row.tt }}'", r"did you mean 't'\?"),
+        ("%%fetchhive declared -v plain --over rows\ntxet: '{{ row.t }}'", r"txet: .* 'text'\?"),
+        ("%%fetchhive declared -v plain --over rows\ntext: '{{ row.tt }}'", r"'tt'; .* 't'\?"),
     ],
 )
 def test_unknown_variables_are_named_before_any_call(shell: Shell, cell: str, told: str) -> None:  # noqa: F811
@@ -391,7 +391,7 @@ def test_over_a_csv_its_text_is_read_as_declared(shell: Shell, tmp_path: Path) -
     shell.shell.user_ns["rows"] = str(tmp_path / "rows.csv")
     shell.shell.user_ns["two"] = "2"
     _, said = shell.run(cell.replace("row.n", "two"))
-    assert "times: the text '2'" in said
+    assert re.search("times: .*'2'", said)
     assert len(local.calls) == before
     _, said = shell.run(cell.replace("{{ row.n }}", "'4'"))
     assert list(shell.shell.user_ns["out"]["output"]) == ["hi" * 4, "ho" * 4]

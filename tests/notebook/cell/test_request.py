@@ -71,26 +71,26 @@ def test_a_body_is_read_as_what_it_looks_like(body: str, inputs: dict[str, objec
 @pytest.mark.parametrize(
     ("body", "told"),
     [
-        ("- a\n- b", "is a list, not a mapping"),
-        ("just some words", "is a text, not a mapping"),
-        ("42", "is a number, not a mapping"),
+        ("- a\n- b", "`name: value`"),
+        ("just some words", "`name: value`"),
+        ("42", "`name: value`"),
         (
             "ticket: Re: late",
             r"\b1 of the.*`name: \|`",
         ),
         ("a: 1\na: 2", r"\b2 of the.*'a'"),
-        ("a: [1, 2", "line 1 of the body"),
+        ("a: [1, 2", "1 of the "),
         ("a: &x [1]\nb: *x", "alias"),
         ("a: &x y", r"\b1 of the"),
         ("a:\n- ! now", r"\b2 of the"),
         ("%hello\n---\na: b", r"\b1 of the"),
         ("a: 'x\nb: y'", r"\b1 of the"),
-        ("a: !!python/object:os.system x", "'!' begins a tag, which is not read; put the text in quotes"),
-        ("a: !thing x", "'!' begins a tag, which is not read; put the text in quotes"),
+        ("a: !!python/object:os.system x", "'!' "),
+        ("a: !thing x", "'!' "),
         ("? [a]\n: b", "a name must be a string"),
         ("a: \x00", r"\b1 of the.*\b0000\b"),
         ("\ta: 1", "line 1"),
-        ("[" * 5000, "body"),
+        ("[" * 5000, "1 of the "),
     ],
 )
 def test_a_body_that_cannot_be_read_is_one_line_with_its_place(body: str, told: str) -> None:
@@ -151,10 +151,10 @@ def test_the_line_names_deployment_and_variants() -> None:
 @pytest.mark.parametrize(
     ("name", "variants", "body", "told"),
     [
-        (None, (), "a: 1", r"which deployment\?"),
-        ("support-triage", (), "ticket: x", r"which variant\? Give -v keywords or -v nearest"),
-        ("new", (), "a: 1", r"which variant\? Give -v NAME"),
-        ("my flow", (), "a: 1", r"which variant\? Give -v 'in short' or --variant=-long"),
+        (None, (), "a: 1", "%%fetchhive NAME -v VARIANT"),
+        ("support-triage", (), "ticket: x", " -v keywords or -v nearest"),
+        ("new", (), "a: 1", "new: .* -v NAME"),
+        ("my flow", (), "a: 1", " -v 'in short' or --variant=-long"),
         ("other", (), SEED, "'other'.*'YOUR_DEPLOYMENT_NAME'"),
     ],
 )
@@ -222,7 +222,7 @@ def test_a_pasted_name_that_is_near_to_a_known_one_is_no_slip() -> None:
     snippet = '{"deployment": "support-triages", "variant": "b", "inputs": {"ticket": "Late."}}'
     call = read_cell(snippet, find=find)
     assert (call.deployment.name, call.variants, call.inputs) == ("support-triages", ("b",), {"ticket": "Late."})
-    with pytest.raises(fh.InputError, match="did you mean 'support-triage'"):
+    with pytest.raises(fh.InputError, match=" 'support-triage'[?]"):
         read_cell("ticket: Late.", name="support-triages", variants=("b",), find=find)
 
 

@@ -131,7 +131,7 @@ def test_a_notebooks_values_become_what_json_means(value: object, sent: object) 
         ("a: {{ 1 / 0 }}", "ZeroDivisionError"),
         ("a: {{ {1, 2} }}", r"\{\{ \{1, 2\} \}\}.*\bJSON"),
         ("a: {{ object }}", r"\bJSON"),
-        ("a: [{{ 1 }}", "line 1 of the body"),
+        ("a: [{{ 1 }}", "1 of the "),
         ("a: {{ nobody(1,\n  2) }}", r"write \{\{ '\{\{ nobody\(1, 2\) \}\}' \}\}"),
         ("a: {{ {1,\n  2} }}", r"\{\{ \{1, 2\} \}\}.*\bJSON"),
         ("a: b {{ None or (\n  None) }}", r"\{\{ None or \( None\) \}\}"),
@@ -178,5 +178,5 @@ def test_a_broken_mapping_is_told_and_never_sent_as_a_text(body: str) -> None:
 def test_a_snippet_of_a_known_deployment_is_checked_like_any_cell() -> None:
     """What is known of a deployment counts, not what the snippet's own values suggest."""
     snippet = """curl 'https://api.fetchhive.com/v1/workflow/invoke' --data-raw '{"deployment": "triage", "variant": "v", "inputs": {"tickt": 3}}'"""
-    with pytest.raises(InputError, match="did you mean 'ticket'"):
+    with pytest.raises(InputError, match="tickt: .* 'ticket'"):
         read_cell(snippet, find={"triage": TRIAGE}.get).requests()
