@@ -192,7 +192,7 @@ def test_a_run_says_how_many_look_ups_were_made_and_what_the_cap_leaves(monkeypa
         fh.configure(daily_cap=7)
         pending.refresh()
         assert tells(repr(pending), "req_1", "2 look-ups", "4")
-        assert "· 2 look-ups so far; 4 requests left today · req_1" in pending._repr_html_()
+        assert tells(pending._repr_html_(), "2 look-ups", "4 requests", "req_1")
         assert "asked rarely, since the daily cap leaves few requests (pending.refresh() asks now), and" in (
             pending._repr_html_()
         )

@@ -683,7 +683,7 @@ def test_a_plan_tells_of_rows_that_wait_under_another_name(monkeypatch: pytest.M
     for _ in ("while it runs", "after its cancel"):
         assert tells(plan(), "4", "'first'", "'second'", "reuse='store'")
         polled.cancel().wait()
-    assert "; 4 wait for a decision (batch.approvals()" in plan(reuse="store")
+    assert tells(plan(reuse="store"), "4", "batch.approvals()")
     assert "of these" not in plan(reuse="store")
     for approval in client.approvals():
         approval.decide("deny")

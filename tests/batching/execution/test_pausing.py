@@ -529,7 +529,7 @@ def test_a_configured_cap_stops_before_the_refused_call() -> None:
     assert shouting.calls == 10
     assert second.stopped is not None
     assert second.stopped.reason == "daily_cap"
-    assert "all 10 calls for today are used up; they are renewed at 00:00 UTC; then batch.resume()" in repr(second)
+    assert tells(repr(second), "10 calls", "00:00 UTC", "batch.resume()")
     assert second.resume().counts.calls == 3
 
 

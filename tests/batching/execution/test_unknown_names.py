@@ -220,7 +220,7 @@ def test_another_reason_to_stop_does_not_hide_it(shouting: Shouting) -> None:
     assert batch.stopped is not None
     assert batch.stopped.reason == "max_calls"
     assert tells(batch.stopped.detail, "8", "max_calls")
-    assert "does not have shout/luod" in batch.stopped.detail
+    assert tells(batch.stopped.detail, "shout/luod", "404")
     assert batch.stopped.message.count("batch.resume()") == 1
 
 

@@ -246,7 +246,7 @@ def test_where_it_cannot_be_written_nothing_is_left(tmp_path: Path, elsewhere: C
     with pytest.raises(SettingsError, match=facts(tmp_path / "nowhere")):
         batch.to_fhb(tmp_path / "nowhere" / "triage.fhb")
     if sys.platform == "linux":  # where nobody makes a file, not even root
-        with pytest.raises(SettingsError, match=r"^/proc/triage\.fhb cannot be written: "):
+        with pytest.raises(SettingsError, match=r"^/proc/triage\.fhb .*: "):
             batch.to_fhb("/proc/triage.fhb")
     written = batch.to_fhb(tmp_path / "triage.fhb")
     assert batch.to_fhb(tmp_path / "triage.fhb").path == written.path, "an earlier one is replaced"

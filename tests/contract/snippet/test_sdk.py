@@ -355,7 +355,7 @@ def test_a_call_without_brackets_is_literal_too() -> None:
     assert [f"inputs.{name}" in message for name in ("a", "b", "c[0]")] == [True] * 3
     assert refusal("c.invoke_workflow deployment: 'd'\nc.invoke_workflow deployment: 'e'")
     assert refusal("c.invoke_workflow deployment: 'd' if ready")
-    assert "line 2: the call" in refusal("c.invoke_workflow deployment: 'd',\n variant: 'v',\n")
+    assert "line 2: " in refusal("c.invoke_workflow deployment: 'd',\n variant: 'v',\n")
     lines = ["c.invoke_workflow \\", "  deployment: 'd',", "  inputs: {", "    a: 'x' }"]
     assert [is_open("\n".join(lines[:n])) for n in (1, 2, 3, 4)] == [True, True, True, False]
     for text in (
