@@ -139,7 +139,11 @@ def _table(summary: pd.DataFrame, is_share: bool) -> tuple[list[str], list[list[
     score = percents(int(part["rows"].max())) if is_share else figures(part["score"].tolist())
     change = points_format(changes) if is_share else figures(changes)
     unit = " (points)" if is_share else ""
-    counts = {"failed": "failed calls", "missing": "other rows without a score", "calls": "calls made"}
+    counts = {
+        "failed": "failed calls",
+        "missing": f"{'other ' if part['failed'].any() else ''}rows without a score",
+        "calls": "calls made",
+    }
     counts = {name: head for name, head in counts.items() if part[name].any()}
     heads = ["date (UTC)", "rows of the day", "score", f"change from earlier{unit}", "evidence of a change so far"]
     cells = [
@@ -173,7 +177,8 @@ def canary_html(
 ) -> html.Html:
     """Return a canary as HTML; `is_share`: a mean score is a share of rows."""
     more = _more(summary)
-    heads, lines = _table(summary, is_share) if len(summary) else ([], [])
+    heads, texts = _table(summary, is_share) if len(summary) else ([], [])
+    lines = [[html.unbroken(day), *cells] for day, *cells in texts]
     return html.el(
         "div",
         html.STYLE,
