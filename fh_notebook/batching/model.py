@@ -357,8 +357,7 @@ class JobCounts:
     not_ended: int = field(default=0, compare=False, repr=False)
     """Of unknown: the others that the service took, and that can be looked up by an id."""
     invalid: int = field(default=0, compare=False, repr=False)
-    """Of failed: those that were not sent, since their inputs do not fit (``on_invalid="skip"``). Not known of
-    partitions, where it is 0."""
+    """Of failed: those that were not sent, since their inputs do not fit (``on_invalid="skip"``)."""
 
 
 def kind_of(run: Run) -> str:

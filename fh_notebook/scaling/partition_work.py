@@ -73,7 +73,7 @@ class PartitionWork:
         self._runner = runner
         self._options = options
         self._register = register
-        self._tally = ProgressTally(index.jobs)
+        self._tally = ProgressTally(index.jobs, [entry.survey.invalid for entry in index.entries])
         self._request = CallRequest()
         self._rounds: list[str] = []
         """The names of the rounds of all starts: their parts are the batch object's own."""
@@ -121,7 +121,7 @@ class PartitionWork:
         self._request = request
         counts = self.counts
         answered, unknown = self.index.foreseen
-        calls = counts.failed if request.retry else counts.pending - answered - unknown
+        calls = counts.failed - counts.invalid if request.retry else counts.pending - answered - unknown
         if request.call_lost and not request.retry:
             calls += counts.unknown - counts.waiting + unknown
         if request.fresh:

@@ -8,7 +8,7 @@ those of a worker that has died.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, NamedTuple
@@ -59,6 +59,13 @@ class PartitionCounts(NamedTuple):
 class ProgressTally:
     """The counts of one batch object.
 
+    Parameters
+    ----------
+    planned : int
+        Jobs.
+    invalid : sequence of int
+        Of each partition, how many jobs have inputs that do not fit: they fail without a call, before any other.
+
     Examples
     --------
     >>> tally = ProgressTally(planned=4)
@@ -73,8 +80,10 @@ class ProgressTally:
     (5, 1)
     """
 
-    def __init__(self, planned: int = 0) -> None:
+    def __init__(self, planned: int = 0, invalid: Sequence[int] = ()) -> None:
         self.planned = planned
+        self._invalid = invalid
+        self._not_sent = 0
         self._shares: dict[int, PartitionCounts] = {}
         self._sum = PartitionCounts()
         self._calls: dict[str, int] = {}
@@ -86,6 +95,8 @@ class ProgressTally:
         """Set what is known of a partition, in place of what was."""
         old = self._shares.get(number, PartitionCounts())
         self._shares[number] = counts
+        if self._invalid:
+            self._not_sent += min(counts.failed, self._invalid[number]) - min(old.failed, self._invalid[number])
         self._sum = PartitionCounts(*(s + now - was for s, now, was in zip(self._sum, counts, old, strict=True)))
 
     def take(self, message: Mapping[str, Any]) -> None:
@@ -132,6 +143,7 @@ class ProgressTally:
         return JobCounts(
             planned=self.planned, done=done, failed=failed, unknown=unknown, waiting=waiting,
             pending=self.planned - done - failed - unknown, reused=reused, calls=self._called, refused=self._refusals,
+            invalid=self._not_sent,
         )  # fmt: skip
 
 

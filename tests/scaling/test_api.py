@@ -163,7 +163,7 @@ def test_a_number_holds_for_all_partitions_together_and_for_nothing_beside_them(
 
 
 def test_every_problem_is_told_before_the_first_call() -> None:
-    """Inputs that do not fit, of whatever partition; skipped, they are failed rows."""
+    """Inputs that do not fit, of whatever partition; skipped, they are failed rows that were not sent."""
     counting = Counting()
     deployment = fh.Deployment("shout", variants=["loud"], inputs={"text": fh.text()})
     frame = pd.DataFrame({"text": ["a", None, "c", "d", None, "f"]})
@@ -173,7 +173,10 @@ def test_every_problem_is_told_before_the_first_call() -> None:
     assert len(told.value.problems) == 2
     assert counting.calls == 0
     batch = fh.batch(_parted(frame, 3), deployment, **asked, on_invalid="skip")
-    assert (batch.counts.done, batch.counts.failed, counting.calls) == (4, 2, 4)
+    assert (batch.counts.done, batch.counts.failed, batch.counts.invalid, counting.calls) == (4, 2, 2, 4)
+    batch.retry_failed()
+    assert counting.calls == 4
+    assert fh.batch(_parted(frame, 3), deployment, **asked, on_invalid="skip").counts.invalid == 2
     assert batch.failures.compute()["error_code"].tolist() == ["invalid_input"] * 2
 
 
