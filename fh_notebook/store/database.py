@@ -681,6 +681,9 @@ _databases: Final[WeakSet[Database]] = WeakSet()
 _held: Final[list[threading.Lock]] = []
 """During a fork: every lock under which SQLite may work."""
 
+_forking: Final[list[Database]] = []
+"""During a fork: the databases of these locks. One that was collected then would wait for its own lock for ever."""
+
 _leaked: Final[list[OpenConnections]] = []
 """In a child: the parent's connections, which must be neither used nor closed there, and so not collected."""
 
@@ -726,7 +729,8 @@ def _close_at_exit() -> None:
 
 def _before_fork() -> None:
     """Wait until no thread is inside SQLite: a global lock that is held at a fork is held in the child for ever."""
-    for database in list(_databases):
+    _forking.extend(_databases)
+    for database in _forking:
         for lock in database.locks():
             lock.acquire()
             _held.append(lock)
@@ -735,12 +739,14 @@ def _before_fork() -> None:
 def _after_fork_in_parent() -> None:
     while _held:
         _held.pop().release()
+    _forking.clear()
 
 
 def _after_fork_in_child() -> None:
     _held.clear()
     for database in list(_databases):
         database.reset_after_fork()
+    _forking.clear()
 
 
 if hasattr(os, "register_at_fork"):

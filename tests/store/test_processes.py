@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import traceback
 from contextlib import closing
 from datetime import UTC, datetime
@@ -16,6 +18,7 @@ from typing import Any
 import pytest
 
 from fh_notebook.contract.run import Run
+from fh_notebook.store import database
 from fh_notebook.store.store import Store
 from fh_notebook.store.tables import requests
 from tests import environment
@@ -125,6 +128,25 @@ def test_a_fork_in_the_middle_of_a_write_leaves_the_child_free(tmp_path: Path) -
             future.result()
         assert [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children] == [0] * 5
         assert len(store.answers.single_runs(1000)) == 506
+
+
+def test_a_store_that_nobody_holds_any_more_during_a_fork_is_closed_after_it(tmp_path: Path) -> None:
+    """Closed between the two halves of a fork, it would wait for a lock that the forking thread itself holds."""
+    stores = [Store(tmp_path / "answers.sqlite3")]
+    stores[0].answers.keep(RUN, "parent").result()
+
+    def fork() -> None:
+        database._before_fork()
+        stores.clear()
+        gc.collect()
+        database._after_fork_in_parent()
+
+    forking = threading.Thread(target=fork, daemon=True)
+    forking.start()
+    forking.join(timeout=60)
+    assert not forking.is_alive()
+    with Store(tmp_path / "answers.sqlite3").closing() as again:
+        assert len(again.answers.single_runs()) == 1
 
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
