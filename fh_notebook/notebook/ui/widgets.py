@@ -138,7 +138,7 @@ STYLE: Final = html.Html(
     ".fh-panel .fh-earlier{width:100%;border-collapse:collapse;font-size:12px}"
     ".fh-panel .fh-earlier :is(th,td){text-align:left;vertical-align:top;padding:4px 8px 4px 0;"
     "border-bottom:1px solid var(--jp-border-color2,rgba(128,128,128,.4));overflow-wrap:anywhere}"
-    ".fh-panel .fh-earlier td:first-child{white-space:nowrap}"
+    ".fh-panel .fh-earlier td:first-child{overflow-wrap:normal}"  # a moment breaks between its words alone
     ".fh-panel .fh-earlier td:last-child{white-space:nowrap;width:1%}"
     ".fh-panel :is(.fh-history,.fh-earlier-answers){width:100%}"
     ".fh-panel .fh-go{color:var(--jp-content-link-color,revert);text-decoration:underline;cursor:pointer}"
