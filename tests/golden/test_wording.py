@@ -6,8 +6,10 @@ Python's. After a change of wording, ``python -m tests.golden.test_wording`` wri
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
+import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -16,10 +18,12 @@ from pathlib import Path
 from typing import Any, Final
 
 import httpx
+import ipywidgets
 import numpy as np
 import pandas as pd
 import pytest
 from IPython.core.error import UsageError
+from traitlets import TraitError
 
 import fh_notebook as fh
 from fh_notebook.batching.execution import stop_rules
@@ -33,32 +37,54 @@ from fh_notebook.batching.progress.state import ProgressState
 from fh_notebook.batching.rendering import progress_sentence
 from fh_notebook.batching.tables.row_sources import read_rows
 from fh_notebook.client.callbacks.receiver import check_public_url
+from fh_notebook.client.http import exchange as edge
 from fh_notebook.comparing.verdicts.verdict import headline_of, notes_of, verdict_of
 from fh_notebook.contract.catalog.deployments import Deployments, misspelling_error
 from fh_notebook.contract.catalog.reader import read_catalog
+from fh_notebook.contract.schema.build import infer
 from fh_notebook.contract.schema.validation import problems
+from fh_notebook.contract.signing import sign
 from fh_notebook.contract.snippet.parser import parse_snippet
 from fh_notebook.core.rate import Rate
 from fh_notebook.core.text.messages import CELL, COMMAND, PYTHON, Audience, text_for
 from fh_notebook.errors import FetchHiveError
 from fh_notebook.local import LocalHive
+from fh_notebook.notebook.cell.options import parser as cell_parser
 from fh_notebook.notebook.cell.options import read_line
 from fh_notebook.notebook.cell.parser import read_inputs
 from fh_notebook.notebook.cell.template import Template
+from fh_notebook.notebook.commands.connection import _ask as ask_key
+from fh_notebook.notebook.forms.control.schema_editor import renamed, with_snippet, with_variable
 from fh_notebook.racing.options import RaceOptions
 from fh_notebook.racing.scores import ScoreScale
 from fh_notebook.scaling.protocol import cluster_lost_stop, decode_stop, encode_stop
 from fh_notebook.store.tables.batches import BatchRecord
+from tests.batching.hives import Shouting
 from tests.batching.planning.plans import make_plan
+from tests.batching.planning.test_identity import Forgets, texts
+from tests.batching.planning.test_identity import run as start
 from tests.batching.planning.test_plan import PLANS
 from tests.batching.progress.test_display import LINES
 from tests.batching.tables.test_grid import GRIDS
 from tests.batching.tables.test_rows import NO_TABLES
 from tests.batching.test_rendering import SUMMARIES
+from tests.comparing.frames import tall
 from tests.contract.snippet.test_parser import BROKEN, REFUSED
 from tests.contract.snippet.test_sdk import CALLS
+from tests.local.test_demo import EXAMPLES, NearestExample
 from tests.local.test_faults import CONTRADICTIONS
+from tests.misuse.test_named import CASES as MISUSES
+from tests.misuse.test_named import ROWS, misused
 from tests.notebook.cell.test_literals import FULL, SLIPS, inputs_of
+from tests.notebook.commands.test_commands import NO_KEYS
+from tests.notebook.forms.fields.test_fields import SentAs
+from tests.notebook.forms.fields.test_fields import _parts as parts
+from tests.notebook.forms.fields.test_fields import _view as field_view
+from tests.racing.quiz import Quiz
+from tests.racing.test_race import CLEAR, run
+from tests.session.drawn_service import CLOCK, Drawn, DrawnService
+from tests.session.test_probe import BROKEN as ANSWERS
+from tests.session.test_probe import DIRECT, learn
 
 GOLDEN: Final = Path(__file__).with_name("wording.txt")
 
@@ -87,7 +113,7 @@ def raised(call: Callable[[], Any]) -> Says:
             call()
         except FetchHiveError as error:
             return error.text(audience)
-        except UsageError as error:
+        except (UsageError, ConnectionResetError, TypeError, ValueError) as error:
             return str(error)
         raise AssertionError("nothing was raised")
 
@@ -197,6 +223,91 @@ def of_approvals(status: int, *, decide: bool = False) -> Says:
 
     return raised(ask)
 
+
+def once(call: Callable[[], Any]) -> Says:
+    """What is read of an error that is raised only the first time, or is slow to raise."""
+    said = raised(call)(PYTHON)
+    return lambda audience: said
+
+
+def misuse(name: str) -> Says:
+    """What is read of a wrong argument: its name, its value, and what it takes."""
+    call, _ = MISUSES[name]
+    with misused() as hive:
+        batch = fh.batch(ROWS, "shout", client=hive.client(), progress=False, name="shouts")
+        return once(lambda: call(hive, batch))
+
+
+def of_race(rates: dict[str, float], rows: int, **options: Any) -> Says:
+    """What a race says when it ends, and of what its numbers are."""
+    race = run(Quiz(rates), rows, **options)
+    said = "\n".join([race.verdict, *race.notes, race.plan_line.partition(": ")[2]])
+    return lambda audience: said
+
+
+def titles(kind: str, **options: Any) -> Says:
+    """What is written over and beside the figures of a comparison."""
+    frame = tall({"keywords": [0.0] * 16 + [1.0] * 8, "nearest": [1.0] * 24, "both": [1.0] * 12 + [0.0] * 12})
+    frame["elapsed_s"] = [1 + n % 7 for n in range(len(frame))]
+    frame["output"] = [("billing", "delivery", "billing", "other")[n % 4] for n in range(len(frame))]
+    frame["expected_output"] = [("billing", "delivery", "delivery")[n % 3] for n in frame["row"]]
+    figure = fh.compare(frame, score="s").plot(kind, **options)  # type: ignore[arg-type]
+    said = "\n".join(part for panel in figure.panels for part in (panel.title, panel.alt))
+    return lambda audience: said
+
+
+def advice(at: int, name: str, **options: Any) -> Says:
+    """What a probe notes of a service of which the requests from `at` on are answered so."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("fh_notebook.session.probe.LATER_S", 0.0)
+        patched.setattr(edge, "exchange", partial(edge.exchange, clock=CLOCK))
+        notes = learn(DrawnService(Drawn(3), broken_from=at, broken=ANSWERS[name]), callback=False, **options).notes
+    return lambda audience: "\n".join(map(str, notes))
+
+
+def unsent(schema: Any) -> Says:
+    """What a form says in a text field of what is sent without a value, by each choice of its menu."""
+    said = []
+    field = field_view(schema).fields["v"]
+    for choice in (SentAs.NOTHING, SentAs.DEFAULT, SentAs.EMPTY, SentAs.NULL):
+        with contextlib.suppress(TraitError):  # a menu has what the schema allows
+            field.menu.value = choice
+            (control,) = parts(field, ipywidgets.Text)
+            said.append(f"{choice.name}: {control.placeholder}")
+    return lambda audience: "\n".join(said)
+
+
+def no_key(typed: str) -> Says:
+    """What is read where this is typed as a key."""
+
+    def ask() -> None:
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr("fh_notebook.notebook.commands.connection.ask_hidden", lambda *_, **__: typed)
+            ask_key("example.com")
+
+    return raised(ask)
+
+
+def rotated_empty() -> None:
+    with misused() as hive:
+        hive.rotate_webhook_secret("shout", " ")
+
+
+def forgotten_at_once() -> None:
+    shouting = Shouting(name="lasting")
+    start(shouting, texts("a"), progress=lambda: Forgets(shouting.hive.client()))
+
+
+def resumed_without_rows() -> None:
+    given = fh.Deployment("shout", variants="loud", inputs={"text": fh.text(secret=True)})
+    client = Shouting(name="lasting").hive.client()
+    fh.batch([{"text": "a"}, {"text": "b"}], given, client=client, name="mine", max_calls=1, progress=False)
+    fh.open_batch("mine", client=client).resume()
+
+
+UNTIMED: Final = pd.DataFrame({"row": [0, 1, 2, 3], "variant": "a", "s": 1.0})
+
+EXPECTED: Final = pd.DataFrame({"row": [0, 1, 2, 3], "output": "x", "expected_output": ["x", "x", "y", "y"]})
 
 RECORD: Final = BatchRecord(
     name="b", workspace="w", deployment="triage", variants=("a",), created_at=datetime(2026, 11, 28, tzinfo=UTC)
@@ -309,6 +420,10 @@ MESSAGES: Final[dict[str, Callable[[], Says]]] = {
     "a list in place of names": lambda: cell("- ticket: a"),
     "both kinds of variants": lambda: line("triage -v a --all-variants"),
     "a word too many": lambda: line("triage keywords"),
+    **{f"an option of a cell: {text}": partial(line, f"triage {text}") for text in (
+        "--out _1", "--out len", "--api-key fhk_0123456789abcdef", "--apitoken x", "--colour x", "\u2014all-variants", "\u2014\u2014zzz",
+        "--metadata x", "--metadata a=1 --metadata a=2", "--repeats 0", "--show picture", "--score bleu --over rows",
+    )},
     # comparisons
     "a winner, with failed runs": lambda: of_comparison({**BETTER, "keywords": ["failed", *BETTER["keywords"][1:]]}),
     "not clear yet": lambda: of_comparison({"keywords": [1.0, 0.0, 1.0, 0.0], "nearest": [0.0, 1.0, 1.0, 1.0]}),
@@ -320,6 +435,54 @@ MESSAGES: Final[dict[str, Callable[[], Says]]] = {
     **{f"a body with a slip, case {n}": partial(of_slip, body) for n, (body, _) in enumerate(SLIPS)},
     **{f"no table, case {n}": partial(of_source, source) for n, (source, _) in enumerate(NO_TABLES)},
     **{f"a contradiction of faults, case {n}": partial(of_fault, given) for n, (given, _) in enumerate(CONTRADICTIONS)},
+    **{f"a wrong argument: {name}": partial(misuse, name) for name in MISUSES},
+    **{f"no key, case {n}": partial(no_key, typed) for n, typed in enumerate(NO_KEYS)},
+    "what the options of a cell do": lambda: lambda audience: "\n".join(
+        f"{', '.join(action.option_strings) or action.metavar}: {action.help}" for action in cell_parser().actions
+        if action.dest not in ("help", "api_key")  # Python's own, and one that is not shown
+    ),
+    "a text that is not sent": lambda: unsent({"type": "string"}),
+    "a text that has a default": lambda: unsent({"type": ["string", "null"], "default": "calm"}),
+    # races
+    "a winner of a race": lambda: of_race(CLEAR, 120, lookahead=1, max_concurrency=1),
+    "a race whose budget is spent": lambda: of_race({"a": 0.5, "b": 0.5}, 120, max_calls=20),
+    "a race without a difference": lambda: of_race({"a": 1.0, "b": 1.0}, 400, min_difference=0.2, lookahead=1, max_concurrency=1),
+    "a race out of patience": lambda: of_race({"a": 0.5, "b": 0.5}, 120, patience=7, lookahead=1),
+    "a race over all rows": lambda: of_race({"a": 0.5, "b": 0.6}, 12),
+    "a race without rows": lambda: of_race(CLEAR, 0),
+    "a race that is planned": lambda: of_race(CLEAR, 120, dry_run=True),
+    "a race with failed runs": lambda: of_race({"shaky": -0.7, "steady": 1.0}, 20),
+    "a race of which nothing can be drawn": lambda: raised(run(Quiz(CLEAR), dry_run=True).plot),
+    # figures
+    **{f"the figures of {kind}": partial(titles, kind) for kind in ("scores", "differences", "wins", "seconds", "confusion", "tradeoff")},
+    # probes
+    **{f"a probe, {name} from request {at} on": partial(advice, at, name, concurrency=False)
+       for at, name in ((1, "401"), (1, "503"), (2, "404 JSON"), (2, "400 page"), (2, "500 JSON"), (2, "timeout"), (2, "503"), (2, "429 of a minute"))},
+    **{f"a probe, {name} of the calls at once": partial(advice, DIRECT + 1, name)
+       for name in ("500 JSON", "504", "timeout", "429 page")},
+    # what has one error of its type only
+    "times that nobody measured": lambda: raised(lambda: fh.compare(UNTIMED, score="s").best(value="seconds")),
+    "times to trade that nobody measured": lambda: raised(lambda: fh.compare(UNTIMED, score="s").tradeoff()),
+    "a score to trade that nobody gave": lambda: raised(lambda: fh.compare(UNTIMED.assign(output="x")).tradeoff()),
+    "classes of failed runs alone": lambda: raised(lambda: fh.compare(UNTIMED.merge(EXPECTED).assign(status="failed")).classes()),
+    "a canary of no rows": lambda: raised(lambda: fh.canary([], "quiz", variant="a", score=fh.score.exact(), client=LocalHive().client())),
+    "no snippet in a form": lambda: raised(lambda: with_snippet(fh.Deployment("d"), "some words")),
+    "nothing pasted in a form": lambda: raised(lambda: with_snippet(fh.Deployment("d"), " ")),
+    "a variable without a name": lambda: raised(lambda: with_variable(fh.Deployment("d"), " ", "text")),
+    "a variable that is there": lambda: raised(lambda: with_variable(TRIAGE, "ticket", "text")),
+    "a deployment without a name": lambda: raised(lambda: renamed(fh.Deployment("d"), " ")),
+    "a secret that signs nothing": lambda: raised(lambda: sign(b"", "")),
+    "an empty secret of a receiver": lambda: raised(lambda: fh.CallbackReceiver(secrets=[" "])),
+    "a secret that is no text": lambda: raised(lambda: fh.CallbackReceiver(secrets=None)),  # type: ignore[arg-type]
+    "an empty secret of a trigger": lambda: raised(lambda: LocalHive().client().trigger("a", "b", secret="")),
+    "an empty secret of a hive": lambda: raised(rotated_empty),
+    "an output that is no JSON": lambda: raised(lambda: fh.Run(status="completed", output="no").json()),
+    "no request id": lambda: raised(lambda: LocalHive().client().retrieve(None)),  # type: ignore[arg-type]
+    "no sample of inputs": lambda: raised(lambda: infer([1, 2])),  # type: ignore[list-item]
+    "no words to compare": lambda: raised(lambda: NearestExample(EXAMPLES).classify("?!")),
+    "nobody is paused": lambda: raised(lambda: LocalHive().decide(approve=True)),
+    "a batch that is forgotten before its first call": lambda: once(forgotten_at_once),
+    "rows with a password that are not given": lambda: once(resumed_without_rows),
     "a score is missing": lambda: of_comparison({"a": [1.0, np.nan, 0.5], "b": [0.5, 0.25, 0.5]}),
 }  # fmt: skip
 
@@ -375,7 +538,10 @@ def test_a_text_says_the_same_after_a_pickle() -> None:
 
 if __name__ == "__main__":
     blocks = []
-    for name in MESSAGES:
-        told = [f"{audience:8}{_escaped(text)}" for audience, text in texts_of(name).items()]
-        blocks.append("\n".join([name, *told]))
+    with tempfile.TemporaryDirectory() as folder:
+        for n, name in enumerate(MESSAGES):
+            fh.configure(store=f"{folder}/{n}.sqlite3")  # as each test has one of its own
+            told = [f"{audience:8}{_escaped(text)}" for audience, text in texts_of(name).items()]
+            blocks.append("\n".join([name, *told]))
+        fh.configure(store=None)
     GOLDEN.write_text("\n\n".join(blocks) + "\n", encoding="utf-8")

@@ -263,7 +263,7 @@ def test_nearest_finds_an_example_itself() -> None:
 @pytest.mark.parametrize("ticket", ["", "👎👎👎", "?!", "Ω"], ids=["empty", "emoji", "marks", "nothing in common"])
 def test_nearest_refuses_what_it_cannot_compare(ticket: str) -> None:
     """Without a word in common with any example none is nearer than another: that is an error, not a guess."""
-    with pytest.raises(ValueError) as refused:
+    with pytest.raises(ValueError, match=r"\bticket\b.*\bexamples\b") as refused:
         NearestExample(EXAMPLES).classify(ticket)
     assert type(refused.value) is ValueError
 

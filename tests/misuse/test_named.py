@@ -36,8 +36,7 @@ class Unit(str, Enum):  # noqa: UP042 - a StrEnum shows its text already
     LINES = "lines"
 
 
-@pytest.fixture
-def hive() -> Iterator[fh.local.LocalHive]:
+def misused() -> fh.local.LocalHive:
     made = fh.local.LocalHive(name="misused")
 
     @made.workflow("shout", variant="loud")
@@ -48,7 +47,12 @@ def hive() -> Iterator[fh.local.LocalHive]:
     def quiet(text: str) -> str:
         return text
 
-    with made:
+    return made
+
+
+@pytest.fixture
+def hive() -> Iterator[fh.local.LocalHive]:
+    with misused() as made:
         yield made
 
 

@@ -237,8 +237,12 @@ def test_options_beyond_their_limits_are_refused() -> None:
             fh.canary(rows(2), "quiz", variant="a", score="x", **options)  # type: ignore[arg-type]
     with pytest.raises(SettingsError, match="iterator"):
         fh.canary(iter(rows(2)), "quiz", variant="a", score=fh.score.exact(), client=Answering().hive.client())
-    with pytest.raises(InputError):
-        fh.canary([], "quiz", variant="a", score=fh.score.exact(), client=Answering().hive.client())
+    answering = Answering()
+    with pytest.raises(InputError) as empty:
+        fh.canary([], "quiz", variant="a", score=fh.score.exact(), client=answering.hive.client())
+    assert re.search(r"\brows\b", str(empty.value))
+    assert not re.search("name=|variant|score|expected_output", str(empty.value)), "none of which is at fault"
+    assert (answering.calls, fh.history().empty) == (0, True)
     fh.configure(store=None)
     with pytest.raises(SettingsError, match="store=None"):
         fh.canary(rows(2), "quiz", variant="a", score=fh.score.exact(), client=Answering().hive.client())

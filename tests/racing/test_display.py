@@ -174,8 +174,10 @@ def test_the_figures_draw_and_tell(quiz: Quiz) -> None:
     assert len(race.plot("intervals").panels) == 1
     with pytest.raises(InputError, match="kind is 'x'; .*'evidence' or 'intervals'"):
         race.plot("x")  # type: ignore[arg-type]
-    with pytest.raises(InputError):
-        run(quiz, dry_run=True).plot()
+    planned = run(quiz, dry_run=True)
+    with pytest.raises(InputError) as nothing:
+        planned.plot()
+    assert (planned.rows, "kind" in str(nothing.value)) == (0, False)
 
 
 def test_lines_and_thresholds_of_the_figures_are_labelled_where_they_are(quiz: Quiz) -> None:

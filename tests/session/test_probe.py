@@ -567,7 +567,10 @@ def test_a_run_that_only_polling_can_finish_is_warned_of_where_look_ups_bring_no
     fh.probe("triage", variant="live", inputs=INPUTS, client=client, confirm=False)
     capsys.readouterr()
     event_loop.run(address_for(client.aclient.connection, None))
-    assert capsys.readouterr().err
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "fh.probe" in line
+    event_loop.run(address_for(client_of(DrawnService(Drawn(3))).aclient.connection, None))
+    assert "fh.probe" not in capsys.readouterr().err, "where nothing of the kind was observed"
 
 
 @pytest.mark.parametrize("value", [1, np.True_])

@@ -480,7 +480,7 @@ def test_a_port_that_is_taken_is_told_with_the_cure(receiver: fh.CallbackReceive
 @pytest.mark.parametrize("given", [None, [None], b"whsec_0123456789", 3, [SECRET, 3]])
 def test_a_secret_that_is_no_text_is_refused_with_the_cure(given: Any) -> None:
     """As of an environment variable that is not there."""
-    with pytest.raises(fh.SettingsError, match="not (None|a bytes|an int); "):
+    with pytest.raises(fh.SettingsError, match="^secrets .* not (None|a bytes|an int); "):
         fh.CallbackReceiver(secrets=given)
 
 

@@ -199,7 +199,7 @@ def test_a_variant_must_be_named_when_there_are_several() -> None:
             client.invoke(dep)
         with pytest.raises(fh.InputError, match=facts("inputs", "[]")):
             client.invoke(dep, variant="a", inputs=[])  # type: ignore[arg-type]
-        with pytest.raises(fh.InputError):
+        with pytest.raises(fh.InputError, match=facts("Run.request_id")):
             client.retrieve(None)  # type: ignore[arg-type]
         assert server.requests == []
 

@@ -17,7 +17,7 @@ from fh_notebook.comparing.stats.classes import MACRO, OTHER, ConfusionRows, cla
 from fh_notebook.comparing.stats.intervals import blaker_interval
 from fh_notebook.comparing.stats.number_format import percent
 from fh_notebook.errors import InputError
-from tests.told import numbers_in
+from tests.told import numbers_in, tells
 
 LABELS = ["billing", "delivery", "technical"]
 
@@ -129,8 +129,15 @@ def test_a_label_with_the_name_of_a_line_is_refused(label: str) -> None:
 
 def test_where_no_run_has_completed_it_says_so() -> None:
     """In one line."""
-    with pytest.raises(InputError):
+    with pytest.raises(InputError) as failed:
         fh.compare(_runs().assign(status="failed")).classes()
+    with pytest.raises(InputError, match="expected_output") as unlabelled:
+        fh.compare(_runs().drop(columns="expected_output")).classes()
+    assert not tells(failed.value, "expected_output")
+    assert str(failed.value) != str(unlabelled.value)
+    assert fh.compare(
+        pd.concat([_runs().assign(status="failed"), _runs().assign(row=lambda f: f["row"] + 10**6)])
+    ).classes()
 
 
 def test_a_macro_average_has_a_width_also_where_all_is_right() -> None:

@@ -88,8 +88,12 @@ def test_what_cannot_be_traded_is_told() -> None:
     """Without a score, without seconds."""
     with pytest.raises(InputError, match="score="):
         fh.compare(pd.DataFrame({"row": [0], "variant": "a", "output": "x"})).tradeoff()
-    with pytest.raises(InputError):
-        fh.compare(pd.DataFrame({"row": [0], "variant": "a", "s": 1.0}), score="s").tradeoff()
+    scored = fh.compare(pd.DataFrame({"row": [0], "variant": "a", "s": 1.0}), score="s")
+    with pytest.raises(InputError) as untimed:
+        scored.tradeoff()
+    with pytest.raises(InputError) as unmeasured:
+        scored.best(value="seconds")
+    assert str(untimed.value) == str(unmeasured.value), "that nothing was measured, and not that nothing was scored"
 
 
 def test_it_shows_itself() -> None:

@@ -219,7 +219,9 @@ def test_a_watcher_that_breaks_ends_no_paid_work(
     watcher.breaks = True
     submission = runner.submit(_requests("a", "plain"))
     assert [run.output for run in submission.wait()] == ["said a"]
-    assert "the page is gone" in caplog.text
+    assert {(line.name, line.levelname) for line in caplog.records} == {("fh_notebook", "WARNING")}
+    assert all("form.runs" in line.getMessage() for line in caplog.records)
+    assert caplog.text.count("RuntimeError: the page is gone") == len(caplog.records) == 3  # began, came, ended
 
 
 def test_a_submission_can_be_awaited(runner: SubmissionRunner) -> None:
