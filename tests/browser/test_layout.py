@@ -44,11 +44,23 @@ INK: Final = "e => getComputedStyle(e).color.match(/[\\d.]+/g).map(Number).slice
 
 
 def _give(lab: Lab, output: Locator, width: int) -> None:
-    """Give the window the size at which the output area has so many pixels; twice, for a scroll bar may come or go."""
-    for _ in range(2):
-        size = lab.page.viewport_size
-        assert size is not None
-        lab.resize(size["width"] + round(width - output.evaluate(AREA)), 1000)
+    """Give the window the size at which the output area has so many pixels, and wait until it has them.
+
+    JupyterLab lays out some frames after the window, more on a busy machine, and a scroll bar may come or go.
+    """
+    frames = "async () => { for (let n = 4; n; n--) await new Promise(requestAnimationFrame); }"
+    has_been = False
+    for _ in range(PROMPT_MS // 50):
+        missing = round(width - output.evaluate(AREA))
+        if missing == 0 and has_been:
+            return
+        has_been = missing == 0
+        if missing:
+            size = lab.page.viewport_size
+            assert size is not None
+            lab.resize(size["width"] + missing, 1000)
+        lab.page.evaluate(frames)
+    raise AssertionError(f"the output area never has {width} pixels")
 
 
 def _box(part: Locator) -> tuple[float, float, float, float]:
