@@ -98,10 +98,7 @@ def test_what_cannot_be_ranked_says_so() -> None:
         fh.compare(frame.drop(columns="s").assign(output="x")).best()
     with pytest.raises(InputError) as untimed:
         fh.compare(frame, score="s").best(value="seconds")
-    with pytest.raises(InputError) as untraded:
-        fh.compare(frame, score="s").tradeoff()
-    assert str(untimed.value) == str(untraded.value), "that nothing was measured"
-    assert "alpha" not in str(untimed.value)
+    assert not re.search("score|alpha", str(untimed.value)), "neither is at fault: nothing was measured"
     fh.compare(frame.assign(elapsed_s=1.0, status="completed"), score="s").best(value="seconds")
     with pytest.raises(InputError, match="alpha"):
         fh.compare(frame, score="s").best(alpha=2)
