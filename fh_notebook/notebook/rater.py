@@ -23,8 +23,7 @@ from fh_notebook.core import event_loop
 from fh_notebook.core.redaction import error_text, log, redact
 from fh_notebook.core.text import html
 from fh_notebook.errors import FetchHiveError, StoreError
-from fh_notebook.notebook.shell import no_lost_widget
-from fh_notebook.notebook.ui.buttons import enable_clicks
+from fh_notebook.notebook.shell import enable_clicks, no_lost_widget
 from fh_notebook.notebook.ui.display import WidgetDisplay, is_closed
 from fh_notebook.notebook.ui.output_actions import COPY_STYLE, whole_output
 from fh_notebook.notebook.ui.page_widget import PageWidget, script, text_of_file

@@ -18,6 +18,7 @@ import sys
 import traceback
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from itertools import islice
 from typing import Any, Final
 
@@ -33,6 +34,7 @@ __all__ = [
     "ask_lines",
     "ask_yes",
     "columns",
+    "enable_clicks",
     "has_page",
     "holds_key",
     "is_rows",
@@ -55,6 +57,16 @@ WIDGET_VIEW: Final = "application/vnd.jupyter.widget-view+json"
 def widget_view(widget: Any) -> Any:
     """Return by what a page finds a widget: the value of :data:`WIDGET_VIEW` in a display."""
     return widget.get_view_spec()  # IPython would ask for its text as well, which is that of all in it
+
+
+def enable_clicks(widget: Any) -> None:
+    """Have the page's own subshell bring the clicks on `widget`. Call it after whatever was sent to it.
+
+    From ipykernel 7.4 a comm notes over which shell it was used last, which is the busy one while a cell runs, and has
+    clicks follow. That note is private: should it go, a click waits for the end of the cell, and Stop works as ever.
+    """
+    with suppress(AttributeError, TypeError):
+        vars(widget.comm).pop("_reply_subshell_id", None)
 
 
 def no_lost_widget(dom_class: str) -> html.Html:

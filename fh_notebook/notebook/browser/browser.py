@@ -42,8 +42,8 @@ from fh_notebook.notebook.browser.page import shown_of_card, table_head, table_p
 from fh_notebook.notebook.browser.query import LARGEST_PAGE, RowFinder, TableQuery, checked_query, query_after, stepped
 from fh_notebook.notebook.browser.static import page_html, page_text
 from fh_notebook.notebook.browser.table import BrowserTable, browser_table
-from fh_notebook.notebook.shell import WIDGET_VIEW, new_handle, running_kernel, widget_view
-from fh_notebook.notebook.ui.buttons import enable_clicks, has_person, is_app
+from fh_notebook.notebook.shell import WIDGET_VIEW, enable_clicks, new_handle, running_kernel, widget_view
+from fh_notebook.notebook.ui.buttons import has_person, is_app
 from fh_notebook.notebook.ui.display import WidgetDisplay, is_closed
 from fh_notebook.notebook.ui.latest_task import LatestTask
 

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from fh_notebook.batching.progress.state import ProgressSource
-from fh_notebook.notebook.ui.buttons import OnLoopHandler, enable_clicks
+from fh_notebook.notebook.shell import enable_clicks
+from fh_notebook.notebook.ui.buttons import OnLoopHandler
 from fh_notebook.notebook.ui.theme import handle_css
 
 __all__ = ["BatchControls"]

@@ -18,7 +18,7 @@ from fh_notebook.contract.run import Run, one_line
 from fh_notebook.core.text import html
 from fh_notebook.notebook.results.answer_card import answer_parts, run_head, shown_answer
 from fh_notebook.notebook.results.state import CallState
-from fh_notebook.notebook.ui.buttons import enable_clicks
+from fh_notebook.notebook.shell import enable_clicks
 
 __all__ = ["ResultColumn"]
 

@@ -9,8 +9,7 @@ Facts, by kernel:
 1. ipykernel 6 hears a click when the cell has ended: no button, but the line.
 2. ipykernel 7 has subshells, over which JupyterLab sends clicks: they are heard at once.
 3. From 7.4 a comm notes over which shell it was used last, which is the busy one that runs the cell, and has clicks
-   follow. Taking that note away lets the page's own subshell have them. It is private: should it go, a click waits for
-   the end of the cell, and Stop works as ever.
+   follow. `enable_clicks` takes that note away.
 4. ipykernel 6 puts a display under the cell that runs when it is made, and not under the one that it was made for. An
    update goes to its display. So where a cell does not wait, the place is taken at once, and filled in a while.
 5. A page that was reloaded hears no update of a display that was made before, and hears those of widgets. So what goes
@@ -34,7 +33,14 @@ from typing import Any, Final, Protocol
 from uuid import uuid4
 
 from fh_notebook.core.text import html
-from fh_notebook.notebook.shell import WIDGET_VIEW, new_handle, no_lost_widget, running_kernel, widget_view
+from fh_notebook.notebook.shell import (
+    WIDGET_VIEW,
+    enable_clicks,
+    new_handle,
+    no_lost_widget,
+    running_kernel,
+    widget_view,
+)
 from fh_notebook.notebook.ui.display import leave_when_closed
 
 __all__ = [
@@ -48,7 +54,6 @@ __all__ = [
     "OnLoopHandler",
     "WidgetPlace",
     "cancel_method",
-    "enable_clicks",
     "end_note",
     "has_person",
     "import_widgets",
@@ -128,12 +133,6 @@ def has_person(kernel: Any) -> bool | None:
 def is_app() -> bool:
     """Whether the kernel is that of an app, which Voila serves (fact 6)."""
     return "VOILA_PREHEAT" in os.environ
-
-
-def enable_clicks(widget: Any) -> None:
-    """Have the page's own subshell bring the clicks on `widget` (fact 3). Call it after whatever was sent to it."""
-    with suppress(AttributeError, TypeError):
-        vars(widget.comm).pop("_reply_subshell_id", None)
 
 
 def import_widgets() -> None:

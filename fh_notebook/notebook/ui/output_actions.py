@@ -14,7 +14,7 @@ import traitlets
 from ipywidgets import Layout
 
 from fh_notebook.contract.output import FORMS, OutputOptions, ShownOutput, output_text, whole_form, without_origin
-from fh_notebook.notebook.ui.buttons import enable_clicks
+from fh_notebook.notebook.shell import enable_clicks
 from fh_notebook.notebook.ui.page_widget import PageWidget, script
 
 __all__ = ["COPY_CAP", "COPY_STYLE", "output_actions", "whole_output"]

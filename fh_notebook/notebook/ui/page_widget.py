@@ -16,7 +16,7 @@ import anywidget
 from ipywidgets import HTML, Box, Button, Label, Layout
 from traitlets import Bool
 
-from fh_notebook.notebook.ui.buttons import enable_clicks
+from fh_notebook.notebook.shell import enable_clicks
 
 __all__ = ["OwnKeys", "PageWidget", "own_keys", "script", "text_of_file"]
 

@@ -21,7 +21,7 @@ from fh_notebook.core.config.urls import LOCAL, hostname, is_loopback
 from fh_notebook.core.redaction import error_text, log
 from fh_notebook.core.text import html
 from fh_notebook.errors import FetchHiveError
-from fh_notebook.notebook.ui.buttons import enable_clicks
+from fh_notebook.notebook.shell import enable_clicks
 from fh_notebook.notebook.ui.display import HIDE_STATIC
 from fh_notebook.notebook.ui.page_widget import OwnKeys, own_keys
 
