@@ -21,7 +21,15 @@ import lazy_loader
 
 from fh_notebook.version import __version__ as __version__
 
-__getattr__, _, __all__ = lazy_loader.attach_stub(__name__, __file__)
+_load, _, __all__ = lazy_loader.attach_stub(__name__, __file__)
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__ and not name.startswith("_"):
+        from fh_notebook.core.arguments import UnknownNameError
+
+        raise UnknownNameError(name, __all__)
+    return _load(name)
 
 
 def __dir__() -> list[str]:

@@ -220,6 +220,7 @@ _last: Batch | None = None
 _last_at: datetime | None = None
 
 
+@arguments.public
 def last_batch() -> Batch | None:
     """Return the latest batch of this process, even if its cell was interrupted."""
     return _last
@@ -230,6 +231,7 @@ def last_batch_at() -> datetime | None:
     return _last_at
 
 
+@arguments.public
 @arguments.explicit_signature(BatchKeywords, defaults_of(BatchOptions))
 def batch(
     rows: Any,
@@ -384,6 +386,7 @@ def batch(
     return start_batch(rows, deployment, BatchOptions(**options))
 
 
+@arguments.public
 @arguments.explicit_signature(BatchKeywords, defaults_of(BatchOptions))
 async def abatch(
     rows: Any,

@@ -78,6 +78,7 @@ def entry_table(batch: Batch) -> EntryTable:
     return batch._entry_table()
 
 
+@arguments.public
 @with_partial_repr
 class Batch:
     """A batch of runs: its plan, its results, and methods to continue it. Returned by :func:`batch`.

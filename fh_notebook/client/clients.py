@@ -118,6 +118,7 @@ ONE_ADDRESS_TEXT: Final = (
 NO_ID: Final = "the service accepted it and gave no id, so it cannot be looked up; it runs, or has run"
 
 
+@arguments.public
 @with_partial_repr
 class AsyncClient:
     """The asynchronous client of a workspace.
@@ -882,6 +883,7 @@ def _path_safe(identifier: str) -> str:
     return quote(identifier, safe="")
 
 
+@arguments.public
 @with_partial_repr
 class Client:
     """The blocking client: the same methods, and their async twins with an ``a`` before the name.

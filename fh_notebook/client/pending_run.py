@@ -146,6 +146,7 @@ class LookUpClient(Protocol):
         ...
 
 
+@arguments.public
 @with_partial_repr
 class PendingRun:
     """A run that is in progress at the service. ``submit`` returns it, and ``fh.reattach()`` in a new kernel.

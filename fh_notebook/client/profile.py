@@ -28,6 +28,7 @@ from fh_notebook.contract.callbacks import is_outcome, with_final_status
 from fh_notebook.contract.response import Response, code_of, error_of, object_of, output_of
 from fh_notebook.contract.retry import DOCUMENTED_CODES, RetryAction, decide
 from fh_notebook.contract.run import Run
+from fh_notebook.core.arguments import public
 from fh_notebook.core.redaction import redact
 from fh_notebook.core.text import html
 from fh_notebook.core.text.messages import PYTHON, Audience, text_for
@@ -163,6 +164,7 @@ BOUNDED: Final = "direct_s"
 """The fact of which only a bound can be observed: it counts as unknown."""
 
 
+@public
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
     """The observed behaviour of one workspace's service; ``None`` where nothing was observed.

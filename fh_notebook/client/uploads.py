@@ -503,6 +503,7 @@ class FileColumn:
 def file(path: str | os.PathLike[str]) -> FileInput: ...
 @overload
 def file(*, column: str) -> FileColumn: ...
+@arguments.public
 def file(path: str | os.PathLike[str] | None = None, *, column: str | None = None) -> FileInput | FileColumn:
     """Return a file as an input: this file, or each row's own in a batch.
 

@@ -53,6 +53,7 @@ class CompareKeywords(TypedDict, total=False):
     failed: Literal["drop", "zero"]
 
 
+@arguments.public
 @arguments.explicit_signature(CompareKeywords, {"score": None, "pair_on": "row", "failed": "drop"})
 def compare(
     batch_or_frame: Batch | pd.DataFrame | Sequence[Any] | Mapping[str, Any],
@@ -101,6 +102,7 @@ def compare(
     return Comparison(ScoreSet.of(batch_or_frame, score, pair_on=pair_on, failed=failed), HumanRatings())
 
 
+@arguments.public
 @with_partial_repr
 class Comparison:
     """The result of :func:`compare`. Its tables are DataFrames, new ones at each call.

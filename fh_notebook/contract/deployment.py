@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Deployment", "deployment_of"]
 
 
+@arguments.public
 @with_partial_repr
 @dataclass(frozen=True, init=False)
 class Deployment:

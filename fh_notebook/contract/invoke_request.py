@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from fh_notebook.contract.secrets import Secrets
+from fh_notebook.core.arguments import public
 from fh_notebook.core.json_values import canonical_json, json_problems, jsonable
 from fh_notebook.core.text.formatting import short, type_text, with_partial_repr
 from fh_notebook.core.text.problems import Problem
@@ -29,6 +30,7 @@ APPROVALS: Final = (None, "policy", "auto_approve")
 """What ``tool_approval`` may be (CONTRACT section 1)."""
 
 
+@public
 @with_partial_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvokeRequest:

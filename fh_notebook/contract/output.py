@@ -1021,6 +1021,7 @@ STYLE: Final = html.Html(f"<style>{CSS}</style>")
 _PICTURES: Final = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".avif", ".bmp", ".svg")
 
 
+@arguments.public
 @with_partial_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asset:

@@ -57,6 +57,7 @@ WHOLE_ERROR: Final = "run.error has everything"
 """Where all of a long text is, beside what a card shows of it."""
 
 
+@arguments.public
 @with_partial_repr
 @dataclass(frozen=True, slots=True, weakref_slot=True, kw_only=True, repr=False)
 class Run:

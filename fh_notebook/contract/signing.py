@@ -28,7 +28,7 @@ from typing import Final, Protocol
 
 from fh_notebook.core import arguments
 from fh_notebook.core.redaction import Secret
-from fh_notebook.core.text.formatting import short
+from fh_notebook.core.text.formatting import short, with_article
 
 __all__ = [
     "CALLBACKS", "SCHEME", "SIGNATURE_FORMS", "SIGNATURE_HEADER", "TIMESTAMP_HEADER", "FormDetector", "HmacSha256",
@@ -332,6 +332,7 @@ def sign(body: bytes, secret: str | Secret) -> str:
     return SCHEME.sign(bytes(body), key)
 
 
+@arguments.public
 def verify_signature(
     body: bytes, header: str | bytes | None, secret: str | Secret | None, *, scheme: Scheme = SCHEME
 ) -> bool:
@@ -373,7 +374,7 @@ def verify_signature(
     raw_body: object = body
     if not isinstance(raw_body, bytes | bytearray | memoryview):
         del secret  # a traceback's frame must not have it
-        raise TypeError(f"verify_signature needs the raw body as bytes, not {type(raw_body).__name__}")
+        raise arguments.ArgumentError(f"body is {with_article(type(raw_body).__name__)}; give the raw body as bytes")
     key, signature = _key(secret), _header_bytes(header)
     return key is not None and signature is not None and scheme.accepts(bytes(body), signature, key)
 

@@ -240,6 +240,7 @@ def _seconds_between(body: Mapping[str, Any]) -> float:
     return max(0.0, (ended - begun).total_seconds())
 
 
+@arguments.public
 def parse_event(body: bytes) -> Run:
     """Decode the body of a callback into a run. Verify its signature first.
 

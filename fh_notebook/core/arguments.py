@@ -9,9 +9,11 @@ somebody else's. Nothing is caught: an error that comes after the checks is a de
     def history(deployment: str | Deployment | None = None, *, limit: int = 100) -> pd.DataFrame:
         check(history, locals())          # limit is 'ten'; give a whole number
 
-It is a call at the head and no decorator: a wrapper would be a frame more in every traceback, and would hold all
-arguments, keys among them. What an annotation cannot say (a range, names that are known, ``Any``), the function
-looks at itself.
+It is a call at the head, not a decorator, since a wrapper has not bound the arguments to names. What an annotation
+cannot say (a range, names that are known, ``Any``), the function looks at itself.
+
+A call that does not fit the signature never reaches that head: Python itself raises. `public` decorates every public
+function and class, and raises an error in its place that names the parameter that was meant.
 
 Keywords that several functions take are defined once, as a `TypedDict`: each function takes them as
 ``**options: Unpack[...]``, `explicit_signature` shows them as keywords of its own, and `check` checks them as such. A
@@ -22,6 +24,7 @@ from __future__ import annotations
 
 import ast
 import difflib
+import functools
 import inspect
 import math
 import numbers
@@ -32,20 +35,23 @@ from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from types import FunctionType, UnionType
-from typing import Any, Final, Literal, TypeVar, Union, get_args, get_origin
+from typing import Any, Final, Literal, TypeVar, Union, cast, get_args, get_origin
 from weakref import WeakKeyDictionary
 
 from fh_notebook.core.redaction import NoSecret, Secret
-from fh_notebook.core.text.formatting import listed, short, type_text, with_article
+from fh_notebook.core.text.formatting import in_words, listed, short, type_text, with_article
+from fh_notebook.core.text.html import printable
 from fh_notebook.core.values import UNSET, is_real
 from fh_notebook.errors import InputError, SettingsError
 
 __all__ = [
     "ArgumentError",
     "ArgumentKind",
+    "NotSettableError",
     "RemovedError",
     "RemovedName",
     "RenamedName",
+    "UnknownNameError",
     "check",
     "check_names",
     "check_one",
@@ -55,6 +61,7 @@ __all__ = [
     "explicit_signature",
     "is_column_name",
     "is_finite",
+    "public",
 ]
 
 C = TypeVar("C", bound=Callable[..., Any])
@@ -71,6 +78,34 @@ class ArgumentError(InputError, SettingsError, TypeError):
 
 class RemovedError(SettingsError, AttributeError):
     """A public name of an earlier release was removed; the message says what to use instead."""
+
+
+class NotSettableError(SettingsError, AttributeError):
+    """A public attribute was set that can only be read; the message says what to set instead."""
+
+
+class UnknownNameError(SettingsError, AttributeError):
+    """The package has no such public name.
+
+    Parameters
+    ----------
+    name : str
+        What was read.
+    names : sequence of str
+        The public names.
+
+    Examples
+    --------
+    >>> raise UnknownNameError("compar", ["batch", "compare"])
+    Traceback (most recent call last):
+        ...
+    fh_notebook.core.arguments.UnknownNameError: fh_notebook has no 'compar'; did you mean fh.compare?
+    """
+
+    def __init__(self, name: str, names: Sequence[str]) -> None:
+        close = _nearest_names([name], names)
+        hint = f"did you mean fh.{close[0]}?" if close else "dir(fh_notebook) lists what it has"
+        super().__init__(f"fh_notebook has no {short(name)}; {hint}")
 
 
 class RemovedName:
@@ -193,7 +228,7 @@ def check(function: Any, given: Mapping[str, Any], *, but: Container[str] = ()) 
     ...
     fh_notebook.core.arguments.ArgumentError: number is '2'; give a whole number
     """
-    function = getattr(function, "__func__", function)  # of a class method
+    function = _undecorated(function)
     kinds = _KINDS.get(function)
     if kinds is None:
         kinds = _KINDS[function] = _kinds_of(function)
@@ -226,16 +261,142 @@ def check_names(function: Any, options: Any) -> None:
     Raises
     ------
     ArgumentError
-        With a name that it does not take, the nearest one, and those that it takes.
+        With the names that it does not take, and the nearest ones that it takes.
     """
-    keywords = _KEYWORDS[getattr(function, "__func__", function)]
+    function = _undecorated(function)
+    keywords = _KEYWORDS[function]
     unknown = [name for name in options if name not in keywords.annotations]
     if unknown:
         options.clear()
-        close = difflib.get_close_matches(unknown[0], keywords.every, n=1)
-        hint = f"did you mean {close[0]}? It takes" if close else "give"
-        known = f"{', '.join(keywords.every[:-1])} or {keywords.every[-1]}"
-        raise ArgumentError(f"unexpected keyword argument {unknown[0]!r}; {hint} {known}")
+        raise ArgumentError(_describe_unknown(_call_text(function), unknown, keywords.every))
+
+
+def public(target: C) -> C:
+    """Decorate a public function or class: a call that does not fit the signature raises an `ArgumentError`.
+
+    Of a class, the constructor and the public methods are decorated. Signatures, docstrings and types stay as they
+    are. The wrapper is one frame more in a traceback, which IPython and pytest hide, and has no arguments in it then.
+
+    Examples
+    --------
+    >>> @public
+    ... def draw(shape: str, *, width: int = 1, colour: str = "black") -> None: ...
+    >>> draw("circle", widht=2)
+    Traceback (most recent call last):
+    ...
+    fh_notebook.core.arguments.ArgumentError: draw() has no parameter widht; did you mean width=?
+    >>> draw("circle", "red", 2)
+    Traceback (most recent call last):
+    ...
+    fh_notebook.core.arguments.ArgumentError: draw() takes only shape by position; did you mean colour= and width=?
+    >>> draw()
+    Traceback (most recent call last):
+    ...
+    fh_notebook.core.arguments.ArgumentError: draw() needs shape
+    """
+    if not isinstance(target, type):
+        return cast("C", _with_own_errors(target, 0))
+    for name, value in list(vars(target).items()):
+        if name.startswith("_") and name != "__init__":
+            continue
+        if isinstance(value, FunctionType):
+            setattr(target, name, _with_own_errors(value, 1))
+        elif isinstance(value, classmethod):
+            setattr(target, name, classmethod(_with_own_errors(value.__func__, 1)))
+        elif isinstance(value, staticmethod):
+            setattr(target, name, staticmethod(_with_own_errors(value.__func__, 0)))
+    return target
+
+
+def _with_own_errors(function: Any, bound: int) -> Any:
+    """Return the function in a wrapper; `bound` is the number of arguments that are not the caller's (``self``)."""
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        __tracebackhide__ = True
+        try:
+            return function(*args, **kwargs)
+        except TypeError as exc:
+            # Raised in the function, or by Python, which did not get as far as a frame of it.
+            is_ours = exc.__traceback__ is not None and exc.__traceback__.tb_next is None
+            message = _describe_call(function, args[bound:], kwargs, bound) if is_ours else ""
+            if not message:
+                raise
+        finally:
+            del args, kwargs  # a traceback's frame must not have a key
+        raise ArgumentError(message)
+
+    if inspect.iscoroutinefunction(function) and hasattr(inspect, "markcoroutinefunction"):
+        inspect.markcoroutinefunction(call)
+    return call
+
+
+def _undecorated(function: Any) -> Any:
+    """Return the function itself, of a class method or of one that is `public`."""
+    function = getattr(function, "__func__", function)
+    return getattr(function, "__wrapped__", function)
+
+
+def _describe_call(function: Any, args: Sequence[Any], kwargs: Mapping[str, Any], bound: int) -> str:
+    """Return why the arguments do not fit the signature, or "" if they do. Values are not shown: one may be a key."""
+    parameters = list(inspect.signature(function).parameters.values())[bound:]
+    takes = {p.kind for p in parameters}
+    positional = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    named = [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+    left = [name for name in named if name not in (*positional[: len(args)], *kwargs)]
+    called = _call_text(function)
+    problems = []
+    unknown = [name for name in kwargs if name not in named]
+    if unknown and inspect.Parameter.VAR_KEYWORD not in takes:
+        problems.append(_describe_unknown(called, unknown, left))
+        left = [name for name in left if name not in _nearest_names(unknown, left)]
+    if len(args) > len(positional) and inspect.Parameter.VAR_POSITIONAL not in takes:
+        names = _fitting_names(function, args[len(positional) :], left)
+        has_names = bool(named) or inspect.Parameter.VAR_KEYWORD in takes
+        problems.append(_describe_surplus(called, positional, names, has_names=has_names))
+        left = [name for name in left if name not in names]
+    if twice := [name for name in positional[: len(args)] if name in kwargs]:
+        problems.append(f"{called} was given {in_words(twice, 'and')} twice, by position and by name")
+    if missing := [p.name for p in parameters if p.default is p.empty and p.name in left]:
+        names = [name if name in positional else f"{name}=" for name in missing]
+        problems.append(f"{'it also' if problems else called} needs {in_words(names, 'and')}")
+    return "; ".join(problems)
+
+
+def _nearest_names(unknown: Sequence[str], known: Sequence[str]) -> list[str]:
+    return [close[0] for name in unknown if (close := difflib.get_close_matches(name, known, n=1))]
+
+
+def _describe_unknown(called: str, unknown: Sequence[str], known: Sequence[str]) -> str:
+    names = in_words([printable(name) for name in unknown])
+    if close := _nearest_names(unknown, known):
+        hint = f"did you mean {in_words([f'{name}=' for name in close], 'and')}?"
+    else:
+        hint = f"give {in_words([f'{name}=' for name in known])}" if known else "leave it out"
+    return f"{called} has no parameter {names}; {hint}"
+
+
+def _describe_surplus(called: str, positional: Sequence[str], fitting: Sequence[str], *, has_names: bool) -> str:
+    if not has_names:
+        return f"{called} takes no argument"
+    by_position = f"only {in_words(positional, 'and')} by position" if positional else "named arguments only"
+    hint = f"did you mean {in_words([f'{name}=' for name in fitting], 'and')}?" if fitting else "name the others"
+    return f"{called} takes {by_position}; {hint}"
+
+
+def _fitting_names(function: Any, values: Sequence[Any], names: Sequence[str]) -> list[str]:
+    """Return for each value the first parameter that takes it, in the order of the signature."""
+    kinds = _kinds_of(function)
+    fitting: list[str] = []
+    for value in values:
+        left = [name for name in names if name not in fitting]
+        fitting += [name for name in left if name not in kinds or kinds[name].accepts(value)][:1]
+    return fitting
+
+
+def _call_text(function: Any) -> str:
+    """Return how a function is called: ``batch()``, ``Client()``, ``Batch.to_csv()``."""
+    return f"{function.__qualname__.rpartition('<locals>.')[2].removesuffix('.__init__')}()"
 
 
 def check_one(name: str, value: Any, annotation: str) -> None:
@@ -288,7 +449,7 @@ def explicit_signature(options: Any, defaults: Mapping[str, Any] | None = None) 
     >>> draw("circle", hight=2)
     Traceback (most recent call last):
     ...
-    fh_notebook.core.arguments.ArgumentError: unexpected keyword argument 'hight'; give width or fill
+    fh_notebook.core.arguments.ArgumentError: draw() has no parameter hight; give width= or fill=
     """
     # From the class's own annotations: `get_type_hints` would evaluate names that are imported for types only.
     hints = options.__annotations__
@@ -328,6 +489,9 @@ class _Keywords:
 
 
 _KEYWORDS: Final[WeakKeyDictionary[Callable[..., Any], _Keywords]] = WeakKeyDictionary()
+
+
+public(Secret)  # its module cannot import this one
 
 
 def _describe_problem(name: str, value: Any, kind: ArgumentKind) -> str:

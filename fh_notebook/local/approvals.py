@@ -44,6 +44,7 @@ LEAST_WAIT_S: Final = 0.05
 """Of a timer that fires before the hive's time has come."""
 
 
+@arguments.public
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
     """One of the answers that a human-in-the-loop step offers."""
@@ -57,6 +58,7 @@ class Choice:
             arguments.check_one(name, getattr(self, name), "str")
 
 
+@arguments.public
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
     """The decision of a person."""
@@ -79,6 +81,7 @@ class Decision:
         return {"text": self.text, "choice": choice, "raw": "" if self.timed_out else raw}
 
 
+@arguments.public
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Approval:
     """A run that is paused until a person decides."""
@@ -417,6 +420,7 @@ def _json_copy(tool_arguments: Mapping[str, Any]) -> dict[str, Any]:
     )
 
 
+@arguments.public
 def ask_human(
     question: str,
     *,
@@ -474,6 +478,7 @@ def ask_human(
     return _request_decision(asked).result()
 
 
+@arguments.public
 async def aask_human(
     question: str,
     *,

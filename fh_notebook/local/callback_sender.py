@@ -17,6 +17,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from fh_notebook.contract.signing import sign
+from fh_notebook.core.arguments import public
 from fh_notebook.core.redaction import Secret, error_text
 from fh_notebook.local.options import Options
 from fh_notebook.version import __version__
@@ -35,6 +36,7 @@ ANSWER_BYTES: Final = 64 * 1024
 """The hive reads only the status of a response; the connection of a longer response is not reused."""
 
 
+@public
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
     """The result of one callback."""

@@ -81,6 +81,7 @@ MaxWords = Annotated[int, integer(minimum=1, description="The longest reply, in 
 Tags = Annotated[list[str] | None, "Words that an agent has put on the ticket; read as a part of it."]
 
 
+@arguments.public
 def demo_hive(*, seed: int = 0, pace: float = 1.0, **options: Any) -> LocalHive:
     """Return a local hive with the deployment ``support-triage`` and its variants ``keywords`` and ``nearest``.
 
@@ -126,6 +127,7 @@ def demo_hive(*, seed: int = 0, pace: float = 1.0, **options: Any) -> LocalHive:
     return hive
 
 
+@arguments.public
 def tickets_path() -> Path:
     """Return the CSV file of the demo's tickets: ``ticket``, ``expected_output``, ``metadata.language`` and
     ``metadata.channel``, in UTF-8 (the dataset convention: plain columns are inputs).
@@ -133,6 +135,7 @@ def tickets_path() -> Path:
     return Path(str(files("fh_notebook.local").joinpath("data", "tickets.csv")))
 
 
+@arguments.public
 def tickets() -> list[dict[str, str]]:
     """Return the demo's tickets as rows in the order of the file, one dictionary of texts per ticket.
 

@@ -58,6 +58,7 @@ def _new_instance() -> str:
     return secrets.token_hex(6)
 
 
+@arguments.public
 @with_partial_repr
 class LocalHive:
     """A server on this machine that runs Python functions as workflows and answers as Fetch Hive does.

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from fh_notebook.core.arguments import public
 from fh_notebook.local.requests import ParsedRequest
 from fh_notebook.local.workflows import WorkflowOutcome
 
@@ -43,6 +44,7 @@ class Record:
     question: str = ""
 
 
+@public
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
     """A snapshot of one call that a hive admitted."""
@@ -92,6 +94,7 @@ class Call:
         return value or {}
 
 
+@public
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
     """The counters of a hive since it began, including runs whose records are gone."""

@@ -21,6 +21,7 @@ from urllib.parse import quote
 
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.schema import build as _schema
+from fh_notebook.core.arguments import public
 from fh_notebook.core.json_values import canonical_json
 from fh_notebook.core.redaction import Secret, log
 from fh_notebook.errors import SettingsError
@@ -71,6 +72,7 @@ class Workflow:
             raise Refusal("validation_error", "; ".join(map(str, problems)))
 
 
+@public
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookEndpoint:
     """An address that starts a workflow without a workspace key, by its own secret."""

@@ -60,6 +60,7 @@ __all__ = ["SUMMARY_COLUMNS", "Canary", "canary", "start_canary"]
 Clock = Callable[[], datetime]
 
 
+@arguments.public
 def canary(
     rows: Any,
     deployment: Deployment | str,
@@ -782,6 +783,7 @@ REFUSED: Final = (
 )
 
 
+@arguments.public
 @with_partial_repr
 class Canary:
     """Result of a canary: whether fixed rows are still answered as before. Returned by :func:`fh_notebook.canary`.

@@ -59,6 +59,7 @@ LINES_SHOWN: Final = 40
 """Lines of the table that is shown: the latest."""
 
 
+@arguments.public
 def trend(deployment: Deployment | str, *, score: Score = None, variants: str | Iterable[str] | None = None) -> Trend:
     """Return the trend of a deployment: score, seconds and failures by date, over all its saved batches.
 
@@ -246,6 +247,7 @@ def _record(date: Any, line: SummaryLine, part: pd.DataFrame) -> dict[str, Any]:
     }
 
 
+@arguments.public
 @with_partial_repr
 class Trend:
     """Score, seconds and failures of a deployment by date. Returned by :func:`fh_notebook.trend`.

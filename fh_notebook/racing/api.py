@@ -26,6 +26,7 @@ from fh_notebook.session import session
 __all__ = ["arace", "prepare_race", "race", "start_race"]
 
 
+@arguments.public
 @arguments.explicit_signature(RaceKeywords, race_defaults())
 def race(
     rows: Any,
@@ -127,6 +128,7 @@ def race(
     return start_race(rows, deployment, RaceOptions.of(score=score, **options))
 
 
+@arguments.public
 @arguments.explicit_signature(RaceKeywords, race_defaults())
 async def arace(
     rows: Any,

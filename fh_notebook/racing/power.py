@@ -191,6 +191,7 @@ class Power:
         )
 
 
+@arguments.public
 def power(
     pilot: Any = None,
     *,

@@ -46,6 +46,7 @@ from fh_notebook.session import session
 __all__ = ["Race"]
 
 
+@arguments.public
 @with_partial_repr
 class Race:
     """Result of a race. Returned by :func:`fh_notebook.race`.

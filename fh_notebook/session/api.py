@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["ainvoke", "areattach", "invoke", "pending", "reattach"]
 
 
+@arguments.public
 @arguments.explicit_signature(InvokeOptions)
 def invoke(
     deployment: Deployment | str, *, client: Client | AsyncClient | None = None, **options: Unpack[InvokeOptions]
@@ -84,6 +85,7 @@ def invoke(
     return session.client_for(client).invoke(deployment, **options)
 
 
+@arguments.public
 @arguments.explicit_signature(InvokeOptions)
 async def ainvoke(
     deployment: Deployment | str, *, client: Client | AsyncClient | None = None, **options: Unpack[InvokeOptions]
@@ -110,6 +112,7 @@ INPUTS_SHOWN: Final = 120
 """Characters of a run's inputs in the table."""
 
 
+@arguments.public
 def pending() -> Any:
     """Return the runs that were started by callback delivery and whose outcome has not arrived, of all kernels.
 
@@ -197,6 +200,7 @@ def _waits_in(registry: PendingRuns, row: PendingRow) -> str:
     return "another kernel" if registry.is_waited_for(row) else "nobody"
 
 
+@arguments.public
 def reattach(
     *,
     client: Client | AsyncClient | None = None,
@@ -235,6 +239,7 @@ def reattach(
     return event_loop.run(_reattach(client, receiver, batch))
 
 
+@arguments.public
 async def areattach(
     *,
     client: Client | AsyncClient | None = None,

@@ -141,6 +141,7 @@ class ProbeStep:
         return "\n".join([self.name, *(f"  {name:<7} {printable(text)}" for name, text in rows)])
 
 
+@arguments.public
 def probe(
     deployment: Deployment | str,
     *,

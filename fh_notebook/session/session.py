@@ -33,6 +33,7 @@ from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.secrets import Secrets
 from fh_notebook.core import hooks
+from fh_notebook.core.arguments import public
 from fh_notebook.core.config import credentials, resolution, settings
 from fh_notebook.core.config.urls import LOCAL, hostname, is_loopback, origin
 from fh_notebook.core.files import KEPT_FILES
@@ -636,6 +637,7 @@ def connection_of_hive(
     )
 
 
+@public
 def deployments(client: Client | AsyncClient | None = None) -> Deployments:
     """Return the known deployments: those of the local hive in use, then those of ``fetchhive.yaml``.
 

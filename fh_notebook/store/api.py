@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["export", "join", "rescue", "workspaces"]
 
 
+@arguments.public
 def export(path: str | PathLike[str]) -> Path:
     """Write everything that is saved to a new file that only its owner can read, and return the file.
 
@@ -44,6 +45,7 @@ def export(path: str | PathLike[str]) -> Path:
     return hooks.store_functions().export_store(path)
 
 
+@arguments.public
 def join(from_workspace: str, into_workspace: str) -> Any:
     """Copy what is saved of one workspace into another, so that its answers count there; print a summary in one line.
 
@@ -96,6 +98,7 @@ def join(from_workspace: str, into_workspace: str) -> Any:
     return hooks.store_functions().join_workspaces(from_workspace, into_workspace)
 
 
+@arguments.public
 def rescue(path: str | PathLike[str]) -> Path:
     """Write what this kernel still holds of a deleted or replaced store to a new file, and return the file.
 
@@ -131,6 +134,7 @@ def rescue(path: str | PathLike[str]) -> Path:
     return hooks.store_functions().rescue_store(path)
 
 
+@arguments.public
 def workspaces() -> pd.DataFrame:
     """Return the workspaces in the store as a table, the one with the newest answer first.
 

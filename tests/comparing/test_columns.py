@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -30,7 +31,7 @@ def opened() -> fh.Batch:
 @contextmanager
 def counted(*classes: type) -> Iterator[Counter[str]]:
     """Count the objects that are made of these classes."""
-    names = {cls.__init__.__code__: cls.__name__ for cls in classes}  # type: ignore[misc]
+    names = {inspect.unwrap(cls.__init__).__code__: cls.__name__ for cls in classes}  # type: ignore[misc]
     made: Counter[str] = Counter()
 
     def see(frame: FrameType, event: str, argument: Any) -> None:

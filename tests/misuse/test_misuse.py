@@ -79,7 +79,7 @@ class Planted(KeyError):
 def _hidden(called: Target) -> list[str]:
     """Plant a defect in each function that a public one calls directly, and return those in which it was hidden."""
     function = called.call.__init__ if inspect.isclass(called.call) else called.call  # type: ignore[misc]
-    public: CodeType = getattr(function, "__func__", function).__code__
+    public: CodeType = inspect.unwrap(getattr(function, "__func__", function)).__code__
     seen: dict[CodeType, str] = {}
     target: CodeType | None = None
 

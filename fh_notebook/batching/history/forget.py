@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["forget"]
 
 
+@arguments.public
 def forget(
     batch: str | None = None,
     *,

@@ -83,6 +83,7 @@ MOST: Final = 2**31
 """Runs and batches that are asked for at once; SQLite's integers end somewhere above."""
 
 
+@arguments.public
 def history(deployment: str | Deployment | None = None, *, limit: int = 100) -> pd.DataFrame:
     """Return the saved batches and single runs as a table: one row for each, the newest first.
 

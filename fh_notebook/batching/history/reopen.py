@@ -51,6 +51,7 @@ STORES: Final = (FHB, ".sqlite3", ".sqlite", ".db")
 """Endings of files that hold ratings."""
 
 
+@arguments.public
 def open_batch(name: str | os.PathLike[str], *, client: Client | AsyncClient | None = None) -> Batch:
     """Return a saved batch by its name, or somebody else's batch by its file; no call is made.
 
@@ -236,6 +237,7 @@ class Merged:
         return f"{counted(self.files, 'file')}{by}: {counts}"
 
 
+@arguments.public
 def merge_ratings(*paths: str | os.PathLike[str]) -> Merged:
     """Merge the ratings from other people's files into this store, each rating only once.
 

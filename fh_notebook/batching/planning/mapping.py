@@ -30,6 +30,7 @@ from fh_notebook.contract.schema.coercion import coerce
 from fh_notebook.contract.schema.file_texts import LOOKED_AT, file_encoding_of, may_be_content
 from fh_notebook.contract.schema.validation import Checker, problems
 from fh_notebook.contract.secrets import Mask, Secrets
+from fh_notebook.core.arguments import public
 from fh_notebook.core.redaction import MASK, error_text
 from fh_notebook.core.text.formatting import listed, nearest, short
 from fh_notebook.core.text.messages import Message, Phrase
@@ -80,6 +81,7 @@ class LeftOut:
 Source = Const | ColumnInput | LeftOut | Callable[[dict[str, Any]], Any]
 
 
+@public
 def const(value: Any) -> Const:
     """Return `value` as the same input for every row; needed for a string, which would otherwise name a column.
 

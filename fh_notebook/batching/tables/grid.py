@@ -36,6 +36,7 @@ MAX_ROWS: Final = 1_000_000
 """Every row is a call of each variant: more is taken for a mistake."""
 
 
+@arguments.public
 def grid(rows: Any = None, /, **factors: Any) -> pd.DataFrame:
     """Return every combination of some values as a table for ``fh.batch``, ``fh.race`` or ``fh.form(over=)``.
 

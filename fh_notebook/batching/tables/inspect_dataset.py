@@ -21,6 +21,7 @@ from fh_notebook.session import session
 __all__ = ["read_inspect"]
 
 
+@arguments.public
 def read_inspect(dataset: str | PathLike[str] | Iterable[Any]) -> pd.DataFrame:
     """Read a dataset of Inspect (``inspect_ai``) as rows for ``fh.batch``.
 

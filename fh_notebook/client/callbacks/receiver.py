@@ -307,6 +307,7 @@ class SelfTest:
         return self.told
 
 
+@arguments.public
 @with_partial_repr
 class CallbackReceiver:
     """A small HTTP server in this process that receives the callbacks of runs, verifies them, and passes them on.

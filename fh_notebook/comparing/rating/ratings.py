@@ -84,6 +84,7 @@ def preferred_text(counting: Iterable[RatingRow]) -> str:
     return ", ".join([*first, *([counted(ties, "tie")] if (ties := chosen[None]) else [])])
 
 
+@arguments.public
 class Ratings:
     """Ratings of a comparison's outputs. Made by ``cmp.ratings()``.
 

@@ -96,6 +96,7 @@ class AnswerCells(NamedTuple):
     status: str = "completed"
 
 
+@arguments.public
 @with_partial_repr
 @dataclass(frozen=True)
 class Scorer:

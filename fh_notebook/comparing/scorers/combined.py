@@ -67,6 +67,7 @@ class Combined:
         return self.name
 
 
+@arguments.public
 def all_of(*scorers: Part) -> Combined:
     """Return a scorer that is true if all of the given scorers are true.
 
@@ -91,6 +92,7 @@ def all_of(*scorers: Part) -> Combined:
     return _logical_scorer("all_of", scorers, partial(_combine_logical, stops_at=False))
 
 
+@arguments.public
 def any_of(*scorers: Part) -> Combined:
     """Return a scorer that is true if at least one of the given scorers is true.
 
@@ -114,6 +116,7 @@ def any_of(*scorers: Part) -> Combined:
     return _logical_scorer("any_of", scorers, partial(_combine_logical, stops_at=True))
 
 
+@arguments.public
 def not_(scorer: Part) -> Combined:
     """Return a scorer that is true if the given one is false, and has no score if the given one has none.
 
@@ -137,6 +140,7 @@ def not_(scorer: Part) -> Combined:
     return _logical_scorer("not_", (scorer,), negate)
 
 
+@arguments.public
 def weighted(*scorers: Part | tuple[Part, float], **named: Part | tuple[Part, float]) -> Combined:
     """Return a scorer that is the weighted mean of several scorers; their scores are its parts.
 

@@ -300,6 +300,7 @@ def scorer(
 ) -> Callable[[Callable[..., Any]], Scorer]: ...
 
 
+@arguments.public
 def scorer(
     function: Callable[..., Any] | None = None,
     *,

@@ -39,6 +39,7 @@ from fh_notebook.errors import InputError
 __all__ = ["json_fields", "json_path", "json_schema", "json_valid"]
 
 
+@arguments.public
 def json_valid() -> Scorer:
     """Return a scorer that checks whether the output is JSON: an object, a list, or a text that parses.
 
@@ -60,6 +61,7 @@ def json_valid() -> Scorer:
     return ready_scorer("json_valid()", score, reads=None, criterion="right = the output is JSON")
 
 
+@arguments.public
 def json_schema(schema: Any, *, path: str | None = None) -> Scorer:
     """Return a scorer that checks whether the output fits a JSON Schema.
 
@@ -133,6 +135,7 @@ def _json_value_at(run: Answer, steps: tuple[str | int, ...]) -> Any:
         return NOTHING
 
 
+@arguments.public
 def json_path(path: str, *, equals: Any = UNSET, expected: ColumnName | None = None) -> Scorer:
     """Return a scorer that checks what a path finds in the output: any value, or the given one.
 
@@ -188,6 +191,7 @@ def json_path(path: str, *, equals: Any = UNSET, expected: ColumnName | None = N
     return ready_scorer(name, score, reads=expected, path=path, equals=equals_option, criterion=criterion)
 
 
+@arguments.public
 def json_fields(
     expected: ColumnName = "expected_output",
     *,

@@ -33,6 +33,7 @@ _NUMBER: Final = re.compile(
 has a bound, so that reading takes time in proportion to the text."""
 
 
+@arguments.public
 def number(
     tolerance: float = 0.0,
     *,
@@ -122,6 +123,7 @@ def _number_in(value: Any, which: str) -> float | None:
     return parsed if math.isfinite(parsed) else None
 
 
+@arguments.public
 def latency(at_most: float | None = None) -> Scorer:
     """Return a scorer that gives the seconds of a run (less is better), or checks them against a limit.
 
@@ -154,6 +156,7 @@ def latency(at_most: float | None = None) -> Scorer:
     return ready_scorer(name, score, reads=None, at_most=at_most, lower_is_better=at_most is None, criterion=criterion)
 
 
+@arguments.public
 def length(
     unit: Literal["characters", "words"] = "characters",
     *,

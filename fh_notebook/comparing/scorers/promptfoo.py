@@ -46,6 +46,7 @@ Check = Callable[[Answer], Any]
 """Returns whether an output passes; ``None`` where that cannot be told."""
 
 
+@arguments.public
 @with_partial_repr
 @dataclass(frozen=True, kw_only=True)
 class PromptfooTests:
@@ -64,6 +65,7 @@ class PromptfooTests:
         return f"PromptfooTests: {counted(len(self.rows), 'row')}{left_out}"
 
 
+@arguments.public
 def read_promptfoo(path: str | PathLike[str]) -> PromptfooTests:
     r"""Read the tests of promptfoo: a configuration, a file of tests, or a CSV with ``__expected`` columns.
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable, Collection, Container, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import starmap
 from typing import Any, Final
@@ -86,7 +86,7 @@ def results(scorer: Any, observations: Sequence[Observation], *, fresh: bool = F
     observations = Observations.of(observations)
     if isinstance(scorer, str):
         if observations and scorer not in observations.names:
-            raise InputError(unknown_column(scorer, observations.names, "score"))
+            raise _unknown_score(scorer, observations.names)
         return _results_of_cells(observations, observations.cells(scorer, None))
     if isinstance(scorer, Combined):
         columns = [results(member, observations, fresh=fresh) for member in scorer.members]
@@ -430,7 +430,7 @@ def _check_reads(score: Any, sources: Mapping[str, Any], *, there: Collection[st
         if name in there or name.startswith(OUTPUT_PREFIX):
             continue
         if isinstance(score, str):
-            raise InputError(unknown_column(name, list(there), "score"))
+            raise _unknown_score(name, list(there))
         try:
             expected_in(sources, name)
         except InputError as exc:
@@ -474,11 +474,7 @@ class ColumnScorer:
         self.lower_is_better = column in LOWER_IS_BETTER
         cells = _cells_of_runs(observations, column)
         if observations and column not in observations.names and all(cell is None for cell in cells):
-            if column in READY:
-                raise InputError(
-                    f"score={column!r} is not a column; for the built-in scorer give fh.score.{column}(...)"
-                )
-            raise InputError(unknown_column(column, observations.names, "score"))
+            raise _unknown_score(column, observations.names)
         values = [cell for index, cell in enumerate(cells) if cell is not None and observations.is_completed(index)]
         if values and all(number_of(v) is None for v in values):
             raise InputError(f"the column {column!r} holds no scores (the first is {short(values[0])}); give numbers")
@@ -499,3 +495,10 @@ def _cells_of_runs(observations: Observations, column: str) -> list[Any]:
         cell if cell is not MISSING else output.get(part) if isinstance(output, Mapping) else None
         for cell, output in zip(cells, observations.outputs, strict=True)
     ]
+
+
+def _unknown_score(name: str, columns: Iterable[str]) -> InputError:
+    """Return the error of a score that is no column; the name of a built-in scorer is told as such."""
+    if name in READY:
+        return InputError(f"score={name!r} is not a column; for the built-in scorer give fh.score.{name}(...)")
+    return InputError(unknown_column(name, columns, "score"))

@@ -47,6 +47,7 @@ TIMEOUT_S: Final = 0.25
 """For one output: a sane pattern takes microseconds."""
 
 
+@arguments.public
 def exact(expected: ColumnName = "expected_output", *, path: str | None = None) -> Scorer:
     """Return a scorer that checks whether the output is the expected one.
 
@@ -86,6 +87,7 @@ def exact(expected: ColumnName = "expected_output", *, path: str | None = None) 
     return ready_scorer(name, score, reads=expected, path=path, criterion=f"right = the same as {expected}")
 
 
+@arguments.public
 def contains(expected: ColumnName = "expected_output", *, path: str | None = None, ignore_case: bool = False) -> Scorer:
     """Return a scorer that checks whether the output contains the expected text.
 
@@ -152,6 +154,7 @@ def bounded_search(pattern: str, *, ignore_case: bool = False, whole: bool = Fal
     return search
 
 
+@arguments.public
 def regex(pattern: str, *, path: str | None = None, ignore_case: bool = False, whole: bool = False) -> Scorer:
     r"""Return a scorer that checks whether a pattern is found in the output.
 
@@ -205,6 +208,7 @@ MAX_PLACES: Final = 4_000_000
 """The product of both lengths for ``partial_ratio``, whose time grows with its square: 5 seconds at 16 million."""
 
 
+@arguments.public
 def similarity(
     expected: ColumnName = "expected_output",
     *,
@@ -272,6 +276,7 @@ def _rapidfuzz_measure(method: str) -> tuple[Callable[[str, str], float], str]:
     return lambda a, b: ratio(a, b) / 100.0, version
 
 
+@arguments.public
 def rouge_l(expected: ColumnName = "expected_output", *, path: str | None = None) -> Scorer:
     """Return a scorer of ROUGE-L: the F-measure of the longest common subsequence of words, 0 to 1.
 
@@ -338,6 +343,7 @@ def common_subsequence(a: Sequence[str], b: Sequence[str]) -> int:
     return len(a) - row.bit_count()
 
 
+@arguments.public
 def bleu(
     expected: ColumnName = "expected_output",
     *,
@@ -383,6 +389,7 @@ def bleu(
     return _sacrebleu_scorer("bleu", expected, path, options, effective_order=True)
 
 
+@arguments.public
 def chrf(
     expected: ColumnName = "expected_output", *, path: str | None = None, word_order: int = 0, lowercase: bool = False
 ) -> Scorer:

@@ -13,6 +13,7 @@ from itertools import islice
 from typing import Any, Final
 
 from fh_notebook.contract.deployment import Deployment
+from fh_notebook.core.arguments import public
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import listed, nearest, short
 from fh_notebook.core.text.messages import Message, Phrase, agreeing, counted
@@ -52,6 +53,7 @@ class UnknownDeployment(InputError, KeyError):
     __str__ = Exception.__str__  # KeyError's own shows a repr of the sentence
 
 
+@public
 class Deployments(Mapping[str, Deployment]):
     """Every deployment that is known, in order: a read-only mapping of names to `Deployment`, shown as a table.
 

@@ -41,6 +41,7 @@ __all__ = [
 ]
 
 
+@arguments.public
 @with_partial_repr
 @dataclass(frozen=True, slots=True)
 class Variable:
@@ -198,6 +199,7 @@ def schema_of(field: Any, path: tuple[str | int, ...]) -> dict[str, Any]:
     return copied
 
 
+@arguments.public
 def text(
     *,
     multiline: bool = False,
@@ -245,6 +247,7 @@ def text(
     return _variable({"type": "string", **_without_none(bounds)}, default, description, required, examples)
 
 
+@arguments.public
 def integer(
     *,
     minimum: int | None = None,
@@ -269,6 +272,7 @@ def integer(
     return _variable({"type": "integer", **_without_none(bounds)}, default, description, required, examples)
 
 
+@arguments.public
 def number(
     *,
     minimum: float | None = None,
@@ -311,6 +315,7 @@ def number(
     return _variable({"type": "number", **_without_none(bounds)}, default, description, required, examples)
 
 
+@arguments.public
 def boolean(*, default: Any = UNSET, description: str | None = None, required: bool | None = None) -> Variable:
     """Return a variable that is ``True`` or ``False``.
 
@@ -322,6 +327,7 @@ def boolean(*, default: Any = UNSET, description: str | None = None, required: b
     return _variable({"type": "boolean"}, default, description, required)
 
 
+@arguments.public
 def choice(
     *values: Any,
     default: Any = UNSET,
@@ -351,6 +357,7 @@ def choice(
     return _variable(choices(distinct), default, description, required)
 
 
+@arguments.public
 def array(
     items: Variable | Mapping[str, Any] | None = None,
     *,
@@ -386,6 +393,7 @@ def array(
     return _variable({"type": "array", **_without_none(bounds)}, default, description, required, examples)
 
 
+@arguments.public
 def group(
     fields: Mapping[str, Variable | Mapping[str, Any]],
     *,
@@ -409,6 +417,7 @@ def group(
     return _variable(object_schema(fields), default, description, required)
 
 
+@arguments.public
 def date(*, default: Any = UNSET, description: str | None = None, required: bool | None = None) -> Variable:
     """Return a variable that is a date as text, ``2026-01-31``.
 
@@ -420,6 +429,7 @@ def date(*, default: Any = UNSET, description: str | None = None, required: bool
     return _variable({"type": "string", "format": "date"}, default, description, required)
 
 
+@arguments.public
 def datetime_(*, default: Any = UNSET, description: str | None = None, required: bool | None = None) -> Variable:
     """Return a variable that is a date and time as text, with its offset: ``2026-01-31T09:30:00Z``.
 
@@ -431,6 +441,7 @@ def datetime_(*, default: Any = UNSET, description: str | None = None, required:
     return _variable({"type": "string", "format": "date-time"}, default, description, required)
 
 
+@arguments.public
 def any_(
     *,
     default: Any = UNSET,

@@ -71,6 +71,7 @@ def current() -> Settings:
     return _current
 
 
+@arguments.public
 def configure(
     *,
     api_key: str | Secret | Unset | None = UNSET,

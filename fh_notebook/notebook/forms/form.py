@@ -15,6 +15,7 @@ from fh_notebook.contract.catalog.deployments import misspelling_error
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.snippet.parser import looks_like_snippet
+from fh_notebook.core.arguments import NotSettableError, public
 from fh_notebook.core.redaction import MASK
 from fh_notebook.core.text.formatting import short, with_partial_repr
 from fh_notebook.core.text.problems import Problem
@@ -110,6 +111,7 @@ class Widgets(Protocol):
         """Show nothing more of the form."""
 
 
+@public
 @with_partial_repr
 class Form:
     """A form: its values, what it would send, and the outcome of the last submit. Returned by :func:`form`.
@@ -136,7 +138,7 @@ class Form:
         """Refuse what would be set to no effect."""
         attribute = getattr(type(self), name, None)
         if not name.startswith("_") and (not isinstance(attribute, property) or attribute.fset is None):
-            raise AttributeError(
+            raise NotSettableError(
                 f"form.{name} cannot be set; set form.fields[NAME].value, form.variants, form.repeats, form.delivery"
             )
         super().__setattr__(name, value)
@@ -392,6 +394,7 @@ def form_over_rows(core: BatchFormController, *, is_app: bool = False) -> BatchF
     return BatchForm(core, display, make_widgets)
 
 
+@public
 def form(
     deployment: Deployment | str,
     *,

@@ -306,6 +306,7 @@ POINTWISE: Final = ("output", "input", "expected", "rubric")
 PAIRWISE: Final = ("output_a", "output_b", "input", "expected", "rubric")
 
 
+@arguments.public
 def judge(
     deployment: Deployment | str,
     *,

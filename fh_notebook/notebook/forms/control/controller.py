@@ -40,6 +40,12 @@ if TYPE_CHECKING:
 __all__ = ["NAMELESS", "FieldMap", "FormController"]
 
 
+class UnknownField(InputError, KeyError):
+    """A form has no field of this name."""
+
+    __str__ = Exception.__str__  # KeyError's own shows a repr of the sentence
+
+
 class FieldMap(dict[str, Any]):
     """Fields by name; read only.
 
@@ -47,13 +53,13 @@ class FieldMap(dict[str, Any]):
     --------
     >>> FieldMap(ticket="a field")["tikcet"]
     Traceback (most recent call last):
-    KeyError: "no variable is named 'tikcet'; did you mean 'ticket'?"
+    fh_notebook.notebook.forms.control.controller.UnknownField: no variable is named 'tikcet'; did you mean 'ticket'?
     """
 
     def __missing__(self, name: object) -> NoReturn:
         near = nearest(name, self)
         hint = f"; did you mean {short(near)}?" if near else ""
-        raise KeyError(f"no variable is named {short(name)}{hint}")
+        raise UnknownField(f"no variable is named {short(name)}{hint}")
 
     def __setitem__(self, name: str, value: object) -> NoReturn:
         raise InputError(
