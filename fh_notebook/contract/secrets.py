@@ -12,7 +12,7 @@ jobs are equal.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -119,7 +119,7 @@ class Mask:
         {'said': ['***!', '***', b'***'], '***': True}
         """
         try:
-            return _masked(value, self.texts)
+            return _masked(value, redactor(self.texts), self.texts)
         except RecursionError:  # nested deeper than anybody reads, or in itself
             return self._masked_beginning(value)
 
@@ -154,7 +154,7 @@ def mask_body(body: Any) -> Any:
     The signing secret lives in ``Run.webhook_secret`` only. An error that repeats the key back is somebody's debugging.
     """
     try:
-        return _masked(body, names=_SIGNING)
+        return _masked(body, redactor(), names=_SIGNING)
     except RecursionError:  # nested beyond what Python follows: the output itself is whole in ``Run.output``
         return "(nested too deeply to be stored unchanged)"
 
@@ -162,26 +162,26 @@ def mask_body(body: Any) -> Any:
 _SIGNING: Final = frozenset({"webhook_secret"})
 
 
-def _masked(value: Any, texts: Collection[str] = (), names: Collection[str] = ()) -> Any:
-    """Mask `texts` and keys in a value, and whatever is under one of `names`."""
-    mask = redactor(texts)
-
-    def masked(value: Any) -> Any:
-        if isinstance(value, str):
-            return mask(value)
-        if value is None or isinstance(value, bool):
-            return value
-        if isinstance(value, dict):  # before Mapping: asking for that one takes as long as all the rest
-            return {masked(name): MASK if name in names and part else masked(part) for name, part in value.items()}
-        if isinstance(value, list | tuple):
-            return [masked(part) for part in value]
-        if isinstance(value, bytes | bytearray):
-            return mask(_text_of(value)).encode(errors="surrogateescape")
-        if isinstance(value, Mapping):
-            return masked(dict(value))
-        return MASK if texts and _text_of(value) in texts else value
-
-    return masked(value)
+# No function within a function that calls itself: that is a reference cycle, and of every answer the garbage collector
+# would have seven objects to find.
+def _masked(value: Any, mask: Callable[[str], str], texts: Collection[str] = (), names: Collection[str] = ()) -> Any:
+    """Return a value with its texts masked by `mask`, which masks `texts` too, and whatever is under one of `names`."""
+    if isinstance(value, str):
+        return mask(value)
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, dict):  # before Mapping: asking for that one takes as long as all the rest
+        return {
+            _masked(name, mask, texts, names): MASK if name in names and part else _masked(part, mask, texts, names)
+            for name, part in value.items()
+        }
+    if isinstance(value, list | tuple):
+        return [_masked(part, mask, texts, names) for part in value]
+    if isinstance(value, bytes | bytearray):
+        return mask(_text_of(value)).encode(errors="surrogateescape")
+    if isinstance(value, Mapping):
+        return _masked(dict(value), mask, texts, names)
+    return MASK if texts and _text_of(value) in texts else value
 
 
 def _texts(value: Any) -> Iterator[str]:
