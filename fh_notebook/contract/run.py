@@ -39,6 +39,8 @@ DAILY_CODE: Final = "api_rate_limit_exceeded"
 CREDIT_CODES: Final = frozenset({"insufficient_hosted_llm_credits", "account_credit_cap_reached"})
 """The codes after which nothing will run until something is renewed (CONTRACT section 2)."""
 
+_TEXT_OR_NONE: Final = frozenset({str, type(None)})
+
 _CHECKED: Final = (
     "status",
     "error",
@@ -106,13 +108,13 @@ class Run:
 
     def __post_init__(self) -> None:
         # Many thousands of runs are made in a batch, and all of them of texts: only another kind is looked at closely.
-        texts = (self.status, self.error, self.error_code, self.request_id, self.run_id, self.variant)
-        for value in (*texts, self.client_action):
-            if value is not None and type(value) is not str:
-                break
-        else:
-            if type(self.deployment) is str and type(self.elapsed_s) is float and self.status is not None:
-                return
+        texts = (self.error, self.error_code, self.request_id, self.run_id, self.variant, self.client_action)
+        if (
+            type(self.status) is type(self.deployment) is str
+            and type(self.elapsed_s) is float
+            and _TEXT_OR_NONE.issuperset(map(type, texts))
+        ):
+            return
         arguments.check(Run.__init__, {name: getattr(self, name) for name in _CHECKED})
 
     @property

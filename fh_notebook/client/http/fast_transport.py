@@ -26,6 +26,7 @@ expire and are closed, and taking one costs the same for any number of them.
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import select
 import ssl
 from collections import deque
@@ -491,7 +492,8 @@ class FastTransport(httpx.AsyncBaseTransport):
             context.set_alpn_protocols(["http/1.1"])
             parameters = {"ssl": context, "server_hostname": server_name or host}
         loop = asyncio.get_running_loop()
-        if isinstance(loop, asyncio.BaseEventLoop):  # uvloop tries a name's addresses one after the other
+        # Of a name's addresses; uvloop tries them one after the other. The race costs as much as a call.
+        if isinstance(loop, asyncio.BaseEventLoop) and not _is_address(host):
             parameters["happy_eyeballs_delay"] = HAPPY_EYEBALLS_S
         try:
             async with asyncio.timeout(seconds):
@@ -541,6 +543,15 @@ class FastTransport(httpx.AsyncBaseTransport):
             connection.abort()
         if closing:
             await asyncio.wait([connection.closed for connection in closing], timeout=CLOSING_S)
+
+
+def _is_address(host: str) -> bool:
+    """Whether a host is an IP address, and no name that may have several."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 class _ResponseBody(httpx.AsyncByteStream):
