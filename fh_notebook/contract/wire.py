@@ -6,7 +6,6 @@ Rule of this file: it has the meaning of each kind of response. The parts of a b
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -29,6 +28,7 @@ from fh_notebook.contract.retry import NOT_FOUND_STATUSES, may_have_run
 from fh_notebook.contract.run import STATUSES, Run
 from fh_notebook.contract.secrets import mask_body
 from fh_notebook.core import arguments
+from fh_notebook.core.json_values import json_encoder
 from fh_notebook.core.redaction import redact
 from fh_notebook.core.text.html import printable
 
@@ -66,8 +66,7 @@ def encode_request(request: InvokeRequest) -> bytes:
     return _encode(request.body()).encode()
 
 
-# Made once: `json.dumps` makes an encoder at each call that has options.
-_encode: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
+_encode: Final = json_encoder(allow_nan=False)
 
 
 def encode_trigger(request: InvokeRequest) -> bytes:

@@ -27,10 +27,11 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
+from json import encoder as parts
 from pathlib import PurePath
 from typing import Any, Final
 from uuid import UUID
@@ -45,6 +46,7 @@ __all__ = [
     "inputs_text",
     "inside_fence",
     "is_missing",
+    "json_encoder",
     "json_problems",
     "jsonable",
     "pretty",
@@ -260,6 +262,30 @@ def inside_fence(text: str) -> str:
     return stripped
 
 
+def json_encoder(
+    *, sort_keys: bool = False, allow_nan: bool = True, default: Callable[[Any], Any] | None = None
+) -> Callable[[Any], str]:
+    """Return a function that writes a value as JSON without blanks and without escapes that JSON does not need.
+
+    `json.dumps` and `json.JSONEncoder.encode` make the encoder itself, which is in C, at each call: half the time of a
+    small value. What contains itself is a `RecursionError`, as what is nested too deep.
+
+    Examples
+    --------
+    >>> json_encoder()({"a": [1, "ä"]})
+    '{"a":[1,"ä"]}'
+    """
+    options = json.JSONEncoder(
+        ensure_ascii=False, check_circular=False, allow_nan=allow_nan, sort_keys=sort_keys, separators=(",", ":"),
+        default=default,
+    )  # fmt: skip
+    make = getattr(parts, "c_make_encoder", None)
+    if make is None:  # an interpreter without that part in C
+        return options.encode
+    chunks = make(None, options.default, parts.encode_basestring, None, ":", ",", sort_keys, False, allow_nan)
+    return lambda value: "".join(chunks(value, 0))
+
+
 MAX_INT_BITS: Final = 13_000
 """Python refuses to write longer numbers (``sys.set_int_max_str_digits``: 4,300 digits), and no service reads them."""
 
@@ -275,8 +301,7 @@ def canonical_json(value: Any) -> str:
     return _spell(value)
 
 
-# Made once: `json.dumps` makes an encoder at each call that has options.
-_spell: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
+_spell: Final = json_encoder(sort_keys=True, allow_nan=False)
 
 
 def json_problems(value: Any, path: tuple[str | int, ...] = ()) -> list[Problem]:

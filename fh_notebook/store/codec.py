@@ -20,6 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from fh_notebook.core.json_values import json_encoder
 from fh_notebook.errors import StoreError
 
 __all__ = [
@@ -72,8 +73,7 @@ def _json_form(value: object) -> object:
     return dict(value) if isinstance(value, Mapping) else str(value)
 
 
-# Made once: `json.dumps` makes an encoder at each call that has options.
-_encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=_json_form).encode
+_encode: Final = json_encoder(default=_json_form)
 
 
 HINT: Final = "give another path with fh.configure(store=...), or store=None to save nothing"
