@@ -433,6 +433,7 @@ def batch_done(stage: Stage) -> Iterator[Locator]:
     code = 'batch = fh.batch(tickets, "support-triage", name="triage")'
     shown = stage.show(code, "batch", store="triage")
     expect(shown).to_contain_text("fine-tuned")
+    expect(shown.get_by_role("button", name="Browse")).to_be_visible()
     yield stage.cell(2)
 
 

@@ -35,7 +35,7 @@ from fh_notebook.contract.run import Run, action_text, with_action
 from fh_notebook.contract.run import one_line as line_of_text
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import figures_form, given_form
-from fh_notebook.core.text.messages import PYTHON, Audience, Phrase, counted
+from fh_notebook.core.text.messages import PYTHON, WAITING_FOR_DECISION, Audience, Phrase, counted
 
 __all__ = [
     "BatchOverview",
@@ -132,13 +132,13 @@ STATUS_WORDS: Final = {
     "failed": "failed",
     "invalid": NOT_SENT,
     "unknown": "outcome unknown",
-    "awaiting_approval": "waiting for a decision",
+    "awaiting_approval": WAITING_FOR_DECISION,
     "pending": "pending",
 }
 """What the jobs of a batch are called by their status, where they are counted in a page."""
 UNKNOWN_MEANS: Final = "No answer arrived: the call may have run."
 """What ``unknown`` means, in a sentence."""
-TAKEN: Final = "The service accepted them: calling them again may cost twice."
+TAKEN: Final = "The service accepted {0}: calling {0} again may cost twice."
 """What it means where the outcome is still to come."""
 
 
@@ -365,7 +365,7 @@ class BatchOverview:
         ]
         kept = _not_repeated(counts)
         more = len(self.groups) - len(errors)
-        has_all = "" if self.is_app else ": batch.failures"
+        has_all = "" if self.is_app else f": {self.opener}.failures"
         facts_html = html.el("span", "; ".join(facts), cls="fh-dim")
         name_html = [html.el("strong", f"Batch {self.name}")] if self.name else []
         return html.el(
@@ -415,16 +415,17 @@ class BatchOverview:
     def _again(self, group: ErrorGroup) -> html.Html:
         """Return what to do about the jobs of an error, in code that can be typed anywhere."""
         if retry := retry_code(group, self.opener):
-            return html.el("span", "To call them again: ", html.el("code", retry))
+            return html.el("span", f"To call {_them(group)} again: ", html.el("code", retry))
         if group.goes_on:  # what to do about the others their error says
             ask = f" {ASK.text(self.audience)}." if group.goes_on == NOT_ENDED else ""
-            return html.el("span", f"{TAKEN}{ask}")
+            return html.el("span", f"{TAKEN.format(_them(group))}{ask}")
         if group.status == "invalid":
-            return html.el("span", "Correct these rows, and run the cell again: answered rows are not called again.")
+            rows = "this row" if group.jobs == 1 else "these rows"
+            return html.el("span", f"Correct {rows}, and run the cell again: answered rows are not called again.")
         code = (
             RETRY_CODE.text(self.audience) if self.audience.medium == "command" else RETRY_ANYWHERE.format(self.opener)
         )
-        return html.el("span", f"{UNKNOWN_MEANS} To call them again: ", html.el("code", code))
+        return html.el("span", f"{UNKNOWN_MEANS} To call {_them(group)} again: ", html.el("code", code))
 
     def _next(self) -> html.Html:
         """Return what can be done next, in code: first, what makes the name known that the rest uses."""
@@ -484,6 +485,10 @@ def groups_by_code(groups: Sequence[ErrorGroup]) -> list[ErrorGroup]:
             )
         )
     return sorted(merged, key=lambda group: (group.status != "failed", -group.jobs))
+
+
+def _them(group: ErrorGroup) -> str:
+    return "it" if group.jobs == 1 else "them"
 
 
 def _group_words(group: ErrorGroup) -> list[html.Html | str]:

@@ -18,6 +18,7 @@ from fh_notebook.batching.planning.plan import Plan
 from fh_notebook.batching.planning.stored_batch import StoredBatch
 from fh_notebook.batching.planning.work_queue import Windows
 from fh_notebook.batching.progress.state import resting
+from fh_notebook.batching.progress.unknown_outcomes import LISTS_DECISIONS
 from fh_notebook.batching.rendering import progress_sentence
 from fh_notebook.contract.callbacks import NO_STEPS, RunIds, WaitingSteps
 from fh_notebook.contract.run import Run
@@ -420,7 +421,7 @@ class BatchStatus:
         doing = resting(paused=self.paused, until=self.waiting_until) or "running"
         if (waits := self.waits - self.counts.waiting) > 0:  # those that are no rows yet
             wait = agreeing(waits, "wait")
-            doing += f"; {waits:,} in progress {wait} for a decision: batch.approvals() lists the open decisions"
+            doing += f"; {waits:,} in progress {wait} for a decision: {LISTS_DECISIONS.text(self.audience)}"
         return doing
 
     def summary(self) -> str:

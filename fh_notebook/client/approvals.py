@@ -32,7 +32,7 @@ from fh_notebook.core import event_loop, hooks
 from fh_notebook.core.json_values import pretty
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import moment_text, short
-from fh_notebook.core.text.messages import counted
+from fh_notebook.core.text.messages import WAITING_FOR_DECISION, counted
 from fh_notebook.errors import ConnectFailed, InputError, SettingsError
 
 if TYPE_CHECKING:
@@ -279,7 +279,7 @@ def cells_of(approval: ToolApproval) -> list[object]:
         "Tool": approval.shown(approval.tool),
         "Action": approval.shown(approval.action) if approval.action != approval.summary else "",
         "Risk": approval.shown(approval.risk),
-        "Status": approval.shown(approval.status),
+        "Status": WAITING_FOR_DECISION if approval.status == "pending" else approval.shown(approval.status),
         "Expires": moment_text(approval.expires_at) if approval.expires_at else "",
         "Votes": votes,
         "Run": _id_html(approval.shown(approval.run_id or approval.request_id)),

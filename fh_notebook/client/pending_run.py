@@ -39,7 +39,7 @@ from fh_notebook.contract.callbacks import (
     with_final_status,
 )
 from fh_notebook.contract.invoke_request import InvokeRequest
-from fh_notebook.contract.run import Run, call_name, one_line, with_action
+from fh_notebook.contract.run import Run, card_head, one_line, with_action
 from fh_notebook.contract.secrets import Mask
 from fh_notebook.core import arguments, event_loop, hooks
 from fh_notebook.core.event_loop import on_loop
@@ -701,9 +701,7 @@ class PendingRun:
         """Return it as a card: the run's own once its outcome has arrived, with the options of `Run.html_card`."""
         if self.done:
             return self._run.html_card(colour=colour, **options)
-        name = call_name(self.deployment, self.variant)
-        named = html.el("span", html.swatch(colour), name) if colour else name
-        head = html.el("div", html.badge(self.status), " ", named, cls="fh-head")
+        head = card_head(self.status, self.deployment, self.variant, colour=colour)
         since = f" since {moment_text(self.started_at)}" if self.started_at else ""
         most = "an hour while it waits for a person" if self.longest_s == polling.LONGEST_PAUSED_S else "half a minute"
         often = f"at growing intervals of up to {most}"

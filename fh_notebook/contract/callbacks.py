@@ -296,9 +296,9 @@ class WaitingSteps:
     Examples
     --------
     >>> print(WaitingSteps(("finance: Refund 7?", "finance: Refund 8?", "legal: Send it?")))
-    3 wait for a decision by e-mail or Telegram (finance: Refund 7?; finance: Refund 8?; 1 other)
+    3 wait for a decision by e-mail or Telegram, not here (finance: Refund 7?; finance: Refund 8?; 1 other)
     >>> print(WaitingSteps(("finance: Refund 7?",), is_local=True).as_list())
-    1 waits for a decision by hive.decide(...):
+    1 waits for a decision by hive.decide(...) in the program that runs the local hive:
       finance: Refund 7?
     """
 
@@ -330,7 +330,8 @@ class WaitingSteps:
     @property
     def head(self) -> str:
         """How many wait, and where the decision is made."""
-        return f"{len(self):,} {agreeing(len(self), 'wait')} for a decision {self.where}"
+        place = " in the program that runs the local hive" if self.is_local else ", not here"
+        return f"{len(self):,} {agreeing(len(self), 'wait')} for a decision {self.where}{place}"
 
     def __str__(self) -> str:
         return f"{self.head} ({'; '.join(self.first(MOST_IN_A_LINE))})" if self.questions else ""

@@ -25,7 +25,7 @@ from fh_notebook.errors import AuthError, CallError, InputError, LimitReached, R
 
 __all__ = [
     "CREDIT_CODES", "DAILY_CODE", "FINAL_STATUSES", "STATUSES", "WHOLE", "WHOLE_ERROR", "Explain", "Run", "action_text",
-    "json_of", "one_line", "shown_output", "technical_line", "with_action",
+    "card_head", "json_of", "one_line", "shown_output", "technical_line", "with_action",
 ]  # fmt: skip
 
 STATUSES: Final = ("completed", "failed", "queued", "running", "awaiting_approval", "unknown")
@@ -296,17 +296,7 @@ class Run:
             Whether it is for the users of an app: :attr:`OutputOptions.is_app`.
         """
         seconds = seconds or (seconds_text(self.elapsed_s) if self.elapsed_s else "")
-        head = html.el(
-            "div",
-            html.badge(self.status),
-            " ",  # for a page that leaves out the style
-            html.el("span", html.swatch(colour), call_name(self.deployment, self.variant))
-            if colour
-            else call_name(self.deployment, self.variant),
-            " ",
-            html.el("span", seconds, cls="fh-dim", title=ELAPSED_TITLE) if seconds else None,
-            cls="fh-head",
-        )
+        head = card_head(self.status, self.deployment, self.variant, colour=colour, seconds=seconds)
         parts: list[html.Html | None] = [head if is_headed else None]
         if self.error or self.error_code:
             code = f" ({self.error_code})" if self.error_code else ""
@@ -334,6 +324,22 @@ class Run:
         """Return the run that :meth:`to_dict` wrote; keys unknown to this version are left out."""
         arguments.check(Run.from_dict, locals())
         return run_of_values(values)
+
+
+def card_head(
+    status: str, deployment: str | None, variant: str | None, *, colour: str | None = None, seconds: str = ""
+) -> html.Html:
+    """Return what is above the output of a run, or stands for one: status, names, and how long it took."""
+    name = call_name(deployment, variant)
+    return html.el(
+        "div",
+        html.badge(one_line(status, 40)),
+        " ",  # for a page that leaves out the style
+        html.el("span", html.swatch(colour), name) if colour else name,
+        " ",
+        html.el("span", seconds, cls="fh-dim", title=ELAPSED_TITLE) if seconds else None,
+        cls="fh-head",
+    )
 
 
 def action_text(client_action: str | None) -> str:

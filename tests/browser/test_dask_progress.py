@@ -40,14 +40,14 @@ def test_one_display_over_all_workers_and_its_buttons_reach_each(lab: Lab, paced
         paced_hive.wait_for(4)
         paced_hive.let_go(20)
         paced_hive.wait_for(20)
-        lab.expect_text(here, r"\d+ of 80 completed, \d failed, 60 pending.*4 in progress")
+        lab.expect_text(here, r"\d+ of 80 completed, \d failed, 60 pending .4 of them in progress")
         here.locator("button.fh-pause").wait_for()
         for look in lab.looks(height=900):
             lab.screenshot(f"dask-running-{look}")
             assert cut_off(here, ".fh-progress, .fh-progress span, button, .fh-throttle, .fh-at-once") == [], look
 
         here.locator("button.fh-pause").click()
-        lab.expect_text(here, r"4 still in progress.*paused")
+        lab.expect_text(here, r"4 of them still in progress.*paused")
         done = 20 + paced_hive.let_go_until(0)  # the pause travels to the workers: what they begin meanwhile ends too
         lab.expect_text(here, rf"{80 - done} pending.*paused")
         assert done < 60
@@ -59,7 +59,7 @@ def test_one_display_over_all_workers_and_its_buttons_reach_each(lab: Lab, paced
         number.press("Enter")
         # The leases of a round are fixed: it ends with the calls that are out, and the next one has 6.
         done += paced_hive.let_go_until(6)
-        lab.expect_text(here, r"6 in progress")
+        lab.expect_text(here, r"6 of them in progress")
 
         here.locator("button.fh-cancel").click()
         lab.expect_text(here, r"6 (?:outcome )?unknown.*cancelled; finished answers are saved")
@@ -72,7 +72,7 @@ def test_one_display_over_all_workers_and_its_buttons_reach_each(lab: Lab, paced
         paced_hive.wait_for(4)
         paced_hive.let_go(10)
         paced_hive.wait_for(10)
-        lab.expect_text(lab.output(3), r"\d+ of 80 completed.*70 pending.*4 in progress")
+        lab.expect_text(lab.output(3), r"\d+ of 80 completed.*70 pending .4 of them in progress")
         lab.interrupt()
         # Jupyter's Stop goes to the kernel's process group, so the processes of a LocalCluster hear it, too.
         lab.expect_text(lab.output(3), r"Stopped: (interrupted|cancelled)")

@@ -262,7 +262,7 @@ def test_visitors_of_a_form_that_is_an_app_have_no_buttons(
     lab.run(0)
     form = lab.run(1)
     form.locator("button.fh-run").click()
-    expect(form.locator(".fh-pending")).to_contain_text("awaiting approval")
+    expect(form.locator(".fh-pending")).to_contain_text("waiting for a decision")
     until(lambda: requests.looked_up_twice() == 1)
     assert requests.lists == 0
     maker = lab.run(2)
@@ -288,7 +288,7 @@ def test_visitors_of_voila_have_no_buttons(
         page.set_default_timeout(PATIENCE_MS)
         page.goto(page_url)
         page.locator("button.fh-run").click()
-        expect(page.locator(".fh-pending")).to_contain_text("awaiting approval")
+        expect(page.locator(".fh-pending")).to_contain_text("waiting for a decision")
         assert len(hive.approvals) == 5  # the run's, the card's, the form's, and two of the batch
         until(lambda: requests.looked_up_twice() == 4)  # the run of the direct call is not looked up
         expect(page.get_by_role("button", name="Allow once")).to_have_count(0)

@@ -272,7 +272,10 @@ def test_results_stand_beside_each_other(lab: Lab, hive: FormHive) -> None:
     hive.hold.clear()
     pictures(lab, "results", form)
     for name in ("request", "copy", "history"):
-        form.locator(f"button.fh-open-{name}").click()
+        button = form.locator(f"button.fh-open-{name}")
+        expect(button).to_have_attribute("aria-pressed", "false")
+        button.click()
+        expect(button).to_have_attribute("aria-pressed", "true")
     form.locator("textarea").first.fill("Not sent.")
     form.locator("textarea").first.blur()
     expect(form.locator(".fh-request")).to_contain_text('"ticket": "Not sent."')
@@ -280,6 +283,8 @@ def test_results_stand_beside_each_other(lab: Lab, hive: FormHive) -> None:
     expect(form.locator(".fh-copy-text")).to_contain_text("%%fetchhive reply -v plain -v held")
     form.locator(".fh-copy-as button", has_text="curl").click()
     expect(form.locator(".fh-copy-text")).to_contain_text("Bearer YOUR_API_KEY")
+    pressed = form.locator(".fh-copy-as button[aria-pressed=true]")
+    expect(pressed).to_have_text("curl")
     torn = form.locator("table.fh-earlier tbody tr").filter(has_text="Torn.").first
     torn.get_by_role("button", name="Answers").click()
     expect(form.locator(".fh-earlier-answers")).to_contain_text("Dear customer, Torn.")

@@ -52,7 +52,7 @@ def test_a_form_is_an_app(browser: Browser, tmp_path: Path) -> None:
             page.goto(url)
             form, waiting = (page.locator(".fh-panel").nth(n) for n in (0, 1))
             waiting.locator("button.fh-run").click()
-            expect(waiting.locator(".fh-pending")).to_contain_text("awaiting approval")
+            expect(waiting.locator(".fh-pending")).to_contain_text("waiting for a decision")
             expect(waiting.locator(".fh-pending")).to_contain_text("The answer arrives later")
             for word in ("req_", "finance", "fh.", "form."):
                 expect(waiting).not_to_contain_text(word)

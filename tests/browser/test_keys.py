@@ -244,7 +244,7 @@ def test_keys_of_the_controls_of_a_batch_are_its_own(lab: Lab, paced_hive: Paced
         here.get_by_label("Calls at once", exact=True).focus()
         lab.page.keyboard.press("ArrowUp")
         lab.page.keyboard.press("Tab")
-        lab.expect_text(here, "3 in progress")
+        lab.expect_text(here, "3 of them in progress")
         pause = here.locator("button.fh-pause")
         pause.focus()
         lab.page.keyboard.press("Space")

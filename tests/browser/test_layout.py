@@ -14,6 +14,7 @@ import pytest
 from playwright.sync_api import Locator, expect
 
 import fh_notebook as fh
+from tests.browser.contrast import faint
 from tests.browser.form_page import wait_until_at_work
 from tests.lab import Lab
 
@@ -107,6 +108,9 @@ def test_the_controls_of_a_form_are_aligned(lab: Lab) -> None:
     form = lab.run(0).locator(".fh-panel")
     wait_until_at_work(form)
     assert form.evaluate(SMALLEST) >= 11
+    for theme in ("dark", "light"):
+        lab.theme(theme)
+        assert faint(form) == [], theme  # the signs of menus and of what takes a value away, too
     fields = {name: form.get_by_label(name).first for name in ("message", "customer", "quantity", "size")}
     fields["day"] = form.locator(".fh-picker input").first
     left, _, width, _ = _box(fields["message"])

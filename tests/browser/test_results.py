@@ -205,6 +205,37 @@ _ON_TOP = """next => {
 LOST = "parts => parts.filter(part => part.scrollHeight > part.clientHeight + 1).map(part => part.className)"
 
 
+MANY = """
+import fh_notebook as fh
+from fh_notebook.notebook.results.cards import SideBySide
+runs = [fh.Run(status="completed", output="Late.", deployment="d", variant=f"v{n}") for n in range(9)]
+for count in range(5, 10):
+    display(SideBySide(runs[:count]))
+"""
+_RIGHT_OF_LINES = """sides => sides.map(side => {
+  const ends = {};
+  for (const card of side.children) {
+    const {top, right} = card.getBoundingClientRect();
+    ends[Math.round(top)] = Math.max(ends[Math.round(top)] ?? 0, Math.round(right));
+  }
+  return Object.values(ends);
+})"""
+
+
+@pytest.mark.long
+def test_no_line_of_many_answers_has_a_hole(lab: Lab) -> None:
+    """However many there are, the last line is as wide as the first; two to four are in a line."""
+    lab.open(MANY)
+    sides = lab.run(0).locator(".fh-side")
+    lines = set()
+    for width in (500, 850, 1150, 1700):
+        lab.resize(width, 1000)
+        for ends in sides.evaluate_all(_RIGHT_OF_LINES):
+            assert max(ends) - min(ends) <= 1, width
+            lines.add(len(ends))
+    assert {2, 3, 5, 9} <= lines
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("place", ["doc/tree", "notebooks"])
 def test_answers_of_a_form_are_level_and_whole(lab: Lab, place: str) -> None:
@@ -234,6 +265,10 @@ def test_answers_of_a_form_are_level_and_whole(lab: Lab, place: str) -> None:
     expect(form.locator(".fh-earlier-answers .fh-o")).to_have_count(2)
     boxes = form.locator(".fh-results, .fh-results .fh-column, .fh-earlier-answers")
     assert boxes.evaluate_all(LOST) == []
+    bar, heading = form.locator(".fh-run-bar"), form.locator(".fh-earlier-answers").get_by_role("heading")
+    expect(heading).to_contain_text("Answers of the call of")
+    (_, bar_ends), (top, ends) = bar.evaluate_all(EDGES)[0], heading.evaluate_all(EDGES)[0]
+    assert bar_ends <= top < ends <= 900
     lab.output(1).scroll_into_view_if_needed()
     assert lab.output(1).evaluate(_ON_TOP) == []
 

@@ -13,10 +13,11 @@ from datetime import datetime
 from typing import Final, Protocol
 
 from fh_notebook.batching.model import JobCounts
+from fh_notebook.batching.progress.unknown_outcomes import LISTS_DECISIONS
 from fh_notebook.contract.callbacks import NO_STEPS, WaitingSteps
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import duration
-from fh_notebook.core.text.messages import agreeing, counted
+from fh_notebook.core.text.messages import PYTHON, Audience, agreeing, counted
 
 __all__ = [
     "NOT_SENT", "PlanProtocol", "ProgressSource", "ProgressState", "admitting", "outcome_parts", "rate_in_words",
@@ -114,6 +115,11 @@ class ProgressSource(Protocol):
         """Whether a cell or a program waits for it."""
         ...
 
+    @property
+    def audience(self) -> Audience:
+        """Who reads of it: the code that returns the batch is not the same everywhere."""
+        ...
+
     def plan(self) -> PlanProtocol:
         """What it was going to do when it was started."""
         ...
@@ -144,7 +150,7 @@ class ProgressState:
     >>> counts = JobCounts(planned=80, done=38, failed=2, reused=12, pending=40, calls=31)
     >>> values = {"in_flight": 3, "calls_left": 40, "rate": 8.13, "remaining_s": 4.9}
     >>> print(ProgressState(name="triage-1", counts=counts, **values))
-    triage-1: 38 of 80 completed, 2 failed, 40 pending; 12 reused; 3 in progress; 8.1 calls/s, about 5 s left
+    triage-1: 38 of 80 completed, 2 failed, 40 pending (3 of them in progress); 12 reused; 8.1 calls/s, about 5 s left
     """
 
     name: str
@@ -167,6 +173,7 @@ class ProgressState:
     """Of these, what those wait for of which nobody decides here."""
     blocks: bool = False
     """Whether a person there can type nothing before it ends."""
+    audience: Audience = PYTHON
     is_app: bool = False
     """Whether it is for the users of an app, to whom calls, their rate and their limit are nothing."""
 
@@ -189,6 +196,7 @@ class ProgressState:
             waits=batch.waits,
             steps=batch.steps,
             blocks=batch.blocks,
+            audience=batch.audience,
         )
 
     @property
@@ -204,7 +212,21 @@ class ProgressState:
     @property
     def how_far_parts(self) -> dict[str, str]:
         """The parts of :attr:`how_far`, by the kind of outcome."""
-        return outcome_parts(self.counts, is_known=self.rows_so_far is None)
+        parts = outcome_parts(self.counts, is_known=self.rows_so_far is None)
+        if self._tells_out_of_pending:
+            pending, out = self.counts.pending, self._out()
+            parts["pending"] = (
+                out if self.in_flight == pending else f"{pending:,} pending ({out.replace(' ', ' of them ', 1)})"
+            )
+        return parts
+
+    @property
+    def _tells_out_of_pending(self) -> bool:
+        """Whether the number of pending jobs says how many calls are out: beside it, both would read as a sum."""
+        return 0 < self.in_flight <= self.counts.pending and self.rows_so_far is None and not self.is_app
+
+    def _out(self) -> str:
+        return f"{self.in_flight:,}{' still' if self.rests else ''} in progress"
 
     @property
     def reused(self) -> str:
@@ -233,8 +255,8 @@ class ProgressState:
         left = self.calls_left
         # Where each pending job is one call, their number says it already.
         left_in_words = f"{counted(left, 'call')} left" if left and left != self.counts.pending else ""
-        out = f"{self.in_flight:,}{' still' if self.rests else ''} in progress"
-        return ", ".join(part for part in (out if self.in_flight or not self.rests else "", left_in_words) if part)
+        is_told = self._tells_out_of_pending or (self.rests and not self.in_flight)
+        return ", ".join(part for part in ("" if is_told else self._out(), left_in_words) if part)
 
     def _speed(self) -> str:
         if self.rests or self.rate is None:
@@ -258,7 +280,7 @@ class ProgressState:
 
     def _waiting_for_tools(self) -> str:
         tools = max(0, self.waits - len(self.steps))  # both are asked for one after the other
-        decide = "decide in Fetch Hive" if self.blocks else "batch.approvals() lists the open decisions"
+        decide = LISTS_DECISIONS.command if self.blocks else LISTS_DECISIONS.text(self.audience)
         return f"{tools:,} {agreeing(tools, 'wait')} for a decision: {decide}" if tools else ""
 
     def __str__(self) -> str:

@@ -19,6 +19,7 @@ __all__ = [
     "ASK",
     "DECIDE",
     "HELP_OF_WORKERS",
+    "LISTS_DECISIONS",
     "RESOLVE_CAPPED",
     "RETRY_ANYWHERE",
     "RETRY_CODE",
@@ -64,6 +65,9 @@ DECIDE: Final = _do(
     command="decide it in Fetch Hive, then fh.open_batch(name).resolve_unknown() in Python",
 )
 """What to do about jobs whose runs wait for a decision."""
+
+LISTS_DECISIONS: Final = _do("{0}.approvals() lists the open decisions", command="decide in Fetch Hive")
+"""The same of those of a batch that runs: their outcomes come by themselves."""
 
 AFTER_STEP: Final = _do("then {0}.resolve_unknown() fetches the outcome")
 """What to do about one whose run waits for a human-in-the-loop step, which nobody decides here."""

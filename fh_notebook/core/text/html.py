@@ -17,7 +17,7 @@ from collections.abc import Iterable, Sequence
 from itertools import chain, islice, repeat
 from typing import Final
 
-from fh_notebook.core.text.messages import counted
+from fh_notebook.core.text.messages import WAITING_FOR_DECISION, counted
 
 __all__ = [
     "BEST_CSS",
@@ -389,7 +389,8 @@ def badge(status: str, text: str = "", *, title: str = "") -> Html:
     `title` is what it means, for who points at it.
     """
     kind = status if status in {"completed", "failed", "unknown", "queued", "running"} else "other"
-    return el("span", text or status.replace("_", " "), cls=f"fh-badge fh-{kind}", title=title or None)
+    words = WAITING_FOR_DECISION if status == "awaiting_approval" else status.replace("_", " ")
+    return el("span", text or words, cls=f"fh-badge fh-{kind}", title=title or None)
 
 
 def legible(name: str) -> str:
@@ -406,6 +407,8 @@ _BUTTON_CSS: Final = (
     f"{_BUTTONS}{{font:inherit;font-size:13px;line-height:26px;height:28px;padding:0 12px;border-radius:4px;"
     "box-sizing:border-box;cursor:pointer;white-space:nowrap;box-shadow:none;color:var(--jp-ui-font-color1,inherit);"
     "background:var(--jp-layout-color1,transparent);border:1px solid var(--jp-border-color1,rgba(128,128,128,.6))}"
+    # What ends something looks the same everywhere.
+    f"{_BUTTONS}:is(.fh-cancel,.fh-deny){{border-color:{legible('error-color1')};color:{legible('error-color1')}}}"
     f"{_BUTTONS}:hover:enabled{{background:var(--jp-layout-color2,rgba(128,128,128,.15));box-shadow:none}}"
     f"{_BUTTONS}:disabled{{opacity:.45;cursor:default}}"
     f"{_BUTTONS}:focus-visible{{outline:2px solid var(--jp-brand-color1,currentColor);outline-offset:1px}}"
@@ -424,11 +427,27 @@ def _where_narrower(cards: int, width: str) -> str:
     return f"max(290px,min({width},({290 * cards + 12 * (cards - 1)}px - 100%)*999))"
 
 
+def _last_lines(least: int) -> str:
+    """Return the rules by which the last line of `least` cards and more has no hole: its last cards are wider."""
+    rules = []
+    for columns in (2, 3, 4):
+        begins, ends = (290 * n + 12 * (n - 1) for n in (columns, columns + 1))
+        query = f"(min-width:{begins}px)" + (f" and (max-width:{ends - 0.02}px)" if columns < 4 else "")
+        last = f".fh-side>:nth-child(n+{least}):nth-child({columns}n+"
+        wide = [f"{last}1):last-child{{grid-column:1/-1}}"]
+        wide += [f"{last}{columns - 1}):last-child{{grid-column-end:span 2}}"] if columns > 2 else []
+        if columns == 4:
+            wide.append(f":is({last}2):last-child,{last}1):nth-last-child(2)){{grid-column-end:span 2}}")
+        rules.append(f"@container {query}{{{''.join(wide)}}}")
+    return "".join(rules)
+
+
 SIDE: Final = (
     f".fh-side{{gap:{SIDE_GAP};{_side_tracks('290px')}}}"
     # Three are in one line or each in its own, four in one or two: a hole looks like a card that is missing.
     f".fh-side:has(>:nth-child(3):last-child){{{_side_tracks(_where_narrower(3, '100%'))}}}"
     f".fh-side:has(>:nth-child(4):last-child){{{_side_tracks(_where_narrower(4, '50% - 6px'))}}}"
+    f".fh-side:has(>:nth-child(5)){{container-type:inline-size;{_side_tracks('max(290px,25% - 9px)')}}}{_last_lines(5)}"
 )
 """Cards beside each other: all have one width, also those of a second line; one alone takes all of it."""
 

@@ -233,6 +233,11 @@ RUN_AGAIN: Final = Phrase("run the cell again", "run the command again")
 """What to do once the cause is mended."""
 
 
+WAITING_FOR_DECISION: Final = "waiting for a decision"
+"""What a run or the approval of a tool is called that goes on when a person has decided, whatever the service calls it.
+"""
+
+
 # --- what the users of an app read in place of an error: what they can do, and nothing about the service
 
 APP_BUSY: Final = "The service is busy. Try again in a minute."

@@ -35,12 +35,7 @@ NOT_KNOWN: Final = "Not decided here; list the approvals again."
 CONFLICT: Final = 409
 """The status of an answer to a second decision."""
 
-STYLE: Final = html.Html(
-    "<style>.fh-approvals .fh-table td:first-child{min-width:7em}"
-    # Deny, the second of a line, looks like Cancel.
-    ".fh-approvals .fh-in-line+.fh-in-line{background:none;border-color:var(--jp-error-color1,currentColor);"
-    "color:var(--jp-error-color1,inherit)}</style>"
-)
+STYLE: Final = html.Html("<style>.fh-approvals .fh-table td:first-child{min-width:7em}</style>")
 
 
 def show(approvals: ToolApprovals) -> None:
@@ -142,7 +137,7 @@ class ApprovalsTable:
         with self._lock:
             rows = [[_decision(number, line), *cells_of(line.approval)] for number, line in enumerate(self._lines)]
             open_lines = sum(not line.said and _waits(line.approval) for line in self._lines)
-        waiting = html.el("strong", f"{counted(open_lines, 'tool')} {agreeing(open_lines, 'wait')} for a decision")
+        waiting = html.el("strong", f"{counted(open_lines, 'tool call')} {agreeing(open_lines, 'wait')} for a decision")
         head = [html.el("div", waiting, cls="fh-head", style="margin-top:10px")] if open_lines else []
         table = [STYLE, *head, html.stacked(("Decision", *HEADS), rows)] if rows else []
         return html.join([*table, *([below] if (below := self._steps.list_html()) else [])])
@@ -201,4 +196,7 @@ def _decision(number: int, line: _Line) -> html.Html:
     if approval.status != "pending":
         return html.el("span", "")
     about = ", ".join(filter(None, map(approval.shown, (approval.tool, approval.action, approval.summary))))
-    return html.join([button(text, f"{decision} {number}", about=about) for decision, (text, _) in BUTTONS.items()])
+    return html.join(
+        button(text, f"{decision} {number}", about=about, cls="fh-deny" if decision == "deny" else "")
+        for decision, (text, _) in BUTTONS.items()
+    )

@@ -13,9 +13,9 @@ from typing import Final, Literal
 
 from fh_notebook.contract.run import Run
 from fh_notebook.core.text.formatting import duration
-from fh_notebook.core.text.messages import APP_BUSY, APP_MAY_HAVE_RUN, APP_UNAVAILABLE
+from fh_notebook.core.text.messages import APP_BUSY, APP_MAY_HAVE_RUN, APP_UNAVAILABLE, WAITING_FOR_DECISION
 
-__all__ = ["CallState", "State", "SubmitState", "app_run", "columns_of"]
+__all__ = ["CallState", "State", "SubmitState", "app_run", "columns_of", "outcomes_text"]
 
 State = Literal["waiting", "running", "later", "answered", "stopped"]
 
@@ -55,13 +55,27 @@ class CallState:
         return duration(max(0.0, now_s - self.began_s), exact=True)
 
 
-_COUNTED_AS: Final = {"unknown": "outcome unknown", "awaiting_approval": "waiting for a decision"}
+_COUNTED_AS: Final = {"unknown": "outcome unknown", "awaiting_approval": WAITING_FOR_DECISION}
 """What calls are called by their status where they are counted, as those of a batch are."""
 GOES_ON: Final = "it is no longer waited for here, and continues at the service"
 NOT_SENT: Final = "not sent"
 """What a call is called in place of cancelled: a file that was not uploaded stops calls, too."""
 NEVER_SENT: Final = "it was not sent"
 MAY_HAVE_RUN: Final = "no answer was waited for; the call may have run at the service"
+
+
+def outcomes_text(completed: int, others: Iterable[str], calls: int) -> str:
+    """Return how calls ended: how many of them completed, and the statuses of `others`.
+
+    Examples
+    --------
+    >>> outcomes_text(1, ["unknown", "failed", "unknown"], 5)
+    '1 of 5 completed, 2 outcome unknown, 1 failed'
+    """
+    kinds = Counter(_COUNTED_AS.get(status, status) for status in others)
+    return ", ".join(
+        [f"{completed:,} of {calls:,} completed", *(f"{number:,} {kind}" for kind, number in kinds.items())]
+    )
 
 
 class SubmitState:
@@ -137,12 +151,10 @@ class SubmitState:
 
     def line(self, elapsed_s: float) -> str:
         """Return how far it is, in one line."""
-        parts = [
-            f"{sum(call.run is not None and call.run.ok for call in self.calls):,} of {len(self.calls):,} completed"
-        ]
-        ended = [call for call in self.calls if call.over and not (call.run is not None and call.run.ok)]
-        kinds = Counter(_COUNTED_AS.get(call.status, call.status) for call in ended)
-        parts += [f"{number:,} {kind}" for kind, number in kinds.items()]
+        ended = [call for call in self.calls if call.over]
+        done = [call for call in ended if call.run is not None and call.run.ok]
+        others = [call.status for call in ended if call not in done]
+        parts = [outcomes_text(len(done), others, len(self.calls))]
         if self.rests:
             later = sum(call.state == "later" for call in self.calls)
             return f"{', '.join(parts)}, {later:,} pending"

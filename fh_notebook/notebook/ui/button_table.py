@@ -40,7 +40,7 @@ STYLE: Final = html.Html(
 )
 
 
-def button(text: str, act: str, *, about: str, title: str | None = None) -> html.Html:
+def button(text: str, act: str, *, about: str, title: str | None = None, cls: str = "") -> html.Html:
     """Return a button of a line.
 
     Parameters
@@ -53,9 +53,13 @@ def button(text: str, act: str, *, about: str, title: str | None = None) -> html
         What the line is about, for a screen reader.
     title : str, optional
         What is shown while a pointer is over it.
+    cls : str
+        A CSS class beside its own.
     """
     label = f"{text}: {about}"
-    return html.el("button", text, type="button", cls="fh-in-line", data_act=act, aria_label=label, title=title)
+    return html.el(
+        "button", text, type="button", cls=f"fh-in-line {cls}".rstrip(), data_act=act, aria_label=label, title=title
+    )
 
 
 class ButtonTable:

@@ -437,9 +437,10 @@ class CancelButton:
 
     def make(self, on_loop: OnLoopHandler) -> Any:
         """Return the button."""
-        from ipywidgets import Button
+        from ipywidgets import Button, Layout
 
-        button = Button(description="Cancel", tooltip="End the calls. Answers that arrived are saved.")
+        layout = Layout(width="auto", min_width="72px", margin="2px 6px 2px 0")
+        button = Button(description="Cancel", tooltip="End the calls. Answers that arrived are saved.", layout=layout)
         button.on_click(on_loop(self._clicked))
         button.add_class("fh-cancel")
         enable_clicks(button)

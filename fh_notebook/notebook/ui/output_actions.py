@@ -23,8 +23,9 @@ COPY_CAP: Final = 1_000_000
 """Characters of an output that are sent to the page at most."""
 
 COPY_STYLE: Final = (
-    ".fh .fh-all{max-height:12em;overflow:auto;white-space:pre-wrap;"
-    "overflow-wrap:anywhere;margin:4px 0 0;padding:6px 8px;border:1px dashed currentColor;border-radius:4px;"
+    # Whole lines are seen: a line that is cut in its middle looks like a defect. Words break where no gap is near.
+    ".fh .fh-all{line-height:20px;max-height:334px;overflow:auto;white-space:pre-wrap;word-break:normal;"
+    "overflow-wrap:break-word;margin:4px 0 0;padding:6px 8px;border:1px dashed currentColor;border-radius:4px;"
     "cursor:text;caret-color:transparent;font-family:var(--jp-code-font-family,monospace)}"
     ".fh .fh-all:focus-visible{outline:2px solid currentColor}"
     ".fh-whole-form{max-height:40em;overflow:auto}"

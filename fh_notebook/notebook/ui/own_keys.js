@@ -147,9 +147,10 @@ function render({model, el}) {
       bottom = Math.min(bottom, box.bottom);
     }
     const whole = part.parentElement, end = whole.getBoundingClientRect().bottom;
-    if (end <= bottom) return;  // or it is not drawn yet: it may come in pieces
+    const begin = part.getBoundingClientRect().top;
+    if (end <= bottom && begin >= top) return;  // or it is not drawn yet: it may come in pieces
     // No further than it must: what is beside it, such as Run and the answers of a form, stays in sight.
-    if (end - part.getBoundingClientRect().top <= bottom - top) whole.scrollIntoView({block: "end"});
+    if (begin >= top && end - begin <= bottom - top) whole.scrollIntoView({block: "end"});
     else part.scrollIntoView({block: "start"});
   };
   const scrolls = () => { showing = null; };
@@ -206,6 +207,9 @@ function render({model, el}) {
     here.querySelectorAll(":is(input, select, textarea)").forEach(control => {
       if (control.parentElement.classList.contains("fh-wrong")) control.setAttribute("aria-invalid", "true");
       else control.removeAttribute("aria-invalid");
+    });
+    here.querySelectorAll(".widget-toggle-button, .widget-toggle-buttons button").forEach(button => {  // as ipywidgets marks it
+      button.setAttribute("aria-pressed", String(button.classList.contains("mod-active")));
     });
     here.querySelectorAll(".fh-by-key select").forEach(menu => { menu.tabIndex = -1; });
     if (opening && menuOf(opening.field)) {

@@ -299,14 +299,12 @@ CSS: Final = html.Html(
     "background:var(--jp-layout-color1,Canvas)}"
     ".fh-form .fh-menu::after{content:'\\22EF';content:'\\22EF' / '';position:absolute;inset:0;text-align:center;"
     "line-height:24px;font-size:16px;pointer-events:none;color:var(--jp-ui-font-color2,inherit)}"
-    # Signs that a page of many fields repeats are quiet, and plain where a person is: at the pointer, and at the focus.
-    ".fh-form .fh-field:not(:hover,:focus-within)>:is(.fh-menu,.fh-remove){opacity:.6}"
     # A menu is made when a person comes to its field; its sign is there before, for hands without a pointer.
     ".fh-form .fh-offers:not(:has(>.fh-menu))::after{content:'\\22EF';content:'\\22EF' / '';position:absolute;right:0;"
-    "top:-2px;width:24px;text-align:center;line-height:24px;font-size:16px;opacity:.6;pointer-events:none;"
+    "top:-2px;width:24px;text-align:center;line-height:24px;font-size:16px;pointer-events:none;"
     "color:var(--jp-ui-font-color2,inherit)}"
     ".fh-form .fh-remove:hover,.fh-form .fh-menu:hover{background:var(--jp-layout-color2,rgba(128,128,128,.15));"
-    "border-radius:4px}"
+    "color:var(--jp-ui-font-color1,inherit);border-radius:4px}"
     ".fh-form .fh-control>input,.fh-form .fh-control>select,.fh-form .fh-control>textarea{width:100%;box-sizing:"
     "border-box;flex:0 0 auto;margin:0}"
     ".fh-form .fh-field>.fh-control>:is(input,select,textarea){flex:1 1 160px;width:auto;min-width:0}"
@@ -388,6 +386,7 @@ CSS: Final = html.Html(
     ".fh-form :is(.fh-row-up,.fh-row-down,.fh-row-remove)::after{font-size:13px;content:'\\2191';content:'\\2191' / ''}"
     ".fh-form .fh-row-down::after{content:'\\2193';content:'\\2193' / ''}"
     ".fh-form .fh-row-remove::after{content:'\\2715';content:'\\2715' / ''}"
+    ".fh-form .fh-table-box input{text-overflow:ellipsis}"
     # How the rows are edited is no value of the field.
     ".fh-form .fh-field>.fh-control.fh-rows-way>select{flex:0 1 auto;width:auto;max-width:100%}"
     ".fh-form .fh-rows-body{padding-top:8px}"

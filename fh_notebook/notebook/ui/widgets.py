@@ -87,6 +87,8 @@ NO_KERNEL: Final = "The kernel was restarted or has ended, so nothing here works
 NO_PAGE: Final = "Nothing here works any more. Load the page again."
 """What a form says whose kernel has gone, in a notebook and in Voila; the page has it from the beginning."""
 
+_PRESSED: Final = ".widget-toggle-button:not(.fh-fold),.fh-copy-as *"
+
 STYLE: Final = html.Html(
     "<style>"
     ".fh-panel{border-left:3px solid var(--jp-border-color2,rgba(128,128,128,.4));padding:0 4px 0 12px;"  # FRAME_PX
@@ -109,6 +111,8 @@ STYLE: Final = html.Html(
     ".fh-panel .widget-checkbox{margin-right:14px}"
     ".fh-panel :is(.fh-run-bar,.fh-grow) .widget-checkbox label{display:flex;align-items:center;height:32px}"
     ".fh-panel :is(.fh-run-bar,.fh-grow) .widget-checkbox input{margin:0 6px 0 0}"
+    # An empty box is white unless the page says that its scheme is dark: JupyterLab does, Voila does not.
+    "[data-jp-theme-light=false] :is(.fh-panel,.fh-block) input:is([type=checkbox],[type=radio]){color-scheme:dark}"
     # The arrow that ipywidgets draws is black in the dark theme too; the browser's own follows it.
     ".fh-panel select:not([multiple]){appearance:auto;background-image:none;padding-right:4px}"
     ".fh-panel .fh-preview>.widget-html-content{overflow-x:auto}"
@@ -129,10 +133,10 @@ STYLE: Final = html.Html(
     ".fh-panel .fh-run-bar .fh-line{color:var(--jp-ui-font-color1,inherit)}"
     ".fh-panel .jupyter-button.mod-primary{height:28px;line-height:28px;border-radius:4px;padding:0 12px}"
     ".fh-panel .jupyter-button[class*=fh-row-]{border-radius:4px}"
-    ".fh-panel .jupyter-button.widget-toggle-button.mod-active:not(.fh-fold){background:var(--jp-layout-color3,"
-    "rgba(128,128,128,.3));border-color:var(--jp-brand-color1,currentColor)}"
-    ".fh-panel .fh-cancel.jupyter-button{background:none;border:1px solid var(--jp-error-color1,currentColor);"
-    "color:var(--jp-error-color1,inherit)}"
+    # What is chosen, or open: the colour of the selection, and a frame of two pixels; grey is what cannot be pressed.
+    f".fh-panel .jupyter-button.mod-active:is({_PRESSED}){{border-color:var(--jp-brand-color1,currentColor);"
+    "background:color-mix(in srgb,var(--jp-brand-color1,Highlight) 18%,transparent);font-weight:600;"
+    "box-shadow:inset 0 0 0 1px var(--jp-brand-color1,currentColor);color:var(--jp-ui-font-color1,inherit)}"
     ".fh-panel .fh-run:disabled{opacity:1}"
     ".fh-panel .fh-code-bar{display:flex;align-items:center;gap:8px;margin:4px 0}"
     ".fh-panel .fh-earlier{width:100%;border-collapse:collapse;font-size:12px}"
@@ -141,6 +145,10 @@ STYLE: Final = html.Html(
     ".fh-panel .fh-earlier td:first-child{overflow-wrap:normal}"  # a moment breaks between its words alone
     ".fh-panel .fh-earlier td:last-child{white-space:nowrap;width:1%}"
     ".fh-panel :is(.fh-history,.fh-earlier-answers){width:100%}"
+    # What is below is of another call than the answers above.
+    ".fh-panel .fh-earlier-answers{scroll-margin-top:4px}"
+    ".fh-panel .fh-earlier-head{margin:10px 0 8px;padding:8px 0 0;border-top:2px solid var(--jp-border-color1,"
+    "rgba(128,128,128,.6))}.fh-panel .fh-earlier-head>.fh-title{font-size:14px;font-weight:600}"
     ".fh-panel .fh-go{color:var(--jp-content-link-color,revert);text-decoration:underline;cursor:pointer}"
     "</style>"
 )

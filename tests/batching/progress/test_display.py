@@ -22,6 +22,7 @@ from fh_notebook.batching.progress.display import NoProgress, TextProgress, prog
 from fh_notebook.batching.progress.refresh import BEAT_S, RateEstimator, RefreshTimer
 from fh_notebook.batching.progress.state import ProgressState, outcome_parts
 from fh_notebook.contract.callbacks import NO_STEPS, WaitingSteps
+from fh_notebook.core.text.messages import PYTHON, Audience
 from fh_notebook.errors import SettingsError
 from tests.told import facts, tells
 from tests.virtual_time import run_virtually
@@ -56,6 +57,7 @@ class Batch:
     waits: int = 0
     steps: WaitingSteps = NO_STEPS
     blocks: bool = True
+    audience: Audience = PYTHON
     planned: Planned = field(default_factory=Planned)
 
     def plan(self) -> Planned:

@@ -92,15 +92,16 @@ def test_each_line_has_two_buttons_and_sends_one_decision(kernel: Kernel, hive: 
     for number in range(3):
         assert page.count(f'data-act="allow_once {number}"') == page.count(f'data-act="deny {number}"') == 1
     assert 'aria-label="Deny: payments' in page
+    assert page.count('class="fh-in-line fh-deny"') == 3
     assert "<b>" not in page
-    assert re.search(r"\b3 \w+ \w+ for ", page)
+    assert re.search(r"\b3 tool calls wait for a decision", page)
     first, second, third = hive.approvals
     _click(kernel, "allow_once 0")
     _click(kernel, "deny 0")  # of two clicks the first counts
     kernel.wait_until(lambda: "Allowed once." in _page(kernel), "the first decision")
     _click(kernel, "deny 1")
     kernel.wait_until(lambda: "Denied." in _page(kernel), "the second decision")
-    assert re.search(r"\b1 \w+ \w+ for ", _page(kernel))
+    assert re.search(r"\b1 tool call waits for a decision", _page(kernel))
     assert hive.wait_idle()
     outputs = {call.request_id: call.output for call in hive.calls}
     assert (outputs[first.request_id], outputs[second.request_id]) == ("paid", "refused")

@@ -203,7 +203,7 @@ def test_a_program_has_the_plain_card_of_a_direct_run(kernel: Kernel) -> None:
     """Where nobody can click, the run is not looked up."""
     cell = kernel.send("plain = client.invoke('refund', variant='v', inputs={'amount': 25}); plain")
     kernel.wait(cell)
-    assert "awaiting" in kernel.shown(cell)[0]["text/html"]
+    assert "waiting for a decision" in kernel.shown(cell)[0]["text/html"]
     assert kernel.run(f"{_of('fh.pending()', 'plain')}['waits_in'].tolist()") == "['nobody']"
     kernel.run("[approval.decide('deny') for approval in client.approvals(request_id=plain.request_id)]")
     assert kernel.run(f"len({_of('fh.pending()', 'plain')})") == "1"  # nobody looks it up

@@ -76,7 +76,9 @@ def test_the_first_state_is_there_before_the_first_answer(loaded: Kernel, paced_
     paced_hive.wait_for(4)
     loaded.wait_until(lambda: "0 of 400 completed" in _saved(loaded, cell), "the first state")
     paced_hive.let_go(3)
-    loaded.wait_until(lambda: "3 of 400 completed, 397 pending; 4 in progress" in _saved(loaded, cell), "3 answers")
+    loaded.wait_until(
+        lambda: "3 of 400 completed, 397 pending (4 of them in progress)" in _saved(loaded, cell), "3 answers"
+    )
     paced_hive.ended.set()
     loaded.wait(cell)
 
@@ -125,12 +127,12 @@ def test_a_batch_in_the_background_is_throttled_and_adapts_again(loaded: Kernel,
     assert _state(loaded, "fh-throttle")["max"] == 16
     assert _state(loaded, "fh-at-once")["value"] == _state(loaded, "fh-throttle")["value"]
     loaded.set(throttle, subshell=page, value=7)
-    loaded.wait_until(lambda: "7 in progress" in _live(loaded), "seven calls at once")
+    loaded.wait_until(lambda: "7 of them in progress" in _live(loaded), "seven calls at once")
     assert _state(loaded, "fh-at-once")["value"] == 7
     assert _state(loaded, "fh-adapts")["value"] == ""
     assert loaded.run("b.max_concurrency") == "7"
     loaded.set(loaded.widget("fh-at-once"), subshell=page, value=9)
-    loaded.wait_until(lambda: "9 in progress" in _live(loaded), "nine, as typed")
+    loaded.wait_until(lambda: "9 of them in progress" in _live(loaded), "nine, as typed")
     assert _state(loaded, "fh-throttle")["value"] == 9
     loaded.run("b.max_concurrency = 20")
     loaded.wait_until(lambda: _state(loaded, "fh-throttle")["value"] == 20, "a number by code")

@@ -71,7 +71,7 @@ def test_a_cell_has_a_line_every_few_seconds_and_the_last_state(runner: str, hiv
     plan, *updates, end = _lines(cell)
     assert plan == "paced: 8 rows x 1 variant = 8 jobs; 8 calls"
     assert 1 <= len(updates) <= 3
-    assert updates[0].startswith("night: 3 of 8 completed, 5 pending; 4 in progress; ")
+    assert updates[0].startswith("night: 3 of 8 completed, 5 pending (4 of them in progress); ")
     assert end == "night: 8 of 8 completed; 8 calls"
 
 

@@ -52,9 +52,12 @@ class EarlierCall:
 
     def label(self) -> str:
         """Return one line: when it was, variants, how it ended, a look at the inputs."""
-        variants = one_line(", ".join(self.variants), 40)
-        parts = (moment_text(self.at), variants, self.results_text(), self.inputs_text())
-        return one_line(" · ".join(filter(None, parts)), 160)
+        return one_line(" · ".join(filter(None, (moment_text(self.at), self.facts_text()))), 160)
+
+    def facts_text(self) -> str:
+        """Return the same without when it was."""
+        parts = (one_line(", ".join(self.variants), 40), self.results_text(), self.inputs_text())
+        return " · ".join(filter(None, parts))
 
     def results_text(self) -> str:
         """Return how the calls ended."""

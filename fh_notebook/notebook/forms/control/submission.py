@@ -26,6 +26,7 @@ from fh_notebook.core.redaction import error_text, log
 from fh_notebook.core.text.formatting import one_line
 from fh_notebook.core.text.problems import Problem
 from fh_notebook.errors import CallError, FetchHiveError, InputError
+from fh_notebook.notebook.results.state import outcomes_text
 
 __all__ = ["NOTHING_SENT", "Submission", "SubmissionRunner", "SubmitObserver", "run_of_error", "stopped_text"]
 
@@ -240,7 +241,8 @@ class Submission:
     def __repr__(self) -> str:
         if self.problems:
             return f"Nothing was sent: {'; '.join(map(str, self.problems))}"
-        how_far = f"{len(self._came)} of {len(self.requests)} answered"
+        others = [run.status for run in self.runs if not run.ok]
+        how_far = outcomes_text(len(self._came) - len(others), others, len(self.requests))
         how_far += f", {len(self.waits)} waited for" if self.waits and self.running else ""
         state = "running" if self.running else self.stopped or "ended"
         return f"Submission({', '.join(self.variants)}: {how_far}; {state})"

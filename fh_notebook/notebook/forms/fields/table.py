@@ -23,6 +23,8 @@ __all__ = ["TableField"]
 
 PAGE_ROWS: Final = 20
 """Rows at once: each cell is a widget, and a page of more than some hundreds is slow to come."""
+SHORT: Final = 14
+"""Characters that a narrow cell shows; of a longer text all is shown under the pointer."""
 _NONE: Final = -1
 _OTHER: Final = -2
 
@@ -326,7 +328,8 @@ class _TableCell:
     def show(self, value: Any) -> None:
         """Put a value into it."""
         if not self._options:
-            set_traits(self.widget, value=self._column.text(value))
+            text = self._column.text(value)
+            set_traits(self.widget, value=text, tooltip=text if len(text) > SHORT else None)
             return
         otherwise = _NONE if value is UNSET else _OTHER
         number = next((i for i, option in enumerate(self._options) if same_json(option.value, value)), otherwise)
@@ -346,10 +349,10 @@ _FIXED: Final = (FieldKind.DATE, FieldKind.TIME, FieldKind.CHOICE)
 
 
 def _track(column: TableColumn) -> str:
-    """Return the width of a column: a text has twice the room of a number, a date as much as it needs."""
+    """Return the width of a column: a text has three times the room of a number, a date as much as it needs."""
     if column.shape.kind in _NARROW:
         return "minmax(72px, 1fr)"
-    return "minmax(104px, 1fr)" if column.shape.kind in _FIXED else "minmax(120px, 2fr)"
+    return "minmax(104px, 1fr)" if column.shape.kind in _FIXED else "minmax(120px, 3fr)"
 
 
 def _head(column: TableColumn) -> tuple[object, ...]:

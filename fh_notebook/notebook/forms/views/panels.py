@@ -296,11 +296,19 @@ class HistoryPanel:
         option, calls = self._option(number), self._calls
         if option is None or calls is None:
             return
-        label, past = option
-        self._task.do(lambda: calls.answers(past), lambda runs: self._on_answers(label, runs))
+        _, past = option
+        self._task.do(lambda: calls.answers(past), lambda runs: self._on_answers(past, runs))
 
-    def _on_answers(self, label: str, runs: list[Run]) -> None:
-        head = html.el("div", label if runs else "These answers are no longer saved.", cls="fh-dim", role="status")
+    def _on_answers(self, past: EarlierCall, runs: list[Run]) -> None:
+        head = html.el(
+            "div",
+            html.el(
+                "div", f"Answers of the call of {moment_text(past.at)}", cls="fh-title", role="heading", aria_level=4
+            ),
+            html.el("div", past.facts_text() if runs else "They are no longer saved.", cls="fh-dim"),
+            cls="fh-earlier-head",
+            role="status",
+        )
         self._answers.value = str(SideBySide(runs, whole="fh.history() has everything", served=self._served).page(head))
         self._look.keys.show("fh-earlier-answers")
 

@@ -150,10 +150,14 @@ class RunBar:
         self.say(html.join([html.el("span", part) for part in parts], " "), "error")
 
     def _name_run(self) -> None:
-        calls = "" if self._is_app or self._calls in (None, 0, 1) else f" {self._calls:,} calls"
+        is_told = (
+            not self._is_app and self._calls is not None and self._calls != 1 and (self._calls or not self._problems)
+        )
+        calls = f" {self._calls:,} calls" if is_told else ""
         problems = f" · {self._problems:,} to correct" if self._problems else ""
         self._run.description = f"Running{calls} …" if self._is_busy else f"Run{calls}{problems}"
         self._run.icon = "hourglass-half" if self._is_busy else "play"
+        self._run.button_style = "" if self._calls == 0 and not self._is_busy else "primary"  # it would call nothing
         sent = "Run" if self._is_app else f"Send it: {self._selection.in_words(self._calls)}"
         self._run.tooltip = f"{sent} (Ctrl+Enter, ⌘Enter)"
 

@@ -282,7 +282,7 @@ def test_a_direct_call_that_waits_for_a_tool_is_a_row_until_it_is_decided() -> N
     _of(form, "fh-run").click()
     _until(rows, "Question, not answered yet: Refund 120?")
     page = "".join(str(getattr(widget, "value", "")) for widget in _all(form.widget))
-    assert page.count("awaiting approval") == 1
+    assert page.count("waiting for a decision") == 1
     assert "waited for</span>" in page
     assert form.delivery == "direct"
     client.approvals()[0].decide("allow_once")
@@ -310,7 +310,7 @@ def test_an_answer_by_callback_is_a_row_until_it_comes(human: LocalHive) -> None
     first = form.pending[0]
     assert first.request_id in rows.value
     first.refresh()
-    _until(rows, "awaiting approval")
+    _until(rows, "waiting for a decision")
     assert "finance" in rows.value
     assert "Refund 120?" in rows.value
     assert "refund/v: awaiting_approval" in repr(form)
@@ -471,6 +471,9 @@ def test_earlier_calls_fill_the_form_and_leave_a_typed_password(hive: FormHive) 
     assert "plain: completed" in unescape(re.sub(r"<[^>]*>", "", table.value))
     _act(form, "earlier-show 0")
     _until(_of(form, "fh-earlier-answers"), "Dear customer, First.")
+    heading = re.search(r'role="heading" aria-level="4">([^<]*)<', _of(form, "fh-earlier-answers").value)
+    assert heading is not None
+    assert re.fullmatch(r"Answers of the call of \d{4}-\d\d-\d\d \d\d:\d\d UTC", heading[1])
     assert form.value["ticket"] == "Second."
     _act(form, "earlier-fill 0")
     assert form.value == {"ticket": "First.", "token": PASSWORD}
@@ -820,7 +823,12 @@ def test_users_of_an_app_read_no_code_in_what_came_of_a_batch(is_app: bool) -> N
     _until_block(form, "1 outcome unknown")
     _until_block(form, 'data-act="show:0"')
     if not is_app:
-        _until(_of(form, "fh-plan"), "Run again: ")
+        _until(_of(form, "fh-plan"), "Run again: nothing to call; 1 of 2 finished")
+        assert "1 with an unknown outcome is not called again" in _of(form, "fh-plan").value
+    run = _of(form, "fh-run")
+    assert (run.description, run.button_style) == ("Run" if is_app else "Run 0 calls", "")
+    form.repeats = 2
+    _until(run, "primary", "button_style")
     words = _words(form)
     assert ("the work may be done" if is_app else "the call may have run") in words
     assert re.findall(r"[.\w]+(?:\('[^']*'\))?\.resume\(\w+=True\)", unescape(words)) == (  # once, and by what is there
