@@ -52,9 +52,9 @@ def test_without_a_kernel_an_offer_is_nothing() -> None:
 
 
 def test_cancel_is_as_wide_as_the_buttons_of_a_batch() -> None:
-    """As wide as its word, and where these begin: ipywidgets' own width is 148 pixels."""
+    """As wide as its word, and where these begin: a box of widgets gives one that is alone all of its width."""
     layout = CancelButton(lambda: None).make(lambda call: call).layout
-    assert (layout.width, layout.min_width, layout.margin) == ("auto", "72px", "2px 6px 2px 0")
+    assert (layout.width, layout.min_width, layout.align_self) == ("auto", "72px", "flex-start")
 
 
 def test_what_is_kept_below_leaves_the_box_when_it_is_closed() -> None:
