@@ -161,13 +161,15 @@ _TITLE: Final = re.compile(r"<title[^>]{0,100}>([^<]{1,1000})", re.IGNORECASE)
 def text_of_page(response: Response, body: Any) -> str:
     """Describe an error response without a message: an HTML page of a proxy, an empty body, other text."""
     name = f"HTTP {response.status_code}"
+    # The service answers in JSON also where it does not have something: what answers so is at another address.
+    hint = "; check base_url" if response.status_code in (404, 405) else ""
     if body in ("", None):
-        return f"{name} with an empty body"
+        return f"{name} with an empty body{hint}"
     if isinstance(body, str):
         title = _TITLE.search(body[:20_000])
         if title:
-            return f"{name} with a web page instead of JSON: {_excerpt(title[1])!r}"
-        return f"{name} with text instead of JSON: {_excerpt(body[:1_000])!r}"
+            return f"{name} with a web page instead of JSON: {_excerpt(title[1])!r}{hint}"
+        return f"{name} with text instead of JSON: {_excerpt(body[:1_000])!r}{hint}"
     return f"{name} without a message"
 
 

@@ -29,6 +29,7 @@ __all__ = [
     "RetryDecision",
     "RetryPolicy",
     "absence_of",
+    "absent_noun",
     "date_of",
     "decide",
     "is_daily_cap",
@@ -126,8 +127,8 @@ CUT_OFF: Final = "it was cancelled while in progress; it may have run"
 """The error of a call that was cancelled on this side before its response."""
 
 _NO_SUCH_NAME: Final = re.compile(
-    r"(workflow_)?(deployment|variant)(_name|_key|_slug)?_(not_found|unknown|does_not_exist)"
-    r"|(unknown|no_such)_(workflow_)?(deployment|variant)"
+    r"(workflow_)?(?P<noun>deployment|variant)(_name|_key|_slug)?_(not_found|unknown|does_not_exist)"
+    r"|(unknown|no_such)_(workflow_)?(?P<other>deployment|variant)"
 )
 
 NOT_FOUND_STATUSES: Final = frozenset({404, 422})
@@ -255,6 +256,18 @@ def absence_of(response: Response) -> Absence:
         or (not code and _says_not_found(body))
     )
     return Absence.SOMETHING if is_absent else Absence.NOTHING
+
+
+def absent_noun(code: str) -> str:
+    """Return what an error code says is not there, "deployment" or "variant"; "" where it says neither.
+
+    Examples
+    --------
+    >>> absent_noun("variant_not_found"), absent_noun("unknown_deployment"), absent_noun("record_not_found")
+    ('variant', 'deployment', '')
+    """
+    match = _NO_SUCH_NAME.fullmatch(code.lower())
+    return (match["noun"] or match["other"]) if match is not None else ""
 
 
 def _says_not_found(body: Mapping[str, Any]) -> bool:

@@ -15,10 +15,11 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
@@ -39,6 +40,7 @@ from fh_notebook.store.tables.corrections import CorrectionRow, hash_of_inputs
 from fh_notebook.store.tables.ratings import RatingRow
 from fh_notebook.store.tables.scores import ScoreRow
 from fh_notebook.store.writer import IN_MEMORY
+from fh_notebook.version import __version__
 
 __all__ = [
     "BYTES_MAX",
@@ -152,6 +154,11 @@ _FILES: Final = (
 )
 """Only in archives with files: one without is read by older versions, and a store has none."""
 
+_A_RELEASE: Final = re.compile(r"[0-9][0-9A-Za-z.+]{0,29}")
+
+_RELEASE: Final = "CREATE TABLE release (version TEXT NOT NULL) STRICT"
+"""The release that wrote the file, for whoever cannot read it; archives of releases before 0.3.0 do not have it."""
+
 FilesOf = Callable[[Run], Sequence[tuple[int, bytes]]]
 """Returns the files of a run that are saved, by their places in ``Run.assets``."""
 
@@ -221,6 +228,7 @@ def write_batch(
         plan = {name: value for name, value in record.plan.items() if name != batches.FILES} | {"reuse": "batch"}
         if _is_folder_beside(beside := {"folder": _name_of_folder(record)}):
             plan[batches.FILES] = beside
+        archive.database.put(_put_release).result()
         batch_id = archive.batches.keep(replace(record, id=0, plan=plan)).result()
         corrections_of: dict[tuple[str, str], list[CorrectionRow]] = {}
         for correction in known_corrections:
@@ -253,6 +261,11 @@ def _name_of_folder(record: BatchRecord) -> str:
     """Return the name of the folder with the batch's saved files, which may be handed over beside the archive."""
     files = record.plan.get(batches.FILES) or {}
     return Path(files.get("path") or files.get("folder") or "").name
+
+
+def _put_release(connection: sqlite3.Connection) -> None:
+    connection.execute(_RELEASE)
+    connection.execute("INSERT INTO release VALUES (?)", (__version__,))
 
 
 def _put_plan(connection: sqlite3.Connection, batch: int, window: Sequence[JobRow], rows: Sequence[StoredRow]) -> None:
@@ -417,16 +430,29 @@ def _check_tables(source: sqlite3.Connection, path: Path) -> None:
         raise _wrong_file(path, "it is the SQLite file of another program")
     if version > len(MIGRATIONS):
         raise InputError(
-            f"{path.name} was written by a newer fh_notebook (its version is {version}, this one reads up to "
-            f"{len(MIGRATIONS)}); upgrade with pip install -U fh-notebook"
+            f"{path.name} was written by fh_notebook {_release_of(source) or 'of a newer release'}, and this is "
+            f"{__version__}, which cannot read it (format {version}, here up to {len(MIGRATIONS)}); "
+            "upgrade with pip install -U fh-notebook"
         )
     if version < FIRST_WITH_RATINGS:
         raise _wrong_file(path, "it was written before there were ratings")
     with closing(open_connection(IN_MEMORY, migrations=MIGRATIONS[:version])) as expected:
-        if _schema_of(source) - {("table", "files", _FILES)} != _schema_of(expected):
+        if _schema_of(source) - _OWN_TABLES != _schema_of(expected):
             raise _wrong_file(path, "its tables are not those of a .fhb file")
     if (finding := source.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
         raise _wrong_file(path, f"it is damaged ({' '.join(str(finding).split())[:100]})")
+
+
+_OWN_TABLES: Final = {("table", "files", _FILES), ("table", "release", _RELEASE)}
+"""Tables that archives have and stores do not."""
+
+
+def _release_of(source: sqlite3.Connection) -> str:
+    """Return the release that a stranger's file names, if that is the name of one."""
+    with suppress(sqlite3.Error):
+        for (version,) in source.execute("SELECT version FROM release LIMIT 1"):
+            return version if isinstance(version, str) and _A_RELEASE.fullmatch(version) else ""
+    return ""
 
 
 def _schema_of(connection: sqlite3.Connection) -> set[tuple[str, str, str]]:

@@ -1,11 +1,11 @@
-"""Code export: a form as a ``%%fetchhive`` cell, Python or curl, with placeholders for secrets. Pure.
+"""Code export: a form as a ``%%fetchhive`` cell, Python or a command of a shell, with placeholders for secrets. Pure.
 
 - The code has exactly the inputs that the form sends, and this is checked before it is returned. A cell and `fh.invoke`
   add the declared defaults when they send it, and a comment names them.
 - A Start variable that holds a secret anywhere, or may hold one, is replaced as a whole by the name of a variable
-  (cell, Python) or by a placeholder (curl).
+  (cell, Python) or by a placeholder (commands).
 - A file whose address is sent is written as ``fh.file(...)``; of one out of a page only the name is known, and a
-  comment says so. curl has a placeholder for the address.
+  comment says so. A command has a placeholder for the address.
 - Of a form over rows, a constant is written as itself, and a default too: a reader of the cell may not have the
   declaration.
 """
@@ -27,7 +27,7 @@ from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.contract.schema.build import fill_defaults
 from fh_notebook.contract.secrets import Secrets
-from fh_notebook.contract.snippet.writer import python_literal, to_curl
+from fh_notebook.contract.snippet.writer import python_literal, to_curl, to_powershell
 from fh_notebook.core.json_values import jsonable
 from fh_notebook.core.text.formatting import one_line, path_text
 from fh_notebook.errors import FetchHiveError, InputError
@@ -38,13 +38,14 @@ if TYPE_CHECKING:
     from fh_notebook.notebook.forms.model.row_mapping import RowMapping
 
 __all__ = [
+    "COMMANDS",
     "FilePlaceholder",
     "Placeholder",
     "SecretPlaceholder",
     "TextWithFiles",
     "as_cell",
     "as_cell_over",
-    "as_curl",
+    "as_command",
     "as_python",
     "as_python_over",
     "cell_body",
@@ -55,6 +56,13 @@ __all__ = [
     "prompt_lines",
     "with_placeholders",
 ]
+
+
+COMMANDS: Final = {"curl": to_curl, "PowerShell": to_powershell}
+"""Commands by the word that a person chooses: curl for a POSIX shell, and one for Windows.
+
+Both are offered everywhere: the browser that copies, the kernel and the terminal may be on three machines.
+"""
 
 
 class SecretPlaceholder:
@@ -321,7 +329,8 @@ def as_python(
     return _about_defaults(_about_files("\n".join(lines), values), deployment, inputs)
 
 
-def as_curl(
+def as_command(
+    way: str,
     deployment: Deployment,
     variants: Sequence[str],
     inputs: Mapping[str, Any],
@@ -329,14 +338,17 @@ def as_curl(
     base_url: str,
     delivery: str = "direct",
 ) -> str:
-    r"""Return a curl command a variant, for a POSIX shell; ``YOUR_API_KEY`` is in the place of the key.
+    r"""Return a command a variant, as `way` of :data:`COMMANDS`; ``YOUR_API_KEY`` is in the place of the key.
 
     Where answers come later, ``YOUR_CALLBACK_URL`` is in the place of the address that they come to.
 
     Examples
     --------
-    >>> print(as_curl(Deployment("triage"), ["a"], {"n": 3}, base_url="https://api.fetchhive.com/v1").splitlines()[0])
+    >>> call = (Deployment("triage"), ["a"], {"n": 3})
+    >>> for way in COMMANDS:
+    ...     print(as_command(way, *call, base_url="https://api.fetchhive.com/v1").splitlines()[0])
     curl 'https://api.fetchhive.com/v1/workflow/invoke' \
+    Invoke-RestMethod 'https://api.fetchhive.com/v1/workflow/invoke' -Method Post `
     """
 
     def words(hole: Placeholder) -> str:
@@ -345,18 +357,12 @@ def as_curl(
         return f"YOUR_{hole.name.upper()}"
 
     values = fill_placeholders(with_placeholders(deployment, inputs), words)
-    return "\n\n".join(
-        to_curl(
-            InvokeRequest(
-                deployment=deployment.name,
-                variant=variant,
-                inputs=values,
-                callback_url=None if delivery == "direct" else "https://YOUR_CALLBACK_URL",
-            ),
-            base_url=base_url,
-        )
+    callback_url = None if delivery == "direct" else "https://YOUR_CALLBACK_URL"
+    requests = (
+        InvokeRequest(deployment=deployment.name, variant=variant, inputs=values, callback_url=callback_url)
         for variant in variants
     )
+    return "\n\n".join(COMMANDS[way](request, base_url=base_url) for request in requests)
 
 
 def commented(code: str, comment: str) -> str:

@@ -14,6 +14,7 @@ from fh_notebook.comparing.diff.markup import mark_text
 from fh_notebook.comparing.diff.text_diff import compare_texts, text_to_compare
 from fh_notebook.contract.callbacks import was_refused_directly
 from fh_notebook.contract.output import OutputOptions, ShownOutput, all_button, json_value, output_view
+from fh_notebook.contract.retry import absent_noun
 from fh_notebook.contract.run import ELAPSED_TITLE, WHOLE_ERROR, Run, call_name, one_line, technical_line
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import seconds_text
@@ -186,6 +187,8 @@ HINTS: Final = {
 }
 """What to do, by ``Run.error_code``."""
 
+KNOWN_NAMES: Final = "fh.deployments() lists those that are known here"
+
 LOOK_FIRST: Final = "look for it in the service's logs before you run it again: that is a second call"
 
 
@@ -205,7 +208,19 @@ def hint_for(run: Run) -> str:
         return ""
     if was_refused_directly(run):
         return f'this deployment answers only later: choose "{IN_BACKGROUND}", and run again'
-    hint = HINTS.get(run.error_code or "", "")
+    hint = HINTS.get(run.error_code or "", "") or _hint_for_absence(run)
     if run.status != "unknown":
         return hint
     return "; ".join(filter(None, (LOOK_FIRST, hint)))
+
+
+def _hint_for_absence(run: Run) -> str:
+    """Return what to check where the service does not have something, by the code, or by the status alone."""
+    code = run.error_code or ""
+    if noun := absent_noun(code):
+        return f"check the name of the {noun}; {KNOWN_NAMES}"
+    if run.status_code != 404:
+        return ""
+    if code in ("", "http_404"):  # a body without a code
+        return f"check the names of deployment and variant, and base_url (%fetchhive use shows it); {KNOWN_NAMES}"
+    return f"check what the inputs name, then the names of deployment and variant; {KNOWN_NAMES}"

@@ -133,7 +133,7 @@ class PartitionIndex:
         by_plan = {line.plan: line for line in lines}  # the newest comes last
         for entry in self.entries:
             line = by_plan.get(entry.survey.plan)
-            entry.line = replace(line, keys=b"") if line is not None else None
+            entry.line = _with_waiting(replace(line, keys=b"")) if line is not None else None
         used = {entry.line.path for entry in self.entries if entry.line is not None}
         self._elsewhere = [line for line in lines if line.path not in used]
         self._look_up = look_up
@@ -325,6 +325,11 @@ def _either(entry: _Entry) -> bytes:
     if not (entry.skip and entry.busy):
         return entry.skip or entry.busy
     return np.bitwise_or(np.frombuffer(entry.skip, np.uint8), np.frombuffer(entry.busy, np.uint8)).tobytes()
+
+
+def _with_waiting(line: PartRow) -> PartRow:
+    """Count the jobs that wait for a decision in the file itself, where its row may be of a version that did not."""
+    return replace(line, waiting=parts.count_waiting(line.path)) if line.unknown and not line.waiting else line
 
 
 def _outcomes_in(line: PartRow | None, path: str) -> tuple[KeyPrefixes, KeyPrefixes]:

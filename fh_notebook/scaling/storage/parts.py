@@ -36,6 +36,7 @@ from fh_notebook.scaling.survey import keys_of
 __all__ = [
     "MARK",
     "STATUS_CODE",
+    "count_waiting",
     "done_of",
     "exists",
     "failure_of",
@@ -214,6 +215,11 @@ def waiting_in(path: str) -> list[str]:
     with _opened(path) as file:
         lines = pq.ParquetFile(file).read(columns=["status", "request_id"]).to_pylist()
     return [line["request_id"] for line in lines if line["status"] == AWAITS_DECISION and line["request_id"]]
+
+
+def count_waiting(path: str) -> int:
+    """Return how many lines of a part waited for a decision when they were answered."""
+    return int((read_columns(path, ["status"])["status"] == AWAITS_DECISION).sum())
 
 
 def _opened(path: str) -> Any:

@@ -107,7 +107,7 @@ CREATE_PARTS: Final = (
 
 
 WITH_WAITING: Final = ("ALTER TABLE parts ADD COLUMN waiting INTEGER NOT NULL DEFAULT 0",)
-"""Of the unknown ones, how many wait for a decision; of a file from before, none is known to."""
+"""Of the unknown ones, how many wait for a decision; a file from before is read for it, when its batch is opened."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -133,7 +133,7 @@ def _changed(file: Path, *statements: str) -> Path:
     shutil.copy(file, other)
     with closing(sqlite3.connect(other, isolation_level=None)) as connection:
         for statement in statements:
-            connection.execute(statement)
+            connection.executescript(statement)
     return other
 
 
@@ -148,7 +148,8 @@ HOSTILE: dict[str, tuple[str, list[str]]] = {
     "a view": ("CREATE VIEW v AS SELECT load_extension('x')", [".fhb"]),
     "a table more": ("CREATE TABLE songs (name)", [".fhb"]),
     "another index": ("CREATE INDEX i ON answers (upper(run))", [".fhb"]),
-    "a newer version": ("PRAGMA user_version=99", ["99", "fh-notebook"]),
+    "a newer version": ("PRAGMA user_version=99", ["99", "fh-notebook", fh.__version__]),
+    "another table of the release": ("DROP TABLE release; CREATE TABLE release (version, more)", [".fhb"]),
     "another program": ("PRAGMA application_id=7", ["SQLite"]),
     "no batch": ("DELETE FROM batches", ["0"]),
     "no JSON": ("UPDATE jobs SET inputs = '{'", ["batch.to_fhb()"]),
@@ -182,6 +183,20 @@ def test_what_was_tampered_with_is_refused_in_one_line(file: Path, which: str) -
     with pytest.raises(InputError, match=facts("other.fhb", *told)) as raised:
         fh.open_batch(_changed(file, statement))
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(("release", "named"), [("0.9.1", "0.9.1"), ("<b>9</b>\n", ""), ("x" * 40, ""), (None, "")])
+def test_a_file_of_a_newer_release_names_it(file: Path, release: str | None, named: str) -> None:
+    """Beside this one, with what to do; what a stranger put there instead of a release is not shown."""
+    own = "DROP TABLE release" if release is None else f"UPDATE release SET version = '{release}'"
+    with pytest.raises(InputError, match=facts("other.fhb", named, fh.__version__, "pip install -U")) as raised:
+        fh.open_batch(_changed(file, own, "PRAGMA user_version=99"))
+    assert release in (named, None) or release not in str(raised.value)
+
+
+def test_a_file_without_the_table_of_its_release_is_opened(file: Path) -> None:
+    """Earlier releases wrote none."""
+    assert len(fh.open_batch(_changed(file, "DROP TABLE release")).frame) == len(fh.open_batch(file).frame)
 
 
 def test_a_damaged_file_is_refused_in_one_line(file: Path) -> None:

@@ -24,7 +24,7 @@ from fh_notebook.notebook.forms.code_export import (
     SecretPlaceholder,
     as_cell,
     as_cell_over,
-    as_curl,
+    as_command,
     as_python,
     as_python_over,
     with_placeholders,
@@ -94,7 +94,7 @@ def test_any_inputs_come_back_from_a_cell_exactly(inputs: dict[str, Any]) -> Non
 @given(INPUTS)
 def test_any_inputs_come_back_from_curl_by_our_own_parser(inputs: dict[str, Any]) -> None:
     """One command a variant."""
-    commands = as_curl(OPEN, ["one", "it's"], inputs, base_url=BASE)
+    commands = as_command("curl", OPEN, ["one", "it's"], inputs, base_url=BASE)
     first, second = commands.split("\n\ncurl ", 1) if "\n\ncurl " in commands else ("", "")
     for command, variant in ((first, "one"), (f"curl {second}", "it's")):
         snippet = parse_snippet(command)
@@ -160,7 +160,7 @@ def test_the_defaults_that_code_sends_and_a_form_does_not_are_named() -> None:
     cell, python = as_cell(order, ["v"], inputs), as_python(order, ["v"], inputs)
     assert cell.splitlines()[1] == python.splitlines()[0] == said
     assert _exactly(_read(cell, order).inputs, inputs)
-    assert "default" not in as_curl(order, ["v"], inputs, base_url=BASE)
+    assert "default" not in as_command("curl", order, ["v"], inputs, base_url=BASE)
     assert "default" not in as_cell(order, ["v"], {**order.complete(inputs), "pin": "1"})
 
 
@@ -265,7 +265,7 @@ def test_no_secret_is_in_any_of_them_and_each_has_a_name_in_its_place() -> None:
     """However it is declared: a variable that holds one is replaced as a whole, the others stay readable."""
     assert names_in(SECRETS) == list(NAMES)
     written = (
-        as_cell(LOGIN, ["a"], SECRETS), as_python(LOGIN, ["a"], SECRETS), as_curl(LOGIN, ["a"], SECRETS, base_url=BASE)
+        as_cell(LOGIN, ["a"], SECRETS), as_python(LOGIN, ["a"], SECRETS), as_command("curl", LOGIN, ["a"], SECRETS, base_url=BASE)
     )  # fmt: skip
     for text in written:
         assert PASSWORD not in text

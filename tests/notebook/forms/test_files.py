@@ -19,7 +19,7 @@ from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.contract.secrets import Secrets
 from fh_notebook.local import LocalHive
 from fh_notebook.notebook.cell.request import read_cell
-from fh_notebook.notebook.forms.code_export import as_cell, as_cell_over, as_curl, as_python, as_python_over
+from fh_notebook.notebook.forms.code_export import as_cell, as_cell_over, as_command, as_python, as_python_over
 from fh_notebook.notebook.forms.control.submission import UPLOAD_CONTINUES
 from fh_notebook.notebook.forms.model.row_mapping import RowMapping
 from fh_notebook.notebook.forms.views.form_view import NOT_UPLOADED
@@ -328,7 +328,7 @@ def test_the_request_and_the_code_name_the_file(client: fh.Client, tmp_path: Pat
         compile(python, "code", "exec")
         assert ("# page.pdf" in python, "# page.pdf" in cell) == (has_comment, has_comment)
         assert "{{ fh.file(" in cell
-        assert "YOUR_ADDRESS_OF_" in as_curl(deployment, ["a"], inputs, base_url="https://x.test/v1")
+        assert "YOUR_ADDRESS_OF_" in as_command("curl", deployment, ["a"], inputs, base_url="https://x.test/v1")
     mapping = RowMapping(deployment, [{"note": "n"}], {"document": str(disk)})
     assert """'document': fh.file("it's.pdf")""" in as_python_over(mapping, ["a"], rows="rows")
 

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 import fh_notebook as fh
-from fh_notebook.notebook.results.answer_card import error_element, run_head
+from fh_notebook.notebook.results.answer_card import error_element, hint_for, run_head
 from fh_notebook.notebook.results.state import CallState
 from tests.notebook.hostile import EVIL, INVISIBLE, OUTPUTS, Page, dangers
+from tests.told import tells
 
 
 def _run(output: Any, **more: Any) -> fh.Run:
@@ -42,6 +43,29 @@ def test_an_error_comes_with_its_cure_where_there_is_one() -> None:
     assert "fh.configure(timeout=...)" in late
     for code, cure in (("connect", "%fetchhive use"), ("not_found", "fh.deployments()")):
         assert cure in Page(error_element(_run(None, status="failed", error="no", error_code=code))).text
+
+
+@pytest.mark.parametrize(
+    ("status_code", "code", "named", "other"),
+    [
+        (404, "deployment_not_found", ["deployment"], ["variant", "base_url", "inputs"]),
+        (422, "unknown_variant", ["variant"], ["deployment", "base_url", "inputs"]),
+        (404, "http_404", ["deployment", "variant", "base_url"], ["inputs"]),
+        (404, "record_not_found", ["inputs", "deployment", "variant"], ["base_url"]),
+    ],
+)
+def test_what_was_not_found_is_told_with_what_to_check(
+    status_code: int, code: str, named: list[str], other: list[str]
+) -> None:
+    """By the code alone: the deployment, the variant, the address, or what the inputs name."""
+    run = fh.Run(status="failed", error="Nicht da", error_code=code, status_code=status_code)
+    assert tells(hint_for(run), *named, "fh.deployments()")
+    assert not [word for word in other if tells(hint_for(run), word)]
+
+
+def test_a_refusal_without_a_code_has_no_advice_unless_it_is_a_404() -> None:
+    """Nothing sure can be said of it."""
+    assert hint_for(fh.Run(status="failed", error="no", error_code="http_400", status_code=400)) == ""
 
 
 def test_every_cure_is_for_a_code_that_is_known() -> None:

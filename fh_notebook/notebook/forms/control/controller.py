@@ -281,7 +281,9 @@ class FormController:
     @property
     def copied_as(self) -> Sequence[str]:
         """In which ways the call can be written out."""
-        return ("cell", "Python", "curl")
+        from fh_notebook.notebook.forms import code_export
+
+        return ("cell", "Python", *code_export.COMMANDS)
 
     def written(self, way: str, base_url: str = "") -> str:
         """Return what Run would send written out, for use elsewhere.
@@ -295,8 +297,8 @@ class FormController:
 
         arguments = (self.deployment, self.selection.chosen, self.model.value)
         repeats, delivery = self.selection.repeats, self.selection.delivery
-        if way == "curl":
-            return code_export.as_curl(*arguments, base_url=base_url, delivery=delivery)
+        if way in code_export.COMMANDS:
+            return code_export.as_command(way, *arguments, base_url=base_url, delivery=delivery)
         write = code_export.as_cell if way == "cell" else code_export.as_python
         return write(*arguments, repeats=repeats, delivery=delivery)
 

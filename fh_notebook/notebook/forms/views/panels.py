@@ -33,7 +33,7 @@ from fh_notebook.core.text.problems import Problem
 from fh_notebook.core.values import UNSET
 from fh_notebook.errors import FetchHiveError, InputError
 from fh_notebook.notebook.cell.request import request_text, with_delivery
-from fh_notebook.notebook.forms.code_export import commented
+from fh_notebook.notebook.forms.code_export import COMMANDS, commented
 from fh_notebook.notebook.forms.control.earlier_calls import EarlierCall, EarlierCalls
 from fh_notebook.notebook.forms.control.schema_editor import (
     KINDS,
@@ -334,12 +334,12 @@ def _earlier_row(number: int, label: str, past: EarlierCall) -> html.Html:
 
 
 class CopyPanel:
-    """What Run would send, as a cell, as Python or as curl, to be copied, or put into the notebook."""
+    """What Run would send, as a cell, as Python or as a command of a shell, to be copied, or put into the notebook."""
 
     def __init__(self, core: PanelOwner, look: FormTheme) -> None:
         self._core = core
         self._targets: _CopyTargets | None = None
-        self._way = ToggleButtons(options=core.copied_as, style={"button_width": "84px"}, layout=look.input)
+        self._way = ToggleButtons(options=core.copied_as, style={"button_width": "96px"}, layout=look.input)
         self._way.add_class("fh-copy-as")
         self._way.observe(lambda _: self.follow(), "value")
         self._text = look.text(dom_class="fh-copy-text")
@@ -349,14 +349,14 @@ class CopyPanel:
     def follow(self) -> None:
         """Write out what the fields hold now."""
         way, places = self._way.value, self._targets
-        if places is None and way == "curl":
+        if places is None and way in COMMANDS:
             self._task.do(self._find_targets, self._on_result)
             return
         base_url, note = (places.base_url, places.note(way)) if places is not None else ("", "")
         try:
-            code = commented(self._core.written(way, base_url), note if way != "curl" else "")
-            added = line(self._added_defaults()) if way != "curl" else ""
-            self._show_page(f"{line(note)}{added}{_copyable(code, is_cell=way != 'curl')}")
+            code = commented(self._core.written(way, base_url), note if way not in COMMANDS else "")
+            added = line(self._added_defaults()) if way not in COMMANDS else ""
+            self._show_page(f"{line(note)}{added}{_copyable(code, is_cell=way not in COMMANDS)}")
         except FetchHiveError as exc:
             self._show_page(line(str(exc), kind="error"))
         if places is None and self._core.has_client:
@@ -396,12 +396,12 @@ class _CopyTargets:
 
     @property
     def base_url(self) -> str:
-        """What curl calls: a hive in process has no address."""
+        """What a command calls: a hive in process has no address."""
         return DEFAULT_BASE_URL if self.form_url == session.LOCAL_URL else self.form_url
 
     def note(self, way: str) -> str:
         """Say where the code calls, unless that is where the form does."""
-        if way == "curl":
+        if way in COMMANDS:
             return (
                 f"This calls {DEFAULT_BASE_URL}: {self.form} has no address." if self.base_url != self.form_url else ""
             )
@@ -597,7 +597,9 @@ class PanelBar:
                 "history", "Earlier calls", "Show earlier inputs and answers, and fill the fields with them"
             ),
             "copy": self._toggle(
-                "copy", "Copy as code …", "What Run does, as a %%fetchhive cell, as Python or as curl"
+                "copy",
+                "Copy as code …",
+                "What Run does, as a %%fetchhive cell, Python, curl or PowerShell",
             ),
             "grow": self._toggle("grow", *_GROW if can_extend(core.deployment) else _SAVE),
         }

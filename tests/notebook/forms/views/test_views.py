@@ -432,6 +432,10 @@ def test_a_copy_follows_what_is_typed_and_has_no_secret(hive: FormHive) -> None:
     assert re.search(r"\bapi\.fetchhive\.com", shown.value)
     assert "YOUR_TOKEN" in shown.value
     assert PASSWORD not in shown.value
+    way.value = "PowerShell"
+    assert "Invoke-RestMethod &#x27;https://api.fetchhive.com/v1/workflow/invoke&#x27;" in shown.value
+    assert "YOUR_TOKEN" in shown.value
+    assert PASSWORD not in shown.value
     form.fields["ticket"].value = "Lost again."
     assert "Lost again." in shown.value
     form.variants = []
