@@ -408,7 +408,7 @@ _BUTTON_CSS: Final = (
     "box-sizing:border-box;cursor:pointer;white-space:nowrap;box-shadow:none;color:var(--jp-ui-font-color1,inherit);"
     "background:var(--jp-layout-color1,transparent);border:1px solid var(--jp-border-color1,rgba(128,128,128,.6))}"
     # What ends something looks the same everywhere.
-    f"{_BUTTONS}:is(.fh-cancel,.fh-deny){{border-color:{legible('error-color1')};color:{legible('error-color1')}}}"
+    f"{_BUTTONS}.fh-ends{{border-color:{legible('error-color1')};color:{legible('error-color1')}}}"
     f"{_BUTTONS}:hover:enabled{{background:var(--jp-layout-color2,rgba(128,128,128,.15));box-shadow:none}}"
     f"{_BUTTONS}:disabled{{opacity:.45;cursor:default}}"
     f"{_BUTTONS}:focus-visible{{outline:2px solid var(--jp-brand-color1,currentColor);outline-offset:1px}}"

@@ -197,6 +197,6 @@ def _decision(number: int, line: _Line) -> html.Html:
         return html.el("span", "")
     about = ", ".join(filter(None, map(approval.shown, (approval.tool, approval.action, approval.summary))))
     return html.join(
-        button(text, f"{decision} {number}", about=about, cls="fh-deny" if decision == "deny" else "")
+        button(text, f"{decision} {number}", about=about, cls="fh-ends" if decision == "deny" else "")
         for decision, (text, _) in BUTTONS.items()
     )

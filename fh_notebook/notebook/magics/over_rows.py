@@ -24,7 +24,7 @@ from fh_notebook.contract.schema.text_variables import text_variables
 from fh_notebook.contract.schema.validation import problems
 from fh_notebook.contract.snippet.parser import looks_like_snippet
 from fh_notebook.core.text.formatting import nearest
-from fh_notebook.core.text.messages import CELL
+from fh_notebook.core.text.messages import CELL, COMMAND
 from fh_notebook.core.text.problems import Problem
 from fh_notebook.errors import InputError
 from fh_notebook.notebook.cell.options import LineOptions
@@ -32,6 +32,7 @@ from fh_notebook.notebook.cell.parser import read_inputs, remarks_in
 from fh_notebook.notebook.cell.request import chosen_variants, misspelt_names, request_text, with_delivery, with_hint
 from fh_notebook.notebook.cell.template import Template, braced, row_of, value_of
 from fh_notebook.notebook.shell import notice, row_names
+from fh_notebook.notebook.ui.buttons import is_app
 from fh_notebook.racing.options import RaceOptions
 
 if TYPE_CHECKING:
@@ -286,8 +287,14 @@ def _columns_of(source: str, columns: Sequence[str]) -> set[str]:
 def _show(done: Any, options: LineOptions) -> None:
     if options.score:
         from fh_notebook.comparing.comparison import compare
+        from fh_notebook.comparing.report.display import comparison_html, summary_text
         from fh_notebook.comparing.scorers.text import exact
 
-        display(compare(done, score=exact(options.score)))  # type: ignore[no-untyped-call]  # IPython has no types
+        compared = compare(done, score=exact(options.score))
+        if is_app():  # whose visitors call no functions
+            page, text = comparison_html(compared.data, COMMAND), summary_text(compared.data, COMMAND)
+            display({"text/html": page, "text/plain": text}, raw=True)  # type: ignore[no-untyped-call]  # IPython has no types
+        else:
+            display(compared)  # type: ignore[no-untyped-call]  # as above
     else:
         display(done)  # type: ignore[no-untyped-call]  # as above

@@ -82,6 +82,7 @@ class BatchControls:
 
         self._pause = _button("Pause", PAUSE, "fh-pause", on_loop(self._clicked_pause))
         self._cancel = _button("Cancel", CANCEL, "fh-cancel", on_loop(self._clicked_cancel))
+        self._cancel.add_class("fh-ends")
         self._adapt = _button("Automatic", ADAPT, "fh-adaptive", on_loop(self._clicked_adapt))
         self._make_throttle(on_loop)
         self._clickable = (self._pause, self._cancel, self._number, self._throttle, self._adapt)

@@ -237,7 +237,7 @@ class FormTheme:
 
 def _classes(dom_class: str) -> tuple[str, ...]:
     """Return what a widget is made with: a class that is added later is one more message to the page."""
-    return (dom_class,) if dom_class else ()
+    return tuple(dom_class.split())
 
 
 def line(text: str | html.Html, *, kind: str = "dim") -> str:

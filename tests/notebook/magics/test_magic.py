@@ -415,6 +415,20 @@ def test_over_takes_rows_as_a_batch_does(shell: Shell, hive: LocalHive, rows: st
     assert shell.shell.user_ns["answers"]["output"].tolist() == ["a", "b"]
 
 
+@pytest.mark.parametrize("is_app", [False, True])
+def test_visitors_of_an_app_read_no_code_below_a_scored_cell(
+    shell: Shell, hive: LocalHive, monkeypatch: pytest.MonkeyPatch, is_app: bool
+) -> None:
+    """In Voila nobody can call a function; elsewhere the comparison says how failed runs are counted."""
+    if is_app:
+        monkeypatch.setenv("VOILA_PREHEAT", "False")
+    shell.run("rows = [{'text': 'a', 'expected_output': 'a'}]")
+    cell = '%%fetchhive echo -v plain -v broken --over rows --score exact:expected_output\ntext: "{{ row.text }}"'
+    _, said = shell.run(cell)
+    assert "1 failed run is left out." in said
+    assert ("fh.compare" in said) == (not is_app)
+
+
 def test_the_widgets_of_a_running_cell_go_on_with_the_time_of_its_calls() -> None:
     """They come a second after the calls began: a column that began anew would contradict the line above it."""
     request = InvokeRequest(deployment="echo", variant="plain", inputs={"text": "a"})
