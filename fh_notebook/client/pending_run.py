@@ -30,6 +30,7 @@ from fh_notebook.contract.callbacks import (
     RUN_NOT_FOUND,
     Identified,
     RunIds,
+    WaitingSteps,
     approval_request_of,
     ids_of,
     is_outcome,
@@ -739,7 +740,9 @@ class PendingRun:
         hint = [html.el("div", self.tool_hint, cls=f"fh-dim {TO_TYPE}")] if self.tool_hint else []
         if not question:
             return [html.el("div", "Waiting for the decision of ", asked)] if who else hint
-        label = html.el("div", *(("Question to ", asked) if who else ("Question",)), ", not answered yet:")
+        place = WaitingSteps.of((), origin=self._first.origin or "").place
+        state = f"to be answered {place}" if who else "not answered yet"
+        label = html.el("div", *(("Question to ", asked) if who else ("Question",)), f", {state}:")
         whole = (
             "client.retrieve(run.request_id).raw has everything"
             if self._is_direct

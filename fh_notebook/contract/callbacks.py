@@ -328,10 +328,14 @@ class WaitingSteps:
         return "by hive.decide(...)" if self.is_local else "by e-mail or Telegram"
 
     @property
+    def place(self) -> str:
+        """The same, and that it is not made where this is read."""
+        return f"{self.where}{' in the program that runs the local hive' if self.is_local else ', not here'}"
+
+    @property
     def head(self) -> str:
         """How many wait, and where the decision is made."""
-        place = " in the program that runs the local hive" if self.is_local else ", not here"
-        return f"{len(self):,} {agreeing(len(self), 'wait')} for a decision {self.where}{place}"
+        return f"{len(self):,} {agreeing(len(self), 'wait')} for a decision {self.place}"
 
     def __str__(self) -> str:
         return f"{self.head} ({'; '.join(self.first(MOST_IN_A_LINE))})" if self.questions else ""

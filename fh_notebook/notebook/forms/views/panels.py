@@ -219,7 +219,8 @@ def request_page(
     notes = [f"{len(requests):,} calls" if len(requests) > 1 else "1 call"]
     if len(variants) > 1:
         others = "the other is" if len(requests) == 2 else "the others are"
-        notes.append(f"{others} the same with the variant {', '.join(str(name) for name in variants[1:])}")
+        names = f"variant{'' if len(variants) == 2 else 's'} {', '.join(map(str, variants[1:]))}"
+        notes.append(f"{others} the same with the {names}")
     refused = html.el("div", "Run would send nothing: there are problems.", cls="fh-error") if problems else None
     return html.el(
         "div",

@@ -376,6 +376,13 @@ def test_how_far_a_run_is_stands_beside_run(hive: FormHive) -> None:
 # --- what can be opened
 
 
+def test_the_request_of_three_variants_names_both_others(hive: FormHive) -> None:
+    """Of the first one all is shown."""
+    form = fh.form(fh.Deployment("d", variants=["a", "b", "c"], inputs={}), client=hive.client())
+    _open(form, "request")
+    _until(_of(form, "fh-request"), "3 calls; the others are the same with the variants b, c")
+
+
 def test_the_request_is_exactly_what_is_sent(hive: FormHive) -> None:
     """All of a long text too; the key and the password are masked; it follows what is typed."""
     form = fh.form(REPLY, variants=["plain", "other"], client=hive.client())
