@@ -248,7 +248,7 @@ def test_the_head_says_where_answers_are_from_and_what_is_not_called_again() -> 
     page = str(_overview(counts, pd.DataFrame({"row": [0], "status": ["failed"]}), runs).page_html())
     assert page.count(f"3 {STATUS_WORDS['unknown']}") == 2
     assert f'title="{UNKNOWN_MEANS}"' in page
-    assert re.search(r"Not called again:[^<]*\b1\b[^<]*\b3\b", page)
+    assert re.search(r'<div class="fh-dim">[^<]*\b1\b[^<]*\b3\b[^<]*</div>', page)
     assert tells(page, "1 of 6 jobs", "3 rows x 2 variants")
     assert RETRY[0] in page
     fresh = str(_overview(JobCounts(planned=1, done=1, calls=1), pd.DataFrame({"row": [0]})).page_html())

@@ -446,7 +446,7 @@ def test_waiting_for_a_slot_or_a_retry_is_not_elapsed_time() -> None:
     assert run.elapsed_s < 4
 
 
-@pytest.mark.parametrize(("driver", "named"), [("trio", "trio runs here"), (None, "no asyncio loop runs here")])
+@pytest.mark.parametrize(("driver", "named"), [("trio", "trio"), (None, "asyncio")])
 @pytest.mark.parametrize(
     "call",
     [
@@ -467,7 +467,7 @@ def test_what_is_awaited_by_something_else_than_asyncio_says_so(
     connection = replace(hive.client().aclient.connection, count=lambda *told: counted.append(told))
     before = sniffio.current_async_library_cvar.set(driver)
     try:
-        with pytest.raises(fh.SettingsError, match=facts(named)):
+        with pytest.raises(fh.SettingsError, match=facts(named, "asyncio.run(...)")):
             call(fh.AsyncClient.over(connection)).send(None)
     finally:
         sniffio.current_async_library_cvar.reset(before)

@@ -135,7 +135,7 @@ def test_no_difference_needs_no_number() -> None:
         ({"rates": [0.5, 0.6], "difference": 0.1}, "difference="),
         ({"pilot": frame_of(np.ones((3, 2))), "score": "score"}, " 3 rows "),
         ({"pilot": frame_of(9 * np.ones((8, 2))), "score": "score"}, " bounds="),
-        ({"pilot": frame_of(np.ones((8, 2))).drop(columns="score").assign(output="x")}, "pilot"),
+        ({"pilot": frame_of(np.ones((8, 2))).drop(columns="score").assign(output="x")}, "score="),
     ],
 )
 def test_what_cannot_be_meant_is_told(arguments: dict[str, Any], told: str) -> None:

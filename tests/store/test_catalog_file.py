@@ -225,7 +225,7 @@ def test_a_write_that_breaks_off_leaves_the_old_file(folder: Path, monkeypatch: 
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(fh.InputError, match=r"fetchhive\.yaml cannot be written: No space left on device"):
+    with pytest.raises(fh.InputError, match=r"fetchhive\.yaml .*: No space left on device"):
         A.save()
     assert path.read_text() == "# mine\n"
     assert list(folder.iterdir()) == [path]
@@ -238,7 +238,8 @@ def test_the_default_of_a_password_is_left_out_and_that_is_said(
     deployment = fh.Deployment("d", inputs={"token": fh.text(secret=True, default="hunter2-hunter2"), "t": fh.text()})
     path = deployment.save()
     said = capsys.readouterr().err
-    assert said == "Not written, because it is a password: the default of token.\n"
+    assert tells(said, "token")
+    assert said.count("\n") == 1
     assert "hunter2" not in path.read_text()
     assert read(path)["d"].inputs["required"] == ["t"]
     deployment.save()

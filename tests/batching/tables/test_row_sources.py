@@ -201,7 +201,7 @@ def test_an_open_file_and_paths_in_a_list_are_told(tmp_path: Path) -> None:
         *((rows, ("DataFrame",)) for rows in NO_ROWS),
         ([Path("a.csv"), Path("b.csv")], ("pd.concat(map(pd.read_csv, paths))",)),
         (Later(), ("Later", "await")),
-        ("", ("string", ACCEPTED)),
+        ("", ("DataFrame", ".xlsx")),
         ("https://user:secret@example.com/a.csv?key=secret", ("https:/...",)),
         ("s3://bucket/a.parquet", ("s3:/...",)),
     ],

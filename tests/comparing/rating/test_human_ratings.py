@@ -22,7 +22,7 @@ from fh_notebook.store.store import Store
 from tests.comparing.rating.page import Page, compared, rate_by
 from tests.comparing.scorers.test_judge import Court
 from tests.notebook.hostile import Page as OutputPage
-from tests.told import numbers_in
+from tests.told import numbers_in, tells
 
 
 def _store() -> Store:
@@ -79,7 +79,7 @@ def test_the_count_of_the_choices_is_told_first() -> None:
     assert result["lines"][0] == f"{counts}."
     assert numbers_in(result["lines"][1])[:2] == ["58", "6"]
     assert result["lines"][1].startswith("foxglove")
-    assert "3 won, 1 tie, 2 lost" in result["lines"][1]
+    assert tells(result["lines"][1], "3", "1", "2")
     assert repr(cmp.ratings()).startswith(f"{counts}\n")
     assert f"<strong>{counts}</strong>" in cmp.ratings()._repr_html_()
 

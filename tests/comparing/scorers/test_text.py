@@ -133,9 +133,9 @@ def test_nothing_expected_is_no_score_and_no_answer_is_zero(make: Any) -> None:
     assert _score(make(), "x", None) is None
     assert _score(make(), None, "billing") == 0.0
     assert _score(make(path="text"), {"text": "same words here now"}, "same words here now") == pytest.approx(1.0)
-    with pytest.raises(fh.InputError, match="100,001 characters"):
+    with pytest.raises(fh.InputError, match="100,001"):
         _score(make(), "x" * (MAX_CHARS + 1), "x")
-    with pytest.raises(fh.InputError, match="expected .*100,001"):
+    with pytest.raises(fh.InputError, match="100,001"):
         _score(make(), "x", "x" * (MAX_CHARS + 1))
 
 
