@@ -212,7 +212,8 @@ class BatchState:
         if keep:
             self.work_queue.begin_keeping()
         if self.plan.rows is not None:
-            self._first = self._take_all(self.work_queue.fresh())
+            with garbage_collection.paused():
+                self._first = self._take_all(self.work_queue.fresh())
             self._replan(_inputs_by_key(self._first), most_at_once)
             self._look_elsewhere(self._first)
             self._look_for_waiting(self._first)
