@@ -64,12 +64,12 @@ def test_a_keyword_that_is_not_known_is_refused_before_any_call() -> None:
     hive = demo_hive()
     client = hive.client()
     wrong: dict[str, Any] = {"varient": "keywords"}
-    with pytest.raises(TypeError, match=facts("'varient'", "variant", "inputs", "client")):
+    with pytest.raises(TypeError, match=facts("varient", "variant=")):
         fh.invoke("support-triage", client=client, **wrong)
-    with pytest.raises(TypeError, match=facts("'varient'")):
+    with pytest.raises(TypeError, match=facts("varient", "variant=")):
         client.submit("support-triage", **wrong)
     url: dict[str, Any] = {"callback_url": "http://127.0.0.1:9/x"}
-    with pytest.raises(TypeError, match=facts("'callback_url'")):
+    with pytest.raises(TypeError, match=facts("callback_url")):
         client.submit("support-triage", variant="keywords", inputs={"ticket": "a"}, **url)
     assert hive.calls == ()
 
@@ -96,7 +96,7 @@ def test_a_key_that_is_given_by_a_keyword_that_is_not_known_is_in_no_frame(of: C
         if inspect.isawaitable(made):
             asyncio.run(cast("Coroutine[Any, Any, Any]", made))
     except TypeError as refused:
-        assert tells(str(refused), "'api_key'")
+        assert tells(str(refused), "api_key")
         frames = [frame for frame, _ in walk_tb(refused.__traceback__) if "fh_notebook" in frame.f_globals["__name__"]]
         assert frames
         assert not [frame for frame in frames if "of-my-workspace" in repr(frame.f_locals)]
