@@ -77,11 +77,15 @@ LONGEST = (
     BROWSER,
     "tests/scaling/cluster/test_failures.py",
     "tests/test_binder.py",
+    "tests/test_readme.py",
     "tests/notebook/kernel/test_legs.py",
     "tests/session/test_probe.py",
     "tests/long/test_misuse.py",
     "tests/notebook/test_notebooks.py",
     "tests/long/test_packaging.py",
+    "tests/long/test_soak.py",
+    "tests/long/test_fuzz.py",
+    "tests/notebook/progress/test_plain.py",
     "tests/comparing/stats/test_coverage.py",
 )
 """What one process has alone for a quarter of a minute and more (see `_ByFile`), the longest first."""

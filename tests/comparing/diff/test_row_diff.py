@@ -206,7 +206,6 @@ def test_hostile_outputs_are_text(place: int) -> None:
         found = fh.compare(frame).diff("<b>", a=a)
         page = found._repr_html_()
         assert dangers(page) == []
-        assert "<script" not in Page(page).strange
         assert len(page) < 900_000
         assert len(str(found)) < 100_000
         assert not set("\x00\x07\x1b\u202e") & set(str(found))

@@ -130,22 +130,22 @@ def test_names_are_shortened_and_made_printable_too() -> None:
 @pytest.mark.parametrize(
     ("declared", "inputs"),
     [
-        (TRIAGE, lambda: {"ticket": "x", "tone": "calm", "tags": [{"a": i} for i in range(50_000)]}),
-        (TRIAGE, lambda: {f"name{i}": i for i in range(200_000)}),
+        (TRIAGE, lambda: {"ticket": "x", "tone": "calm", "tags": [{"a": i} for i in range(20_000)]}),
+        (TRIAGE, lambda: {f"name{i}": i for i in range(60_000)}),
         (to_schema({f"name_{i}": fh.text() for i in range(2_000)}), lambda: {f"nome_{i}": i for i in range(5_000)}),
-        (to_schema({"x": fh.array(unique=True)}), lambda: {"x": [{"a": [i]} for i in range(100_000)]}),
-        (to_schema({"x": fh.array(unique=True)}), lambda: {"x": [[1]] * 100_000}),
+        (to_schema({"x": fh.array(unique=True)}), lambda: {"x": [{"a": [i]} for i in range(40_000)]}),
+        (to_schema({"x": fh.array(unique=True)}), lambda: {"x": [[1]] * 40_000}),
         (to_schema({"x": fh.choice(*map(str, range(5_000)))}), lambda: {"x": "4x" * 10**6}),
         (to_schema({"x": fh.text(max_length=3, pattern="^b")}), lambda: {"x": "a" * 10**7}),
     ],
     ids=["wrong items", "unknown names", "missing and unknown", "unique", "repeated", "choices", "long text"],
 )
 def test_huge_inputs_take_linear_time_and_their_problems_are_counted(declared: Any, inputs: Callable[[], Any]) -> None:
-    """A million wrong values are told in some thousand sentences, at once."""
+    """Tens of thousands of wrong values are told in some thousand sentences, at once."""
     given_inputs = inputs()
     start = time.thread_time()
     found = problems(declared, given_inputs)
-    assert time.thread_time() - start < 6
+    assert time.thread_time() - start < 3
     assert len(found) < 1_100
     if len(found) > 1_000:
         assert tells(found[-1].message, "inputs")
