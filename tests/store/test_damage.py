@@ -19,6 +19,7 @@ from fh_notebook.errors import StoreError
 from fh_notebook.session import session
 from fh_notebook.store.tables.pending import PendingRow
 from tests.batching.hives import Shouting
+from tests.told import tells
 
 ROWS: Final = [{"text": f"t{i}", "expected_output": f"T{i}"} for i in range(8)]
 CLIENT: Final = Shouting(name="damage").hive.client()
@@ -96,6 +97,7 @@ def _ask(path: Path, out: Path) -> Iterator[tuple[str, str]]:
             yield name, str(damage)
         except fh.InputError as missing:  # the name of the batch is another one, or its answers are not there
             assert "\n" not in str(missing), (name, missing)
+            assert any(tells(missing, word) for word in ("b", "shout", "copy.sqlite3")), (name, missing)
             yield name, str(missing)
         except fh.SettingsError as elsewhere:
             assert "\n" not in str(elsewhere), (name, elsewhere)

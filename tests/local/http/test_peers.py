@@ -169,8 +169,8 @@ def test_the_vendors_sdk_starts_runs_for_callback_delivery(vendor: tuple[FetchHi
 @pytest.mark.parametrize(
     ("asked", "status", "text"),
     [
-        ({"deployment": "nobody", "variant": "plain"}, 404, ()),
-        ({"deployment": "echo"}, 422, ()),
+        ({"deployment": "nobody", "variant": "plain"}, 404, ("Deployment",)),
+        ({"deployment": "echo"}, 422, ("deployment", "variant")),
         ({"deployment": "echo", "variant": "plain"}, 422, ("text",)),
         (
             {"deployment": "echo", "variant": "plain", "async_mode": True},
