@@ -138,7 +138,7 @@ def test_the_texts_of_a_form_call_a_file_by_its_name(client: fh.Client, tmp_path
 
 def test_the_choice_of_an_address_says_at_once_that_no_workspace_id_is_set(reader: Reader) -> None:
     """Until there is one and the form is shown again, or run; Run that is refused says it once."""
-    told = "workspace_id is not set, so Run cannot upload the file; set fh.configure(workspace_id=...)"
+    told = "fh.configure(workspace_id=...)"
     deployment = fh.Deployment("read", variants=["a"], inputs=SCHEMA)
     with reader.hive.serve() as server:
         fh.configure(base_url=server.url, api_key="fhk_0123456789abcdef")
