@@ -342,7 +342,7 @@ class Comparison:
     @property
     def verdict(self) -> str:
         """One sentence that claims no more than the numbers."""
-        return verdict_of(self.data)
+        return html.Sentence(verdict_of(self.data), self.data.variants)
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -59,11 +59,6 @@ const CSS = `
 .fh-rate [hidden]:not(.fh-o *){display:none!important}
 `;
 
-// By most of its letters: dir="auto" takes the first one, so that a name at the start turns a whole sentence.
-const RIGHT_TO_LEFT = /[\p{Script=Hebrew}\p{Script=Arabic}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}\p{Script=Adlam}]/gu;
-const lettersOf = (text, which) => text.match(which)?.length ?? 0;
-const direction = text => 2 * lettersOf(text, RIGHT_TO_LEFT) > lettersOf(text, /\p{L}/gu) ? 'rtl' : 'ltr';
-
 const randomName = () => {
   const bytes = crypto.getRandomValues(new Uint8Array(12));
   return [...bytes].map(byte => byte.toString(16).padStart(2, '0')).join('');
@@ -247,7 +242,7 @@ function render({ model, el }) {
     count.textContent = `${done.toLocaleString('en')} of ${state.total.toLocaleString('en')} rated${skipped}`;
     filled.style.width = `${100 * done / Math.max(1, state.total)}%`;
     const over = isOver();
-    about.replaceChildren(...(current ? current.about : []).flatMap(([name, text]) => [make('dt', {text: name}), make('dd', {dir: direction(text), text: text})]));
+    about.replaceChildren(...(current ? current.about : []).flatMap(([name, text]) => [make('dt', {text: name}), make('dd', {dir: directionOf(text), text: text})]));
     about.hidden = !current || !current.about.length;
     correction.show(current?.n ?? null, current?.form ?? null);
     if (current) {

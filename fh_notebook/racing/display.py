@@ -312,7 +312,11 @@ def race_text(race: RaceProtocol) -> str:
 
 def race_html(race: RaceProtocol) -> html.Html:
     """Return a race as HTML."""
-    return _page(race, html.el("p", race.verdict, style=html.HEADLINE), html.el("div", _title(race), cls="fh-dim"))
+    return _page(
+        race,
+        html.sentence("p", race.verdict, race.tally.variants, style=html.HEADLINE),
+        html.el("div", _title(race), cls="fh-dim"),
+    )
 
 
 def live_html(race: RaceProtocol, *, last: bool = False) -> html.Html:
@@ -322,12 +326,12 @@ def live_html(race: RaceProtocol, *, last: bool = False) -> html.Html:
             race,
             html.el("div", html.el("strong", _title(race)), cls="fh-head"),
             html.el("div", race.plan_line, cls="fh-dim"),
-            html.el("div", race.line),
+            html.sentence("div", race.line, race.tally.variants),
             bar=_calls_bar(race),
         )
     return _page(
         race,
-        html.el("p", race.verdict, style=html.HEADLINE),
+        html.sentence("p", race.verdict, race.tally.variants, style=html.HEADLINE),
         html.el("div", race.plan_line, cls="fh-dim"),
         figure=_figure(race),
     )
@@ -341,7 +345,8 @@ def live_text(race: RaceProtocol, *, last: bool = False) -> str:
 def _page(
     race: RaceProtocol, *head: html.Html, bar: html.Html | None = None, figure: html.Html | None = None
 ) -> html.Html:
-    notes = html.el("ul", *(html.el("li", note) for note in race.notes), cls="fh-dim") if race.notes else None
+    items = [html.sentence("li", note, race.tally.variants) for note in race.notes]
+    notes = html.el("ul", *items, cls="fh-dim") if items else None
     return html.el(
         "div",
         html.STYLE,

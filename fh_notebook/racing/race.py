@@ -20,6 +20,7 @@ from fh_notebook.comparing.data import check_zero
 from fh_notebook.comparing.stats.clusters import distinct_text
 from fh_notebook.core import arguments, hooks
 from fh_notebook.core.redaction import log
+from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import with_partial_repr
 from fh_notebook.core.text.messages import Message, Phrase, agreeing, counted
 from fh_notebook.errors import SettingsError
@@ -162,7 +163,8 @@ class Race:
     @property
     def verdict(self) -> str:
         """The result, in one sentence that claims no more than the evidence."""
-        return verdict(self.tally, ending=self.ending, why=self._why, spent=self.spent)
+        said = verdict(self.tally, ending=self.ending, why=self._why, spent=self.spent)
+        return html.Sentence(said, self.tally.variants)
 
     @property
     def _why(self) -> str:

@@ -264,9 +264,10 @@ class ScaledComparison:
     @property
     def verdict(self) -> str:
         """What can be said of the variants, in one sentence."""
-        return verdict(
+        said = verdict(
             self._summary_lines, self._pairs, scorer=self.scorer, lower=self._sums.lower, is_share=self._yes_no
         )
+        return html.Sentence(said, self.variants)
 
     @property
     def notes(self) -> list[str]:
@@ -359,15 +360,15 @@ class ScaledComparison:
         )
 
     def _repr_html_(self) -> str:
-        headline, notes = self._headline(), [html.el("li", note) for note in self.notes]
+        headline, notes = self._headline(), [html.sentence("li", note, self.variants) for note in self.notes]
         return html.el(
             "div",
             html.STYLE,
             STYLE,
-            html.el("div", headline, cls="fh-say"),
+            html.sentence("div", headline, self.variants, cls="fh-say"),
             html.el("div", f"Comparison of {self._head()}", cls="fh-about fh-dim"),
             summary_html(self._summary_data()),
-            html.el("p", self.verdict) if self.verdict != headline else None,
+            html.sentence("p", self.verdict, self.variants) if self.verdict != headline else None,
             html.el("ul", *notes, cls="fh-notes fh-dim") if notes else None,
             cls="fh",
         )

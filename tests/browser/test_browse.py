@@ -83,7 +83,12 @@ def test_outcomes_are_counted_and_an_opened_row_stands_where_there_is_room(lab: 
     keys.press("Enter")
     expect(detail).to_be_focused()
     expect(table.locator(".fhb-pane > .fhb-detail")).to_be_visible()
+    for width in (1300, 1600):  # the pane has the row's own columns: those of the table give way to the answers
+        lab.resize(width, 1000)
+        expect(table.locator(".fhb-edge")).to_have_class("fhb-edge")
+        expect(table.get_by_role("columnheader", name="nearest")).to_be_in_viewport(ratio=1)
     lab.resize(900, 1000)
+    expect(table.get_by_role("columnheader", name="ticket")).to_be_visible()
     expect(table.locator("tr[data-row='4'] + .fhb-in-row .fhb-detail")).to_be_visible()
     expect(detail).to_be_focused()
     keys.press("n")

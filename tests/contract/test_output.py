@@ -187,8 +187,8 @@ def test_our_sentences_keep_their_direction_beside_a_text_from_right_to_left() -
         ("json", {"n": "שלום " * 900}),
     ):
         page = _shown(output, form)
-        assert 'dir="auto"' in page
-        for part in page.split('dir="auto"')[1:]:
+        assert 'dir="rtl"' in page
+        for part in page.split('dir="rtl"')[1:]:
             turned = part.partition(">")[2].partition("</div>" if form != "json" else "</span>")[0]
             assert "more character" not in turned
 

@@ -157,7 +157,12 @@ def mark_text(
         end = [html.fold(summary, html.el("div", *map(_segment_html, rest), *end, cls="fh-rest", tabindex=0))]
     style = "white-space:pre-wrap;unicode-bidi:isolate"
     return html.el(
-        "div", *map(_segment_html, head), *end, cls=f"{html.text_class(text)} fh-marked", dir="auto", style=style
+        "div",
+        *map(_segment_html, head),
+        *end,
+        cls=f"{html.text_class(text)} fh-marked",
+        dir=html.direction(text),
+        style=style,
     )
 
 
@@ -202,7 +207,12 @@ def _segment_html(part: Segment) -> html.Html:
     if part.kind == "gap":
         # In the direction of our own words, whatever stands around it.
         line = html.el("summary", gaps_text(len(part.text)), dir="ltr")
-        return html.el("details", line, html.el("div", html.clip(part.text, GAP_SHOWN), dir="auto"), cls="fh-gap")
+        return html.el(
+            "details",
+            line,
+            html.el("div", html.clip(part.text, GAP_SHOWN), dir=html.direction(part.text)),
+            cls="fh-gap",
+        )
     tag, title = {
         "here": ("ins", "only here"),
         "there": ("del", "only in the first"),
@@ -212,7 +222,7 @@ def _segment_html(part: Segment) -> html.Html:
     words = part.text.rstrip()
     blanks = part.text[len(words) :]
     # A text has the direction of what it says now: what was removed has its own, and does not count.
-    turned = "auto" if tag == "del" else None
+    turned = html.direction(words) if tag == "del" else None
     return html.join(
         [html.el(tag, html.marked(words, "", len(words)), title=title, dir=turned), html.el("span", blanks)]
     )

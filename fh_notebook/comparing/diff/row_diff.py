@@ -256,7 +256,7 @@ def diff_html(diff: RowDiff, prefix: str = "") -> html.Html:
 
     Where a script serves the answers, their keys are `prefix` and their number.
     """
-    head = html.el("div", html.el("strong", _title(diff)), cls="fh-head")
+    head = html.el("div", html.sentence("strong", _title(diff), diff.colours), cls="fh-head")
     inputs_html = [
         html.el("span", f"{name}: ", html.el("bdi", value) if html.direction(value) else value)
         for name, value in _input_texts(diff)
@@ -312,7 +312,7 @@ WHOLE: Final = "the comparison's frame has everything"
 
 def _name_html(variant: str, colours: Mapping[str, str]) -> html.Html:
     mark = swatch(colours[variant]) if variant in colours else None
-    return html.el("strong", mark, variant)
+    return html.el("strong", mark, html.el("bdi", variant))
 
 
 def _options(answer: VariantAnswer, path: tuple[str | int, ...], key: str = "") -> OutputOptions:

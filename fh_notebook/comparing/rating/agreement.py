@@ -334,7 +334,7 @@ class Agreement:
         return html.printable(str(self))
 
     def _repr_html_(self) -> str:
-        sentences = [html.el("p", sentence, cls="fh-say") for sentence in str(self).splitlines()]
+        sentences = [html.sentence("p", sentence, cls="fh-say") for sentence in str(self).splitlines()]
         head = ("who", "with", "items", "agree", "kappa or alpha", "95 % interval", "method")
         cells = [
             (

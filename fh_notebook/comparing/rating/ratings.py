@@ -192,7 +192,7 @@ class Ratings:
 
     def _repr_html_(self) -> str:
         result, summary = self._result_text(), self._summary_text()
-        head = html.el("div", html.el("strong", result or summary), cls="fh-head")
+        head = html.el("div", html.sentence("strong", result or summary), cls="fh-head")
         about = html.el("div", summary, cls="fh-dim") if result else None
         return html.el("div", html.STYLE, head, about, frame_html(self.frame.head(ROWS_SHOWN), SHOWN), cls="fh")
 

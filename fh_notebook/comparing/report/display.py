@@ -100,6 +100,9 @@ NUMBERS_CSS: Final = (
     f".fh-summary {_NUMBERS} td:first-child{{min-width:0}}.fh-pairs {_NUMBERS} td:first-child{{min-width:7em}}"
     f"{_NARROW} .fh-num bdi+bdi{{display:block}}"
     ".fh-scale{flex-direction:column;align-items:flex-end}.fh-scale :is(.fh-interval,.fh-axis){width:96px}}"
+    f"@container (max-width:700px){{.fh-pairs {_NUMBERS}{{font-size:12px}}"
+    f".fh-pairs {_NUMBERS} :is(td,th){{padding-right:5px;min-width:0}}.fh-pairs {_NUMBERS} td:first-child"
+    "{min-width:0}}"
 )
 """The style of tables of numbers here and in a report: an axis stands beside its interval, where it is narrow below."""
 
@@ -177,12 +180,12 @@ def comparison_html(data: ComparisonData, audience: Audience = PYTHON) -> html.H
     """Return a comparison as HTML, as `audience` reads it."""
     differences, table = differing(data)
     masked = data.runs.secret().masked
-    notes = [html.el("li", masked(note)) for note in notes_of(data, audience)]
+    notes = [html.sentence("li", masked(note), data.variants) for note in notes_of(data, audience)]
     return html.el(
         "div",
         html.STYLE,
         STYLE,
-        html.el("div", masked(headline_of(data)), cls="fh-say"),
+        html.sentence("div", masked(headline_of(data)), data.variants, cls="fh-say"),
         html.el("div", about(data), cls="fh-about fh-dim"),
         summary_html(SummaryData.of(data)),
         html.el("ul", *notes, cls="fh-notes fh-dim") if notes else None,
@@ -386,7 +389,7 @@ def summary_html(facts: SummaryData) -> html.Html:
     above = facts.lines_above
     classes = [*[""] * (above - 1), "fh-ruled"] if above else []
     table = html.table(*summary_cells(facts, drawn=True), cls="fh-table fh-num", row_classes=classes)
-    best_set = html.el("div", facts.best_set, cls="fh-dim fh-set") if facts.best_set else None
+    best_set = html.sentence("div", facts.best_set, facts.colours, cls="fh-dim fh-set") if facts.best_set else None
     return html.el("div", table, best_set, cls="fh-summary")
 
 
@@ -418,8 +421,12 @@ def _rules(names: Iterable[str]) -> str:
 
 def pairs_notes(pairs: pd.DataFrame) -> list[str]:
     """Return what the columns of the pairs are, and how their intervals were computed, in sentences."""
-    rules = _rules(pairs["interval"])
-    return [*PAIRS_NOTES, *([f"95 % intervals of the differences: {rules}."] if rules else [])]
+    rules, tests = _rules(pairs["interval"]), pairs["test"].unique()
+    return [
+        *([f"Test: {TESTS[tests[0]]}."] if len(tests) == 1 else []),
+        *PAIRS_NOTES,
+        *([f"95 % intervals of the differences: {rules}."] if rules else []),
+    ]
 
 
 def _share_text(line: Mapping[Any, Any], scale: ScoreFormat) -> str:
@@ -474,7 +481,7 @@ def tests_html(data: ComparisonData) -> html.Html | None:
     """Return the verdict with its tests, the pairs and the rules of the intervals, folded; nothing without a score."""
     if not data.scorer or not data.summary_lines or not (table := pairs_html(data)):
         return None
-    verdict = html.el("p", data.runs.secret().masked(verdict_of(data)))
+    verdict = html.sentence("p", data.runs.secret().masked(verdict_of(data)), data.variants)
     notes = [html.el("li", text) for text in (*pairs_notes(pairs_table(data.pairs)), rules_text(data))]
     rules = html.el("ul", *notes, cls="notes fh-notes fh-dim")
     return html.fold(f"Significance tests ({counted(len(data.pairs), 'pair')})", verdict, table, rules)
@@ -508,12 +515,14 @@ def pairs_cells(pairs: pd.DataFrame, data: ComparisonData, *, drawn: bool = Fals
     text = points_format(differences) if data.is_share else figures(differences)
     instead = {
         "a": Cells(("first − second",), lambda line: (pair_name(line, drawn=drawn),)),
-        **dict.fromkeys(("b", "n", "mean_a", "mean_b", "ci_high"), Cells()),
+        **dict.fromkeys(("b", "n", "mean_a", "mean_b", "ci_low", "ci_high", "ties", "losses"), Cells()),
         "difference": Cells(
-            ("difference (points)" if data.is_share else "difference",), lambda line: (text(line["difference"]),)
+            (f"difference{' in points' if data.is_share else ''} (95 % interval)",),
+            lambda line: (broken(f"{text(line['difference'])}{_pair_interval(line, text)}"),),
         ),
-        "ci_low": Cells(("95 % interval",), lambda line: (_pair_interval(line, text),)),
-        "test": Cells(("test",), lambda line: (TESTS[line["test"]],)),
+        "wins": Cells(("won / tied / lost",), lambda line: (broken(" / ".join(count_text(line[x]) for x in _COUNTS)),)),
+        # One that is the same for all pairs is said below the table.
+        "test": Cells(("test",), lambda line: (TESTS[line["test"]],)) if pairs["test"].nunique() > 1 else Cells(),
         "interval": Cells(("rows",), lambda line: (count_text(line["n"]),)),  # the rules are said below the table
     }
     if data.is_share:
@@ -554,8 +563,13 @@ def _pairs_best_first(pairs: pd.DataFrame, data: ComparisonData) -> pd.DataFrame
 
 
 def _pair_interval(line: Mapping[Any, Any], text: Callable[[float], str]) -> str:
-    return interval_text(text, line["ci_low"], line["ci_high"]) if line["n"] > 1 else ""
+    """Return the interval of a difference in brackets, behind it; nothing where there is none."""
+    limits = interval_text(text, line["ci_low"], line["ci_high"]) if line["n"] > 1 else ""
+    return f" ({limits})" if limits else ""
 
+
+_COUNTS: Final = ("wins", "ties", "losses")
+"""Of the rows, those that the first of a pair wins, that are equal, and that the second wins."""
 
 TESTS: Final = {
     "mcnemar_exact": "McNemar, exact",

@@ -127,10 +127,11 @@ def _body_parts(
     data: ComparisonData, rows: Sequence[Mapping[str, Any]], about: Mapping[str, Mapping[str, str]], origin: str
 ) -> list[html.Html | None]:
     masked = data.runs.secret().masked
-    notes = [html.el("li", masked(note)) for note in notes_of(data, COMMAND)]  # whoever reads it has no notebook
+    told = notes_of(data, COMMAND)  # whoever reads it has no notebook
+    notes = [html.sentence("li", masked(note), data.variants) for note in told]
     tests, classes = display.tests_html(data), display.classes_html(data)
     return [
-        html.el("h1", redact(masked(headline_of(data))), cls="say"),
+        html.sentence("h1", redact(masked(headline_of(data))), data.variants, cls="say"),
         html.el("p", redact(display.about(data)), cls="dim"),
         html.el("p", origin, cls="dim") if origin else None,
         _scrolling(display.summary_html(display.SummaryData.of(data)), "Summary"),
@@ -210,16 +211,21 @@ def _rows_table(data: ComparisonData, rows: Sequence[Mapping[str, Any]]) -> html
     head += [html.el("th", swatch(data.colours[name]), redact(name), scope="col") for name in data.variants]
     lines = []
     for row in rows[:FIRST_ROWS]:
-        cells = [html.el("td", row["pair"], cls="key", dir="auto")]
+        cells = [_said("td", str(row["pair"]), cls="key")]
         inputs_text = [f"{name}: {text}" for name, text in zip(inputs, row["inputs"], strict=True) if text is not None]
-        cells += [html.el("td", html.clip("\n".join(inputs_text), 600), cls="out", dir="auto")] if inputs else []
-        correction = html.el("div", row["correction"], cls="correction", dir="auto") if "correction" in row else None
-        cells += [html.el("td", row["expected"] or "", correction, cls="out", dir="auto")] if expected else []
-        cells += [html.el("td", html.clip(_run_text(run), 600), cls="out", dir="auto") for run in row["runs"]]
+        cells += [_said("td", html.clip("\n".join(inputs_text), 600), cls="out")] if inputs else []
+        correction = _said("div", row["correction"], cls="correction") if "correction" in row else None
+        cells += [_said("td", row["expected"] or "", correction, cls="out")] if expected else []
+        cells += [_said("td", html.clip(_run_text(run), 600), cls="out") for run in row["runs"]]
         lines.append(html.el("tr", *cells))
     more = f"Scripts are off: these are the first {FIRST_ROWS} of {len(rows):,} rows."
     table = html.el("table", html.el("thead", html.el("tr", *head)), html.el("tbody", *lines, id="body"))
     return html.el("div", html.el("noscript", html.el("p", more)) if len(rows) > FIRST_ROWS else None, table, id="rows")
+
+
+def _said(tag: str, text: str, *more: html.Html | None, cls: str = "") -> html.Html:
+    """Return what somebody else wrote, in its own direction."""
+    return html.el(tag, text, *more, cls=cls, dir=html.direction(text))
 
 
 def _run_text(run: Mapping[str, Any] | None) -> str:
@@ -234,7 +240,7 @@ def _run_text(run: Mapping[str, Any] | None) -> str:
 def _facts_list(facts: Mapping[str, str]) -> html.Html:
     return html.el(
         "dl",
-        *(part for name, value in facts.items() for part in (html.el("dt", name), html.el("dd", value, dir="auto"))),
+        *(part for name, value in facts.items() for part in (html.el("dt", name), _said("dd", value))),
     )
 
 

@@ -11,9 +11,13 @@
     if (text !== undefined) made.textContent = text;
     return made;
   };
+  // By most of its letters: dir="auto" takes the first one, so that a name at the start turns a whole sentence.
+  const LEFTWARDS = /[\p{Script=Hebrew}\p{Script=Arabic}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}\p{Script=Adlam}]/gu;
+  const lettersOf = (text, which) => text.match(which)?.length ?? 0;
+  const directionOf = (text) => (2 * lettersOf(text, LEFTWARDS) > lettersOf(text, /\p{L}/gu) ? "rtl" : "ltr");
   const said = (tag, className, text) => {  // what somebody else wrote, in its own direction
     const made = el(tag, className, text);
-    made.dir = "auto";
+    made.dir = directionOf(text ?? "");
     return made;
   };
   const SAID_MS = 2000;

@@ -2,7 +2,8 @@
 
 Rule of this file: model output is hostile. It comes in as `str`, so it can only come out escaped; nothing here builds
 `Html` from a string of somebody else's, and everything that can be long is folded, then capped.
-What may be written from right to left is laid out in its own direction: texts and cells (:func:`direction`).
+What may be written from right to left is laid out in its own direction: texts and cells (:func:`direction`), and the
+names in a sentence of ours (:func:`sentence`).
 Folds are ``<details>``: they need no JavaScript, so they work in a saved notebook and in nbconvert's page too.
 Colours are Jupyter's own CSS variables, with `currentColor`-based values where there are none (nbconvert, GitHub). What
 is compared has the colours of `PALETTE`, by its place in the plan: the same in every table, plot and page. A colour is
@@ -28,6 +29,7 @@ __all__ = [
     "STYLE",
     "TEXT_CAP",
     "Html",
+    "Sentence",
     "badge",
     "best_name",
     "clip",
@@ -44,6 +46,7 @@ __all__ = [
     "marked",
     "opened",
     "printable",
+    "sentence",
     "stacked",
     "swatch",
     "swatch_name",
@@ -105,15 +108,28 @@ def clip(text: str, limit: int = TEXT_CAP) -> str:
     return text if len(text) <= limit else f"{text[:limit]} … ({counted(len(text) - limit, 'more character')})"
 
 
+_LETTERS_LEFTWARDS: Final = "\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff"
+"""The blocks of Unicode whose letters are written from right to left, for a class of a regular expression."""
+_LEFTWARDS: Final = re.compile(f"[{_LETTERS_LEFTWARDS}]")
+_MARKUP: Final = re.compile(r"<bdi.*?</bdi>|<[^>]*>", re.DOTALL)
+"""What of HTML is no text of its element: tags, and names, which have their own direction."""
+
+
 def direction(text: object) -> str | None:
-    """Return the attribute ``dir`` of what shows `text`: ``auto``, unless it is plain ASCII, which needs none.
+    """Return the attribute ``dir`` of what shows `text`: that of most of its letters; none for ASCII, which needs none.
+
+    ``auto`` takes the first letter, so that a name at the start turns a whole sentence. Scripts have `directionOf`.
+    `Html` that says a direction itself needs none around it.
 
     Examples
     --------
-    >>> el("td", "שלום, 3", dir=direction("שלום, 3")), el("td", "late", dir=direction("late"))
-    ('<td dir="auto">שלום, 3</td>', '<td>late</td>')
+    >>> [direction(text) for text in ("שלום, 3", "ליאת writes about a lamp", "late")]
+    ['rtl', 'ltr', None]
     """
-    return None if str(text).isascii() else "auto"
+    said = (_MARKUP.sub("", text) if isinstance(text, Html) else str(text))[:_LOOKED_AT]
+    if said.isascii() or (isinstance(text, Html) and ' dir="' in text):
+        return None
+    return "rtl" if 2 * len(_LEFTWARDS.findall(said)) > sum(map(str.isalpha, said)) else "ltr"
 
 
 def is_prose(text: str) -> bool:
@@ -559,6 +575,73 @@ def unbroken(name: str, before: Html | None = None, *, most: int = NAME_UNBROKEN
     """
     cls = "fh-unbroken" if len(name) <= most else ""
     return el("bdi", name, cls=cls) if before is None else el("span", before, el("bdi", name), cls=cls, dir="ltr")
+
+
+_TOGETHER: Final = (
+    f"[{_LETTERS_LEFTWARDS}]+(?:[ _-]+[{_LETTERS_LEFTWARDS}]+)*",  # a name that is written from right to left
+    r"\w+(?:-\w+)+",
+    r"\d[\d.,]* (?:%|points?|s)(?!\w)",
+)
+"""What of a sentence stays together, beside the names in it."""
+
+
+def sentence(tag: str, text: str, names: Iterable[str] = (), *, cls: str = "", **attributes: object) -> Html:
+    """Return an element with a sentence of ours, from left to right: each name in it has its own direction.
+
+    A name of up to :data:`NAME_UNBROKEN` characters and a number with its unit each stay in one line.
+
+    Parameters
+    ----------
+    tag, cls, **attributes
+        As for :func:`el`.
+    text : str
+        The sentence.
+    names : iterable of str
+        Those in it that somebody else gave.
+
+    Examples
+    --------
+    >>> sentence("p", "few-shot is best: 94 %.")
+    '<p dir="ltr"><bdi class="fh-unbroken">few-shot</bdi> is best: <bdi class="fh-unbroken">94 %</bdi>.</p>'
+    """
+    turned = sorted({name for name in names if not name.isascii()}, key=len, reverse=True)
+    known = (rf"(?<![\w-]){re.escape(name)}(?![\w-])" for name in turned)
+    parts: list[object] = []
+    end = 0
+    for found in re.finditer("|".join((*known, *_TOGETHER)), text := clip(text)):
+        parts += [text[end : found.start()], unbroken(found[0])]
+        end = found.end()
+    return el(tag, *parts, text[end:], cls=cls, dir="ltr", **attributes)
+
+
+class Sentence(str):
+    """A text that a notebook shows as a sentence, without the quotation marks of a value.
+
+    Parameters
+    ----------
+    text : str
+        The sentence.
+    names : iterable of str
+        Those in it that somebody else gave.
+
+    Examples
+    --------
+    >>> Sentence("a beats b."), Sentence("a beats b.") == "a beats b."
+    (a beats b., True)
+    """
+
+    def __new__(cls, text: str, names: Iterable[str] = ()) -> Sentence:  # noqa: D102 - the class has it
+        made = super().__new__(cls, text)
+        made._names = tuple(names)
+        return made
+
+    _names: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return printable(str(self))
+
+    def _repr_html_(self) -> str:
+        return el("div", STYLE, sentence("div", str(self), self._names, style=HEADLINE), cls="fh")
 
 
 def in_two(text: str) -> Html:

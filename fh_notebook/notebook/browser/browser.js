@@ -122,8 +122,8 @@ function render({model, el}) {
   const swatchOf = n => { const made = make("span", {cls: "fhb-swatch"}); made.style.background = head.colours[n]; return made; };
   const headCell = (name, key, {cls, swatch = null, short = name} = {}) => {
     const known = head.sorts.some(([own]) => own === key), chosen = known && page.view.sort === key;
-    const sign = make("span", {cls: "fhb-sign", "aria-hidden": "true", text: chosen ? (page.view.down ? " ↓" : " ↑") : " ⇅"});
-    const button = make("button", {type: "button", tabindex: -1, title: `Sort by ${name}`}, swatch, make("span", {cls: "fhb-head", text: short}), sign);
+    const sign = make("span", {cls: "fhb-sign", "aria-hidden": "true", text: chosen ? (page.view.down ? "\u00a0↓" : "\u00a0↑") : "\u00a0⇅"});
+    const button = make("button", {type: "button", tabindex: -1, title: `Sort by ${name}`}, swatch, make("span", {cls: short.length <= NAMED ? "fhb-head fhb-whole-name" : "fhb-head", text: short}), sign);
     button.onclick = () => sortBy(key);
     return make("th", {cls, scope: "col", role: "columnheader", "aria-sort": chosen ? (page.view.down ? "descending" : "ascending") : known ? "none" : undefined},
       known ? button : make("span", {title: name}, swatch, short));
@@ -132,7 +132,7 @@ function render({model, el}) {
     const scored = head.scorer !== "";
     const names = head.columns.map((name, n) => headCell(name, `column:${head.column_ids[n]}`));
     thead.replaceChildren(make("tr", {role: "row"}, headCell(head.pair_on, "row"), ...names,
-      ...(head.expected ? [headCell("expected", null, {cls: "fhb-expected"})] : []),
+      ...(head.expected ? [headCell("expected", "expected", {cls: "fhb-expected"})] : []),
       ...head.variants.map((name, n) => headCell(name, `${scored ? "score" : "seconds"}:${head.ids[n]}`, {cls: "fhb-answer", swatch: swatchOf(n), short: head.short[n]}))));
     grid.setAttribute("aria-label", `${head.total} ${head.total === 1 ? "row" : "rows"}, ${head.variants.length} ${head.variants.length === 1 ? "variant" : "variants"}${scored ? `, by ${head.scorer}` : ""}`);
   };
@@ -146,8 +146,8 @@ function render({model, el}) {
     const {rows} = page, answers = Math.min(ANSWER.most, Math.max(0, ...head.ids.map((id, k) => usual(rows.map(row => columnsOf(row.cells[k].text || row.cells[k].status))))));
     ownWidths = head.columns.map((name, k) => most([`${name} ⇅`, ...rows.map(row => row.own[k])], OWN_MOST));
     const others = [most([`${head.pair_on} ⇅`, ...rows.map(row => `${row.label} ≠`)], OTHER_MOST), ...ownWidths,
-      ...(head.expected ? [most(["expected", ...rows.map(row => row.expected ?? "")], OTHER_MOST)] : [])];
-    const named = most(head.short.map(name => `${name} ⇅`), NAMED), wanted = Math.max(answers, ANSWER.least, named), all = others.reduce((sum, width) => sum + width + PADDING, 0);
+      ...(head.expected ? [most(["expected ⇅", ...rows.map(row => row.expected ?? "")], OTHER_MOST)] : [])];
+    const named = most(head.short.map(name => `■${name} ⇅`), NAMED), wanted = Math.max(answers, ANSWER.least, named), all = others.reduce((sum, width) => sum + width + PADDING, 0);
     root.style.setProperty("--fhb-share", `${100 * (wanted + PADDING) / (all + head.variants.length * (wanted + PADDING))}%`);
     root.style.setProperty("--fhb-least", `${Math.min(wanted, ANSWER.read) + PADDING}ch`);
   };
@@ -160,7 +160,7 @@ function render({model, el}) {
     }
     return [...pieces, said.slice(from)];
   };
-  const text = said => make("span", {cls: "fhb-text", dir: "auto"}, ...withMarks(said));
+  const text = said => make("span", {cls: "fhb-text", dir: directionOf(said)}, ...withMarks(said));
   const score = said => said.score ? make("span", {cls: `fhb-score${{true: " fhb-yes", false: " fhb-no"}[said.right] ?? ""}${said.best ? " fhb-best" : ""}`, text: scoreOf(said)}) : null;
   const drawRow = (row, n) => make("tr", {role: "row", id: `${id}-${n}`, "aria-rowindex": page.page * page.view.size + n + 2, "data-row": row.row,
       "aria-expanded": String(page.open?.row === row.row)},
@@ -168,7 +168,7 @@ function render({model, el}) {
       row.differs ? make("span", {cls: "fhb-differs", role: "img", "aria-label": "answers differ", text: "≠"}) : null),
     ...row.own.map((said, k) => { const made = cell(head.columns[k], undefined, text(said)); made.style.minWidth = `${Math.min(ownWidths[k], OWN_LEAST)}ch`; return made; }),
     ...(head.expected ? [make("td", {cls: "fhb-expected", role: "gridcell", "data-name": "expected"}, text(row.expected ?? ""),
-      row.corrected ? make("span", {cls: "fhb-corrected", dir: "auto", text: row.corrected}) : null)] : []),
+      row.corrected ? make("span", {cls: "fhb-corrected", dir: directionOf(row.corrected), text: row.corrected}) : null)] : []),
     ...row.cells.map((said, k) => cell(head.variants[k], "fhb-answer", said.status ? badge(said.status) : null, text(said.text), score(said))));
   const mark = () => {
     at = Math.min(Math.max(at, 0), Math.max(page.rows.length - 1, 0));
@@ -196,18 +196,18 @@ function render({model, el}) {
     save: values => { send({correct: {row: page.open.row, ...values}}); corrected.add(asked); },
   });
   const piece = ([kind, said, line]) => {
-    if (kind === "gap") return make("details", {cls: "fh-gap"}, make("summary", {dir: "ltr", text: line}), make("div", {dir: "auto", text: said}));
+    if (kind === "gap") return make("details", {cls: "fh-gap"}, make("summary", {dir: "ltr", text: line}), make("div", {dir: directionOf(said), text: said}));
     const tag = {here: "ins", there: "del"}[kind] ?? "span", words = said.trimEnd();
     const name = {here: "only in this one", there: "only in the one that it is compared to"}[kind];
     const made = document.createDocumentFragment();
-    made.append(make(tag, {cls: kind === "cut" || kind === "uncompared" ? "fhb-gap" : undefined, title: name, dir: tag === "del" ? "auto" : undefined, text: words}), said.slice(words.length));
+    made.append(make(tag, {cls: kind === "cut" || kind === "uncompared" ? "fhb-gap" : undefined, title: name, dir: tag === "del" ? directionOf(words) : undefined, text: words}), said.slice(words.length));
     return made;
   };
   const changes = (listed, names) => make("div", {cls: "fh-changed"}, make("table", {cls: "fh-changes"},
     make("thead", {}, make("tr", {}, ...["change", "path", ...names].map(name => make("th", {scope: "col", text: name})))),
     make("tbody", {}, ...listed.map(([sign, kind, path, before, after]) => make("tr", {}, make("td", {text: `${sign} ${kind}`}),
       make("td", {}, ...path.map(text => make("span", {cls: "fh-piece", text}))),
-      ...[before, after].map((text, n) => make("td", {cls: "fh-value", "data-name": names[n], dir: "auto", text})))))));
+      ...[before, after].map((text, n) => make("td", {cls: "fh-value", "data-name": names[n], dir: directionOf(text), text})))))));
   const viewOf = (view, name) => {  // the kernel's view of an output, which escapes all that a model wrote
     const made = make("div", {cls: "fh"});
     made.innerHTML = view;
@@ -227,8 +227,8 @@ function render({model, el}) {
     return make("div", {cls: "fhb-card", role: "group", "aria-label": name},
       make("h4", {}, swatchOf(n), make("bdi", {text: name}), said.status !== "completed" ? badge(said.status) : null, make("span", {cls: "fhb-dim", text: facts})),
       isReference ? make("div", {cls: "fhb-said", text: "The others are compared to this one"}) : null,
-      said.said ? make("div", {cls: "fhb-said", text: `Compared to ${head.variants[page.open.baseline]}: ${said.said}`}) : null,
-      said.marks.length ? make("div", {cls: `fhb-out fhb-marks${said.is_prose ? " fhb-prose" : ""}`, dir: "auto", tabindex: 0, "aria-label": `${name}: differences`, role: "region"}, ...said.marks.map(piece)) : null,
+      said.said ? make("div", {cls: "fhb-said"}, "Compared to ", make("bdi", {text: head.variants[page.open.baseline]}), `: ${said.said}`) : null,
+      said.marks.length ? make("div", {cls: `fhb-out fhb-marks${said.is_prose ? " fhb-prose" : ""}`, dir: directionOf(said.text), tabindex: 0, "aria-label": `${name}: differences`, role: "region"}, ...said.marks.map(piece)) : null,
       said.changes.length ? changes(said.changes, [head.variants[page.open.baseline], name]) : null,
       isOpen ? whole : make("details", {cls: "fhb-whole"}, make("summary", {text: "Full text"}), whole));
   };
@@ -250,7 +250,7 @@ function render({model, el}) {
       button("Close (Esc)", "Close", close), make("label", {}, "compare with", baseline));
     const own = make("div", {cls: "fhb-own"});
     for (const [name, said, left] of [...row.own, ["corrected", row.story, 0]])
-      if (said) own.append(make("div", {}, make("b", {text: name}), " ", make("span", {dir: "auto"}, ...withMarks(said)), left ? ` … (${left} more characters)` : ""));
+      if (said) own.append(make("div", {}, make("b", {text: name}), " ", make("span", {dir: directionOf(said)}, ...withMarks(said)), left ? ` … (${left} more characters)` : ""));
     correction.show(row.row, row.form);
     detail.replaceChildren(top, own, correction.element, make("div", {cls: "fhb-cards"}, ...row.cards.map(card)));
     const typing = correction.holds(reading) ? reading : null;
@@ -286,8 +286,8 @@ function render({model, el}) {
     const counts = head.confusions[head.ids.indexOf(whose.value)], has = counts.some(line => line.at(-1) > 0);
     const names = has ? head.labels : head.labels.slice(0, -1), focused = confusion.contains(document.activeElement) ? document.activeElement.title : null;
     confusion.replaceChildren(
-      make("thead", {}, make("tr", {}, make("th", {scope: "col", text: "expected → answered"}), ...names.map(name => make("th", {scope: "col", dir: "auto", text: name})))),
-      make("tbody", {}, ...counts.map((line, n) => make("tr", {}, make("th", {scope: "row", dir: "auto", text: head.labels[n]}),
+      make("thead", {}, make("tr", {}, make("th", {scope: "col", text: "expected → answered"}), ...names.map(name => make("th", {scope: "col", dir: directionOf(name), text: name})))),
+      make("tbody", {}, ...counts.map((line, n) => make("tr", {}, make("th", {scope: "row", dir: directionOf(head.labels[n]), text: head.labels[n]}),
         ...line.slice(0, names.length).map((count, k) => confusedRows(n, k, count))))));
     if (focused) [...confusion.querySelectorAll("button")].find(button => button.title === focused)?.focus({preventScroll: true});
   };
@@ -371,8 +371,16 @@ function render({model, el}) {
     if (JSON.stringify(before.open) !== JSON.stringify(page.open) || !detail.childElementCount || page.found !== before.found) drawDetail();
     resume();
   };
+  // Beside an opened row, which has all of them, the table leaves out its own columns, the last one first, as far as the
+  // answers have no room: none of these is out of sight.
+  const fit = () => {
+    const cellsOf = column => [thead.rows[0], ...rowsShown()].map(row => row?.cells[column]).filter(Boolean);
+    const setHidden = (column, hidden) => cellsOf(column).forEach(one => { one.hidden = hidden; });
+    head.columns.forEach((_, n) => setHidden(n + 1, false));
+    for (let n = head.columns.length; n > 0 && main.classList.contains("fhb-pane") && scroll.scrollWidth > scroll.clientWidth; n -= 1) setHidden(n, true);
+  };
   // The second column that stays in sight stands behind the first, as wide as that is.
-  const measure = () => { root.style.setProperty("--fhb-first", `${thead.rows[0]?.cells[0]?.offsetWidth ?? 0}px`); sayMore(); };
+  const measure = () => { fit(); root.style.setProperty("--fhb-first", `${thead.rows[0]?.cells[0]?.offsetWidth ?? 0}px`); sayMore(); };
   const sayMore = () => {
     edge.classList.toggle("fhb-goes-on", scroll.scrollLeft + scroll.clientWidth < scroll.scrollWidth - 1);
     edge.classList.toggle("fhb-went-on", scroll.scrollLeft > 0);

@@ -81,7 +81,13 @@ def table_head(table: BrowserTable, columns: Sequence[str], *, live: bool) -> di
         "only": [[key, label] for key, label in FILTERS.items() if scored or key not in SCORE_FILTERS],
         "sorts": [
             [key, _name(label)]
-            for key, label in sorts(table.variants, table.columns[:200], scored=scored, seconds=table.is_timed).items()
+            for key, label in sorts(
+                table.variants,
+                table.columns[:200],
+                scored=scored,
+                seconds=table.is_timed,
+                expected=table.has_expected,
+            ).items()
         ],
         "total": table.rows,
         "live": live,

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from fh_notebook.batching.tables.rows import EXPECTED
 from fh_notebook.comparing.report.row_filters import FILTERS
 from fh_notebook.comparing.stats.classes import OTHER
 from fh_notebook.core.arguments import is_finite
@@ -59,7 +60,8 @@ class TableQuery:
     """Rows with an expected label to which a variant answers another: the variant, the expected label, the answered
     one (``(other)`` for no label)."""
     sort: str = ""
-    """Empty for the plan's order, ``row``, ``apart``, ``score:<variant>``, ``seconds:<variant>``, ``column:<name>``."""
+    """Empty for the plan's order, ``row``, ``apart``, ``score:<variant>``, ``seconds:<variant>``, ``expected``,
+    ``column:<name>``."""
     down: bool = False
     """Whether the largest is first."""
     page: int = 0
@@ -78,13 +80,15 @@ class TableQuery:
         return (*filters, self.sort, self.down)
 
 
-def sorts(variants: Sequence[str], columns: Sequence[str], *, scored: bool, seconds: bool) -> dict[str, str]:
+def sorts(
+    variants: Sequence[str], columns: Sequence[str], *, scored: bool, seconds: bool, expected: bool
+) -> dict[str, str]:
     """Return by what can be sorted, and its name.
 
     Examples
     --------
-    >>> list(sorts(["a"], ["ticket"], scored=True, seconds=False))
-    ['', 'row', 'apart', 'score:a', 'column:ticket']
+    >>> list(sorts(["a"], ["ticket"], scored=True, seconds=False, expected=True))
+    ['', 'row', 'apart', 'score:a', 'expected', 'column:ticket']
     """
     names = {"": "plan order", "row": "row"}
     if scored:
@@ -92,7 +96,13 @@ def sorts(variants: Sequence[str], columns: Sequence[str], *, scored: bool, seco
         names |= {f"score:{variant}": f"{variant}: score" for variant in variants}
     if seconds:
         names |= {f"seconds:{variant}": f"{variant}: seconds" for variant in variants}
+    if expected:
+        names["expected"] = "expected"
     return names | {f"column:{name}": name for name in columns}
+
+
+def _all_sorts(variants: Sequence[str], columns: Sequence[str]) -> dict[str, str]:
+    return sorts(variants, columns, scored=True, seconds=True, expected=True)
 
 
 def query_from_message(
@@ -119,7 +129,7 @@ def query_from_message(
         "low_of": lambda v: v == "" or v in variants,
         "where": lambda v: isinstance(v, list | tuple) and all(_is_value(item, columns) for item in v),
         "confusion": lambda v: _is_confusion(v, variants, labels),
-        "sort": lambda v: isinstance(v, str) and v in sorts(variants, columns, scored=True, seconds=True),
+        "sort": lambda v: isinstance(v, str) and v in _all_sorts(variants, columns),
         "down": lambda v: isinstance(v, bool),
         "page": lambda v: _is_whole(v) and v >= 0,
         "size": lambda v: _is_whole(v) and 1 <= v <= LARGEST_PAGE,
@@ -156,7 +166,7 @@ def checked_query(
     names = [field.name for field in fields(TableQuery)]
     choices: dict[str, Sequence[str]] = {
         "only": list(FILTERS), "won": ["", *variants], "low_of": ["", *variants], "baseline": ["", *variants],
-        "sort": list(sorts(variants, columns, scored=True, seconds=True)), "facet": ["", *columns],
+        "sort": list(_all_sorts(variants, columns)), "facet": ["", *columns],
     }  # fmt: skip
     for name, value in options.items():
         if name not in names:
@@ -287,6 +297,9 @@ class RowFinder:
             return (table.scores if kind == "score" else table.seconds)[:, table.variants.index(name)]
         if kind == "row":
             return _ranks([str(label) for label in table.labels])
+        if kind == "expected" and table.has_expected:
+            codes, texts = table.values(EXPECTED)
+            return _ranks(texts)[codes]
         if kind == "column":
             codes, texts = table.values(name)
             return _ranks(texts)[codes]

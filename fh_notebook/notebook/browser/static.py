@@ -117,13 +117,17 @@ def _card(name: str, card: Mapping[str, Any], baseline: str) -> html.Html:
     badge = html.badge(card["status"]) if card["status"] != "completed" else None
     facts = html.el("span", " · ".join(facts_of(card)), cls="fh-dim")
     font = "fh-out fh-prose" if card["is_prose"] else "fh-out"
-    marks = html.el("div", *(_piece(*piece) for piece in card["marks"]), cls=font, dir="auto", style=_KEEP)
+    marks = html.el(
+        "div", *(_piece(*piece) for piece in card["marks"]), cls=font, dir=html.direction(card["text"]), style=_KEEP
+    )
     changes = changes_table(((f"{c[0]} {c[1]}", *c[2:]) for c in card["changes"]), (baseline, name))
     return html.el(
         "div",
         html.el("div", html.el("strong", html.el("bdi", name)), " ", badge, " ", facts, cls="fh-head"),
         card["view"],
-        html.el("div", f"Compared to {baseline}: {card['said']}", cls="fh-dim") if card["said"] else None,
+        html.sentence("div", f"Compared to {baseline}: {card['said']}", [baseline], cls="fh-dim")
+        if card["said"]
+        else None,
         marks if card["marks"] else None,
         changes if card["changes"] else None,
         cls="fh-card",
@@ -138,9 +142,11 @@ def facts_of(card: Mapping[str, Any]) -> list[str]:
 
 def _piece(kind: str, text: str, line: str = "") -> html.Html:
     if kind == "gap":
-        return html.el("details", html.el("summary", line, dir="ltr"), html.el("div", text, dir="auto"), cls="fh-gap")
+        return html.el(
+            "details", html.el("summary", line, dir="ltr"), html.el("div", text, dir=html.direction(text)), cls="fh-gap"
+        )
     tag = {"here": "ins", "there": "del"}.get(kind, "span")
-    turned, style = ("auto", None) if tag == "del" else (None, "unicode-bidi:isolate")
+    turned, style = (html.direction(text), None) if tag == "del" else (None, "unicode-bidi:isolate")
     return html.el(tag, text, cls="fh-dim" if kind in ("cut", "uncompared") else "", dir=turned, style=style)
 
 

@@ -142,9 +142,11 @@ def _are_alike(run: Run, first: Run) -> bool:
 
 def _against(run: Run | None, first: Run | None) -> tuple[object, ...]:
     """Return whether an output differs from the first variant's, which is named."""
-    if run is None or first is None or not are_compared(run, first):
+    if run is None or first is None or run.output is None or first.output is None:
         return ()
     name = html.el("bdi", one_line(first.variant or "the first", 60))
+    if not are_compared(run, first):  # else a card without a mark would read as equal
+        return ("not compared to ", name)
     return ("= same as ", name) if run.output == first.output else ("≠ differs from ", name)
 
 

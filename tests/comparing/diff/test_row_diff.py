@@ -231,7 +231,7 @@ def test_what_is_written_from_right_to_left_goes_so_beside_its_name() -> None:
     ]
     page = fh.compare(lines).diff(0)._repr_html_()
     assert f"ticket: <bdi>{hebrew}</bdi>" in page
-    assert f'<div class="fh-error" dir="auto">{hebrew}' in page
+    assert f'<div class="fh-error" dir="rtl">{hebrew}' in page
 
 
 def test_what_is_empty_or_no_text_is_no_bare_python() -> None:

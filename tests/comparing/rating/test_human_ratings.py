@@ -81,7 +81,7 @@ def test_the_count_of_the_choices_is_told_first() -> None:
     assert result["lines"][1].startswith("foxglove")
     assert tells(result["lines"][1], "3", "1", "2")
     assert repr(cmp.ratings()).startswith(f"{counts}\n")
-    assert f"<strong>{counts}</strong>" in cmp.ratings()._repr_html_()
+    assert f'<strong dir="ltr">{counts}</strong>' in cmp.ratings()._repr_html_()
 
 
 def test_columns_may_be_named_by_what_stands_behind_the_dot() -> None:

@@ -80,9 +80,23 @@ def test_a_fold_is_capped_and_says_where_all_is(text: str, cap: int) -> None:
     ],
 )
 def test_what_is_written_from_right_to_left_goes_so(page: str) -> None:
-    """Its own first letter says in which direction, and what is plain ASCII carries nothing for it."""
-    assert re.search(r'<(td|div)[^>]* dir="auto"[^>]*>שלום 3', page)
+    """Most of its letters say in which direction, and what is plain ASCII carries nothing for it."""
+    assert re.search(r'<(td|div)[^>]* dir="rtl"[^>]*>שלום 3', page)
     assert "dir=" not in html.folded("late", whole=WHOLE) + html.table(["a"], [["late", 3]])
+
+
+def test_a_name_from_right_to_left_does_not_turn_a_sentence() -> None:
+    """Of the user, as a cell; of ours, which says where the name begins and ends."""
+    cell = html.table(["a"], [["ליאת writes about a lamp."]])
+    assert '<td dir="ltr">' in cell
+    assert '<td dir="rtl">' in html.table(["a"], [[html.el("b", "שלום", title="a tag's own letters")]])
+    assert "<td><bdi" in html.table(["a"], [[html.unbroken("שלום")]])  # a column of names has one side
+    said = html.sentence("p", "מודל 2 is better than few-shot: 94 % (3 rows).", ["מודל 2", "few-shot"])
+    assert said.startswith('<p dir="ltr"><bdi class="fh-unbroken">מודל 2</bdi> is better')
+    assert '<bdi class="fh-unbroken">few-shot</bdi>' in said
+    assert '<bdi class="fh-unbroken">94 %</bdi>' in said
+    assert "<bdi" in html.sentence("p", "מודל is better.")
+    assert "<i>" not in html.sentence("p", "<i>", ["<i>"])
 
 
 def test_a_fold_escapes_what_it_holds() -> None:

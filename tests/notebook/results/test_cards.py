@@ -79,6 +79,14 @@ def test_the_repeats_of_a_variant_share_its_card() -> None:
     ]  # fmt: skip
 
 
+def test_an_output_of_another_kind_says_that_it_is_not_compared() -> None:
+    """Beside one that differs, a card without a mark would read as equal."""
+    page = SideBySide([_run("one", variant="v"), _run({"n": 1}, variant="w"), _run("two", variant="x")])._repr_html_()
+    assert [text_of(fact) for fact in re.findall(r'fh-fact"[^>]*>(.*?)</span>', page)] == [
+        "baseline", "not compared to v", "≠ differs from v",
+    ]  # fmt: skip
+
+
 def test_a_card_that_waits_and_one_that_was_answered_have_the_same_head() -> None:
     """One card alone has the deployment's name; of several the variant's with its colour, whatever has come of them."""
     run = _run("hi", variant="a")

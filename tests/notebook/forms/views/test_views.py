@@ -179,7 +179,7 @@ def test_what_a_deployment_does_goes_in_its_own_direction() -> None:
     form = fh.form(fh.Deployment("reply", variants=["a"], description=hebrew, inputs={}))
     static = form._repr_mimebundle_()["text/html"]
     for page in (form._view.widget.children[0].value, static):
-        assert f'<div class="fh-dim" dir="auto">{hebrew}</div>' in page
+        assert f'<div class="fh-dim" dir="rtl">{hebrew}</div>' in page
 
 
 def test_many_variants_are_a_list() -> None:
