@@ -556,7 +556,8 @@ def _caption(counts: JobCounts, head: pd.DataFrame, factors: str) -> html.Html |
     are_first = without > 0 and not any(has_answer[:without])  # not so where rows lie in files, as the plan orders them
     which = "failed ones" if counts.failed > counts.invalid else "those without an answer"
     order = f", {which} first" if are_first else ""
-    return html.el("div", f"the first {shown} of {counted(answered, 'job')}{of_what}{order}", cls="fh-dim")
+    ended = " that ended" if answered < counts.planned else ""
+    return html.el("div", f"the first {shown} of {counted(answered, 'job')}{ended}{of_what}{order}", cls="fh-dim")
 
 
 def informative_columns(frame: pd.DataFrame, columns: Sequence[str]) -> list[str]:
@@ -576,11 +577,12 @@ def informative_columns(frame: pd.DataFrame, columns: Sequence[str]) -> list[str
 
 
 def with_not_sent(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return lines with the status as people read it: of a job whose inputs did not fit, "not sent"."""
+    """Return lines with the status as people read it, as it is counted above them."""
     if not {"status", "error_code"} <= set(frame.columns):
         return frame
     is_invalid = frame["error_code"].eq(INVALID_INPUT).fillna(value=False).astype(bool)
-    return frame.assign(status=frame["status"].astype(object).mask(is_invalid, "not sent"))
+    words = frame["status"].astype(object).replace("unknown", html.status_words("unknown"))
+    return frame.assign(status=words.mask(is_invalid, "not sent"))
 
 
 HEADINGS: Final = {"elapsed_s": "seconds", "client_action": "advice of Fetch Hive"}

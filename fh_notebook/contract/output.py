@@ -34,7 +34,7 @@ from fh_notebook.core.config.urls import LOCAL, is_loopback
 from fh_notebook.core.files import KEPT_FILES, KeptFile
 from fh_notebook.core.json_values import inside_fence, pretty
 from fh_notebook.core.text import html
-from fh_notebook.core.text.formatting import byte_size, one_line, with_partial_repr
+from fh_notebook.core.text.formatting import byte_size, first_words, one_line, with_partial_repr
 from fh_notebook.core.text.markdown import is_cheap, plain_text
 from fh_notebook.core.text.messages import counted
 from fh_notebook.core.values import is_number
@@ -490,10 +490,10 @@ def excerpt(output: Any, limit: int) -> str:
         text = output[:EXCERPT_READ]
         value = json_value(text)
         if value is None:
-            return one_line(plain_text(text) if _MARKDOWN.search(text) else text, limit)
+            return first_words(plain_text(text) if _MARKDOWN.search(text) else text, limit)
         output = value
     if files := assets_of(output):
-        return one_line(", ".join(asset.file_name or asset.id or "file" for asset in files[: SHOWN.files]), limit)
+        return first_words(", ".join(asset.file_name or asset.id or "file" for asset in files[: SHOWN.files]), limit)
     if isinstance(output, Mapping):
         parts = (f"{name}: {_in_a_few_words(value)}" for name, value in islice(output.items(), limit))
     elif isinstance(output, list):
@@ -502,8 +502,8 @@ def excerpt(output: Any, limit: int) -> str:
             for value in islice(output, limit)
         )
     else:
-        return "" if output is None else one_line(_in_a_few_words(output), limit)
-    return one_line((", " if isinstance(output, Mapping) else "; ").join(parts), limit)
+        return "" if output is None else first_words(_in_a_few_words(output), limit)
+    return first_words((", " if isinstance(output, Mapping) else "; ").join(parts), limit)
 
 
 def short_view(output: Any, limit: int, options: OutputOptions) -> html.Html | str:

@@ -36,7 +36,7 @@ from pathlib import PurePath
 from typing import Any, Final
 from uuid import UUID
 
-from fh_notebook.core.text.formatting import one_line, short, type_text
+from fh_notebook.core.text.formatting import first_words, one_line, short, type_text
 from fh_notebook.core.text.problems import Problem
 from fh_notebook.core.values import is_iterable
 
@@ -242,16 +242,16 @@ def inputs_text(inputs: Mapping[str, Any], limit: int) -> str:
     Examples
     --------
     >>> inputs_text({"order": "A-4007", "amount": 120.0}, 60), inputs_text({"ticket": "Late again."}, 6)
-    ('order: A-4007, amount: 120.0', 'Late …')
+    ('order: A-4007, amount: 120.0', 'Late…')
     """
     texts = {name: _beginning(value, limit) for name, value in inputs.items()}
     parts = texts.values() if len(texts) == 1 else (f"{name}: {text}" for name, text in texts.items())
-    return one_line(", ".join(parts), limit)
+    return first_words(", ".join(parts), limit)
 
 
 def _beginning(value: Any, limit: int) -> str:
     text = value if isinstance(value, str) else pretty(value, limit=2 * limit, indent=None)[0]
-    return one_line(text[: 2 * limit], limit)
+    return one_line(text[: 2 * limit], 2 * limit)
 
 
 def inside_fence(text: str) -> str:

@@ -779,7 +779,7 @@ def _score_runs(observations: list[Observation], score: Score) -> _RunScores:
 
 
 REFUSED: Final = (
-    "the service refused some requests, so no more were sent; make the same call later today to send the rest"
+    "all calls of the day were made, and the service refused some; make the same call later today to send the rest"
 )
 
 

@@ -26,7 +26,6 @@ from fh_notebook.comparing.stats.number_format import (
     figure,
     interval_text,
     percent,
-    points,
     seconds,
     seconds_format,
 )
@@ -284,7 +283,7 @@ class Trend:
         self._texts: dict[str, Callable[[float], str]] = {
             "score": percent if is_share else figures(frame["score"].tolist()) if "score" in frame else figure,
             "seconds": seconds_format(frame["seconds"].tolist()) if "seconds" in frame else seconds,
-            "failures": _share_of_calls,
+            "failures": _shares_of_calls(frame["failures"].tolist() if "failures" in frame else []),
         }
         """How sentence, table and plot write a figure of each kind: all the same."""
         self._colours = colours_of(list(dict.fromkeys(frame["variant"])), known)
@@ -393,8 +392,16 @@ class Trend:
         )
 
 
-def _share_of_calls(share: float) -> str:
-    return "" if share != share else f"{points(share)} %"
+def _shares_of_calls(shares: Iterable[float]) -> Callable[[float], str]:
+    """Return one format for shares of failed calls, with a digit behind the point where few of a hundred fail."""
+    least = min((share for share in shares if share > 0), default=1.0)
+    digits = 0 if least >= MANY_FAIL else 1 if least >= LEAST_SHARE else 3
+    return lambda share: "" if share != share else f"{100 * share:.{digits}f} %"
+
+
+MANY_FAIL: Final = 0.1
+LEAST_SHARE: Final = 0.0005
+"""A share that one digit behind the point, in percent, shows as more than nothing."""
 
 
 def _course(part: pd.DataFrame, of: str, text: Callable[[float], str]) -> str:

@@ -100,16 +100,17 @@ def _panel_of_one_date(
     lines, what = known.to_dict("records"), _measure(kind, scorer)
     names = distinct_names(frame["variant"])
     date = f"{known['date'].iloc[0]:%Y-%m-%d}"
+    is_share = text(0.5).endswith(" %")
 
     def draw(axes: Axes) -> None:
         for y, line in enumerate(lines):
             draw_interval(axes, y, line[kind], line[f"{kind}_low"], line[f"{kind}_high"], colours[line["variant"]])
         draw_names(axes, [names[line["variant"]] for line in lines], f"{named(what)} on {date}, 95 % interval")
         draw_figures(axes, [text(line[kind]) for line in lines])
-        if text(0.5).endswith(" %"):
+        if is_share:
             axes.xaxis.set_major_formatter(_share_tick)
-        if kind != "score":
-            axes.set_xlim(left=0)
+        if kind != "score" or is_share:
+            axes.set_xlim(left=0)  # as in a comparison: an axis that begins elsewhere makes differences look larger
         axes.locator_params(axis="x", nbins=5)
 
     figures = (f"{line['variant']} {text(line[kind])} on {date}" for line in lines)
@@ -149,13 +150,16 @@ def _panel(frame: pd.DataFrame, kind: str, scorer: str, text: FigureText, colour
             ends[name] = (float(axes.convert_xunits(dates[-1])), float(values[-1]))
         _draw_dates(axes, frame["date"].dt.tz_localize(None))
         axes.set_xlabel("date (UTC)", fontsize=SMALL)
+        if kind != "score":
+            axes.set_ylim(bottom=0)
+        elif text(0.5).endswith(" %"):
+            axes.set_ylim(0, 1)
+            axes.margins(y=0.05)
         axes.set_ylabel(named(what, MEASURE_SHOWN), fontsize=SMALL)
         axes.grid(axis="y", color=INK, alpha=0.22, linewidth=0.6)
         axes.set_axisbelow(True)
         if text(0.5).endswith(" %"):
             axes.yaxis.set_major_formatter(_share_tick)
-        if kind != "score":
-            axes.set_ylim(bottom=0)
         label_ends(axes, ends, colours)
 
     courses = (

@@ -203,8 +203,10 @@ def progress_line(tally: RaceState, spent: RaceCost) -> str:
     text = evidence_format(evidence.values())
     against = ", ".join(f"{name} {text(evidence[name])}" for name in tally.racing)
     out = f"; dropped: {in_words(tuple(tally.dropped), 'and')}" if tally.dropped else ""
+    beyond = spent.calls - spent.counted_calls
+    later = f", {beyond:,} of them for later rows or repeated" if beyond > 0 else ""
     return (
-        f"row {tally.rows:,} of {spent.all_rows:,}; {spent}, at most {spent.left:,} left; "
+        f"row {tally.rows:,} of {spent.all_rows:,}; {spent}{later}, at most {spent.left:,} left; "
         f"evidence that another is better (dropped at {bar:g}): {against}{out}"
     )
 

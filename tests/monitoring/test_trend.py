@@ -45,6 +45,21 @@ def test_calls_are_grouped_by_the_date_of_their_start(answering: Answering) -> N
     assert trend.scorer == "exact()"
 
 
+def test_shares_of_failed_calls_have_one_format(answering: Answering) -> None:
+    """Figures, limits and plot: few of a hundred fail, so two of them are not written as the same."""
+    answering.failing |= {("b", number) for number in range(4)}
+    fh.batch(rows(150), "quiz", variants=["a", "b"], client=answering.hive.client(), progress=False)
+    trend = fh.trend("quiz")
+    lines = repr(trend).splitlines()[-2:]
+    assert [re.findall(r"[\d.]+(?= %)|[\d.]+(?= to)", line)[-3:] for line in lines] == [
+        ["0.0", "0.0", "2.4"], ["2.7", "0.9", "6.4"],
+    ]  # fmt: skip
+    (failures,) = trend.plot("failures").axes
+    assert failures.get_xlim()[0] == 0
+    (score,) = trend.plot("score").axes
+    assert score.get_xlim()[0] == 0
+
+
 def test_an_answer_that_was_reused_counts_once_and_on_its_own_date(answering: Answering) -> None:
     """A later batch that takes all answers out of the store adds no call to its own date."""
     client = answering.hive.client()
@@ -170,7 +185,7 @@ def test_text_and_page_say_the_same_and_escape_what_others_wrote(answering: Answ
         ("score", {"a": np.nan, "b": np.nan}, "b .*on 2026-11-29: 0.800"),
         ("seconds", {"a": 1.2, "b": 3.0}, "a .*on 2026-11-30: 1.20 s"),
         ("failures", {"a": 0.0, "b": 0.0}, "[^ab].* on 2026-11-30"),
-        ("failures", {"a": 0.023, "b": 0.0}, "a .*on 2026-11-30: 2 %"),
+        ("failures", {"a": 0.023, "b": 0.0}, "a .*on 2026-11-30: 2.3 %"),
         ("failures", {"a": 0.2, "b": 0.2, "c": 0.0}, "a and b .*on 2026-11-30: 20 %"),
         ("failures", {"a": 0.004}, "a on 2026-11-30: 0.4 % .*"),
     ],

@@ -243,7 +243,7 @@ def test_its_table_is_drawn_as_that_of_one_table(failed: str, is_scored: bool) -
     parts = dask.from_pandas(frame, npartitions=3)
     one, many = fh.compare(frame, failed=failed, **given), fh.compare(parts, failed=failed, **given)
     table = re.compile(r"<table.*?</table>")
-    times = re.compile(r"<td>\d\.\d\d\d</td>")  # medians of partitions are near those of all
+    times = re.compile(r"<td[^>]*>\d\.\d\d\d</td>")  # medians of partitions are near those of all
     ours, theirs = (times.sub("", table.search(shown._repr_html_())[0]) for shown in (many, one))  # type: ignore[index]
     assert ours == theirs
     assert ("best" in ours) is is_scored

@@ -253,7 +253,7 @@ def what_of(record: Mapping[str, Any]) -> str:
 def outcome_of(record: Mapping[str, Any], *, is_short: bool = False) -> str:
     """Return the status of a run, or what came of the jobs of a batch, in a few words; `is_short`: in fewer."""
     if record["kind"] == "run":
-        return str(record["status"])
+        return html.status_words(str(record["status"]))
     kinds = ("planned", "done", "failed", "unknown")
     counts = JobCounts(**{kind: record[kind] or 0 for kind in kinds})
     left = counts.planned - counts.done - counts.failed - counts.unknown

@@ -21,6 +21,7 @@
     return made;
   };
   const SAID_MS = 2000;
+  const WORDS = { unknown: "outcome unknown", awaiting_approval: "waiting for a decision" };  // as above the rows
   const state = { page: 0, size: 25, rows: data.rows, which: "", words: [], by: -1, down: false };
 
   const haystack = (row) => {
@@ -166,7 +167,7 @@
       view.innerHTML = run.view;
       parts.push(view);
     } else if (run.output !== undefined) parts.push(...foldable(run.output, "out"));
-    if (run.status !== "completed") parts.push(said("span", "err", run.status + (run.error ? ": " + run.error : "")));
+    if (run.status !== "completed") parts.push(said("span", run.status === "failed" ? "err" : "open", (WORDS[run.status] ?? run.status) + (run.error ? ": " + run.error : "")));
     if (run.client_action) parts.push(said("div", "dim", "→ Fetch Hive: " + run.client_action));
     parts.push(scored(run));
     if (run.left) parts.push(el("div", "dim", run.left));

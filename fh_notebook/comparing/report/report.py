@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -38,7 +39,7 @@ from fh_notebook.core.config import settings
 from fh_notebook.core.optional_deps import ensure_installed
 from fh_notebook.core.redaction import redact
 from fh_notebook.core.text import html
-from fh_notebook.core.text.formatting import given_form, in_words, seconds_text
+from fh_notebook.core.text.formatting import given_form, in_words, moment_text, seconds_text
 from fh_notebook.core.text.messages import counted
 from fh_notebook.version import __version__
 
@@ -252,13 +253,13 @@ def _with_view(
 def provenance_of(data: ComparisonData) -> dict[str, str]:
     """Return where the answers are from, and when the report was made."""
     about = data.runs.about
-    facts = {name: _fact_text(about[name]) for name in about if about[name] not in (None, "", [], {})}
+    facts = {name: _fact_text(value) for name, value in _told(about).items()}
     moments = data.lines["started_at"].dropna()
     if len(moments):
         facts["answers taken"] = f"{moments.min():%Y-%m-%d %H:%M} to {moments.max():%Y-%m-%d %H:%M} UTC"
-    facts["report made"] = (
-        f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC by fh_notebook {__version__}, Python {platform.python_version()}"
-    )
+    versions = {"fh_notebook": __version__, "python": platform.python_version()}
+    others = [f"{name} {version}" for name, version in versions.items() if facts.get(name) != version]
+    facts["report made"] = moment_text(datetime.now(UTC)) + (f" by {', '.join(others)}" if others else "")
     return {name: redact(value) for name, value in facts.items()}
 
 
@@ -280,11 +281,19 @@ def origin_of(data: ComparisonData) -> str:
     return redact(f"{line[0].upper()}{line[1:]}.")
 
 
+def _told(about: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is told of a source: each fact once, and moments as everywhere."""
+    facts = {name: value for name, value in about.items() if value not in (None, "", [], {})}
+    if facts.get("deployments"):
+        facts.pop("deployment", None)
+    with suppress(TypeError, ValueError):  # of a table that somebody made, it may be anything
+        facts["created"] = moment_text(datetime.fromisoformat(facts["created"])) if "created" in facts else None
+    return {name: value for name, value in facts.items() if value is not None}
+
+
 def _fact_text(value: Any) -> str:
     if isinstance(value, Mapping):
-        return "; ".join(
-            f"{name}: {_fact_text(part)}" for name, part in value.items() if part not in (None, "", [], {})
-        )
+        return "; ".join(f"{name}: {_fact_text(part)}" for name, part in _told(value).items())
     return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 

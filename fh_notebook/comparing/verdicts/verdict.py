@@ -28,6 +28,7 @@ from fh_notebook.comparing.stats.number_format import (
     difference_text,
     p_text,
     percents,
+    points,
     share_head,
     share_text,
     size_text,
@@ -315,7 +316,8 @@ def headline(
     low, high = (difference_size(end, share=best.is_share) for end in _ends_of_lead(best))
     gap = difference_text(best.lead, share=best.is_share)
     size, shared = _mean_text(best, summary, lower=lower)
-    ahead = f"{gap} {'less than' if lower else 'ahead of'} {best.a}{shared} (95 % interval {low} to {high})"
+    means = f"{_means_of_both(best)}; " if shared and best.is_share else ""
+    ahead = f"{gap} {'less than' if lower else 'ahead of'} {best.a}{shared} ({means}95 % interval {low} to {high})"
     if not is_decided:
         return (
             f"{best.b} is ahead, but that may be chance: {size}, {ahead}; there are "
@@ -343,6 +345,15 @@ def _mean_text(best: Pair, summary: Sequence[SummaryLine], *, lower: bool) -> tu
     if line.rows != line.n:  # of repeats it is a share of no number of rows
         return f"{right} {share(line.mean)} of {rows}", shared
     return f"{right} {share_text(share, line.mean, line.rows)}", shared
+
+
+def _means_of_both(pair: Pair) -> str:
+    """Return the two shares that a difference is of: those of the table are of other rows, and differ by another."""
+    for digits in (0, 1):
+        b, a = (round(100 * mean, digits) for mean in (pair.mean_b, pair.mean_a))
+        if points(round(abs(b - a) / 100, 3)) == points(abs(pair.difference)):
+            break
+    return f"{b:.{digits}f} % against {a:.{digits}f} %"
 
 
 def _average(mean: float) -> str:

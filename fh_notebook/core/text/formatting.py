@@ -29,6 +29,7 @@ __all__ = [
     "duration",
     "figures",
     "figures_form",
+    "first_words",
     "given_form",
     "in_words",
     "kind_text",
@@ -61,6 +62,21 @@ def one_line(text: str, limit: int = 120) -> str:
     """Return somebody's `text` as one printable line of at most `limit` characters: for errors, reprs and logs."""
     line = printable(" ".join(text.split()))
     return line if len(line) <= limit else f"{line[: limit - 1]}…"
+
+
+def first_words(text: str, limit: int = 120) -> str:
+    """Return the beginning of somebody's `text` in one printable line of at most `limit` characters, cut between words.
+
+    Examples
+    --------
+    >>> first_words("The carpet is soaked. It smells.", 24), first_words("It is late.", 24)
+    ('The carpet is soaked…', 'It is late.')
+    """
+    line = printable(" ".join(text.split()))
+    if len(line) <= limit:
+        return line
+    cut = line[:limit].rfind(" ", limit // 2)  # a text without blanks, such as Japanese, is cut where it is
+    return f"{line[: cut if cut > 0 else limit - 1].rstrip(' .,;:…')}…"
 
 
 def short(value: Any, limit: int = VALUE_CAP) -> str:

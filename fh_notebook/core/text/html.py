@@ -48,6 +48,7 @@ __all__ = [
     "printable",
     "sentence",
     "stacked",
+    "status_words",
     "swatch",
     "swatch_name",
     "table",
@@ -356,14 +357,28 @@ def table(
     row_classes : iterable of str
         CSS classes of the first rows; further rows have none.
     """
-    head = el("tr", *(el("th", c, scope="col") for c in columns))
+    lines = [list(row) for row in rows]
+    # Digits stand below each other: in a column of numbers, also behind nothing or a blank.
+    width = max([len(columns), *map(len, lines)])
+    sides = ["fh-number" if _are_numbers(line[n] for line in lines if n < len(line)) else "" for n in range(width)]
+    head = el("tr", *(el("th", c, scope="col", cls=side) for c, side in zip(columns, sides, strict=False)))
     classes = chain(row_classes, repeat(""))
     body = (
-        el("tr", *(el("td", c, dir=direction(c)) for c in row), cls=of_row)
-        for row, of_row in zip(rows, classes, strict=False)
+        el("tr", *(el("td", c, dir=direction(c), cls=side) for c, side in zip(row, sides, strict=False)), cls=of_row)
+        for row, of_row in zip(lines, classes, strict=False)
     )
     # It scrolls where it is wider than its place: no style gives it the focus there alone, and not every browser does.
     return el("table", el("thead", head), el("tbody", *body), cls=cls, tabindex=0)
+
+
+_NUMBER: Final = re.compile(r"[+-]?\d[\d,]*(?:\.\d+)?(?: %| s)?")
+
+
+def _are_numbers(cells: Iterable[object]) -> bool:
+    """Return whether the cells of a column that are not empty are numbers, and there is one."""
+    texts = [_MARKUP.sub("", cell) if isinstance(cell, Html) else str(cell) for cell in cells]
+    known = [text for text in texts if text.strip()]
+    return bool(known) and all(_NUMBER.fullmatch(text) for text in known)
 
 
 def stacked(
@@ -399,14 +414,25 @@ def stacked(
     return el("div", _STACKED, element, cls="fh-narrow")
 
 
+def status_words(status: str) -> str:
+    """Return a status as people read it, everywhere.
+
+    Examples
+    --------
+    >>> status_words("unknown"), status_words("completed")
+    ('outcome unknown', 'completed')
+    """
+    words = {"unknown": "outcome unknown", "awaiting_approval": WAITING_FOR_DECISION}
+    return words.get(status, status.replace("_", " "))
+
+
 def badge(status: str, text: str = "", *, title: str = "") -> Html:
     """Return a run's status as a small label, or `text` in its colour; the words say what the colour says.
 
     `title` is what it means, for who points at it.
     """
     kind = status if status in {"completed", "failed", "unknown", "queued", "running"} else "other"
-    words = WAITING_FOR_DECISION if status == "awaiting_approval" else status.replace("_", " ")
-    return el("span", text or words, cls=f"fh-badge fh-{kind}", title=title or None)
+    return el("span", text or status_words(status), cls=f"fh-badge fh-{kind}", title=title or None)
 
 
 def legible(name: str) -> str:
@@ -502,6 +528,7 @@ CSS: Final = (
     ".fh table.fh-table th{text-align:left;font-weight:600;white-space:nowrap}"
     ".fh table.fh-table th,.fh table.fh-table td{padding:4px 12px 4px 0;vertical-align:top;text-align:start;"
     "border-bottom:1px solid var(--jp-border-color2,rgba(128,128,128,.4));background:transparent}"
+    ".fh table.fh-table .fh-number.fh-number{text-align:right;font-variant-numeric:tabular-nums}"
 )
 
 STYLE: Final = Html(f"<style>{CSS}</style>")

@@ -35,7 +35,7 @@ const found = (text, wanted) => {
 
 const ordinal = n => `${n.toLocaleString("en")}${n % 100 > 10 && n % 100 < 14 ? "th" : ["th", "st", "nd", "rd"][n % 10] ?? "th"}`;
 const scoreOf = cell => cell.score ? [cell.score, cell.best].filter(Boolean).join(" · ") : "";
-const badge = status => make("span", {cls: `fhb-badge${status === "failed" ? " fhb-failed" : ""}`, text: status});
+const badge = status => make("span", {cls: `fhb-badge${status === "failed" ? " fhb-failed" : ""}`, text: status === "unknown" ? "outcome unknown" : status});
 
 function render({model, el}) {
   const id = `fhb-${Math.random().toString(36).slice(2, 10)}`;

@@ -163,6 +163,9 @@ def _default(variable: Mapping[str, Any], *, hidden: bool) -> str:
 
 
 def _json(value: Any) -> str:
+    """Return a default as it is typed into a form: a list as its items."""
+    if isinstance(value, list) and value and not any(isinstance(item, dict | list) for item in value):
+        return one_line(", ".join(map(_json, value)), 80)
     return one_line(value if isinstance(value, str) and value else json.dumps(value, ensure_ascii=False), 80)
 
 
@@ -231,7 +234,7 @@ class Description:
             html.STYLE,
             html.el("div", html.el("strong", self.deployment.name), " ", source, cls="fh-head"),
             *(html.el("div", line) for line in self._head()),
-            html.stacked(columns, rows) if rows else None,
+            html.stacked(columns, [[html.sentence("span", cell) for cell in row] for row in rows]) if rows else None,
             html.el("div", self._note(), cls="fh-dim") if self._note() else None,
             html.el("div", self.example(), cls="fh-out", style="white-space:pre-wrap"),
             cls="fh",

@@ -208,6 +208,18 @@ def test_all_rows_and_every_figure_are_in_it(tmp_path: Path) -> None:
     assert text.count('role="img"') == 4 + 2
 
 
+def test_each_fact_of_where_it_is_from_is_told_once(tmp_path: Path) -> None:
+    """One name of the deployment, one of each version, and moments as everywhere."""
+    hive = fh.local.demo_hive(pace=0.0)
+    batch = fh.batch(fh.local.tickets()[:8], "support-triage", client=hive.client(), progress=False)
+    text = fh.compare(batch).report(tmp_path / "x.html").read_text("utf-8")
+    facts = dict(re.findall(r"<dt>(.*?)</dt><dd[^>]*>(.*?)</dd>", text))
+    assert {"deployments", "variants", "batch", "python", "created", "report made"} <= facts.keys()
+    assert "deployment" not in facts
+    for moment in ("created", "report made"):
+        assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC", facts[moment])
+
+
 def test_repeats_and_numbers_and_gaps_are_told(tmp_path: Path) -> None:
     """The mean of a row's repeats; what is not there."""
     frame = pd.DataFrame({"row": ["p", "p", "p", "q"], "variant": ["a", "a", "b", "a"], "s": [0.5, 1.0, 2.5, None]})

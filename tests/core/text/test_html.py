@@ -99,6 +99,13 @@ def test_a_name_from_right_to_left_does_not_turn_a_sentence() -> None:
     assert "<i>" not in html.sentence("p", "<i>", ["<i>"])
 
 
+def test_the_digits_of_a_column_stand_below_each_other() -> None:
+    """Also where a cell is empty or an element; a column of texts keeps its side."""
+    page = html.table(["row", "name", "s"], [["7", "a1", html.el("b", "0.01")], ["12", "3", ""]])
+    assert page.count('<td class="fh-number">') == 4
+    assert re.findall(r'<th class="fh-number" scope="col">(\w+)', page) == ["row", "s"]
+
+
 def test_a_fold_escapes_what_it_holds() -> None:
     """Open and folded."""
     hostile = "<script>x</script>\u202e\n"
