@@ -530,21 +530,22 @@ def _pairs_cells(frame: pd.DataFrame, tally: RaceState, *, drawn: bool = False) 
     evidence = evidence_format([line[name] for line in lines for name in ("evidence", "needed")])
     differences = [line[name] for line in lines for name in ("difference", "ci_low", "ci_high")]
     text = points_format(differences) if tally.yes_no else figures(differences)
-    unit = " (points)" if tally.yes_no else " (share of rows won)" if tally.scale.by_rank else ""
-    heads = ["first − second", f"difference{unit}", f"{_confidence(tally)} interval", "rows", "first wins", "ties",
-             "second wins", "evidence that the first is better", "second is dropped at",
-             "more rows to tell, about"]  # fmt: skip
+    unit = " in points" if tally.yes_no else " as a share of rows won" if tally.scale.by_rank else ""
+    heads = ["first − second", f"difference{unit} ({_confidence(tally)} interval)", "rows", "won / tied / lost",
+             "evidence that the first is better", "second is dropped at", "more rows to tell, about"]  # fmt: skip
+    broken = html.in_two if drawn else str
     counts = [(line["wins"], line["n"] - line["wins"] - line["losses"], line["losses"]) for line in lines]
     return heads, [
         [
             pair_name(line, drawn=drawn),
-            text(line["difference"]),
-            interval_text(text, line["ci_low"], line["ci_high"]),
-            *(f"{count:,}" for count in (line["n"], *counts_of)),
+            broken(text(line["difference"]) + (f" ({limits})" if limits else "")),
+            f"{line['n']:,}",
+            broken(" / ".join(f"{count:,}" for count in counts_of)),
             *("" if value != value else evidence(value) for value in (line["evidence"], line["needed"])),
             f"{math.ceil(line['rows_more']):,}" if math.isfinite(line["rows_more"]) else "",
         ]
         for line, counts_of in zip(lines, counts, strict=True)
+        for limits in [interval_text(text, line["ci_low"], line["ci_high"])]
     ]
 
 

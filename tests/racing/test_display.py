@@ -68,7 +68,7 @@ def test_pairs_are_shown_as_those_of_a_comparison_the_better_one_first() -> None
     for frame in (raced, compared):
         head, *lines = repr(frame).splitlines()[:4]
         assert head.split()[:3] == ["first", "−", "second"]
-        assert "difference (points)" in head
+        assert "difference in points (95 % interval)" in head
         assert sorted(" ".join(line.split()[:3]) for line in lines) == ["mid − weak", "strong − mid", "strong − weak"]
     for number, line in zip(raced["difference"].abs(), repr(raced).splitlines()[1:], strict=True):
         assert f" {100 * number:.1f} " in line or f" {100 * number:.0f} " in line
@@ -131,7 +131,7 @@ def test_one_scale_of_evidence_is_shown_and_explained(quiz: Quiz) -> None:
     for shown in (page, text):
         assert evidence_note(race.tally) in html_unescaped(shown)
         assert "needed" not in shown
-    heads = re.findall(r"<th scope=\"col\">(.*?)</th>", page)
+    heads = re.findall(r"<th[^>]* scope=\"col\">(.*?)</th>", page)
     assert sum("evidence" in head for head in heads) == 1
     assert {"evidence", "needed"} <= set(race.pairs().columns)
 
