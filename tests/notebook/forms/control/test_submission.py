@@ -193,6 +193,7 @@ def test_what_is_raised_for_a_call_is_shown_as_a_failed_run(watcher: Watcher) ->
             refused.wait()
     [run] = refused.runs
     assert (run.status, run.status_code) == ("failed", 401)
+    assert repr(refused) == "Submission(plain: 0 of 1 completed, 1 failed; ended)"  # nobody has answered
     assert "fhk_not_this_one" not in str(run.error)
 
     away = SubmissionRunner(lambda: fh.Client(base_url=server.url, api_key=KEY), watcher).submit(
