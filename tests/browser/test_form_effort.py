@@ -355,7 +355,7 @@ def test_a_form_is_copied_as_a_cell(lab: Lab, letters: DemoHive, tmp_path: Path,
         "%%fetchhive letter -v a -v b\n"
         "# The form sends no defaults. This sends those that are declared: max_words (120).\nmessage: Late."
     )
-    (Most(keys=19) if by_keyboard else Most(clicks=2)).hold("copy", effort)
+    (Most(keys=20) if by_keyboard else Most(clicks=2)).hold("copy", effort)
 
 
 @HANDS
@@ -429,7 +429,7 @@ def test_code_is_inserted_as_a_cell(lab: Lab, letters: DemoHive, tmp_path: Path,
         inserted = lab.cell(2).locator(".jp-InputArea-editor")
         expect(inserted).to_contain_text("%%fetchhive letter")
         effort.look_at(inserted)
-    (Most(keys=20) if by_keyboard else Most(clicks=2)).hold("insert as a cell", effort)
+    (Most(keys=21) if by_keyboard else Most(clicks=2)).hold("insert as a cell", effort)
 
 
 @HANDS
