@@ -149,6 +149,9 @@ def mark_text(
     shown = _limit_segments(parts, cap)
     left = _open_length(parts) - _open_length(shown)
     text = "".join(part.text for part in shown if part.kind != "gap")
+    said = "".join(
+        part.text for part in shown if part.kind not in ("gap", "there")
+    )  # what was removed does not turn it
     open_part, _ = html.opened(text, open_lines, open_chars)
     head, rest = _split_segments(shown, len(open_part)) if len(open_part) < len(text) else (shown, [])
     end = [html.el("div", f"… {counted(left, 'more character')}; {whole}", cls="fh-dim"), more] if left else []
@@ -161,7 +164,7 @@ def mark_text(
         *map(_segment_html, head),
         *end,
         cls=f"{html.text_class(text)} fh-marked",
-        dir=html.direction(text),
+        dir=html.direction(said),
         style=style,
     )
 

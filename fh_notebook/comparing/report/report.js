@@ -17,7 +17,7 @@
   const directionOf = (text) => (2 * lettersOf(text, LEFTWARDS) > lettersOf(text, /\p{L}/gu) ? "rtl" : "ltr");
   const said = (tag, className, text) => {  // what somebody else wrote, in its own direction
     const made = el(tag, className, text);
-    made.dir = directionOf(text ?? "");
+    made.dir = directionOf(String(text ?? ""));
     return made;
   };
   const SAID_MS = 2000;
