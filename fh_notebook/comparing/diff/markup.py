@@ -149,9 +149,8 @@ def mark_text(
     shown = _limit_segments(parts, cap)
     left = _open_length(parts) - _open_length(shown)
     text = "".join(part.text for part in shown if part.kind != "gap")
-    said = "".join(
-        part.text for part in shown if part.kind not in ("gap", "there")
-    )  # what was removed does not turn it
+    # What was removed does not turn it.
+    said = "".join(part.text for part in shown if part.kind not in ("gap", "there"))
     open_part, _ = html.opened(text, open_lines, open_chars)
     head, rest = _split_segments(shown, len(open_part)) if len(open_part) < len(text) else (shown, [])
     end = [html.el("div", f"… {counted(left, 'more character')}; {whole}", cls="fh-dim"), more] if left else []
@@ -225,7 +224,7 @@ def _segment_html(part: Segment) -> html.Html:
     words = part.text.rstrip()
     blanks = part.text[len(words) :]
     # A text has the direction of what it says now: what was removed has its own, and does not count.
-    turned = html.direction(words) if tag == "del" else None
+    turned = html.direction(words) or "ltr" if tag == "del" else None
     return html.join(
         [html.el(tag, html.marked(words, "", len(words)), title=title, dir=turned), html.el("span", blanks)]
     )

@@ -146,7 +146,7 @@ def _piece(kind: str, text: str, line: str = "") -> html.Html:
             "details", html.el("summary", line, dir="ltr"), html.el("div", text, dir=html.direction(text)), cls="fh-gap"
         )
     tag = {"here": "ins", "there": "del"}.get(kind, "span")
-    turned, style = (html.direction(text), None) if tag == "del" else (None, "unicode-bidi:isolate")
+    turned, style = (html.direction(text) or "ltr", None) if tag == "del" else (None, "unicode-bidi:isolate")
     return html.el(tag, text, cls="fh-dim" if kind in ("cut", "uncompared") else "", dir=turned, style=style)
 
 
