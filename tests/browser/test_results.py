@@ -205,7 +205,7 @@ _ON_TOP = """next => {
 LOST = "parts => parts.filter(part => part.scrollHeight > part.clientHeight + 1).map(part => part.className)"
 
 
-MANY = """
+FIVE_TO_NINE = """
 import fh_notebook as fh
 from fh_notebook.notebook.results.cards import SideBySide
 runs = [fh.Run(status="completed", output="Late.", deployment="d", variant=f"v{n}") for n in range(9)]
@@ -225,7 +225,7 @@ _RIGHT_OF_LINES = """sides => sides.map(side => {
 @pytest.mark.long
 def test_no_line_of_many_answers_has_a_hole(lab: Lab) -> None:
     """However many there are, the last line is as wide as the first; two to four are in a line."""
-    lab.open(MANY)
+    lab.open(FIVE_TO_NINE)
     sides = lab.run(0).locator(".fh-side")
     lines = set()
     for width in (500, 850, 1150, 1700):
