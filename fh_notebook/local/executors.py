@@ -123,14 +123,14 @@ class HiveLoop:
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping: asyncio.Event | None = None
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()  # of this loop: one that still ends has its own
         self._pid = 0
 
     def submit(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Let ``work()`` run on the loop; return at once. May be called from any thread."""
         with self._lock:
             loop = self._running_loop()
-            loop.call_soon_threadsafe(self._spawn, loop, work)
+            loop.call_soon_threadsafe(_spawn, loop, self._tasks, work)
 
     def stop(self) -> None:
         """Cancel what runs, wait until it has ended, and end the thread. May be called twice; `submit` starts anew."""
@@ -151,11 +151,6 @@ class HiveLoop:
             return None
         loop.call_soon_threadsafe(stopping.set)
         return thread
-
-    def _spawn(self, loop: asyncio.AbstractEventLoop, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        task = loop.create_task(work())
-        self._tasks.add(task)  # a loop holds its tasks weakly
-        task.add_done_callback(self._tasks.discard)
 
     def _running_loop(self) -> asyncio.AbstractEventLoop:
         # After a fork the thread is not there, whatever this object says.
@@ -179,10 +174,21 @@ class HiveLoop:
 
     async def _main(self, ready: threading.Event) -> None:
         stopping = self._stopping = asyncio.Event()
+        tasks = self._tasks = set()
         self._loop = asyncio.get_running_loop()
         ready.set()
         await stopping.wait()
-        for task in (tasks := list(self._tasks)):
+        for task in (left := list(tasks)):
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*left, return_exceptions=True)
         await self._at_stop()
+
+
+def _spawn(
+    loop: asyncio.AbstractEventLoop,
+    tasks: set[asyncio.Task[Any]],
+    work: Callable[[], Coroutine[Any, Any, None]],
+) -> None:
+    task = loop.create_task(work())
+    tasks.add(task)  # a loop holds its tasks weakly
+    task.add_done_callback(tasks.discard)

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from fh_notebook.local import LocalHive
-from fh_notebook.local.executors import ThreadExecutor
+from fh_notebook.local.executors import HiveLoop, ThreadExecutor
 from tests.local.hives import (
     KEY,
     Clock,
@@ -304,3 +304,36 @@ def test_idle_threads_go() -> None:
         for thread in set(threading.enumerate()) - before:
             thread.join(timeout=60)
             assert not thread.is_alive()
+
+
+def test_a_loop_that_ends_leaves_the_tasks_of_the_next_one_alone() -> None:
+    """Asked to stop without waiting, as a collected hive is, the old loop may still be busy when a new one begins."""
+    busy, go, begun = threading.Event(), threading.Event(), threading.Event()
+    ended: list[str] = []
+
+    async def nothing() -> None:
+        return None
+
+    async def blocks() -> None:
+        busy.set()
+        assert go.wait(30)
+
+    async def waits() -> None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append(threading.current_thread().name)
+
+    loop = HiveLoop(nothing)
+    loop.submit(blocks)
+    assert busy.wait(30)
+    old = loop.ask_to_stop()
+    loop.submit(waits)
+    assert begun.wait(30)
+    go.set()
+    assert old is not None
+    old.join(30)
+    assert ended == []
+    loop.stop()
+    assert ended == ["fh-hive"]

@@ -233,7 +233,7 @@ def test_the_headline_says_which_rows_it_counts_where_the_table_counts_more() ->
     shown = repr(fh.compare(frame, score="s"))
     headline = shown.splitlines()[0]
     assert headline.startswith("b ")
-    assert numbers_in(headline)[:6] == ["100", "60", "60", "32", "59", "95"]
+    assert numbers_in(headline)[:8] == ["100", "60", "60", "32", "59", "100", "68", "95"]
     assert shown.count("100 % (60 of 60)") == 2
     frame["s"] = frame["s"] * 2.5
     shown = repr(fh.compare(frame, score="s"))

@@ -282,7 +282,7 @@ def test_a_direct_call_that_waits_for_a_tool_is_a_row_until_it_is_decided() -> N
     _of(form, "fh-run").click()
     _until(rows, "Question, not answered yet: Refund 120?")
     page = "".join(str(getattr(widget, "value", "")) for widget in _all(form.widget))
-    assert page.count("waiting for a decision") == 1
+    assert page.count(">waiting for a decision</span>") == 1
     assert "waited for</span>" in page
     assert form.delivery == "direct"
     client.approvals()[0].decide("allow_once")
