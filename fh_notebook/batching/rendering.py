@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Collection, Hashable, Iterable, Sequence
+from collections.abc import Collection, Container, Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -33,6 +33,7 @@ from fh_notebook.batching.tables.values import is_missing
 from fh_notebook.contract.output import OutputOptions, excerpt, short_view
 from fh_notebook.contract.run import Run, action_text, with_action
 from fh_notebook.contract.run import one_line as line_of_text
+from fh_notebook.contract.wire import BROKEN_TEXTS
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import figures_form, given_form
 from fh_notebook.core.text.messages import PYTHON, WAITING_FOR_DECISION, Audience, Phrase, counted
@@ -103,7 +104,7 @@ def progress_sentence(
     >>> print(progress_sentence("triage-1", JobCounts(planned=80, done=78, failed=2, reused=62, calls=18)))
     triage-1: 78 of 80 completed, 2 failed; 62 reused, 18 calls
     >>> print(progress_sentence("triage-2", JobCounts(planned=80, done=80, calls=87, refused=7), admits=3))
-    triage-2: 80 of 80 completed; 87 calls, 7 of them refused (429); 3 at once, the service's limit
+    triage-2: 80 of 80 completed; 87 calls, 7 of them refused (429); limited to 3 at once by the service
     """
     if_unknown = f" ({replace(UnknownOutcomes.of(counts), waiting=0).text(audience)})"
     if_waiting = f" ({decide.text(audience)})"
@@ -169,10 +170,16 @@ class ErrorGroup:
 
     @property
     def words(self) -> str:
-        """What a page says of it: the first message at length, how many others there are, and the code."""
+        """What a page says of it: the first message at length, how many others there are, and the code.
+
+        Of a connection that broke it is the sentence about that alone; its rows have the system's message.
+        """
         if self.said:
             return self.said
         message = line_of_text(self.first[0][2], ERROR_AT_LENGTH) if self.first else self.error
+        broke = BROKEN_TEXTS.get(self.code)
+        if broke and message.startswith(broke):  # it says what the code says, and its detail is the system's
+            return broke
         others = f"(and {counted(self.others, 'other message')})" if self.others else ""
         code = f"({self.code})" if message and self.code else self.code
         action = action_text(self.client_action)
@@ -363,7 +370,7 @@ class BatchOverview:
             self._group_html(group) if offers is None else self._group_with_buttons(number, group, offers)
             for number, group in enumerate(self.shown_groups)
         ]
-        kept = _not_repeated(counts)
+        kept = _not_repeated(counts, {group.status for group in self.shown_groups})
         more = len(self.groups) - len(errors)
         has_all = "" if self.is_app else f": {self.opener}.failures"
         facts_html = html.el("span", "; ".join(facts), cls="fh-dim")
@@ -375,7 +382,7 @@ class BatchOverview:
             html.el("div", html.join([*name_html, *chips, facts_html], " "), cls="fh-head"),
             html.el("div", kept, cls="fh-dim") if kept and not (self.doing or self.is_app) else None,
             html.el("div", "Stopped: ", self._stop_message(stopped), cls="fh-unknown") if stopped is not None else None,
-            *errors,
+            html.el("div", html.el("div", *errors), cls="fh-error-list") if errors else None,
             html.el("div", f"and {counted(more, 'more error')}{has_all}", cls="fh-dim") if more else None,
             _buttons(offers) if offers is not None and not self.doing else None,
             cls="fh",
@@ -402,9 +409,10 @@ class BatchOverview:
             buttons.append(_button(f"retry:{number}", retry, f"{retry}: {what}"))
         has_note = offers.retry and not retry_code(group)
         note = self._again(group) if has_note and not self.is_app else None
-        words = html.el("span", *_group_words(group))
+        badge, _, words = _group_words(group)
         acts = html.el("span", *buttons, cls="fh-error-acts")
-        return html.el("div", words, acts, html.el("div", note, cls="fh-dim") if note else None, cls="fh-errors")
+        note_html = html.el("div", note, cls="fh-dim") if note else None
+        return html.el("div", badge, html.el("span", words), acts, note_html, cls="fh-errors")
 
     def _stop_message(self, stopped: BatchStopped) -> str:
         """Return why it stopped and how to go on, in code that can be typed anywhere."""
@@ -425,7 +433,8 @@ class BatchOverview:
         code = (
             RETRY_CODE.text(self.audience) if self.audience.medium == "command" else RETRY_ANYWHERE.format(self.opener)
         )
-        return html.el("span", f"{UNKNOWN_MEANS} To call {_them(group)} again: ", html.el("code", code))
+        why = f"Not called again, because {'it' if group.jobs == 1 else 'they'} may have run"
+        return html.el("span", f"{why}. To call {_them(group)} again: ", html.el("code", code))
 
     def _next(self) -> html.Html:
         """Return what can be done next, in code: first, what makes the name known that the rest uses."""
@@ -538,9 +547,13 @@ def _reused(counts: JobCounts) -> str:
     return f"{counts.reused:,} of the answers are from earlier runs (reused)" if counts.reused else ""
 
 
-def _not_repeated(counts: JobCounts) -> str:
-    """Return which of the jobs a start of the batch does not call again by itself; empty where there are none."""
-    kinds = {"failed before": counts.reused_failed, "ended with an unknown outcome": counts.unknown - counts.waiting}
+def _not_repeated(counts: JobCounts, shown: Container[str]) -> str:
+    """Return which of the jobs a start of the batch does not call again by itself; empty where there are none.
+
+    Errors say it themselves of unknown outcomes; `shown` are the statuses of those that are shown.
+    """
+    unknown = 0 if "unknown" in shown else counts.unknown - counts.waiting
+    kinds = {"failed before": counts.reused_failed, "ended with an unknown outcome": unknown}
     parts = [f"{number:,} that {kind}" for kind, number in kinds.items() if number]
     return f"Not called again: {' and '.join(parts)}." if parts else ""
 

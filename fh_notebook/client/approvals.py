@@ -265,8 +265,11 @@ def _id_html(text: str) -> html.Html | str:
     return html.unbroken(text, most=html.ID_UNBROKEN) if text else ""
 
 
-def cells_of(approval: ToolApproval) -> list[object]:
-    """Return the cells of one line of the table, under :data:`HEADS`, escaped and with secrets masked."""
+def cells_of(approval: ToolApproval, *, is_decided_here: bool = False) -> list[object]:
+    """Return the cells of one line of the table, under :data:`HEADS`, escaped and with secrets masked.
+
+    `is_decided_here`: whether buttons beside them show that it waits.
+    """
     whole = "approval.arguments has everything"
     votes = "" if approval.votes is None else str(approval.votes)
     if approval.votes_required is not None:
@@ -275,11 +278,12 @@ def cells_of(approval: ToolApproval) -> list[object]:
         approval.shown(approval.summary), whole="approval.summary has everything", open_chars=300, cls=""
     )
     arguments = html.folded(html.printable(approval.shown_arguments()), whole=whole, open_chars=300)
+    waits = "" if is_decided_here else WAITING_FOR_DECISION
     details = {
         "Tool": approval.shown(approval.tool),
         "Action": approval.shown(approval.action) if approval.action != approval.summary else "",
         "Risk": approval.shown(approval.risk),
-        "Status": WAITING_FOR_DECISION if approval.status == "pending" else approval.shown(approval.status),
+        "Status": waits if approval.status == "pending" else approval.shown(approval.status),
         "Expires": moment_text(approval.expires_at) if approval.expires_at else "",
         "Votes": votes,
         "Run": _id_html(approval.shown(approval.run_id or approval.request_id)),

@@ -999,10 +999,13 @@ CSS: Final = (
     ".fh .fh-md a,.fh .fh-files a{color:var(--jp-content-link-color,revert);text-decoration:underline}"
     ".fh .fh-md h2{font-size:1.25em;margin:12px 0 4px}.fh .fh-md h3{font-size:1.1em;margin:8px 0 4px}"
     ".fh .fh-md :is(h4,h5,h6){font-size:1em;margin:8px 0 4px}"
-    ".fh-md p,.fh-md ul,.fh-md ol{margin:0 0 8px}.fh-md>div>:first-child{margin-top:0}"
-    ".fh-md>div>:last-child{margin-bottom:0}.fh-md pre{overflow-x:auto}"
-    ".fh-md table{display:block;overflow-x:auto;border-collapse:collapse}"
-    # With the wrapper, to win over the page's own tables.
+    ".fh-md pre{overflow-x:auto}.fh-md table{display:block;overflow-x:auto;border-collapse:collapse}"
+    # With the wrapper, to win over the page's own style: an answer looks the same in a cell and among widgets.
+    ".fh .fh-o .fh-md :is(h1,h2,h3,h4,h5,h6){font-weight:600;line-height:1.3;color:inherit}"
+    ".fh .fh-o .fh-md :is(p,ul,ol,table,pre,blockquote){margin:0 0 8px}"
+    ".fh .fh-o .fh-md :is(table,th,td){font-size:inherit;line-height:inherit}"
+    ".fh .fh-o .fh-md li>:is(ul,ol){margin:0}.fh .fh-o .fh-md :is(ul,ol){padding-left:24px}"
+    ".fh .fh-o .fh-md>div>:first-child{margin-top:0}.fh .fh-o .fh-md>div>:last-child{margin-bottom:0}"
     ".fh .fh-o .fh-md :is(th,td){text-align:start;vertical-align:top;padding:2px 12px 2px 0;border:0}"
     # A column is as wide as its longest word, within bounds: what is wider than its place scrolls.
     ".fh .fh-o .fh-as :is(th,td){overflow-wrap:break-word;max-width:36em}"

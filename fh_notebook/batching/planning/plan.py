@@ -349,16 +349,10 @@ class Plan:
 
     @property
     def to_do(self) -> str:
-        """What is left to call, and what is not called again, for where its rows and outcomes are shown already."""
+        """What is left to call, for where its rows and unknown outcomes are shown already."""
         calls = self._calls() if self.calls or self.rejoined else "nothing to call"
-        not_again = []
-        if self.unknown:
-            not_again.append(
-                f"{self.unknown:,} with an unknown outcome {agreeing(self.unknown, 'are')} not called again"
-            )
-        if self.waiting:
-            not_again.append(f"{self.waiting:,} {agreeing(self.waiting, 'wait')} for a decision")
-        return "; ".join([calls, *self._answered(), *not_again, *(self._ceilings() if self.calls else [])])
+        waiting = [f"{self.waiting:,} {agreeing(self.waiting, 'wait')} for a decision"] if self.waiting else []
+        return "; ".join([calls, *self._answered(), *waiting, *(self._ceilings() if self.calls else [])])
 
     @property
     def factors(self) -> str:

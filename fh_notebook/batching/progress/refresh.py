@@ -111,7 +111,7 @@ class RefreshTimer:
         """Say for a while that calls were refused; and for as long as it runs, where the ceiling is too high."""
         batch = self._batch
         if now - self._refused_at < REFUSED_SHOWN_S:
-            return f"waiting: {admitting(batch.admits or batch.limit)}"
+            return admitting(batch.admits or batch.limit)
         return admitting(batch.falls_short) if batch.falls_short is not None else ""
 
     def _answered(self) -> tuple[bool, int]:

@@ -344,9 +344,9 @@ def admitting(number: int) -> str:
     Examples
     --------
     >>> admitting(3)
-    "3 at once, the service's limit"
+    'limited to 3 at once by the service'
     """
-    return f"{number:,} at once, the service's limit"
+    return f"limited to {number:,} at once by the service"
 
 
 def rate_in_words(per_s: float) -> str:

@@ -35,7 +35,10 @@ NOT_KNOWN: Final = "Not decided here; list the approvals again."
 CONFLICT: Final = 409
 """The status of an answer to a second decision."""
 
-STYLE: Final = html.Html("<style>.fh-approvals .fh-table td:first-child{min-width:7em}</style>")
+STYLE: Final = html.Html(
+    "<style>.fh-approvals .fh-table td:first-child{min-width:112px}"
+    ".fh-approvals .fh-table .fh-in-line{min-width:104px;margin:0 8px 8px 0}</style>"
+)
 
 
 def show(approvals: ToolApprovals) -> None:
@@ -135,7 +138,10 @@ class ApprovalsTable:
 
     def _live(self) -> html.Html:
         with self._lock:
-            rows = [[_decision(number, line), *cells_of(line.approval)] for number, line in enumerate(self._lines)]
+            rows = [
+                [_decision(number, line), *cells_of(line.approval, is_decided_here=not line.said)]
+                for number, line in enumerate(self._lines)
+            ]
             open_lines = sum(not line.said and _waits(line.approval) for line in self._lines)
         waiting = html.el("strong", f"{counted(open_lines, 'tool call')} {agreeing(open_lines, 'wait')} for a decision")
         head = [html.el("div", waiting, cls="fh-head", style="margin-top:10px")] if open_lines else []

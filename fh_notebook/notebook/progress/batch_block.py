@@ -56,10 +56,17 @@ IN_BACKGROUND: Final = Phrase(", or start the batch with wait=False", command=""
 
 STYLE: Final = html.Html(
     "<style>"
-    ".fh .fh-errors{display:flex;flex-wrap:wrap;align-items:baseline;gap:4px 8px;margin:6px 0}"
+    ".fh .fh-error-list{container-type:inline-size;margin:8px 0;max-width:960px}"
+    ".fh .fh-error-list .fh-errors{display:flex;flex-wrap:wrap;align-items:baseline;gap:4px 8px;margin:6px 0}"
     ".fh .fh-errors>span{overflow-wrap:anywhere;min-width:0}"
     ".fh .fh-errors>.fh-dim{flex-basis:100%;min-width:0;overflow-wrap:anywhere}"
-    ".fh .fh-error-acts{display:inline-flex;gap:8px}"
+    ".fh .fh-error-acts{display:inline-flex;flex-wrap:wrap;gap:4px 8px;justify-self:end}"
+    # Where there is room, counts, sentences and buttons of all errors stand below each other.
+    "@container (min-width:560px){"
+    ".fh .fh-error-list>div{display:grid;grid-template-columns:max-content minmax(0,1fr) max-content;gap:8px}"
+    ".fh .fh-error-list .fh-errors{display:grid;grid-template-columns:subgrid;grid-column:1/-1;margin:0;row-gap:2px}"
+    ".fh .fh-errors>.fh-badge{justify-self:start}.fh .fh-errors>.fh-dim{grid-column:2/-1}"
+    "}"
     ".fh .fh-acts{display:flex;flex-wrap:wrap;gap:8px;margin:10px 0 12px}"
     # What is wider than the page scrolls by itself.
     ".fh-block .widget-vbox{min-width:0;max-width:100%}"

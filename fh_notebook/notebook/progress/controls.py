@@ -20,7 +20,13 @@ LEAST_ROOM: Final = 16
 """The slider's end at least: room to move where the limit is still small."""
 MOST: Final = 10_000
 """What can be typed; more than any subscription admits."""
-STYLE: Final = f"<style>{handle_css('.fh-controls .fh-throttle')}</style>"
+STYLE: Final = (
+    f"<style>{handle_css('.fh-controls .fh-throttle')}"
+    # Around it the place of the widgets would cut the ring.
+    ".fh-controls.fh-controls.fh-controls .jupyter-button:focus-visible{outline-offset:-2px}</style>"
+)
+PAUSE_WIDTH: Final = "96px"
+"""Of Pause and Continue: what is beside it stays where it is."""
 
 IN_CODE: Final = (
     "Running in the background. In a cell: batch.watch() shows it live; "
@@ -71,7 +77,7 @@ class BatchControls:
         now = number or limit
         self._shown = min(now, MOST), min(now, self._throttle.max)
         self._number.value, self._throttle.value = self._shown
-        self._adapts.value = "set automatically" if number is None else ""
+        self._adapts.value = "automatic" if number is None else ""
         self._adapt.layout.display = "none" if number is None else None
         for widget in self._clickable:
             enable_clicks(widget)
@@ -80,7 +86,7 @@ class BatchControls:
         """Return the buttons and the throttle in a line."""
         from ipywidgets import HTML, Box, Layout
 
-        self._pause = _button("Pause", PAUSE, "fh-pause", on_loop(self._clicked_pause))
+        self._pause = _button("Pause", PAUSE, "fh-pause", on_loop(self._clicked_pause), least=PAUSE_WIDTH)
         self._cancel = _button("Cancel", CANCEL, "fh-cancel", on_loop(self._clicked_cancel))
         self._cancel.add_class("fh-ends")
         self._adapt = _button("Automatic", ADAPT, "fh-adaptive", on_loop(self._clicked_adapt))
@@ -94,7 +100,9 @@ class BatchControls:
         buttons += [throttle] if self._has_throttle else []
         bar = Box(
             [HTML(STYLE, layout=Layout(display="none")), *buttons],
-            layout=Layout(flex_flow="row wrap", align_items="center", overflow="visible", grid_gap="0 6px"),
+            layout=Layout(
+                flex_flow="row wrap", align_items="center", overflow="visible", grid_gap="0 6px", margin="6px 0 0"
+            ),
         )
         bar.add_class("fh-controls")
         self.follow()
@@ -168,11 +176,11 @@ ADAPT: Final = "Follow what the service admits"
 THROTTLE: Final = "At most this many calls of this batch in progress at once"
 
 
-def _button(text: str, tooltip: str, dom_class: str, clicked: Callable[[Any], None]) -> Any:
+def _button(text: str, tooltip: str, dom_class: str, clicked: Callable[[Any], None], *, least: str = "72px") -> Any:
     from ipywidgets import Button, Layout
 
     button = Button(
-        description=text, tooltip=tooltip, layout=Layout(width="auto", min_width="72px", margin="2px 6px 2px 0")
+        description=text, tooltip=tooltip, layout=Layout(width="auto", min_width=least, margin="2px 6px 2px 0")
     )
     button.on_click(clicked)
     button.add_class(dom_class)

@@ -39,6 +39,8 @@ _COLOURS: Final = {
 }  # fmt: skip
 
 _TRACK: Final = "rgba(128,128,128,0.3)"
+_KEYS: Final = _COLOURS | {"pending": _TRACK}
+"""The colours of the parts and, behind them, of what is still to come."""
 
 _BAR: Final = "display:flex;height:8px;border-radius:4px;overflow:hidden;max-width:640px;margin:5px 0"
 
@@ -119,7 +121,7 @@ class ProgressView:
         words: list[object] = []
         for kind, text in self._state.how_far_parts.items():
             words += [", "] if words else []
-            words += [_swatch(_COLOURS[kind])] if has_several and kind in _COLOURS else []
+            words += [_swatch(_KEYS[kind])] if has_several and kind in _KEYS else []
             words.append(text)
         return words
 

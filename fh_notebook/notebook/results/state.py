@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from fh_notebook.contract.run import Run
-from fh_notebook.core.text.formatting import duration
+from fh_notebook.core.text.formatting import duration, seconds_text
 from fh_notebook.core.text.messages import APP_BUSY, APP_MAY_HAVE_RUN, APP_UNAVAILABLE, WAITING_FOR_DECISION
 
 __all__ = ["CallState", "State", "SubmitState", "app_run", "columns_of", "outcomes_text"]
@@ -158,8 +158,20 @@ class SubmitState:
         if self.rests:
             later = sum(call.state == "later" for call in self.calls)
             return f"{', '.join(parts)}, {later:,} pending"
-        seconds = duration(elapsed_s, exact=True)
-        return f"{', '.join(parts)}; {seconds}" if self.over else f"Running {seconds}: {', '.join(parts)}"
+        if self.over:
+            return f"{', '.join(parts)}; {_total_text(elapsed_s)}"
+        return f"Running {duration(elapsed_s, exact=True)}: {', '.join(parts)}"
+
+
+def _total_text(seconds: float) -> str:
+    """Return how long all calls took, with as many digits as each of them has: a total is never less than a part.
+
+    Examples
+    --------
+    >>> [_total_text(s) for s in (0.044, 12.345, 102, 754)]
+    ['0.04 s', '12.3 s', '102 s', '12 min 34 s']
+    """
+    return seconds_text(seconds) if seconds < 120 else duration(seconds, exact=True)
 
 
 def columns_of(variants: Iterable[str]) -> tuple[str, ...]:

@@ -148,7 +148,7 @@ class FieldTheme:
             flex="1 1 100%",
             overflow="visible",
             grid_gap=BETWEEN_FIELDS,
-            margin="4px 0 0 0",
+            margin="8px 0 0 0",
             padding="2px 0 2px 12px",
             border_left="2px solid var(--jp-border-color1, rgba(128,128,128,.5))",
         )
@@ -373,7 +373,8 @@ CSS: Final = html.Html(
     ".fh-form .fh-help .fh-about{color:var(--jp-ui-font-color1,inherit);unicode-bidi:plaintext}"
     ".fh-form .fh-help .fh-about+.fh-hint::before{content:'· '}"
     ".fh-form .fh-more{margin-top:0}.fh-form .fh-more summary{cursor:pointer}"
-    ".fh-form .fh-problem{color:var(--jp-error-color1,inherit);font-size:12px;line-height:1.4;"
+    f".fh-form .fh-problem{{color:{html.legible('error-color1')}}}"
+    ".fh-form .fh-problem{font-size:12px;line-height:1.4;"
     "overflow-wrap:anywhere;margin-top:4px}"
     ".fh-form .fh-wrong>input,.fh-form .fh-wrong>select,.fh-form .fh-wrong>textarea"
     "{border-color:var(--jp-error-color1,currentColor)!important}"
@@ -382,7 +383,11 @@ CSS: Final = html.Html(
     "color:var(--jp-ui-font-color2,inherit);overflow-wrap:anywhere}"
     ".fh-form .fh-row-number{font-weight:400;text-align:right;padding-right:2px}"
     # Their names are heard, the signs are seen.
-    ".fh-form :is(.fh-row-up,.fh-row-down,.fh-row-remove){font-size:0}"
+    ".fh-form :is(.fh-row-up,.fh-row-down,.fh-row-remove){font-size:0;background:none;border:none;box-shadow:none;"
+    "border-radius:4px;color:var(--jp-ui-font-color2,inherit)}"
+    ".fh-form :is(.fh-row-up,.fh-row-down,.fh-row-remove):hover:enabled{"
+    "background:var(--jp-layout-color2,rgba(128,128,128,.15));color:var(--jp-ui-font-color1,inherit)}"
+    ".fh-form :is(.fh-row-up,.fh-row-down):disabled{opacity:.35;cursor:default}"
     ".fh-form :is(.fh-row-up,.fh-row-down,.fh-row-remove)::after{font-size:13px;content:'\\2191';content:'\\2191' / ''}"
     ".fh-form .fh-row-down::after{content:'\\2193';content:'\\2193' / ''}"
     ".fh-form .fh-row-remove::after{content:'\\2715';content:'\\2715' / ''}"

@@ -68,8 +68,8 @@ PANES_STYLE: Final = (
     # The right pane stays in sight while the fields scroll; where the answers are longer than the window, it scrolls.
     ".fh-panes>.fh-pane:last-child{position:sticky;top:0;max-height:calc(100vh - 112px);overflow:hidden auto;"
     "box-sizing:border-box;padding:0 4px 4px}"
-    ".fh-panes>.fh-pane:last-child>.fh-run-bar{position:sticky;top:0;z-index:2;margin:0;padding:0 0 8px;"
-    f"background:{html.GROUND}}}"
+    ".fh-panes>.fh-pane:last-child>.fh-run-bar{position:sticky;top:0;z-index:2;margin:0 0 8px;padding:0 0 8px;"
+    f"background:{html.GROUND};border-bottom:1px solid var(--jp-border-color2,rgba(128,128,128,.4))}}"
     "}"
     ".fh-panel button.fh-fold{text-align:left;padding:0 8px;background:none;box-shadow:none;"
     "border:1px solid var(--jp-border-color2,rgba(128,128,128,.4));border-radius:4px;"
@@ -88,6 +88,15 @@ NO_PAGE: Final = "Nothing here works any more. Load the page again."
 """What a form says whose kernel has gone, in a notebook and in Voila; the page has it from the beginning."""
 
 _PRESSED: Final = ".widget-toggle-button:not(.fh-fold),.fh-copy-as *"
+
+_BORDER: Final = "var(--jp-border-color2,rgba(128,128,128,.4))"
+_SCROLL_SHADOWS: Final = (
+    f"linear-gradient({html.GROUND},{html.GROUND}) top/100% 10px no-repeat local,"
+    f"linear-gradient({html.GROUND},{html.GROUND}) bottom/100% 10px no-repeat local,"
+    f"linear-gradient({_BORDER},transparent) top/100% 8px no-repeat scroll,"
+    f"linear-gradient(transparent,{_BORDER}) bottom/100% 8px no-repeat scroll"
+)
+"""A ground that scrolls with the text covers the shadow at an end that is in sight."""
 
 STYLE: Final = html.Html(
     "<style>"
@@ -126,7 +135,7 @@ STYLE: Final = html.Html(
     ".fh-panel .fh-run-bar .fh-variants :is(.widget-checkbox,.widget-checkbox label){height:20px}"
     ".fh-panel .fh-run-bar>.fh-variants{padding-bottom:6px}"
     # While calls are out, Cancel is in the place of what the next run is chosen by.
-    ".fh-panel .fh-cancel:disabled,.fh-panel .fh-run-bar:has(.fh-run:disabled) :is(.fh-repeats,.fh-by-callback)"
+    ".fh-panel .fh-cancel:disabled,.fh-panel .fh-run-bar.fh-busy :is(.fh-repeats,.fh-by-callback)"
     "{display:none}"
     ".fh-panel .fh-run-bar .fh-progress:not(:has(.fh-line)){display:none}"
     # How far it is, and below it where calls go, or what keeps Run from sending: each a line of its own.
@@ -137,7 +146,10 @@ STYLE: Final = html.Html(
     f".fh-panel .jupyter-button.mod-active:is({_PRESSED}){{border-color:var(--jp-brand-color1,currentColor);"
     "background:color-mix(in srgb,var(--jp-brand-color1,Highlight) 18%,transparent);font-weight:600;"
     "box-shadow:inset 0 0 0 1px var(--jp-brand-color1,currentColor);color:var(--jp-ui-font-color1,inherit)}"
-    ".fh-panel .fh-run:disabled{opacity:1}"
+    ".fh-panel .fh-busy .fh-run:disabled{opacity:1}"
+    # Code is read whole: a long one scrolls, and a shadow at an end says that more follows.
+    f".fh-panel .fh-copy-text .fh-all{{max-height:814px;border:1px solid {_BORDER};background:{_SCROLL_SHADOWS}}}"
+    ".fh-panel .fh-copy-as .widget-toggle-button{margin:4px 6px 0 0;min-width:72px}"
     ".fh-panel .fh-code-bar{display:flex;align-items:center;gap:8px;margin:4px 0}"
     ".fh-panel .fh-earlier{width:100%;border-collapse:collapse;font-size:12px}"
     ".fh-panel .fh-earlier :is(th,td){text-align:left;vertical-align:top;padding:4px 8px 4px 0;"

@@ -143,5 +143,5 @@ def test_the_colours_hold_where_style_sheets_are_taken_out() -> None:
     """JupyterLab leaves numbers, and not variables, in the styles of a notebook that it does not trust."""
     shown = ProgressView(PLAN, _state())._repr_html_().rpartition("</style>")[2]
     colours = re.findall(r"background-color:([^;\"]+)", shown)
-    assert len(colours) == 9  # the track, four parts, four explained
+    assert len(colours) == 10  # the track, four parts, and these and the track explained
     assert all(re.fullmatch(r"#[0-9a-f]{6}|rgba\([\d,.]+\)", colour) for colour in colours)

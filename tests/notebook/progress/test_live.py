@@ -123,7 +123,7 @@ def test_a_batch_in_the_background_is_throttled_and_adapts_again(loaded: Kernel,
     loaded.send("b = fh.batch(rows, 'paced', variants='v', wait=False)", person=True)
     paced_hive.wait_for(1)
     throttle, page = loaded.widget("fh-throttle"), loaded.subshell()
-    loaded.wait_until(lambda: _state(loaded, "fh-adapts")["value"] == "set automatically", "the limit as it is")
+    loaded.wait_until(lambda: _state(loaded, "fh-adapts")["value"] == "automatic", "the limit as it is")
     assert _state(loaded, "fh-throttle")["max"] == 16
     assert _state(loaded, "fh-at-once")["value"] == _state(loaded, "fh-throttle")["value"]
     loaded.set(throttle, subshell=page, value=7)
@@ -138,7 +138,7 @@ def test_a_batch_in_the_background_is_throttled_and_adapts_again(loaded: Kernel,
     loaded.wait_until(lambda: _state(loaded, "fh-throttle")["value"] == 20, "a number by code")
     assert _state(loaded, "fh-throttle")["max"] == 40
     loaded.click(loaded.widget("fh-adaptive"), subshell=page)
-    loaded.wait_until(lambda: _state(loaded, "fh-adapts")["value"] == "set automatically", "the way back")
+    loaded.wait_until(lambda: _state(loaded, "fh-adapts")["value"] == "automatic", "the way back")
     assert loaded.run("print(b.max_concurrency)") == "None"
 
 

@@ -226,6 +226,9 @@ class _Table:
             set_traits(self._numbers[index], value=str(html.el("div", f"{first + index + 1:,}", cls="fh-row-number")))
             for column, cell in zip(self._columns, self._cells[index], strict=True):
                 cell.show(row.get(column.name, UNSET))
+            up, down, _ = self._ends[index].children
+            set_traits(up, disabled=first + index == 0)
+            set_traits(down, disabled=first + index == len(rows) - 1)
         row_widgets = [
             widget
             for index in range(len(page_rows))

@@ -366,9 +366,11 @@ class BatchFormView(BatchFormObserver):
             self._plan.value = ""
         else:
             in_block = self._begun is not None and self._begun.name == plan.name  # there is what is known of it
+            left = plan.most_calls or plan.rejoined or plan.waiting or plan.not_ended
+            is_done = in_block and not left and not self._is_app  # a disabled button needs its reason beside it
             text = f"Run again: {plan.to_do}" if in_block else str(plan)
             self._plan.value = "" if self._is_app else line(text, kind="plain")  # it names code
-            self._bar.show_calls(plan.most_calls)
+            self._bar.show_calls(plan.most_calls, is_done=is_done)
         enable_all_clicks(self.widget)
 
     def _ended(self) -> None:

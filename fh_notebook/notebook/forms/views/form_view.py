@@ -202,6 +202,8 @@ class FormView(FormObserver):
         """Show that no more will come, and why, where it was stopped."""
         if submission.stopped:
             message = submission.stopped_in_app if self._is_app else submission.stopped
+            if submission.was_sent and not (submission.waits or self._is_app):
+                message = ""  # each call that was cancelled says what became of it
             self._results.stopped(message, was_sent=submission.was_sent)
         problems = submission.problems
         if self._is_app:  # whose visitors hear nothing of keys and addresses

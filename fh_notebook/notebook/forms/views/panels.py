@@ -340,7 +340,7 @@ class CopyPanel:
     def __init__(self, core: PanelOwner, look: FormTheme) -> None:
         self._core = core
         self._targets: _CopyTargets | None = None
-        self._way = ToggleButtons(options=core.copied_as, style={"button_width": "96px"}, layout=look.input)
+        self._way = ToggleButtons(options=core.copied_as, style={"button_width": "auto"}, layout=look.input)
         self._way.add_class("fh-copy-as")
         self._way.observe(lambda _: self.follow(), "value")
         self._text = look.text(dom_class="fh-copy-text")

@@ -84,7 +84,7 @@ class RunBar:
         self._showing = UpdateGuard()
         self._calls: int | None = None
         self._problems = 0
-        self._is_busy = False
+        self._is_busy = self._is_done = False
         self._name: Any = None
         """The box for names, where no variant is known to choose from."""
         self._variants = look.row(dom_class="fh-variants")
@@ -125,9 +125,12 @@ class RunBar:
             self._callback.value = self._selection.delivery != "direct"
             self.show_calls(self._selection.calls)
 
-    def show_calls(self, number: int | None) -> None:
-        """Show on Run how many calls it makes; ``None`` while that is not known."""
-        self._calls = number
+    def show_calls(self, number: int | None, *, is_done: bool = False) -> None:
+        """Show on Run how many calls it makes; ``None`` while that is not known.
+
+        `is_done`: the answers are shown already, and Run would do nothing.
+        """
+        self._calls, self._is_done = number, is_done
         self._name_run()
 
     def refuse(self, links: Sequence[FieldLink], others: Sequence[str] = ()) -> None:
@@ -157,6 +160,7 @@ class RunBar:
         problems = f" · {self._problems:,} to correct" if self._problems else ""
         self._run.description = f"Running{calls} …" if self._is_busy else f"Run{calls}{problems}"
         self._run.icon = "hourglass-half" if self._is_busy else "play"
+        self._run.disabled = self._is_busy or self._is_done
         self._run.button_style = "" if self._calls == 0 and not self._is_busy else "primary"  # it would call nothing
         sent = "Run" if self._is_app else f"Send it: {self._selection.in_words(self._calls)}"
         self._run.tooltip = f"{sent} (Ctrl+Enter, ⌘Enter)"
@@ -170,7 +174,7 @@ class RunBar:
         """Show whether there is something to cancel, and whether Run can be pressed meanwhile."""
         self._is_busy = is_running and not may_run
         self._cancel.disabled = not is_running
-        self._run.disabled = self._is_busy
+        (self.widget.add_class if self._is_busy else self.widget.remove_class)("fh-busy")
         self._name_run()
         enable_all_clicks(self.widget)
 

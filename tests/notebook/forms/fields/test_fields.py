@@ -600,6 +600,9 @@ def test_a_table_is_edited_by_row_and_pasted_into() -> None:
     pasted.value = "sku\tcount\nB-2\t3\nC-3\t4"
     _click(field, "fh-rows-pasted")
     assert _parts(field, ipywidgets.Textarea) == []
+    ends = {word: [part.disabled for part in _inside(field.widget) if f"fh-row-{word}" in part._dom_classes]
+            for word in ("up", "down", "remove")}  # fmt: skip
+    assert ends == {"up": [True, False, False], "down": [False, False, True], "remove": [False] * 3}
     _click(field, "fh-row-up", 2)
     _click(field, "fh-row-down", 0)
     _click(field, "fh-row-remove", 2)
