@@ -484,13 +484,15 @@ def excerpt(output: Any, limit: int) -> str:
     Examples
     --------
     >>> excerpt("# Decision\n\nWe **pay**.", 40), excerpt('{"kind": "late", "items": [1, 2]}', 40)
-    ('Decision We pay.', 'kind: late, items: 2 items')
+    ('Decision: We pay.', 'kind: late, items: 2 items')
+    >>> excerpt("We pay:\n\n| item | paid |\n|---|---|\n| window | 640 |", 40)
+    'We pay…'
     """
     if isinstance(output, str):
         text = output[:EXCERPT_READ]
         value = json_value(text)
         if value is None:
-            return first_words(plain_text(text) if _MARKDOWN.search(text) else text, limit)
+            return _first_prose(text, limit) if _MARKDOWN.search(text) else first_words(text, limit)
         output = value
     if files := assets_of(output):
         return first_words(", ".join(asset.file_name or asset.id or "file" for asset in files[: SHOWN.files]), limit)
@@ -504,6 +506,18 @@ def excerpt(output: Any, limit: int) -> str:
     else:
         return "" if output is None else first_words(_in_a_few_words(output), limit)
     return first_words((", " if isinstance(output, Mapping) else "; ").join(parts), limit)
+
+
+_HEADING: Final = re.compile(r"^( {0,3}#{1,6} [^\n]*\w)[ \t]*$(?=\s*\S)", re.MULTILINE)
+_TABLE_LINE: Final = re.compile(r"^ {0,3}\|.+\|[ \t]*$", re.MULTILINE)
+
+
+def _first_prose(text: str, limit: int) -> str:
+    """Return the first words of Markdown before its first table, whose cells in one line say nothing."""
+    table = _TABLE_LINE.search(text)
+    prose = text[: table.start()].strip() if table else ""
+    words = first_words(plain_text(_HEADING.sub(r"\1:", prose or text)), limit - 1 if prose else limit)
+    return f"{words.rstrip(' .,;:…')}…" if prose else words
 
 
 def short_view(output: Any, limit: int, options: OutputOptions) -> html.Html | str:

@@ -109,7 +109,9 @@ def _panel_of_one_date(
         draw_figures(axes, [text(line[kind]) for line in lines])
         if is_share:
             axes.xaxis.set_major_formatter(_share_tick)
-        if kind != "score" or is_share:
+        if kind == "score" and is_share:
+            axes.set_xlim(0, 1)
+        elif kind != "score":
             axes.set_xlim(left=0)  # as in a comparison: an axis that begins elsewhere makes differences look larger
         axes.locator_params(axis="x", nbins=5)
 

@@ -105,6 +105,10 @@ class RaceProtocol(Protocol):
         """How it ended; empty until it ends."""
 
     @property
+    def spent(self) -> RaceCost:
+        """What it has cost so far."""
+
+    @property
     def calls(self) -> int:
         """Requests sent."""
 
@@ -197,18 +201,20 @@ def _lacking(pair: PairStanding) -> str:
 
 
 def progress_line(tally: RaceState, spent: RaceCost) -> str:
-    """Return how far a race is, in one line."""
+    """Return how far a race is and the evidence against each variant, in one line."""
     bar = 1 / tally.alpha
     evidence = dict(zip(tally.variants, tally.evidence.adjusted.tolist(), strict=True))
     text = evidence_format(evidence.values())
     against = ", ".join(f"{name} {text(evidence[name])}" for name in tally.racing)
     out = f"; dropped: {in_words(tuple(tally.dropped), 'and')}" if tally.dropped else ""
+    return f"{calls_line(tally, spent)}; evidence that another is better (dropped at {bar:g}): {against}{out}"
+
+
+def calls_line(tally: RaceState, spent: RaceCost) -> str:
+    """Return how many rows are decided, and the calls that were made and are left, in one line."""
     beyond = spent.calls - spent.counted_calls
     later = f", {beyond:,} of them for later rows or repeated" if beyond > 0 else ""
-    return (
-        f"row {tally.rows:,} of {spent.all_rows:,}; {spent}{later}, at most {spent.left:,} left; "
-        f"evidence that another is better (dropped at {bar:g}): {against}{out}"
-    )
+    return f"row {tally.rows:,} of {spent.all_rows:,}; {spent}{later}, at most {spent.left:,} left"
 
 
 def evidence_note(tally: RaceState) -> str:
@@ -327,8 +333,7 @@ def live_html(race: RaceProtocol, *, last: bool = False) -> html.Html:
         return _page(
             race,
             html.el("div", html.el("strong", _title(race)), cls="fh-head"),
-            html.el("div", race.plan_line, cls="fh-dim"),
-            html.sentence("div", race.line, race.tally.variants),
+            html.sentence("div", calls_line(race.tally, race.spent)),  # the table below has the evidence
             bar=_calls_bar(race),
         )
     return _page(

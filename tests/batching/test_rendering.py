@@ -167,7 +167,7 @@ def test_an_output_in_a_row_is_its_words() -> None:
     """As in every table: no markup, no JSON; of a file its name."""
     outputs = ["# Decision\n\nWe **pay**.", {"label": "late", "days": [1, 2]}, {"assets": [{"file_name": "a.png"}]}]
     shown = frame_html(pd.DataFrame({"output": pd.Series(outputs, dtype=object)}), ["output"])
-    assert [part in shown for part in ("Decision We pay.", "label: late, days: 2 items", ">a.png<")] == [True] * 3
+    assert [part in shown for part in ("Decision: We pay.", "label: late, days: 2 items", ">a.png<")] == [True] * 3
     twin = frame_text(pd.DataFrame({"a.output": pd.Series(outputs, dtype=object)}), ["a.output"])
     assert "label: late, days: 2 items" in twin
 

@@ -75,7 +75,7 @@ def test_a_race_is_seen_while_it_runs_and_its_picture_stays(lab: Lab, stuck: Stu
         here = lab.output(1)
         lab.expect_text(
             here,
-            r"row 14 of 60; \d+ of 180 calls(, \d+ [a-z ]+)?, at most \d+ left; evidence that another is better \(dropped at 20\)",
+            r"row 14 of 60; \d+ of 180 calls(, \d+ [a-z ]+)?, at most \d+ left\s*variant\s*standing",
         )
         lab.expect_text(here, r"hopeless\s*dropped after \d+")
         lab.expect_text(

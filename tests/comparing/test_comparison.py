@@ -66,7 +66,10 @@ def test_what_was_asked_stands_before_what_was_said(batch: fh.Batch) -> None:
     assert "row  text  expected_output  first.output" in repr(cmp)
     assert "0    a b   a                a" in repr(cmp)
     assert '>row</th><th scope="col">text</th><th scope="col">expected</th>' in cmp._repr_html_()
-    assert '<td title="row">0</td><td title="text">a b</td><td title="expected">a</td>' in cmp._repr_html_()
+    assert (
+        '<td class="fh-number" title="row">0</td><td title="text">a b</td><td title="expected">a</td>'
+        in cmp._repr_html_()
+    )
     assert "text" not in cmp.disagreements()
     lines = [
         {"row": 7, "variant": v, "output": v, "metadata.team": "x", "asked": "<i>why", "of": "whom", "third": 3}
@@ -74,7 +77,10 @@ def test_what_was_asked_stands_before_what_was_said(batch: fh.Batch) -> None:
     ]
     table = fh.compare(pd.DataFrame(lines))
     assert repr(table).splitlines()[-2:] == ["row  asked   of    a.output  b.output", "7    <i>why  whom  a         b"]
-    assert '<td title="row">7</td><td title="asked">&lt;i&gt;why</td><td title="of">whom</td>' in table._repr_html_()
+    assert (
+        '<td class="fh-number" title="row">7</td><td title="asked">&lt;i&gt;why</td><td title="of">whom</td>'
+        in table._repr_html_()
+    )
 
 
 def test_long_names_over_the_rows_are_short_and_different() -> None:

@@ -31,11 +31,11 @@ def test_all_displays_write_the_scores_of_a_comparison_in_one_format(case: str, 
         "output": ["It is late.", "It is lost.", "It is here.", "It is there."], "elapsed_s": 2.214,
     })  # fmt: skip
     cmp = fh.compare(frame, score="s")
-    assert f">{shown_first[0]}</span>" in cmp._repr_html_()
+    prefix = "" if case == "right and wrong" else "score "
+    assert f">{prefix}{shown_first[0]}</span>" in cmp._repr_html_()
     markdown = cmp.report(tmp_path / "x.md").read_text("utf-8")
     assert all(f"({text})" in markdown for text in (shown_first[0], shown_second[0]))
 
-    prefix = "" if case == "right and wrong" else "score "
     diff = Page(cmp.diff(0, a="a")._repr_html_()).text
     assert f"{prefix}{shown_first[0]} → {shown_second[0]}" in diff
     assert f"{prefix}{shown_second[0]} · 2.21 s" in diff

@@ -442,7 +442,7 @@ def test_a_table_says_what_it_leaves_out() -> None:
     ("output", "begins"),
     [
         ("It is late.\nSorry.", "It is late. Sorry."),
-        ("## Decision\n\nWe **pay**.", "Decision We pay."),
+        ("## Decision\n\nWe **pay**.", "Decision: We pay."),
         ('```json\n{"kind": "late", "days": 3}\n```', "kind: late, days: 3"),
         ({"kind": "late", "items": [1, 2], "by": {"name": "Kim"}}, "kind: late, items: 2 items, by: 1 field"),
         ([{"a": 1}, {"a": 2}], "a: 1; a: 2"),

@@ -72,7 +72,7 @@ COLUMNS: Final = {
 }
 """The columns of :func:`history` with their dtypes, which are the same whatever there is."""
 
-TEXT_SHOWN: Final = 80
+TEXT_SHOWN: Final = 100
 """Characters of inputs, an output or an error in the table; the run itself has all of it."""
 
 SAMPLES: Final = 1_000

@@ -54,6 +54,7 @@ __all__ = [
     "comparison_html",
     "comparison_text",
     "differing",
+    "notes_html",
     "pair_name",
     "pairs_cells",
     "pairs_html",
@@ -77,22 +78,23 @@ _NARROW: Final = ":is(.fh-summary,.fh-pairs)"
 NUMBERS_CSS: Final = (
     # A shade at the right says that there is more: the first layer moves with the table and hides it at the end.
     f"{_NUMBERS}{{--g:var(--fh-ground,var(--jp-layout-color0,var(--vscode-editor-background,var(--bg,Canvas))));"
-    "--s:rgba(128,128,128,.08);background:linear-gradient(270deg,var(--g) 40%,transparent) 100%/40px 100% no-repeat "
-    "local,linear-gradient(270deg,rgba(128,128,128,.6),transparent) 100%/14px 100% no-repeat}"
+    "--s:#80808014;background:linear-gradient(270deg,var(--g) 40%,transparent) 100%/40px 110% "
+    "no-repeat local,linear-gradient(270deg,#80808099,transparent) 100%/14px 100% no-repeat}"
     f"{_NUMBERS} th{{vertical-align:bottom;white-space:normal}}{_NUMBERS} td{{white-space:nowrap}}"
     f"{_NUMBERS} :is(td,th):not(:first-child){{text-align:right;font-variant-numeric:tabular-nums}}"
     # What a line is of stays in sight where the others are scrolled: on the ground of the page, or of a striped line.
     f"{_NUMBERS} :is(td,th):first-child{{position:sticky;left:0;z-index:1;background:var(--g)}}"
-    f".jp-RenderedHTMLCommon {_NUMBERS} tbody tr{{background:none}}"  # its stripes would hide the shade
-    f".jp-RenderedHTMLCommon {_NUMBERS} tbody tr:nth-child(even){{background:var(--s)}}"
-    f".jp-RenderedHTMLCommon {_NUMBERS} tbody tr:nth-child(even) td:first-child"
+    f"{_NUMBERS} tbody tr{{background:none}}"  # its stripes would hide the shade
+    f"{_NUMBERS} tbody tr:nth-child(even){{background:var(--s)}}{_NUMBERS} :is(td,th){{line-height:1.3}}"
+    f"{_NUMBERS} tbody tr:nth-child(even) td:first-child"
     "{background:linear-gradient(var(--s),var(--s)),var(--g)}"
     f"{_NUMBERS}.fh-named :is(td,th):nth-child(2){{text-align:left}}"
     f"{_NUMBERS} td:first-child{{overflow-wrap:anywhere;white-space:normal;min-width:12em}}"
     f"{_NUMBERS} td:first-child>span{{display:inline-block;max-width:28em}}"
     ".fh-scale{display:flex;justify-content:flex-end;align-items:center;gap:0 12px}th .fh-scale{align-items:flex-end}"
     ".fh-scale :is(.fh-interval,.fh-axis){flex:none;width:140px}"
-    ".fh-interval{display:block;margin:-2px 0;overflow:visible}"
+    ".fh-scale .fh-interval{height:18px;display:block;margin:-2px 0;overflow:visible}"
+    ".fh-marked{list-style:none;text-indent:-.9em}"
     ".fh-axis{display:flex;justify-content:space-between;font-weight:400;font-size:12px;"
     "color:var(--jp-ui-font-color2,var(--dim,inherit))}"
     f"{_NARROW}{{container-type:inline-size}}"
@@ -180,7 +182,6 @@ def comparison_html(data: ComparisonData, audience: Audience = PYTHON) -> html.H
     """Return a comparison as HTML, as `audience` reads it."""
     differences, table = differing(data)
     masked = data.runs.secret().masked
-    notes = [html.sentence("li", masked(note), data.variants) for note in notes_of(data, audience)]
     return html.el(
         "div",
         html.STYLE,
@@ -188,13 +189,23 @@ def comparison_html(data: ComparisonData, audience: Audience = PYTHON) -> html.H
         html.sentence("div", masked(headline_of(data)), data.variants, cls="fh-say"),
         html.el("div", about(data), cls="fh-about fh-dim"),
         summary_html(SummaryData.of(data)),
-        html.el("ul", *notes, cls="fh-notes fh-dim") if notes else None,
+        notes_html(data, audience, cls="fh-notes fh-dim"),
         tests_html(data),
         classes_html(data),
         html.el("div", differences, cls="fh-part") if differences else None,
         rows_html(data, table) if len(table) else None,
         cls="fh",
     )
+
+
+def notes_html(data: ComparisonData, audience: Audience, *, cls: str) -> html.Html | None:
+    """Return the notes as a list; one that begins with the mark of a heading has it in place of a bullet."""
+    masked = data.runs.secret().masked
+    notes = [
+        html.sentence("li", masked(note), data.variants, cls="fh-marked" if note.startswith(MACRO_MARK.strip()) else "")
+        for note in notes_of(data, audience)
+    ]
+    return html.el("ul", *notes, cls=cls) if notes else None
 
 
 def _paired_note(data: ComparisonData) -> str:
@@ -451,7 +462,7 @@ def _axis_ends(scale: ScoreFormat, *, is_share: bool) -> tuple[Any, ...]:
 
 
 def interval_svg(line: Mapping[Any, Any], scale: ScoreFormat, colour: str) -> html.Html:
-    """Return a mean and its interval as a dot and a line on the scale; nothing where there is none.
+    """Return a mean and its interval as a tick on a bar on the scale; nothing where there is none.
 
     It is drawn by attributes: the policy of a report refuses styles in place.
     """
@@ -460,12 +471,11 @@ def interval_svg(line: Mapping[Any, Any], scale: ScoreFormat, colour: str) -> ht
         return html.join([])
     ends = [x if math.isfinite(x) else mean for x in (line["ci_low"], mean, line["ci_high"])]
     low, middle, high = (f"{100 * min(max((x - scale.low) / length, 0.0), 1.0):.1f}%" for x in ends)
-    thick: dict[str, Any] = {"stroke": colour, "stroke_width": 4, "stroke_linecap": "round"}
     return html.el(
         "svg",
         html.el("line", x1="0%", x2="100%", y1=9, y2=9, stroke="currentColor", opacity="0.25"),
-        html.el("line", x1=low, x2=high, y1=9, y2=9, opacity="0.55", **thick),
-        html.el("circle", cx=middle, cy=9, r=5, fill=colour),
+        html.el("line", x1=low, x2=high, y1=9, y2=9, stroke=colour, stroke_width=6, opacity="0.65"),
+        html.el("line", x1=middle, x2=middle, y1=3, y2=15, stroke=colour, stroke_width=3),
         cls="fh-interval",
         width=140,
         height=18,
@@ -545,7 +555,9 @@ def pair_name(line: Mapping[Any, Any], *, drawn: bool) -> str:
     """Return the variants of a pair, `b` less `a`; `drawn`, each in its own direction and the two from the left."""
     if not drawn:
         return f"{line['b']} − {line['a']}"
-    return html.el("span", html.unbroken(line["b"]), " − ", html.unbroken(line["a"]), dir="ltr")
+    second = line["a"]
+    less = html.el("span", "− ", html.unbroken(second), cls="fh-unbroken" if len(second) <= html.NAME_UNBROKEN else "")
+    return html.el("span", html.unbroken(line["b"]), " ", less, dir="ltr")
 
 
 def _pairs_best_first(pairs: pd.DataFrame, data: ComparisonData) -> pd.DataFrame:
@@ -679,7 +691,7 @@ def rows_html(data: ComparisonData, table: pd.DataFrame) -> html.Html:
     for line in table.to_dict("records"):
         cells: list[Any] = [
             one_line(line[data.pair_on], 40),
-            *(cell(line[name], ASKED_SHOWN, form) for name, form in forms.items()),
+            *(html.ids_unbroken(cell(line[name], ASKED_SHOWN, form)) for name, form in forms.items()),
         ]
         cells += [_expected_html(data, line)] if expected else []
         cells += [_answer_html(data, line, variant) for variant in variants]
@@ -687,9 +699,9 @@ def rows_html(data: ComparisonData, table: pd.DataFrame) -> html.Html:
     return html.stacked(names, lines, heads=heads, cls="fh-table fh-cells")
 
 
-def _expected_html(data: ComparisonData, line: dict[Any, Any]) -> html.Html | str:
+def _expected_html(data: ComparisonData, line: dict[Any, Any]) -> html.Html:
     expected = line["expected_output"]
-    text = "" if is_missing(expected) else excerpt(expected, OUTPUT_SHOWN)
+    text = html.ids_unbroken("" if is_missing(expected) else excerpt(expected, OUTPUT_SHOWN))
     mark = data.runs.correction_mark(line[data.pair_on])
     return html.join([html.el("span", text), html.el("span", mark, cls="fh-score")], " ") if mark else text
 
@@ -698,8 +710,8 @@ def _answer_html(data: ComparisonData, line: dict[Any, Any], variant: str) -> ht
     output, score = line[f"{variant}.output"], line.get(f"{variant}.score", float("nan"))
     text = ("" if is_missing(output) else excerpt(output, OUTPUT_SHOWN)) or ("no answer" if score != score else "")
     parts = [
-        html.el("span", text, cls="" if output is not None else "fh-dim", dir=html.direction(text)),
-        html.el("span", data.score_text(score), cls=f"fh-score {score_class(score, data.is_right_or_wrong)}"),
+        html.el("span", html.ids_unbroken(text), cls="" if output is not None else "fh-dim", dir=html.direction(text)),
+        html.el("span", data.score_text.alone(score), cls=f"fh-score {score_class(score, data.is_right_or_wrong)}"),
     ]
     return html.join(parts, " ")  # apart also on GitHub, which takes all style away
 

@@ -24,7 +24,7 @@ from fh_notebook.comparing.data import ComparisonData
 from fh_notebook.comparing.plots.panels import kinds_drawn, plot_data
 from fh_notebook.comparing.report import display
 from fh_notebook.comparing.report.row_filters import FILTERS, SCORE_FILTERS, quick_filters
-from fh_notebook.comparing.verdicts.verdict import headline_of, notes_of
+from fh_notebook.comparing.verdicts.verdict import headline_of
 from fh_notebook.contract.output import (
     CSS,
     FOLDED,
@@ -127,15 +127,13 @@ def _body_parts(
     data: ComparisonData, rows: Sequence[Mapping[str, Any]], about: Mapping[str, Mapping[str, str]], origin: str
 ) -> list[html.Html | None]:
     masked = data.runs.secret().masked
-    told = notes_of(data, COMMAND)  # whoever reads it has no notebook
-    notes = [html.sentence("li", masked(note), data.variants) for note in told]
     tests, classes = display.tests_html(data), display.classes_html(data)
     return [
         html.sentence("h1", redact(masked(headline_of(data))), data.variants, cls="say"),
         html.el("p", redact(display.about(data)), cls="dim"),
-        html.el("p", origin, cls="dim") if origin else None,
+        html.el("p", html.ids_unbroken(origin), cls="dim") if origin else None,
         _scrolling(display.summary_html(display.SummaryData.of(data)), "Summary"),
-        html.el("ul", *notes, cls="notes") if notes else None,
+        display.notes_html(data, COMMAND, cls="notes"),  # whoever reads it has no notebook
         _scrolling(tests, "Tests") if tests else None,
         _scrolling(classes, "Labels") if classes else None,
         *_plots_html(data),

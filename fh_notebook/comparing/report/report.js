@@ -65,7 +65,7 @@
 
   const heads = [...document.querySelectorAll("#rows thead th")].map((th, n) => {
     const button = el("button", "sort");
-    const sign = el("span", "sign", " ⇅");
+    const sign = el("span", "sign", "\u00a0⇅");
     sign.setAttribute("aria-hidden", "true");
     button.type = "button";
     button.title = `Sort by ${th.textContent}`;
@@ -81,7 +81,7 @@
     Object.assign(state, { by: n, down });
     heads.forEach(({ th, sign }, k) => {
       th.setAttribute("aria-sort", k !== n ? "none" : down ? "descending" : "ascending");
-      sign.textContent = k !== n ? " ⇅" : down ? " ↓" : " ↑";
+      sign.textContent = k !== n ? "\u00a0⇅" : down ? "\u00a0↓" : "\u00a0↑";
     });
     choose();
   };
@@ -141,7 +141,7 @@
     return made;
   };
   const scored = (run) => {
-    const made = el("span", "score", run.facts ?? "");
+    const made = el("span", "score", (run.facts ?? "").replaceAll(/(?<=\d) s\b/g, "\u00a0s"));
     if (data.yesNo && run.score === 1) made.classList.add("yes");
     if (data.yesNo && run.score === 0) made.classList.add("no");
     return made;

@@ -256,7 +256,8 @@ def provenance_of(data: ComparisonData) -> dict[str, str]:
     facts = {name: _fact_text(value) for name, value in _told(about).items()}
     moments = data.lines["started_at"].dropna()
     if len(moments):
-        facts["answers taken"] = f"{moments.min():%Y-%m-%d %H:%M} to {moments.max():%Y-%m-%d %H:%M} UTC"
+        first, last = (f"{moment:%Y-%m-%d %H:%M}" for moment in (moments.min(), moments.max()))
+        facts["answers taken"] = f"{first}{f' to {last}' if last != first else ''} UTC"
     versions = {"fh_notebook": __version__, "python": platform.python_version()}
     others = [f"{name} {version}" for name, version in versions.items() if facts.get(name) != version]
     facts["report made"] = moment_text(datetime.now(UTC)) + (f" by {', '.join(others)}" if others else "")
@@ -273,9 +274,9 @@ def origin_of(data: ComparisonData) -> str:
     named = {"deployment": deployments, "batch": batches}
     parts = [f"{what} {in_words(list(names), 'and')}" for what, names in named.items() if names]
     if len(moments):
-        first, last = moments.min(), moments.max()
-        to = f"{last:%H:%M}" if first.date() == last.date() else f"{last:%Y-%m-%d %H:%M}"
-        parts.append(f"answers taken {first:%Y-%m-%d %H:%M} to {to} UTC")
+        first, last = (f"{moment:%Y-%m-%d %H:%M}" for moment in (moments.min(), moments.max()))
+        to = last.removeprefix(first[:11])  # the date is said once
+        parts.append(f"answers taken {first}{f' to {to}' if last != first else ''} UTC")
     parts.append(f"report made {datetime.now(UTC):%Y-%m-%d %H:%M} UTC")
     line = "; ".join(parts)
     return redact(f"{line[0].upper()}{line[1:]}.")

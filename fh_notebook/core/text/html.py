@@ -39,6 +39,7 @@ __all__ = [
     "fold",
     "folded",
     "folded_text",
+    "ids_unbroken",
     "in_two",
     "is_prose",
     "join",
@@ -57,8 +58,8 @@ __all__ = [
 ]
 
 HEADLINE: Final = (
-    "font-size:16px;line-height:1.4;font-weight:600;margin:4px 0 2px;max-width:62em;overflow-wrap:anywhere;"
-    "text-wrap:balance"
+    "font-size:16px;line-height:1.4;font-weight:600;margin:4px 0 2px;max-width:75em;overflow-wrap:anywhere;"
+    "text-wrap:pretty"
 )
 """The style of the sentence with the result, above a comparison, a race, a canary or a trend."""
 
@@ -403,12 +404,15 @@ def stacked(
 
     Examples
     --------
-    >>> '<td title="row">1</td><td title="said">late</td>' in stacked(["row", "said"], [[1, "late"]])
+    >>> '<td class="fh-number" title="row">1</td><td title="said">late</td>' in stacked(["row", "said"], [[1, "late"]])
     True
     """
-    head = el("tr", *(el("th", name, scope="col") for name in heads or columns))
+    lines = [list(row) for row in rows]
+    sides = ["fh-number" if not n and _are_numbers(line[0] for line in lines) else "" for n in range(len(columns))]
+    head = el("tr", *(el("th", v, scope="col", cls=side) for v, side in zip(heads or columns, sides, strict=True)))
     body = (
-        el("tr", *(el("td", v, title=n, dir=direction(v)) for n, v in zip(columns, row, strict=True))) for row in rows
+        el("tr", *(el("td", v, title=n, dir=direction(v), cls=s) for n, v, s in zip(columns, row, sides, strict=True)))
+        for row in lines
     )
     element = el("table", el("thead", head), el("tbody", *body), cls=f"{cls} fh-stack")
     return el("div", _STACKED, element, cls="fh-narrow")
@@ -541,7 +545,7 @@ _STACKED: Final = Html(
     f"{_STACK} tbody,{_STACK} tr,{_STACK} td{{display:block;min-width:0;max-width:none;overflow-wrap:anywhere}}"
     f"{_STACK} tr{{border-bottom:1px solid var(--jp-border-color1,rgba(128,128,128,.5));padding:6px 0}}"
     f"{_STACK} td{{border:0;padding:2px 0}}{_STACK} td:empty{{display:none}}"
-    f"{_STACK} td:first-child{{font-weight:600}}"
+    f"{_STACK} td:first-child{{font-weight:600}}{_STACK} td.fh-number.fh-number{{text-align:start}}"
     f"{_STACK} td::before{{content:attr(title);display:block;font-weight:400;font-size:12px;"
     "color:var(--jp-ui-font-color2,color-mix(in srgb,currentColor 72%,transparent))}}</style>"
 )
@@ -604,10 +608,31 @@ def unbroken(name: str, before: Html | None = None, *, most: int = NAME_UNBROKEN
     return el("bdi", name, cls=cls) if before is None else el("span", before, el("bdi", name), cls=cls, dir="ltr")
 
 
+_IDS: Final = re.compile(r"(?<![\w-])(?=[A-Za-z-]*\d)[A-Za-z0-9]+(?:-[A-Za-z0-9]+)+(?![\w-])")
+
+
+def ids_unbroken(text: str) -> Html:
+    """Return a text in which a date, or an id that is not long, stays in one line: a browser breaks behind a hyphen.
+
+    Examples
+    --------
+    >>> ids_unbroken("up-to-date on 2026-12-01")
+    'up-to-date on <bdi class="fh-unbroken">2026-12-01</bdi>'
+    """
+    text = clip(text)
+    parts: list[Html] = []
+    end = 0
+    for found in _IDS.finditer(text):
+        parts += [Html(_escaped(text[end : found.start()])), unbroken(found[0])]
+        end = found.end()
+    return join([*parts, Html(_escaped(text[end:]))])
+
+
 _TOGETHER: Final = (
     f"[{_LETTERS_LEFTWARDS}]+(?:[ _-]+[{_LETTERS_LEFTWARDS}]+)*",  # a name that is written from right to left
     r"\w+(?:-\w+)+",
-    r"\d[\d.,]* (?:%|points?|s)(?!\w)",
+    r"-?\d[\d.,]* to -?\d[\d.,]*\d(?: (?:%|points?|s)(?!\w))?",
+    r"\d[\d.,]* (?:% interval|%|points?|s)(?!\w)",
 )
 """What of a sentence stays together, beside the names in it."""
 

@@ -284,6 +284,7 @@ def _card(
     return {
         "status": one_line(answer.status, 40),
         "score": cell_score(table, answer, alone=True),
+        "right": _is_right(table, answer),
         "seconds": seconds_text(answer.seconds) if answer.seconds == answer.seconds else "",
         "repeats": answer.repeats,
         "best": best_word(table) if best else "",

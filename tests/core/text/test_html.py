@@ -85,6 +85,13 @@ def test_what_is_written_from_right_to_left_goes_so(page: str) -> None:
     assert "dir=" not in html.folded("late", whole=WHOLE) + html.table(["a"], [["late", 3]])
 
 
+def test_an_interval_is_not_broken_in_a_sentence() -> None:
+    """Nor a number from its unit; a date that is followed by "to" is a date."""
+    said = html.sentence("p", "0.23 ahead (95 % interval 0.15 to 0.30; -2 to 71 %), from 2026-12-01 to 4 rows.")
+    together = re.findall("<bdi[^>]*>(.*?)</bdi>", said)
+    assert together == ["95 % interval", "0.15 to 0.30", "-2 to 71 %", "2026-12-01"]
+
+
 def test_a_name_from_right_to_left_does_not_turn_a_sentence() -> None:
     """Of the user, as a cell; of ours, which says where the name begins and ends."""
     cell = html.table(["a"], [["ליאת writes about a lamp."]])

@@ -47,6 +47,20 @@ def labelled() -> RowFinder:
     return RowFinder(BrowserTable(fh.compare(frame).data))
 
 
+def test_an_opened_row_says_as_its_line_does_what_is_right() -> None:
+    """They have the same colours."""
+    frame = pd.DataFrame(
+        [
+            {"row": row, "variant": v, "output": said, "expected_output": "x"}
+            for row in (0, 1)
+            for v, said in ("ax", "by")
+        ]
+    )
+    page = table_page(RowFinder(BrowserTable(fh.compare(frame).data)), TableQuery(open=0), [])
+    assert [card["right"] for card in page["open"]["cards"]] == [True, False]
+    assert [cell["right"] for cell in page["rows"][0]["cells"]] == [True, False]
+
+
 def test_a_cell_of_a_confusion_table_is_as_many_rows_as_it_says(labelled: RowFinder) -> None:
     """Of each variant, each expected label and each answered one."""
     head = table_head(labelled.table, [], live=False)
@@ -285,7 +299,7 @@ def test_any_view_is_a_page_that_can_be_sent_and_said(finder: RowFinder, view: d
     said, shown = page_text(head, page), page_html(head, page)
     for row in page["rows"]:
         assert f"row {row['label']} " in said
-        assert f'<td title="row">{row["label"]}</td>' in shown
+        assert f'title="row">{row["label"]}</td>' in shown
 
 
 def test_a_hundred_rows_of_long_outputs_are_a_small_page() -> None:
