@@ -94,7 +94,7 @@ NUMBERS_CSS: Final = (
     ".fh-scale{display:flex;justify-content:flex-end;align-items:center;gap:0 12px}th .fh-scale{align-items:flex-end}"
     ".fh-scale :is(.fh-interval,.fh-axis){flex:none;width:140px}"
     ".fh-scale .fh-interval{height:18px;display:block;margin:-2px 0;overflow:visible}"
-    ".fh-marked{list-style:none;text-indent:-.9em}"
+    ".fh-star{list-style:none;text-indent:-.9em}"
     ".fh-axis{display:flex;justify-content:space-between;font-weight:400;font-size:12px;"
     "color:var(--jp-ui-font-color2,var(--dim,inherit))}"
     f"{_NARROW}{{container-type:inline-size}}"
@@ -202,7 +202,7 @@ def notes_html(data: ComparisonData, audience: Audience, *, cls: str) -> html.Ht
     """Return the notes as a list; one that begins with the mark of a heading has it in place of a bullet."""
     masked = data.runs.secret().masked
     notes = [
-        html.sentence("li", masked(note), data.variants, cls="fh-marked" if note.startswith(MACRO_MARK.strip()) else "")
+        html.sentence("li", masked(note), data.variants, cls="fh-star" if note.startswith(MACRO_MARK.strip()) else "")
         for note in notes_of(data, audience)
     ]
     return html.el("ul", *notes, cls=cls) if notes else None

@@ -80,7 +80,7 @@ def _lines(frame: ShownFrame) -> html.Html:
     heads, lines = shown_cells(frame.iloc[:LINES_SHOWN])
     rows = [[*line, _open_button(number, line)] for number, line in enumerate(lines)]
     caption = html.el("div", frame.caption, cls="fh-dim")
-    return html.join([TABLE_STYLE, STYLE, caption, html.table([*heads, ""], rows, cls=TABLE)])
+    return html.join([TABLE_STYLE, STYLE, caption, html.table([*heads, "open"], rows, cls=TABLE)])
 
 
 def _open_button(number: int, line: Sequence[Any]) -> html.Html:
