@@ -619,10 +619,15 @@ def ids_unbroken(text: str) -> Html:
     >>> ids_unbroken("up-to-date on 2026-12-01")
     'up-to-date on <bdi class="fh-unbroken">2026-12-01</bdi>'
     """
+    return _held_together(text, _IDS)
+
+
+def _held_together(text: str, pattern: re.Pattern[str]) -> Html:
+    """Return an escaped text in which what `pattern` finds breaks as a name does: see :func:`unbroken`."""
     text = clip(text)
     parts: list[Html] = []
     end = 0
-    for found in _IDS.finditer(text):
+    for found in pattern.finditer(text):
         parts += [Html(_escaped(text[end : found.start()])), unbroken(found[0])]
         end = found.end()
     return join([*parts, Html(_escaped(text[end:]))])
@@ -630,11 +635,12 @@ def ids_unbroken(text: str) -> Html:
 
 _TOGETHER: Final = (
     f"[{_LETTERS_LEFTWARDS}]+(?:[ _-]+[{_LETTERS_LEFTWARDS}]+)*",  # a name that is written from right to left
-    r"\w+(?:-\w+)+",
-    r"-?\d[\d.,]* to -?\d[\d.,]*\d(?: (?:%|points?|s)(?!\w))?",
-    r"\d[\d.,]* (?:% interval|%|points?|s)(?!\w)",
+    r"(?<!\w)\w+(?:-\w+)+",
+    r"(?<![\d.,])-?\d[\d.,]* to -?\d[\d.,]*\d(?: (?:%|points?|s)(?!\w))?",
+    r"(?<![\d.,])\d[\d.,]* (?:% interval|%|points?|s)(?!\w)",
 )
-"""What of a sentence stays together, beside the names in it."""
+"""What of a sentence stays together, beside the names in it. None is looked for inside a word or a number again, which
+would take the square of their length."""
 
 
 def sentence(tag: str, text: str, names: Iterable[str] = (), *, cls: str = "", **attributes: object) -> Html:
@@ -658,12 +664,7 @@ def sentence(tag: str, text: str, names: Iterable[str] = (), *, cls: str = "", *
     """
     turned = sorted({name for name in names if not name.isascii()}, key=len, reverse=True)
     known = (rf"(?<![\w-]){re.escape(name)}(?![\w-])" for name in turned)
-    parts: list[object] = []
-    end = 0
-    for found in re.finditer("|".join((*known, *_TOGETHER)), text := clip(text)):
-        parts += [text[end : found.start()], unbroken(found[0])]
-        end = found.end()
-    return el(tag, *parts, text[end:], cls=cls, dir="ltr", **attributes)
+    return el(tag, _held_together(text, re.compile("|".join((*known, *_TOGETHER)))), cls=cls, dir="ltr", **attributes)
 
 
 class Sentence(str):
