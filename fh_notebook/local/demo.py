@@ -23,6 +23,7 @@ from typing import Annotated, Any, Final, Literal
 
 from fh_notebook.contract.schema.variables import integer, text
 from fh_notebook.core import arguments
+from fh_notebook.core.text.formatting import first_words
 from fh_notebook.local.hive import LocalHive
 
 __all__ = [
@@ -356,4 +357,4 @@ class NearestExample:
         nearest = max(likeness, key=lambda i: (likeness[i], -i))
         text, label = self._examples[nearest]
         share = by_label[label] / sum(by_label.values())
-        return Classification(label=label, confidence=round(share, 2), reason=f"like: {' '.join(text.split())[:60]}")
+        return Classification(label=label, confidence=round(share, 2), reason=f"like: {first_words(text, 60)}")
