@@ -18,7 +18,6 @@ from typing import Any, Final, Protocol
 import numpy as np
 import pandas as pd
 
-from fh_notebook.batching.batch import Batch
 from fh_notebook.batching.planning.plan import counted
 from fh_notebook.batching.progress.display import Output, ProgressDisplay, TextLines
 from fh_notebook.batching.progress.state import ProgressSource, ProgressState
@@ -28,30 +27,28 @@ from fh_notebook.comparing.report.display import NUMBERS_STYLE, pair_name
 from fh_notebook.comparing.stats.clusters import distinct_text
 from fh_notebook.comparing.stats.number_format import (
     about,
-    difference_size,
     difference_text,
     difference_unit,
     interval_text,
-    percents,
-    points_format,
+    percent,
     share_head,
     share_text,
-    size_text,
 )
 from fh_notebook.core.text import html
-from fh_notebook.core.text.formatting import figures, in_words
+from fh_notebook.core.text.formatting import in_words
 from fh_notebook.core.text.html import swatch_name
 from fh_notebook.core.text.shown_frame import ShownFrame
 from fh_notebook.errors import FetchHiveError
-from fh_notebook.racing.number_format import evidence_format, lead_format
-from fh_notebook.racing.state import NO_DIFFERENCE, WINNER, PairStanding, RaceState, pairs_table
+from fh_notebook.racing.number_format import evidence_text, lead_format, lead_text, mean_format
+from fh_notebook.racing.state import NO_DIFFERENCE, WINNER, PairStanding, RaceState, pairs_table, summary_table
 
 __all__ = [
     "BUDGET_SPENT",
     "INTERRUPTED",
     "RaceCost",
     "RaceDisplay",
-    "RaceProtocol",
+    "RaceSnapshot",
+    "RaceSource",
     "RaceText",
     "calls_notes",
     "interval_notes",
@@ -94,53 +91,48 @@ class RaceCost:
         return f"{self.calls:,} of {counted(most, 'call')}{reused}"
 
 
-class RaceProtocol(Protocol):
-    """What a race's text, HTML and progress are made of."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RaceSnapshot:
+    """A race at one moment: what its text, HTML and progress are made of, each read once."""
 
+    name: str
+    """Of its batch."""
     tally: RaceState
-    batch: Batch
-
-    @property
-    def ending(self) -> str:
-        """How it ended; empty until it ends."""
-
-    @property
-    def spent(self) -> RaceCost:
-        """What it has cost so far."""
-
-    @property
-    def calls(self) -> int:
-        """Requests sent."""
-
-    @property
-    def calls_left(self) -> int:
-        """Requests that it would take at the most."""
+    """Which takes no more rows."""
+    ending: str
+    """How it ended; empty until it ends."""
+    why: str
+    """Why it stopped; empty where that is not known."""
+    spent: RaceCost
+    """What it has cost so far."""
+    notes: tuple[str, ...]
+    """What must be said beside the numbers."""
+    plan_line: str
+    """What it was going to do at the most."""
 
     @property
     def rows(self) -> int:
         """Rows decided."""
+        return self.tally.rows
 
     @property
     def verdict(self) -> str:
         """What can be said, in one sentence."""
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What must be said beside the numbers."""
-
-    @property
-    def plan_line(self) -> str:
-        """What it was going to do at the most."""
+        said = verdict(self.tally, ending=self.ending, why=self.why, spent=self.spent)
+        return html.Sentence(said, self.tally.variants)
 
     @property
     def line(self) -> str:
         """How far it is."""
+        return progress_line(self.tally, self.spent)
 
-    def summary(self) -> pd.DataFrame:
-        """One line a variant."""
 
-    def plot(self) -> Any:
-        """Return the figure."""
+class RaceSource(Protocol):
+    """What a display shows one moment after another."""
+
+    def snapshot(self) -> RaceSnapshot:
+        """Return this moment."""
+        ...
 
 
 def verdict(tally: RaceState, *, ending: str, why: str, spent: RaceCost) -> str:
@@ -179,14 +171,13 @@ def _so_far(tally: RaceState) -> str:
 
 def _lead(pair: PairStanding, tally: RaceState) -> str:
     if tally.scale.by_rank:
-        lead = f"lead {size_text(pair.lead)} of the rows"
+        lead = f"lead {lead_text(tally, pair.lead)} of the rows"
         return f"{counted(pair.wins, 'row')} to {pair.losses:,} ({lead}, {_interval(pair, tally)})"
-    return f"{difference_text(pair.lead, share=tally.yes_no)} ({_interval(pair, tally)})"
+    return f"{lead_text(tally, pair.lead)} ({_interval(pair, tally)})"
 
 
 def _interval(pair: PairStanding, tally: RaceState) -> str:
-    low, high = (difference_size(end, share=tally.yes_no) for end in (pair.low, pair.high))
-    return f"{_confidence(tally)} interval {low} to {high}"
+    return f"{_confidence(tally)} interval {interval_text(lead_format(tally), pair.low, pair.high)}"
 
 
 def _confidence(tally: RaceState) -> str:
@@ -204,8 +195,7 @@ def progress_line(tally: RaceState, spent: RaceCost) -> str:
     """Return how far a race is and the evidence against each variant, in one line."""
     bar = 1 / tally.alpha
     evidence = dict(zip(tally.variants, tally.evidence.adjusted.tolist(), strict=True))
-    text = evidence_format(evidence.values())
-    against = ", ".join(f"{name} {text(evidence[name])}" for name in tally.racing)
+    against = ", ".join(f"{name} {evidence_text(evidence[name])}" for name in tally.racing)
     out = f"; dropped: {in_words(tuple(tally.dropped), 'and')}" if tally.dropped else ""
     return f"{calls_line(tally, spent)}; evidence that another is better (dropped at {bar:g}): {against}{out}"
 
@@ -308,17 +298,17 @@ _STYLE: Final = html.Html(f"{NUMBERS_STYLE}<style>{html.BEST_CSS}</style>")
 _EXPLAINED: Final = "font-size:12px;max-width:70em"
 
 
-def _title(race: RaceProtocol) -> str:
-    return f"Race of {counted(len(race.tally.variants), 'variant')}: {race.batch.name}"
+def _title(race: RaceSnapshot) -> str:
+    return f"Race of {counted(len(race.tally.variants), 'variant')}: {race.name}"
 
 
-def race_text(race: RaceProtocol) -> str:
+def race_text(race: RaceSnapshot) -> str:
     """Return a race as text."""
     parts = [_title(race), race.verdict, *race.notes, _variants_text(race), evidence_note(race.tally)]
     return "\n".join(part for part in (*parts, _pairs_text(race)) if part)
 
 
-def race_html(race: RaceProtocol) -> html.Html:
+def race_html(race: RaceSnapshot) -> html.Html:
     """Return a race as HTML."""
     return _page(
         race,
@@ -327,7 +317,7 @@ def race_html(race: RaceProtocol) -> html.Html:
     )
 
 
-def live_html(race: RaceProtocol, *, last: bool = False) -> html.Html:
+def live_html(race: RaceSnapshot, *, last: bool = False) -> html.Html:
     """Return what the live display shows; the last state, with the figure, stays in the notebook."""
     if not last:
         return _page(
@@ -344,13 +334,13 @@ def live_html(race: RaceProtocol, *, last: bool = False) -> html.Html:
     )
 
 
-def live_text(race: RaceProtocol, *, last: bool = False) -> str:
+def live_text(race: RaceSnapshot, *, last: bool = False) -> str:
     """Return the text twin of :func:`live_html`."""
     return f"{race.plan_line}\n{race_text(race) if last else race.line}"
 
 
 def _page(
-    race: RaceProtocol, *head: html.Html, bar: html.Html | None = None, figure: html.Html | None = None
+    race: RaceSnapshot, *head: html.Html, bar: html.Html | None = None, figure: html.Html | None = None
 ) -> html.Html:
     items = [html.sentence("li", note, race.tally.variants) for note in race.notes]
     notes = html.el("ul", *items, cls="fh-dim") if items else None
@@ -369,22 +359,24 @@ def _page(
     )
 
 
-def _figure(race: RaceProtocol) -> html.Html | None:
+def _figure(race: RaceSnapshot) -> html.Html | None:
     """Return the picture, where there is anything to draw and something to draw it with."""
+    from fh_notebook.racing.plots import plot  # matplotlib, where something is drawn
+
     try:
-        return html.Html(race.plot()._repr_html_())
+        return html.Html(plot(race.tally, None)._repr_html_())
     except FetchHiveError:
         return None
 
 
-def _calls_bar(race: RaceProtocol) -> html.Html:
-    spent, total = race.calls, max(1, race.calls + race.calls_left)
+def _calls_bar(race: RaceSnapshot) -> html.Html:
+    spent, total = race.spent.calls, max(1, race.spent.calls + race.spent.left)
     return html.el(
         "div",
         _bar(spent / total, _CALLS, style=f"{_TRACK};max-width:100%"),
         cls="fh-bar",
         role="progressbar",
-        aria_label=f"Calls of {race.batch.name}",
+        aria_label=f"Calls of {race.name}",
         aria_valuemin=0,
         aria_valuemax=total,
         aria_valuenow=spent,
@@ -406,9 +398,9 @@ def _mark(percent: float) -> html.Html:
 def _axis(labels: Mapping[float, str]) -> html.Html:
     """Return the labels of a track, each over its place in percent: the heading of the column."""
     spans = []
-    for percent, text in labels.items():
-        shift = {0.0: "0", 100.0: "-100%"}.get(percent, "-50%")  # within the column at its ends
-        style = f"position:absolute;bottom:0;left:{percent:g}%;transform:translateX({shift});white-space:nowrap"
+    for place, text in labels.items():
+        shift = {0.0: "0", 100.0: "-100%"}.get(place, "-50%")  # within the column at its ends
+        style = f"position:absolute;bottom:0;left:{place:g}%;transform:translateX({shift});white-space:nowrap"
         spans.append(html.el("span", text, style=style))
     return html.el("span", html.join(spans, " "), style=_AXIS)
 
@@ -432,7 +424,7 @@ def _interval_bar(low: float, high: float, lead: float, width: float, colour: st
     return html.el("span", *parts, style=_TRACK)
 
 
-def _variants_html(race: RaceProtocol) -> html.Html:
+def _variants_html(race: RaceSnapshot) -> html.Html:
     table, evidence, mean = _variants_table(race)
     threshold, colours = 1 / race.tally.alpha, race.tally.colours
     names = _names(race)
@@ -456,12 +448,12 @@ def _variants_html(race: RaceProtocol) -> html.Html:
     return html.el("div", html.table(heads, lines, cls="fh-table fh-num fh-named"), cls="fh-summary")
 
 
-def _variants_table(race: RaceProtocol) -> tuple[pd.DataFrame, str, str]:
+def _variants_table(race: RaceSnapshot) -> tuple[pd.DataFrame, str, str]:
     """Return the summary with the texts that are shown, and two headings of such columns.
 
     The best variant is first once the race has ended; until then, the lines of a table do not move under the eye.
     """
-    tally, table = race.tally, race.summary()
+    tally, table = race.tally, summary_table(race.tally)
     if race.ending:
         ahead = table["variant"] == tally.variants[tally.leader()]
         last_in = table["dropped_after"].astype("float64").fillna(math.inf)
@@ -469,18 +461,18 @@ def _variants_table(race: RaceProtocol) -> tuple[pd.DataFrame, str, str]:
         table = table.iloc[order].reset_index(drop=True)
     lines = table.to_dict("records")
     evidence, mean = f"evidence that another is better (dropped at {1 / tally.alpha:g})", "mean"
-    table[evidence] = list(map(evidence_format(table["evidence"]), table["evidence"]))
+    table[evidence] = table["evidence"].map(evidence_text)
     table["rows scored"] = [_rows_scored(line, race.rows) for line in lines]
     table["standing"] = [_standing(line) for line in lines]
     if tally.yes_no:
-        mean, share = share_head(lower=tally.scale.lower), percents(tally.rows)
-        table[mean] = [share_text(share, line["mean"], line["rows"]) for line in lines]
+        mean = share_head(lower=tally.scale.lower)
+        table[mean] = [share_text(percent, line["mean"], line["rows"]) for line in lines]
     else:
-        table[mean] = list(map(figures(table["mean"].tolist()), table["mean"]))
+        table[mean] = table["mean"].map(mean_format(tally, table["mean"].tolist()))
     return table, evidence, mean
 
 
-def _rivals(race: RaceProtocol) -> list[PairStanding]:
+def _rivals(race: RaceSnapshot) -> list[PairStanding]:
     """Return the leader against each other variant, in the order of the table of variants."""
     rivals = race.tally.rivals()
     return rivals if race.ending else sorted(rivals, key=lambda pair: race.tally.variants.index(pair.a))
@@ -491,15 +483,14 @@ def _head(text: str) -> html.Html:
     return html.el("span", text, style="white-space:normal")
 
 
-def _names(race: RaceProtocol) -> dict[str, str]:
+def _names(race: RaceSnapshot) -> dict[str, str]:
     """Return the text of each variant's name: no two are the same."""
     return distinct_texts(race.tally.variants, NAME_SHOWN)
 
 
-def _pairs_html(race: RaceProtocol) -> html.Html:
-    scale, yes_no = race.tally.scale, race.tally.yes_no
+def _pairs_html(race: RaceSnapshot) -> html.Html:
+    scale, yes_no, text = race.tally.scale, race.tally.yes_no, lead_format(race.tally)
     rivals, colours, names = _rivals(race), race.tally.colours, _names(race)
-    text = lead_format(rivals, yes_no=yes_no)
     lines: list[list[Any]] = [
         [swatch_name(colours[p.a], names[p.a]), text(p.lead), interval_text(text, p.low, p.high),
          _interval_bar(p.low, p.high, p.lead, scale.in_units(1.0), colours[p.a]),
@@ -532,9 +523,7 @@ def pairs_frame(tally: RaceState) -> ShownFrame:
 def _pairs_cells(frame: pd.DataFrame, tally: RaceState, *, drawn: bool = False) -> tuple[list[str], list[list[str]]]:
     lower = tally.scale.lower and not tally.scale.by_rank
     lines = [_better_first(line, lower=lower) for line in frame.to_dict("records")]
-    evidence = evidence_format([line[name] for line in lines for name in ("evidence", "needed")])
-    differences = [line[name] for line in lines for name in ("difference", "ci_low", "ci_high")]
-    text = points_format(differences) if tally.yes_no else figures(differences)
+    text = lead_format(tally)
     unit = " in points" if tally.yes_no else " as a share of rows won" if tally.scale.by_rank else ""
     heads = ["first − second", f"difference{unit} ({_confidence(tally)} interval)", "rows", "won / tied / lost",
              "evidence that the first is better", "second is dropped at", "more rows to tell, about"]  # fmt: skip
@@ -546,7 +535,7 @@ def _pairs_cells(frame: pd.DataFrame, tally: RaceState, *, drawn: bool = False) 
             broken(text(line["difference"]) + (f" ({limits})" if limits else "")),
             f"{line['n']:,}",
             broken(" / ".join(f"{count:,}" for count in counts_of)),
-            *("" if value != value else evidence(value) for value in (line["evidence"], line["needed"])),
+            *map(evidence_text, (line["evidence"], line["needed"])),
             f"{math.ceil(line['rows_more']):,}" if math.isfinite(line["rows_more"]) else "",
         ]
         for line, counts_of in zip(lines, counts, strict=True)
@@ -563,18 +552,18 @@ def _better_first(line: Mapping[Any, Any], *, lower: bool) -> Mapping[Any, Any]:
     return {**line, **turned, "a": line["b"], "b": line["a"], "wins": line["losses"], "losses": line["wins"]}
 
 
-def _variants_text(race: RaceProtocol) -> str:
+def _variants_text(race: RaceSnapshot) -> str:
     table, evidence, mean = _variants_table(race)
     is_best = table["variant"] == race.tally.winner
     table["variant"] = table["variant"].where(~is_best, table["variant"] + " (best)")
     return frame_text(table, ["variant", "standing", "rows scored", mean, evidence])
 
 
-def _pairs_text(race: RaceProtocol) -> str:
+def _pairs_text(race: RaceSnapshot) -> str:
     if not race.rows:
         return ""
     rivals, confidence, yes_no = _rivals(race), _confidence(race.tally), race.tally.yes_no
-    text, names = lead_format(rivals, yes_no=yes_no), _names(race)
+    text, names = lead_format(race.tally), _names(race)
 
     def lead(pair: PairStanding) -> str:
         return f"{text(pair.lead) or '?'}{difference_unit(text(pair.lead), share=yes_no)}"
@@ -623,7 +612,7 @@ class RaceText:
 
     shows_all = False
 
-    def __init__(self, race: RaceProtocol, stream: Output | None = None) -> None:
+    def __init__(self, race: RaceSource, stream: Output | None = None) -> None:
         self._race = race
         self._lines = TextLines(stream)
         self._pacer = self._lines.pacer(self._draw)
@@ -631,7 +620,7 @@ class RaceText:
     def begin(self, batch: ProgressSource) -> None:
         """Say the plan."""
         self._pacer.begin(batch)
-        self._lines.write(self._race.plan_line)
+        self._lines.write(self._race.snapshot().plan_line)
 
     def update(self, batch: ProgressSource) -> None:
         """Say how far it is, unless that was said just now."""
@@ -643,8 +632,9 @@ class RaceText:
 
     def finish(self) -> None:
         """Say how it ended."""
-        self._lines.write(f"{self._race.batch.name}: {self._race.verdict}")
+        race = self._race.snapshot()
+        self._lines.write(f"{race.name}: {race.verdict}")
 
     def _draw(self, state: ProgressState) -> None:
-        line = self._race.line
+        line = self._race.snapshot().line
         self._lines.draw(f"{state.name}: {line}", shorter=line)

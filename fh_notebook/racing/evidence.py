@@ -271,7 +271,7 @@ class Evidence:
         playing = before[..., :, None] & before[..., None, :]
         differences = np.where(playing, np.nan_to_num(sign_or_difference(scores, by_rank=self.by_rank)), 0.0)
         # Not in logarithms: who is as rich as 1/alpha times the variants is out, and stands still.
-        self._wealth *= 1 + BETS * differences[..., None]
+        self._wealth = self._wealth * (1 + BETS * differences[..., None])  # a copy of this object has the one before
         self.rows += 1
         out = before & (self.adjusted >= 1 / self.alpha)
         # Somebody stays: of scores that cannot be ranked (each ahead of the next one in a ring), all might go at once.

@@ -1,31 +1,70 @@
-"""Number formatting of a race: one format for all evidence, and one for all leads, of a table or a plot. Pure.
+"""Number formatting of a race: one format for all evidence, one for all leads and one for all means. Pure.
 
-Leads of yes/no scores are in percentage points, as the differences of a comparison.
+A format follows from the scale of the scores, and not from the numbers: so a column is written the same while the race
+runs and when it has ended, in tables, sentences and plots. Leads of yes/no scores are in percentage points, as the
+differences of a comparison.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
+from typing import Final
 
-from fh_notebook.comparing.stats.number_format import points_format
-from fh_notebook.core.text.formatting import figures
-from fh_notebook.racing.state import PairStanding
+from fh_notebook.comparing.stats.number_format import difference_unit
+from fh_notebook.core.text.formatting import figures, figures_form
+from fh_notebook.racing.state import RaceState
 
-__all__ = ["evidence_format", "lead_format"]
+__all__ = ["evidence_text", "lead_format", "lead_text", "mean_format"]
+
+LARGE: Final = 1e6
+"""Evidence of more is written with an exponent."""
+
+PART: Final = 0.1
+"""Of a scale: a lead of this size has three digits."""
 
 
-def evidence_format(values: Iterable[float]) -> Callable[[float], str]:
-    """Return one format for evidence against variants; nobody asks how little there is, so that below 0.01 is 0.
+def evidence_text(value: float) -> str:
+    """Return evidence against a variant; nobody asks how little there is, so that below 0.005 is 0.
 
     Examples
     --------
-    >>> list(map(evidence_format([31.7, 0.039, 2e-7]), [31.7, 0.039, 2e-7]))
-    ['31.70', '0.04', '0.00']
+    >>> list(map(evidence_text, [31.7, 0.039, 2e-7, 1234.5, 4e7, float("nan")]))
+    ['31.70', '0.04', '0.00', '1,234.50', '4e+07', '']
     """
-    return figures([value for value in values if value >= 0.01])
+    return "" if value != value else f"{value:,.2f}" if value < LARGE else f"{value:.3g}"
 
 
-def lead_format(pairs: Sequence[PairStanding], *, yes_no: bool) -> Callable[[float], str]:
-    """Return one format for leads and their intervals, which stand below each other."""
-    values = [value for pair in pairs for value in (pair.lead, pair.low, pair.high)]
-    return points_format(values) if yes_no else figures(values)
+def lead_format(tally: RaceState) -> Callable[[float], str]:
+    """Return the format of leads and of the ends of their intervals; missing as nothing.
+
+    Examples
+    --------
+    >>> from fh_notebook.racing.scores import ScoreScale
+    >>> tally = RaceState(["a", "b"], scale=ScoreScale.of((0, 100), lower=False), alpha=0.05)
+    >>> list(map(lead_format(tally), [12.34, -0.0012, float("nan")]))
+    ['12.3', '0.0', '']
+    """
+    form, unit = (",.1f", 100) if tally.yes_no else (figures_form([PART * tally.scale.in_units(1.0)]), 1)
+    return lambda value: "" if value != value else f"{unit * value:z{form}}"
+
+
+def lead_text(tally: RaceState, lead: float) -> str:
+    """Return a lead with its unit for a sentence, where one that is little is not 0.
+
+    Examples
+    --------
+    >>> from fh_notebook.racing.scores import ScoreScale
+    >>> tally = RaceState(["a", "b"], scale=ScoreScale(), alpha=0.05)
+    >>> lead_text(tally, 0.25), lead_text(tally, 0.0001)
+    ('0.250', 'less than 0.001')
+    """
+    text = lead_format(tally)
+    shown = text(lead)
+    shown = f"less than {shown[:-1]}1" if lead > 0 and shown == text(0.0) else shown
+    return f"{shown}{difference_unit(shown, share=tally.yes_no)}"
+
+
+def mean_format(tally: RaceState, means: list[float]) -> Callable[[float], str]:
+    """Return the format of means of scores; where only ranks count, scores have no scale, and `means` tell it."""
+    scale = tally.scale
+    return figures(means if scale.by_rank else [PART * scale.in_units(1.0)])

@@ -20,7 +20,6 @@ from fh_notebook.comparing.data import check_zero
 from fh_notebook.comparing.stats.clusters import distinct_text
 from fh_notebook.core import arguments, hooks
 from fh_notebook.core.redaction import log
-from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import with_partial_repr
 from fh_notebook.core.text.messages import Message, Phrase, agreeing, counted
 from fh_notebook.errors import SettingsError
@@ -30,13 +29,12 @@ from fh_notebook.racing.display import (
     INTERRUPTED,
     RaceCost,
     RaceDisplay,
+    RaceSnapshot,
     RaceText,
     calls_notes,
     interval_notes,
     notes_of,
     pairs_frame,
-    progress_line,
-    verdict,
 )
 from fh_notebook.racing.options import RaceOptions
 from fh_notebook.racing.schedule import SCORED_AT_ONCE, RowFeeder, Schedule
@@ -101,8 +99,11 @@ class Race:
     @property
     def ending(self) -> str:
         """How it ended: ``winner``, ``no difference``, ``budget spent`` or ``interrupted``; empty until it ends."""
-        if self.tally.ending:
-            return BUDGET_SPENT if self.tally.ending == PATIENCE else self.tally.ending
+        return self._ending_of(self.tally)
+
+    def _ending_of(self, tally: RaceState) -> str:
+        if tally.ending:
+            return BUDGET_SPENT if tally.ending == PATIENCE else tally.ending
         if self.running or not self._has_begun:
             return ""
         stopped = self.batch.stopped
@@ -163,18 +164,16 @@ class Race:
     @property
     def verdict(self) -> str:
         """The result, in one sentence that claims no more than the evidence."""
-        said = verdict(self.tally, ending=self.ending, why=self._why, spent=self.spent)
-        return html.Sentence(said, self.tally.variants)
+        return self.snapshot().verdict
 
-    @property
-    def _why(self) -> str:
+    def _why(self, tally: RaceState) -> str:
         stopped = self.batch.stopped
-        if self.tally.ending == PATIENCE:
-            return f"no variant was dropped in {self.tally.patience:,} rows (patience)"
+        if tally.ending == PATIENCE:
+            return f"no variant was dropped in {tally.patience:,} rows (patience)"
         if stopped is not None:
             return stopped.message
-        if self.rows:
-            return f"all {counted(self.rows, 'row')} {agreeing(self.rows, 'are')} used"
+        if tally.rows:
+            return f"all {counted(tally.rows, 'row')} {agreeing(tally.rows, 'are')} used"
         return "" if self._schedule.order else "there are no rows"
 
     # --- running it
@@ -259,6 +258,19 @@ class Race:
 
     # --- how it is shown
 
+    def snapshot(self) -> RaceSnapshot:
+        """Return the race at this moment: a display reads each thing once, while calls are made."""
+        tally, spent = self.tally.snapshot(), self.spent
+        return RaceSnapshot(
+            name=self.batch.name,
+            tally=tally,
+            ending=self._ending_of(tally),
+            why=self._why(tally),
+            spent=spent,
+            notes=self._notes_of(tally, spent),
+            plan_line=self.plan_line,
+        )
+
     @property
     def spent(self) -> RaceCost:
         """The cost so far, and the cost of all other rows."""
@@ -275,7 +287,10 @@ class Race:
     @property
     def notes(self) -> tuple[str, ...]:
         """Notes on the numbers."""
-        schedule, scale = self._schedule, self.tally.scale
+        return self.snapshot().notes
+
+    def _notes_of(self, tally: RaceState, spent: RaceCost) -> tuple[str, ...]:
+        schedule, scale = self._schedule, tally.scale
         notes = notes_of(
             failed=schedule.failed,
             missing=schedule.missing,
@@ -286,8 +301,8 @@ class Race:
             error=schedule.scorer.error or next(map(schedule.scorer.unknown_text, schedule.scorer.unknown), ""),
             bounds=(scale.low, scale.high),
         )
-        more = () if self.running else calls_notes(self.spent)  # rows that are out are not counted yet
-        return (*notes, *more, *interval_notes(self.tally))
+        more = () if self.running else calls_notes(spent)  # rows that are out are not counted yet
+        return (*notes, *more, *interval_notes(tally))
 
     @property
     def plan_line(self) -> str:
@@ -295,7 +310,7 @@ class Race:
         most = self.calls_left if self._most_calls is None else self._most_calls
         files = self._status.plan().uploads
         uploads = f" and {counted(files, 'upload')} of files, which count against the daily cap, too" if files else ""
-        rows = distinct_text(self._schedule.positions, self.spent.all_rows)
+        rows = distinct_text(self._schedule.positions, len(self._schedule.order))
         return (
             f"{self.batch.name!r}: a race of {len(self.variants)} variants over at most {rows}, "
             f"at most {counted(most, 'call')}{uploads}; alpha {self.tally.alpha:g}"
@@ -304,10 +319,10 @@ class Race:
     @property
     def line(self) -> str:
         """The progress, in one line."""
-        return progress_line(self.tally, self.spent)
+        return self.snapshot().line
 
     def plot(self, kind: Literal["evidence", "intervals"] | None = None) -> Any:
-        """Return the figure of the race: the evidence against each variant, and the leader's narrowing intervals.
+        """Return the figure of the race: the evidence against each variant by row, and the lead over each other one.
 
         Parameters
         ----------
@@ -330,10 +345,10 @@ class Race:
         return plot(self.tally, kind)
 
     def __repr__(self) -> str:
-        return display.race_text(self)
+        return display.race_text(self.snapshot())
 
     def _repr_html_(self) -> str:
-        return display.race_html(self)
+        return display.race_html(self.snapshot())
 
 
 def _check_variants(variants: Sequence[str]) -> tuple[str, ...]:

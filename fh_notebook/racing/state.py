@@ -7,7 +7,9 @@ was displayed in between.
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Final
 
@@ -127,6 +129,14 @@ class RaceState:
         self._paths: dict[tuple[int, int], list[tuple[int, float, float]]] = {}
         self._least = None if min_difference is None else scale.unit_of(min_difference, "min_difference")
         self._within: dict[tuple[int, int], set[float]] = {}
+        self._lock = threading.Lock()
+
+    def snapshot(self) -> RaceState:
+        """Return the state of this moment, which takes no more rows: a display reads it while rows are taken."""
+        with self._lock:
+            state = copy(self)
+            state.evidence, state.trail, state.dropped = copy(self.evidence), [*self.trail], dict(self.dropped)
+        return state
 
     @property
     def _scores(self) -> Numbers:
@@ -160,8 +170,11 @@ class RaceState:
 
         The scores of those who are out are left aside. Nothing is taken after the end.
         """
-        if self.ending:
-            return
+        with self._lock:
+            if not self.ending:
+                self._take(scores)
+
+    def _take(self, scores: Numbers) -> None:
         row_scores = np.where(self.evidence.racing, self.scale.of_scores(scores), np.nan)
         if self.rows == len(self._table):
             self._table = np.concatenate([self._table, np.full_like(self._table, np.nan)])
@@ -218,10 +231,12 @@ class RaceState:
         """
         if i > j:
             return [(row, -high, -low) for row, low, high in self.path(j, i)]
-        path = self._paths.setdefault((i, j), [])
         differences = self.differences(i, j)
-        for row in looks(after=path[-1][0] if path else 0, to=self.rows):
-            path.append(self._next(path, row, differences))
+        with self._lock:
+            known = self._paths.setdefault((i, j), [])
+            for row in looks(after=known[-1][0] if known else 0, to=self.rows):
+                known.append(self._next(known, row, differences))
+            path = [step for step in known if step[0] <= self.rows]  # a snapshot shares those of later rows
         now = [self._next(path, self.rows, differences)] if self.rows and (not path or path[-1][0] < self.rows) else []
         return [(row, self.scale.in_units(low), self.scale.in_units(high)) for row, low, high in (*path, *now)]
 

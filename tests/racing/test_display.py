@@ -7,17 +7,20 @@ import re
 from html import unescape as html_unescaped
 from typing import Any
 
+import numpy as np
 import pytest
 
 import fh_notebook as fh
 from fh_notebook.comparing.plots.matplotlib_plots import END_SHOWN
-from fh_notebook.comparing.plots.panels import distinct_names
+from fh_notebook.comparing.plots.panels import OF_PAIR_SHOWN, distinct_names
 from fh_notebook.core.text.html import colours_of
 from fh_notebook.errors import InputError
 from fh_notebook.notebook.progress.race_display import RaceView
-from fh_notebook.racing.display import LIMIT_AT, RaceText, evidence_note, notes_of
+from fh_notebook.racing.display import LIMIT_AT, RaceSnapshot, RaceText, evidence_note, notes_of
 from fh_notebook.racing.number_format import lead_format
 from fh_notebook.racing.plots import LEAST
+from fh_notebook.racing.scores import ScoreScale
+from fh_notebook.racing.state import RaceState
 from tests.figures import panels_cut
 from tests.notebook.hostile import Page
 from tests.racing.quiz import Quiz, questions
@@ -49,7 +52,7 @@ def test_the_page_and_its_text_twin_say_the_same(quiz: Quiz) -> None:
             assert f"{line['rows']:,} of {end:,}" in shown
         assert line["standing"] in text
     for pair in race.tally.rivals():
-        limits = lead_format(race.tally.rivals(), yes_no=True)
+        limits = lead_format(race.tally)
         for figure in (f"{pair.wins:,}", f"{pair.n:,}", f"{limits(pair.low)} to {limits(pair.high)}"):
             assert figure in page
             assert figure in text
@@ -193,7 +196,7 @@ def test_lines_and_thresholds_of_the_figures_are_labelled_where_they_are(quiz: Q
     assert "dropped at 20" in [label.get_text() for label in evidence.get_yticklabels()]  # on no line
     assert panels_cut(race.plot()) == []
     first = race.tally.rivals()[0]
-    name, text = distinct_names(race.variants)[first.a], lead_format(race.tally.rivals(), yes_no=True)
+    name, text = distinct_names(race.variants)[first.a], lead_format(race.tally)
     numbers = re.escape(f"{text(first.lead)} points ({text(first.low)} to {text(first.high)})")
     assert re.fullmatch(rf"strong \w+ {re.escape(name)} by {numbers}", race.plot().panels[1].title)
     ends = race.summary().set_index("variant")["evidence"]
@@ -203,10 +206,14 @@ def test_lines_and_thresholds_of_the_figures_are_labelled_where_they_are(quiz: Q
         lines = [line.get_xydata()[-1] for line in evidence.lines if line.get_color() == colours[name]]
         assert max(y for x, y in lines if x == race.rows) == pytest.approx(max(ends[name], LEAST))
     assert "log scale" in evidence.get_ylabel()
-    over = [text for words, text in texts.items() if ":\n" in words]
-    assert len(over) == len(race.variants) - 1
-    assert len({round(text.get_position()[1], 3) for text in over}) == len(over)
-    assert all(0 <= text.get_position()[1] <= 1 for text in over)
+    rivals = race.tally.rivals()
+    assert [label.get_text() for label in lead.get_yticklabels()] == [
+        distinct_names((pair.a for pair in rivals), OF_PAIR_SHOWN)[pair.a] for pair in rivals
+    ]
+    for y, pair in enumerate(rivals):  # one line each, with its numbers beside it
+        shown = texts[f"{text(pair.lead)} ({text(pair.low)} to {text(pair.high)})"]
+        assert shown.get_position()[1] == y
+    assert lead.get_xlim()[0] < 0 < lead.get_xlim()[1]
 
 
 def test_titles_and_sentences_say_where_no_difference_is_found_and_leads_are_points() -> None:
@@ -214,15 +221,15 @@ def test_titles_and_sentences_say_where_no_difference_is_found_and_leads_are_poi
     level = run(Quiz({"a": 1.0, "b": 1.0}), max_calls=20)
     evidence, lead = (panel.title for panel in level.plot().panels)
     assert numbers_in(evidence) == ["10"]
-    assert re.fullmatch(r"[^:]*: (a and b|b and a) \w+ \w+ \(-\d+ to \d+\)", lead)
-    assert re.search(r"(a and b|b and a) [^:]*, 95 % \w+ -\d+ to \d+ points", level.verdict)
+    assert re.fullmatch(r"[^:]*: (a and b|b and a) \w+ \w+ \(-\d+\.\d to \d+\.\d\)", lead)
+    assert re.search(r"(a and b|b and a) [^:]*, 95 % \w+ -\d+\.\d to \d+\.\d points", level.verdict)
     ahead = run(Quiz({"behind": 0.3, "ahead": 0.8}), max_calls=20)
     pair, name = ahead.tally.rivals()[0], ahead.variants[ahead.tally.leader()]
     assert pair.low <= 0 < pair.lead
     assert re.match(rf"[^:]*: {name} .*\b{pair.a} by ", ahead.plot("intervals").panels[0].title)
-    assert re.search(rf": {name} .*\b{pair.a} by {100 * pair.lead:.0f} points \(95 % ", ahead.verdict)
+    assert re.search(rf": {name} .*\b{pair.a} by {100 * pair.lead:.1f} points \(95 % ", ahead.verdict)
     assert "points" in ahead._repr_html_()
-    assert ahead.plot("intervals").axes[0].get_ylim()[0] < -1
+    assert ahead.plot("intervals").axes[0].get_xlim()[0] < -1
     alike = run(Quiz({"a": 1.0, "b": 1.0}), min_difference=0.5)
     assert re.match(r".* 50 points .*\ba and b\b", alike.verdict)
     assert numbers_in(alike.plot("evidence").panels[0].title) == ["50", str(alike.rows)]
@@ -253,6 +260,63 @@ def test_the_lines_of_a_race_do_not_move_while_it_runs() -> None:
 
 def _names_of(table: str) -> list[str]:
     return [Page(cell).text.split()[0] for cell in re.findall("<tr>(<td.*?</td>)", table)]
+
+
+def test_a_number_has_one_format_while_the_race_runs_and_when_it_has_ended() -> None:
+    """Leads, the ends of their intervals, evidence and shares are written with the same decimals row by row."""
+    pages: list[str] = []
+
+    def look(event: Any) -> None:
+        if race.rows and not race.ending:
+            pages.append(race._repr_html_())
+
+    race = run(Quiz({"weak": 0.3, "strong": 0.95, "other": 0.4}), dry_run=True, on_event=look)
+    race.resume()
+    assert race.winner == "strong"
+    decimals: dict[str, set[int]] = {"evidence": set(), "lead": set(), "interval": set()}
+    for page in (*pages, race._repr_html_()):
+        variants, pairs = (
+            [Page(cell).text for cell in re.findall("<td.*?</td>", table)] for table in page.split("</table>")[:2]
+        )
+        ends = [end for limits in pairs[2::6] for end in limits.split(" to ")]
+        for name, texts in {"evidence": variants[2::6], "lead": pairs[1::6], "interval": ends}.items():
+            decimals[name] |= {len(text.partition(".")[2]) for text in texts if text}
+    assert len(pages) > 5
+    assert decimals == {"evidence": {2}, "lead": {1}, "interval": {1}}
+    assert re.search(r"\d\.\d points", run(Quiz({"behind": 0.3, "ahead": 0.8}), max_calls=20).verdict)
+
+
+def test_a_drawing_reads_one_moment_of_the_race() -> None:
+    """Rows that are taken while a page is made are not half in it: a snapshot takes no more of them."""
+    tally = RaceState(["a", "b"], scale=ScoreScale(), alpha=0.05)
+    for _ in range(3):
+        tally.take(np.array([0.0, 1.0]))
+    moment = tally.snapshot()
+    before = (moment.rows, moment.evidence.adjusted.tolist(), len(moment.trail), moment.rivals(), moment.ending)
+    while not tally.ending:
+        tally.take(np.array([0.0, 1.0]))
+    assert tally.path(0, 1)[-1][0] == tally.rows > 3
+    after = (moment.rows, moment.evidence.adjusted.tolist(), len(moment.trail), moment.rivals(), moment.ending)
+    assert after == before
+    assert (moment.racing, moment.dropped, moment.winner) == (("a", "b"), {}, None)
+    assert moment.path(0, 1)[-1][0] == 3
+
+
+def test_the_state_of_a_race_is_read_once_for_each_drawing() -> None:
+    """The calls that the page counts are those of its bar, although some are made while it is drawn."""
+    race = run(Quiz({"a": 0.5, "b": 0.6}), max_calls=20)
+
+    class Counted:
+        taken = 0
+
+        def snapshot(self) -> RaceSnapshot:
+            self.taken += 1
+            return race.snapshot()
+
+    for last in (False, True):
+        counted = Counted()
+        RaceView(counted, last=last)
+        assert counted.taken == 1
 
 
 def test_the_live_view_has_the_plan_the_line_and_in_the_end_the_picture() -> None:

@@ -198,7 +198,7 @@ def test_a_spent_budget_says_the_interval_and_how_many_more_and_goes_on_where_it
     race = run(quiz, max_calls=20)
     assert (race.winner, race.ending, race.calls, quiz.calls) == (None, "budget spent", 20, 20)
     assert race.rows == 10
-    assert re.search(r"\(95 % \w+ -?\d+ to -?\d+\); ", race.verdict)
+    assert re.search(r"\(95 % \w+ -?\d+\.\d to -?\d+\.\d\); ", race.verdict)
     assert race.verdict.endswith("race.resume().")
     assert race.batch.stopped is not None
     assert race.batch.stopped.reason == "max_calls"

@@ -42,7 +42,7 @@ def test_a_cells_budget_holds_and_it_says_how_to_go_on(shell: Shell, hive: Local
     shell.run(ROWS)
     _, said = shell.run(CELL.format(more=" --max-calls 8 --out race"))
     assert len(hive.calls) == 8
-    assert re.search(": plain .* loud by 100 points", said)
+    assert re.search(r": plain .* loud by 100\.0 points", said)
     assert "race.resume()" not in said
     shell.run(CELL.format(more=" --max-calls 8 --out race"))
     assert shell.shell.user_ns["race"].winner == "plain"

@@ -12,7 +12,7 @@ from fh_notebook.notebook.progress.display import CellOutput, LiveProgress
 from fh_notebook.notebook.shell import running_kernel
 from fh_notebook.notebook.ui.buttons import has_person
 from fh_notebook.racing import display
-from fh_notebook.racing.display import RaceDisplay, RaceText
+from fh_notebook.racing.display import RaceDisplay, RaceSource, RaceText
 
 if TYPE_CHECKING:
     from fh_notebook.racing.race import Race
@@ -33,15 +33,16 @@ class RaceView:
 
     Parameters
     ----------
-    race : Race
-        The one that runs; it is read now.
+    race : RaceSource
+        The one that runs; it is read now, once.
     last : bool
         Whether this is what stays.
     """
 
-    def __init__(self, race: Race, *, last: bool = False) -> None:
-        self._html = display.live_html(race, last=last)
-        self._text = display.live_text(race, last=last)
+    def __init__(self, race: RaceSource, *, last: bool = False) -> None:
+        moment = race.snapshot()
+        self._html = display.live_html(moment, last=last)
+        self._text = display.live_text(moment, last=last)
 
     def __repr__(self) -> str:
         return self._text
