@@ -64,8 +64,9 @@ def test_below_six_pairs_there_is_no_test_and_it_says_so() -> None:
     assert (few["test"], few["n"]) == ("none", 5)
     assert math.isnan(few["p"]) and math.isnan(few["p_holm"]) and math.isnan(few["p_permutation"])  # noqa: PT018
     assert table.loc[("a", "b"), "p_holm"] == table.loc[("a", "b"), "p"]
-    alone = fh.compare(tall({"a": [1, 0, 1, 0, 1], "b": [0] * 5}), score="s")
-    assert tells(alone.verdict, "5 rows", "6", "a", "b")
+    alone = fh.compare(tall({"keywords": [1, 0, 1, 0, 1], "nearest": [0] * 5}), score="s")
+    assert numbers_in(alone.verdict) == ["5", "6"]  # those that both have, and the least that are tested
+    assert tells(alone.verdict, "keywords", "nearest")
 
 
 def test_repeats_of_a_row_are_one_pair() -> None:
