@@ -53,8 +53,10 @@ from fh_notebook.core.values import Seconds
 if TYPE_CHECKING:
     from fh_notebook.client.callbacks.receiver import CallbackReceiver
 
-__all__ = ["TO_TYPE", "HeldRuns", "PendingRun", "look_up_soon", "runs_waited_for", "tell_decisions"]
+__all__ = ["ASKED", "TO_TYPE", "HeldRuns", "PendingRun", "look_up_soon", "runs_waited_for", "tell_decisions"]
 
+ASKED: Final = "fh-asked"
+"""The class of a question about a tool, which a table of approvals repeats."""
 TO_TYPE: Final = "fh-to-type"
 """The CSS class of what is to be typed where there are no buttons for it."""
 
@@ -748,7 +750,8 @@ class PendingRun:
             if self._is_direct
             else "pending.run.raw has everything"
         )
-        return [label, html.folded(question, whole=whole), *hint]
+        asks = html.el("div", label, html.folded(question, whole=whole), cls="" if who else ASKED)
+        return [asks, *hint]
 
     def _repr_html_(self) -> str:
         return html.el("div", html.STYLE, output_view.STYLE, self.html_card(), cls="fh")

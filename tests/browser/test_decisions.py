@@ -143,6 +143,16 @@ def _decide_both(cell: Locator, hive: LocalHive, *by: str) -> None:
     _ended(hive, ["paid", "refused"])
 
 
+def assert_order(here: Locator, *parts: str) -> None:
+    """Assert that these parts stand below each other."""
+    for part in parts:
+        expect(here.locator(part).locator("visible=true").first).to_be_visible()
+    tops = [here.locator(part).locator("visible=true").first.bounding_box() for part in parts]
+    places = [box["y"] for box in tops if box is not None]
+    assert places == sorted(places)
+    assert len(places) == len(parts)
+
+
 BY = pytest.mark.parametrize("by", ["mouse", "keyboard"])
 
 
@@ -154,7 +164,7 @@ def test_the_run_of_a_card_is_decided_below_it(lab: Lab, hive: LocalHive, url: s
     lab.run(0)
     card = lab.run(1)
     _buttons(card, 1)
-    expect(card).to_contain_text("to <b>Ada</b>?")
+    expect(card.get_by_text("to <b>Ada</b>?").locator("visible=true")).to_have_count(1)  # in the table alone
     expect(card.locator(".fh-to-type").locator("visible=true")).to_have_count(0)
     if by == "mouse":
         _shown_narrow_and_wide(lab, card, "card")
@@ -238,6 +248,7 @@ def test_the_runs_of_a_batch_are_decided_in_its_block(lab: Lab, hive: LocalHive,
     lab.run(0)
     batch = lab.run(1)
     _buttons(batch, 2)
+    assert_order(batch, ".fh-bar", ".fh-controls", ".fh-approvals")
     if by == "mouse":
         _shown_narrow_and_wide(lab, batch, "batch")
     _decide(batch, "Allow once", 0, by)
@@ -250,6 +261,47 @@ def test_the_runs_of_a_batch_are_decided_in_its_block(lab: Lab, hive: LocalHive,
     _decide(batch, "Deny", 0, by)
     expect(batch).to_contain_text(re.compile("(?<!of )2 completed"))
     _ended(hive, ["paid", "refused"])
+
+
+STEPS = """hive = fh.local.LocalHive(name="steps")
+
+@hive.workflow("refund", variant="v", human="finance")
+def refund(amount: int) -> dict:
+    return {"paid": fh.local.ask_human(f"Refund {amount} EUR?").approved} if amount else {"paid": True}
+
+client = hive.client()
+asked, paid = (client.submit("refund", variant="v", inputs={"amount": amount}) for amount in (7, 0))
+hive.wait_approval()
+_ = paid.wait(), asked.refresh()"""
+
+
+@pytest.mark.long
+def test_blocks_of_widgets_end_where_those_of_html_do_and_steps_are_below_the_controls(
+    lab: Lab, url: str, hive: LocalHive
+) -> None:
+    """A card that changes is of widgets, one of a run that has ended is not: their right edges are the same."""
+
+    @hive.workflow("asks", variant="v", human="finance")
+    def asks(amount: int) -> str:
+        return "paid" if ask_human(f"Refund {amount}?").approved else "refused"
+
+    steps = BATCH.replace("'refund'", "'asks'")
+    lab.open(f"{SETUP.format(url=url)}{STEPS}", "asked", "paid", steps.replace("client=client", "client=fh.Client()"))
+    lab.run(0)
+    cards = [lab.run(number) for number in (1, 2)]
+    lab.expect_text(cards[0], "Refund 7 EUR?")
+    edges = set()
+    for card in cards:
+        boxes = (
+            card.locator(".fh-out, .fh-o")
+            .locator("visible=true")
+            .evaluate_all("found => found.map(e => Math.round(e.getBoundingClientRect().right))")
+        )
+        edges.add(max(boxes))
+    assert len(edges) == 1
+    batch = lab.run(3)
+    assert_order(batch, ".fh-bar", ".fh-controls", ".fh-steps")
+    lab.screenshot("decisions-steps")
 
 
 @pytest.mark.long

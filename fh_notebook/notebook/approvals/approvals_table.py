@@ -110,6 +110,8 @@ class ApprovalsTable:
         self._steps = steps
         self.then = ""
         """What is to be done after a decision, in words."""
+        self.repeats = ""
+        """A CSS selector of questions that its lines repeat: not to be seen beside them."""
         self.on_decision: Callable[[ToolApproval], object] = lambda approval: None
         """Called on the background loop when a decision was sent, whatever came of it."""
         self._lock = threading.Lock()
@@ -145,7 +147,8 @@ class ApprovalsTable:
             open_lines = sum(not line.said and _waits(line.approval) for line in self._lines)
         waiting = html.el("strong", f"{counted(open_lines, 'tool call')} {agreeing(open_lines, 'wait')} for a decision")
         head = [html.el("div", waiting, cls="fh-head", style="margin-top:10px")] if open_lines else []
-        table = [STYLE, *head, html.stacked(("Decision", *HEADS), rows)] if rows else []
+        repeated = html.el("style", f"{self.repeats}{{display:none}}") if self.repeats else html.Html("")
+        table = [STYLE, repeated, *head, html.stacked(("Decision", *HEADS), rows)] if rows else []
         return html.join([*table, *([below] if (below := self._steps.list_html()) else [])])
 
     # --- what a person clicks, on the thread that hears it

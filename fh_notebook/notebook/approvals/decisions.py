@@ -14,8 +14,8 @@ from typing import Any, Final
 from uuid import uuid4
 
 from fh_notebook.client.approvals import ToolApproval
-from fh_notebook.client.pending_run import TO_TYPE
-from fh_notebook.client.waiting_tools import MOST_LOOKS, ApprovalLister, WaitingTools
+from fh_notebook.client.pending_run import ASKED, TO_TYPE
+from fh_notebook.client.waiting_tools import MOST_LOOKS, ApprovalLister, WaitingTools, approvals_of
 from fh_notebook.contract.callbacks import RunIds
 from fh_notebook.core import event_loop
 from fh_notebook.core.redaction import log
@@ -66,6 +66,11 @@ class CellPlace:
         """The CSS selector of what that page says is to be typed: not to be seen while there are buttons."""
         return f".{self._class} .{TO_TYPE}"
 
+    @property
+    def asked(self) -> str:
+        """The CSS selector of the questions about tools in that page."""
+        return f".{self._class} .{ASKED}"
+
 
 class Decisions:
     """The tools that some runs wait for.
@@ -80,6 +85,8 @@ class Decisions:
         Called when a decision was sent, with the first id of the run that it is about.
     hides : str
         A CSS selector of what is not to be seen while there are buttons.
+    repeats : str
+        A CSS selector of the questions of these runs, which are not to be seen beside a table that has all of them.
     """
 
     def __init__(
@@ -89,11 +96,12 @@ class Decisions:
         place: Callable[[Any], object],
         on_decision: Callable[[str], object] = lambda run: None,
         hides: str = "",
+        repeats: str = "",
     ) -> None:
         self._waiting = waiting
         self._place = place
         self._on_decision = on_decision
-        self._hides = hides
+        self._hides, self._repeats = hides, repeats
         self.then = ""
         """What is to be done after a decision, in words."""
         self._lock = threading.Lock()
@@ -138,6 +146,9 @@ class Decisions:
             self._table = ApprovalsTable((), hides=self._hides)
             self._table.on_decision = self._decided
         self._table.then = self.then
+        asked = [approval for approval in approvals if approval.summary]
+        if approvals:  # of a decided one the line stays, and the question comes back with its run
+            self._table.repeats = self._repeats if all(approvals_of(asked, [run]) for run in self._waiting()) else ""
         self._table.put(approvals)
         if problem != self._problem:
             self._problem = problem

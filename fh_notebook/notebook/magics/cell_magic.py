@@ -487,6 +487,10 @@ class LiveAnswers:
             return ""
         return f"{self._state().page()}{end_note() if self._submit.over else ''}"
 
+    def below(self) -> str:
+        """Return nothing: all of it is above."""
+        return ""
+
     def stand_in(self, dom_class: str, text: str) -> None:
         """Be what is seen where the widgets are not."""
         if self._handle is not None:

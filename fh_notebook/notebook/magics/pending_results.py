@@ -98,6 +98,10 @@ class _LiveCard:
         """Return it as HTML."""
         return self.card.content[0]
 
+    def below(self) -> str:
+        """Return nothing: all of it is above."""
+        return ""
+
     def stand_in(self, dom_class: str, text: str) -> None:
         """Be what is seen where the widgets are not."""
         self._dom_class = dom_class
@@ -158,7 +162,7 @@ def _decisions(result: PendingRun | PendingResults, place: CellPlace) -> Callabl
     def waiting() -> list[RunIds]:
         return [run.ids for run in runs if run.may_wait_for_tool]
 
-    decisions = Decisions(waiting, place=place.put, on_decision=look_soon, hides=place.to_type)
+    decisions = Decisions(waiting, place=place.put, on_decision=look_soon, hides=place.to_type, repeats=place.asked)
     return lambda: decisions.follow(runs[0].lister) if runs else None
 
 

@@ -164,6 +164,10 @@ class EndedView:
         """Return it with buttons."""
         return self._page(html.join([STYLE, self._overview.head_html(self._offers)]))
 
+    def live_below(self) -> str:
+        """Return nothing: the first rows stand below what a button has shown."""
+        return ""
+
     def rows_html(self, prefix: str) -> str:
         """Return the first rows, which a page shows below what a button has shown; a script serves their pictures."""
         return self._overview.rows_html(prefix)

@@ -71,12 +71,22 @@ class ProgressView:
         return "\n".join(filter(None, (self._plan, self._summary or str(self._state), self._note)))
 
     def _repr_html_(self) -> str:
+        return self._page(*self._words(), self._steps())
+
+    def _page(self, *lines: html.Html | None) -> html.Html:
         plan = html.el("div", self._plan, cls="fh-dim") if self._plan else None
-        return html.el("div", html.STYLE, plan, self.bar(), *self._words(), cls="fh fh-progress")
+        return html.el("div", html.STYLE, plan, self.bar(), *lines, cls="fh fh-progress")
+
+    def _steps(self) -> html.Html | None:
+        return None if self._summary else self._state.steps.list_html()
 
     def live_html(self) -> str:
-        """Return the same: nothing is clicked in it."""
-        return self._repr_html_()
+        """Return the same without what stands below the controls: nothing is clicked in it."""
+        return self._page(*self._words())
+
+    def live_below(self) -> str:
+        """Return the steps that nobody decides here."""
+        return html.el("div", html.STYLE, steps, cls="fh") if (steps := self._steps()) else ""
 
     def bar(self) -> html.Html:
         """Return the bar alone."""
@@ -113,7 +123,7 @@ class ProgressView:
         elif state.held_by:  # for information: nothing is wrong, and nothing is to be done
             rest.append(html.el("span", state.held_by, cls="fh-dim"))
         note = [html.el("div", self._note)] if self._note else []
-        return [html.el("div", how_far, *rest, style=_LINE), *note, *filter(None, [state.steps.list_html()])]
+        return [html.el("div", how_far, *rest, style=_LINE), *note]
 
     def _how_far(self) -> list[object]:
         """Return how far it is, with the colour of each part of the bar before its number."""
@@ -175,6 +185,10 @@ class LiveView(Protocol):
         """Return what a page shows where clicks are heard."""
         ...
 
+    def live_below(self) -> str:
+        """Return what stands there below what is clicked."""
+        ...
+
 
 STAND_IN_EVERY_S: Final = 10.0
 """How old what stands in for widgets may be: a notebook saves itself every two minutes."""
@@ -206,7 +220,7 @@ class LiveDisplay:
         """Show `view` in place of what was shown before."""
         self._shown = view
         if self.place.is_placed:
-            self.place.show(self.page())
+            self.place.show(self.page(), self.below())
             if time.monotonic() - self._stood_in_at >= STAND_IN_EVERY_S:
                 self.stand_in(*self._stands_in)
         elif self._handle is None:
@@ -232,6 +246,10 @@ class LiveDisplay:
     def page(self) -> str:
         """Return what is shown now, as HTML; with what is clicked in it, where that is heard."""
         return str(self._shown._repr_html_() if self._is_left else self._shown.live_html())
+
+    def below(self) -> str:
+        """Return what is shown now below what is clicked, as HTML."""
+        return "" if self._is_left else self._shown.live_below()
 
     def stand_in(self, dom_class: str, text: str) -> None:
         """Be what is seen where there are no widgets."""

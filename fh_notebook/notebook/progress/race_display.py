@@ -54,6 +54,10 @@ class RaceView:
         """Return the same: nothing is clicked in it."""
         return self._html
 
+    def live_below(self) -> str:
+        """Return nothing: all of it is above."""
+        return ""
+
 
 class LiveRace(LiveProgress):
     """A display of its own handle, with a way to cancel under it.

@@ -63,6 +63,9 @@ __all__ = [
 DELAY_S: Final = 1.0
 """What takes less is over before anybody could click; and ipywidgets is not imported for it."""
 
+AS_HTML: Final = "0 20px 0 0"
+"""The padding that a page gives to HTML (``.jp-RenderedHTMLCommon``): blocks of widgets end where those of HTML do."""
+
 USE_STOP: Final = "Running. To cancel, use Stop (the square in the toolbar)."
 
 AFTER_RELOAD: Final = (
@@ -147,6 +150,10 @@ class HostDisplay(Protocol):
         """Return it as it is now, as HTML; nothing where what can be clicked shows it."""
         ...
 
+    def below(self) -> str:
+        """Return what of it stands below what can be clicked, as HTML; mostly nothing."""
+        ...
+
     def stand_in(self, dom_class: str, text: str) -> None:
         """Be what is seen where the widgets are not: take the class that they hide, and say `text`."""
         ...
@@ -200,6 +207,7 @@ class WidgetPlace:
         """The display that stands in for widgets, where nothing is above."""
         self._box: Any = None
         self._bar: Any = None
+        self._after: Any = None
         self._keys: Any = None
         self._kept: tuple[Any, ...] = ()
         """The box of what stays below all others, once there is one."""
@@ -229,7 +237,7 @@ class WidgetPlace:
         if self._box is None:
             self._make_box(widgets, text)
         else:
-            self._box.children = (self._bar, *widgets, *self._kept, self._keys)
+            self._box.children = (self._bar, *widgets, self._after, *self._kept, self._keys)
             if self._above is not None:
                 self._above.stand_in(self._dom_class, text)
         enable_clicks(self._keys)
@@ -256,17 +264,20 @@ class WidgetPlace:
 
         self._dom_class = f"fh-in-widgets-{uuid4().hex[:8]}"
         # A wide table scrolls in its own width: the front end lets what is in the bar be as wide as it likes.
-        fits = ".fh-live>.widget-html-content{width:100%;min-width:0;max-width:100%}"
+        fits = ":is(.fh-live,.fh-after)>.widget-html-content{width:100%;min-width:0;max-width:100%}"
         self._hiding = f"<style>.{self._dom_class}{{display:none}}{fits}</style>"
         self._bar = HTML(layout=Layout(width="100%", margin="0"))
         self._bar.add_class("fh-live")
-        self.show(self._above.page() if self._above is not None else "")
+        self._after = HTML(layout=Layout(width="100%", margin="0"))
+        self._after.add_class("fh-after")
+        self._show(*((self._above.page(), self._above.below()) if self._above is not None else ("", "")))
         self._keys = OwnKeys(self._act, layout=Layout(display="none"), _dom_classes=("fh-keys",))
-        self._box = own_keys(VBox([self._bar, *widgets, *self._kept]), self._keys)
+        self._box = own_keys(VBox([self._bar, *widgets, self._after, *self._kept]), self._keys)
         self._box.add_class("fh-block")
         if self._attach is not None:
             self._attach(self._box)
             return
+        self._box.layout.padding = AS_HTML
         # Without the text: where the widgets are not known, what stands in has it.
         self._display({"text/plain": "", WIDGET_VIEW: widget_view(self._box)})
         if self._above is not None:
@@ -290,18 +301,23 @@ class WidgetPlace:
         elif self._handle is not None:
             self._handle.update(_NOTHING, raw=True)
 
-    def show(self, page: str) -> None:
-        """Show what goes on, as it is now; also after the end."""
+    def show(self, page: str, below: str = "") -> None:
+        """Show what goes on, as it is now; also after the end. `below` stands below what can be clicked."""
         if self._bar is None and self._attach is not None:
             self._make_box([], "")
         elif self._bar is not None:
-            self._bar.value = f"{self._hiding}{page}"
+            self._show(page, below)
+
+    def _show(self, page: str, below: str) -> None:
+        self._bar.value = f"{self._hiding}{page}"
+        self._after.value = below
+        self._after.layout.display = None if below else "none"
 
     def leave(self) -> None:
         """Empty the displays, and take away what can be clicked; a page that was reloaded sees the end (fact 5)."""
         if self._box is not None:
-            clicked_on = self._box.children[1:-1]
-            self._box.children = (self._bar, self._keys)
+            clicked_on = [child for child in self._box.children[1:-1] if child is not self._after]
+            self._box.children = (self._bar, self._after, self._keys)
             for child in clicked_on:
                 _close(child)
             self.show(self._above.page() if self._above is not None else str(end_note()))
