@@ -32,7 +32,7 @@ from urllib.parse import urlsplit
 from fh_notebook.core import arguments, hooks
 from fh_notebook.core.config.urls import LOCAL, is_loopback
 from fh_notebook.core.files import KEPT_FILES, KeptFile
-from fh_notebook.core.json_values import inside_fence, pretty
+from fh_notebook.core.json_values import for_reading, inside_fence, pretty
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import byte_size, first_words, one_line, with_partial_repr
 from fh_notebook.core.text.markdown import is_cheap, plain_text
@@ -483,8 +483,8 @@ def excerpt(output: Any, limit: int) -> str:
 
     Examples
     --------
-    >>> excerpt("# Decision\n\nWe **pay**.", 40), excerpt('{"kind": "late", "items": [1, 2]}', 40)
-    ('Decision: We pay.', 'kind: late, items: 2 items')
+    >>> excerpt("# Decision\n\nWe **pay**.", 40), excerpt('{"kind": "late", "paid": 640.0, "items": [1]}', 40)
+    ('Decision: We pay.', 'kind: late, paid: 640, items: 1 item')
     >>> excerpt("We pay:\n\n| item | paid |\n|---|---|\n| window | 640 |", 40)
     'We pay…'
     """
@@ -497,10 +497,10 @@ def excerpt(output: Any, limit: int) -> str:
     if files := assets_of(output):
         return first_words(", ".join(asset.file_name or asset.id or "file" for asset in files[: SHOWN.files]), limit)
     if isinstance(output, Mapping):
-        parts = (f"{name}: {_in_a_few_words(value)}" for name, value in islice(output.items(), limit))
+        parts = (f"{name}: {_in_a_few_words(for_reading(value))}" for name, value in islice(output.items(), limit))
     elif isinstance(output, list):
         parts = (
-            excerpt(value, limit) if isinstance(value, Mapping) else _in_a_few_words(value)
+            excerpt(value, limit) if isinstance(value, Mapping) else _in_a_few_words(for_reading(value))
             for value in islice(output, limit)
         )
     else:
@@ -695,7 +695,7 @@ def _folded_table(
         nonlocal left_chars, is_cut
         cells = []
         for value in row:
-            cell, is_whole = _cell(value, min(limits.cell, max(left_chars, A_CELL)))
+            cell, is_whole = _cell(for_reading(value), min(limits.cell, max(left_chars, A_CELL)))
             left_chars -= max(len(cell), A_CELL)
             is_cut = is_cut or not is_whole
             cells.append(cell)

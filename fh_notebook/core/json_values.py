@@ -43,6 +43,7 @@ from fh_notebook.core.values import is_iterable
 __all__ = [
     "MAX_DEPTH",
     "canonical_json",
+    "for_reading",
     "inputs_text",
     "inside_fence",
     "is_missing",
@@ -242,11 +243,29 @@ def inputs_text(inputs: Mapping[str, Any], limit: int) -> str:
     Examples
     --------
     >>> inputs_text({"order": "A-4007", "amount": 120.0}, 60), inputs_text({"ticket": "Late again."}, 6)
-    ('order: A-4007, amount: 120.0', 'Late…')
+    ('order: A-4007 · amount: 120', 'Late…')
     """
-    texts = {name: _beginning(value, limit) for name, value in inputs.items()}
+    texts = {name: _beginning(for_reading(value), limit) for name, value in inputs.items()}
     parts = texts.values() if len(texts) == 1 else (f"{name}: {text}" for name, text in texts.items())
-    return first_words(", ".join(parts), limit)
+    return first_words(" · ".join(parts), limit)  # a text may end with a full stop, or have commas
+
+
+WHOLE_BELOW: Final = 1e15
+"""A float of more may not be the number that it is written as."""
+
+
+def for_reading(value: Any) -> Any:
+    """Return a value of a call as a person reads it in a table or a line: a whole float without its ``.0``.
+
+    What is sent, compared, copied and exported, frames, and the JSON of an output keep the float.
+
+    Examples
+    --------
+    >>> for_reading(640.0), for_reading(389.9), for_reading("640.0"), for_reading(1e300)
+    (640, 389.9, '640.0', 1e+300)
+    """
+    is_whole = isinstance(value, float) and abs(value) < WHOLE_BELOW and value.is_integer()
+    return int(value) if is_whole else value
 
 
 def _beginning(value: Any, limit: int) -> str:

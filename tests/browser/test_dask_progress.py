@@ -44,7 +44,7 @@ def test_one_display_over_all_workers_and_its_buttons_reach_each(lab: Lab, paced
         here.locator("button.fh-pause").wait_for()
         for look in lab.looks(height=900):
             lab.screenshot(f"dask-running-{look}")
-            assert cut_off(here, ".fh-progress, .fh-progress span, button, .fh-throttle, .fh-at-once") == [], look
+            assert cut_off(here, ".fh-progress, .fh-progress span, button, .fh-at-once") == [], look
 
         here.locator("button.fh-pause").click()
         lab.expect_text(here, r"4 of them still in progress.*paused")

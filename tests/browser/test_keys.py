@@ -256,7 +256,7 @@ def test_keys_of_the_controls_of_a_batch_are_its_own(lab: Lab, paced_hive: Paced
         adaptive.focus()
         lab.page.keyboard.press("Space")
         expect(adaptive).to_be_hidden()
-        expect(here.get_by_role("slider", name="slide Calls at once")).to_be_focused()
+        expect(here.get_by_label("Calls at once", exact=True)).to_be_focused()
 
 
 @pytest.mark.long

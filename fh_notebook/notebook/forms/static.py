@@ -18,7 +18,7 @@ from fh_notebook.contract.output import PAGE_END
 from fh_notebook.contract.run import one_line
 from fh_notebook.contract.secrets import mask_run
 from fh_notebook.core.text import html
-from fh_notebook.core.text.formatting import moment_text, path_text
+from fh_notebook.core.text.formatting import first_words, moment_text, path_text
 from fh_notebook.core.text.messages import agreeing, counted
 from fh_notebook.core.text.problems import Problem
 from fh_notebook.core.values import UNSET
@@ -227,7 +227,7 @@ def preview_page(mapping: RowMapping, preview: Preview) -> html.Html:
 def _cell(inputs: Any, name: str) -> object:
     if name not in inputs:
         return html.el("span", "not sent", cls="fh-dim")
-    return one_line(_value_text(inputs[name]), CELL_CAP)
+    return first_words(_value_text(inputs[name]), CELL_CAP)
 
 
 def _batch_line(core: BatchFormController, is_app: bool) -> list[str]:

@@ -12,16 +12,13 @@ from typing import Any, Final
 from fh_notebook.batching.progress.state import ProgressSource
 from fh_notebook.notebook.shell import enable_clicks
 from fh_notebook.notebook.ui.buttons import OnLoopHandler
-from fh_notebook.notebook.ui.theme import handle_css
 
 __all__ = ["BatchControls"]
 
-LEAST_ROOM: Final = 16
-"""The slider's end at least: room to move where the limit is still small."""
 MOST: Final = 10_000
 """What can be typed; more than any subscription admits."""
 STYLE: Final = (
-    f"<style>{handle_css('.fh-controls .fh-throttle')}"
+    "<style>"
     # Around it the place of the widgets would cut the ring.
     ".fh-controls.fh-controls.fh-controls .jupyter-button:focus-visible{outline-offset:-2px}</style>"
 )
@@ -62,21 +59,17 @@ class BatchControls:
         self._has_cancel, self._has_throttle = has_cancel, has_throttle
         self._batch = batch
         self._changed = changed
-        self._shown: tuple[int, int] = (0, 0)
-        """What we put into the box, and where we put the slider: what they say then is no wish."""
+        self._shown = 0
+        """What we put into the box: what it says then is no wish."""
 
     def follow(self) -> None:
         """Show how the batch is."""
         if self._cancel.disabled:
             return
-        batch, number, limit = self._batch, self._batch.max_concurrency, self._batch.limit
+        batch, number = self._batch, self._batch.max_concurrency
         self._pause.description = "Continue" if batch.paused else "Pause"
         self._pause.tooltip = GO_ON if batch.paused else PAUSE
-        # It never shrinks: an end that moves under the hand cannot be aimed at.
-        self._throttle.max = max(self._throttle.max, LEAST_ROOM, 2 * limit)
-        now = number or limit
-        self._shown = min(now, MOST), min(now, self._throttle.max)
-        self._number.value, self._throttle.value = self._shown
+        self._shown = self._number.value = min(number or batch.limit, MOST)
         self._adapts.value = "automatic" if number is None else ""
         self._adapt.layout.display = "none" if number is None else None
         for widget in self._clickable:
@@ -91,9 +84,9 @@ class BatchControls:
         self._cancel.add_class("fh-ends")
         self._adapt = _button("Automatic", ADAPT, "fh-adaptive", on_loop(self._clicked_adapt))
         self._make_throttle(on_loop)
-        self._clickable = (self._pause, self._cancel, self._number, self._throttle, self._adapt)
+        self._clickable = (self._pause, self._cancel, self._number, self._adapt)
         throttle = Box(
-            [self._number, self._throttle, self._adapts, self._adapt],
+            [self._number, self._adapts, self._adapt],
             layout=Layout(flex_flow="row wrap", align_items="center", overflow="visible"),
         )
         buttons = [self._pause, self._cancel] if self._has_cancel else [self._pause]
@@ -109,9 +102,9 @@ class BatchControls:
         return bar
 
     def _make_throttle(self, on_loop: OnLoopHandler) -> None:
-        from ipywidgets import BoundedIntText, IntSlider, Label, Layout
+        from ipywidgets import BoundedIntText, Label, Layout
 
-        # On the way to 8 neither must let 30 calls go out: what holds is what the hand is taken from.
+        # On the way to 8 it must not let 30 calls go out: what holds is what the hand is taken from.
         self._number = BoundedIntText(
             value=1,
             min=1,
@@ -122,26 +115,16 @@ class BatchControls:
             style={"description_width": "initial"},
             layout=Layout(width="148px", margin="2px 4px 2px 0"),
         )
-        self._throttle = IntSlider(
-            value=1,
-            min=1,
-            max=LEAST_ROOM,
-            readout=False,
-            continuous_update=False,
-            description="slide Calls at once",  # heard, not seen
-            layout=Layout(width="96px", margin="2px 4px 2px 0"),
-        )
         self._adapts = Label(layout=Layout(width="auto", margin="2px 8px 2px 0"))
         self._adapts.add_class("fh-adapts")
         set_limit = on_loop(self._set_limit)
 
         def changed(change: Any) -> None:
-            if change["new"] != self._shown[change["owner"] is self._throttle]:
+            if change["new"] != self._shown:
                 set_limit(change["new"])
 
-        for widget, dom_class in ((self._number, "fh-at-once"), (self._throttle, "fh-throttle")):
-            widget.observe(changed, "value")
-            widget.add_class(dom_class)
+        self._number.observe(changed, "value")
+        self._number.add_class("fh-at-once")
 
     def _clicked_pause(self, _: Any) -> None:
         if self._batch.paused:

@@ -93,7 +93,7 @@ def test_it_is_read_by_a_person(here: str) -> None:
     )
     frame = fh.history()
     assert frame["output"].tolist() == ["decision: pay, items: 1 item", "Decision: We pay…"]
-    assert frame["inputs"].tolist() == ["claim: The lamp broke., amount: 9", "hi"]
+    assert frame["inputs"].tolist() == ["claim: The lamp broke. · amount: 9", "hi"]
     heads, lines = shown_cells(frame, zone=timezone(timedelta(hours=2), "EET"))
     assert heads[:4] == ("time (EET)", "workflow", "variant", "status")
     assert lines[0][0] == f"{frame['at'][0] + timedelta(hours=2):%Y-%m-%d %H:%M:%S}"

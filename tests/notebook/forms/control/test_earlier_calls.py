@@ -56,7 +56,7 @@ def test_it_is_newest_first_with_time_variant_status_and_a_look_at_the_inputs(sh
     shelf.keep({"text": "of another"}, deployment="other")
     history = shelf.history()
     assert history.options() == [
-        ("2026-11-25 14:02 UTC · b · failed · ticket: Charged twice, words: 3", history.past[0]),
+        ("2026-11-25 14:02 UTC · b · failed · ticket: Charged twice · words: 3", history.past[0]),
         ("2026-11-25 14:01 UTC · a · completed · The parcel is late.", history.past[1]),
     ]
     assert history.past[1].again() == {"ticket": "The parcel is late."}
