@@ -35,7 +35,7 @@ KINDS = {
     "scores": r"[^:]* 95 % [^:]*: b ",
     "differences": r"[^:]*: b \w+ a \+",
     "wins": r"\w+: b \w+ a ",
-    "seconds": r"[^:]*: b \w+ [\d.]+, 95 % ",
+    "seconds": r"[^:]*: [abc] \w+ [\d.]+, 95 % ",
 }
 """How the alternative text of each begins: what is drawn, then the first of what there is to see."""
 
@@ -50,6 +50,14 @@ def test_each_kind_is_a_figure_that_says_in_words_what_it_shows(cmp: fh.Comparis
     assert shown.count("<svg") == 1
     assert re.search(f'role="img" aria-label="{KINDS[kind]}', shown)
     assert repr(figure) == f"Plot: {figure.alt}"
+
+
+def test_seconds_are_drawn_fastest_first() -> None:
+    """The best by what a panel is of stands first, as the best by the scores does in the others."""
+    frame = scores(a=0.0, b=1.0, c=0.1)
+    frame["elapsed_s"] = frame["variant"].map({"a": 2.0, "b": 3.0, "c": 1.0})
+    (axes,) = fh.compare(frame, score="s").plot("seconds").axes
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["c", "a", "b"]
 
 
 def test_long_names_that_differ_are_shown_different() -> None:

@@ -429,9 +429,8 @@ def _wins(facts: PlotData) -> PanelText:
 def _seconds(facts: PlotData) -> PanelText:
     marks = marks_of(facts)
     times = (f"{name} median {seconds(m[2])}, 95 % below {seconds(m[4])}" for name, m in marks.items())
-    fastest_first = sorted(marks, key=lambda name: float(marks[name][2]))
-    texts = {_in_title(facts, name): f"median {seconds(marks[name][2])} s" for name in fastest_first}
-    first, median = first_text(texts), texts[_in_title(facts, fastest_first[0])]
+    texts = {_in_title(facts, name): f"median {seconds(quantiles[2])} s" for name, quantiles in marks.items()}
+    first, median = first_text(texts), next(iter(texts.values()))
     fastest = f" {agreeing(len(alike_first(texts)), 'are')} fastest" if len(texts) > 1 else ""
     return PanelText(
         title=equal_text(texts) or f"{first}{fastest}: {median}",
@@ -644,5 +643,6 @@ def scored_lines(facts: PlotData) -> list[dict[Any, Any]]:
 
 
 def marks_of(facts: PlotData) -> dict[str, Any]:
-    """Return the quantiles of the seconds of each variant that has some."""
-    return {name: np.quantile(values, MARKS) for name, values in facts.seconds.items() if len(values)}
+    """Return the quantiles of the seconds of each variant that has some, the fastest one first."""
+    marks = {name: np.quantile(values, MARKS) for name, values in facts.seconds.items() if len(values)}
+    return dict(sorted(marks.items(), key=lambda mark: float(mark[1][2])))
