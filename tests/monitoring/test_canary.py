@@ -240,7 +240,6 @@ def test_options_beyond_their_limits_are_refused() -> None:
     answering = Answering()
     with pytest.raises(InputError) as empty:
         fh.canary([], "quiz", variant="a", score=fh.score.exact(), client=answering.hive.client())
-    assert re.search(r"\brows\b", str(empty.value))
     assert not re.search("name=|variant|score|expected_output", str(empty.value)), "none of which is at fault"
     assert (answering.calls, fh.history().empty) == (0, True)
     fh.configure(store=None)

@@ -56,7 +56,8 @@ def test_a_cell_at_the_daily_cap_advises_to_go_on_with_the_race(shell: Shell, hi
     _, said = shell.run(CELL.format(more=" --out race"))
     stopped = shell.shell.user_ns["race"].batch.stopped
     assert stopped.reason == "daily_cap"
-    assert "cell" in stopped.message
+    assert stopped.audience.medium == "cell"
+    assert stopped.message.endswith(stopped.audience.resume)
     assert "last_batch" not in stopped.message + said
 
 

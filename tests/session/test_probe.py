@@ -1078,7 +1078,7 @@ def test_forget_everything_removes_the_profile(tmp_path: Path) -> None:
         ({"callback": "no"}, "callback"),
         ({"callback": "https://hooks.example.com"}, "callback_port .*confirm=False"),
         ({"callback": "http://127.0.0.1"}, "callback_port"),
-        ({"callback": "https://hooks.example.com?a=1"}, "query"),
+        ({"callback": "https://hooks.example.com?a=1"}, "public_url"),
     ],
 )
 def test_wrong_arguments_are_told_before_any_call(options: dict[str, Any], word: str) -> None:

@@ -490,7 +490,7 @@ def test_in_a_narrow_terminal_the_line_does_not_wrap() -> None:
             clock, batch = Clock(), Batch(name="a-name-that-takes-room")
             progress = TextProgress(stream, clock=clock)
             progress.begin(batch)
-            for out in (0, 4_000_000_000_000):
+            for out in (0, 10**40):
                 clock.now += 1
                 batch.in_flight = out
                 progress.update(batch)

@@ -202,7 +202,7 @@ def test_all_rows_and_every_figure_are_in_it(tmp_path: Path) -> None:
     )
     assert re.fullmatch(rf"[^;]* support-triage; [^;]* {batch.name}; {taken}; {made}\.", origin)
     assert escaped(origin.rpartition("; ")[0]) in cmp.report(tmp_path / "x.md").read_text("utf-8")
-    notes = [note.partition(" To count")[0] for note in cmp.notes]
+    notes = [note.partition(". ")[0] for note in cmp.notes]
     for said in (*notes, cmp.verdict, batch.name, "support-triage", "Blaker", "20261125", "McNemar, exact"):
         assert said.replace("'", "&#x27;") in re.sub("</?bdi[^>]*>", "", text), said
     assert text.count('role="img"') == 4 + 2

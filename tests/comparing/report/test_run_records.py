@@ -122,7 +122,7 @@ def test_logs_have_a_folder_that_can_be_made(table: fh.Comparison, tmp_path: Pat
     """Not a file, nor a folder in none."""
     (tmp_path / "file").write_text("x")
     for path in (tmp_path / "a.eval", tmp_path / "file", tmp_path / "none" / "logs"):
-        with pytest.raises(fh.SettingsError, match="folder"):
+        with pytest.raises(fh.SettingsError, match=rf"\b{path.name}\b"):
             table.to_inspect(path)
 
 

@@ -248,5 +248,5 @@ def test_fields_that_cannot_be_meant_are_told() -> None:
         fh.score.json_fields(compare={"a": later})
     by_length = fh.score.json_fields(compare={"a": lambda run: len(run.text)})
     assert by_length(_run({"a": "xyz"}), {"expected_output": {"a": "anything"}}) == {"a": 3, "score": 3.0}
-    with pytest.raises(fh.InputError, match="'billing', .*JSON object"):
+    with pytest.raises(fh.InputError, match="'expected_output' .*'billing', .*JSON"):
         fh.score.json_fields()(_run({}), {"expected_output": "billing"})

@@ -203,7 +203,7 @@ def _table(lines: list[dict[str, Any]]) -> Any:
 
 def test_a_pattern_that_cannot_be_read_raises_at_once() -> None:
     """With what is wrong."""
-    with pytest.raises(fh.InputError, match=r"pattern '\(' .*: missing \)"):
+    with pytest.raises(fh.InputError, match=r"'\(' .*: missing \)"):
         fh.score.regex("(")
 
 

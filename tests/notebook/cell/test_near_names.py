@@ -33,7 +33,7 @@ OVER = "%%fetchhive support-triage -v keywords --over"
         ("%%fetchhive support-triage -v a --show jsn\nticket: x", r"'jsn' .* text, markdown, json, table; .* 'json'\?"),
         ("%%fetchhive support-triage -v a --show picture\nticket: x", r"'picture' .* text, markdown, json, table\. "),
         ("%%fetchhive support-triage -v keywords\nticket: {{ tickts }}", "'tickts'.*'tickets'"),
-        ("%%fetchhive support-triage -v keywords\nticket: {{ tickts }}", r"write \{\{ '\{\{ tickts \}\}' \}\}"),
+        ("%%fetchhive support-triage -v keywords\nticket: {{ tickts }}", r" \{\{ '\{\{ tickts \}\}' \}\}"),
         ("%%fetchhive support-triage -v keywords\nticket: {{ zebra }}", "'zebra'"),
         ("%%fetchhive support-triage -v keywords\nticket: {{ broken() }}", "'ticket_texd'"),
     ],

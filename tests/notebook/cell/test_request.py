@@ -80,14 +80,14 @@ def test_a_body_is_read_as_what_it_looks_like(body: str, inputs: dict[str, objec
         ),
         ("a: 1\na: 2", r"\b2 of the.*'a'"),
         ("a: [1, 2", "1 of the "),
-        ("a: &x [1]\nb: *x", "alias"),
+        ("a: &x [1]\nb: *x", r"\b2\b.*'\*'"),
         ("a: &x y", r"\b1 of the"),
         ("a:\n- ! now", r"\b2 of the"),
         ("%hello\n---\na: b", r"\b1 of the"),
         ("a: 'x\nb: y'", r"\b1 of the"),
         ("a: !!python/object:os.system x", "'!' "),
         ("a: !thing x", "'!' "),
-        ("? [a]\n: b", "a name must be a string"),
+        ("? [a]\n: b", r"\b1\b.*;"),
         ("a: \x00", r"\b1 of the.*\b0000\b"),
         ("\ta: 1", "line 1"),
         ("[" * 5000, "1 of the "),
@@ -106,7 +106,7 @@ def test_a_body_that_cannot_be_read_is_one_line_with_its_place(body: str, told: 
 def test_a_short_text_cannot_become_a_huge_value() -> None:
     """The "billion laughs" needs aliases: there are none."""
     bomb = "a: &a [x,x,x]\nb: &b [*a,*a,*a]\nc: [*b,*b,*b]"
-    with pytest.raises(InputError, match="alias"):
+    with pytest.raises(InputError, match=r"'\*'"):
         parse_mapping(bomb)
 
 

@@ -132,7 +132,7 @@ def test_a_notebooks_values_become_what_json_means(value: object, sent: object) 
         ("a: {{ {1, 2} }}", r"\{\{ \{1, 2\} \}\}.*\bJSON"),
         ("a: {{ object }}", r"\bJSON"),
         ("a: [{{ 1 }}", "1 of the "),
-        ("a: {{ nobody(1,\n  2) }}", r"write \{\{ '\{\{ nobody\(1, 2\) \}\}' \}\}"),
+        ("a: {{ nobody(1,\n  2) }}", r" \{\{ '\{\{ nobody\(1, 2\) \}\}' \}\}"),
         ("a: {{ {1,\n  2} }}", r"\{\{ \{1, 2\} \}\}.*\bJSON"),
         ("a: b {{ None or (\n  None) }}", r"\{\{ None or \( None\) \}\}"),
         ("a: {{ int('1\\n2') }}", r"\{\{ int\('1\\n2'\) \}\}.*\bValueError"),

@@ -201,8 +201,7 @@ def test_a_key_in_a_line_is_refused_and_not_repeated(shell: Shell, hive: LocalHi
     before = settings.current()
     result, said = shell.run(cell)
     assert type(result.error_in_exec).__name__ == "UsageError"
-    assert "create a new key" in said
-    assert credentials.LOGIN_HINT in said
+    assert re.search(r"[^%]%fetchhive login\b", said)
     assert result.error_in_exec.__context__ is None  # argparse's own error repeats the text
     assert KEY not in said
     assert "another-shape" not in said
@@ -218,7 +217,7 @@ def test_a_command_that_was_written_as_a_cell_is_told(shell: Shell, hive: LocalH
     assert type(result.error_in_exec).__name__ == "UsageError"
     assert re.search("%fetchhive deployments", said)
     _, said = shell.run(f"%%fetchhive login\n{KEY}")
-    assert "create a new key" in said
+    assert re.search(r"[^%]%fetchhive login\b", said)
     assert KEY not in said
     fh.Deployment("history", variants=["plain"]).save()
     _, said = shell.run("%%fetchhive history --dry-run\ntext: x")
@@ -249,7 +248,7 @@ def test_a_login_is_kept_in_the_keyring_of_the_service_in_use(
     (prompt,) = prompts
     assert place in prompt
     assert keyring.held == {("fh_notebook", place): KEY}
-    assert f"The key for {place} is in the system's keyring (memory)" in said
+    assert tells(said, place, "(memory)")
     assert "fh.Client().check()" in said
     assert not keyless.calls
     result, more = shell.run("%%fetchhive echo -v plain\ntext: hi")
@@ -260,7 +259,7 @@ def test_a_login_is_kept_in_the_keyring_of_the_service_in_use(
     assert resolution.find_key(base_url=str(settings.current().base_url))[1] == "keyring"
 
 
-@pytest.mark.parametrize(("options", "why"), [("", ".*keyring"), ("--here", "--here")])
+@pytest.mark.parametrize(("options", "why"), [("", "(?!.*--here)"), ("--here", "--here")])
 def test_a_login_says_when_it_is_for_this_kernel_only(
     shell: Shell,
     keyless: LocalHive,
@@ -627,7 +626,8 @@ def test_a_second_snippet_adds_what_is_new_and_keeps_what_was_declared(
     assert known.inputs["properties"] == {**declared.inputs["properties"], "vip": {"type": "boolean"}, "odd": {}}
     assert known.inputs["required"] == ["topic"]
     assert known.problems({"topic": "AI", "vip": True}) == []
-    assert known.problems({"topic": "AI", "wip": True}) == ["wip: no such variable; did you mean 'vip'?"]
+    (problem,) = known.problems({"topic": "AI", "wip": True})
+    assert re.match("wip: .*'vip'", str(problem))
     assert " draft " in said
     assert all(re.search(rf"^{name} \S", said, re.MULTILINE) for name in ("vip", "odd", "topic")), said
     assert "Replaced" not in said

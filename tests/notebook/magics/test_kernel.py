@@ -10,6 +10,7 @@ import pytest
 
 from tests.kernel import NO_OFFER, Kernel
 from tests.notebook.slow_hive import KEY, PATIENCE_S, SlowHive
+from tests.told import tells
 
 
 @pytest.fixture
@@ -87,9 +88,9 @@ def test_an_interrupted_blocking_call_in_python_leaves_the_kernel_usable(connect
 @pytest.mark.parametrize(
     ("cell", "told"),
     [
-        ("%%fetchhive echo -v plain\ntext: [1", "InputError: echo: line 1 of the body"),
-        ("%%fetchhive echo\ntext: hi", "InputError: echo: which variant? Give -v NAME"),
-        ("%%fetchhive echo -v plain --nope\ntext: hi", "UsageError: %%fetchhive: unrecognized arguments: --nope"),
+        ("%%fetchhive echo -v plain\ntext: [1", "InputError: echo: .*\\b1\\b"),
+        ("%%fetchhive echo\ntext: hi", "InputError: echo: .* -v NAME"),
+        ("%%fetchhive echo -v plain --nope\ntext: hi", "UsageError: %%fetchhive: .* --nope\\b"),
         ("import fh_notebook as fh; fh.Client(base_url='http://example.com/v1')", "SettingsError: base_url"),
     ],
 )
@@ -98,7 +99,7 @@ def test_errors_of_ours_are_one_line_in_a_kernel(connected: Kernel, cell: str, t
     request = connected.send(cell)
     connected.wait(request)
     assert connected.reply(request)["status"] == "error"
-    assert connected.text(request).startswith(told)
+    assert re.match(told, connected.text(request))
     assert len(connected.text(request).splitlines()) == 1
 
 
@@ -131,7 +132,7 @@ def test_a_batch_shows_one_live_display_and_resumes(connected: Kernel, hive: Slo
     assert kinds.count("display_data") == 2  # what the file keeps, and the widgets in its place
     assert set(kinds) <= {"display_data", "update_display_data"}
     shown, _ = connected.shown(first)
-    assert "20 of 20 completed; 20 calls" in shown["text/plain"]
+    assert tells(shown["text/plain"], "20 of 20", "20 calls")
     assert 'role="progressbar"' in shown["text/html"]
     again = connected.send(cell, person=True)
     connected.wait(again)

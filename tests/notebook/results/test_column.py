@@ -38,7 +38,7 @@ def test_an_error_is_one_line_with_its_code_and_a_long_one_is_folded() -> None:
 def test_an_error_comes_with_its_cure_where_there_is_one() -> None:
     """By its code, in whatever language the service speaks; of what may have run, with a warning."""
     german = _run(None, status="failed", error="Kein Guthaben", error_code="insufficient_hosted_llm_credits")
-    assert re.search("→ .*credits .*Fetch Hive", Page(error_element(german)).text)
+    assert re.search(r"→ \S.*\bFetch Hive\b", Page(error_element(german)).text)
     late = Page(error_element(_run(None, status="unknown", error="late", error_code="read_timeout"))).text
     assert "fh.configure(timeout=...)" in late
     for code, cure in (("connect", "%fetchhive use"), ("not_found", "fh.deployments()")):
