@@ -84,7 +84,7 @@ class InputError(FetchHiveError, ValueError):
         if isinstance(problems, Problem):
             problems = (problems,)
         if not isinstance(problems, Iterable) or getattr(problems, "ndim", 1) != 1 or not isinstance(where, str):
-            raise TypeError("problems must be a string or several strings, and where must be a string")
+            raise TypeError("problems= must be a string or several strings, and where= must be a string")
         self.problems: tuple[Problem, ...] = tuple(problem.masked() for problem in Problem.of(problems))
         self.where = where
         super().__init__(self.text(PYTHON))
@@ -102,7 +102,7 @@ class SnippetError(InputError):
 
 
 class SettingsError(FetchHiveError, ValueError):
-    """A key, an address or an option is wrong or missing. Raised before any call."""
+    """An API key, an address or an option is wrong or missing. Raised before any call."""
 
 
 class CallError(FetchHiveError):
@@ -141,7 +141,7 @@ class CallError(FetchHiveError):
 
 
 class AuthError(CallError):
-    """The service refused the key (401) or the request made with it (403)."""
+    """The service refused the API key (401) or the request made with it (403)."""
 
 
 class ConnectFailed(CallError):

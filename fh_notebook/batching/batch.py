@@ -115,7 +115,7 @@ class Batch:
 
     @property
     def workspace(self) -> str:
-        """The workspace in which it ran: the address of the service, and its name or a hash of the key."""
+        """The workspace in which it ran: the address of the service, and its name or a hash of the API key."""
         return self._control.work.caller.workspace
 
     @property
@@ -125,7 +125,7 @@ class Batch:
 
     @property
     def stopped(self) -> BatchStopped | None:
-        """The reason why the last start ended before its last job, and what to do next; ``None`` if it did not."""
+        """The reason why the last start ended before its last job, and what to do next; otherwise ``None``."""
         return self._status.stopped
 
     @property
@@ -566,7 +566,7 @@ class Batch:
 
     @property
     def paused(self) -> bool:
-        """Whether it is running but starts no calls."""
+        """Whether the batch is running but starts no calls."""
         return self._status.paused
 
     @property

@@ -497,7 +497,7 @@ class Resolution:
     >>> print(Resolution(known=2, still=["not_ended"]).text(PYTHON))
     2 calls are known now; 1 may still run: batch.resolve_unknown() asks the service
     >>> print(Resolution().text(PYTHON))
-    No call is unknown.
+    No call has an unknown outcome.
     """
 
     known: int = 0
@@ -509,7 +509,7 @@ class Resolution:
         parts = [f"{counted(self.known, 'call')} {agreeing(self.known, 'are')} known now"] if self.known else []
         kinds = UnknownOutcomes.by_reason(Counter(self.still))
         parts += [f"{number:,} {what}: {cure}" for number, what, cure in kinds.parts(audience)]
-        return "; ".join(parts) or "No call is unknown."
+        return "; ".join(parts) or "No call has an unknown outcome."
 
 
 async def resolve_calls(

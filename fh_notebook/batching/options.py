@@ -250,7 +250,7 @@ class BatchOptions:
                 reads="whole",
                 metavar="N",
                 in_cell=True,
-                help_in_cell="refuse, or with --over stop, at more calls than this",
+                help_in_cell="refuse if more calls are needed than this; with --over, stop",
             ),
         ),
     )
@@ -319,7 +319,8 @@ class BatchOptions:
         default=False,
         metadata=about(
             written=OptionSyntax(
-                help="call unknown jobs again (they may have run), except those that wait for a decision", reads="flag"
+                help=("call jobs of unknown outcome again (they may have run), except those that wait for a decision"),
+                reads="flag",
             )
         ),
     )
@@ -365,8 +366,8 @@ class BatchOptions:
                 group="delivery",
                 in_cell=True,
                 help_in_cell=(
-                    "how answers arrive: direct; callback or poll: the cell ends at once and its answers show "
-                    "when they arrive; auto: by callback if it cannot be run directly"
+                    "how answers arrive: direct; callback or poll: the cell ends at once and shows its answers "
+                    "when they arrive; auto: by callback if the workflow cannot be run directly"
                 ),
             ),
         ),
@@ -378,7 +379,7 @@ class BatchOptions:
         default=None,
         metadata=about(
             written=OptionSyntax(
-                help="save the files that runs make in this folder, before their addresses expire",
+                help="save the files of the runs in this folder, before their addresses expire",
                 reads="text",
                 metavar="FOLDER",
             ),

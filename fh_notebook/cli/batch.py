@@ -160,7 +160,7 @@ def add_parser(commands: Any) -> None:
 
 
 def _add_what(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("what is called")
+    group = parser.add_argument_group("what to call")
     name = group.add_argument("-d", "--deployment", required=True, metavar="NAME", help="the deployment")
     name.completer = names  # type: ignore[attr-defined]  # argcomplete looks for it there
     variant = group.add_argument(
@@ -181,7 +181,7 @@ def _add_what(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_how(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("how it is called")
+    group = parser.add_argument_group("how to call it")
     _add_declared(group, "how")
     group.add_argument(
         "--price-per-call",

@@ -83,7 +83,7 @@ def kernel() -> Iterator[Report]:
     if _numbers(version) >= CLICKS_AT_ONCE:
         yield Report(True, "kernel", f"{versions}: buttons work while a cell runs")
     elif _numbers(version) >= SUBSHELLS:
-        yield Report(False, "kernel", f"{versions}: a click may wait for the next one", newer)
+        yield Report(False, "kernel", f"{versions}: a click may take effect only at the next click", newer)
     else:
         yield Report(True, "kernel", f"{versions}: buttons wait for the running cell; Stop always works", newer)
     yield from _python_of_kernel()
@@ -315,7 +315,7 @@ def _hive() -> Iterator[Finding]:
     with demo_hive().client() as client:
         # An attempt, which is not saved: a look at the machine is no run of the user's.
         run = event_loop.run(client.aclient.attempt(request)).run
-    yield Finding(OK, "local hive", f"a run in this process answered {run.output!r}")
+    yield Finding(OK, "local hive", f"a run in this process returned {run.output!r}")
 
 
 def _store() -> Iterator[Finding]:
@@ -408,7 +408,7 @@ def _profile(base_url: str | None) -> Iterator[Finding]:
     is_local = address == LOCAL or (key is None and not chosen)
     profile = session.profile_of(session.workspace_at(LOCAL if is_local else address, key))
     if profile is None:
-        hint = "fh-notebook probe DEPLOYMENT -v VARIANT --input NAME=VALUE asks it by a few calls"
+        hint = "fh-notebook probe DEPLOYMENT -v VARIANT --input NAME=VALUE learns it by a few calls"
         yield Finding(OK, "profile", "not probed: undocumented behaviour of the service is unknown", hint)
         return
     yield Finding(OK, "profile", profile.headline.removeprefix("Profile of "))

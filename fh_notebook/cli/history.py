@@ -1,4 +1,4 @@
-"""``fh-notebook history``: stored runs and batches, as a table or JSON.
+"""``fh-notebook history``: saved runs and batches, as a table or JSON.
 
 Rule of this file: it shows what ``fh.history()`` returns. What a model said is hostile text: no control code of it
 reaches the terminal.

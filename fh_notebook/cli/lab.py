@@ -34,8 +34,10 @@ def add_parser(commands: Any) -> None:
         commands,
         "lab",
         help="open JupyterLab on a copy of the tutorial notebooks",
-        about="Copy the notebooks to a folder and open JupyterLab on the quickstart. Notebooks that you have changed "
-        "are left alone. It needs the extra `lab`.",
+        about=(
+            "Copy the notebooks to a folder and open JupyterLab on the quickstart. Notebooks that you have "
+            "changed are not replaced. The command needs the extra `lab`."
+        ),
         examples="""
             fh-notebook lab
             fh-notebook lab --dir ~/triage           # notebooks in a folder of their own

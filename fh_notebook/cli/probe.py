@@ -45,10 +45,10 @@ def add_parser(commands: Any) -> None:
         help="learn undocumented behaviour of the service by a few calls",
         about=(
             "Make a few calls, each step after confirmation, to learn undocumented behaviour of the service: the "
-            "form of answers, look-ups, errors, callbacks and signatures, and the subscription's cap on calls at once. "
-            "What was not observed, or a refusal or a cap that was not the same twice, stays unknown. The profile is "
-            "saved for this workspace; doctor shows it. "
-            "Exit code 1 when the direct call did not complete, 2 when nothing was called."
+            "form of answers, look-ups, errors, callbacks and signatures, and the subscription's cap on calls at "
+            "once. What was not observed stays unknown, as does a refusal or a cap that was not the same twice. "
+            "The profile is saved for this workspace; doctor shows it. Exit code 1 when the direct call did not "
+            "complete, 2 when nothing was called."
         ),
         examples=EXAMPLES,
     )
@@ -57,21 +57,31 @@ def add_parser(commands: Any) -> None:
     variant = parser.add_argument("-v", "--variant", metavar="VARIANT", help="its variant")
     variant.completer = variants  # type: ignore[attr-defined]  # as above
     parser.add_argument(
-        "--input", action="append", default=[], type=_input, metavar="NAME=VALUE", help="a Start variable; NAME:=JSON"
+        "--input",
+        action="append",
+        default=[],
+        type=_input,
+        metavar="NAME=VALUE",
+        help="a Start variable; NAME:=JSON for one that is not a text",
     )
     parser.add_argument(
         "--max-calls",
         type=int,
         default=MAX_CALLS,
         metavar="N",
-        help=f"maximum number of requests, repeated ones included ({MAX_CALLS} by default: asks for each refusal, and "
-        "confirms two of them at most; 11 confirms all, 23 with --concurrency, 24 with --callback, too)",
+        help=(
+            f"maximum number of requests, repeated ones included ({MAX_CALLS} by default: provokes each refusal, "
+            "and confirms at most two of them; 11 confirms all, 23 with --concurrency, 24 with --callback as "
+            "well)"
+        ),
     )
     parser.add_argument(
         "--concurrency",
         action="store_true",
-        help=f"send up to {BURST} calls at once, and where some are refused, one more than were admitted later, to see "
-        "the subscription's cap; --max-calls 7 shows a cap of 1, 11 one of up to 3, 15 one of up to 5",
+        help=(
+            f"send up to {BURST} calls at once, and if some are refused, later one more than were admitted, to "
+            "see the subscription's cap; --max-calls 7 shows a cap of 1, 11 one of up to 3, 15 one of up to 5"
+        ),
     )
     parser.add_argument("--callback", metavar="URL", help="make one run by callback; the public URL of a tunnel")
     parser.add_argument(

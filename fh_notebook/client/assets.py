@@ -377,7 +377,7 @@ def _told_length(response: httpx.Response) -> int:
 def _check_fits(budget: ByteBudget, exceeded: ByteBudget | None) -> None:
     if exceeded is not None:
         what = "an asset is" if exceeded is budget else "all files together would be"
-        raise CallError(f"{what} larger than {byte_size(exceeded.most)}; it was not saved")
+        raise CallError(f"{what} larger than {byte_size(exceeded.most)}; the file was not saved")
 
 
 def _put_new(part: Path, folder: Path, name: str) -> Path:
@@ -388,7 +388,7 @@ def _put_new(part: Path, folder: Path, name: str) -> Path:
         with suppress(FileExistsError):
             _move_to_new(part, path)
             return path
-    raise CallError(f"{folder} already has 10,000 files called like {name}")
+    raise CallError(f"{folder} already has 10,000 files with names like {name}; give another folder")
 
 
 def _move_to_new(part: Path, path: Path) -> None:

@@ -126,7 +126,7 @@ class AsyncClient:
     Parameters
     ----------
     api_key : str, optional
-        The workspace key. Else: ``configure()``, ``FETCH_HIVE_API_KEY``, the keyring, or the local hive.
+        The API key. Else: ``configure()``, ``FETCH_HIVE_API_KEY``, the keyring, or the local hive.
     base_url : str or httpx.URL, optional
         The address, ending in ``/v1``; ``"local"`` is the hive inside this process.
     timeout : float, optional
@@ -506,7 +506,7 @@ class AsyncClient:
         callback: CallbackReceiver | str | None = None,
         poll: bool = True,
     ) -> PendingRun:
-        """Start a run by its webhook endpoint (CONTRACT section 6): without the key, and always by callback delivery.
+        """Start a run by a webhook endpoint (CONTRACT section 6): without the API key, and always by callback delivery.
 
         Parameters
         ----------
@@ -517,7 +517,7 @@ class AsyncClient:
         inputs : mapping, optional
             The Start variables; which there are is not known here, so they are not checked.
         callback, poll
-            As :meth:`submit` takes them. Look-ups do need the workspace key.
+            As :meth:`submit` takes them. Look-ups do need the API key.
 
         Raises
         ------
@@ -529,7 +529,7 @@ class AsyncClient:
 
         for name, value in (("endpoint_id", endpoint_id), ("variant_id", variant_id)):
             if not isinstance(value, str) or not value:
-                raise InputError(f"{name} is {value!r}; it is in the webhook trigger's address")
+                raise InputError(f"{name} is {value!r}; copy it from the webhook trigger's address")
         if not isinstance(secret, Secret) or not secret:
             raise InputError("the secret is not set; it is shown beside the webhook trigger's address")
         running_loop()
@@ -674,7 +674,7 @@ class AsyncClient:
         return answer.body if answer.status_code == 200 else b""
 
     async def known_error_codes(self) -> int:
-        """Return the number of error codes with a known remedy; fetches them, without the key, once a day.
+        """Return the number of error codes with a known remedy, fetched once a day without the API key.
 
         Raises
         ------
@@ -690,7 +690,7 @@ class AsyncClient:
         return await catalog.fetch(self._fetch_error_catalog)
 
     async def check(self) -> Check:
-        """Check whether the service is reached and accepts the key, without running anything.
+        """Check whether the service can be reached and accepts the key, without running anything.
 
         Asks for the list of models, the one look-up that needs a key (CONTRACT section 4); it counts against the
         daily cap, as a call does.
@@ -886,7 +886,7 @@ def _path_safe(identifier: str) -> str:
 @arguments.public
 @with_partial_repr
 class Client:
-    """The blocking client: the same methods, and their async twins with an ``a`` before the name.
+    """The blocking client: the same methods, and their async versions with an ``a`` before the name.
 
     Works in a script, in a notebook cell, inside somebody's own running loop, from several threads at once, and in a
     child after ``os.fork``. A kernel interrupt ends a blocking call within 0.3 s and cancels what is in flight.
@@ -1004,7 +1004,7 @@ class Client:
         callback: CallbackReceiver | str | None = None,
         poll: bool = True,
     ) -> PendingRun:
-        """Start a run by its webhook endpoint: :meth:`AsyncClient.trigger`."""
+        """Start a run by a webhook endpoint: :meth:`AsyncClient.trigger`."""
         secret = as_secret(secret)
         work = self.aclient.trigger(endpoint_id, variant_id, secret=secret, inputs=inputs, callback=callback, poll=poll)
         return event_loop.run(work)
@@ -1033,7 +1033,7 @@ class Client:
         return await event_loop.bridge(self.aclient.retrieve(request_id, run_id=run_id))
 
     def check(self) -> Check:
-        """Check whether the service is reached and accepts the key: :meth:`AsyncClient.check`."""
+        """Check whether the service can be reached and accepts the key: :meth:`AsyncClient.check`."""
         return event_loop.run(self.aclient.check())
 
     async def acheck(self) -> Check:

@@ -481,7 +481,7 @@ class PendingRun:
 
     @property
     def longest_s(self) -> float:
-        """Seconds that the intervals of its look-ups grow to; see :class:`~fh_notebook.client.polling.PolledRun`."""
+        """The longest interval between its look-ups, in seconds; see :class:`~fh_notebook.client.polling.PolledRun`."""
         return polling.LONGEST_PAUSED_S if self.status == "awaiting_approval" else polling.LONGEST_S
 
     @property
@@ -494,7 +494,7 @@ class PendingRun:
 
     @property
     def service(self) -> str:
-        """The workspace of the run, which is asked for it; see :class:`~fh_notebook.client.polling.PolledRun`."""
+        """The workspace of the run, where it is looked up; see :class:`~fh_notebook.client.polling.PolledRun`."""
         return self._connection.workspace
 
     @property
@@ -571,7 +571,7 @@ class PendingRun:
         self._take(with_final_status(run), by="callback")
 
     async def take_looked_up(self, run: Run) -> None:
-        """Take the run of another caller's look-up, and return when it is stored if it is the outcome."""
+        """Take the run of another caller's look-up; if it is the outcome, return after it is stored."""
         self._lookup.count += 1
         if self._take(with_final_status(run), by="polling"):
             await self.outcome()
@@ -701,7 +701,7 @@ class PendingRun:
         return f"PendingRun({', '.join(p for p in parts if p)})"
 
     def html_card(self, *, colour: str | None = None, **options: Any) -> html.Html:
-        """Return it as a card: the run's own once its outcome has arrived, with the options of `Run.html_card`."""
+        """Return the run as a card: its own card after its outcome has arrived, with the options of `Run.html_card`."""
         if self.done:
             return self._run.html_card(colour=colour, **options)
         head = card_head(self.status, self.deployment, self.variant, colour=colour)

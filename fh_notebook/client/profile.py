@@ -243,7 +243,7 @@ class Profile:
 
     @property
     def observed(self) -> int:
-        """The number of facts that were observed, without one of which only a bound was."""
+        """The number of observed facts; a fact of which only a bound was observed does not count."""
         return sum(map(self._is_known, HEADINGS))
 
     def _is_known(self, name: str) -> bool:

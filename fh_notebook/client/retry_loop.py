@@ -1,4 +1,4 @@
-"""RetryLoop: one request, attempted until the retry policy ends it; the error raised for such a decision.
+"""RetryLoop: one request, attempted until the retry policy ends it; and the error that is raised then.
 
 Rules of this file:
 
@@ -55,7 +55,7 @@ def raise_for(run: Run, decision: RetryDecision) -> NoReturn:
     }
     message = with_action(one_line(run.error or "").rstrip("."), run.client_action)
     if decision.reason == "auth" and run.status_code == 401:
-        raise AuthError(f"{run.origin} refused the key: {message}. Check it in your workspace's settings", **facts)
+        raise AuthError(f"{run.origin} refused the API key: {message}. Check it in your workspace's settings", **facts)
     if decision.reason == "auth":
         raise AuthError(f"{run.origin} does not allow this: {message}", **facts)
     if decision.reason == "daily_cap":

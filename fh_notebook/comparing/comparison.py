@@ -1015,7 +1015,7 @@ class Comparison:
         page_size: int = 25,
         corrections: bool | None = None,
     ) -> Any:
-        """Return a live table of the rows, variants side by side: sorted, searched, filtered, opened, by keyboard.
+        """Return a live table of the rows, variants side by side: to sort, search, filter and open by keyboard.
 
         A page shows one page of it at a time and asks the kernel for the next, so 100,000 rows embed nothing. An opened
         row shows the outputs beside each other and what is different. While a batch is running, answers appear as they

@@ -285,5 +285,5 @@ def _with_version(score: Any, name: str | None, version: str | int | None) -> An
     if version is None:
         return score
     if not callable(score) or isinstance(score, Scorer) or hasattr(score, "members") or hasattr(score, "score_all"):
-        raise InputError("version= is for a function of your own; built-in scorers have theirs")
+        raise InputError("version= is only for your own functions; leave it out for built-in scorers")
     return scorer(score, name=name, version=version)

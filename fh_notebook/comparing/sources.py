@@ -109,7 +109,7 @@ def as_table(source: Any) -> Any:
     if not isinstance(source, list | tuple):
         return source
     if not source:
-        raise InputError("the list is empty: there is nothing to compare")
+        raise InputError("the list is empty; give runs or records to compare")
     if all(isinstance(item, Run) for item in source):
         return frame_of_runs(source)
     if all(isinstance(item, Mapping) for item in source):
@@ -119,7 +119,7 @@ def as_table(source: Any) -> Any:
     if all(isinstance(item, str) for item in source):
         names = [f"{short(name)}: fh.open_batch({short(name)})" for name in source[:2]]
         more = ", ..." if len(source) > len(names) else ""
-        raise InputError(f"names are no batches; open them: fh.compare({{{', '.join(names)}{more}}})")
+        raise InputError(f"names are not batches; open them: fh.compare({{{', '.join(names)}{more}}})")
     raise InputError("a list to compare holds runs, or records with 'row', 'variant' and a score")
 
 
@@ -310,7 +310,7 @@ def read_named_sources(
     """
     column = arguments.column_text(pair_on)
     if len(sources) < 2:
-        raise InputError(f"give at least two, by name: {{'before': ..., 'after': ...}}; given: {len(sources)}")
+        raise InputError(f"{len(sources)} given; give at least two, by name: {{'before': ..., 'after': ...}}")
     if len({str(name) for name in sources}) < len(sources):
         raise InputError(f"two of the names are identical: {listed([*map(str, sources)], 'and')}; give each its own")
     tables = {str(name): as_table(source) for name, source in sources.items()}
@@ -415,7 +415,7 @@ def _pair_by_inputs(observations_by_name: dict[str, Sequence[Observation]], scor
         ]
         notes.append(
             f"{counted(moved_count, 'row')} of {name} {'has' if moved_count == 1 else 'have'} another position "
-            f"than the same inputs in {first}, so rows are paired by their inputs and not by their numbers."
+            f"than the same inputs in {first}, so rows are paired by their inputs and not by position."
         )
     return notes
 

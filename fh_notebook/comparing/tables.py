@@ -154,7 +154,7 @@ def leaderboard(data: ComparisonData) -> pd.DataFrame:
 
 
 def power(data: ComparisonData, *, difference: float | None, power: float, alpha: float) -> pd.DataFrame:
-    """Return the power of each pair, and the rows that it needs (see ``Comparison.power``)."""
+    """Return the power of each pair, and how many rows it needs (see ``Comparison.power``)."""
     check_chances(power=power, alpha=alpha)
     check_difference(difference)
     return power_table(data.pairs, difference=difference, power=power, alpha=alpha)

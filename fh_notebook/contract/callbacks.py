@@ -156,12 +156,12 @@ def noting_missing_output(run: Run) -> Run:
     Examples
     --------
     >>> print(noting_missing_output(Run(status="completed", request_id="req_1", raw={"status": "completed"})).error)
-    it completed, and the service did not send its output; look for req_1 in the logs of Fetch Hive
+    the run completed, but the service did not send the output; look for req_1 in the logs of Fetch Hive
     """
     if run.status != "completed" or run.output is not None or run.error or _tells_output(run.raw):
         return run
     name = one_line(run.request_id or run.run_id or "it")
-    note = f"it completed, and the service did not send its output; look for {name} in the logs of Fetch Hive"
+    note = f"the run completed, but the service did not send the output; look for {name} in the logs of Fetch Hive"
     return replace(run, error=note, error_code=NO_OUTPUT_CODE)
 
 

@@ -81,7 +81,7 @@ class InvokeRequest:
         metadata: Mapping[str, Any],
         secrets: Secrets,
     ) -> InvokeRequest:
-        """Return the request of parts that were checked before: nothing is checked again, and nothing is copied.
+        """Return a request made of parts that were checked before; nothing is checked again or copied.
 
         A batch checks every row when it is planned; once more at every call would cost as much as the call.
         """

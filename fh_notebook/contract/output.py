@@ -1,4 +1,4 @@
-"""An output: its files, and its view: Text, Markdown, JSON, Table or Files, and a switch between those. Pure.
+"""An output: its files, its view (Text, Markdown, JSON, Table or Files), and a switch between views. Pure.
 
 Every place that shows an output embeds :func:`output_view`: the answers of a form and of a cell, a browsed row, a
 rating, a difference, a report, a pending run.
@@ -551,7 +551,7 @@ def _in_a_few_words(value: Any) -> str:
 SLACK: Final = 1.2
 """So much more is not folded away."""
 
-AS_TEXT: Final = "This is plain text: it takes too long to show so much of this output as Markdown."
+AS_TEXT: Final = "Shown as plain text, since showing so much of this output as Markdown takes too long."
 
 
 def _markdown(text: str, options: OutputOptions) -> html.Html:

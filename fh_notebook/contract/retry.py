@@ -123,7 +123,7 @@ NOT_REACHED: Final = frozenset({"connect", "tls", "proxy"})
 UPLOAD_FAILED: Final = "upload_failed"
 """Our code of a call that was not made, since a file of its inputs could not be uploaded."""
 
-CUT_OFF: Final = "it was cancelled while in progress; it may have run"
+CUT_OFF: Final = "cancelled while in progress; the workflow may have run"
 """The error of a call that was cancelled on this side before its response."""
 
 _NO_SUCH_NAME: Final = re.compile(

@@ -168,7 +168,7 @@ class Run:
     def save_assets(self, folder: str | Path) -> list[Path]:
         """Download the assets into `folder` and return the files, in the order of :attr:`assets`.
 
-        The workspace key is not sent. Names are made safe and never overwrite a file. Addresses of this machine and of
+        The API key is not sent. Names are made safe and never overwrite a file. Addresses of this machine and of
         private networks are not asked, but for the service's own.
 
         Raises
@@ -212,7 +212,7 @@ class Run:
         return action_text(self.client_action)
 
     def summary(self) -> str:
-        """Return one line: where it ran, its status, and the error if there is one."""
+        """Return the run in one line: where it ran, its status, and any error."""
         where = self._where("/") or "run"
         parts = [f"{one_line(where)}: {one_line(self.status)}"]
         if self.error or self.error_code:

@@ -1,4 +1,4 @@
-"""Secret values: which inputs are secret, and the mask in everything stored, shown or exported.
+"""Secret values: which inputs are secret, and the mask in everything saved, shown or exported.
 
 Two kinds of secrets exist. Keys and signing secrets are `Secret` objects of this process, which `redact` looks for in
 every text. Passwords are Start variables whose schema says so (``format: password``, ``writeOnly``): `Secrets`
@@ -156,7 +156,7 @@ def mask_body(body: Any) -> Any:
     try:
         return _masked(body, redactor(), names=_SIGNING)
     except RecursionError:  # nested beyond what Python follows: the output itself is whole in ``Run.output``
-        return "(nested too deeply to be stored unchanged)"
+        return "(nested too deeply to be saved unchanged)"
 
 
 _SIGNING: Final = frozenset({"webhook_secret"})

@@ -44,7 +44,7 @@ BROKEN_TEXTS: Final = {
     "connect": "the service could not be reached; nothing was sent",
     "tls": "no secure connection could be made; nothing was sent",
     "proxy": "the proxy refused the connection; nothing was sent",
-    "write": "the connection broke while the request was being sent; it may have run",
+    "write": "the connection broke while the request was sent; the workflow may have run",
     "read_timeout": "no answer arrived in time; the workflow may still be running",
     "reset": "the connection broke before an answer arrived; the workflow may have run",
     "cut": "the answer was cut off; the workflow has probably run",
@@ -172,7 +172,9 @@ def _refused_run(response: Response, body: Any, request: InvokeRequest, call: di
     if not request.by_callback and needs_callback(response):
         message = f"{message.rstrip('.')}; {BY_CALLBACK}"
     if 300 <= status_code < 400:
-        message = f"the service answered {status_code}, a redirect; it is not followed with a key: check base_url"
+        message = (
+            f"the service answered {status_code}, a redirect, which is not followed with an API key; check base_url"
+        )
     return Run(
         status="unknown" if may_have_run(response) else "failed",
         error=message,

@@ -60,7 +60,7 @@ def listen(host: str, port: int, *, to: str, backlog: int) -> socket.socket:
         sock.setblocking(False)
     except (OSError, OverflowError) as exc:
         sock.close()
-        template = "cannot {} {}:{}: {}; {} chooses a free one"
+        template = "cannot {} {}:{}: {}; {} chooses a free port"
         raise SettingsError(Message(template, (to, host, str(port), str(exc), option("port", 0)))) from exc
     return sock
 

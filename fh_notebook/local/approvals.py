@@ -47,7 +47,7 @@ LEAST_WAIT_S: Final = 0.05
 @arguments.public
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """One of the answers that a human-in-the-loop step offers."""
+    """One of the choices that a human-in-the-loop step offers."""
 
     value: str
     label: str = ""
@@ -326,7 +326,7 @@ class Approvals:
         )
         with self._lock:
             if record.request_id in self._open or record.request_id in self._asking:
-                raise RuntimeError("a workflow asks one thing at a time, and waits for the answer")
+                raise RuntimeError("a workflow can ask one thing at a time; wait for the answer first")
             self._asking.add(record.request_id)
         record.waiting_for, record.question = approval.waiting_for, question.text
         self._pause(record)  # before anybody can decide

@@ -79,7 +79,7 @@ Tone = Annotated[
     "Draft a first reply in this tone; the output is then an object instead of the label alone.",
 ]
 MaxWords = Annotated[int, integer(minimum=1, description="The longest reply, in words.")]
-Tags = Annotated[list[str] | None, "Words that an agent has put on the ticket; read as a part of it."]
+Tags = Annotated[list[str] | None, "Words that a support agent added to the ticket; read as part of it."]
 
 
 @arguments.public

@@ -275,7 +275,7 @@ class LocalHive:
             raise SettingsError(f"{deployment}/{variant}: {exc.message}") from None
 
     def webhook(self, deployment: str, variant: str, *, secret: str | Secret | None = None) -> WebhookEndpoint:
-        """Open a webhook endpoint: an address that starts a workflow without a workspace key.
+        """Open a webhook endpoint: an address that starts a workflow without an API key.
 
         Parameters
         ----------
@@ -395,7 +395,7 @@ class LocalHive:
 
     @property
     def name(self) -> str | None:
-        """The name under which its answers are found again in another process, if it has one."""
+        """The name by which another process finds the answers of this hive, if the hive has one."""
         return self._name
 
     @property
@@ -430,7 +430,7 @@ class LocalHive:
 
     @property
     def api_key(self) -> Secret | None:
-        """The key that callers must send; ``None`` if any key is accepted."""
+        """The API key that callers must send; ``None`` if any is accepted."""
         return self._service.runs.options.api_key
 
     @property
@@ -628,7 +628,7 @@ class LocalHive:
 
     @property
     def deliveries(self) -> tuple[Delivery, ...]:
-        """The results of the callbacks, the oldest first; the last `keep`."""
+        """The results of the last `keep` callbacks, the oldest first."""
         return self._service.runs.callback_sender.remembered()
 
     @property

@@ -52,7 +52,7 @@ class Code:
 
 
 _ACTIONS: Final = {
-    401: "Check the key.",
+    401: "Check the API key.",
     402: "Add credits, or change the subscription.",
     403: "Ask for the permission, or leave the option out.",
     404: "Check the names and ids.",

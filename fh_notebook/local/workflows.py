@@ -75,7 +75,7 @@ class Workflow:
 @public
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookEndpoint:
-    """An address that starts a workflow without a workspace key, by its own secret."""
+    """An address that starts a workflow with its own secret instead of an API key."""
 
     endpoint_id: str
     variant_id: str

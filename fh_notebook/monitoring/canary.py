@@ -253,8 +253,8 @@ def read_sample(rows: Any, score: Any, deployment: Deployment | None = None) -> 
         raise InputError("there are no rows to call")
     if score is None and EXPECTED not in read.columns:
         raise InputError(
-            "a canary needs a score: score=fh.score.exact('COLUMN') needs a column of right answers, and "
-            f"score=None needs a column named {EXPECTED}"
+            "a canary needs a score: give score=fh.score.exact('COLUMN') with a column of expected outputs, or "
+            f"score=None with a column named {EXPECTED}"
         )
     check_columns(score, read.columns)
     for column in _columns_of(score, read.columns) if getattr(score, "members", None) is None else ():
@@ -398,7 +398,9 @@ class CanarySample:
             raise InputError(f"baseline is {type_text(baseline)}; give a Batch, or the name of a saved one")
         batch = _open_baseline(baseline, client) if isinstance(baseline, str) else baseline
         if batch.is_partitioned:
-            raise InputError(f"the baseline {short(batch.name)} is over partitions; give one that is in the store")
+            raise InputError(
+                f"the baseline {short(batch.name)} is a batch over partitions; give one that is in the store"
+            )
         row_by_key = self._row_by_key(batch.plan().repeats)
         runs = [
             (row_by_key[key], observation)
@@ -779,7 +781,8 @@ def _score_runs(observations: list[Observation], score: Score) -> _RunScores:
 
 
 REFUSED: Final = (
-    "all calls of the day were made, and the service refused some; make the same call later today to send the rest"
+    "all calls of the day were made, and the service refused some; run the same fh.canary(...) again later today "
+    "to send the rest"
 )
 
 
@@ -805,7 +808,7 @@ class Canary:
 
     @property
     def changed(self) -> bool:
-        """Whether a change is found; where nothing changes, its probability is at most `alpha`."""
+        """Whether a change is found; the probability of a false alarm is at most `alpha`."""
         return self._state.evidence.changed
 
     @property
@@ -815,7 +818,7 @@ class Canary:
 
     @property
     def evidence(self) -> float:
-        """The evidence of a change; it is found at ``1 / alpha``."""
+        """The evidence; a change is found when it reaches ``1 / alpha``."""
         return self._state.evidence.evidence
 
     @property
@@ -835,7 +838,7 @@ class Canary:
 
     @property
     def is_done_today(self) -> bool:
-        """Whether the same call makes no further request today."""
+        """Whether the same `fh.canary(...)` makes no further call today."""
         return not (self._state.rows_to_call(self._options) and self._state.calls_left(self._options))
 
     @property

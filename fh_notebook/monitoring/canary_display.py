@@ -101,7 +101,7 @@ def notes(of: CanaryFigures, *, stopped: str) -> tuple[str, ...]:
             "No change is reported: no row has two different scores, and this evidence comes from broken ties only."
         )
     if of.changed:
-        lines.append("No more calls are made; another name begins a new canary.")
+        lines.append("No more calls are made; give another name for a new canary.")
     elif not of.has_baseline and of.references < of.rows:
         lines.append("No baseline is given: the first pass over the rows becomes the baseline.")
     if of.called_today < of.planned_today:

@@ -31,7 +31,7 @@ def open_to_read(store: Store, record: BatchRecord) -> Batch:
     reader = Caller(
         workspace=record.workspace,
         limiter=session.limiter(record.workspace),
-        refusal=f"it was opened to be read; fh.open_batch({record.name!r}) opens it to continue",
+        refusal=f"it was opened for reading only; fh.open_batch({record.name!r}) opens it to continue",
     )
     return batch_of(store, record, reader)
 

@@ -119,7 +119,7 @@ def trend(deployment: Deployment | str, *, score: Score = None, variants: str | 
     if wanted is not None:
         observations = [o for o in observations if o.variant in wanted]
     if not observations:
-        raise InputError(f"no call of the deployment {short(name)} is saved{' of these variants' if wanted else ''}")
+        raise InputError(f"no call{' of these variants' if wanted else ''} of the deployment {short(name)} is saved")
     runs = score_observations(observations, score)
     lines = runs.lines[runs.lines["started_at"].notna()].reset_index(drop=True)
     called = list(dict.fromkeys(lines["variant"]))
@@ -329,14 +329,10 @@ class Trend:
     def _remarks(self) -> tuple[str, ...]:
         return (
             (
-                "95 % intervals of each date by itself, UTC; dates may have different rows, so they do not test a "
-                "change: fh.canary(rows, ...) tests the same rows over time."
+                "Each date (UTC) has its own 95 % interval. Dates may have different rows, so these intervals do "
+                "not test a change: fh.canary(rows, ...) tests the same rows over time."
             ),
-            *(
-                ["All calls are of one date, so there is no course over time yet."]
-                if self.frame["date"].nunique() == 1
-                else ()
-            ),
+            *(["All calls have the same date, so there is no trend yet."] if self.frame["date"].nunique() == 1 else ()),
             *self.notes,
         )
 

@@ -72,7 +72,7 @@ def plot(
         arguments.check_one_of("kind", kind, tuple(texts))
     kinds = [name for name in texts if kind in (None, name) and frame[name].notna().any()]
     if not kinds:
-        raise InputError(f"nothing to draw{f' of {kind}' if kind else ''}: no call has it")
+        raise InputError(f"nothing to draw{f' of {kind}' if kind else ''}: no call has a value")
     units = {"seconds": " s"}
 
     def text_of(kind: str) -> FigureText:

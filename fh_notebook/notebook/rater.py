@@ -126,7 +126,7 @@ class Rater:
             except StoreError as exc:
                 send({"kind": "problem", "to": content["client"], "text": f"Not saved yet: {redact(str(exc))}"})
             except Exception as exc:
-                log.warning("a message of a rating's page could not be served", exc_info=True)
+                log.warning("a message of a rating's page could not be processed", exc_info=True)
                 send({"kind": "problem", "to": content["client"], "text": error_text(exc)})
 
     async def _hello(self, content: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -314,7 +314,9 @@ class Rater:
         )
         return [
             head,
-            rest if self._is_stored else (f"{rest} Nothing is saved (store=None): it is lost when this kernel ends."),
+            rest
+            if self._is_stored
+            else (f"{rest} Nothing is saved (store=None): the ratings are lost when this kernel ends."),
         ]
 
     def _page(self) -> html.Html:

@@ -167,8 +167,8 @@ def prepare_race(rows: Any, deployment: Deployment | str, options: RaceOptions, 
     read = read_rows(rows, known_deployment(client, deployment))
     if options.score is None and EXPECTED not in read.columns:
         raise InputError(
-            "a race needs a score: score=fh.score.exact('COLUMN') needs a column of right answers, and score=None"
-            f" needs a column named {EXPECTED}"
+            "a race needs a score: give score=fh.score.exact('COLUMN') with a column of expected outputs, or "
+            f"score=None with a column named {EXPECTED}"
         )
     check_columns(options.score, read.columns)
     # Not what goes on with its batch, which would call every row that is left.

@@ -187,7 +187,7 @@ def _confidence(tally: RaceState) -> str:
 def _lacking(pair: PairStanding) -> str:
     more = pair.rows_more
     if not math.isfinite(more) or more > MAX_ROWS_FACTOR * max(pair.n, 1):
-        return "at this difference it would hardly ever be decided"
+        return "the race would almost never decide at this difference"
     return f"about {counted(max(1, about(more)), 'more row')} would decide it at this difference"
 
 
@@ -210,10 +210,10 @@ def calls_line(tally: RaceState, spent: RaceCost) -> str:
 def evidence_note(tally: RaceState) -> str:
     """Explain the one number that decides, and its threshold."""
     return (
-        f"Evidence that another variant is better: 1 or less is none, and a variant is dropped at the threshold of "
-        f"{1 / tally.alpha:g} (1 / alpha); the chance that this ever happens to a best one is at most "
-        f"{100 * tally.alpha:g} %. Scores are of each variant's own rows; the evidence shows only which variants are "
-        "dropped, not how these rank."
+        "Evidence that another variant is better: 1 or less is none, and a variant is dropped at the threshold of"
+        f" {1 / tally.alpha:g} (1 / alpha); the chance that a best variant is ever dropped is at most "
+        f"{100 * tally.alpha:g} %. Scores are of each variant's own rows; the evidence shows only which variants "
+        "are dropped, not how these rank."
     )
 
 
@@ -262,7 +262,7 @@ def notes_of(
         notes.append(f"{counted(missing, 'run')} without a score{f': {error}' if error else ''}.")
     if beyond:
         low, high = bounds
-        notes.append(f"{counted(beyond, 'score')} beyond {low:g} and {high:g} counted as the bound.")
+        notes.append(f"{counted(beyond, 'score')} below {low:g} or above {high:g} counted as that bound.")
     if copies:
         notes.append(
             f"{distinct_text(rows, rows - copies)}: rows with equal inputs get the same answers, so they count as one "
@@ -526,7 +526,7 @@ def _pairs_cells(frame: pd.DataFrame, tally: RaceState, *, drawn: bool = False) 
     text = lead_format(tally)
     unit = " in points" if tally.yes_no else " as a share of rows won" if tally.scale.by_rank else ""
     heads = ["first − second", f"difference{unit} ({_confidence(tally)} interval)", "rows", "won / tied / lost",
-             "evidence that the first is better", "second is dropped at", "more rows to tell, about"]  # fmt: skip
+             "evidence that the first is better", "second is dropped at", "more rows needed, about"]  # fmt: skip
     broken = html.in_two if drawn else str
     counts = [(line["wins"], line["n"] - line["wins"] - line["losses"], line["losses"]) for line in lines]
     return heads, [

@@ -67,7 +67,7 @@ class RaceOptions:
                     "a number above 0, in the unit of the score", lambda value: is_finite_number(value) and value > 0
                 )
             ),
-            written=OptionSyntax(help="stop as well when no larger difference is left", reads="number", metavar="D"),
+            written=OptionSyntax(help="also stop when no larger difference is left", reads="number", metavar="D"),
         ),
     )
     patience: int | None = field(default=None, metadata=about(takes=_FROM_1))

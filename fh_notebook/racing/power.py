@@ -168,7 +168,10 @@ class Power:
         chance = f"{100 * self.power:g} % chance"
         fixed = f"{counted(int(self.fixed_rows), 'row')} ({counted(int(self.fixed_calls), 'call')}) for a {chance}"
         by_then = min(int(self.fixed_rows), self.rows_played)
-        by_plan = f"By {counted(by_then, 'row')} a race has found it in {100 * self.found_by_plan:.0f} % of cases."
+        by_plan = (
+            f"After {counted(by_then, 'row')}, a race has found the best variant in "
+            f"{100 * self.found_by_plan:.0f} % of cases."
+        )
         if not math.isfinite(self.race_rows):
             undecided = f"half of the races are not decided after {counted(self.rows_played, 'row')}"
             return f"{best}, a fixed comparison needs {fixed}; {undecided}. {by_plan}"

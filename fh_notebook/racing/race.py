@@ -98,7 +98,7 @@ class Race:
 
     @property
     def ending(self) -> str:
-        """How it ended: ``winner``, ``no difference``, ``budget spent`` or ``interrupted``; empty until it ends."""
+        """How the race ended: ``winner``, ``no difference``, ``budget spent`` or ``interrupted``; empty before that."""
         return self._ending_of(self.tally)
 
     def _ending_of(self, tally: RaceState) -> str:
@@ -116,7 +116,7 @@ class Race:
 
     @property
     def calls_left(self) -> int:
-        """The most requests that are still to be sent, with the variants that are still in, within `max_calls`."""
+        """The maximum number of requests still to send, with the variants still in the race, within `max_calls`."""
         left = self._schedule.calls_left()
         most = self._status.plan().max_calls
         return left if most is None else max(0, min(left, most - (self.calls - self._calls)))

@@ -303,7 +303,7 @@ class ScaledComparison:
             Always, with what to do.
         """
         raise SettingsError(
-            "this is made from single rows, and these are in many partitions; compare some of them: "
+            "this needs single rows, and they are in many partitions; compare some of them: "
             "fh.compare(batch.frame.partitions[0].compute(), ...)"
         )
 

@@ -166,8 +166,9 @@ class PartitionWork:
             Always, with what to do.
         """
         raise SettingsError(
-            "a batch over partitions cannot look up single runs; batch.resume(retry_unknown=True) calls again what may "
-            "have run, except what waits for a decision, whose outcome client.retrieve(request_id) returns"
+            "a batch over partitions cannot look up single runs; batch.resume(retry_unknown=True) calls again "
+            "what may have run, except runs that wait for a decision: client.retrieve(request_id) returns their "
+            "outcome"
         )
 
     def unfinished_runs(self, *, known_to_wait: bool = False) -> list[RunIds]:

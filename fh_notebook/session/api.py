@@ -114,7 +114,7 @@ INPUTS_SHOWN: Final = 120
 
 @arguments.public
 def pending() -> Any:
-    """Return the runs that were started by callback delivery and whose outcome has not arrived, of all kernels.
+    """Return the runs of all kernels that were started with callback delivery and whose outcome has not arrived.
 
     Returns
     -------
@@ -186,11 +186,11 @@ def _next_step(status: str, waits_in: str, workspace: str, own_workspace: str | 
     if waits_in != "nobody":
         return f"{waits_in} looks it up"
     if status == SENDING:
-        return "it may have run; it has no id to look it up by"
+        return "it may have run, but has no id for a look-up"
     if own_workspace in (None, workspace):
         return "fh.reattach() looks it up"
     if workspace.partition("#")[0] == LOCAL:
-        return "fh.reattach(client=...) looks it up, with its local hive's client, while that process lasts"
+        return "fh.reattach(client=...) looks it up with its local hive's client, while that process runs"
     return f"fh.reattach(client=...) looks it up, with a client of its workspace {workspace}"
 
 

@@ -106,8 +106,8 @@ LOOK_UPS: Final = 2
 """Look-ups of the direct call at most: at the documented address, and at the older one."""
 REFUSED_COST: Final = "is refused before anything runs, according to the documentation; otherwise it runs"
 NOT_SENT: Final = Phrase(
-    "since the daily cap of calls was used up before; client.limiter.reopen() if your subscription has changed",
-    "since the daily cap of calls was used up before; it is renewed at 00:00 UTC",
+    ("since the daily cap of calls was already used up; run client.limiter.reopen() if your subscription has changed"),
+    "since the daily cap of calls was already used up; it is renewed at 00:00 UTC",
 )
 CHECK_KEY: Final = ". Check the key in your workspace's settings"
 """What to do about a key that is refused."""
@@ -154,7 +154,7 @@ def probe(
     callback: bool | str = False,
     callback_port: int = 0,
 ) -> Profile:
-    """Make a few calls that find out what is not documented of the service, and save the findings for this workspace.
+    """Make a few calls that find out what the service does not document, and save the findings for this workspace.
 
     It checks the key, sends one input of a wrong type, an unknown variant and an unknown deployment, calls the variant
     once, and looks that run up, twice where one look-up leaves something open. Then it sends the refused requests
@@ -688,7 +688,7 @@ class _ProbeCalls:
             response, _ = await self._refusal_to("unknown_deployment", request)
             self._answers_still = self._is_spared and profiles.may_be_time_limit(self._ended[0], self._quick_s)
             if not self._answers_still:
-                why = "this took as long" if self._is_spared else _ending(response)
+                why = "this took as long as the call" if self._is_spared else _ending(response)
                 self.note(f"{AFTER_ENDING}: {why}, so how the direct call ended is not recorded")
 
         learns = "whether the service still answers calls; otherwise how the direct call ended is not recorded"
@@ -730,7 +730,7 @@ class _ProbeCalls:
             self._note_no_call_left("Calls at once")
             return
         learns = f"how many calls at once the subscription admits, if at most {size - 1}, its refusal and Retry-After"
-        yield self._at_once_step(f"{size} calls at once", size, f"{learns}, if the same are seen again later")
+        yield self._at_once_step(f"{size} calls at once", size, f"{learns}, if a later group shows the same")
         if self._at_once is None:
             return
         between = self._repeat_step() or next(self._wrong_requests, None)
@@ -817,7 +817,7 @@ class _ProbeCalls:
         if self._direct is not None:
             self._note_words(None)
             if self._ended:
-                self.note(f"{ENDED_AGAIN}: completed, so how the one before ended is not recorded")
+                self.note(f"{ENDED_AGAIN}: completed, so how the earlier call ended is not recorded")
             return
         self._note_words(error_of(object_of(response.body))[0])
         name = ENDED_AGAIN if self._ended else "Direct call"
@@ -953,7 +953,7 @@ class _ProbeCalls:
         elif before is not None:
             why = f"{_endings_in_words(before)} of {len(before)} before, so the cap is not recorded"
         elif others_refused:
-            why = "a 429 that does not name concurrency may be of another limit, so the cap is not known"
+            why = "a 429 that does not name concurrency may come from another limit, so the cap is not known"
         elif refused == size:
             why = "none completed, so how many are admitted is not known"
         elif refused or (cap is not None and cap < len(answers) and self.profile.concurrency == cap):

@@ -501,7 +501,7 @@ def connection(
     if key is None:
         host = hostname(address)
         if not is_loopback(host) and transport is None:
-            raise SettingsError("; ".join([f"no key is set for {host}", *hints, _HINTS]))
+            raise SettingsError("; ".join([f"no API key is set for {host}", *hints, _HINTS]))
         key, source = Secret(NO_KEY_NEEDED), WITHOUT_KEY
     current = settings.current()
     host_origin = origin(address)
@@ -561,7 +561,7 @@ def _check_verify(verify: Any, service: str) -> Any:
     if verify is False:
         tell_once(
             f"verify=False: the identity of {service} is not checked, so anyone on the network path to it can read"
-            " the key and change the answers; for a service with a certificate of your own give "
+            " the API key and change the answers; for a service with a certificate of your own give "
             "verify='ca-bundle.pem'"
         )
         return False
@@ -572,13 +572,13 @@ def _check_verify(verify: Any, service: str) -> Any:
     if isinstance(verify, ssl.SSLContext):
         return verify
     raise SettingsError(
-        f"verify is {short(verify)}; give True, False, the path of a CA bundle, or an ssl.SSLContext (None is True)"
+        f"verify is {short(verify)}; give True, False, the path of a CA bundle, or an ssl.SSLContext (None means True)"
     )
 
 
 def _tell_of_local_hive(hints: Iterable[str]) -> None:
     """Say, once, that the local hive is used since no key was found, and why."""
-    sentences = ["No key was found, so calls go to the local hive in this process, not to Fetch Hive."]
+    sentences = ["No API key was found, so calls go to the local hive in this process, not to Fetch Hive."]
     tell_once(" ".join([*sentences, *(f"{hint}." for hint in hints), f"To connect: {_HINTS}."]))
 
 

@@ -73,7 +73,7 @@ def check_record(record: BatchRecord) -> None:
         if value is not None and (type(value) is not int or not 0 <= value < 2**31):
             raise ValueError(f"{name} is not a number")
     if plan.get("reuse", "batch") not in ("batch", "store", None):
-        raise ValueError("answers are taken of nothing that is known")
+        raise ValueError("the source of its answers is not known")
     if (files := plan.get(batches.FILES)) is not None and not _is_folder_beside(files):
         raise ValueError("files are in no folder beside the file")
     for name in plan.get("columns") or ():
@@ -479,7 +479,7 @@ def _copy_checked(
     while window := list(batches.jobs_of_batch(source, record.id, after=after, limit=WINDOW)):
         for job in window:
             if not 0 <= job.arm < arms or job.position < 0:
-                raise ValueError("a job of no arm")
+                raise ValueError("a job that belongs to no variant")
             parse_json(job.inputs, dict), parse_json(job.metadata, dict), parse_json(job.problems, list)
         rows = list(batches.rows_at(source, record.id, {job.position for job in window}))
         for row in rows:
@@ -515,7 +515,7 @@ def _files_in(source: sqlite3.Connection, answer: StoredAnswer) -> list[tuple[in
     listed, contents = len(answer.run.assets), []
     for number, content in islice(rows, FILES_MAX + 1):
         if type(number) is not int or not 0 <= number < listed or type(content) is not bytes:
-            raise ValueError("a file of nothing")
+            raise ValueError("a file that its run does not list")
         if len(content) > FILE_BYTES_MAX:
             raise ValueError("a file that is too large")
         contents.append((number, content))

@@ -1,4 +1,4 @@
-"""Removal of stored answers and batches over all tables, and table ``forgotten``, which marks the jobs removed.
+"""Removal of saved answers and batches over all tables, and table ``forgotten``, which marks the jobs removed.
 
 Rules of this file:
 

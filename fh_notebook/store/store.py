@@ -1,4 +1,4 @@
-"""Store: one file of stored answers and batches, used by any number of threads, processes and kernels at once.
+"""Store: one file of saved answers and batches, used by any number of threads, processes and kernels at once.
 
 Rule of this file: it has the operations on the whole file, or on several tables in one transaction. The operations on
 one table are in its repository, in the module of that table (``store.tables.answers``, ``store.tables.claims``, ...).

@@ -229,7 +229,7 @@ def test_a_number_of_a_confusion_table_shows_its_rows_and_repeats_are_grouped(la
 
     table.get_by_label("Remove the filter keywords: billing answered as delivery").click()
     _expect_rows(table, "^page 1 of 3 · 60 rows$")
-    table.get_by_label("Whose answers").select_option("nearest")
+    table.get_by_label("Variant of the answers").select_option("nearest")
     number = table.locator("button[aria-label$='<b>returns</b> answered as billing']").first
     number.focus()
     lab.page.keyboard.press("Enter")
@@ -359,7 +359,7 @@ def test_rows_are_looked_through_by_keyboard(lab: Lab) -> None:
     expect(table.locator("tbody [data-name=nearest]").filter(has_not_text="best")).to_have_count(0)
     table.get_by_label("Won by").select_option("")
     table.get_by_label("Score bound").fill("0")
-    table.get_by_label("Whose score").select_option("keywords")
+    table.get_by_label("Variant of the score").select_option("keywords")
     _expect_rows(table, r"^12 of 60 rows$")
     table.get_by_role("button", name="Clear filters").click()
     table.get_by_label("Column to filter by").select_option("language")

@@ -307,7 +307,7 @@ def test_an_error_is_one_line_with_the_cure(lab: Lab) -> None:
     """A refused key, beside each variant that was refused; the key is in none."""
     form = _form(lab, "error")
     form.locator("button.fh-run").click()
-    expect(form.locator(".fh-results")).to_contain_text("refused the key")
+    expect(form.locator(".fh-results")).to_contain_text("refused the API key")
     pictures(lab, "error", form)
     assert "fhk_not_this_one" not in form.inner_html()
 
@@ -468,7 +468,7 @@ def test_a_form_grows(lab: Lab, hive: FormHive) -> None:
     box = form.locator(".fh-snippet textarea")
     box.fill(f"curl https://api.fetchhive.com/v1/workflow/invoke -H 'Authorization: Bearer {KEY}' -d '{body}'")
     box.blur()
-    expect(form.locator(".fh-grow-said")).to_contain_text("The key in it was removed")
+    expect(form.locator(".fh-grow-said")).to_contain_text("The API key in it was removed")
     expect(box).to_have_value("")
     form.get_by_role("textbox", name="ticket").fill("Grown.")
     form.locator("button.fh-run").click()

@@ -50,7 +50,7 @@ def test_the_bar_of_a_batch_in_the_background_goes_on(lab: Lab, paced_hive: Pace
         here.locator("button.fh-pause").click()
         lab.expect_text(here.locator(".fh-live"), "paused")
         here.locator("button.fh-cancel").click()
-        lab.expect_text(here.locator(".fh-live"), "cancelled; finished answers are saved")
+        lab.expect_text(here.locator(".fh-live"), "cancelled; the answers so far are saved")
         expect(here.locator("button.fh-pause, button.fh-cancel")).to_have_count(0)
         here.get_by_role("button", name="Browse").click()
         expect(here.locator(".fh-browse")).to_be_visible()
@@ -59,7 +59,10 @@ def test_the_bar_of_a_batch_in_the_background_goes_on(lab: Lab, paced_hive: Pace
 
 @pytest.mark.parametrize(
     ("code", "ended"),
-    [(BLOCKING, "interrupted; finished answers are saved"), ("%%fetchhive paced -v v\ntext: hi", "The cell has ended")],
+    [
+        (BLOCKING, "interrupted; the answers so far are saved"),
+        ("%%fetchhive paced -v v\ntext: hi", "The cell has ended"),
+    ],
     ids=["batch", "cell"],
 )
 def test_a_cell_that_blocks_says_how_it_is_ended(lab: Lab, paced_hive: PacedHive, code: str, ended: str) -> None:

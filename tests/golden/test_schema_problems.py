@@ -91,11 +91,15 @@ EITHER = {"oneOf": [{"type": "integer"}, {"minimum": 2}]}
         (fh.date(), "31.1.2026", "x: '31.1.2026' is not a date like '2026-01-31'"),
         (fh.date(), "2026-02-30", "x: '2026-02-30' is not a date like '2026-01-31'"),
         (fh.date(), 20260131, "x: 20260131 is not a date like '2026-01-31'"),
-        (fh.datetime_(), "2026-01-31", "x: '2026-01-31' is not a moment with its offset, like '2026-01-31T09:30:00Z'"),
+        (
+            fh.datetime_(),
+            "2026-01-31",
+            "x: '2026-01-31' is not a date and time with offset, like '2026-01-31T09:30:00Z'",
+        ),
         (
             fh.datetime_(),
             "2026-01-31T09:30:00",
-            "x: '2026-01-31T09:30:00' is not a moment with its offset, like '2026-01-31T09:30:00Z'",
+            "x: '2026-01-31T09:30:00' is not a date and time with offset, like '2026-01-31T09:30:00Z'",
         ),
         ({"format": "email"}, "me", "x: 'me' is not an e-mail address"),
         ({"format": "uri"}, "example.com", "x: 'example.com' is not an address like 'https://example.com/page'"),

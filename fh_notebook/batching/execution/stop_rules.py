@@ -33,10 +33,10 @@ __all__ = [
 
 def cut_short(how: str, calls_out: int) -> BatchStopped:
     """Return the stop of a start that was interrupted or cancelled while `calls_out` calls were out."""
-    out = "; calls that were in progress are unknown (they may have run)" if calls_out else ""
+    out = "; the outcome of calls that were in progress is unknown (they may have run)" if calls_out else ""
     return BatchStopped(
         reason="cancelled",
-        detail=f"{how}; finished answers are saved{out}",
+        detail=f"{how}; the answers so far are saved{out}",
         resume=Message("to continue with the rest: {resume}"),
     )
 
@@ -132,7 +132,7 @@ class StopLimits:
         detail = f"all {cap}calls for today are used up{look_ups}"
         if uploads or self.holds_look_up:
             pair = "an upload and its call" if uploads else "a call and its look-up"
-            detail = f"today's {cap}calls leave no room for {pair}"
+            detail = f"of today's {cap}calls, too few are left for {pair}"
         return BatchStopped(
             reason="daily_cap",
             detail=detail,
@@ -199,11 +199,11 @@ def rows_broke(exc: Exception) -> BatchStopped:
 
     Examples
     --------
-    >>> rows_broke(OSError("no disk")).message
-    'reading the rows raised OSError: no disk; finished answers are saved: run the cell again when the rows can be read'
+    >>> rows_broke(OSError("busy")).message
+    'reading the rows raised OSError: busy; the answers so far are saved: run the cell again when the rows can be read'
     """
     message = str(exc) if isinstance(exc, FetchHiveError) else f"reading the rows raised {error_text(exc)}"
-    again = Message("finished answers are saved: {} when the rows can be read", (RUN_AGAIN,))
+    again = Message("the answers so far are saved: {} when the rows can be read", (RUN_AGAIN,))
     return BatchStopped(reason="rows", detail=one_line(message, 300), resume=again)
 
 

@@ -285,7 +285,7 @@ class Worker:
             run = replace(run, attempts=attempts, inputs=inputs)
         if not (run.done or run.error):
             request = f" (request {run.request_id})" if run.request_id else ""
-            text = "the service accepted it and it had not ended"
+            text = "the service accepted it, but its run had not ended"
             if run.status == "awaiting_approval":  # of a direct call: no callback comes, and no look-up is made
                 text = waits_text(run, self._audience, self._decide)
             run = replace(run, error=f"{text}{request}")

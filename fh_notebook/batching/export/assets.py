@@ -275,7 +275,7 @@ class AssetKeeper:
         budget = ByteBudget(self._max_bytes, self._total)
         if (exceeded := budget.take(archived.size)) is not None:
             what = "it is" if exceeded is budget else "all files together would be"
-            raise CallError(f"{what} larger than {byte_size(exceeded.most)}; it was not saved")
+            raise CallError(f"{what} larger than {byte_size(exceeded.most)}; the file was not saved")
         try:
             content = archived.content(self._max_bytes)
             if content is None:
@@ -459,9 +459,7 @@ class AssetKeeper:
         try:
             facts = os.lstat(path)
             if not stat.S_ISREG(facts.st_mode):
-                return SavedAsset(
-                    status="failed", reason=f"{one_line(str(path))} exists, and is not the saved file; remove it"
-                )
+                return SavedAsset(status="failed", reason=f"a different file is at {one_line(str(path))}; remove it")
             if not facts.st_size and asset.file_size != 0:  # of a process that was killed when only its name was there
                 raise FileNotFoundError
             with path.open("rb") as file:

@@ -527,7 +527,7 @@ def _left_out(files: FilesToHandOver) -> str:
     """Return which files are not in an archive, and what to do; empty where all are."""
     parts = []
     if files.not_kept:
-        parts.append(f"{counted(files.not_kept, 'file')} not saved: batch.save_assets(folder) first")
+        parts.append(f"{counted(files.not_kept, 'file')} not saved: call batch.save_assets(folder) first")
     if files.lost:
         parts.append(f"{counted(files.lost, 'file')} that cannot be fetched: batch.assets shows why")
     if files.too_large:

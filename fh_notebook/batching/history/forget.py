@@ -1,4 +1,4 @@
-"""`fh.forget`: remove stored answers.
+"""`fh.forget`: remove saved answers.
 
 Rule of this file: nothing is removed that was not named, and what is running is left alone.
 """

@@ -375,7 +375,7 @@ def _chosen_variants(name: str, variants: str | Iterable[str], variants_run: tup
     for variant in chosen:
         if variant not in variants_run and (close := near_name(variant, variants_run)):
             hooks.frontend().notice(
-                f"No run of the variant {short(variant)} of {short(name)} is saved; one of {short(close)} is."
+                f"No run of the variant {short(variant)} of {short(name)} is saved, but a run of {short(close)} is."
             )
     return chosen
 

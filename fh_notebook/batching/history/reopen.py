@@ -53,7 +53,7 @@ STORES: Final = (FHB, ".sqlite3", ".sqlite", ".db")
 
 @arguments.public
 def open_batch(name: str | os.PathLike[str], *, client: Client | AsyncClient | None = None) -> Batch:
-    """Return a saved batch by its name, or somebody else's batch by its file; no call is made.
+    """Return a saved batch by its name, or another person's batch by its file; no call is made.
 
     Parameters
     ----------

@@ -169,7 +169,7 @@ class PlannedCopy:
 
     def _job(self, line: JobRow) -> _WorkspaceJob:
         if not 0 <= line.arm < len(self._variant_records):
-            raise DamagedValue("a job belongs to no arm of its batch")
+            raise DamagedValue("a job belongs to no variant of its batch")
         _, deployment, variant = self._variant_records[line.arm]
         inputs = decode_json(line.inputs, dict, "a job")
         try:

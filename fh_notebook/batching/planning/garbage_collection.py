@@ -1,4 +1,4 @@
-"""Pause of Python's garbage collection, while many objects are made that all stay.
+"""Pause of Python's garbage collection while many lasting objects are made.
 
 The collector of reference cycles looks at all objects again and again as their number grows; where a table of a hundred
 thousand answers is read, that is a quarter of the time, and it frees nothing.

@@ -212,10 +212,10 @@ def _no_such_column(variable: str, column: str, rows: Rows, *, is_file: bool = F
     close = nearest(column, rows.columns)
     suggestion = f"did you mean {close!r}?" if close else f"the columns are {listed(rows.columns, 'and') or 'none'}."
     if is_file:
-        hint = Message("{} One file for all rows is {}", (suggestion, f"fh.file({short(column)})"))
+        hint = Message("{} For the same file in all rows, give {}", (suggestion, f"fh.file({short(column)})"))
     else:
         fixed = Phrase(f"fh.const({short(column)})", command=f"--const VARIABLE={short(column)}")
-        hint = Message("{} A fixed text is {}", (suggestion, fixed))
+        hint = Message("{} For a fixed text, give {}", (suggestion, fixed))
     return Problem((str(variable),), "column", message=f"the column {short(column)} does not exist", hint=hint)
 
 
@@ -242,7 +242,7 @@ def _missing(sources: Mapping[str, Source], rows: Rows, deployment: Deployment) 
         return []
     properties = deployment.inputs.get("properties", {})
     columns = f"The columns are {listed(rows.columns, 'and') or 'none'}"
-    message = "no column has this name, and it is required"
+    message = "it is required, and no column has its name"
     return [
         Problem(
             (name,),

@@ -182,8 +182,8 @@ def _labelled(pairs: Iterable[tuple[BatchTarget, str]]) -> tuple[BatchVariant, .
 
 
 REUSE_STORE: Final = Phrase(
-    " and are called again: reuse='store' takes these answers at no call",
-    command=" and are called again: --reuse store takes these answers at no call",
+    " and are called again: reuse='store' reuses these answers without a call",
+    command=" and are called again: --reuse store reuses these answers without a call",
     cell="",
 )
 """What to do about answers of other batches."""
@@ -200,7 +200,9 @@ _COPIES: Final = "copies them"
 COPIES: Final = Phrase(_COPIES, command=_COPIES, cell=f"{_COPIES}, and %fetchhive login offers to do it")
 """What a command does about answers under another key."""
 
-NOT_SAVED: Final = "calls are counted against the cap only until this process ends, since store=None saves no counts"
+NOT_SAVED: Final = (
+    "calls are counted against the daily cap only until this process ends, since store=None saves no counts"
+)
 
 NAMES_WORKSPACE: Final = "first makes them reusable, if both keys belong to one workspace"
 """What a command does that lets this key use them."""

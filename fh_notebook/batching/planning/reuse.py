@@ -1,4 +1,4 @@
-"""Reuse of answers: look up the stored answer for a job.
+"""Reuse of answers: look up the saved answer for a job.
 
 Rule of this file: the newest answer that counts, never a failure from before what may have run; and what a dead process
 left claimed may have run.

@@ -297,7 +297,7 @@ class PlannedBatch(StoredBatch):
             return by_row
         with self.store.decoding():
             if not self._is_outdated():
-                raise DamagedValue("a job belongs to no arm of its batch")
+                raise DamagedValue("a job belongs to no variant of its batch")
         # Another kernel has added variants since the record was read: `keep` finds so, and this is compared again.
         shared = {
             row: {variant: text for variant, text in inputs.items() if variant in indices}

@@ -174,7 +174,7 @@ class StoredJobs:
     def _columns_of(self, lines: list[JobKeyRow], first: int) -> JobColumns:
         positions, repeats, arms, keys, invalid = zip(*lines, strict=True)
         if not 0 <= min(arms) <= max(arms) < len(self._variant_records):
-            raise DamagedValue("a job belongs to no arm of its batch")
+            raise DamagedValue("a job belongs to no variant of its batch")
         variants = [label for label, _, _ in self._variant_records]
 
         @cache

@@ -90,7 +90,7 @@ class SigningSecrets:
         """
         if self._wrong_type:
             raise SettingsError(
-                f"secrets must be strings, not {self._wrong_type}; give signing secrets, or leave it out"
+                f"secrets must be strings, not {self._wrong_type}; give signing secrets, or leave secrets= out"
             )
         if not all(self._given):
             raise SettingsError(

@@ -519,7 +519,7 @@ class CallbackReceiver:
     # --- secrets
 
     def learn(self, secret: Secret | None, name: str = "") -> None:
-        """Add a signing secret of the service; with ``keyring=True`` it is saved there under `name`.
+        """Add a signing secret of the service; with ``keyring=True`` it is saved in the keyring under `name`.
 
         Parameters
         ----------
@@ -580,7 +580,7 @@ class CallbackReceiver:
             return await _run_self_test(self, secret, timeout_s=timeout_s)
 
     def self_test(self, *, timeout_s: float = 10.0) -> SelfTest:
-        """Send itself a signed delivery, and a forged one, at its own address and at the public one.
+        """Send the receiver a signed delivery, and a forged one, at its own address and at the public one.
 
         Returns
         -------

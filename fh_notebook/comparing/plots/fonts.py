@@ -1,4 +1,4 @@
-"""Fonts of the plots: matplotlib's own and those of the system, and what of a text they can draw.
+"""Fonts of the plots: matplotlib's own and the system's, and which characters of a text they can draw.
 
 matplotlib draws a box for a letter that no font has, as it has none of coloured emoji: names that differ by such
 signs alone would look the same. Importing this module imports matplotlib.

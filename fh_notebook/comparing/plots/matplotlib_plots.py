@@ -539,7 +539,7 @@ def plot(data: ComparisonData, kind: str | None, *, backend: str, cost: Cost = N
         raise InputError('cost is only for "tradeoff"; give plot("tradeoff", cost=...)')
     if by is not None:
         if kind not in (None, "scores"):
-            raise InputError(f"by draws the scores of each slice; leave out {kind!r}, or by=")
+            raise InputError(f"by= draws the scores of each slice, not {kind!r}; leave out one")
         return Plot([_scores_panel(f.facts, f.text, f.limits) for f in facets_of(data, plot_data(data), by)])
     facts = plot_data(data, tradeoff=tradeoff_of(data, cost) if kind == "tradeoff" else None)
     kinds = kinds_drawn(facts) if kind is None else [kind]
@@ -563,4 +563,4 @@ def _no_labels_text(data: ComparisonData) -> str:
         return str(exc)
     if len(labels) < 2:
         return f"expected_output has one label only, {short(labels[0])}"
-    return "fewer than half of the answers are one of the labels in expected_output"
+    return "fewer than half of the outputs are one of the labels in expected_output"

@@ -513,7 +513,7 @@ def confusion_text(facts: PlotData, table: Confusion) -> PanelText:
         more = f"{abs(count):,.4g} {'more' if count > 0 else 'fewer'} row{'' if is_one else 's'}"
         most = f"; {expected} answered as {predicted} on {more}" if count else ""
         title = f"{name} finds {percent(table.found)} of the labels, {other} {percent(table.found_by_other)}{most}"
-        measure = f"answered by {name} minus {other}, in rows, in the colour of who answers so more often"
+        measure = f"answered by {name} minus {other}, in rows, coloured by the variant that does so more often"
     if table.left_out:
         measure += f" (the {len(table.labels)} most frequent of {len(table.labels) + table.left_out} labels)"
     lines = "; ".join(

@@ -1,4 +1,4 @@
-"""`HumanRatings`: start a rating, store its answers, and report them for a comparison.
+"""`HumanRatings`: start a rating session, save its ratings, and report them for a comparison.
 
 Ratings are found by what was rated, in the session's store and in the files that batches were read from. A new rating
 is stored in the session's store before the page is told.
@@ -127,7 +127,7 @@ def check_shown_columns(show: Any, runs: ScoredRuns) -> list[str] | None:
 def nothing_to_rate(kind: Question, items: Items, variants: Sequence[str]) -> str:
     """Return why there is nothing to rate, in words."""
     if items.same:
-        return f"nothing to rate: the outputs of all {len(items.same):,} pairs are identical"
+        return f"nothing to rate: both outputs are identical in all {len(items.same):,} pairs"
     if not variants:
         return "nothing to rate: there are no runs"
     if kind.is_pair and len(variants) < 2:

@@ -145,8 +145,8 @@ def with_labels(data: ComparisonData, labels: Numbers) -> ComparisonData:
     errors = errors_of(corrected)
     if few := [error for error in errors if error.labels < FEWEST_LABELS]:
         raise InputError(
-            f"{few[0].variant} has {counted(few[0].labels, 'label')} of rows that are scored; at least {FEWEST_LABELS} "
-            "of each variant are needed: cmp.label(n=40)"
+            f"{few[0].variant} has {counted(few[0].labels, 'label')} of rows that are scored; each variant needs "
+            f"at least {FEWEST_LABELS}: cmp.label(n=40)"
         )
     notes += [_agreement_note(errors, corrected), *_favoured(corrected), *_length_note(corrected)]
     return corrected
@@ -184,7 +184,7 @@ def errors_table(data: ComparisonData) -> pd.DataFrame:
 def needed_table(data: ComparisonData, width: float) -> pd.DataFrame:
     """Return about how many labels of each variant make its interval so wide (see ``Comparison.labels_needed``)."""
     if not (math.isfinite(width) and width > 0):
-        raise InputError("width must be above 0; it is the width of an interval: 0.05 is five points of a share")
+        raise InputError("width must be above 0; it is the width of an interval: for a share, 0.05 is five points")
     human, lines = _labels_of(data), []
     for variant in data.variants:
         rows = correct_mean(data.grid, human, variant)

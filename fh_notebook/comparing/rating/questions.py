@@ -136,7 +136,7 @@ def question_of(scale: Any, labels: Any) -> Question:
         Both are given, or one of them cannot be used.
     """
     if scale is not None and labels is not None:
-        raise InputError("scale= and labels= are two questions; give one at a time")
+        raise InputError("scale= and labels= ask different questions; give only one")
     if scale is not None:
         if isinstance(scale, bool) or not isinstance(scale, int) or not 2 <= scale <= MOST:
             raise InputError(f"scale is {short(scale)}; give a whole number from 2 to {MOST} (one key for each)")
@@ -151,7 +151,7 @@ def _labels_name(labels: Any) -> str:
         if not isinstance(label, str) or not label.strip() or len(label) > LABEL_CAP:
             raise InputError(f"a label is {short(label)}; give a string of at most {LABEL_CAP} characters")
     if len(set(labels)) < len(labels) or {SKIP, TIE} & set(labels):
-        raise InputError(f"labels is {short(list(labels))}; give each label once, and none of them 'skip' or 'tie'")
+        raise InputError(f"labels is {short(list(labels))}; give each label once; 'skip' and 'tie' cannot be labels")
     return json.dumps(list(labels), ensure_ascii=False)
 
 

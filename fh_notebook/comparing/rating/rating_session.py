@@ -1,4 +1,4 @@
-"""`RatingSession`: one person's rating as a pure state machine: the order of items, the meaning of keys, what to store.
+"""`RatingSession`: one person's rating as a pure state machine: the order of items, the meaning of keys, what to save.
 
 It has no page, store or clock. An event has the client that made it and a number; the same event twice is one rating.
 The state changes only by :meth:`RatingSession.accept`, after the planned ratings are committed.

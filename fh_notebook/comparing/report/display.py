@@ -412,7 +412,7 @@ RULES: Final = {
     "t": "Student's t (fewer than 40 rows)",
     "bca": "BCa bootstrap of rows (2,000 resamples, fixed seed)",
     "bca, widened": "BCa bootstrap of rows (2,000 resamples, fixed seed), widened for fewer than 40 rows",
-    "bca, analytic": "BCa bootstrap of rows, its limit (more than 5,000 rows)",
+    "bca, analytic": "limit of the BCa bootstrap of rows (more than 5,000 rows)",
     "normal": "normal (more than 5,000 rows)",
     "all equal": "Student's t with one more row, since all scores are equal",
 }

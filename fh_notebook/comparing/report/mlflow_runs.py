@@ -73,7 +73,7 @@ def write_mlflow_runs(
     if not experiment.strip():
         raise InputError(f"experiment is {short(experiment)}; give the name of an experiment of MLflow")
     if tracking_uri is not None and not os.fspath(tracking_uri):
-        raise InputError("tracking_uri is empty; leave it out for the one that MLflow is configured for")
+        raise InputError("tracking_uri is empty; leave it out to use the one that MLflow is configured with")
     if not data.variants:
         raise InputError("the comparison has no runs to write; compare a batch that has some")
     baseline = data.variants[0] if baseline is None else baseline

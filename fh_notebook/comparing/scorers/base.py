@@ -260,7 +260,7 @@ def _result_of_parts(value: Mapping[Any, Any]) -> ScoreResult:
     numbers = [part for part in parts.values() if isinstance(part, float)]
     if not numbers:
         return ScoreResult(
-            float("nan"), f"the scorer gave {short(plain(dict(value)))}; none of its parts is a number", parts
+            float("nan"), f"the scorer gave {short(plain(dict(value)))}; at least one part must be a number", parts
         )
     return ScoreResult(math.fsum(numbers) / len(numbers), None, parts)
 

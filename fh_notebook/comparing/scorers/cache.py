@@ -1,4 +1,4 @@
-"""`ScoreCache`: stored scores of one version of a scorer, looked up and written in bulk.
+"""`ScoreCache`: saved scores of one version of a scorer, looked up and written in bulk.
 
 A score belongs to its run, to the version of its scorer, and to the hash of whatever else the scorer may have read. A
 run in the store is identified by its line there, a line of a table by the hash of its content. If the store fails,

@@ -174,7 +174,9 @@ def weighted(*scorers: Part | tuple[Part, float], **named: Part | tuple[Part, fl
     if any(w is None or isinstance(p[2], bool) or w < 0 for w, p in zip(weights, pairs, strict=True)) or (
         pairs and not sum(w or 0.0 for w in weights)
     ):
-        raise InputError(f"the weights are {short([w for _, _, w in pairs])}; give numbers from 0, not all of them 0")
+        raise InputError(
+            f"the weights are {short([w for _, _, w in pairs])}; give numbers from 0 up, at least one above 0"
+        )
     members = _members("weighted", [part for _, part, _ in pairs])
     names = _unique_names([name or _name_of(m) for (name, _, _), m in zip(pairs, members, strict=True)])
     sizes = [float(w or 0.0) for w in weights]

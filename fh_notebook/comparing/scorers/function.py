@@ -201,7 +201,9 @@ def _definition_of(function: FunctionType) -> Definition:
         if _first_line_and_name(definition) == (code.co_firstlineno, code.co_name)
     ]
     if len(matches) > 1:
-        raise NoVersionError(f"its line defines {len(matches)} functions {code.co_name}, which cannot be distinguished")
+        raise NoVersionError(
+            f"its line defines {len(matches)} functions named {code.co_name}, which cannot be distinguished"
+        )
     return matches[0]
 
 

@@ -199,7 +199,7 @@ def json_fields(
     fields: Sequence[str] | None = None,
     compare: Mapping[str, Any] | None = None,
 ) -> Scorer:
-    """Return a scorer that compares each field with an expected object: the share of right fields, and each as a part.
+    """Return a scorer that compares fields with an expected object: the share of right fields, and each as a part.
 
     A field that is not there is wrong. Fields that nobody expects do not count.
 
@@ -279,7 +279,7 @@ def _field_scorer(name: str, function: Any) -> Any:
         raise InputError(f"compare[{name!r}] is not a scorer; give one of fh.score, or a function")
     field_scorer = function if isinstance(function, Scorer | Combined) else scorer_of(function)
     if field_scorer.is_async:
-        raise InputError(f"compare[{name!r}] is async; a field is compared by a plain function")
+        raise InputError(f"compare[{name!r}] is async; give a plain function")
     return field_scorer
 
 

@@ -61,7 +61,7 @@ def parse_path(path: str | None) -> tuple[str | int, ...]:
     while at < len(path):
         match = _STEP.match(path, at)
         if match is None:
-            raise InputError(f"path {short(path)} cannot be read; it is like 'label' or 'items[0].name'")
+            raise InputError(f"path {short(path)} cannot be read; write it like 'label' or 'items[0].name'")
         steps.append(int(match[2]) if match[2] is not None else match[1])
         at = match.end()
     if not steps:
@@ -139,7 +139,9 @@ def parse_query(path: str) -> tuple[Step, ...]:
         match = _QUERY_STEP.match(path, at)
         needs_dot = bool(at) and match is not None and (match["star"] or match["name"]) and not match["below"]
         if match is None or (needs_dot and not match["dot"]) or (match["below"] and match["dot"]):
-            raise InputError(f"path {short(path)} cannot be read; it is like 'label', '$.items[*].name' or '$..price'")
+            raise InputError(
+                f"path {short(path)} cannot be read; write it like 'label', '$.items[*].name' or '$..price'"
+            )
         steps += [Step("below")] if match["below"] else []
         steps.append(_step(match))
         at = match.end()

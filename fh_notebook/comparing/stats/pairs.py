@@ -112,13 +112,13 @@ PAIRS: Final = (
         name="p",
         head="p of this pair",
         format=same(_p_cell),
-        note="the chance of a difference as large or larger if both variants were equally good",
+        note="the chance of a difference at least this large if both variants were equally good",
     ),
     ReportColumn(
         name="p_holm",
         head="p for all pairs",
         format=same(_p_cell),
-        note="the same, corrected for the number of pairs (Holm); below 0.05 it is significant",
+        note="the same chance, corrected for the number of pairs (Holm); significant below 0.05",
     ),
     ReportColumn(
         name="effect",
@@ -130,7 +130,7 @@ PAIRS: Final = (
         name="p_permutation",
         head="p by permutation",
         format=same(_p_cell),
-        note="that of a second test of this pair, which exchanges the scores of both by chance",
+        note="the p of a second test of this pair, which exchanges the scores of both at random",
     ),
     ReportColumn(name="interval", head="interval", dtype="object"),
 )

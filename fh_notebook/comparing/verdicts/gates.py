@@ -128,7 +128,9 @@ class Margin:
             return ""
         what = unit_of(self.pair)
         if self.rows_more > MANY_TIMES * self.pair.n:
-            return f"; there are not enough {what} to tell, and at this difference hardly any number would be enough"
+            return (
+                f"; there are not enough {what} to tell, and at this difference even very many would hardly be enough"
+            )
         return f"; about {about(max(self.rows_more, 1)):,} more {what} would be enough at this difference"
 
     @property

@@ -107,7 +107,7 @@ def _missing_note(lines: pd.DataFrame, scorer: str, audience: Audience) -> str:
     status_texts = {
         "completed": "because there is nothing to score by",
         "unknown": "because the outcome of the call is unknown: it may have run",
-        "pending": "because the call was not made",
+        "pending": "because the call was not sent",
     }
     reasons += [(number, status_texts.get(str(status), str(status))) for status, number in status_counts.items()]
     missing = f"{counted(len(lacking), 'score')} {'is' if len(lacking) == 1 else 'are'} missing"
@@ -130,7 +130,7 @@ def macro_note(data: ComparisonData) -> str:
         return ""
     few, corrected = _few_rows_text(class_rows), data.runs.correction_counts[0]
     moved = ", so that one corrected row may move it more than the share that is right" if corrected else ""
-    same = f"it gives each label the same weight, however few rows it has{few}{moved}"
+    same = f"it gives each label the same weight, however few rows the label has{few}{moved}"
     return f"{MACRO_MARK.strip()} Macro F1: {same}." if few or corrected else ""
 
 
@@ -447,7 +447,7 @@ def _lacking_text(pair: Pair, pairs: Sequence[Pair], alpha: float) -> str:
     more = max(0.0, rows_needed(pair, alpha=share) - pair.n)
     lacking = f"not enough {unit_of(pair)} to tell"
     if not math.isfinite(more) or more > MANY_TIMES * pair.n:
-        return f"{lacking}, and at this difference hardly any number would be enough"
+        return f"{lacking}, and at this difference even very many would hardly be enough"
     if more < 1:
         return f"{lacking}: about as many as now should be enough at this difference, but this sample was unlucky"
     return f"{lacking}: about {about(more):,} more at this difference"

@@ -77,7 +77,7 @@ def changes_of(old: Deployment, new: Deployment, comments: Sequence[str] = ()) -
     if old.variants != new.variants and set(old.variants) == set(new.variants):
         changed.append("the order of the variants")
     if not changed and _other_keywords(old) != _other_keywords(new):
-        changed.append("which other variables are taken")
+        changed.append("which other variables are accepted")
     parts = [f"{did} {in_words(names, 'and')}" for did, names in (("removed", removed), ("changed", changed)) if names]
     return "; ".join(parts)
 
@@ -162,7 +162,7 @@ def edit(text: str, deployment: Deployment, *, where: str = "fetchhive.yaml") ->
         if _has_meaning(result, known, new, where) and not lost_comments:
             return Edited(result, changes_of(old, new, dropped) if old else "")
     except (_NotEditableError, YAMLError, RecursionError):
-        refusal = f"{where} was left as it is: it contains {{…}} on one line, or an odd layout, which is not edited"
+        refusal = f"{where} was left as it is: it contains {{…}} on one line, or another layout that is not edited"
     paste = paste_of(new)
     in_place = f"(in place of {short(new.name)}) " if old else ""
     excerpt = paste if len(paste) <= PASTE_CAP else f"{paste[:PASTE_CAP]} …"

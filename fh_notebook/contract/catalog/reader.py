@@ -90,7 +90,7 @@ def _read_root(reading: NodeReader, root: Node | None) -> list[tuple[Deployment,
     if root is None or kind_of(root) == "nothing":
         return []
     if not isinstance(root, MappingNode):
-        reading.add_kind_problem(root, (), "the file", f"it begins with `version: {VERSION}` and `deployments:`")
+        reading.add_kind_problem(root, (), "the file", f"begin it with `version: {VERSION}` and `deployments:`")
         return []
     entries = reading.entries(root)
     for name, (key, value) in entries.items():

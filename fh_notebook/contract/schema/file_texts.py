@@ -1,4 +1,4 @@
-"""Start variables that take the content of a file as a text, and which texts cannot be such content.
+"""Start variables that take a file's content as a text, and which texts cannot be the content of a file.
 
 Rule of this file: a text is refused only where it is certain. An address and the name of a file that is uploaded are
 sent in place of content, so they may be meant.

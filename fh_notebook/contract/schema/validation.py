@@ -54,8 +54,8 @@ _DIALECTS: Final = {
 _TOO_DEEP: Final = "something is nested too deeply"
 _ENDLESS: Final = f"{_TOO_DEEP}, or the schema refers to itself without end"
 _MULTIPLIES: Final = (
-    f"the check would visit the schema more than {MOST:,} times: definitions that refer to others twice multiply; "
-    "refer to each once"
+    f"the check would visit the schema more than {MOST:,} times: a second reference to a definition doubles its "
+    "visits; refer to each once"
 )
 _NOWHERE: Final = "a $ref of the schema has no target"
 _NO_SCHEMA: Final = "a $ref of the schema points to something that is not a schema"

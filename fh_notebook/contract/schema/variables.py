@@ -369,7 +369,7 @@ def array(
     required: bool | None = None,
     examples: Sequence[Any] | None = None,
 ) -> Variable:
-    """Return a variable that is a list, each of its items like `items` (anything, when not given).
+    """Return a variable that is a list, whose items are like `items` (any value if not given).
 
     An Array is sent as a native JSON array, never as its JSON text (CONTRACT section 1).
 

@@ -226,7 +226,7 @@ class Snippet:
     inputs: Mapping[str, Any]
     """The JSON Schema of the Start variables, guessed from the sample values."""
     key: Secret | None = field(default=None, repr=False)
-    """The workspace key, where the snippet has a real one; ``YOUR_API_KEY`` and its like are none."""
+    """The API key, where the snippet has a real one; ``YOUR_API_KEY`` and its like are none."""
     url: str = ""
     """The address called, without any query or login; empty for a body alone."""
     ignored: tuple[str, ...] = ()

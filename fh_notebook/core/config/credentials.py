@@ -43,7 +43,7 @@ WORKSPACE_ID_NAME: Final = "FETCH_HIVE_WORKSPACE_ID"
 """Ours: the official SDKs take the workspace's id as an argument only."""
 ADDRESS_NAME: Final = "FETCH_HIVE_BASE_URL"
 KEYRING_SERVICE: Final = "fh_notebook"
-LOGIN_HINT: Final = "%fetchhive login asks for the key without showing it"
+LOGIN_HINT: Final = "%fetchhive login asks for the API key without showing it"
 """What to do in a notebook that has no key, or has one where it should not be."""
 UNSET_KEY: Final = "YOUR_API_KEY"
 """What a Code Snippet says in place of a key: always unset."""
@@ -72,13 +72,13 @@ def usable_key(value: Any, source: str) -> Secret | None:
         return None
     value = as_secret(value)
     if not isinstance(value, Secret):
-        raise SettingsError(f"the key from {source} is {with_article(value.type_name)}; give a string")
+        raise SettingsError(f"the API key from {source} is {with_article(value.type_name)}; give a string")
     key = value
     if not key or key.reveal() == UNSET_KEY:
         return None
     if not key.reveal().isascii() or not key.reveal().isprintable() or set(" \"'") & set(key.reveal()):
         raise SettingsError(
-            f"the key from {source} has a character that keys do not have; copy it again, without quotes"
+            f"the API key from {source} has a character that no API key has; copy it again, without quotes"
         )
     return key
 

@@ -1,4 +1,4 @@
-"""Resolution of the key, the base URL, the workspace id and the store path by one order of precedence.
+"""Resolution of the API key, the base URL, the workspace id and the store path by one order of precedence.
 
 1. the argument of the call,
 2. this kernel: :func:`configure`, or ``%fetchhive login`` (whichever was last),

@@ -94,7 +94,7 @@ def configure(
     Parameters
     ----------
     api_key : str or None
-        The workspace key, in memory only. ``None`` forgets it.
+        The API key, in memory only. ``None`` forgets it.
     base_url : str
         The service's address, ending in ``/v1``, or ``"local"`` for the hive inside this process.
     workspace : str
@@ -159,7 +159,7 @@ def configure(
         changed["store"] = Path(store).expanduser() if store is not None else None
     if workspace is not UNSET:
         if not isinstance(workspace, str):  # str(None) would be another workspace, whose answers are paid for again
-            raise SettingsError(f"workspace is {type_text(workspace)}; give a string, or '' for the key's own")
+            raise SettingsError(f"workspace is {type_text(workspace)}; give a string, or '' for the API key's own")
         if "#" in workspace:
             raise SettingsError(
                 f"workspace is {workspace!r}; give a name without '#', which separates it from the host"

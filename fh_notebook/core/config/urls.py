@@ -57,16 +57,16 @@ def check_base_url(url: str) -> str:
         parts, host, parse_error = urlsplit(""), None, f" ({exc})"
     # First, since no other message may repeat it. A slash does not end it: a password may contain one.
     if "@" in url.split("://", 1)[-1].partition("/")[0] or ("@" in url and (not host or parse_error)):
-        raise SettingsError("base_url has a user name or password in it; give the key as api_key")
+        raise SettingsError("base_url has a user name or password in it; give the API key as api_key")
     if parse_error:
         raise SettingsError(f"base_url {url!r} is not an address{parse_error}")
     if parts.scheme not in ("http", "https") or not host:
         raise SettingsError(f"base_url {url!r} is not an address; {_url_hint(url)}")
     if parts.query or parts.fragment:
-        raise SettingsError(f"base_url {url!r} has a query; it ends in /v1")
+        raise SettingsError(f"base_url {url!r} has a query; end it with /v1")
     if parts.scheme == "http" and not is_loopback(host):
         raise SettingsError(
-            f"base_url {url!r} would send the key unencrypted; use https:// (http only to this machine)"
+            f"base_url {url!r} would send the API key unencrypted; use https:// (http only to this machine)"
         )
     if not parts.path.rstrip("/").endswith("/v1"):
         raise SettingsError(
@@ -84,7 +84,7 @@ def _url_hint(url: str) -> str:
     with suppress(ValueError):  # a bracket of an IPv6 address that is not closed
         host = hostname(f"//{url}")
     if "://" in url or ("." not in host and host != "localhost"):
-        return "it begins with https:// and ends in /v1"
+        return "begin it with https:// and end it with /v1"
     scheme = "http" if is_loopback(host) else "https"
     return f"write {scheme}://{url.rstrip('/').removesuffix('/v1')}/v1"
 

@@ -335,7 +335,7 @@ KINDS: Final = {
 
 FORMATS: Final = {
     "date": "a date like '2026-01-31'",
-    "date-time": "a moment with its offset, like '2026-01-31T09:30:00Z'",
+    "date-time": "a date and time with offset, like '2026-01-31T09:30:00Z'",
     "email": "an e-mail address",
     "uri": "an address like 'https://example.com/page'",
     "regex": "a regular expression",

@@ -334,7 +334,7 @@ def el(tag: str, *children: object, cls: str = "", **attributes: object) -> Html
 
 
 def join(parts: Iterable[Html], between: str = "") -> Html:
-    """Return the `parts` one after the other, `between` as escaped text."""
+    """Join the `parts`, with `between` as escaped text between them."""
     return Html(_html.escape(between).join(parts))
 
 

@@ -87,8 +87,10 @@ class HiveServer:
             raise server.trouble
         if not is_loopback(listens) and not self._has_key():
             hooks.frontend().notice(
-                f"The hive listens on {listens}:{self._port} without a key: {_who(listens)} can run its workflows. "
-                "Give LocalHive(api_key=...), or listen on 127.0.0.1.",
+                (
+                    f"The hive listens on {listens}:{self._port} without an API key: {_who(listens)} can run its "
+                    "workflows. Give LocalHive(api_key=...), or listen on 127.0.0.1."
+                ),
             )
         return self
 

@@ -193,7 +193,7 @@ class ApprovalsTable:
         if isinstance(error, ConnectFailed):
             text = f"{text}; nothing was sent: check the network, then click again"
         elif isinstance(error, AuthError):
-            text = f"{text}; nothing was decided: use a key that may decide, and list the approvals again"
+            text = f"{text}; nothing was decided: use an API key that may decide, and list the approvals again"
         self.table.say_below(text, is_error=True)
 
 

@@ -129,7 +129,7 @@ class Decisions:
             await asyncio.to_thread(import_widgets)
             self._show()
         except Exception:
-            log.warning("the pending decisions of runs could not be shown", exc_info=True)
+            log.warning("the decisions that runs wait for could not be shown", exc_info=True)
 
     def _show(self) -> None:
         from fh_notebook.notebook.approvals.approvals_table import ApprovalsTable

@@ -53,7 +53,7 @@ function render({model, el}) {
   const control = (tag, name, attributes = {}) => make(tag, {"aria-label": name, title: name, ...attributes});
   const search = control("input", "Search in columns, outputs and errors", {type: "search", placeholder: "Search (/)", maxlength: 500, dir: "auto"});
   const only = control("select", "Which rows"), won = control("select", "Won by");
-  const low = control("input", "Score bound", {type: "number", step: "any"}), lowOf = control("select", "Whose score");
+  const low = control("input", "Score bound", {type: "number", step: "any"}), lowOf = control("select", "Variant of the score");
   const facet = control("select", "Column to filter by"), value = control("select", "Value of the column");
   const sort = control("select", "Sort by"), down = make("button", {type: "button"});
   const allRows = make("button", {cls: "fhb-chip", type: "button"}), outcomes = make("span", {cls: "fhb-bar fhb-outcomes"});
@@ -64,7 +64,7 @@ function render({model, el}) {
   const facetLabel = make("label", {cls: "fhb-two"}, "column", facet, value);
   const others = make("details", {cls: "fhb-more"}, make("summary", {text: "More filters"}),
     make("div", {cls: "fhb-bar fhb-filters"}, make("label", {}, "show", only), wonLabel, lowLabel, facetLabel, make("label", {cls: "fhb-two"}, "sort by", sort, down)));
-  const whose = control("select", "Whose answers"), confusion = make("table", {cls: "fhb-confusion"});
+  const whose = control("select", "Variant of the answers"), confusion = make("table", {cls: "fhb-confusion"});
   const labels = make("details", {cls: "fhb-more", hidden: true}, make("summary", {text: "Labels: expected → answered"}),
     make("div", {cls: "fhb-bar"}, make("label", {}, "answers of", whose), make("span", {cls: "fhb-dim", text: "Click a number to show its rows."})),
     make("div", {cls: "fhb-scroll"}, confusion));

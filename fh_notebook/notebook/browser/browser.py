@@ -99,7 +99,7 @@ class LiveComparison:
             return ""
         counts = [batch.counts for batch in self._batches]
         done, planned = sum(c.done for c in counts), sum(c.planned for c in counts)
-        note = "; new answers are scored by cmp.rescore()" if _asks(self._scores.own_score) else ""
+        note = "; cmp.rescore() scores the new answers" if _asks(self._scores.own_score) else ""
         return f"running: {done:,} of {planned:,} completed{note}"
 
     def follow(self) -> None:

@@ -92,7 +92,7 @@ def sorts(
     """
     names = {"": "plan order", "row": "row"}
     if scored:
-        names["apart"] = "scores apart"
+        names["apart"] = "difference of scores"
         names |= {f"score:{variant}": f"{variant}: score" for variant in variants}
     if seconds:
         names |= {f"seconds:{variant}": f"{variant}: seconds" for variant in variants}

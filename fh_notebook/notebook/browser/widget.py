@@ -1,4 +1,4 @@
-"""Widget of the browser; imported when it is shown, because anywidget and ipywidgets take some 0.2 s.
+"""Widget of the browser; imported when it is shown, because anywidget and ipywidgets take about 0.2 s.
 
 Nothing is fetched: the script and the style of the page are files of this package, sent as text.
 """

@@ -61,7 +61,7 @@ expression. With one text variable, a body that is not a mapping is that text.
   %%fetchhive support-triage --all-variants --over tickets --race exact:expected_output --max-calls 50
   ticket: "{{ row.ticket }}"
 
-the result is in VAR and in _ : a Run, a DataFrame of several runs, a Race, or the pending runs where answers
+the result is in VAR and in _ : a Run, a DataFrame of several runs, a Race, or the pending runs if answers
 come later."""
 
 
@@ -169,7 +169,7 @@ def _new_variable(name: str) -> str:
     if _IPYTHON.fullmatch(name):
         raise argparse.ArgumentTypeError(f"{name!r} is a name of IPython, which puts results there; choose another")
     if hasattr(builtins, name):
-        raise argparse.ArgumentTypeError(f"{name!r} is a Python name that later cells may need")
+        raise argparse.ArgumentTypeError(f"{name!r} is a Python name that later cells may need; choose another")
     return name
 
 
@@ -218,7 +218,7 @@ def _one_of(words: Sequence[str]) -> Callable[[str], str]:
     return read
 
 
-_KEY_IN_CELL: Final = f"a key does not belong in a cell, which is saved; {credentials.LOGIN_HINT}"
+_KEY_IN_CELL: Final = f"an API key does not belong in a cell, because cells are saved; {credentials.LOGIN_HINT}"
 
 
 def _no_key(text: str) -> NoReturn:
@@ -246,7 +246,7 @@ def parser() -> MagicParser:
     add("--score", type=_score, metavar="exact:COLUMN",
         help="with --over: compare the variants by whether the output matches COLUMN")  # fmt: skip
     add("--race", type=_score, metavar="exact:COLUMN",
-        help="with --over: run rows only until it is clear which variant is right more often, and stop")  # fmt: skip
+        help="with --over: run rows only until it is clear which variant is right more often, then stop")  # fmt: skip
     add("--show", choices=SHOW, type=_one_of(SHOW), help="how outputs are shown")
     for name, syntax in written_options(BatchOptions, in_cell=True).items():
         _add_option(magic_parser, name, syntax)
@@ -305,7 +305,7 @@ def words_of(line: str, magic: str) -> list[str]:
         error = str(exc)
     if error == "No escaped character":  # a backslash at its end
         raise UsageError(f"{magic}: a line cannot be continued with a \\; write it in one line")
-    raise UsageError(f"{magic}: the line cannot be read ({error}); quotes come in pairs")
+    raise UsageError(f"{magic}: the line cannot be read ({error}); close every quote")
 
 
 _LONG_DASHES: Final = ("\u2010", "\u2011", "\u2012", "\u2013", "\u2014", "\u2015", "\u2212")
@@ -346,7 +346,9 @@ def read_line(line: str) -> LineOptions:
     if read["race"] and not read["over"]:
         raise UsageError("%%fetchhive: --race needs --over: it races variants over rows")
     if read["race"] and read["score"]:
-        raise UsageError("%%fetchhive: give --score, which runs all rows, or --race, which stops when it is clear")
+        raise UsageError(
+            "%%fetchhive: give --score (runs all rows) or --race (stops when the result is clear), not both"
+        )
     if read["over"] and read["out"] == read["over"]:
         raise UsageError(f"%%fetchhive: --out {read['out']} would replace the rows; name another variable")
     read.pop("api_key")

@@ -1,4 +1,4 @@
-"""``%fetchhive use``, ``login`` and ``logout``: the address of the service, the key, and the store.
+"""``%fetchhive use``, ``login`` and ``logout``: the address of the service, the API key, and the store.
 
 The key is never shown, and the messages say where it is stored. No command calls the service unless asked to, and
 answers under another key are copied only after a confirmation.
@@ -81,7 +81,7 @@ def use(shell: Any, options: argparse.Namespace) -> SettingsTable:
             ("calls go to", _target(address, chosen, connection)),
             ("key", _key(address, connection)),
             ("workspace", connection.workspace if connection else f"none: {error}"),
-            ("answers are saved in", str(store) if store else "nowhere: fh.configure(store=None) is set"),
+            ("answers are saved in", str(store) if store else "no file, as fh.configure(store=None) is set"),
             ("catalogue", _catalogue()),
         ]
     )
@@ -236,7 +236,8 @@ def logout(shell: Any, options: argparse.Namespace) -> None:
     notice(f"The key was deleted from {' and '.join(sources)}." if sources else f"No key for {service} was found.")
     if (other_login := settings.current().login) is not None:
         notice(
-            f"The login for {other_login.origin} stays: run %fetchhive use with its address first, to delete that one."
+            f"The login for {other_login.origin} stays; to delete it, run %fetchhive use with its address, then "
+            "%fetchhive logout."
         )
     if address == LOCAL:
         return

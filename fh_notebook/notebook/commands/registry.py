@@ -47,17 +47,17 @@ class Command:
 _ALL: Final = (
     Command(
         name="login",
-        help="ask for the workspace key, without showing it; saved in the system's keyring, or in this kernel only",
+        help=("ask for the API key, without showing it, and save it in the system's keyring, or in this kernel only"),
         examples=("login", "login --here --check"),
         function="fh_notebook.notebook.commands.connection:login",
         arguments={
-            "--here": {"action": "store_true", "help": "leave the key in this kernel only, not in the keyring"},
+            "--here": {"action": "store_true", "help": "save the key in this kernel only, not in the keyring"},
             "--check": {"action": "store_true", "help": "ask the service whether it accepts the key (runs nothing)"},
         },
     ),
     Command(
         name="logout",
-        help="delete the key, in this kernel and in the keyring",
+        help="delete the key from this kernel and from the keyring",
         examples=("logout",),
         function="fh_notebook.notebook.commands.connection:logout",
     ),
@@ -91,7 +91,7 @@ _ALL: Final = (
         name="snippet",
         help="read a pasted Code Snippet and save its deployment in the catalogue; no call is made",
         examples=(
-            "snippet            asks for the text; on a page it is not shown, in a terminal it is",
+            "snippet            asks for the text; a terminal shows it, a page does not",
             "snippet pasted     takes the text of the variable `pasted`\n",
             "%%fetchhive snippet           with the snippet below it, as the cell's body",
         ),
@@ -134,7 +134,7 @@ _ALL: Final = (
     ),
     Command(
         name="help",
-        help="show this help, or that of one command, or of a cell's options: help cell",
+        help="show this help, the help of one command, or that of a cell's options (help cell)",
         examples=("help login", "help cell"),
         function="fh_notebook.notebook.commands.registry:show_help",
         arguments={
@@ -166,8 +166,8 @@ def refuse_key(line: str, magic: str) -> None:
 
 def _refuse(magic: str) -> NoReturn:
     raise UsageError(
-        f"{magic}: a key does not belong in a cell. It is now in this cell and in the history: delete the line, "
-        f"and create a new key in your workspace's settings; {credentials.LOGIN_HINT}"
+        f"{magic}: an API key does not belong in a cell. It is now in this cell and in the history: delete the "
+        f"line, and create a new one in your workspace's settings; {credentials.LOGIN_HINT}"
     )
 
 

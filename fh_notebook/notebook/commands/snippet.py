@@ -102,7 +102,7 @@ def _show_saved(pasted: Snippet, stored: Deployment | None, saved: Deployment, p
         notice(f"{' and '.join(placeholders)} is a placeholder: replace it there with your own name.")
     if pasted.key is not None:
         left = f", but {source} still has it: delete it there" if source else ""
-        notice(f"The key in the snippet was removed and is not saved{left}. {credentials.LOGIN_HINT}.")
+        notice(f"The API key in the snippet was removed and is not saved{left}. {credentials.LOGIN_HINT}.")
     if pasted.ignored:
         notice(f"Left out, because no workflow call is known to take it: {', '.join(pasted.ignored)}.")
 

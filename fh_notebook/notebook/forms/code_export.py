@@ -165,7 +165,7 @@ def _about_defaults(code: str, deployment: Deployment, inputs: Mapping[str, Any]
         for path, value in added[:DEFAULTS_TOLD]
     ]
     more = [f"{len(added) - DEFAULTS_TOLD:,} more"] if len(added) > DEFAULTS_TOLD else []
-    comment = f"The form sends no defaults. This sends those that are declared: {', '.join([*told, *more])}."
+    comment = f"The form sends no defaults. This code sends the declared ones: {', '.join([*told, *more])}."
     return commented(code, comment if told else "")
 
 

@@ -215,7 +215,7 @@ class Form:
         return submission
 
     def cancel(self) -> None:
-        """End every call in progress. Answers that arrived are saved, and the ended calls may have run."""
+        """Cancel every call in progress. Answers that arrived are saved, and the cancelled calls may have run."""
         self._core.cancel()
 
     def add_to_batch(self) -> None:

@@ -361,8 +361,8 @@ def check_there(name: str, client: Client) -> None:
 
 
 KEY_IN_CELL: Final = (
-    "The pasted snippet contains a key. It was not used, but it is in this cell, and so in the saved notebook and"
-    f" in IPython's history: delete it from the cell; {credentials.LOGIN_HINT}."
+    "The pasted snippet contains an API key. It was not used, but it is in this cell, and so in the saved "
+    f"notebook and in IPython's history: delete it from the cell; {credentials.LOGIN_HINT}."
 )
 
 

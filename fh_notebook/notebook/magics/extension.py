@@ -24,8 +24,8 @@ class FetchHiveMagics(Magics):
 
         ::
 
-            %fetchhive login [--here] [--check]     ask for the workspace key, without showing it
-            %fetchhive logout                       remove the key from this kernel and from the keyring
+            %fetchhive login [--here] [--check]     ask for the API key, without showing it
+            %fetchhive logout                       delete the key from this kernel and from the keyring
             %fetchhive use [local | live | URL]     show where calls go, or change it
             %fetchhive deployments                  list the known deployments
             %fetchhive describe NAME                show its variants and Start variables
@@ -61,10 +61,10 @@ class FetchHiveMagics(Magics):
                         [--repeats N] [--max-calls N] [--score exact:COLUMN | --race exact:COLUMN]
                         [--show text|markdown|json|table] [--delivery direct|callback|poll|auto] [--dry-run]
 
-        The body is a YAML or JSON mapping of inputs, or a pasted Code Snippet (its host and key are not used: calls go
-        where the client is configured). ``{{ expression }}`` inserts the value of a notebook expression with its type.
-        With one text variable, a body that is not a mapping is that text. ``--over`` runs the body once for each row.
-        The result is in VAR and in ``_``: a ``Run``, a DataFrame of several runs, a ``Race``, or what is waited for if
+        The body is a YAML or JSON mapping of inputs, or a pasted Code Snippet (its host and API key are not used: calls
+        use the configured client). ``{{ expression }}`` inserts the value of a notebook expression with its type. With
+        one text variable, a body that is not a mapping is that text. ``--over`` runs the body once for each row. The
+        result is in VAR and in ``_``: a ``Run``, a DataFrame of several runs, a ``Race``, or the pending runs if
         answers come later. ``%fetchhive help cell`` explains each option. ``%fetchhive`` (with one %) has further
         commands: login, deployments, history, ...
 

@@ -1,4 +1,4 @@
-"""A batch as the users of an app see it, as `app_run` has a single run: no name, code, call or limit.
+"""A batch as the users of an app see it, as `app_run` shows a single run: no name, code, call or limit.
 
 Rule of this file: each takes what everybody else is shown, and returns the same with what those users are shown. Errors
 are counted by what can be done about them, since their texts are about the service; only those of a row's own inputs

@@ -152,10 +152,10 @@ class BatchControls:
         self._changed()
 
 
-PAUSE: Final = "Start no further call; calls in progress are waited for"
+PAUSE: Final = "Start no further call, but wait for the calls in progress"
 GO_ON: Final = "Start calls again"
-CANCEL: Final = "End the calls. Answers that arrived are saved."
-ADAPT: Final = "Follow what the service admits"
+CANCEL: Final = "Cancel the calls. Answers that arrived are saved."
+ADAPT: Final = "Adapt to what the service admits"
 THROTTLE: Final = "At most this many calls of this batch in progress at once"
 
 

@@ -74,7 +74,7 @@ def _compared(run: Run, first: Run | None, options: OutputOptions) -> dict[str, 
     mine, mine_whole = text_to_compare(run)
     other, other_whole = text_to_compare(first)
     diff = compare_texts(mine, other, limit=COMPARED)
-    summary = str(diff) if mine_whole and other_whole else f"{diff}; not compared to the end"
+    summary = str(diff) if mine_whole and other_whole else f"{diff}; the last part is not compared"
 
     def marked(*, both: bool) -> html.Html:
         return mark_text(
@@ -225,4 +225,4 @@ def _hint_for_absence(run: Run) -> str:
         return ""
     if code in ("", "http_404"):  # a body without a code
         return f"check the names of deployment and variant, and base_url (%fetchhive use shows it); {KNOWN_NAMES}"
-    return f"check what the inputs name, then the names of deployment and variant; {KNOWN_NAMES}"
+    return f"check what the inputs refer to, then the names of deployment and variant; {KNOWN_NAMES}"

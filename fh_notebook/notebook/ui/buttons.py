@@ -456,7 +456,9 @@ class CancelButton:
         from ipywidgets import Button, Layout
 
         layout = Layout(width="auto", min_width="72px", margin="2px 6px 2px 0", align_self="flex-start")
-        button = Button(description="Cancel", tooltip="End the calls. Answers that arrived are saved.", layout=layout)
+        button = Button(
+            description="Cancel", tooltip="Cancel the calls. Answers that arrived are saved.", layout=layout
+        )
         button.on_click(on_loop(self._clicked))
         button.add_class("fh-cancel").add_class("fh-ends")
         enable_clicks(button)

@@ -62,7 +62,7 @@ def check_cluster(dask: Any, client: Client) -> None:
     address = str(dask.scheduler.address if dask.scheduler is not None else "")
     if not address.startswith(("tls://", "wss://", "inproc://")) and not is_loopback(hostname(address)):
         session.tell_once(
-            f"The cluster at {address} is not encrypted (TLS): a worker that has no key of its own is sent yours "
+            f"The cluster at {address} is not encrypted (TLS): a worker that has no API key of its own gets yours "
             "unencrypted. Set FETCH_HIVE_API_KEY where the workers run, or use TLS."
         )
 
@@ -162,7 +162,7 @@ class Cluster:
     def run(self, partitions: Sequence[Any], tasks: Sequence[PartitionTask]) -> list[asyncio.Future[PartitionResult]]:
         """Run partitions on the workers."""
         spec = self._spec
-        assert spec is not None, "begin() comes before run()"  # noqa: S101 - a defect of ours
+        assert spec is not None, "call begin() before run()"  # noqa: S101 - a defect of ours
         submission: asyncio.Future[list[Any]] = asyncio.ensure_future(self._submit(spec, partitions, tasks))
 
         async def one(index: int) -> PartitionResult:

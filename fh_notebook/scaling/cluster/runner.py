@@ -233,7 +233,7 @@ class Threads:
     def run(self, partitions: Sequence[Any], tasks: Sequence[PartitionTask]) -> list[asyncio.Future[PartitionResult]]:
         """Run partitions, a few at once."""
         loop, spec, host = asyncio.get_running_loop(), self._spec, self._host
-        assert host is not None, "begin() comes before run()"  # noqa: S101 - a defect of ours
+        assert host is not None, "call begin() before run()"  # noqa: S101 - a defect of ours
 
         def one(partition: Any, task: PartitionTask) -> PartitionResult:
             if host.stopped is not None:

@@ -240,7 +240,7 @@ def _watch(host: Host, stop_event: Any, reason: Any, pause: Any) -> None:
                 host.in_loop(host.pause, paused)
     except Exception as exc:
         log.debug("a worker has lost its scheduler: %s", type(exc).__name__)
-        lost = BatchStopped(reason="cancelled", detail="the scheduler has gone")
+        lost = BatchStopped(reason="cancelled", detail="the scheduler was lost")
         host.in_loop(host.halt, lost)
     finally:
         close_host(host.run)

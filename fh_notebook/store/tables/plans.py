@@ -1,4 +1,4 @@
-"""The plan of a batch, written in one transaction before its calls; table ``uses``: stored answers that it reuses.
+"""The plan of a batch, written in one transaction before its calls; table ``uses``: saved answers that it reuses.
 
 Rules of this file:
 

@@ -1,4 +1,4 @@
-"""Tables ``scores`` and ``plain_scores``: scorers' results for stored answers and for rows of plain tables.
+"""Tables ``scores`` and ``plain_scores``: scorers' results for saved answers and for rows of plain tables.
 
 Rules of this file:
 

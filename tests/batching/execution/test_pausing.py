@@ -660,4 +660,4 @@ def test_what_may_have_run_is_asked_for_by_its_request_id(capsys: pytest.Capture
         batch.resume(retry_unknown=True)
         assert batch.counts.done == 4
         batch.resolve_unknown()
-        assert "No call is unknown." in "".join(capsys.readouterr())
+        assert "No call has an unknown outcome." in "".join(capsys.readouterr())

@@ -501,12 +501,12 @@ def test_use_sends_calls_elsewhere(shell: Shell, hive: LocalHive, work: Path) ->
 def test_use_without_a_key_says_where_calls_go(shell: Shell, work: Path) -> None:
     """A newcomer's kernel: the local hive. Live without a key: nowhere, with the cure."""
     result, _ = shell.run("%fetchhive use")
-    assert "no key is set" in dict(result.result.facts)["calls go to"]
+    assert "no API key is set" in dict(result.result.facts)["calls go to"]
     assert dict(result.result.facts)["key"] == f"none: {credentials.LOGIN_HINT}"
     fh.configure(store=None)
     result, said = shell.run("%fetchhive use live")
     assert result.error_in_exec is None, said
-    assert dict(result.result.facts)["workspace"].startswith("none: no key is set for api.fetchhive.com")
+    assert dict(result.result.facts)["workspace"].startswith("none: no API key is set for api.fetchhive.com")
     assert "fh.configure(" in dict(result.result.facts)["answers are saved in"]
 
 
@@ -655,7 +655,7 @@ def test_what_comes_through_a_pipe_is_no_snippet(
     assert "%%fetchhive snippet" in said
     assert piped.tell() == 0
     assert not (work / "fetchhive.yaml").exists()
-    assert "in a terminal it is" in shell.run("%fetchhive help snippet")[1]
+    assert "a terminal shows it" in shell.run("%fetchhive help snippet")[1]
 
 
 def test_a_snippet_whose_line_breaks_were_lost_is_read(

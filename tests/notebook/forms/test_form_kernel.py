@@ -208,7 +208,7 @@ def test_a_form_grows_by_a_variable_a_snippet_and_a_frame(page: Page, hive: Form
     page.type(
         "Snippet", f"curl https://api.fetchhive.com/v1/workflow/invoke -H 'Authorization: Bearer {KEY}' -d '{body}'"
     )
-    page.until("The key in it was removed")
+    page.until("The API key in it was removed")
     assert page.state("fh-snippet")["value"] == ""
     assert KEY not in json.dumps([m.content for m in kernel.messages[begin:]], default=str)
     page.click("fh-take-columns")

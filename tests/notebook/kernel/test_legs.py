@@ -268,7 +268,7 @@ def test_a_batch_in_the_background_can_be_cancelled_on_every_kernel(leg: Kernel,
     hive.wait_for(2)
     leg.wait(cell)
     _click(leg)
-    leg.wait_until(lambda: "cancelled; finished answers are saved" in str(leg.shown(cell)), "the end of the batch")
+    leg.wait_until(lambda: "cancelled; the answers so far are saved" in str(leg.shown(cell)), "the end of the batch")
     leg.wait_until(lambda: not {"ButtonModel", "SliderModel"} & _kinds(leg), "the end of the button")
     assert leg.run("(b.running, b.counts.done, b.counts.unknown)") == "(False, 2, 2)"
 

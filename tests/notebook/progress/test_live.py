@@ -146,8 +146,8 @@ def test_a_cancel_in_the_background_leaves_what_came_of_it(loaded: Kernel, paced
     paced_hive.let_go(2)
     loaded.wait_until(lambda: "2 of 400 completed" in _saved(loaded, cell), "two answers")
     loaded.click(loaded.widget("fh-cancel"), subshell=loaded.subshell())
-    loaded.wait_until(lambda: "cancelled; finished answers are saved" in _saved(loaded, cell), "the end")
-    loaded.wait_until(lambda: "cancelled; finished answers are saved" in _live(loaded), "the end, in the widgets")
+    loaded.wait_until(lambda: "cancelled; the answers so far are saved" in _saved(loaded, cell), "the end")
+    loaded.wait_until(lambda: "cancelled; the answers so far are saved" in _live(loaded), "the end, in the widgets")
     loaded.wait_until(lambda: "Browse" in _live(loaded), "the buttons of what can be done next")
     loaded.wait_until(lambda: "batch.browse()" in _saved(loaded, cell), "the code of what can be done next")
     assert not {"SliderModel", "ButtonModel"} & {state["_model_name"] for state in loaded.widgets().values()}

@@ -1,1 +1,1 @@
-"""A judge: another deployment that grades an output, and how its replies are read."""
+"""A judge: another deployment that grades an output, and how its answers are read."""

@@ -242,9 +242,10 @@ class PositionBias:
         favoured = "first" if self.to_first > self.to_second else "second"
         head = f"The judge favours the {favoured} position" if self.p < FAVOURED_BELOW else "Position bias"
         return (
-            f"{head}: {self.turned} of {self.pairs} pairs turned with the order and count as ties, "
-            f"{self.to_first} towards the first place and {self.to_second} towards the second{chance}; of "
-            f"{2 * self.pairs} answers {self.first} preferred the first, {self.second} the second, {self.ties} neither."
+            f"{head}: {self.turned} of {self.pairs} pairs got another verdict in the other order and count as "
+            f"ties, {self.to_first} towards the first position and {self.to_second} towards the second{chance}; of"
+            f" {2 * self.pairs} answers {self.first} preferred the first, {self.second} the second, {self.ties} "
+            "neither."
         )
 
 
@@ -325,7 +326,7 @@ def judge(
     rate: float | str | None = None,
     progress: Any = True,
 ) -> Judge:
-    """Return a scorer that asks another deployment how good an answer is, or which of two is better.
+    """Return a scorer that asks another deployment how good an output is, or which of two is better.
 
     The judge's calls are a batch: its answers are saved and never paid for twice, limits and the daily cap hold, and
     ``judge.batch`` is it. It is not told which variant an answer is from.
@@ -385,7 +386,11 @@ def judge(
         raise InputError(f"deployment is {short(deployment)}; give a Deployment or its name")
     expected = arguments.column_text(expected)
     if scale is not None and (pairwise or not _is_scale(scale)):
-        wrong = "a judge of pairs has no scale" if pairwise else f"scale is {short(scale)}; give (lowest, highest)"
+        wrong = (
+            "a judge of pairs has no scale; leave out scale="
+            if pairwise
+            else f"scale is {short(scale)}; give (lowest, highest)"
+        )
         raise InputError(wrong)
     calls = JudgeCalls(
         deployment=deployment,
@@ -558,7 +563,7 @@ class Judge:
         calls = f"{counted(counts.calls, 'call')}, {counts.reused} reused" if counts else "no call"
         self.notes = [f"{self.name}: {counted(questions, 'question')}, {calls}."]
         if same:
-            self.notes.append(f"{counted(same, 'pair')} of equal answers counted as ties without a call.")
+            self.notes.append(f"{counted(same, 'pair')} of equal outputs counted as ties without a call.")
         if unread:
             what = "comparison" if self.pairwise else "judgement"
             self.notes.append(f"{counted(unread, what)} did not arrive or could not be read: missing, not 0.")

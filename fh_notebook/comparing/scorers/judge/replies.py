@@ -1,4 +1,4 @@
-"""Parser of a judge's replies: a score, or which of two outputs is better. Pure.
+"""Parser of a judge's answers: a score, or which of two outputs is better. Pure.
 
 It is tolerant of the form and strict about the meaning. JSON, JSON in a fence or in prose, ``Score: 4``, ``[[4]]``,
 ``4/5`` and ``yes`` are read. A reply that is ambiguous, empty or outside of the scale is unreadable, with the reason:

@@ -117,7 +117,7 @@ def with_snippet(deployment: Deployment, text: str) -> ExtendedDeployment:
         )
     message = _change_text(deployment, guessed, "the snippet")
     if pasted.key is not None:
-        message += f" The key in it was removed and is not saved; {credentials.LOGIN_HINT}."
+        message += f" The API key in it was removed and is not saved; {credentials.LOGIN_HINT}."
     if pasted.ignored:
         message += f" Left out: {', '.join(pasted.ignored)}."
     return ExtendedDeployment(deployment=merged(deployment, guessed), values=pasted.request.inputs, message=message)

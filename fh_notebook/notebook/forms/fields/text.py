@@ -530,8 +530,8 @@ class FileField(Field, control=Control.FILE):
             value=self._by_address,
             description=f"how to send {self.shown_name}",
             tooltip=(
-                "Send the content within the call, or the address of an upload, which Run makes first. That "
-                "workflows read such an address is inferred, not documented"
+                "Send the content within the call, or the address of an upload that Run makes first. It is "
+                "inferred, not documented, that workflows read this address"
             ),
             layout=self.view.look.button,
             style=self.view.look.plain_style,

@@ -94,8 +94,8 @@ class Control(Enum):
     PASSWORD = "a text that is hidden while typed"  # noqa: S105 - a control, no password
     TIME = "a picker, or its text"
     FILE = "a file picker"
-    CHOICE = "a list of which one is chosen"
-    CHOICES = "a list of which several are chosen"
+    CHOICE = "a list to choose one value from"
+    CHOICES = "a list to choose several values from"
     YES_NO = "a check box, or Yes and No"
     TABLE = "rows"
     GROUP = "the fields of an object"

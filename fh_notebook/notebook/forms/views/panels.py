@@ -465,7 +465,9 @@ class SchemaPanel:
             layout=self._look.input,
         )  # fmt: skip
         self._new_name.add_class("fh-deployment-name")
-        return self._row(self._new_name, self._button("Use this name", "Run calls it", "fh-rename", self._rename))
+        return self._row(
+            self._new_name, self._button("Use this name", "Run calls this deployment", "fh-rename", self._rename)
+        )
 
     def _adding(self) -> Any:
         self._name = Text(

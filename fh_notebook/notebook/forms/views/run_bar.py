@@ -90,7 +90,11 @@ class RunBar:
         self._variants = look.row(dom_class="fh-variants")
         self._run = look.button("Run", "", "fh-run", acts.run, button_style="primary", icon="play")
         self._cancel = look.button(
-            "Cancel", "End the calls. Answers that arrived are saved.", "fh-cancel fh-ends", acts.cancel, disabled=True
+            "Cancel",
+            "Cancel the calls. Answers that arrived are saved.",
+            "fh-cancel fh-ends",
+            acts.cancel,
+            disabled=True,
         )
         self._repeats = BoundedIntText(
             value=selection.repeats, min=1, max=MOST_REPEATS, description="Runs per variant", style=LABELLED,
