@@ -492,7 +492,7 @@ def client_of(args: argparse.Namespace) -> Client:
     if address != LOCAL and not is_loopback(hostname(address)):
         resolved = resolution.find_key(base_url=address)
         if resolved.key is None:
-            reasons = [f"no key is set for {hostname(address)}", *resolved.hints, NO_KEY, "--local runs the demo"]
+            reasons = [f"no API key is set for {hostname(address)}", *resolved.hints, NO_KEY, "--local runs the demo"]
             raise SettingsError("; ".join(reasons))
     return fh.Client(base_url=address)
 

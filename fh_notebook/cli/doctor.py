@@ -377,7 +377,7 @@ def _service(base_url: str | None, *, checked: bool) -> Iterator[Finding]:
     address, chosen = resolution.find_base_url(base_url)
     resolved = resolution.find_key(base_url=address) if address != LOCAL else resolution.ResolvedKey()
     if address == LOCAL or (resolved.key is None and not chosen):
-        target = "the local hive in this process" + ("" if address == LOCAL else ", since no key is set")
+        target = "the local hive in this process" + ("" if address == LOCAL else ", since no API key is set")
     else:
         target = address
     yield Finding(OK, "calls go to", target)

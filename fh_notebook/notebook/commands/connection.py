@@ -104,7 +104,7 @@ def _target(address: str, chosen: bool, connection: Connection | None) -> str:
     if address == LOCAL:
         return "the local hive in this kernel"
     if connection is not None and connection.origin == LOCAL:
-        return f"the local hive in this kernel, as no key is set for {origin(address)}"
+        return f"the local hive in this process, as no API key is set for {origin(address)}"
     return address if chosen else f"{address} (the service's own)"
 
 
