@@ -302,7 +302,7 @@ def test_the_focus_stays_in_the_form(lab: Lab, hive: FormHive) -> None:
         assert after, "Tab leads on to what stands after the field"
         ticket.focus()
         keys.press("Alt+ArrowDown")
-        menu = form.get_by_label("what to send for ticket")
+        menu = form.get_by_label("More for ticket")
         expect(menu).to_be_focused()
         expect(menu.locator("option:checked")).to_have_text("Send the value")
         keys.press("ArrowUp")
@@ -313,7 +313,7 @@ def test_the_focus_stays_in_the_form(lab: Lab, hive: FormHive) -> None:
         expect(note).to_have_attribute("placeholder", "default: short (not sent)")
         note.fill("long")
         note.press("Enter")
-        remove = form.get_by_role("button", name="Do not send note")
+        remove = form.get_by_role("button", name="Remove the value of note")
         remove.focus()
         keys.press("Space")
         expect(remove).to_have_count(0)

@@ -354,3 +354,33 @@ def test_texts_of_a_plot_are_11_pixels_at_least_and_the_heads_of_a_report_stay(
         assert _is_green_and_red(page.locator(".score.yes").first, page.locator(".score.no").first)
     finally:
         page.close()
+
+
+ENDS: Final = """
+import fh_notebook as fh
+schema = {'type': 'object', 'properties': {
+    'note': {'type': 'string'}, 'phone': {'type': 'string', 'pattern': '^[+]', 'minLength': 1}}}
+fh.form(fh.Deployment('call', variants=['a'], inputs=schema), values={'note': 'late', 'phone': '+49'})
+"""
+
+
+@pytest.mark.long
+def test_what_removes_a_value_stands_at_one_place_and_says_what_it_does(lab: Lab) -> None:
+    """Beside the menu of a field, and in a field without one; the focus on each is seen."""
+    lab.open(ENDS)
+    form = lab.run(0).locator(".fh-panel")
+    wait_until_at_work(form)
+    places = []
+    for name in ("note", "phone"):
+        remove = form.get_by_role("button", name=f"Remove the value of {name}", exact=True)
+        expect(remove).to_have_attribute("title", f"Remove the value of {name}: nothing is sent", timeout=20_000)
+        left, _, width, _ = _box(form.locator(f".fh-field:has(input):has-text('{name}')").first)
+        places.append(left + width - _box(remove)[0])
+    assert places[0] == places[1]
+    form.get_by_label("note", exact=True).focus()
+    expect(form.get_by_label("More for note", exact=True)).to_have_count(1)
+    lab.page.keyboard.press("Alt+ArrowDown")
+    expect(form.locator(".fh-menu")).to_have_css("outline-style", "solid", timeout=20_000)
+    remove = form.get_by_role("button", name="Remove the value of phone", exact=True)
+    remove.focus()
+    expect(remove).to_have_css("outline-style", "solid", timeout=20_000)

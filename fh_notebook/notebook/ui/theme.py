@@ -288,7 +288,9 @@ CSS: Final = html.Html(
     ".fh-form .fh-field:has(>.fh-menu,>.fh-remove)>.fh-control>.widget-label>.fh-name,"
     ".fh-form .fh-field:has(>.fh-menu,>.fh-remove)>:is(.fh-check,.fh-choices){padding-right:56px}"
     ".fh-form .fh-field>:is(.fh-menu,.fh-remove){position:absolute;right:0;top:-2px;width:24px;height:24px}"
-    ".fh-form .fh-field:is(.fh-offers,:has(>.fh-menu))>.fh-remove{right:26px}"
+    ".fh-form .fh-field>.fh-remove{right:26px}"  # at one place in all fields, also in those without a menu
+    ".fh-form .fh-field>.fh-remove:focus-visible,.fh-form .fh-field>.fh-menu:has(select:focus-visible)"
+    "{outline:2px solid var(--jp-brand-color1,currentColor);outline-offset:-1px;border-radius:4px}"
     ".fh-form .fh-remove{font-size:0;background:none;border:none;box-shadow:none;border-radius:4px;line-height:24px;"
     "color:var(--jp-ui-font-color2,inherit)}"
     ".fh-form .fh-remove::after{content:'\\2715';content:'\\2715' / '';font-size:13px}"

@@ -45,7 +45,7 @@ FRAME_PX: Final = 3 + 12 + 4
 WIDE: Final = f"{1100 - FRAME_PX}px"
 """From 1,100 px of the output on, fields and answers are beside each other."""
 
-SHORT_FIELDS: Final = ("integer", "number", "boolean", "choice", "date", "time")
+SHORT_FIELDS: Final = ("integer", "number", "boolean", "choice", "date", "time", "date-time")
 """Kinds of fields of which two share a line."""
 
 _SHORT: Final = ",".join(f".fh-field-{kind}" for kind in SHORT_FIELDS)

@@ -471,9 +471,9 @@ def button_of(field: Field, text: str, tooltip: str, handler: Callable[[], None]
 
 def _make_remove_button(field: Field) -> Any:
     # Named in full for who hears the page: the CSS shows an x.
-    name, look = f"Do not send {field.shown_name}", field.view.look
+    name, look = f"Remove the value of {field.shown_name}", field.view.look
     return button_of(
-        field, name, "Leave this out: remove the value, and send nothing", field.state.unset, layout=look.end,
+        field, name, f"{name}: nothing is sent", field.state.unset, layout=look.end,
         tabbable=False if field.is_cleared or field.offers else None, _dom_classes=("fh-remove",),
     )  # fmt: skip
 
@@ -488,8 +488,8 @@ def _make_menu(field: Field, items: _MenuItems, sent: SentAs) -> Any:
     menu = Dropdown(
         options=items,
         value=sent,
-        description=f"what to send for {field.shown_name}",
-        tooltip=f"Send something else, such as an empty value{' (Alt+Down in the field)' if field.is_typed else ''}",
+        description=(name := f"More for {field.shown_name}"),
+        tooltip=f"{name}: send something else, such as null{' (Alt+Down in the field)' if field.is_typed else ''}",
         layout=look.end,
         style=look.plain_style,
         _dom_classes=("fh-menu", "fh-heard", *(("fh-by-key",) if field.is_typed else ())),
