@@ -596,7 +596,7 @@ def test_a_table_is_edited_by_row_and_pasted_into() -> None:
     (pasted,) = _parts(field, ipywidgets.Textarea)
     pasted.value = "A-1\n" * 10_001
     _click(field, "fh-rows-pasted")
-    assert "10,001 rows" in _text(view.widget)
+    assert "10,001 " in _text(view.widget)
     pasted.value = "sku\tcount\nB-2\t3\nC-3\t4"
     _click(field, "fh-rows-pasted")
     assert _parts(field, ipywidgets.Textarea) == []
