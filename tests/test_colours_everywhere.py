@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from IPython.utils.capture import capture_output
+from jupyter_core.paths import jupyter_path
+from numpy.typing import NDArray
 
 import fh_notebook as fh
-from fh_notebook.core.text.html import PALETTE, colours_of
+from fh_notebook.core.text.html import PALETTE, colours_of, legible
 from fh_notebook.local import LocalHive
 from fh_notebook.notebook.browser.page import table_head
 from fh_notebook.notebook.browser.table import BrowserTable
@@ -88,3 +93,80 @@ def test_more_variants_than_colours_share_them_only_where_all_are_shown() -> Non
     assert colours_of(many)["v8"] == colours_of(many)["v0"] == PALETTE[0]
     assert colours_of(["v8", "v0"], many) == {"v8": PALETTE[1], "v0": PALETTE[0]}
     assert colours_of(["new"], many[:2]) == {"new": PALETTE[2]}
+
+
+STATUS = ("success-color1", "error-color1", "warn-color0")
+
+
+def themes() -> dict[str, dict[str, str]]:
+    """Return the colours of JupyterLab's themes, by their names without ``--jp-``."""
+    found = {}
+    for theme in ("light", "dark"):
+        file = f"@jupyterlab/theme-{theme}-extension/index.css"
+        css = next(path for place in jupyter_path("lab", "themes") if (path := Path(place, file)).is_file()).read_text()
+        found[theme] = dict(re.findall(r"--jp-([\w-]+):\s*(?:var\([\w-]+, ?)?(#[0-9a-f]{3,6}|rgba\([^)]*\))", css))
+    return found
+
+
+def test_a_report_has_the_colours_of_the_notebook() -> None:
+    """Of texts, of what is right, failed and unknown, of links, and of what has the focus: JupyterLab's, in either theme."""
+    css = files("fh_notebook.comparing.report").joinpath("report.css").read_text()
+    light, dark = css.split("@media(prefers-color-scheme:dark)")[:2]
+    for rules, theme in zip((light, dark), themes().values(), strict=True):
+        named = dict(re.findall(r"--jp-([\w-]+):([^;}]+)", rules))
+        assert set(named) >= {*STATUS, "content-link-color", "brand-color1", "ui-font-color1"}
+        assert named == {name: theme[name] for name in named}
+    for name, variable in zip(("good", "bad", "warn"), STATUS, strict=True):
+        assert f"--{name}:{legible(variable).replace(',currentColor', '')}" in css, "mixed as in a notebook"
+
+
+# Of Machado, Oliveira and Fernandes (2009), severity 1.0, on linear RGB.
+VISION = {
+    "all colours": np.eye(3),
+    "no red cones": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+    "no green cones": [
+        [0.367322, 0.860646, -0.227968],
+        [0.280085, 0.672501, 0.047413],
+        [-0.011820, 0.042940, 0.968881],
+    ],
+    "no blue cones": [
+        [1.255528, -0.076749, -0.178779],
+        [-0.078411, 0.930809, 0.147602],
+        [0.004733, 0.691367, 0.303900],
+    ],
+}
+XYZ = np.array(
+    [
+        [0.4124564, 0.3575761, 0.1804375],
+        [0.2126729, 0.7151522, 0.0721750],
+        [0.0193339, 0.1191920, 0.9503041],
+    ]
+)
+
+
+def lab(colours: Sequence[str], vision: str) -> NDArray[np.float64]:
+    """Return colours in CIELAB (D65) as they are seen."""
+    rgb = np.array([[int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)] for colour in colours])
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    xyz = np.clip(linear @ np.transpose(VISION[vision]), 0, 1) @ XYZ.T / (XYZ @ np.ones(3))
+    x, y, z = np.where(xyz > 216 / 24389, np.cbrt(xyz), (24389 / 27 * xyz + 16) / 116).T
+    return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=1)
+
+
+def least_distance(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
+    distances = np.linalg.norm(first[:, None] - second[None], axis=2)
+    return float(distances[distances > 0].min())
+
+
+@pytest.mark.parametrize("vision", VISION)
+def test_the_colours_of_variants_are_told_apart_by_everybody(vision: str) -> None:
+    """Also by people with two kinds of cones; the first four, which most comparisons have, more clearly."""
+    seen = lab(PALETTE, vision)
+    assert least_distance(seen, seen) >= 11
+    assert least_distance(seen[:4], seen[:4]) >= 17
+
+
+def test_no_colour_of_a_variant_looks_like_one_of_a_status() -> None:
+    """Green, red and orange say that something is right, failed or unknown, in either theme."""
+    status = [colour for theme in themes().values() for name, colour in theme.items() if name in STATUS]
+    assert least_distance(lab(PALETTE, "all colours"), lab(status, "all colours")) >= 40

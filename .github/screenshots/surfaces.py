@@ -688,7 +688,7 @@ fh.canary(tickets, "support-triage", variant="few-shot", baseline=old, score=fh.
 @surface
 def canary(stage: Stage) -> Iterator[Locator]:
     """The first day of a canary."""
-    expect(stage.show(CANARY, store=stage.own("canary"))).to_contain_text("No change of")
+    expect(stage.show(CANARY, store=stage.own("canary"))).to_contain_text("No change found")
     yield stage.cell(1)
 
 

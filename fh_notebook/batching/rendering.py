@@ -35,7 +35,7 @@ from fh_notebook.contract.run import Run, action_text, with_action
 from fh_notebook.contract.run import one_line as line_of_text
 from fh_notebook.contract.wire import BROKEN_TEXTS
 from fh_notebook.core.text import html
-from fh_notebook.core.text.formatting import figures_form, given_form
+from fh_notebook.core.text.formatting import figures_form, first_words, given_form
 from fh_notebook.core.text.messages import PYTHON, WAITING_FOR_DECISION, Audience, Phrase, counted
 
 __all__ = [
@@ -707,8 +707,8 @@ def cell(value: Any, limit: int = TEXT_SHOWN, form: str | None = None) -> str:
 
     Examples
     --------
-    >>> cell(0.123456), cell(None), cell(True)
-    ('0.123', '', 'yes')
+    >>> cell(0.123456), cell(None), cell(True), cell("the connection broke", 18)
+    ('0.123', '', 'yes', 'the connection…')
     """
     if is_missing(value):
         return ""
@@ -716,4 +716,4 @@ def cell(value: Any, limit: int = TEXT_SHOWN, form: str | None = None) -> str:
         return "yes" if value else "no"
     if isinstance(value, float):
         return f"{value:{form or _form_of([value])}}"
-    return one_line(value, limit)
+    return first_words(value[: limit * 4], limit) if isinstance(value, str) else one_line(value, limit)

@@ -22,7 +22,7 @@ import json
 import mimetypes
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from itertools import accumulate, islice
@@ -52,7 +52,9 @@ __all__ = [
     "all_button",
     "assets_of",
     "best_form",
+    "code_view",
     "excerpt",
+    "fields_of_excerpt",
     "file_host",
     "forms_of",
     "instant_of",
@@ -380,6 +382,20 @@ def output_view(
     return html.el("form", bar, *panels, cls="fh-o", method="dialog", data_output=options.key or None)
 
 
+def code_view(code: str, *, key: str = "") -> html.Html:
+    """Return code in a frame, with Copy in its corner where a script serves it (`OutputOptions.key`).
+
+    Examples
+    --------
+    >>> "<button" in code_view("x = 1"), "<button" in code_view("x = 1", key="a:0")
+    (False, True)
+    """
+    copy = _copy_button(code, OutputOptions(whole="", key=key)) if key else None
+    bar = html.el("div", copy, cls="fh-o-bar fh-o-corner", hidden="") if copy else None
+    text = html.el("div", code, cls="fh-out", style="white-space:pre-wrap")
+    return html.el("div", bar, html.el("div", text, cls="fh-as"), cls="fh-o", data_output=key or None)
+
+
 def whole_form(shown: ShownOutput, form: str) -> html.Html:
     """Return all of an output in one form, as "Show all" puts it in place of the part that was there.
 
@@ -506,6 +522,24 @@ def excerpt(output: Any, limit: int) -> str:
     else:
         return "" if output is None else first_words(_in_a_few_words(output), limit)
     return first_words((", " if isinstance(output, Mapping) else "; ").join(parts), limit)
+
+
+def fields_of_excerpt(output: Mapping[str, Any], text: str) -> Iterator[tuple[str, str]]:
+    """Yield the fields of an object that its `excerpt` has, with their words there; of the last one perhaps a part.
+
+    Examples
+    --------
+    >>> found = {"kind": "late", "items": [1, 2]}
+    >>> [*fields_of_excerpt(found, excerpt(found, 20))]
+    [('kind', 'kind: late'), ('items', 'items…')]
+    """
+    for name, value in output.items():
+        words = first_words(f"{name}: {_in_a_few_words(value)}", EXCERPT_READ)
+        if not text.startswith(f"{words}, "):
+            yield name, text
+            return
+        yield name, words
+        text = text[len(words) + len(", ") :]
 
 
 _HEADING: Final = re.compile(r"^( {0,3}#{1,6} [^\n]*\w)[ \t]*$(?=\s*\S)", re.MULTILINE)

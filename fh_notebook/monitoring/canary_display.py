@@ -73,16 +73,16 @@ class CanaryFigures:
 
 def verdict(of: CanaryFigures) -> str:
     """Return what can be said, in one sentence."""
-    score = one_line(of.scorer, 40) or "the score"
+    by = f" by {one_line(of.scorer, 40)}" if of.scorer else ""
     if of.changed:
         text = percents(of.rows_of_means) if of.is_share else figure
         course = f": {text(of.before)} before, {text(of.after)} since, on {counted(of.rows_of_means, 'row')}"
-        return f"Changed: {score} is {of.direction} since about {of.since:%Y-%m-%d}{course}."
+        return f"Changed: scores{by} are {of.direction} since about {of.since:%Y-%m-%d}{course}."
     if not of.tested:
         ready = f"{of.references:,} of {counted(of.rows, 'row')} {agreeing(of.references, 'have')} a score"
         return f"Nothing is compared yet: {ready} to compare with."
-    compared = f"{counted(of.tested, 'score')} compared with earlier ones of the same rows"
-    return f"No change of {score} is shown so far, in {counted(of.days, 'day')}: {compared}."
+    compared = f"{counted(of.tested, 'score')}{by} {agreeing(of.tested, 'were')} compared with earlier scores"
+    return f"No change found so far ({counted(of.days, 'day')}): {compared} of the same rows."
 
 
 def notes(of: CanaryFigures, *, stopped: str) -> tuple[str, ...]:

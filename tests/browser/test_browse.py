@@ -120,6 +120,7 @@ def compared(texts):
         for row in range(12) for variant, text in texts.items()
     ]), score="s")
 few = compared({"short": "late", "long": "The customer writes about a parcel. " * 6, "japanese": "お荷物は木曜日に届く予定です。" * 6})
+labels = compared({"baseline": "technical", "few-shot": "billing", "fine-tuned": "delivery"})
 many = compared({f"variant {number}": "billing" for number in range(12)})
 """
 
@@ -127,10 +128,14 @@ many = compared({f"variant {number}": "billing" for number in range(12)})
 def test_all_variants_have_columns_of_one_width_and_what_does_not_fit_is_announced(lab: Lab) -> None:
     """However long the answers of one of them are; row and expected output stay in sight at the other end."""
     lab.resize(1600, 1000)
-    lab.open(WIDE, "few.browse()", "many.browse()")
+    lab.open(WIDE, "few.browse()", "many.browse()", "labels.browse()")
     lab.run(0)
-    few, many = (lab.run(cell).locator(".fhb") for cell in (1, 2))
-    for table, fits in ((few, {1600: True, 1366: True, 800: False}), (many, dict.fromkeys((1600, 1366, 800), False))):
+    few, many, labels = (lab.run(cell).locator(".fhb") for cell in (1, 2, 3))
+    for table, fits in (
+        (labels, dict.fromkeys((1600, 1366, 800), True)),
+        (few, {1600: True, 1366: True, 800: False}),
+        (many, dict.fromkeys((1600, 1366, 800), False)),
+    ):
         edge, scroll = table.locator(".fhb-edge"), table.locator(".fhb-edge > .fhb-scroll")
         for width, is_whole in fits.items():
             lab.resize(width, 1000)
@@ -140,6 +145,9 @@ def test_all_variants_have_columns_of_one_width_and_what_does_not_fit_is_announc
             if is_whole:
                 continue
             assert edge.evaluate("edge => getComputedStyle(edge, '::after').backgroundImage") != "none"
+            right = "getBoundingClientRect().right"
+            sign = "edge => edge.{0} - parseFloat(getComputedStyle(edge, '::after').width) + 1 >= edge.firstElementChild.{0}"
+            assert width > 800 or edge.evaluate(sign.format(right)), "the sign lies on text"
             scroll.evaluate("scroll => scroll.scrollLeft = scroll.scrollWidth")
             expect(edge).to_have_class("fhb-edge fhb-went-on")
             left = scroll.bounding_box()["x"]  # type: ignore[index]  # it is shown

@@ -25,6 +25,7 @@ from fh_notebook.comparing.stats.summary import SUMMARY_COLUMNS
 from fh_notebook.comparing.verdicts.verdict import verdict_of, winner_of
 from fh_notebook.contract.run import Run
 from fh_notebook.local import LocalHive
+from tests.notebook.hostile import Page
 from tests.told import numbers_in, tells
 
 SUMMARY = ["variant", "n", "missing", "failed", "mean", "ci_low", "ci_high", "median", "p50_s", "p95_s"]
@@ -354,7 +355,7 @@ def test_of_the_seconds_and_attempts_of_a_batch_less_is_better(with_text: bool) 
         frame["row"] = frame["row"].astype(object)
         frame["elapsed_s"] = frame["elapsed_s"].astype(object)
     cmp = fh.compare(frame, score="elapsed_s")
-    assert cmp.verdict.startswith("a beats b by 1.00 (")
+    assert cmp.verdict.startswith("a beats b by 1.000 (")
     assert cmp.leaderboard()["variant"].tolist() == ["a", "b"]
 
 
@@ -789,3 +790,42 @@ def test_pairs_are_shown_best_first_and_shares_in_percent() -> None:
     dated = fh.compare({"monday": pd.DataFrame(lines), "today": pd.DataFrame(lines)}, score="s").pairs()
     told = [line.split(" − ")[0].strip() for line in repr(dated).splitlines()[1:-1]]
     assert told == dated["b"].tolist()  # each change keeps its direction
+
+
+def text_in(page: str) -> str:
+    return Page(page).text
+
+
+def test_rows_mark_the_fields_in_which_objects_differ_and_all_numbers_have_one_format() -> None:
+    """Bold, also without styles, where two outputs are objects; the sentence above has the numbers of the tables."""
+    lines = [
+        {"row": row, "variant": variant, "output": output, "s": score}
+        for row in range(12)
+        for variant, output, score in (
+            ("large", {"kind": "home", "amount": 1029.9 + row, "day": "2026-11-01", "tags": ["a"]}, 1.0),
+            ("small", {"kind": "other", "amount": 1029.9 + row, "day": "2026-11-01"}, 0.5 + row / 100),
+        )
+    ]
+    cmp = fh.compare(pd.DataFrame(lines), score="s")
+    shown = cmp._repr_html_()
+    assert {text_in(words) for words in re.findall(r"<b>(.*?)</b>", shown)} == {
+        "kind: home", "kind: other", "tags: 1 item",
+    }  # fmt: skip
+    assert "with the fields that differ in bold:" in shown
+    texts = pd.DataFrame([{**line, "output": f"answer {line['s']}"} for line in lines])
+    assert "bold" not in fh.compare(texts, score="s")._repr_html_()
+
+    turned = [
+        {**line, "output": dict(reversed(line["output"].items())), "expected_output": "home"}  # type: ignore[attr-defined]
+        for line in lines
+    ]
+    by_kind = fh.compare(pd.DataFrame(turned), score=fh.score.exact("expected_output", path="kind"))
+    assert re.search("<span[^>]*><b>kind: home</b>, ", by_kind._repr_html_()), "the scored part is first"
+
+    head = shown.split("</div>", 1)[0]
+    assert "1.000 on average" in text_in(head)
+    pair = cmp.data.pairs[0]
+    low, high = sorted(map(abs, (pair.ci_low, pair.ci_high)))
+    for sentence in (text_in(head), cmp.verdict):
+        assert f"{abs(pair.difference):.3f}" in sentence
+        assert f"{low:.3f} to {high:.3f}" in sentence

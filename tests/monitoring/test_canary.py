@@ -213,6 +213,10 @@ def test_text_and_page_begin_with_the_answer(watch: Watch) -> None:
     found = watch.run(baseline="before")
     said, certain, *_ = repr(found).splitlines()
     assert said == found.verdict
+    assert (
+        said
+        == "No change found so far (1 day): 39 scores by exact() were compared with earlier scores of the same rows."
+    )
     assert certain == found.notes[0]
     page = found._repr_html_()
     assert page.index(found.verdict) < page.index("5 %", page.index(found.verdict) + len(found.verdict))

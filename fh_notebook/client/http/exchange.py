@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import re
 import ssl
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -337,4 +338,8 @@ def _is_tls(exc: BaseException) -> bool:
 
 
 def _message_of(exc: Exception) -> str:
-    return str(exc).strip() or type(exc).__name__
+    """Return what an error says, without the number of the system's: ``[Errno 104]`` says nothing to a reader."""
+    return _ERRNO.sub("", str(exc).strip()) or type(exc).__name__
+
+
+_ERRNO: Final = re.compile(r"\[Errno -?\d+\] ?")

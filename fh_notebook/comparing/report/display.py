@@ -6,7 +6,7 @@ What a model wrote is text, escaped and cut. The text version contains all that 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
@@ -37,8 +37,9 @@ from fh_notebook.comparing.verdicts.best import best_groups_of, best_set_text
 from fh_notebook.comparing.verdicts.classes import STYLE as CLASSES_STYLE
 from fh_notebook.comparing.verdicts.classes import classes_shown
 from fh_notebook.comparing.verdicts.verdict import MACRO_MARK, headline_of, macro_note, notes_of, verdict_of, winner_of
-from fh_notebook.contract.output import excerpt
+from fh_notebook.contract.output import assets_of, excerpt, fields_of_excerpt, json_value
 from fh_notebook.core.config import settings
+from fh_notebook.core.json_values import canonical_json
 from fh_notebook.core.redaction import MASK
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import figures, given_form
@@ -50,6 +51,7 @@ __all__ = [
     "STYLE",
     "SummaryData",
     "about",
+    "best_first",
     "classes_html",
     "comparison_html",
     "comparison_text",
@@ -78,16 +80,13 @@ _NARROW: Final = ":is(.fh-summary,.fh-pairs)"
 NUMBERS_CSS: Final = (
     # A shade at the right says that there is more: the first layer moves with the table and hides it at the end.
     f"{_NUMBERS}{{--g:var(--fh-ground,var(--jp-layout-color0,var(--vscode-editor-background,var(--bg,Canvas))));"
-    "--s:#80808014;background:linear-gradient(270deg,var(--g) 40%,transparent) 100%/40px 110% "
+    "background:linear-gradient(270deg,var(--g) 40%,transparent) 100%/40px 110% "
     "no-repeat local,linear-gradient(270deg,#80808099,transparent) 100%/14px 100% no-repeat}"
     f"{_NUMBERS} th{{vertical-align:bottom;white-space:normal}}{_NUMBERS} td{{white-space:nowrap}}"
     f"{_NUMBERS} :is(td,th):not(:first-child){{text-align:right;font-variant-numeric:tabular-nums}}"
-    # What a line is of stays in sight where the others are scrolled: on the ground of the page, or of a striped line.
+    # What a line is of stays in sight where the others are scrolled, on the ground of the page.
     f"{_NUMBERS} :is(td,th):first-child{{position:sticky;left:0;z-index:1;background:var(--g)}}"
-    f"{_NUMBERS} tbody tr{{background:none}}"  # its stripes would hide the shade
-    f"{_NUMBERS} tbody tr:nth-child(even){{background:var(--s)}}{_NUMBERS} :is(td,th){{line-height:1.3}}"
-    f"{_NUMBERS} tbody tr:nth-child(even) td:first-child"
-    "{background:linear-gradient(var(--s),var(--s)),var(--g)}"
+    f"{_NUMBERS} :is(td,th){{line-height:1.3}}"
     f"{_NUMBERS}.fh-named :is(td,th):nth-child(2){{text-align:left}}"
     f"{_NUMBERS} td:first-child{{overflow-wrap:anywhere;white-space:normal;min-width:12em}}"
     f"{_NUMBERS} td:first-child>span{{display:inline-block;max-width:28em}}"
@@ -181,6 +180,9 @@ def summary_text(data: ComparisonData, audience: Audience = PYTHON) -> str:
 def comparison_html(data: ComparisonData, audience: Audience = PYTHON) -> html.Html:
     """Return a comparison as HTML, as `audience` reads it."""
     differences, table = differing(data)
+    rows = rows_html(data, table) if len(table) else None
+    if rows and "<b>" in rows:
+        differences = f"{differences.removesuffix(':')}, with the fields that differ in bold:"
     masked = data.runs.secret().masked
     return html.el(
         "div",
@@ -193,7 +195,7 @@ def comparison_html(data: ComparisonData, audience: Audience = PYTHON) -> html.H
         tests_html(data),
         classes_html(data),
         html.el("div", differences, cls="fh-part") if differences else None,
-        rows_html(data, table) if len(table) else None,
+        rows,
         cls="fh",
     )
 
@@ -673,11 +675,17 @@ def _with_inputs(data: ComparisonData, table: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
+def best_first(data: ComparisonData) -> list[str]:
+    """Return the variants in the order of the summary, for the rows below it."""
+    variants: list[str] = tables.leaderboard(data)["variant"].tolist()
+    return variants
+
+
 def rows_html(data: ComparisonData, table: pd.DataFrame) -> html.Html:
     """Return rows with the variants beside each other, the score under each output."""
     expected = "expected_output" in table
     input_columns = table.attrs["asked"]
-    variants = tables.leaderboard(data)["variant"].tolist()  # as in the summary above
+    variants = best_first(data)
     names = [data.pair_on, *input_columns, *(["expected"] if expected else []), *variants]
     heads = [
         *names[: -len(variants)],
@@ -694,7 +702,8 @@ def rows_html(data: ComparisonData, table: pd.DataFrame) -> html.Html:
             *(html.ids_unbroken(cell(line[name], ASKED_SHOWN, form)) for name, form in forms.items()),
         ]
         cells += [_expected_html(data, line)] if expected else []
-        cells += [_answer_html(data, line, variant) for variant in variants]
+        marked = _fields_apart([line[f"{variant}.output"] for variant in variants])
+        cells += [_answer_html(data, line, variant, marked) for variant in variants]
         lines.append(cells)
     return html.stacked(names, lines, heads=heads, cls="fh-table fh-cells")
 
@@ -706,11 +715,45 @@ def _expected_html(data: ComparisonData, line: dict[Any, Any]) -> html.Html:
     return html.join([html.el("span", text), html.el("span", mark, cls="fh-score")], " ") if mark else text
 
 
-def _answer_html(data: ComparisonData, line: dict[Any, Any], variant: str) -> html.Html:
-    output, score = line[f"{variant}.output"], line.get(f"{variant}.score", float("nan"))
+def _fields_apart(outputs: Sequence[Any]) -> frozenset[str]:
+    """Return the fields in which the objects among outputs differ; none where there are no two objects."""
+    objects = [value for output in outputs if isinstance(value := json_value(output), Mapping)]
+    if len(objects) < 2:
+        return frozenset()
+    names = dict.fromkeys(name for value in objects for name in value)
+    return frozenset(
+        name for name in names if len({canonical_json(value[name]) if name in value else None for value in objects}) > 1
+    )
+
+
+def _scored_first(output: Any, path: Sequence[str | int]) -> Any:
+    """Return an output for its words: of an object the scored part before the others, as in the views of outputs."""
+    value = json_value(output) if path else None
+    if not isinstance(value, Mapping) or path[0] not in value:
+        return output
+    return {path[0]: value[path[0]], **value}
+
+
+def _words_html(output: Any, text: str, marked: Set[str]) -> html.Html:
+    """Return the words of an output, of an object those of its `marked` fields bold."""
+    value = json_value(output) if marked else None
+    if not isinstance(value, Mapping) or assets_of(value):
+        return html.ids_unbroken(text)
+    pieces = ((name in marked, html.ids_unbroken(words)) for name, words in fields_of_excerpt(value, text))
+    return html.join([html.el("b", words) if is_marked else words for is_marked, words in pieces], ", ")
+
+
+def _answer_html(data: ComparisonData, line: dict[Any, Any], variant: str, marked: Set[str]) -> html.Html:
+    output = _scored_first(line[f"{variant}.output"], data.runs.scored_path)
+    score = line.get(f"{variant}.score", float("nan"))
     text = ("" if is_missing(output) else excerpt(output, OUTPUT_SHOWN)) or ("no answer" if score != score else "")
     parts = [
-        html.el("span", html.ids_unbroken(text), cls="" if output is not None else "fh-dim", dir=html.direction(text)),
+        html.el(
+            "span",
+            _words_html(output, text, marked),
+            cls="" if output is not None else "fh-dim",
+            dir=html.direction(text),
+        ),
         html.el("span", data.score_text.alone(score), cls=f"fh-score {score_class(score, data.is_right_or_wrong)}"),
     ]
     return html.join(parts, " ")  # apart also on GitHub, which takes all style away

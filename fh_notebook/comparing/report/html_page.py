@@ -60,11 +60,17 @@ SIZES: Final = (25, 100, 500)
 def page(
     data: ComparisonData, *, rows: Sequence[Mapping[str, Any]], about: Mapping[str, Mapping[str, str]], origin: str = ""
 ) -> str:
-    """Return the whole page; `rows`, `about` and `origin` are of :mod:`fh_notebook.comparing.report.report`."""
+    """Return the whole page; `rows`, `about` and `origin` are of :mod:`fh_notebook.comparing.report.report`.
+
+    The variants of a row are in the order of the summary above: best first.
+    """
+    variants = display.best_first(data)
+    places = [data.variants.index(name) for name in variants]
+    rows = [{**row, "runs": [row["runs"][place] for place in places]} for row in rows]
     style = f"{files('fh_notebook.comparing.report').joinpath('report.css').read_text('utf-8').strip()}"
     style += f"{display.NUMBERS_CSS}{CSS}"
-    script = files("fh_notebook.comparing.report").joinpath("report.js").read_text("utf-8").strip()
-    body = html.el("main", *_body_parts(data, rows, about, origin))
+    script = html.TEXT_SCRIPT + files("fh_notebook.comparing.report").joinpath("report.js").read_text("utf-8").strip()
+    body = html.el("main", *_body_parts(data, variants, rows, about, origin))
     title = html.el("title", redact(f"Comparison of {display.title(data)}"))
     return "\n".join([
         "<!DOCTYPE html>",
@@ -75,7 +81,7 @@ def page(
         title,
         f"<style>{style}</style></head><body>",
         body,
-        f'<script type="application/json" id="data">{_data_json(data, rows)}</script>',
+        f'<script type="application/json" id="data">{_data_json(data, variants, rows)}</script>',
         f"<script>{script}</script>",
         "</body></html>\n",
     ])  # fmt: skip
@@ -93,11 +99,11 @@ def _hash(text: str) -> str:
     return f"sha256-{base64.b64encode(sha256(text.encode()).digest()).decode()}"
 
 
-def _data_json(data: ComparisonData, rows: Sequence[Mapping[str, Any]]) -> str:
+def _data_json(data: ComparisonData, variants: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
     """Return what the script shows, as JSON that cannot end its element."""
     value = {
         "pairOn": data.pair_on,
-        "variants": [redact(variant) for variant in data.variants],
+        "variants": [redact(variant) for variant in variants],
         "inputs": data.row_columns,
         "expected": any(row["expected"] is not None for row in rows),
         "yesNo": data.is_right_or_wrong,
@@ -124,7 +130,11 @@ def _low_score(data: ComparisonData) -> float:
 
 
 def _body_parts(
-    data: ComparisonData, rows: Sequence[Mapping[str, Any]], about: Mapping[str, Mapping[str, str]], origin: str
+    data: ComparisonData,
+    variants: Sequence[str],
+    rows: Sequence[Mapping[str, Any]],
+    about: Mapping[str, Mapping[str, str]],
+    origin: str,
 ) -> list[html.Html | None]:
     masked = data.runs.secret().masked
     tests, classes = display.tests_html(data), display.classes_html(data)
@@ -139,7 +149,7 @@ def _body_parts(
         *_plots_html(data),
         html.el("h2", f"All {counted(len(rows), 'row')}" if len(rows) != 1 else "The row"),
         _toolbar(data, rows),
-        _rows_table(data, rows),
+        _rows_table(data, variants, rows),
         *(part for heading, facts in about.items() for part in (html.el("h2", heading), _facts_list(facts))),
     ]
 
@@ -184,13 +194,25 @@ def _toolbar(data: ComparisonData, rows: Sequence[Mapping[str, Any]]) -> html.Ht
         html.el("input", type="search", id="search", dir="auto", placeholder="Search (/)", aria_label="search"),
         *chips,
         html.el("details", html.el("summary", "More filters"), *more, cls="others"),
-        html.el("button", "←", type="button", id="back", aria_label="previous page"),
-        html.el("span", id="where", aria_live="polite"),
-        html.el("button", "→", type="button", id="on", aria_label="next page"),
+        html.el("span", *map(_turning, PAGER), html.el("span", id="where", aria_live="polite"), cls="pager"),
         cls="tools",
         id="tools",
         hidden="hidden",
     )
+
+
+PAGER: Final = {
+    "first": ("«", "First page"),
+    "back": ("‹", "Previous page"),
+    "on": ("›", "Next page"),
+    "last": ("»", "Last page"),
+}
+"""The buttons that turn pages, by their ids: those of the browser of rows."""
+
+
+def _turning(name: str) -> html.Html:
+    sign, label = PAGER[name]
+    return html.el("button", sign, type="button", id=name, aria_label=label, title=label)
 
 
 def _select(name: str, choices: Mapping[str, str], label: str, *, is_hidden: bool = False) -> html.Html:
@@ -198,7 +220,7 @@ def _select(name: str, choices: Mapping[str, str], label: str, *, is_hidden: boo
     return html.el("select", *options, id=name, aria_label=label, hidden="hidden" if is_hidden else None)
 
 
-def _rows_table(data: ComparisonData, rows: Sequence[Mapping[str, Any]]) -> html.Html:
+def _rows_table(data: ComparisonData, variants: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> html.Html:
     """Return the first rows: what is there before the script takes over, or where there is none."""
     inputs, expected = data.row_columns, any(row["expected"] is not None for row in rows)
     head = [
@@ -206,7 +228,7 @@ def _rows_table(data: ComparisonData, rows: Sequence[Mapping[str, Any]]) -> html
         *([html.el("th", "inputs", scope="col", cls="asked")] if inputs else []),
         *([html.el("th", "expected", scope="col")] if expected else []),
     ]
-    head += [html.el("th", swatch(data.colours[name]), redact(name), scope="col") for name in data.variants]
+    head += [html.el("th", swatch(data.colours[name]), redact(name), scope="col") for name in variants]
     lines = []
     for row in rows[:FIRST_ROWS]:
         cells = [_said("td", str(row["pair"]), cls="key")]
@@ -223,7 +245,7 @@ def _rows_table(data: ComparisonData, rows: Sequence[Mapping[str, Any]]) -> html
 
 def _said(tag: str, text: str, *more: html.Html | None, cls: str = "") -> html.Html:
     """Return what somebody else wrote, in its own direction."""
-    return html.el(tag, text, *more, cls=cls, dir=html.direction(text))
+    return html.el(tag, html.ids_unbroken(text), *more, cls=cls, dir=html.direction(text))
 
 
 def _run_text(run: Mapping[str, Any] | None) -> str:
@@ -238,7 +260,10 @@ def _run_text(run: Mapping[str, Any] | None) -> str:
 def _facts_list(facts: Mapping[str, str]) -> html.Html:
     return html.el(
         "dl",
-        *(part for name, value in facts.items() for part in (html.el("dt", name), _said("dd", value))),
+        *(
+            html.join([html.el("dt", name), html.el("dd", value, dir=html.direction(value))])
+            for name, value in facts.items()
+        ),
     )
 
 

@@ -101,13 +101,14 @@ def _pairs_table(data: ComparisonData) -> str:
 def _rows_table(data: ComparisonData, table: Any) -> str:
     if not len(table):
         return ""
-    head = [data.pair_on, *(["expected"] if "expected_output" in table else []), *data.variants]
+    variants = display.best_first(data)
+    head = [data.pair_on, *(["expected"] if "expected_output" in table else []), *variants]
     lines, masks = [], data.runs.secret().masks()
     for line in table.to_dict("records"):
         mask = partial(masks.of, line[data.pair_on])
         cells = [escaped(mask(str(line[data.pair_on])), 40)]
         cells += [_expected_text(data, line, mask)] if "expected_output" in table else []
-        cells += [_answer_text(data, line, variant, mask) for variant in data.variants]
+        cells += [_answer_text(data, line, variant, mask) for variant in variants]
         lines.append(cells)
     more = f"\n\n({counted(len(lines), 'row')} shown.)" if len(lines) == ROWS else ""
     return _markdown_table([escaped(name) for name in head], lines) + more

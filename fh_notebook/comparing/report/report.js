@@ -11,12 +11,10 @@
     if (text !== undefined) made.textContent = text;
     return made;
   };
-  // By most of its letters: dir="auto" takes the first one, so that a name at the start turns a whole sentence.
-  const LEFTWARDS = /[\p{Script=Hebrew}\p{Script=Arabic}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}\p{Script=Adlam}]/gu;
-  const lettersOf = (text, which) => text.match(which)?.length ?? 0;
-  const directionOf = (text) => (2 * lettersOf(text, LEFTWARDS) > lettersOf(text, /\p{L}/gu) ? "rtl" : "ltr");
+  const inOneLine = (text) => unbroken(text, (part) => el("bdi", "fh-unbroken", part));
   const said = (tag, className, text) => {  // what somebody else wrote, in its own direction
-    const made = el(tag, className, text);
+    const made = el(tag, className);
+    made.append(...inOneLine(String(text ?? "")));
     made.dir = directionOf(String(text ?? ""));
     return made;
   };
@@ -129,7 +127,7 @@
     more.setAttribute("aria-expanded", "false");
     more.addEventListener("click", () => {
       const folded = box.classList.toggle("fold");
-      if (start !== text) box.textContent = folded ? start : text;
+      if (start !== text) box.replaceChildren(...inOneLine(folded ? start : text));
       more.textContent = folded ? "more" : "less";
       more.setAttribute("aria-expanded", String(!folded));
     });
@@ -169,9 +167,10 @@
     } else if (run.output !== undefined) parts.push(...foldable(run.output, "out"));
     if (run.status !== "completed") parts.push(said("span", run.status === "failed" ? "err" : "open", (WORDS[run.status] ?? run.status) + (run.error ? ": " + run.error : "")));
     if (run.client_action) parts.push(said("div", "dim", "→ Fetch Hive: " + run.client_action));
-    parts.push(scored(run));
+    const end = el("div", "end");
+    end.append(scored(run), ...(run.output ? [copying(run)] : []));
+    parts.push(end);
     if (run.left) parts.push(el("div", "dim", run.left));
-    if (run.output) parts.push(copying(run));
     return cell(name, ...parts);
   };
   const inputs = (texts) => {  // one line an input: its name and what it is
@@ -205,12 +204,13 @@
     const shown = state.rows.slice(begin, begin + state.size);
     at("body").replaceChildren(...shown.map(line));
     mark(at("body"));
-    at("where").textContent = state.rows.length
-      ? `${begin + 1} to ${begin + shown.length} of ${state.rows.length.toLocaleString("en")}` +
-        (state.rows.length < data.rows.length ? ` (of ${data.rows.length.toLocaleString("en")})` : "")
-      : "no rows";
-    at("back").disabled = state.page === 0;
-    at("on").disabled = state.page >= pages - 1;
+    // As the browser of rows in a notebook says it.
+    const n = (number) => number.toLocaleString("en"), found = state.rows.length, total = data.rows.length;
+    at("where").textContent = found
+      ? `${pages > 1 ? `page ${n(state.page + 1)} of ${n(pages)} · ` : ""}${found < total ? `${n(found)} of ` : ""}${n(total)} ${total === 1 ? "row" : "rows"}`
+      : `0 of ${n(total)} rows match the filters`;
+    at("first").disabled = at("back").disabled = state.page === 0;
+    at("on").disabled = at("last").disabled = state.page >= pages - 1;
   };
   const turn = (by) => { state.page += by; show(); at("tools").scrollIntoView({ block: "start" }); };
 
@@ -224,6 +224,8 @@
   at("size").addEventListener("change", () => { state.size = Number(at("size").value); state.page = 0; show(); });
   at("back").addEventListener("click", () => turn(-1));
   at("on").addEventListener("click", () => turn(1));
+  at("first").addEventListener("click", () => turn(-Infinity));
+  at("last").addEventListener("click", () => turn(Infinity));
   document.addEventListener("keydown", (event) => {
     if (event.target.closest("input, select, textarea") || event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.key === "ArrowLeft" && !at("back").disabled) turn(-1);

@@ -8,7 +8,7 @@ out, counted differently, or may have changed in the meantime.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Final
 
@@ -31,11 +31,10 @@ from fh_notebook.comparing.stats.number_format import (
     points,
     share_head,
     share_text,
-    size_text,
 )
 from fh_notebook.comparing.stats.pairs import ALPHA, CORRECTED, Pair, rows_needed, tested_in
 from fh_notebook.comparing.stats.summary import SummaryLine
-from fh_notebook.core.text.formatting import CHOICES_CAP, in_words, short
+from fh_notebook.core.text.formatting import CHOICES_CAP, figures, in_words, short
 from fh_notebook.core.text.messages import PYTHON, Audience, Phrase
 
 __all__ = [
@@ -235,7 +234,7 @@ def verdict(
         others = [line.variant for line in summary if line.variant != names[0]]
         lacking = f"{in_words(others, 'and')} {'has' if len(others) == 1 else 'have'} no score" if others else ""
         mean = scored_lines[0].mean
-        sentence = f"{names[0]} scores {size_text(mean)} by {scorer} on {runs}"
+        sentence = f"{names[0]} scores {_means_format(summary)(mean)} by {scorer} on {runs}"
         if is_share:
             share = percents(scored_lines[0].n)(mean)
             sentence = f"{names[0]} is {share_head(lower=lower)} on {share} of {runs} by {scorer}"
@@ -313,8 +312,7 @@ def headline(
     is_decided = best.is_better()
     if not is_decided and best.p_holm < ALPHA:  # test and mean do not say the same
         return ""
-    low, high = (difference_size(end, share=best.is_share) for end in _ends_of_lead(best))
-    gap = difference_text(best.lead, share=best.is_share)
+    low, high, gap = _lead_texts(best, pairs)
     size, shared = _mean_text(best, summary, lower=lower)
     means = f"{_means_of_both(best)}; " if shared and best.is_share else ""
     ahead = f"{gap} {'less than' if lower else 'ahead of'} {best.a}{shared} ({means}95 % interval {low} to {high})"
@@ -332,23 +330,38 @@ def _mean_text(best: Pair, summary: Sequence[SummaryLine], *, lower: bool) -> tu
     """Return the mean of `b` with its rows, and which rows the difference is of where these are others."""
     line = next(line for line in summary if line.variant == best.b)
     share = percents(max(line.rows for line in summary))  # as in the table
+
+    def average(mean: float) -> str:
+        return f"{_means_format(summary)(mean)} on average"
+
     if best.test == CORRECTED:
-        mean = f"{share_head(lower=lower)} on {share(best.mean_b)}" if best.is_share else _average(best.mean_b)
+        mean = f"{share_head(lower=lower)} on {share(best.mean_b)}" if best.is_share else average(best.mean_b)
         return f"{mean}, corrected by the labels of {counted(best.n, 'row')}", ""
     unit = "distinct row" if best.rows > best.n else "row"
     rows, right = counted(line.rows, unit), f"{share_head(lower=lower)} on"
     if {line.rows for line in summary if line.variant in (best.a, best.b)} == {best.n}:
-        return (f"{right} {share(line.mean)} of {rows}" if best.is_share else f"{_average(line.mean)} over {rows}"), ""
+        return (f"{right} {share(line.mean)} of {rows}" if best.is_share else f"{average(line.mean)} over {rows}"), ""
     shared = f" on the {counted(best.n, unit)} where both have a score"
     if not best.is_share:
-        return f"{_average(line.mean)} over {rows}", shared
+        return f"{average(line.mean)} over {rows}", shared
     if line.rows != line.n:  # of repeats it is a share of no number of rows
         return f"{right} {share(line.mean)} of {rows}", shared
     return f"{right} {share_text(share, line.mean, line.rows)}", shared
 
 
+COUNT_ERROR: Final = 1e-6
+"""By so much a mean times its rows may be away from a number of rows."""
+
+
 def _means_of_both(pair: Pair) -> str:
-    """Return the two shares that a difference is of: those of the table are of other rows, and differ by another."""
+    """Return what a difference is of, since the shares of the table are of other rows: how many are right, of both.
+
+    Where that is no number of rows, as of repeats, the two shares.
+    """
+    counts = [mean * pair.n for mean in (pair.mean_b, pair.mean_a)]
+    if all(abs(count - round(count)) < COUNT_ERROR for count in counts):
+        first, second = map(round, counts)
+        return f"{first:,} {share_head(lower=pair.lower)} against {second:,}"
     for digits in (0, 1):
         b, a = (round(100 * mean, digits) for mean in (pair.mean_b, pair.mean_a))
         if points(round(abs(b - a) / 100, 3)) == points(abs(pair.difference)):
@@ -356,8 +369,19 @@ def _means_of_both(pair: Pair) -> str:
     return f"{b:.{digits}f} % against {a:.{digits}f} %"
 
 
-def _average(mean: float) -> str:
-    return f"{size_text(mean)} on average"
+def _means_format(summary: Sequence[SummaryLine]) -> Callable[[float], str]:
+    """Return the format of means that are scores: that of their column and its intervals in the summary."""
+    return figures([x for line in summary for x in (line.mean, line.ci_low, line.ci_high)])
+
+
+def _lead_texts(pair: Pair, pairs: Sequence[Pair]) -> tuple[str, str, str]:
+    """Return the ends of the interval of a lead, and the lead with its unit, as in the table of the pairs."""
+    if pair.is_share:
+        low, high = (difference_size(end, share=True) for end in _ends_of_lead(pair))
+        return low, high, difference_text(pair.lead, share=True)
+    text = figures([x for each in (pair, *pairs) for x in (each.ci_low, each.ci_high, each.difference)])
+    low, high = map(text, _ends_of_lead(pair))
+    return low, high, text(pair.lead)
 
 
 def _ends_of_lead(pair: Pair) -> tuple[float, float]:
@@ -408,8 +432,8 @@ def of_pair(pair: Pair, pairs: Sequence[Pair], *, alpha: float = ALPHA) -> str:
     if pair.wins == pair.losses == 0 and pair.test != CORRECTED:  # a few labels that tie say less of all rows
         return f"{b} and {a} score the same on each of the {rows} where both have a score."
     low, high = _ends_of_lead(pair)
-    from_, to = (difference_size(end, share=pair.is_share) for end in (low, high))
-    interval, lead = f"95 % interval {from_} to {to}", difference_text(pair.lead, share=pair.is_share)
+    from_, to, lead = _lead_texts(pair, pairs)
+    interval = f"95 % interval {from_} to {to}"
     p = f"{p_text(pair.p_holm)}{after_holm(pairs)}"
     facts = f"{interval}, {p}, {rows}{', lower is better' if pair.lower else ''}"
     if pair.is_better(alpha):

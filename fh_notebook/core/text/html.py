@@ -15,6 +15,7 @@ from __future__ import annotations
 import html as _html
 import re
 from collections.abc import Iterable, Sequence
+from importlib.resources import files
 from itertools import chain, islice, repeat
 from typing import Final
 
@@ -28,6 +29,7 @@ __all__ = [
     "PALETTE",
     "STYLE",
     "TEXT_CAP",
+    "TEXT_SCRIPT",
     "Html",
     "Sentence",
     "badge",
@@ -132,6 +134,10 @@ def direction(text: object) -> str | None:
     if said.isascii() or (isinstance(text, Html) and ' dir="' in text):
         return None
     return "rtl" if 2 * len(_LEFTWARDS.findall(said)) > sum(map(str.isalpha, said)) else "ltr"
+
+
+TEXT_SCRIPT: Final = files("fh_notebook.core.text").joinpath("text.js").read_text("utf-8")
+"""What scripts have of the layout of texts: `directionOf`, and dates and ids that stay in one line."""
 
 
 def is_prose(text: str) -> bool:
@@ -529,6 +535,8 @@ CSS: Final = (
     ".fh .fh-swatch{max-width:none}"  # a page's limit of 100 % would count it as nothing in the width of its column
     ".fh table.fh-table{border-collapse:collapse;margin:4px 0;color:inherit;font-size:13px;display:block;"
     "overflow-x:auto;max-width:100%}"
+    # Lines part the rows; the stripes of JupyterLab, which other pages have not, do not.
+    ".fh table.fh-table tbody tr{background:none}"
     ".fh table.fh-table th{text-align:left;font-weight:600;white-space:nowrap}"
     ".fh table.fh-table th,.fh table.fh-table td{padding:4px 12px 4px 0;vertical-align:top;text-align:start;"
     "border-bottom:1px solid var(--jp-border-color2,rgba(128,128,128,.4));background:transparent}"
@@ -551,9 +559,14 @@ _STACKED: Final = Html(
 )
 
 
-PALETTE: Final = ("#2e86ab", "#d1603d", "#3f9142", "#9467bd", "#a8801a", "#d0528f", "#1f9d78", "#8f6a4e")
-"""Each is 3 to 1 and more on white, on JupyterLab's black and on its grey (WCAG 2.2 asks it of graphics); the first two
-are told apart by everybody who tells colours apart at all."""
+PALETTE: Final = ("#2864e6", "#d83f9b", "#0098b6", "#826e46", "#9682e6", "#b48278", "#9650b4", "#287878")
+"""Each is 3 to 1 and more on white, on JupyterLab's black and on its grey (WCAG 2.2 asks it of graphics).
+
+None is a green, a red or an orange: those are of what is right, failed and unknown. They were chosen for the distance
+of any two in CIELAB as people without red, green or blue cones see them (Machado, Oliveira and Fernandes, "A
+physiologically-based model for simulation of color vision deficiency", 2009); `tests/test_colours_everywhere.py` says
+how large it is.
+"""
 
 
 def colours_of(variants: Sequence[str], known: Sequence[str] = ()) -> dict[str, str]:
@@ -570,7 +583,7 @@ def colours_of(variants: Sequence[str], known: Sequence[str] = ()) -> dict[str, 
     Examples
     --------
     >>> colours_of(["baseline", "few-shot"])["few-shot"], colours_of(["few-shot"], ["baseline", "few-shot"])
-    ('#d1603d', {'few-shot': '#d1603d'})
+    ('#d83f9b', {'few-shot': '#d83f9b'})
     """
     places = {variant: place for place, variant in enumerate(dict.fromkeys([*known, *variants]))}
     colours: dict[str, str] = {}

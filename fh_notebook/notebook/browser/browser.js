@@ -122,7 +122,7 @@ function render({model, el}) {
   const swatchOf = n => { const made = make("span", {cls: "fhb-swatch"}); made.style.background = head.colours[n]; return made; };
   const headCell = (name, key, {cls, swatch = null, short = name} = {}) => {
     const known = head.sorts.some(([own]) => own === key), chosen = known && page.view.sort === key;
-    const sign = make("span", {cls: "fhb-sign", "aria-hidden": "true", text: chosen ? (page.view.down ? "\u00a0↓" : "\u00a0↑") : "\u00a0⇅"});
+    const sign = make("span", {cls: chosen ? "fhb-sign" : "fhb-sign fhb-idle", "aria-hidden": "true", text: chosen ? (page.view.down ? "\u00a0↓" : "\u00a0↑") : "\u00a0⇅"});
     const button = make("button", {type: "button", tabindex: -1, title: `Sort by ${name}`}, swatch, make("span", {cls: short.length <= NAMED ? "fhb-head fhb-whole-name" : "fhb-head", text: short}), sign);
     button.onclick = () => sortBy(key);
     return make("th", {cls, scope: "col", role: "columnheader", "aria-sort": chosen ? (page.view.down ? "descending" : "ascending") : known ? "none" : undefined},
@@ -147,26 +147,29 @@ function render({model, el}) {
     ownWidths = head.columns.map((name, k) => most([`${name} ⇅`, ...rows.map(row => row.own[k])], OWN_MOST));
     const others = [most([`${head.pair_on} ⇅`, ...rows.map(row => `${row.label} ≠`)], OTHER_MOST), ...ownWidths,
       ...(head.expected ? [most(["expected ⇅", ...rows.map(row => row.expected ?? "")], OTHER_MOST)] : [])];
-    const named = most(head.short.map(name => `■${name} ⇅`), NAMED), wanted = Math.max(answers, ANSWER.least, named), all = others.reduce((sum, width) => sum + width + PADDING, 0);
+    const read = Math.max(answers, ANSWER.least, most(head.short.map(name => `■${name}`), NAMED)), wanted = Math.max(read, most(head.short.map(name => `■${name} ⇅`), NAMED)), all = others.reduce((sum, width) => sum + width + PADDING, 0);
     root.style.setProperty("--fhb-share", `${100 * (wanted + PADDING) / (all + head.variants.length * (wanted + PADDING))}%`);
     root.style.setProperty("--fhb-least", `${Math.min(wanted, ANSWER.read) + PADDING}ch`);
+    root.style.setProperty("--fhb-narrow", `${Math.min(read, ANSWER.read) + 1}ch`);  // where a head has no sign
   };
+  const inOneLine = said => unbroken(said, part => make("span", {cls: "fhb-unbroken", text: part}));
   const withMarks = said => {  // what was searched for, marked
     const wanted = page.view.search.trim().toLowerCase(), pieces = [];
     let from = 0;
     for (const place of found(said, wanted)) {
-      pieces.push(said.slice(from, place), make("mark", {text: said.slice(place, place + wanted.length)}));
+      pieces.push(...inOneLine(said.slice(from, place)), make("mark", {text: said.slice(place, place + wanted.length)}));
       from = place + wanted.length;
     }
-    return [...pieces, said.slice(from)];
+    return [...pieces, ...inOneLine(said.slice(from))];
   };
   const text = said => make("span", {cls: "fhb-text", dir: directionOf(said)}, ...withMarks(said));
-  const score = said => said.score ? make("span", {cls: `fhb-score${{true: " fhb-yes", false: " fhb-no"}[said.right] ?? ""}${said.best ? " fhb-best" : ""}`, text: scoreOf(said)}) : null;
+  const rightOf = said => ({true: "fhb-yes", false: "fhb-no"}[said.right] ?? "");
+  const score = said => said.score ? make("span", {cls: `fhb-score ${rightOf(said)}${said.best ? " fhb-best" : ""}`, text: scoreOf(said)}) : null;
   const drawRow = (row, n) => make("tr", {role: "row", id: `${id}-${n}`, "aria-rowindex": page.page * page.view.size + n + 2, "data-row": row.row,
       "aria-expanded": String(page.open?.row === row.row)},
     make("th", {scope: "row", role: "rowheader", title: row.differs ? `${row.label}: answers differ` : row.label}, row.label,
       row.differs ? make("span", {cls: "fhb-differs", role: "img", "aria-label": "answers differ", text: "≠"}) : null),
-    ...row.own.map((said, k) => { const made = cell(head.columns[k], undefined, text(said)); made.style.minWidth = `${Math.min(ownWidths[k], OWN_LEAST)}ch`; return made; }),
+    ...row.own.map((said, k) => { const made = cell(head.columns[k], undefined, text(said)); made.style.minWidth = `min(${Math.min(ownWidths[k], OWN_LEAST)}ch, var(--fhb-own, 100ch))`; return made; }),
     ...(head.expected ? [make("td", {cls: "fhb-expected", role: "gridcell", "data-name": "expected"}, text(row.expected ?? ""),
       row.corrected ? make("span", {cls: "fhb-corrected", dir: directionOf(row.corrected), text: row.corrected}) : null)] : []),
     ...row.cells.map((said, k) => cell(head.variants[k], "fhb-answer", said.status ? badge(said.status) : null, text(said.text), score(said))));
@@ -220,12 +223,12 @@ function render({model, el}) {
   };
   const card = (said, n) => {
     const name = head.variants[n], isReference = n === page.open.baseline && page.open.cards.length > 1;
-    const facts = [scoreOf(said), said.seconds, said.repeats].filter(Boolean).join(" · ");
+    const facts = [scoreOf(said), said.seconds, said.repeats].filter(Boolean);
     const whole = viewOf(said.view, name);
     const isDrawn = said.marks.length + said.changes.length > 0;  // how it differs is above it
     const isOpen = n === page.open.baseline || !isDrawn && (!said.said || said.text.length <= SHORT || said.said.startsWith("not compared"));
     return make("div", {cls: "fhb-card", role: "group", "aria-label": name},
-      make("h4", {}, swatchOf(n), make("bdi", {text: name}), said.status !== "completed" ? badge(said.status) : null, make("span", {cls: "fhb-dim", text: facts})),
+      make("h4", {}, swatchOf(n), make("bdi", {text: name}), said.status !== "completed" ? badge(said.status) : null, make("span", {cls: "fhb-dim"}, ...facts.flatMap((text, n) => [n ? " · " : "", !n && said.score ? make("span", {cls: rightOf(said), text}) : text]))),
       isReference ? make("div", {cls: "fhb-said", text: "The others are compared to this one"}) : null,
       said.said ? make("div", {cls: "fhb-said"}, "Compared to ", make("bdi", {text: head.variants[page.open.baseline]}), `: ${said.said}`) : null,
       said.marks.length ? make("div", {cls: `fhb-out fhb-marks${said.is_prose ? " fhb-prose" : ""}`, dir: directionOf(said.text), tabindex: 0, "aria-label": `${name}: differences`, role: "region"}, ...said.marks.map(piece)) : null,
@@ -250,7 +253,7 @@ function render({model, el}) {
       button("Close (Esc)", "Close", close), make("label", {}, "compare with", baseline));
     const own = make("div", {cls: "fhb-own"});
     for (const [name, said, left] of [...row.own, ["corrected", row.story, 0]])
-      if (said) own.append(make("div", {}, make("b", {text: name}), " ", make("span", {dir: directionOf(said)}, ...withMarks(said)), left ? ` … (${left} more characters)` : ""));
+      if (said) own.append(make("div", {}, make("b", {text: name}), " ", make("span", {}, make("span", {dir: directionOf(said)}, ...withMarks(said)), left ? ` … (${left} more characters)` : "")));
     correction.show(row.row, row.form);
     detail.replaceChildren(top, own, correction.element, make("div", {cls: "fhb-cards"}, ...row.cards.map(card)));
     const typing = correction.holds(reading) ? reading : null;
@@ -382,7 +385,8 @@ function render({model, el}) {
   // The second column that stays in sight stands behind the first, as wide as that is.
   const measure = () => { fit(); root.style.setProperty("--fhb-first", `${thead.rows[0]?.cells[0]?.offsetWidth ?? 0}px`); sayMore(); };
   const sayMore = () => {
-    edge.classList.toggle("fhb-goes-on", scroll.scrollLeft + scroll.clientWidth < scroll.scrollWidth - 1);
+    const sign = parseFloat(getComputedStyle(edge).paddingRight);  // the room of the sign, which comes and goes with it
+    edge.classList.toggle("fhb-goes-on", scroll.scrollLeft + scroll.clientWidth + sign < scroll.scrollWidth - 1);
     edge.classList.toggle("fhb-went-on", scroll.scrollLeft > 0);
   };
   scroll.onscroll = sayMore;

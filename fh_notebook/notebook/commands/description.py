@@ -16,10 +16,13 @@ from typing import Any, Final
 
 from fh_notebook.contract.catalog.deployments import Deployments
 from fh_notebook.contract.deployment import Deployment
+from fh_notebook.contract.output import STYLE as OUTPUT_STYLE
+from fh_notebook.contract.output import OutputOptions, ShownOutput, code_view
 from fh_notebook.contract.run import one_line
 from fh_notebook.contract.schema.alternatives import Branch, branches_of, effective_keywords
 from fh_notebook.contract.schema.kind_words import kind_words
 from fh_notebook.contract.secrets import Secrets
+from fh_notebook.core import hooks
 from fh_notebook.core.redaction import MASK
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import path_text
@@ -151,9 +154,9 @@ def _described(keywords: Mapping[str, Any]) -> str:
 
 
 def _other_title(keywords: Mapping[str, Any], name: str) -> str:
-    """Return a title that says more than the name does."""
+    """Return a title that says more than the name does, marked as one: it is no description."""
     title = str(keywords.get("title") or "").strip()
-    return title if title.casefold() != name.replace("_", " ").casefold() else ""
+    return f"title: {title}" if title and title.casefold() != name.replace("_", " ").casefold() else ""
 
 
 def _default(variable: Mapping[str, Any], *, hidden: bool) -> str:
@@ -227,16 +230,25 @@ class Description:
         return "\n\n".join([*parts, html.printable(self.example())])
 
     def _repr_html_(self) -> str:
+        return self._page()
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        """Return it with Copy beside the cell; nothing where nobody could click, so IPython asks for HTML."""
+        shown = ShownOutput(self.example(), OutputOptions(whole=""))
+        return hooks.frontend().outputs_bundle(lambda prefix: self._page(f"{prefix}0"), [shown])
+
+    def _page(self, key: str = "") -> html.Html:
         columns, rows = self._table()
         source = html.el("span", self.source, cls="fh-dim") if self.source else None
         return html.el(
             "div",
             html.STYLE,
+            OUTPUT_STYLE,
             html.el("div", html.el("strong", self.deployment.name), " ", source, cls="fh-head"),
             *(html.el("div", line) for line in self._head()),
             html.stacked(columns, [[html.sentence("span", cell) for cell in row] for row in rows]) if rows else None,
             html.el("div", self._note(), cls="fh-dim") if self._note() else None,
-            html.el("div", self.example(), cls="fh-out", style="white-space:pre-wrap"),
+            code_view(self.example(), key=key),
             cls="fh",
         )
 

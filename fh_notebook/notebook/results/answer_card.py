@@ -27,6 +27,7 @@ __all__ = [
     "are_compared",
     "error_element",
     "hint_for",
+    "is_same",
     "run_head",
     "shown_answer",
 ]
@@ -97,11 +98,12 @@ def run_head(
     is_reference: bool = False,
     colour: str | None = None,
     deployment: str = "",
+    has_marks: bool = True,
 ) -> html.Html:
     """Return the head of one call: status, variant, seconds (of one that is out those until now), and how it compares.
 
     `now_s` is the seconds since the submit began; `colour` is the variant's; one variant alone has none, but the name
-    of its deployment.
+    of its deployment. Without `has_marks` nothing shows what differs, so only what is the same is said.
     """
     run = call.run
     seconds = call.out_text(now_s)
@@ -117,7 +119,9 @@ def run_head(
         spans.append(
             html.el("span", "baseline", cls="fh-dim fh-fact", title="The other answers are compared to this one")
         )
-    spans += [html.el("span", *said, cls="fh-dim fh-fact")] if (said := _against(run, first)) else []
+    spans += (
+        [html.el("span", *said, cls="fh-dim fh-fact")] if (said := _against(run, first, has_marks=has_marks)) else []
+    )
     return html.el("div", html.badge(one_line(call.status, 40)), " ", name, " ", html.join(spans, " "), cls="fh-head")
 
 
@@ -135,19 +139,27 @@ def are_compared(run: Run | None, first: Run | None) -> bool:
     return _are_alike(run, first)
 
 
+def is_same(run: Run | None, first: Run | None) -> bool:
+    """Whether two outputs are compared and are the same."""
+    return run is not None and first is not None and are_compared(run, first) and run.output == first.output
+
+
 def _are_alike(run: Run, first: Run) -> bool:
     """Whether both outputs are texts, or both are JSON."""
     return (json_value(run.output) is None) is (json_value(first.output) is None)
 
 
-def _against(run: Run | None, first: Run | None) -> tuple[object, ...]:
+def _against(run: Run | None, first: Run | None, *, has_marks: bool) -> tuple[object, ...]:
     """Return whether an output differs from the first variant's, which is named."""
     if run is None or first is None or run.output is None or first.output is None:
         return ()
     name = html.el("bdi", one_line(first.variant or "the first", 60))
-    if not are_compared(run, first):  # else a card without a mark would read as equal
-        return ("not compared to ", name)
-    return ("= same as ", name) if run.output == first.output else ("≠ differs from ", name)
+    if is_same(run, first):
+        return ("= same as ", name)
+    if not has_marks:
+        return ()
+    # What is not compared says so: beside one that differs, a card without a mark would read as equal.
+    return ("≠ differs from " if are_compared(run, first) else "not compared to ", name)
 
 
 def error_element(run: Run, *, has_hints: bool = True, whole: str = WHOLE_ERROR) -> html.Html:

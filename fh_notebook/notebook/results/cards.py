@@ -19,7 +19,7 @@ from fh_notebook.contract.run import WHOLE, WHOLE_ERROR, Run, one_line
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import seconds_text
 from fh_notebook.core.text.messages import agreeing, counted
-from fh_notebook.notebook.results.answer_card import answer_parts, are_compared, run_head, shown_answer
+from fh_notebook.notebook.results.answer_card import answer_parts, is_same, run_head, shown_answer
 from fh_notebook.notebook.results.served_outputs import ServedOutputs
 from fh_notebook.notebook.results.state import CallState
 from fh_notebook.session import session
@@ -39,8 +39,8 @@ PAGE_CAP: Final = 400_000
 class SideBySide:
     """Several runs of the same inputs, to be looked at together: as a `ResultsView` shows them, without widgets.
 
-    Each head says whether an output differs from the first variant's; the differences themselves are left out, because
-    a page without styles shows what is marked in them as one text.
+    Each head says whether an output is the same as the first variant's. Differences are left out, because a page
+    without styles shows what is marked in them as one text; so no head says that there are some.
 
     Parameters
     ----------
@@ -111,9 +111,9 @@ class SideBySide:
     # --- what an output is compared to
 
     @property
-    def _has_compared(self) -> bool:
-        """Whether an output of another variant is compared to the first one."""
-        return any(are_compared(self.runs[number], self.runs[0]) for column in self._columns[1:] for number in column)
+    def _has_same(self) -> bool:
+        """Whether an output of another variant is the same as the first one."""
+        return any(is_same(self.runs[number], self.runs[0]) for column in self._columns[1:] for number in column)
 
     def _first(self, number: int) -> Run | None:
         """Return the run of the first variant, for the outputs of the others that are open to the eye."""
@@ -185,9 +185,10 @@ class SideBySide:
             call,
             first,
             now_s=self._now_s,
-            is_reference=number == 0 and not self._is_app and self._has_compared,
+            is_reference=number == 0 and not self._is_app and self._has_same,
             colour=colour,
             deployment=run.deployment if self._is_named else "",
+            has_marks=False,
         )
         if call.run is None:
             message = call.message and not self._is_app

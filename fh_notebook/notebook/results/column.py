@@ -144,6 +144,7 @@ class ResultColumn:
             is_reference=self._is_reference,
             colour=self._colour,
             deployment=self._deployment,
+            has_marks=self._has_marks,
         )
         _set(self._head, html.el("div", head, cls="fh"))
 

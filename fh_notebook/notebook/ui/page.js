@@ -50,9 +50,3 @@ const keepFocus = (root, draw, instead) => {
   const now = document.activeElement;
   if (had && (!root.contains(now) || now.disabled || !now.getClientRects().length)) instead.focus({preventScroll: true});
 };
-
-// The direction of a text by most of its letters, as `html.direction` of the kernel: dir="auto" takes the first one, so
-// that a name at the start turns a whole sentence.
-const LEFTWARDS = /[\p{Script=Hebrew}\p{Script=Arabic}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}\p{Script=Adlam}]/gu;
-const lettersOf = (text, which) => text.match(which)?.length ?? 0;
-const directionOf = text => 2 * lettersOf(text, LEFTWARDS) > lettersOf(text, /\p{L}/gu) ? "rtl" : "ltr";

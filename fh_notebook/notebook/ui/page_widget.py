@@ -16,6 +16,7 @@ import anywidget
 from ipywidgets import HTML, Box, Button, Label, Layout
 from traitlets import Bool
 
+from fh_notebook.core.text import html
 from fh_notebook.notebook.shell import enable_clicks
 
 __all__ = ["OwnKeys", "PageWidget", "own_keys", "script", "text_of_file"]
@@ -37,7 +38,7 @@ def script(path: str, *, uses: Sequence[str] = ()) -> str:
         Scripts of parts that several pages have: ``ui/outputs.js`` serves views of outputs, ``ui/correction.js`` is the
         control that corrects an expected output.
     """
-    return "".join(map(text_of_file, ("ui/page.js", *uses, path)))
+    return html.TEXT_SCRIPT + "".join(map(text_of_file, ("ui/page.js", *uses, path)))
 
 
 class PageWidget(anywidget.AnyWidget):

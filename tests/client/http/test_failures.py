@@ -311,3 +311,12 @@ def test_a_workflow_that_is_declared_again_has_no_old_answers() -> None:
 
             batch = fh.batch([{"text": "x"}], fh.Deployment("echo", variants="v"), client=client, progress=False)
             assert list(batch.frame["output"]) == [answer]
+
+
+def test_a_broken_connection_is_told_in_words() -> None:
+    """Without the number that the system has for it."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    with pytest.raises(fh.ConnectFailed, match="Connect call failed") as told:
+        _invoke(f"http://127.0.0.1:{port}/v1")
+    assert "Errno" not in str(told.value)

@@ -7,6 +7,7 @@ import json
 import re
 from hashlib import sha256
 from html.parser import HTMLParser
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -226,12 +227,13 @@ def test_repeats_and_numbers_and_gaps_are_told(tmp_path: Path) -> None:
     data = json.loads(Page(fh.compare(frame, score="s").report(tmp_path / "x.html").read_text()).inside["script"][0])
     assert data["rows"] == [
         {"pair": "p", "expected": None, "inputs": [], "differ": True, "matches": ["scores", "won:1"], "runs": [
-            {"status": "completed", "score": 0.75, "facts": data["rows"][0]["runs"][0]["facts"]},
-            {"status": "completed", "score": 2.5, "facts": "2.500"}]},
+            {"status": "completed", "score": 2.5, "facts": "2.500"},
+            {"status": "completed", "score": 0.75, "facts": data["rows"][0]["runs"][1]["facts"]}]},
         {"pair": "q", "expected": None, "inputs": [], "differ": False, "matches": ["pending", "unscored"], "runs": [
-            {"status": "completed", "facts": "no score"}, None]},
+            None, {"status": "completed", "facts": "no score"}]},
     ]  # fmt: skip
-    assert numbers_in(data["rows"][0]["runs"][0]["facts"]) == ["0.750", "2"]
+    assert numbers_in(data["rows"][0]["runs"][1]["facts"]) == ["0.750", "2"]
+    assert data["variants"] == ["b", "a"], "best first, as in the summary"
 
 
 def test_a_text_without_room_says_what_is_missing() -> None:
@@ -412,3 +414,31 @@ def test_a_new_column_shows_in_tables_and_displays_with_its_heading_and_text() -
     assert head[5:8] == ["a", "b", "to"]
     assert cells[0][5:8] == [1, 2, "0.900"]
     assert (head[-1], cells[0][-1]) == ("scored", "75 %")
+
+
+def test_the_rows_have_the_order_of_the_summary_above_them(tmp_path: Path) -> None:
+    """Best first, in a page with and without scripts and in Markdown, as in a notebook."""
+    lines = [
+        {"row": row, "variant": variant, "output": f"of-{variant}", "s": score}
+        for row in range(8)
+        for variant, score in (("first", 0), ("second", 1), ("third", int(row < 4)))
+    ]
+    cmp = fh.compare(pd.DataFrame(lines), score="s")
+    page = cmp.report(tmp_path / "x.html").read_text()
+    markdown = cmp.report(tmp_path / "x.md").read_text()
+    best_first = ["second", "third", "first"]
+    data = json.loads(Page(page).inside["script"][0])
+    assert data["variants"] == best_first
+    assert [run["output"] for run in data["rows"][0]["runs"]] == [f"of-{name}" for name in best_first]
+    for rows in (page.split('id="rows"')[1].split("</main>")[0], markdown.split("## Rows that differ")[1]):
+        shown = [name for name in re.findall("of-(first|second|third)", rows) if name]
+        assert shown[:3] == best_first
+
+
+def test_the_direction_of_a_text_has_one_source() -> None:
+    """For the scripts of widgets and for that of a report."""
+    folder = files("fh_notebook")
+    assert isinstance(folder, Path)
+    defined = [path.name for path in folder.rglob("*.js") if "const directionOf" in path.read_text("utf-8")]
+    assert defined == ["text.js"]
+    assert "directionOf" in folder.joinpath("comparing/report/report.js").read_text("utf-8")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from html import unescape
 from itertools import pairwise
 from typing import Any
 
@@ -38,7 +39,7 @@ from tests.told import numbers_in
         (fh.text(description="two\nlines"), ("text", "yes", "", "two lines")),
         (fh.text(default=""), ("text", "", '""', "")),
         ({"type": ["string", "null"], "format": "textarea"}, ("text of several lines, or null", "yes", "", "")),
-        ({"type": "string", "format": "data-url", "title": "Photo"}, ("file", "yes", "", "Photo")),
+        ({"type": "string", "format": "data-url", "title": "Photo"}, ("file", "yes", "", "title: Photo")),
         ({"const": "cheque"}, ("always cheque", "yes", "", "")),
         ({"type": "object"}, ("object with names of your own", "yes", "", "")),
     ],
@@ -213,3 +214,12 @@ def test_a_reference_is_followed_as_everywhere() -> None:
     }
     [line] = variable_lines(schema)
     assert (line.kind, line.description) == ("whole number, at least 1", "Here.")
+
+
+def test_the_cell_to_begin_with_has_copy_where_somebody_could_click() -> None:
+    """And nothing that cannot be clicked elsewhere; the text is that of the cell, sign by sign."""
+    shown = Description(fh.Deployment("greet", variants=["plain"], inputs={"name": fh.text()}))
+    assert "<button" not in shown._repr_html_()
+    assert shown._repr_mimebundle_() == {}
+    [text] = re.findall(r'<button[^>]* data-text="([^"]*)"', shown._page("a:0"))
+    assert unescape(text) == shown.example()
