@@ -248,7 +248,7 @@ def test_the_page_fits_and_reads_in_both_themes(page: Page, report: Callable[...
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), width
         assert page.locator("td:first-child").first.evaluate("e => e.offsetWidth") < width / 2
     ink = page.evaluate("getComputedStyle(document.body).color")
-    assert ink == ("rgb(31, 35, 40)" if scheme == "light" else "rgb(230, 232, 235)")
+    assert ink == ("rgba(0, 0, 0, 0.87)" if scheme == "light" else "rgba(255, 255, 255, 0.87)")
     fills = page.evaluate("[...document.querySelectorAll('figure svg *')].map(e => getComputedStyle(e).fill)")
     assert ink in fills
 
@@ -314,7 +314,7 @@ CELLS = (
 def test_a_comparison_and_its_plots_in_jupyterlab(lab: Lab) -> None:
     """Readable in both themes, at 400 and at 1,600 pixels: what is too wide scrolls inside of the output."""
     lab.open(*CELLS)
-    lab.expect_text(lab.run(0), "nearest is best: 0.88")
+    lab.expect_text(lab.run(0), "nearest is best: 0.876 on average over 60 rows")
     lab.expect_text(lab.output(0), "95 % intervals over rows: BCa bootstrap")
     lab.run(1)
     plots = lab.output(1).locator(".fh-plot svg")
