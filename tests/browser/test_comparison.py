@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -109,7 +110,7 @@ def test_rows_are_paged_searched_and_filtered(page: Page, report: Callable[..., 
     page.locator("#only").select_option(label="scores differ")
     page.locator("#order").select_option("spread")
     assert 0 < len(_shown(page)) <= 25
-    count = int(page.locator("#where").inner_text().split(" of ")[1].split()[0])
+    count = int(re.findall(r"(\d+) of 60 rows", page.locator("#where").inner_text())[0])
     won = sum(int((chip.text_content() or "").split()[-1]) for chip in page.get_by_role("button", name="only ").all())
     assert count == won > 0
     page.locator("#only").select_option("")
