@@ -52,6 +52,12 @@ CELLS = {
         "inputs = {'ticket': fh.text(multiline=True), 'who': who, 'max_words': fh.integer(), **more}\n"
         "reject = fh.form(fh.Deployment('reply', variants=['plain'], inputs=inputs), values={'ticket': 'Late.'})\nreject"
     ),
+    "rows": (
+        "row = {'type': 'object', 'properties': {'w': {'type': 'string'}, 'q': {'type': 'integer'}}}\n"
+        "inputs = {'rows': {'type': 'array', 'items': row}}\n"
+        "rows = fh.form(fh.Deployment('reply', variants=['plain'], inputs=inputs),\n"
+        "               values={'rows': [{'w': f'w{i}', 'q': i} for i in range(1, 26)]})\nrows"
+    ),
     "many": (
         "inputs = {'who': who, **{f'v{i}': fh.text() for i in range(14)}}\n"
         "many = fh.form(fh.Deployment('reply', variants=['plain'], inputs=inputs))\nmany"
@@ -97,6 +103,42 @@ def _form(lab: Lab, name: str) -> Locator:
 
 def _read(lab: Lab, name: str) -> str:
     return " ".join(lab.read(lab.run(AT[name]), r"\S").split())
+
+
+def test_a_rejected_run_leads_to_the_wrong_cell_of_a_table(lab: Lab, hive: FormHive) -> None:
+    """The cell has the focus, and is marked alone; a link turns to the page of its row."""
+    form = _form(lab, "rows")
+    run, status, keys = form.locator("button.fh-run"), form.locator(".fh-status"), lab.page.keyboard
+    numbers, wrong = form.locator(".fh-row-number"), form.locator(".fh-wrong")
+    before = len(hive.got)
+    form.get_by_label("row 3 of the page: q").fill("x3")
+    form.get_by_label("row 3 of the page: q").press("Enter")
+    form.locator("button.fh-rows-next").click()
+    expect(numbers).to_have_text([str(row) for row in range(21, 26)])
+    form.get_by_label("row 2 of the page: q").fill("x22")
+    form.get_by_label("row 2 of the page: q").press("Enter")
+    run.click()
+    expect(numbers).to_have_count(20)
+    expect(form.get_by_label("row 3 of the page: q")).to_be_focused()
+    expect(run).to_have_text("Run · 2 to correct")
+    lab.screenshot("form-wrong-cell", of=form)
+    for link, place, value in (("rows 22 q", 2, "x22"), ("rows 3 q", 3, "x3")):
+        status.get_by_role("link", name=link).click()
+        expect(form.get_by_label(f"row {place} of the page: q")).to_have_value(value)
+        expect(form.get_by_label(f"row {place} of the page: q")).to_be_focused()
+    keys.press("Control+A")
+    keys.type("3")
+    keys.press("Enter")
+    status.get_by_role("link", name="rows 22 q").focus()
+    keys.press("Enter")
+    expect(form.get_by_label("row 2 of the page: q")).to_be_focused()
+    expect(wrong).to_have_count(1)  # the cell; the choice of how to edit is right
+    keys.press("Control+A")
+    keys.type("22")
+    keys.press("Control+Enter")
+    expect(wrong).to_have_count(0)
+    expect(form.locator(".fh-results")).to_contain_text("Dear customer")
+    assert [row["q"] for row in hive.got[before]["rows"]] == [*range(1, 26)]
 
 
 def test_a_form_is_filled_and_run_by_keyboard_alone(lab: Lab, hive: FormHive) -> None:
@@ -372,7 +414,7 @@ def test_code_is_put_into_the_notebook(browser: Browser, lab_server: LabServer, 
         form.locator("button.fh-insert-code").click()
         new = lab.cell(2).locator(".cm-content")
         expect(new).to_contain_text("%%fetchhive reply -v plain")
-        expect(new).to_contain_text("the form calls")
+        expect(new).to_contain_text("client=")
         expect(lab.cell(3).locator(".cm-content")).to_have_text("'the last'")
     context.close()
 

@@ -7,7 +7,7 @@
 // - Tab leads from a text to the next field, not to the text's menu, where Alt+Down leads.
 // - Ctrl+Enter and Cmd+Enter press the form's Run, from wherever the focus is, and leave it there.
 // - The kernel may name a field that is to be gone to, such as the first cell of a new row, as may a link: by the classes
-//   that the field, or else what it lies in, has. A person who has typed or clicked since they pressed what the kernel
+//   that the field, or else what it lies in, has; the kernel hears of a link, too, since it shows one page of rows. A person who has typed or clicked since they pressed what the kernel
 //   answers to stays where they are: a busy kernel may answer late.
 // - What lies in another box of this kind within this one, such as the block of a batch in a form, is served by the inner
 //   box alone: there Ctrl+Enter saves a file, and is no Run of the form.
@@ -159,7 +159,7 @@ function render({model, el}) {
     if (!at || isInner(event)) return;
     event.preventDefault();
     if (at.dataset.go) goTo(at.dataset.go);
-    else if (at.dataset.act) model.send({act: at.dataset.act});
+    if (at.dataset.act) model.send({act: at.dataset.act});
     else if (at.matches(".fh-copy-code")) copyCode(at);
     else insertCell(at);
   };

@@ -411,6 +411,10 @@ class Field:
             set_traits(self._problem, value=self._problem_text)
         self._mark(wrong=bool(messages))
 
+    def reveal(self, anchor: str) -> bool:
+        """Show what lies at this anchor inside it, such as a row of another page; return whether it was hidden."""
+        return False
+
     def forecast(self) -> str:
         """Return why Run would not do what is chosen, whatever the value is; empty where it would."""
         return ""

@@ -101,9 +101,28 @@ class TableField(Field, control=Control.TABLE):
         return f"Row {inside[0] + 1:,}{column}: {told(problem, to_do)}"
 
     def _mark(self, *, wrong: bool) -> None:
-        super()._mark(wrong=wrong)
-        if self._table is not None:
-            self._table.mark()
+        marked = self._table.mark() if self._table is not None and not self._as_json else set()
+        cells = {self.cell_of(problem) for problem in self.state.shown_problems}
+        # The choice of how to edit is wrong only of what no cell in sight shows.
+        super()._mark(wrong=wrong and (bool(self.notice) or not cells or not cells <= marked))
+
+    def cell_of(self, problem: Problem) -> tuple[int, str] | None:
+        """Return the row and the column of the cell that a problem is about; ``None`` where there is no such cell."""
+        match (problem.path or ())[len(self.state.path) :]:
+            case [int(row), str(name), *_] if any(column.name == name for column in self.state.columns):
+                return row, name
+        return None
+
+    def reveal(self, anchor: str) -> bool:
+        """Show the page of rows with the cell of a problem at this anchor; return whether it was another one."""
+        if self._table is None or self._as_json:
+            return False
+        for problem in self.state.shown_problems:
+            cell = self.cell_of(problem)
+            if cell is not None and field_anchor(problem.path or ()) == anchor and self._table.turn_to(cell[0]):
+                self.refresh()
+                return True
+        return False
 
     def _place_of(self, body: Any) -> Any:
         """Return the box of the rows, there without any too: the first row leaves what stands behind it as it is."""
@@ -242,6 +261,11 @@ class _Table:
         """Show another page."""
         self.page += by
 
+    def turn_to(self, row: int) -> bool:
+        """Show the page of a row; return whether it was another one."""
+        before, self.page = self.page, row // PAGE_ROWS
+        return self.page != before
+
     def go_to_row(self, row: int) -> None:
         """Have the first cell of a row take the focus when it is shown."""
         self._field.view.begin_at(self._row_anchor(row % PAGE_ROWS))
@@ -249,16 +273,18 @@ class _Table:
     def _row_anchor(self, index: int) -> str:
         return field_anchor((*self._field.state.path, "row of the page", index))
 
-    def mark(self) -> None:
-        """Mark the cells of which a problem is told."""
-        start = len(self._field.state.path)
-        paths = [problem.path or () for problem in self._field.state.shown_problems]
-        wrong = {path[start : start + 2] for path in paths if len(path) > start + 1}
-        rows = self._field.state.rows
+    def mark(self) -> set[tuple[int, str]]:
+        """Mark the cells of which a problem is told; return those that are marked, by row and column."""
+        state = self._field.state
+        wrong = {cell for problem in state.shown_problems if (cell := self._field.cell_of(problem)) is not None}
+        marked = set()
         for index, cells in enumerate(self._cells):
             for column, cell in zip(self._columns, cells, strict=True):
-                is_wrong = self.row(index) < len(rows) and (self.row(index), column.name) in wrong
-                (cell.widget.add_class if is_wrong else cell.widget.remove_class)("fh-wrong")
+                place = (self.row(index), column.name)
+                is_wrong = place in wrong and place[0] < len(state.rows)
+                cell.mark(("fh-wrong", field_anchor((*state.path, *place))) if is_wrong else ())
+                marked |= {place} if is_wrong else set()
+        return marked
 
     def _make_row(self, index: int) -> None:
         self._numbers.append(self._field.view.look.html(""))
@@ -299,6 +325,15 @@ class _TableCell:
         self._field = table._field
         self._options = _options(column)
         self.widget = self._make_control()
+        self._marks: tuple[str, ...] = ()
+
+    def mark(self, classes: tuple[str, ...]) -> None:
+        """Have these classes, by which it is marked and found, instead of the last ones."""
+        for name in self._marks:
+            self.widget.remove_class(name)
+        for name in classes:
+            self.widget.add_class(name)
+        self._marks = classes
 
     def _make_control(self) -> Any:
         from ipywidgets import Dropdown, Text

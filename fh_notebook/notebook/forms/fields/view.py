@@ -111,27 +111,29 @@ class DefaultsFold:
         The fields.
     toggled : callable
         Called after a person has opened or closed it.
-    have_defaults : bool
-        Whether each of them has a default.
+    with_default : int
+        How many of them have a default.
     """
 
-    def __init__(self, names: tuple[str, ...], toggled: Callable[[], object], *, have_defaults: bool) -> None:
+    def __init__(self, names: tuple[str, ...], toggled: Callable[[], object], *, with_default: int) -> None:
         from ipywidgets import Layout, ToggleButton
 
         self.widget = ToggleButton(layout=Layout(width="auto", margin="0", height="32px"), _dom_classes=("fh-fold",))
         self.widget.observe(lambda _: toggled(), "value")
-        self.hide(names, have_defaults=have_defaults)
+        self.hide(names, with_default=with_default)
 
     @property
     def is_open(self) -> bool:
         """Whether the fields are in sight."""
         return bool(self.widget.value)
 
-    def hide(self, names: tuple[str, ...], *, have_defaults: bool) -> None:
+    def hide(self, names: tuple[str, ...], *, with_default: int) -> None:
         """Have it stand for these fields."""
         self.names = names
-        at_default = " at its default" if len(names) == 1 else " at their defaults"
-        words = f"{counted(len(names), 'optional field')}{at_default if have_defaults else ', not filled in'}"
+        at_default = "at its default" if len(names) == 1 else "at their defaults"
+        state = f"not filled in or {at_default}" if with_default else "not filled in"
+        words = f" {at_default}" if with_default == len(names) else f", {state}"
+        words = f"{counted(len(names), 'optional field')}{words}"
         set_traits(self.widget, description=words, tooltip=f"Show or hide {', '.join(names)}"[:300])
 
 
@@ -217,6 +219,10 @@ class FieldsView:
         if self.keys is not None:
             self.keys.go_to([anchor], unless_typing=True)
 
+    def reveal(self, anchor: str) -> bool:
+        """Show what lies at this anchor inside a field; return whether it was hidden."""
+        return any(field.reveal(anchor) for field in self._all())
+
     def leave(self, anchor: str) -> None:
         """Show what is wrong with the fields of an anchor: a person has left them, without a value perhaps."""
         for field in self._all():
@@ -248,7 +254,7 @@ class FieldsView:
             self._others = UndeclaredInputs(self.model, self.look, self._others_changed)
         column = VBox((), layout=self.look.form, _dom_classes=("fh-form",))
         if folded := folded_names(self.model.fields):
-            self._fold = DefaultsFold(folded, self._toggle_fold, have_defaults=self._have_defaults(folded))
+            self._fold = DefaultsFold(folded, self._toggle_fold, with_default=self._with_default(folded))
         self._arrange(column)
         return column
 
@@ -264,10 +270,10 @@ class FieldsView:
 
     def _fold_away(self, names: tuple[str, ...]) -> None:
         if self._fold is not None:
-            self._fold.hide(names, have_defaults=self._have_defaults(names))
+            self._fold.hide(names, with_default=self._with_default(names))
 
-    def _have_defaults(self, names: Iterable[str]) -> bool:
-        return all(self.model.fields[name].default is not UNSET for name in names)
+    def _with_default(self, names: Iterable[str]) -> int:
+        return sum(self.model.fields[name].default is not UNSET for name in names)
 
     def _arrange(self, column: Any) -> None:
         """Show the fields in their order, those at their defaults behind one line, and what belongs to no field."""

@@ -73,6 +73,7 @@ class FormView(FormObserver):
         panes = look.panes([core.fields.widget], (self._bar.widget, self._results.widget, self._pending))
         self._fields_pane, self._answers_pane = panes.children
         core.fields.keys = look.keys
+        look.acts["go"] = self._linked
         look.acts["left"] = lambda anchor: self._core.fields.leave(anchor)
         look.acts["came"] = lambda anchor: self._core.fields.offer_menu(anchor)
         self.widget = look.panel(self._head, panes)
@@ -149,6 +150,7 @@ class FormView(FormObserver):
         self._refused = True
         self._core.fields.refresh()
         if links := self._show_refusal():
+            self._core.fields.reveal(links[0].anchors[0])
             self._look.keys.go_to(links[0].anchors)
         enable_all_clicks(self.widget)
 
@@ -232,6 +234,11 @@ class FormView(FormObserver):
             old_fields.close()
         self._bar.follow()
         self.edited()
+
+    def _linked(self, anchor: str) -> None:
+        """Go on to what a link leads to, where the page could not show it."""
+        if self._core.fields.reveal(anchor):
+            self._look.keys.go_to([anchor])
 
     def _show_refusal(self) -> list[FieldLink]:
         """Say what keeps Run from sending, with a link to each problem that a field tells; return these."""

@@ -375,7 +375,8 @@ class CopyPanel:
         if not self._core.has_client:
             return _CopyTargets(url, form)
         try:
-            return _CopyTargets(url, form, f"This calls {origin_text(session.client_for(None).origin)}")
+            code = origin_text(session.client_for(None).origin)
+            return _CopyTargets(url, form, f"This calls {code}", is_same=code == form)
         except FetchHiveError as exc:
             return _CopyTargets(url, form, f"This cannot call a service yet ({str(exc).rstrip('.')})")
 
@@ -394,6 +395,8 @@ class _CopyTargets:
     form_url: str
     form: str
     code_calls: str = ""
+    is_same: bool = False
+    """Whether both call the same place, through clients that may have other settings."""
 
     @property
     def base_url(self) -> str:
@@ -408,7 +411,8 @@ class _CopyTargets:
             )
         if not self.code_calls:
             return ""
-        return f"{self.code_calls}, through the notebook's own client; the form calls {self.form} through its client=."
+        form = "the form uses its own client=" if self.is_same else f"the form calls {self.form} through its client="
+        return f"{self.code_calls}, through the notebook's own client; {form}."
 
 
 def _copyable(text: str, *, is_cell: bool) -> html.Html:

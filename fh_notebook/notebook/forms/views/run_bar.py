@@ -47,10 +47,11 @@ class FieldLink:
         return cls(html.clip(name, NAME_CAP), anchors)
 
     def html(self) -> html.Html:
-        """Return it for the page's script, which leads to the field."""
+        """Return it for the page's script, which leads to the field; the form hears of it, and shows its page."""
         return html.el(
-            "a", self.name, href="#", cls="fh-go", data_go=" ".join(self.anchors), dir=html.direction(self.name)
-        )
+            "a", self.name, href="#", cls="fh-go", data_go=" ".join(self.anchors), data_act=f"go {self.anchors[0]}",
+            dir=html.direction(self.name),
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

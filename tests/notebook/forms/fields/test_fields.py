@@ -655,6 +655,17 @@ def test_a_cell_shows_a_value_that_is_none_of_its_choices() -> None:
     assert [cell.label for cell in cells()] == ["a", "b", ""]
 
 
+@pytest.mark.parametrize("with_default", [0, 1, 6])
+def test_a_folded_field_without_a_default_is_not_said_to_be_at_it(with_default: int) -> None:
+    """The line of the folded fields says which of the two they are, or both."""
+    names = [f"v{number}" for number in range(6)]
+    defaults = {name: {"default": "x"} for name in names[:with_default]}
+    properties = {name: {"type": "string", **defaults.get(name, {})} for name in names} | {"must": {"type": "string"}}
+    view = FieldsView(FormModel({"type": "object", "properties": properties, "required": ["must"]}))
+    (fold,) = [part for part in _inside(view.widget) if "fh-fold" in part._dom_classes]
+    assert ("default" in fold.description, "not filled in" in fold.description) == (with_default > 0, with_default < 6)
+
+
 def test_a_long_table_is_shown_by_the_page() -> None:
     """All rows are sent; an edit goes to the row that is shown."""
     rows = [{"sku": f"A-{i}"} for i in range(50)]
