@@ -250,7 +250,7 @@ class BatchOptions:
                 reads="whole",
                 metavar="N",
                 in_cell=True,
-                help_in_cell="refuse if more calls are needed than this; with --over, stop",
+                help_in_cell="at most N requests: more are refused; with --over, the rest stays pending",
             ),
         ),
     )

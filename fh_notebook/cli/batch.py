@@ -261,7 +261,9 @@ def _add_out(parser: argparse.ArgumentParser) -> None:
 def add_where(parser: argparse.ArgumentParser) -> None:
     """Add the options that say where calls go: what `client_of` reads."""
     group = parser.add_argument_group("where calls go")
-    group.add_argument("--local", action="store_true", help="the demo hive in this process: no key, no network")
+    group.add_argument(
+        "--local", action="store_true", help="the demo's local hive in this process: no API key, no network"
+    )
     group.add_argument("--base-url", metavar="URL", help="the service's address; it ends in /v1")
     group.add_argument(
         "--env-file",

@@ -98,7 +98,7 @@ class AssetAddress:
             return
         if host == LOCAL:
             raise CallError(
-                "a hive in this process has no address to fetch from, so it was not fetched; to save assets, "
+                "the local hive in this process has no address, so the file was not fetched; to save assets, "
                 "serve the hive on a socket: with hive.serve() as server: ..."
             )
         if host and self.is_of_service:

@@ -310,7 +310,7 @@ class Comparison:
         return tables.slices(self.data, by)
 
     def power(self, *, difference: float | None = None, power: float = POWER, alpha: float = ALPHA) -> pd.DataFrame:
-        """Return the difference that each pair can detect, and the number of rows that it would need.
+        """Return the difference that each pair can detect, and the number of rows that it needs.
 
         Columns: ``a, b, n``; ``difference``: the one seen, or the one asked for; ``power``: the chance that so many
         rows show it; ``rows_needed`` for the power asked for, and ``rows_more`` of them; ``detectable``: the smallest

@@ -867,7 +867,7 @@ FILE_NAME_SHOWN: Final = 80
 EMBEDDED_CAP: Final = 8 * 2**20
 """Characters of the saved pictures of one output that are in a view at most."""
 
-IN_PROCESS: Final = "a hive in this process has no address to fetch from; serve it on a socket to see its files"
+IN_PROCESS: Final = "the local hive in this process has no address to fetch from; serve it on a socket to see its files"
 
 NO_ADDRESS: Final = "it has no address to fetch from"
 """The same for who uses an app, or rates blindly."""

@@ -344,10 +344,10 @@ def _list_problems(value: Any, path: tuple[str | int, ...], depth: int) -> list[
         if isinstance(value, str) and not _is_encodable(value):
             return [problem("holds half a character (a lone surrogate), which UTF-8 cannot encode")]
         if isinstance(value, int) and value.bit_length() > MAX_INT_BITS:
-            return [problem("is a whole number of more than 4,000 digits", "give it as a string")]
+            return [problem("the value is a whole number of more than 4,000 digits", "give it as a string")]
         return []
     if depth > MAX_DEPTH:
-        return [problem(f"is nested more than {MAX_DEPTH} deep")]
+        return [problem(f"the value is nested more than {MAX_DEPTH} levels deep")]
     if isinstance(value, float):
         return [] if math.isfinite(value) else [problem("has no JSON form", "leave it out or give null", str(value))]
     if isinstance(value, Mapping):

@@ -435,7 +435,7 @@ class LocalHive:
 
     @property
     def spelling(self) -> Spelling:
-        """The spelling of the answers."""
+        """The spelling of the names of fields in answers."""
         return self._service.runs.options.spelling
 
     @property
@@ -488,10 +488,11 @@ class LocalHive:
         variant: str | None = None,
         on: FaultPoint = "invoke",
     ) -> None:
-        """Make the next `n` good calls fail, over a socket and in process.
+        """Make the next `n` valid calls fail, over a socket and in process.
 
-        A good call has the right key, known names and inputs that fit. Faults are met in the order in which they were
-        asked for. A fault before the run takes no slot and no call of the day; a look-up that meets one is counted.
+        A valid call has the right API key, known names and inputs that fit. Faults are met in the order in which they
+        were asked for. A fault before the run takes no slot and no call of the day; a look-up that meets one is
+        counted.
 
         Parameters
         ----------

@@ -521,8 +521,8 @@ class CanaryHistory:
             raise InputError(
                 Message(
                     (
-                        "the canary {} was started with another deployment, variant or table: {} of its day {} are "
-                        "not among these; give another {}"
+                        "the canary {} was started with another deployment, variant or table: {} of its day {} "
+                        "cannot be matched to these; give another {}"
                     ),
                     (short(self._name), counted(len(observations) - len(known), "row"), str(day), option("name")),
                 )

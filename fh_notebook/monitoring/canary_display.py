@@ -106,7 +106,7 @@ def notes(of: CanaryFigures, *, stopped: str) -> tuple[str, ...]:
         lines.append("No baseline is given: the first pass over the rows becomes the baseline.")
     if of.called_today < of.planned_today:
         why = f": {stopped}" if stopped else ""
-        lines.append(f"Today {of.called_today:,} of {counted(of.planned_today, 'row')} are called{why}")
+        lines.append(f"Today {of.called_today:,} of {counted(of.planned_today, 'row')} were called{why}")
     if of.failed:
         lines.append(f"{counted(of.failed, 'call')} failed: {_no_evidence(of.failed)}.")
     if of.unknown:

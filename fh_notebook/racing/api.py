@@ -62,7 +62,7 @@ def race(
     score : str, function or None
         As in :func:`compare`. A judge's calls are not the race's, and not among `max_calls`.
     alpha : float
-        The chance to ever drop a best variant.
+        The probability that a best variant is ever dropped.
     max_calls : int, optional
         At most this many requests, now.
     min_difference : float, optional

@@ -211,7 +211,7 @@ def evidence_note(tally: RaceState) -> str:
     """Explain the one number that decides, and its threshold."""
     return (
         "Evidence that another variant is better: 1 or less is none, and a variant is dropped at the threshold of"
-        f" {1 / tally.alpha:g} (1 / alpha); the chance that a best variant is ever dropped is at most "
+        f" {1 / tally.alpha:g} (1 / alpha); the probability that a best variant is ever dropped is at most "
         f"{100 * tally.alpha:g} %. Scores are of each variant's own rows; the evidence shows only which variants "
         "are dropped, not how these rank."
     )

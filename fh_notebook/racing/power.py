@@ -1,4 +1,4 @@
-"""`power`: the rows and calls that a race, and a comparison of fixed size, would need, before any call is made.
+"""`power`: the rows and calls that a race, and a comparison of fixed size, need; computed before any call.
 
 A race is simulated many times with the evidence that a real race uses. Rates that are assumed, or were seen in a pilot,
 are taken as exact, which they are not; so the sentence says "about".
@@ -208,7 +208,7 @@ def power(
     races: int = RACES,
     seed: int = 0,
 ) -> Power:
-    """Return how many rows and calls a race, and a fixed comparison, would need.
+    """Return how many rows and calls a race, and a fixed comparison, need.
 
     Parameters
     ----------
@@ -223,10 +223,10 @@ def power(
     bounds : (lowest, highest), "ranks" or None
         As in :func:`race`.
     power : float
-        The chance to find the best.
+        The probability to find the best.
     alpha : float
-        The chance of a wrong claim. Of the fixed comparison it is divided by the number of pairs, as Holm's first step
-        does.
+        The probability of a wrong claim. Of the fixed comparison it is divided by the number of pairs, as Holm's first
+        step does.
     races : int
         How often a race is played on paper.
     seed : int

@@ -85,7 +85,7 @@ class RaceState:
     scale : ScoreScale
         How scores are compared.
     alpha : float
-        The chance of a wrong claim.
+        The probability of a wrong claim.
     min_difference : float, optional
         The least difference that matters, in the unit of the score.
     patience : int, optional

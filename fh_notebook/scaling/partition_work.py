@@ -133,7 +133,7 @@ class PartitionWork:
         self, settings: StartOptions, *, on_event: Callable[[Event], None], on_change: Callable[[], object]
     ) -> Rounds:
         """Return the next start."""
-        assert self._runner is not None, "what calls nothing is refused before"  # noqa: S101 - a defect of ours
+        assert self._runner is not None, "a start that calls nothing is refused earlier"  # noqa: S101 - a defect of ours
         return Rounds(
             index=self.index,
             runner=self._runner(),

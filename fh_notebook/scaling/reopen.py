@@ -309,7 +309,7 @@ def _comparison(
     if not lines:
         return partial(_compare_by_answers, store, record, [variant.label for variant in batch_variants], repeats)
     with store.decoding():
-        stored = [RowHashes.of(decode_json(line.arms, list, "the arms of rows"), line.hashes) for line in lines]
+        stored = [RowHashes.of(decode_json(line.arms, list, "the variants of rows"), line.hashes) for line in lines]
     targets = records_of_targets(batch_variants)
     return lambda surveys: compare_hashes(stored, RowHashes.of(targets, b"".join(survey.inputs for survey in surveys)))
 

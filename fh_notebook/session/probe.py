@@ -177,9 +177,9 @@ def probe(
     inputs : mapping, optional
         Start variables with which it completes.
     max_calls : int
-        Requests at most, look-ups, the check of the key and repeated requests included. The default asks for each of
+        Requests at most, look-ups, the check of the key and repeated requests included. The default provokes each of
         the three refusals and confirms two of them, one less for each look-up after the first, and none after a direct
-        call that was ended. With `callback` it asks for two of them, and with `concurrency` it confirms none. The notes
+        call that was ended. With `callback` it provokes two of them, and with `concurrency` it confirms none. The notes
         have what was seen once. 11 confirms all three, 23 with `concurrency`, 24 with `callback`, too, and two more are
         needed after a direct call that was ended.
     client : Client or AsyncClient, optional

@@ -91,7 +91,7 @@ FILTERS: Final = (
     ("the search taken away", SEARCH, "", ALL),
     ("a search for one ticket", SEARCH, "ticket 77777", r"of 1 \(of"),
     ("that taken away", SEARCH, "", ALL),
-    ("answers differ", "Which rows", "different", SOME),
+    ("outputs differ", "Which rows", "different", SOME),
     ("that taken away", "Which rows", "", ALL),
     ("won by", "Won by", "variant 1", SOME),
     ("that taken away", "Won by", "", ALL),

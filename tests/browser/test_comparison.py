@@ -101,7 +101,7 @@ def test_rows_are_paged_searched_and_filtered(page: Page, report: Callable[..., 
     assert _shown(page) == ["3"]
     expect(failed).to_have_attribute("aria-pressed", "true")
     assert "failed: boom" in page.locator("#body").inner_text()
-    differ = page.get_by_role("button", name="answers differ ")
+    differ = page.get_by_role("button", name="outputs differ ")
     differ.click()
     expect(failed).to_have_attribute("aria-pressed", "false")
     differ.press("Enter")  # pressed again: all rows

@@ -238,7 +238,7 @@ def test_what_only_one_variant_has_answered_is_incomplete_and_no_difference() ->
     assert cmp.wide()["first.output"].notna().sum() == 2
     assert cmp.disagreements()["row"].tolist() == cmp.disagreements(by="output")["row"].tolist() == [0]
     (line,) = (line for line in repr(cmp).splitlines() if line.startswith("Scores "))
-    assert numbers_in(line) == ["1", "1", "4"], "scores differ, answers differ, have no score"
+    assert numbers_in(line) == ["1", "1", "4"], "scores differ, outputs differ, have no score"
     assert line.split(". ")[1] in cmp._repr_html_()
 
 

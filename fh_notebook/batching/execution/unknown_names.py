@@ -175,7 +175,7 @@ def hint_of(known: Mapping[str, Deployment], name: Name) -> str:
     >>> hint_of(known, ("traige", "keywords"))
     "the only deployment known here is 'triage'; did you mean that?"
     >>> hint_of(known, ("triage", "nearest"))
-    'it is known here, so check whether it is deployed there'
+    'it is declared here; check whether the service has it'
     """
     deployment, variant = name
     names = list(known)
@@ -190,7 +190,7 @@ def hint_of(known: Mapping[str, Deployment], name: Name) -> str:
     if not variants:
         return ""
     if variant in variants:
-        return "it is known here, so check whether it is deployed there"
+        return "it is declared here; check whether the service has it"
     if len(variants) == 1:
         return f"{short(deployment)} has only the variant {short(variants[0])} here"
     return f"{short(deployment)} has the variants {_listed_names(variants)} here{_suggestion(variant, variants)}"

@@ -151,7 +151,7 @@ def _removal_message(removed: Forgotten, selection: ForgetFilter) -> str:
         text += f" {stay} with {listed(removed.kept_by, 'and')}, which {agreeing(len(removed.kept_by), 'use')} "
         text += "it." if removed.kept == 1 else "them."
     if n := removed.borrowed:
-        text += f" {counted(n, 'answer')} that {agreeing(n, 'were')} paid for elsewhere {agreeing(n, 'stay')} saved."
+        text += f" {counted(n, 'answer')} {agreeing(n, 'stay')} saved, reused from other batches."
     if removed.batches and removed.answers and not selection.is_one_batch:
         again = "its cell starts it" if removed.batches == 1 else "their cells start them"
         text += f" This also removed {batches} without any answers left; {again} again."

@@ -95,7 +95,7 @@ def rescue_store(path: str | os.PathLike[str]) -> Path:
         (candidate for candidate in session.stores() if candidate.is_lost), current
     )  # perhaps of earlier settings
     if Path(path).expanduser().absolute() == store.path:
-        raise InputError(f"{path} is where the store was; give another name, such as rescued.sqlite3")
+        raise InputError(f"{path} is the path of the lost store; give another name, such as rescued.sqlite3")
     target = _new_file(path, COPIES)
 
     def write(part: AtomicFile) -> None:

@@ -45,6 +45,7 @@ __all__ = [
     "metadata_columns",
     "note_factors",
     "own_index",
+    "repeated_columns",
     "rows_of_frame",
     "rows_of_items",
     "typed_column",
@@ -315,7 +316,7 @@ def column_names(columns: Iterable[Any]) -> list[str]:
     names = [str(c) for c in columns]
     _check_names(names)
     if doubled := sorted({n for n in names if names.count(n) > 1}):
-        raise InputError(f"the column {listed(doubled, 'and')} occurs more than once; rename one of them")
+        raise InputError(repeated_columns(doubled))
     return names
 
 
@@ -362,9 +363,22 @@ def rows_of_items(items: Items, text_column: Callable[[], str]) -> Rows:
     raise InputError(problems, where=items.source)
 
 
+def repeated_columns(names: Sequence[str]) -> str:
+    """Return the problem of columns that have the same name, and what to do.
+
+    Examples
+    --------
+    >>> repeated_columns(["a", "b"])
+    "the columns 'a' and 'b' occur more than once; rename one of each"
+    """
+    if len(names) == 1:
+        return f"the column {listed(names)} occurs more than once; rename one of them"
+    return f"the columns {listed(names, 'and')} occur more than once; rename one of each"
+
+
 def _rows_of_records(records: list[Any], where: Callable[[int], str]) -> Rows:
     others = [i for i, record in enumerate(records) if not isinstance(record, Mapping)]
-    hint = "make it one, or leave it out"
+    hint = "give a dict, or leave it out"
     if len(others) == len(records):  # one problem, however many there are
         others, hint = others[:1], "give a list of dicts, such as [{'text': 'late'}], or a DataFrame"
     problems = [f"{where(i)}: {short(records[i])} is not a dict of column names to values; {hint}" for i in others]

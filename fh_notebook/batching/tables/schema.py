@@ -14,7 +14,7 @@ import pandas as pd
 from pandas.api import types
 
 from fh_notebook.batching.tables.row_sources import read_frame
-from fh_notebook.batching.tables.rows import EXPECTED, METADATA_PREFIX
+from fh_notebook.batching.tables.rows import EXPECTED, METADATA_PREFIX, repeated_columns
 from fh_notebook.batching.tables.values import is_missing, plain
 from fh_notebook.contract.schema.build import infer
 from fh_notebook.core.json_values import json_problems
@@ -74,7 +74,7 @@ def _problem_of(columns: pd.Index[Any]) -> str | None:
             "frame.rename(columns=str)"
         )
     if doubled := list(dict.fromkeys(columns[columns.duplicated()])):
-        return f"the column {listed(doubled, 'and')} occurs more than once; rename one of them"
+        return repeated_columns(doubled)
     return None
 
 

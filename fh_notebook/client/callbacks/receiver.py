@@ -538,7 +538,7 @@ class CallbackReceiver:
 
     @asynccontextmanager
     async def expecting(self) -> AsyncIterator[None]:
-        """Mark a call as in progress: its callback may arrive before its answer, and waits for an unknown secret."""
+        """Mark a call as in progress: a callback that arrives before its answer waits for the secret in that answer."""
         loop, app = event_loop.background().loop, self._app
         on_loop(loop, app.call_out)
         try:

@@ -618,10 +618,10 @@ def differing(data: ComparisonData, most: int = ROWS_SHOWN) -> tuple[str, pd.Dat
     else:
         differing_rows = tables.disagreements(data, "output")
         count, table = len(differing_rows), differing_rows.head(most)
-    what = "scores" if by == "score" else "answers"
+    what = "scores" if by == "score" else "outputs"
     differ = f"{what.capitalize()} differ on {counted(count, 'row')}"
     if by == "score" and data.has_outputs:
-        differ += f", answers on {tables.count_differing_outputs(data):,}"
+        differ += f", outputs on {tables.count_differing_outputs(data):,}"
     sentences = [f"{differ}.", _incomplete_text(data, by), _shown_text(data, what, len(table), count)]
     return " ".join(filter(None, sentences)), _with_inputs(data, table.reset_index(drop=True))
 

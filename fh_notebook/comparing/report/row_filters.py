@@ -9,7 +9,7 @@ __all__ = ["FILTERS", "SCORE_FILTERS", "quick_filters"]
 
 FILTERS: Final = {
     "": "all rows",
-    "different": "answers differ",
+    "different": "outputs differ",
     "scores": "scores differ",
     "tied": "scores tie",
     "failed": "failed",
@@ -49,7 +49,7 @@ def quick_filters(
     --------
     >>> counts = {"failed": 0, "not_sent": 0, "unknown": 3, "pending": 0}
     >>> list(quick_filters(["a", "b"], counts, is_scored=True, is_right_or_wrong=True).values())
-    ['answers differ', 'failed', 'outcome unknown', 'only a right', 'only b right']
+    ['outputs differ', 'failed', 'outcome unknown', 'only a right', 'only b right']
     """
     names = [*_ALWAYS, *(name for name in _RARE if counts and counts[name])]
     if len(variants) < 2:

@@ -20,7 +20,7 @@ from fh_notebook.batching.planning import garbage_collection
 from fh_notebook.batching.planning.plan import counted
 from fh_notebook.batching.tables.expected_overlay import NONE_STANDING, InputsKey, Overlay, Standing, canonical_expected
 from fh_notebook.batching.tables.frames import COLUMNS, PENDING, FrameColumn, OutputKeys, source_name
-from fh_notebook.batching.tables.rows import EXPECTED, distinct_labels
+from fh_notebook.batching.tables.rows import EXPECTED, distinct_labels, repeated_columns
 from fh_notebook.batching.tables.values import is_missing, plain
 from fh_notebook.contract.run import Run
 from fh_notebook.core.text.formatting import listed, nearest, short, type_text
@@ -490,7 +490,7 @@ def hidden_in(job: Job) -> tuple[Any, ...]:
 def _observe_frame(frame: pd.DataFrame, pair_on: str) -> list[Observation]:
     columns = [str(c) for c in frame.columns]
     if doubled := sorted({c for c in columns if columns.count(c) > 1}):
-        raise InputError(f"the column {listed(doubled, 'and')} occurs more than once; rename one of them")
+        raise InputError(repeated_columns(doubled))
     for needed in (pair_on, "variant"):
         if needed not in columns:
             raise InputError(unknown_column(needed, columns, "compare needs it"))

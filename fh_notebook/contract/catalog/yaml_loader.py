@@ -143,7 +143,7 @@ def _unsupported_part(event: Any, parent: Any) -> str | None:
     if getattr(event, "tag", None) == "!":
         return "'!' begins a tag; put the text in quotes"
     if isinstance(event, ScalarEvent) and event.style in ("'", '"') and _is_unclosed(event, parent):
-        return "the quote that begins here is not closed in its place; close it, or indent the lines that belong to it"
+        return "the quote that begins here is not closed in its value; close it, or indent the lines that belong to it"
     return None
 
 

@@ -79,7 +79,7 @@ function render({model, el}) {
   const scroll = make("div", {cls: "fhb-scroll"}, grid), edge = make("div", {cls: "fhb-edge"}, scroll);
   const detail = make("section", {cls: "fhb-detail", tabindex: -1});
   const help = make("div", {cls: "fhb-help", id: `${id}-help`, text: "Keys: "});
-  if (head.variants.length > 1) help.prepend("≠ answers differ · ");
+  if (head.variants.length > 1) help.prepend("≠ outputs differ · ");
   [...KEYS, ...(head.can_correct ? [CORRECT_KEY] : [])].forEach(([key, what], n) => help.append(n ? " · " : "", make("kbd", {text: key}), ` ${what}`));
   const main = make("div", {cls: "fhb-main"}, edge);
   const root = make("div", {cls: "fhb"}, make("style"), bar, pager, main, help);
@@ -167,8 +167,8 @@ function render({model, el}) {
   const score = said => said.score ? make("span", {cls: `fhb-score ${rightOf(said)}${said.best ? " fhb-best" : ""}`, text: scoreOf(said)}) : null;
   const drawRow = (row, n) => make("tr", {role: "row", id: `${id}-${n}`, "aria-rowindex": page.page * page.view.size + n + 2, "data-row": row.row,
       "aria-expanded": String(page.open?.row === row.row)},
-    make("th", {scope: "row", role: "rowheader", title: row.differs ? `${row.label}: answers differ` : row.label}, row.label,
-      row.differs ? make("span", {cls: "fhb-differs", role: "img", "aria-label": "answers differ", text: "≠"}) : null),
+    make("th", {scope: "row", role: "rowheader", title: row.differs ? `${row.label}: outputs differ` : row.label}, row.label,
+      row.differs ? make("span", {cls: "fhb-differs", role: "img", "aria-label": "outputs differ", text: "≠"}) : null),
     ...row.own.map((said, k) => { const made = cell(head.columns[k], undefined, text(said)); made.style.minWidth = `min(${Math.min(ownWidths[k], OWN_LEAST)}ch, var(--fhb-own, 100ch))`; return made; }),
     ...(head.expected ? [make("td", {cls: "fhb-expected", role: "gridcell", "data-name": "expected"}, text(row.expected ?? ""),
       row.corrected ? make("span", {cls: "fhb-corrected", dir: directionOf(row.corrected), text: row.corrected}) : null)] : []),

@@ -510,4 +510,4 @@ async def _warm(table: BrowserTable) -> None:
     try:
         await asyncio.to_thread(table.warm)
     except Exception:  # it is only sooner: a search that cannot be done says so itself
-        log.debug("a browser of rows could not look ahead", exc_info=True)
+        log.debug("a browser of rows could not prepare its searches", exc_info=True)

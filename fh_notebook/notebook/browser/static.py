@@ -160,7 +160,7 @@ def page_text(head: Mapping[str, Any], page: Mapping[str, Any]) -> str:
         values = [f"{name}: {text}" for name, text in zip(head["columns"], row["own"], strict=True) if text]
         corrected = f" ({row['corrected']})" if row["corrected"] else ""
         expected = [f"expected: {row['expected']}{corrected}"] if row["expected"] or corrected else []
-        differs = ["answers differ"] if row["differs"] else []
+        differs = ["outputs differ"] if row["differs"] else []
         lines.append(" · ".join([f"{head['pair_on']} {row['label']}", *values, *expected, *differs]))
         lines += [f"  {name}: {_cell_text(cell)}" for name, cell in zip(head["variants"], row["cells"], strict=True)]
     return "\n".join([*lines, *(_opened_text(head, page["open"]) if page["open"] else ())])

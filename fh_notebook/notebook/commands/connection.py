@@ -102,7 +102,7 @@ def _connection() -> tuple[Connection | None, str]:
 
 def _target(address: str, chosen: bool, connection: Connection | None) -> str:
     if address == LOCAL:
-        return "the local hive in this kernel"
+        return "the local hive in this process"
     if connection is not None and connection.origin == LOCAL:
         return f"the local hive in this process, as no API key is set for {origin(address)}"
     return address if chosen else f"{address} (the service's own)"
@@ -155,7 +155,7 @@ def login(shell: Any, options: argparse.Namespace) -> None:
     address, _ = resolution.find_base_url()
     if address == LOCAL:
         raise SettingsError(
-            "calls go to the local hive in this kernel, which needs no key; run %fetchhive use live first"
+            "calls go to the local hive in this process, which needs no API key; run %fetchhive use live first"
         )
     host = origin(address)
     key = _ask(host)

@@ -172,7 +172,7 @@ def forget_files(store: Store, selection: ForgetFilter) -> None:
     if left:
         more = f" and {len(left) - PATHS_SHOWN} more" if len(left) > PATHS_SHOWN else ""
         raise StoreError(
-            f"cannot remove {', '.join(left[:PATHS_SHOWN])}{more}; remove them yourself, then forget again"
+            f"cannot remove {', '.join(left[:PATHS_SHOWN])}{more}; remove them yourself, then run this again"
         )
 
 

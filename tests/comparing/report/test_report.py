@@ -67,7 +67,7 @@ def test_what_is_true_is_not_right_where_less_is_better(tmp_path: Path) -> None:
     assert numbers_in(headline)[:3] == ["0", "12", "100"]
     text = cmp.report(tmp_path / "x.html").read_text(encoding="utf-8")
     chips = re.findall(r'class="chip"[^>]*>([^<]+)', text)
-    assert chips == ["all", "answers differ", "failed", "a wins", "b wins"]
+    assert chips == ["all", "outputs differ", "failed", "a wins", "b wins"]
     assert ">high score</option>" in text
     assert '"yesNo":false,"lower":true,"low":1.0' in text
     words = r"\b(right|wrong)\b"
@@ -93,7 +93,7 @@ def test_a_report_has_the_chips_of_the_browser(tmp_path: Path) -> None:
         chips = re.findall(r'class="chip"[^>]* value="([^"]*)"[^>]*>([^<]+)', text)[1:]
         in_report = [(label, sum(name in row["matches"] for row in rows)) for name, label in chips]
         assert in_report == [(label, count) for _, _, label, count in table_page(finder, TableQuery(), [])["counts"]]
-        assert in_report[:4] == [("answers differ", 2), ("failed", 1), ("outcome unknown", 2), ("pending", 1)]
+        assert in_report[:4] == [("outputs differ", 2), ("failed", 1), ("outcome unknown", 2), ("pending", 1)]
         offered = [name for name, _ in table_head(finder.table, [], live=False)["only"] if name]
         by_filter = {name: sum(name in row["matches"] for row in rows) for name in offered}
         assert by_filter == {name: len(finder.order(TableQuery(only=name))) for name in by_filter}

@@ -77,4 +77,4 @@ class Observers(Generic[ObserverT]):
             try:
                 call(observer)
             except Exception:
-                log.warning("a form could not be shown as it is", exc_info=True)
+                log.warning("a view of a form could not be updated", exc_info=True)

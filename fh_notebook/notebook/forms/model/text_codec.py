@@ -123,7 +123,7 @@ def refuse_endless(value: Any, path: tuple[str | int, ...]) -> None:
         It is one.
     """
     if is_endless(value):
-        raise InputError(f"{path_text(path)}: is nested more than {MAX_DEPTH} deep")
+        raise InputError(f"{path_text(path)}: the value is nested more than {MAX_DEPTH} levels deep")
 
 
 def _inner(container: Mapping[Any, Any] | Sequence[Any]) -> Iterable[Any]:
