@@ -217,7 +217,7 @@ def test_without_anything_to_score_by_only_failures_and_seconds_compare() -> Non
     assert "score=" in cmp.verdict
     assert "scores_differ" not in cmp.wide().columns
     assert cmp.disagreements()["row"].tolist() == [0]
-    (line,) = (line for line in repr(cmp).splitlines() if line.startswith("Answers "))
+    (line,) = (line for line in repr(cmp).splitlines() if line.startswith("Outputs "))
     assert numbers_in(line) == ["1", "1"], "differ, have no answer"
     with pytest.raises(fh.InputError, match="score="):
         cmp.disagreements(by="score")

@@ -83,7 +83,7 @@ def test_what_was_not_played_is_not_claimed() -> None:
     """A difference so small that the plan has more rows than a race on paper is played."""
     needs = fh.power(rates=[0.5, 0.51], races=20)
     assert needs.rows_played == 3_000 < needs.fixed_rows
-    assert re.search(r"; \D* 3,000 rows\. \w+ 3,000 rows ", str(needs))
+    assert re.search(r"; \D* 3,000 rows\. \w+ 3,000 rows\b", str(needs))
 
 
 def test_a_slip_is_told_by_the_name_of_its_option() -> None:
