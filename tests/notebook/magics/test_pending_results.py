@@ -255,5 +255,6 @@ def test_a_secret_is_in_no_table_of_pending_runs(shell: Shell, hive: Refunds) ->
         run = client.submit(refund, inputs={"amount": 5, "token": "opensesame-1"})
         result, said = shell.run("%fetchhive pending")
         assert "opensesame-1" not in said + result.result.to_csv() + result.result._repr_html_()
-        assert result.result["inputs"].tolist() == ["amount: 5, token: ***"]
+        (inputs,) = result.result["inputs"]
+        assert re.fullmatch(r"amount: 5\b.* token: \*\*\*", inputs)
         run.cancel_waiting()
