@@ -500,7 +500,7 @@ class LiveAnswers:
 
     def make(self, on_loop: OnLoopHandler) -> Any:
         """Return the results view with Cancel below it."""
-        from ipywidgets import HTML, Layout, VBox
+        from ipywidgets import HTML, VBox
 
         from fh_notebook.notebook.results.view import ResultsView
 
@@ -518,9 +518,7 @@ class LiveAnswers:
                 self._results.show(index, call.run)
             elif call.state == "running":
                 self._results.started(index, began_s=call.began_s)
-        # JupyterLab leaves as much beside HTML: the columns stay where they are when HTML takes their place.
-        layout = Layout(padding="0 20px 0 0")
-        return VBox([self._results.widget, CancelButton(self._cancel).make(on_loop)], layout=layout)
+        return VBox([self._results.widget, CancelButton(self._cancel).make(on_loop)])
 
     def follow(self) -> None:
         """Nothing: each answer is shown when it comes."""

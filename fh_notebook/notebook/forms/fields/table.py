@@ -329,6 +329,8 @@ class _TableCell:
 
     def mark(self, classes: tuple[str, ...]) -> None:
         """Have these classes, by which it is marked and found, instead of the last ones."""
+        if classes == self._marks:
+            return
         for name in self._marks:
             self.widget.remove_class(name)
         for name in classes:

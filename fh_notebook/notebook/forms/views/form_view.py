@@ -235,10 +235,11 @@ class FormView(FormObserver):
         self._bar.follow()
         self.edited()
 
-    def _linked(self, anchor: str) -> None:
-        """Go on to what a link leads to, where the page could not show it."""
-        if self._core.fields.reveal(anchor):
-            self._look.keys.go_to([anchor])
+    def _linked(self, names: str) -> None:
+        """Go on to what a link with these anchors leads to, where the page could not show it."""
+        anchors = names.split()
+        if self._core.fields.reveal(anchors[0]):
+            self._look.keys.go_to(anchors)
 
     def _show_refusal(self) -> list[FieldLink]:
         """Say what keeps Run from sending, with a link to each problem that a field tells; return these."""

@@ -48,10 +48,10 @@ class FieldLink:
 
     def html(self) -> html.Html:
         """Return it for the page's script, which leads to the field; the form hears of it, and shows its page."""
+        names, name = " ".join(self.anchors), self.name
         return html.el(
-            "a", self.name, href="#", cls="fh-go", data_go=" ".join(self.anchors), data_act=f"go {self.anchors[0]}",
-            dir=html.direction(self.name),
-        )  # fmt: skip
+            "a", name, href="#", cls="fh-go", data_go=names, data_act=f"go {names}", dir=html.direction(name)
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
