@@ -148,7 +148,7 @@ class Race:
         ``mean``; ``evidence`` that somebody is better, after the family of all variants is paid for, and ``threshold``,
         at which it is dropped; ``dropped_after``: rows.
         """
-        return summary_table(self.tally)
+        return summary_table(self.tally.snapshot())
 
     def pairs(self) -> pd.DataFrame:
         """Return one row per pair of variants, `a` before `b`, on the rows where both have a score.
@@ -159,7 +159,7 @@ class Race:
         ``needed``: what that must reach to drop the other one; ``rows_more``: about how many more rows that takes.
         A notebook shows the better variant of each pair first, and its difference to the second.
         """
-        return pairs_frame(self.tally)
+        return pairs_frame(self.tally.snapshot())
 
     @property
     def verdict(self) -> str:
@@ -342,7 +342,7 @@ class Race:
         arguments.check(Race.plot, locals())
         from fh_notebook.racing.plots import plot
 
-        return plot(self.tally, kind)
+        return plot(self.tally.snapshot(), kind)
 
     def __repr__(self) -> str:
         return display.race_text(self.snapshot())

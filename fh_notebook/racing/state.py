@@ -221,7 +221,8 @@ class RaceState:
 
     def differences(self, i: int, j: int) -> Numbers:
         """Return how much better `j` was than `i` on each row; NaN where one of them has no score."""
-        differences: Numbers = self._scores[:, j] - self._scores[:, i]
+        scores = self._scores  # read once: a row may be taken in the meantime
+        differences: Numbers = scores[:, j] - scores[:, i]
         return np.sign(differences) if self.scale.by_rank else differences
 
     def path(self, i: int, j: int) -> list[tuple[int, float, float]]:
@@ -232,12 +233,13 @@ class RaceState:
         if i > j:
             return [(row, -high, -low) for row, low, high in self.path(j, i)]
         differences = self.differences(i, j)
+        rows = len(differences)  # not those of now: a row may have been taken since
         with self._lock:
             known = self._paths.setdefault((i, j), [])
-            for row in looks(after=known[-1][0] if known else 0, to=self.rows):
+            for row in looks(after=known[-1][0] if known else 0, to=rows):
                 known.append(self._next(known, row, differences))
-            path = [step for step in known if step[0] <= self.rows]  # a snapshot shares those of later rows
-        now = [self._next(path, self.rows, differences)] if self.rows and (not path or path[-1][0] < self.rows) else []
+            path = [step for step in known if step[0] <= rows]  # a later moment may have more
+        now = [self._next(path, rows, differences)] if rows and (not path or path[-1][0] < rows) else []
         return [(row, self.scale.in_units(low), self.scale.in_units(high)) for row, low, high in (*path, *now)]
 
     def _next(

@@ -20,9 +20,10 @@ from fh_notebook.racing.display import LIMIT_AT, RaceSnapshot, RaceText, evidenc
 from fh_notebook.racing.number_format import lead_format
 from fh_notebook.racing.plots import LEAST
 from fh_notebook.racing.scores import ScoreScale
-from fh_notebook.racing.state import RaceState
+from fh_notebook.racing.state import RaceState, pairs_table, summary_table
 from tests.figures import panels_cut
 from tests.notebook.hostile import Page
+from tests.racing.overtaken import overtaken
 from tests.racing.quiz import Quiz, questions
 from tests.told import numbers_in
 
@@ -301,6 +302,28 @@ def test_a_drawing_reads_one_moment_of_the_race() -> None:
     assert after == before
     assert (moment.racing, moment.dropped, moment.winner) == (("a", "b"), {}, None)
     assert moment.path(0, 1)[-1][0] == 3
+
+
+def test_tables_and_plots_of_a_running_race_are_of_one_moment() -> None:
+    """Asked for from `on_event=` or another thread, while rows are taken: each shows the rows of its beginning."""
+    rows, more = [[0.0, 1.0, 1.0], [1.0, 1.0, 0.0], [0.0, 1.0, 0.0]], [[0.0, 1.0, 0.0], [1.0, 1.0, 1.0]] * 20
+    before, race = overtaken(rows, ()), run(Quiz({f"v{n}": 0.5 for n in range(3)}), max_calls=6)
+
+    def running() -> fh.Race:
+        race.tally = overtaken(rows, more)
+        return race
+
+    assert running().summary().equals(summary_table(before))
+    pairs = running().pairs()
+    assert pairs.equals(pairs_table(before))
+    assert " in points" in pairs._repr_html_()
+    race.tally.take(np.array([0.5, 0.5, 0.5]))
+    assert " in points" in pairs._repr_html_(), "what is shown later is of the same moment"
+    for kind in ("evidence", "intervals"):
+        plot = running().plot(kind)
+        race.tally.take(np.array([0.5, 0.5, 0.5]))
+        race.tally = before
+        assert (plot.alt, plot._repr_html_()) == (race.plot(kind).alt, race.plot(kind)._repr_html_())
 
 
 def test_the_state_of_a_race_is_read_once_for_each_drawing() -> None:

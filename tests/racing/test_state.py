@@ -11,6 +11,7 @@ import pytest
 from fh_notebook.racing.display import RaceCost, interval_notes, progress_line, verdict
 from fh_notebook.racing.scores import ScoreScale
 from fh_notebook.racing.state import RaceState, pairs_table, summary_table
+from tests.racing.overtaken import overtaken
 
 SPENT = RaceCost(calls=8, left=20, reused=3, all_rows=40, all_calls=80, counted_calls=7)
 
@@ -37,6 +38,18 @@ def test_it_is_the_same_however_often_somebody_looked() -> None:
         watched.pair(1, 0)
     assert watched.path(0, 1) == alone.path(0, 1)
     assert pairs_table(watched).equals(pairs_table(alone))
+
+
+def test_an_interval_is_that_of_its_rows_when_more_are_taken_while_somebody_looks() -> None:
+    """What was seen while rows came in stays as it was, and what is seen later is that of a race nobody watched."""
+    rows = drawn((0.5, 0.6), 57)
+    watched, alone = overtaken(rows[:20], rows[20:]), tally_of(rows)
+    while watched.coming:
+        seen = watched.path(0, 1)
+        assert seen == tally_of(rows[: seen[-1][0]]).path(0, 1)
+    assert watched.path(0, 1) == alone.path(0, 1)
+    assert pairs_table(watched).equals(pairs_table(alone))
+    assert watched.rows == 57
 
 
 def test_the_confidence_sequence_only_narrows_and_turns_with_the_pair() -> None:
