@@ -39,7 +39,7 @@ PLUMBING: Final = {
     "Judge": {"score_all"},
     "PendingRun": {"begin", "html_card", "outcome", "settled", "take", "take_looked_up"},
     "Race": {"show_by"},
-    "Field": {"help_html", "on_input", "problem_text"},
+    "Field": {"help_html", "on_input", "problem_text", "reveal"},
     "Run": {"html_card"},
 }
 """Methods that the package calls itself, on values that it has made: no user has their arguments."""
