@@ -59,7 +59,7 @@ def test_where_all_is_well_every_line_is_ok(capsys: pytest.CaptureFixture[str]) 
         r"OK +local hive: .* 'billing'",
         r"OK +store: .*store\.sqlite3 ",
         r"OK +catalogue: .*fetchhive\.yaml",
-        r"OK +calls go to: .*\S",
+        r"OK +calls go to: (?!.*https?:)\S",
         r"OK +key: none\n +-> .*FETCH_HIVE_API_KEY",
     ):
         assert re.search(f"^{words}", told, re.MULTILINE), words

@@ -259,4 +259,4 @@ def test_the_command_line_says_so_with_the_code_of_a_refusal(
     assert tells(told, "shuot/loud")
     assert "batch.resume()" not in told
     assert "the cell" not in told
-    assert "so far are saved" not in out
+    assert "-o answers.csv" not in out

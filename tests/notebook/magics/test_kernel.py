@@ -88,7 +88,7 @@ def test_an_interrupted_blocking_call_in_python_leaves_the_kernel_usable(connect
 @pytest.mark.parametrize(
     ("cell", "told"),
     [
-        ("%%fetchhive echo -v plain\ntext: [1", "InputError: echo: .*\\b1\\b"),
+        ("%%fetchhive echo -v plain\ntext: [1", "InputError: echo: .*\\b1 of the"),
         ("%%fetchhive echo\ntext: hi", "InputError: echo: .* -v NAME"),
         ("%%fetchhive echo -v plain --nope\ntext: hi", "UsageError: %%fetchhive: .* --nope\\b"),
         ("import fh_notebook as fh; fh.Client(base_url='http://example.com/v1')", "SettingsError: base_url"),

@@ -197,8 +197,8 @@ def test_each_row_of_a_cell_has_the_file_of_its_column(
 @pytest.mark.parametrize(
     ("cell", "told"),
     [
-        ("%%fetchhive echo -v plain\n- a list", "InputError: echo: "),
-        ("%%fetchhive\ntext: hi", "InputError: "),
+        ("%%fetchhive echo -v plain\n- a list", "InputError: echo: .*`name: value`"),
+        ("%%fetchhive\ntext: hi", "InputError: .*%%fetchhive NAME -v VARIANT"),
         ("%%fetchhive echo\ntext: hi", "InputError: echo: .* -v NAME"),
         (
             "%%fetchhive echo -v plain --out 3x\ntext: hi",
@@ -206,7 +206,7 @@ def test_each_row_of_a_cell_has_the_file_of_its_column(
         ),
         ("%%fetchhive echo -v plain --colour\ntext: hi", "UsageError: %%fetchhive: .* --colour\\b"),
         ("%%fetchhive echo -v 'plain\ntext: hi", "UsageError: %%fetchhive: .*No closing quotation"),
-        ("%%fetchhive echo -v plain\nt: a: b", "InputError: echo: .*\\b1\\b"),
+        ("%%fetchhive echo -v plain\nt: a: b", "InputError: echo: .*\\b1 of the"),
         ('%%fetchhive\ncurl https://api.fetchhive.com/v1/agent/invoke -d \'{"agent": "a"}\'', "SnippetError: "),
     ],
 )
