@@ -512,16 +512,15 @@ def excerpt(output: Any, limit: int) -> str:
         output = value
     if files := assets_of(output):
         return first_words(", ".join(asset.file_name or asset.id or "file" for asset in files[: SHOWN.files]), limit)
-    if isinstance(output, Mapping):
-        parts = (f"{name}: {_in_a_few_words(for_reading(value))}" for name, value in islice(output.items(), limit))
-    elif isinstance(output, list):
+    if isinstance(output, Mapping) and output:
+        return first_words(", ".join(words for _, words in islice(_fields_in_words(output), limit)), limit)
+    if isinstance(output, list) and output:
         parts = (
-            excerpt(value, limit) if isinstance(value, Mapping) else _in_a_few_words(for_reading(value))
+            excerpt(value, limit) if isinstance(value, Mapping) else _in_a_few_words(value)
             for value in islice(output, limit)
         )
-    else:
-        return "" if output is None else first_words(_in_a_few_words(output), limit)
-    return first_words((", " if isinstance(output, Mapping) else "; ").join(parts), limit)
+        return first_words("; ".join(parts), limit)
+    return "" if output is None else first_words(_in_a_few_words(output), limit)
 
 
 def fields_of_excerpt(output: Mapping[str, Any], text: str) -> Iterator[tuple[str, str]]:
@@ -533,13 +532,17 @@ def fields_of_excerpt(output: Mapping[str, Any], text: str) -> Iterator[tuple[st
     >>> [*fields_of_excerpt(found, excerpt(found, 20))]
     [('kind', 'kind: late'), ('items', 'items…')]
     """
-    for name, value in output.items():
-        words = first_words(f"{name}: {_in_a_few_words(value)}", EXCERPT_READ)
+    for name, words in _fields_in_words(output):
         if not text.startswith(f"{words}, "):
             yield name, text
             return
         yield name, words
         text = text[len(words) + len(", ") :]
+
+
+def _fields_in_words(output: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the fields of an object, each with its words in one line."""
+    return ((name, first_words(f"{name}: {_in_a_few_words(value)}", EXCERPT_READ)) for name, value in output.items())
 
 
 _HEADING: Final = re.compile(r"^( {0,3}#{1,6} [^\n]*\w)[ \t]*$(?=\s*\S)", re.MULTILINE)
@@ -577,7 +580,7 @@ def _in_a_few_words(value: Any) -> str:
         return counted(len(value), "field")
     if isinstance(value, list) and value:
         return counted(len(value), "item")
-    return pretty(value, limit=EXCERPT_READ, indent=None)[0]
+    return pretty(for_reading(value), limit=EXCERPT_READ, indent=None)[0]
 
 
 # --- Markdown

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import math
 import re
 from dataclasses import FrozenInstanceError, replace
@@ -794,6 +795,56 @@ def test_pairs_are_shown_best_first_and_shares_in_percent() -> None:
 
 def text_in(page: str) -> str:
     return Page(page).text
+
+
+def bold_in(first: Any, second: Any, **options: Any) -> tuple[list[str], str]:
+    """Return the words that are bold where two outputs differ, and the page."""
+    lines = [{"row": 0, "variant": v, "output": o, "s": float(v == "a")} for v, o in (("a", first), ("b", second))]
+    page = fh.compare(pd.DataFrame(lines), **({"score": "s"} | options))._repr_html_()
+    return [text_in(words) for words in re.findall(r"<b>(.*?)</b>", page)], page
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "bold"),
+    [
+        ('{"a": NaN, "b": 1}', '{"a": 1, "b": 1}', ["a: NaN", "a: 1"]),
+        ('{"a": NaN, "b": 1}', '{"a": NaN, "b": 2}', ["b: 1", "b: 2"]),
+        ('{"a": 1e999, "b": [-Infinity]}', '{"a": 1e999, "b": [1]}', ["b: 1 item", "b: 1 item"]),
+        ('{"a": -Infinity}', '{"a": Infinity}', ["a: -Infinity", "a: Infinity"]),
+        ('{"paid": 640.0, "kind": "late"}', '{"paid": 640, "kind": "early"}', ["kind: late", "kind: early"]),
+        ('{"paid": 640.0, "kind": "late"}', '{"paid": 7.0, "kind": "late"}', ["paid: 640", "paid: 7"]),
+        ('{"a": 1, "b": "x "}', '{"a": true, "b": "x "}', ["a: 1", "a: true"]),
+        ('{"a": "foo ", "b": "x"}', '{"a": "foo ", "b": "y"}', ["b: x", "b: y"]),
+        ('{"a": 1}', '{"a": 1, "b": null}', ["b: null"]),
+        (json.dumps({"a": 1, "b": "long " * 5_000}), '{"a": 2}', ["a: 1", "b: " + "long " * 5_000, "a: 2"]),
+    ],
+)
+def test_the_fields_that_differ_are_bold_whatever_a_model_wrote(first: str, second: str, bold: list[str]) -> None:
+    """Also what JSON has no form of, which Python reads; numbers are equal that are equal in JSON."""
+    found, page = bold_in(first, second)
+    assert len(found) == len(bold)
+    for words, whole in zip(found, bold, strict=True):
+        assert whole.startswith(words.removesuffix("…"))
+        assert words.endswith("…") or words == whole
+    assert "with the fields that differ in bold:" in page
+
+
+@pytest.mark.parametrize(
+    ("wrote", "path", "labels"), [('{"label": 1e999}', "label", ("late", "lost")), ("NaN", None, (3, 4))]
+)
+def test_labels_are_counted_beside_an_output_that_is_no_number_of_json(
+    wrote: str, path: str | None, labels: tuple[Any, Any]
+) -> None:
+    """It is another label, as any that is not expected."""
+    lines = [
+        {"row": row, "variant": variant, "expected_output": label, "output": output if row else wrote}
+        for row in range(12)
+        for variant in "ab"
+        for label in labels[row % 2 :][:1]
+        for output in [json.dumps({path: label}) if path else str(label)]
+    ]
+    cmp = fh.compare(pd.DataFrame(lines), score=fh.score.exact(path=path))
+    assert "Labels (2)" in text_in(cmp._repr_html_())
 
 
 def test_rows_mark_the_fields_in_which_objects_differ_and_all_numbers_have_one_format() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import fh_notebook as fh
@@ -22,6 +22,7 @@ from fh_notebook.contract.output import (
     ShownOutput,
     best_form,
     excerpt,
+    fields_of_excerpt,
     file_host,
     forms_of,
     is_picture,
@@ -447,7 +448,10 @@ def test_a_table_says_what_it_leaves_out() -> None:
         ({"kind": "late", "items": [1, 2], "by": {"name": "Kim"}}, "kind: late, items: 2 items, by: 1 field"),
         ([{"a": 1}, {"a": 2}], "a: 1; a: 2"),
         ({"assets": [{"file_name": "a.png"}, {"file_name": "b.pdf"}]}, "a.png, b.pdf"),
+        ({"paid": 640.0, "note": " late\n", "rest": ""}, "paid: 640, note: late, rest:"),
         (3, "3"),
+        ({}, "{}"),
+        ([], "[]"),
         (None, ""),
         ("", ""),
     ],
@@ -468,6 +472,23 @@ def test_an_excerpt_is_one_short_line_of_any_output(output: Any, limit: int) -> 
     line = excerpt(output, limit)
     assert len(line) <= limit
     assert not {"\n", "\r", "\0"} & set(line)
+
+
+@given(
+    st.dictionaries(
+        st.text(max_size=9), st.text(max_size=20) | st.floats() | st.lists(st.none(), max_size=2), min_size=1
+    ),
+    st.integers(1, 90),
+)
+@example({"paid": 640.0, "kind": "late"}, 80)
+@example({"a": "foo ", "b": "x"}, 80)
+def test_the_fields_of_an_excerpt_are_its_words(output: dict[str, Any], limit: int) -> None:
+    """All of them, each with its field; the last one may be cut."""
+    line = excerpt(output, limit)
+    found = [*fields_of_excerpt(output, line)]
+    assert ", ".join(words for _, words in found) == line
+    assert [name for name, _ in found] == [*output][: len(found)]
+    assert all(words == excerpt({name: output[name]}, 1_000) for name, words in found[:-1])
 
 
 def test_an_excerpt_of_an_endless_output_is_made_at_once() -> None:

@@ -18,6 +18,7 @@ from fh_notebook.batching.rendering import cell, frame_text, one_line
 from fh_notebook.batching.tables.values import is_missing
 from fh_notebook.comparing import tables
 from fh_notebook.comparing.data import ComparisonData
+from fh_notebook.comparing.diff.json_diff import changes_of
 from fh_notebook.comparing.plots.panels import distinct_texts
 from fh_notebook.comparing.stats.correction import CORRECTED_RULE
 from fh_notebook.comparing.stats.number_format import (
@@ -39,7 +40,6 @@ from fh_notebook.comparing.verdicts.classes import classes_shown
 from fh_notebook.comparing.verdicts.verdict import MACRO_MARK, headline_of, macro_note, notes_of, verdict_of, winner_of
 from fh_notebook.contract.output import assets_of, excerpt, fields_of_excerpt, json_value
 from fh_notebook.core.config import settings
-from fh_notebook.core.json_values import canonical_json
 from fh_notebook.core.redaction import MASK
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import figures, given_form
@@ -702,8 +702,12 @@ def rows_html(data: ComparisonData, table: pd.DataFrame) -> html.Html:
             *(html.ids_unbroken(cell(line[name], ASKED_SHOWN, form)) for name, form in forms.items()),
         ]
         cells += [_expected_html(data, line)] if expected else []
-        marked = _fields_apart([line[f"{variant}.output"] for variant in variants])
-        cells += [_answer_html(data, line, variant, marked) for variant in variants]
+        outputs = [_read(line[f"{variant}.output"], data.runs.scored_path) for variant in variants]
+        marked = _fields_apart([output for output in outputs if isinstance(output, Mapping)])
+        cells += [
+            _answer_html(data, output, line.get(f"{variant}.score", float("nan")), marked)
+            for variant, output in zip(variants, outputs, strict=True)
+        ]
         lines.append(cells)
     return html.stacked(names, lines, heads=heads, cls="fh-table fh-cells")
 
@@ -715,37 +719,33 @@ def _expected_html(data: ComparisonData, line: dict[Any, Any]) -> html.Html:
     return html.join([html.el("span", text), html.el("span", mark, cls="fh-score")], " ") if mark else text
 
 
-def _fields_apart(outputs: Sequence[Any]) -> frozenset[str]:
-    """Return the fields in which the objects among outputs differ; none where there are no two objects."""
-    objects = [value for output in outputs if isinstance(value := json_value(output), Mapping)]
-    if len(objects) < 2:
-        return frozenset()
-    names = dict.fromkeys(name for value in objects for name in value)
-    return frozenset(
-        name for name in names if len({canonical_json(value[name]) if name in value else None for value in objects}) > 1
-    )
-
-
-def _scored_first(output: Any, path: Sequence[str | int]) -> Any:
-    """Return an output for its words: of an object the scored part before the others, as in the views of outputs."""
-    value = json_value(output) if path else None
-    if not isinstance(value, Mapping) or path[0] not in value:
+def _read(output: Any, path: Sequence[str | int]) -> Any:
+    """Return an output for its words: of JSON its value, of an object the scored part first, as in other views."""
+    value = json_value(output)
+    if value is None:
         return output
-    return {path[0]: value[path[0]], **value}
+    return {path[0]: value[path[0]], **value} if isinstance(value, Mapping) and path and path[0] in value else value
+
+
+def _fields_apart(objects: Sequence[Mapping[str, Any]]) -> frozenset[str]:
+    """Return the fields in which objects differ; a model may have written NaN, which equals itself here."""
+
+    def differs(name: str) -> bool:
+        first, *others = ({name: value[name]} if name in value else {} for value in objects)
+        return not all(changes_of(first, other, most=1).same for other in others)
+
+    return frozenset(filter(differs, dict.fromkeys(name for value in objects for name in value)))
 
 
 def _words_html(output: Any, text: str, marked: Set[str]) -> html.Html:
     """Return the words of an output, of an object those of its `marked` fields bold."""
-    value = json_value(output) if marked else None
-    if not isinstance(value, Mapping) or assets_of(value):
+    if not marked or not isinstance(output, Mapping) or not output or assets_of(output):
         return html.ids_unbroken(text)
-    pieces = ((name in marked, html.ids_unbroken(words)) for name, words in fields_of_excerpt(value, text))
+    pieces = ((name in marked, html.ids_unbroken(words)) for name, words in fields_of_excerpt(output, text))
     return html.join([html.el("b", words) if is_marked else words for is_marked, words in pieces], ", ")
 
 
-def _answer_html(data: ComparisonData, line: dict[Any, Any], variant: str, marked: Set[str]) -> html.Html:
-    output = _scored_first(line[f"{variant}.output"], data.runs.scored_path)
-    score = line.get(f"{variant}.score", float("nan"))
+def _answer_html(data: ComparisonData, output: Any, score: float, marked: Set[str]) -> html.Html:
     text = ("" if is_missing(output) else excerpt(output, OUTPUT_SHOWN)) or ("no answer" if score != score else "")
     parts = [
         html.el(

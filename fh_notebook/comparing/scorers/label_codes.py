@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from fh_notebook.batching.tables.values import is_missing
 from fh_notebook.comparing.scorers.observations import has_answer
 from fh_notebook.comparing.scorers.output_values import NOTHING, part_of
-from fh_notebook.core.json_values import canonical_json
+from fh_notebook.core.json_values import json_encoder
 from fh_notebook.core.text.formatting import short
 from fh_notebook.errors import InputError
 
@@ -135,4 +135,8 @@ def _label(value: Any) -> str:
         return ""
     if isinstance(value, float) and value.is_integer():
         value = int(value)  # pandas reads whole numbers beside an empty cell as floats
-    return value.strip() if isinstance(value, str) else canonical_json(value)
+    return value.strip() if isinstance(value, str) else _spell(value)
+
+
+_spell: Final = json_encoder(sort_keys=True)
+"""As `canonical_json`, but of any number: a model may have written NaN or 1e999."""
