@@ -147,10 +147,11 @@ function render({model, el}) {
     ownWidths = head.columns.map((name, k) => most([`${name} ⇅`, ...rows.map(row => row.own[k])], OWN_MOST));
     const others = [most([`${head.pair_on} ⇅`, ...rows.map(row => `${row.label} ≠`)], OTHER_MOST), ...ownWidths,
       ...(head.expected ? [most(["expected ⇅", ...rows.map(row => row.expected ?? "")], OTHER_MOST)] : [])];
-    const read = Math.max(answers, ANSWER.least, most(head.short.map(name => `■${name}`), NAMED)), wanted = Math.max(read, most(head.short.map(name => `■${name} ⇅`), NAMED)), all = others.reduce((sum, width) => sum + width + PADDING, 0);
+    const named = Math.max(ANSWER.least, most(head.short.map(name => `■${name}`), NAMED)), read = Math.max(answers, named), wanted = Math.max(read, most(head.short.map(name => `■${name} ⇅`), NAMED)), all = others.reduce((sum, width) => sum + width + PADDING, 0);
     root.style.setProperty("--fhb-share", `${100 * (wanted + PADDING) / (all + head.variants.length * (wanted + PADDING))}%`);
     root.style.setProperty("--fhb-least", `${Math.min(wanted, ANSWER.read) + PADDING}ch`);
     root.style.setProperty("--fhb-narrow", `${Math.min(read, ANSWER.read) + 1}ch`);  // where a head has no sign
+    root.style.setProperty("--fhb-named", `${named + 1}ch`);  // beside an opened row, which has the whole answers
   };
   const inOneLine = said => unbroken(said, part => make("span", {cls: "fhb-unbroken", text: part}));
   const withMarks = said => {  // what was searched for, marked
