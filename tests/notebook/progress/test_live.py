@@ -126,7 +126,6 @@ def test_a_batch_in_the_background_is_throttled_and_adapts_again(loaded: Kernel,
     loaded.wait_until(lambda: _state(loaded, "fh-adapts")["value"] == "automatic", "the limit as it is")
     loaded.set(loaded.widget("fh-at-once"), subshell=page, value=7)
     loaded.wait_until(lambda: "7 of them in progress" in _live(loaded), "seven calls at once")
-    assert _state(loaded, "fh-at-once")["value"] == 7
     assert _state(loaded, "fh-adapts")["value"] == ""
     assert loaded.run("b.max_concurrency") == "7"
     loaded.set(loaded.widget("fh-at-once"), subshell=page, value=9)
