@@ -780,9 +780,8 @@ def _score_runs(observations: list[Observation], score: Score) -> _RunScores:
     )
 
 
-REFUSED: Final = (
-    "all calls of the day were made, and the service refused some; run the same fh.canary(...) again later today "
-    "to send the rest"
+REFUSED: Final = Message(
+    "all calls of the day were made, and the service refused some; {resume} later today to send the rest"
 )
 
 
@@ -852,7 +851,8 @@ class Canary:
         why = ""
         if self.stopped is not None:
             # The ceiling of calls is the canary's own: only requests that were made in vain reach it.
-            why = REFUSED if self.stopped.reason == "max_calls" else self.stopped.message
+            is_refused = self.stopped.reason == "max_calls"
+            why = REFUSED.text(self.stopped.audience) if is_refused else self.stopped.message
         return canary_display.notes(self._state.figures, stopped=why)
 
     def summary(self) -> pd.DataFrame:

@@ -13,6 +13,7 @@ import pytest
 
 import fh_notebook as fh
 from fh_notebook.cli import main
+from fh_notebook.core.text.messages import COMMAND
 from tests import environment
 from tests.monitoring.kept_days import Answering, rows
 from tests.told import tells
@@ -67,6 +68,17 @@ def test_a_day_on_which_every_call_fails_is_1(data: Path, answering: Any) -> Non
     """Nothing was learned, and that is no change."""
     answering.failing |= {("a", number) for number in range(40)}
     assert main(["canary", *words(answering)]) == 1
+
+
+def test_a_day_whose_calls_the_service_refused_is_3_and_is_gone_on_with_by_a_command(
+    data: Path, answering: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What to do next is said as a command: whoever types one has no call of Python to repeat."""
+    answering.hive.fail_next(3, status=503)
+    assert main(["canary", *words(answering, "--rows-per-day", "10")]) == 3
+    said = capsys.readouterr().out
+    assert tells(said, "7 of 10 rows", COMMAND.resume)
+    assert "fh." not in said
 
 
 @pytest.mark.parametrize(

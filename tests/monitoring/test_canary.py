@@ -193,7 +193,7 @@ def test_requests_that_were_refused_are_made_later(watch: Watch) -> None:
     found = watch.run(rows_per_day=10)
     assert (found.is_done_today, found.days, watch.answering.calls) == (False, 0, 7)
     assert 7 <= found.calls <= 10  # as a refused row was tried again before the others, or not
-    assert "7 of 10 rows" in found.notes[-1]
+    assert tells(found.notes[-1], "7 of 10 rows", "fh.canary(...)")
     set_attempts(2)  # as where each row was refused once: the rest is made for all that
     again = watch.run(rows_per_day=10)
     assert (again.is_done_today, again.days, watch.answering.calls) == (True, 1, 10)
