@@ -1,8 +1,9 @@
 """Number formatting of a race: one format for all evidence, one for all leads and one for all means. Pure.
 
-A format follows from the scale of the scores, and not from the numbers: so a column is written the same while the race
-runs and when it has ended, in tables, sentences and plots. Leads of yes/no scores are in percentage points, as the
-differences of a comparison.
+A format follows from the scale of the scores, so that a column keeps it while the race runs, in tables, sentences and
+plots. Two formats follow from the scores so far, and may change with a row: leads are in percentage points, as the
+differences of a comparison, while scores from 0 to 1 are all 0 or 1; and means have three digits of the largest where
+only ranks count.
 """
 
 from __future__ import annotations
@@ -43,6 +44,16 @@ def lead_format(tally: RaceState) -> Callable[[float], str]:
     >>> tally = RaceState(["a", "b"], scale=ScoreScale.of((0, 100), lower=False), alpha=0.05)
     >>> list(map(lead_format(tally), [12.34, -0.0012, float("nan")]))
     ['12.3', '0.0', '']
+
+    In percentage points until a row has a score of less than 1 and more than 0:
+
+    >>> import numpy as np
+    >>> tally = RaceState(["a", "b"], scale=ScoreScale(), alpha=0.05)
+    >>> for row in ([0.0, 1.0], [0.5, 1.0]):
+    ...     tally.take(np.array(row))
+    ...     print(lead_format(tally)(0.25))
+    25.0
+    0.250
     """
     form, unit = (",.1f", 100) if tally.yes_no else (figures_form([PART * tally.scale.in_units(1.0)]), 1)
     return lambda value: "" if value != value else f"{unit * value:z{form}}"

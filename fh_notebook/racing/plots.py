@@ -119,7 +119,7 @@ def _intervals(tally: RaceState) -> PlotPanel:
             draw_interval(axes, y, lead, low, high, tally.colours[pair.a])
         names = distinct_names((pair.a for pair in rivals), OF_PAIR_SHOWN)
         draw_names(axes, list(names.values()), f"lead of {leader}{in_unit}; {confidence} interval, valid at every row")
-        draw_figures(axes, [f"{text(pair.lead)} ({limits[pair.a]})" for pair in rivals])
+        draw_figures(axes, [f"{text(pair.lead) or 'no rows'} ({limits[pair.a]})" for pair in rivals])
         axes.annotate("level", (0, axes.get_ylim()[1]), fontsize=SMALL, ha="center", va="bottom")
 
     intervals_text = ", ".join(f"{name} {limits[name]}" for name in limits)

@@ -18,7 +18,7 @@ from fh_notebook.errors import InputError
 from fh_notebook.notebook.progress.race_display import RaceView
 from fh_notebook.racing.display import LIMIT_AT, RaceSnapshot, RaceText, evidence_note, notes_of
 from fh_notebook.racing.number_format import lead_format
-from fh_notebook.racing.plots import LEAST
+from fh_notebook.racing.plots import LEAST, plot
 from fh_notebook.racing.scores import ScoreScale
 from fh_notebook.racing.state import RaceState, pairs_table, summary_table
 from tests.figures import panels_cut
@@ -320,10 +320,17 @@ def test_tables_and_plots_of_a_running_race_are_of_one_moment() -> None:
     race.tally.take(np.array([0.5, 0.5, 0.5]))
     assert " in points" in pairs._repr_html_(), "what is shown later is of the same moment"
     for kind in ("evidence", "intervals"):
-        plot = running().plot(kind)
+        drawn = running().plot(kind)
         race.tally.take(np.array([0.5, 0.5, 0.5]))
         race.tally = before
-        assert (plot.alt, plot._repr_html_()) == (race.plot(kind).alt, race.plot(kind)._repr_html_())
+        assert (drawn.alt, drawn._repr_html_()) == (race.plot(kind).alt, race.plot(kind)._repr_html_())
+
+
+def test_the_plot_says_of_a_rival_that_no_row_has_a_score_of_both() -> None:
+    """The figure beside its interval has no number and no gap for one; the other one has its lead."""
+    unscored = overtaken([[0.0, 1.0, np.nan], [1.0, 1.0, np.nan]], ())
+    figures = [text.get_text() for text in plot(unscored, "intervals").axes[0].texts]
+    assert [figure.partition(" (")[0] for figure in figures if figure.endswith(")")] == ["50.0", "no rows"]
 
 
 def test_the_state_of_a_race_is_read_once_for_each_drawing() -> None:
