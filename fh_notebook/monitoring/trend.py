@@ -372,7 +372,12 @@ class Trend:
         heads, cells = self._cells()
         names = self.frame["variant"].iloc[-LINES_SHOWN:]
         lines = [
-            [swatch_name(self._colours[name], row[0]), html.unbroken(row[1]), *row[2:]]
+            [
+                swatch_name(self._colours[name], row[0]),
+                html.unbroken(row[1]),
+                # An interval breaks before its second end, if at all.
+                *(text.replace(" %", "\N{NO-BREAK SPACE}%") if " to " in text else text for text in row[2:]),
+            ]
             for row, name in zip(cells, names, strict=True)
         ]
         table = html.table(heads, lines, cls="fh-table fh-num fh-named")

@@ -90,7 +90,7 @@ def test_a_correction_is_of_all_rows_with_its_inputs_and_scores_them_again(triag
         }
     ]  # fmt: skip
     assert lines["corrected_at"].dt.tz is not None
-    assert any(re.match(r".*\bexpected_output: 1 \w+ \(cmp\.corrections\(\)\)\.$", note) for note in cmp.notes)
+    assert any(re.match(r"1 \w+ of expected_output \w+ \(cmp\.corrections\(\)\)\.$", note) for note in cmp.notes)
 
 
 def test_it_applies_in_every_batch_while_the_table_says_what_it_replaced(triage: Triage) -> None:
@@ -421,7 +421,7 @@ def test_all_variants_of_a_row_are_scored_by_one_expected_output() -> None:
     assert expected(cmp)[0] == "billing"
     assert set(means(cmp).values()) == {2 / 3}
     assert cmp.corrections()["applies"].tolist() == [True, True]
-    assert "1 applies" in " ".join(cmp.notes)
+    assert any(numbers_in(note) == ["1"] and "cmp.corrections()" in note for note in cmp.notes)
     fh.compare(teams.of("intake", name="other")).correct(0, expected="refund")
     assert (expected(fh.compare(both))[0], expected(fh.compare(teams.of("triage", name="one")))[0]) == (
         "refund",

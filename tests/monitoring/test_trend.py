@@ -168,6 +168,7 @@ def test_text_and_page_say_the_same_and_escape_what_others_wrote(answering: Answ
     assert "<b>x</b>" not in page
     assert "&lt;b&gt;x" in page
     assert "<b>x</b>" not in trend.plot()._repr_html_()
+    assert re.search(r"to 100\N{NO-BREAK SPACE}%", page), "an interval breaks before its end alone"
     for shown in (text, page, trend.plot("score").alt, trend.plot("score").panels[0].title):
         assert "100 %" in shown  # the share of rows that are right, as everywhere
         assert "1.000" not in shown

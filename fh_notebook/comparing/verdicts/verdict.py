@@ -150,10 +150,12 @@ def _corrections_note(runs: ScoredRuns, audience: Audience) -> str:
     applied, outdated = runs.correction_counts
     if not applied and not outdated:
         return ""
-    lapsed = "no longer applies" if outdated == 1 else "no longer apply"
-    parts = [f"{applied:,} {'applies' if applied == 1 else 'apply'}"] if applied else []
-    parts += [f"{outdated:,} {lapsed}, since the table has another value"] if outdated else []
-    return f"Corrections of {EXPECTED}: {'; '.join(parts)}{_CORRECTIONS.text(audience)}."
+    of = f"of {EXPECTED}"
+    parts = [f"{counted(applied, 'correction')} {of} {'applies' if applied == 1 else 'apply'}"] if applied else []
+    if outdated:
+        count = f"{outdated:,}" if applied else f"{counted(outdated, 'correction')} {of}"
+        parts.append(f"{count} no longer {'applies' if outdated == 1 else 'apply'}, since the table has another value")
+    return f"{'; '.join(parts)}{_CORRECTIONS.text(audience)}."
 
 
 def span_note(moments: pd.Series[Any], of: str = "The answers") -> str:
