@@ -105,8 +105,8 @@ class RaceSnapshot:
     """Why it stopped; empty where that is not known."""
     spent: RaceCost
     """What it has cost so far."""
-    notes: tuple[str, ...]
-    """What must be said beside the numbers."""
+    run_notes: tuple[str, ...]
+    """What must be said of the runs and calls, beside the numbers."""
     plan_line: str
     """What it was going to do at the most."""
 
@@ -114,6 +114,11 @@ class RaceSnapshot:
     def rows(self) -> int:
         """Rows decided."""
         return self.tally.rows
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What must be said beside the numbers."""
+        return (*self.run_notes, *interval_notes(self.tally))
 
     @property
     def verdict(self) -> str:

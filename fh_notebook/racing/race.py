@@ -32,7 +32,6 @@ from fh_notebook.racing.display import (
     RaceSnapshot,
     RaceText,
     calls_notes,
-    interval_notes,
     notes_of,
     pairs_frame,
 )
@@ -124,7 +123,7 @@ class Race:
     @property
     def reused(self) -> int:
         """Answers that the evidence uses and that the race did not pay for."""
-        return self._schedule.reused
+        return self._schedule.counts(self.tally.rows).reused
 
     @property
     def rows(self) -> int:
@@ -260,28 +259,32 @@ class Race:
 
     def snapshot(self) -> RaceSnapshot:
         """Return the race at this moment: a display reads each thing once, while calls are made."""
-        tally, spent = self.tally.snapshot(), self.spent
+        tally = self.tally.snapshot()
+        spent = self._spent_on(tally.rows)
         return RaceSnapshot(
             name=self.batch.name,
             tally=tally,
             ending=self._ending_of(tally),
             why=self._why(tally),
             spent=spent,
-            notes=self._notes_of(tally, spent),
+            run_notes=self._run_notes(tally, spent),
             plan_line=self.plan_line,
         )
 
     @property
     def spent(self) -> RaceCost:
         """The cost so far, and the cost of all other rows."""
+        return self._spent_on(self.tally.rows)
+
+    def _spent_on(self, rows: int) -> RaceCost:
         schedule = self._schedule
         return RaceCost(
             calls=self.calls,
             left=self.calls_left,
-            reused=self.reused,
+            reused=schedule.counts(rows).reused,
             all_rows=len(schedule.order),
             all_calls=schedule.all_calls,
-            counted_calls=schedule.counted_calls,
+            counted_calls=schedule.counted_calls(rows),
         )
 
     @property
@@ -289,12 +292,12 @@ class Race:
         """Notes on the numbers."""
         return self.snapshot().notes
 
-    def _notes_of(self, tally: RaceState, spent: RaceCost) -> tuple[str, ...]:
-        schedule, scale = self._schedule, tally.scale
+    def _run_notes(self, tally: RaceState, spent: RaceCost) -> tuple[str, ...]:
+        schedule, scale, counts = self._schedule, tally.scale, self._schedule.counts(tally.rows)
         notes = notes_of(
-            failed=schedule.failed,
-            missing=schedule.missing,
-            beyond=schedule.beyond,
+            failed=counts.failed,
+            missing=counts.missing,
+            beyond=counts.beyond,
             rows=schedule.positions,
             copies=schedule.positions - len(schedule.order),
             rule=schedule.scorer.failed,
@@ -302,7 +305,7 @@ class Race:
             bounds=(scale.low, scale.high),
         )
         more = () if self.running else calls_notes(spent)  # rows that are out are not counted yet
-        return (*notes, *more, *interval_notes(tally))
+        return (*notes, *more)
 
     @property
     def plan_line(self) -> str:

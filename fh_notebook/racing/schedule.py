@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final
 
@@ -45,7 +46,7 @@ from fh_notebook.errors import CallError, InputError
 from fh_notebook.racing.scores import RowScorer, RowScores
 from fh_notebook.racing.state import RaceState
 
-__all__ = ["MAX_LOOKAHEAD", "RowFeeder", "Schedule", "distinct_calls", "seeded_order"]
+__all__ = ["MAX_LOOKAHEAD", "RowFeeder", "RunCounts", "Schedule", "distinct_calls", "seeded_order"]
 
 
 MAX_LOOKAHEAD: Final = 8
@@ -70,6 +71,19 @@ def seeded_order(positions: Sequence[int], seed: int) -> list[int]:
     ([4, 3, 2, 0, 5, 1], [4, 5, 2, 3, 0, 1])
     """
     return sorted(positions, key=lambda position: sha256(f"{seed}:{position}".encode()).digest())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunCounts:
+    """The runs that evidence was taken of, up to some row."""
+
+    failed: int = 0
+    missing: int = 0
+    """Without a score."""
+    beyond: int = 0
+    """With a score beyond the bounds."""
+    reused: int = 0
+    """Not paid for by us."""
 
 
 class Schedule:
@@ -116,11 +130,12 @@ class Schedule:
         self.order = seeded_order(list(self._jobs), seed)
         self.all_calls = sum(len(distinct_calls(row)) for row in self._jobs.values())
         """Calls of all variants on all rows."""
-        self.failed = self.missing = self.beyond = self.reused = 0
-        """Of the runs that were taken: failed, without a score, with one beyond the bounds, and not paid for by us."""
+        self._counts = [RunCounts()]
+        """After each row: a display of a moment has the runs of its rows, whatever was taken since."""
         self._paid: set[str] = set()
-        self._counted_keys: set[str] = set()
-        """Keys of jobs: of those that we have called, and of those that evidence was taken of."""
+        """Keys of the jobs that we have called."""
+        self._counted_rows: dict[str, int] = {}
+        """Keys of the jobs that evidence was taken of, and with which row."""
         self.is_cut = False
         """Whether a start was cut short: then rows whose calls were out wait for the next one, which may call again."""
         self.again: set[str] = set()
@@ -129,8 +144,6 @@ class Schedule:
         """Keys of jobs that may still be called, by variant: those whose call is out are among them."""
         self._out: dict[str, str] = {}
         """The variants of calls that are out, by the keys of their jobs: they are counted among the calls made."""
-        self.taken = 0
-        """Runs that evidence was taken of."""
 
     @property
     def decided(self) -> int:
@@ -142,10 +155,14 @@ class Schedule:
         """Rows of the table: more than the race has, where some ask the same."""
         return len(self._row_of)
 
-    @property
-    def counted_calls(self) -> int:
-        """Calls of ours whose answers are evidence."""
-        return len(self._paid & self._counted_keys)
+    def counts(self, rows: int) -> RunCounts:
+        """Return what the runs of the first `rows` were."""
+        return self._counts[rows]
+
+    def counted_calls(self, rows: int) -> int:
+        """Return how many calls of ours have answers that are evidence of the first `rows`."""
+        counted = self._counted_rows.copy().items()  # in any thread: rows are taken meanwhile
+        return sum(row <= rows and key in self._paid for key, row in counted)
 
     @property
     def has_ended(self) -> bool:
@@ -249,11 +266,15 @@ class Schedule:
     def _take(self, jobs: Sequence[Job], scores: RowScores) -> None:
         tally = self.tally
         tally.scale.check(scores.scores, where=f"row {jobs[0].row if jobs else ''}")
-        self.taken += len(jobs)
-        self._note_keys(jobs)
-        self.failed += scores.failed
-        self.missing += scores.missing
-        self.beyond += tally.scale.beyond(scores.scores)
+        before = self._counts[tally.rows]
+        self._counts.append(
+            RunCounts(
+                failed=before.failed + scores.failed,
+                missing=before.missing + scores.missing,
+                beyond=before.beyond + tally.scale.beyond(scores.scores),
+                reused=before.reused + self._note_keys(jobs, row=tally.rows + 1),
+            )
+        )
         tally.take(scores.scores)
         self._check_scored()
 
@@ -325,17 +346,19 @@ class Schedule:
         """Return why the scorer has no score of any run; empty where it is the runs that failed."""
         if self.scorer.error:
             return self.scorer.error
-        is_at_fault = self.scorer.completed and not self.failed
+        is_at_fault = self.scorer.completed and not self._counts[-1].failed
         return "the scorer returned None for each; it must return a number" if is_at_fault else ""
 
-    def _note_keys(self, jobs: Sequence[Job]) -> None:
-        """Count what was paid for once, whichever of the rows that ask the same is taken first."""
-        reused = self._batch_state.outcomes.reused
-        self.reused += sum(
-            job.key in self._counted_keys if job.key in self._paid else reused(job.number)
+    def _note_keys(self, jobs: Sequence[Job], *, row: int) -> int:
+        """Count what was paid for once, whichever row that asks the same is taken first; return how many are reused."""
+        is_reused = self._batch_state.outcomes.reused
+        reused = sum(
+            job.key in self._counted_rows if job.key in self._paid else is_reused(job.number)
             for job in distinct_calls(jobs)
         )
-        self._counted_keys |= {job.key for job in jobs}
+        for job in jobs:
+            self._counted_rows.setdefault(job.key, row)
+        return reused
 
 
 def distinct_calls(jobs: Iterable[Job]) -> list[Job]:

@@ -350,6 +350,42 @@ def test_the_state_of_a_race_is_read_once_for_each_drawing() -> None:
         assert counted.taken == 1
 
 
+def test_what_is_counted_beside_a_moment_is_of_its_rows() -> None:
+    """Calls, reused answers and failed runs are of the rows that its table has, though more have been taken since."""
+    quiz = Quiz({"shaky": -0.4, "steady": 1.0})
+    fh.batch(questions(20), "quiz", client=quiz.hive.client(), progress=False)
+    race = run(quiz, max_calls=20, lookahead=1)
+
+    def said() -> tuple[Any, ...]:
+        spent = race.spent
+        return spent.counted_calls, spent.reused, race.reused, [n for n in race.notes if "failed run" in n]
+
+    before, moment = said(), race.tally.snapshot()
+    race.resume()
+    assert race.rows > moment.rows
+    assert all(now != then for now, then in zip(said(), before, strict=True))
+    race.tally = moment
+    assert said() == before
+
+
+def test_a_line_of_progress_computes_no_intervals() -> None:
+    """They are of the tables and notes: a line is drawn often."""
+    race = run(Quiz({"a": 0.5, "b": 0.6, "c": 0.5}), max_calls=20)
+
+    class Counted(RaceState):
+        asked = 0
+
+        def path(self, i: int, j: int) -> list[tuple[int, float, float]]:
+            type(self).asked += 1
+            return super().path(i, j)
+
+    race.tally.__class__ = Counted
+    assert race.line
+    assert Counted.asked == 0
+    assert race.pairs().shape[0] == 3
+    assert Counted.asked > 0
+
+
 def test_the_live_view_has_the_plan_the_line_and_in_the_end_the_picture() -> None:
     """While it runs: calls spent and left, evidence against its bar; at its end the sentence and the figures."""
     race = run(Quiz({"a": 0.5, "b": 0.6}), max_calls=20)
