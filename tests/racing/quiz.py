@@ -19,7 +19,7 @@ class Quiz:
     rates : mapping
         How often each variant is right.
     wait : dict
-        Seconds that a question takes, by its number; others take none.
+        Seconds that a question takes, by its number; others take none. Read at each call.
     """
 
     def __init__(self, rates: dict[str, float], *, wait: dict[int, float] | None = None, **options: Any) -> None:
@@ -28,7 +28,7 @@ class Quiz:
         self.ran: Counter[tuple[str, int]] = Counter()
         self._lock = threading.Lock()
         for name in rates:
-            self._declare(name, wait or {})
+            self._declare(name, {} if wait is None else wait)
 
     def _declare(self, name: str, wait: dict[int, float]) -> None:
         @self.hive.workflow("quiz", variant=name)
