@@ -376,7 +376,7 @@ def test_what_removes_a_value_stands_at_one_place_and_says_what_it_does(lab: Lab
         expect(remove).to_have_attribute("title", f"Remove the value of {name}: nothing is sent", timeout=20_000)
         left, _, width, _ = _box(form.locator(f".fh-field:has(input):has-text('{name}')").first)
         places.append(left + width - _box(remove)[0])
-    assert places[0] == places[1]
+    assert abs(places[0] - places[1]) < 1
     form.get_by_label("note", exact=True).focus()
     expect(form.get_by_label("More for note", exact=True)).to_have_count(1)
     lab.page.keyboard.press("Alt+ArrowDown")

@@ -864,7 +864,7 @@ def test_rows_mark_the_fields_in_which_objects_differ_and_all_numbers_have_one_f
     }  # fmt: skip
     assert "with the fields that differ in bold:" in shown
     texts = pd.DataFrame([{**line, "output": f"answer {line['s']}"} for line in lines])
-    assert "bold" not in fh.compare(texts, score="s")._repr_html_()
+    assert "<b>" not in fh.compare(texts, score="s")._repr_html_()
 
     turned = [
         {**line, "output": dict(reversed(line["output"].items())), "expected_output": "home"}  # type: ignore[attr-defined]

@@ -56,8 +56,10 @@ def test_seconds_are_drawn_fastest_first() -> None:
     """The best by what a panel is of stands first, as the best by the scores does in the others."""
     frame = scores(a=0.0, b=1.0, c=0.1)
     frame["elapsed_s"] = frame["variant"].map({"a": 2.0, "b": 3.0, "c": 1.0})
-    (axes,) = fh.compare(frame, score="s").plot("seconds").axes
+    figure = fh.compare(frame, score="s").plot("seconds")
+    (axes,) = figure.axes
     assert [label.get_text() for label in axes.get_yticklabels()] == ["c", "a", "b"]
+    assert re.match("[^:]*: c ", figure.alt)
 
 
 def test_long_names_that_differ_are_shown_different() -> None:

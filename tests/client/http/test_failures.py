@@ -314,9 +314,15 @@ def test_a_workflow_that_is_declared_again_has_no_old_answers() -> None:
 
 
 def test_a_broken_connection_is_told_in_words() -> None:
-    """Without the number that the system has for it."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-    with pytest.raises(fh.ConnectFailed, match="Connect call failed") as told:
-        _invoke(f"http://127.0.0.1:{port}/v1")
-    assert "Errno" not in str(told.value)
+    """Without the number that the system has for it: of a port that refuses, and of any other cause."""
+
+    def broken(request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("[Errno 104] x y z")
+
+    with socket.socket() as refusing:
+        refusing.bind(("127.0.0.1", 0))  # nobody listens there, and nobody else gets the port
+        with pytest.raises(fh.ConnectFailed) as refused:
+            _invoke(f"http://127.0.0.1:{refusing.getsockname()[1]}/v1")
+    with pytest.raises(fh.ConnectFailed, match=facts("x y z")) as told:
+        _invoke("https://hive.example/v1", transport=httpx.MockTransport(broken))
+    assert "Errno" not in f"{refused.value} {told.value}"

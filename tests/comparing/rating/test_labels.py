@@ -214,8 +214,8 @@ def test_what_a_corrected_comparison_does_not_do() -> None:
     labelled(cmp)
     fixed = cmp.corrected()
     for ask, message in (
-        (lambda: fixed.corrected(), "correct"),
-        (lambda: fixed.label(), "correct"),
+        (lambda: fixed.corrected(), r"\bcorrected\b"),
+        (lambda: fixed.label(), r"\bcorrected\b"),
         (lambda: fixed.rescore(), r"cmp\.corrected\(\)"),
         (lambda: fixed.slice("output"), "slice"),
         (lambda: fixed.labels_needed(width=0), "width"),

@@ -23,6 +23,8 @@ from fh_notebook.comparing.report.report import TextRoom, report_rows
 from fh_notebook.comparing.report.workbook import _sheet_of_rows
 from fh_notebook.comparing.stats.number_format import ReportColumn, percent, same, table_of
 from fh_notebook.comparing.stats.summary import SUMMARY, SummaryLine
+from fh_notebook.comparing.verdicts.verdict import notes_of
+from fh_notebook.core.text.messages import COMMAND
 from fh_notebook.local import LocalHive
 from fh_notebook.notebook.browser.page import table_head, table_page
 from fh_notebook.notebook.browser.query import RowFinder, TableQuery
@@ -203,7 +205,8 @@ def test_all_rows_and_every_figure_are_in_it(tmp_path: Path) -> None:
     )
     assert re.fullmatch(rf"[^;]* support-triage; [^;]* {batch.name}; {taken}; {made}\.", origin)
     assert escaped(origin.rpartition("; ")[0]) in cmp.report(tmp_path / "x.md").read_text("utf-8")
-    notes = [note.partition(". ")[0] for note in cmp.notes]
+    notes = notes_of(cmp.data, COMMAND)
+    assert len(notes) == len(cmp.notes) > 0
     for said in (*notes, cmp.verdict, batch.name, "support-triage", "Blaker", "20261125", "McNemar, exact"):
         assert said.replace("'", "&#x27;") in re.sub("</?bdi[^>]*>", "", text), said
     assert text.count('role="img"') == 4 + 2

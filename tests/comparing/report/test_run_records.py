@@ -120,9 +120,13 @@ def test_mlflow_is_not_asked_with_wrong_arguments(arguments: dict[str, Any], nam
 
 def test_logs_have_a_folder_that_can_be_made(table: fh.Comparison, tmp_path: Path) -> None:
     """Not a file, nor a folder in none."""
-    (tmp_path / "file").write_text("x")
-    for path in (tmp_path / "a.eval", tmp_path / "file", tmp_path / "none" / "logs"):
-        with pytest.raises(fh.SettingsError, match=rf"\b{path.name}\b"):
+    (tmp_path / "taken").write_text("x")
+    for path, message in (
+        (tmp_path / "a.eval", r"^a\.eval \w"),
+        (tmp_path / "taken", rf"^{re.escape(str(tmp_path / 'taken'))} \w"),
+        (tmp_path / "none" / "mine", rf"{re.escape(str(tmp_path / 'none'))}(?![\w/])"),
+    ):
+        with pytest.raises(fh.SettingsError, match=message):
             table.to_inspect(path)
 
 

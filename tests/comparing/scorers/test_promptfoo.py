@@ -176,7 +176,7 @@ def test_files_that_name_each_other_are_one_line(tmp_path: Path) -> None:
         ("- vars: {x: 'file://x.txt'}\n", "c.yaml", "c.yaml: .*'x'"),
         ("- vars: vars.yaml\n", "c.yaml", "vars is 'vars.yaml'"),
         ("- vars: {x: y}\n  assert: [{type: regex, value: '('}]\n", "c.yaml", r"'\('"),
-        ("- vars: {x: y}\n  assert: [{type: latency}]\n", "c.yaml", "latency"),
+        ("- vars: {x: y}\n  assert: [{type: latency}]\n", "c.yaml", r"latency\b.*\bthreshold"),
         ("tests: [c.yaml]\n", "c.yaml", r"^c\.yaml: .*c\.yaml"),
         ("defaultTest: file://x.yaml\ntests: [{vars: {x: y}}]\n", "c.yaml", "defaultTest is 'file://x.yaml'"),
         ("scenarios: [{config: []}]\ntests: [{vars: {x: y}}]\n", "c.yaml", "scenarios"),

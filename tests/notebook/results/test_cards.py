@@ -81,8 +81,9 @@ def test_the_repeats_of_a_variant_share_its_card() -> None:
 
 def test_where_no_differences_are_shown_none_are_announced() -> None:
     """Each card says whether it is the same as the first one, and no more: it has no view of what differs."""
-    page = SideBySide([_run("one", variant="v"), _run({"n": 1}, variant="w"), _run("two", variant="x")])._repr_html_()
-    assert re.findall(r'fh-fact"[^>]*>(.*?)</span>', page) == []
+    outputs = {"v": "one", "w": {"n": 1}, "x": "two", "y": "one"}
+    page = SideBySide([_run(output, variant=variant) for variant, output in outputs.items()])._repr_html_()
+    assert [text_of(fact) for fact in re.findall(r'fh-fact"[^>]*>(.*?)</span>', page)] == ["baseline", "= same as v"]
 
 
 def test_a_card_that_waits_and_one_that_was_answered_have_the_same_head() -> None:
