@@ -11,7 +11,7 @@ these.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -483,9 +483,9 @@ def _rivals(race: RaceSnapshot) -> list[PairStanding]:
     return rivals if race.ending else sorted(rivals, key=lambda pair: race.tally.variants.index(pair.a))
 
 
-def _head(text: str) -> html.Html:
-    """Return a heading that takes several lines where the page is narrow."""
-    return html.el("span", text, style="white-space:normal")
+def _head(text: str, names: Iterable[str] = ()) -> html.Html:
+    """Return a heading that takes several lines where the page is narrow, each of the names in it in one."""
+    return html.sentence("span", text, names, style="white-space:normal")
 
 
 def _names(race: RaceSnapshot) -> dict[str, str]:
@@ -508,8 +508,9 @@ def _pairs_html(race: RaceSnapshot) -> html.Html:
     valid = f"{_confidence(race.tally)} interval, valid whenever it ends"
     leader = names[rivals[0].b]
     behind = f"{'points ' if yes_no else ''}behind {leader}, on the rows of both"
-    head = [*map(_head, ("variant", behind, valid)), axis]
-    head += map(_head, (f"rows won / tied / lost by {leader}", "rows of both"))
+    texts = ("variant", behind, valid, f"rows won / tied / lost by {leader}", "rows of both")
+    head = [_head(text, [leader]) for text in texts]
+    head.insert(3, axis)
     return html.el("div", html.table(head, lines, cls="fh-table fh-num"), cls="fh-summary")
 
 

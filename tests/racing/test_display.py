@@ -141,6 +141,14 @@ def test_one_scale_of_evidence_is_shown_and_explained(quiz: Quiz) -> None:
     assert {"evidence", "needed"} <= set(race.pairs().columns)
 
 
+def test_a_name_with_a_hyphen_stays_in_one_line_in_the_heads_of_a_race() -> None:
+    """A browser breaks behind a hyphen where a column is narrow."""
+    page = run(Quiz({"fine-tuned": 0.95, "few-shot": 0.2}))._repr_html_()
+    heads = [head for head in re.findall("<th.*?</th>", page) if "fine-tuned" in head]
+    assert len(heads) == 2
+    assert all('class="fh-unbroken">fine-tuned<' in head for head in heads)
+
+
 def test_a_bar_of_evidence_has_its_threshold_marked(quiz: Quiz) -> None:
     """The bar of a dropped variant reaches the mark, one of who is in ends before it; less than 1 has no length."""
     race = run(quiz)

@@ -40,7 +40,7 @@ from fh_notebook.core import hooks
 from fh_notebook.core.files import KEPT_FILES
 from fh_notebook.core.redaction import redact
 from fh_notebook.core.text import html
-from fh_notebook.core.text.html import swatch
+from fh_notebook.core.text.html import swatch_name
 from fh_notebook.core.text.messages import COMMAND
 from fh_notebook.errors import FetchHiveError
 
@@ -228,7 +228,7 @@ def _rows_table(data: ComparisonData, variants: Sequence[str], rows: Sequence[Ma
         *([html.el("th", "inputs", scope="col", cls="asked")] if inputs else []),
         *([html.el("th", "expected", scope="col")] if expected else []),
     ]
-    head += [html.el("th", swatch(data.colours[name]), redact(name), scope="col") for name in variants]
+    head += [html.el("th", swatch_name(data.colours[name], redact(name)), scope="col") for name in variants]
     lines = []
     for row in rows[:FIRST_ROWS]:
         cells = [_said("td", str(row["pair"]), cls="key")]

@@ -432,6 +432,9 @@ def test_the_rows_have_the_order_of_the_summary_above_them(tmp_path: Path) -> No
     best_first = ["second", "third", "first"]
     data = json.loads(Page(page).inside["script"][0])
     assert data["variants"] == best_first
+    heads = re.findall('<th scope="col">.*?</th>', page.split('id="rows"')[1])
+    named = [re.search('class="fh-unbroken".*<bdi>([^<]*)</bdi>', head) for head in heads]
+    assert [found[1] for found in named if found] == best_first  # in one line each
     assert [run["output"] for run in data["rows"][0]["runs"]] == [f"of-{name}" for name in best_first]
     for rows in (page.split('id="rows"')[1].split("</main>")[0], markdown.split("## Rows that differ")[1]):
         shown = [name for name in re.findall("of-(first|second|third)", rows) if name]
