@@ -390,7 +390,7 @@ def code_view(code: str, *, key: str = "") -> html.Html:
     >>> "<button" in code_view("x = 1"), "<button" in code_view("x = 1", key="a:0")
     (False, True)
     """
-    copy = _copy_button(code, OutputOptions(whole="", key=key)) if key else None
+    copy = _copy_button(code, OutputOptions(whole="", key=key), "Copy this code to the clipboard") if key else None
     bar = html.el("div", copy, cls="fh-o-bar fh-o-corner", hidden="") if copy else None
     text = html.el("div", code, cls="fh-out", style="white-space:pre-wrap")
     return html.el("div", bar, html.el("div", text, cls="fh-as"), cls="fh-o", data_output=key or None)
@@ -471,13 +471,15 @@ def _text(output: Any, options: OutputOptions) -> html.Html:
     return html.join([part for part in (box, end, button) if part is not None])
 
 
-def _copy_button(output: Any, options: OutputOptions) -> html.Html:
+def _copy_button(
+    output: Any, options: OutputOptions, title: str = "Copy all of the output to the clipboard"
+) -> html.Html:
     text, is_whole = output_text(output, options.cap)
     # Only what an attribute keeps sign by sign; anything else, and a longer text, is asked for after the click.
     is_exact = is_whole and len(text) <= options.cap and html.printable(text) == text
     return html.el(
         "button", "Copy", type="button", cls="fh-copy", hidden="", data_text=text if is_exact else None,
-        title="Copy all of the output to the clipboard",
+        title=title,
     )  # fmt: skip
 
 

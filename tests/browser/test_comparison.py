@@ -16,6 +16,7 @@ import pytest
 from playwright.sync_api import expect
 
 import fh_notebook as fh
+from fh_notebook.core.text import html
 from tests.lab import Lab
 
 if TYPE_CHECKING:
@@ -226,6 +227,17 @@ def test_a_report_shows_and_copies_all_of_a_long_output(page: Page, tmp_path: Pa
     page.locator("#search").fill("the end")
     expect(page.locator("#body .out mark")).to_have_text(["the", "end"])
     assert page.wrong == []  # type: ignore[attr-defined]
+
+
+def test_a_script_breaks_the_same_ids_as_the_kernel(page: Page) -> None:
+    """Of any length, also beside letters that are not ASCII."""
+    ids = [f"{'a' * n}-1" for n in range(17, 30)]
+    texts = [*ids, "on 2026-12-01.", "\u00e92-3", "2-3\u00e9", "_2-3", "\u4e2d2-3 4-5", "up-to-date", "-1-2"]
+    page.add_script_tag(content=html.TEXT_SCRIPT)
+    held = page.evaluate(
+        "texts => texts.map(text => unbroken(text, part => [part]).filter(Array.isArray).flat())", texts
+    )
+    assert held == [re.findall(r'<bdi class="fh-unbroken">(.*?)</bdi>', html.ids_unbroken(text)) for text in texts]
 
 
 def test_ten_thousand_rows_open_and_their_last_page_is_there(page: Page, report: Callable[..., str]) -> None:

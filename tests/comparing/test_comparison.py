@@ -23,7 +23,7 @@ import fh_notebook as fh
 from fh_notebook.comparing import tables
 from fh_notebook.comparing.stats.intervals import ScoreRange, blaker_interval, interval_of_mean
 from fh_notebook.comparing.stats.summary import SUMMARY_COLUMNS
-from fh_notebook.comparing.verdicts.verdict import verdict_of, winner_of
+from fh_notebook.comparing.verdicts.verdict import headline_of, of_pair, verdict_of, winner_of
 from fh_notebook.contract.run import Run
 from fh_notebook.local import LocalHive
 from tests.notebook.hostile import Page
@@ -797,6 +797,33 @@ def text_in(page: str) -> str:
     return Page(page).text
 
 
+def test_no_end_of_a_lead_is_minus_zero() -> None:
+    """Where less is better, too: with many ties an interval often ends at 0."""
+    seconds = {"a": [2.0] * 9 + [3.0] * 3, "b": [2.0] * 9 + [1.0] * 3}
+    lines = [{"row": n, "variant": v, "elapsed_s": s} for v, texts in seconds.items() for n, s in enumerate(texts)]
+    pair = replace(fh.compare(pd.DataFrame(lines), score=fh.score.latency()).data.pairs[0], ci_high=0.0)
+    assert pair.lower
+    sentence = of_pair(pair, [pair])
+    assert "interval 0.000 to " in sentence
+    assert replace(pair, difference=0.0).lead.hex() == "0x0.0p+0"
+
+
+@pytest.mark.parametrize("repeats", [1, 2])
+def test_rows_that_are_right_are_counted_unless_repeats_make_them_parts(repeats: int) -> None:
+    """By chance the parts of two repeats are a whole number."""
+    lines = [
+        {"row": row, "variant": variant, "s": float(row < full or (row < full + 2 and repeat == 1))}
+        for variant, rows, full in (("a", 30, 10), ("b", 40, 20))
+        for row in range(rows)
+        for repeat in range(repeats)
+    ]
+    said = headline_of(fh.compare(pd.DataFrame(lines), score="s").data)
+    assert "on the 30 rows where both have a score (" in said.replace("distinct ", "")
+    shown = said.partition("score (")[2].partition(";")[0]
+    assert numbers_in(shown) == (["20", "10"] if repeats == 1 else ["70", "37"])
+    assert ("%" in shown) == (repeats == 2)
+
+
 def bold_in(first: Any, second: Any, **options: Any) -> tuple[list[str], str]:
     """Return the words that are bold where two outputs differ, and the page."""
     lines = [{"row": 0, "variant": v, "output": o, "s": float(v == "a")} for v, o in (("a", first), ("b", second))]
@@ -827,6 +854,12 @@ def test_the_fields_that_differ_are_bold_whatever_a_model_wrote(first: str, seco
         assert whole.startswith(words.removesuffix("…"))
         assert words.endswith("…") or words == whole
     assert "with the fields that differ in bold:" in page
+
+
+def test_an_empty_object_is_an_output() -> None:
+    """It is shown, beside another object; where nothing came, that is said."""
+    assert "{}" in text_in(bold_in("{}", '{"a": 1}', score=None)[1])
+    assert "no output" in text_in(bold_in(None, "b", score=None)[1])
 
 
 @pytest.mark.parametrize(

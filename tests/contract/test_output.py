@@ -21,6 +21,7 @@ from fh_notebook.contract.output import (
     OutputOptions,
     ShownOutput,
     best_form,
+    code_view,
     excerpt,
     fields_of_excerpt,
     file_host,
@@ -498,6 +499,15 @@ def test_an_excerpt_of_an_endless_output_is_made_at_once() -> None:
         deep = [deep]
     assert excerpt(deep, 20) == "1 item"
     assert excerpt("word " * 1_000_000, 20).startswith("word word")
+
+
+def test_copy_says_what_it_copies() -> None:
+    """An output, or a cell of code."""
+    shown = output_view("plain", OutputOptions(whole="run.text has all", key="0"))
+    assert "all of the output" in shown
+    code = code_view("x = 1", key="0")
+    assert "code" in re.findall('title="([^"]*)"', code)[0]
+    assert "output" not in re.findall('title="([^"]*)"', code)[0]
 
 
 def test_an_output_of_one_form_has_nothing_to_choose() -> None:

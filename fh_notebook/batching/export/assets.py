@@ -459,7 +459,7 @@ class AssetKeeper:
         try:
             facts = os.lstat(path)
             if not stat.S_ISREG(facts.st_mode):
-                return SavedAsset(status="failed", reason=f"a different file is at {one_line(str(path))}; remove it")
+                return SavedAsset(status="failed", reason=f"{one_line(str(path))} is not a regular file; remove it")
             if not facts.st_size and asset.file_size != 0:  # of a process that was killed when only its name was there
                 raise FileNotFoundError
             with path.open("rb") as file:

@@ -632,7 +632,7 @@ def _incomplete_text(data: ComparisonData, by: Literal["score", "output"]) -> st
         return ""
     lines = data.lines
     has_failed = by == "score" and bool((lines["score"].isna() & (lines["status"] == "failed")).any())
-    lacks = "has no answer" if by == "output" else "failed or has no score" if has_failed else "has no score"
+    lacks = "has no output" if by == "output" else "failed or has no score" if has_failed else "has no score"
     return f"On {counted(count, 'row')} at least one variant {lacks}."
 
 
@@ -746,7 +746,7 @@ def _words_html(output: Any, text: str, marked: Set[str]) -> html.Html:
 
 
 def _answer_html(data: ComparisonData, output: Any, score: float, marked: Set[str]) -> html.Html:
-    text = ("" if is_missing(output) else excerpt(output, OUTPUT_SHOWN)) or ("no answer" if score != score else "")
+    text = ("" if is_missing(output) else excerpt(output, OUTPUT_SHOWN)) or ("no output" if score != score else "")
     parts = [
         html.el(
             "span",

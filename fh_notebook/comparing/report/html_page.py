@@ -148,7 +148,7 @@ def _body_parts(
         _scrolling(classes, "Labels") if classes else None,
         *_plots_html(data),
         html.el("h2", f"All {counted(len(rows), 'row')}" if len(rows) != 1 else "The row"),
-        _toolbar(data, rows),
+        _toolbar(data, variants, rows),
         _rows_table(data, variants, rows),
         *(part for heading, facts in about.items() for part in (html.el("h2", heading), _facts_list(facts))),
     ]
@@ -170,9 +170,9 @@ def _plots_html(data: ComparisonData) -> list[html.Html]:
     return [html.el("h2", "Plots"), html.el("div", *figures, cls="plots")]
 
 
-def _toolbar(data: ComparisonData, rows: Sequence[Mapping[str, Any]]) -> html.Html:
+def _toolbar(data: ComparisonData, variants: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> html.Html:
     counts = Counter(name for row in rows for name in row["matches"])
-    names = [redact(name) for name in data.variants]
+    names = {data.variants.index(name): redact(name) for name in variants}
     filters = {"": "all"} | quick_filters(
         names, counts, is_scored=bool(data.scorer), is_right_or_wrong=data.is_right_or_wrong
     )
@@ -250,7 +250,7 @@ def _said(tag: str, text: str, *more: html.Html | None, cls: str = "") -> html.H
 
 def _run_text(run: Mapping[str, Any] | None) -> str:
     if run is None:
-        return "not there"
+        return "no output"
     text = run.get("output") or run.get("error") or run["status"]
     action = action_text(run.get("client_action"))
     lines = [str(text), *([f"→ {action}"] if action else []), *([run["facts"]] if "facts" in run else [])]

@@ -125,7 +125,7 @@ def _masked_text(value: Any, mask: Callable[[str], str]) -> str:
 
 def _answer_text(data: ComparisonData, line: Mapping[Any, Any], variant: str, mask: Callable[[str], str]) -> str:
     output, score = _shown_output(data, line, variant), line.get(f"{variant}.score", float("nan"))
-    text = escaped(_masked_text(output, mask)) if output is not None else "*no answer*" if score != score else ""
+    text = escaped(_masked_text(output, mask)) if output is not None else "*no output*" if score != score else ""
     return f"{text} ({data.score_text(score)})" if score == score else text
 
 

@@ -158,7 +158,7 @@
     return made;
   };
   const answer = (run, name) => {
-    if (!run) return cell(name, el("span", "dim", "no answer"));
+    if (!run) return cell(name, el("span", "dim", "no output"));
     const parts = [];
     if (run.view !== undefined) {
       const view = el("div", "fh");

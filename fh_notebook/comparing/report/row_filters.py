@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from itertools import islice
 from typing import Final
 
 __all__ = ["FILTERS", "SCORE_FILTERS", "quick_filters"]
@@ -30,14 +31,14 @@ _RARE: Final = ("not_sent", "unknown", "pending")
 
 
 def quick_filters(
-    variants: Sequence[str], counts: Mapping[str, int] | None, *, is_scored: bool, is_right_or_wrong: bool
+    variants: Mapping[int, str], counts: Mapping[str, int] | None, *, is_scored: bool, is_right_or_wrong: bool
 ) -> dict[str, str]:
-    """Return the filters that one click offers, and their labels; ``won:0`` is of the rows that the first variant won.
+    """Return the filters that one click offers, and their labels; ``won:0`` is of the plan's first variant.
 
     Parameters
     ----------
-    variants : list of str
-        The variants as they are shown.
+    variants : dict of str
+        The variants as they are shown, in that order, by their places in the plan.
     counts : dict of int, optional
         The number of rows of each filter, once it is known. Rare outcomes are offered where there are any.
     is_scored : bool
@@ -48,12 +49,12 @@ def quick_filters(
     Examples
     --------
     >>> counts = {"failed": 0, "not_sent": 0, "unknown": 3, "pending": 0}
-    >>> list(quick_filters(["a", "b"], counts, is_scored=True, is_right_or_wrong=True).values())
+    >>> list(quick_filters({0: "a", 1: "b"}, counts, is_scored=True, is_right_or_wrong=True).values())
     ['outputs differ', 'failed', 'outcome unknown', 'only a right', 'only b right']
     """
     names = [*_ALWAYS, *(name for name in _RARE if counts and counts[name])]
     if len(variants) < 2:
         return {name: FILTERS[name] for name in names if name != "different"}
     won = "only {} right" if is_right_or_wrong else "{} wins"
-    wins = {f"won:{place}": won.format(name) for place, name in enumerate(variants[:WINS_SHOWN])} if is_scored else {}
-    return {name: FILTERS[name] for name in names} | wins
+    winners = islice(variants.items(), WINS_SHOWN if is_scored else 0)
+    return {name: FILTERS[name] for name in names} | {f"won:{place}": won.format(name) for place, name in winners}

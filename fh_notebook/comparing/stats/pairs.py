@@ -179,7 +179,7 @@ class Pair:
     @property
     def lead(self) -> float:
         """How far `b` is ahead: the difference, in the direction of the better score."""
-        return -self.difference if self.lower else self.difference
+        return 0.0 - self.difference if self.lower else self.difference
 
     @property
     def tested(self) -> bool:

@@ -316,7 +316,7 @@ def headline(
         return ""
     low, high, gap = _lead_texts(best, pairs)
     size, shared = _mean_text(best, summary, lower=lower)
-    means = f"{_means_of_both(best)}; " if shared and best.is_share else ""
+    means = f"{_means_of_both(best, summary)}; " if shared and best.is_share else ""
     ahead = f"{gap} {'less than' if lower else 'ahead of'} {best.a}{shared} ({means}95 % interval {low} to {high})"
     if not is_decided:
         return (
@@ -351,18 +351,13 @@ def _mean_text(best: Pair, summary: Sequence[SummaryLine], *, lower: bool) -> tu
     return f"{right} {share_text(share, line.mean, line.rows)}", shared
 
 
-COUNT_ERROR: Final = 1e-6
-"""By so much a mean times its rows may be away from a number of rows."""
-
-
-def _means_of_both(pair: Pair) -> str:
+def _means_of_both(pair: Pair, summary: Sequence[SummaryLine]) -> str:
     """Return what a difference is of, since the shares of the table are of other rows: how many are right, of both.
 
-    Where that is no number of rows, as of repeats, the two shares.
+    Of repeats that is no number of rows: then the two shares.
     """
-    counts = [mean * pair.n for mean in (pair.mean_b, pair.mean_a)]
-    if all(abs(count - round(count)) < COUNT_ERROR for count in counts):
-        first, second = map(round, counts)
+    if all(line.rows == line.n for line in summary if line.variant in (pair.a, pair.b)):
+        first, second = (round(mean * pair.n) for mean in (pair.mean_b, pair.mean_a))
         return f"{first:,} {share_head(lower=pair.lower)} against {second:,}"
     for digits in (0, 1):
         b, a = (round(100 * mean, digits) for mean in (pair.mean_b, pair.mean_a))
@@ -388,7 +383,7 @@ def _lead_texts(pair: Pair, pairs: Sequence[Pair]) -> tuple[str, str, str]:
 
 def _ends_of_lead(pair: Pair) -> tuple[float, float]:
     """Return the ends of the interval of :attr:`Pair.lead`."""
-    return (-pair.ci_high, -pair.ci_low) if pair.lower else (pair.ci_low, pair.ci_high)
+    return (0.0 - pair.ci_high, 0.0 - pair.ci_low) if pair.lower else (pair.ci_low, pair.ci_high)
 
 
 def _preferred_text(pair: Pair) -> str:

@@ -9,6 +9,6 @@ const directionOf = text => 2 * lettersOf(text, LEFTWARDS) > lettersOf(text, /\p
 
 // The parts of a text, each other one a date or an id that stays in one line, as `html.ids_unbroken` of the kernel: a
 // browser breaks behind each hyphen. A long id may break.
-const ID_MOST = 20;
-const partsOf = text => text.split(/(?<![\w-])((?=[A-Za-z-]*\d)[A-Za-z0-9]+(?:-[A-Za-z0-9]+)+)(?![\w-])/);
+const ID_MOST = 24;
+const partsOf = text => text.split(/(?<![\p{L}\p{N}_-])((?=[A-Za-z-]*\d)[A-Za-z0-9]+(?:-[A-Za-z0-9]+)+)(?![\p{L}\p{N}_-])/u);
 const unbroken = (text, shown) => partsOf(text).map((part, n) => n % 2 && part.length <= ID_MOST ? shown(part) : part);

@@ -161,7 +161,7 @@ def _counts(table: BrowserTable) -> list[list[Any]]:
     The number is ``None`` until it is known.
     """
     counts = table.counts if table.is_warm else None
-    names = [*distinct_texts(table.variants, html.NAME_UNBROKEN).values()]
+    names = dict(enumerate(distinct_texts(table.variants, html.NAME_UNBROKEN).values()))
     offered = quick_filters(names, counts, is_scored=bool(table.scorer), is_right_or_wrong=table.is_right_or_wrong)
     return [
         [*_field_of(name, table.variants), _name(label), counts and counts[name]] for name, label in offered.items()

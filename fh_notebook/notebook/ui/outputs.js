@@ -21,7 +21,7 @@ const serveOutputs = (root, allOf, {chose = () => {}, prefix = ""} = {}) => {
   // Ctrl+A and Ctrl+C of others for its cells, and a text area of 20,000 lines takes a minute to select.
   const selectable = (view, why, text) => {
     const area = make("div", {cls: "fh-all", contenteditable: "plaintext-only", "data-lm-suppress-shortcuts": "true",
-      role: "textbox", tabindex: 0, spellcheck: "false", "aria-multiline": "true", "aria-label": "All of the output", dir: directionOf(text), text});
+      role: "textbox", tabindex: 0, spellcheck: "false", "aria-multiline": "true", "aria-label": "Text to copy", dir: directionOf(text), text});
     note(view, dim(`${why}. The text below is selected: press Ctrl+C (⌘C).`), area);
     area.focus();
     getSelection().selectAllChildren(area);

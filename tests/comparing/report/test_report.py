@@ -69,7 +69,7 @@ def test_what_is_true_is_not_right_where_less_is_better(tmp_path: Path) -> None:
     assert numbers_in(headline)[:3] == ["0", "12", "100"]
     text = cmp.report(tmp_path / "x.html").read_text(encoding="utf-8")
     chips = re.findall(r'class="chip"[^>]*>([^<]+)', text)
-    assert chips == ["all", "outputs differ", "failed", "a wins", "b wins"]
+    assert chips == ["all", "outputs differ", "failed", "b wins", "a wins"]
     assert ">high score</option>" in text
     assert '"yesNo":false,"lower":true,"low":1.0' in text
     words = r"\b(right|wrong)\b"
@@ -430,6 +430,8 @@ def test_the_rows_have_the_order_of_the_summary_above_them(tmp_path: Path) -> No
     page = cmp.report(tmp_path / "x.html").read_text()
     markdown = cmp.report(tmp_path / "x.md").read_text()
     best_first = ["second", "third", "first"]
+    chips = re.findall(r'value="won:(\d)"[^>]*>only (\S+) right<', page)
+    assert chips == [(str(cmp.data.variants.index(name)), name) for name in best_first]
     data = json.loads(Page(page).inside["script"][0])
     assert data["variants"] == best_first
     heads = re.findall('<th scope="col">.*?</th>', page.split('id="rows"')[1])
