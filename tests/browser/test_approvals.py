@@ -56,3 +56,22 @@ def test_a_tool_is_allowed_by_a_click_and_denied_by_a_key(lab: Lab) -> None:
     assert lab.errors == []
     assert lab.external == []
     assert "Refund 1 EUR" in (lab.server.root / lab.name).read_text()
+
+
+LONG_IDS = """%load_ext fh_notebook
+from fh_notebook.client.approvals import ToolApproval, ToolApprovals
+asked = {"amount": 1029.9, "currency": "EUR", "iban": "DE02120300000000202051", "reference": "C-2041"}
+ToolApprovals([ToolApproval(id="taa_6bca47970352f380", status="pending", run_id="run_c94cd0be2131848ba80964a0cf6c74ad",
+                            summary="Transfer 1,029.90 EUR to Ada for claim C-2041?", tool="payments", arguments=asked)])
+"""
+
+
+@pytest.mark.long
+def test_long_ids_do_not_cut_the_arguments_off(lab: Lab) -> None:
+    """At no width: what a person decides about is read without scrolling."""
+    lab.open(LONG_IDS)
+    here = lab.run(0)
+    expect(here.get_by_role("button", name="Allow once: payments")).to_be_visible()
+    table = here.locator(".fh-approvals .fh-table")
+    for look in lab.looks(height=1_000):
+        assert table.evaluate("e => e.scrollWidth - e.clientWidth") <= 1, look

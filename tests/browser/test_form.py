@@ -260,13 +260,13 @@ def test_a_press_on_run_counts_also_where_the_page_moves_it(lab: Lab, hive: Form
 def test_optional_fields_at_their_defaults_are_behind_one_line(lab: Lab) -> None:
     """A click shows them; what is typed into one stays in sight when the others are folded again."""
     form = lab.output(AT["reject"]).locator(".fh-panel")
-    fold, third = form.get_by_role("button", name="7 optional fields, not filled in"), form.get_by_label("extra_2")
+    fold, third = form.get_by_role("button", name="7 more optional fields, not filled in"), form.get_by_label("extra_2")
     expect(third.first).to_be_hidden()
     fold.press("Space")
     third.first.fill("Now.")
     third.first.press("Tab")
     form.locator("button.fh-fold").press("Space")
-    expect(form.get_by_role("button", name="6 optional fields, not filled in")).to_be_visible()
+    expect(form.get_by_role("button", name="6 more optional fields, not filled in")).to_be_visible()
     expect(third.first).to_have_value("Now.")
     expect(form.get_by_label("extra_3").first).to_be_hidden()
 

@@ -351,10 +351,10 @@ class Plan:
 
     @property
     def to_do(self) -> str:
-        """What is left to call, for where its rows and unknown outcomes are shown already."""
-        calls = self._calls() if self.calls or self.rejoined else "nothing to call"
+        """What a start would do, as a verb and its object, for where all that has come of the jobs is shown already."""
+        calls = f"make {self._calls()}" if self.calls or self.rejoined else "call nothing"
         waiting = [f"{self.waiting:,} {agreeing(self.waiting, 'wait')} for a decision"] if self.waiting else []
-        return "; ".join([calls, *self._answered(), *waiting, *(self._ceilings() if self.calls else [])])
+        return "; ".join([calls, *waiting, *(self._ceilings() if self.calls else [])])
 
     @property
     def factors(self) -> str:

@@ -173,6 +173,10 @@ LEAST: Final = 0.5
 """Of the window's mean, in a silence: the best line after a lone burst is soon flat, as if nothing would ever come."""
 FIRST_FEW: Final = 10
 """Until so many answers have come, each changes the picture; afterwards the rate follows the window with some calm."""
+FEWEST: Final = 3
+"""Answers without which no rate is told: of one or two it would be that of chance."""
+SHORTEST_S: Final = 1.0
+"""Seconds without which no rate is told."""
 CALM: Final = 0.2
 """Part of the window over which the rate is smoothed."""
 
@@ -225,7 +229,9 @@ class RateEstimator:
 
     def rate(self, now_s: float) -> float | None:
         """Return how much the number grows in a second; ``None`` while nobody can know."""
-        fitted = self._fitted(now_s)
+        (began_s, base), (_, total) = self._seen[0], self._seen[-1]
+        is_measured = total - base >= FEWEST and now_s - began_s >= SHORTEST_S
+        fitted = self._fitted(now_s) if is_measured else None
         if fitted is not None:
             self._rate = self._calmed(fitted, now_s)
             self._rated_at = now_s

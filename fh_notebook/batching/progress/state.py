@@ -8,7 +8,7 @@ how fast, how long; and where less happens than could, the reason comes last, wh
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, Protocol
 
@@ -212,21 +212,39 @@ class ProgressState:
     @property
     def how_far_parts(self) -> dict[str, str]:
         """The parts of :attr:`how_far`, by the kind of outcome."""
-        parts = outcome_parts(self.counts, is_known=self.rows_so_far is None)
+        counts = self.shown_counts
+        parts = outcome_parts(counts, is_known=self.rows_so_far is None)
         if self._tells_out_of_pending:
-            pending, out = self.counts.pending, self._out()
+            pending, out = counts.pending, self._out()
             parts["pending"] = (
-                out if self.in_flight == pending else f"{pending:,} pending ({out.replace(' ', ' of them ', 1)})"
+                out if self._at_work == pending else f"{pending:,} pending ({out.replace(' ', ' of them ', 1)})"
             )
         return parts
 
     @property
+    def shown_counts(self) -> JobCounts:
+        """The counts in which a run that waits for a decision counts as waiting, also before its row is answered."""
+        waits, counts = self._waits_in_flight, self.counts
+        return replace(
+            counts, pending=counts.pending - waits, unknown=counts.unknown + waits, waiting=counts.waiting + waits
+        )
+
+    @property
+    def _waits_in_flight(self) -> int:
+        """Calls in flight whose runs wait for a decision: no work is done on them."""
+        return max(0, min(self.waits - self.counts.waiting, self.in_flight, self.counts.pending))
+
+    @property
+    def _at_work(self) -> int:
+        return self.in_flight - self._waits_in_flight
+
+    @property
     def _tells_out_of_pending(self) -> bool:
         """Whether the number of pending jobs says how many calls are out: beside it, both would read as a sum."""
-        return 0 < self.in_flight <= self.counts.pending and self.rows_so_far is None and not self.is_app
+        return 0 < self._at_work <= self.shown_counts.pending and self.rows_so_far is None and not self.is_app
 
     def _out(self) -> str:
-        return f"{self.in_flight:,}{' still' if self.rests else ''} in progress"
+        return f"{self._at_work:,}{' still' if self.rests else ''} in progress"
 
     @property
     def reused(self) -> str:
@@ -255,18 +273,22 @@ class ProgressState:
         left = self.calls_left
         # Where each pending job is one call, their number says it already.
         left_in_words = f"{counted(left, 'call')} left" if left and left != self.counts.pending else ""
-        is_told = self._tells_out_of_pending or (self.rests and not self.in_flight)
+        is_told = self._tells_out_of_pending or (not self._at_work and (self.rests or self._waits_in_flight))
         return ", ".join(part for part in ("" if is_told else self._out(), left_in_words) if part)
 
     def _speed(self) -> str:
-        if self.rests or self.rate is None:
+        if self.rests or self.rate is None or self._only_waits:
             return ""
         return ", ".join(part for part in (rate_in_words(self.rate), self._time_left()) if part)
 
     def _time_left(self) -> str:
-        is_at_work = (self.calls_left or 0) > self.waits - self.counts.waiting  # how long a person takes nobody knows
-        is_known = self.remaining_s is not None and self.rate is not None and not self.rests
-        return f"about {duration(self.remaining_s or 0.0)} left" if is_known and is_at_work else ""
+        is_known = self.remaining_s is not None and self.rate is not None and self.calls_left and not self.rests
+        return f"about {duration(self.remaining_s or 0.0)} left" if is_known and not self._only_waits else ""
+
+    @property
+    def _only_waits(self) -> bool:
+        """Whether all that is left waits for decisions: how long a person takes nobody knows."""
+        return self.waits - self.counts.waiting > 0 and (self.calls_left or 0) <= self.waits - self.counts.waiting
 
     @property
     def nameless(self) -> str:

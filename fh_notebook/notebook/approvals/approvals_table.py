@@ -37,7 +37,9 @@ CONFLICT: Final = 409
 
 STYLE: Final = html.Html(
     "<style>.fh-approvals .fh-table td:first-child{min-width:112px}"
-    ".fh-approvals .fh-table .fh-in-line{min-width:104px;margin:0 8px 8px 0}</style>"
+    ".fh-approvals .fh-table .fh-in-line{min-width:104px;margin:0 8px 8px 0}"
+    # Where there is little room an id breaks, and what a person decides about is not cut off.
+    "@container (max-width:720px){.fh-approvals .fh-table .fh-unbroken{white-space:normal}}</style>"
 )
 
 

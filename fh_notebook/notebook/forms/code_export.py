@@ -16,6 +16,7 @@ import json
 import keyword
 import re
 import shlex
+import textwrap
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -165,7 +166,7 @@ def _about_defaults(code: str, deployment: Deployment, inputs: Mapping[str, Any]
         for path, value in added[:DEFAULTS_TOLD]
     ]
     more = [f"{len(added) - DEFAULTS_TOLD:,} more"] if len(added) > DEFAULTS_TOLD else []
-    comment = f"The form sends no defaults. This code sends the declared ones: {', '.join([*told, *more])}."
+    comment = f"Unlike the form, this code also sends the defaults of {', '.join([*told, *more])}."
     return commented(code, comment if told else "")
 
 
@@ -365,6 +366,10 @@ def as_command(
     return "\n\n".join(COMMANDS[way](request, base_url=base_url) for request in requests)
 
 
+COMMENT_WIDTH: Final = 70
+"""Characters in a line of a comment: a page that is narrow would wrap it, and the rest would read as code."""
+
+
 def commented(code: str, comment: str) -> str:
     r"""Return code with a comment at its beginning: of a cell, behind its first line, which must be the magic's.
 
@@ -378,7 +383,8 @@ def commented(code: str, comment: str) -> str:
     if not comment:
         return code
     head, _, body = code.partition("\n") if code.startswith("%%") else ("", "", code)
-    return "\n".join(filter(None, (head, f"# {comment}", body)))
+    lines = textwrap.wrap(comment, COMMENT_WIDTH, break_long_words=False, break_on_hyphens=False)
+    return "\n".join(filter(None, (head, *(f"# {line}" for line in lines), body)))
 
 
 # --- a cell

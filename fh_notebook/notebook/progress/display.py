@@ -46,6 +46,9 @@ _BAR: Final = "display:flex;height:8px;border-radius:4px;overflow:hidden;max-wid
 
 _LINE: Final = "display:flex;flex-wrap:wrap;align-items:baseline;gap:0 16px"
 
+_WHOLE: Final = "display:inline-block"
+"""A number and its words are in one line where they have room for it."""
+
 _OF_UNKNOWN_LENGTH: Final = f"repeating-linear-gradient(135deg,{_TRACK} 0 6px,transparent 6px 12px)"
 
 
@@ -91,7 +94,7 @@ class ProgressView:
     def bar(self) -> html.Html:
         """Return the bar alone."""
         state = self._state
-        counts, is_known = state.counts, state.rows_so_far is None or bool(self._summary)
+        counts, is_known = self._counts, state.rows_so_far is None or bool(self._summary)
         track = f"background-color:{_TRACK}" if is_known else f"background:{_OF_UNKNOWN_LENGTH}"
         return html.el(
             "div",
@@ -105,6 +108,10 @@ class ProgressView:
             aria_valuenow=state.ended if is_known else None,
             aria_valuetext=self._summary or state.nameless,
         )
+
+    @property
+    def _counts(self) -> JobCounts:
+        return self._state.counts if self._summary else self._state.shown_counts
 
     def _words(self) -> list[html.Html]:
         state = self._state
@@ -128,23 +135,23 @@ class ProgressView:
     def _how_far(self) -> list[object]:
         """Return how far it is, with the colour of each part of the bar before its number."""
         has_several = len(self._shown_parts()) > 1
+        parts = self._state.how_far_parts
         words: list[object] = []
-        for kind, text in self._state.how_far_parts.items():
-            words += [", "] if words else []
-            words += [_swatch(_KEYS[kind])] if has_several and kind in _KEYS else []
-            words.append(text)
-        return words
+        for place, (kind, text) in enumerate(parts.items(), 1):
+            swatch = _swatch(_KEYS[kind]) if has_several and kind in _KEYS else None
+            words += [html.el("span", swatch, text, "," if place < len(parts) else "", style=_WHOLE), " "]
+        return words[:-1]
 
     def _legend(self) -> list[html.Html]:
         """Return the parts of the bar with their colours, where there are several."""
         shown = self._shown_parts()
         if len(shown) < 2:
             return []
-        words = _words_of_parts(self._state.counts)
+        words = _words_of_parts(self._counts)
         return [html.el("span", _swatch(_COLOURS[kind]), f"{n:,} {words[kind]}", cls="fh-dim") for kind, n in shown]
 
     def _shown_parts(self) -> list[tuple[str, int]]:
-        return [(kind, number) for kind, number in _parts(self._state.counts).items() if number]
+        return [(kind, number) for kind, number in _parts(self._counts).items() if number]
 
 
 def _parts(counts: JobCounts) -> dict[str, int]:

@@ -28,6 +28,7 @@ __all__ = [
     "error_element",
     "hint_for",
     "is_same",
+    "names_first",
     "run_head",
     "shown_answer",
 ]
@@ -144,6 +145,11 @@ def is_same(run: Run | None, first: Run | None) -> bool:
     return run is not None and first is not None and are_compared(run, first) and run.output == first.output
 
 
+def names_first(run: Run | None, first: Run | None, *, has_marks: bool = True) -> bool:
+    """Whether the head of `run` names the first variant, which is then marked as what others are compared to."""
+    return bool(_against(run, first, has_marks=has_marks))
+
+
 def _are_alike(run: Run, first: Run) -> bool:
     """Whether both outputs are texts, or both are JSON."""
     return (json_value(run.output) is None) is (json_value(first.output) is None)
@@ -158,8 +164,11 @@ def _against(run: Run | None, first: Run | None, *, has_marks: bool) -> tuple[ob
         return ("= same as ", name)
     if not has_marks:
         return ()
-    # What is not compared says so: beside one that differs, a card without a mark would read as equal.
-    return ("≠ differs from " if are_compared(run, first) else "not compared to ", name)
+    if are_compared(run, first):
+        return ("≠ differs from ", name)
+    # What is not compared says so, and why: beside one that differs, a card without a mark would read as equal.
+    why = "files" if run.assets or first.assets else "only one of them is JSON"
+    return ("not compared to ", name, f" ({why})")
 
 
 def error_element(run: Run, *, has_hints: bool = True, whole: str = WHOLE_ERROR) -> html.Html:

@@ -25,7 +25,7 @@ from fh_notebook.core import event_loop
 from fh_notebook.core.redaction import log
 from fh_notebook.core.text import html
 from fh_notebook.core.text.messages import agreeing, counted
-from fh_notebook.notebook.results.answer_card import are_compared, is_same
+from fh_notebook.notebook.results.answer_card import names_first
 from fh_notebook.notebook.results.column import ResultColumn
 from fh_notebook.notebook.results.state import SubmitState, columns_of
 from fh_notebook.notebook.ui.display import new_prefix
@@ -333,11 +333,12 @@ class ResultsView:
         # The first one in the end: whether it is called the baseline follows from the others.
         others = range(len(columns)) if only is None or only < submit.repeats else [only // submit.repeats]
         numbers = [*others, 0]
-        is_told = are_compared if self._has_marks else is_same
         for number in numbers:
             if number < len(columns):
                 first = columns[0].run if number else None
-                is_reference = number == 0 and any(is_told(other.run, columns[0].run) for other in columns[1:])
+                is_reference = number == 0 and any(
+                    names_first(other.run, columns[0].run, has_marks=self._has_marks) for other in columns[1:]
+                )
                 columns[number].show(
                     submit.of_column(number), first, cap, is_reference=is_reference, afresh=afresh,
                     colour=colours.get(submit.variants[number]), now_s=self._seconds(submit),

@@ -127,7 +127,31 @@ def test_a_line_of_text_says_how_many_runs_wait_for_a_decision() -> None:
     assert (tells(line, *steps), "batch.approvals()" in line) == (True, False)
     for batch.waits, has_forecast in ((101, True), (102, False)):  # 2 of these were answered
         state = ProgressState.of(batch, rate=8, remaining_s=3, refused="")
-        assert (tells(state.rest, "8 calls/s"), tells(state.rest, "3 s")) == (True, has_forecast)
+        assert (tells(state.rest, "8 calls/s"), tells(state.rest, "3 s")) == (has_forecast, has_forecast)
+
+
+def test_a_run_that_waits_for_a_decision_is_not_in_progress_as_well() -> None:
+    """It is counted once, also before its row is answered; and the numbers still add up."""
+    counts = JobCounts(planned=3, done=1, pending=2)
+    values = {"in_flight": 2, "calls_left": 2, "rate": 0.8, "remaining_s": 2.5}
+    for waits, how_far in (
+        (0, ["1 of 3 completed", "2 in progress"]),
+        (1, ["1 of 3 completed", "1 waits for a decision", "1 in progress"]),
+        (2, ["1 of 3 completed", "2 wait for a decision"]),
+    ):
+        state = ProgressState(name="t", counts=counts, waits=waits, **values)
+        assert list(state.how_far_parts.values()) == how_far
+        assert str(state).count("for a decision") == (waits > 0)
+        assert ("in progress" in str(state), "calls/" in str(state)) == (waits < 2, waits < 2)
+
+
+def test_no_rate_is_told_of_one_answer_or_of_less_than_a_second() -> None:
+    """It would be that of chance, and only fall while a person is waited for."""
+    for answers, seconds, is_told in ((1, 60, False), (2, 60, False), (3, 60, True), (30, 0.9, False)):
+        flow = RateEstimator(0.0, 0)
+        for number in range(1, answers + 1):
+            flow.note(seconds * number / answers, number)
+        assert (flow.rate(seconds) is not None) == is_told
 
 
 @given(st.lists(st.integers(0, 9), min_size=6, max_size=6))

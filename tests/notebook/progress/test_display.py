@@ -92,6 +92,16 @@ def test_every_word_of_the_line_is_in_the_page_and_in_the_text() -> None:
     assert len(state.rest) == 3
 
 
+def test_a_number_and_its_words_are_in_one_line_and_what_waits_is_in_the_bar() -> None:
+    """A line breaks between two of them and not within a bracket; a waiting run has its colour before it is answered."""
+    page = ProgressView("", _state(in_flight=5, waits=2))._repr_html_()
+    parts = re.findall(r'<span style="display:inline-block">(.*?)</span>(?= |</span>)', page)
+    said = [re.sub(r"<[^>]*>", "", part).rstrip(",") for part in parts]
+    assert "34 pending (3 of them in progress)" in said
+    assert "2 wait for a decision" in said
+    assert "fh-bar-waiting" in page
+
+
 def test_what_a_person_decides_elsewhere_is_listed_below_the_bar_without_buttons() -> None:
     """With the question as it came; it is somebody else's text."""
     steps = WaitingSteps.of(["finance: <b>Refund</b> 7?", "legal: Send?"], origin="api.test")

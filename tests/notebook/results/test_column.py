@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import fh_notebook as fh
-from fh_notebook.notebook.results.answer_card import error_element, hint_for, run_head
+from fh_notebook.notebook.results.answer_card import error_element, hint_for, names_first, run_head
 from fh_notebook.notebook.results.state import CallState
 from tests.notebook.hostile import EVIL, INVISIBLE, OUTPUTS, Page, dangers
 from tests.told import tells
@@ -91,3 +91,17 @@ def test_an_output_that_differs_names_what_it_differs_from() -> None:
     own = CallState(variant="formal", state="answered", run=first)
     assert ["baseline" in run_head(own, None, is_reference=yes) for yes in (True, False)] == [True, False]
     assert "baseline" not in run_head(CallState(variant="formal"), None, is_reference=True)
+
+
+def test_what_is_not_compared_says_why_and_the_first_one_is_the_baseline_all_the_same() -> None:
+    """A card beside names it, so that one is marked; where no head names it, nothing is."""
+    letter = fh.Run(status="completed", output="Dear Ann", variant="formal")
+    data = fh.Run(status="completed", output={"a": 1}, variant="json")
+    [fact] = re.findall(r'fh-fact"[^>]*>(.*?)</span>', run_head(_answered(data), letter))
+    assert fact == "not compared to <bdi>formal</bdi> (only one of them is JSON)"
+    assert (names_first(data, letter), names_first(data, letter, has_marks=False)) == (True, False)
+    assert not names_first(fh.Run(status="failed", error="no", variant="json"), letter)
+
+
+def _answered(run: fh.Run) -> CallState:
+    return CallState(variant=run.variant or "", state="answered", run=run)

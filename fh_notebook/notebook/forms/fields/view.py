@@ -133,7 +133,7 @@ class DefaultsFold:
         at_default = "at its default" if len(names) == 1 else "at their defaults"
         state = f"not filled in or {at_default}" if with_default else "not filled in"
         words = f" {at_default}" if with_default == len(names) else f", {state}"
-        words = f"{counted(len(names), 'optional field')}{words}"
+        words = f"{counted(len(names), 'more optional field')}{words}"
         set_traits(self.widget, description=words, tooltip=f"Show or hide {', '.join(names)}"[:300])
 
 

@@ -15,6 +15,7 @@ from typing import Any, Final
 from ipywidgets import Dropdown, Layout
 
 from fh_notebook.batching.batch import Batch, ShownBatch
+from fh_notebook.batching.model import JobCounts
 from fh_notebook.batching.planning.plan import Plan
 from fh_notebook.contract.schema.alternatives import same_json
 from fh_notebook.core.redaction import MASK
@@ -368,10 +369,16 @@ class BatchFormView(BatchFormObserver):
             in_block = self._begun is not None and self._begun.name == plan.name  # there is what is known of it
             left = plan.most_calls or plan.rejoined or plan.waiting or plan.not_ended
             is_done = in_block and not left and not self._is_app  # a disabled button needs its reason beside it
-            text = f"Run again: {plan.to_do}" if in_block else str(plan)
+            text = self._run_would(plan) if in_block else str(plan)
             self._plan.value = "" if self._is_app else line(text, kind="plain")  # it names code
             self._bar.show_calls(plan.most_calls, is_done=is_done)
         enable_all_clicks(self.widget)
+
+    def _run_would(self, plan: Plan) -> str:
+        """Say what Run would do now, where the block shows what came of the batch."""
+        counts = self._begun.counts if self._begun is not None else JobCounts()
+        is_retried = counts.failed > counts.invalid and not plan.most_calls
+        return f"Run would {plan.to_do}{'; only Retry calls failed jobs again' if is_retried else ''}."
 
     def _ended(self) -> None:
         with self._lock:
@@ -379,7 +386,9 @@ class BatchFormView(BatchFormObserver):
         if batch is None:
             return  # `started` will say so
         self._bar.running(False)
-        self._bar.say("" if self._is_app else "All answers are in form.frame.")
+        are_all = batch.counts.done == batch.counts.planned
+        what = "All answers are" if are_all else "What came of each job is"
+        self._bar.say("" if self._is_app else f"{what} in form.frame.")
         self._tools.ran()
         self._edited()
         enable_all_clicks(self.widget)

@@ -356,18 +356,11 @@ class CopyPanel:
         base_url, note = (places.base_url, places.note(way)) if places is not None else ("", "")
         try:
             code = commented(self._core.written(way, base_url), note if way not in COMMANDS else "")
-            added = line(self._added_defaults()) if way not in COMMANDS else ""
-            self._show_page(f"{line(note)}{added}{_copyable(code, is_cell=way not in COMMANDS)}")
+            self._show_page(f"{line(note)}{_copyable(code, is_cell=way not in COMMANDS)}")
         except FetchHiveError as exc:
             self._show_page(line(str(exc), kind="error"))
         if places is None and self._core.has_client:
             self._task.do(self._find_targets, self._on_result)
-
-    def _added_defaults(self) -> str:
-        """Return in words what a cell and Python send on top of what the form does: the defaults that they know."""
-        requests = self._core.requests()
-        names = _names_by_words(self._core.deployment, requests[0].inputs)[_AT_DEFAULT] if requests else []
-        return f"The form does not send {', '.join(names)}; this code sends the default." if names else ""
 
     def _find_targets(self) -> _CopyTargets:
         client = self._core.find_client()
