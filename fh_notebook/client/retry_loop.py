@@ -54,8 +54,8 @@ def raise_for(run: Run, decision: RetryDecision) -> NoReturn:
         "may_have_run": False,
     }
     message = with_action(one_line(run.error or "").rstrip("."), run.client_action)
-    if decision.reason == "auth" and run.status_code == 401:
-        raise AuthError(f"{run.origin} refused the API key: {message}. Check it in your workspace's settings", **facts)
+    if decision.reason == "auth" and run.status_code == 401:  # the API key, or the secret of a webhook trigger
+        raise AuthError(f"{run.origin} refused the key: {message}. Check it in your workspace's settings", **facts)
     if decision.reason == "auth":
         raise AuthError(f"{run.origin} does not allow this: {message}", **facts)
     if decision.reason == "daily_cap":

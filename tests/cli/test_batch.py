@@ -525,7 +525,7 @@ def test_on_a_terminal_the_progress_is_one_line_that_is_rewritten(data: Path) ->
         guard.cancel()
         os.close(terminal)
     assert "held: 12 rows x 1 variant = 12 jobs; 12 calls\r\n" in shown
-    assert re.search(r"\r2 of 12 \w+, 10 pending \(2 ", shown)
+    assert re.search(r"\r(held-\w+: )?2 of 12 \w+, 10 pending \(2 ", shown)
     assert "Traceback" not in shown
     assert held.ran.total() == 4
 
