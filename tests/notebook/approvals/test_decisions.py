@@ -394,4 +394,5 @@ def test_many_other_tables_close_those_of_a_form_and_of_a_block_and_not_a_new_on
         lambda: any("data-act" in str(state.get("value", "")) and "many" in str(state["value"])
                     for state in kernel.widgets().values() if "fh-live" in state.get("_dom_classes", ())),
         "the block's result", WAIT_S)  # fmt: skip
+    kernel.wait_until(lambda: kernel.run("form.run is None") == "False", "the form's answer", WAIT_S)
     assert kernel.run("form.run.output") == "'refused'"
