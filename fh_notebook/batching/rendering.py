@@ -103,8 +103,8 @@ def progress_sentence(
     --------
     >>> print(progress_sentence("triage-1", JobCounts(planned=80, done=78, failed=2, reused=62, calls=18)))
     triage-1: 78 of 80 completed, 2 failed; 62 reused, 18 calls
-    >>> print(progress_sentence("triage-2", JobCounts(planned=80, done=80, calls=87, refused=7), admits=3))
-    triage-2: 80 of 80 completed; 87 calls, 7 of them refused (429); limited to 3 at once by the service
+    >>> print(progress_sentence("triage-2", JobCounts(planned=80, done=80, calls=87, refused=7)))
+    triage-2: 80 of 80 completed; 80 calls, 7 more refused by the service's limit and sent again
     """
     if_unknown = f" ({replace(UnknownOutcomes.of(counts), waiting=0).text(audience)})"
     if_waiting = f" ({decide.text(audience)})"
@@ -118,9 +118,13 @@ def progress_sentence(
 def _spent(counts: JobCounts) -> str:
     """Return what the answers cost: calls, and what was reused in place of one."""
     parts = [f"{counts.reused:,} reused"] if counts.reused else []
-    parts += [counted(counts.calls, "call")]
-    parts += [f"{counts.refused:,} of them refused (429)"] if counts.refused else []
-    return ", ".join(parts)
+    return ", ".join([*parts, *_calls_parts(counts)])
+
+
+def _calls_parts(counts: JobCounts) -> list[str]:
+    """Return how many calls were made. Refused ones are told apart: with them there are more calls than jobs."""
+    refused = [f"{counts.refused:,} more refused by the service's limit and sent again"] if counts.refused else []
+    return [counted(counts.calls - counts.refused, "call"), *refused]
 
 
 ROWS_OF_AN_ERROR: Final = 5
@@ -381,7 +385,7 @@ class BatchOverview:
             # Blanks between: a page without styles, such as GitHub's of a notebook, shows them as one text.
             html.el("div", html.join([*name_html, *chips, facts_html], " "), cls="fh-head"),
             html.el("div", kept, cls="fh-dim") if kept and not (self.doing or self.is_app) else None,
-            html.el("div", "Stopped: ", self._stop_message(stopped), cls="fh-unknown") if stopped is not None else None,
+            self._stopped_html(stopped) if stopped is not None else None,
             html.el("div", html.el("div", *errors), cls="fh-error-list") if errors else None,
             html.el("div", f"and {counted(more, 'more error')}{has_all}", cls="fh-dim") if more else None,
             _buttons(offers) if offers is not None and not self.doing else None,
@@ -393,7 +397,7 @@ class BatchOverview:
         rows = html.table(
             ["row", "variant", "error"], [[cell(row), variant or "", error] for row, variant, error in group.first]
         )
-        shown = f"the first {len(group.first)} of {group.jobs:,}. " if group.jobs > len(group.first) else ""
+        shown = f"The first {len(group.first)} of {group.jobs:,}. " if group.jobs > len(group.first) else ""
         if self.is_app:
             return html.el("div", *_group_words(group), cls="fh-errors")
         note = html.el("div", shown, self._again(group), cls="fh-dim")
@@ -414,6 +418,11 @@ class BatchOverview:
         note_html = html.el("div", note, cls="fh-dim") if note else None
         return html.el("div", badge, html.el("span", words), acts, note_html, cls="fh-errors")
 
+    def _stopped_html(self, stopped: BatchStopped) -> html.Html:
+        """Return why it stopped; in grey what a person did."""
+        kind = "fh-dim" if stopped.reason == "cancelled" else "fh-unknown"
+        return html.el("div", "Stopped: ", self._stop_message(stopped), cls=kind)
+
     def _stop_message(self, stopped: BatchStopped) -> str:
         """Return why it stopped and how to go on, in code that can be typed anywhere."""
         reader = stopped.audience
@@ -433,8 +442,8 @@ class BatchOverview:
         code = (
             RETRY_CODE.text(self.audience) if self.audience.medium == "command" else RETRY_ANYWHERE.format(self.opener)
         )
-        why = f"Not called again, because {'it' if group.jobs == 1 else 'they'} may have run"
-        return html.el("span", f"{why}. To call {_them(group)} again: ", html.el("code", code))
+        what = f"{'It' if group.jobs == 1 else 'They'} may have run: calling {_them(group)} again may cost twice"
+        return html.el("span", f"{what}. To call {_them(group)} again all the same, type: ", html.el("code", code))
 
     def _next(self) -> html.Html:
         """Return what can be done next, in code: first, what makes the name known that the rest uses."""
@@ -509,8 +518,12 @@ def _button(act: str, text: str, label: str = "") -> html.Html:
 
 
 def _buttons(offers: Offers) -> html.Html | None:
-    offered = {"Browse": offers.browse, "Compare": offers.compare, "Save": offers.save}
-    buttons = [_button(text.lower(), text) for text, is_offered in offered.items() if is_offered]
+    offered = {
+        ("browse", "Browse answers"): offers.browse,
+        ("compare", "Compare variants"): offers.compare,
+        ("save", "Save to a file …"): offers.save,
+    }
+    buttons = [_button(*named) for named, is_offered in offered.items() if is_offered]
     return html.el("div", *buttons, cls="fh-acts") if buttons else None
 
 
@@ -538,9 +551,9 @@ def _quoted(text: str) -> str:
 
 def _cost(counts: JobCounts) -> str:
     """Return what the answers cost, in words that stand alone: where those come from that no call was made for."""
-    calls = "no call was made" if counts.reused and not counts.calls else counted(counts.calls, "call")
-    refused = f", {counts.refused:,} of them refused (429)" if counts.refused else ""
-    return "; ".join(filter(None, (_reused(counts), f"{calls}{refused}")))
+    has_no_call = counts.reused and not counts.calls
+    calls = "no call was made" if has_no_call else ", ".join(_calls_parts(counts))
+    return "; ".join(filter(None, (_reused(counts), calls)))
 
 
 def _reused(counts: JobCounts) -> str:
@@ -570,7 +583,7 @@ def _caption(counts: JobCounts, head: pd.DataFrame, factors: str) -> html.Html |
     which = "failed ones" if counts.failed > counts.invalid else "those without an answer"
     order = f", {which} first" if are_first else ""
     ended = " that ended" if answered < counts.planned else ""
-    return html.el("div", f"the first {shown} of {counted(answered, 'job')}{ended}{of_what}{order}", cls="fh-dim")
+    return html.el("div", f"The first {shown} of {counted(answered, 'job')}{ended}{of_what}{order}", cls="fh-dim")
 
 
 def informative_columns(frame: pd.DataFrame, columns: Sequence[str]) -> list[str]:

@@ -41,7 +41,7 @@ SUMMARIES: list[tuple[JobCounts, tuple[str, ...]]] = [
     (JobCounts(planned=80, done=80, reused=62, calls=18), ("b", "80 of 80", "62 reused", "18 calls")),
     (
         JobCounts(planned=9, done=2, failed=3, unknown=1, pending=3, calls=9, refused=2),
-        ("b", "2 of 9", "3 failed", "1", "retry_unknown=True", "3 pending", "9 calls", "2", "429"),
+        ("b", "2 of 9", "3 failed", "1", "retry_unknown=True", "3 pending", "7 calls", "2 more"),
     ),
     (
         JobCounts(planned=3, unknown=3, capped=2, calls=3),

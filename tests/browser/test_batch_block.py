@@ -66,7 +66,7 @@ def test_each_button_shows_its_result_where_it_was_clicked(lab: Lab, paced_hive:
 
         here = _ended(lab)
         effort = Effort(lab.page)
-        assert here.get_by_role("button").all_inner_texts().count("Compare") == 0  # there is one variant
+        assert here.get_by_role("button").all_inner_texts().count("Compare variants") == 0  # there is one variant
         effort.click(here.get_by_role("button", name="Show").first)
         below = here.locator(".fh-below")
         expect(below.locator("tbody tr")).to_have_count(2)  # messages that differ by a value are one error
@@ -75,9 +75,9 @@ def test_each_button_shows_its_result_where_it_was_clicked(lab: Lab, paced_hive:
         expect(below.locator(".fh-browse")).to_be_visible()
         effort.look_at(below.locator(".fhb-status").filter(has_text="20 rows"))
         looks = here.locator("button:not(.fhb-chip, .fh-o *, thead *)").locator("visible=true").evaluate_all(_LOOKS)
-        assert {"Show", "Retry (2 calls)", "Browse", "Close", "›"} <= {name for name, _ in looks}
+        assert {"Show", "Retry (2 calls)", "Browse answers", "Close", "›"} <= {name for name, _ in looks}
         assert len({look for _, look in looks}) == 1, looks
-        effort.click(here.get_by_role("button", name="Save", exact=True))
+        effort.click(here.get_by_role("button", name="Save to a file"))
         effort.click(below.get_by_role("button", name="Save the file"))
         expect(below).to_contain_text("Saved triage.csv: 20 rows")
         effort.click(below.get_by_role("button", name="Save the file"))
@@ -102,7 +102,7 @@ def test_each_button_shows_its_result_where_it_was_clicked(lab: Lab, paced_hive:
         assert here.locator(".fh-own-keys").evaluate(inside)
         effort.press("d")
         effort.press("d")
-        save = here.get_by_role("button", name="Save", exact=True)
+        save = here.get_by_role("button", name="Save to a file")
         effort.tab_to(save)
         effort.press("Enter")
         expect(here.get_by_label("File")).to_be_focused()
@@ -178,7 +178,7 @@ def test_a_block_is_whole_at_every_width(lab: Lab, paced_hive: PacedHive) -> Non
         lab.open(SETUP.format(url=server.url), RUN, "batch")
         lab.run(0)
         here = _ended(lab)
-        here.get_by_role("button", name="Save", exact=True).click()
+        here.get_by_role("button", name="Save to a file").click()
         here.get_by_label("File").wait_for()
         for look in lab.looks(height=900, widths=(1600, 800, 400)):
             lab.screenshot(f"batch-ended-{look}")

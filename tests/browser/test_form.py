@@ -485,7 +485,7 @@ def test_a_form_over_rows_maps_columns_and_runs_a_batch(lab: Lab, hive: FormHive
     hive.hold.clear()
     expect(form.locator("button.fh-pause")).to_have_count(0)
     block = form.locator(".fh-batch-result")
-    block.get_by_role("button", name="Save", exact=True).click()
+    block.get_by_role("button", name="Save to a file").click()
     file = block.get_by_label("File")
     file.fill("of-a-form.csv")
     file.press("Control+Enter")  # that of the form is Run, which would begin another batch

@@ -215,10 +215,8 @@ class ProgressState:
         counts = self.shown_counts
         parts = outcome_parts(counts, is_known=self.rows_so_far is None)
         if self._tells_out_of_pending:
-            pending, out = counts.pending, self._out()
-            parts["pending"] = (
-                out if self._at_work == pending else f"{pending:,} pending ({out.replace(' ', ' of them ', 1)})"
-            )
+            is_all = self._at_work == counts.pending
+            parts["pending"] = self._out() if is_all else f"{parts['pending']} ({self._out(' of them')})"
         return parts
 
     @property
@@ -243,8 +241,8 @@ class ProgressState:
         """Whether the number of pending jobs says how many calls are out: beside it, both would read as a sum."""
         return 0 < self._at_work <= self.shown_counts.pending and self.rows_so_far is None and not self.is_app
 
-    def _out(self) -> str:
-        return f"{self._at_work:,}{' still' if self.rests else ''} in progress"
+    def _out(self, of_which: str = "") -> str:
+        return f"{self._at_work:,}{of_which}{' still' if self.rests else ''} in progress"
 
     @property
     def reused(self) -> str:

@@ -436,12 +436,29 @@ def status_words(status: str) -> str:
     return words.get(status, status.replace("_", " "))
 
 
+_KINDS: Final = {name: name for name in ("completed", "failed", "unknown", "running")} | {
+    "awaiting_approval": "waiting"
+}
+"""Which statuses have a colour of their own; the others, such as queued, paused and cancelled, are grey."""
+
+BAR_FILLS: Final = {
+    "completed": "#388e3c", "reused": "#0097a7", "failed": "#e53935", "invalid": "#757575", "unknown": "#ef6c00",
+    "waiting": "#ef6c00;background-image:repeating-linear-gradient(135deg,transparent 0 3px,#fff 3px 5px)",
+}  # fmt: skip
+"""The colour of each status in a bar, and its stripes; the hue is that of :func:`badge`.
+
+They are numbers, not Jupyter's variables, which are taken out of a notebook that is not trusted. Each stands out from
+white and black by 3 to 1 at least.
+"""
+
+
 def badge(status: str, text: str = "", *, title: str = "") -> Html:
     """Return a run's status as a small label, or `text` in its colour; the words say what the colour says.
 
-    `title` is what it means, for who points at it.
+    What nobody knows and what waits for a person have one colour, and a sign each. `title` is what it means, for who
+    points at it.
     """
-    kind = status if status in {"completed", "failed", "unknown", "queued", "running"} else "other"
+    kind = _KINDS.get(status, "other")
     return el("span", text or status_words(status), cls=f"fh-badge fh-{kind}", title=title or None)
 
 
@@ -517,7 +534,10 @@ CSS: Final = (
     f".fh-error{{color:{legible('error-color1')};overflow-wrap:anywhere;margin-bottom:6px}}"
     ".fh-foot{font-size:11px;margin-top:4px;overflow-wrap:anywhere}"
     f".fh-completed{{color:{legible('success-color1')}}}.fh-failed{{color:{legible('error-color1')}}}"
-    f".fh-unknown,.fh-queued,.fh-running,.fh-other{{color:{legible('warn-color0')}}}"
+    f".fh-unknown,.fh-waiting{{color:{legible('warn-color0')}}}.fh-running{{color:{legible('brand-color1')}}}"
+    ".fh-other{color:var(--jp-ui-font-color2,inherit)}"
+    ".fh-badge.fh-unknown::before{content:'? ';content:'? ' / ''}"
+    ".fh-badge.fh-waiting::before{content:'! ';content:'! ' / ''}"
     f"{_BUTTON_CSS}"
     ".fh-out{overflow-wrap:anywhere;font-family:var(--jp-code-font-family,monospace);"
     "font-size:var(--jp-code-font-size,13px);margin:0;padding:8px 10px;border-radius:4px;"

@@ -31,18 +31,11 @@ from fh_notebook.notebook.ui.buttons import CancelButton, ControlDisplay, Widget
 __all__ = ["CellOutput", "LiveDisplay", "LiveProgress", "LiveView", "PlainProgress", "ProgressView"]
 
 
-# Numbers, not Jupyter's variables: these are left in a notebook that is not trusted. Each stands out from white and
-# from black by 3 to 1 at least.
-_COLOURS: Final = {
-    "completed": "#388e3c", "reused": "#0097a7", "failed": "#e53935", "invalid": "#9a7800", "unknown": "#ef6c00",
-    "waiting": "#8e24aa",
-}  # fmt: skip
-
 _TRACK: Final = "rgba(128,128,128,0.3)"
-_KEYS: Final = _COLOURS | {"pending": _TRACK}
+_KEYS: Final = html.BAR_FILLS | {"pending": _TRACK}
 """The colours of the parts and, behind them, of what is still to come."""
 
-_BAR: Final = "display:flex;height:8px;border-radius:4px;overflow:hidden;max-width:640px;margin:5px 0"
+_BAR: Final = "display:flex;height:8px;border-radius:4px;overflow:hidden;margin:5px 0"
 
 _LINE: Final = "display:flex;flex-wrap:wrap;align-items:baseline;gap:0 16px"
 
@@ -119,14 +112,14 @@ class ProgressView:
             return [*([html.el("div", *legend, style=_LINE)] if (legend := self._legend()) else []),
                     html.el("div", self._summary)]  # fmt: skip
         how_far = html.el("span", *self._how_far())
-        reused = [_swatch(_COLOURS["reused"])] if _parts(state.counts)["reused"] else []
+        reused = [_swatch(html.BAR_FILLS["reused"])] if _parts(state.counts)["reused"] else []
         rest = [
             html.el("span", *(reused if part == state.reused else []), part)
             for part in state.rest
             if part != state.held_by
         ]
         if state.rests:
-            rest.append(html.badge("unknown", state.held_by))
+            rest.append(html.badge("paused", state.held_by))
         elif state.held_by:  # for information: nothing is wrong, and nothing is to be done
             rest.append(html.el("span", state.held_by, cls="fh-dim"))
         note = [html.el("div", self._note)] if self._note else []
@@ -148,7 +141,9 @@ class ProgressView:
         if len(shown) < 2:
             return []
         words = _words_of_parts(self._counts)
-        return [html.el("span", _swatch(_COLOURS[kind]), f"{n:,} {words[kind]}", cls="fh-dim") for kind, n in shown]
+        return [
+            html.el("span", _swatch(html.BAR_FILLS[kind]), f"{n:,} {words[kind]}", cls="fh-dim") for kind, n in shown
+        ]
 
     def _shown_parts(self) -> list[tuple[str, int]]:
         return [(kind, number) for kind, number in _parts(self._counts).items() if number]
@@ -163,8 +158,8 @@ def _parts(counts: JobCounts) -> dict[str, int]:
 
 
 def _part(kind: str, number: int, counts: JobCounts) -> html.Html:
-    # Two pixels at least: one failure of 10,000 must be seen.
-    style = f"width:{100 * number / max(counts.planned, 1):.3f}%;min-width:2px;background-color:{_COLOURS[kind]}"
+    # Three pixels at least: one failure of 10,000 must be seen.
+    style = f"width:{100 * number / max(counts.planned, 1):.3f}%;min-width:3px;background-color:{html.BAR_FILLS[kind]}"
     title = f"{number:,} {_words_of_parts(counts)[kind]}"
     return html.el("span", cls=f"fh-bar-{kind}", style=style, title=title)
 

@@ -134,3 +134,30 @@ def test_a_fold_escapes_what_it_holds() -> None:
     assert page.count("&lt;script&gt;") == 100
     assert "<script" not in page
     assert "\u202e" not in page + html.folded_text(hostile * 100, whole=WHOLE)
+
+
+def _style_of(selector: str, name: str) -> list[str]:
+    """Return the values of a property in the rules of a class."""
+    rules = re.findall(r"([^{}]+)\{([^{}]*)\}", html.CSS)
+    return [
+        value
+        for names, body in rules
+        if selector in names.split(",")
+        for key, _, value in (declared.partition(":") for declared in body.split(";"))
+        if key == name
+    ]
+
+
+def test_each_status_has_one_hue_and_no_two_that_differ_look_the_same() -> None:
+    """Grey is what nothing happens to; what nobody knows and what waits for a person have a sign each, and stripes."""
+    kinds = {status: html.badge(status).partition("fh-badge ")[2].partition('"')[0] for status in (
+        "completed", "failed", "running", "unknown", "awaiting_approval", "paused", "cancelled", "queued",
+    )}  # fmt: skip
+    assert kinds["paused"] == kinds["cancelled"] == kinds["queued"]
+    looks = {
+        (*_style_of(f".{kind}", "color"), *_style_of(f".fh-badge.{kind}::before", "content")) for kind in kinds.values()
+    }
+    assert len(looks) == len(set(kinds.values())) == 6
+    assert _style_of(".fh-unknown", "color") == _style_of(".fh-waiting", "color")
+    assert html.BAR_FILLS["waiting"].startswith(f"{html.BAR_FILLS['unknown']};")
+    assert len(set(html.BAR_FILLS.values())) == len(html.BAR_FILLS)

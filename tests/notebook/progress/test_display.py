@@ -138,9 +138,9 @@ def test_where_nobody_knows_how_much_there_is_the_bar_shows_no_share() -> None:
 
 
 def test_what_failed_is_seen_however_rare_it_is() -> None:
-    """One of a hundred thousand is two pixels."""
+    """One of a hundred thousand is three pixels."""
     counts = JobCounts(planned=100_000, done=99_999, failed=1)
-    assert "min-width:2px" in ProgressView(PLAN, _state(counts=counts))._repr_html_()
+    assert "min-width:3px" in ProgressView(PLAN, _state(counts=counts))._repr_html_()
 
 
 def test_a_name_is_text_in_the_page() -> None:
