@@ -647,8 +647,11 @@ class CanaryState:
             missing=len(runs) - scored - failed,
             unknown=sum(observation.run is not None and observation.run.status not in KNOWN for _, observation in runs),
             score_error=self.score_error,
+            is_lower=self.lower,
             is_share=self.is_share,
             tested=sum(day.rows for day in evidence.days),
+            higher=sum(day.higher for day in evidence.days),
+            lower=sum(day.lower for day in evidence.days),
             is_different=evidence.is_different,
             references=sum(bool(len(evidence.scores_of(row))) for row in range(len(self.sample))),
             has_baseline=self.has_baseline,
@@ -711,6 +714,8 @@ class CanaryState:
                     "missing": len(day.rows) - len(known) - day.count("failed"),
                     "score": float(known.mean()) if len(known) else np.nan,
                     "difference": of_day.difference if of_day else np.nan,
+                    "higher": of_day.higher if of_day else 0,
+                    "lower": of_day.lower if of_day else 0,
                     "p": 2 * min(of_day.p, 1 - of_day.p) if of_day else np.nan,
                     "evidence": of_day.evidence if of_day else np.nan,
                 }
@@ -725,6 +730,7 @@ SUMMARY_COLUMNS: Final[Mapping[str, str]] = {
     "date": "datetime64[ns]",
     **dict.fromkeys(("rows", "calls", "scored", "failed", "missing"), "int64"),
     **dict.fromkeys(("score", "difference", "p", "evidence"), "float64"),
+    **dict.fromkeys(("higher", "lower"), "int64"),
 }
 """The columns of :meth:`Canary.summary` with their dtypes."""
 
@@ -860,17 +866,14 @@ class Canary:
 
         Columns: ``date`` (UTC); ``rows`` of that day; ``calls``: requests; how many are ``scored``, ``failed`` and
         ``missing`` (without an outcome or a score); their mean ``score``; ``difference``: by how much the scores are
-        above the earlier ones of the same rows; ``p`` of that day alone, two-sided; ``evidence`` of all days up to it.
-        The last three are missing of a day without earlier scores, and of one that is not over.
+        above the earlier ones of the same rows; ``p`` of that day alone, two-sided; ``evidence`` of all days up to it;
+        how many rows score ``higher`` and ``lower`` than the mean of their earlier scores. ``difference``, ``p`` and
+        ``evidence`` are missing of a day without earlier scores, and of one that is not over.
         """
         return self._state.summary()
 
     def __repr__(self) -> str:
-        return canary_display.canary_text(
-            self.name, self.verdict, self.notes, self.summary(), is_share=self._state.is_share
-        )
+        return canary_display.canary_text(self.name, self._state.figures, self.notes, self.summary())
 
     def _repr_html_(self) -> str:
-        return canary_display.canary_html(
-            self.name, self.verdict, self.notes, self.summary(), is_share=self._state.is_share
-        )
+        return canary_display.canary_html(self.name, self._state.figures, self.notes, self.summary())

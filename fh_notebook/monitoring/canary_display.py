@@ -1,4 +1,4 @@
-"""Display of a canary: the answer, then how certain it is, then what is missing; as text and as HTML.
+"""Display of a canary: the answer, the latest days, how certain it is, then what is missing; as text and as HTML.
 
 "Changed" is said only where the evidence has reached its threshold. Otherwise nothing is said to be unchanged: no
 change is shown so far. The text version contains all that the page contains.
@@ -16,7 +16,7 @@ import pandas as pd
 from fh_notebook.batching.rendering import frame_text, one_line
 from fh_notebook.comparing.report.display import NUMBERS_STYLE
 from fh_notebook.comparing.stats.clusters import distinct_text
-from fh_notebook.comparing.stats.number_format import figure, percents, points_format
+from fh_notebook.comparing.stats.number_format import figure, percents, points_format, share_head
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import figures
 from fh_notebook.core.text.messages import agreeing, counted
@@ -57,10 +57,16 @@ class CanaryFigures:
     unknown: int
     """Of these, the ones whose outcome is not known."""
     score_error: str
+    is_lower: bool
+    """Whether a lower score is the better one."""
     is_share: bool
     """Whether a mean is a share of rows: all scores are true or false."""
     tested: int
     """Scores that were compared with earlier ones of their rows."""
+    higher: int
+    """Of these, the ones above the mean of the earlier ones."""
+    lower: int
+    """The ones below it."""
     is_different: bool
     """Whether some row has two different scores."""
     references: int
@@ -81,19 +87,20 @@ def verdict(of: CanaryFigures) -> str:
     if not of.tested:
         ready = f"{of.references:,} of {counted(of.rows, 'row')} {agreeing(of.references, 'have')} a score"
         return f"Nothing is compared yet: {ready} to compare with."
-    compared = f"{counted(of.tested, 'score')}{by} {agreeing(of.tested, 'were')} compared with earlier scores"
-    return f"No change found so far ({counted(of.days, 'day')}): {compared} of the same rows."
+    compared = f"{counted(of.tested, 'score')}{by} {agreeing(of.tested, 'were')} compared with earlier ones"
+    equal = of.tested - of.higher - of.lower
+    counts = f"{of.higher:,} higher, {of.lower:,} lower, {equal:,} the same"
+    return f"No change found so far ({counted(of.days, 'day')}): {compared} of the same rows: {counts}."
 
 
 def notes(of: CanaryFigures, *, stopped: str) -> tuple[str, ...]:
     """Return how certain the sentence is, and what is missing."""
-    threshold = f"{1 / of.alpha:g}"
     lines = [
         (
-            f"Evidence of a change: {_evidence_text(of.evidence)}. It begins at 1, and grows as scores differ from the"
-            f" earlier ones of their rows; a change is reported when it reaches {threshold}. Without a change, the "
-            f"probability of that is at most {100 * of.alpha:g} % over all days together, if alpha was chosen before "
-            "the first day."
+            f"Evidence of a change: {_evidence_text(of.evidence)}, where {1 / of.alpha:g} is needed to report one. It "
+            "begins at 1, moves a little by chance, and grows as scores keep being higher, or lower, than before. If "
+            f"nothing changes, a change is reported in at most {100 * of.alpha:g} % of canaries, over all days "
+            f"together (alpha={of.alpha:g}, chosen before the first day)."
         )
     ]
     if of.evidence >= 1 / of.alpha and not of.is_different:
@@ -129,28 +136,42 @@ def _evidence_text(evidence: float) -> str:
     return f"{evidence:,.0f}" if evidence >= 100 else f"{evidence:.2g}"
 
 
-def _table(summary: pd.DataFrame, is_share: bool) -> tuple[list[str], list[list[str]]]:
+def _table(summary: pd.DataFrame, of: CanaryFigures) -> tuple[list[str], list[list[str]]]:
     """Return the heads and the cells of the latest days: shares in percent, and their changes in points.
 
     What has no row or call on any of them is no column.
     """
     part = summary.iloc[-LINES_SHOWN:]
     changes = part["difference"].tolist()
-    score = percents(int(part["rows"].max())) if is_share else figures(part["score"].tolist())
-    change = points_format(changes) if is_share else figures(changes)
-    unit = " (points)" if is_share else ""
+    score = percents(int(part["rows"].max())) if of.is_share else figures(part["score"].tolist())
+    change = points_format(changes) if of.is_share else figures(changes)
+    unit = ", points" if of.is_share else ""
     counts = {
         "failed": "failed calls",
         "missing": f"{'other ' if part['failed'].any() else ''}rows without a score",
         "calls": "calls made",
     }
     counts = {name: head for name, head in counts.items() if part[name].any()}
-    heads = ["date (UTC)", "rows of the day", "score", f"change from earlier{unit}", "evidence of a change so far"]
+    heads = [
+        "date (UTC)",
+        "rows of the day",
+        share_head(lower=of.is_lower) if of.is_share else "score",
+        "rows higher / lower than before",
+        f"change of the mean{unit}",
+        f"evidence so far (change reported at {1 / of.alpha:g})",
+    ]
     cells = [
         [
             f"{line['date']:%Y-%m-%d}", f"{line['rows']:,}", score(line["score"]),
-            f"{'+' if line['difference'] >= 0 else ''}{change(line['difference'])}",
-            _evidence_text(line["evidence"]) if line["evidence"] == line["evidence"] else "",
+            *(
+                (
+                    f"{line['higher']:,} / {line['lower']:,}",
+                    f"{'+' if line['difference'] > 0 else ''}{change(line['difference'])}",
+                    _evidence_text(line["evidence"]),
+                )
+                if line["evidence"] == line["evidence"]
+                else ("", "", "")
+            ),
             *(f"{line[name]:,}" for name in counts),
         ]
         for line in part.to_dict("records")
@@ -163,33 +184,33 @@ def _more(summary: pd.DataFrame) -> str:
     return f"… {counted(more, 'earlier day')}: canary.summary() has everything" if more > 0 else ""
 
 
-def canary_text(
-    name: str, sentence: str, remarks: Sequence[str], summary: pd.DataFrame, *, is_share: bool = False
-) -> str:
-    """Return a canary as text; `is_share`: a mean score is a share of rows."""
-    heads, lines = _table(summary, is_share) if len(summary) else ([], [])
+def canary_text(name: str, of: CanaryFigures, remarks: Sequence[str], summary: pd.DataFrame) -> str:
+    """Return a canary as text: its name, the answer, the latest days and the notes."""
+    heads, lines = _table(summary, of) if len(summary) else ([], [])
     table = frame_text(pd.DataFrame(lines, columns=heads), heads) if lines else ""
-    return "\n".join(filter(None, (sentence, *remarks, _title(name), table, _more(summary))))
+    return "\n".join(filter(None, (_title(name), verdict(of), table, _more(summary), *remarks)))
 
 
-def canary_html(
-    name: str, sentence: str, remarks: Sequence[str], summary: pd.DataFrame, *, is_share: bool = False
-) -> html.Html:
-    """Return a canary as HTML; `is_share`: a mean score is a share of rows."""
+def canary_html(name: str, of: CanaryFigures, remarks: Sequence[str], summary: pd.DataFrame) -> html.Html:
+    """Return a canary as HTML: its name, the answer, the latest days and the notes."""
     more = _more(summary)
-    heads, texts = _table(summary, is_share) if len(summary) else ([], [])
+    heads, texts = _table(summary, of) if len(summary) else ([], [])
     lines = [[html.unbroken(day), *cells] for day, *cells in texts]
     return html.el(
         "div",
         html.STYLE,
         NUMBERS_STYLE,
-        html.sentence("p", sentence, style=html.HEADLINE),
-        *(html.sentence("div", remark, cls="fh-dim") for remark in remarks),
-        html.el("div", _title(name), style="margin-top:6px"),
+        html.el("div", _title(name), cls="fh-dim"),
+        html.sentence("p", verdict(of), style=html.HEADLINE),
         html.el("div", html.table(heads, lines, cls="fh-table fh-num"), cls="fh-summary") if lines else None,
         html.el("div", more, cls="fh-dim") if more else None,
+        *(html.sentence("div", remark, cls="fh-dim", style=REMARK) for remark in remarks),
         cls="fh",
     )
+
+
+REMARK: Final = "max-width:75em"
+"""As long as the lines of the answer."""
 
 
 def _title(name: str) -> str:

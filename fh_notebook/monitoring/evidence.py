@@ -87,6 +87,9 @@ HAZARD: Final = 0.01
 """The part of the wealth that is not yet bet, and that a later day begins to bet. A change on day 100 costs as much as
 five nats of evidence."""
 
+EQUAL: Final = 1e-12
+"""Part of a score by which the mean of equal ones may be off: what is left of a sum."""
+
 MOST_AT_ONCE: Final = 2**21
 """Scores of arrangements that are held at once."""
 
@@ -99,6 +102,10 @@ class DayEvidence:
     """Rows with a score today and an earlier one."""
     difference: float
     """The mean of today's scores less the mean of the earlier scores of the same rows; NaN without such rows."""
+    higher: int = 0
+    """Of these rows, those whose score is above the mean of their earlier ones."""
+    lower: int = 0
+    """Those whose score is below it."""
     p: float
     """The p value of the day: small where scores are higher than before, near 1 where they are lower; NaN as above."""
     evidence: float
@@ -212,8 +219,14 @@ class ChangeEvidence:
         self._logs = np.vstack([self._logs, np.zeros((1, len(_SIGNED)))])
         self._bet(tested, p)
         wealth = float(self._parts().sum()) + SINCE_FUTURE * (1 - HAZARD) ** (len(self._logs) - 1)
-        difference = float(np.mean(scores[tested] - earlier))
-        self.days.append(DayEvidence(rows=len(tested), difference=difference, p=p, evidence=wealth))
+        changes = scores[tested] - earlier
+        moved = ~np.isclose(scores[tested], earlier, rtol=EQUAL, atol=0)
+        self.days.append(
+            DayEvidence(
+                rows=len(tested), difference=float(np.mean(changes)), p=p, evidence=wealth,
+                higher=int((moved & (changes > 0)).sum()), lower=int((moved & (changes < 0)).sum()),
+            )
+        )  # fmt: skip
 
     def _append(self, rows: NDArray[np.int64], scores: Numbers) -> None:
         if int(self._counts[rows].max(initial=0)) == self._scores.shape[1]:

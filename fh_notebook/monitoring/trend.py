@@ -28,6 +28,7 @@ from fh_notebook.comparing.stats.number_format import (
     percent,
     seconds,
     seconds_format,
+    share_head,
 )
 from fh_notebook.comparing.stats.summary import SummaryLine, summary_lines
 from fh_notebook.contract.deployment import Deployment
@@ -128,6 +129,7 @@ def trend(deployment: Deployment | str, *, score: Score = None, variants: str | 
         deployment=name,
         scorer=runs.scorer,
         is_share=_is_share(lines["score"].dropna()),
+        is_lower=runs.is_lower,
         known=session.known_variants([name]),
         notes=[*notes, *lines.attrs.get("notes", ())],
     )
@@ -274,15 +276,21 @@ class Trend:
         scorer: str,
         notes: Iterable[str],
         is_share: bool = False,
+        is_lower: bool = False,
         known: Sequence[str] = (),
     ) -> None:
         self.frame = frame
         self.deployment = deployment
         self.scorer = scorer
         self.notes = tuple(notes)
+        self._score_head = share_head(lower=is_lower) if is_share else "score"
         self._texts: dict[str, Callable[[float], str]] = {
             "score": percent if is_share else figures(frame["score"].tolist()) if "score" in frame else figure,
-            "seconds": seconds_format(frame["seconds"].tolist()) if "seconds" in frame else seconds,
+            "seconds": (
+                seconds_format(frame["seconds"], zip(frame["seconds_low"], frame["seconds_high"], strict=True))
+                if "seconds" in frame
+                else seconds
+            ),
             "failures": _shares_of_calls(frame["failures"].tolist() if "failures" in frame else []),
         }
         """How sentence, table and plot write a figure of each kind: all the same."""
@@ -309,7 +317,9 @@ class Trend:
         arguments.check(Trend.plot, locals())
         from fh_notebook.monitoring.trend_plot import plot
 
-        return plot(self.frame, kind, scorer=self.scorer, texts=self._texts, colours=self._colours)
+        return plot(
+            self.frame, kind, measure=f"{self._score_head} by {self.scorer}", texts=self._texts, colours=self._colours
+        )
 
     @property
     def _sentence(self) -> str:
@@ -322,7 +332,7 @@ class Trend:
             for variant, part in self.frame.groupby("variant", sort=False)
         ]
         when = f"on {first:%Y-%m-%d}" if first == last else f"from {first:%Y-%m-%d} to {last:%Y-%m-%d}"
-        what = one_line(self.scorer, 40) if of == "score" else "median seconds"
+        what = f"{self._score_head} by {one_line(self.scorer, 40)}" if of == "score" else "median seconds"
         return f"{one_line(self.deployment, 60)}, {what} {when}: {'; '.join(parts)}."
 
     @property
@@ -338,24 +348,20 @@ class Trend:
 
     def _cells(self) -> tuple[list[str], list[list[Any]]]:
         frame = self.frame.iloc[-LINES_SHOWN:]
-        interval = "95 % interval"
-        heads = ["variant", "date (UTC)", "score", interval, MEDIAN_TIME, interval, "failed", interval, "calls"]
+        measures = {"score": self._score_head, "seconds": MEDIAN_TIME, "failures": "failed calls"}
+        if not self.frame["score"].notna().any():
+            del measures["score"]
+        heads = [*("variant", "date (UTC)"), *(f"{head}, 95 % interval" for head in measures.values()), "calls"]
         names = distinct_texts(self.frame["variant"].unique(), 40)
         cells = [
             [
                 names[line["variant"]],
                 f"{line['date']:%Y-%m-%d}",
-                *(
-                    text
-                    for name, form in self._texts.items()
-                    for text in (form(line[name]), _limits_text(line, name, form))
-                ),
+                *(_with_interval(line, name, self._texts[name]) for name in measures),
                 f"{line['calls']:,}",
             ]
             for line in frame.to_dict("records")
         ]
-        if not self.frame["score"].notna().any():
-            return heads[:2] + heads[4:], [row[:2] + row[4:] for row in cells]
         return heads, cells
 
     @property
@@ -372,14 +378,10 @@ class Trend:
         heads, cells = self._cells()
         names = self.frame["variant"].iloc[-LINES_SHOWN:]
         lines = [
-            [
-                swatch_name(self._colours[name], row[0]),
-                html.unbroken(row[1]),
-                # An interval breaks before its second end, if at all.
-                *(text.replace(" %", "\N{NO-BREAK SPACE}%") if " to " in text else text for text in row[2:]),
-            ]
+            [swatch_name(self._colours[name], row[0]), html.unbroken(row[1]), *map(html.in_two, row[2:])]
             for row, name in zip(cells, names, strict=True)
         ]
+        heads = [head.replace(" %", "\N{NO-BREAK SPACE}%") for head in heads]
         table = html.table(heads, lines, cls="fh-table fh-num fh-named")
         return html.el(
             "div",
@@ -409,14 +411,10 @@ def _course(part: pd.DataFrame, of: str, text: Callable[[float], str]) -> str:
     """Return the first and the last figure of a variant, with their intervals."""
     known = part[part[of].notna()]
     ends = [known.iloc[0], known.iloc[-1]] if len(known) > 1 else [known.iloc[0]] if len(known) else []
-    figures_text = [f"{text(line[of])}{_interval_text(line, of, text)}" for line in ends]
-    return ", then ".join(figures_text) or "without a score"
+    return ", then ".join(_with_interval(line, of, text) for line in ends) or "without a score"
 
 
-def _interval_text(line: Any, of: str, text: Callable[[float], str]) -> str:
-    limits = _limits_text(line, of, text)
-    return f" ({limits})" if limits else ""
-
-
-def _limits_text(line: Any, of: str, text: Callable[[float], str]) -> str:
-    return interval_text(text, line[f"{of}_low"], line[f"{of}_high"])
+def _with_interval(line: Any, of: str, text: Callable[[float], str]) -> str:
+    """Return a figure and, in brackets, its interval; nothing where there is none."""
+    limits = interval_text(text, line[f"{of}_low"], line[f"{of}_high"])
+    return f"{text(line[of])} ({limits})" if limits else text(line[of])

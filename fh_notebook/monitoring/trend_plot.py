@@ -59,9 +59,11 @@ FigureText = Callable[[float], str]
 
 
 def plot(
-    frame: pd.DataFrame, kind: str | None, *, scorer: str, texts: Mapping[str, FigureText], colours: Mapping[str, str]
+    frame: pd.DataFrame, kind: str | None, *, measure: str, texts: Mapping[str, FigureText], colours: Mapping[str, str]
 ) -> Any:
-    """Return the figure (see ``Trend.plot``); `texts` says how a figure of each kind is written, as in its table.
+    """Return the figure (see ``Trend.plot``).
+
+    `measure` says what a score is; `texts`, how a figure of each kind is written, as in its table.
 
     Raises
     ------
@@ -74,19 +76,16 @@ def plot(
     if not kinds:
         raise InputError(f"nothing to draw{f' of {kind}' if kind else ''}: no call has a value")
     units = {"seconds": " s"}
+    measures = {"score": measure, "seconds": "median seconds", "failures": "failed calls"}
 
     def text_of(kind: str) -> FigureText:
         return lambda value: f"{texts[kind](value)}{units.get(kind, '')}"
 
-    return Plot([_panel_of(frame, name)(frame, name, scorer, text_of(name), colours) for name in kinds])
+    return Plot([_panel_of(frame, name)(frame, name, measures[name], text_of(name), colours) for name in kinds])
 
 
 def _panel_of(frame: pd.DataFrame, kind: str) -> Callable[..., PlotPanel]:
     return _panel if frame["date"][frame[kind].notna()].nunique() > 1 else _panel_of_one_date
-
-
-def _measure(kind: str, scorer: str) -> str:
-    return {"score": f"score ({scorer})", "seconds": "median seconds", "failures": "failed calls"}[kind]
 
 
 def _share_tick(share: float, place: int | None = None) -> str:
@@ -94,10 +93,10 @@ def _share_tick(share: float, place: int | None = None) -> str:
 
 
 def _panel_of_one_date(
-    frame: pd.DataFrame, kind: str, scorer: str, text: FigureText, colours: Mapping[str, str]
+    frame: pd.DataFrame, kind: str, what: str, text: FigureText, colours: Mapping[str, str]
 ) -> PlotPanel:
     known = frame[frame[kind].notna()].sort_values(kind, ascending=kind == "seconds", kind="stable")
-    lines, what = known.to_dict("records"), _measure(kind, scorer)
+    lines = known.to_dict("records")
     names = distinct_names(frame["variant"])
     date = f"{known['date'].iloc[0]:%Y-%m-%d}"
     is_share = text(0.5).endswith(" %")
@@ -105,7 +104,7 @@ def _panel_of_one_date(
     def draw(axes: Axes) -> None:
         for y, line in enumerate(lines):
             draw_interval(axes, y, line[kind], line[f"{kind}_low"], line[f"{kind}_high"], colours[line["variant"]])
-        draw_names(axes, [names[line["variant"]] for line in lines], f"{named(what)} on {date}, 95 % interval")
+        draw_names(axes, [names[line["variant"]] for line in lines], f"{named(what)}, 95 % interval")
         draw_figures(axes, [text(line[kind]) for line in lines])
         if is_share:
             axes.xaxis.set_major_formatter(_share_tick)
@@ -131,10 +130,9 @@ def _draw_dates(axes: Axes, dates: pd.Series[Any]) -> None:
     axes.xaxis.set_major_formatter(DateFormatter("%m-%d") if few else ConciseDateFormatter(locator))
 
 
-def _panel(frame: pd.DataFrame, kind: str, scorer: str, text: FigureText, colours: Mapping[str, str]) -> PlotPanel:
+def _panel(frame: pd.DataFrame, kind: str, what: str, text: FigureText, colours: Mapping[str, str]) -> PlotPanel:
     variants = list(dict.fromkeys(frame["variant"]))
     parts = {name: frame[(frame["variant"] == name) & frame[kind].notna()] for name in variants}
-    what = _measure(kind, scorer)
 
     def draw(axes: Axes) -> None:
         ends: dict[str, tuple[float, float]] = {}
@@ -175,8 +173,8 @@ def _panel(frame: pd.DataFrame, kind: str, scorer: str, text: FigureText, colour
 
 
 RANKS: Final = {
-    "score": ("highest", "highest"),
-    "seconds": ("fastest", "fastest"),
+    "score": ("is highest", "are highest"),
+    "seconds": ("is fastest", "are fastest"),
     "failures": ("fails most", "fail most"),
 }
 """What is said of who is first in a figure of each kind, and of several who are."""
@@ -198,5 +196,5 @@ def _newest(frame: pd.DataFrame, kind: str, text: FigureText) -> str:
         return equal
     first = len(alike_first(texts))
     ends = newest.iloc[[0, first]]  # who is first, and the next one
-    overlap = ", intervals overlap" if ends[f"{kind}_low"].max() <= ends[f"{kind}_high"].min() else ""
+    overlap = ", but intervals overlap" if ends[f"{kind}_low"].max() <= ends[f"{kind}_high"].min() else ""
     return f"{who} {RANKS[kind][first > 1]} {date}: {figure_text}{overlap}"

@@ -208,20 +208,32 @@ def test_each_day_is_a_kept_batch_that_a_trend_shows(watch: Watch) -> None:
 
 
 def test_text_and_page_begin_with_the_answer(watch: Watch) -> None:
-    """Then the certainty, then what is missing; the table has one line a day."""
+    """Under its name; then the latest days, the certainty, and what is missing."""
     watch.baseline()
     watch.answering.failing |= {("a", 3)}
     found = watch.run(baseline="before")
-    said, certain, *_ = repr(found).splitlines()
+    name, said, *table = repr(found).splitlines()
+    assert name.endswith(found.name)
     assert said == found.verdict
-    assert numbers_in(said) == ["1", "39"]
+    assert numbers_in(said) == ["1", "39", "0", "0", "39"]
     assert "exact()" in said
-    assert certain == found.notes[0]
+    assert tuple(table[-len(found.notes) :]) == found.notes
     page = found._repr_html_()
     assert page.index(found.verdict) < page.index("5 %", page.index(found.verdict) + len(found.verdict))
     summary = found.summary()
     assert summary["date"].tolist() == [pd.Timestamp("2026-03-01")]
     assert summary["scored"].tolist() == [39]
+
+
+def test_evidence_stands_beside_the_rows_that_scored_differently(watch: Watch) -> None:
+    """Two rows are lower, one is higher than the mean before: the sentence, the table and the summary count them."""
+    watch.answering.wrong |= {("a", 3)}
+    watch.baseline()
+    watch.answering.wrong ^= {("a", 3), ("a", 5), ("a", 7)}
+    found = watch.run(baseline="before")
+    assert found.summary()[["higher", "lower"]].iloc[0].tolist() == [1, 2]
+    assert numbers_in(found.verdict) == ["1", "40", "1", "2", "37"]
+    assert ">1 / 2<" in found._repr_html_()
 
 
 def test_a_default_name_is_that_of_what_is_called(watch: Watch) -> None:

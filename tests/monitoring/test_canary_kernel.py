@@ -25,7 +25,7 @@ def test_a_notebook_that_is_run_twice_on_one_day_makes_its_calls_once(tmp_path: 
                 kernel.wait(cell)
                 assert kernel.reply(cell)["status"] == "ok", kernel.text(cell)
                 (shown,) = [m for m in kernel.outputs(cell) if m.kind == "execute_result"]
-                assert "30 of 30 rows" in shown.text.splitlines()[0]
+                assert "30 of 30 rows" in shown.text.splitlines()[1], "below its name"
                 pages.append(shown.content["data"]["text/html"])
     assert hive.counts.calls == 30
     assert pages[0] == pages[1]

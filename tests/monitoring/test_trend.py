@@ -164,11 +164,12 @@ def test_text_and_page_say_the_same_and_escape_what_others_wrote(answering: Answ
     fh.batch(rows(7), "quiz", variants=["a", "<b>x</b>"], client=answering.hive.client(), progress=False)
     trend = fh.trend("quiz")
     text, page = repr(trend), trend._repr_html_()
-    assert text.startswith("quiz, exact() on ")
+    assert text.startswith("quiz, ")
+    assert "exact() on " in text.splitlines()[0]
     assert "<b>x</b>" not in page
     assert "&lt;b&gt;x" in page
     assert "<b>x</b>" not in trend.plot()._repr_html_()
-    assert re.search(r"to 100\N{NO-BREAK SPACE}%", page), "an interval breaks before its end alone"
+    assert re.search(r"<bdi class=\"fh-unbroken\">\(\d+ to 100 %\)</bdi>", page), "an interval is in one line"
     for shown in (text, page, trend.plot("score").alt, trend.plot("score").panels[0].title):
         assert "100 %" in shown  # the share of rows that are right, as everywhere
         assert "1.000" not in shown
@@ -206,24 +207,35 @@ def test_the_title_of_a_plot_states_the_result_of_the_newest_date(
     (panel,) = figure.panels
     assert re.fullmatch(title, panel.title)
     axes = figure.axes[0]  # of one date, what is measured stands below it
-    assert (axes.get_ylabel() or axes.get_xlabel().partition(" on ")[0]) in (
-        "score (exact())",
+    assert (axes.get_ylabel() or axes.get_xlabel().partition(",")[0]) in (
+        "score by exact()",
         "median seconds",
         "failed calls",
     )
     assert panels_cut(figure) == []
 
 
+def test_the_ends_of_an_interval_of_seconds_are_told_apart() -> None:
+    """However narrow it is: with as many digits as that takes, in table, sentence and plot."""
+    line = {"date": pd.Timestamp("2026-11-30", tz="UTC"), "variant": "a", "calls": 300, "score": np.nan}
+    line |= {"seconds": 0.005, "seconds_low": 0.00494, "seconds_high": 0.00506, "failures": 0.0}
+    line |= {"failures_low": 0.0, "failures_high": 0.01, "score_low": np.nan, "score_high": np.nan}
+    trend = Trend(pd.DataFrame([line]), deployment="quiz", scorer="", notes=())
+    assert "0.0050 (0.0049 to 0.0051)" in trend._repr_html_().replace('</bdi> <bdi class="fh-unbroken">', " ")
+    assert repr(trend).count("0.0049 to 0.0051") == 2
+    assert "0.0050 s" in trend.plot("seconds").alt
+
+
 def test_the_title_of_a_plot_says_where_the_intervals_of_the_first_two_overlap() -> None:
     """Who is first is not clearly so then; of those that read the same, the next one counts."""
-    for ends, told in (((0.6, 0.9), ", intervals overlap"), ((0.4, 0.6), "")):
+    for ends, told in (((0.6, 0.9), ", but intervals overlap"), ((0.4, 0.6), "")):
         lines = [
             {"date": pd.Timestamp("2026-11-30", tz="UTC"), "variant": name, "score": value}
             | dict(zip(NAMES, limits, strict=True))
             for name, value, limits in (("a", 0.8, (0.7, 0.9)), ("b", 0.8, (0.7, 0.9)), ("c", 0.5, ends))
         ]
         figure = Trend(pd.DataFrame(lines), deployment="quiz", scorer="exact()", notes=()).plot("score")
-        assert figure.panels[0].title == f"a and b highest on 2026-11-30: 0.800{told}"
+        assert figure.panels[0].title == f"a and b are highest on 2026-11-30: 0.800{told}"
 
 
 NAMES = ("score_low", "score_high")

@@ -341,13 +341,16 @@ class Plan:
         return self.calls - self.rejoined
 
     def __str__(self) -> str:
-        parts = [self._head(), *self._stored_parts()]
-        if self.rows is None:
-            parts.append("each 1,000 are checked and looked up before their first call")
-        else:
-            parts.append(self._calls())
-        parts += self._ceilings()
-        return "; ".join(parts)
+        return self._text(self._calls())
+
+    @property
+    def when_over(self) -> str:
+        """The plan once its calls are over: without the forecast of their time."""
+        return self._text(self._calls(has_time=False))
+
+    def _text(self, calls: str) -> str:
+        calls = "each 1,000 are checked and looked up before their first call" if self.rows is None else calls
+        return "; ".join([self._head(), *self._stored_parts(), calls, *self._ceilings()])
 
     @property
     def to_do(self) -> str:
@@ -413,10 +416,10 @@ class Plan:
         wait = f"{self.waiting_elsewhere:,} of these {agreeing(self.waiting_elsewhere, 'wait')} for a decision"
         return f"{wait} in {_places(self.waiting_in)}{NOT_TWICE.text(self.audience)}"
 
-    def _calls(self) -> str:
+    def _calls(self, *, has_time: bool = True) -> str:
         calls = self._new_calls
         text = counted(calls, "call")
-        if calls and self.seconds is not None:
+        if calls and self.seconds is not None and has_time:
             text += f", about {duration(self.seconds)}"
         if calls and self.cost is not None:
             text += f", {money(self.cost)} at {money(self.budget.price_per_call or 0.0)} a call"

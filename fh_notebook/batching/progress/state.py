@@ -43,6 +43,11 @@ class PlanProtocol(Protocol):
         """Of each job."""
         ...
 
+    @property
+    def when_over(self) -> str:
+        """The plan in one line, without a forecast: for when its calls are over."""
+        ...
+
 
 class ProgressSource(Protocol):
     """What a progress display may ask of a running batch, from any thread, and what its buttons may do."""

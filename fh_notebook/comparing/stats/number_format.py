@@ -6,7 +6,7 @@ A column of a table is one value: its name in the DataFrame, its heading and its
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, Final
@@ -139,11 +139,32 @@ def count_text(value: int) -> str:
     return f"{value:,}"
 
 
-def seconds_format(values: Sequence[float]) -> Callable[[float], str]:
-    """Return one format for seconds that stand below each other; missing as nothing."""
+def seconds_format(values: Iterable[float], intervals: Iterable[tuple[float, float]] = ()) -> Callable[[float], str]:
+    """Return one format for seconds that stand below each other; missing as nothing.
+
+    It has as many digits as the ends of each of the `intervals` need to be told apart.
+
+    Examples
+    --------
+    >>> list(map(seconds_format([0.0052, 0.5]), [0.0052, 0.5, math.nan]))
+    ['0.005', '0.500', '']
+    >>> list(map(seconds_format([0.005], [(0.00494, 0.00506), (0.007, 0.007)]), [0.00494, 0.00506]))
+    ['0.0049', '0.0051']
+    """
     largest = max((value for value in values if math.isfinite(value)), default=0.0)
-    form = ".3f" if largest < 1 else ".2f" if largest < 10 else ",.1f" if largest < 1e6 else ".3g"
-    return lambda value: "" if value != value else f"{value:{form}}"
+    if largest >= LARGE_S:
+        return lambda value: "" if value != value else f"{value:.3g}"
+    digits = 3 if largest < 1 else 2 if largest < 10 else 1
+    ends = [(low, high) for low, high in intervals if math.isfinite(low) and math.isfinite(high) and low != high]
+    while digits < SECOND_DIGITS and any(f"{low:.{digits}f}" == f"{high:.{digits}f}" for low, high in ends):
+        digits += 1
+    return lambda value: "" if value != value else f"{value:,.{digits}f}"
+
+
+LARGE_S: Final = 1e6
+"""Seconds that are written with an exponent."""
+SECOND_DIGITS: Final = 6
+"""Digits behind the point that seconds have at most."""
 
 
 def seconds(value: float) -> str:

@@ -533,6 +533,8 @@ CSS: Final = (
     ".fh-badge{border:1px solid currentColor;border-radius:9px;padding:0 8px;font-weight:600;white-space:nowrap}"
     f".fh-error{{color:{legible('error-color1')};overflow-wrap:anywhere;margin-bottom:6px}}"
     ".fh-foot{font-size:11px;margin-top:4px;overflow-wrap:anywhere}"
+    # Code to be typed stays in one line where one is wide enough: copied by eye, a name in two lines is wrong.
+    ":is(.fh-errors,.fh-foot) code{display:inline-block;max-width:100%}"
     f".fh-completed{{color:{legible('success-color1')}}}.fh-failed{{color:{legible('error-color1')}}}"
     f".fh-unknown,.fh-waiting{{color:{legible('warn-color0')}}}.fh-running{{color:{legible('brand-color1')}}}"
     ".fh-other{color:var(--jp-ui-font-color2,inherit)}"

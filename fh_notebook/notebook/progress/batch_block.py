@@ -353,7 +353,7 @@ class BatchBlock:
     def _state_above(self, batch: ProgressSource) -> tuple[str, html.Html]:
         """Return the plan, which a form says itself, and the bar that stay above what came of a start."""
         state = ProgressState.of(batch, rate=None, remaining_s=None, refused="")
-        plan = str(batch.plan()) if self._host is None and not self._is_visited else ""
+        plan = batch.plan().when_over if self._host is None and not self._is_visited else ""
         return plan, progress_view(state, summary=batch.summary(), is_app=self._is_visited).bar()
 
     def _tell_host(self, *, is_running: bool) -> None:

@@ -307,6 +307,7 @@ class LiveProgress:
 
     def end(self, batch: ProgressSource) -> None:
         """Show how it ended: this stays in the saved notebook."""
+        self._plan = batch.plan().when_over if self._plan else ""
         view = self._view(self._pacer.state(), summary=batch.summary())
         self._pacer.end()
         if self._control_display is not None:

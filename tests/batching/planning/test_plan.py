@@ -323,3 +323,12 @@ def test_a_secret_is_masked_wherever_a_job_is_kept_or_shown() -> None:
     assert one.shown_inputs == other.shown_inputs == {"text": "x", "token": "***"}
     assert one.request("b").inputs["token"] == "s3cret"
     assert one.key != other.key
+
+
+def test_a_plan_that_is_over_forecasts_no_time() -> None:
+    """The rest of it stays as it was."""
+    plan = Plan(
+        name="n", deployment="d", variants=("a",), rows=20, repeats=1, jobs=20, calls=20, seconds=42.0, max_calls=10
+    )
+    assert plan.when_over == str(plan).replace(", about 40 s", "") != str(plan)
+    assert numbers_in(plan.when_over) == ["20", "1", "20", "20", "10"]
