@@ -273,7 +273,7 @@ def test_a_kernel_of_another_python_is_a_warning(
     code, told = _doctor(capsys)
     assert code == 0
     assert re.search(
-        r"^warning +kernel: .*/opt/other/bin/python\b.*\n +-> .* -m ipykernel .*--user --name fetchhive",
+        r"^warning +kernel: .*/opt/other/bin/python\b.*\n +-> .*-m ipykernel .*--user --name fetchhive",
         told, re.MULTILINE,
     )  # fmt: skip
 

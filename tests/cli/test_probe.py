@@ -133,7 +133,7 @@ def test_what_the_calls_at_once_need_is_told_before_the_first_call(
     monkeypatch.setattr("builtins.input", answer)
     assert main([*TRIAGE, "--concurrency"]) == 0
     assert tells(asked[2].partition("number")[2], "2 requests", "2", "8")
-    assert tells(capsys.readouterr().out, "8 calls")
+    assert tells(capsys.readouterr().out, "8", "--max-calls 23")
     assert main([*TRIAGE, "--concurrency", "--max-calls", "15"]) == 0
     assert "only shows" not in capsys.readouterr().err
     assert main([*TRIAGE, "--concurrency", "--max-calls", "6"]) == 0

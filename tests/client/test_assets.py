@@ -139,7 +139,7 @@ def test_a_name_of_other_letters_is_watched_as_well(monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize("url", ["https://local/x", "http://local.example/x", "http://127.0.0.1:1/x"])
 def test_only_the_hive_in_process_is_asked_as_such(url: str) -> None:
     """Another scheme or host is checked as any other address, and a foreign run's address is refused."""
-    with pytest.raises(fh.CallError, match="hive.serve|an asset"):
+    with pytest.raises(fh.CallError):
         AssetAddress(url, "local", reaches_hive=True)
     assert AssetAddress("http://local/v1/assets/1/x", "local", reaches_hive=True).extensions == {}
     with pytest.raises(fh.CallError, match="asset|hive.serve"):

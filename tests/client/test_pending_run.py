@@ -31,7 +31,7 @@ from fh_notebook.session import session
 from fh_notebook.store.pending_runs import PendingRuns
 from fh_notebook.store.store import Store
 from tests.client.callbacks.senders import KEY, SECRET, Held, deliver, event, signed, until
-from tests.told import facts, tells
+from tests.told import tells
 
 
 @pytest.fixture
@@ -883,7 +883,7 @@ def test_a_trigger_starts_a_run_without_the_key(held: Held, receiver: fh.Callbac
         client.trigger(*ids, secret="a wrong secret", inputs={"text": "a"}, callback=receiver)
     assert "a wrong secret" not in str(told.value)
     for bad in ("", fh.Secret("")):
-        with pytest.raises(fh.InputError, match=facts("secret")):
+        with pytest.raises(fh.InputError):
             client.trigger(*ids, secret=bad)
     assert len(held.hive.calls) == 1
 

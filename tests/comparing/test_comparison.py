@@ -314,7 +314,7 @@ def test_a_scorer_gets_the_whole_row(batch: fh.Batch) -> None:
 
 @pytest.mark.parametrize(
     ("given_value", "said"),
-    [("great", "gave 'great'"), ({"a": "x"}, "gave {"), (float("inf"), "gave inf"), ([1], "gave [1]")],
+    [("great", "'great'"), ({"a": "x"}, "{"), (float("inf"), " inf"), ([1], "[1]")],
 )
 def test_what_is_no_score_is_missing_with_its_reason(batch: fh.Batch, given_value: Any, said: str) -> None:
     """Never zero."""
@@ -654,9 +654,7 @@ def test_a_comparison_shows_itself_escaped_and_its_text_twin_says_the_same(hosti
     for part in (title, differ.partition(".")[0], hostile.verdict):
         assert part in repr(hostile)
         assert part in shown.replace("&lt;b&gt;a&lt;/b&gt;", "<b>a</b>")
-    assert [line.partition(":")[0] for line in repr(hostile).splitlines()[:2]] == [
-        "Not enough to tell", "Comparison of 2 variants on 1 row by s",
-    ]  # fmt: skip
+    assert repr(hostile).splitlines()[:2] == [headline_of(hostile.data), title]
 
 
 def test_single_runs_of_a_cell_can_be_compared() -> None:
@@ -818,8 +816,8 @@ def test_rows_that_are_right_are_counted_unless_repeats_make_them_parts(repeats:
         for repeat in range(repeats)
     ]
     said = headline_of(fh.compare(pd.DataFrame(lines), score="s").data)
-    assert "on the 30 rows where both have a score (" in said.replace("distinct ", "")
-    shown = said.partition("score (")[2].partition(";")[0]
+    assert re.search(r"\bon the 30 (distinct )?rows ", said)
+    shown = said.rpartition(" (")[2].partition(";")[0]
     assert numbers_in(shown) == (["20", "10"] if repeats == 1 else ["70", "37"])
     assert ("%" in shown) == (repeats == 2)
 
@@ -848,12 +846,11 @@ def bold_in(first: Any, second: Any, **options: Any) -> tuple[list[str], str]:
 )
 def test_the_fields_that_differ_are_bold_whatever_a_model_wrote(first: str, second: str, bold: list[str]) -> None:
     """Also what JSON has no form of, which Python reads; numbers are equal that are equal in JSON."""
-    found, page = bold_in(first, second)
+    found, _ = bold_in(first, second)
     assert len(found) == len(bold)
     for words, whole in zip(found, bold, strict=True):
         assert whole.startswith(words.removesuffix("…"))
         assert words.endswith("…") or words == whole
-    assert "with the fields that differ in bold:" in page
 
 
 def test_an_empty_object_is_an_output() -> None:
@@ -895,7 +892,6 @@ def test_rows_mark_the_fields_in_which_objects_differ_and_all_numbers_have_one_f
     assert {text_in(words) for words in re.findall(r"<b>(.*?)</b>", shown)} == {
         "kind: home", "kind: other", "tags: 1 item",
     }  # fmt: skip
-    assert "with the fields that differ in bold:" in shown
     texts = pd.DataFrame([{**line, "output": f"answer {line['s']}"} for line in lines])
     assert "<b>" not in fh.compare(texts, score="s")._repr_html_()
 

@@ -77,6 +77,7 @@ from tests.misuse.test_named import CASES as MISUSES
 from tests.misuse.test_named import ROWS, misused
 from tests.notebook.cell.test_literals import FULL, SLIPS, inputs_of
 from tests.notebook.commands.test_commands import NO_KEYS
+from tests.notebook.commands.test_description import VARIABLES, line_of
 from tests.notebook.forms.fields.test_fields import SentAs
 from tests.notebook.forms.fields.test_fields import _parts as parts
 from tests.notebook.forms.fields.test_fields import _view as field_view
@@ -441,6 +442,7 @@ MESSAGES: Final[dict[str, Callable[[], Says]]] = {
         f"{', '.join(action.option_strings) or action.metavar}: {action.help}" for action in cell_parser().actions
         if action.dest not in ("help", "api_key")  # Python's own, and one that is not shown
     ),
+    "the kinds of variables": lambda: lambda audience: "\n".join(line_of(variable).kind for variable, _, _ in VARIABLES),
     "a text that is not sent": lambda: unsent({"type": "string"}),
     "a text that has a default": lambda: unsent({"type": ["string", "null"], "default": "calm"}),
     # races

@@ -8,7 +8,7 @@ A call with a wrong value ends well when
 - or a `TypeError`, `ValueError` or `OSError` does that was raised by a ``raise`` statement of this package: an error
   that an operation on a wrong value happened to end in is not one that was meant.
 
-It names the argument when its name, or one of the words that stand for it, is in the message.
+It names the argument when its name is in the message; of some, one of the terms that stand for it, or the value.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from __future__ import annotations
 import dis
 import re
 import types
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,57 +29,58 @@ from tests.misuse.targets import Target
 PACKAGE: Final = str(Path(fh.__file__).parent)
 RAISE: Final = dis.opmap["RAISE_VARARGS"]
 
-_SCORER: Final = ("takes scorers", "the weights are")
 SYNONYMS: Final[dict[str, tuple[str, ...]]] = {
-    # What a value of the right kind is told by, where it is no name that is known, or a part of it is wrong.
     "a": ("variant",),
     "b": ("variant",),
     "baseline": ("variant",),
-    "batch_or_frame": ("compare takes", "a list to compare", "by name", "column", "rows are", "'row'"),
+    "batch_or_frame": ("column", "row", "rows", "'before'"),
     "deployment": ("Deployment", "name"),
-    "fields": ("a variable must be", "nested more"),
-    "folder": ("the folder",),
-    "frame": ("DataFrame", "rows are", "row", "column"),
+    "fields": (),
+    "folder": (),
+    "frame": ("DataFrame", "row", "column"),
     "from_workspace": ("workspace",),
-    "inputs": ("Start variables", "variable", "variables", "the key", "ticket", "nested more"),
+    "inputs": ("Start variables", "variable", "variables", "ticket"),
     "into_workspace": ("workspace",),
-    "key": ("the deployment",),
-    "n": ("a number of calls",),
-    "over": ("rows are given", "rows are read", "rows are dicts", "row"),
+    "key": (),
+    "n": (),
+    "over": ("row", "rows"),
     "pair": ("variant",),
-    "path": ("ends in", "give a name"),
-    "paths": ("give a file",),
-    "rater": ("has rated",),
-    "rates": ("the rate of",),
-    "request_id": ("request id", "is not paused", "no run to decide about"),
-    "pilot": ("a list to compare", "by name", "column", "rows are", "'row'"),
+    "path": (),
+    "paths": (),
+    "rater": (),
+    "rates": ("rate",),
+    "request_id": ("request id", "req"),
+    "pilot": ("column", "row", "rows", "'before'"),
     "rows": ("row", "column"),
-    "scorer": _SCORER,
-    "scorers": _SCORER,
-    "secret": ("the key",),
+    "scorer": (),
+    "scorers": (),
+    "secret": ("key",),
     "text": ("Code Snippet",),
     "timeout_s": ("within",),
-    "values": ("choice", "nested more"),
+    "values": ("choice",),
     "variants": ("variant",),
     "Comparison.assert_better(than)": ("variant",),
     "Comparison.assert_not_worse(than)": ("variant",),
     "Comparison.is_equivalent(a)": ("variant",),
     "Comparison.is_equivalent(b)": ("variant",),
-    "Comparison.by(name)": ("the score",),
-    "Deployment.from_history(name)": ("no run of",),
-    "Deployments.source_of(name)": ("the deployment",),
+    "Comparison.by(name)": (),
+    "Deployment.from_history(name)": (),
+    "Deployments.source_of(name)": (),
     "Field.value =(value)": ("ticket",),
     "LocalHive.configure(changes)": ("concurrency",),
     "LocalHive.webhook(variant)": ("Variant",),
     "LocalHive.inputs_of(variant)": ("Variant",),
     "fh.local.demo_hive(options)": ("concurrency",),
     "fh.grid(factors)": ("named",),
-    "fh.read_promptfoo(path)": ("does not exist",),
-    "fh.read_inspect(dataset)": ("rows are read from", "rows are given"),
-    "fh.open_batch(name)": ("no saved batch",),
-    "fh.score.weighted(named)": _SCORER,
+    "fh.read_promptfoo(path)": (),
+    "fh.read_inspect(dataset)": ("rows",),
+    "fh.open_batch(name)": (),
+    "fh.score.weighted(named)": (),
 }
-"""Words that stand for a parameter, by its name or by function and name."""
+"""Terms that stand for a parameter, by its name or by function and name; of each of these, the value does, too.
+
+A value of the right kind may be no name that is known, or a part of it is wrong: ``the variant 'text' does not exist``.
+"""
 
 
 OWN_FAULTS: Final = ("nothing() takes", "Anything() takes", "Anything.__init__() takes")
@@ -97,7 +100,7 @@ def ending_of(target: Target, parameter: str, value: Any) -> Ending:
     try:
         result = target.given(parameter, value)
     except Exception as exc:
-        return judged(exc, target, parameter)
+        return judged(exc, target, parameter, value)
     try:
         repr(result)
         if hasattr(result, "_repr_html_"):
@@ -109,7 +112,7 @@ def ending_of(target: Target, parameter: str, value: Any) -> Ending:
     return Ending("works")
 
 
-def judged(exc: BaseException, target: Target, parameter: str) -> Ending:
+def judged(exc: BaseException, target: Target, parameter: str, value: Any) -> Ending:
     """Return how an error is judged."""
     try:
         message = f"{type(exc).__name__}: {exc}"
@@ -119,10 +122,23 @@ def judged(exc: BaseException, target: Target, parameter: str) -> Ending:
         return Ending("works")
     if not is_ours(exc):
         return Ending("crashed", message)
-    words = (parameter, *SYNONYMS.get(f"{target.name}({parameter})", ()), *SYNONYMS.get(parameter, ()))
+    words = [parameter]
+    for name in (f"{target.name}({parameter})", parameter):
+        words += (*SYNONYMS[name], *_spellings(value)) if name in SYNONYMS else ()
     if any(re.search(rf"(?<![A-Za-z]){re.escape(word)}(?![A-Za-z])", message) for word in words):
         return Ending("told", message)
     return Ending("unnamed", message)
+
+
+def _spellings(value: Any) -> Iterator[str]:
+    """Yield how a message may show a value: as it is, by its type, or a part of it; a long number by its length."""
+    yield type(value).__name__
+    for part in (value, *(islice(value, 3) if isinstance(value, list | tuple | set | dict) else ())):
+        if isinstance(part, int) and part.bit_length() > 1_000:
+            yield f"{part.bit_length():,}"
+        elif isinstance(part, str | bytes | int | float | list | None):
+            yield ascii(part)[:60]
+            yield ascii(part).strip("'")[:60] or repr(part)
 
 
 def is_ours(exc: BaseException) -> bool:

@@ -250,7 +250,7 @@ def test_options_beyond_their_limits_are_refused() -> None:
     for options in ({"alpha": 1.0}, {"rows_per_day": 0}, {"name": " "}, {"name": "half \ud800"}):
         with pytest.raises(SettingsError):
             fh.canary(rows(2), "quiz", variant="a", score="x", **options)  # type: ignore[arg-type]
-    with pytest.raises(SettingsError, match="iterator"):
+    with pytest.raises(SettingsError, match=r"list\(rows\)"):
         fh.canary(iter(rows(2)), "quiz", variant="a", score=fh.score.exact(), client=Answering().hive.client())
     answering = Answering()
     with pytest.raises(InputError) as empty:
@@ -341,8 +341,10 @@ def test_a_higher_alpha_is_another_canary_with_a_chance_of_its_own(watch: Watch)
     watch.answering.wrong |= {("a", number) for number in range(4)}
     found = watch.run(baseline="before")
     assert not found.changed
-    assert "alpha" in found.notes[0]
-    assert watch.run(baseline="before", alpha=min(0.99, 1.01 / found.evidence)).changed
+    other = watch.run(baseline="before", alpha=min(0.99, 1.01 / found.evidence))
+    assert other.changed
+    assert "5 %" in found.notes[0]
+    assert "5 %" not in other.notes[0]
 
 
 def test_a_misspelt_deployment_binds_no_name(watch: Watch) -> None:

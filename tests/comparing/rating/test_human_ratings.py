@@ -183,11 +183,11 @@ def test_a_rated_comparison_has_the_win_rate_its_interval_and_the_sign_test() ->
     assert (line["wins"], line["ties"], line["losses"]) == (0, 27, 13)
     (line,) = cmp.rated(rater="anna").pairs().to_dict("records")
     assert line["wins"] == 27
-    with pytest.raises(InputError, match="scored"):
+    with pytest.raises(InputError, match=r"cmp\.rated\("):
         cmp.rated().rescore()
     rate_by(cmp, "ben", lambda item: "3", scale=5)
     on_scale = cmp.rated(scale=5)
-    with pytest.raises(InputError, match="scored"):
+    with pytest.raises(InputError, match=r"cmp\.rated\("):
         on_scale.rescore()
     assert on_scale.summary()["mean"].tolist() == [3, 3]
 
@@ -305,7 +305,8 @@ def test_ratings_are_a_table_that_is_written_to_a_file(tmp_path: Path) -> None:
     assert table["counts"].tolist().count(True) == 3
     assert table["undone"].tolist().count(True) == 1
     assert set(table.loc[table["counts"], "preferred"]) == {"foxglove"}
-    assert "3 ratings (=anna() 3); 2 skipped" in repr(cmp.ratings())
+    [counted] = [line for line in repr(cmp.ratings()).splitlines() if "(=anna() 3)" in line]
+    assert numbers_in(counted) == ["3", "3", "2"]
     cmp.ratings().to_csv(tmp_path / "r.csv")
     assert "'=anna()" in (tmp_path / "r.csv").read_text("utf-8-sig")
     cmp.ratings().to_parquet(tmp_path / "r.parquet")

@@ -11,10 +11,11 @@ import pytest
 
 import fh_notebook as fh
 from fh_notebook.comparing.verdicts.gates import margin_of
+from fh_notebook.comparing.verdicts.verdict import winner_of
 from fh_notebook.errors import InputError
 from fh_notebook.notebook.rater import Rater
 from tests.comparing.rating.page import Page
-from tests.told import numbers_in
+from tests.told import numbers_in, tells
 
 TRUTH = np.random.default_rng(0).random((300, 2)) < 0.8
 
@@ -162,10 +163,10 @@ def test_labels_that_all_tie_are_not_taken_for_all_rows() -> None:
     cmp = judged()
     rows = [row for row in range(300) if TRUTH[row].all()][:40]
     frame = pd.DataFrame([{"row": row, "variant": name, "label": True} for row in rows for name in cmp.variants])
-    verdict = cmp.corrected(frame).verdict
-    assert "score the same on each" not in verdict
-    assert "40 labelled rows" in verdict
-    assert "not clear yet" in verdict
+    fixed = cmp.corrected(frame)
+    assert winner_of(fixed.data) is None
+    assert "95 % interval -" in fixed.verdict
+    assert tells(fixed.verdict, "40 labelled rows")
 
 
 def test_a_failed_run_counts_as_it_does() -> None:
@@ -214,8 +215,8 @@ def test_what_a_corrected_comparison_does_not_do() -> None:
     labelled(cmp)
     fixed = cmp.corrected()
     for ask, message in (
-        (lambda: fixed.corrected(), r"\bcorrected\b"),
-        (lambda: fixed.label(), r"\bcorrected\b"),
+        (lambda: fixed.corrected(), None),
+        (lambda: fixed.label(), None),
         (lambda: fixed.rescore(), r"cmp\.corrected\(\)"),
         (lambda: fixed.slice("output"), "slice"),
         (lambda: fixed.labels_needed(width=0), "width"),

@@ -94,10 +94,10 @@ def test_a_weighted_mean_with_a_missing_part_is_missing() -> None:
     [
         (lambda: fh.score.all_of(), "^all_of "),
         (lambda: fh.score.weighted(), "^weighted "),
-        (lambda: fh.score.weighted((fh.score.exact(), -1)), "weights .*-1"),
-        (lambda: fh.score.weighted((fh.score.exact(), 0)), r"weights .*\[0\]"),
+        (lambda: fh.score.weighted((fh.score.exact(), -1)), r"\[-1\].* 0\b"),
+        (lambda: fh.score.weighted((fh.score.exact(), 0)), r"\[0\]"),
         (lambda: fh.score.weighted((fh.score.exact(), 1, 2)), r"^weighted .*\[a Scorer, 1, 2\]"),
-        (lambda: fh.score.weighted((fh.score.exact(), True)), "weights .*True"),
+        (lambda: fh.score.weighted((fh.score.exact(), True)), r"\[True\]"),
         (lambda: fh.score.any_of(3), "^any_of .* 3$"),
         (lambda: fh.compare(_table(), score=fh.score.not_("rud")), "'rud'"),
     ],

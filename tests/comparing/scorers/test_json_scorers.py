@@ -93,7 +93,7 @@ def test_a_pattern_in_a_schema_has_a_limit_too() -> None:
         ({"additionalProperties": False, "patternProperties": {SLOW: {}}}, {hostile: 1}),
     ):
         scorer = fh.score.json_schema(schema)
-        with pytest.raises(fh.InputError, match="pattern"):
+        with pytest.raises(fh.InputError):
             scorer(_run(output))
 
 
@@ -244,7 +244,7 @@ def test_fields_that_cannot_be_meant_are_told() -> None:
     async def later(run: Run) -> bool:
         return True
 
-    with pytest.raises(fh.InputError, match=r"\['a'\] .*async"):
+    with pytest.raises(fh.InputError, match=r"compare\['a'\] "):
         fh.score.json_fields(compare={"a": later})
     by_length = fh.score.json_fields(compare={"a": lambda run: len(run.text)})
     assert by_length(_run({"a": "xyz"}), {"expected_output": {"a": "anything"}}) == {"a": 3, "score": 3.0}

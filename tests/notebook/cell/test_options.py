@@ -15,6 +15,7 @@ from fh_notebook.local import LocalHive
 from fh_notebook.notebook.cell.options import parser
 from fh_notebook.notebook.results.cards import SideBySide
 from tests.notebook.magics.test_magic import Shell, hive, shell  # noqa: F401 - fixtures
+from tests.told import tells
 
 ROWS = "import pandas as pd\nrows = pd.DataFrame({'said': ['hi', 'ho'], 'items': [1, 2], 'want': ['hi', 'no']})"
 
@@ -69,7 +70,7 @@ def test_a_number_is_the_one_that_is_written(shell: Shell, hive: LocalHive) -> N
     assert re.search(r"\bInputError.*\b999999999\b.*--max-calls.*\b5\b", said)
     for text in ("1234567890", "9" * 5000, "٣", "1.5", "-1", "000"):
         _, said = shell.run(f"%%fetchhive echo -v plain --repeats={text}\ntext: hi")
-        assert "from 1 to 999,999,999" in said
+        assert tells(said, "--repeats", "1", "999,999,999")
         assert len(said) < 300
     _, said = shell.run("%%fetchhive echo -v plain --repeats 0000000003 --dry-run\ntext: hi")
     assert "Dry run: 3 calls" in said
@@ -158,7 +159,7 @@ def test_over_with_a_score_compares(shell: Shell, hive: LocalHive) -> None:  # n
             "%%fetchhive echo \\\n  -v plain\ntext: x",
             r" \\; ",
         ),
-        ("%%fetchhive echo -v plain loud\ntext: x", "unexpected argument 'loud'"),
+        ("%%fetchhive echo -v plain loud\ntext: x", "^UsageError: .*'loud'.* -v "),
         ("%%fetchhive echo -v plain --metadata a=1 --metadata a=2\ntext: x", "^UsageError: .*--metadata a (?!.*=)"),
         (
             '%%fetchhive echo -v plain --metadata a={"x":1}\ntext: x',

@@ -87,7 +87,7 @@ def test_a_body_is_read_as_what_it_looks_like(body: str, inputs: dict[str, objec
         ("a: 'x\nb: y'", r"\b1 of the"),
         ("a: !!python/object:os.system x", "'!' "),
         ("a: !thing x", "'!' "),
-        ("? [a]\n: b", r"\b1 of the.*\bstring\b"),
+        ("? [a]\n: b", r"\b1 of the"),
         ("a: \x00", r"\b1 of the.*\b0000\b"),
         ("\ta: 1", "line 1"),
         ("[" * 5000, "1 of the "),

