@@ -19,6 +19,7 @@ from fh_notebook.batching.execution.engine_run import StartOptions
 from fh_notebook.batching.export.assets import AssetKeeper, record_of_files
 from fh_notebook.batching.model import Job, OutcomeTable
 from fh_notebook.batching.options import BatchKeywords, BatchOptions, bounded_options, defaults_of
+from fh_notebook.batching.planning import garbage_collection
 from fh_notebook.batching.planning.mapping import without_secrets
 from fh_notebook.batching.planning.plan import Plan, name_of, pilot, read_variants
 from fh_notebook.batching.planning.planner import Planner
@@ -96,7 +97,8 @@ def prepare_batch(
     if name is not None and store is not None and not replace:
         # Before the rows are read, and again with them.
         check_name(store, name, workspace, batch_variants, partitions=False)
-    opened = open_rows(rows, target)
+    with garbage_collection.paused():
+        opened = open_rows(rows, target)
     settings = StartOptions.of(
         options, is_saved=store is not None, is_stream=isinstance(opened, RowStream), audience=audience
     )
@@ -188,7 +190,8 @@ def plan_table(rows: Rows, planner: Planner, deployment: str, *, name: str | Non
     The name is that of *all* rows, so that the cell goes on where a pilot ended.
     """
     shown = without_secrets(rows, planner.fit(rows))
-    by_row = list(planner.jobs(replace(rows, labels=shown.labels)))
+    with garbage_collection.paused():
+        by_row = list(planner.jobs(replace(rows, labels=shown.labels)))
     batch_name = name or name_of(deployment, planner.batch_variants, (job for row in by_row for job in row))
     return batch_name, by_row, shown
 

@@ -1133,7 +1133,7 @@ class _ConnectionPools:
         from fh_notebook.client.http import exchange as edge
 
         connection = self._connection
-        sender = await self._sender()
+        sender = self._senders.get(running_loop()) or await self._opened()
         message = ""
         try:
             return await edge.exchange(
@@ -1152,15 +1152,12 @@ class _ConnectionPools:
         # Outside the block: a chained traceback would show the frames, and the headers, of other people's code.
         raise CallError(f"the call failed with an unexpected error, and may have run: {message}", may_have_run=True)
 
-    async def _sender(self) -> Sender:
-        loop = running_loop()
-        if (sender := self._senders.get(loop)) is not None:
-            return sender
+    async def _opened(self) -> Sender:
         from fh_notebook.client.http.transport import open_for_loop
 
         message = ""
         try:
-            self._senders[loop] = opened = await open_for_loop(self._connection)
+            self._senders[running_loop()] = opened = await open_for_loop(self._connection)
         except (OSError, ValueError, TypeError, ImportError) as exc:
             message = redact(str(exc))
         if message:  # a bad proxy or CA bundle: nothing was sent

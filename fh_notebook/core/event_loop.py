@@ -407,8 +407,10 @@ def running_loop() -> asyncio.AbstractEventLoop:
     SettingsError
         Something else than asyncio drives this.
     """
-    with contextlib.suppress(RuntimeError):
+    try:
         return asyncio.get_running_loop()
+    except RuntimeError:
+        pass  # said below, by whose driver there is
     from sniffio import AsyncLibraryNotFoundError, current_async_library
 
     driver = "no asyncio loop runs here"
