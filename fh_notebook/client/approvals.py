@@ -273,7 +273,7 @@ def cells_of(approval: ToolApproval, *, is_decided_here: bool = False) -> list[o
     whole = "approval.arguments has everything"
     votes = "" if approval.votes is None else str(approval.votes)
     if approval.votes_required is not None:
-        votes = f"{votes or '?'} of {approval.votes_required}"
+        votes = f"{votes or '?'} of {approval.votes_required} needed"
     summary = html.folded(
         approval.shown(approval.summary), whole="approval.summary has everything", open_chars=300, cls=""
     )

@@ -40,7 +40,7 @@ from fh_notebook.contract.callbacks import (
     with_final_status,
 )
 from fh_notebook.contract.invoke_request import InvokeRequest
-from fh_notebook.contract.run import Run, card_head, one_line, with_action
+from fh_notebook.contract.run import Run, card_head, identity_text, one_line, with_action
 from fh_notebook.contract.secrets import Mask
 from fh_notebook.core import arguments, event_loop, hooks
 from fh_notebook.core.event_loop import on_loop
@@ -722,7 +722,7 @@ class PendingRun:
         if self._is_direct and self.request_id:
             state += "; in code: client.retrieve(run.request_id)"
         problem = html.el("div", self.trouble, cls="fh-dim") if self.trouble else None
-        parts = [state, self._look_ups_text, self.request_id or self.run_id or ""]
+        parts = [state, self._look_ups_text, identity_text(self._first)]
         foot = html.el("div", " · ".join(part for part in parts if part), cls="fh-dim fh-foot")
         return html.el("div", head, *self._question_lines(), problem, foot, cls="fh-card")
 
@@ -732,7 +732,7 @@ class PendingRun:
         if not self.polls and self._budget is None:
             return ""
         left = self._connection.left_for("lookup")
-        text = f"{counted(self.polls, 'look-up')} so far"
+        text = f"{'also ' if self.by_callback else ''}{counted(self.polls, 'look-up')} so far"
         return text if left is None else f"{text}; {counted(left, 'request')} left today"
 
     def _question_lines(self) -> list[html.Html]:
@@ -742,9 +742,8 @@ class PendingRun:
         hint = [html.el("div", self.tool_hint, cls=f"fh-dim {TO_TYPE}")] if self.tool_hint else []
         if not question:
             return [html.el("div", "Waiting for the decision of ", asked)] if who else hint
-        place = WaitingSteps.of((), origin=self._first.origin or "").place
-        state = f"to be answered {place}" if who else "not answered yet"
-        label = html.el("div", *(("Question to ", asked) if who else ("Question",)), f", {state}:")
+        state = WaitingSteps.of((), origin=self._first.origin or "").asked if who else ", not answered yet"
+        label = html.el("div", *(("Question to ", asked) if who else ("Question",)), f"{state}:")
         whole = (
             "client.retrieve(run.request_id).raw has everything"
             if self._is_direct

@@ -289,6 +289,9 @@ _MARKED: Final = "margin:8px 0;padding-left:10px;border-left:3px solid var(--jp-
 """Nothing else happens before a person has decided: it must be seen beside what runs by itself."""
 
 
+_CALL_HIVE: Final = "call hive.decide(...) in the program that runs the local hive"
+
+
 @dataclass(frozen=True, slots=True)
 class WaitingSteps:
     """Human-in-the-loop steps that runs wait for, which nobody decides here (CONTRACT section 10).
@@ -298,7 +301,7 @@ class WaitingSteps:
     >>> print(WaitingSteps(("finance: Refund 7?", "finance: Refund 8?", "legal: Send it?")))
     3 wait for a decision by e-mail or Telegram, not here (finance: Refund 7?; finance: Refund 8?; 1 other)
     >>> print(WaitingSteps(("finance: Refund 7?",), is_local=True).as_list())
-    1 waits for a decision by hive.decide(...) in the program that runs the local hive:
+    1 waits for a decision: call hive.decide(...) in the program that runs the local hive:
       finance: Refund 7?
     """
 
@@ -328,14 +331,15 @@ class WaitingSteps:
         return "by hive.decide(...)" if self.is_local else "by e-mail or Telegram"
 
     @property
-    def place(self) -> str:
-        """The same, and that it is not made where this is read."""
-        return f"{self.where}{' in the program that runs the local hive' if self.is_local else ', not here'}"
+    def asked(self) -> str:
+        """What stands behind a question to a person: how it is answered, which is not done where this is read."""
+        return f". To answer it, {_CALL_HIVE}" if self.is_local else f", to be answered {self.where}, not here"
 
     @property
     def head(self) -> str:
         """How many wait, and where the decision is made."""
-        return f"{len(self):,} {agreeing(len(self), 'wait')} for a decision {self.place}"
+        how = f": {_CALL_HIVE}" if self.is_local else f" {self.where}, not here"
+        return f"{len(self):,} {agreeing(len(self), 'wait')} for a decision{how}"
 
     def __str__(self) -> str:
         return f"{self.head} ({'; '.join(self.first(MOST_IN_A_LINE))})" if self.questions else ""

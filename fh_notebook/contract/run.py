@@ -25,7 +25,7 @@ from fh_notebook.errors import AuthError, CallError, InputError, LimitReached, R
 
 __all__ = [
     "CREDIT_CODES", "DAILY_CODE", "FINAL_STATUSES", "STATUSES", "WHOLE", "WHOLE_ERROR", "Explain", "Run", "action_text",
-    "card_head", "json_of", "one_line", "shown_output", "technical_line", "with_action",
+    "card_head", "identity_text", "json_of", "one_line", "shown_output", "technical_line", "with_action",
 ]  # fmt: skip
 
 STATUSES: Final = ("completed", "failed", "queued", "running", "awaiting_approval", "unknown")
@@ -416,10 +416,22 @@ def call_name(deployment: str | None, variant: str | None) -> html.Html:
     return html.el("span", *(html.join(names, ", variant "),) if deployment else names)
 
 
+def identity_text(run: Run) -> str:
+    """Return the service's id of a call, and what it is; empty where none is known.
+
+    Examples
+    --------
+    >>> identity_text(Run(status="completed", request_id="req_7", run_id="run_7")), identity_text(Run(status="queued"))
+    ('Request id: req_7', '')
+    """
+    name = "Request" if run.request_id else "Run"
+    identity = one_line(run.request_id or run.run_id or "", 200)
+    return f"{name} id: {identity}" if identity else ""
+
+
 def technical_line(run: Run) -> html.Html | None:
     """Return what identifies a call at the service, in the small line below its answer."""
-    identity = one_line(run.request_id or run.run_id or "", 200)
-    facts = [identity] if identity else []
+    facts = [identity] if (identity := identity_text(run)) else []
     if isinstance(run.attempts, int) and run.attempts > 1:
         # A call is repeated only where it did not run (`contract.retry`); look-ups count, too.
         facts.append(f"{short(run.attempts)} requests{', of which one ran' if run.ok else ''}")

@@ -342,7 +342,7 @@ def test_results_stand_beside_each_other(lab: Lab, hive: FormHive) -> None:
     expect(form.locator(".fh-added")).to_have_text("Added: 1 row in form.dataset.")
     form.locator("button.fh-add").click()
     expect(form.locator(".fh-added")).to_contain_text("already has these inputs")
-    expect(form.locator("button.fh-add")).to_have_text("Add as a row for a batch (1)")
+    expect(form.locator("button.fh-add")).to_have_text("Add as a row to form.dataset (1)")
 
 
 def test_an_error_is_one_line_with_the_cure(lab: Lab) -> None:

@@ -364,7 +364,7 @@ def test_inputs_are_added_to_a_batch(lab: Lab, letters: DemoHive, tmp_path: Path
     with letters.serve() as server:
         form, effort = _letter(lab, server.url, tmp_path, GIVEN), Effort(lab.page, by_keyboard)
         _begin(form, effort)
-        add = form.get_by_role("button", name="Add as a row for a batch")
+        add = form.get_by_role("button", name="Add as a row to form.dataset")
         effort.press_on(add)
         expect(form.locator(".fh-added")).to_have_text("Added: 1 row in form.dataset.")
         effort.choose(_field(form, "priority"), "high")

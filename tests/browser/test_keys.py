@@ -357,7 +357,7 @@ def test_the_focus_stays_on_what_is_drawn_anew(lab: Lab, hive: FormHive) -> None
         form, keys = lab.run(1).locator(".fh-panel"), lab.page.keyboard
         form.locator("button.fh-rows-add").click()
         expect(form.locator(".fh-row-remove")).to_have_count(1)
-        form.locator(".fh-rows-way select").select_option(label="1 row, edited as JSON")
+        form.locator(".fh-rows-way select").select_option(label="1 row: edit as JSON")
         rows = form.locator(".fh-field-table textarea").first
         rows.focus()
         keys.type("no JSON")

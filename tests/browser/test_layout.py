@@ -70,7 +70,7 @@ def _box(part: Locator) -> tuple[float, float, float, float]:
     return box["x"], box["y"], box["width"], box["height"]
 
 
-def _comes_true(lab: Lab, layout: Callable[[], dict[str, bool]], width: int) -> None:
+def _comes_true(lab: Lab, layout: Callable[[], dict[str, bool]], width: object) -> None:
     """Wait until all of a layout is so: JupyterLab lays out, and a script measures, some frames after the window."""
     for _ in range(PROMPT_MS // 50):
         if all(layout().values()):
@@ -384,3 +384,42 @@ def test_what_removes_a_value_stands_at_one_place_and_says_what_it_does(lab: Lab
     remove = form.get_by_role("button", name="Remove the value of phone", exact=True)
     remove.focus()
     expect(remove).to_have_css("outline-style", "solid", timeout=20_000)
+
+
+ANSWERS: Final = """
+import fh_notebook as fh
+hive = fh.local.LocalHive()
+for variant in 'abc':
+    hive.workflow('long', variant=variant)(lambda text: '\\n\\n'.join(f'{n}. {text}' for n in range(12)))
+fh.form(fh.Deployment('long', variants=[*'abc'], inputs={'text': fh.text()}), values={'text': 'late'}, client=hive.client())
+"""
+TOP: Final = "pane => pane.scrollTop"
+
+
+def test_answers_that_are_scrolled_away_have_a_sign_and_a_new_run_is_in_sight(lab: Lab) -> None:
+    """By the wheel and by keys; the signs name their side, and move nothing."""
+    lab.resize(1600, 700)
+    lab.open(ANSWERS)
+    form = lab.run(0).locator(".fh-panel")
+    wait_until_at_work(form)
+    pane, run, cards = form.locator(".fh-pane").last, form.locator("button.fh-run"), form.locator(".fh-column")
+    run.click()
+    expect(cards.last).to_contain_text("completed")
+    above, below = ("e => e.classList.contains('fh-more-above')", "e => e.classList.contains('fh-more-below')")
+    _comes_true(lab, lambda: {"below": pane.evaluate(below), "none above": not pane.evaluate(above)}, "at the top")
+    assert "more below" in pane.evaluate("e => getComputedStyle(e, '::after').content")
+    height = pane.evaluate("e => e.scrollHeight")
+    cards.first.hover()
+    lab.page.mouse.wheel(0, 5_000)
+    _comes_true(lab, lambda: {"above": pane.evaluate(above), "none below": not pane.evaluate(below)}, "at the end")
+    bar = "e => getComputedStyle(e.querySelector('.fh-run-bar'), '::after').content"
+    assert "more above" in pane.evaluate(bar)
+    assert pane.evaluate("e => e.scrollHeight") == height
+    for key, is_top in (("Home", True), ("PageDown", False)):
+        cards.last.get_by_role("button", name="Copy").focus()
+        lab.page.keyboard.press(key)
+        _comes_true(lab, lambda is_top=is_top: {"scrolled": (pane.evaluate(TOP) == 0) is is_top}, key)
+    run.click()
+    _comes_true(lab, lambda: {"begins at its first card": pane.evaluate(TOP) == 0}, "Run")
+    lab.screenshot("form-more-below", of=form)
+    lab.resize(1200, 1000)

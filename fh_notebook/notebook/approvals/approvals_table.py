@@ -29,6 +29,12 @@ BUTTONS: Final[dict[ApprovalDecision, tuple[str, str]]] = {
 }
 """Decision -> the text of its button, and what is said when it was taken."""
 
+TITLES: Final[dict[ApprovalDecision, str]] = {
+    "allow_once": "Allow this one call; a later one is asked about again",
+    "deny": "Refuse this call",
+}
+_CLASSES: Final[dict[ApprovalDecision, str]] = {"allow_once": "", "deny": "fh-ends"}
+
 SENDING: Final = "Sending…"
 NOT_WAITING: Final = "It no longer waits."
 NOT_KNOWN: Final = "Not decided here; list the approvals again."
@@ -208,6 +214,6 @@ def _decision(number: int, line: _Line) -> html.Html:
         return html.el("span", "")
     about = ", ".join(filter(None, map(approval.shown, (approval.tool, approval.action, approval.summary))))
     return html.join(
-        button(text, f"{decision} {number}", about=about, cls="fh-ends" if decision == "deny" else "")
+        button(text, f"{decision} {number}", about=about, title=TITLES[decision], cls=_CLASSES[decision])
         for decision, (text, _) in BUTTONS.items()
     )

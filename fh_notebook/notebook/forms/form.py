@@ -260,7 +260,7 @@ class Form:
 
     @property
     def dataset(self) -> pd.DataFrame:
-        """The inputs that "Add as a row for a batch" has collected, one row each, for a batch; without passwords."""
+        """The inputs that "Add as a row to form.dataset" has collected, for a batch, one row each; no passwords."""
         return self._core.dataset
 
     @property

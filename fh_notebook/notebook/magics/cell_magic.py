@@ -44,7 +44,7 @@ from fh_notebook.notebook.commands.registry import COMMANDS, refuse_key
 from fh_notebook.notebook.magics import pending_results
 from fh_notebook.notebook.magics.over_rows import run_over
 from fh_notebook.notebook.results.cards import SideBySide
-from fh_notebook.notebook.results.served_outputs import served_outputs
+from fh_notebook.notebook.results.served_outputs import ServedOutputs, served_outputs
 from fh_notebook.notebook.results.state import SubmitState, columns_of
 from fh_notebook.notebook.shell import (
     Masked,
@@ -77,8 +77,11 @@ class CellResult:
         """Whether the result's own display is the one that is wanted."""
         return self.calls == 1 and show is None
 
-    def show(self, show: str | None) -> None:
-        """Show the runs, unless the cell's value does it or there are none; those that end later are followed."""
+    def show(self, show: str | None, out: str | None) -> None:
+        """Show the runs, unless the cell's value does it or there are none; those that end later are followed.
+
+        `out` is the variable that has them.
+        """
         if not self.runs or (self.error is None and self.shows_itself(show)):
             self.live.leave(None)
             return
@@ -86,8 +89,10 @@ class CellResult:
             self.live.leave(None)
             pending_results.show(later, show)
             return
-        served = served_outputs()
-        shown = SideBySide(self.runs, show=show, served=served, line=self.live.line() if self.calls > 1 else "")
+        served = self.live.served or served_outputs()
+        where = f"; the answers are in the DataFrame {out}" if out else ""
+        line = f"{self.live.line()}{where}" if self.calls > 1 else ""
+        shown = SideBySide(self.runs, show=show, served=served, line=line)
         if not self.live.leave(shown):
             display(shown)  # type: ignore[no-untyped-call]  # IPython's display has no types
         if served is not None:
@@ -270,7 +275,7 @@ class _CellRun:
             return self._submitted(options, pending_results.submit_refused(client, requests, result.runs))
         if result.result is not None:
             self._bind(options.out, result.result)
-        result.show(options.show)
+        result.show(options.show, options.out)
         if result.error is None and result.shows_itself(options.show):
             return result.result
         if result.result is not None:
@@ -400,6 +405,8 @@ class LiveAnswers:
         self._handle: Any = None
         self._timer: asyncio.TimerHandle | None = None
         self._results: Any = None
+        self.served: ServedOutputs | None = None
+        """What serves the buttons of the answers, once they have all come."""
         self._control_display = ControlDisplay(self, above=self)
 
     # --- call by call
@@ -416,6 +423,7 @@ class LiveAnswers:
         self._control_display.begin()
 
     def _show(self) -> None:
+        self.served = served_outputs()
         self._handle = new_handle()
         self._handle.display(self._state())
 
@@ -473,6 +481,8 @@ class LiveAnswers:
             line="" if self._is_one else self.line(),
             now_s=time.monotonic() - self._began,
             whole="the cell's result has everything",
+            served=self.served,
+            is_served=False,
         )
 
     def _update(self) -> None:
@@ -505,11 +515,8 @@ class LiveAnswers:
         from fh_notebook.notebook.results.view import ResultsView
 
         submit = self._submit
-        # Without marks, as what is left in their place has none.
         self._results = ResultsView(
-            line=HTML() if self._is_one else None,
-            deployment=self._deployment if self._is_one else "",
-            has_marks=False,
+            line=HTML() if self._is_one else None, deployment=self._deployment if self._is_one else ""
         )
         known = session.known_variants([self._deployment])
         self._results.begin(submit.variants, submit.repeats, known=known, ago_s=time.monotonic() - self._began)

@@ -99,12 +99,11 @@ def run_head(
     is_reference: bool = False,
     colour: str | None = None,
     deployment: str = "",
-    has_marks: bool = True,
 ) -> html.Html:
     """Return the head of one call: status, variant, seconds (of one that is out those until now), and how it compares.
 
     `now_s` is the seconds since the submit began; `colour` is the variant's; one variant alone has none, but the name
-    of its deployment. Without `has_marks` nothing shows what differs, so only what is the same is said.
+    of its deployment.
     """
     run = call.run
     seconds = call.out_text(now_s)
@@ -120,9 +119,7 @@ def run_head(
         spans.append(
             html.el("span", "baseline", cls="fh-dim fh-fact", title="The other answers are compared to this one")
         )
-    spans += (
-        [html.el("span", *said, cls="fh-dim fh-fact")] if (said := _against(run, first, has_marks=has_marks)) else []
-    )
+    spans += [html.el("span", *said, cls="fh-dim fh-fact")] if (said := _against(run, first)) else []
     return html.el("div", html.badge(one_line(call.status, 40)), " ", name, " ", html.join(spans, " "), cls="fh-head")
 
 
@@ -145,9 +142,9 @@ def is_same(run: Run | None, first: Run | None) -> bool:
     return run is not None and first is not None and are_compared(run, first) and run.output == first.output
 
 
-def names_first(run: Run | None, first: Run | None, *, has_marks: bool = True) -> bool:
+def names_first(run: Run | None, first: Run | None) -> bool:
     """Whether the head of `run` names the first variant, which is then marked as what others are compared to."""
-    return bool(_against(run, first, has_marks=has_marks))
+    return bool(_against(run, first))
 
 
 def _are_alike(run: Run, first: Run) -> bool:
@@ -155,15 +152,13 @@ def _are_alike(run: Run, first: Run) -> bool:
     return (json_value(run.output) is None) is (json_value(first.output) is None)
 
 
-def _against(run: Run | None, first: Run | None, *, has_marks: bool) -> tuple[object, ...]:
+def _against(run: Run | None, first: Run | None) -> tuple[object, ...]:
     """Return whether an output differs from the first variant's, which is named."""
     if run is None or first is None or run.output is None or first.output is None:
         return ()
     name = html.el("bdi", one_line(first.variant or "the first", 60))
     if is_same(run, first):
         return ("= same as ", name)
-    if not has_marks:
-        return ()
     if are_compared(run, first):
         return ("≠ differs from ", name)
     # What is not compared says so, and why: beside one that differs, a card without a mark would read as equal.
@@ -182,7 +177,7 @@ def error_element(run: Run, *, has_hints: bool = True, whole: str = WHOLE_ERROR)
     return html.el("div", line, *(html.el("div", f"→ {hint}", cls="fh-cure") for hint in hints))
 
 
-IN_BACKGROUND: Final = "Run in the background (long runs, or a person is asked)"
+IN_BACKGROUND: Final = "Run in the background (for long runs, or where a person decides)"
 """The name of a form's choice that answers come by callback."""
 
 HINTS: Final = {

@@ -13,13 +13,14 @@ from collections.abc import Sequence
 from typing import Final
 
 from fh_notebook.client.pending_run import PendingRun
+from fh_notebook.comparing.diff.markup import MARKS_STYLE
 from fh_notebook.contract import output as output_view
 from fh_notebook.contract.output import OutputOptions, ShownOutput
 from fh_notebook.contract.run import WHOLE, WHOLE_ERROR, Run, one_line
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import seconds_text
 from fh_notebook.core.text.messages import agreeing, counted
-from fh_notebook.notebook.results.answer_card import answer_parts, is_same, run_head, shown_answer
+from fh_notebook.notebook.results.answer_card import answer_parts, names_first, run_head, shown_answer
 from fh_notebook.notebook.results.served_outputs import ServedOutputs
 from fh_notebook.notebook.results.state import CallState
 from fh_notebook.session import session
@@ -32,6 +33,8 @@ RUNS_OPEN: Final = 12
 RUNS_SHOWN: Final = 100
 """Runs that are open to the eye, and runs that are shown at all; the result has every one."""
 
+_MARKS: Final = html.el("style", html.Html(MARKS_STYLE))
+
 PAGE_CAP: Final = 400_000
 """Characters of all outputs of one display together."""
 
@@ -39,8 +42,8 @@ PAGE_CAP: Final = 400_000
 class SideBySide:
     """Several runs of the same inputs, to be looked at together: as a `ResultsView` shows them, without widgets.
 
-    Each head says whether an output is the same as the first variant's. Differences are left out, because a page
-    without styles shows what is marked in them as one text; so no head says that there are some.
+    Each head says how an output compares to the first variant's, and one that differs has a view of that, in which a
+    page without styles shows what is only here as inserted, and what is not here as deleted.
 
     Parameters
     ----------
@@ -52,6 +55,8 @@ class SideBySide:
         The form in which each output is shown first (``--show``); then a single output has no head.
     served : ServedOutputs, optional
         What serves their buttons, which is given the outputs.
+    is_served : bool
+        Whether it does so now; else the buttons have their places, and are not seen.
     is_app : bool
         Whether they are for the users of an app: `OutputOptions.is_app`.
     known : sequence of str
@@ -72,6 +77,7 @@ class SideBySide:
         whole: str | None = None,
         show: str | None = None,
         served: ServedOutputs | None = None,
+        is_served: bool = True,
         is_app: bool = False,
         known: Sequence[str] = (),
         deployment: str = "",
@@ -82,7 +88,7 @@ class SideBySide:
         self.runs = tuple(_run_of(call, deployment) for call in self._calls)
         self._line, self._now_s = line, now_s
         self._seconds = [_seconds_of(call, now_s) for call in self._calls]
-        self._served = served
+        self._served, self._is_served = served, is_served
         self._is_app = is_app
         self._show = show or ""
         many = len(self.runs) > 1
@@ -102,7 +108,7 @@ class SideBySide:
             self._colours = html.colours_of(
                 variants, known or (session.known_variants(names) if len(names) == 1 else ())
             )
-        self._is_named = not self._colours or len(names) > 1
+        self._has_deployment = not self._colours or len(names) > 1
         """Whether each head has the deployment, too."""
         self._columns = _by_variant(self._calls)
         if served is not None:
@@ -111,9 +117,9 @@ class SideBySide:
     # --- what an output is compared to
 
     @property
-    def _has_same(self) -> bool:
-        """Whether an output of another variant is the same as the first one."""
-        return any(is_same(self.runs[number], self.runs[0]) for column in self._columns[1:] for number in column)
+    def _is_named(self) -> bool:
+        """Whether the head of another variant names the first one."""
+        return any(names_first(self.runs[n], self._first(n)) for column in self._columns[1:] for n in column)
 
     def _first(self, number: int) -> Run | None:
         """Return the run of the first variant, for the outputs of the others that are open to the eye."""
@@ -130,7 +136,7 @@ class SideBySide:
 
     def _shown(self, number: int) -> ShownOutput:
         whole = OutputOptions(whole=WHOLE, run=self.runs[number].identity)
-        return shown_answer(self.runs[number], None, whole)
+        return shown_answer(self.runs[number], self._first(number), whole)
 
     # --- as HTML
 
@@ -147,8 +153,9 @@ class SideBySide:
             more = f"… {counted(len(self.runs) - columns[are_open][0], 'more run')}"
             parts.append(html.fold(more, html.el("div", *folded, cls="fh-side fh-answers")))
         line = html.el("div", self._line, cls="fh-dim fh-line") if self._line else None
-        page = html.el("div", html.STYLE, output_view.STYLE, head, line, *parts, self._left_out(), cls="fh")
-        return self._served.page(page) if self._served else page
+        styles = (html.STYLE, output_view.STYLE, *([_MARKS] if self._is_named else []))
+        page = html.el("div", *styles, head, line, *parts, self._left_out(), cls="fh")
+        return self._served.page(page, is_served=self._is_served) if self._served else page
 
     def _left_out(self) -> html.Html | None:
         left = len(self.runs) - RUNS_SHOWN
@@ -185,10 +192,9 @@ class SideBySide:
             call,
             first,
             now_s=self._now_s,
-            is_reference=number == 0 and not self._is_app and self._has_same,
+            is_reference=number == 0 and self._is_named,
             colour=colour,
-            deployment=run.deployment if self._is_named else "",
-            has_marks=False,
+            deployment=run.deployment if self._has_deployment else "",
         )
         if call.run is None:
             message = call.message and not self._is_app
@@ -196,7 +202,7 @@ class SideBySide:
         else:
             body = [
                 *answer_parts(
-                    run, None, self._options(number), has_hints=not self._is_app, whole_error=self._whole_error
+                    run, first, self._options(number), has_hints=not self._is_app, whole_error=self._whole_error
                 )
             ]
         is_headed = not (self._show and len(self.runs) == 1 and run.ok)

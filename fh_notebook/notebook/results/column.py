@@ -42,8 +42,6 @@ class ResultColumn:
         Whether it is shown to users of an app, to whom nothing is said of the service.
     deployment : str
         Its name, where the head has it.
-    has_marks : bool
-        Whether the output is shown with what differs from the first one, too.
     """
 
     def __init__(
@@ -55,9 +53,8 @@ class ResultColumn:
         *,
         is_app: bool = False,
         deployment: str = "",
-        has_marks: bool = True,
     ) -> None:
-        self._is_app, self._deployment, self._has_marks = is_app, deployment, has_marks
+        self._is_app, self._deployment = is_app, deployment
         self._key, self._looks, self._locked, self._changed = key, looks, locked, changed
         self._calls: tuple[CallState, ...] = ()
         self._first: Run | None = None
@@ -84,7 +81,7 @@ class ResultColumn:
             return None
         whole = PAGE_END if self._is_app else WHOLE_OUTPUT
         options = OutputOptions(whole=whole, run=run.identity, is_app=self._is_app)
-        return shown_answer(run, self._first if self._has_marks else None, options)
+        return shown_answer(run, self._first, options)
 
     @property
     def run(self) -> Run | None:
@@ -144,7 +141,6 @@ class ResultColumn:
             is_reference=self._is_reference,
             colour=self._colour,
             deployment=self._deployment,
-            has_marks=self._has_marks,
         )
         _set(self._head, html.el("div", head, cls="fh"))
 
@@ -167,8 +163,7 @@ class ResultColumn:
         options = OutputOptions(
             whole=WHOLE, cap=self._cap, form=self.form, key=self._key, run=run.identity, is_app=self._is_app
         )
-        first = self._first if self._has_marks else None
-        yield from answer_parts(run, first, options, has_hints=not self._is_app)
+        yield from answer_parts(run, self._first, options, has_hints=not self._is_app)
 
     # --- what is made when it is needed
 

@@ -27,6 +27,13 @@ SERVED_SIZE: Final = 100_000_000
 """Characters of the outputs of these displays together; the newest is heard, whatever its size."""
 
 
+_PLACES: Final = (
+    ".fh-unserved .fh .fh-o[data-output] button{display:inline-block;visibility:hidden}"
+    ".fh-unserved .fh .fh-o[data-output]>.fh-o-bar{display:flex!important}"
+)
+"""Of buttons that nothing serves yet."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Served:
     """A display whose buttons are heard."""
@@ -120,14 +127,19 @@ class ServedOutputs:
         """About how many characters they have."""
         _leave_too_many()
 
-    def page(self, page: html.Html) -> html.Html:
-        """Return the display's HTML, with a style by which nothing is said of the widget where that is lost."""
+    def page(self, page: html.Html, *, is_served: bool = True) -> html.Html:
+        """Return the display's HTML, with a style by which nothing is said of the widget where that is lost.
+
+        Before it `is_served`, the buttons have their places and are not seen, so that nothing moves when they come.
+        """
         dom_class = f"fh-served-{self.prefix[:-1]}"
         lost = ".jp-OutputArea-output:not(:has(*)):not(.jp-RenderedHTMLCommon)"
         child = ".jp-OutputArea-child"
         after, before = f"{child}:has(.{dom_class})~{child}", f"{child}:has(+{child} .{dom_class})"
         hide = f"{after} {lost},{before} {lost}{{display:none}}"
-        return html.el("div", html.el("style", html.Html(hide)), page, cls=dom_class)
+        if is_served:
+            return html.el("div", html.el("style", html.Html(hide)), page, cls=dom_class)
+        return html.el("div", html.el("style", html.Html(f"{hide}{_PLACES}")), page, cls=f"{dom_class} fh-unserved")
 
     def widget(self) -> Any:
         """Return the widget that serves them."""

@@ -128,8 +128,6 @@ class ResultsView:
         Whether it is shown to users of an app, to whom nothing is said of the service.
     deployment : str
         Its name, where the heads have it.
-    has_marks : bool
-        Whether outputs are shown with what differs from the first variant's, too.
 
     Attributes
     ----------
@@ -152,9 +150,8 @@ class ResultsView:
         line: HTML | None = None,
         is_app: bool = False,
         deployment: str = "",
-        has_marks: bool = True,
     ) -> None:
-        self._is_app, self._deployment, self._has_marks = is_app, deployment, has_marks
+        self._is_app, self._deployment = is_app, deployment
         self._lock = threading.RLock()
         self._number = 0
         self._submit: SubmitState | None = None
@@ -294,7 +291,6 @@ class ResultsView:
                     self._redraw,
                     is_app=self._is_app,
                     deployment=self._deployment,
-                    has_marks=self._has_marks,
                 )
             )
         children = tuple(column.widget for column in self._columns[:count])
@@ -336,9 +332,7 @@ class ResultsView:
         for number in numbers:
             if number < len(columns):
                 first = columns[0].run if number else None
-                is_reference = number == 0 and any(
-                    names_first(other.run, columns[0].run, has_marks=self._has_marks) for other in columns[1:]
-                )
+                is_reference = number == 0 and any(names_first(other.run, columns[0].run) for other in columns[1:])
                 columns[number].show(
                     submit.of_column(number), first, cap, is_reference=is_reference, afresh=afresh,
                     colour=colours.get(submit.variants[number]), now_s=self._seconds(submit),

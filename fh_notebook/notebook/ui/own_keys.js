@@ -17,6 +17,7 @@
 // - A page that made the widgets anew asks once for their last state: what the kernel sent until they were there is lost.
 // - A button that is pressed is clicked, also where the page moves it meanwhile: what is left by the press may be told
 //   wrong above it.
+// - A pane that scrolls has a sign where more is above or below, and Run brings its answers in sight.
 // - Text is laid out in its own direction, the handle of a slider and a group of boxes have names, and what is wrong is
 //   said to be: widgets have no trait for these.
 
@@ -87,6 +88,8 @@ function render({model, el}) {
   };
   const clicks = event => {
     if (event.target.closest("button, [data-act]")) hasGoneOn = false;  // what comes now answers to this
+    const run = event.target.closest(".fh-run");
+    if (run?.closest(".fh-pane")) run.closest(".fh-pane").scrollTop = 0;  // its answers come at the top
     if (pressing?.button?.contains(event.target)) pressing.isClicked = true;
   };
   const chosen = event => { if (event.target.matches(CHOSEN)) hasGoneOn = false; };
@@ -154,6 +157,12 @@ function render({model, el}) {
     else part.scrollIntoView({block: "start"});
   };
   const scrolls = () => { showing = null; };
+  const tellMore = () => root()?.querySelectorAll(".fh-pane").forEach(pane => {
+    pane.classList.toggle("fh-more-above", pane.scrollTop > 4);
+    pane.classList.toggle("fh-more-below", pane.scrollHeight - pane.clientHeight - pane.scrollTop > 4);
+  });
+  const sizes = new ResizeObserver(tellMore);
+  const watchPanes = here => here.querySelectorAll(".fh-pane, .fh-pane > *").forEach(part => sizes.observe(part));
   const pressed = event => {
     const at = event.target.closest?.("[data-go], [data-act], .fh-code-act");
     if (!at || isInner(event)) return;
@@ -212,6 +221,11 @@ function render({model, el}) {
       button.setAttribute("aria-pressed", String(button.classList.contains("mod-active")));
     });
     here.querySelectorAll(".fh-by-key select").forEach(menu => { menu.tabIndex = -1; });
+    here.querySelectorAll(".fh-menu select:not([title])").forEach(menu => {
+      const label = menu.parentElement.querySelector(".widget-label")?.title;
+      if (label) menu.title = label;
+    });
+    watchPanes(here);
     if (opening && menuOf(opening.field)) {
       if (performance.now() < opening.until) focus(menuOf(opening.field));
       opening = null;
@@ -252,6 +266,7 @@ function render({model, el}) {
     here.addEventListener("change", chosen, true);
     here.addEventListener("wheel", scrolls, {passive: true});
     here.addEventListener("click", pressed);
+    here.addEventListener("scroll", tellMore, {passive: true, capture: true});
     for (const end of ENDS) window.addEventListener(end, release, true);
     observer = new MutationObserver(() => changed(here));
     const attributeFilter = ["disabled", "style", "class"];
@@ -267,6 +282,7 @@ function render({model, el}) {
   return () => {
     cancelAnimationFrame(asking);
     observer?.disconnect();
+    sizes.disconnect();
     disown();
     for (const end of ENDS) window.removeEventListener(end, release, true);
   };

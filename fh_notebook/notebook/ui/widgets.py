@@ -52,6 +52,12 @@ _SHORT: Final = ",".join(f".fh-field-{kind}" for kind in SHORT_FIELDS)
 _SHORT_IN_GROUP: Final = f"{_SHORT},.fh-field-text,.fh-field-email"
 """The texts of an object are parts of one thing, such as an address: they are short as well."""
 
+_MORE: Final = (
+    "box-sizing:border-box;height:24px;line-height:22px;padding:0 10px;border-radius:12px;font-size:12px;"
+    "pointer-events:none;border:1px solid var(--jp-border-color1,rgba(128,128,128,.6));"
+    f"background:{html.GROUND};color:var(--jp-ui-font-color1,inherit)"
+)
+
 PANES_STYLE: Final = (
     # What scrolls a form is the notebook. An output that scrolls by itself would hold the right pane, and Notebook 7
     # makes one of every output of more than some 100 lines, 310 px high.
@@ -70,12 +76,18 @@ PANES_STYLE: Final = (
     "box-sizing:border-box;padding:0 4px 4px}"
     ".fh-panes>.fh-pane:last-child>.fh-run-bar{position:sticky;top:0;z-index:2;margin:0 0 8px;padding:0 0 8px;"
     f"background:{html.GROUND};border-bottom:1px solid var(--jp-border-color2,rgba(128,128,128,.4))}}"
+    # What is scrolled away has a sign, which lies over the rest: nothing moves when it comes or goes.
+    f".fh-pane.fh-more-above>.fh-run-bar::after,.fh-pane.fh-more-below::after{{{_MORE}}}"
+    ".fh-pane.fh-more-above>.fh-run-bar::after{content:'\\2191 more above';position:absolute;left:50%;"
+    "transform:translateX(-50%);bottom:-12px}"
+    ".fh-pane.fh-more-below::after{content:'\\2193 more below';position:sticky;bottom:0;align-self:center;"
+    "flex:none;margin-top:-24px;z-index:2}"
     "}"
     ".fh-panel button.fh-fold{text-align:left;padding:0 8px;background:none;box-shadow:none;"
     "border:1px solid var(--jp-border-color2,rgba(128,128,128,.4));border-radius:4px;"
     "color:var(--jp-ui-font-color1,inherit)}"
-    ".fh-panel button.fh-fold::before{content:'▸ ';content:'▸ ' / ''}"
-    ".fh-panel button.fh-fold.mod-active::before{content:'▾ ';content:'▾ ' / ''}"
+    ".fh-panel button.fh-fold::before{content:'\\25B6\\FE0E ';content:'\\25B6\\FE0E ' / '';font-size:.8em}"
+    ".fh-panel button.fh-fold.mod-active::before{content:'\\25BC\\FE0E ';content:'\\25BC\\FE0E ' / ''}"
     "@container fh-panel (min-width:460px){"
     ".fh-panes :is(.fh-form,.fh-group){display:grid;grid-template-columns:repeat(2,minmax(0,1fr));align-items:start}"
     f".fh-panes .fh-form>:not({_SHORT}),.fh-panes .fh-group>:not({_SHORT_IN_GROUP}){{grid-column:1/-1}}"
@@ -156,6 +168,8 @@ STYLE: Final = html.Html(
     "border-bottom:1px solid var(--jp-border-color2,rgba(128,128,128,.4));overflow-wrap:anywhere}"
     ".fh-panel .fh-earlier td:first-child{overflow-wrap:normal}"  # a moment breaks between its words alone
     ".fh-panel .fh-earlier td:last-child{white-space:nowrap;width:1%}"
+    "@container fh-panel (max-width:600px){.fh-panel .fh-earlier td:last-child{white-space:normal}"
+    ".fh-panel .fh-earlier .fh-code-act{margin-bottom:4px}}"
     ".fh-panel :is(.fh-history,.fh-earlier-answers){width:100%}"
     # What is below is of another call than the answers above.
     ".fh-panel .fh-earlier-answers{scroll-margin-top:4px}"

@@ -109,6 +109,7 @@ def test_several_variants_are_shown_side_by_side_and_give_a_frame(shell: Shell, 
     assert list(frame["status"]) == ["completed", "completed", "failed"]
     assert shell.shell.user_ns["_"] is frame
     assert "echo/plain: completed" in said
+    assert "DataFrame runs" in said.splitlines()[0]
     assert '"said": "HI"' in said
     assert "cannot say 'hi'" in said
     assert len(hive.calls) == 3

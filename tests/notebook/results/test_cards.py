@@ -9,6 +9,7 @@ import pytest
 
 import fh_notebook as fh
 from fh_notebook.notebook.results.cards import SideBySide
+from fh_notebook.notebook.results.served_outputs import ServedOutputs
 from fh_notebook.notebook.results.state import CallState
 
 LINES = "\n".join(f"line {i}" for i in range(1, 201))
@@ -75,15 +76,31 @@ def test_the_repeats_of_a_variant_share_its_card() -> None:
     assert re.findall(r"<summary>(Repeat.*?)</summary>", page) == ["Repeat 2 of 2: completed"] * 2
     assert page.count('class="fh-card"') == 4
     assert [text_of(fact) for fact in re.findall(r'fh-fact"[^>]*>(.*?)</span>', page)] == [
-        "baseline", "= same as v",
+        "baseline", "≠ differs from v", "= same as v",
     ]  # fmt: skip
 
 
-def test_where_no_differences_are_shown_none_are_announced() -> None:
-    """Each card says whether it is the same as the first one, and no more: it has no view of what differs."""
+def test_each_card_says_how_its_output_compares_to_the_first_one_as_a_form_does() -> None:
+    """One that differs has the view of that, marked by tags that every page draws; users of an app are told nothing."""
     outputs = {"v": "one", "w": {"n": 1}, "x": "two", "y": "one"}
-    page = SideBySide([_run(output, variant=variant) for variant, output in outputs.items()])._repr_html_()
-    assert [text_of(fact) for fact in re.findall(r'fh-fact"[^>]*>(.*?)</span>', page)] == ["baseline", "= same as v"]
+    runs = [_run(output, variant=variant) for variant, output in outputs.items()]
+    page = SideBySide(runs)._repr_html_()
+    facts = [text_of(fact) for fact in re.findall(r'fh-fact"[^>]*>(.*?)</span>', page)]
+    assert facts == [
+        "baseline", "not compared to v (only one of them is JSON)", "≠ differs from v", "= same as v",
+    ]  # fmt: skip
+    assert page.count('class="fh-as fh-as-differences"') == page.count("<span>Differences</span>") == 1
+    assert re.search(r"<del[^>]*>one</del><span></span><ins[^>]*>two</ins>", page)
+    assert ">baseline<" not in SideBySide(runs, is_app=True)._repr_html_()
+
+
+def test_buttons_have_their_places_before_anything_serves_them() -> None:
+    """Of a cell that runs: nothing is laid out anew when they come."""
+    served = ServedOutputs()
+    for is_served in (False, True):
+        page = SideBySide([_run("hi"), _run("ho", variant="w")], served=served, is_served=is_served).page()
+        assert page.count('class="fh-copy"') == 2
+        assert ('fh-unserved">' in page, "visibility:hidden" in page) == (not is_served, not is_served)
 
 
 def test_a_card_that_waits_and_one_that_was_answered_have_the_same_head() -> None:

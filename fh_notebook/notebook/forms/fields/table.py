@@ -60,7 +60,7 @@ class TableField(Field, control=Control.TABLE):
         state = self.state
         rows = f"{len(state.rows):,} row{'' if len(state.rows) == 1 else 's'}"
         count = rows if state.rows else f"no rows ({note})" if (note := state_note(state)) else "no rows"
-        return ((f"{count}, edited in a table", False), (f"{count}, edited as JSON", True))
+        return ((f"{count}: edit in a table", False), (f"{count}: edit as JSON", True))
 
     def _show_as(self, as_json: bool) -> None:
         self._as_json = as_json

@@ -330,7 +330,7 @@ def _earlier_row(number: int, label: str, past: EarlierCall) -> html.Html:
         html.el("td", moment_text(past.at)),
         html.el("td", inputs, dir=html.direction(inputs)),
         html.el("td", f"{variants}: " if variants else "", past.results_text()),
-        html.el("td", act("earlier-fill", "Fill in"), " ", act("earlier-show", "Answers")),
+        html.el("td", act("earlier-fill", "Fill in these inputs"), " ", act("earlier-show", "Show answers")),
     )
 
 
@@ -556,11 +556,11 @@ def _frames() -> tuple[str, ...]:
 
 _GROW: Final = ("Add fields …", "Add fields for Start variables, and save them in the file fetchhive.yaml")
 
-_COLLECT: Final = "Add as a row for a batch"
+_COLLECT: Final = "Add as a row to form.dataset"
 _ADD: Final = "Add these inputs as a row to form.dataset, which fh.batch takes; nothing is called"
 
 _SAVE: Final = (
-    "Save fields for next time …",
+    "Save fields in fetchhive.yaml …",
     "Write this deployment, with its fields, into the file fetchhive.yaml, from which forms and cells read it",
 )
 
