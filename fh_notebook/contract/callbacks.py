@@ -9,9 +9,10 @@ Rules of this file:
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import zip_longest
 from typing import Any, Final, NamedTuple, Protocol
 
 from fh_notebook.contract.invoke_request import InvokeRequest
@@ -309,9 +310,11 @@ class WaitingSteps:
     """Of each run: who decides, and the question."""
     is_local: bool = False
     """Whether they are of a local hive."""
+    ids: tuple[str, ...] = ()
+    """The service's ids of the first of these runs, as far as they are known."""
 
     @classmethod
-    def of(cls, questions: Iterable[str], *, origin: str) -> WaitingSteps:
+    def of(cls, questions: Iterable[str], *, origin: str, ids: Iterable[str] = ()) -> WaitingSteps:
         """Return these steps of a service, which is told by its host and port.
 
         Examples
@@ -320,7 +323,7 @@ class WaitingSteps:
         [True, True, True, False]
         """
         is_local = origin == LOCAL or is_loopback(hostname(f"//{origin}"))
-        return cls(tuple(one_line(question) for question in questions), is_local=is_local)
+        return cls(tuple(one_line(question) for question in questions), is_local=is_local, ids=tuple(ids))
 
     def __len__(self) -> int:
         return len(self.questions)
@@ -348,17 +351,39 @@ class WaitingSteps:
         """Return all in lines of text; of very many the first ones."""
         return "\n  ".join([f"{self.head}:", *self.first(MOST_IN_A_LIST)]) if self.questions else ""
 
-    def list_html(self) -> html.Html | None:
-        """Return the same as a part of a page, without buttons; nothing where none waits."""
+    def list_html(self, decided_here: Container[str] = ()) -> html.Html | None:
+        """Return the same as a part of a page; nothing where none waits.
+
+        Those whose ids are `decided_here` have buttons, whose clicks a page tells by ``data-act``: ``step:yes:ID``.
+        """
         if not self.questions:
             return None
-        lines = (html.el("div", html.el("strong", f"{self.head}:")), *(html.el("div", text) for text in self.first()))
-        return html.el("div", *lines, cls="fh-steps", style=_MARKED)
+        first = self.first()
+        acts = [
+            _step_buttons(text, run) if run in decided_here else "" for text, run in zip(first, self.ids, strict=False)
+        ]
+        are_all = len(acts) == len(self) and all(acts)
+        head = f"{len(self):,} {agreeing(len(self), 'wait')} for a decision" if are_all else self.head
+        lines = (
+            html.el("div", act, " " if act else "", text, style="margin:6px 0" if act else None)
+            for text, act in zip_longest(first, acts, fillvalue="")
+        )
+        return html.el("div", html.el("div", html.el("strong", f"{head}:")), *lines, cls="fh-steps", style=_MARKED)
 
     def first(self, most: int = MOST_IN_A_LIST) -> list[str]:
         """Return the first questions, and how many others there are."""
         others = len(self.questions) - most
         return [*self.questions[:most], *([counted(others, "other")] if others > 0 else [])]
+
+
+def _step_buttons(question: str, run: str) -> html.Html:
+    """Return the buttons that decide about a step of a run."""
+    words = {"yes": ("Approve", "fh-act"), "no": ("Deny", "fh-act fh-ends")}
+    buttons = (
+        html.el("button", word, type="button", cls=cls, data_act=f"step:{act}:{run}", aria_label=f"{word}: {question}")
+        for act, (word, cls) in words.items()
+    )
+    return html.join(buttons, " ")
 
 
 NO_STEPS: Final = WaitingSteps()

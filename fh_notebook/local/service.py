@@ -29,8 +29,9 @@ from datetime import UTC, date, datetime
 from enum import Enum
 from typing import Any, NamedTuple
 
+from fh_notebook.errors import SettingsError
 from fh_notebook.local import requests, responses
-from fh_notebook.local.approvals import Approval, Approvals
+from fh_notebook.local.approvals import Approval, Approvals, Decision
 from fh_notebook.local.callback_sender import CallbackSender
 from fh_notebook.local.executors import HiveLoop, ThreadExecutor
 from fh_notebook.local.faults import Fault, FaultPoint, FaultScript
@@ -48,7 +49,16 @@ from fh_notebook.local.workflows import (
     with_address,
 )
 
-__all__ = ["Admission", "QueuedRun", "RunQueue", "Service", "ServiceResponse", "SubscriptionLimits"]
+__all__ = [
+    "Admission",
+    "QueuedRun",
+    "RunQueue",
+    "Service",
+    "ServiceResponse",
+    "SubscriptionLimits",
+    "decide_here",
+    "steps_here",
+]
 
 
 class Admission(Enum):
@@ -409,6 +419,31 @@ def _bounded(timeout_s: float | None) -> float | None:
 
 
 _services: weakref.WeakSet[Service] = weakref.WeakSet()
+
+
+def steps_here() -> frozenset[str]:
+    """Return the request ids of the runs of this process's hives that wait for a yes or a no of a step's recipient."""
+    open_now = (approval for service in list(_services) for approval in service.runs.approvals.open_now())
+    return frozenset(
+        approval.request_id
+        for approval in open_now
+        if approval.tool is None and not (approval.choices or approval.wants_text)
+    )
+
+
+def decide_here(request_id: str, *, approve: bool) -> None:
+    """Decide about such a step, as :meth:`LocalHive.decide` does.
+
+    Raises
+    ------
+    SettingsError
+        It does not wait, or not any more.
+    """
+    for service in list(_services):
+        if request_id in {approval.request_id for approval in service.runs.approvals.open_now()}:
+            service.runs.approvals.decide(request_id, Decision(approved=approve))
+            return
+    raise SettingsError(f"{request_id} is not paused in this process any more")
 
 
 def _after_fork() -> None:

@@ -284,8 +284,9 @@ class EngineRun:
     @property
     def waiting_steps(self) -> WaitingSteps:
         """The human-in-the-loop steps that runs wait for, as far as it is known."""
-        pending = [run.mask.text(step) for run in self._pending if (step := step_of(run.run))]
-        return WaitingSteps.of([*pending, *self._held.steps], origin=self._client.aclient.origin)
+        pending = [(run.ids.first, run.mask.text(step)) for run in self._pending if (step := step_of(run.run))]
+        questions = [*(step for _, step in pending), *self._held.steps]
+        return WaitingSteps.of(questions, origin=self._client.aclient.origin, ids=(run for run, _ in pending))
 
     def look_soon(self, run: str) -> None:
         """Look a run up soon, by its first id: a decision about its tool was sent."""

@@ -33,6 +33,8 @@ from fh_notebook.core import event_loop
 from fh_notebook.core.redaction import log
 from fh_notebook.core.text import html
 from fh_notebook.core.text.messages import Audience, Phrase, agreeing, counted
+from fh_notebook.errors import SettingsError
+from fh_notebook.local.service import decide_here
 from fh_notebook.notebook.approvals.decisions import Decisions
 from fh_notebook.notebook.progress.app_view import app_overview
 from fh_notebook.notebook.progress.display import LiveDisplay, LiveProgress, PlainProgress, progress_view
@@ -458,7 +460,9 @@ class BatchBlock:
 
     def _act(self, name: str) -> None:
         what, _, number = name.partition(":")
-        if what in ("show", "retry"):
+        if what == "step":
+            self._decide_step(*number.partition(":")[::2])
+        elif what in ("show", "retry"):
             groups = self._groups
             if not number.isdigit() or int(number) >= len(groups):
                 return
@@ -474,6 +478,14 @@ class BatchBlock:
             self._open("Comparison", lambda: _results().comparison_page(self._shown.batch, is_app=self._is_visited))
         elif what == "save":
             self._open("Save", lambda: _results().SavePanel(self._shown.batch, self._task.do).widget, focus="fh-save")
+
+    def _decide_step(self, answer: str, run: str) -> None:
+        """Decide about a step of a local hive in this process; of two clicks the second finds nothing to decide."""
+        if self._is_visited or answer not in ("yes", "no"):
+            return
+        with suppress(SettingsError):
+            decide_here(run, approve=answer == "yes")
+            self._shown.control.status.look_soon(run)
 
     def _rows_of(self, group: ErrorGroup) -> Any:
         return _results().page_widget(_results().error_rows(self._shown.batch, group))

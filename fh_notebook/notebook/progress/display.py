@@ -13,7 +13,7 @@ from __future__ import annotations
 import contextvars
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from datetime import UTC, datetime
 from typing import Any, Final, Protocol
 
@@ -23,6 +23,7 @@ from fh_notebook.batching.progress.refresh import RefreshTimer
 from fh_notebook.batching.progress.state import ProgressSource, ProgressState
 from fh_notebook.batching.rendering import STATUS_WORDS
 from fh_notebook.core.text import html
+from fh_notebook.local.service import steps_here
 from fh_notebook.notebook.progress.app_view import app_state
 from fh_notebook.notebook.progress.controls import BatchControls
 from fh_notebook.notebook.shell import new_handle, no_lost_widget
@@ -73,16 +74,16 @@ class ProgressView:
         plan = html.el("div", self._plan, cls="fh-dim") if self._plan else None
         return html.el("div", html.STYLE, plan, self.bar(), *lines, cls="fh fh-progress")
 
-    def _steps(self) -> html.Html | None:
-        return None if self._summary else self._state.steps.list_html()
+    def _steps(self, decided_here: Container[str] = ()) -> html.Html | None:
+        return None if self._summary else self._state.steps.list_html(decided_here)
 
     def live_html(self) -> str:
         """Return the same without what stands below the controls: nothing is clicked in it."""
         return self._page(*self._words())
 
     def live_below(self) -> str:
-        """Return the steps that nobody decides here."""
-        return html.el("div", html.STYLE, steps, cls="fh") if (steps := self._steps()) else ""
+        """Return the steps of runs, with buttons where a local hive in this process waits for a yes or a no."""
+        return html.el("div", html.STYLE, steps, cls="fh") if (steps := self._steps(steps_here())) else ""
 
     def bar(self) -> html.Html:
         """Return the bar alone."""

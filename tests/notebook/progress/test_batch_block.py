@@ -261,3 +261,43 @@ def test_an_output_that_comes_while_the_block_is_read_is_shown(loaded: Kernel) -
     loaded.wait(cell)
     assert "Traceback" not in loaded.text(cell)
     loaded.wait_until(lambda: "of &lt;b&gt;late" in str(loaded.widgets()), "the output")
+
+
+STEPS = """hive = fh.local.LocalHive()
+asked = fh.local.ask_human
+
+@hive.workflow('refund', variant='v', human='finance')
+def refund(amount: int) -> str:
+    return 'paid' if asked(f'Refund {amount}?').approved else 'refused'
+
+@hive.workflow('letter', variant='v', human='finance')
+def letter(amount: int) -> str:
+    return asked('What do we write?', text=True).text"""
+BEGIN = "{0} = fh.batch([{{'amount': n}} for n in (7, 8)], '{0}', variants='v', delivery='poll', client=hive.client(), wait=False)"
+
+
+def _below(kernel: Kernel) -> str:
+    states = [state for state in kernel.widgets().values() if "fh-after" in state.get("_dom_classes", ())]
+    return str(states[-1]["value"]) if states else ""
+
+
+def test_a_step_of_a_local_hive_in_this_process_is_decided_by_buttons(loaded: Kernel) -> None:
+    """A yes and a no, each once, and of these runs only; what asks for a text says how it is answered."""
+    loaded.run(STEPS)
+    loaded.wait(loaded.send(BEGIN.format("refund"), person=True))
+    loaded.wait_until(lambda: _below(loaded).count("data-act") == 4, "two buttons for each")
+    acts = dict(re.findall(r'data-act="(step:(?:yes|no):[^"]*)"[^>]*aria-label="([^"]*)"', _below(loaded)))
+    assert set(acts.values()) == {
+        f"{word}: finance: Refund {amount}?" for word in ("Approve", "Deny") for amount in (7, 8)
+    }
+    assert "hive.decide" not in _below(loaded)
+    named = {label: act for act, label in acts.items()}
+    for label in ("Approve: finance: Refund 7?", "Deny: finance: Refund 7?", "Deny: finance: Refund 8?"):
+        _act(loaded, named[label])
+    _act(loaded, "step:yes:req_of_nobody")
+    loaded.wait_until(lambda: loaded.run("refund.running") == "False", "its end")
+    assert loaded.run("refund.frame.output.tolist()") == "['paid', 'refused']"
+    loaded.wait(loaded.send(BEGIN.format("letter"), person=True))
+    loaded.wait_until(lambda: "What do we write?" in _below(loaded), "the question")
+    assert ("data-act" in _below(loaded), "hive.decide" in _below(loaded)) == (False, True)
+    loaded.run("letter.cancel()")
