@@ -11,7 +11,7 @@ these.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -170,7 +170,7 @@ def _so_far(tally: RaceState) -> str:
         return f"no row has a score of both {hardest.b} and {hardest.a}{out}"
     if hardest.lead <= 0:
         unit = difference_unit("", share=tally.yes_no)
-        return f"{hardest.b} and {hardest.a} are level, {_interval(hardest, tally)}{unit}{out}"
+        return f"{hardest.b} and {hardest.a} are equal, {_interval(hardest, tally)}{unit}{out}"
     return f"{hardest.b} is ahead of {hardest.a} by {_lead(hardest, tally)}; {_lacking(hardest)}{out}"
 
 
@@ -207,22 +207,27 @@ def progress_line(tally: RaceState, spent: RaceCost) -> str:
 
 def calls_line(tally: RaceState, spent: RaceCost) -> str:
     """Return how many rows are decided, and the calls that were made and are left, in one line."""
-    beyond = spent.calls - spent.counted_calls
-    later = f", {beyond:,} of them for later rows or repeated" if beyond > 0 else ""
-    return f"row {tally.rows:,} of {spent.all_rows:,}; {spent}{later}, at most {spent.left:,} left"
+    reused = f", {counted(spent.reused, 'answer')} reused" if spent.reused else ""
+    rows = f"{tally.rows:,} of {counted(spent.all_rows, 'row')} decided"
+    return f"{rows}; {counted(spent.calls, 'call')} made{reused}, at most {spent.left:,} more"
 
 
 def evidence_note(tally: RaceState) -> str:
-    """Explain the one number that decides, and its threshold."""
+    """Explain the one number that decides, its threshold, and what the intervals claim."""
     return (
-        "Evidence that another variant is better: 1 or less is none, and a variant is dropped at the threshold of"
-        f" {1 / tally.alpha:g} (1 / alpha); the probability that a best variant is ever dropped is at most "
-        f"{100 * tally.alpha:g} %. Scores are of each variant's own rows; the evidence shows only which variants "
-        "are dropped, not how these rank."
+        "Evidence says how clearly another variant is better so far: 1 or less says nothing, and at "
+        f"{1 / tally.alpha:g} a variant is dropped. The best variant is dropped by mistake in at most "
+        f"{100 * tally.alpha:g} % of races (alpha={tally.alpha:g}). The evidence does not rank the dropped variants, "
+        "and each score is of the variant's own rows."
     )
 
 
-LOG_SCALE: Final = " Bars begin at 1 and have a logarithmic scale."
+def intervals_note(tally: RaceState) -> str:
+    """Explain that the intervals hold wherever the race stops."""
+    return f"The {_confidence(tally)} intervals hold at whichever row the race stops."
+
+
+LOG_SCALE: Final = " Its bars begin at 1 and have a logarithmic scale."
 
 
 def calls_notes(spent: RaceCost) -> tuple[str, ...]:
@@ -304,13 +309,13 @@ _EXPLAINED: Final = "font-size:12px;max-width:70em"
 
 
 def _title(race: RaceSnapshot) -> str:
-    return f"Race of {counted(len(race.tally.variants), 'variant')}: {race.name}"
+    return f"Race {race.name} of {counted(len(race.tally.variants), 'variant')}"
 
 
 def race_text(race: RaceSnapshot) -> str:
     """Return a race as text."""
     parts = [_title(race), race.verdict, *race.notes, _variants_text(race), evidence_note(race.tally)]
-    return "\n".join(part for part in (*parts, _pairs_text(race)) if part)
+    return "\n".join(part for part in (*parts, _pairs_text(race), intervals_note(race.tally)) if part)
 
 
 def race_html(race: RaceSnapshot) -> html.Html:
@@ -358,6 +363,7 @@ def _page(
         _variants_html(race),
         html.el("div", f"{evidence_note(race.tally)}{LOG_SCALE}", cls="fh-dim", style=_EXPLAINED),
         _pairs_html(race) if race.rows else None,
+        html.el("div", intervals_note(race.tally), cls="fh-dim", style=_EXPLAINED) if race.rows else None,
         notes,
         figure,
         cls="fh fh-race",
@@ -466,6 +472,7 @@ def _variants_table(race: RaceSnapshot) -> tuple[pd.DataFrame, str, str]:
         table = table.iloc[order].reset_index(drop=True)
     lines = table.to_dict("records")
     evidence, mean = f"evidence that another is better (dropped at {1 / tally.alpha:g})", "mean"
+    table["evidence"] = [tally.evidence_at_end(name) for name in table["variant"]]
     table[evidence] = table["evidence"].map(evidence_text)
     table["rows scored"] = [_rows_scored(line, race.rows) for line in lines]
     table["standing"] = [_standing(line) for line in lines]
@@ -494,24 +501,33 @@ def _names(race: RaceSnapshot) -> dict[str, str]:
 
 
 def _pairs_html(race: RaceSnapshot) -> html.Html:
-    scale, yes_no, text = race.tally.scale, race.tally.yes_no, lead_format(race.tally)
-    rivals, colours, names = _rivals(race), race.tally.colours, _names(race)
-    lines: list[list[Any]] = [
-        [swatch_name(colours[p.a], names[p.a]), text(p.lead), interval_text(text, p.low, p.high),
-         _interval_bar(p.low, p.high, p.lead, scale.in_units(1.0), colours[p.a]),
-         html.in_two(f"{p.wins:,} / {p.n - p.wins - p.losses:,} / {p.losses:,}"), f"{p.n:,}"]
-        for p in rivals
-    ]  # fmt: skip
-    width = scale.in_units(1.0)
-    end = f"{100 if yes_no else width:g}"
-    axis = _axis({0.0: f"-{end}", 50.0: "0", 100.0: end})
-    valid = f"{_confidence(race.tally)} interval, valid whenever it ends"
-    leader = names[rivals[0].b]
-    behind = f"{'points ' if yes_no else ''}behind {leader}, on the rows of both"
-    texts = ("variant", behind, valid, f"rows won / tied / lost by {leader}", "rows of both")
-    head = [_head(text, [leader]) for text in texts]
-    head.insert(3, axis)
-    return html.el("div", html.table(head, lines, cls="fh-table fh-num"), cls="fh-summary")
+    tally, text, names = race.tally, lead_format(race.tally), _names(race)
+    rivals, width = _rivals(race), race.tally.scale.in_units(1.0)
+    leader, end = names[rivals[0].b], f"{100 if tally.yes_no else width:g}"
+
+    def bar(pair: PairStanding) -> html.Html:
+        return _interval_bar(pair.low, pair.high, pair.lead, width, tally.colours[pair.a])
+
+    def head(text: str) -> html.Html:
+        return _head(text, [leader])
+
+    columns: list[tuple[html.Html, Callable[[PairStanding], object]]] = [
+        (head("variant"), lambda pair: swatch_name(tally.colours[pair.a], names[pair.a])),
+        (
+            head(f"{'points ' if tally.yes_no else ''}behind {leader}, on the rows of both"),
+            lambda pair: text(pair.lead),
+        ),
+        (head(f"{_confidence(tally)} interval"), lambda pair: interval_text(text, pair.low, pair.high)),
+        (_axis({0.0: f"-{end}", 50.0: "0", 100.0: end}), bar),
+        (
+            head(f"rows won / tied / lost by {leader}"),
+            lambda pair: html.in_two(f"{pair.wins:,} / {pair.n - pair.wins - pair.losses:,} / {pair.losses:,}"),
+        ),
+        (head("rows of both"), lambda pair: f"{pair.n:,}"),
+    ]
+    lines = [[cell(pair) for _, cell in columns] for pair in rivals]
+    table = html.table([heading for heading, _ in columns], lines, cls="fh-table fh-num")
+    return html.el("div", table, cls="fh-summary")
 
 
 def pairs_frame(tally: RaceState) -> ShownFrame:
@@ -577,8 +593,7 @@ def _pairs_text(race: RaceSnapshot) -> str:
     return "\n".join(
         f"{names[p.b]} against {names[p.a]}: "
         f"won {p.wins:,}, tied {p.n - p.wins - p.losses:,}, lost {p.losses:,} of {counted(p.n, 'row')}; "
-        f"ahead by {lead(p)}, {confidence} interval {interval_text(text, p.low, p.high)}, "
-        "valid whenever it ends"
+        f"ahead by {lead(p)}, {confidence} interval {interval_text(text, p.low, p.high)}"
         for p in rivals
     )
 

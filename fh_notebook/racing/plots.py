@@ -40,8 +40,6 @@ MAX_RIVALS: Final = 5
 """More intervals than that in one panel nobody reads."""
 LEAST: Final = 0.02
 """Evidence below it is drawn at it, and the axis says so: nobody asks how little there is."""
-AFTER_DROP: Final = 0.45
-"""Opacity of a line behind the row at which its variant was dropped."""
 
 
 def plot(tally: RaceState, kind: str | None) -> Any:
@@ -68,18 +66,13 @@ def _evidence(tally: RaceState) -> PlotPanel:
         ends: dict[str, tuple[float, float]] = {}
         for index, name in enumerate(tally.variants):
             end = tally.dropped.get(name, tally.rows)
-            rows = np.arange(1, tally.rows + 1)
+            rows = np.arange(1, end + 1)
             dash, is_out = DASH_STYLES[index % len(DASH_STYLES)], name in tally.dropped
-            axes.plot(rows[:end], trail[:end, index], color=colours[name], linewidth=1.8, linestyle=dash)
-            # What was known before counts on, among fewer variants: a line ends at the figure of the table.
-            axes.plot(
-                rows[end - 1 :], trail[end - 1 :, index], color=colours[name], linewidth=1.2, alpha=AFTER_DROP,
-                linestyle=dash,
-            )  # fmt: skip
+            axes.plot(rows, trail[:end, index], color=colours[name], linewidth=1.8, linestyle=dash)
             axes.plot(
                 [end], trail[[end - 1], index], "X" if is_out else "o", color=colours[name], markersize=6, clip_on=False
             )
-            ends[name] = (tally.rows, float(trail[-1, index]))
+            ends[name] = (end, float(trail[end - 1, index]))
         axes.axhline(bar, color=INK, linewidth=0.9, linestyle=(0, (4, 3)))
         axes.set_yscale("log")
         axes.set_ylim(LEAST, max(bar * 4, float(trail.max()) * 2))
@@ -94,9 +87,9 @@ def _evidence(tally: RaceState) -> PlotPanel:
         label_ends(axes, ends, colours)
 
     against = ", ".join(
-        f"{name} {evidence_text(tally.evidence.adjusted[index])}"
+        f"{name} {evidence_text(tally.evidence_at_end(name))}"
         + (f" (dropped after {counted(tally.dropped[name], 'row')})" if name in tally.dropped else "")
-        for index, name in enumerate(tally.variants)
+        for name in tally.variants
     )
     return PlotPanel(
         draw,
@@ -118,16 +111,15 @@ def _intervals(tally: RaceState) -> PlotPanel:
             lead, low, high = (scale * value for value in (pair.lead, pair.low, pair.high))
             draw_interval(axes, y, lead, low, high, tally.colours[pair.a])
         names = distinct_names((pair.a for pair in rivals), OF_PAIR_SHOWN)
-        draw_names(axes, list(names.values()), f"lead of {leader}{in_unit}; {confidence} interval, valid at every row")
+        draw_names(axes, list(names.values()), f"lead of {leader}{in_unit}; {confidence} interval")
         draw_figures(axes, [f"{text(pair.lead) or 'no rows'} ({limits[pair.a]})" for pair in rivals])
-        axes.annotate("level", (0, axes.get_ylim()[1]), fontsize=SMALL, ha="center", va="bottom")
+        axes.annotate("equal", (0, axes.get_ylim()[1]), fontsize=SMALL, ha="center", va="bottom")
 
     intervals_text = ", ".join(f"{name} {limits[name]}" for name in limits)
     return PlotPanel(
         draw,
         title=_lead(rivals[0], tally, text),
-        alt=f"Lead of {rivals[0].b}{in_unit}, {confidence} interval that is valid whenever the race ends, over: "
-        f"{intervals_text}.",
+        alt=f"Lead of {rivals[0].b}{in_unit}, {confidence} interval, over: {intervals_text}.",
         rows=len(rivals),
     )
 
@@ -156,7 +148,7 @@ def _lead(pair: PairStanding, tally: RaceState, text: Callable[[float], str]) ->
     lead = f"{lead_text(tally, pair.lead)}{' of the rows' if tally.scale.by_rank else ''}"
     interval = f"({interval_text(text, pair.low, pair.high)})"
     if pair.lead <= 0:
-        return f"No difference found: {ahead} and {behind} are level {interval}"
+        return f"No difference found: {ahead} and {behind} are equal {interval}"
     if pair.low <= 0 and pair.a not in tally.dropped:
         return f"No difference found: {ahead} is ahead of {behind} by {lead} {interval}"
     return f"{ahead} leads {behind} by {lead} {interval}"
@@ -166,7 +158,7 @@ def _decades(threshold: float) -> list[float]:
     """Return the powers of ten from `LEAST` on that are ticks beside the threshold, which is a tick itself."""
     first = math.ceil(math.log10(LEAST))
     powers = [10.0**power for power in range(first, math.ceil(math.log10(threshold)))]
-    return [power for power in powers if power <= threshold / 1.5]
+    return [power for power in powers if power <= threshold / 3]
 
 
 _PANELS: Final[dict[str, Callable[[RaceState], PlotPanel]]] = {"evidence": _evidence, "intervals": _intervals}

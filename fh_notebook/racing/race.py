@@ -315,8 +315,8 @@ class Race:
         uploads = f" and {counted(files, 'upload')} of files, which count against the daily cap, too" if files else ""
         rows = distinct_text(self._schedule.positions, len(self._schedule.order))
         return (
-            f"{self.batch.name!r}: a race of {len(self.variants)} variants over at most {rows}, "
-            f"at most {counted(most, 'call')}{uploads}; alpha {self.tally.alpha:g}"
+            f"Race {self.batch.name} of {counted(len(self.variants), 'variant')}: at most {rows}, "
+            f"at most {counted(most, 'call')}{uploads}"
         )
 
     @property

@@ -219,6 +219,14 @@ class RaceState:
 
     # --- what is seen of it
 
+    def evidence_at_end(self, variant: str) -> float:
+        """Return the evidence against a variant, of a dropped one that at which it was dropped.
+
+        It counts on afterwards, among fewer variants, which decides nothing any more.
+        """
+        index, end = self.variants.index(variant), self.dropped.get(variant)
+        return float((self.evidence.adjusted if end is None else self.trail[end - 1])[index])
+
     def differences(self, i: int, j: int) -> Numbers:
         """Return how much better `j` was than `i` on each row; NaN where one of them has no score."""
         scores = self._scores  # read once: a row may be taken in the meantime

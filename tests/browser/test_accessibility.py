@@ -105,7 +105,7 @@ def _opened_and_searched(output: Locator) -> None:
 
 
 def _decided(output: Locator) -> None:
-    expect(output.get_by_text("95 % interval, valid whenever it ends", exact=True).first).to_be_visible()
+    expect(output.get_by_text("95 % interval", exact=True).first).to_be_visible()
 
 
 def _correcting(output: Locator) -> None:

@@ -75,12 +75,12 @@ def test_a_race_is_seen_while_it_runs_and_its_picture_stays(lab: Lab, stuck: Stu
         here = lab.output(1)
         lab.expect_text(
             here,
-            r"row 14 of 60; \d+ of 180 calls(, \d+ [a-z ]+)?, at most \d+ left\s*variant\s*standing",
+            r"14 of 60 rows decided; \d+ calls made, at most \d+ more\s*variant\s*standing",
         )
         lab.expect_text(here, r"hopeless\s*dropped after \d+")
         lab.expect_text(
             here,
-            "variant\\s*points behind strong <b>in words</b>, on the rows of both\\s*95 % interval, valid whenever it ends",
+            "variant\\s*points behind strong <b>in words</b>, on the rows of both\\s*95 % interval",
         )
         expect(here.get_by_role("progressbar", name="Calls of morning")).to_be_visible()
         expect(here.locator("svg[role=img]")).to_have_count(0)

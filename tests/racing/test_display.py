@@ -17,7 +17,7 @@ from fh_notebook.core.text.html import colours_of
 from fh_notebook.errors import InputError
 from fh_notebook.notebook.progress.race_display import RaceView
 from fh_notebook.racing.display import LIMIT_AT, RaceSnapshot, RaceText, evidence_note, notes_of
-from fh_notebook.racing.number_format import lead_format
+from fh_notebook.racing.number_format import evidence_text, lead_format
 from fh_notebook.racing.plots import LEAST, plot
 from fh_notebook.racing.scores import ScoreScale
 from fh_notebook.racing.state import RaceState, pairs_table, summary_table
@@ -201,19 +201,20 @@ def test_lines_and_thresholds_of_the_figures_are_labelled_where_they_are(quiz: Q
     assert lead.get_legend() is None
     colours = colours_of(race.variants)
     texts = {text.get_text(): text for text in (*evidence.texts, *lead.texts)}
-    assert "level" in texts
+    assert "equal" in texts
     assert "dropped at 20" in [label.get_text() for label in evidence.get_yticklabels()]  # on no line
     assert panels_cut(race.plot()) == []
     first = race.tally.rivals()[0]
     name, text = distinct_names(race.variants)[first.a], lead_format(race.tally)
     numbers = re.escape(f"{text(first.lead)} points ({text(first.low)} to {text(first.high)})")
     assert re.fullmatch(rf"strong \w+ {re.escape(name)} by {numbers}", race.plot().panels[1].title)
-    ends = race.summary().set_index("variant")["evidence"]
     for name, shown in distinct_names(race.variants, END_SHOWN).items():
         assert texts[shown].get_color() == colours[name]
-        # A line ends where the table has its figure, also that of a variant that was dropped before.
+        # A line ends where the table has its figure, that of a dropped variant at its cross.
         lines = [line.get_xydata()[-1] for line in evidence.lines if line.get_color() == colours[name]]
-        assert max(y for x, y in lines if x == race.rows) == pytest.approx(max(ends[name], LEAST))
+        end, figure = race.tally.dropped.get(name, race.rows), race.tally.evidence_at_end(name)
+        assert max(y for x, y in lines if x == end) == pytest.approx(max(figure, LEAST))
+        assert evidence_text(figure) in Page(race._repr_html_()).text
     assert evidence.get_yscale() == "log"
     assert re.search(r"\(log\b.*\)$", evidence.get_ylabel())
     rivals = race.tally.rivals()
@@ -398,7 +399,8 @@ def test_the_live_view_has_the_plan_the_line_and_in_the_end_the_picture() -> Non
     """While it runs: calls spent and left, evidence against its bar; at its end the sentence and the figures."""
     race = run(Quiz({"a": 0.5, "b": 0.6}), max_calls=20)
     live, last = RaceView(race), RaceView(race, last=True)
-    assert "row 10 of 60; 20 of 120 calls, " in repr(live)
+    assert numbers_in(race.line)[:2] == ["10", "60"]
+    assert race.line.partition("; ")[0] in Page(live._repr_html_()).text
     assert re.search(r"\([^()]* 20\)", Page(live._repr_html_()).text)
     assert 'role="progressbar"' in live._repr_html_()
     assert 'class="fh-plot"' not in live._repr_html_()
@@ -414,7 +416,7 @@ def test_a_terminal_is_told_the_plan_and_the_end() -> None:
     race.show_by(lambda: RaceText(race, stream))
     race.resume()
     first, *_, last = stream.getvalue().splitlines()
-    assert numbers_in(first.partition(": ")[2]) == ["2", "60", "120", "0.05"]
+    assert numbers_in(first.partition(": ")[2]) == ["60", "120"]
     assert last == f"{race.batch.name}: {race.verdict}"
     assert last.count("strong ") == 1
 

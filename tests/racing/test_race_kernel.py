@@ -40,9 +40,7 @@ def _facts(kernel: Kernel) -> list[Any]:
 
 def _display(kernel: Kernel, cell: str) -> list[Message]:
     """The states of the live display, the last one as it stays in the notebook."""
-    return [
-        m for m in kernel.outputs(cell) if m.kind in ("display_data", "update_display_data") and "a race of" in m.text
-    ]
+    return [m for m in kernel.outputs(cell) if m.kind in ("display_data", "update_display_data") and "Race " in m.text]
 
 
 @pytest.mark.long
