@@ -183,7 +183,8 @@ class Comparison:
             style=html.join([html.STYLE, display.STYLE]),
             table_cls="fh-table fh-num",
             around="fh-pairs",
-            note=" ".join(display.pairs_notes(frame)) if len(frame) else "",
+            caption=data.runs.secret().masked(verdict_of(data)) if len(frame) else "",
+            note=" ".join((*display.pairs_notes(frame), display.MORE_OF_PAIRS)) if len(frame) else "",
         )
 
     def leaderboard(self) -> pd.DataFrame:

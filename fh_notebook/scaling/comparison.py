@@ -38,7 +38,7 @@ from fh_notebook.comparing.stats.intervals import (
 from fh_notebook.comparing.stats.pairs import Pair, compare_variants, correct_for_tests, pairs_table
 from fh_notebook.comparing.stats.summary import SummaryLine, summary_table
 from fh_notebook.comparing.verdicts.best import best_groups
-from fh_notebook.comparing.verdicts.verdict import failed_note, headline, span_note, verdict, winner
+from fh_notebook.comparing.verdicts.verdict import failed_note, span_note, verdict, winner
 from fh_notebook.core.config import settings
 from fh_notebook.core.text import html
 from fh_notebook.core.text.html import colours_of
@@ -346,29 +346,23 @@ class ScaledComparison:
     def _head(self) -> str:
         return title_of(self.variants, distinct_text(self._row_count, self._distinct_count), self.scorer)
 
-    def _headline(self) -> str:
-        told = headline(self._summary_lines, self._pairs, lower=self._sums.lower) if self.scorer else ""
-        return told or self.verdict
-
     def __repr__(self) -> str:
         facts = self._summary_data()
         heads, lines = summary_cells(facts)
-        first, *others = dict.fromkeys((self._headline(), self.verdict))
         table = frame_text(pd.DataFrame(lines, columns=heads), heads)
         return "\n".join(
-            [first, f"Comparison of {self._head()}", table, *filter(None, [facts.best_set]), *others, *self.notes]
+            [self.verdict, f"Comparison of {self._head()}", table, *filter(None, [facts.best_set]), *self.notes]
         )
 
     def _repr_html_(self) -> str:
-        headline, notes = self._headline(), [html.sentence("li", note, self.variants) for note in self.notes]
+        notes = [html.sentence("li", note, self.variants) for note in self.notes]
         return html.el(
             "div",
             html.STYLE,
             STYLE,
-            html.sentence("div", headline, self.variants, cls="fh-say"),
+            html.sentence("div", self.verdict, self.variants, cls="fh-say"),
             html.el("div", f"Comparison of {self._head()}", cls="fh-about fh-dim"),
             summary_html(self._summary_data()),
-            html.sentence("p", self.verdict, self.variants) if self.verdict != headline else None,
             html.el("ul", *notes, cls="fh-notes fh-dim") if notes else None,
             cls="fh",
         )

@@ -58,7 +58,7 @@ def _read_by_mouse(effort: Effort, output: Locator) -> None:
 def _read_by_keyboard(effort: Effort, output: Locator) -> None:
     effort.tab_to(_tests(output))
     effort.press("Enter")
-    expect(output.get_by_role("columnheader", name="p for all pairs")).to_be_visible()
+    expect(output.get_by_role("columnheader", name="p", exact=True)).to_be_visible()
 
 
 def _detail(output: Locator) -> Locator:

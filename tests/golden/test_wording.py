@@ -38,7 +38,7 @@ from fh_notebook.batching.rendering import progress_sentence
 from fh_notebook.batching.tables.row_sources import read_rows
 from fh_notebook.client.callbacks.receiver import check_public_url
 from fh_notebook.client.http import exchange as edge
-from fh_notebook.comparing.verdicts.verdict import headline_of, notes_of, verdict_of
+from fh_notebook.comparing.verdicts.verdict import notes_of, verdict_of
 from fh_notebook.contract.catalog.deployments import Deployments, misspelling_error
 from fh_notebook.contract.catalog.reader import read_catalog
 from fh_notebook.contract.schema.build import infer
@@ -163,8 +163,7 @@ def of_comparison(scores: dict[str, list[Any]], **options: Any) -> Says:
         for name, of_variant in scores.items() for row, score in enumerate(of_variant)
     ]  # fmt: skip
     cmp = fh.compare(pd.DataFrame(lines), score="score", **options)
-    sentences = dict.fromkeys((headline_of(cmp.data), verdict_of(cmp.data)))
-    return lambda audience: "\n".join([*sentences, *notes_of(cmp.data, audience)])
+    return lambda audience: "\n".join([verdict_of(cmp.data), *notes_of(cmp.data, audience)])
 
 
 def catalogue(text: str) -> Says:

@@ -55,7 +55,7 @@ def test_every_number_is_that_of_one_table(rows: int, repeats: int, yes_no: bool
     assert many.scorer == one.scorer == "score"
     assert many.variants == ["a", "b"]
     assert "variants on" in repr(many)
-    assert many.verdict.split(" by ")[0] == one.verdict.split(" by ")[0]
+    assert many.verdict.split(" (")[0] == one.verdict.split(" (")[0]
 
 
 @pytest.mark.parametrize("failed", ["drop", "zero"])

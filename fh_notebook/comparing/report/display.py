@@ -31,13 +31,13 @@ from fh_notebook.comparing.stats.number_format import (
     share_head,
     share_text,
 )
-from fh_notebook.comparing.stats.pairs import PAIRS, PAIRS_NOTES, pairs_table, turned_line
+from fh_notebook.comparing.stats.pairs import ALPHA, PAIRS, pairs_table, turned_line
 from fh_notebook.comparing.stats.summary import MACRO_F1, summary_columns
 from fh_notebook.comparing.tables import incomplete_rows
 from fh_notebook.comparing.verdicts.best import best_groups_of, best_set_text
 from fh_notebook.comparing.verdicts.classes import STYLE as CLASSES_STYLE
 from fh_notebook.comparing.verdicts.classes import classes_shown
-from fh_notebook.comparing.verdicts.verdict import MACRO_MARK, headline_of, macro_note, notes_of, verdict_of, winner_of
+from fh_notebook.comparing.verdicts.verdict import MACRO_MARK, macro_note, notes_of, verdict_of, winner_of
 from fh_notebook.contract.output import assets_of, excerpt, fields_of_excerpt, json_value
 from fh_notebook.core.config import settings
 from fh_notebook.core.redaction import MASK
@@ -46,6 +46,7 @@ from fh_notebook.core.text.formatting import figures, given_form
 from fh_notebook.core.text.messages import PYTHON, Audience
 
 __all__ = [
+    "MORE_OF_PAIRS",
     "NUMBERS_CSS",
     "NUMBERS_STYLE",
     "STYLE",
@@ -165,13 +166,11 @@ def summary_text(data: ComparisonData, audience: Audience = PYTHON) -> str:
     masked = data.runs.secret().masked  # a scorer's error may repeat what a run was sent
     facts = SummaryData.of(data)
     head, lines = summary_cells(facts)
-    sentences = dict.fromkeys((headline_of(data), verdict_of(data)))
     parts = (
-        masked(headline_of(data)),
+        masked(verdict_of(data)),
         about(data),
         frame_text(pd.DataFrame(lines, columns=head), head),
         facts.best_set,
-        *map(masked, [*sentences][1:]),
         *map(masked, notes_of(data, audience)),
     )
     return "\n".join(part for part in parts if part)
@@ -188,7 +187,7 @@ def comparison_html(data: ComparisonData, audience: Audience = PYTHON) -> html.H
         "div",
         html.STYLE,
         STYLE,
-        html.sentence("div", masked(headline_of(data)), data.variants, cls="fh-say"),
+        html.sentence("div", masked(verdict_of(data)), data.variants, cls="fh-say"),
         html.el("div", about(data), cls="fh-about fh-dim"),
         summary_html(SummaryData.of(data)),
         notes_html(data, audience, cls="fh-notes fh-dim"),
@@ -214,7 +213,7 @@ def _paired_note(data: ComparisonData) -> str:
     """Return which rows the table counts where the sentence above it may count fewer; nothing where it does not."""
     counts = {line.rows for line in data.summary_lines} | {pair.n for pair in data.pairs}
     is_told = data.scorer and len(data.variants) > 1 and len(counts) > 1
-    return "; a table row covers all input rows for which this variant has a score" if is_told else ""
+    return ". Each line of the table is of all rows on which its variant has a score." if is_told else ""
 
 
 # --- the summary
@@ -435,11 +434,17 @@ def _rules(names: Iterable[str]) -> str:
 def pairs_notes(pairs: pd.DataFrame) -> list[str]:
     """Return what the columns of the pairs are, and how their intervals were computed, in sentences."""
     rules, tests = _rules(pairs["interval"]), pairs["test"].unique()
+    corrected = ", corrected for the number of pairs (Holm)" if len(pairs) > 1 else ""
     return [
+        "All figures are of the rows where both variants have a score.",
+        f"p: the chance of a difference at least this large if both were equally good{corrected}; a difference is "
+        f"significant below {ALPHA:g}.",
         *([f"Test: {TESTS[tests[0]]}."] if len(tests) == 1 else []),
-        *PAIRS_NOTES,
         *([f"95 % intervals of the differences: {rules}."] if rules else []),
     ]
+
+
+MORE_OF_PAIRS: Final = "The DataFrame has more columns: p of each pair alone, effect (rank-biserial), p_permutation."
 
 
 def _share_text(line: Mapping[Any, Any], scale: ScoreFormat) -> str:
@@ -490,13 +495,12 @@ def interval_svg(line: Mapping[Any, Any], scale: ScoreFormat, colour: str) -> ht
 
 
 def tests_html(data: ComparisonData) -> html.Html | None:
-    """Return the verdict with its tests, the pairs and the rules of the intervals, folded; nothing without a score."""
+    """Return the pairs with their tests, and the rules of the intervals, folded; nothing without a score."""
     if not data.scorer or not data.summary_lines or not (table := pairs_html(data)):
         return None
-    verdict = html.sentence("p", data.runs.secret().masked(verdict_of(data)), data.variants)
     notes = [html.el("li", text) for text in (*pairs_notes(pairs_table(data.pairs)), rules_text(data))]
     rules = html.el("ul", *notes, cls="notes fh-notes fh-dim")
-    return html.fold(f"Significance tests ({counted(len(data.pairs), 'pair')})", verdict, table, rules)
+    return html.fold(f"Significance tests ({counted(len(data.pairs), 'pair')})", table, rules)
 
 
 def classes_html(data: ComparisonData) -> html.Html | None:
@@ -528,6 +532,8 @@ def pairs_cells(pairs: pd.DataFrame, data: ComparisonData, *, drawn: bool = Fals
     instead = {
         "a": Cells(("first − second",), lambda line: (pair_name(line, drawn=drawn),)),
         **dict.fromkeys(("b", "n", "mean_a", "mean_b", "ci_low", "ci_high", "ties", "losses"), Cells()),
+        # One p is read: the corrected one. The others are in the DataFrame.
+        **dict.fromkeys(("p", "effect", "p_permutation"), Cells()),
         "difference": Cells(
             (f"difference{' in points' if data.is_share else ''} (95 % interval)",),
             lambda line: (broken(f"{text(line['difference'])}{_pair_interval(line, text)}"),),

@@ -24,7 +24,7 @@ from fh_notebook.comparing.data import ComparisonData
 from fh_notebook.comparing.plots.panels import kinds_drawn, plot_data
 from fh_notebook.comparing.report import display
 from fh_notebook.comparing.report.row_filters import FILTERS, SCORE_FILTERS, quick_filters
-from fh_notebook.comparing.verdicts.verdict import headline_of
+from fh_notebook.comparing.verdicts.verdict import verdict_of
 from fh_notebook.contract.output import (
     CSS,
     FOLDED,
@@ -139,7 +139,7 @@ def _body_parts(
     masked = data.runs.secret().masked
     tests, classes = display.tests_html(data), display.classes_html(data)
     return [
-        html.sentence("h1", redact(masked(headline_of(data))), data.variants, cls="say"),
+        html.sentence("h1", redact(masked(verdict_of(data))), data.variants, cls="say"),
         html.el("p", redact(display.about(data)), cls="dim"),
         html.el("p", html.ids_unbroken(origin), cls="dim") if origin else None,
         _scrolling(display.summary_html(display.SummaryData.of(data)), "Summary"),

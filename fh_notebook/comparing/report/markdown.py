@@ -17,7 +17,7 @@ from fh_notebook.comparing.data import ComparisonData
 from fh_notebook.comparing.report import display
 from fh_notebook.comparing.stats.pairs import pairs_table
 from fh_notebook.comparing.verdicts.classes import classes_shown
-from fh_notebook.comparing.verdicts.verdict import headline_of, notes_of, verdict_of
+from fh_notebook.comparing.verdicts.verdict import notes_of, verdict_of
 from fh_notebook.contract.output import with_saved_files
 from fh_notebook.core.redaction import redact
 from fh_notebook.core.text.messages import COMMAND
@@ -55,7 +55,7 @@ def markdown(data: ComparisonData, *, about: Mapping[str, Mapping[str, str]], or
     sentence, table = display.differing(data, ROWS)
     masked = data.runs.secret().masked
     parts = [
-        f"# {escaped(masked(headline_of(data)), 2_000)}",
+        f"# {escaped(masked(verdict_of(data)), 2_000)}",
         escaped(display.about(data), 1_000),
         escaped(origin, 1_000),
         _summary_table(data),
@@ -69,8 +69,7 @@ def markdown(data: ComparisonData, *, about: Mapping[str, Mapping[str, str]], or
 
 
 def _tests(data: ComparisonData) -> list[str]:
-    verdict = escaped(data.runs.secret().masked(verdict_of(data)), 2_000)
-    return ["## Significance tests", verdict, _pairs_table(data), escaped(display.rules_text(data), 1_000)]
+    return ["## Significance tests", _pairs_table(data), escaped(display.rules_text(data), 1_000)]
 
 
 def _labels(data: ComparisonData) -> list[str]:

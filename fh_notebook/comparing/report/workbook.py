@@ -21,7 +21,7 @@ from fh_notebook.comparing import tables
 from fh_notebook.comparing.data import ComparisonData
 from fh_notebook.comparing.stats.pairs import pairs_table
 from fh_notebook.comparing.verdicts.classes import classes_shown
-from fh_notebook.comparing.verdicts.verdict import headline_of, notes_of, verdict_of
+from fh_notebook.comparing.verdicts.verdict import notes_of, verdict_of
 from fh_notebook.core.redaction import redact
 from fh_notebook.core.text.messages import COMMAND
 from fh_notebook.errors import SettingsError
@@ -83,7 +83,7 @@ def _sheets(
         sheets["labels"] = _sheet_of_table(classes.frame)
     sheets["rows"] = (head, lines)
     masked = data.runs.secret().masked
-    facts = [("result", masked(headline_of(data))), ("verdict", masked(verdict_of(data)))]
+    facts = [("result", masked(verdict_of(data)))]
     facts += [("note", masked(note)) for note in notes_of(data, COMMAND)]
     facts += [item for part in about.values() for item in part.items()]
     return {**sheets, "about": (("name", "value"), facts)}

@@ -55,7 +55,6 @@ __all__ = [
     "ALPHA",
     "CORRECTED",
     "PAIRS",
-    "PAIRS_NOTES",
     "PAIR_COLUMNS",
     "POWER",
     "POWER_COLUMNS",
@@ -92,7 +91,7 @@ Preferences = Mapping[tuple[str, str], Numbers]
 
 
 def _p_cell(value: float) -> str:
-    return "" if value != value else "<0.001" if value < 0.001 else f"{value:.3f}"
+    return "" if value != value else "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
 PAIRS: Final = (
@@ -108,30 +107,10 @@ PAIRS: Final = (
     ReportColumn(name="ties", head="ties", format=same(count_text), dtype="int64"),
     ReportColumn(name="losses", head="second wins", format=same(count_text), dtype="int64"),
     ReportColumn(name="test", head="test", dtype="object"),
-    ReportColumn(
-        name="p",
-        head="p of this pair",
-        format=same(_p_cell),
-        note="the chance of a difference at least this large if both variants were equally good",
-    ),
-    ReportColumn(
-        name="p_holm",
-        head="p for all pairs",
-        format=same(_p_cell),
-        note="the same chance, corrected for the number of pairs (Holm); significant below 0.05",
-    ),
-    ReportColumn(
-        name="effect",
-        head="effect size",
-        format=figures,
-        note="from -1, where the second wins all rows that differ, to 1, where the first does (rank-biserial)",
-    ),
-    ReportColumn(
-        name="p_permutation",
-        head="p by permutation",
-        format=same(_p_cell),
-        note="the p of a second test of this pair, which exchanges the scores of both at random",
-    ),
+    ReportColumn(name="p", head="p of this pair", format=same(_p_cell)),
+    ReportColumn(name="p_holm", head="p", format=same(_p_cell)),
+    ReportColumn(name="effect", head="effect size", format=figures),
+    ReportColumn(name="p_permutation", head="p by permutation", format=same(_p_cell)),
     ReportColumn(name="interval", head="interval", dtype="object"),
 )
 """The columns of the pairs: a new one is a line here, and shows in every table, display and report.
@@ -139,10 +118,6 @@ PAIRS: Final = (
 Its value is a field of `Pair`, or computed from such fields (``value=``).
 """
 PAIR_COLUMNS: Final = tuple(column.name for column in PAIRS)
-PAIRS_NOTES: Final = tuple(
-    f"{column.head[0].upper()}{column.head[1:]}: {column.note}." for column in PAIRS if column.note
-)
-"""What the columns are of which the heading does not say it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

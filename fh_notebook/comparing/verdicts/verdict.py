@@ -42,8 +42,6 @@ __all__ = [
     "MANY_TIMES",
     "after_holm",
     "failed_note",
-    "headline",
-    "headline_of",
     "macro_note",
     "notes_of",
     "of_pair",
@@ -78,9 +76,9 @@ def notes_of(data: ComparisonData, audience: Audience = PYTHON) -> tuple[str, ..
         notes.append(failed_note(failed_count, data.failed, audience))
     notes += [
         _missing_note(lines, data.scorer, audience),
-        macro_note(data),
         _corrections_note(data.runs, audience),
         span_note(lines["started_at"]),
+        macro_note(data),  # the foot note of a heading
     ]
     return tuple(note for note in notes if note)
 
@@ -124,13 +122,13 @@ MACRO_MARK: Final = " *"
 
 
 def macro_note(data: ComparisonData) -> str:
-    """Return the note on what moves macro F1 by more than a row's share of it: few rows of a label, and corrections."""
+    """Return the note on macro F1: what it is, which labels have few rows, and that corrections move it."""
     if not (class_rows := data.class_rows):
         return ""
     few, corrected = _few_rows_text(class_rows), data.runs.correction_counts[0]
     moved = ", so that one corrected row may move it more than the share that is right" if corrected else ""
-    same = f"it gives each label the same weight, however few rows the label has{few}{moved}"
-    return f"{MACRO_MARK.strip()} Macro F1: {same}." if few or corrected else ""
+    what = "the mean over the labels of F1, which wrong and missed answers of a label lower"
+    return f"{MACRO_MARK.strip()} Macro F1: {what}; each label has the same weight, however few its rows{few}{moved}."
 
 
 def _few_rows_text(class_rows: Mapping[str, ConfusionRows]) -> str:
@@ -185,6 +183,7 @@ def verdict_of(data: ComparisonData) -> str:
         lower=data.lower,
         completed=bool((data.lines["status"] == "completed").any()),
         is_share=data.is_share,
+        preferred=data.preferences is not None,
     )
     return f"{data.runs.caution}: {sentence}" if data.runs.caution else sentence
 
@@ -199,8 +198,9 @@ def verdict(
     lower: bool = False,
     completed: bool = True,
     is_share: bool = False,
+    preferred: bool = False,
 ) -> str:
-    """Return the verdict on the variants in one sentence.
+    """Return the result in one sentence, the same on every surface: without terms of statistics where that is possible.
 
     Parameters
     ----------
@@ -220,6 +220,8 @@ def verdict(
         Whether any run has an answer.
     is_share : bool
         Whether a mean is a share of rows.
+    preferred : bool
+        Whether the scores are which of two outputs people preferred.
     """
     if not scorer and completed:
         return (
@@ -243,14 +245,15 @@ def verdict(
         return f"{sentence}; {lacking or 'there is none to compare with'}."
     if dated:
         return " ".join(of_pair(_better_last(pair), pairs) for pair in pairs)
+    if told := _plain_result(summary, pairs, lower=lower, preferred=preferred):
+        return told
     best = _pair_of_best(names, pairs)
     if best is None:
         return f"{names[0]} scores best by {scorer}; no two variants have a row in common."
     of_best = [pair for pair in pairs if best.b in (pair.a, pair.b) and best.a not in (pair.a, pair.b)]
     beaten = [turned.a for pair in of_best if (turned := pair if pair.b == best.b else pair.turned()).is_better()]
-    too = " too" if best.is_better() else ""
-    more = f" {best.b} beats {in_words(beaten, 'and')}{too}." if beaten else ""
-    return f"{'Of the two best: ' if len(names) > 2 else ''}{of_pair(best, pairs)}{more}"
+    more = f" {best.b} beats {in_words(beaten, 'and')}." if beaten else ""
+    return f"{of_pair(best, pairs)}{more}"
 
 
 def _better_last(pair: Pair) -> Pair:
@@ -286,24 +289,11 @@ def winner(summary: Sequence[SummaryLine], pairs: Sequence[Pair]) -> str | None:
     )
 
 
-def headline(
-    summary: Sequence[SummaryLine], pairs: Sequence[Pair], *, lower: bool = False, preferred: bool = False
-) -> str:
-    """Return the result in one sentence without terms of statistics; empty where it takes the whole verdict to say it.
+def _plain_result(summary: Sequence[SummaryLine], pairs: Sequence[Pair], *, lower: bool, preferred: bool) -> str:
+    """Return the result in one sentence without terms of statistics; empty where it takes those to say it.
 
     The number of a variant is the one of the table, over the rows where it has a score. A difference is of the rows
     where both have one: where these are others, the sentence counts both.
-
-    Parameters
-    ----------
-    summary : sequence of SummaryLine
-        One a variant.
-    pairs : sequence of Pair
-        Those that were compared.
-    lower : bool
-        Whether a lower score is the better one.
-    preferred : bool
-        Whether the scores are which of two outputs people preferred.
     """
     if preferred:
         return " ".join(map(_preferred_text, pairs))
@@ -391,21 +381,6 @@ def _preferred_text(pair: Pair) -> str:
     wins, losses = (pair.wins, pair.losses) if first == pair.b else (pair.losses, pair.wins)
     on = f"{first} preferred on {counted(wins, 'row')}, {second} on {losses:,}, {counted(pair.ties, 'tie')}"
     return f"{on}." if pair.is_better() or pair.turned().is_better() else f"{on}: which is better is not clear yet."
-
-
-def headline_of(data: ComparisonData) -> str:
-    """Return the result of a comparison in plain words: its headline, or its verdict where there is none."""
-    if data.variant_pairs is not None or not data.scorer:  # of the same variants under several names each is told
-        return verdict_of(data)
-    sentence = headline(
-        data.summary_lines,
-        data.pairs,
-        lower=data.lower,
-        preferred=data.preferences is not None,
-    )
-    if not sentence:
-        return verdict_of(data)
-    return f"{data.runs.caution}: {sentence}" if data.runs.caution else sentence
 
 
 def winner_of(data: ComparisonData) -> str | None:

@@ -18,6 +18,9 @@ __all__ = ["LINES_SHOWN", "ShownFrame"]
 
 LINES_SHOWN: Final = 100
 
+LINE: Final = "max-width:75em"
+"""As long as the lines of a result above a table."""
+
 Cells = tuple[Sequence[str], Sequence[Sequence[Any]]]
 """The heads and the cells of the table that is shown."""
 
@@ -134,7 +137,7 @@ class ShownFrame(pd.DataFrame):
             shown: str | None = plain._repr_html_()
             return shown
         caption, *below = (
-            html.el("div", text, cls="fh-dim") if text else None
+            html.el("div", text, cls="fh-dim", style=LINE) if text else None
             for text in (self._caption, self._more_text(), self._note)
         )
         table = html.table(*cells, cls=self._cls)

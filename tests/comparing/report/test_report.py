@@ -353,7 +353,7 @@ def test_a_workbook_has_sheets_of_values_and_no_formula(hostile: fh.Comparison, 
     summary = pd.read_excel(tmp_path / "x.xlsx", sheet_name="summary", engine="openpyxl")
     assert summary["mean"].tolist() == pytest.approx(hostile.leaderboard()["mean"].tolist())
     about = dict(pd.read_excel(tmp_path / "x.xlsx", sheet_name="about", engine="openpyxl").values.tolist())
-    assert hostile.verdict in (about["verdict"], about["verdict"].removeprefix("'"))
+    assert hostile.verdict in (about["result"], about["result"].removeprefix("'"))
 
 
 def test_a_long_number_of_a_row_keeps_its_digits_in_a_workbook(tmp_path: Path) -> None:

@@ -306,8 +306,8 @@ def test_ten_wins_of_ten_and_ten_ties_prove_no_certainty() -> None:
     won, tied = (fh.compare(tall({"a": [x] * 10, "b": [1] * 10}), score="s") for x in (0, 1))
     (line,) = won.pairs().to_dict("records")
     assert (round(line["ci_low"], 3), line["ci_high"], line["interval"]) == (0.427, 1.0, "tango")
-    assert won.verdict.startswith("b beats a by ")
-    assert numbers_in(won.verdict)[:6] == ["100", "95", "43", "100", "0.002", "10"]
+    assert won.verdict.startswith("b ")
+    assert numbers_in(won.verdict) == ["100", "10", "100", "95", "43", "100"]
     assert re.search(r"\+100 \w+ \(43 to 100", won.plot("differences").alt)
     assert "43 to 100" in " ".join(re.sub("<[^>]+>", "", won._repr_html_()).split())
     won.assert_better("b", than="a")
