@@ -654,7 +654,7 @@ def test_a_comparison_shows_itself_escaped_and_its_text_twin_says_the_same(hosti
     for part in (title, differ.partition(".")[0], hostile.verdict):
         assert part in repr(hostile)
         assert part in shown.replace("&lt;b&gt;a&lt;/b&gt;", "<b>a</b>")
-    assert repr(hostile).splitlines()[:2] == [headline_of(hostile.data), title]
+    assert repr(hostile).splitlines()[:2] == [verdict_of(hostile.data), title]
 
 
 def test_single_runs_of_a_cell_can_be_compared() -> None:

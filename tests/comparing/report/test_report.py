@@ -23,7 +23,7 @@ from fh_notebook.comparing.report.report import TextRoom, report_rows
 from fh_notebook.comparing.report.workbook import _sheet_of_rows
 from fh_notebook.comparing.stats.number_format import ReportColumn, percent, same, table_of
 from fh_notebook.comparing.stats.summary import SUMMARY, SummaryLine
-from fh_notebook.comparing.verdicts.verdict import headline_of, notes_of
+from fh_notebook.comparing.verdicts.verdict import notes_of, verdict_of
 from fh_notebook.core.text.messages import COMMAND
 from fh_notebook.local import LocalHive
 from fh_notebook.notebook.browser.page import table_head, table_page
@@ -310,7 +310,7 @@ def test_markdown_holds_no_live_markup(hostile: fh.Comparison, tmp_path: Path) -
     text = hostile.report(tmp_path / "x.md").read_text("utf-8")
     sentence, about = text.split("\n\n")[:2]
     assert sentence.startswith("# ")
-    assert headline_of(hostile.data).rpartition(" (")[2] in sentence
+    assert verdict_of(hostile.data).rpartition(" (")[2] in sentence
     assert about.startswith("Comparison of 2 variants on 8 rows by s")
     assert "## Significance tests" in text
     parser = MarkdownIt("commonmark", {"html": True}).enable("table")
