@@ -77,12 +77,14 @@ def test_retry_is_called_once_however_often_it_is_clicked(loaded: Kernel, paced_
     assert int(loaded.run("b.counts.calls")) == calls + 1
 
 
-def test_a_button_of_an_old_state_calls_nothing(loaded: Kernel) -> None:
+def test_a_button_of_an_old_state_calls_nothing(loaded: Kernel, paced_hive: PacedHive) -> None:
     """What failed was called again in a cell meanwhile, and less is left: the block says so and shows what there is."""
     _show(loaded, "[{'text': 'bad'}, {'text': 'a'}]")
     loaded.run("fh.forget('b')")
+    paced_hive.wait_for(2)
     _act(loaded, "retry:0")
-    loaded.wait_until(lambda: "nothing was called" in str(loaded.widgets()), "the reason")
+    loaded.wait_until(lambda: re.search(r'class="fh-dim" role="status">\w', str(loaded.widgets())), "the reason")
+    assert paced_hive.none_begins()
 
 
 def test_a_password_is_in_no_widget(loaded: Kernel) -> None:
@@ -95,7 +97,7 @@ def test_a_password_is_in_no_widget(loaded: Kernel) -> None:
     loaded.wait_until(lambda: "1 failed row: " in str(loaded.widgets()), "the rows")
     calls = int(loaded.run("b.counts.calls"))
     _act(loaded, "retry:0")
-    loaded.wait_until(lambda: "Retried (1 call)" in str(loaded.widgets()), "the retry")
+    loaded.wait_until(lambda: "(1 call): 0 of 1 " in str(loaded.widgets()), "the retry")
     assert int(loaded.run("b.counts.calls")) == calls + 1
     states = str(loaded.widgets())
     assert PASSWORD not in states
@@ -111,12 +113,12 @@ def test_errors_that_name_their_rows_are_shown_and_called_again_together(loaded:
     loaded.wait(loaded.send("b", person=True))
     loaded.wait_until(lambda: "retry:0" in _acts(loaded), "the buttons")
     assert "retry:1" not in _acts(loaded)
-    assert "(and 2 other messages)" in str(loaded.widgets())
+    assert re.search(r"\(\w+ 2 \w+ \w+\)", str(loaded.widgets()))
     _act(loaded, "show:0")
     loaded.wait_until(lambda: "3 failed rows: " in str(loaded.widgets()), "the rows")
     assert all(str(loaded.widgets()).count(f"bad {n}") for n in range(3))
     _act(loaded, "retry:0")
-    loaded.wait_until(lambda: "Retried (3 calls)" in str(loaded.widgets()), "the retry")
+    loaded.wait_until(lambda: "(3 calls): 0 of 3 " in str(loaded.widgets()), "the retry")
     assert int(loaded.run("b.counts.calls")) == 6
 
 
