@@ -239,7 +239,7 @@ def test_what_cannot_be_meant_over_partitions_is_told() -> None:
     """With the cure, before anything is called."""
     counting = Counting()
     client = counting.hive.client()
-    for given, words in (({"sample": 3}, "rows.sample"), ({"delivery": "callback"}, "one machine")):
+    for given, words in (({"sample": 3}, "rows.sample"), ({"delivery": "callback"}, "delivery='callback'")):
         with pytest.raises(fh.SettingsError, match=words):
             fh.batch(_parted(texts(4), 2), "shout", variants="loud", client=client, progress=False, **given)
     with pytest.raises(fh.SettingsError, match=r"distributed\.Client"):

@@ -189,7 +189,7 @@ def test_what_was_tampered_with_is_refused_in_one_line(file: Path, which: str) -
 def test_a_file_of_a_newer_release_names_it(file: Path, release: str | None, named: str) -> None:
     """Beside this one, with what to do; what a stranger put there instead of a release is not shown."""
     own = "DROP TABLE release" if release is None else f"UPDATE release SET version = '{release}'"
-    with pytest.raises(InputError, match=facts("other.fhb", named, fh.__version__, "pip install -U")) as raised:
+    with pytest.raises(InputError, match=facts("other.fhb", named, fh.__version__, "-U fh-notebook")) as raised:
         fh.open_batch(_changed(file, own, "PRAGMA user_version=99"))
     assert release in (named, None) or release not in str(raised.value)
 

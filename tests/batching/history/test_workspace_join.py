@@ -160,9 +160,9 @@ def test_the_words_are_those_of_who_reads_them() -> None:
     other = OtherKey(workspace="a.com#1", rows=1, command='fh.store.join("a.com#1", "a.com#2")')
     plan = Plan(rows=3, other_key=other, **asked)
     told = 'fh.store.join("a.com#1", "a.com#2")'
-    assert tells(plan, told, "3 calls")
+    assert tells(plan, told, "3")
     cell = replace(plan, audience=CELL)
-    assert tells(cell, told, "%fetchhive login", "3 calls")
+    assert tells(cell, told, "%fetchhive login", "3")
     assert "fh.store.join" not in str(Plan(rows=3, **asked))
 
 

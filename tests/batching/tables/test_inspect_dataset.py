@@ -101,7 +101,7 @@ def test_what_is_left_out_of_samples_is_said_in_one_line(capsys: pytest.CaptureF
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        (5, ("dataset", "int")), ([5], ("dataset", "0", "5")), ([{"target": "x"}], ("0", "input")),
+        (5, ("dataset", "int")), ([5], ("dataset", "0", "5")), ([{"target": "x"}], ("0", "'target'")),
         ([{"input": "x", "metadata": "y"}], ("0", "metadata", "'y'")), ("none.jsonl", ("none.jsonl",)),
         ([{"input": "x", "choices": 5}], ("0", "choices", "5")),
         ([{"input": ""}, {"input": "x"}, {"metadata": "y"}], ("dataset", "3", "0", "2")),
