@@ -49,7 +49,8 @@ def race(
     first call; `max_calls` bounds what is spent now.
 
     What was answered before costs nothing, whoever asked for it. The calls are those of a batch, which is at
-    :attr:`Race.batch`: the same cell goes on where it was, and ``race.batch.resume()`` runs all other rows.
+    :attr:`Race.batch`: the same cell goes on where it was, and ``race.batch.resume()`` runs the other rows, again
+    within `max_calls`.
 
     Parameters
     ----------

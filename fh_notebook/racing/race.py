@@ -52,7 +52,8 @@ class Race:
     Attributes
     ----------
     batch : Batch
-        Of all rows and variants: what the race has run is done, the rest pending. ``race.batch.resume()`` runs it.
+        Of all rows and variants: what the race has run is done, the rest pending. ``race.batch.resume()`` runs it,
+        again within the limits of the race.
     variants : tuple of str
         In the order of the plan.
     tally : RaceState
