@@ -130,8 +130,10 @@ def demo_hive(*, seed: int = 0, pace: float = 1.0, **options: Any) -> LocalHive:
 
 @arguments.public
 def tickets_path() -> Path:
-    """Return the CSV file of the demo's tickets: ``ticket``, ``expected_output``, ``metadata.language`` and
-    ``metadata.channel``, in UTF-8 (the dataset convention: plain columns are inputs).
+    """Return the path of the CSV file with the demo's tickets.
+
+    Its columns are ``ticket``, ``expected_output``, ``metadata.language`` and ``metadata.channel``, in UTF-8 (the
+    dataset convention: plain columns are inputs).
     """
     return Path(str(files("fh_notebook.local").joinpath("data", "tickets.csv")))
 

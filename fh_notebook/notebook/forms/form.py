@@ -194,8 +194,10 @@ class Form:
 
     @property
     def delivery(self) -> str:
-        """How answers are delivered: ``"direct"``, in the response; ``"callback"``, later, as with "Run in the
-        background"; or ``"poll"``, later too, by being asked for. One of them can be assigned.
+        """How answers are delivered, which can be assigned: ``"direct"``, ``"callback"`` or ``"poll"``.
+
+        Direct answers come in the response. Those of the others come later, as with "Run in the background": by a
+        callback, or by look-ups.
         """
         return self._core.selection.delivery
 

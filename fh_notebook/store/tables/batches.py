@@ -526,10 +526,9 @@ class Batches:
         return self._database.read(lambda c: list(every(c)))
 
     def newest(self, limit: int = 100, *, deployment: str | None = None) -> list[tuple[BatchRecord, datetime]]:
-        """Return the last batches, of one deployment or of all, each with the time of its last answer (UTC), the newest
-        first.
+        """Return the last batches with the time of each one's last answer (UTC), the newest first.
 
-        A batch without an answer has the time of its first start.
+        They are those of one deployment, or of all. A batch without an answer has the time of its first start.
         """
         sql = (
             f"SELECT {_RECORD}, max(created_at, coalesce((SELECT max(kept_at) FROM answers"
