@@ -42,7 +42,7 @@ CONFLICT: Final = 409
 """The status of an answer to a second decision."""
 
 STYLE: Final = html.Html(
-    "<style>.fh-approvals .fh-table td:first-child{min-width:112px}"
+    "<style>.fh-approvals .fh-table td:last-child{min-width:112px}"
     ".fh-approvals .fh-table .fh-in-line{min-width:104px;margin:0 8px 8px 0}"
     # Where there is little room an id breaks, and what a person decides about is not cut off.
     "@container (max-width:720px){.fh-approvals .fh-table .fh-unbroken{white-space:normal}}</style>"
@@ -149,14 +149,14 @@ class ApprovalsTable:
     def _live(self) -> html.Html:
         with self._lock:
             rows = [
-                [_decision(number, line), *cells_of(line.approval, is_decided_here=not line.said)]
+                [*cells_of(line.approval, is_decided_here=not line.said), _decision(number, line)]
                 for number, line in enumerate(self._lines)
             ]
             open_lines = sum(not line.said and _waits(line.approval) for line in self._lines)
         waiting = html.el("strong", f"{counted(open_lines, 'tool call')} {agreeing(open_lines, 'wait')} for a decision")
         head = [html.el("div", waiting, cls="fh-head", style="margin-top:10px")] if open_lines else []
         repeated = html.el("style", f"{self.repeats}{{display:none}}") if self.repeats else html.Html("")
-        table = [STYLE, repeated, *head, html.stacked(("Decision", *HEADS), rows)] if rows else []
+        table = [STYLE, repeated, *head, html.stacked((*HEADS, "Decision"), rows)] if rows else []
         return html.join([*table, *([below] if (below := self._steps.list_html()) else [])])
 
     # --- what a person clicks, on the thread that hears it
@@ -206,7 +206,7 @@ class ApprovalsTable:
 
 
 def _decision(number: int, line: _Line) -> html.Html:
-    """Return the first cell of a line: its buttons, or what came of them."""
+    """Return the last cell of a line, behind what it is about: its buttons, or what came of them."""
     approval = line.approval
     if line.said:
         return html.el("span", line.said, cls=f"fh-decided fh-decided-{number}")

@@ -20,7 +20,8 @@ MOST: Final = 10_000
 STYLE: Final = (
     "<style>"
     # Around it the place of the widgets would cut the ring.
-    ".fh-controls.fh-controls.fh-controls .jupyter-button:focus-visible{outline-offset:-2px}</style>"
+    ".fh-controls.fh-controls.fh-controls .jupyter-button:focus-visible{outline-offset:-2px}"
+    ".fh-controls input{border-radius:4px}</style>"
 )
 PAUSE_WIDTH: Final = "96px"
 """Of Pause and Continue: what is beside it stays where it is."""
@@ -70,7 +71,7 @@ class BatchControls:
         self._pause.description = "Continue" if batch.paused else "Pause"
         self._pause.tooltip = GO_ON if batch.paused else PAUSE
         self._shown = self._number.value = min(number or batch.limit, MOST)
-        self._adapts.value = "automatic" if number is None else ""
+        self._adapts.value = "set automatically" if number is None else ""
         self._adapt.layout.display = "none" if number is None else None
         for widget in self._clickable:
             enable_clicks(widget)

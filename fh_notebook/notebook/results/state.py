@@ -57,11 +57,11 @@ class CallState:
 
 _COUNTED_AS: Final = {"unknown": "outcome unknown", "awaiting_approval": WAITING_FOR_DECISION}
 """What calls are called by their status where they are counted, as those of a batch are."""
-GOES_ON: Final = "it is no longer waited for here, and continues at the service"
+GOES_ON: Final = "It is no longer waited for here, and continues at the service."
 NOT_SENT: Final = "not sent"
 """What a call is called in place of cancelled: a file that was not uploaded stops calls, too."""
-NEVER_SENT: Final = "it was not sent"
-MAY_HAVE_RUN: Final = "this kernel did not wait for the answer; the call may have run at the service"
+NEVER_SENT: Final = "It was not sent."
+MAY_HAVE_RUN: Final = "The kernel did not wait for the answer: the call may have run at the service."
 
 
 def outcomes_text(completed: int, others: Iterable[str], calls: int) -> str:

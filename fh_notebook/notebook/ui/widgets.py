@@ -136,7 +136,7 @@ STYLE: Final = html.Html(
     "[data-jp-theme-light=false] :is(.fh-panel,.fh-block) input:is([type=checkbox],[type=radio]){color-scheme:dark}"
     # The arrow that ipywidgets draws is black in the dark theme too; the browser's own follows it.
     ".fh-panel select:not([multiple]){appearance:auto;background-image:none;padding-right:4px}"
-    ".fh-panel .fh-preview>.widget-html-content{overflow-x:auto}"
+    ".fh-panel .fh-preview>.widget-html-content{overflow-x:auto}.fh-panel .fh-request .fh-out{margin-top:6px}"
     ".fh-panel .fh-deployment{font-size:16px}.fh-panel>.fh-panes{margin-top:6px}"
     ".fh-panel .fh-run-bar{margin:6px 0}"
     ".fh-panel .fh-tools{margin-top:8px}"

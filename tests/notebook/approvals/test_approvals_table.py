@@ -98,9 +98,9 @@ def test_each_line_has_two_buttons_and_sends_one_decision(kernel: Kernel, hive: 
     first, second, third = hive.approvals
     _click(kernel, "allow_once 0")
     _click(kernel, "deny 0")  # of two clicks the first counts
-    kernel.wait_until(lambda: "fh-decided-0" in _page(kernel), "the first decision")
+    kernel.wait_until(lambda: 'fh-decided-0">Allowed' in _page(kernel), "the first decision")
     _click(kernel, "deny 1")
-    kernel.wait_until(lambda: "fh-decided-1" in _page(kernel), "the second decision")
+    kernel.wait_until(lambda: 'fh-decided-1">Denied' in _page(kernel), "the second decision, and not its sending")
     assert re.search(r"<strong[^>]*>1 \w", _page(kernel))
     assert hive.wait_idle()
     outputs = {call.request_id: call.output for call in hive.calls}

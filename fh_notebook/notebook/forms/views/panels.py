@@ -334,13 +334,21 @@ def _earlier_row(number: int, label: str, past: EarlierCall) -> html.Html:
     )
 
 
+_WAYS: Final = {"cell": "%%fetchhive cell"}
+"""What a way to write a call is called, where it is not its own name."""
+
+
 class CopyPanel:
     """What Run would send, as a cell, as Python or as a command of a shell, to be copied, or put into the notebook."""
 
     def __init__(self, core: PanelOwner, look: FormTheme) -> None:
         self._core = core
         self._targets: _CopyTargets | None = None
-        self._way = ToggleButtons(options=core.copied_as, style={"button_width": "auto"}, layout=look.input)
+        self._way = ToggleButtons(
+            options=[(_WAYS.get(way, way), way) for way in core.copied_as],
+            style={"button_width": "auto"},
+            layout=look.input,
+        )
         self._way.add_class("fh-copy-as")
         self._way.observe(lambda _: self.follow(), "value")
         self._text = look.text(dom_class="fh-copy-text")

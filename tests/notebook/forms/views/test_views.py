@@ -1027,7 +1027,7 @@ def test_a_form_over_rows_shows_its_request_and_is_copied(over: fh.Form, hive: F
     _until(copied, "%%fetchhive reply -v plain --delivery callback --over rows")
     assert "{{ row.body }}" in copied.value
     assert "max_words: 120" in copied.value
-    assert tuple(_of(over, "fh-copy-as").options) == ("cell", "Python")
+    assert [way for _, way in _of(over, "fh-copy-as").options] == ["cell", "Python"]
     _of(over, "fh-copy-as").value = "Python"
     _until(copied, "fh.const(token)")
     assert PASSWORD not in copied.value + repr(_of(over, "fh-request").value)
