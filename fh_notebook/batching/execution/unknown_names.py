@@ -9,6 +9,7 @@ another answer shows that the name is known, and are pending once it is settled 
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -61,7 +62,7 @@ class NameEvidence:
     """Whether other engines go on gathering evidence when one has ended."""
     unknown: set[Name] = field(default_factory=set)
     """Those of which it is settled that the service does not know them."""
-    _of: dict[Name, _NameEvidence] = field(default_factory=dict)
+    _of: defaultdict[Name, _NameEvidence] = field(default_factory=lambda: defaultdict(_NameEvidence))
 
     @property
     def none_left(self) -> bool:
@@ -85,12 +86,12 @@ class NameEvidence:
 
     def note_known(self, name: Name) -> None:
         """Note an answer of a deployment and variant that are there."""
-        evidence = self._of.setdefault(name, _NameEvidence())
+        evidence = self._of[name]
         evidence.is_known = name not in self.unknown
 
     def note_absent(self, name: Name, run: Run, absence: Absence) -> bool:
         """Note an answer that says "not found"; return whether its job is to be kept back."""
-        evidence = self._of.setdefault(name, _NameEvidence())
+        evidence = self._of[name]
         if evidence.is_known and absence is not Absence.OF_THE_NAME:
             return False
         evidence.absent, evidence.last = evidence.absent + 1, run
@@ -102,13 +103,13 @@ class NameEvidence:
 
     def settle(self, name: Name) -> None:
         """Take a name in doubt to be unknown: no more answers will come."""
-        evidence = self._of.setdefault(name, _NameEvidence())
+        evidence = self._of[name]
         if not evidence.is_known:
             self.unknown.add(name)
 
     def absences(self, name: Name) -> tuple[int, Run | None]:
         """Return how many answers said that `name` is not there, and the last one."""
-        evidence = self._of.get(name, _NameEvidence())
+        evidence = self._of[name]
         return evidence.absent, evidence.last
 
 

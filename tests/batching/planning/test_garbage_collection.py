@@ -9,7 +9,12 @@ from threading import Barrier, Event, Thread
 
 import pytest
 
+import fh_notebook as fh
+from fh_notebook.batching.api import plan_table
 from fh_notebook.batching.planning import garbage_collection
+from fh_notebook.batching.planning.plan import read_variants
+from fh_notebook.batching.planning.planner import Planner
+from fh_notebook.batching.tables.row_sources import read_rows
 
 
 def test_the_last_of_several_pauses_ends_it() -> None:
@@ -71,3 +76,23 @@ def test_a_child_that_was_forked_in_a_pause_collects() -> None:
     forked.set()
     thread.join(10)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_jobs_of_a_table_are_made_without_collections() -> None:
+    """Each of many thousand rows leaves lasting objects, and none that a collection could free."""
+    generations: list[int] = []
+
+    def note(phase: str, about: dict[str, int]) -> None:
+        generations.append(about["generation"])
+
+    rows, deployment, before = read_rows([{"text": "a"}] * 3_000), fh.Deployment("triage"), gc.get_threshold()
+    variants = read_variants("v", deployment, None, find=fh.Deployment)
+    planner = Planner(variants, repeats=1, metadata={}, workspace="w")
+    gc.set_threshold(1_000, *before[1:])
+    gc.callbacks.append(note)
+    try:
+        plan_table(rows, planner, "triage", name="named")
+    finally:
+        gc.callbacks.remove(note)
+        gc.set_threshold(*before)
+    assert len(generations) <= 4, "what begins and ends one collection before, and one after"
