@@ -82,7 +82,7 @@ def add_parser(commands: Any) -> None:
         help="call the same rows again every day, and report whether they have changed",
         about=(
             "Call some rows of a fixed sample again, once a day, and exit with code 7 when their scores have "
-            "changed. The probability of a false alarm is at most --alpha over all days together. The same "
+            "changed. The chance of a false alarm is at most --alpha over all days together. The same "
             "command on the same day makes no further calls. In a notebook, fh.canary() does the same."
         ),
         usage="DATA -d NAME -v VARIANT --score SCORE [OPTION]...",

@@ -399,7 +399,7 @@ class CanarySample:
         batch = _open_baseline(baseline, client) if isinstance(baseline, str) else baseline
         if batch.is_partitioned:
             raise InputError(
-                f"the baseline {short(batch.name)} is a batch over partitions; give one that is in the store"
+                f"the baseline {short(batch.name)} is a batch over partitions; give a batch of a table that is not"
             )
         row_by_key = self._row_by_key(batch.plan().repeats)
         runs = [
@@ -813,7 +813,7 @@ class Canary:
 
     @property
     def changed(self) -> bool:
-        """Whether a change is found; the probability of a false alarm is at most `alpha`."""
+        """Whether a change is found; the chance of a false alarm is at most `alpha`."""
         return self._state.evidence.changed
 
     @property

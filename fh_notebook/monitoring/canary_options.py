@@ -48,7 +48,7 @@ class CanaryOptions:
         metadata=about(
             takes=chance(),
             written=OptionSyntax(
-                help="the probability of a false alarm over all days together (default: 0.05)",
+                help="the chance of a false alarm over all days together (default: 0.05)",
                 reads="number",
                 metavar="A",
             ),

@@ -56,7 +56,7 @@ class RaceOptions:
         default=0.05,
         metadata=about(
             takes=chance(),
-            written=OptionSyntax(help="the probability of a wrong claim (default: 0.05)", reads="number", metavar="A"),
+            written=OptionSyntax(help="the chance of a wrong claim (default: 0.05)", reads="number", metavar="A"),
         ),
     )
     min_difference: float | None = field(

@@ -130,7 +130,7 @@ def _shown(lines: Sequence[BestLine], *, share: str, seconds: bool) -> ShownFram
         rows = int(frame["rows"].max())
         text = percents(rows) if share else seconds_format(numbers) if seconds else figures(numbers)
         heads = ["group", "variant", "rows", share if share else "mean s" if seconds else "mean",
-                 "95 % interval", "probability of being best", "beaten by"]  # fmt: skip
+                 "95 % interval", "chance of being best", "beaten by"]  # fmt: skip
         shown = [
             [
                 str(line["group"]),

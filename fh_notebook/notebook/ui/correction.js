@@ -30,7 +30,7 @@ const correctionControl = ({save, back, key = "", labels = () => []}) => {
     field = isLong ? make("textarea", {rows: Math.min(Math.max(text.split("\n").length, 3), 10), dir: "auto"}) : make("input", {type: "text", dir: "auto", list: offered});
     field.value = value;
     valueLabel.append(field);
-    hint.textContent = `A correction is saved in the store with the answers; your table is not changed. Every row with these inputs is scored again with the new value.${isLong ? " Ctrl+Enter saves." : ""}`;
+    hint.textContent = `A correction is saved with the answers; your table is not changed. Every row with these inputs is scored again with the new value.${isLong ? " Ctrl+Enter saves." : ""}`;
   };
   const wait = waits => {
     isWaiting = waits;
