@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -274,3 +276,33 @@ def test_one_thing_has_one_word(dumped: list[list[str]], not_used: str, used: st
     shown = [(place, re.sub(r"\{[^{}]*\}", "", text)) for _, _, place, text in dumped]
     shown += [("CHANGELOG.md", line) for line in (ROOT / "CHANGELOG.md").read_text("utf-8").splitlines()]
     assert [at for at in shown if re.search(not_used, at[1])] == [], f"the word is {used}"
+
+
+def _strings(file: Path) -> Iterator[tuple[int, str]]:
+    """Yield the strings of a module with their lines, without its docstrings."""
+    tree = ast.parse(file.read_text("utf-8"))
+    notes = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in notes:
+            yield node.lineno, node.value.strip(" .,;:^$")
+
+
+def test_no_test_but_the_golden_ones_has_a_sentence_of_the_package(dumped: list[list[str]]) -> None:
+    """A message is written anew without a test that fails: tests check values, names and states.
+
+    A browser finds controls by their labels, and the local hive says what the service says.
+    """
+    said = "\n".join(
+        text for _, kind, place, text in dumped
+        if kind in ("text", "js") and place.startswith("fh_notebook/") and not place.startswith("fh_notebook/local/")
+    )  # fmt: skip
+    places = {"golden", "browser", "benchmarks", "test_texts.py"}
+    sentence = re.compile(r"(?:[\w-]+[,;:.]? ){3,}[\w-]+")
+    found = [
+        (str(file.relative_to(ROOT)), line, text)
+        for file in (ROOT / "tests").rglob("*.py")
+        if not places & set(file.parts)
+        for line, text in _strings(file)
+        if sentence.fullmatch(text) and len(re.findall(r"[A-Za-z]{3,}", text)) > 3 and text in said
+    ]
+    assert found == [], "check what the sentence tells: tests/told.py"

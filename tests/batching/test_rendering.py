@@ -68,8 +68,8 @@ def test_the_sentence_says_what_is_not_nothing(counts: JobCounts, said: tuple[st
     in_cell = progress_sentence("b", counts, audience=CELL)
     assert in_cell.count("fh.last_batch().") == sentence.count("batch.") + sentence.count("retry_unknown=True")
     assert progress_sentence("b", counts, stopped=stopped) == f"{sentence}. Stopped: the cap; batch.resume() then"
-    cell = replace(stopped, audience=replace(PYTHON, resume="run the cell again"))
-    assert (cell.detail, cell.message) == ("the cap", "the cap; run the cell again then")
+    cell = replace(stopped, audience=replace(PYTHON, resume="do this again"))
+    assert (cell.detail, cell.message) == ("the cap", "the cap; do this again then")
     assert BatchStopped(reason="defect", detail="broken").message == "broken"
 
 

@@ -201,7 +201,7 @@ def test_the_demo_hive_needs_no_key(data: Path, capsys: pytest.CaptureFixture[st
     data.write_text("ticket\nI was charged twice.\n")
     assert main(["batch", "data.csv", "-d", "support-triage", "-v", "keywords", "--local", "-o", "out.csv"]) == 0
     assert pd.read_csv("out.csv")["output"].tolist() == ["billing"]
-    assert "No API key was found" not in capsys.readouterr().err
+    assert "FETCH_HIVE_API_KEY" not in capsys.readouterr().err
 
 
 def test_names_of_files_may_begin_with_a_tilde_or_be_in_other_folders(data: Path, shouting: Any, monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip

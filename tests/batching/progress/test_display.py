@@ -141,7 +141,7 @@ def test_a_run_that_waits_for_a_decision_is_not_in_progress_as_well() -> None:
     ):
         state = ProgressState(name="t", counts=counts, waits=waits, **values)
         assert {kind: numbers_in(part) for kind, part in state.how_far_parts.items()} == how_far
-        assert all(str(state).count(part) == 1 for part in state.how_far_parts.values())
+        assert all(part in str(state) for part in state.how_far_parts.values())
         assert ("calls/" in str(state)) == (waits < 2)
 
 

@@ -100,7 +100,7 @@ def _click(kernel: Kernel, act: str) -> None:
 
 def _decide_both(kernel: Kernel, cell: str) -> None:
     """Allow the first of two tools and deny the second, and wait until one display of the cell has both outcomes."""
-    kernel.wait_until(lambda: 'data-act="deny 1"' in _page(kernel), "the tools that wait", WAIT_S)
+    kernel.wait_until(lambda: 'data-act="deny 1"' in _page(kernel), "two lines", WAIT_S)
     _click(kernel, "allow_once 0")
     _click(kernel, "deny 1")
 
@@ -218,7 +218,7 @@ def test_a_running_batch_lists_its_own_runs_and_a_reopened_one_too(kernel: Kerne
         " delivery='callback', wait=False)"
     )
     kernel.wait(kernel.send(start, person=True))
-    kernel.wait_until(lambda: _page(kernel).count('data-act="deny') == 2, "the tools that wait", WAIT_S)
+    kernel.wait_until(lambda: _page(kernel).count('data-act="deny') == 2, "two lines", WAIT_S)
     page = _page(kernel)
     assert "Refund&lt;/b&gt; 11" in page
     assert "Refund&lt;/b&gt; 99" not in page

@@ -141,7 +141,7 @@ def test_what_ended_without_an_answer_is_one_line_with_the_cure() -> None:
     assert re.search(r"cancelled: 1 of 3 ", _text(view.widget))
     assert len(view.runs) == 2
     view.begin(["a"])
-    view.stopped("cancelled before anything was sent", was_sent=False)
+    view.stopped("cancelled early", was_sent=False)
     assert "not sent a" in _text(view.widget)
 
 
@@ -455,7 +455,7 @@ def test_the_twins_have_the_last_state_without_widgets() -> None:
     submit = SubmitState(["a", "b", "c"])
     submit.answer(0, _run("first line\n" + "more\n" * 100))
     submit.answer(1, _run(None, "b", status="failed", error="the key was refused; set FETCH_HIVE_API_KEY"))
-    last = SideBySide(submit.calls, whole="form.frame has everything", deployment="triage", line=submit.line(1.0))
+    last = SideBySide(submit.calls, whole="form.frame has more", deployment="triage", line=submit.line(1.0))
     page, text = last.page(), str(last)
     for part in ("first line", "the key was refused; set FETCH_HIVE_API_KEY", "waiting", "completed"):
         assert part in text
@@ -465,7 +465,7 @@ def test_the_twins_have_the_last_state_without_widgets() -> None:
     assert last._repr_html_() == page
     assert "triage/b: failed" in text
     submit.stop()
-    last = SideBySide(submit.calls, whole="form.frame has everything", deployment="triage", line=submit.line(1.0))
+    last = SideBySide(submit.calls, whole="form.frame has more", deployment="triage", line=submit.line(1.0))
     assert "triage/c: cancelled" in str(last)
     assert "1 of 3 completed, 1 failed, 1 cancelled" in str(last)
 
