@@ -144,7 +144,6 @@ def test_it_shows_itself() -> None:
     """Shares in percent, and names escaped."""
     frame = tall({"<b>": [1.0] * 30, "c": [0.0] * 29 + [1.0]})
     table = fh.compare(frame, score="s").best()
-    assert "probability" in repr(table)
     assert "100 %" in repr(table)
     page = table._repr_html_()
     assert "&lt;b&gt;" in page
