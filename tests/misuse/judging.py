@@ -58,6 +58,7 @@ SYNONYMS: Final[dict[str, tuple[str, ...]]] = {
     "text": ("Code Snippet",),
     "timeout_s": ("within",),
     "values": ("choice",),
+    "variant": (),
     "variants": ("variant",),
     "Comparison.assert_better(than)": ("variant",),
     "Comparison.assert_not_worse(than)": ("variant",),
