@@ -55,24 +55,31 @@ GONE = frozenset(["style", "script", "svg", "button", "select", "textarea", "ifr
 
 
 class _Page(HTMLParser):
-    """The text that is left of an output. Between two elements in one line is a NUL: nothing that is seen."""
+    """The text that is left of an output. Between two elements in one line is a NUL: nothing that is seen.
+
+    The pieces of a text with marks are one text; a browser strikes out by itself what is deleted from it: "~".
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.text = ""
-        self._gone = 0
+        self._gone = self._marked = 0
 
     def _mark(self, tag: str, step: int) -> None:
         self._gone += step if tag in GONE else 0
         if not self._gone:
-            self.text += "\n" if tag in BLOCKS else "\0"
+            seen = "\n" if tag in BLOCKS else "" if self._marked else "\0"
+            self.text += "~" if tag == "del" else seen
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Attributes (classes, styles, `hidden`) are left out, too."""
+        if self._marked or "fh-marked" in (dict(attrs).get("class") or ""):
+            self._marked += 1
         self._mark(tag, 1)
 
     def handle_endtag(self, tag: str) -> None:
         self._mark(tag, -1)
+        self._marked -= 1 if self._marked else 0
 
     def handle_data(self, data: str) -> None:
         self.text += "" if self._gone else data
@@ -84,6 +91,9 @@ def test_what_is_left_is_found() -> None:
     page.feed("<div><b class='chip'>12</b><i>completed</i><script>hidden()</script></div>")
     assert page.text.replace("\0", "").split() == ["12completed"]
     assert re.search(r"\w\0+\w", page.text)
+    marked = _Page()
+    marked.feed("<b>x</b><div class='fh-marked'>1<del>2</del><span></span><ins>3</ins></div><b>y</b><i>z</i>")
+    assert re.sub("\n", "", marked.text).replace("\0", ".") == ".x.1~2~3.y..z."
 
 
 @pytest.mark.parametrize("notebook", shipped(), ids=lambda path: path.stem)

@@ -443,7 +443,7 @@ _KINDS: Final = {name: name for name in ("completed", "failed", "unknown", "runn
 
 BAR_FILLS: Final = {
     "completed": "#388e3c", "reused": "#0097a7", "failed": "#e53935", "invalid": "#757575", "unknown": "#ef6c00",
-    "waiting": "#ef6c00;background-image:repeating-linear-gradient(135deg,transparent 0 3px,#fff 3px 5px)",
+    "waiting": "#ef6c00;background-image:repeating-linear-gradient(135deg,transparent 0 3px,#ffffff80 3px 5px)",
 }  # fmt: skip
 """The colour of each status in a bar, and its stripes; the hue is that of :func:`badge`.
 

@@ -78,9 +78,9 @@ PANES_STYLE: Final = (
     f"background:{html.GROUND};border-bottom:1px solid var(--jp-border-color2,rgba(128,128,128,.4))}}"
     # What is scrolled away has a sign, which lies over the rest: nothing moves when it comes or goes.
     f".fh-pane.fh-more-above>.fh-run-bar::after,.fh-pane.fh-more-below::after{{{_MORE}}}"
-    ".fh-pane.fh-more-above>.fh-run-bar::after{content:'\\2191 more above';position:absolute;left:50%;"
+    ".fh-pane.fh-more-above>.fh-run-bar::after{content:'\\2191  more above';position:absolute;left:50%;"
     "transform:translateX(-50%);bottom:-12px}"
-    ".fh-pane.fh-more-below::after{content:'\\2193 more below';position:sticky;bottom:0;align-self:center;"
+    ".fh-pane.fh-more-below::after{content:'\\2193  more below';position:sticky;bottom:0;align-self:center;"
     "flex:none;margin-top:-24px;z-index:2}"
     "}"
     ".fh-panel button.fh-fold{text-align:left;padding:0 8px;background:none;box-shadow:none;"
