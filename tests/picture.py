@@ -21,7 +21,7 @@ from tests.lab import Lab, LabServer, find_chromium, run_browser, run_lab
 PICTURE: Final = Path(__file__).parents[1] / ".github" / "form_and_comparison.png"
 MAX_BYTES: Final = 300_000
 WIDTH: Final = 1120
-HEIGHT: Final = 1180
+HEIGHT: Final = 1280
 
 BEFORE: Final = """import fh_notebook as fh, pandas as pd
 claims, tickets = pd.read_csv("claims.csv"), pd.read_csv("tickets.csv")"""
