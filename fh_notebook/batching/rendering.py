@@ -35,7 +35,7 @@ from fh_notebook.contract.run import Run, action_text, with_action
 from fh_notebook.contract.run import one_line as line_of_text
 from fh_notebook.contract.wire import BROKEN_TEXTS
 from fh_notebook.core.text import html
-from fh_notebook.core.text.formatting import figures_form, first_words, given_form
+from fh_notebook.core.text.formatting import figures_form, first_words, given_form, seconds_digits
 from fh_notebook.core.text.messages import PYTHON, WAITING_FOR_DECISION, Audience, Phrase, counted
 
 __all__ = [
@@ -655,8 +655,8 @@ def frame_text(frame: pd.DataFrame, columns: Sequence[str], *, given: Collection
     >>> frame = pd.DataFrame({"row": [0, 1], "output": ["one", None], "elapsed_s": [0.10312, 12.0]})
     >>> print(frame_text(frame, ["row", "output", "elapsed_s"]))
     row  output  elapsed_s
-    0    one     0.10
-    1            12.00
+    0    one     0.1
+    1            12.0
     """
     names, lines = _cells(frame, columns, limit=40, given=given)
     if not lines:
@@ -700,10 +700,12 @@ def _texts_of(column: tuple[Hashable, pd.Series[Any]], limit: int, *, is_given: 
 
 
 def _with_form(column: tuple[Hashable, pd.Series[Any]]) -> tuple[list[Any], str]:
-    """Return the values of a column, and the format of its numbers: of seconds two decimals."""
+    """Return the values of a column, and the format of its numbers: of seconds that of all tables."""
     name, values = str(column[0]), column[1].tolist()
     if name.endswith("_s"):
-        return [max(value, 0.01) if isinstance(value, float) else value for value in values], ".2f"
+        digits = seconds_digits(value for value in values if isinstance(value, float))
+        least = 10.0**-digits
+        return [max(value, least) if isinstance(value, float) else value for value in values], f".{digits}f"
     return values, _form_of(values)
 
 

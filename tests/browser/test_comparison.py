@@ -396,6 +396,24 @@ def test_rows_are_cards_only_where_a_table_has_no_room(
     assert len({round(box["y"]) for box in boxes}) == len(boxes) > 0
 
 
+def test_a_report_marks_rows_as_the_browser_of_rows_does(page: Page, tmp_path: Path) -> None:
+    """Outputs that differ, and the only right one; what is no longer than a line is copied without a button."""
+    said = {"a": ("yes", "no"), "b": ("no", "no")}
+    lines = [
+        {"row": row, "variant": variant, "output": said[variant][row], "expected_output": ("yes", "no")[row]}
+        | {"status": "completed", "elapsed_s": 0.0062}
+        for row in range(2)
+        for variant in "ab"
+    ]
+    page.goto(fh.compare(pd.DataFrame(lines)).report(tmp_path / "x.html").as_uri())
+    differ, same = page.locator("#body tr").all()
+    expect(differ.get_by_role("img", name="outputs differ")).to_have_count(1)
+    expect(same.get_by_role("img")).to_have_count(0)
+    expect(page.locator("#body .only")).to_have_count(1)
+    expect(differ.locator(".only")).to_contain_text("0.006")
+    expect(page.get_by_role("button", name="Copy")).to_have_count(0)
+
+
 def test_a_report_turns_pages_and_copies_as_the_notebook_does(page: Page, tmp_path: Path) -> None:
     """The buttons and the words of the browser of rows, Copy as a button; ids and dates stay in one line."""
     lines = [

@@ -23,7 +23,7 @@ from fh_notebook.batching.planning.plan import counted
 from fh_notebook.comparing.data import ComparisonData
 from fh_notebook.comparing.plots.panels import kinds_drawn, plot_data
 from fh_notebook.comparing.report import display
-from fh_notebook.comparing.report.row_filters import FILTERS, SCORE_FILTERS, quick_filters
+from fh_notebook.comparing.report.row_filters import FILTERS, ONLY_RIGHT, SCORE_FILTERS, quick_filters
 from fh_notebook.comparing.verdicts.verdict import verdict_of
 from fh_notebook.contract.output import (
     CSS,
@@ -66,7 +66,15 @@ def page(
     """
     variants = display.best_first(data)
     places = [data.variants.index(name) for name in variants]
-    rows = [{**row, "runs": [row["runs"][place] for place in places]} for row in rows]
+    inputs = [data.row_columns.index(name) for name in data.leading_columns]
+    rows = [
+        {
+            **row,
+            "inputs": [row["inputs"][place] for place in inputs],
+            "runs": [row["runs"][place] for place in places],
+        }
+        for row in rows
+    ]
     style = f"{files('fh_notebook.comparing.report').joinpath('report.css').read_text('utf-8').strip()}"
     style += f"{display.NUMBERS_CSS}{CSS}"
     script = html.TEXT_SCRIPT + files("fh_notebook.comparing.report").joinpath("report.js").read_text("utf-8").strip()
@@ -104,7 +112,9 @@ def _data_json(data: ComparisonData, variants: Sequence[str], rows: Sequence[Map
     value = {
         "pairOn": data.pair_on,
         "variants": [redact(variant) for variant in variants],
-        "inputs": data.row_columns,
+        "inputs": data.leading_columns,
+        "places": [data.variants.index(variant) for variant in variants],
+        "only": ONLY_RIGHT if data.is_right_or_wrong else "best",
         "expected": any(row["expected"] is not None for row in rows),
         "yesNo": data.is_right_or_wrong,
         "lower": data.lower,
@@ -191,7 +201,14 @@ def _toolbar(data: ComparisonData, variants: Sequence[str], rows: Sequence[Mappi
     )
     return html.el(
         "div",
-        html.el("input", type="search", id="search", dir="auto", placeholder="Search (/)", aria_label="search"),
+        html.el(
+            "input",
+            type="search",
+            id="search",
+            dir="auto",
+            placeholder="Search inputs and outputs",
+            aria_label="search",
+        ),
         *chips,
         html.el("details", html.el("summary", "More filters"), *more, cls="others"),
         html.el("span", *map(_turning, PAGER), html.el("span", id="where", aria_live="polite"), cls="pager"),
@@ -222,7 +239,7 @@ def _select(name: str, choices: Mapping[str, str], label: str, *, is_hidden: boo
 
 def _rows_table(data: ComparisonData, variants: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> html.Html:
     """Return the first rows: what is there before the script takes over, or where there is none."""
-    inputs, expected = data.row_columns, any(row["expected"] is not None for row in rows)
+    inputs, expected = data.leading_columns, any(row["expected"] is not None for row in rows)
     head = [
         html.el("th", data.pair_on, cls="key", scope="col"),
         *([html.el("th", "inputs", scope="col", cls="asked")] if inputs else []),
@@ -261,10 +278,19 @@ def _facts_list(facts: Mapping[str, str]) -> html.Html:
     return html.el(
         "dl",
         *(
-            html.join([html.el("dt", name), html.el("dd", value, dir=html.direction(value))])
+            html.join([html.el("dt", FACT_NAMES.get(name, name)), html.el("dd", value, dir=html.direction(value))])
             for name, value in facts.items()
         ),
     )
+
+
+FACT_NAMES: Final = {
+    "schema_sha256": "hash of the inputs' schema",
+    "created": "batch created",
+    "paired on": "answers matched by",
+    "seed": "seed of random draws",
+}
+"""What a fact is called for a reader who has no table with its name."""
 
 
 VIEWS_CAP: Final = 8_000_000

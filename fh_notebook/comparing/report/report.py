@@ -306,13 +306,14 @@ def settings_of(data: ComparisonData) -> dict[str, str]:
         "paired on": data.pair_on,
         "failed runs": {"drop": "left out", "zero": "count as 0"}[data.failed],
         "intervals": (
-            f"{100 * LEVEL:.0f} %; shares: Blaker; means: BCa of {RESAMPLES:,} resamples, widened below "
-            f"{FEW_ROWS} rows, analytic above {MANY_ROWS:,}; differences: of shares Tango, otherwise t "
-            f"below {FEW_ROWS}, BCa to {MANY_ROWS:,}, normal above; within the range of the score"
+            f"{100 * LEVEL:.0f} %, within the range of the score. Shares of rows: Blaker's exact interval. Means: BCa "
+            f"bootstrap of {RESAMPLES:,} resamples, widened below {FEW_ROWS} rows, without resamples above "
+            f"{MANY_ROWS:,}. Differences of shares: Tango's score interval. Other differences: Student's t below "
+            f"{FEW_ROWS} rows, BCa bootstrap up to {MANY_ROWS:,}, normal above."
         ),
         "tests": (
-            f"exact McNemar for yes/no, otherwise Wilcoxon; permutation of up to {FLIPS:,} flips; "
-            f"{f'Holm over {tested:,} pairs; ' if tested > 1 else ''}alpha {ALPHA:g}"
+            f"McNemar's exact test of yes/no scores, otherwise Wilcoxon's; permutation test of up to {FLIPS:,} flips; "
+            f"{f'Holm over {tested:,} pairs; ' if tested > 1 else ''}significant below p = {ALPHA:g}"
         ),
         "seed": str(SEED),
     }

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from itertools import islice
 from typing import Final
 
-__all__ = ["FILTERS", "SCORE_FILTERS", "quick_filters"]
+__all__ = ["FILTERS", "ONLY_RIGHT", "SCORE_FILTERS", "quick_filters"]
 
 FILTERS: Final = {
     "": "all rows",
@@ -22,6 +22,9 @@ FILTERS: Final = {
 """Which rows are shown, and in words."""
 SCORE_FILTERS: Final = ("scores", "tied", "unscored")
 """Those that there are only where something is scored."""
+
+ONLY_RIGHT: Final = "the only one"
+"""Behind "right" of an answer where every other one of its row is wrong."""
 
 WINS_SHOWN: Final = 6
 """Variants whose wins are offered by one click."""

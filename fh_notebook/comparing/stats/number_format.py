@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from fh_notebook.core.text.formatting import figures, figures_form
+from fh_notebook.core.text.formatting import figures, figures_form, seconds_digits
 
 __all__ = [
     "MEDIAN_TIME",
@@ -151,10 +151,10 @@ def seconds_format(values: Iterable[float], intervals: Iterable[tuple[float, flo
     >>> list(map(seconds_format([0.005], [(0.00494, 0.00506), (0.007, 0.007)]), [0.00494, 0.00506]))
     ['0.0049', '0.0051']
     """
-    largest = max((value for value in values if math.isfinite(value)), default=0.0)
-    if largest >= LARGE_S:
+    values = [value for value in values if math.isfinite(value)]
+    if max(values, default=0.0) >= LARGE_S:
         return lambda value: "" if value != value else f"{value:.3g}"
-    digits = 3 if largest < 1 else 2 if largest < 10 else 1
+    digits = seconds_digits(values)
     ends = [(low, high) for low, high in intervals if math.isfinite(low) and math.isfinite(high) and low != high]
     while digits < SECOND_DIGITS and any(f"{low:.{digits}f}" == f"{high:.{digits}f}" for low, high in ends):
         digits += 1

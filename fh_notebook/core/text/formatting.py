@@ -158,14 +158,26 @@ def moment_text(when: datetime) -> str:
 
 
 def seconds_text(seconds: float) -> str:
-    """Return how long a call took: in hundredths of a second from one on, and three digits.
+    """Return how long a call took: in thousandths of a second from one on, and three digits.
 
     Examples
     --------
-    >>> [seconds_text(s) for s in (0.0012, 0.0367, 2.0, 2.214, 12.345, 123.4)]
-    ['0.01 s', '0.04 s', '2 s', '2.21 s', '12.3 s', '123 s']
+    >>> [seconds_text(s) for s in (0.0002, 0.0062, 0.0367, 2.0, 2.214, 12.345, 123.4)]
+    ['0.001 s', '0.006 s', '0.037 s', '2 s', '2.21 s', '12.3 s', '123 s']
     """
-    return f"{max(0.01, round(seconds, 2)):.3g} s"
+    return f"{max(0.001, round(seconds, 3)):.3g} s"
+
+
+def seconds_digits(values: Iterable[float]) -> int:
+    """Return the digits behind the point of seconds that stand below each other: as many as one alone has.
+
+    Examples
+    --------
+    >>> seconds_digits([0.0062, 0.5]), seconds_digits([0.5, 2.2]), seconds_digits([12.0]), seconds_digits([])
+    (3, 2, 1, 3)
+    """
+    largest = max((value for value in values if math.isfinite(value)), default=0.0)
+    return 3 if largest < 1 else 2 if largest < 10 else 1
 
 
 DECIMALS: Final = 6

@@ -2,8 +2,8 @@
 // HTML, so nothing that a model said can run; nothing is fetched; and what is shown is what the kernel sent last.
 
 const CORRECT_KEY = ["c", "edit expected output"];
-const KEYS = [["↑ ↓", "row"], ["← →", "page"], ["Enter", "open"], ["Esc", "close"], ["/", "search"], ["n p", "next, previous row"],
-  ["b", "compare with the next variant"], ["f", "more filters"]];
+const KEYS = [["↑ ↓", "choose a row"], ["← →", "page"], ["Enter", "open the row"], ["Esc", "close it"], ["n p", "open the next, previous row"],
+  ["b", "compare all with the next variant"], ["/", "search"], ["f", "more filters"]];
 const SHORT = 300;  // characters of an output that is not folded away where it is that of the reference
 const PANE_FROM = 1100;  // CSS pixels of the output: from there an opened row stands beside the table, else in it
 
@@ -51,7 +51,7 @@ function render({model, el}) {
 
   // --- the bar: made once, so that nobody's typing is disturbed
   const control = (tag, name, attributes = {}) => make(tag, {"aria-label": name, title: name, ...attributes});
-  const search = control("input", "Search in columns, outputs and errors", {type: "search", placeholder: "Search (/)", maxlength: 500, dir: "auto"});
+  const search = control("input", "Search in columns, outputs and errors", {type: "search", placeholder: "Search inputs and outputs", maxlength: 500, dir: "auto"});
   const only = control("select", "Which rows"), won = control("select", "Won by");
   const low = control("input", "Score bound", {type: "number", step: "any"}), lowOf = control("select", "Variant of the score");
   const facet = control("select", "Column to filter by"), value = control("select", "Value of the column");
@@ -65,7 +65,7 @@ function render({model, el}) {
   const others = make("details", {cls: "fhb-more"}, make("summary", {text: "More filters"}),
     make("div", {cls: "fhb-bar fhb-filters"}, make("label", {}, "show", only), wonLabel, lowLabel, facetLabel, make("label", {cls: "fhb-two"}, "sort by", sort, down)));
   const whose = control("select", "Variant of the answers"), confusion = make("table", {cls: "fhb-confusion"});
-  const labels = make("details", {cls: "fhb-more", hidden: true}, make("summary", {text: "Labels: expected → answered"}),
+  const labels = make("details", {cls: "fhb-more", hidden: true}, make("summary", {text: "Labels: how often each was expected and answered"}),
     make("div", {cls: "fhb-bar"}, make("label", {}, "answers of", whose), make("span", {cls: "fhb-dim", text: "Click a number to show its rows."})),
     make("div", {cls: "fhb-scroll"}, confusion));
   const bar = make("div", {role: "group", "aria-label": "Search, filters and order"}, make("div", {cls: "fhb-bar"}, search, views), others, labels,
@@ -123,7 +123,7 @@ function render({model, el}) {
   const headCell = (name, key, {cls, swatch = null, short = name} = {}) => {
     const known = head.sorts.some(([own]) => own === key), chosen = known && page.view.sort === key;
     const sign = make("span", {cls: chosen ? "fhb-sign" : "fhb-sign fhb-idle", "aria-hidden": "true", text: chosen ? (page.view.down ? "\u00a0↓" : "\u00a0↑") : "\u00a0⇅"});
-    const button = make("button", {type: "button", tabindex: -1, title: `Sort by ${name}`}, swatch, make("span", {cls: short.length <= NAMED ? "fhb-head fhb-whole-name" : "fhb-head", text: short}), sign);
+    const button = make("button", {type: "button", tabindex: -1, title: `Sort by ${name}`}, make("span", {cls: short.length <= NAMED ? "fhb-head fhb-whole-name" : "fhb-head"}, swatch, short), sign);
     button.onclick = () => sortBy(key);
     return make("th", {cls, scope: "col", role: "columnheader", "aria-sort": chosen ? (page.view.down ? "descending" : "ascending") : known ? "none" : undefined},
       known ? button : make("span", {title: name}, swatch, short));
@@ -251,7 +251,7 @@ function render({model, el}) {
     const top = make("div", {cls: "fhb-bar"}, make("h3", {text: `${head.pair_on} ${row.label}`}),
       make("span", {cls: "fhb-dim", text: row.place ? `${ordinal(row.place)} of ${page.found.toLocaleString("en")} listed` : "not among the rows shown"}),
       button("Previous row (p)", "‹", () => send({step: -1})), button("Next row (n)", "›", () => send({step: 1})),
-      button("Close (Esc)", "Close", close), make("label", {}, "compare with", baseline));
+      button("Close (Esc)", "Close", close), make("label", {cls: "fhb-against"}, "compare all with", baseline));
     const own = make("div", {cls: "fhb-own"});
     for (const [name, said, left] of [...row.own, ["corrected", row.story, 0]])
       if (said) own.append(make("div", {}, make("b", {text: name}), " ", make("span", {}, make("span", {dir: directionOf(said)}, ...withMarks(said)), left ? ` … (${left} more characters)` : "")));
@@ -389,6 +389,7 @@ function render({model, el}) {
     const sign = parseFloat(getComputedStyle(edge).paddingRight);  // the room of the sign, which comes and goes with it
     edge.classList.toggle("fhb-goes-on", scroll.scrollLeft + scroll.clientWidth + sign < scroll.scrollWidth - 1);
     edge.classList.toggle("fhb-went-on", scroll.scrollLeft > 0);
+    edge.classList.toggle("fhb-more-below", scroll.scrollTop + scroll.clientHeight < scroll.scrollHeight - 1);
   };
   scroll.onscroll = sayMore;
   const redraw = () => keepFocus(root, draw, grid);

@@ -26,7 +26,7 @@ from fh_notebook.comparing.diff.row_diff import (
 )
 from fh_notebook.comparing.diff.text_diff import gaps_text, with_gaps
 from fh_notebook.comparing.plots.panels import distinct_texts
-from fh_notebook.comparing.report.row_filters import FILTERS, SCORE_FILTERS, quick_filters
+from fh_notebook.comparing.report.row_filters import FILTERS, ONLY_RIGHT, SCORE_FILTERS, quick_filters
 from fh_notebook.comparing.stats.classes import OTHER
 from fh_notebook.contract.output import OutputOptions, ShownOutput, excerpt, forms_of, output_view
 from fh_notebook.contract.run import action_text, with_action
@@ -224,7 +224,7 @@ def _is_right(table: BrowserTable, answer: VariantAnswer) -> bool | None:
 
 def best_word(table: BrowserTable) -> str:
     """Return what the winner of a row is called: where scores are right or wrong, it is the only one that is right."""
-    return "the only right one" if table.is_right_or_wrong else "best"
+    return ONLY_RIGHT if table.is_right_or_wrong else "best"
 
 
 def cell_score(table: BrowserTable, answer: VariantAnswer, *, alone: bool = False) -> str:

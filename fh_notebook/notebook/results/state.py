@@ -169,7 +169,7 @@ def _total_text(seconds: float) -> str:
     Examples
     --------
     >>> [_total_text(s) for s in (0.044, 12.345, 102, 754)]
-    ['0.04 s', '12.3 s', '102 s', '12 min 34 s']
+    ['0.044 s', '12.3 s', '102 s', '12 min 34 s']
     """
     return seconds_text(seconds) if seconds < 120 else duration(seconds, exact=True)
 

@@ -18,6 +18,7 @@ from markdown_it import MarkdownIt
 
 import fh_notebook as fh
 from fh_notebook.comparing.report.display import Cells, shown_table
+from fh_notebook.comparing.report.html_page import FACT_NAMES
 from fh_notebook.comparing.report.markdown import escaped
 from fh_notebook.comparing.report.report import TextRoom, report_rows
 from fh_notebook.comparing.report.workbook import _sheet_of_rows
@@ -218,9 +219,10 @@ def test_each_fact_of_where_it_is_from_is_told_once(tmp_path: Path) -> None:
     batch = fh.batch(fh.local.tickets()[:8], "support-triage", client=hive.client(), progress=False)
     text = fh.compare(batch).report(tmp_path / "x.html").read_text("utf-8")
     facts = dict(re.findall(r"<dt>(.*?)</dt><dd[^>]*>(.*?)</dd>", text))
-    assert {"deployments", "variants", "batch", "python", "created", "report made"} <= facts.keys()
-    assert "deployment" not in facts
-    for moment in ("created", "report made"):
+    made = FACT_NAMES["created"]
+    assert {"deployments", "variants", "batch", "python", made, "report made"} <= facts.keys()
+    assert not {"deployment", *FACT_NAMES} & facts.keys(), "a reader has words for the names of a table"
+    for moment in (made, "report made"):
         assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC", facts[moment])
 
 
