@@ -212,6 +212,8 @@ class RowDiff:
     """The part of an output that is scored; empty for the whole."""
     alone: tuple[VariantAnswer, ...] = ()
     """Of a row with nothing to compare: the only variant's answer."""
+    scored_by: str = ""
+    """The scorer, and what its score means; empty where nothing was scored."""
     correction: str = ""
     """From what the expected output was corrected, by whom and why; empty where it was not."""
 
@@ -293,7 +295,8 @@ def _title(diff: RowDiff) -> str:
     baselines = dict.fromkeys(part.a.variant for part in diff.parts)
     against = f", compared to {', '.join(baselines)}" if baselines else "; one variant, and nothing to compare it to"
     place = f" ({ordinal(diff.place[0])} of {diff.place[1]:,})" if diff.place is not None else ""
-    return one_line(f"{diff.pair_on} {diff.row}{place}{against}", 200)
+    scored = f"; scored by {diff.scored_by}" if diff.scored_by else ""
+    return one_line(f"{diff.pair_on} {diff.row}{place}{against}{scored}", 200)
 
 
 def _input_texts(diff: RowDiff) -> list[tuple[str, str]]:
@@ -548,6 +551,7 @@ def compare_row(
         colours=data.colours,
         scored_path=data.runs.scored_path,
         alone=alone,
+        scored_by=": ".join(filter(None, (data.scorer, data.runs.criterion))),
         correction=data.runs.correction_story(row),
     )
 

@@ -406,8 +406,8 @@ def _differences(facts: PlotData) -> PanelText:
         title = f"{f'All {total} are' if decided > 1 else 'The difference is'} significant at 5 %"
     return PanelText(
         title=title,
-        measure=f"difference {'in points' if facts.yes_no else 'of scores'} on the rows of both, and 95 % interval, "
-        f"grey where it is not significant; p{corrected}",
+        measure=f"difference {'in points' if facts.yes_no else 'of scores'} on the rows of both, and 95 % "
+        f"interval{', grey where it is not significant' if decided < len(facts.pairs) else ''}; p{corrected}",
         alt=f"Paired differences: {', '.join(differences)}.",
         rows=len(facts.pairs),
     )

@@ -44,6 +44,8 @@ LINES_CAP: Final = 200
 TEXT_CAP: Final = 300
 """Characters of a description on a page; in plain text it is a third of that."""
 
+TO_RUN: Final = "A cell that runs it, once its values are filled in:"
+
 REMARK_CAP: Final = 80
 """Characters of a remark in the cell to copy."""
 
@@ -154,9 +156,9 @@ def _described(keywords: Mapping[str, Any]) -> str:
 
 
 def _other_title(keywords: Mapping[str, Any], name: str) -> str:
-    """Return a title that says more than the name does, marked as one: it is no description."""
+    """Return a title that says more than the name does, said to be that of forms: it is no description."""
     title = str(keywords.get("title") or "").strip()
-    return f"title: {title}" if title and title.casefold() != name.replace("_", " ").casefold() else ""
+    return f'in forms: "{title}"' if title and title.casefold() != name.replace("_", " ").casefold() else ""
 
 
 def _default(variable: Mapping[str, Any], *, hidden: bool) -> str:
@@ -198,7 +200,7 @@ class Description:
 
     def _head(self) -> list[str]:
         about = self.deployment
-        variants = f"variants: {', '.join(about.variants)}" if about.variants else "variants: not known"
+        variants = f"Variants: {', '.join(about.variants) or 'not known'}"
         return [*([one_line(plain_text(about.description), TEXT_CAP)] if about.description else []), variants]
 
     def _takes_none(self) -> bool:
@@ -222,12 +224,17 @@ class Description:
 
     def __repr__(self) -> str:
         columns, rows = self._table()
-        title = f"{self.deployment.name}  ({self.source})" if self.source else self.deployment.name
+        title = f"{self.deployment.name}  ({self._from()})" if self.source else self.deployment.name
         parts = ["\n".join(html.printable(text) for text in [title, *self._head()])]
         if rows:
             parts.append(_text_table(columns, rows))
         parts += [self._note()] if self._note() else []
-        return "\n\n".join([*parts, html.printable(self.example())])
+        return "\n\n".join([*parts, f"{TO_RUN}\n{html.printable(self.example())}"])
+
+    def _from(self) -> str:
+        """Where it is from, in words."""
+        file, mark, line = self.source.rpartition(":")
+        return f"from {file}, line {line}" if mark and line.isdecimal() else f"from {self.source}"
 
     def _repr_html_(self) -> str:
         return self._page()
@@ -239,7 +246,7 @@ class Description:
 
     def _page(self, key: str = "") -> html.Html:
         columns, rows = self._table()
-        source = html.el("span", self.source, cls="fh-dim") if self.source else None
+        source = html.el("span", self._from(), cls="fh-dim") if self.source else None
         return html.el(
             "div",
             html.STYLE,
@@ -248,6 +255,7 @@ class Description:
             *(html.el("div", line) for line in self._head()),
             html.stacked(columns, [[html.sentence("span", cell) for cell in row] for row in rows]) if rows else None,
             html.el("div", self._note(), cls="fh-dim") if self._note() else None,
+            html.el("div", TO_RUN, cls="fh-dim", style="margin:10px 0 4px"),
             code_view(self.example(), key=key),
             cls="fh",
         )

