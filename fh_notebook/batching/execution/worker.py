@@ -107,7 +107,7 @@ class Worker:
                 return await self._take(entry)
             # Before the claim: a job whose file is on its way has not been called.
             request = entry.job.request(self._batch)
-            async with self._room(entry.job, self._uploads(request)) as found:
+            async with self._room(entry.job, request) as found:
                 if found.go:
                     entry.refused = await self._prepare(request)
                 return found if found.capped else await self._take(entry)
@@ -123,24 +123,26 @@ class Worker:
             raise
 
     @asynccontextmanager
-    async def _room(self, job: Job, uploads: int) -> AsyncIterator[ClaimResult]:
+    async def _room(self, job: Job, request: InvokeRequest) -> AsyncIterator[ClaimResult]:
         """Hold room under the daily cap for a job's uploads and its call, and give whether it could be claimed."""
-        if not uploads:
-            yield ClaimResult(go=True)
-            return
-        needed = uploads + 1
-        async with self._asking:
-            while True:
-                others = self._reserved
-                found = await self._ledger.look(job, room=others + needed)
-                if not (found.capped and others):
-                    break
-                if self._reserved == others:  # they may need less than they hold: a file that several name
-                    self._freed.clear()
-                    await self._freed.wait()
-            self._reserved += needed
+        found, needed = ClaimResult(go=True), 0
+        if self._uploads(request):
+            async with self._asking:
+                # Counted anew after each wait: a file that several jobs name is there once one of them has sent it.
+                while uploads := self._uploads(request):
+                    others = self._reserved
+                    found = await self._ledger.look(job, room=others + uploads + 1)
+                    if not (found.capped and others):
+                        found, needed = replace(found, uploads=uploads), uploads + 1
+                        break
+                    if self._reserved == others:  # they may need less than they hold
+                        self._freed.clear()
+                        await self._freed.wait()
+                else:
+                    found = ClaimResult(go=True)
+                self._reserved += needed
         try:
-            yield replace(found, uploads=uploads)
+            yield found
         finally:
             self._reserved -= needed
             self._freed.set()

@@ -221,6 +221,35 @@ def test_no_file_goes_up_for_a_job_that_another_kernel_has_answered() -> None:
     assert (prepared, ran.service.calls, len(ran.outcomes)) == ([0], [0], 3)
 
 
+def test_a_job_that_has_waited_for_the_file_of_another_needs_no_room_for_an_upload() -> None:
+    """Four calls fit beside the one upload, also where a second call of one slot comes before the first of another."""
+    uploaded = asyncio.Event()
+
+    class Capped(Memory):
+        def room(self, needed: int) -> ClaimResult:
+            has_room = self.requests + uploaded.is_set() + needed <= 5
+            return ClaimResult(go=has_room, capped=not has_room)
+
+        async def _claim(self, job: Job) -> ClaimResult:
+            await asyncio.sleep(0.1 * (job.row == 1))
+            return await super()._claim(job)
+
+        async def look(self, job: Job, *, room: int) -> ClaimResult:
+            return self.room(room)
+
+    async def prepare(request: InvokeRequest) -> None:
+        await asyncio.sleep(0.01)
+        uploaded.set()
+
+    memory = Capped()
+    memory.turns = lambda job: memory.room(1)
+    name = f"{FILE_SCHEME}{'0' * 64}"
+    jobs = (replace(_job(number), inputs={"n": number, "document": name}) for number in range(8))
+    options: dict[str, Any] = {"prepare": prepare, "uploads": lambda request: int(not uploaded.is_set())}
+    ran = _run(8, Service(seconds=0.06), memory=memory, source=jobs, **options)
+    assert len(ran.service.calls) == 4
+
+
 def test_every_job_is_called_once_with_as_many_at_once_as_the_limiter_admits() -> None:
     """Ten jobs of a second, three at once: four round trips, and each answer kept before it counts."""
     ran = _run(10)
