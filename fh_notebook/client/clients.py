@@ -531,7 +531,7 @@ class AsyncClient:
             if not isinstance(value, str) or not value:
                 raise InputError(f"{name} is {value!r}; copy it from the webhook trigger's address")
         if not isinstance(secret, Secret) or not secret:
-            raise InputError("the secret is not set; it is shown beside the webhook trigger's address")
+            raise InputError("secret= is empty; give the secret that is shown beside the webhook trigger's address")
         running_loop()
         receiver, url = await address_for(self.connection, callback)
         request = InvokeRequest(deployment=endpoint_id, variant=variant_id, inputs=inputs or {}, callback_url=url)

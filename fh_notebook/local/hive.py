@@ -326,7 +326,7 @@ class LocalHive:
         self.webhook_secret(deployment)
         fresh = secret if isinstance(secret, Secret) else new_secret()
         if not fresh:
-            raise SettingsError("a signing secret must not be empty: an empty one signs nothing")
+            raise SettingsError("secret= must not be empty: an empty one signs nothing")
         self._service.registry.signing_secrets[deployment] = fresh
         return fresh
 

@@ -42,7 +42,7 @@ from fh_notebook.scaling.protocol import PREFIX_BYTES, BatchSpec, PartitionSurve
 from fh_notebook.scaling.storage import parts
 from fh_notebook.scaling.storage.index import PartitionIndex
 from fh_notebook.scaling.survey import RowDifference, RowHashes, compare_hashes, keys_of, records_of_targets
-from fh_notebook.scaling.tables import PartitionTables
+from fh_notebook.scaling.tables import PartitionTables, rows_not_saved
 from fh_notebook.store.codec import decode_json, encode_json
 from fh_notebook.store.database import Connection
 from fh_notebook.store.store import Store
@@ -363,14 +363,9 @@ def open_batch(store: Store, record: BatchRecord, client: Client) -> Batch:
         name=record.name, deployment=record.deployment, variants=record.variants, rows=index.rows,
         repeats=record.plan["repeats"], jobs=index.jobs, note=counted(len(surveys), "partition"),
     )  # fmt: skip
-    refusal = (
-        f"the rows of the batch {record.name!r} over partitions are not saved; run its cell again with them: saved"
-        " answers cost nothing"
-    )
     options = replace(resume_options("batch"), decide=HELP_OF_WORKERS)
-    work = PartitionWork(
-        plan, index, None, spec, caller=Caller.of(client, refusal=refusal), options=options, stored=stored
-    )
+    caller = Caller.of(client, refusal=rows_not_saved(record.name))
+    work = PartitionWork(plan, index, None, spec, caller=caller, options=options, stored=stored)
     about = provenance(
         (deployment for _, deployment, _ in record.plan["arms"]),
         variants=record.variants,

@@ -51,6 +51,14 @@ def meta_of(source: pd.DataFrame, label: Any) -> pd.DataFrame:
     return meta
 
 
+def rows_not_saved(name: str) -> str:
+    """Return what is said where the rows of a batch are needed that was opened by its name."""
+    return (
+        f"the rows of the batch {name!r} over partitions are not saved; run its fh.batch(...) again with them: saved"
+        " answers cost nothing"
+    )
+
+
 def frame_of(paths: Sequence[tuple[str, bool]], meta: pd.DataFrame) -> Any:
     """Return the lines of parts as a ``dask.dataframe``, one partition a part.
 
@@ -176,7 +184,7 @@ class PartitionTables:
         """
         entries = [entry for entry in self._work.index.entries if entry.survey.jobs]
         if any(entry.partition is None for entry in entries):
-            raise SettingsError("the rows of a batch over partitions are not saved; run its cell again with them")
+            raise SettingsError(rows_not_saved(self._work.spec.name))
         paths = [entry.line.path if entry.line is not None else "" for entry in entries]
         return pending_of(
             [entry.partition for entry in entries],

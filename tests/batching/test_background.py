@@ -164,13 +164,13 @@ def test_a_cancel_right_after_the_start_is_a_stop_whenever_it_comes() -> None:
 
 def test_a_cancel_right_after_the_start_is_a_stop_for_who_awaits() -> None:
     """From a loop, too."""
-    shouting = Shouting()
 
-    async def main() -> fh.Batch:
-        batch = await fh.abatch(rows(3), "shout", client=shouting.hive.client(), progress=False, wait=False)
+    async def main(held: Held) -> fh.Batch:
+        batch = await fh.abatch(rows(3), "held", client=held.hive.client(), progress=False, wait=False)
         return await batch.cancel()
 
-    batch = asyncio.run(main())
+    with Held().freed() as held:
+        batch = asyncio.run(main(held))
     assert batch.stopped is not None
     assert batch.stopped.reason == "cancelled"
 

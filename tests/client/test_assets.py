@@ -136,10 +136,17 @@ def test_a_name_of_other_letters_is_watched_as_well(monkeypatch: pytest.MonkeyPa
     assert (came, REFUSED in told) == (b"", True)
 
 
-@pytest.mark.parametrize("url", ["https://local/x", "http://local.example/x", "http://127.0.0.1:1/x"])
-def test_only_the_hive_in_process_is_asked_as_such(url: str) -> None:
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("https://local/x", r"hive\.serve\(\)"),
+        ("http://local.example/x", r"\(http:\).* https\b"),
+        ("http://127.0.0.1:1/x", f"{REFUSED} (?!.*https)"),
+    ],
+)
+def test_only_the_hive_in_process_is_asked_as_such(url: str, told: str) -> None:
     """Another scheme or host is checked as any other address, and a foreign run's address is refused."""
-    with pytest.raises(fh.CallError):
+    with pytest.raises(fh.CallError, match=told):
         AssetAddress(url, "local", reaches_hive=True)
     assert AssetAddress("http://local/v1/assets/1/x", "local", reaches_hive=True).extensions == {}
     with pytest.raises(fh.CallError, match="asset|hive.serve"):

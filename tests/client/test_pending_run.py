@@ -884,7 +884,7 @@ def test_a_trigger_starts_a_run_without_the_key(held: Held, receiver: fh.Callbac
         client.trigger(*ids, secret="a wrong secret", inputs={"text": "a"}, callback=receiver)
     assert "a wrong secret" not in str(told.value)
     for bad in ("", fh.Secret("")):
-        with pytest.raises(fh.InputError):
+        with pytest.raises(fh.InputError, match="^secret= "):
             client.trigger(*ids, secret=bad)
     assert len(held.hive.calls) == 1
 

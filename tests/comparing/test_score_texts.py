@@ -112,5 +112,5 @@ def test_the_rows_of_a_batch_write_the_numbers_of_a_column_in_one_format() -> No
         {"amount": [0.5, 12.25, None], "price": [1234.0, 7.0, 80_000.0], "elapsed_s": [0.001, 2, 12.5]}
     )
     assert [line.split() for line in frame_text(frame, list(frame)).splitlines()] == [
-        ["amount", "price", "elapsed_s"], ["0.5", "1234", "0.01"], ["12.2", "7", "2.00"], ["80000", "12.50"],
+        ["amount", "price", "elapsed_s"], ["0.5", "1234", "0.1"], ["12.2", "7", "2.0"], ["80000", "12.5"],
     ]  # fmt: skip

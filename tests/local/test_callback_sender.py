@@ -123,9 +123,8 @@ def test_the_secret_is_the_deployments_and_can_be_rotated() -> None:
     with pytest.raises(SettingsError, match="'nobody'"):
         hive.webhook_secret("nobody")
     mine = hive.webhook_secret("echo")
-    with pytest.raises(SettingsError) as empty:
+    with pytest.raises(SettingsError, match="^secret= "):
         hive.rotate_webhook_secret("echo", " ")
-    assert "'echo'" not in str(empty.value), "the deployment is there"
     assert hive.webhook_secret("echo") == mine
 
 

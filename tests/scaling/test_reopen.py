@@ -26,6 +26,7 @@ from fh_notebook.scaling.storage.parts import failure_of
 from fh_notebook.session import session
 from fh_notebook.store.database import MIGRATIONS, open_connection
 from tests.scaling.counting import KEY, Counting, texts, until
+from tests.told import facts
 
 dask = pytest.importorskip("dask.dataframe")
 pytest.importorskip("distributed")
@@ -77,7 +78,7 @@ def test_a_batch_over_partitions_is_opened_by_its_name(tmp_path: Path) -> None:
     assert len(pd.read_csv(tmp_path / "answers.csv")) == 15
     assert "15 of 20 " in repr(opened)
     for ask in (opened.resume, opened.retry_failed, lambda: opened.pending):
-        with pytest.raises(fh.SettingsError):
+        with pytest.raises(fh.SettingsError, match=facts("'shouts'", "fh.batch(...)")):
             ask()
     assert counting.calls == calls == 15
     scored = fh.compare(opened, score=lambda run, row: float(len(row["text"])))

@@ -296,13 +296,13 @@ def test_no_redirect_is_followed_with_the_key(tmp_path: Path) -> None:
                 "d", variant="v"
             )
             assert run.status in ("failed", "unknown")
-            for name in ("file", "plain"):
+            for name, scheme in (("file", "file"), ("plain", "http")):
                 asset = fh.Run(
                     status="completed",
                     output={"assets": [{"file_url": f"http://127.0.0.1:{server.port}/{name}"}]},
                     origin=f"127.0.0.1:{server.port}",
                 )
-                with pytest.raises(fh.CallError):
+                with pytest.raises(fh.CallError, match=rf"\({scheme}:\)"):
                     asset.save_assets(tmp_path)
         assert other.asked == []
     assert list(tmp_path.glob("*passwd*")) == []

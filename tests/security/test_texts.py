@@ -118,8 +118,9 @@ def test_a_runaway_pattern_ends_and_says_so() -> None:
     """Sixty characters would keep it busy for years; the check of a call says what to do about it."""
     slow = "(?!x)(a|aa)+$(?!y)"  # without looking around, any pattern takes linear time
     deployment = fh.Deployment("d", variants=["v"], inputs={"t": fh.text(pattern=slow)})
-    with pytest.raises(fh.InputError, match="^d: inputs: "):
+    with pytest.raises(fh.InputError, match="^d: inputs: ") as caught:
         deployment.complete({"t": "a" * 60 + "!"})
+    assert [problem.keyword for problem in caught.value.problems] == ["pattern"]
 
 
 @pytest.mark.parametrize("pattern", ["^(a+)+$", "(a|aa)+$", "(x+x+)+y", "^(a|a?)+$"])

@@ -74,7 +74,7 @@ def check_correctable(data: ComparisonData) -> None:
         With the reason.
     """
     if data.label_grid is not None:
-        raise InputError("this comparison is already corrected; correct the comparison that it was made from")
+        raise InputError("this comparison is one of cmp.corrected(); correct the comparison that it was made from")
     if not data.scorer or data.rated or data.preferences is not None:
         raise InputError("labels correct the scores of a judge or of another scorer; compare with score= first")
 

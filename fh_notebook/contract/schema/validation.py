@@ -125,6 +125,9 @@ def schema_problems(schema: dict[str, Any]) -> list[Problem]:
     return [Problem(("$ref",), "$ref", short(name), message, hint) for name in Checker.of(schema).unresolved]
 
 
+_UNCHECKED: Final = "could not be checked to the end"
+
+
 class _Unchecked(ValueError):
     """Something could not be checked to the end; the message says why."""
 
@@ -177,9 +180,9 @@ class Checker:
             quick.validate(plain)
         except ValidationError as exc:
             if slow := _too_slow(exc):
-                raise InputError(f"it could not be checked to the end; {slow}") from None
+                raise InputError(Problem(keyword="pattern", message=f"it {_UNCHECKED}; {slow}")) from None
         except _Unchecked as exc:
-            raise InputError(f"it could not be checked to the end; {exc}") from None
+            raise InputError(f"it {_UNCHECKED}; {exc}") from None
         return False
 
     def problems(self, inputs: Any) -> list[Problem]:
@@ -190,7 +193,7 @@ class Checker:
         try:
             plain, quick, full = self._ready(inputs, odd)
         except _Unchecked as exc:
-            problem = Problem(message=f"inputs: could not be checked to the end; {exc}")
+            problem = Problem(message=f"inputs: {_UNCHECKED}; {exc}")
             return [*json_problems(inputs)[:MAX_PROBLEMS], problem]
         if not odd and quick.is_valid(plain):
             return []
@@ -285,7 +288,7 @@ def _problems_of_value(
     slow = dict.fromkeys(filter(None, map(_too_slow, errors)))
     broken_rules = _rules((error for error in errors if not _too_slow(error)), value, resources)
     problems = explain(broken_rules[:MAX_PROBLEMS], schema)
-    problems += [Problem(message=f"{noun}: could not be checked to the end; {why}") for why in slow]
+    problems += [Problem(keyword="pattern", message=f"{noun}: {_UNCHECKED}; {why}") for why in slow]
     if max(len(errors), len(broken_rules)) >= MAX_PROBLEMS:
         problems.append(Problem(message=f"{noun}: there are more problems than these"))
     return problems

@@ -216,8 +216,8 @@ def test_what_a_corrected_comparison_does_not_do() -> None:
     labelled(cmp)
     fixed = cmp.corrected()
     for ask, message in (
-        (lambda: fixed.corrected(), None),
-        (lambda: fixed.label(), None),
+        (lambda: fixed.corrected(), r"cmp\.corrected\(\)"),
+        (lambda: fixed.label(), r"cmp\.corrected\(\)"),
         (lambda: fixed.rescore(), r"cmp\.corrected\(\)"),
         (lambda: fixed.slice("output"), "slice"),
         (lambda: fixed.labels_needed(width=0), "width"),

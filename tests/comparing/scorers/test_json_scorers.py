@@ -93,8 +93,9 @@ def test_a_pattern_in_a_schema_has_a_limit_too() -> None:
         ({"additionalProperties": False, "patternProperties": {SLOW: {}}}, {hostile: 1}),
     ):
         scorer = fh.score.json_schema(schema)
-        with pytest.raises(fh.InputError):
+        with pytest.raises(fh.InputError) as caught:
             scorer(_run(output))
+        assert [problem.keyword for problem in caught.value.problems] == ["pattern"]
 
 
 def test_a_schema_without_end_is_an_error_and_not_a_traceback() -> None:

@@ -17,6 +17,7 @@ from fh_notebook.contract.schema.variables import Variable
 from fh_notebook.contract.snippet.parser import is_placeholder, parse_snippet, unfolded
 from fh_notebook.core.config import credentials
 from fh_notebook.core.text.formatting import listed, short
+from fh_notebook.core.text.problems import Problem
 from fh_notebook.errors import InputError
 
 __all__ = ["KINDS", "ExtendedDeployment", "can_extend", "renamed", "with_columns", "with_snippet", "with_variable"]
@@ -146,7 +147,7 @@ def renamed(deployment: Deployment, name: str) -> Deployment:
         There is no name.
     """
     if not name.strip():
-        raise InputError("give the deployment's name in the service")
+        raise InputError(Problem(keyword="required", message="give the deployment's name in the service"))
     return _copy(deployment, name=name.strip())
 
 

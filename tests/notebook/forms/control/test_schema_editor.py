@@ -91,8 +91,9 @@ def test_placeholders_stand_for_names_of_the_users_own() -> None:
     assert is_placeholder(nameless.name)
     assert with_snippet(nameless, _snippet()).deployment.name == "brief"
     assert renamed(nameless, " brief ").name == "brief"
-    with pytest.raises(InputError):
+    with pytest.raises(InputError) as caught:
         renamed(nameless, " ")
+    assert [problem.keyword for problem in caught.value.problems] == ["required"]
 
 
 def test_a_snippet_of_another_deployment_or_none_at_all_is_refused() -> None:
