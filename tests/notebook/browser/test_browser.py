@@ -106,12 +106,12 @@ def test_answers_appear_while_the_batch_is_running() -> None:
         browser._live.follow()
         browser.show(only="pending")
         hive.let_go(1)
-        until("2 of 3 ")  # whichever of the three ended: one of them fails
+        until("(): 2 of 3 ")  # whichever of the three ended: one of them fails
         assert len(browser.frame) == 2
         hive.let_go(2)
-        until(": 0 of 3 ")
+        until("(): 0 of 3 ")
         batch.wait()
-        until(": 0 of 3 ")
+        until("(): 0 of 3 ")
         browser.show(only="")
         assert browser.frame["v.output"].tolist()[0] == "said one"
         assert "[failed]" in repr(browser)
