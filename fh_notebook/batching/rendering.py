@@ -421,7 +421,7 @@ class BatchOverview:
     def _stopped_html(self, stopped: BatchStopped) -> html.Html:
         """Return why it stopped; in grey what a person did."""
         kind = "fh-dim" if stopped.reason == "cancelled" else "fh-unknown"
-        return html.el("div", "Stopped: ", self._stop_message(stopped), cls=kind)
+        return html.sentence("div", f"Stopped: {self._stop_message(stopped)}", cls=kind)
 
     def _stop_message(self, stopped: BatchStopped) -> str:
         """Return why it stopped and how to go on, in code that can be typed anywhere."""
@@ -432,7 +432,7 @@ class BatchOverview:
     def _again(self, group: ErrorGroup) -> html.Html:
         """Return what to do about the jobs of an error, in code that can be typed anywhere."""
         if retry := retry_code(group, self.opener):
-            return html.el("span", f"To call {_them(group)} again: ", html.el("code", retry))
+            return html.el("span", f"To call {_them(group)} again: ", html.code(retry))
         if group.goes_on:  # what to do about the others their error says
             ask = f" {ASK.text(self.audience)}." if group.goes_on == NOT_ENDED else ""
             return html.el("span", f"{TAKEN.format(_them(group))}{ask}")
@@ -443,14 +443,14 @@ class BatchOverview:
             RETRY_CODE.text(self.audience) if self.audience.medium == "command" else RETRY_ANYWHERE.format(self.opener)
         )
         what = f"{'It' if group.jobs == 1 else 'They'} may have run: calling {_them(group)} again may cost twice"
-        return html.el("span", f"{what}. To call {_them(group)} again all the same, type: ", html.el("code", code))
+        return html.el("span", f"{what}. To call {_them(group)} again all the same, type: ", html.code(code))
 
     def _next(self) -> html.Html:
         """Return what can be done next, in code: first, what makes the name known that the rest uses."""
         has_failed = self.counts.failed > self.counts.invalid
         opens = [(f"batch = {self.opener}", "open it")] if self.is_saved else []
         steps = [*opens, *([RETRY] if has_failed else []), *NEXT]
-        parts = [html.el("span", html.el("code", code), f" {what}") for code, what in steps]
+        parts = [html.el("span", html.code(code), f" {what}") for code, what in steps]
         style = "display:flex;flex-wrap:wrap;gap:0 16px"
         heading = html.el("span", "To continue, type in a cell:")
         return html.el("div", html.join([heading, *parts], " "), cls="fh-dim fh-foot", style=style)

@@ -203,7 +203,7 @@ def canary_html(name: str, of: CanaryFigures, remarks: Sequence[str], summary: p
         html.el("div", _title(name), cls="fh-dim"),
         html.sentence("p", verdict(of), style=html.HEADLINE),
         html.el("div", html.table(heads, lines, cls="fh-table fh-num"), cls="fh-summary") if lines else None,
-        html.el("div", more, cls="fh-dim") if more else None,
+        html.sentence("div", more, cls="fh-dim") if more else None,
         *(html.sentence("div", remark, cls="fh-dim", style=REMARK) for remark in remarks),
         cls="fh",
     )

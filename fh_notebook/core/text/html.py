@@ -35,6 +35,7 @@ __all__ = [
     "badge",
     "best_name",
     "clip",
+    "code",
     "colours_of",
     "direction",
     "el",
@@ -533,8 +534,8 @@ CSS: Final = (
     ".fh-badge{border:1px solid currentColor;border-radius:9px;padding:0 8px;font-weight:600;white-space:nowrap}"
     f".fh-error{{color:{legible('error-color1')};overflow-wrap:anywhere;margin-bottom:6px}}"
     ".fh-foot{font-size:11px;margin-top:4px;overflow-wrap:anywhere}"
-    # Code to be typed stays in one line where one is wide enough: copied by eye, a name in two lines is wrong.
-    ":is(.fh-errors,.fh-foot) code{display:inline-block;max-width:100%}"
+    ".fh code.fh-typed{display:inline-block;max-width:100%;overflow-x:auto;vertical-align:bottom;padding:0;"
+    "white-space:nowrap;line-height:inherit;background:none;color:inherit}.fh-typed wbr{white-space:normal}"
     f".fh-completed{{color:{legible('success-color1')}}}.fh-failed{{color:{legible('error-color1')}}}"
     f".fh-unknown,.fh-waiting{{color:{legible('warn-color0')}}}.fh-running{{color:{legible('brand-color1')}}}"
     ".fh-other{color:var(--jp-ui-font-color2,inherit)}"
@@ -657,18 +658,42 @@ def ids_unbroken(text: str) -> Html:
     return _held_together(text, _IDS)
 
 
+_STRING: Final = r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*\""""
+_CODE_PIECE: Final = re.compile(
+    rf"""(?:(?:{_STRING}|[^\s'"(\[.]|\.(?![A-Za-z_]))+[(\[]*|\.[A-Za-z_]\w*[(\[]*|[(\[]+|.)[)\]]*\s*""", re.DOTALL
+)
+
+
+def code(text: str) -> Html:
+    """Return code to be typed, in a sentence: in one line where one is wide enough, and never broken inside a string.
+
+    Else it breaks before a dot, behind an opening bracket and at a blank, and scrolls where that is not enough: copied
+    by eye, a name in two lines is wrong.
+
+    Examples
+    --------
+    >>> code("fh.open('a b')")
+    '<code class="fh-typed">fh<wbr>.open(<wbr>&#x27;a b&#x27;)</code>'
+    """
+    pieces = _CODE_PIECE.findall(printable(text))
+    scrolls = any(len(piece) > ID_UNBROKEN for piece in pieces)
+    return el("code", Html("<wbr>".join(map(_escaped, pieces))), cls="fh-typed", tabindex=0 if scrolls else None)
+
+
 def _held_together(text: str, pattern: re.Pattern[str]) -> Html:
-    """Return an escaped text in which what `pattern` finds breaks as a name does: see :func:`unbroken`."""
+    """Return an escaped text in which what `pattern` finds breaks as a name does (:func:`unbroken`) or as code."""
     text = clip(text)
     parts: list[Html] = []
     end = 0
     for found in pattern.finditer(text):
-        parts += [Html(_escaped(text[end : found.start()])), unbroken(found[0])]
+        held = code(found[0]) if found.lastgroup == "code" else unbroken(found[0])
+        parts += [Html(_escaped(text[end : found.start()])), held]
         end = found.end()
     return join([*parts, Html(_escaped(text[end:]))])
 
 
 _TOGETHER: Final = (
+    rf"(?P<code>(?<![\w.])\w+\.\w+\((?:{_STRING}|[^()'\"])*\)(?:\.\w+\((?:{_STRING}|[^()'\"])*\))*)",
     f"[{_LETTERS_LEFTWARDS}]+(?:[ _-]+[{_LETTERS_LEFTWARDS}]+)*",  # a name that is written from right to left
     r"(?<!\w)\w+(?:-\w+)+",
     r"(?<![\d.,])-?\d[\d.,]* to -?\d[\d.,]*\d(?: (?:%|points?|s)(?!\w))?",

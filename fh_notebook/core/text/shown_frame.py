@@ -137,7 +137,7 @@ class ShownFrame(pd.DataFrame):
             shown: str | None = plain._repr_html_()
             return shown
         caption, *below = (
-            html.el("div", text, cls="fh-dim", style=LINE) if text else None
+            html.sentence("div", text, cls="fh-dim", style=LINE) if text else None
             for text in (self._caption, self._more_text(), self._note)
         )
         table = html.table(*cells, cls=self._cls)

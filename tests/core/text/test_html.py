@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from html import unescape
 
 import pytest
 from hypothesis import given
@@ -91,6 +92,21 @@ def test_an_interval_is_not_broken_in_a_sentence() -> None:
     said = html.sentence("p", "0.23 ahead (95 % interval 0.15 to 0.30; -2 to 71 %), from 2026-12-01 to 4 rows.")
     together = re.findall("<bdi[^>]*>(.*?)</bdi>", said)
     assert together == ["95 % interval", "0.15 to 0.30", "-2 to 71 %", "2026-12-01"]
+
+
+def test_code_in_a_sentence_is_never_broken_inside_a_string() -> None:
+    """It breaks before a dot and behind a bracket that opens; what is no call with a dot before it is no code."""
+    said = html.sentence("p", "By exact(): fh.open_batch('watch 2026-12-01').resume(retry=\"a (b\") calls it (again).")
+    code = re.findall(r"<code[^>]*>(.*?)</code>", said)
+    assert len(code) == 1
+    pieces = unescape(code[0]).split("<wbr>")
+    assert pieces == ["fh", ".open_batch(", "'watch 2026-12-01')", ".resume(", 'retry="a (b")']
+
+
+@pytest.mark.parametrize(("name", "scrolls"), [("short", False), ("w" * 60, True)])
+def test_code_with_a_long_name_scrolls_and_has_the_focus(name: str, scrolls: bool) -> None:
+    """A part of it that no line has room for is reached by keys."""
+    assert ('tabindex="0"' in html.code(f"fh.open_batch('{name}')")) == scrolls
 
 
 @pytest.mark.parametrize("letters", ["a", "1", "1,", "-", "a-", "a1-", "א", "א ", "1 to ", "-1 to"])
