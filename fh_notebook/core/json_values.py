@@ -238,16 +238,26 @@ def pretty(value: Any, *, limit: int, sort: bool = False, indent: int | None = 2
 
 
 def inputs_text(inputs: Mapping[str, Any], limit: int) -> str:
-    """Return the beginning of a call's inputs in one line, without the name where there is one alone.
+    """Return the beginning of a call's inputs in one line, each behind its name; it never ends with a name.
 
     Examples
     --------
-    >>> inputs_text({"order": "A-4007", "amount": 120.0}, 60), inputs_text({"ticket": "Late again."}, 6)
-    ('order: A-4007 · amount: 120', 'Late…')
+    >>> inputs_text({"order": "A-4007", "amount": 120.0}, 60), inputs_text({"ticket": "Late again."}, 14)
+    ('order: A-4007 · amount: 120', 'ticket: Late…')
+    >>> inputs_text({"order": "A-4007", "amount": 120.0}, 24)
+    'order: A-4007 …'
     """
-    texts = {name: _beginning(for_reading(value), limit) for name, value in inputs.items()}
-    parts = texts.values() if len(texts) == 1 else (f"{name}: {text}" for name, text in texts.items())
-    return first_words(" · ".join(parts), limit)  # a text may end with a full stop, or have commas
+    heads = [f"{one_line(name, limit)}: " for name in inputs]
+    texts = [_beginning(for_reading(value), limit) for value in inputs.values()]
+    parts = [head + text for head, text in zip(heads, texts, strict=True)]
+    line = first_words(" · ".join(parts), limit)  # a text may end with a full stop, or have commas
+    for count in range(1, len(parts)):
+        before = " · ".join(parts[:count])
+        if len(before) >= len(line):
+            break
+        if len(line) - 1 <= len(f"{before} · {heads[count]}") and line.endswith("…"):
+            return f"{before} …"
+    return line
 
 
 WHOLE_BELOW: Final = 1e15

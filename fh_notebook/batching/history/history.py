@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import tzinfo
+from functools import partial
 from itertools import islice
 from typing import Any, Final
 
@@ -205,20 +206,29 @@ def _frame(lines: list[dict[str, Any]], *, has_more: bool = False) -> pd.DataFra
         f"The newest {count}, {words}; limit= (-n) lists more." if has_more else f"{count}, the newest first; {words}."
     )
     return ShownFrame.of(
-        frame, shown_cells, style=STYLE, table_cls=TABLE, caption=caption, note=_note(lines), show=_show_live
+        frame,
+        shown_cells,
+        drawn=partial(shown_cells, drawn=True),
+        style=STYLE,
+        table_cls=TABLE,
+        caption=caption,
+        note=_note(lines),
+        show=_show_live,
     )
 
 
 TABLE: Final = "fh-table fh-runs"
 STYLE: Final = html.Html(
     f"{html.STYLE}<style>"
-    "@media (min-width:1000px){.fh .fh-runs td:is(:first-child,:nth-child(4)){white-space:nowrap}}"
-    ".fh .fh-runs td:is(:nth-child(2),:nth-child(5),:nth-child(6)){overflow-wrap:anywhere}"
-    ".fh .fh-runs td:nth-child(2){min-width:7em}"
+    ".fh table.fh-runs td{vertical-align:baseline}"
+    "@media (min-width:1000px){.fh .fh-runs td:is(:first-child,:nth-child(5)){white-space:nowrap}}"
+    ".fh .fh-runs td:is(:nth-child(2),:nth-child(3),:nth-child(6),:nth-child(7)){overflow-wrap:anywhere}"
+    ".fh .fh-runs td:nth-child(2){max-width:12em}.fh .fh-runs td:nth-child(3){min-width:7em}"
     "@media (max-width:1000px){.fh table.fh-runs :is(td,th){padding-right:8px}"
-    ".fh .fh-runs td:first-child{max-width:5.5em}.fh .fh-runs td:nth-child(2){min-width:6em;max-width:8em}"
-    ".fh .fh-runs td:is(:nth-child(3),:nth-child(4)){max-width:7em;overflow-wrap:break-word}"
-    ".fh .fh-runs td:is(:nth-child(5),:nth-child(6)){min-width:8em}}"
+    ".fh .fh-runs td:first-child{max-width:5.5em}.fh .fh-runs td:nth-child(2){max-width:6em}"
+    ".fh .fh-runs td:nth-child(3){min-width:5.8em;max-width:8em}.fh .fh-runs .fh-badge{font-size:11px;padding:0 5px}"
+    ".fh .fh-runs td:is(:nth-child(4),:nth-child(5)){max-width:7em;overflow-wrap:break-word}"
+    ".fh .fh-runs td:is(:nth-child(6),:nth-child(7)){min-width:6.5em}}"
     "@media (max-width:600px){.fh .fh-runs :is(td,th):nth-child(n){min-width:0;"
     "white-space:normal;overflow-wrap:anywhere}}</style>"
 )
@@ -252,15 +262,18 @@ def what_of(record: Mapping[str, Any]) -> str:
 
 def outcome_of(record: Mapping[str, Any], *, is_short: bool = False) -> str:
     """Return the status of a run, or what came of the jobs of a batch, in a few words; `is_short`: in fewer."""
+    return ", ".join(_outcomes(record, is_short=is_short).values())
+
+
+def _outcomes(record: Mapping[str, Any], *, is_short: bool = False) -> dict[str, str]:
+    """Return the words of `outcome_of` by the status that each is of."""
     if record["kind"] == "run":
-        return html.status_words(str(record["status"]))
+        return {str(record["status"]): html.status_words(str(record["status"]))}
     kinds = ("planned", "done", "failed", "unknown")
     counts = JobCounts(**{kind: record[kind] or 0 for kind in kinds})
     left = counts.planned - counts.done - counts.failed - counts.unknown
     parts = outcome_parts(replace(counts, pending=max(left, 0)))
-    return ", ".join(
-        (parts | {"completed": f"{counts.done:,}/{counts.planned:,}{'' if is_short else ' completed'}"}).values()
-    )
+    return parts | {"completed": f"{counts.done:,}/{counts.planned:,}{'' if is_short else ' completed'}"}
 
 
 def answer_of(record: Mapping[str, Any]) -> str:
@@ -276,7 +289,9 @@ def opens_with(record: Mapping[str, Any]) -> str:
     return f"fh.form({record['deployment']!r}), then press Earlier calls"
 
 
-def shown_cells(frame: pd.DataFrame, *, zone: tzinfo | None = None) -> tuple[Sequence[str], list[list[str]]]:
+def shown_cells(
+    frame: pd.DataFrame, *, zone: tzinfo | None = None, drawn: bool = False
+) -> tuple[Sequence[str], list[list[str]]]:
     """Return the heads and the cells of the table as it is read.
 
     Parameters
@@ -285,25 +300,28 @@ def shown_cells(frame: pd.DataFrame, *, zone: tzinfo | None = None) -> tuple[Seq
         Of :func:`history`.
     zone : tzinfo, optional
         Of the times; the local one by default.
+    drawn : bool
+        Whether it is for a page, where statuses are labels.
     """
     times = [at.to_pydatetime(warn=False).astimezone(zone) for at in frame["at"]]
     zones = dict.fromkeys(time.tzname() or "" for time in times)
     lines = []
     for time, line in zip(times, frame.to_dict("records"), strict=True):
         record = record_of(line)
-        batch = f", batch {record['name']}" if record["kind"] == "batch" else ""
+        labels = [html.badge(status, words) for status, words in _outcomes(record).items()]
         lines.append(
             [
                 f"{time:%Y-%m-%d %H:%M:%S}{f' {time.tzname()}' if len(zones) > 1 else ''}",
-                one_line(f"{record['deployment'] or ''}{batch}", 60),
+                "call" if record["kind"] == "run" else f"batch {one_line(record['name'], 60)}",
+                one_line(record["deployment"] or "", 60),
                 one_line(record["variants"] or "", 40),
-                outcome_of(record),
+                html.join(labels, " ") if drawn else outcome_of(record),
                 record["inputs"] or "",
                 answer_of(record),
             ]
         )
     head = f"time ({next(iter(zones))})" if len(zones) == 1 else "time"
-    return (head, "workflow", "variant", "status", "inputs", "answer"), lines
+    return (head, "kind", "workflow", "variant", "status", "inputs", "answer"), lines
 
 
 def _tell_nearest(store: Store, name: str) -> None:

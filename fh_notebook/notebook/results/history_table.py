@@ -77,14 +77,16 @@ class HistoryTable:
 
 def _lines(frame: ShownFrame) -> html.Html:
     """Return the lines with a button each."""
-    heads, lines = shown_cells(frame.iloc[:LINES_SHOWN])
-    rows = [[*line, _open_button(number, line)] for number, line in enumerate(lines)]
+    shown = frame.iloc[:LINES_SHOWN]
+    (heads, lines), (_, texts) = shown_cells(shown, drawn=True), shown_cells(shown)
+    buttons = [_open_button(number, line) for number, line in enumerate(texts)]
+    rows = [[*line, opens] for line, opens in zip(lines, buttons, strict=True)]
     caption = html.el("div", frame.caption, cls="fh-dim")
-    return html.join([TABLE_STYLE, STYLE, caption, html.table([*heads, "open"], rows, cls=TABLE)])
+    return html.join([TABLE_STYLE, STYLE, caption, html.table([*heads, "open it"], rows, cls=TABLE)])
 
 
 def _open_button(number: int, line: Sequence[Any]) -> html.Html:
-    about = ", ".join(filter(None, map(str, line[:4])))
+    about = ", ".join(filter(None, map(str, line[:5])))
     return button("Open", f"open {number}", about=about, title="Show the saved answer; nothing is called")
 
 

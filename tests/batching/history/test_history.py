@@ -93,15 +93,17 @@ def test_it_is_read_by_a_person(here: str) -> None:
     )
     frame = fh.history()
     assert frame["output"].tolist() == ["decision: pay, items: 1 item", "Decision: We pay…"]
-    assert frame["inputs"].tolist() == ["claim: The lamp broke. · amount: 9", "hi"]
+    assert frame["inputs"].tolist() == ["claim: The lamp broke. · amount: 9", "text: hi"]
     heads, lines = shown_cells(frame, zone=timezone(timedelta(hours=2), "EET"))
-    assert heads[:4] == ("time (EET)", "workflow", "variant", "status")
+    assert heads[:5] == ("time (EET)", "kind", "workflow", "variant", "status")
     assert lines[0][0] == f"{frame['at'][0] + timedelta(hours=2):%Y-%m-%d %H:%M:%S}"
     assert [line[1:] for line in lines] == [
-        ["d", "b", "completed", frame["inputs"][0], frame["output"][0]],
-        ["d", "a", "completed", frame["inputs"][1], frame["output"][1]],
+        ["call", "d", "b", "completed", frame["inputs"][0], frame["output"][0]],
+        ["call", "d", "a", "completed", frame["inputs"][1], frame["output"][1]],
     ]
-    page = Page(str(frame._repr_html_())).text
+    drawn = str(frame._repr_html_())
+    assert drawn.count('class="fh-badge fh-completed"') == 2  # as everywhere
+    page = Page(drawn).text
     for shown in (page, repr(frame)):
         assert "2 calls and batches" in shown
         assert "fh.form('d')" in shown

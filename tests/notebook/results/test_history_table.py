@@ -100,8 +100,9 @@ def test_the_file_has_the_table_and_the_code_that_opens_a_line(kernel: Kernel) -
     """Without buttons; the value of the cell is the frame, and a program's kernel has no widget."""
     _, static = kernel.shown(_show(kernel, "fh.history()"))
     for kind in ("text/html", "text/plain"):
-        assert "fh.form(" in static[kind]
-        assert "fh.open_batch(" in static[kind]
+        said = static[kind].replace("<wbr>", "")
+        assert "fh.form(" in said
+        assert "fh.open_batch(" in said
     assert "<button" not in static["text/html"]
     assert kernel.run("type(_).__name__, len(_)") == "('ShownFrame', 3)"
     cell = kernel.send("%fetchhive history")

@@ -57,7 +57,7 @@ def test_it_is_newest_first_with_time_variant_status_and_a_look_at_the_inputs(sh
     history = shelf.history()
     assert history.options() == [
         ("2026-11-25 14:02 UTC · b · failed · ticket: Charged twice · words: 3", history.past[0]),
-        ("2026-11-25 14:01 UTC · a · completed · The parcel is late.", history.past[1]),
+        ("2026-11-25 14:01 UTC · a · completed · ticket: The parcel is late.", history.past[1]),
     ]
     assert history.past[1].again() == {"ticket": "The parcel is late."}
     assert history.past[0].again() == {"ticket": "Charged\ntwice", "words": 3}
@@ -71,9 +71,9 @@ def test_the_calls_of_one_submit_are_one_entry(shelf: Shelf) -> None:
     shelf.keep({"ticket": "Late."})
     labels = [label for label, _ in shelf.history().options()]
     assert labels == [
-        "2026-11-25 14:05 UTC · a · completed · Late.",
-        "2026-11-25 14:04 UTC · a · completed · Other.",
-        "2026-11-25 14:03 UTC · a, b · 2 completed, 1 failed · Late.",
+        "2026-11-25 14:05 UTC · a · completed · ticket: Late.",
+        "2026-11-25 14:04 UTC · a · completed · ticket: Other.",
+        "2026-11-25 14:03 UTC · a, b · 2 completed, 1 failed · ticket: Late.",
     ]
 
 
@@ -98,7 +98,7 @@ def test_a_masked_secret_comes_back_as_not_set(shelf: Shelf) -> None:
     [(label, _)] = history.options()
     assert history.past[0].again() == {"user": "ada"}
     assert history.past[0].masked == ("token",)
-    assert label == "2026-11-25 14:01 UTC · a · completed · ada"
+    assert label == "2026-11-25 14:01 UTC · a · completed · user: ada"
 
 
 def test_what_is_picked_is_a_copy(shelf: Shelf) -> None:
