@@ -59,6 +59,7 @@ __all__ = [
     "progress_line",
     "race_html",
     "race_text",
+    "race_title",
     "verdict",
 ]
 
@@ -130,6 +131,11 @@ class RaceSnapshot:
     def line(self) -> str:
         """How far it is."""
         return progress_line(self.tally, self.spent)
+
+    @property
+    def title(self) -> str:
+        """What it is called."""
+        return race_title(self.name, len(self.tally.variants))
 
 
 class RaceSource(Protocol):
@@ -308,13 +314,20 @@ _STYLE: Final = html.Html(f"{NUMBERS_STYLE}<style>{html.BEST_CSS}</style>")
 _EXPLAINED: Final = "font-size:12px;max-width:70em"
 
 
-def _title(race: RaceSnapshot) -> str:
-    return f"Race {race.name} of {counted(len(race.tally.variants), 'variant')}"
+def race_title(name: str, variants: int) -> str:
+    """Return what a race is called, with its name and the number of its variants.
+
+    Examples
+    --------
+    >>> race_title("prices", 3)
+    "Race 'prices' of 3 variants"
+    """
+    return f"Race {name!r} of {counted(variants, 'variant')}"
 
 
 def race_text(race: RaceSnapshot) -> str:
     """Return a race as text."""
-    parts = [_title(race), race.verdict, *race.notes, _variants_text(race), evidence_note(race.tally)]
+    parts = [race.title, race.verdict, *race.notes, _variants_text(race), evidence_note(race.tally)]
     return "\n".join(part for part in (*parts, _pairs_text(race), intervals_note(race.tally)) if part)
 
 
@@ -323,7 +336,7 @@ def race_html(race: RaceSnapshot) -> html.Html:
     return _page(
         race,
         html.sentence("p", race.verdict, race.tally.variants, style=html.HEADLINE),
-        html.el("div", _title(race), cls="fh-dim"),
+        html.el("div", race.title, cls="fh-dim"),
     )
 
 
@@ -332,7 +345,7 @@ def live_html(race: RaceSnapshot, *, last: bool = False) -> html.Html:
     if not last:
         return _page(
             race,
-            html.el("div", html.el("strong", _title(race)), cls="fh-head"),
+            html.el("div", html.el("strong", race.title), cls="fh-head"),
             html.sentence("div", calls_line(race.tally, race.spent)),  # the table below has the evidence
             bar=_calls_bar(race),
         )

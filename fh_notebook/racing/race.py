@@ -34,6 +34,7 @@ from fh_notebook.racing.display import (
     calls_notes,
     notes_of,
     pairs_frame,
+    race_title,
 )
 from fh_notebook.racing.options import RaceOptions
 from fh_notebook.racing.schedule import SCORED_AT_ONCE, RowFeeder, Schedule
@@ -316,7 +317,7 @@ class Race:
         uploads = f" and {counted(files, 'upload')} of files, which count against the daily cap, too" if files else ""
         rows = distinct_text(self._schedule.positions, len(self._schedule.order))
         return (
-            f"Race {self.batch.name} of {counted(len(self.variants), 'variant')}: at most {rows}, "
+            f"{race_title(self.batch.name, len(self.variants))}: at most {rows}, "
             f"at most {counted(most, 'call')}{uploads}"
         )
 

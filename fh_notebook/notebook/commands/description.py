@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final
 
-from fh_notebook.contract.catalog.deployments import Deployments
+from fh_notebook.contract.catalog.deployments import LOCAL_SOURCE, Deployments
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.output import STYLE as OUTPUT_STYLE
 from fh_notebook.contract.output import OutputOptions, ShownOutput, code_view
@@ -234,7 +234,9 @@ class Description:
     def _from(self) -> str:
         """Where it is from, in words."""
         file, mark, line = self.source.rpartition(":")
-        return f"from {file}, line {line}" if mark and line.isdecimal() else f"from {self.source}"
+        if mark and line.isdecimal():
+            return f"from {file}, line {line}"
+        return f"from the {LOCAL_SOURCE}" if self.source == LOCAL_SOURCE else f"from {self.source}"
 
     def _repr_html_(self) -> str:
         return self._page()
