@@ -103,8 +103,10 @@ NUMBERS_CSS: Final = (
     f"{_NARROW} .fh-num bdi+bdi{{display:block}}"
     ".fh-scale{flex-direction:column;align-items:flex-end}.fh-scale :is(.fh-interval,.fh-axis){width:96px}}"
     f"@container (max-width:700px){{.fh-pairs {_NUMBERS}{{font-size:12px}}"
-    f".fh-pairs {_NUMBERS} :is(td,th){{padding-right:5px;min-width:0}}.fh-pairs {_NUMBERS} td:first-child"
-    "{min-width:0}}"
+    f".fh-pairs {_NUMBERS} :is(td,th){{padding-right:8px;min-width:0}}.fh-pairs {_NUMBERS} td:first-child"
+    f"{{min-width:0}}.fh-pairs {_NUMBERS} td:last-child{{white-space:nowrap}}"
+    # Below its name, it begins where that does.
+    ".fh-summary .fh-best{margin-left:16px}}"
 )
 """The style of tables of numbers here and in a report: an axis stands beside its interval, where it is narrow below."""
 
@@ -213,7 +215,7 @@ def _paired_note(data: ComparisonData) -> str:
     """Return which rows the table counts where the sentence above it may count fewer; nothing where it does not."""
     counts = {line.rows for line in data.summary_lines} | {pair.n for pair in data.pairs}
     is_told = data.scorer and len(data.variants) > 1 and len(counts) > 1
-    return ". Each line of the table is of all rows on which its variant has a score." if is_told else ""
+    return ". The table counts each variant on all rows where it has a score." if is_told else ""
 
 
 # --- the summary

@@ -306,8 +306,8 @@ def _plain_result(summary: Sequence[SummaryLine], pairs: Sequence[Pair], *, lowe
         return ""
     low, high, gap = _lead_texts(best, pairs)
     size, shared = _mean_text(best, summary, lower=lower)
-    means = f"{_means_of_both(best, summary)}; " if shared and best.is_share else ""
-    ahead = f"{gap} {'less than' if lower else 'ahead of'} {best.a}{shared} ({means}95 % interval {low} to {high})"
+    means = f" ({_shares_of_both(best)})" if shared and best.is_share else ""
+    ahead = f"{gap} (95 % interval {low} to {high}) {'less than' if lower else 'ahead of'} {best.a}{shared}{means}"
     if not is_decided:
         return (
             f"{best.b} is ahead, but that may be chance: {size}, {ahead}; there are "
@@ -341,14 +341,8 @@ def _mean_text(best: Pair, summary: Sequence[SummaryLine], *, lower: bool) -> tu
     return f"{right} {share_text(share, line.mean, line.rows)}", shared
 
 
-def _means_of_both(pair: Pair, summary: Sequence[SummaryLine]) -> str:
-    """Return what a difference is of, since the shares of the table are of other rows: how many are right, of both.
-
-    Of repeats that is no number of rows: then the two shares.
-    """
-    if all(line.rows == line.n for line in summary if line.variant in (pair.a, pair.b)):
-        first, second = (round(mean * pair.n) for mean in (pair.mean_b, pair.mean_a))
-        return f"{first:,} {share_head(lower=pair.lower)} against {second:,}"
+def _shares_of_both(pair: Pair) -> str:
+    """Return what a difference is of, since the shares of the table are of other rows, so that it can be checked."""
     for digits in (0, 1):
         b, a = (round(100 * mean, digits) for mean in (pair.mean_b, pair.mean_a))
         if points(round(abs(b - a) / 100, 3)) == points(abs(pair.difference)):
