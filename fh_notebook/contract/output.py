@@ -53,6 +53,7 @@ __all__ = [
     "assets_of",
     "best_form",
     "code_view",
+    "copy_view",
     "excerpt",
     "fields_of_excerpt",
     "file_host",
@@ -394,6 +395,22 @@ def code_view(code: str, *, key: str = "") -> html.Html:
     bar = html.el("div", copy, cls="fh-o-bar fh-o-corner", hidden="") if copy else None
     text = html.el("div", code, cls="fh-out", style="white-space:pre-wrap")
     return html.el("div", bar, html.el("div", text, cls="fh-as"), cls="fh-o", data_output=key or None)
+
+
+def copy_view(output: Any, options: OutputOptions) -> html.Html | None:
+    """Return Copy alone, for an output that is shown elsewhere; ``None`` where no script serves it.
+
+    Examples
+    --------
+    >>> copy_view("late", OutputOptions(whole="")) is None
+    True
+    >>> "<button" in copy_view("late", OutputOptions(whole="", key="a:0"))
+    True
+    """
+    if not options.key:
+        return None
+    bar = html.el("span", _copy_button(output, options), cls="fh-o-bar", hidden="")
+    return html.el("span", bar, cls="fh-o fh-o-short fh-o-copy", data_output=options.key)
 
 
 def whole_form(shown: ShownOutput, form: str) -> html.Html:
@@ -1013,7 +1030,8 @@ _SHOWN: Final = "".join(
 CSS: Final = (
     ".fh .fh-o{display:block;margin:0;border:1px solid var(--jp-border-color2,rgba(128,128,128,.4));border-radius:4px;"
     "background:var(--jp-layout-color1,transparent);color:inherit;min-width:0;max-width:100%;text-align:start}"
-    ".fh .fh-o-short{border:0;background:none}"
+    ".fh .fh-o-short{border:0;background:none}.fh .fh-o-copy{display:inline-block;vertical-align:middle}"
+    ".fh-o.fh-o-copy>.fh-o-bar{padding:0;border:0}"
     ".fh-o>.fh-as{padding:8px 12px;overflow-wrap:anywhere}"
     ".fh .fh-o .fh-out{border:0;padding:0;background:none;border-radius:0}"
     ".fh-o>.fh-o-bar{display:flex;align-items:flex-start;justify-content:space-between;gap:4px;min-height:24px;"

@@ -56,7 +56,7 @@ def hive_url() -> Iterator[str]:
 
 def _act(lab: Lab, shown: Locator) -> None:
     """Copy the first output of a display, and have all of it shown."""
-    view = shown.locator(".fh-o[data-output]").first
+    view = shown.locator(".fh-o[data-output]:has(.fh-as)").first
     lab.page.evaluate("() => navigator.clipboard.writeText('')")
     view.get_by_role("button", name="Copy").click()
     expect(view.get_by_role("button", name="Copied")).to_be_visible()
@@ -74,7 +74,10 @@ def test_every_display_of_an_output_copies_and_shows_all_of_it(lab: Lab, hive_ur
     lab.run(0)
     for index, name in enumerate(CELLS, 1):
         shown = lab.run(index)
-        if name == "diff":
+        if name == "diff":  # beside the names, where its answers are folded away
+            shown.get_by_role("button", name="Copy").first.click()
+            expect(shown.get_by_role("button", name="Copied")).to_be_visible()
+            assert LAST in lab.page.evaluate("() => navigator.clipboard.readText()")
             shown.get_by_text("All answers in full").click()
         _act(lab, shown)
         lab.expect_no_gap(shown)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import Any, Final
 
 from fh_notebook.comparing.diff.text_diff import Segment, TextDifference, gaps_text, with_gaps
 from fh_notebook.core.text import html
@@ -33,8 +33,8 @@ def path_pieces(path: str) -> list[str]:
     return [piece for piece in _BREAKS.split(path) if piece]
 
 
-def changes_table(lines: Iterable[tuple[str, list[str], object, object]], names: tuple[str, str]) -> html.Html:
-    """Return the table of changes: sign and kind, the pieces of the path, what the two of these names have there."""
+def changes_table(lines: Iterable[tuple[Any, ...]], names: Sequence[str]) -> html.Html:
+    """Return the table of changes: sign and kind, the pieces of the path, what those of these names have there."""
     head = html.el("tr", *(html.el("th", name, scope="col") for name in ("change", "path", *names)))
     rows = (
         html.el("tr", html.el("td", kind), html.el("td", *map(_piece_html, path)), *map(_value_html, names, values))

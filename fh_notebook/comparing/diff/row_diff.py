@@ -28,9 +28,10 @@ from fh_notebook.comparing.diff.json_diff import Change, Changes, changes_of
 from fh_notebook.comparing.diff.markup import MARKS_STYLE, changes_style, changes_table, mark_text, path_pieces
 from fh_notebook.comparing.diff.text_diff import LIMIT, TextDifference, compare_runs, compare_texts, with_gaps
 from fh_notebook.comparing.masks import RowMasker
+from fh_notebook.comparing.scorers.output_values import NOTHING, parse_path, part_of
 from fh_notebook.comparing.stats.number_format import ScoreText
 from fh_notebook.contract.output import CSS as OUTPUT_CSS
-from fh_notebook.contract.output import OutputOptions, ShownOutput, json_value, output_view
+from fh_notebook.contract.output import OutputOptions, ShownOutput, copy_view, json_value, output_view
 from fh_notebook.contract.run import Run, action_text, with_action
 from fh_notebook.core import hooks
 from fh_notebook.core.json_values import pretty
@@ -264,18 +265,12 @@ def diff_html(diff: RowDiff, prefix: str = "") -> html.Html:
         for name, value in _input_texts(diff)
     ]
     inputs = html.el("div", html.join(inputs_html, " · "), cls="fh-dim fh-inputs") if inputs_html else None
-    cards = html.el(
-        "div",
-        *(
-            _card_html(answer, diff, f"{prefix}{number}" if prefix else "")
-            for number, answer in enumerate(diff.answers)
-        ),
-        cls="fh-side",
-    )
+    keys = {answer.variant: f"{prefix}{number}" if prefix else "" for number, answer in enumerate(diff.answers)}
+    cards = html.el("div", *(_card_html(answer, diff, keys[answer.variant]) for answer in diff.answers), cls="fh-side")
     answers = cards
     if diff.parts:
         answers = html.el("details", html.el("summary", "All answers in full"), cards, cls="fh-fold fh-whole")
-    parts = (_part_html(part, diff.colours, diff.score_text) for part in diff.parts)
+    parts = (_part_html(part, diff, keys) for part in diff.parts)
     return html.el(
         "div", html.STYLE, STYLE, head, inputs, *parts,
         answers,
@@ -366,31 +361,49 @@ def _legend(part: AnswerDiff) -> html.Html:
     )  # fmt: skip
 
 
-def _part_html(part: AnswerDiff, colours: Mapping[str, str], score_text: ScoreText | None) -> html.Html:
-    """Return one answer against another: both names, what is different in a line, and the differences."""
-    names = html.join([_name_html(answer.variant, colours) for answer in (part.a, part.b)], " → ")
-    said = html.el("span", _said_of(part, score_text), cls="fh-dim")
+def _part_html(part: AnswerDiff, diff: RowDiff, keys: Mapping[str, str]) -> html.Html:
+    """Return one answer against another: both names with Copy, what is different in a line, and the differences."""
+
+    def name(answer: VariantAnswer) -> html.Html:
+        copy = copy_view(answer.output, _options(answer, (), keys[answer.variant])) if answer.ok else None
+        return html.join(filter(None, [_name_html(answer.variant, diff.colours), copy]), " ")
+
+    names = html.join(map(name, (part.a, part.b)), " → ")
+    said = html.el("span", _said_of(part, diff.score_text), cls="fh-dim")
     head = html.el("div", names, " ", said, cls="fh-against")
     body: html.Html | None = None
     if part.words is not None and not part.words.same:
         marked = mark_text(part.words, cap=html.TEXT_CAP, whole=WHOLE, both=True)
         body = html.join([marked, _legend(part)])
     elif part.changes is not None and not part.changes.same:
-        body = _changes_html(part.changes, (part.a.variant, part.b.variant))
+        body = _changes_html(part.changes, (part.a.variant, part.b.variant), diff.inputs.get(EXPECTED))
     elif part.words is None and part.changes is None:
         body = _error_html(part.b if not part.b.ok else part.a)
     return html.el("div", head, body)
 
 
-def _changes_html(changes: Changes, names: tuple[str, str]) -> html.Html:
+def _changes_html(changes: Changes, names: Sequence[str], expected: Any) -> html.Html:
+    """Return the changes, with what is expected in each place where something is: it says which of two is right."""
     changes_shown = changes.listed[:CHANGES_SHOWN]
+    values = [(c, _expected_at(expected, c.path)) for c in changes_shown]
+    has_expected = any(text for _, text in values)
     rows = [
-        (f"{SIGNS[c.kind]} {c.kind}", path_pieces(c.path) or ["the whole value"], *_before_and_after(c))
-        for c in changes_shown
+        (f"{SIGNS[c.kind]} {c.kind}", path_pieces(c.path) or ["the whole value"], *_before_and_after(c),
+         *([text] if has_expected else []))
+        for c, text in values
     ]  # fmt: skip
+    names = [*names, *(["expected"] if has_expected else [])]
     left = len(changes.listed) - len(changes_shown)
     more = html.el("div", f"… {left:,} more; cmp.diff(row).frame has everything", cls="fh-dim") if left else None
     return html.el("div", changes_table(rows, names), more)
+
+
+def _expected_at(expected: Any, path: str) -> str:
+    try:
+        value = part_of(expected, parse_path(path or None)) if path else NOTHING
+    except InputError:  # a name that no path can say
+        return ""
+    return "" if value is NOTHING else value_text(value)
 
 
 def _before_and_after(change: Change) -> tuple[object, object]:

@@ -228,10 +228,15 @@ function render({model, el}) {
     const whole = viewOf(said.view, name);
     const isDrawn = said.marks.length + said.changes.length > 0;  // how it differs is above it
     const isOpen = n === page.open.baseline || !isDrawn && (!said.said || said.text.length <= SHORT || said.said.startsWith("not compared"));
-    return make("div", {cls: "fhb-card", role: "group", "aria-label": name},
+    const copy = isOpen ? null : whole.querySelector(".fh-copy"), key = copy?.closest("[data-output]").dataset.output;
+    if (copy) {  // it stays in sight where the answer itself is folded away
+      if (copy.parentElement.childElementCount === 1) copy.parentElement.remove();
+      copy.hidden = false;
+    }
+    return make("div", {cls: "fhb-card", role: "group", "aria-label": name, "data-output": key},
       make("h4", {}, swatchOf(n), make("bdi", {text: name}), said.status !== "completed" ? badge(said.status) : null, make("span", {cls: "fhb-dim"}, ...facts.flatMap((text, n) => [n ? " · " : "", !n && said.score ? make("span", {cls: rightOf(said), text}) : text]))),
       isReference ? make("div", {cls: "fhb-said", text: "The others are compared to this one"}) : null,
-      said.said ? make("div", {cls: "fhb-said"}, "Compared to ", make("bdi", {text: head.variants[page.open.baseline]}), `: ${said.said}`) : null,
+      said.said ? make("div", {cls: "fhb-said fh-o-bar"}, make("span", {}, "Compared to ", make("bdi", {text: head.variants[page.open.baseline]}), `: ${said.said}`), copy) : null,
       said.marks.length ? make("div", {cls: `fhb-out fhb-marks${said.is_prose ? " fhb-prose" : ""}`, dir: directionOf(said.text), tabindex: 0, "aria-label": `${name}: differences`, role: "region"}, ...said.marks.map(piece)) : null,
       said.changes.length ? changes(said.changes, [head.variants[page.open.baseline], name]) : null,
       isOpen ? whole : make("details", {cls: "fhb-whole"}, make("summary", {text: "Full text"}), whole));

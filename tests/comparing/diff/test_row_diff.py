@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import fh_notebook as fh
-from fh_notebook.comparing.diff.row_diff import value_text
+from fh_notebook.comparing.diff.row_diff import diff_html, value_text
 from fh_notebook.comparing.diff.text_diff import compare_texts
 from fh_notebook.core.json_values import pretty
 from fh_notebook.core.text.formatting import ordinal
@@ -106,6 +106,13 @@ def test_a_text_has_a_legend_of_its_marks_and_both_scores(cmp: fh.Comparison) ->
     page = Page(fh.compare(frame, score="s").diff(0, b="nearest")._repr_html_())
     assert re.search(r"\bkeywords · [^·]*\bnearestAll", page.text)
     assert "✗ wrong → ✓ right" in page.text
+
+
+def test_copy_stands_beside_the_names_where_differences_are_shown(cmp: fh.Comparison) -> None:
+    """Each answer, also the folded one, is copied by one click; nothing where no script serves it."""
+    page = str(diff_html(cmp.diff(0, b="nearest"), "key:"))
+    assert page.split("All answers in full")[0].count('class="fh-copy"') == 2
+    assert "<button" not in diff_html(cmp.diff(0, b="nearest"))
 
 
 def test_words_are_counted_as_a_person_counts_them() -> None:
