@@ -28,7 +28,7 @@ from fh_notebook.comparing.diff.json_diff import Change, Changes, changes_of
 from fh_notebook.comparing.diff.markup import MARKS_STYLE, changes_style, changes_table, mark_text, path_pieces
 from fh_notebook.comparing.diff.text_diff import LIMIT, TextDifference, compare_runs, compare_texts, with_gaps
 from fh_notebook.comparing.masks import RowMasker
-from fh_notebook.comparing.scorers.output_values import NOTHING, parse_path, part_of
+from fh_notebook.comparing.scorers.output_values import parse_query, select
 from fh_notebook.comparing.stats.number_format import ScoreText
 from fh_notebook.contract.output import CSS as OUTPUT_CSS
 from fh_notebook.contract.output import OutputOptions, ShownOutput, copy_view, json_value, output_view
@@ -399,11 +399,17 @@ def _changes_html(changes: Changes, names: Sequence[str], expected: Any) -> html
 
 
 def _expected_at(expected: Any, path: str) -> str:
-    try:
-        value = part_of(expected, parse_path(path or None)) if path else NOTHING
-    except InputError:  # a name that no path can say
+    if isinstance(expected, str):
+        expected = json_value(expected)
+    if not path or not isinstance(expected, Mapping | list):
         return ""
-    return "" if value is NOTHING else value_text(value)
+    try:
+        steps = parse_query(path)
+    except InputError:  # a name that no path can say, or a place too deep for one
+        return ""
+    if any(step.kind not in ("name", "place") for step in steps):
+        return ""
+    return next(map(value_text, select(steps, expected)), "")
 
 
 def _before_and_after(change: Change) -> tuple[object, object]:

@@ -86,6 +86,16 @@ def test_json_is_compared_by_paths(cmp: fh.Comparison) -> None:
     assert frame.values.tolist() == [["keywords", "nearest", "added", "tags[0]", None, "a"]]
 
 
+def test_a_difference_of_json_says_what_is_expected_there() -> None:
+    """A column of its own, by the path of each change; where nothing is expected, there is none."""
+    outputs = {"small": {"kind": "other", "a.b": [{"n": 1}], "more": [1]}, "large": {"kind": "home", "a.b": [{"n": 2}]}}
+    lines = [{"row": 0, "variant": name, "output": output} for name, output in outputs.items()]
+    expected = [{**line, "expected_output": '{"kind": "travel", "a.b": [{"n": 3}]}'} for line in lines]
+    page = str(fh.compare(pd.DataFrame(expected)).diff(0)._repr_html_())
+    assert re.findall(r'data-name="expected"[^>]*>([^<]*)<', page) == ["&quot;travel&quot;", "3", ""]
+    assert 'data-name="expected"' not in str(fh.compare(pd.DataFrame(lines)).diff(0)._repr_html_())
+
+
 def test_the_baseline_is_chosen(cmp: fh.Comparison) -> None:
     """A variant, or what was expected; and one, some or all are compared to it."""
     assert [(p.a.variant, p.b.variant) for p in cmp.diff(0, a="third").parts] == [
