@@ -230,7 +230,8 @@ STYLE: Final = html.Html(
     ".fh .fh-runs td:is(:nth-child(4),:nth-child(5)){max-width:7em;overflow-wrap:break-word}"
     ".fh .fh-runs td:is(:nth-child(6),:nth-child(7)){min-width:6.5em}}"
     "@media (max-width:600px){.fh .fh-runs :is(td,th):nth-child(n){min-width:0;"
-    "white-space:normal;overflow-wrap:anywhere}}</style>"
+    "white-space:normal;overflow-wrap:anywhere}"
+    ".fh .fh-runs .fh-badge{white-space:normal;border:0;padding:0}}</style>"
 )
 """Of the table: a wide page cuts no time in two; in a narrow one, names leave the room to inputs and answers."""
 
