@@ -290,13 +290,13 @@ def _strings(file: Path) -> Iterator[tuple[int, str]]:
 def test_no_test_but_the_golden_ones_has_a_sentence_of_the_package(dumped: list[list[str]]) -> None:
     """A message is written anew without a test that fails: tests check values, names and states.
 
-    A browser finds controls by their labels, and the local hive says what the service says.
+    The local hive says what the service says.
     """
     said = "\n".join(
         text for _, kind, place, text in dumped
         if kind in ("text", "js") and place.startswith("fh_notebook/") and not place.startswith("fh_notebook/local/")
     )  # fmt: skip
-    places = {"golden", "browser", "benchmarks", "test_texts.py"}
+    places = {"golden", "benchmarks", "test_texts.py"}
     sentence = re.compile(r"(?:[\w-]+[,;:.]? ){3,}[\w-]+")
     found = [
         (str(file.relative_to(ROOT)), line, text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 
 import pytest
@@ -21,6 +22,9 @@ SETUP = (
 BACKGROUND = "batch = fh.batch(rows, 'paced', variants='v', name='triage', wait=False, max_concurrency=4)"
 FORM = "fh.form(fh.Deployment('paced', variants=['v'], inputs={'text': fh.text()}))"
 BLOCKING = "batch = fh.batch(rows, 'paced', variants='v', name='triage', max_concurrency=4)"
+
+STOP = re.compile(r"\bStop\b")
+"""The toolbar's button, in the line for a page without the widgets."""
 
 
 def _reload(lab: Lab) -> None:
@@ -50,7 +54,7 @@ def test_the_bar_of_a_batch_in_the_background_goes_on(lab: Lab, paced_hive: Pace
         here.locator("button.fh-pause").click()
         lab.expect_text(here.locator(".fh-live"), "paused")
         here.locator("button.fh-cancel").click()
-        lab.expect_text(here.locator(".fh-live"), "cancelled; the answers so far are saved")
+        lab.expect_text(here.locator(".fh-live"), "cancelled;")
         expect(here.locator("button.fh-pause, button.fh-cancel")).to_have_count(0)
         here.get_by_role("button", name="Browse").click()
         expect(here.locator(".fh-browse")).to_be_visible()
@@ -60,8 +64,8 @@ def test_the_bar_of_a_batch_in_the_background_goes_on(lab: Lab, paced_hive: Pace
 @pytest.mark.parametrize(
     ("code", "ended"),
     [
-        (BLOCKING, "interrupted; the answers so far are saved"),
-        ("%%fetchhive paced -v v\ntext: hi", "The cell has ended"),
+        (BLOCKING, "interrupted;"),
+        ("%%fetchhive paced -v v\ntext: hi", r"fh\.history\(\)"),
     ],
     ids=["batch", "cell"],
 )
@@ -73,17 +77,17 @@ def test_a_cell_that_blocks_says_how_it_is_ended(lab: Lab, paced_hive: PacedHive
         lab.start(1)
         here = lab.output(1)
         here.locator("button.fh-cancel").wait_for()
-        expect(here.get_by_text("use Stop")).to_be_hidden()
+        expect(here.get_by_text(STOP)).to_be_hidden()
         _reload(lab)
         here = lab.output(1)
-        expect(here.get_by_text("To cancel, use Stop")).to_be_visible()
-        expect(here.get_by_text("when the cell has ended")).to_be_visible()
+        expect(here.get_by_text(STOP)).to_be_visible()
+        expect(here.get_by_text(STOP)).to_contain_text("JupyterLab")
         expect(here.get_by_text("Loading widget")).to_be_hidden()
         lab.screenshot(f"reloaded-blocking-{code[:5]}")
         lab.page.wait_for_function("() => window.jupyterapp?.shell?.currentWidget?.sessionContext?.session?.kernel")
         lab.interrupt()
         lab.expect_text(here.locator(".fh-live"), ended)
-        expect(here.get_by_text("use Stop")).to_be_hidden()
+        expect(here.get_by_text(STOP)).to_be_hidden()
         expect(here.get_by_text("model not found")).to_have_count(0)
         lab.screenshot(f"reloaded-blocking-ended-{code[:5]}")
 
@@ -241,7 +245,7 @@ def test_where_the_kernel_is_another_the_last_state_is_seen(lab: Lab, paced_hive
         lab.save()
         shutil.copy(lab.server.root / lab.name, lab.server.root / "reload-copy.ipynb")
         lab.open(name="reload-copy.ipynb")
-        expect(lab.output(1).get_by_text("not updated after a reload")).to_be_visible()
+        expect(lab.output(1).get_by_text(re.compile(r"\b\d\d:\d\d:\d\d UTC"))).to_be_visible()
         expect(lab.output(2).locator(".fh-form-static")).to_be_visible()
         lab.page.wait_for_function("() => document.body.textContent.includes('model not found')")
         for index in (1, 2):
@@ -259,6 +263,6 @@ def test_a_form_whose_kernel_was_restarted_says_what_to_do(lab: Lab, paced_hive:
         lab.page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.restartKernel()")
         panel.locator("button.fh-run.jupyter-widgets-disconnected").wait_for()
         said = "e => getComputedStyle(e, '::before').content"
-        assert "Run the cell again" in panel.evaluate(said)
+        assert re.search(r'^".*\w', panel.evaluate(said))
         marks = "e => getComputedStyle(e.querySelector('.jupyter-widgets-disconnected'), '::before').display"
         assert panel.evaluate(marks) == "none"
