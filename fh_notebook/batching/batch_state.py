@@ -304,9 +304,13 @@ class BatchState:
 
     def waiting_steps(self) -> WaitingSteps:
         """Return the human-in-the-loop steps that stored runs wait for."""
-        steps = [job.shown(replace(run, error=step)).error for job, run in self._held_calls() if (step := step_of(run))]
+        steps = [
+            (RunIds.of(run).first, shown)
+            for job, run in self._held_calls()
+            if (step := step_of(run)) and (shown := job.shown(replace(run, error=step)).error)
+        ]
         origin = self.caller.client.aclient.origin if self.caller.client is not None else ""
-        return WaitingSteps.of(filter(None, steps), origin=origin)
+        return WaitingSteps.of((step for _, step in steps), origin=origin, ids=(run for run, _ in steps))
 
     def _held_calls(self) -> Iterator[tuple[Job, Run]]:
         """Yield the jobs of direct calls whose runs waited for a decision when they were answered, with the answers."""

@@ -123,7 +123,8 @@ def _spent(counts: JobCounts) -> str:
 
 def _calls_parts(counts: JobCounts) -> list[str]:
     """Return how many calls were made. Refused ones are told apart: with them there are more calls than jobs."""
-    refused = [f"{counts.refused:,} more refused by the service's limit and sent again"] if counts.refused else []
+    again = "" if counts.pending else " and sent again"  # what is pending may be what was refused
+    refused = [f"{counts.refused:,} more refused by the service's limit{again}"] if counts.refused else []
     return [counted(counts.calls - counts.refused, "call"), *refused]
 
 

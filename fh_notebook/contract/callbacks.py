@@ -290,7 +290,7 @@ _MARKED: Final = "margin:8px 0;padding-left:10px;border-left:3px solid var(--jp-
 """Nothing else happens before a person has decided: it must be seen beside what runs by itself."""
 
 
-_CALL_HIVE: Final = "call hive.decide(...) in the program that runs the local hive"
+_CALL_HIVE: Final = "call hive.decide(request_id, approve=True) where the local hive runs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,9 +301,9 @@ class WaitingSteps:
     --------
     >>> print(WaitingSteps(("finance: Refund 7?", "finance: Refund 8?", "legal: Send it?")))
     3 wait for a decision by e-mail or Telegram, not here (finance: Refund 7?; finance: Refund 8?; 1 other)
-    >>> print(WaitingSteps(("finance: Refund 7?",), is_local=True).as_list())
-    1 waits for a decision: call hive.decide(...) in the program that runs the local hive:
-      finance: Refund 7?
+    >>> print(WaitingSteps(("finance: Refund 7?",), is_local=True, ids=("req_7",)).as_list())
+    1 waits for a decision: call hive.decide(request_id, approve=True) where the local hive runs:
+      finance: Refund 7? (req_7)
     """
 
     questions: tuple[str, ...] = ()
@@ -349,7 +349,13 @@ class WaitingSteps:
 
     def as_list(self) -> str:
         """Return all in lines of text; of very many the first ones."""
-        return "\n  ".join([f"{self.head}:", *self.first(MOST_IN_A_LIST)]) if self.questions else ""
+        return "\n  ".join([f"{self.head}:", *self._lines()]) if self.questions else ""
+
+    def _lines(self) -> list[str]:
+        """Return the first questions; where a call decides, with the id that it takes."""
+        first = self.first()
+        ids = self.ids[: min(len(first), len(self))] if self.is_local else ()
+        return [f"{text} ({run})" if run else text for text, run in zip_longest(first, ids, fillvalue="")]
 
     def list_html(self, decided_here: Container[str] = ()) -> html.Html | None:
         """Return the same as a part of a page; nothing where none waits.
@@ -365,8 +371,8 @@ class WaitingSteps:
         are_all = len(acts) == len(self) and all(acts)
         head = f"{len(self):,} {agreeing(len(self), 'wait')} for a decision" if are_all else self.head
         lines = (
-            html.el("div", act, " " if act else "", text, style="margin:6px 0" if act else None)
-            for text, act in zip_longest(first, acts, fillvalue="")
+            html.el("div", act, " " if act else "", text if act else line, style="margin:6px 0" if act else None)
+            for text, line, act in zip_longest(first, self._lines(), acts, fillvalue="")
         )
         return html.el("div", html.el("div", html.el("strong", f"{head}:")), *lines, cls="fh-steps", style=_MARKED)
 
@@ -378,7 +384,7 @@ class WaitingSteps:
 
 def _step_buttons(question: str, run: str) -> html.Html:
     """Return the buttons that decide about a step of a run."""
-    words = {"yes": ("Approve", "fh-act"), "no": ("Deny", "fh-act fh-ends")}
+    words = {"yes": ("Approve", "fh-act fh-decides"), "no": ("Deny", "fh-act fh-ends fh-decides")}
     buttons = (
         html.el("button", word, type="button", cls=cls, data_act=f"step:{act}:{run}", aria_label=f"{word}: {question}")
         for act, (word, cls) in words.items()

@@ -1038,7 +1038,7 @@ CSS: Final = (
     "padding:4px;border-bottom:1px solid var(--jp-border-color2,rgba(128,128,128,.4))}"
     # Copy alone is in the corner, and the text flows around it.
     ".fh .fh-o:has(>.fh-o-corner){display:flow-root}"
-    ".fh-o>.fh-o-corner{float:right;min-height:0;padding:4px;border:0}"
+    ".fh-o>.fh-o-corner{float:right;min-height:0;padding:4px;border:0;margin-inline-start:8px}"
     ".fh-o-tabs{display:flex;flex-wrap:wrap;gap:2px;min-width:0}"
     ".fh-o-tab{position:relative;display:block;margin:0;padding:0 6px;line-height:24px;font-size:12px;"
     "white-space:nowrap;font-weight:400;border-radius:3px;color:var(--jp-ui-font-color2,inherit)}.fh-o-tab{cursor:pointer}"

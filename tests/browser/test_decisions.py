@@ -304,6 +304,54 @@ def test_blocks_of_widgets_end_where_those_of_html_do_and_steps_are_below_the_co
     lab.screenshot("decisions-steps")
 
 
+STEPS_HERE = """hive = fh.local.LocalHive()
+
+@hive.workflow("refund", variant="v", human="finance")
+def refund(amount: int) -> str:
+    return "paid" if fh.local.ask_human(f"Refund {amount}?").approved else "refused"
+"""
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("of", ["tool", "step"])
+def test_the_focus_goes_from_a_decision_to_the_next_one(lab: Lab, hive: LocalHive, url: str, of: str) -> None:
+    """And from the last one to the block, where arrows change nothing; a key that is held decides once."""
+    rows = "[{'amount': n} for n in (4, 5, 6)]"
+    client = "fh.Client()" if of == "tool" else "hive.client()"
+    batch = f"batch = fh.batch({rows}, 'refund', variants='v', client={client}, delivery='poll', wait=False)"
+    lab.open(SETUP.format(url=url) + (STEPS_HERE if of == "step" else ""), batch, "batch.max_concurrency")
+    lab.run(0)
+    block = lab.run(1)
+    word = "Allow once" if of == "tool" else "Approve"
+    words = block.get_by_role("button", name=f"{word}: ")
+    expect(words).to_have_count(3)
+    limit = block.locator(".fh-at-once input")
+    before = limit.input_value()
+    words.first.focus()
+    lab.page.keyboard.down("Enter")
+    lab.page.keyboard.down("Enter")  # it is held, and repeats
+    expect(words).to_have_count(2)
+    expect(words.first).to_be_focused()
+    lab.page.keyboard.down("Enter")
+    lab.page.keyboard.up("Enter")
+    lab.page.keyboard.press("ArrowUp")
+    expect(words).to_have_count(2)
+    expect(words.first).to_be_focused()
+    deny = block.get_by_role("button", name="Deny: ")
+    for left in (1, 0):
+        deny.last.focus()
+        lab.page.keyboard.press("Space")
+        expect(deny).to_have_count(left)
+        lab.page.wait_for_function("document.activeElement.closest('.fh-own-keys') !== null")
+        lab.page.keyboard.press("ArrowUp")
+        if left:
+            expect(deny).to_be_focused()
+    assert lab.page.evaluate("document.activeElement.matches('.fh-own-keys')")
+    if limit.count():
+        assert limit.input_value() == before
+    assert lab.errors == []
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("app", APPS, ids=["direct", "callback"])
 def test_visitors_of_a_form_that_is_an_app_have_no_buttons(

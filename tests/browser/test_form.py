@@ -173,7 +173,7 @@ def test_a_rejected_run_leads_to_what_is_wrong(lab: Lab, hive: FormHive) -> None
     expect(name).to_be_focused()
     expect(name).to_have_css("outline-style", "solid")  # seen beside the border, which says that it is wrong
     expect(run).to_have_text("Run · 3 to correct")
-    expect(status).to_contain_text("3 fields to correct: name, zip, max_words.")
+    expect(status).to_contain_text("3 fields to correct: Who it is: name, Who it is: zip, max_words.")
     pictures(lab, "rejected", form)
     status.get_by_role("link", name="max_words").click()
     expect(words).to_be_focused()

@@ -353,7 +353,7 @@ def test_a_form_is_copied_as_a_cell(lab: Lab, letters: DemoHive, tmp_path: Path,
         effort.look_at(said)
     assert lab.page.evaluate("() => navigator.clipboard.readText()").startswith(
         "%%fetchhive letter -v a -v b\n"
-        "# Unlike the form, this code also sends the defaults of max_words (120).\nmessage: Late."
+        "# Not written here: max_words (120). The code sends these defaults all\n# the same, the form does not.\nmessage: Late."
     )
     (Most(keys=20) if by_keyboard else Most(clicks=2)).hold("copy", effort)
 

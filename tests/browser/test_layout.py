@@ -5,6 +5,7 @@ Rule of this file: a width is that of the output area, which is found by giving 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -379,6 +380,7 @@ def test_what_removes_a_value_stands_at_one_place_and_says_what_it_does(lab: Lab
     assert abs(places[0] - places[1]) < 1
     form.get_by_label("note", exact=True).focus()
     expect(form.get_by_label("More for note", exact=True)).to_have_count(1)
+    expect(form.locator(".fh-menu select")).to_have_attribute("title", re.compile("note"), timeout=20_000)
     lab.page.keyboard.press("Alt+ArrowDown")
     expect(form.locator(".fh-menu")).to_have_css("outline-style", "solid", timeout=20_000)
     remove = form.get_by_role("button", name="Remove the value of phone", exact=True)

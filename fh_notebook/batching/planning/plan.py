@@ -350,7 +350,7 @@ class Plan:
 
     def _text(self, calls: str) -> str:
         calls = "each 1,000 are checked and looked up before their first call" if self.rows is None else calls
-        return "; ".join([self._head(), *self._stored_parts(), calls, *self._ceilings()])
+        return "; ".join([self.head, *self._stored_parts(), calls, *self._ceilings()])
 
     @property
     def to_do(self) -> str:
@@ -375,7 +375,9 @@ class Plan:
         factors = self.row_factors or ((TABLE_FACTOR, self.rows),)
         return [counted(count, "row") if name == TABLE_FACTOR else f"{count:,} {name}" for name, count in factors]
 
-    def _head(self) -> str:
+    @property
+    def head(self) -> str:
+        """What is called: ``support-triage: 300 rows x 3 variants = 900 jobs``."""
         factors = [*map(html.printable, self._rows()), counted(len(self.variants), "variant")]
         factors += [counted(self.repeats, "repeat")] if self.repeats > 1 else []
         jobs = "" if self.rows is None else f" = {counted(self.jobs, 'job')}"

@@ -33,7 +33,7 @@ TITLES: Final[dict[ApprovalDecision, str]] = {
     "allow_once": "Allow this one call; a later one is asked about again",
     "deny": "Refuse this call",
 }
-_CLASSES: Final[dict[ApprovalDecision, str]] = {"allow_once": "", "deny": "fh-ends"}
+_CLASSES: Final[dict[ApprovalDecision, str]] = {"allow_once": "fh-decides", "deny": "fh-ends fh-decides"}
 
 SENDING: Final = "Sending…"
 NOT_WAITING: Final = "It no longer waits."

@@ -166,7 +166,9 @@ def _about_defaults(code: str, deployment: Deployment, inputs: Mapping[str, Any]
         for path, value in added[:DEFAULTS_TOLD]
     ]
     more = [f"{len(added) - DEFAULTS_TOLD:,} more"] if len(added) > DEFAULTS_TOLD else []
-    comment = f"Unlike the form, this code also sends the defaults of {', '.join([*told, *more])}."
+    comment = (
+        f"Not written here: {', '.join([*told, *more])}. The code sends these defaults all the same, the form does not."
+    )
     return commented(code, comment if told else "")
 
 

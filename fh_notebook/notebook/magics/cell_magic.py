@@ -42,7 +42,7 @@ from fh_notebook.notebook.cell.request import CellRequest, read_cell, request_te
 from fh_notebook.notebook.cell.template import value_of
 from fh_notebook.notebook.commands.registry import COMMANDS, refuse_key
 from fh_notebook.notebook.magics import pending_results
-from fh_notebook.notebook.magics.over_rows import run_over
+from fh_notebook.notebook.magics.over_rows import run_over, show_where
 from fh_notebook.notebook.results.cards import SideBySide
 from fh_notebook.notebook.results.served_outputs import ServedOutputs, served_outputs
 from fh_notebook.notebook.results.state import SubmitState, columns_of
@@ -90,7 +90,7 @@ class CellResult:
             pending_results.show(later, show)
             return
         served = self.live.served or served_outputs()
-        where = f"; the answers are in the DataFrame {out}" if out else ""
+        where = f"; the answers are in the variable {out} (a DataFrame)" if out else ""
         line = f"{self.live.line()}{where}" if self.calls > 1 else ""
         shown = SideBySide(self.runs, show=show, served=served, line=line)
         if not self.live.leave(shown):
@@ -297,6 +297,7 @@ class _CellRun:
         batch = done.batch if options.race else done
         result = done if options.race else batch.frame
         self._bind(options.out, result)
+        show_where(options)
         self._remember(result)
         if batch.stopped is not None and batch.stopped.reason == "cancelled":
             raise Stopped(batch.stopped.message)  # by a person: the cells behind it must not go on paying

@@ -23,6 +23,7 @@ from fh_notebook.contract.schema.coercion import coerce
 from fh_notebook.contract.schema.text_variables import text_variables
 from fh_notebook.contract.schema.validation import problems
 from fh_notebook.contract.snippet.parser import looks_like_snippet
+from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import nearest
 from fh_notebook.core.text.messages import CELL, COMMAND
 from fh_notebook.core.text.problems import Problem
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from fh_notebook.batching.batch import Batch
     from fh_notebook.batching.tables.rows import Rows
 
-__all__ = ["Row", "batch_dry_run_text", "run_over"]
+__all__ = ["Row", "batch_dry_run_text", "run_over", "show_where"]
 
 COLUMNS_TOLD: Final = 20
 """Columns that a message names: more are not read by anybody."""
@@ -284,7 +285,18 @@ def _columns_of(source: str, columns: Sequence[str]) -> set[str]:
     return {*names, *of_files} if len(names) == rows else set(columns)
 
 
-def _show(done: Any, options: LineOptions) -> None:
+def show_where(options: LineOptions) -> None:
+    """Say which variable has what came of it, as a cell without ``--over`` does."""
+    if not options.out or is_app():
+        return
+    what, kind = ("race is", "") if options.race else ("answers are", " (a DataFrame)")
+    parts = f"The {what} in the variable ", options.out, f"{kind}."
+    page = html.el("div", parts[0], html.el("code", parts[1]), parts[2], cls="fh-dim")
+    shown = {"text/html": html.el("div", html.STYLE, page, cls="fh"), "text/plain": "".join(parts)}
+    display(shown, raw=True)  # type: ignore[no-untyped-call]  # IPython has no types
+
+
+def _show(done: Batch, options: LineOptions) -> None:
     if options.score:
         from fh_notebook.comparing.comparison import compare
         from fh_notebook.comparing.report.display import comparison_html, summary_text

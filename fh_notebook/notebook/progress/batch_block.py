@@ -391,7 +391,11 @@ class BatchBlock:
     def show_ended(self) -> None:
         """Show what came of it under the running cell, with what can be clicked."""
         self._cell = _cell()
-        self._above = "", self._state_above(self._shown.control.status)[1]  # what it was going to do is long past
+        plan, bar = self._state_above(self._shown.control.status)
+        self._above = (
+            self._shown.batch.plan().head if plan else "",
+            bar,
+        )  # its calls are long past
         view = self._ended_view()
         self._has_widgets = True
         self._display.show(view)

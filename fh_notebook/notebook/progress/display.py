@@ -124,7 +124,9 @@ class ProgressView:
         elif state.held_by:  # for information: nothing is wrong, and nothing is to be done
             rest.append(html.el("span", state.held_by, cls="fh-dim"))
         note = [html.el("div", self._note)] if self._note else []
-        return [html.el("div", how_far, *rest, style=_LINE), *note]
+        # Named as when it has ended, where the plan names what it calls.
+        name = [html.el("strong", f"Batch {state.name}"), " "] if self._plan and state.name else []
+        return [html.el("div", *name, how_far, *rest, style=_LINE), *note]
 
     def _how_far(self) -> list[object]:
         """Return how far it is, with the colour of each part of the bar before its number."""

@@ -159,7 +159,7 @@ class SubmitState:
             later = sum(call.state == "later" for call in self.calls)
             return f"{', '.join(parts)}, {later:,} pending"
         if self.over:
-            return f"{', '.join(parts)}; all in {_total_text(elapsed_s)}"
+            return f"{', '.join(parts)}; {_total_text(elapsed_s)} from start to end"
         return f"Running {duration(elapsed_s, exact=True)}: {', '.join(parts)}"
 
 

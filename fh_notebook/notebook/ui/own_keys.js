@@ -4,6 +4,8 @@
 //   the notebook's again. So it goes to what stands before; to the whole while what was pressed is only disabled, since
 //   the button that comes before or after, such as Cancel, must not be what the next Space presses. A page draws anew
 //   what stands behind a part that comes or goes: what had the focus has it again as soon as it is there again.
+// - Behind a decision that was sent, the focus goes to the same button of the next decision that was there, or to the
+//   whole: in a number beside it the next arrow would change a limit. A key that is held decides once.
 // - Tab leads from a text to the next field, not to the text's menu, where Alt+Down leads.
 // - Ctrl+Enter and Cmd+Enter press the form's Run, from wherever the focus is, and leave it there.
 // - The kernel may name a field that is to be gone to, such as the first cell of a new row, as may a link: by the classes
@@ -25,6 +27,7 @@ const FOCUSABLE = "button, input, select, textarea, summary, a[href], [tabindex=
 const WRITTEN = "input, select, option, textarea, label";  // HTML says itself which of its texts are somebody's
 const CHOSEN = "select, input[type=checkbox], input[type=radio]";  // the kernel answers to it as to a button
 const NAMED = {"widget-radio-box": "radiogroup", "fh-choices": "group"};
+const DECIDES = ".fh-decides";
 const SOON_MS = 2000;  // a part that is drawn anew is there at once; what comes later is another one
 const SAID_MS = 6000;
 const ENDS = ["pointerup", "pointercancel"];
@@ -43,6 +46,7 @@ function render({model, el}) {
   const disown = ownKeys(root, event => {
     lost = going = showing = opening = null;  // a person has gone on
     hasGoneOn ||= !MODIFIERS.includes(event.key);
+    if (event.repeat && event.key === "Enter" && event.target.matches(DECIDES)) event.preventDefault();
     if (isInner(event)) return;
     if (event.key === "ArrowDown" && event.altKey) openMenu(event);
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey) run(event);
@@ -67,7 +71,7 @@ function render({model, el}) {
   const came = event => {
     offer(event);
     const element = event.target, name = nameOf(element), around = focusable(event.currentTarget);
-    last = {element, name, around, place: named(around, name).indexOf(element)};
+    last = {element, name, around, place: named(around, name).indexOf(element), box: element.closest(".fh-own-keys")};
   };
   const left = event => {
     const from = event.target, here = event.currentTarget;  // what was taken away is not on the page any more
@@ -222,8 +226,8 @@ function render({model, el}) {
     });
     here.querySelectorAll(".fh-by-key select").forEach(menu => { menu.tabIndex = -1; });
     here.querySelectorAll(".fh-menu select:not([title])").forEach(menu => {
-      const label = menu.parentElement.querySelector(".widget-label")?.title;
-      if (label) menu.title = label;
+      const label = menu.labels[0];
+      if (label) menu.title = label.title || label.textContent;
     });
     watchPanes(here);
     if (opening && menuOf(opening.field)) {
@@ -236,15 +240,23 @@ function render({model, el}) {
     const now = document.activeElement ?? document.body;
     if (!last || (now !== here && !now.contains(here) && canFocus(now))) return;
     if (canFocus(last.element)) { if (now === here) focus(last.element); return; }
+    if (last.box !== here && last.box?.getClientRects().length) return;  // the inner box serves it
     const gone = last, at = gone.around.indexOf(gone.element);
     const behind = gone.around.slice(at + 1), before = gone.around.slice(0, Math.max(at, 0)).reverse();
     const isThere = gone.element.isConnected;
-    const next = isThere && gone.element.disabled ? here : [...before, ...behind].find(canFocus) ?? here;
+    const other = gone.element.matches(DECIDES) ? nextDecision(here, gone) : [...before, ...behind].find(canFocus);
+    const next = isThere && gone.element.disabled ? here : other ?? here;
     if (next === here) here.tabIndex = -1;
     focus(next);
     if (next === here) last = gone;  // it has the focus again when it can be pressed again
     lost = isThere ? null : {name: gone.name, place: gone.place, until: performance.now() + SOON_MS};
     findAgain(here);
+  };
+  const nextDecision = (here, {element, around}) => {
+    const acts = around.map(button => button.dataset.act), at = ({dataset}) => acts.indexOf(dataset.act);
+    const isAlike = button => button.textContent === element.textContent && at(button) >= 0 && canFocus(button);
+    const alike = [...here.querySelectorAll(DECIDES)].filter(isAlike);
+    return alike.find(button => at(button) > at(element)) ?? alike[0];
   };
   const findAgain = here => {
     if (!lost) return;

@@ -322,7 +322,7 @@ CSS: Final = html.Html(
     # The icon of a picker is black unless the page says that its scheme is dark.
     "[data-jp-theme-light=false] .fh-form .fh-picker input{color-scheme:dark}"
     ".fh-form .fh-zone{font-size:12px;line-height:32px;color:var(--jp-ui-font-color2,inherit);white-space:nowrap}"
-    ".fh-form .fh-type-it{background:none;border:none;box-shadow:none;padding:0 4px;font-size:12px;line-height:32px;"
+    ".fh-form .fh-type-it{background:none;border:none;box-shadow:none;padding:0;font-size:12px;line-height:32px;"
     "height:32px;color:var(--jp-content-link-color,inherit);text-decoration:underline}"
     # Yes and no, and several out of a few: what is pressed is the whole chip.
     ".fh-form .fh-check>.widget-label-basic{display:flex;align-items:flex-start;gap:8px;line-height:20px;padding:6px 0;"

@@ -307,6 +307,7 @@ def test_a_run_that_fails_is_a_row_and_a_refusal_too() -> None:
     assert (stopped.counts.done, stopped.counts.pending) == (1, 2)
     assert stopped.stopped is not None
     assert stopped.stopped.reason == "daily_cap"
+    assert (stopped.counts.refused, "sent again" in stopped.summary()) == (1, False)
 
 
 def test_lost_callbacks_are_found_by_polling(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -747,14 +748,22 @@ def test_rows_that_wait_for_a_person_are_listed_with_the_question(monkeypatch: p
     batch = fh.batch(_rows(2), "refund", wait=False, **how)
     until(lambda: len(batch.approvals().steps) == 2)
     state = ProgressState.of(batch._control.status, rate=None, remaining_s=None, refused="")
-    assert tells(state, "2", "hive.decide(...)", "finance: Refund t0?", "finance: Refund t1?")
+    assert tells(state, "2", "hive.decide(request_id, approve=True)", "finance: Refund t0?", "finance: Refund t1?")
     listed = repr(batch.approvals())
-    assert tells(listed, "2", "hive.decide(...)")
-    assert listed.splitlines()[-2:] == ["  finance: Refund t0?", "  finance: Refund t1?"]
+    assert tells(listed, "2", "hive.decide(request_id, approve=True)")
+    assert listed.splitlines()[-2:] == [
+        f"  finance: Refund t{n}? ({run})" for n, run in enumerate(batch.approvals().steps.ids)
+    ]
+    assert set(batch.approvals().steps.ids) == {call.request_id for call in hive.calls}
     assert tells(repr(batch), "2", "batch.approvals()")
     batch.cancel().wait()
     assert (batch.counts.waiting, repr(batch.approvals())) == (2, listed)
-    assert tells(batch.frame["error"][0], "hive.decide(...)", "batch.resolve_unknown()", "finance: Refund t0?")
+    assert tells(
+        batch.frame["error"][0],
+        "hive.decide(...)",
+        "batch.resolve_unknown()",
+        "finance: Refund t0?",
+    )
     hive.decide(hive.approvals[0], approve=True)
     hive.decide(hive.approvals[0], approve=False)
     assert fh.batch(_rows(2), "refund", **how).frame["output"].tolist() == ["paid", "refused"]

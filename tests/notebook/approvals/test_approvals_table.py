@@ -92,7 +92,7 @@ def test_each_line_has_two_buttons_and_sends_one_decision(kernel: Kernel, hive: 
     for number in range(3):
         assert page.count(f'data-act="allow_once {number}"') == page.count(f'data-act="deny {number}"') == 1
     assert 'aria-label="Deny: payments' in page
-    assert page.count('class="fh-in-line fh-ends"') == 3
+    assert page.count('class="fh-in-line fh-ends fh-decides"') == 3
     assert "<b>" not in page
     assert re.search(r"<strong[^>]*>3 \w", page)
     first, second, third = hive.approvals

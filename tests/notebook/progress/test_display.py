@@ -50,6 +50,12 @@ def test_the_bar_has_a_part_for_each_kind_of_outcome() -> None:
     assert page.widths == {"reused": 15.0, "completed": 32.5, "failed": 2.5, "unknown": 5.0}
 
 
+def test_a_batch_is_named_where_the_plan_names_its_deployment() -> None:
+    """As when it has ended; a form, which says the plan itself, has its own title."""
+    alone, in_form = (Page(ProgressView(plan, _state())).text for plan in (PLAN, ""))
+    assert ("Batch triage-1 " in alone, "triage-1" in in_form) == (True, False)
+
+
 def test_what_was_reused_and_failed_is_a_failure_of_the_bar() -> None:
     """And each part is named by what the words around it count: all that is done, whether it was called or reused."""
     counts = JobCounts(planned=20, done=5, failed=5, pending=10, reused=5, reused_failed=5)

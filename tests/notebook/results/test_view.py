@@ -325,10 +325,10 @@ def test_time_ticks_at_most_five_times_a_second() -> None:
     assert said[-1].startswith(("Running 1.8 s", "Running 2.0 s"))
     clock.now += 100
     view.show(0, _run())
-    assert said[-1] == "1 of 1 completed; all in 102 s"
+    assert said[-1] == "1 of 1 completed; 102 s from start to end"
     clock.now += 5
     view.tick()
-    assert said[-1] == "1 of 1 completed; all in 102 s"
+    assert said[-1] == "1 of 1 completed; 102 s from start to end"
 
 
 def test_line_and_columns_say_the_same_time_from_the_first_moment_on() -> None:

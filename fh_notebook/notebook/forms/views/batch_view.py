@@ -378,7 +378,7 @@ class BatchFormView(BatchFormObserver):
         """Say what Run would do now, where the block shows what came of the batch."""
         counts = self._begun.counts if self._begun is not None else JobCounts()
         is_retried = counts.failed > counts.invalid and not plan.most_calls
-        return f"Run would {plan.to_do}{'; only Retry calls failed jobs again' if is_retried else ''}."
+        return f"Run would {plan.to_do}{'. To call failed jobs again, press Retry' if is_retried else ''}."
 
     def _ended(self) -> None:
         with self._lock:
@@ -387,8 +387,8 @@ class BatchFormView(BatchFormObserver):
             return  # `started` will say so
         self._bar.running(False)
         are_all = batch.counts.done == batch.counts.planned
-        what = "All answers are" if are_all else "What came of each job is"
-        self._bar.say("" if self._is_app else f"{what} in form.frame.")
+        what = "all answers" if are_all else "what came of each job"
+        self._bar.say("" if self._is_app else f"form.frame (a DataFrame) has {what}.")
         self._tools.ran()
         self._edited()
         enable_all_clicks(self.widget)

@@ -253,7 +253,7 @@ class FormView(FormObserver):
 def _links(model: FormModel) -> list[FieldLink]:
     """Return a link to each problem that a field tells, in the order of the fields.
 
-    Fields of two groups that are called the same have the names of what they lie in before their own.
+    A field of a group has the group's name before its own; where two are called the same, all that they lie in.
     """
     states: dict[tuple[str | int, ...], FieldState] = {}
     for state in model.walk():
@@ -273,7 +273,8 @@ def _links(model: FormModel) -> list[FieldLink]:
     links = []
     for name, (at, path) in zip(names, found, strict=True):
         outer = [_place_name(states[at[:length]], ()) for length in range(1, len(at)) if at[:length] in states]
-        links.append(FieldLink.of(": ".join([*outer, name]) if len(called[name]) > 1 else name, path))
+        outer = outer if len(called[name]) > 1 else outer[-1:]
+        links.append(FieldLink.of(": ".join([*outer, name]), path))
     return links
 
 

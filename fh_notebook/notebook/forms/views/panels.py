@@ -94,6 +94,11 @@ class PanelOwner(Protocol):
         """Whether it was given a client of its own."""
         ...
 
+    @property
+    def runs(self) -> tuple[Run, ...]:
+        """The answers that the form itself shows."""
+        ...
+
     def requests(self) -> list[InvokeRequest]:
         """Return what Run would send first."""
         ...
@@ -301,11 +306,16 @@ class HistoryPanel:
         self._task.do(lambda: calls.answers(past), lambda runs: self._on_answers(past, runs))
 
     def _on_answers(self, past: EarlierCall, runs: list[Run]) -> None:
+        shown = {run.request_id for run in self._core.runs} - {None}
+        is_last = bool(runs) and shown.issuperset(run.request_id for run in runs)
         head = html.el(
             "div",
             html.el(
                 "div", f"Answers of the call of {moment_text(past.at)}", cls="fh-title", role="heading", aria_level=4
             ),
+            html.el("div", "The last call of this form: the same answers are below Run.", cls="fh-is-last")
+            if is_last
+            else None,
             html.el("div", past.facts_text() if runs else "They are no longer saved.", cls="fh-dim"),
             cls="fh-earlier-head",
             role="status",

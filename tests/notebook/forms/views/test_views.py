@@ -517,10 +517,16 @@ def test_earlier_calls_fill_the_form_and_leave_a_typed_password(hive: FormHive) 
     heading = re.search(r'role="heading" aria-level="4">([^<]*)<', _of(form, "fh-earlier-answers").value)
     assert heading is not None
     assert re.search(r" \d{4}-\d\d-\d\d \d\d:\d\d UTC$", heading[1])
+    assert "fh-is-last" in _of(form, "fh-earlier-answers").value
     assert form.value["ticket"] == "Second."
     _act(form, "earlier-fill 0")
     assert form.value == {"ticket": "First.", "token": PASSWORD}
     assert form.fields["tone"].value is fh.UNSET
+    form.fields["ticket"].value = "Second."
+    form.submit().wait()
+    _until(table, "Second.")
+    _act(form, "earlier-show 1")  # no longer the last one
+    _until(_of(form, "fh-earlier-answers"), lambda page: "fh-is-last" not in page)
 
 
 def test_inputs_are_collected_by_a_click(hive: FormHive) -> None:
@@ -804,7 +810,7 @@ def test_run_begins_the_batch_and_shows_how_it_ended(over: fh.Form, hive: FormHi
 
 
 def test_links_at_run_are_told_apart_and_a_field_says_how_many_more_problems_it_has() -> None:
-    """Fields of two groups with one name have their group's before it; others, and two problems of one, have not."""
+    """A field of a group has its group's name before its own; others, and two problems of one, have not."""
     address = {
         "type": "object",
         "properties": {"street": {"type": "string", "title": "Street"}},
@@ -815,16 +821,17 @@ def test_links_at_run_are_told_apart_and_a_field_says_how_many_more_problems_it_
         "properties": {
             "home": {**address, "title": "Home address"},
             "work": {**address, "title": "Work address"},
+            "who": {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]},
             "ages": {"type": "array", "items": {"type": "integer", "minimum": 0}},
         },
-        "required": ["home", "work", "ages"],
+        "required": ["home", "work", "who", "ages"],
     }
-    values = {"home": {}, "work": {}, "ages": [-1] * 8}
+    values = {"home": {}, "work": {}, "who": {}, "ages": [-1] * 8}
     form = fh.form(fh.Deployment("order", variants=["v"], inputs=schema), values=values)
     _of(form, "fh-run").click()
     links = re.findall('data-go="[^"]*"[^>]*>([^<]*)</a>', _of(form, "fh-status").value)
-    assert links[:2] == ["Home address: Street", "Work address: Street"]
-    assert {link.split()[0] for link in links[2:]} == {"ages"}
+    assert links[:3] == ["Home address: Street", "Work address: Street", "who: name"]
+    assert {link.split()[0] for link in links[3:]} == {"ages"}
     assert re.search(r"… \w+ 3 \w+", _words(form))
 
 
