@@ -14,7 +14,7 @@ from typing import Any, Final, Literal
 from fh_notebook.comparing.diff.text_diff import matches
 from fh_notebook.core.json_values import canonical_json
 
-__all__ = ["Change", "Changes", "changes_of"]
+__all__ = ["Change", "Changes", "are_same_values", "changes_of"]
 
 MOST: Final = 10_000
 """Changes that are looked for at most: values with more are other values."""
@@ -93,6 +93,30 @@ def changes_of(before: Any, after: Any, *, most: int = MOST) -> Changes:
             return Changes(tuple(listed), to_end=False)
         listed.append(change)
     return Changes(tuple(listed))
+
+
+def are_same_values(first: Any, second: Any) -> bool:
+    """Whether two JSON values have no difference: as `changes_of`, which also looks for where it is.
+
+    Examples
+    --------
+    >>> are_same_values({"a": 1, "b": [float("nan")]}, {"b": [float("nan")], "a": 1.0}), are_same_values([1], [True])
+    (True, False)
+    """
+    pending = [(first, second)]
+    while pending:
+        one, other = pending.pop()
+        if isinstance(one, Mapping) and isinstance(other, Mapping):
+            if one.keys() != other.keys():
+                return False
+            pending += [(value, other[name]) for name, value in one.items()]
+        elif _is_list(one) and _is_list(other):
+            if len(one) != len(other):
+                return False
+            pending += zip(one, other, strict=True)
+        elif not _is_equal(one, other):
+            return False
+    return True
 
 
 _Paths = tuple[str, str]

@@ -16,7 +16,7 @@ from fh_notebook.comparing.diff.text_diff import Segment, TextDifference, gaps_t
 from fh_notebook.core.text import html
 from fh_notebook.core.text.messages import counted
 
-__all__ = ["MARKS_STYLE", "changes_style", "changes_table", "mark_text", "marks_style", "path_pieces"]
+__all__ = ["A_MARK", "MARKS_STYLE", "changes_style", "changes_table", "mark_text", "marks_style", "path_pieces"]
 
 
 _BREAKS: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[_\-/])|(?=[.\[])")
@@ -82,8 +82,11 @@ def changes_style(inside: str) -> str:
 
 AROUND: Final = 160
 """Characters that are kept at each end of a common part, where only differences are shown."""
-GAP_SHOWN: Final = 4_000
+GAP_SHOWN: Final = 1_000
 """Characters of such a part that opens."""
+
+A_MARK: Final = 70
+"""Characters of HTML that a mark takes, in the mean: those of both its tags, and of the part behind it."""
 
 MARKS: Final = 2_000
 """Most marks that are shown."""
@@ -116,6 +119,7 @@ def mark_text(
     more: html.Html | None = None,
     open_chars: int = html.CHARS_OPEN,
     open_lines: int = html.LINES_OPEN,
+    mark_size: int = 0,
 ) -> html.Html:
     """Return the difference as one marked text.
 
@@ -133,6 +137,8 @@ def mark_text(
         By what the rest is asked for, where something is left out.
     open_chars, open_lines : int
         Characters and lines that are open to the eye; the rest is folded.
+    mark_size : int
+        Characters of `cap` that each mark takes, where the size of the page counts.
 
     Examples
     --------
@@ -146,7 +152,7 @@ def mark_text(
     parts = [part for part in difference.segments if both or part.kind != "there"]
     if both:
         parts = list(with_gaps(parts, AROUND))
-    shown = _limit_segments(parts, cap)
+    shown = _limit_segments(parts, cap, mark_size)
     left = _open_length(parts) - _open_length(shown)
     text = "".join(part.text for part in shown if part.kind != "gap")
     # What was removed does not turn it.
@@ -173,17 +179,19 @@ def _open_length(parts: Iterable[Segment]) -> int:
     return sum(len(part.text) for part in parts if part.kind != "gap")
 
 
-def _limit_segments(parts: Sequence[Segment], cap: int) -> list[Segment]:
-    """Return the first `cap` characters of the parts, with at most `MARKS` marks."""
+def _limit_segments(parts: Sequence[Segment], cap: int, mark_size: int) -> list[Segment]:
+    """Return the first `cap` characters of the parts, with at most `MARKS` marks; each takes `mark_size` of them."""
     shown, marks = [], 0
     for part in parts:
         marks += part.kind in ("here", "there")
         if cap <= 0 or marks > MARKS:
             break
+        cap -= mark_size if part.kind != "same" else 0
         if part.kind == "gap":
             shown.append(part)
+            cap -= min(len(part.text), GAP_SHOWN) if mark_size else 0
             continue
-        shown.append(Segment(part.kind, part.text[:cap]))
+        shown.append(Segment(part.kind, part.text[: max(cap, 1)]))
         cap -= len(part.text)
     return shown
 

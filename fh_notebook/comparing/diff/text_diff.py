@@ -176,6 +176,9 @@ def _backtrack(history: Sequence[Sequence[int]], n: int, m: int) -> Iterator[tup
 LIMIT: Final = 200_000
 """Characters of each text, between their common beginning and end, that are compared at most."""
 
+HARDLY_ANY: Final = 0.25
+"""The share of the words of two texts below which both are different texts, not two forms of one."""
+
 PRETTY_LIMIT: Final = 1_000_000
 """Characters of a JSON output's pretty text that are made at most: some 0.3 s."""
 
@@ -227,6 +230,20 @@ class TextDifference:
             for kind in ("here", "there")
         )
         return own, other
+
+    @property
+    def is_rewritten(self) -> bool:
+        """Whether the texts share hardly any of the words that were compared: then to mark all others tells nothing.
+
+        Examples
+        --------
+        >>> compare_texts("Dear Ann, it is late.", "We are sorry for the delay.").is_rewritten
+        True
+        >>> compare_texts("Dear Ann, it is late.", "Dear Ben, it was lost.").is_rewritten
+        False
+        """
+        common = 2 * sum(_count_words(segment.text) for segment in self.segments if segment.kind == "same")
+        return common < HARDLY_ANY * (common + sum(self.words))
 
     def __str__(self) -> str:
         """Return in one line what this text has added to the other one and removed from it.

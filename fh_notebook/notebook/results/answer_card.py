@@ -7,10 +7,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
+from functools import lru_cache, partial
 from typing import Final
 
-from fh_notebook.comparing.diff.markup import mark_text
+from fh_notebook.comparing.diff.json_diff import are_same_values
+from fh_notebook.comparing.diff.markup import A_MARK, mark_text
 from fh_notebook.comparing.diff.text_diff import compare_texts, text_to_compare
 from fh_notebook.contract.callbacks import was_refused_directly
 from fh_notebook.contract.output import OutputOptions, ShownOutput, all_button, json_value, output_view
@@ -37,6 +38,12 @@ ERROR_CAP: Final = 4_000
 
 COMPARED: Final = 30_000
 """Characters that are compared for the marks: more than are shown, and some 20 ms."""
+
+REMEMBERED: Final = 200_000
+"""Characters of two texts whose difference is remembered at most."""
+
+_remembered: Final = lru_cache(maxsize=40)(compare_texts)
+"""Remembers the latest pairs: a form draws its answers again, and so does a cell when it has ended."""
 
 
 def shown_answer(run: Run, first: Run | None, options: OutputOptions) -> ShownOutput:
@@ -70,23 +77,31 @@ def answer_parts(
 
 
 def _compared(run: Run, first: Run | None, options: OutputOptions) -> dict[str, html.Html]:
-    """Return the text with marks where it is another than the first variant's, and both texts as one."""
-    if first is None or first.output is None or first.output == run.output or not _are_alike(run, first):
+    """Return the text with marks where it is another than the first variant's, and both texts as one.
+
+    Of two texts that share hardly any words there is neither: all of both would be marked.
+    """
+    if first is None or first.output is None or not _are_alike(run, first) or _have_one_output(run, first):
         return {}
     mine, mine_whole = text_to_compare(run)
     other, other_whole = text_to_compare(first)
-    diff = compare_texts(mine, other, limit=COMPARED)
+    compare = _remembered if len(mine) + len(other) <= REMEMBERED else compare_texts
+    diff = compare(mine, other, limit=COMPARED)
+    if diff.is_rewritten:
+        return {}
     summary = str(diff) if mine_whole and other_whole else f"{diff}; the last part is not compared"
 
     def marked(*, both: bool) -> html.Html:
         return mark_text(
             diff, cap=options.cap, whole=options.whole, both=both, more=all_button(options),
-            open_chars=options.open_chars, open_lines=options.limits.lines_open,
+            open_chars=options.open_chars, open_lines=options.limits.lines_open, mark_size=A_MARK if both else 0,
         )  # fmt: skip
 
     both = marked(both=True)
     views = {"differences": html.el("div", html.el("div", summary, cls="fh-dim fh-said"), both)}
-    if isinstance(run.output, str) and isinstance(first.output, str):
+    # A text is not cut for its marks: one with too many is shown without.
+    marks = sum(part.kind == "here" for part in diff.segments)
+    if isinstance(run.output, str) and isinstance(first.output, str) and marks * A_MARK <= options.cap:
         views["text"] = marked(both=False)
     return views
 
@@ -139,7 +154,13 @@ def are_compared(run: Run | None, first: Run | None) -> bool:
 
 def is_same(run: Run | None, first: Run | None) -> bool:
     """Whether two outputs are compared and are the same."""
-    return run is not None and first is not None and are_compared(run, first) and run.output == first.output
+    return run is not None and first is not None and are_compared(run, first) and _have_one_output(run, first)
+
+
+def _have_one_output(run: Run, first: Run) -> bool:
+    """Whether two outputs are the same text, or the same JSON value, however that is written."""
+    value = json_value(run.output)
+    return run.output == first.output if value is None else are_same_values(value, json_value(first.output))
 
 
 def names_first(run: Run | None, first: Run | None) -> bool:

@@ -42,8 +42,8 @@ PAGE_CAP: Final = 400_000
 class SideBySide:
     """Several runs of the same inputs, to be looked at together: as a `ResultsView` shows them, without widgets.
 
-    Each head says how an output compares to the first variant's, and one that differs has a view of that, in which a
-    page without styles shows what is only here as inserted, and what is not here as deleted.
+    Each head says how an output compares to the first variant's. One that differs has a view of that while the page is
+    served, in which a page without styles shows what is only here as inserted, and what is not here as deleted.
 
     Parameters
     ----------
@@ -56,7 +56,8 @@ class SideBySide:
     served : ServedOutputs, optional
         What serves their buttons, which is given the outputs.
     is_served : bool
-        Whether it does so now; else the buttons have their places, and are not seen.
+        Whether it does so now; else the buttons have their places, and are not seen, and no texts are compared: what
+        is drawn at each answer takes no time for that.
     is_app : bool
         Whether they are for the users of an app: `OutputOptions.is_app`.
     known : sequence of str
@@ -100,7 +101,10 @@ class SideBySide:
             else (WHOLE, WHOLE_ERROR)
         )
         self._open_chars = html.CHARS_OPEN // 2 if many else html.CHARS_OPEN  # beside others, a card is narrow
-        self._cap = min(html.TEXT_CAP, PAGE_CAP // max(min(len(self.runs), RUNS_SHOWN), 1))
+        self._has_differences = served is not None and is_served and not is_app
+        # Each card has its output, and one that is compared also its marks and the view of its differences.
+        views = min(len(self.runs), RUNS_SHOWN) + 2 * min(len(self.runs) - 1, RUNS_OPEN) * self._has_differences
+        self._cap = min(html.TEXT_CAP, PAGE_CAP // max(views, 1))
         names = {run.deployment for run in self.runs}
         variants = [run.variant or "" for run in self.runs]
         self._colours: dict[str, str] = {}  # of one variant alone a colour would say nothing
@@ -153,7 +157,7 @@ class SideBySide:
             more = f"… {counted(len(self.runs) - columns[are_open][0], 'more run')}"
             parts.append(html.fold(more, html.el("div", *folded, cls="fh-side fh-answers")))
         line = html.el("div", self._line, cls="fh-dim fh-line") if self._line else None
-        styles = (html.STYLE, output_view.STYLE, *([_MARKS] if self._is_named else []))
+        styles = (html.STYLE, output_view.STYLE, *([_MARKS] if self._is_named and self._has_differences else []))
         page = html.el("div", *styles, head, line, *parts, self._left_out(), cls="fh")
         return self._served.page(page, is_served=self._is_served) if self._served else page
 
@@ -202,7 +206,11 @@ class SideBySide:
         else:
             body = [
                 *answer_parts(
-                    run, first, self._options(number), has_hints=not self._is_app, whole_error=self._whole_error
+                    run,
+                    first if self._has_differences else None,
+                    self._options(number),
+                    has_hints=not self._is_app,
+                    whole_error=self._whole_error,
                 )
             ]
         is_headed = not (self._show and len(self.runs) == 1 and run.ok)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 import re
+from typing import Any
 
 import pytest
 
 import fh_notebook as fh
-from fh_notebook.notebook.results.cards import SideBySide
+from fh_notebook.notebook.results.cards import PAGE_CAP, SideBySide
 from fh_notebook.notebook.results.served_outputs import ServedOutputs
 from fh_notebook.notebook.results.state import CallState
 
@@ -82,15 +84,65 @@ def test_the_repeats_of_a_variant_share_its_card() -> None:
 
 def test_each_card_says_how_its_output_compares_to_the_first_one_as_a_form_does() -> None:
     """One that differs has the view of that, marked by tags that every page draws; users of an app are told nothing."""
-    outputs = {"v": "one", "w": {"n": 1}, "x": "two", "y": "one"}
+    outputs = {"v": "at one", "w": {"n": 1}, "x": "at two", "y": "at one"}
     runs = [_run(output, variant=variant) for variant, output in outputs.items()]
-    page = SideBySide(runs)._repr_html_()
+    page = SideBySide(runs, served=ServedOutputs())._repr_html_()
     facts = [text_of(fact) for fact in re.findall(r'fh-fact"[^>]*>(.*?)</span>', page)]
     assert [facts[0], *facts[2:]] == ["baseline", "≠ differs from v", "= same as v"]
     assert re.search(r"\bv \(.*\bJSON\)$", facts[1])
     assert page.count('class="fh-as fh-as-differences"') == page.count("<span>Differences</span>") == 1
     assert re.search(r"<del[^>]*>one</del><span></span><ins[^>]*>two</ins>", page)
     assert ">baseline<" not in SideBySide(runs, is_app=True)._repr_html_()
+
+
+@pytest.mark.parametrize("served", [{}, {"served": ServedOutputs(), "is_served": False}])
+def test_a_cell_that_runs_and_a_page_that_nobody_serves_compare_no_texts(served: dict[str, Any]) -> None:
+    """Each state of a running cell would compare all answers again; the heads say what differs nevertheless."""
+    page = SideBySide([_run("at one"), _run("at two", variant="w")], **served)._repr_html_()
+    assert "differs from" in page
+    assert 'class="fh-as fh-as-differences"' not in page
+    assert "<ins" not in page
+
+
+def test_two_texts_that_share_hardly_any_words_have_no_marks() -> None:
+    """All of both would be marked, which tells nothing; the head says that they differ."""
+    runs = [
+        _run("出荷が遅れています。申し訳ありません。"),
+        _run("نعتذر عن التأخير", variant="w"),
+        _run("Sorry", variant="x"),
+    ]
+    page = SideBySide(runs, served=ServedOutputs())._repr_html_()
+    assert page.count("differs from") == 2
+    assert "<ins" not in page
+    assert "<span>Differences</span>" not in page
+
+
+def test_a_saved_page_of_long_texts_that_differ_everywhere_keeps_its_size() -> None:
+    """Marks and differences count as what they are in the page: with all of them it was five times as large."""
+    words = [f"w{number}" for number in range(2_000)]
+    outputs = [" ".join(f"x{n}" if n % 5 == at % 5 else word for n, word in enumerate(words)) for at in range(12)]
+    runs = [_run(output, variant=f"v{at}") for at, output in enumerate(outputs)]
+    page = SideBySide(runs, served=ServedOutputs())._repr_html_()
+    assert page.count("<span>Differences</span>") == 9  # of 12, two have the first one's text
+    assert len(page) < PAGE_CAP + 100_000
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "said"),
+    [
+        ({"a": math.nan}, {"a": float("nan")}, "="),
+        ('{"a": NaN}', '{"a":NaN}', "="),
+        ('{"a":1}', {"a": 1}, "="),
+        ({"a": 1}, {"a": 1.0}, "="),
+        ({"a": True}, {"a": 1}, "≠"),
+        ("a", "a ", "≠"),
+    ],
+)
+def test_the_head_says_of_json_what_the_view_of_differences_says(first: object, second: object, said: str) -> None:
+    """Of values, not of how they are written: a missing number is another one's like, and true is not 1."""
+    page = SideBySide([_run(first), _run(second, variant="w")], served=ServedOutputs())._repr_html_()
+    assert re.findall(r'fh-fact"[^>]*>(.)(?= \w+ \w+ <bdi>)', page) == [said]
+    assert ('class="fh-as fh-as-differences"' in page) == (said == "≠")
 
 
 def test_buttons_have_their_places_before_anything_serves_them() -> None:
