@@ -705,8 +705,9 @@ def _with_form(column: tuple[Hashable, pd.Series[Any]]) -> tuple[list[Any], str]
     name, values = str(column[0]), column[1].tolist()
     if name.endswith("_s"):
         digits = seconds_digits(value for value in values if isinstance(value, float))
-        least = 10.0**-digits
-        return [max(value, least) if isinstance(value, float) else value for value in values], f".{digits}f"
+        if name == "elapsed_s":  # as one alone: no call took no time
+            values = [max(value, 0.001) if isinstance(value, float) and value > 0 else value for value in values]
+        return values, f".{digits}f"
     return values, _form_of(values)
 
 

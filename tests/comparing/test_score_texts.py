@@ -10,6 +10,7 @@ import pytest
 
 import fh_notebook as fh
 from fh_notebook.batching.rendering import frame_text
+from fh_notebook.comparing.report.row_filters import ONLY_RIGHT
 from fh_notebook.notebook.browser.page import table_page
 from fh_notebook.notebook.browser.query import RowFinder, TableQuery
 from fh_notebook.notebook.browser.table import browser_table
@@ -112,5 +113,40 @@ def test_the_rows_of_a_batch_write_the_numbers_of_a_column_in_one_format() -> No
         {"amount": [0.5, 12.25, None], "price": [1234.0, 7.0, 80_000.0], "elapsed_s": [0.001, 2, 12.5]}
     )
     assert [line.split() for line in frame_text(frame, list(frame)).splitlines()] == [
-        ["amount", "price", "elapsed_s"], ["0.5", "1234", "0.1"], ["12.2", "7", "2.0"], ["80000", "12.5"],
+        ["amount", "price", "elapsed_s"], ["0.5", "1234", "0.001"], ["12.2", "7", "2.000"], ["80000", "12.500"],
     ]  # fmt: skip
+
+
+def test_no_seconds_of_a_column_are_told_longer_than_they_are() -> None:
+    """A small one beside a large one has the digits that it needs; zero and less than zero stay what they are."""
+    frame = pd.DataFrame({"elapsed_s": [0.0, 0.04, 12.0], "metadata.delay_s": [-3.0, 0.0, 12.5]})
+    lines = [line.split() for line in frame_text(frame, list(frame)).splitlines()]
+    assert lines[1:] == [["0.00", "-3.0"], ["0.04", "0.0"], ["12.00", "12.5"]]
+    whole = frame_text(pd.DataFrame({"elapsed_s": [0.00004, 12.0]}), ["elapsed_s"])
+    assert whole.split() == ["elapsed_s", "0.001", "12.000"]
+
+
+def test_an_answer_is_the_only_right_one_where_no_other_was_right_in_any_repeat() -> None:
+    """With repeats the winner of a row is of means: the others may have been right, too."""
+    scores = {0: {"a": [1, 1, 0], "b": [0, 0, 1]}, 1: {"a": [1, 1, 1], "b": [0, 0, 0]}}
+    frame = pd.DataFrame([
+        {"row": row, "variant": variant, "repeat": repeat, "s": float(score), "output": variant}
+        for row, of_row in scores.items() for variant, of in of_row.items() for repeat, score in enumerate(of)
+    ])  # fmt: skip
+    cmp = fh.compare(frame, score="s")
+    page = table_page(RowFinder(browser_table(cmp.data)), TableQuery(open=0), [])
+    assert [[cell["best"] for cell in row["cells"]] for row in page["rows"]] == [["best", ""], [ONLY_RIGHT, ""]]
+    assert [card["best"] for card in page["open"]["cards"]] == ["best", ""]
+
+
+def test_a_result_that_is_not_clear_names_what_the_best_beats_nevertheless() -> None:
+    """Of three: the two best cannot be told apart, and both are far better than the third."""
+    right = {"A": lambda row: row % 10 < 9, "B": lambda row: (row + 1) % 10 < 8, "C": lambda row: row % 10 < 1}
+    frame = pd.DataFrame([
+        {"row": row, "variant": variant, "output": f"{variant}{row}", "s": float(is_right(row))}
+        for row in range(40) for variant, is_right in right.items()
+    ])  # fmt: skip
+    cmp = fh.compare(frame, score="s")
+    *_, last = cmp.verdict.removesuffix(".").split(". ")
+    assert last.split()[0] == "A"
+    assert last.split()[-1] == "C"

@@ -114,7 +114,7 @@ def _data_json(data: ComparisonData, variants: Sequence[str], rows: Sequence[Map
         "variants": [redact(variant) for variant in variants],
         "inputs": data.leading_columns,
         "places": [data.variants.index(variant) for variant in variants],
-        "only": ONLY_RIGHT if data.is_right_or_wrong else "best",
+        "onlyRight": ONLY_RIGHT if data.is_right_or_wrong else "",
         "expected": any(row["expected"] is not None for row in rows),
         "yesNo": data.is_right_or_wrong,
         "lower": data.lower,

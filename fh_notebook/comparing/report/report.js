@@ -138,11 +138,11 @@
     made.append(el("span", "label", name), ...parts);
     return made;
   };
-  const scored = (run, isOnly) => {
+  const scored = (run, best) => {
     const [score, ...others] = (run.facts ?? "").split(" · ");  // a line ends before a dot, not behind it
-    const facts = [score, ...(isOnly ? [data.only] : []), ...others].filter(Boolean).join(" ·\u00a0");
+    const facts = [score, ...(best ? [best] : []), ...others].filter(Boolean).join(" ·\u00a0");
     const made = el("span", "score", facts.replaceAll(/(?<=\d) s\b/g, "\u00a0s"));
-    if (isOnly) made.classList.add("only");
+    if (best) made.classList.add("only");
     if (data.yesNo && run.score === 1) made.classList.add("yes");
     if (data.yesNo && run.score === 0) made.classList.add("no");
     return made;
@@ -162,7 +162,7 @@
   };
   const LINE = 40;  // characters: what is no longer is copied by hand, and 75 buttons a page hide the answers
   const isLong = (text) => text.length > LINE || text.includes("\n");
-  const answer = (run, name, isOnly) => {
+  const answer = (run, name, best) => {
     if (!run) return cell(name, el("span", "dim", "no output"));
     const parts = [];
     if (run.view !== undefined) {
@@ -173,7 +173,7 @@
     if (run.status !== "completed") parts.push(said("span", run.status === "failed" ? "err" : "open", (WORDS[run.status] ?? run.status) + (run.error ? ": " + run.error : "")));
     if (run.client_action) parts.push(said("div", "dim", "→ Fetch Hive: " + run.client_action));
     const end = el("div", "end");
-    end.append(scored(run, isOnly), ...(run.output && (isLong(run.output) || run.view !== undefined) ? [copying(run)] : []));
+    end.append(scored(run, best), ...(run.output && (isLong(run.output) || run.view !== undefined) ? [copying(run)] : []));
     parts.push(end);
     if (run.left) parts.push(el("div", "dim", run.left));
     return cell(name, ...parts);
@@ -205,7 +205,8 @@
     }
     if (data.expected) made.append(cell("expected", ...(row.expected === null ? [] : foldable(row.expected, "out")),
       ...(row.correction ? [said("div", "correction", row.correction)] : [])));
-    row.runs.forEach((run, i) => made.append(answer(run, data.variants[i], row.matches.includes(`won:${data.places[i]}`))));
+    const word = (run) => data.onlyRight && row.runs.every((other) => other.score === (other === run ? 1 : 0)) ? data.onlyRight : "best";
+    row.runs.forEach((run, i) => made.append(answer(run, data.variants[i], row.matches.includes(`won:${data.places[i]}`) ? word(run) : "")));
     return made;
   };
 

@@ -23,8 +23,8 @@ FILTERS: Final = {
 SCORE_FILTERS: Final = ("scores", "tied", "unscored")
 """Those that there are only where something is scored."""
 
-ONLY_RIGHT: Final = "the only one"
-"""Behind "right" of an answer where every other one of its row is wrong."""
+ONLY_RIGHT: Final = "the only right one"
+"""Behind the score of an answer that is right where every other one of its row is wrong, each in all its repeats."""
 
 WINS_SHOWN: Final = 6
 """Variants whose wins are offered by one click."""

@@ -245,15 +245,17 @@ def verdict(
         return f"{sentence}; {lacking or 'there is none to compare with'}."
     if dated:
         return " ".join(of_pair(_better_last(pair), pairs) for pair in pairs)
-    if told := _plain_result(summary, pairs, lower=lower, preferred=preferred):
-        return told
+    told = _plain_result(summary, pairs, lower=lower, preferred=preferred)
     best = _pair_of_best(names, pairs)
+    if told and (preferred or best is None or winner(summary, pairs) == best.b):
+        return told
     if best is None:
         return f"{names[0]} scores best by {scorer}; no two variants have a row in common."
     of_best = [pair for pair in pairs if best.b in (pair.a, pair.b) and best.a not in (pair.a, pair.b)]
     beaten = [turned.a for pair in of_best if (turned := pair if pair.b == best.b else pair.turned()).is_better()]
-    more = f" {best.b} beats {in_words(beaten, 'and')}." if beaten else ""
-    return f"{of_pair(best, pairs)}{more}"
+    verb = "is better than" if told else "beats"
+    more = f" {best.b} {verb} {in_words(beaten, 'and')}." if beaten else ""
+    return f"{told or of_pair(best, pairs)}{more}"
 
 
 def _better_last(pair: Pair) -> Pair:

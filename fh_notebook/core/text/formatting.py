@@ -164,20 +164,27 @@ def seconds_text(seconds: float) -> str:
     --------
     >>> [seconds_text(s) for s in (0.0002, 0.0062, 0.0367, 2.0, 2.214, 12.345, 123.4)]
     ['0.001 s', '0.006 s', '0.037 s', '2 s', '2.21 s', '12.3 s', '123 s']
+    >>> seconds_text(1234.5)
+    '1,234 s'
     """
-    return f"{max(0.001, round(seconds, 3)):.3g} s"
+    return f"{seconds:,.0f} s" if seconds >= 999.5 else f"{max(0.001, round(seconds, 3)):.3g} s"
 
 
 def seconds_digits(values: Iterable[float]) -> int:
-    """Return the digits behind the point of seconds that stand below each other: as many as one alone has.
+    """Return the digits behind the point of seconds that stand below each other: as many as the largest has alone.
+
+    There are more where the smallest would be printed as 0, up to thousandths.
 
     Examples
     --------
     >>> seconds_digits([0.0062, 0.5]), seconds_digits([0.5, 2.2]), seconds_digits([12.0]), seconds_digits([])
     (3, 2, 1, 3)
+    >>> seconds_digits([0.004, 12.0]), seconds_digits([0.04, 12.0]), seconds_digits([0.0, 12.0])
+    (3, 2, 1)
     """
-    largest = max((value for value in values if math.isfinite(value)), default=0.0)
-    return 3 if largest < 1 else 2 if largest < 10 else 1
+    sizes = [abs(value) for value in values if math.isfinite(value) and value]
+    digits = 3 if max(sizes, default=0.0) < 1 else 2 if max(sizes) < 10 else 1
+    return max(digits, min(3, -math.floor(math.log10(min(sizes, default=1.0)))))
 
 
 DECIMALS: Final = 6

@@ -213,7 +213,7 @@ def _cell(table: BrowserTable, row: int, variant: int, best: bool, most: int, wa
         "status": "" if answer.ok else one_line(answer.status, 40),
         "score": cell_score(table, answer),
         "right": _is_right(table, answer),
-        "best": best_word(table) if best else "",
+        "best": best_word(table, row, variant) if best else "",
     }
 
 
@@ -222,9 +222,11 @@ def _is_right(table: BrowserTable, answer: VariantAnswer) -> bool | None:
     return bool(answer.score) if table.scorer and table.is_right_or_wrong and answer.score in (0.0, 1.0) else None
 
 
-def best_word(table: BrowserTable) -> str:
-    """Return what the winner of a row is called: where scores are right or wrong, it is the only one that is right."""
-    return ONLY_RIGHT if table.is_right_or_wrong else "best"
+def best_word(table: BrowserTable, row: int, winner: int) -> str:
+    """Return what the winner of a row is called: the only right one where all its repeats, and no others, are right."""
+    scores = [table.answer(row, variant).score for variant in range(len(table.variants))]
+    is_only = table.is_right_or_wrong and all(score == (at == winner) for at, score in enumerate(scores))
+    return ONLY_RIGHT if is_only else "best"
 
 
 def cell_score(table: BrowserTable, answer: VariantAnswer, *, alone: bool = False) -> str:
@@ -265,7 +267,8 @@ def _opened(table: BrowserTable, view: TableQuery, order: Any) -> dict[str, Any]
         answer = table.answer(row, variant)
         diff = compare_answers(baseline, answer, limit=COMPARED) if variant != first else None
         shown = shown_of_card(table, answer, wanted=view.search.strip(), key=f"{row}-{variant}", most=most)
-        cards.append(_card(table, answer, diff, most, table.best(row) == variant, shown))
+        best = best_word(table, row, variant) if table.best(row) == variant else ""
+        cards.append(_card(table, answer, diff, most, best, shown))
     return {
         "row": row,
         "label": one_line(table.label(row), NAME),
@@ -278,7 +281,7 @@ def _opened(table: BrowserTable, view: TableQuery, order: Any) -> dict[str, Any]
 
 
 def _card(
-    table: BrowserTable, answer: VariantAnswer, diff: AnswerDiff | None, most: int, best: bool, shown: ShownOutput
+    table: BrowserTable, answer: VariantAnswer, diff: AnswerDiff | None, most: int, best: str, shown: ShownOutput
 ) -> dict[str, Any]:
     marks = [] if diff is None else _marks(diff, most)
     return {
@@ -287,7 +290,7 @@ def _card(
         "right": _is_right(table, answer),
         "seconds": seconds_text(answer.seconds) if answer.seconds == answer.seconds else "",
         "repeats": answer.repeats,
-        "best": best_word(table) if best else "",
+        "best": best,
         "text": html.folded_text(answer_text(answer, most)[:most], whole=WHOLE),
         "view": output_view(shown.output, shown.options),
         "said": "" if diff is None else html.printable(str(diff)),
