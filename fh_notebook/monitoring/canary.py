@@ -867,8 +867,8 @@ class Canary:
         Columns: ``date`` (UTC); ``rows`` of that day; ``calls``: requests; how many are ``scored``, ``failed`` and
         ``missing`` (without an outcome or a score); their mean ``score``; ``difference``: by how much the scores are
         above the earlier ones of the same rows; ``p`` of that day alone, two-sided; ``evidence`` of all days up to it;
-        how many rows score ``higher`` and ``lower`` than the mean of their earlier scores. ``difference``, ``p`` and
-        ``evidence`` are missing of a day without earlier scores, and of one that is not over.
+        how many rows score ``higher`` and ``lower`` than the time before. ``difference``, ``p`` and ``evidence`` are
+        missing of a day without earlier scores, and of one that is not over.
         """
         return self._state.summary()
 

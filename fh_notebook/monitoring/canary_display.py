@@ -62,9 +62,9 @@ class CanaryFigures:
     is_share: bool
     """Whether a mean is a share of rows: all scores are true or false."""
     tested: int
-    """Scores that were compared with earlier ones of their rows."""
+    """Scores that were compared with an earlier one of their rows."""
     higher: int
-    """Of these, the ones above the mean of the earlier ones."""
+    """Of these, the ones above the newest earlier one."""
     lower: int
     """The ones below it."""
     is_different: bool
@@ -87,10 +87,12 @@ def verdict(of: CanaryFigures) -> str:
     if not of.tested:
         ready = f"{of.references:,} of {counted(of.rows, 'row')} {agreeing(of.references, 'have')} a score"
         return f"Nothing is compared yet: {ready} to compare with."
-    compared = f"{counted(of.tested, 'score')}{by} {agreeing(of.tested, 'were')} compared with earlier ones"
+    compared = f"{counted(of.tested, 'score')}{by} {agreeing(of.tested, 'were')} compared"
     equal = of.tested - of.higher - of.lower
     counts = f"{of.higher:,} higher, {of.lower:,} lower, {equal:,} the same"
-    return f"No change found so far ({counted(of.days, 'day')}): {compared} of the same rows: {counts}."
+    return (
+        f"No change found so far ({counted(of.days, 'day')}): {compared} with the one before of the same row: {counts}."
+    )
 
 
 def notes(of: CanaryFigures, *, stopped: str) -> tuple[str, ...]:
@@ -156,7 +158,7 @@ def _table(summary: pd.DataFrame, of: CanaryFigures) -> tuple[list[str], list[li
         "date (UTC)",
         "rows of the day",
         share_head(lower=of.is_lower) if of.is_share else "score",
-        "rows higher / lower than before",
+        "rows higher / lower than the time before",
         f"change of the mean{unit}",
         f"evidence so far (change reported at {1 / of.alpha:g})",
     ]

@@ -103,7 +103,10 @@ class DayEvidence:
     difference: float
     """The mean of today's scores less the mean of the earlier scores of the same rows; NaN without such rows."""
     higher: int = 0
-    """Of these rows, those whose score is above the mean of their earlier ones."""
+    """Of these rows, those whose score is above the newest earlier one.
+
+    Not above the mean of these: a row of right and wrong answers is never at that, also where nothing changes.
+    """
     lower: int = 0
     """Those whose score is below it."""
     p: float
@@ -209,6 +212,7 @@ class ChangeEvidence:
         called = np.flatnonzero(~np.isnan(scores))
         tested = called[before[called] > 0]
         earlier = self._sums[tested] / before[tested]
+        newest = self._scores[tested, before[tested] - 1]
         self._append(called, scores[called])
         if not len(tested):
             self.days.append(DayEvidence(rows=0, difference=math.nan, p=math.nan, evidence=self.evidence))
@@ -220,11 +224,12 @@ class ChangeEvidence:
         self._bet(tested, p)
         wealth = float(self._parts().sum()) + SINCE_FUTURE * (1 - HAZARD) ** (len(self._logs) - 1)
         changes = scores[tested] - earlier
-        moved = ~np.isclose(scores[tested], earlier, rtol=EQUAL, atol=0)
+        steps = scores[tested] - newest
+        noise = EQUAL * max(float(np.abs(scores[tested]).max()), float(np.abs(newest).max()))
         self.days.append(
             DayEvidence(
                 rows=len(tested), difference=float(np.mean(changes)), p=p, evidence=wealth,
-                higher=int((moved & (changes > 0)).sum()), lower=int((moved & (changes < 0)).sum()),
+                higher=int((steps > noise).sum()), lower=int((steps < -noise).sum()),
             )
         )  # fmt: skip
 

@@ -485,7 +485,6 @@ def _variants_table(race: RaceSnapshot) -> tuple[pd.DataFrame, str, str]:
         table = table.iloc[order].reset_index(drop=True)
     lines = table.to_dict("records")
     evidence, mean = f"evidence that another is better (dropped at {1 / tally.alpha:g})", "mean"
-    table["evidence"] = [tally.evidence_at_end(name) for name in table["variant"]]
     table[evidence] = table["evidence"].map(evidence_text)
     table["rows scored"] = [_rows_scored(line, race.rows) for line in lines]
     table["standing"] = [_standing(line) for line in lines]

@@ -75,7 +75,8 @@ def _evidence(tally: RaceState) -> PlotPanel:
             ends[name] = (end, float(trail[end - 1, index]))
         axes.axhline(bar, color=INK, linewidth=0.9, linestyle=(0, (4, 3)))
         axes.set_yscale("log")
-        axes.set_ylim(LEAST, max(bar * 4, float(trail.max()) * 2))
+        highest = max(trail[: tally.dropped.get(name, tally.rows), i].max() for i, name in enumerate(tally.variants))
+        axes.set_ylim(LEAST, max(bar * 4, float(highest) * 2))
         ticks = _decades(bar)
         labels = [*(f"{tick:g}" for tick in ticks), f"dropped at {bar:g}"]
         axes.set_yticks([LEAST, *ticks, bar], [f"{LEAST:g} or less", *labels])

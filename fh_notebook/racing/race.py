@@ -146,8 +146,8 @@ class Race:
         """Return one row per variant.
 
         Columns: ``variant``; ``standing``: ``winner``, ``racing`` or ``dropped``; ``rows`` with a score, and their
-        ``mean``; ``evidence`` that somebody is better, after the family of all variants is paid for, and ``threshold``,
-        at which it is dropped; ``dropped_after``: rows.
+        ``mean``; ``evidence`` that somebody is better, after the family of all variants is paid for, of a dropped one
+        at its drop, and ``threshold``, at which it is dropped; ``dropped_after``: rows.
         """
         return summary_table(self.tally.snapshot())
 

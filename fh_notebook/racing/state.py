@@ -355,7 +355,7 @@ def summary_table(tally: RaceState) -> pd.DataFrame:
             "standing": [standing_of(tally, name) for name in tally.variants],
             "rows": tally.scored(),
             "mean": means,
-            "evidence": tally.evidence.adjusted,
+            "evidence": [tally.evidence_at_end(name) for name in tally.variants],
             "threshold": 1 / tally.alpha,
             "dropped_after": pd.array([tally.dropped.get(name) for name in tally.variants], dtype="Int64"),
         }

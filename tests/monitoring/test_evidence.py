@@ -123,3 +123,17 @@ def test_no_change_is_found_while_no_row_has_two_different_scores() -> None:
         assert not evidence.changed
     assert max(wealth) >= 20
     assert len(evidence.days) == 8
+
+
+def test_rows_count_as_higher_or_lower_than_their_newest_score() -> None:
+    """Not than a mean, at which a row of right and wrong answers never is: where nothing changes, no count grows."""
+    rng = np.random.default_rng(3)
+    evidence = ChangeEvidence(200, alpha=1e-9)
+    for _ in range(7):
+        evidence.take((rng.random(200) < np.linspace(0.02, 0.98, 200)).astype(float))
+    same = [day.rows - day.higher - day.lower for day in evidence.days[1:]]
+    assert min(same) > 110
+    assert max(same) - min(same) < 40
+    assert [(day.higher, day.lower) for day in one_day([[0.0, 1.0, 1.0], [1.0, 1.0, 0.0]]).days] == [(0, 1)]
+    noise = one_day([[0.1, 0.2, 0.1 + 0.2, 0.3], [0.0, 1e-18]])
+    assert (noise.days[0].higher, noise.days[0].lower) == (0, 0)

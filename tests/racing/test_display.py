@@ -215,6 +215,7 @@ def test_lines_and_thresholds_of_the_figures_are_labelled_where_they_are(quiz: Q
         end, figure = race.tally.dropped.get(name, race.rows), race.tally.evidence_at_end(name)
         assert max(y for x, y in lines if x == end) == pytest.approx(max(figure, LEAST))
         assert evidence_text(figure) in Page(race._repr_html_()).text
+        assert race.summary().set_index("variant").loc[name, "evidence"] == figure
     assert evidence.get_yscale() == "log"
     assert re.search(r"\(log\b.*\)$", evidence.get_ylabel())
     rivals = race.tally.rivals()

@@ -346,10 +346,10 @@ class Plan:
     @property
     def when_over(self) -> str:
         """The plan once its calls are over: without the forecast of their time."""
-        return self._text(self._calls(has_time=False))
+        return self._text(self._calls(has_time=False), be="were")
 
-    def _text(self, calls: str) -> str:
-        calls = "each 1,000 are checked and looked up before their first call" if self.rows is None else calls
+    def _text(self, calls: str, *, be: str = "are") -> str:
+        calls = f"each 1,000 {be} checked and looked up before their first call" if self.rows is None else calls
         return "; ".join([self.head, *self._stored_parts(), calls, *self._ceilings()])
 
     @property

@@ -440,7 +440,7 @@ def pairs_notes(pairs: pd.DataFrame) -> list[str]:
     return [
         "All figures are of the rows where both variants have a score.",
         f"p: the chance of a difference at least this large if both were equally good{corrected}; a difference is "
-        f"significant below {ALPHA:g}.",
+        f"significant below {ALPHA:g} where its 95 % interval does not include 0.",
         *([f"Test: {TESTS[tests[0]]}."] if len(tests) == 1 else []),
         *([f"95 % intervals of the differences: {rules}."] if rules else []),
     ]

@@ -449,7 +449,7 @@ BAR_FILLS: Final = {
 """The colour of each status in a bar, and its stripes; the hue is that of :func:`badge`.
 
 They are numbers, not Jupyter's variables, which are taken out of a notebook that is not trusted. Each stands out from
-white and black by 3 to 1 at least.
+white and black by 3 to 1 at least, but for the light part of the stripes, which are no wider than what is between them.
 """
 
 
