@@ -59,7 +59,7 @@ def _act(lab: Lab, shown: Locator) -> None:
     view = shown.locator(".fh-o[data-output]:has(.fh-as)").first
     lab.page.evaluate("() => navigator.clipboard.writeText('')")
     shown.get_by_role("button", name="Copy").first.click()
-    expect(shown.get_by_role("button", name="Copied")).to_be_visible()
+    expect(shown.get_by_role("button", name="Copied").first).to_be_visible()
     assert LAST in lab.page.evaluate("() => navigator.clipboard.readText()")
     assert LAST not in view.locator(".fh-as-table").inner_text()
     view.locator(".fh-as-table").get_by_role("button", name="Show all").click()
@@ -76,7 +76,7 @@ def test_every_display_of_an_output_copies_and_shows_all_of_it(lab: Lab, hive_ur
         shown = lab.run(index)
         if name == "diff":  # beside the names, where its answers are folded away
             shown.get_by_role("button", name="Copy").first.click()
-            expect(shown.get_by_role("button", name="Copied")).to_be_visible()
+            expect(shown.get_by_role("button", name="Copied").first).to_be_visible()
             assert LAST in lab.page.evaluate("() => navigator.clipboard.readText()")
             shown.get_by_text("All answers in full").click()
         _act(lab, shown)
