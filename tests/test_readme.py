@@ -230,6 +230,7 @@ def test_the_commands_of_the_guide_run(tmp_path: Path) -> None:
             )
             failed = "--local" in line  # of the demo's tickets, one has no words
             assert done.returncode == failed, line + done.stdout + done.stderr
+            assert "Traceback" not in done.stderr, line + done.stderr
     assert {"triage.html", "profile.md"} <= {file.name for file in tmp_path.iterdir()}
 
 

@@ -41,6 +41,8 @@ from fh_notebook.client.http import exchange as edge
 from fh_notebook.comparing.verdicts.verdict import notes_of, verdict_of
 from fh_notebook.contract.catalog.deployments import Deployments, misspelling_error
 from fh_notebook.contract.catalog.reader import read_catalog
+from fh_notebook.contract.deployment import deployment_of
+from fh_notebook.contract.output import IN_PROCESS, NO_ADDRESS
 from fh_notebook.contract.schema.build import infer
 from fh_notebook.contract.schema.validation import problems
 from fh_notebook.contract.signing import sign
@@ -53,8 +55,11 @@ from fh_notebook.notebook.cell.options import parser as cell_parser
 from fh_notebook.notebook.cell.options import read_line
 from fh_notebook.notebook.cell.parser import read_inputs
 from fh_notebook.notebook.cell.template import Template
+from fh_notebook.notebook.commands import snippet as snippet_command
 from fh_notebook.notebook.commands.connection import _ask as ask_key
 from fh_notebook.notebook.forms.control.schema_editor import renamed, with_snippet, with_variable
+from fh_notebook.notebook.magics.cell_magic import KEY_IN_CELL
+from fh_notebook.notebook.results.answer_card import hint_for
 from fh_notebook.racing.options import RaceOptions
 from fh_notebook.racing.scores import ScoreScale
 from fh_notebook.scaling.protocol import cluster_lost_stop, decode_stop, encode_stop
@@ -69,6 +74,8 @@ from tests.batching.tables.test_grid import GRIDS
 from tests.batching.tables.test_rows import NO_TABLES
 from tests.batching.test_rendering import SUMMARIES
 from tests.comparing.frames import tall
+from tests.comparing.scorers.test_json_scorers import SLOW
+from tests.contract.snippet.snippets import SEED_SYNC
 from tests.contract.snippet.test_parser import BROKEN, REFUSED
 from tests.contract.snippet.test_sdk import CALLS
 from tests.local.test_demo import EXAMPLES, NearestExample
@@ -81,6 +88,7 @@ from tests.notebook.commands.test_description import VARIABLES, line_of
 from tests.notebook.forms.fields.test_fields import SentAs
 from tests.notebook.forms.fields.test_fields import _parts as parts
 from tests.notebook.forms.fields.test_fields import _view as field_view
+from tests.notebook.results.test_column import NOT_FOUND
 from tests.racing.quiz import Quiz
 from tests.racing.test_race import CLEAR, run
 from tests.session.drawn_service import CLOCK, Drawn, DrawnService
@@ -288,6 +296,22 @@ def no_key(typed: str) -> Says:
     return raised(ask)
 
 
+def saved_snippet(source: str) -> Says:
+    """What is read when a snippet with a key is saved."""
+    said: list[str] = []
+    pasted = parse_snippet(SEED_SYNC.replace("YOUR_API_KEY", "fhk_0123456789abcdef"))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(snippet_command, "notice", said.append)
+        snippet_command._show_saved(pasted, None, deployment_of(pasted), "fetchhive.yaml", source)
+    return lambda audience: "\n".join(said)
+
+
+def hint(code: str) -> Says:
+    """What to do about a run whose deployment, variant, or address was not found."""
+    run = fh.Run(status="failed", error="Nicht da", error_code=code, status_code=NOT_FOUND[code])
+    return lambda audience: hint_for(run)
+
+
 def rotated_empty() -> None:
     with misused() as hive:
         hive.rotate_webhook_secret("shout", " ")
@@ -484,6 +508,15 @@ MESSAGES: Final[dict[str, Callable[[], Says]]] = {
     "nobody is paused": lambda: raised(lambda: LocalHive().decide(approve=True)),
     "a batch that is forgotten before its first call": lambda: once(forgotten_at_once),
     "rows with a password that are not given": lambda: once(resumed_without_rows),
+    # notices of a key, and hints
+    "a key in the snippet of a cell": lambda: lambda audience: KEY_IN_CELL,
+    "a key in a snippet of a cell that is saved": lambda: saved_snippet("this cell"),
+    "a key in a snippet at a prompt": lambda: saved_snippet(""),
+    **{f"what to check after {code}": partial(hint, code) for code in NOT_FOUND},
+    "a pattern without an end": lambda: lambda audience: "; ".join(
+        problem.text(audience) for problem in problems(fh.Deployment("d", inputs={"t": fh.text(pattern=SLOW)}).inputs, {"t": "a" * 90 + "b"})
+    ),
+    "a file of a local hive": lambda: lambda audience: "\n".join([IN_PROCESS, NO_ADDRESS]),
     "a score is missing": lambda: of_comparison({"a": [1.0, np.nan, 0.5], "b": [0.5, 0.25, 0.5]}),
 }  # fmt: skip
 

@@ -45,19 +45,24 @@ def test_an_error_comes_with_its_cure_where_there_is_one() -> None:
         assert cure in Page(error_element(_run(None, status="failed", error="no", error_code=code))).text
 
 
-@pytest.mark.parametrize(
-    "codes",
-    [((404, "deployment_not_found"), (422, "unknown_variant"), (404, "http_404"), (404, "record_not_found"))],
-)
-def test_what_was_not_found_is_told_with_what_to_check(codes: tuple[tuple[int, str], ...]) -> None:
+NOT_FOUND = {"deployment_not_found": 404, "unknown_variant": 422, "http_404": 404, "record_not_found": 404}
+"""Codes of what was not found, with the status of the answer."""
+
+
+def test_what_was_not_found_is_told_with_what_to_check() -> None:
     """By the code alone: the deployment, the variant, the address, or what the inputs name."""
     hints = {
         code: hint_for(fh.Run(status="failed", error="Nicht da", error_code=code, status_code=status))
-        for status, code in codes
+        for code, status in NOT_FOUND.items()
     }
-    assert len(set(hints.values())) == len(codes)
+    assert len(set(hints.values())) == len(NOT_FOUND)
     assert all(tells(hint, "fh.deployments()") for hint in hints.values())
     assert [code for code, hint in hints.items() if tells(hint, "base_url")] == ["http_404"]
+    for code, noun, other in (
+        ("deployment_not_found", "deployment", "variant"),
+        ("unknown_variant", "variant", "deployment"),
+    ):
+        assert (tells(hints[code], noun), tells(hints[code], other)) == (True, False), code
 
 
 def test_a_refusal_without_a_code_has_no_advice_unless_it_is_a_404() -> None:
