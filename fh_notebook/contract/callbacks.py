@@ -9,7 +9,7 @@ Rules of this file:
 from __future__ import annotations
 
 import json
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import zip_longest
@@ -24,8 +24,8 @@ from fh_notebook.core.text.messages import agreeing, counted
 
 __all__ = [
     "NOWHERE", "NO_OUTPUT_CODE", "NO_STEPS", "RUN_NOT_FOUND", "RunIds", "WaitingSteps", "approval_request_of",
-    "ids_of", "is_accepted", "is_outcome", "needs_callback", "noting_missing_output", "step_of", "waits_for",
-    "waits_for_tool", "was_refused_directly", "with_call_data", "with_final_status",
+    "ids_of", "is_accepted", "is_outcome", "needs_callback", "noting_missing_output", "step_of", "step_text",
+    "waits_for", "waits_for_tool", "was_refused_directly", "with_call_data", "with_final_status",
 ]  # fmt: skip
 
 NOWHERE: Final = "https://no-receiver.invalid/fetchhive"
@@ -199,7 +199,12 @@ def waits_for(run: Run) -> str:
     >>> waits_for(Run(status="awaiting_approval", raw={"data": {"waiting_for": "finance", "question": "Refund?"}}))
     'finance: Refund?'
     """
-    return ": ".join(one_line(part) for part in approval_request_of(run) if part)
+    return step_text(*approval_request_of(run))
+
+
+def step_text(who: str, question: str) -> str:
+    """Return who decides and the question, in one line."""
+    return ": ".join(one_line(part) for part in (who, question) if part)
 
 
 def waits_for_tool(run: Run) -> bool:
@@ -354,21 +359,35 @@ class WaitingSteps:
     def _lines(self) -> list[str]:
         """Return the first questions; where a call decides, with the id that it takes."""
         first = self.first()
-        ids = self.ids[: min(len(first), len(self))] if self.is_local else ()
+        ids = self.ids[:MOST_IN_A_LIST] if self.is_local else ()
         return [f"{text} ({run})" if run else text for text, run in zip_longest(first, ids, fillvalue="")]
 
-    def list_html(self, decided_here: Container[str] = ()) -> html.Html | None:
+    def approvals(self, open_here: Mapping[tuple[str, str], str]) -> list[str]:
+        """Return the id of the approval of each step that is listed, empty where it cannot be decided here.
+
+        Parameters
+        ----------
+        open_here : mapping
+            The ids of the approvals that wait in this process, by the run's id and the question. A run whose question
+            is another one by now is none of them.
+        """
+        listed = zip_longest(self.ids[:MOST_IN_A_LIST], self.questions[:MOST_IN_A_LIST], fillvalue="")
+        return [open_here.get(step, "") for step in listed]
+
+    def list_html(self, open_here: Mapping[tuple[str, str], str] | None = None) -> html.Html | None:
         """Return the same as a part of a page; nothing where none waits.
 
-        Those whose ids are `decided_here` have buttons, whose clicks a page tells by ``data-act``: ``step:yes:ID``.
+        Those that :meth:`approvals` finds have buttons, whose clicks a page tells by ``data-act``:
+        ``step:yes:APPROVAL``.
         """
         if not self.questions:
             return None
-        first = self.first()
+        first, approvals = self.first(), self.approvals(open_here or {})
+        # The line of the others has no approval: they get their buttons when they are among the first.
         acts = [
-            _step_buttons(text, run) if run in decided_here else "" for text, run in zip(first, self.ids, strict=False)
+            _step_buttons(text, approval) if approval else "" for text, approval in zip(first, approvals, strict=False)
         ]
-        are_all = len(acts) == len(self) and all(acts)
+        are_all = all(approvals)
         head = f"{len(self):,} {agreeing(len(self), 'wait')} for a decision" if are_all else self.head
         lines = (
             html.el("div", act, " " if act else "", text if act else line, style="margin:6px 0" if act else None)
@@ -382,11 +401,13 @@ class WaitingSteps:
         return [*self.questions[:most], *([counted(others, "other")] if others > 0 else [])]
 
 
-def _step_buttons(question: str, run: str) -> html.Html:
-    """Return the buttons that decide about a step of a run."""
+def _step_buttons(question: str, approval: str) -> html.Html:
+    """Return the buttons that decide about a step."""
     words = {"yes": ("Approve", "fh-act fh-decides"), "no": ("Deny", "fh-act fh-ends fh-decides")}
     buttons = (
-        html.el("button", word, type="button", cls=cls, data_act=f"step:{act}:{run}", aria_label=f"{word}: {question}")
+        html.el(
+            "button", word, type="button", cls=cls, data_act=f"step:{act}:{approval}", aria_label=f"{word}: {question}"
+        )
         for act, (word, cls) in words.items()
     )
     return html.join(buttons, " ")

@@ -235,8 +235,8 @@ class Approvals:
             raise SettingsError(f"{request_id} was decided elsewhere at the same time")
         return closed
 
-    def decide_tool(self, approval: Approval, *, allow: bool) -> Approval | None:
-        """Decide the approval of a tool; ``None`` where it is decided or expired already."""
+    def decide_approval(self, approval: Approval, *, allow: bool) -> Approval | None:
+        """Decide this approval, whatever its run asks by now; ``None`` where it is decided or expired already."""
         with self._lock:
             paused = self._open.get(approval.request_id)
         if paused is None or paused.approval.id != approval.id:

@@ -29,9 +29,8 @@ from datetime import UTC, date, datetime
 from enum import Enum
 from typing import Any, NamedTuple
 
-from fh_notebook.errors import SettingsError
 from fh_notebook.local import requests, responses
-from fh_notebook.local.approvals import Approval, Approvals, Decision
+from fh_notebook.local.approvals import Approval, Approvals
 from fh_notebook.local.callback_sender import CallbackSender
 from fh_notebook.local.executors import HiveLoop, ThreadExecutor
 from fh_notebook.local.faults import Fault, FaultPoint, FaultScript
@@ -421,33 +420,31 @@ def _bounded(timeout_s: float | None) -> float | None:
 _services: weakref.WeakSet[Service] = weakref.WeakSet()
 
 
-def steps_here() -> frozenset[str]:
-    """Return the request ids of the runs of this process's hives that wait for a yes or a no of a step's recipient."""
-    open_now = (approval for service in list(_services) for approval in service.runs.approvals.open_now())
-    return frozenset(
-        approval.request_id
-        for approval in open_now
-        if approval.tool is None and not (approval.choices or approval.wants_text)
-    )
+def _services_here() -> list[Service]:
+    while True:
+        # A hive that another thread makes meanwhile ends the iteration with an error; a lock would have to be made
+        # anew in a forked child.
+        with suppress(RuntimeError):
+            return list(_services)
 
 
-def decide_here(request_id: str, *, approve: bool) -> None:
-    """Decide about such a step, as :meth:`LocalHive.decide` does.
+def steps_here() -> list[Approval]:
+    """Return the steps of this process's hives that wait for a yes or a no of their recipient."""
+    open_now = (approval for service in _services_here() for approval in service.runs.approvals.open_now())
+    return [a for a in open_now if a.tool is None and not (a.choices or a.wants_text)]
 
-    Raises
-    ------
-    SettingsError
-        It does not wait, or not any more.
-    """
-    for service in list(_services):
-        if request_id in {approval.request_id for approval in service.runs.approvals.open_now()}:
-            service.runs.approvals.decide(request_id, Decision(approved=approve))
-            return
-    raise SettingsError(f"{request_id} is not paused in this process any more")
+
+def decide_here(approval_id: str, *, approve: bool) -> bool:
+    """Decide about one of :func:`steps_here`; return whether it still waited, which one decided elsewhere does not."""
+    for service in _services_here():
+        for approval in service.runs.approvals.waiting():
+            if approval.id == approval_id:
+                return service.runs.approvals.decide_approval(approval, allow=approve) is not None
+    return False
 
 
 def _after_fork() -> None:
-    for service in list(_services):
+    for service in _services_here():
         service.runs.reset_after_fork()
 
 
@@ -634,7 +631,7 @@ class Service:
         """
         approval = self._find_approval(workspace_id, approval_id)
         allow = requests.read_decision(body, is_destructive=approval.is_destructive)
-        decided = self.runs.approvals.decide_tool(approval, allow=allow)
+        decided = self.runs.approvals.decide_approval(approval, allow=allow)
         if decided is None:
             is_expired = self._find_approval(workspace_id, approval_id).status == "expired"
             raise Refusal("approval_expired" if is_expired else "already_decided")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 import threading
 from datetime import UTC, datetime, timedelta
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ import pytest
 import fh_notebook as fh
 from fh_notebook.contract.run import call_name
 from fh_notebook.local import Choice, LocalHive, aask_human, ask_human
+from fh_notebook.local.service import decide_here, steps_here
 from tests.client.callbacks.senders import PATIENCE_S, until
 from tests.told import facts, tells
 
@@ -516,3 +519,29 @@ def test_runs_of_schedules_hold_slots_of_the_same_cap() -> None:
     assert pending.status == "queued"
     hive.configure(scheduled_runs=1)
     assert pending.wait(20).output == "HI"
+
+
+def test_the_steps_of_this_process_are_read_while_hives_are_made() -> None:
+    """As by another thread, in the middle of it: here while Python runs a line of the set that has them."""
+    hive = refund_hive()
+    hive.client().submit("refund", variant="plain", inputs={"amount": 120})
+    approval = hive.wait_approval()
+    made: list[LocalHive] = []
+
+    def make_one(frame: FrameType, event: str, _: Any) -> Any:
+        if frame.f_code.co_filename.endswith("_weakrefset.py"):
+            if "itemref" in frame.f_locals and not made:  # it has come to the first of them
+                made.append(LocalHive())
+            return make_one
+        return None
+
+    tracer = sys.gettrace()
+    sys.settrace(make_one)
+    try:
+        steps = steps_here()
+    finally:
+        sys.settrace(tracer)
+    assert made
+    assert approval in steps
+    assert decide_here(approval.id, approve=True)
+    assert not decide_here(approval.id, approve=True)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -33,11 +34,9 @@ from fh_notebook.core import event_loop
 from fh_notebook.core.redaction import log
 from fh_notebook.core.text import html
 from fh_notebook.core.text.messages import Audience, Phrase, agreeing, counted
-from fh_notebook.errors import SettingsError
-from fh_notebook.local.service import decide_here
 from fh_notebook.notebook.approvals.decisions import Decisions
 from fh_notebook.notebook.progress.app_view import app_overview
-from fh_notebook.notebook.progress.display import LiveDisplay, LiveProgress, PlainProgress, progress_view
+from fh_notebook.notebook.progress.display import LiveDisplay, LiveProgress, PlainProgress, open_steps, progress_view
 from fh_notebook.notebook.shell import running_kernel, running_shell
 from fh_notebook.notebook.ui.buttons import CancelMethod, cancel_method, has_person, import_widgets, is_app
 from fh_notebook.notebook.ui.display import new_prefix
@@ -53,6 +52,12 @@ SHOWN_S: Final = 5.0
 TAKE_ANSWERS: Final = f"{ASK} for the outcomes."
 TAKE_FROM_SERVICE: Final = "client.retrieve(request_id) returns the outcome."
 """The same of a batch over partitions."""
+
+DOUBLE_CLICK_S: Final = 0.5
+"""Within it no second step is decided: the next question takes the place of the one that was decided, and the second
+click of a double click would be its answer."""
+TOO_SOON: Final = "Not decided: that click came right after the one before. Click again to decide."
+NOT_OPEN: Final = "Not decided: that question is not open any more."
 
 IN_BACKGROUND: Final = Phrase(", or start the batch with wait=False", command="", cell="")
 
@@ -209,9 +214,13 @@ class BatchBlock:
         The batch.
     host : BlockHost, optional
         The widgets that it is among; under the running cell by default.
+    clock : callable
+        Seconds that only grow.
     """
 
-    def __init__(self, shown: ShownBatch, host: BlockHost | None = None) -> None:
+    def __init__(
+        self, shown: ShownBatch, host: BlockHost | None = None, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._shown = shown
         self._host = host
         self._display = LiveDisplay(self._act, attach=host.attach if host is not None else None)
@@ -244,6 +253,10 @@ class BatchBlock:
         """The widget with its first rows."""
         self._prefix = new_prefix()
         """What the keys of their outputs begin with."""
+        self._clock = clock
+        self._decided: dict[str, str] = {}
+        """What came of each step that was decided here, by its approval."""
+        self._decided_at = -DOUBLE_CLICK_S
         self._waiting: Sequence[RunIds] = ()
         self._said_of: Sequence[RunIds] | None = None
         """Where no click is heard: the runs of which the present start has said how to decide."""
@@ -484,13 +497,33 @@ class BatchBlock:
         elif what == "save":
             self._open("Save", lambda: _results().SavePanel(self._shown.batch, self._task.do).widget, focus="fh-save")
 
-    def _decide_step(self, answer: str, run: str) -> None:
-        """Decide about a step of a local hive in this process; of two clicks the second finds nothing to decide."""
+    def _decide_step(self, answer: str, approval: str) -> None:
+        """Decide about a step of a local hive in this process, one that this block shows; say what came of it."""
         if self._is_visited or answer not in ("yes", "no"):
             return
-        with suppress(SettingsError):
-            decide_here(run, approve=answer == "yes")
-            self._shown.control.status.look_soon(run)
+        if approval not in self._decided:  # else it was clicked again
+            steps, now = self._shown.control.status.steps, self._clock()
+            approvals = steps.approvals(open_steps())
+            if now - self._decided_at < DOUBLE_CLICK_S:
+                self._say_of_step(TOO_SOON)
+                return
+            if not approval or approval not in approvals or not _decide_here(approval, approve=answer == "yes"):
+                self._say_of_step(NOT_OPEN)
+                return
+            place = approvals.index(approval)
+            self._decided[approval] = f"{'Approved' if answer == 'yes' else 'Denied'}: {steps.questions[place]}"
+            self._decided_at = self._clock()
+            self._shown.control.status.look_soon(steps.ids[place])
+        self._say_of_step(self._decided[approval])
+
+    def _say_of_step(self, text: str) -> None:
+        def say() -> None:
+            if self._progress is not None:
+                self._progress.say(text)
+            else:
+                self._say(text)
+
+        event_loop.on_loop(event_loop.background().loop, say)
 
     def _rows_of(self, group: ErrorGroup) -> Any:
         return _results().page_widget(_results().error_rows(self._shown.batch, group))
@@ -541,6 +574,12 @@ class BatchBlock:
             if widget not in widgets:
                 close_all(widget)
         enable_all_clicks(below)
+
+
+def _decide_here(approval: str, *, approve: bool) -> bool:
+    from fh_notebook.local.service import decide_here  # imported, where it shows such a step
+
+    return decide_here(approval, approve=approve)
 
 
 def _retried_text(rows: int, before: JobCounts, after: JobCounts, *, is_app: bool) -> str:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import contextvars
 import sys
 import time
-from collections.abc import Callable, Container
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, Protocol
 
@@ -22,14 +22,15 @@ from fh_notebook.batching.progress.display import TextProgress
 from fh_notebook.batching.progress.refresh import RefreshTimer
 from fh_notebook.batching.progress.state import ProgressSource, ProgressState
 from fh_notebook.batching.rendering import STATUS_WORDS
+from fh_notebook.contract.callbacks import step_text
 from fh_notebook.core.text import html
-from fh_notebook.local.service import steps_here
+from fh_notebook.core.text.formatting import one_line
 from fh_notebook.notebook.progress.app_view import app_state
 from fh_notebook.notebook.progress.controls import BatchControls
 from fh_notebook.notebook.shell import new_handle, no_lost_widget
 from fh_notebook.notebook.ui.buttons import CancelButton, ControlDisplay, WidgetPlace
 
-__all__ = ["CellOutput", "LiveDisplay", "LiveProgress", "LiveView", "PlainProgress", "ProgressView"]
+__all__ = ["CellOutput", "LiveDisplay", "LiveProgress", "LiveView", "PlainProgress", "ProgressView", "open_steps"]
 
 
 _TRACK: Final = "rgba(128,128,128,0.3)"
@@ -44,6 +45,13 @@ _WHOLE: Final = "display:inline-block"
 """A number and its words are in one line where they have room for it."""
 
 _OF_UNKNOWN_LENGTH: Final = f"repeating-linear-gradient(135deg,{_TRACK} 0 6px,transparent 6px 12px)"
+
+
+def open_steps() -> Mapping[tuple[str, str], str]:
+    """Return the ids of the approvals that wait for a yes or a no in this process, as `WaitingSteps.approvals` says."""
+    service = sys.modules.get("fh_notebook.local.service")  # not imported for a batch elsewhere
+    steps = service.steps_here() if service is not None else ()
+    return {(step.request_id, one_line(step_text(step.waiting_for, step.question))): step.id for step in steps}
 
 
 class ProgressView:
@@ -74,8 +82,8 @@ class ProgressView:
         plan = html.el("div", self._plan, cls="fh-dim") if self._plan else None
         return html.el("div", html.STYLE, plan, self.bar(), *lines, cls="fh fh-progress")
 
-    def _steps(self, decided_here: Container[str] = ()) -> html.Html | None:
-        return None if self._summary else self._state.steps.list_html(decided_here)
+    def _steps(self, open_here: Mapping[tuple[str, str], str] | None = None) -> html.Html | None:
+        return None if self._summary else self._state.steps.list_html(open_here)
 
     def live_html(self) -> str:
         """Return the same without what stands below the controls: nothing is clicked in it."""
@@ -83,7 +91,8 @@ class ProgressView:
 
     def live_below(self) -> str:
         """Return the steps of runs, with buttons where a local hive in this process waits for a yes or a no."""
-        return html.el("div", html.STYLE, steps, cls="fh") if (steps := self._steps(steps_here())) else ""
+        steps = self._steps(open_steps()) if self._state.steps else None
+        return html.el("div", html.STYLE, steps, cls="fh") if steps else ""
 
     def bar(self) -> html.Html:
         """Return the bar alone."""
@@ -284,7 +293,7 @@ class LiveProgress:
         self._control_display: ControlDisplay | None = None
         self._plan = ""
         self._note = ""
-        self._drawn_text = ""
+        self._drawn = ("", "")
 
     def begin(self, batch: ProgressSource) -> None:
         """Show the plan and an empty bar, and in a while a way to cancel."""
@@ -325,9 +334,11 @@ class LiveProgress:
         self._display.leave(view)
 
     def _draw(self, state: ProgressState) -> None:
-        if (text := self._state_text(state)) != self._drawn_text:  # else the page would be sent what it has
-            self._drawn_text = text
-            self._display.show(self._view(state))
+        view = self._view(state)
+        # Below are the buttons of steps: a question of the same words may be another one.
+        if (drawn := (self._state_text(state), view.live_below())) != self._drawn:  # else a page would be sent again
+            self._drawn = drawn
+            self._display.show(view)
         if self._control_display is not None:
             self._control_display.follow()
 

@@ -284,7 +284,7 @@ def _below(kernel: Kernel) -> str:
 
 
 def test_a_step_of_a_local_hive_in_this_process_is_decided_by_buttons(loaded: Kernel) -> None:
-    """A yes and a no, each once, and of these runs only; what asks for a text says how it is answered."""
+    """A yes and a no, each once; what asks for a text says how it is answered."""
     loaded.run(STEPS)
     loaded.wait(loaded.send(BEGIN.format("refund"), person=True))
     loaded.wait_until(lambda: _below(loaded).count("data-act") == 4, "two buttons for each")
@@ -294,12 +294,74 @@ def test_a_step_of_a_local_hive_in_this_process_is_decided_by_buttons(loaded: Ke
     }
     assert "hive.decide" not in _below(loaded)
     named = {label: act for act, label in acts.items()}
-    for label in ("Approve: finance: Refund 7?", "Deny: finance: Refund 7?", "Deny: finance: Refund 8?"):
+    for label in ("Approve: finance: Refund 7?", "Deny: finance: Refund 7?"):
         _act(loaded, named[label])
-    _act(loaded, "step:yes:req_of_nobody")
+    loaded.wait_until(lambda: ">Approved: finance: Refund 7?<" in _page(loaded), "what came of it")
+    assert loaded.run("hive.decide(approve=False).question") == "'Refund 8?'"
     loaded.wait_until(lambda: loaded.run("refund.running") == "False", "its end")
     assert loaded.run("refund.frame.output.tolist()") == "['paid', 'refused']"
     loaded.wait(loaded.send(BEGIN.format("letter"), person=True))
     loaded.wait_until(lambda: "What do we write?" in _below(loaded), "the question")
     assert ("data-act" in _below(loaded), "hive.decide" in _below(loaded)) == (False, True)
     loaded.run("letter.cancel()")
+
+
+SEVERAL = """
+from fh_notebook.batching.batch import ShownBatch
+from fh_notebook.notebook.progress.batch_block import BatchBlock
+answers, now = [], [0.0]
+
+@hive.workflow('drafts', variant='v', human='finance')
+def drafts(amount: int) -> str:
+    for question in ('Send a draft to yourself?', 'Delete all customers?', 'Tell everybody?'):
+        answers.append(asked(question).approved)
+    return ''
+
+def begin(name):
+    started = fh.batch([{'amount': 7}], name, variants='v', delivery='poll', client=hive.client(), wait=False, progress=False)
+    return started, BatchBlock(ShownBatch.of(started), clock=lambda: now[0])
+
+other, other_block = begin('refund')"""
+DRAFTS = """drafts, block = begin('drafts')
+ShownBatch.of(drafts).control.watch(block)"""
+
+
+def test_a_button_decides_the_question_that_it_shows_and_no_other(loaded: Kernel) -> None:
+    """Not the next question of that run, by a double click or on an old page; nor that of another batch."""
+    loaded.run(f"{STEPS}\n{SEVERAL}")
+    loaded.wait(loaded.send(DRAFTS, person=True))
+
+    def approve_of(question: str) -> str:
+        found = rf'data-act="(step:yes:[^"]*)" aria-label="Approve: finance: {re.escape(question)}"'
+        loaded.wait_until(lambda: re.search(found, _below(loaded)), question)
+        return re.findall(found, _below(loaded))[0]
+
+    def expect(said: str, answers: str) -> None:
+        loaded.wait_until(lambda: re.search(f">{said}", _page(loaded)), said)
+        assert loaded.run("answers") == answers
+
+    first = approve_of("Send a draft to yourself?")
+    _act(loaded, first)
+    second = approve_of("Delete all customers?")
+    _act(loaded, first)
+    expect("Approved: finance: Send a draft to yourself[?]", "[True]")
+    _act(loaded, second)
+    expect("Not decided: .* again", "[True]")
+    loaded.run("now[0] = 9.0")
+    loaded.run("hive.decide(next(a.request_id for a in hive.approvals if a.deployment == 'drafts'), approve=False)")
+    third = approve_of("Tell everybody?")
+    _act(loaded, second)
+    expect("Not decided: .* not open", "[True, False]")
+    loaded.run(f"other_block._act({third!r})")
+    assert loaded.run("answers") == "[True, False]"
+    _act(loaded, third)
+    loaded.wait_until(lambda: loaded.run("drafts.running") == "False", "its end")
+    assert loaded.run("answers") == "[True, False, True]"
+    loaded.run("other.cancel()")
+
+
+def test_a_batch_elsewhere_imports_no_local_hive(loaded: Kernel) -> None:
+    """It is shown while it runs and when it has ended, and has no step to decide here."""
+    loaded.wait(loaded.send("b = fh.batch([{'text': 'a'}], 'paced', variants='v')", person=True))
+    loaded.wait_until(lambda: "data-act" in _page(loaded), "the buttons")
+    assert loaded.run("import sys; [name for name in sys.modules if name.startswith('fh_notebook.local')]") == "[]"

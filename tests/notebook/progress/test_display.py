@@ -113,6 +113,19 @@ def test_what_a_person_decides_elsewhere_is_listed_below_the_bar_without_buttons
     assert "<button" not in ProgressView(PLAN, _state(waits=2, steps=steps))._repr_html_()
 
 
+def test_a_step_has_buttons_where_its_run_asks_what_is_shown_and_the_line_of_the_others_has_none() -> None:
+    """Of 25 steps 20 are listed; the run of the first asks something else by now, which the page does not show yet."""
+    questions = [f"finance: Refund {number}?" for number in range(25)]
+    steps = WaitingSteps.of(questions, origin="local", ids=[f"req_{number}" for number in range(25)])
+    open_here = {(f"req_{number}", question): f"taa_{number}" for number, question in enumerate(questions)}
+    open_here["req_0", "finance: Delete all?"] = open_here.pop(("req_0", questions[0]))
+    page = str(steps.list_html(open_here))
+    acts = dict(re.findall(r'data-act="step:yes:([^"]*)" aria-label="([^"]*)"', page))
+    assert acts == {f"taa_{number}": f"Approve: {questions[number]}" for number in range(1, 20)}
+    assert ">5 others<" in page
+    assert steps.as_list().endswith("5 others")
+
+
 def test_the_end_is_the_batchs_own_sentence_beside_a_full_bar() -> None:
     """The colours of the bar are explained in it, each once; without several there is nothing to explain."""
     counts = JobCounts(planned=80, done=78, failed=2, reused=62, calls=18)
