@@ -104,7 +104,7 @@ def progress_sentence(
     >>> print(progress_sentence("triage-1", JobCounts(planned=80, done=78, failed=2, reused=62, calls=18)))
     triage-1: 78 of 80 completed, 2 failed; 62 reused, 18 calls
     >>> print(progress_sentence("triage-2", JobCounts(planned=80, done=80, calls=87, refused=7)))
-    triage-2: 80 of 80 completed; 80 calls, 7 more refused by the service's limit and sent again
+    triage-2: 80 of 80 completed; 87 calls (7 requests refused by a limit)
     """
     if_unknown = f" ({replace(UnknownOutcomes.of(counts), waiting=0).text(audience)})"
     if_waiting = f" ({decide.text(audience)})"
@@ -118,14 +118,17 @@ def progress_sentence(
 def _spent(counts: JobCounts) -> str:
     """Return what the answers cost: calls, and what was reused in place of one."""
     parts = [f"{counts.reused:,} reused"] if counts.reused else []
-    return ", ".join([*parts, *_calls_parts(counts)])
+    return ", ".join([*parts, _calls(counts)])
 
 
-def _calls_parts(counts: JobCounts) -> list[str]:
-    """Return how many calls were made. Refused ones are told apart: with them there are more calls than jobs."""
-    again = "" if counts.pending else " and sent again"  # what is pending may be what was refused
-    refused = [f"{counts.refused:,} more refused by the service's limit{again}"] if counts.refused else []
-    return [counted(counts.calls - counts.refused, "call"), *refused]
+def _calls(counts: JobCounts) -> str:
+    """Return how many calls were made, and why there may be more of them than jobs.
+
+    A limit is the service's or that of a model's provider, and what it refused may be an upload. A refused call is sent
+    again unless the batch is stopped before.
+    """
+    refused = f" ({counted(counts.refused, 'request')} refused by a limit)" if counts.refused else ""
+    return f"{counted(counts.calls, 'call')}{refused}"
 
 
 ROWS_OF_AN_ERROR: Final = 5
@@ -553,7 +556,7 @@ def _quoted(text: str) -> str:
 def _cost(counts: JobCounts) -> str:
     """Return what the answers cost, in words that stand alone: where those come from that no call was made for."""
     has_no_call = counts.reused and not counts.calls
-    calls = "no call was made" if has_no_call else ", ".join(_calls_parts(counts))
+    calls = "no call was made" if has_no_call else _calls(counts)
     return "; ".join(filter(None, (_reused(counts), calls)))
 
 

@@ -42,9 +42,9 @@ SUMMARIES: list[tuple[JobCounts, tuple[str, ...]]] = [
     (JobCounts(planned=80, done=80, reused=62, calls=18), ("b", "80 of 80", "62 reused", "18 calls")),
     (
         JobCounts(planned=9, done=2, failed=3, unknown=1, pending=3, calls=9, refused=2),
-        ("b", "2 of 9", "3 failed", "1", "retry_unknown=True", "3 pending", "7 calls", "2 more"),
+        ("b", "2 of 9", "3 failed", "1", "retry_unknown=True", "3 pending", "9 calls", "2 requests"),
     ),
-    (JobCounts(planned=4, done=4, calls=6, refused=2), ("b", "4 of 4", "4 calls", "2 more", "and sent again")),
+    (JobCounts(planned=4, done=4, calls=6, refused=2), ("b", "4 of 4", "6 calls", "2 requests")),
     (
         JobCounts(planned=3, unknown=3, capped=2, calls=3),
         ("b", "0 of 3", "3", "1", "retry_unknown=True", "2", "batch.resolve_unknown()", "00:00 UTC", "3 calls"),
