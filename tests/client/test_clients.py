@@ -170,7 +170,7 @@ def test_the_key_decides_and_a_wrong_one_is_told() -> None:
             assert client.check().status == "bad"
         with fh.Client(base_url=server.url, api_key=KEY) as client:
             assert client.check()
-        with pytest.raises(fh.SettingsError, match="no API key is set for api.example.com"):
+        with pytest.raises(fh.SettingsError, match=facts("api.example.com", "API key")):
             fh.Client(base_url="https://api.example.com/v1")
     assert [call.status for call in hive.calls if call.status == "completed"] == []
 

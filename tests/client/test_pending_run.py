@@ -188,8 +188,8 @@ def test_a_run_says_how_many_look_ups_were_made_and_what_the_cap_leaves(monkeypa
     with _service({"status": "running"}) as client:
         pending = client.submit("d", variant="v")
         pending.refresh()
-        assert repr(pending).endswith("req_1, 1 look-up so far)")
-        assert "· 1 look-up so far · Request id: req_1" in pending._repr_html_()
+        for shown in (repr(pending), pending._repr_html_()):
+            assert tells(shown, "req_1", "1 look-up")
         fh.configure(daily_cap=7)
         pending.refresh()
         assert tells(repr(pending), "req_1", "2 look-ups", "4")

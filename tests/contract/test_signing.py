@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from fh_notebook.contract.signing import sign, verify_signature
 from fh_notebook.core.redaction import Secret
-from tests.told import facts
+from tests.told import facts, tells
 
 BODY = b'{"event_type":"workflow.completed","request_id":"req_1"}'
 SECRET = "whsec_0"
@@ -121,6 +121,7 @@ def test_an_empty_or_impossible_secret_never_verifies(secret: object) -> None:
     with pytest.raises(ValueError) as caught:
         sign(BODY, secret)  # type: ignore[arg-type]
     assert type(caught.value) is ValueError, "and none of an encoding"
+    assert tells(caught.value, "secret")
 
 
 @pytest.mark.parametrize("body", ["text", None, {"a": 1}])

@@ -192,7 +192,7 @@ def test_an_open_file_and_paths_in_a_list_are_told(tmp_path: Path) -> None:
         ),
         ({"a": {1, 2}}, ("'a'", "a set")),
         ({"a": 1}, ("'a'", "an int")),
-        ({("a", "b"): [1], ("a", "c"): [2]}, ()),
+        ({("a", "b"): [1], ("a", "c"): [2]}, ("frame", "columns")),
         (pl.Series([1, 2]), ("0", "1")),
         (["a", None], ("0", "'a'")),
         ([{"a": 1}, 5], ("1", "5")),

@@ -328,9 +328,12 @@ def test_what_is_changed_is_told_and_what_is_only_new_is_not() -> None:
     known = read_catalog(text)["a"]
     told: list[tuple[str, dict[str, Any]]] = [
         (r"\bt and n\b", {"inputs": {"t": fh.integer(), "n": fh.integer(required=False)}}),
-        (r"^(?!.*\bt\b)", {"description": "New."}),
-        (r"^(?!.*\bt\b)", {"variants": ["y", "x"]}),
-        (r"^(?!.*\bt\b)", {"inputs": {k: v for k, v in known.inputs.items() if k != "additionalProperties"}}),
+        (r"^(?!.*\bt\b).*\bdescription\b", {"description": "New."}),
+        (r"^(?!.*\bt\b).*\bvariants\b", {"variants": ["y", "x"]}),
+        (
+            r"^(?!.*\bt\b).*\bvariables\b",
+            {"inputs": {k: v for k, v in known.inputs.items() if k != "additionalProperties"}},
+        ),
         ("", {"variants": ["x", "y", "z"], "inputs": {"t": fh.text(), "n": fh.integer(), "more": fh.text()}}),
     ]
     said = set()

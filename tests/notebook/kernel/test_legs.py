@@ -19,6 +19,7 @@ import pytest
 
 from tests.kernel import NO_OFFER, Kernel
 from tests.notebook.slow_hive import KEY, SlowHive
+from tests.told import tells
 
 SETUP = "%load_ext fh_notebook\nimport fh_notebook as fh\nrows = [{'text': str(i)} for i in range(4)]"
 USE_STOP = "To cancel, use Stop"
@@ -268,7 +269,7 @@ def test_a_batch_in_the_background_can_be_cancelled_on_every_kernel(leg: Kernel,
     hive.wait_for(2)
     leg.wait(cell)
     _click(leg)
-    leg.wait_until(lambda: "cancelled; the answers so far are saved" in str(leg.shown(cell)), "the end of the batch")
+    leg.wait_until(lambda: tells(leg.shown(cell), "cancelled"), "the end of the batch")
     leg.wait_until(lambda: not {"ButtonModel", "SliderModel"} & _kinds(leg), "the end of the button")
     assert leg.run("(b.running, b.counts.done, b.counts.unknown)") == "(False, 2, 2)"
 

@@ -94,6 +94,7 @@ def test_placeholders_stand_for_names_of_the_users_own() -> None:
     with pytest.raises(InputError) as caught:
         renamed(nameless, " ")
     assert [problem.keyword for problem in caught.value.problems] == ["required"]
+    assert "name" in str(caught.value)
 
 
 def test_a_snippet_of_another_deployment_or_none_at_all_is_refused() -> None:
