@@ -10,6 +10,7 @@ import contextlib
 import json
 import re
 import tempfile
+from argparse import Namespace
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -26,6 +27,7 @@ from IPython.core.error import UsageError
 from traitlets import TraitError
 
 import fh_notebook as fh
+from fh_notebook.batching.batch_state import Resolution
 from fh_notebook.batching.execution import stop_rules
 from fh_notebook.batching.execution.engine_run import StartOptions
 from fh_notebook.batching.model import BatchStopped, JobCounts
@@ -36,6 +38,7 @@ from fh_notebook.batching.planning.stored_batch import refused_name
 from fh_notebook.batching.progress.state import ProgressState
 from fh_notebook.batching.rendering import progress_sentence
 from fh_notebook.batching.tables.row_sources import read_rows
+from fh_notebook.cli.batch_compare import check_baseline
 from fh_notebook.client.callbacks.receiver import check_public_url
 from fh_notebook.client.http import exchange as edge
 from fh_notebook.comparing.verdicts.verdict import notes_of, verdict_of
@@ -517,6 +520,12 @@ MESSAGES: Final[dict[str, Callable[[], Says]]] = {
         problem.text(audience) for problem in problems(fh.Deployment("d", inputs={"t": fh.text(pattern=SLOW)}).inputs, {"t": "a" * 90 + "b"})
     ),
     "a file of a local hive": lambda: lambda audience: "\n".join([IN_PROCESS, NO_ADDRESS]),
+    "nothing is unknown": lambda: Resolution().text,
+    "judged without labels": lambda: raised(lambda: fh.compare(UNTIMED, score="s").judge_errors()),
+    "a name that is no string in a snippet": lambda: snippet("c.invoke_workflow(deployment='d', inputs={'a': {1: 2}})"),
+    "columns of several levels": lambda: of_source({("a", "b"): [1], ("a", "c"): [2]}),
+    "nothing to compare": lambda: raised(lambda: fh.compare([], score="s")),
+    "a baseline that is not called": lambda: raised(lambda: check_baseline(Namespace(baseline="lvie", variant=["live", "new"]), ())),
     "a score is missing": lambda: of_comparison({"a": [1.0, np.nan, 0.5], "b": [0.5, 0.25, 0.5]}),
 }  # fmt: skip
 
