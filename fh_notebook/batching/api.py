@@ -7,6 +7,7 @@ options are in `options.py`, from where both functions have their keywords; how 
 from __future__ import annotations
 
 import asyncio
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -97,8 +98,7 @@ def prepare_batch(
     if name is not None and store is not None and not replace:
         # Before the rows are read, and again with them.
         check_name(store, name, workspace, batch_variants, partitions=False)
-    with garbage_collection.paused():
-        opened = open_rows(rows, target)
+    opened = open_rows(rows, target)
     settings = StartOptions.of(
         options, is_saved=store is not None, is_stream=isinstance(opened, RowStream), audience=audience
     )
@@ -190,7 +190,7 @@ def plan_table(rows: Rows, planner: Planner, deployment: str, *, name: str | Non
     The name is that of *all* rows, so that the cell goes on where a pilot ended.
     """
     shown = without_secrets(rows, planner.fit(rows))
-    with garbage_collection.paused():
+    with nullcontext() if planner.calls_functions else garbage_collection.paused():
         by_row = list(planner.jobs(replace(rows, labels=shown.labels)))
     batch_name = name or name_of(deployment, planner.batch_variants, (job for row in by_row for job in row))
     return batch_name, by_row, shown

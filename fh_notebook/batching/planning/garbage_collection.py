@@ -20,25 +20,27 @@ class _Pauses:
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._count = 0
+        self._pauses: set[object] = set()
         self._was_enabled = False
 
-    def begin(self) -> None:
+    def begin(self, pause: object) -> None:
         with self._lock:
-            self._count += 1  # first: whoever is interrupted after it ends the pause
-            if self._count == 1:
+            if not self._pauses:
                 self._was_enabled = gc.isenabled()
-                gc.disable()
+            self._pauses.add(pause)  # first: whoever is interrupted after it ends the pause
+            gc.disable()
 
-    def end(self) -> None:
+    def end(self, pause: object) -> None:
+        """End a pause; nothing happens where it was interrupted before it began."""
         with self._lock:
-            self._count -= 1
-            if not self._count and self._was_enabled:
-                gc.enable()
+            if pause in self._pauses:
+                self._pauses.remove(pause)
+                if not self._pauses and self._was_enabled:
+                    gc.enable()
 
     def after_fork(self) -> None:
         """Let a child collect: the threads that paused are not in it."""
-        if self._count and self._was_enabled:
+        if self._pauses and self._was_enabled:
             gc.enable()
         self.__init__()  # type: ignore[misc]  # all of it anew, the lock too
 
@@ -50,7 +52,10 @@ if hasattr(os, "register_at_fork"):
 
 @contextmanager
 def paused() -> Iterator[None]:
-    """Pause garbage collection in a block that runs no code of a user's, however many threads do so at once.
+    """Pause garbage collection in a block, however many threads do so at once.
+
+    The block must run no function of a user's and read no source of theirs: what that leaves behind would stay in
+    memory, and the collector is off in all threads.
 
     Examples
     --------
@@ -60,8 +65,9 @@ def paused() -> Iterator[None]:
     >>> gc.isenabled()
     True
     """
-    _PAUSES.begin()
+    pause = object()
     try:
+        _PAUSES.begin(pause)
         yield
     finally:
-        _PAUSES.end()
+        _PAUSES.end(pause)

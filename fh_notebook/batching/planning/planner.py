@@ -83,6 +83,11 @@ class Planner:
             raise InputError(list(dict.fromkeys(problems)), where=self.batch_variants[0].deployment)
         return frozenset().union(*(hidden_columns(ready.mapper, rows) for ready in self._ready.values()))
 
+    @property
+    def calls_functions(self) -> bool:
+        """Whether inputs are made by functions, which may be a user's."""
+        return any(callable(value) for target in self._targets.values() for value in dict(target.inputs or {}).values())
+
     def jobs(self, rows: Rows, *, start: int = 0, number: int = 0) -> Iterator[list[Job]]:
         """Yield the jobs of each row, unchecked; those whose inputs cannot even be made have their problems.
 

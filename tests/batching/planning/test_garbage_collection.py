@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 import warnings
+from collections import UserList
+from collections.abc import Iterator
 from threading import Barrier, Event, Thread
+from types import FrameType
+from typing import Any
 
 import pytest
 
@@ -96,3 +101,43 @@ def test_jobs_of_a_table_are_made_without_collections() -> None:
         gc.callbacks.remove(note)
         gc.set_threshold(*before)
     assert len(generations) <= 4, "what begins and ends one collection before, and one after"
+
+
+def test_functions_and_sequences_of_a_user_run_with_collections() -> None:
+    """They may leave much behind that only a collection frees."""
+    seen: set[bool] = set()
+
+    def note(value: str) -> str:
+        seen.add(gc.isenabled())
+        return value
+
+    class Texts(UserList[dict[str, str]]):
+        def __iter__(self) -> Iterator[dict[str, str]]:
+            return ({"text": note(text)} for text in ("a", "b"))
+
+    client = fh.local.LocalHive().client()
+    made = {"text": lambda row: note(row["text"])}
+    for rows, inputs in ((Texts([{}, {}]), None), ([{"text": "a"}], made)):
+        seen.clear()
+        fh.batch(rows, "triage", variants="v", inputs=inputs, client=client, progress=False, dry_run=True)
+        assert seen == {True}
+
+
+def test_an_interrupt_after_it_began_ends_it() -> None:
+    """Before the first line of its block."""
+
+    def interrupt(frame: FrameType, event: str, _: Any) -> Any:
+        if frame.f_code.co_name != "begin":
+            return None
+        if event == "return":
+            raise KeyboardInterrupt
+        return interrupt
+
+    tracer = sys.gettrace()
+    sys.settrace(interrupt)
+    try:
+        with pytest.raises(KeyboardInterrupt), garbage_collection.paused():
+            pass
+    finally:
+        sys.settrace(tracer)
+    assert gc.isenabled()
