@@ -204,7 +204,7 @@ def test_pending_runs_are_a_table_that_says_what_looks_them_up(shell: Shell, hiv
     hive.wait_approval()
     result, said = shell.run("%fetchhive pending")
     assert result.result[["deployment", "variant", "inputs", "waits_in"]].values.tolist() == [
-        ["refund", "paused", "5", "this kernel"]
+        ["refund", "paused", "amount: 5", "this kernel"]
     ]
     head, line = said.splitlines()[-2:]
     assert head.split() == ["submitted", "(UTC)", "deployment", "variant", "first", "words", "status", "next"]

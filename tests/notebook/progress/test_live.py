@@ -147,7 +147,9 @@ def test_a_cancel_in_the_background_leaves_what_came_of_it(loaded: Kernel, paced
     loaded.wait_until(lambda: "cancelled; " in _saved(loaded, cell), "the end")
     loaded.wait_until(lambda: "cancelled; " in _live(loaded), "the end, in the widgets")
     loaded.wait_until(lambda: "Browse" in _live(loaded), "the buttons of what can be done next")
-    loaded.wait_until(lambda: "batch.browse()" in _saved(loaded, cell), "the code of what can be done next")
+    loaded.wait_until(
+        lambda: "batch.browse()" in _saved(loaded, cell).replace("<wbr>", ""), "the code of what can be done next"
+    )
     assert not {"SliderModel", "ButtonModel"} & {state["_model_name"] for state in loaded.widgets().values()}
     progress, controls = loaded.shown(cell)
     assert set(progress) == {"text/plain", "text/html"}
