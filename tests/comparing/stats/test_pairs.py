@@ -116,11 +116,12 @@ def test_what_is_better_is_told_in_one_sentence() -> None:
     cmp = fh.compare(scores(keywords=0.0, nearest=1.0), score="s")
     (line,) = cmp.pairs().to_dict("records")
     assert re.fullmatch(
-        r"nearest .*: \d\.\d{3} .* 60 rows, \d\.\d{3} .* keywords \(95 % \w+ 0\.\d{3} \w+ \d\.\d{3}\)\.", cmp.verdict
+        r"nearest .*: \d\.\d{3} .* 60 rows, \d\.\d{3} \(95 % \w+ 0\.\d{3} \w+ \d\.\d{3}\) .* keywords\.", cmp.verdict
     )
     ends = (f"{line[name]:.3f}" for name in ("difference", "ci_low", "ci_high"))
     assert [number for number in numbers_in(cmp.verdict) if number != "95"][-3:] == [*ends]
-    for shown in (repr(cmp), Page(cmp._repr_html_()).text, repr(cmp.pairs()), cmp.pairs()._repr_html_()):
+    pages = [Page(str(shown._repr_html_())).text for shown in (cmp, cmp.pairs())]
+    for shown in (repr(cmp), repr(cmp.pairs()), *pages):
         assert shown.count(cmp.verdict) == 1
 
 
@@ -239,11 +240,13 @@ def test_the_headline_says_which_rows_it_counts_where_the_table_counts_more() ->
     shown = repr(fh.compare(frame, score="s"))
     headline = shown.splitlines()[0]
     assert headline.startswith("b ")
-    assert numbers_in(headline)[:8] == ["100", "60", "60", "32", "59", "59", "40", "95"]
+    assert numbers_in(headline)[:5] == ["100", "60", "60", "32", "95"]
+    assert numbers_in(headline)[-3:] == ["59", "100", "68"]
     assert shown.count("100 % (60 of 60)") == 2
     frame["s"] = frame["s"] * 2.5
     shown = repr(fh.compare(frame, score="s"))
-    assert numbers_in(shown.splitlines()[0])[:4] == ["2.500", "60", "0.805", "59"]
+    assert numbers_in(shown.splitlines()[0])[:3] == ["2.500", "60", "0.805"]
+    assert numbers_in(shown.splitlines()[0])[-1] == "59"
 
 
 def test_macro_f1_says_which_label_of_few_rows_decides_it() -> None:
@@ -384,7 +387,7 @@ def test_where_the_scorer_says_so_lower_is_better() -> None:
     cmp.data.lines.attrs["lower_is_better"] = True
     assert cmp.pairs()["difference"].iloc[0] < 0
     assert cmp.pairs()["wins"].iloc[0] > 30
-    assert re.match(r"fast .*, 1\.\d{3} less \w+ slow \(95 % \w+ \d\.\d{3} to \d\.\d{3}\)\.", cmp.verdict)
+    assert re.match(r"fast .*, 1\.\d{3} \(95 % \w+ \d\.\d{3} to \d\.\d{3}\) less \w+ slow\.", cmp.verdict)
     assert cmp.leaderboard()["variant"].tolist() == ["fast", "slow"]
     cmp.assert_better("fast", than="slow")
 
