@@ -87,7 +87,7 @@ def test_the_triage_variants_race_in_a_kernel(loaded: Kernel, hive: LocalHive) -
 def test_stop_ends_a_race_that_goes_on_later(loaded: Kernel, hive: LocalHive) -> None:
     """Stop in the middle: the cell ends without an error and says so, and `race.resume()` takes it to its end."""
     cell = loaded.send(f"{RACE}, min_difference=0.3, max_concurrency=2)", person=True)
-    loaded.wait_until(lambda: re.search(r"row [1-9]\d* of 93", str(loaded.shown(cell))), "the first rows")
+    loaded.wait_until(lambda: re.search(r"\b[1-9]\d* of 93 ", str(loaded.shown(cell))), "the first rows")
     loaded.interrupt()
     loaded.wait(cell)
     assert loaded.reply(cell)["status"] == "ok", loaded.text(cell)
