@@ -202,7 +202,7 @@ def test_run_has_a_link_to_each_message_and_their_number(lab: Lab, by_keyboard: 
     told = form.locator(".fh-problem > div")
     expect(told).to_have_text(["⚠ Required. Enter a text."] * 16)
     links, fold = status.locator("a"), status.locator("summary")
-    assert links.all_text_contents() == ["name", "zip", *(f"v{i}" for i in range(14))]
+    assert links.all_text_contents() == ["Who it is: name", "Who it is: zip", *(f"v{i}" for i in range(14))]
     expect(fold).to_have_text("and 4 more")
     expect(links.last).to_be_hidden()
     if by_keyboard:

@@ -21,7 +21,7 @@ from tests.notebook.hostile import EVIL, dangers
 from tests.security.corpus import NAMES, OUTPUTS, frame
 
 _INERT = re.compile(
-    r"\w+ (?:aria-[a-z]+|border|scoped|for|data-\w+)=|<(?:i|defs|use|clippath|svg|g|rect|line|text|circle|path|polyline|label)>$|svg |rect |line |text |circle |path |use |clippath |g "
+    r"\w+ (?:aria-[a-z]+|border|scoped|for|data-\w+)=|<(?:i|defs|use|clippath|svg|g|rect|line|text|circle|path|polyline|label|wbr)>$|svg |rect |line |text |circle |path |use |clippath |g "
 )
 """Beside what `dangers` knows of runs: elements and attributes of batches and plots, none of which runs or fetches."""
 
