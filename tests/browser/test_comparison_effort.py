@@ -184,7 +184,7 @@ FLOWS: Final = (
     ),
     Flow(
         name="read differences", cell="cmp.diff(2)", by_mouse=_read_differences_by_mouse,
-        by_keyboard=_read_differences_by_keyboard, clicks=1, keys_alone=8,  # past Copy of each answer
+        by_keyboard=_read_differences_by_keyboard, clicks=1, keys_alone=6,  # past Copy of each answer
     ),
     Flow(
         name="rate", cell="cmp.rate(rater={way!r})", by_mouse=_rate_by_mouse, by_keyboard=_rate_by_keyboard, clicks=4,
