@@ -282,7 +282,7 @@ def cells_of(approval: ToolApproval, *, is_decided_here: bool = False) -> list[o
     details = {
         "Tool": approval.shown(approval.tool),
         "Action": approval.shown(approval.action) if approval.action != approval.summary else "",
-        "Risk": approval.shown(approval.risk),
+        "Risk (by the service)": approval.shown(approval.risk),
         "Status": waits if approval.status == "pending" else approval.shown(approval.status),
         "Expires": moment_text(approval.expires_at) if approval.expires_at else "",
         "Votes": votes,

@@ -714,7 +714,7 @@ class PendingRun:
             f"the service is asked {often}, and each look-up counts against the daily cap; this card is updated by"
             " the look-up that finds the result"
         )
-        sent = "the service sends it here (callback); this card is updated when it arrives"
+        sent = "the service sends it to this kernel (a callback), and this card is updated when it arrives"
         state = f"Waiting for the result{since}: {sent if self.by_callback else asked}"
         if not self._is_waited_for:
             others = "Not waited for here; fh.pending() says who waits for it"
@@ -732,7 +732,8 @@ class PendingRun:
         if not self.polls and self._budget is None:
             return ""
         left = self._connection.left_for("lookup")
-        text = f"{'also ' if self.by_callback else ''}{counted(self.polls, 'look-up')} so far"
+        asked = counted(self.polls, "time")
+        text = f"also looked up {asked}" if self.by_callback else f"looked up {asked} so far"
         return text if left is None else f"{text}; {counted(left, 'request')} left today"
 
     def _question_lines(self) -> list[html.Html]:

@@ -988,9 +988,9 @@ def _file(number: int, asset: Asset, options: OutputOptions) -> html.Html:
     asked = "the host of the file" if options.is_blind else one_line(host, 200)
     button = html.el(
         "button", f"Show picture{source}", type="button", cls="fh-show-file", hidden="", data_src=asset.file_url,
-        data_name=name, title=f"Your browser requests it from {asked} now, and {asked} sees your IP address",
+        data_name=name, title=f"Your browser requests it from {asked} now",
     )  # fmt: skip
-    return _line(named, facts, button)
+    return _line(named, [*facts, f"shown after a click: {asked} then sees your IP address"], button)
 
 
 def _kept(name: str, facts: list[str], kept: KeptFile, options: OutputOptions) -> html.Html:

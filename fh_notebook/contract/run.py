@@ -434,7 +434,7 @@ def technical_line(run: Run) -> html.Html | None:
     facts = [identity] if (identity := identity_text(run)) else []
     if isinstance(run.attempts, int) and run.attempts > 1:
         # A call is repeated only where it did not run (`contract.retry`); look-ups count, too.
-        facts.append(f"{short(run.attempts)} requests{', of which one ran' if run.ok else ''}")
+        facts.append(f"{short(run.attempts)} requests were sent{', of which one ran' if run.ok else ''}")
     return html.el("div", " · ".join(facts), cls="fh-dim fh-foot", title=ID_TITLE) if facts else None
 
 

@@ -6,10 +6,10 @@ change is shown so far. The text version contains all that the page contains.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Final
+from typing import Any, Final
 
 import pandas as pd
 
@@ -100,9 +100,9 @@ def notes(of: CanaryFigures, *, stopped: str) -> tuple[str, ...]:
     lines = [
         (
             f"Evidence of a change: {_evidence_text(of.evidence)}, where {1 / of.alpha:g} is needed to report one. It "
-            "begins at 1, moves a little by chance, and grows as scores keep being higher, or lower, than before. If "
-            f"nothing changes, a change is reported in at most {100 * of.alpha:g} % of canaries, over all days "
-            f"together (alpha={of.alpha:g}, chosen before the first day)."
+            "begins at 1, moves a little by chance (equal scores are ordered by lot), and grows as scores keep being "
+            f"higher, or lower, than before. If nothing changes, a change is reported in at most {100 * of.alpha:g} % "
+            f"of canaries, over all days together (alpha={of.alpha:g}, chosen before the first day)."
         )
     ]
     if of.evidence >= 1 / of.alpha and not of.is_different:
@@ -164,7 +164,7 @@ def _table(summary: pd.DataFrame, of: CanaryFigures) -> tuple[list[str], list[li
     ]
     cells = [
         [
-            f"{line['date']:%Y-%m-%d}", f"{line['rows']:,}", score(line["score"]),
+            f"{line['date']:%Y-%m-%d}", f"{line['rows']:,}", _score_cell(line, score, of),
             *(
                 (
                     f"{line['higher']:,} / {line['lower']:,}",
@@ -179,6 +179,13 @@ def _table(summary: pd.DataFrame, of: CanaryFigures) -> tuple[list[str], list[li
         for line in part.to_dict("records")
     ]  # fmt: skip
     return [*heads, *counts.values()], cells
+
+
+def _score_cell(line: Mapping[Hashable, Any], score: Callable[[float], str], of: CanaryFigures) -> str:
+    """Return the score of a day; of yes/no scores with the rows that it is a share of."""
+    if not of.is_share or not line["scored"]:
+        return score(line["score"])
+    return f"{score(line['score'])} ({round(line['score'] * line['scored']):,} of {line['scored']:,})"
 
 
 def _more(summary: pd.DataFrame) -> str:
@@ -197,7 +204,7 @@ def canary_html(name: str, of: CanaryFigures, remarks: Sequence[str], summary: p
     """Return a canary as HTML: its name, the answer, the latest days and the notes."""
     more = _more(summary)
     heads, texts = _table(summary, of) if len(summary) else ([], [])
-    lines = [[html.unbroken(day), *cells] for day, *cells in texts]
+    lines = [[html.unbroken(day), *map(html.in_two, cells)] for day, *cells in texts]
     return html.el(
         "div",
         html.STYLE,
@@ -216,4 +223,4 @@ REMARK: Final = "max-width:75em"
 
 
 def _title(name: str) -> str:
-    return f"Canary {one_line(name, NAME_SHOWN)}"
+    return f"Canary {one_line(name, NAME_SHOWN)!r}"

@@ -338,11 +338,12 @@ class Trend:
     @property
     def _remarks(self) -> tuple[str, ...]:
         return (
-            (
-                "Each date (UTC) has its own 95 % interval. Dates may have different rows, so these intervals do "
-                "not test a change: fh.canary(rows, ...) tests the same rows over time."
-            ),
             *(["All calls have the same date, so there is no trend yet."] if self.frame["date"].nunique() == 1 else ()),
+            (
+                "Every call that a saved batch made counts once, on the date (UTC) when it was made. Each date has its "
+                "own 95 % interval. Dates may have different rows, so these intervals do not test a change: "
+                "fh.canary(rows, ...) tests the same rows over time."
+            ),
             *self.notes,
         )
 

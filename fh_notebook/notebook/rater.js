@@ -10,7 +10,7 @@
 const AHEAD = 20; // items that are here before they are shown, so that no key waits for the kernel
 const RESEND_MS = 4000;
 const KEPT = 'fh-rate:';
-const AGAIN = 'cmp.rate(skipped=True) shows again what was skipped';
+const AGAIN = 'what is skipped has no rating; cmp.rate(skipped=True) shows it again';
 
 const CSS = `
 .fh-rate-static{display:none}

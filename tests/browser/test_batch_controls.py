@@ -86,7 +86,7 @@ def test_a_batch_in_the_background_is_paused_throttled_and_cancelled(lab: Lab, p
         paced_hive.wait_for(10)
         expect(number).to_have_value("16")
         here.locator("button.fh-adaptive").click()
-        lab.expect_text(here.locator(".fh-adapts"), "set automatically")
+        lab.expect_text(here.locator(".fh-adapts"), "automatic")
         expect(here.locator("button.fh-adaptive")).to_be_hidden()
         lab.expect_text(lab.run(3), "the kernel is there")
 

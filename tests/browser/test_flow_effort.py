@@ -41,7 +41,7 @@ race = fh.race([{{'ticket': f'Question {{n}}', 'expected_output': 'billing'}} fo
 def _rows_are_run(effort: Effort, output: Locator) -> None:
     """A column for the one input, and Run."""
     run = output.get_by_role("button", name=re.compile(r"^\W*Run"))
-    effort.choose(output.get_by_label("ticket"), "column body")
+    effort.choose(output.get_by_label("ticket"), "from column body")
     expect(run).to_have_text(re.compile("Run 12 calls"))
     effort.run(run)
     done = output.locator(".fh-batch-result .fh-completed").first

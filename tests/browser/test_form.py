@@ -468,7 +468,7 @@ def test_a_form_over_rows_maps_columns_and_runs_a_batch(lab: Lab, hive: FormHive
     form.get_by_label("ticket").focus()
     form.get_by_label("ticket").press("Tab")
     expect(form.locator(".fh-problems")).to_contain_text("ticket: Required. Choose its column")
-    form.get_by_label("ticket").select_option(label="column body")
+    form.get_by_label("ticket").select_option(label="from column body")
     expect(form.locator(".fh-plan")).to_contain_text("40 rows x 1 variant = 40 jobs; 40 calls")
     size = "(text) => getComputedStyle(text).fontSize"
     assert form.locator(".fh-plan .fh").evaluate(size) == form.locator(".fh-preview .fh").evaluate(size)

@@ -116,7 +116,7 @@ def test_the_files_of_a_column_are_sent_by_their_addresses(lab: Lab) -> None:
         expect(form.locator(".fh-preview")).to_contain_text("a.png, 40 bytes")
         menu.select_option("not sent")
         expect(form.locator(".fh-preview")).not_to_contain_text("a.png")
-        menu.select_option("column photo")
+        menu.select_option("from column photo")
         expect(menu.locator("option:checked")).to_have_text("files named in column photo")
         form.get_by_role("button", name="Run 2 calls").click()
         expect(form.locator(".fh-batch-result")).to_contain_text(re.compile("(?<!of )2 completed"))

@@ -213,7 +213,7 @@ def test_text_and_page_begin_with_the_answer(watch: Watch) -> None:
     watch.answering.failing |= {("a", 3)}
     found = watch.run(baseline="before")
     name, said, *table = repr(found).splitlines()
-    assert name.endswith(found.name)
+    assert name.endswith(repr(found.name))
     assert said == found.verdict
     assert numbers_in(said) == ["1", "39", "0", "0", "39"]
     assert "exact()" in said

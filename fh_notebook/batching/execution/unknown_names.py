@@ -109,8 +109,8 @@ class NameEvidence:
 
     def absences(self, name: Name) -> tuple[int, Run | None]:
         """Return how many answers said that `name` is not there, and the last one."""
-        evidence = self._of[name]
-        return evidence.absent, evidence.last
+        evidence = self._of.get(name)
+        return (evidence.absent, evidence.last) if evidence is not None else (0, None)
 
 
 def name_of(job: Job) -> Name:

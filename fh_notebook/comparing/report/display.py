@@ -446,7 +446,10 @@ def pairs_notes(pairs: pd.DataFrame) -> list[str]:
     ]
 
 
-MORE_OF_PAIRS: Final = "The DataFrame has more columns: p of each pair alone, effect (rank-biserial), p_permutation."
+MORE_OF_PAIRS: Final = (
+    "cmp.pairs() has more columns: p (of each pair alone), effect (rank-biserial correlation, \N{MINUS SIGN}1 to 1), "
+    "p_permutation (p by a permutation test)."
+)
 
 
 def _share_text(line: Mapping[Any, Any], scale: ScoreFormat) -> str:

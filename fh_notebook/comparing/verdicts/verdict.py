@@ -127,7 +127,7 @@ def macro_note(data: ComparisonData) -> str:
         return ""
     few, corrected = _few_rows_text(class_rows), data.runs.correction_counts[0]
     moved = ", so that one corrected row may move it more than the share that is right" if corrected else ""
-    what = "the mean over the labels of F1, which wrong and missed answers of a label lower"
+    what = "the mean over the labels of F1 (the harmonic mean of precision and recall)"
     return f"{MACRO_MARK.strip()} Macro F1: {what}; each label has the same weight, however few its rows{few}{moved}."
 
 

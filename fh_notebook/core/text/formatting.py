@@ -158,16 +158,17 @@ def moment_text(when: datetime) -> str:
 
 
 def seconds_text(seconds: float) -> str:
-    """Return how long a call took: in thousandths of a second from one on, and three digits.
+    """Return how long a call took: with three digits from a second on, and in thousandths below, but never zero.
 
     Examples
     --------
-    >>> [seconds_text(s) for s in (0.0002, 0.0062, 0.0367, 2.0, 2.214, 12.345, 123.4)]
-    ['0.001 s', '0.006 s', '0.037 s', '2 s', '2.21 s', '12.3 s', '123 s']
+    >>> [seconds_text(s) for s in (0.0002, 0.0062, 0.01, 2.0, 2.214, 9.999, 12.345, 123.4)]
+    ['0.001 s', '0.006 s', '0.010 s', '2.00 s', '2.21 s', '10.0 s', '12.3 s', '123 s']
     >>> seconds_text(1234.5)
     '1,234 s'
     """
-    return f"{seconds:,.0f} s" if seconds >= 999.5 else f"{max(0.001, round(seconds, 3)):.3g} s"
+    digits = 3 if seconds < 0.9995 else 2 if seconds < 9.995 else 1 if seconds < 99.95 else 0
+    return f"{max(0.001, seconds):,.{digits}f} s"
 
 
 def seconds_digits(values: Iterable[float]) -> int:

@@ -30,11 +30,13 @@ BUTTONS: Final[dict[ApprovalDecision, tuple[str, str]]] = {
 """Decision -> the text of its button, and what is said when it was taken."""
 
 TITLES: Final[dict[ApprovalDecision, str]] = {
-    "allow_once": "Allow this one call; a later one is asked about again",
+    "allow_once": "Allow this one call",
     "deny": "Refuse this call",
 }
 _CLASSES: Final[dict[ApprovalDecision, str]] = {"allow_once": "fh-decides", "deny": "fh-ends fh-decides"}
 
+ONCE: Final = "Allow once is for this call alone; a later call is asked about again."
+_HEAD: Final = "margin:10px 0 6px"
 SENDING: Final = "Sending…"
 NOT_WAITING: Final = "It no longer waits."
 NOT_KNOWN: Final = "Not decided here; list the approvals again."
@@ -154,7 +156,8 @@ class ApprovalsTable:
             ]
             open_lines = sum(not line.said and _waits(line.approval) for line in self._lines)
         waiting = html.el("strong", f"{counted(open_lines, 'tool call')} {agreeing(open_lines, 'wait')} for a decision")
-        head = [html.el("div", waiting, cls="fh-head", style="margin-top:10px")] if open_lines else []
+        once = html.el("div", html.el("div", waiting, cls="fh-head"), html.el("div", ONCE, cls="fh-dim"), style=_HEAD)
+        head = [once] if open_lines else []
         repeated = html.el("style", f"{self.repeats}{{display:none}}") if self.repeats else html.Html("")
         table = [STYLE, repeated, *head, html.stacked((*HEADS, "Decision"), rows)] if rows else []
         return html.join([*table, *([below] if (below := self._steps.list_html()) else [])])

@@ -99,7 +99,8 @@ def _show_saved(pasted: Snippet, stored: Deployment | None, saved: Deployment, p
     elif saved.variable_names:
         notice(f"Guessed from the snippet's values; correct them there: {_kinds(saved.inputs['properties'])}.")
     if placeholders := [n for n in (saved.name, *new) if is_placeholder(n)]:
-        notice(f"{' and '.join(placeholders)} is a placeholder: replace it there with your own name.")
+        are = "is a placeholder: replace it" if len(placeholders) == 1 else "are placeholders: replace each"
+        notice(f"{' and '.join(placeholders)} {are} there with your own name.")
     if pasted.key is not None:
         left = f", but {source} still has it: delete it there" if source else ""
         notice(f"The API key in the snippet was removed and is not saved{left}. {credentials.LOGIN_HINT}.")

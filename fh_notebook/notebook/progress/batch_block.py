@@ -405,10 +405,8 @@ class BatchBlock:
         """Show what came of it under the running cell, with what can be clicked."""
         self._cell = _cell()
         plan, bar = self._state_above(self._shown.control.status)
-        self._above = (
-            self._shown.batch.plan().head if plan else "",
-            bar,
-        )  # its calls are long past
+        # The plan's head alone: which calls it would make is past.
+        self._above = (self._shown.batch.plan().head if plan else "", bar)
         view = self._ended_view()
         self._has_widgets = True
         self._display.show(view)

@@ -71,7 +71,7 @@ class BatchControls:
         self._pause.description = "Continue" if batch.paused else "Pause"
         self._pause.tooltip = GO_ON if batch.paused else PAUSE
         self._shown = self._number.value = min(number or batch.limit, MOST)
-        self._adapts.value = "set automatically" if number is None else ""
+        self._adapts.value = "automatic until you type a number" if number is None else ""
         self._adapt.layout.display = "none" if number is None else None
         for widget in self._clickable:
             enable_clicks(widget)

@@ -102,7 +102,8 @@ def _compared(run: Run, first: Run | None, options: OutputOptions) -> dict[str, 
     # A text is not cut for its marks: one with too many is shown without.
     marks = sum(part.kind == "here" for part in diff.segments)
     if isinstance(run.output, str) and isinstance(first.output, str) and marks * A_MARK <= options.cap:
-        views["text"] = marked(both=False)
+        said = html.el("div", "Underlined: not in the output of ", _name_html(first), cls="fh-dim fh-said")
+        views["text"] = html.el("div", said, marked(both=False))
     return views
 
 
@@ -177,7 +178,7 @@ def _against(run: Run | None, first: Run | None) -> tuple[object, ...]:
     """Return whether an output differs from the first variant's, which is named."""
     if run is None or first is None or run.output is None or first.output is None:
         return ()
-    name = html.el("bdi", one_line(first.variant or "the first", 60))
+    name = _name_html(first)
     if is_same(run, first):
         return ("= same as ", name)
     if are_compared(run, first):
@@ -185,6 +186,10 @@ def _against(run: Run | None, first: Run | None) -> tuple[object, ...]:
     # What is not compared says so, and why: beside one that differs, a card without a mark would read as equal.
     why = "files" if run.assets or first.assets else "only one of them is JSON"
     return ("not compared to ", name, f" ({why})")
+
+
+def _name_html(first: Run) -> html.Html:
+    return html.el("bdi", one_line(first.variant or "the first", 60))
 
 
 def error_element(run: Run, *, has_hints: bool = True, whole: str = WHOLE_ERROR) -> html.Html:

@@ -61,7 +61,7 @@ GOES_ON: Final = "It is no longer waited for here, and continues at the service.
 NOT_SENT: Final = "not sent"
 """What a call is called in place of cancelled: a file that was not uploaded stops calls, too."""
 NEVER_SENT: Final = "It was not sent."
-MAY_HAVE_RUN: Final = "The kernel did not wait for the answer: the call may have run at the service."
+MAY_HAVE_RUN: Final = "Cancelled before its answer came: the call may have run at the service."
 
 
 def outcomes_text(completed: int, others: Iterable[str], calls: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -189,7 +190,7 @@ def test_batches_of_one_after_another_keep_to_their_cells(loaded: Kernel) -> Non
     loaded.wait_until(lambda: sum("data-act" in page for page in _live_blocks(loaded)) == 3, "three blocks")
     for name, cell in zip("abc", cells, strict=True):
         kept = " ".join(str(part.get("text/html", "")) for part in loaded.shown(cell))
-        assert re.findall(r"Batch (b[abc])<", kept) == [f"b{name}"]
+        assert re.findall(r"Batch '(b[abc])'<", html.unescape(kept)) == [f"b{name}"]
 
 
 LATE_SETUP = """

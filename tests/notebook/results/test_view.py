@@ -84,7 +84,7 @@ def test_a_column_a_variant_from_waiting_to_its_answer() -> None:
     view.show(1, _run("good bye", "b"), submit=submit)
     first, second = _columns(view)
     assert "waiting" in _text(first)
-    for part in ("completed", "b", "1.5 s", "req_1", "good bye"):
+    for part in ("completed", "b", "1.50 s", "req_1", "good bye"):
         assert part in _text(second)
     assert not view.over
     view.show(0, _run(), submit=submit)
@@ -347,9 +347,9 @@ def test_line_and_columns_say_the_same_time_from_the_first_moment_on() -> None:
     assert said() == ["2.0 s", "2.0 s", "1.5 s", "0.0 s"]
     clock.now += 0.1
     view.show(0, _run())
-    assert said() == ["2.1 s", "1.5 s", "1.6 s", "0.1 s"]
+    assert said() == ["2.1 s", "1.50 s", "1.6 s", "0.1 s"]
     view.show(2, _run())
-    assert said() == ["2.1 s", "1.5 s baseline", "1.6 s", "1.5 s = same as a"]
+    assert said() == ["2.1 s", "1.50 s baseline", "1.6 s", "1.50 s = same as a"]
 
 
 def _until(happened: Callable[[], bool], view: ResultsView) -> None:
@@ -479,10 +479,10 @@ def test_the_twins_say_how_long_a_call_has_been_out() -> None:
     last = SideBySide(submit.calls, deployment="triage", line=submit.line(0.0), now_s=0.0)
     heads = re.findall(r'<div class="fh-head".*?</div>', last.page())
     assert [" ".join(Page(head).text.split()) for head in heads] == [
-        "running a 0.0 s", "completed b 1.5 s", "waiting c",
+        "running a 0.0 s", "completed b 1.50 s", "waiting c",
     ]  # fmt: skip
     assert re.findall(r"triage/.*", str(last)) == [
-        "triage/a: running, 0.0 s", "triage/b: completed, 1.5 s", "triage/c: waiting",
+        "triage/a: running, 0.0 s", "triage/b: completed, 1.50 s", "triage/c: waiting",
     ]  # fmt: skip
 
 

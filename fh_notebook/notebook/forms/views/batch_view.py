@@ -67,7 +67,7 @@ class SourceRow:
         """Whether a constant is entered, though perhaps none is there yet."""
         self.was_left = False
         """Whether a person has come to it and gone on: then it is told what is missing."""
-        columns = [(f"column {column}", ("column", column)) for column in mapping.rows.columns]
+        columns = [(f"from column {column}", ("column", column)) for column in mapping.rows.columns]
         if mapping.is_file(name) or name in mapping.file_columns:
             columns += [(f"files named in column {column}", ("files", column)) for column in mapping.rows.columns]
         self._from = Dropdown(
