@@ -24,6 +24,11 @@ KINDS = {name: case.schema for name, case in CASES.items()}
 """A property of every kind, by the kind's own name."""
 EVERY_KIND = json.dumps({"type": "object", "properties": KINDS, "$defs": DEFS})
 
+WHO = (
+    "parts = {'name': {'type': 'string'}, 'zip': {'type': 'string'}}\n"
+    "who = {'type': 'object', 'title': 'Who it is', 'properties': parts, 'required': ['name', 'zip']}"
+)
+"""A group of two texts, for the cells of the forms that have it."""
 
 CELLS = {
     "fill": "form = fh.form(reply, variants='plain')\nform",
@@ -46,8 +51,7 @@ CELLS = {
     "later-read": "later.run.output, later.pending",
     "grow": "grow = fh.form(fh.Deployment('reply'))\ngrow",
     "reject": (
-        "parts = {'name': {'type': 'string'}, 'zip': {'type': 'string'}}\n"
-        "who = {'type': 'object', 'title': 'Who it is', 'properties': parts, 'required': ['name', 'zip']}\n"
+        f"{WHO}\n"
         "more = {f'extra_{i}': fh.text(required=False) for i in range(7)}\n"
         "inputs = {'ticket': fh.text(multiline=True), 'who': who, 'max_words': fh.integer(), **more}\n"
         "reject = fh.form(fh.Deployment('reply', variants=['plain'], inputs=inputs), values={'ticket': 'Late.'})\nreject"
@@ -59,6 +63,7 @@ CELLS = {
         "               values={'rows': [{'w': f'w{i}', 'q': i} for i in range(1, 26)]})\nrows"
     ),
     "many": (
+        f"{WHO}\n"
         "inputs = {'who': who, **{f'v{i}': fh.text() for i in range(14)}}\n"
         "many = fh.form(fh.Deployment('reply', variants=['plain'], inputs=inputs))\nmany"
     ),

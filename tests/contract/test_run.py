@@ -34,7 +34,7 @@ def test_a_run_is_frozen_and_says_what_it_is() -> None:
     """A value: it cannot be changed, and its repr is one line with what a person looks for."""
     with pytest.raises(dataclasses.FrozenInstanceError):
         RUN.status = "failed"  # type: ignore[misc]
-    assert repr(RUN) == 'Run(completed, support-triage/nearest, 0.25 s, req_1, output={"label": "billing"})'
+    assert repr(RUN) == 'Run(completed, support-triage/nearest, 0.250 s, req_1, output={"label": "billing"})'
     assert (RUN.ok, RUN.done, RUN.raise_for_status()) == (True, True, RUN)
 
 

@@ -59,11 +59,11 @@ def test_texts_are_compared_by_words(cmp: fh.Comparison) -> None:
     assert lines.pop(4) == f"  {found.parts[0]}"
     assert lines == [
         "ticket: Where is parcel 0? · expected_output: It is late.",
-        "keywords (score 0 · 0.25 s):",
+        "keywords (score 0 · 0.250 s):",
         "  It is late.",
-        "nearest (score 0 · 0.25 s):",
+        "nearest (score 0 · 0.250 s):",
         "  It is [-late-]{+lost+}.",
-        "third (score 0 · 0.25 s):",
+        "third (score 0 · 0.250 s):",
         "  same",
     ]
     assert repr(found) == str(found)

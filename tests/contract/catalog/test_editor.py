@@ -326,14 +326,12 @@ def test_what_is_changed_is_told_and_what_is_only_new_is_not() -> None:
     """Kinds, what must be given, the description, the order of the variants, and whether others are taken."""
     text = "deployments:\n  a:\n    description: Old.\n    variants: [x, y]\n    inputs:\n      t: text\n      n: integer\n"
     known = read_catalog(text)["a"]
+    other = r"^(?!.*\bt\b)."  # of no variable
     told: list[tuple[str, dict[str, Any]]] = [
         (r"\bt and n\b", {"inputs": {"t": fh.integer(), "n": fh.integer(required=False)}}),
-        (r"^(?!.*\bt\b).*\bdescription\b", {"description": "New."}),
-        (r"^(?!.*\bt\b).*\bvariants\b", {"variants": ["y", "x"]}),
-        (
-            r"^(?!.*\bt\b).*\bvariables\b",
-            {"inputs": {k: v for k, v in known.inputs.items() if k != "additionalProperties"}},
-        ),
+        (other, {"description": "New."}),
+        (other, {"variants": ["y", "x"]}),
+        (other, {"inputs": {k: v for k, v in known.inputs.items() if k != "additionalProperties"}}),
         ("", {"variants": ["x", "y", "z"], "inputs": {"t": fh.text(), "n": fh.integer(), "more": fh.text()}}),
     ]
     said = set()

@@ -109,7 +109,7 @@ def test_several_variants_are_shown_side_by_side_and_give_a_frame(shell: Shell, 
     assert list(frame["status"]) == ["completed", "completed", "failed"]
     assert shell.shell.user_ns["_"] is frame
     assert "echo/plain: completed" in said
-    assert "variable runs" in said.splitlines()[0]
+    assert "runs (a DataFrame)" in said.splitlines()[0]
     assert '"said": "HI"' in said
     assert "cannot say 'hi'" in said
     assert len(hive.calls) == 3
@@ -415,7 +415,7 @@ def test_over_takes_rows_as_a_batch_does(shell: Shell, hive: LocalHive, rows: st
     result, said = shell.run('%%fetchhive echo -v plain --over rows --out answers\ntext: "{{ row.text }}"')
     assert result.error_in_exec is None, said
     assert shell.shell.user_ns["answers"]["output"].tolist() == ["a", "b"]
-    assert "in the variable answers (a DataFrame)" in said
+    assert "answers (a DataFrame)" in said
 
 
 @pytest.mark.parametrize("is_app", [False, True])

@@ -191,9 +191,9 @@ def test_a_card_counts_look_ups(shell: Shell, monkeypatch: pytest.MonkeyPatch) -
             asyncio.run(pending.look())
             shown.append(captured.outputs[-1].data["text/plain"].partition("req_1, ")[2])
         pending.cancel_waiting()
-    looks = [re.findall(r"\b\d+ look-ups?\b", text) for text in shown]
-    assert looks == [["1 look-up"], ["2 look-ups"], ["2 look-ups"]]
-    assert tells(captured.outputs[-2].data["text/html"], "2 look-ups", "req_1")
+    looks = [re.findall(r"\b\d+ times?\b", text) for text in shown]
+    assert looks == [["1 time"], ["2 times"], ["2 times"]]
+    assert tells(captured.outputs[-2].data["text/html"], "2 times", "req_1")
 
 
 def test_pending_runs_are_a_table_that_says_what_looks_them_up(shell: Shell, hive: Refunds) -> None:  # noqa: F811

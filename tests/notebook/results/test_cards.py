@@ -38,7 +38,7 @@ def test_every_form_folds_a_long_output_in_html_and_in_text(show: str | None) ->
 
 def test_several_runs_say_that_the_frame_has_all() -> None:
     """Because the result of several is a frame."""
-    assert re.search(r"… 180 [^;]*; (?!run\.text)", repr(SideBySide([_run(), _run()])))
+    assert re.search(r"… 180 [^;]*; (?!run\.text).*\boutput\b", repr(SideBySide([_run(), _run()])))
 
 
 def test_a_long_error_is_folded_too() -> None:
