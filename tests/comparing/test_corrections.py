@@ -281,7 +281,7 @@ def test_what_cannot_be_corrected_is_told_before_anything_is_kept(triage: Triage
             cmp.correct(row, expected=value, **options)
     assert session.store_or_memory().corrections.of_workspace(triage.client.workspace) == []
     frame = pd.DataFrame({"row": 0, "variant": ["a", "b"], "output": "x", "expected_output": "y"})
-    with pytest.raises(fh.InputError, match="table"):
+    with pytest.raises(fh.InputError, match="expected_output"):
         fh.compare(frame).correct(0, expected="x")
     with pytest.raises(fh.InputError, match=r"frame\.to_csv"):
         fh.compare(frame).write_corrected("t.csv")

@@ -58,7 +58,7 @@ def test_a_list_of_runs_is_compared_by_their_inputs() -> None:
 @pytest.mark.parametrize(
     ("source", "said"),
     [
-        ([], "list"),
+        ([], "; "),
         ([1, 2], "'row', 'variant'"),
         ([pd.DataFrame(), pd.DataFrame()], 'fh.compare({"monday": b1, "today": b2})'),
         ({"monday": pd.DataFrame({"row": [1], "variant": ["a"]})}, "name"),

