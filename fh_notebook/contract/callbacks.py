@@ -295,7 +295,7 @@ _MARKED: Final = "margin:8px 0;padding-left:10px;border-left:3px solid var(--jp-
 """Nothing else happens before a person has decided: it must be seen beside what runs by itself."""
 
 
-_CALL_HIVE: Final = "call hive.decide(request_id, approve=True) where the local hive runs"
+_CALL_HIVE: Final = "call hive.decide(request_id, approve=True), or approve=False, where the local hive runs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,7 +307,7 @@ class WaitingSteps:
     >>> print(WaitingSteps(("finance: Refund 7?", "finance: Refund 8?", "legal: Send it?")))
     3 wait for a decision by e-mail or Telegram, not here (finance: Refund 7?; finance: Refund 8?; 1 other)
     >>> print(WaitingSteps(("finance: Refund 7?",), is_local=True, ids=("req_7",)).as_list())
-    1 waits for a decision: call hive.decide(request_id, approve=True) where the local hive runs:
+    1 waits for a decision: call hive.decide(request_id, approve=True), or approve=False, where the local hive runs:
       finance: Refund 7? (req_7)
     """
 

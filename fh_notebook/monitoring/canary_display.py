@@ -90,9 +90,8 @@ def verdict(of: CanaryFigures) -> str:
     compared = f"{counted(of.tested, 'score')}{by} {agreeing(of.tested, 'were')} compared"
     equal = of.tested - of.higher - of.lower
     counts = f"{of.higher:,} higher, {of.lower:,} lower, {equal:,} the same"
-    return (
-        f"No change found so far ({counted(of.days, 'day')}): {compared} with the one before of the same row: {counts}."
-    )
+    against = "with the earlier score of the same row"
+    return f"No change found so far ({counted(of.days, 'day')}): {compared} {against}: {counts}."
 
 
 def notes(of: CanaryFigures, *, stopped: str) -> tuple[str, ...]:

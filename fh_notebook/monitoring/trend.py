@@ -352,14 +352,15 @@ class Trend:
         measures = {"score": self._score_head, "seconds": MEDIAN_TIME, "failures": "failed calls"}
         if not self.frame["score"].notna().any():
             del measures["score"]
-        heads = [*("variant", "date (UTC)"), *(f"{head}, 95 % interval" for head in measures.values()), "calls"]
+        counts = {"calls": "calls"} | ({"scored": "rows with a score"} if "score" in measures else {})
+        heads = ["variant", "date (UTC)", *(f"{head}, 95 % interval" for head in measures.values()), *counts.values()]
         names = distinct_texts(self.frame["variant"].unique(), 40)
         cells = [
             [
                 names[line["variant"]],
                 f"{line['date']:%Y-%m-%d}",
                 *(_with_interval(line, name, self._texts[name]) for name in measures),
-                f"{line['calls']:,}",
+                *(f"{line[name]:,}" for name in counts),
             ]
             for line in frame.to_dict("records")
         ]

@@ -224,7 +224,7 @@ def evidence_note(tally: RaceState) -> str:
         "Evidence says how clearly another variant is better so far: 1 or less says nothing, and at "
         f"{1 / tally.alpha:g} a variant is dropped. The best variant is dropped by mistake in at most "
         f"{100 * tally.alpha:g} % of races (alpha={tally.alpha:g}). The evidence does not rank the dropped variants, "
-        "and each score is of the variant's own rows."
+        "and each variant is scored on its own rows."
     )
 
 
@@ -233,7 +233,7 @@ def intervals_note(tally: RaceState) -> str:
     return f"The {_confidence(tally)} intervals hold at whichever row the race stops."
 
 
-LOG_SCALE: Final = " Its bars begin at 1 and have a logarithmic scale."
+LOG_SCALE: Final = " The bars of the evidence begin at 1 and have a logarithmic scale."
 
 
 def calls_notes(spent: RaceCost) -> tuple[str, ...]:

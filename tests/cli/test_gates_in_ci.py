@@ -109,7 +109,7 @@ def test_a_suite_is_given_a_baseline_by_an_option(tickets: Path) -> None:
 
     assert "1 passed" in (told := ended("--fh-baseline", "live.fhb")), told
     assert "1 passed" in (told := ended("--fh-baseline", "live")), told
-    assert "a baseline: pytest --fh-baseline" in ended()
+    assert tells(ended(), "--fh-baseline", ".fhb")
     told = ended("--fh-baseline", "lvie")
     assert "--fh-baseline lvie: " in told
     assert "live" in told

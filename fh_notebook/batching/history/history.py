@@ -200,7 +200,10 @@ def _count_planned(store: Store, record: BatchRecord) -> int:
 def _frame(lines: list[dict[str, Any]], *, has_more: bool = False) -> pd.DataFrame:
     columns = {name: [line.get(name) for line in lines] for name in COLUMNS}
     frame = pd.DataFrame({name: series_of(columns[name], dtype) for name, dtype in COLUMNS.items()})
-    count = counted(len(lines), "call or batch", "calls and batches")
+    batches = sum(line["kind"] == "batch" for line in lines)
+    calls = len(lines) - batches
+    counts = [counted(calls, "call")] if calls or not batches else []
+    count = " and ".join([*counts, *([counted(batches, "batch", "batches")] if batches else [])])
     words = "inputs and answers by their first words"
     caption = (
         f"The newest {count}, {words}; limit= (-n) lists more." if has_more else f"{count}, the newest first; {words}."

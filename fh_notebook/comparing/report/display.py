@@ -438,7 +438,7 @@ def pairs_notes(pairs: pd.DataFrame) -> list[str]:
     rules, tests = _rules(pairs["interval"]), pairs["test"].unique()
     corrected = ", corrected for the number of pairs (Holm)" if len(pairs) > 1 else ""
     return [
-        "All figures are of the rows where both variants have a score.",
+        "All figures are of the rows where both variants have a score; differences are computed before rounding.",
         f"p: the chance of a difference at least this large if both were equally good{corrected}; a difference is "
         f"significant below {ALPHA:g} where its 95 % interval does not include 0.",
         *([f"Test: {TESTS[tests[0]]}."] if len(tests) == 1 else []),
@@ -447,8 +447,8 @@ def pairs_notes(pairs: pd.DataFrame) -> list[str]:
 
 
 MORE_OF_PAIRS: Final = (
-    "cmp.pairs() has more columns: p (of each pair alone), effect (rank-biserial correlation, \N{MINUS SIGN}1 to 1), "
-    "p_permutation (p by a permutation test)."
+    "The DataFrame itself has more columns: p (of each pair alone, not corrected), effect (rank-biserial correlation, "
+    "\N{MINUS SIGN}1 to 1), p_permutation (p by a permutation test)."
 )
 
 

@@ -212,7 +212,10 @@ def length(
         path=(path, None),
     )
     is_counted = at_least is None and at_most is None
-    criterion = f"score = {unit} of the output" if is_counted else f"right = {unit} of the output are within bounds"
+    bounds = " and ".join(
+        f"{words} {bound:,}" for words, bound in (("at least", at_least), ("at most", at_most)) if bound is not None
+    )
+    criterion = f"score = {unit} of the output" if is_counted else f"right = the output has {bounds} {unit}"
     return ready_scorer(
         name, score, reads=None, unit=unit, at_least=at_least, at_most=at_most, path=path, criterion=criterion
     )

@@ -95,7 +95,7 @@ def test_an_expression_of_ibis_is_rows() -> None:
         assert fh.batch(tickets.ticket, "shout", client=client, progress=False).frame["output"].tolist()[0] == "LATE"
         assert fh.form("shout", over=chosen, client=client).mapping.columns == {"ticket": "ticket"}
         for failing in (tickets.mutate(n=tickets.ticket.cast("int")), ibis.table({"ticket": "string"}, name="nowhere")):
-            with pytest.raises(InputError, match="a Table.*: .*query") as caught:
+            with pytest.raises(InputError, match="a Table.*: .*; ") as caught:
                 fh.batch(failing, "shout", client=client, progress=False)
             assert "\n" not in str(caught.value)
 

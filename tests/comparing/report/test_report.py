@@ -392,9 +392,9 @@ def test_a_comparison_of_anything_can_be_reported(tmp_path: Path, ending: str) -
 
 def test_a_report_replaces_the_one_before_as_a_whole(hostile: fh.Comparison, tmp_path: Path) -> None:
     """And leaves nothing else behind."""
-    (tmp_path / "x.md").write_text("before")
+    (tmp_path / "x.md").write_text("as it was")
     hostile.report(tmp_path / "x.md")
-    assert "before" not in (tmp_path / "x.md").read_text()
+    assert "as it was" not in (tmp_path / "x.md").read_text()
     assert [file.name for file in tmp_path.iterdir()] == ["x.md"]
 
 

@@ -141,7 +141,7 @@ def test_nothing_that_a_kernel_says_or_keeps_has_the_key_in_it(way: str, tmp_pat
     assert f"hi: {len(PASSWORD)} characters" in said
     assert "***" in said
     if way == "snippet":
-        assert re.search(r"\bsnippet\b.*%fetchhive login", said)
+        assert "%fetchhive login" in said
     # IPython's history keeps what was typed: with a snippet, the key by nature; the notice says so.
     files = [f for f in tmp_path.rglob("*") if f.is_file() and not (way == "snippet" and "history.sqlite" in f.name)]
     assert any(f.name.startswith("store.sqlite3") for f in files)

@@ -162,11 +162,11 @@ def hints(state: FieldState, *, has_default: bool = True) -> list[str]:
     >>> hints(FormModel({"properties": {"n": keywords}}).fields["n"])
     ['whole number, 1 to 9', 'default 3', 'for example 5']
     >>> hints(FormModel({"properties": {"note": {"type": ["string", "null"]}}}).fields["note"])
-    ['text, or null']
+    ["text, or null (in the field's menu)"]
     """
     takes = list(_constraints(state))
     if state.nullable:
-        takes = [*(takes or [state.kind.rules.null_help]), "or null"]
+        takes = [*(takes or [state.kind.rules.null_help]), "or null (in the field's menu)"]
     lines = [", ".join(takes)] if takes else []
     if has_default and state.default is not UNSET:
         lines.append(f"default {default_text(state)}")
