@@ -531,6 +531,7 @@ def pairs_cells(pairs: pd.DataFrame, data: ComparisonData, *, drawn: bool = Fals
     written, too. `drawn` cells break before their brackets alone.
     """
     broken = html.in_two if drawn else str
+    interval = "95\N{NO-BREAK SPACE}% interval" if drawn else "95 % interval"
     pairs = _pairs_best_first(pairs, data)
     differences = [*pairs["ci_low"], *pairs["ci_high"], *pairs["difference"]]
     text = points_format(differences) if data.is_share else figures(differences)
@@ -540,7 +541,7 @@ def pairs_cells(pairs: pd.DataFrame, data: ComparisonData, *, drawn: bool = Fals
         # One p is read: the corrected one. The others are in the DataFrame.
         **dict.fromkeys(("p", "effect", "p_permutation"), Cells()),
         "difference": Cells(
-            (f"difference{' in points' if data.is_share else ''} (95 % interval)",),
+            (f"difference{' in points' if data.is_share else ''} ({interval})",),
             lambda line: (broken(f"{text(line['difference'])}{_pair_interval(line, text)}"),),
         ),
         "wins": Cells(("won / tied / lost",), lambda line: (broken(" / ".join(count_text(line[x]) for x in _COUNTS)),)),
