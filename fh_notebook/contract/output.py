@@ -990,7 +990,8 @@ def _file(number: int, asset: Asset, options: OutputOptions) -> html.Html:
         "button", f"Show picture{source}", type="button", cls="fh-show-file", hidden="", data_src=asset.file_url,
         data_name=name, title=f"Your browser requests it from {asked} now",
     )  # fmt: skip
-    return _line(named, [*facts, f"shown after a click: {asked} then sees your IP address"], button)
+    seen = "" if is_loopback(host) else f": {asked} then sees your IP address"
+    return _line(named, [*facts, f"shown after a click{seen}"], button)
 
 
 def _kept(name: str, facts: list[str], kept: KeptFile, options: OutputOptions) -> html.Html:

@@ -245,6 +245,17 @@ def test_a_picture_is_a_link_without_a_script_and_bytes_where_there_are_some() -
     assert "data:application/octet-stream;base64," in page
 
 
+@pytest.mark.parametrize(
+    ("address", "host"), [("https://a.example/a.png", "a.example"), ("http://127.0.0.1:8000/a.png", "")]
+)
+def test_a_picture_of_another_machine_names_who_sees_the_reader_before_the_click(address: str, host: str) -> None:
+    """Its host; this machine is told nothing new by itself."""
+    view = Page(_page({"assets": [{"file_url": address, "file_type": "image/png", "file_name": "a.png"}]}, key="7"))
+    about = view.text.partition("image/png")[2].partition("Show")[0]
+    assert about
+    assert (host in about, "IP" in about) == (True, bool(host))
+
+
 def test_more_files_than_can_be_looked_at_are_stated() -> None:
     """With where all are."""
     page = _page({"assets": [{"file_url": f"https://a.example/{n}.png"} for n in range(30)]}, key="1")
