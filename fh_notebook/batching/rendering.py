@@ -382,7 +382,7 @@ class BatchOverview:
         more = len(self.groups) - len(errors)
         has_all = "" if self.is_app else f": {self.opener}.failures"
         facts_html = html.el("span", "; ".join(facts), cls="fh-dim")
-        name_html = [html.el("strong", f"Batch {self.name!r}")] if self.name else []
+        name_html = [html.el("strong", f"Batch '{self.name}'")] if self.name else []
         return html.el(
             "div",
             html.STYLE,

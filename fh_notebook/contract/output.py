@@ -986,12 +986,13 @@ def _file(number: int, asset: Asset, options: OutputOptions) -> html.Html:
         return _line(named, facts)
     source = "" if options.is_blind else f" from {one_line(host, 40)}"
     asked = "the host of the file" if options.is_blind else one_line(host, 200)
+    # To one who rates blindly it says nothing of where the file is: variants may have theirs in different places.
+    seen = " (its host then sees your IP address)" if options.is_blind or not is_loopback(host) else ""
     button = html.el(
-        "button", f"Show picture{source}", type="button", cls="fh-show-file", hidden="", data_src=asset.file_url,
+        "button", f"Show picture{source}{seen}", type="button", cls="fh-show-file", hidden="", data_src=asset.file_url,
         data_name=name, title=f"Your browser requests it from {asked} now",
     )  # fmt: skip
-    seen = "" if is_loopback(host) else f": {asked} then sees your IP address"
-    return _line(named, [*facts, f"shown after a click{seen}"], button)
+    return _line(named, facts, button)
 
 
 def _kept(name: str, facts: list[str], kept: KeptFile, options: OutputOptions) -> html.Html:

@@ -222,4 +222,4 @@ REMARK: Final = "max-width:75em"
 
 
 def _title(name: str) -> str:
-    return f"Canary {one_line(name, NAME_SHOWN)!r}"
+    return f"Canary '{one_line(name, NAME_SHOWN)}'"

@@ -340,9 +340,9 @@ class Trend:
         return (
             *(["All calls have the same date, so there is no trend yet."] if self.frame["date"].nunique() == 1 else ()),
             (
-                "Every call that a saved batch made counts once, on the date (UTC) when it was made. Each date has its "
-                "own 95 % interval. Dates may have different rows, so these intervals do not test a change: "
-                "fh.canary(rows, ...) tests the same rows over time."
+                "Each call counts once, on the date (UTC) when it was made, however many batches reused its answer. "
+                "Each date has its own 95 % interval. Dates may have different rows, so these intervals do not test a "
+                "change: fh.canary(rows, ...) tests the same rows over time."
             ),
             *self.notes,
         )
@@ -352,7 +352,7 @@ class Trend:
         measures = {"score": self._score_head, "seconds": MEDIAN_TIME, "failures": "failed calls"}
         if not self.frame["score"].notna().any():
             del measures["score"]
-        counts = {"calls": "calls"} | ({"scored": "rows with a score"} if "score" in measures else {})
+        counts = {"calls": "calls"} | ({"scored": "calls with a score"} if "score" in measures else {})
         heads = ["variant", "date (UTC)", *(f"{head}, 95 % interval" for head in measures.values()), *counts.values()]
         names = distinct_texts(self.frame["variant"].unique(), 40)
         cells = [

@@ -218,6 +218,8 @@ def test_text_and_page_begin_with_the_answer(watch: Watch) -> None:
     assert numbers_in(said) == ["1", "39", "0", "0", "39"]
     assert "exact()" in said
     assert tuple(table[-len(found.notes) :]) == found.notes
+    (day,) = found.summary().to_dict("records")
+    assert tells(repr(found), f"({round(day['score'] * 39)} of 39)"), "a share has its count"
     page = found._repr_html_()
     assert page.index(found.verdict) < page.index("5 %", page.index(found.verdict) + len(found.verdict))
     summary = found.summary()

@@ -77,6 +77,7 @@ def test_rows_with_equal_inputs_are_one_row_of_a_date(answering: Answering) -> N
         fh.batch(rows(6), "quiz", variants="a", client=client, name=name, reuse=None, progress=False)
     frame = fh.trend("quiz").frame
     assert (frame.loc[0, "calls"], frame.loc[0, "rows"], frame.loc[0, "scored"]) == (12, 6, 12)
+    assert repr(fh.trend("quiz")).splitlines()[-1].split()[-2:] == ["12", "12"], "calls, and those with a score"
 
 
 def test_only_the_variants_that_are_asked_for(answering: Answering) -> None:

@@ -204,9 +204,9 @@ def _frame(lines: list[dict[str, Any]], *, has_more: bool = False) -> pd.DataFra
     calls = len(lines) - batches
     counts = [counted(calls, "call")] if calls or not batches else []
     count = " and ".join([*counts, *([counted(batches, "batch", "batches")] if batches else [])])
-    words = "inputs and answers by their first words"
+    words = "; inputs and answers by their first words" if calls else ""
     caption = (
-        f"The newest {count}, {words}; limit= (-n) lists more." if has_more else f"{count}, the newest first; {words}."
+        f"The newest {count}{words}; limit= (-n) lists more." if has_more else f"{count}, the newest first{words}."
     )
     return ShownFrame.of(
         frame,

@@ -306,7 +306,7 @@ def settings_of(data: ComparisonData) -> dict[str, str]:
         "paired on": data.pair_on,
         "failed runs": {"drop": "left out", "zero": "count as 0"}[data.failed],
         "intervals": (
-            f"{100 * LEVEL:.0f} %, never beyond the values that the score can have. Shares of rows: Blaker's exact "
+            f"{100 * LEVEL:.0f} %, cut at the ends of the range of scores. Shares of rows: Blaker's exact "
             f"interval. Means: BCa bootstrap of {RESAMPLES:,} resamples, widened below {FEW_ROWS} rows, without "
             f"resamples above {MANY_ROWS:,}. Differences of shares: Tango's score interval. Other differences: "
             f"Student's t below {FEW_ROWS} rows, BCa bootstrap up to {MANY_ROWS:,}, normal above."

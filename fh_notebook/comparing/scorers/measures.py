@@ -212,10 +212,10 @@ def length(
         path=(path, None),
     )
     is_counted = at_least is None and at_most is None
-    bounds = " and ".join(
-        f"{words} {bound:,}" for words, bound in (("at least", at_least), ("at most", at_most)) if bound is not None
-    )
-    criterion = f"score = {unit} of the output" if is_counted else f"right = the output has {bounds} {unit}"
+    what = f"{path} of the output" if path else "the output"
+    ends = {"exactly": at_least} if at_least == at_most else {"at least": at_least, "at most": at_most}
+    bounds = " and ".join(f"{words} {bound:g}" for words, bound in ends.items() if bound is not None)
+    criterion = f"score = {unit} of {what}" if is_counted else f"right = {what} has {bounds} {unit}"
     return ready_scorer(
         name, score, reads=None, unit=unit, at_least=at_least, at_most=at_most, path=path, criterion=criterion
     )

@@ -158,7 +158,7 @@ def moment_text(when: datetime) -> str:
 
 
 def seconds_text(seconds: float) -> str:
-    """Return how long a call took: with three digits from a second on, and in thousandths below, but never zero.
+    """Return how long a call took: with at least three digits from a second on, in thousandths below, never as zero.
 
     Examples
     --------
@@ -167,7 +167,7 @@ def seconds_text(seconds: float) -> str:
     >>> seconds_text(1234.5)
     '1,234 s'
     """
-    digits = 3 if seconds < 0.9995 else 2 if seconds < 9.995 else 1 if seconds < 99.95 else 0
+    digits = 0 if seconds >= 99.95 else 1 if seconds >= 9.995 else 2 if seconds >= 0.9995 else 3
     return f"{max(0.001, seconds):,.{digits}f} s"
 
 

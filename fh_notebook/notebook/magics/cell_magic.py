@@ -45,7 +45,7 @@ from fh_notebook.notebook.magics import pending_results
 from fh_notebook.notebook.magics.over_rows import run_over, show_where
 from fh_notebook.notebook.results.cards import SideBySide
 from fh_notebook.notebook.results.served_outputs import ServedOutputs, served_outputs
-from fh_notebook.notebook.results.state import SubmitState, columns_of
+from fh_notebook.notebook.results.state import SubmitState, columns_of, run_of_error
 from fh_notebook.notebook.shell import (
     Masked,
     Stopped,
@@ -129,7 +129,11 @@ async def _send_all(
     """Send every request; put the runs into `came` and on the page as they come, and return the errors."""
 
     async def send(index: int, request: InvokeRequest) -> None:
-        came[index] = await client.aclient.send(request, on_attempt=lambda: live.started(index))
+        try:
+            came[index] = await client.aclient.send(request, on_attempt=lambda: live.started(index))
+        except Exception as exc:  # raised below the answers; its own place says what became of it
+            live.answered(index, run_of_error(exc, request))
+            raise
         live.answered(index, came[index])
 
     this = asyncio.current_task()

@@ -134,7 +134,7 @@ class ProgressView:
             rest.append(html.el("span", state.held_by, cls="fh-dim"))
         note = [html.el("div", self._note)] if self._note else []
         # Named as when it has ended, where the plan names what it calls.
-        name = [html.el("strong", f"Batch {state.name!r}"), " "] if self._plan and state.name else []
+        name = [html.el("strong", f"Batch '{state.name}'"), " "] if self._plan and state.name else []
         return [html.el("div", *name, how_far, *rest, style=_LINE), *note]
 
     def _how_far(self) -> list[object]:

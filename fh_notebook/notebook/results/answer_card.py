@@ -76,9 +76,6 @@ def answer_parts(
     yield technical_line(run)
 
 
-_SAID: Final = "margin-bottom:6px"
-
-
 def _compared(run: Run, first: Run | None, options: OutputOptions) -> dict[str, html.Html]:
     """Return the text with marks where it is another than the first variant's, and both texts as one.
 
@@ -105,8 +102,12 @@ def _compared(run: Run, first: Run | None, options: OutputOptions) -> dict[str, 
     # A text is not cut for its marks: one with too many is shown without.
     marks = sum(part.kind == "here" for part in diff.segments)
     if isinstance(run.output, str) and isinstance(first.output, str) and marks * A_MARK <= options.cap:
-        said = html.el("div", "Underlined: not in the output of ", _name_html(first), cls="fh-dim fh-said", style=_SAID)
-        views["text"] = html.el("div", said, marked(both=False))
+        text = marked(both=False)
+        # Only beside a mark that is in sight: of what the other has alone there is none, and a long text is folded.
+        if "<ins" in text.partition("<details")[0]:
+            said = ("Underlined: added or moved, compared to ", _name_html(first))
+            text = html.el("div", html.el("div", *said, cls="fh-dim fh-said", style="margin-bottom:6px"), text)
+        views["text"] = text
     return views
 
 

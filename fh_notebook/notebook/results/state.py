@@ -9,13 +9,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
+from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.contract.run import Run
+from fh_notebook.core.redaction import error_text
 from fh_notebook.core.text.formatting import duration, seconds_text
 from fh_notebook.core.text.messages import APP_BUSY, APP_MAY_HAVE_RUN, APP_UNAVAILABLE, WAITING_FOR_DECISION
+from fh_notebook.errors import CallError, FetchHiveError
 
-__all__ = ["CallState", "State", "SubmitState", "app_run", "columns_of", "outcomes_text"]
+__all__ = ["CallState", "State", "SubmitState", "app_run", "columns_of", "outcomes_text", "run_of_error"]
 
 State = Literal["waiting", "running", "later", "answered", "stopped"]
 
@@ -144,7 +147,8 @@ class SubmitState:
         """Note that nothing more is waited for, and why; `was_sent` is whether calls may have run."""
         for index, call in enumerate(self.calls):
             if not call.over:
-                why = GOES_ON if call.state == "later" else MAY_HAVE_RUN if was_sent else NEVER_SENT
+                may_have_run = was_sent and call.state != "waiting"
+                why = GOES_ON if call.state == "later" else MAY_HAVE_RUN if may_have_run else NEVER_SENT
                 word = NOT_SENT if why == NEVER_SENT else ""
                 self.calls[index] = replace(call, state="stopped", message=why, word=word)
         self.message = message
@@ -172,6 +176,29 @@ def _total_text(seconds: float) -> str:
     ['0.044 s', '12.3 s', '102 s', '12 min 34 s']
     """
     return seconds_text(seconds) if seconds < 120 else duration(seconds, exact=True)
+
+
+def run_of_error(error: Exception, request: InvokeRequest) -> Run:
+    """Return what was raised for a call as the failed run that is shown: one line, with a hint.
+
+    Examples
+    --------
+    >>> run_of_error(CallError("refused", status_code=401), InvokeRequest(deployment="d", variant="v"))
+    Run(failed, d/v, error='refused')
+    """
+    about: dict[str, Any] = {"error_code": "unforeseen"}
+    message = error_text(error)
+    if isinstance(error, FetchHiveError):
+        message, about = str(error), {}
+    if isinstance(error, CallError):
+        about = {
+            "status_code": error.status_code,
+            "error_code": error.error_code,
+            "request_id": error.request_id,
+            "status": "unknown" if error.may_have_run else "failed",
+        }
+    identity = {"deployment": request.deployment, "variant": request.variant, "inputs": request.inputs}
+    return Run(**{"status": "failed", "error": message, **identity, **about})
 
 
 def columns_of(variants: Iterable[str]) -> tuple[str, ...]:

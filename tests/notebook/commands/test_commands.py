@@ -259,7 +259,7 @@ def test_a_login_is_kept_in_the_keyring_of_the_service_in_use(
     assert resolution.find_key(base_url=str(settings.current().base_url))[1] == "keyring"
 
 
-@pytest.mark.parametrize(("options", "why"), [("", "(?!.*--here)"), ("--here", "--here")])
+@pytest.mark.parametrize(("options", "why"), [("", r"(?!.*--here)\w"), ("--here", "--here")])
 def test_a_login_says_when_it_is_for_this_kernel_only(
     shell: Shell,
     keyless: LocalHive,

@@ -20,7 +20,7 @@ import fh_notebook as fh
 from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.core.config import settings
 from fh_notebook.local import LocalHive
-from fh_notebook.notebook.magics.cell_magic import LiveAnswers
+from fh_notebook.notebook.magics.cell_magic import LiveAnswers, send_all
 from fh_notebook.session import session
 from tests.ipython_shell import open_shell
 from tests.notebook.cell.test_request import SEED
@@ -430,6 +430,23 @@ def test_visitors_of_an_app_read_no_code_below_a_scored_cell(
     _, said = shell.run(cell)
     assert len(re.findall(r"\b1 failed\b", said)) == 2  # in the line of the batch, and below the scores
     assert ("fh.compare" in said) == (not is_app)
+
+
+def test_a_call_that_is_refused_is_failed_in_its_place_and_not_cancelled() -> None:
+    """Nobody cancelled it, and it has not run; the error is raised below the answers."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if json.loads(request.content)["variant"] == "a":
+            return httpx.Response(200, json={"run_status": "completed", "output": "hi"})
+        return httpx.Response(401, json={"error": "Invalid API key"})
+
+    requests = [InvokeRequest(deployment="echo", variant=name, inputs={"text": "a"}) for name in "abc"]
+    with fh.Client(api_key=KEY, base_url="https://api.test/v1", transport=httpx.MockTransport(answer)) as client:
+        result = send_all(client, requests)
+    assert [call.status for call in result.live._submit.calls] == ["completed", "failed", "failed"]
+    assert tells(result.live.line(), "1 of 3 completed", "2 failed")
+    assert isinstance(result.error, fh.AuthError)
+    assert [run.variant for run in result.runs] == ["a"]
 
 
 def test_the_widgets_of_a_running_cell_go_on_with_the_time_of_its_calls() -> None:

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 import fh_notebook as fh
+from fh_notebook.contract.output import OutputOptions
+from fh_notebook.notebook.results.answer_card import answer_parts
 from fh_notebook.notebook.results.cards import PAGE_CAP, SideBySide
 from fh_notebook.notebook.results.served_outputs import ServedOutputs
 from fh_notebook.notebook.results.state import CallState
@@ -163,3 +165,21 @@ def test_a_card_that_waits_and_one_that_was_answered_have_the_same_head() -> Non
         assert ", variant " not in both
         assert both.count("fh-swatch") == 3  # one is in the style
         assert '<div class="fh-dim fh-line">1 of 2 completed</div>' in both
+
+
+@pytest.mark.parametrize(
+    ("output", "is_said"),
+    [
+        ("one two three four five six seven eight nine", True),
+        ("one two three four five six", False),  # it has only less
+        ("one two three  four five six seven eight", False),  # another blank
+        ("one two three four five six seven eight nine" + "\nsame" * 200, True),
+        ("one two three four five six seven eight" + "\nsame" * 200 + " more", False),  # the mark is folded
+    ],
+)
+def test_what_an_underline_means_is_said_only_beside_one(output: str, is_said: bool) -> None:
+    """A reader would look for it."""
+    first = "one two three four five six seven eight" + ("\nsame" * 200 if "same" in output else "")
+    parts = answer_parts(_run(output, variant="b"), _run(first, variant="a"), OutputOptions(whole="run.text has all"))
+    text = "".join(filter(None, parts)).partition('class="fh-as fh-as-text"')[2].partition('class="fh-as ')[0]
+    assert ('class="fh-dim fh-said"' in text) == is_said

@@ -22,41 +22,18 @@ from fh_notebook.contract.callbacks import NO_OUTPUT_CODE, NOWHERE
 from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.contract.run import Run
 from fh_notebook.core import event_loop
-from fh_notebook.core.redaction import error_text, log
+from fh_notebook.core.redaction import log
 from fh_notebook.core.text.formatting import one_line
 from fh_notebook.core.text.problems import Problem
-from fh_notebook.errors import CallError, FetchHiveError, InputError
-from fh_notebook.notebook.results.state import outcomes_text
+from fh_notebook.errors import FetchHiveError, InputError
+from fh_notebook.notebook.results.state import outcomes_text, run_of_error
 
-__all__ = ["NOTHING_SENT", "Submission", "SubmissionRunner", "SubmitObserver", "run_of_error", "stopped_text"]
+__all__ = ["NOTHING_SENT", "Submission", "SubmissionRunner", "SubmitObserver", "stopped_text"]
 
 
 NOTHING_SENT: Final = "cancelled before anything was sent"
 
 UPLOAD_CONTINUES: Final = "cancelled before a call was made; the upload of its file continues"
-
-
-def run_of_error(error: Exception, request: InvokeRequest) -> Run:
-    """Return what was raised for a call as the failed run that a form shows: one line, with a hint.
-
-    Examples
-    --------
-    >>> run_of_error(CallError("refused", status_code=401), InvokeRequest(deployment="d", variant="v"))
-    Run(failed, d/v, error='refused')
-    """
-    about: dict[str, Any] = {"error_code": "unforeseen"}
-    message = error_text(error)
-    if isinstance(error, FetchHiveError):
-        message, about = str(error), {}
-    if isinstance(error, CallError):
-        about = {
-            "status_code": error.status_code,
-            "error_code": error.error_code,
-            "request_id": error.request_id,
-            "status": "unknown" if error.may_have_run else "failed",
-        }
-    identity = {"deployment": request.deployment, "variant": request.variant, "inputs": request.inputs}
-    return Run(**{"status": "failed", "error": message, **identity, **about})
 
 
 def stopped_text(requested: int, *, came: int, waits: int) -> str:
