@@ -244,7 +244,8 @@ def ready_scorers() -> dict[str, Callable[[], Any]]:
     scorers: dict[str, Callable[[], Any]] = {}
     for name in fh.score.__all__:
         scorer = getattr(fh.score, name)
-        if inspect.isfunction(scorer) and _needs_nothing(scorer):
+        # `scorer` makes scorers of functions, and is none.
+        if inspect.isfunction(scorer) and name != "scorer" and _needs_nothing(scorer):
             scorers[name] = scorer
     return scorers
 

@@ -11,13 +11,14 @@ same inputs have other positions, rows are paired by their inputs.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from itertools import combinations
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -92,10 +93,71 @@ def _as_frame(source: Any) -> Any:
         name = short(source)
         cure = f"to compare a saved batch, give fh.open_batch({name})"
         raise InputError(f"batch_or_frame is {name}, which names no file of rows; {cure}")
+    if isinstance(source, str | PathLike):
+        frame = read_frame(source)
+        return _with_types(frame) if TEXT_FILES.intersection(map(str.lower, Path(source).suffixes)) else frame
     is_dict_of_columns = isinstance(source, Mapping) and is_columns(source, but=Run)
-    return (
-        read_frame(source) if is_dict_of_columns or isinstance(source, str | PathLike) or is_table(source) else source
-    )
+    return read_frame(source) if is_dict_of_columns or is_table(source) else source
+
+
+TEXT_FILES: Final = frozenset({".csv", ".tsv"})
+"""Endings of files in which every value is a text."""
+
+TEXTS_OF_RUNS: Final = frozenset(
+    ("variant", "deployment", "status", "output", "error", "error_code", "client_action", "request_id", "run_id")
+)
+"""Columns of a saved batch that are texts, whatever they say."""
+
+_BOOLEANS: Final = ({"True": True, "False": False}, {"true": True, "false": False})
+
+
+def _with_types(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a table of texts in which each column that was written from numbers, or from yes and no, has these again.
+
+    An output is written as JSON (``false``), a column as pandas writes it (``False``; ``4.0`` beside a missing value):
+    as texts, what is right would be wrong. A column stays as it is where one of its texts would be written in another
+    way, as a number with a leading zero, or a version such as 1.10.
+    """
+    typed = {name: _typed(frame[name]) for name in frame.columns if name not in TEXTS_OF_RUNS}
+    return frame.assign(**typed)
+
+
+def _typed(column: pd.Series[Any]) -> pd.Series[Any]:
+    """Return a column with its own types.
+
+    Examples
+    --------
+    >>> [_typed(pd.Series(texts)).tolist() for texts in (["True", "False"], ["4", "12"], ["0.5", None], ["007", "7"])]
+    [[True, False], [4, 12], [0.5, nan], ['007', '7']]
+    """
+    texts = column.dropna()
+    if not len(texts) or not all(isinstance(text, str) for text in texts):
+        return column
+    for words in _BOOLEANS:
+        if texts.isin(words).all():
+            values = column.map(words)
+            return values.astype("bool") if len(texts) == len(column) else values.astype(object)
+    numbers = [_number(text) for text in texts]
+    if any(number is None for number in numbers):
+        return column
+    exact = all(isinstance(number, float) or abs(number) <= MOST_EXACT for number in numbers if number is not None)
+    return pd.to_numeric(column) if exact else column
+
+
+MOST_EXACT: Final = 2**53
+"""Up to here every whole number is a float, too, as the ones of a column with a missing value are."""
+
+
+def _number(text: str) -> float | int | None:
+    """Return the number that is written so, and in no other way; ``None`` where there is none."""
+    for kind in (int, float):
+        try:
+            number = kind(text)
+        except ValueError:
+            continue
+        if str(number) == text and math.isfinite(number):
+            return number
+    return None
 
 
 def as_table(source: Any) -> Any:

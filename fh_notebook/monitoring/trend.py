@@ -63,8 +63,9 @@ LINES_SHOWN: Final = 40
 def trend(deployment: Deployment | str, *, score: Score = None, variants: str | Iterable[str] | None = None) -> Trend:
     """Return the trend of a deployment: score, seconds and failures by date, over all its saved batches.
 
-    Each call counts once, on the date of its start (UTC), however many batches have reused its answer; the days of a
-    canary are among them. Nothing is called, but a judge as `score` calls for outputs that it has not scored yet.
+    Each answer counts once, on the date (UTC) when its call began, however many batches have reused it; a failure that
+    was called again does not count. The days of a canary are among them. Nothing is called, but a judge as `score`
+    calls for outputs that it has not scored yet.
 
     Parameters
     ----------
@@ -131,8 +132,17 @@ def trend(deployment: Deployment | str, *, score: Score = None, variants: str | 
         is_share=_is_share(lines["score"].dropna()),
         is_lower=runs.is_lower,
         known=session.known_variants([name]),
-        notes=[*notes, *lines.attrs.get("notes", ())],
+        notes=[*notes, *lines.attrs.get("notes", ()), *_errors_of(lines["score_error"], runs.scorer)],
     )
+
+
+def _errors_of(errors: pd.Series[Any], scorer: str) -> list[str]:
+    """Return a note on the answers that the scorer could not score, with the first error."""
+    found = [error for error in errors if error]
+    if not found:
+        return []
+    answers = counted(len(found), "answer")
+    return [f"{answers} could not be scored by {one_line(scorer, 40)}: {one_line(found[0])}"]
 
 
 def _distinct_variants(variants: str | Iterable[str]) -> list[str]:
@@ -340,9 +350,10 @@ class Trend:
         return (
             *(["All calls have the same date, so there is no trend yet."] if self.frame["date"].nunique() == 1 else ()),
             (
-                "Each call counts once, on the date (UTC) when it was made, however many batches reused its answer. "
-                "Each date has its own 95 % interval. Dates may have different rows, so these intervals do not test a "
-                "change: fh.canary(rows, ...) tests the same rows over time."
+                "Each answer counts once, on the date (UTC) of its call, however many batches reused it; a failure "
+                "that was called again does not. Scores are means over rows with different inputs. Each date has "
+                "its own 95 % interval. Dates may have different rows, so these intervals do not test a change: "
+                "fh.canary(rows, ...) tests the same rows over time."
             ),
             *self.notes,
         )

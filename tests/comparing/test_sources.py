@@ -27,6 +27,39 @@ def test_a_list_of_records_needs_no_batch_and_no_frame() -> None:
     assert cmp.pairs()[["n", "difference"]].values.tolist() == [[8, 1.0]]
 
 
+@pytest.mark.parametrize("ending", ["csv", "tsv", "csv.gz"])
+@pytest.mark.parametrize(
+    ("expected", "answer"),
+    [
+        ([False, True], lambda text: len(text) > 2),
+        ([1, 2], lambda text: len(text) - 1),
+        ([1.5, 2.0], lambda text: len(text) - 1 if len(text) > 2 else 1.5),
+        ([2, None], lambda text: 2),  # the column becomes one of floats
+        (["007", "7"], lambda text: "007"),  # another label than 7
+        (["1.10", "1.1"], lambda text: "1.10"),
+    ],
+)
+def test_the_text_file_of_a_batch_is_compared_as_the_batch(
+    expected: list[Any], answer: Any, ending: str, tmp_path: Path
+) -> None:
+    """Its answers are written as JSON, its columns as pandas writes them: scores, seconds and labels are the same."""
+    hive = LocalHive(name="texts")
+    hive.workflow("d", variant="a")(lambda text: answer(text))
+    hive.workflow("d", variant="b")(lambda text: True)
+    rows = pd.DataFrame({"text": ["aa", "bbb"], "expected_output": expected})
+    batch = fh.batch(rows, "d", client=hive.client(), progress=False)
+    batch.to_csv(tmp_path / f"b.{ending}")
+    own, read = fh.compare(batch), fh.compare(tmp_path / f"b.{ending}")
+    assert own.summary()["mean"].iloc[0] > 0
+    for column in ("mean", "n", "p50_s"):
+        assert read.summary()[column].tolist() == pytest.approx(own.summary()[column].tolist(), nan_ok=True)
+    assert read.disagreements()["row"].tolist() == own.disagreements()["row"].tolist()
+    seconds = fh.compare(tmp_path / f"b.{ending}", score="elapsed_s")
+    assert seconds.summary()["mean"].tolist() == pytest.approx(
+        batch.frame.groupby("variant")["elapsed_s"].mean().tolist()
+    )
+
+
 @pytest.mark.parametrize("kind", ["polars", "lazy", "columns", "parquet", "stream"])
 def test_a_table_of_another_library_is_compared(kind: str, tmp_path: Path) -> None:
     """Read once, also what can be read but once; by name, too."""

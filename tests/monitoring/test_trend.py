@@ -263,3 +263,16 @@ def test_the_interval_of_a_median_covers_it() -> None:
         samples = rng.exponential(size=(2_000, n))
         hits = sum(low <= np.log(2) <= high for low, high, _ in map(interval_of_median, samples))
         assert hits / 2_000 >= 0.94
+
+
+def test_answers_that_cannot_be_scored_are_told_with_the_first_error(answering: Answering) -> None:
+    """A trend of seconds alone would hide that the score is wrong."""
+    fh.batch(rows(3), "quiz", variants="a", client=answering.hive.client(), progress=False)
+
+    def breaks(run: fh.Run) -> float:
+        raise ValueError("no such field")
+
+    trend = fh.trend("quiz", score=breaks)
+    assert tells(trend.notes, "3", "breaks", "ValueError", "no such field")
+    assert trend.notes[-1] in repr(trend)
+    assert not fh.trend("quiz").notes

@@ -301,7 +301,11 @@ _EXPORTED: Final = {suffix: form for form in WRITERS for suffix in form.suffixes
 
 _METHODS: Final = {suffix: form.method for form in (*WRITERS, ARCHIVE) if form.method for suffix in form.suffixes}
 
-_SUFFIX_HINTS: Final = {".xls": "the current Excel format is .xlsx", ".txt": "name it .csv or .tsv"}
+_SUFFIX_HINTS: Final = {
+    ".xls": (".xlsx", "the current Excel format is .xlsx"),
+    ".txt": (".csv", "name it .csv or .tsv"),
+}
+"""Suffix -> the one that is to be there in its place, and what is said of it."""
 
 
 def check_export(path: Any) -> Path:
@@ -372,7 +376,8 @@ def checked_target(path: Any, suffixes: Sequence[str]) -> Path:
 def _other_suffix(target: Path, suffix: str, suffixes: Sequence[str]) -> str:
     if suffix in _METHODS and (method := _METHODS[suffix]) not in {_METHODS.get(own) for own in suffixes}:
         return f"{target.name}: use batch.{method}(...) to write {suffix}"
-    hint = f" ({_SUFFIX_HINTS[suffix]})" if suffix in _SUFFIX_HINTS else ""
+    named, words = _SUFFIX_HINTS.get(suffix, ("", ""))
+    hint = f" ({words})" if named in suffixes else ""
     return f"{target.name} ends in {suffix or 'nothing'}; it must end in {listed(suffixes)}{hint}"
 
 

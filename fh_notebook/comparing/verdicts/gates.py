@@ -166,6 +166,10 @@ def margin_of(
     _check_pair(data, variant, than)
     if value == "score" and not data.scorer:
         raise InputError(verdict_of(data))
+    if value == "score" and data.is_share and by >= 1:
+        raise InputError(
+            f"by is {by:g}: a share of right rows is never more than 1 behind another; give 0.02 for 2 points"
+        )
     if value == "score":
         pair = _pair_of_scores(data, than, variant, 1 - alpha)
     else:

@@ -351,7 +351,7 @@ def _hint_within_line(message: str, before: str) -> str | None:
     return None
 
 
-_NAME_AND_VALUE: Final = re.compile(r"""(?P<indent> *)(?:- +)?[^\s:#'"][^:#]*:(?: +(?P<value>[^\s#].*))?$""")
+_NAME_AND_VALUE: Final = re.compile(r"""(?P<indent> *)(?:- +)?[^\s:#'"{[][^:#]*:(?: +(?P<value>[^\s#].*))?$""")
 
 
 def _hint_for_line(message: str, number: int, lines: list[str]) -> str | None:

@@ -550,7 +550,7 @@ def test_a_link_stays_one(tmp_path: Path) -> None:
     [
         (to_csv, "a.xlsx", ["a.xlsx", "batch.to_excel(...)"]),
         (to_excel, "a.csv", ["a.csv", "batch.to_csv(...)"]),
-        (to_parquet, "a.xls", ["a.xls", "'.parquet'", ".xlsx"]),
+        (to_parquet, "a.xls", ["a.xls", "'.parquet'"]),
         (to_csv, "a.txt", ["a.txt", "'.csv'", "'.csv.gz'", "'.tsv'"]),
         (to_excel, "a", ["'.xlsx'"]),
         (to_csv, "no/such/a.csv", ["no/such"]),
@@ -630,6 +630,15 @@ def test_a_missing_library_is_one_line_with_the_cure(
             write(tmp_path / name)
         assert words in str(told.value)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_ending_is_proposed_only_where_it_is_taken(tmp_path: Path) -> None:
+    """Of a method for one kind of file, none of another kind."""
+    parts = Parts(iter, JobCounts(planned=1, done=1))
+    with pytest.raises(SettingsError, match=r"\.csv\b"):
+        to_csv(parts, tmp_path / "a.txt")
+    with pytest.raises(SettingsError, match=r"^(?!.*\.csv\b).*\.parquet"):
+        to_parquet(parts, tmp_path / "a.txt")
 
 
 @pytest.mark.long

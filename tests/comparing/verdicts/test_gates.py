@@ -130,6 +130,7 @@ def test_what_people_prefer_is_gated_too() -> None:
         ({"by": -0.1}, "by.* 0"),
         ({"by": float("nan")}, "by is nan"),
         ({"by": True}, "by is True"),
+        ({"by": 2}, r"by is 2\b.*0\.02"),
         ({"alpha": 1.5}, "alpha"),
         ({"value": "second"}, "seconds"),
     ],

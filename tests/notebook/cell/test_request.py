@@ -79,6 +79,7 @@ def test_a_body_is_read_as_what_it_looks_like(body: str, inputs: dict[str, objec
             r"\b1 of the.*`name: \|`",
         ),
         ("a: 1\na: 2", r"\b2 of the.*'a'"),
+        ('{"a": "x", "a": "y"}', r"\b1 of the.*'a'"),
         ("a: [1, 2", r"\b1 of the.* \["),
         ("a: &x [1]\nb: *x", r"\b2\b.*'\*'"),
         ("a: &x y", r"\b1 of the.*'&'"),
