@@ -7,6 +7,7 @@ no other cell.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -88,6 +89,10 @@ class Slices:
 
 
 def _column(data: ComparisonData, by: ColumnName) -> list[Any]:
+    if by == "variant":  # each line is of one already: only a column of the rows can be meant
+        with suppress(InputError):
+            return _column(data, "in.variant")
+        raise InputError("each line of a slice is of one variant already; give another column to slice by")
     column = data.runs.column(data.runs.column_named(by, "to slice by"))
     if column is None:
         raise InputError(

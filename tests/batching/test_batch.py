@@ -594,3 +594,17 @@ def test_what_an_error_repeats_of_a_password_is_not_shown(shouting: Shouting) ->
     assert secret not in batch._repr_html_() + repr(batch)
     calls = batch.counts.calls
     assert batch.retry_failed(error="RuntimeError: cannot shout ***").counts.calls == calls + 1
+
+
+@pytest.mark.parametrize("limit", [{"max_calls": 0}, {"max_calls": 0, "name": "other"}])
+def test_a_limit_of_calls_stops_nothing_where_every_answer_is_saved(limit: dict[str, Any]) -> None:
+    """Nothing is pending, so there is nothing to go on with; one row more is."""
+    client = Shouting().hive.client()
+    fh.batch(rows(3), "shout", variants="loud", client=client, name="one", progress=False)
+    options = {"name": "one", "reuse": "store"} | limit
+    again = fh.batch(rows(3), "shout", variants="loud", client=client, progress=False, **options)
+    assert (again.counts.reused, again.counts.pending, again.stopped) == (3, 0, None)
+    more = fh.batch(rows(4), "shout", variants="loud", client=client, progress=False, max_calls=0, reuse="store")
+    assert (more.counts.reused, more.counts.pending) == (3, 1)
+    assert more.stopped is not None
+    assert more.stopped.reason == "max_calls"

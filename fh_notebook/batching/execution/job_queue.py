@@ -93,6 +93,12 @@ class JobQueue:
         return self._ended and self._peek() is None and not self._later
 
     @property
+    def has_jobs(self) -> bool:
+        """Whether there is a job now, which may be put off; more may come in any case."""
+        self._drop_what_is_put_off()
+        return self._peek() is not None or bool(self._later)
+
+    @property
     def due(self) -> float | None:
         """When the next job that was put off may be sent."""
         self._drop_what_is_put_off()

@@ -236,7 +236,9 @@ class Scheduler:
         is_ready = self._ready(now) is not None
         if self.queue.is_empty and not self.in_flight:
             return self.next_step(now) if self._gives_up_doubts() else "end"
-        if not self.queue.is_empty and self._must_stop():
+        # Where the jobs are still being read, perhaps none of them needs a call: time alone ends that.
+        is_late = self.deadline is not None and now >= self.deadline
+        if not self.queue.is_empty and (is_late or self.queue.has_jobs) and self._must_stop():
             return "end"
         may_open = is_ready and self._may_start(now) and self._has_room() and self._spacing.next_slot <= now
         return "open" if may_open else "wait"
