@@ -925,3 +925,17 @@ def test_to_slice_by_variant_is_by_the_column_of_the_rows_and_else_refused() -> 
     bare = fh.batch([{"text": "x", "expected_output": "x"}], "d", client=hive.client(), progress=False)
     with pytest.raises(fh.InputError, match="^(?!.*did you mean)"):
         fh.compare(bare).slice(by="variant")
+
+
+@pytest.mark.parametrize(
+    ("expected", "path", "is_told"), [("pos", None, True), ({"label": "pos"}, None, False), ("pos", "label", False)]
+)
+def test_objects_that_are_compared_to_labels_are_told(expected: Any, path: str | None, is_told: bool) -> None:
+    """Each is wrong, and a reader would look for the reason in the model."""
+    records = [
+        {"row": n, "variant": v, "output": {"label": "pos"}, "expected_output": expected}
+        for n in range(6)
+        for v in "ab"
+    ]
+    notes = fh.compare(records, score=fh.score.exact(path=path)).notes
+    assert any("fh.score.exact(path='label')" in note for note in notes) == is_told

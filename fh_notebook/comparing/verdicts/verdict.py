@@ -34,6 +34,7 @@ from fh_notebook.comparing.stats.number_format import (
 )
 from fh_notebook.comparing.stats.pairs import ALPHA, CORRECTED, Pair, rows_needed, tested_in
 from fh_notebook.comparing.stats.summary import SummaryLine
+from fh_notebook.contract.output import json_value
 from fh_notebook.core.text.formatting import CHOICES_CAP, figures, in_words, short
 from fh_notebook.core.text.messages import PYTHON, Audience, Phrase
 
@@ -76,6 +77,7 @@ def notes_of(data: ComparisonData, audience: Audience = PYTHON) -> tuple[str, ..
         notes.append(failed_note(failed_count, data.failed, audience))
     notes += [
         _missing_note(lines, data.scorer, audience),
+        _objects_note(data),
         _corrections_note(data.runs, audience),
         span_note(lines["started_at"]),
         macro_note(data),  # the foot note of a heading
@@ -141,6 +143,18 @@ def _few_rows_text(class_rows: Mapping[str, ConfusionRows]) -> str:
     shown = [f"{short(label)} has {counted(count, 'row')}" for label, count in [*few.items()][:CHOICES_CAP]]
     more = [counted(len(few) - len(shown), "more label")] if len(few) > len(shown) else []
     return f" ({in_words([*shown, *more], 'and')})"
+
+
+def _objects_note(data: ComparisonData) -> str:
+    """Return the note on JSON objects that are compared as a whole, where none of them is right."""
+    scores = data.lines["score"].dropna()
+    if not data.scorer.startswith("exact(") or data.runs.scored_path or scores.empty or scores.max() > 0:
+        return ""
+    answers = [json_value(output) for output in data.lines.loc[scores.index, "output"]]
+    if not all(isinstance(answer, Mapping) for answer in answers):
+        return ""
+    key = next((short(key) for answer in answers for key in answer), "'label'")
+    return f"All outputs are JSON objects and none is right as a whole; to score one field: fh.score.exact(path={key})."
 
 
 def _corrections_note(runs: ScoredRuns, audience: Audience) -> str:
