@@ -447,8 +447,9 @@ def pairs_notes(pairs: pd.DataFrame) -> list[str]:
 
 
 MORE_OF_PAIRS: Final = (
-    "The DataFrame itself has more columns: p (of each pair alone, not corrected), effect (rank-biserial correlation, "
-    "\N{MINUS SIGN}1 to 1), p_permutation (p by a permutation test)."
+    "The DataFrame itself has the variants as a and b, with difference = b - a and wins of b, and more "
+    "columns: p (of each pair alone, not corrected), effect (rank-biserial correlation, \N{MINUS SIGN}1 to 1), "
+    "p_permutation (p by a permutation test)."
 )
 
 
