@@ -120,7 +120,7 @@ def test_results_beside_each_other_wide_and_narrow_light_and_dark(lab: Lab) -> N
     expect(shown.locator("ins").first).to_have_text("The")
     expect(shown.locator(".fh-column").nth(5)).to_contain_text("no credits are left; buy more")
     repeats = lab.run(3)
-    lab.expect_text(repeats, r"5 of 6 completed, 1 cancelled")
+    lab.expect_text(repeats, r"5 of 6 completed, 1 not sent")
     expect(shown.locator(".fh-copy")).to_have_count(5)
     heights = "all => all.map(button => Math.round(button.getBoundingClientRect().top - button.closest('.fh-o').getBoundingClientRect().top))"
     assert len(set(shown.locator(".fh-copy").evaluate_all(heights))) == 1
@@ -334,7 +334,7 @@ def test_hostile_outputs_neither_run_nor_fetch_anything(lab: Lab, hive: LocalHiv
             lab.run(index)
         evil = lab.output(2)
         expect(evil.locator(".fh-column")).to_have_count(12)
-        lab.expect_text(evil, "cancelled")
+        lab.expect_text(evil, "not sent")
         for radio in evil.locator(".fh-o-tab input").all():
             radio.check()
         assert lab.page.evaluate("() => window.evil") is None
