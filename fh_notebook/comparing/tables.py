@@ -89,7 +89,7 @@ class Slices:
 
 
 def _column(data: ComparisonData, by: ColumnName) -> list[Any]:
-    if by == "variant":  # each line is of one already: a column of the rows is meant, where they have one
+    if isinstance(by, str) and by == "variant":  # each line is of one already: a column of the rows is meant
         with suppress(InputError):
             return _column(data, "in.variant")
     column = data.runs.column(data.runs.column_named(by, "to slice by"))
