@@ -139,6 +139,10 @@ def _become(request: dict[str, Any]) -> None:
     os.chdir(request["cwd"])
     sys.path[0] = request["cwd"]
     sys.argv = ["", *request["arguments"]]
+    if "ipywidgets" in sys.modules:
+        # It tells the kernel in which it is imported that a page may ask for the states of all widgets at once, and there
+        # was none then. A page that is not answered asks for each by itself, and can show one before it has come.
+        sys.argv.append("--IPKernelApp.extra_extensions=ipywidgets")
     runpy.run_module(request["module"], run_name="__main__", alter_sys=True)
 
 

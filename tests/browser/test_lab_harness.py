@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import nbformat
 import pytest
+from playwright.sync_api import WebSocket, expect
 
 from tests.lab import Lab, LabServer, run_lab
 
@@ -36,6 +38,24 @@ def test_a_cleared_page_is_the_next_tests(lab: Lab) -> None:
     lab.open("2 + 2")
     assert lab.page.evaluate("window.fhLoaded") == "once"
     lab.expect_text(lab.run(0), r"4$")
+
+
+@pytest.mark.long
+def test_a_page_that_is_loaded_again_is_told_all_widgets_at_once(lab: Lab) -> None:
+    """As by a user's kernel: one that was forked after ipywidgets was imported has not been told by it whom to ask."""
+    lab.open("import ipywidgets\nipywidgets.VBox([ipywidgets.Text(value='here')])")
+    lab.run(0)
+    lab.save()
+    sent: list[str] = []
+
+    def listen(opened: WebSocket) -> None:
+        opened.on("framesent", lambda frame: sent.append(str(frame)))
+
+    lab.page.on("websocket", listen)
+    lab.page.reload(wait_until="domcontentloaded")
+    expect(lab.output(0).get_by_role("textbox")).to_have_value("here")
+    asked = [word for frame in sent for word in re.findall("request_states?", frame)]
+    assert asked == ["request_states"]
 
 
 @pytest.mark.long
