@@ -315,7 +315,8 @@ class Comparison:
 
         Columns: ``a, b, n``; ``difference``: the one seen, or the one asked for; ``power``: the chance that so many
         rows show it; ``rows_needed`` for the power asked for, and ``rows_more`` of them; ``detectable``: the smallest
-        difference that so many rows show. `alpha` is divided by the number of pairs, as Holm's first step does.
+        difference that so many rows show. `alpha` is divided by the number of pairs, as Holm's first step does. Fewer
+        than 6 rows are not tested: their ``power`` is 0, ``detectable`` infinite, and ``rows_needed`` at least 6.
 
         Parameters
         ----------

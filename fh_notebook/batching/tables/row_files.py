@@ -165,6 +165,8 @@ def read_file(source: Path, *, whole: bool) -> FileContent:
     form = file.format
     if form is None:
         name = one_line(file.path.name, NAME_SHOWN)
+        if file.path.suffix.lower() == ".fhb":
+            raise InputError(f"{name} is a saved batch; open it first: fh.open_batch({str(source)!r})")
         raise InputError(f"{name}: rows are read from {FILES}; read it yourself and give the frame")
     problems: tuple[str | Problem, ...] = ()
     try:

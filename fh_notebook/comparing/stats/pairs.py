@@ -393,7 +393,8 @@ class PowerEstimate:
     rows_needed: float
     """For the power that was asked for; infinite where there is no difference."""
     detectable: float
-    """The smallest difference that so many rows show with the power that was asked for."""
+    """The smallest difference that so many rows show with the power that was asked for; infinite where they are too few
+    to be tested."""
 
     @property
     def rows_more(self) -> float:
@@ -406,16 +407,18 @@ def estimate_power(
 ) -> PowerEstimate:
     """Return the power of a pair for the observed difference, or for another one.
 
-    The share of pairs that differ, or the standard deviation of the differences, is the observed one.
+    The share of pairs that differ, or the standard deviation of the differences, is the observed one. Fewer than
+    `FEWEST_PAIRS` rows are not tested, and so show no difference.
     """
     size = abs(pair.difference if difference is None else difference)
     power_law = _power_law(pair, power, alpha)
+    is_tested = pair.n >= FEWEST_PAIRS
     return PowerEstimate(
         n=pair.n,
         difference=pair.difference if difference is None else difference,
-        power=power_law.power(size),
-        rows_needed=power_law.rows(size),
-        detectable=power_law.least(),
+        power=power_law.power(size) if is_tested else 0.0,
+        rows_needed=max(float(FEWEST_PAIRS), power_law.rows(size)),
+        detectable=power_law.least() if is_tested else math.inf,
     )
 
 

@@ -220,6 +220,15 @@ def test_ratings_are_only_merged_from_a_file_that_is_whole(file: Path) -> None:
         fh.merge_ratings()
 
 
+def test_a_saved_batch_in_place_of_rows_is_told_how_it_is_opened(file: Path) -> None:
+    """Before any call; what is named can be typed."""
+    cure = f"fh.open_batch({str(file)!r})"
+    with pytest.raises(InputError, match=facts(file.name, cure)):
+        fh.compare(file)
+    with pytest.raises(InputError, match=facts(file.name, cure)):
+        fh.batch(file, "triage", variants="v")
+
+
 def test_what_is_no_such_file_is_one_line(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Missing, of another kind, cut off, changed in the middle, too large, too slow to look at."""
     with pytest.raises(InputError, match=facts("nowhere.fhb")):

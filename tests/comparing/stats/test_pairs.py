@@ -350,6 +350,20 @@ def test_power_says_what_so_many_rows_can_see() -> None:
     assert other["rows_needed"] == pytest.approx(60, abs=1)
     with pytest.raises(fh.InputError, match="power is 80"):
         cmp.power(power=80)
+
+
+@pytest.mark.parametrize("n", [1, 2, 5, 6])
+def test_rows_that_are_too_few_to_be_tested_have_no_power(n: int) -> None:
+    """However large the difference is that they show; the number that is needed is one that is tested."""
+    lines = [{"row": row, "variant": v, "s": 0.1 * row + 5 * (v == "b")} for row in range(n) for v in "ab"]
+    cmp = fh.compare(pd.DataFrame(lines), score="s")
+    (estimate,) = cmp.power(difference=5.0).to_dict("records")
+    assert estimate["rows_needed"] >= 6
+    if n < 6:
+        assert (estimate["power"], estimate["detectable"]) == (0.0, math.inf)
+        assert estimate["rows_more"] == estimate["rows_needed"] - n
+    else:
+        assert estimate["power"] > 0.9
     for wrong in ("0.1", math.nan, math.inf):
         with pytest.raises(fh.InputError, match=f"difference is '?{wrong}'?; .*None"):
             cmp.power(difference=wrong)  # type: ignore[arg-type]
