@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -59,6 +59,13 @@ def save_picture(of: Page | Locator, folder: Path | None, name: str, **options: 
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
         of.screenshot(path=folder / f"{name}.png", **options)
+
+
+def expect_copied(page: Page, press: Callable[[], object], text: str) -> None:
+    """Press a Copy button and wait until `text`, and nothing else, is on the clipboard, which is empty before."""
+    page.evaluate("() => navigator.clipboard.writeText('')")
+    press()
+    page.wait_for_function("async text => await navigator.clipboard.readText() === text", arg=text)
 
 
 def find_chromium() -> str | None:

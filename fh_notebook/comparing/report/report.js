@@ -156,7 +156,8 @@
       let came = "Copied";
       try { await navigator.clipboard.writeText(run.output); } catch { came = "The browser refused the clipboard."; }
       made.textContent = came;
-      setTimeout(() => { made.textContent = name; }, SAID_MS);
+      clearTimeout(made.said);  // of a click just before: what this one says stays as long
+      made.said = setTimeout(() => { made.textContent = name; }, SAID_MS);
     });
     return made;
   };

@@ -29,6 +29,7 @@ const serveOutputs = (root, allOf, {chose = () => {}, prefix = ""} = {}) => {
   const copy = async button => {
     const view = viewOf(button);
     note(view);
+    clearTimeout(button.said);  // of a click just before: what this one says stays as long
     button.textContent = "Copying…";
     const answer = button.dataset.text === undefined ? await allOf(view.dataset.output) : {text: button.dataset.text, left: ""};
     const why = answer === null ? "" : await toClipboard(answer.text);
@@ -36,7 +37,8 @@ const serveOutputs = (root, allOf, {chose = () => {}, prefix = ""} = {}) => {
     if (answer === null) note(view, dim(NOT_SENT));
     else if (why) selectable(view, why, answer.text);
     else if (answer.left) note(view, dim(answer.left));
-    setTimeout(() => { button.textContent = "Copy"; }, SAID_MS);
+    clearTimeout(button.said);
+    button.said = setTimeout(() => { button.textContent = "Copy"; }, SAID_MS);
   };
   const showAll = async button => {
     const view = viewOf(button), panel = button.closest(".fh-as");
