@@ -40,6 +40,9 @@ def isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     vars(builtins).pop("_", None)  # a docstring's example leaves it, and IPython then binds no `_` of its own
     if polling := sys.modules.get("fh_notebook.client.polling"):
         _end_look_ups(polling)
+    if uploads := sys.modules.get("fh_notebook.client.uploads"):
+        # The system may give the next test's hive the same port: a file that this one's has would not be uploaded to it.
+        uploads._addresses.clear()
     if session := sys.modules.get("fh_notebook.session.session"):
         session.reset()
     if settings := sys.modules.get("fh_notebook.core.config.settings"):
