@@ -417,14 +417,19 @@ def estimate_power(
         n=pair.n,
         difference=pair.difference if difference is None else difference,
         power=power_law.power(size) if is_tested else 0.0,
-        rows_needed=max(float(FEWEST_PAIRS), power_law.rows(size)),
+        rows_needed=_testable(power_law.rows(size)),
         detectable=power_law.least() if is_tested else math.inf,
     )
 
 
 def rows_needed(pair: Pair, *, power: float = POWER, alpha: float = ALPHA) -> float:
     """Return the rows that a pair needs for the observed difference: `PowerEstimate.rows_needed` alone."""
-    return _power_law(pair, power, alpha).rows(abs(pair.difference))
+    return _testable(_power_law(pair, power, alpha).rows(abs(pair.difference)))
+
+
+def _testable(rows: float) -> float:
+    """Return that many rows, or as many as a test needs."""
+    return max(float(FEWEST_PAIRS), rows)
 
 
 def _power_law(pair: Pair, power: float, alpha: float) -> _PowerOfNumbers | _PowerOfShares:

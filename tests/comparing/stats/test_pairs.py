@@ -350,6 +350,9 @@ def test_power_says_what_so_many_rows_can_see() -> None:
     assert other["rows_needed"] == pytest.approx(60, abs=1)
     with pytest.raises(fh.InputError, match="power is 80"):
         cmp.power(power=80)
+    for wrong in ("0.1", math.nan, math.inf):
+        with pytest.raises(fh.InputError, match=f"difference is '?{wrong}'?; .*None"):
+            cmp.power(difference=wrong)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("n", [1, 2, 5, 6])
@@ -364,9 +367,6 @@ def test_rows_that_are_too_few_to_be_tested_have_no_power(n: int) -> None:
         assert estimate["rows_more"] == estimate["rows_needed"] - n
     else:
         assert estimate["power"] > 0.9
-    for wrong in ("0.1", math.nan, math.inf):
-        with pytest.raises(fh.InputError, match=f"difference is '?{wrong}'?; .*None"):
-            cmp.power(difference=wrong)  # type: ignore[arg-type]
 
 
 # --- assert_better
