@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import shutil
+import signal
 from collections.abc import Generator, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -63,13 +64,16 @@ def _has_room() -> bool:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Have the default tier write its files in memory, where there is room.
+    """Have the default tier write its files in memory, where there is room, and tests hear an interrupt.
 
     To open, fill and close a store takes 2 ms there and 50 ms on a disk, which is waited for at each step. The long tier
     makes whole environments, and stays on the disk.
     """
     if config.option.markexpr == "not long" and _has_room():
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(IN_MEMORY))
+    # A shell starts what runs in its background without interrupts, which tests send to themselves and to kernels.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 BROWSER = "tests/browser/"

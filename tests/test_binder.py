@@ -68,6 +68,7 @@ def test_the_default_url_names_a_notebook_of_the_repository() -> None:
     nbformat.validate(nbformat.read(file, as_version=4))
 
 
+@pytest.mark.long
 def test_post_build_runs_in_a_repository(tmp_path: Path) -> None:
     """The script ends well where Jupyter is installed, and leaves the notebooks as they were."""
     for folder, name in (("notebooks", "01_quickstart.ipynb"), ("fh_notebook", "__init__.py")):

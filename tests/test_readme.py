@@ -62,6 +62,7 @@ for name, page in json.load(sys.stdin).items():
 """
 
 
+@pytest.mark.long
 def test_every_block_of_python_runs(tmp_path: Path) -> None:
     """Each with names of its own, offline, each page with a folder and a store of its own; a placeholder key is taken out."""
     pages: dict[str, dict[str, object]] = {}
@@ -204,6 +205,7 @@ def _label(ticket: str) -> str:
     return demo.by_keywords(ticket).label
 
 
+@pytest.mark.long
 def test_the_commands_of_the_guide_run(tmp_path: Path) -> None:
     """Each line for a shell, as it stands, through a local hive on a socket; every question is answered by yes."""
     blocks = [text for name, page in BLOCKS.items() if name != "README" for kind, text in page if kind == "bash"]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.lab import Lab, LabServer, find_chromium, picture_folder, run_browser, run_lab
+from tests.lab import HEADLESS, Lab, LabServer, find_chromium, picture_folder, run_browser, run_lab
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -20,7 +20,7 @@ FAILED = pytest.StashKey[bool]()
 @pytest.fixture(scope="session")
 def chromium() -> str:
     """Chromium's path. Without it the test is skipped; where CI=true, the skip is a failure (tests/conftest.py)."""
-    path = find_chromium()
+    path = find_chromium(HEADLESS)
     if path is None:
         pytest.skip("Chromium is missing: apt-get install -y --no-install-recommends chromium fonts-dejavu-core")
     return path

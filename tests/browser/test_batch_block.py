@@ -45,6 +45,7 @@ def _calls(lab: Lab, index: int) -> int:
     return int(said[1])
 
 
+@pytest.mark.long
 def test_each_button_shows_its_result_where_it_was_clicked(lab: Lab, paced_hive: PacedHive) -> None:
     """One click each, and what it shows is in sight: the rows of an error, the table, the file; and Close takes it away.
 
@@ -117,6 +118,7 @@ def test_each_button_shows_its_result_where_it_was_clicked(lab: Lab, paced_hive:
     assert lab.errors == []
 
 
+@pytest.mark.long
 def test_a_running_batch_is_live_in_another_cell_and_after_a_reload(lab: Lab, paced_hive: PacedHive) -> None:
     """As a cell's value and by `watch()`: each shows what comes in, can pause it, and goes on when the page is new."""
     with paced_hive.serve() as server:
@@ -145,6 +147,7 @@ def test_a_running_batch_is_live_in_another_cell_and_after_a_reload(lab: Lab, pa
     assert lab.errors == []
 
 
+@pytest.mark.long
 def test_a_running_batch_is_paused_and_cancelled_by_keys_alone(lab: Lab, paced_hive: PacedHive) -> None:
     """From the cell that was run, Shift+Tab leads to its buttons; what is pressed keeps the focus in the block."""
     with paced_hive.serve() as server:

@@ -41,6 +41,7 @@ def _pictures(lab: Lab, name: str, of: Locator) -> None:
         assert cut_off(of, parts) == [], (name, look)
 
 
+@pytest.mark.long
 def test_a_batch_in_the_background_is_paused_throttled_and_cancelled(lab: Lab, paced_hive: PacedHive) -> None:
     """Each click does what it says, at once; when all is over the page has buttons for what is next, the file code."""
     with paced_hive.serve() as server:

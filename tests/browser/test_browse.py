@@ -68,6 +68,7 @@ FITS: Final = """width => {
 }"""
 
 
+@pytest.mark.long
 def test_outcomes_are_counted_and_an_opened_row_stands_where_there_is_room(lab: Lab) -> None:
     """Beside the table or in it, with the focus where it was; a view is one click or key, and what was found is marked."""
     lab.resize(1600, 1000)
@@ -132,6 +133,7 @@ many = compared({f"variant {number}": "billing" for number in range(12)})
 """
 
 
+@pytest.mark.long
 def test_all_variants_have_columns_of_one_width_and_what_does_not_fit_is_announced(lab: Lab) -> None:
     """However long the answers of one of them are; row and expected output stay in sight at the other end."""
     lab.resize(1600, 1000)
@@ -196,6 +198,7 @@ fh.compare(pd.DataFrame(lines)).browse()
 """
 
 
+@pytest.mark.long
 def test_copy_puts_all_of_an_opened_output_on_the_clipboard(lab: Lab) -> None:
     """Of a text, of a longer one than the page has, of JSON, and of an error: by one click, or one key."""
     lab.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
@@ -240,6 +243,7 @@ cmp = fh.compare(pd.DataFrame([
 """
 
 
+@pytest.mark.long
 def test_a_number_of_a_confusion_table_shows_its_rows_and_repeats_are_grouped(lab: Lab) -> None:
     """By mouse and by keyboard; as many rows as it says; the filter can be removed, and another variant chosen.
 
@@ -313,6 +317,7 @@ def test_keys_work_after_every_click(lab: Lab) -> None:
         expect(detail.get_by_label(name)).to_be_focused()
 
 
+@pytest.mark.long
 def test_rows_are_looked_through_by_keyboard(lab: Lab) -> None:
     """Walked, opened, compared, searched and filtered; what a model said is text; the last page stays in the file."""
     lab.open(ROWS, "cmp.browse()", LIVE, "go.release(4)", "cmp.diff(2)")

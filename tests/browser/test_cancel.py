@@ -34,6 +34,7 @@ def hive() -> Iterator[SlowHive]:
     hive.hold.set()
 
 
+@pytest.mark.long
 def test_cancel_ends_a_cell_and_a_batch_and_leaves_nothing(lab: Lab, hive: SlowHive) -> None:
     """The button comes in sight, one click ends what blocks, what came is kept, and the button is in neither page nor file."""
     with hive.serve() as server:
@@ -85,6 +86,7 @@ def test_cancel_ends_a_cell_and_a_batch_and_leaves_nothing(lab: Lab, hive: SlowH
     assert ["widget-view" in str(cell.outputs) for cell in saved.cells[1:4]] == [True, True, True]
 
 
+@pytest.mark.long
 def test_a_running_cell_is_cancelled_by_keys_and_its_columns_are_filled(lab: Lab, hive: SlowHive) -> None:
     """Shift+Tab and Enter end it. Run again: waiting, running with its time, answered.
 

@@ -176,6 +176,7 @@ def test_chips_of_low_scores_and_wins_know_what_is_better(page: Page, tmp_path: 
     assert _shown(page) == ["18", "19"]
 
 
+@pytest.mark.long
 def test_copy_puts_all_of_an_output_on_the_clipboard(page: Page, tmp_path: Path) -> None:
     """A text that is folded, a JSON value, and no button where a call has no output; by one click or key."""
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
@@ -197,6 +198,7 @@ def test_copy_puts_all_of_an_output_on_the_clipboard(page: Page, tmp_path: Path)
     assert page.wrong == []  # type: ignore[attr-defined]
 
 
+@pytest.mark.long
 def test_a_report_shows_and_copies_all_of_a_long_output(page: Page, tmp_path: Path) -> None:
     """Text and JSON, once opened; of what is too long for a page it says what Copy copies, what is missing, and where it is."""
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
@@ -237,6 +239,7 @@ def test_a_script_breaks_the_same_ids_as_the_kernel(page: Page) -> None:
     assert held == [re.findall(r'<bdi class="fh-unbroken">(.*?)</bdi>', html.ids_unbroken(text)) for text in texts]
 
 
+@pytest.mark.long
 def test_ten_thousand_rows_open_and_their_last_page_is_there(page: Page, report: Callable[..., str]) -> None:
     """All rows are in the file; only those of a page are in the page."""
     page.goto(report(10_000))

@@ -26,6 +26,7 @@ cmp = fh.compare(batch)
 SAID: Final = "cmp.corrections()[['row', 'replaced', 'expected', 'note']].to_json(orient='values')"
 
 
+@pytest.mark.long
 def test_an_opened_row_is_corrected_by_keys_and_by_mouse(lab: Lab) -> None:
     """The table marks the row, scores it anew, and keeps the focus; nothing that was typed runs as HTML."""
     lab.resize(1400, 1000)
@@ -79,6 +80,7 @@ def test_an_opened_row_is_corrected_by_keys_and_by_mouse(lab: Lab) -> None:
     expect(said).to_contain_text('[[0,"other","billing","charged <b>twice<\\\\/b>"]]')
 
 
+@pytest.mark.long
 def test_a_rating_goes_on_after_a_correction_by_keys(lab: Lab) -> None:
     """What is typed is no rating; the reference is marked, and the next key rates."""
     lab.resize(1200, 1000)

@@ -110,6 +110,7 @@ def _read(lab: Lab, name: str) -> str:
     return " ".join(lab.read(lab.run(AT[name]), r"\S").split())
 
 
+@pytest.mark.long
 def test_a_rejected_run_leads_to_the_wrong_cell_of_a_table(lab: Lab, hive: FormHive) -> None:
     """The cell has the focus, and is marked alone; a link turns to the page of its row."""
     form = _form(lab, "rows")
@@ -288,6 +289,7 @@ def test_every_field_has_its_label(lab: Lab) -> None:
     assert nameless == 0
 
 
+@pytest.mark.long
 def test_cancel_is_heard_while_no_cell_runs_and_while_one_does(lab: Lab, hive: FormHive) -> None:
     """What came is kept and shown, and the call that was out is said to be one that may have run."""
     form = _form(lab, "cancel")
@@ -309,6 +311,7 @@ def test_cancel_is_heard_while_no_cell_runs_and_while_one_does(lab: Lab, hive: F
     pictures(lab, "cancelled", form)
 
 
+@pytest.mark.long
 def test_results_stand_beside_each_other(lab: Lab, hive: FormHive) -> None:
     """A column a variant; what is open below follows: the request, earlier calls, a copy, the dataset."""
     form = _form(lab, "tools")
@@ -362,6 +365,7 @@ def test_an_error_is_one_line_with_the_cure(lab: Lab) -> None:
     assert "fhk_not_this_one" not in form.inner_html()
 
 
+@pytest.mark.long
 def test_every_kind_of_field_has_a_name_in_chromiums_accessibility_tree(lab: Lab) -> None:
     """Each thing that can be used is named, a label leads to its control, and nothing is named twice over."""
     form = _form(lab, "kinds")
@@ -466,6 +470,7 @@ def test_an_answer_by_callback_is_a_row_until_it_comes(lab: Lab, hive: FormHive)
     assert "('paid', [])" in _read(lab, "later-read")
 
 
+@pytest.mark.long
 def test_a_form_over_rows_maps_columns_and_runs_a_batch(lab: Lab, hive: FormHive) -> None:
     """The first rows and the number of calls before Run; the progress while it runs; the frame at the end."""
     form = _form(lab, "over")

@@ -25,6 +25,7 @@ _ = fh.batch([{{"text": "in a batch"}}], "echo-of-history", variants="plain", na
 """
 
 
+@pytest.mark.long
 def test_a_line_is_opened_by_one_click_and_by_one_key(lab: Lab) -> None:
     """The stored answer stands below, in the view of a form's answers; wide and narrow, light and dark."""
     hive = LocalHive(api_key=KEY)

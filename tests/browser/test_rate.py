@@ -22,6 +22,7 @@ ROWS = 230
 RATE = "rater = cmp.rate(rater='anna')\nrater"
 
 
+@pytest.mark.long
 def test_200_quick_keys_are_200_ratings_and_the_page_never_knows_whose(lab: Lab) -> None:
     """In their order, each once; kept, gone on with after a kill, and no name goes to the page before the end."""
     told: list[str] = []

@@ -108,6 +108,7 @@ def hive() -> LocalHive:
     return hive
 
 
+@pytest.mark.long
 def test_results_beside_each_other_wide_and_narrow_light_and_dark(lab: Lab) -> None:
     """One column a variant; at 400 px they lie below each other, and nothing is cut off."""
     lab.open(ROOT, SETUP, ANSWERS, REPEATS)
@@ -153,6 +154,7 @@ view.widget
 BEGUN = '\nfirst line of it\n\n  an indented one, it\'s "quoted" </textarea><b>\nlast'
 
 
+@pytest.mark.long
 def test_a_short_answer_is_one_line_beside_copy_and_a_table_is_read_from_the_left(lab: Lab) -> None:
     """Copy alone has no bar of its own and covers no text; columns of Markdown keep their alignment."""
     lab.open(ROOT, SETUP, ALONE)
@@ -273,6 +275,7 @@ def test_answers_of_a_form_are_level_and_whole(lab: Lab, place: str) -> None:
     assert lab.output(1).evaluate(_ON_TOP) == []
 
 
+@pytest.mark.long
 def test_an_output_is_copied_and_its_form_is_switched_by_mouse_and_by_keys(lab: Lab) -> None:
     """In one click or key, what the page has itself and what it must ask for; the form without the kernel."""
     lab.page.context.grant_permissions(["clipboard-read", "clipboard-write"])

@@ -30,6 +30,7 @@ def _session(folder: Path, *, without: bool = False) -> str:
     return done.stdout + done.stderr
 
 
+@pytest.mark.long
 def test_sessions_have_the_magic_until_it_is_undone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Written, shown, effective in a new session, written once only, removed again."""
     assert main(["autoload", "--yes"]) == 0

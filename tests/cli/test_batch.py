@@ -497,6 +497,7 @@ def _counts(told: str) -> list[str]:
     return numbers_in(told.splitlines()[-1].partition(": ")[2])
 
 
+@pytest.mark.long
 @pytest.mark.skipif(os.name == "nt", reason="pseudo-terminals are POSIX")
 def test_on_a_terminal_the_progress_is_one_line_that_is_rewritten(data: Path) -> None:
     """And Ctrl+C, typed, ends it as a signal does: without a traceback."""
@@ -567,6 +568,7 @@ def test_an_interrupt_while_the_file_is_written_leaves_the_old_one(data: Path, s
     assert not list(data.parent.glob(".out*"))
 
 
+@pytest.mark.long
 def test_a_reader_that_has_seen_enough_is_no_error(data: Path, shouting: Any) -> None:
     """``| head -0``: no traceback, and the code stays that of the batch."""
     shell = f"set -o pipefail; {' '.join(map(_quoted, [*MAIN, *_loud(shouting, '-o', 'out.csv')]))} | true"

@@ -32,6 +32,7 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.long
 def test_a_batch_is_compared_and_reported_by_one_command(data: Path) -> None:
     """Summary and sentence on stdout, everything in the file, in a process that turns warnings into errors."""
     done = subprocess.run(

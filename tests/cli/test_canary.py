@@ -41,6 +41,7 @@ def words(answering: Any, *more: str) -> list[str]:
     return ["data.jsonl", "-d", "quiz", "-v", "a", "--score", "exact", "--base-url", answering.url, *more]
 
 
+@pytest.mark.long
 def test_today_is_called_once_and_the_code_is_0(data: Path, answering: Any) -> None:
     """A process of its own; the same command again makes no call, and its last words are the same."""
     for _ in range(2):

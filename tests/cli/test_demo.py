@@ -182,6 +182,7 @@ sys.addaudithook(lambda event, args: calls.set() if event == "socket.connect" el
 """
 
 
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT to send oneself")
 def test_ctrl_c_stops_it_without_a_verdict(tmp_path: Path) -> None:
     """One word, the documented exit code, and no table of a part: what is pending has neither failed nor lost."""

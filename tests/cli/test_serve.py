@@ -134,6 +134,7 @@ def test_a_hive_of_ones_own_with_every_option(own: Path) -> None:
         assert _stop(process, signal.SIGINT) == (0, "")
 
 
+@pytest.mark.long
 def test_ctrl_c_ends_it_also_while_a_workflow_sleeps(tmp_path: Path) -> None:
     """After the second that calls get; without a traceback."""
     (tmp_path / "slow.py").write_text(

@@ -483,6 +483,7 @@ def test_a_batch_lists_its_own_runs(client: fh.Client, delivery: str) -> None:
     other.cancel_waiting()
 
 
+@pytest.mark.long
 def test_a_batch_that_is_opened_again_knows_which_runs_wait() -> None:
     """The store has it of each run once a look-up has told it; `batch.approvals()` asks about all that have no outcome."""
     hive, go = tool_hive(), threading.Event()

@@ -249,6 +249,7 @@ def test_the_daily_cap_is_told_and_closes_the_limiter() -> None:
             client.invoke("echo", variant="plain", inputs={"text": "x"})
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("cap", [1, 3])
 def test_the_limiter_keeps_many_calls_under_a_plans_concurrency_cap(cap: int) -> None:
     """Thirty calls at once against a plan of 1 or 3: all complete, few are refused, in virtual time."""

@@ -158,6 +158,7 @@ def test_the_configured_cap_ends_look_ups_of_a_run_for_the_day(held: Held, capsy
         assert pending.refresh().output == "A"
 
 
+@pytest.mark.long
 def test_under_a_small_cap_single_runs_leave_look_ups_for_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
     """All answers come of six runs of 100 s, of which the usual intervals would use up the cap: here 1 s."""
     for name, scaled_s in (("FIRST_S", 0.01), ("LONGEST_S", 0.3), ("EVERY_S", 0.001)):

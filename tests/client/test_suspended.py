@@ -119,6 +119,7 @@ def test_an_answer_that_came_while_the_process_was_stopped_is_read(tmp_path: Pat
     assert asyncio.run(main()) == (f"completed None {len(OUTPUT)}", 1)
 
 
+@pytest.mark.long
 def test_all_answers_that_came_while_a_batch_was_stopped_are_read(tmp_path: Path) -> None:
     """Eight in flight: all are done, none is unknown, and each was called once."""
     with Held().freed() as held, held.hive.serve() as server:

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests import environment
 
 PROGRAM = """
@@ -24,6 +26,7 @@ assert "matplotlib.figure" in sys.modules and "matplotlib.pyplot" not in sys.mod
 """
 
 
+@pytest.mark.long
 def test_comparing_imports_no_heavy_library_before_it_is_needed(tmp_path: Path) -> None:
     """Tables of rows load no scipy; a summary, its verdict and McNemar's test load scipy.special, and no scipy.stats; a
     figure loads matplotlib, and no pyplot."""

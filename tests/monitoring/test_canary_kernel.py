@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from fh_notebook.local import demo_hive
 from tests.kernel import Kernel
 
@@ -13,6 +15,7 @@ CELL = """watched = fh.canary(tickets, "support-triage", variant="keywords", sco
 watched"""
 
 
+@pytest.mark.long
 def test_a_notebook_that_is_run_twice_on_one_day_makes_its_calls_once(tmp_path: Path) -> None:
     """Each time by a new kernel: the same page, the answer first; 30 calls altogether."""
     hive = demo_hive(pace=0, api_key=KEY)

@@ -83,6 +83,7 @@ def test_a_race_over_answered_rows_costs_nothing() -> None:
     assert standing(again) == standing(race)
 
 
+@pytest.mark.long
 def test_evidence_is_taken_in_the_order_of_rows_whoever_answers_first() -> None:
     """Slow rows, eight at once or one by one: the same rows are decided in the same order, with the same evidence."""
     found = []
@@ -400,6 +401,7 @@ def test_numbers_are_raced_between_stated_bounds_or_by_rank() -> None:
     assert quiz.calls <= 2 * (max(bounded.rows, ranked.rows) + 8)
 
 
+@pytest.mark.long
 def test_seconds_are_raced_by_rank_and_less_is_better() -> None:
     """`elapsed_s` needs no bound: who is faster on a row is ahead."""
     hive = fh.local.LocalHive()

@@ -41,6 +41,7 @@ def test_it_is_the_same_however_often_somebody_looked() -> None:
     assert pairs_table(watched).equals(pairs_table(alone))
 
 
+@pytest.mark.long
 def test_an_interval_is_that_of_its_rows_when_more_are_taken_while_somebody_looks() -> None:
     """What was seen while rows came in stays as it was, and what is seen later is that of a race nobody watched."""
     rows = drawn((0.5, 0.6), 57)

@@ -72,6 +72,7 @@ def test_computing_the_table_never_calls_the_service() -> None:
     assert counting.calls == before
 
 
+@pytest.mark.long
 def test_the_same_call_again_costs_nothing_however_it_is_cut() -> None:
     """By keys: the same partitions, others, and more rows."""
     counting = Counting()
@@ -142,6 +143,7 @@ def test_the_daily_cap_in_the_middle_leaves_the_rest_pending() -> None:
     assert len(batch.frame) == 12
 
 
+@pytest.mark.long
 def test_a_number_holds_for_all_partitions_together_and_for_nothing_beside_them() -> None:
     """Four partitions at a time, three calls: never more; another batch meanwhile has its own number; nothing stays."""
     counting = Counting(takes_s=0.02)
@@ -347,6 +349,7 @@ def _runs() -> int:
     return sum(isinstance(thing, fh.Run) for thing in gc.get_objects())
 
 
+@pytest.mark.long
 def test_nothing_of_a_partition_is_held_once_it_is_merged() -> None:
     """Also before the collector comes: a worker's memory is that of the partitions that it runs."""
     counting = Counting()

@@ -11,7 +11,7 @@ import pytest
 
 from fh_notebook.session import session
 from tests import environment
-from tests.lab import find_chromium, run_browser
+from tests.lab import HEADLESS, find_chromium, run_browser
 from tests.security.surfaces import harms, of_batches, of_cells, of_widgets
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def test_nothing_in_any_page_can_run_or_be_fetched(made: tuple[dict[str, str], P
 @pytest.fixture(scope="module")
 def page() -> Iterator[Page]:
     """A page in Chromium; skipped without it, but never in CI."""
-    path = find_chromium()
+    path = find_chromium(HEADLESS)
     if path is None:
         pytest.skip("Chromium is missing: apt-get install -y --no-install-recommends chromium fonts-dejavu-core")
     with run_browser(path) as browser:

@@ -143,6 +143,7 @@ def test_a_ceiling_above_the_cap_costs_hardly_more_than_none(facts: dict[str, An
         assert outcome.limit in (3, 4)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("cap", [1, 3])
 def test_a_batch_over_the_real_hive_finds_its_plan(cap: int) -> None:
     """The hive's own count of what it refused: a few, and every job ran once.

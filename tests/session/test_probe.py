@@ -313,6 +313,7 @@ AT_ONCE = [16, 18]
 """Requests at most with calls at once: without, and with, a refused request before the direct call."""
 
 
+@pytest.mark.long
 def test_nothing_is_learned_wrongly_from_a_service_that_fails_for_some_requests_on_end() -> None:
     """A call completes between the two answers that must agree: an outage of calls alone cannot be both of them."""
     likely = outages(["POST"], REFUSALS, 11)

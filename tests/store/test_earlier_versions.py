@@ -241,6 +241,7 @@ def test_runs_that_were_submitted_are_waited_for_in_place_of_being_called(hive: 
     assert hive.counts.requests == 0
 
 
+@pytest.mark.long
 def test_the_cell_of_runs_that_were_submitted_submits_nothing_again(
     hive: LocalHive, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -111,6 +111,7 @@ def test_overlapping_batches_keep_to_their_own_numbers_and_leave_the_limiter_ada
         assert client.limiter.most is None
 
 
+@pytest.mark.long
 def test_a_number_above_what_the_plan_admits_costs_few_refused_calls() -> None:
     """900 jobs, a plan of 3, a number of 10: fewer than 40 refused calls, and the batch says what is admitted."""
     shouting = Shouting(concurrency=3, latency_s=0.002)

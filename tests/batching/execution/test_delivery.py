@@ -243,6 +243,7 @@ def _without_output(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[fh.Callba
         yield receiver, client
 
 
+@pytest.mark.long
 def test_a_late_output_leaves_a_newer_answer_and_is_held_where_it_cannot_be_written(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -267,6 +268,7 @@ def test_a_late_output_leaves_a_newer_answer_and_is_held_where_it_cannot_be_writ
     assert [record.levelname for record in caplog.records if record.name == "fh_notebook"] == ["WARNING"]
 
 
+@pytest.mark.long
 def test_callbacks_that_come_after_look_ups_without_output_bring_it_into_the_rows(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -356,6 +358,7 @@ def test_a_direct_batch_has_the_clients_own_attempt() -> None:
     assert not session.receiver().running
 
 
+@pytest.mark.long
 def test_auto_calls_directly_and_delivers_what_is_refused_so() -> None:
     """A variant with a human in the loop; while its runs are paused they hold no slot of the workspace's limiter."""
     counting = Counting()

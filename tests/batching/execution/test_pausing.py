@@ -281,6 +281,7 @@ def test_a_configured_cap_leaves_room_for_look_ups(monkeypatch: pytest.MonkeyPat
     assert batch.stopped.reason == "daily_cap"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("concurrency", [3, None])
 def test_a_small_cap_is_spent_on_answers_where_nobody_knows_how_long_rows_take(
     monkeypatch: pytest.MonkeyPatch, concurrency: int | None
@@ -348,6 +349,7 @@ def test_batches_by_polling_that_run_at_once_begin_no_call_whose_look_up_nothing
     assert sum(batch.counts.calls for batch in batches) >= 10
 
 
+@pytest.mark.long
 def test_a_look_up_that_fails_makes_no_other_one_later(monkeypatch: pytest.MonkeyPatch) -> None:
     """It says nothing of how long a run takes."""
     monkeypatch.setattr(polling, "EVERY_S", 0.01)
@@ -388,6 +390,7 @@ def test_an_answer_to_a_look_up_that_comes_late_says_how_the_run_was_when_it_was
     assert learned["held"] == 1.25
 
 
+@pytest.mark.long
 def test_a_run_that_was_submitted_before_costs_its_look_up_alone_and_does_not_say_how_long_others_take(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -411,6 +414,7 @@ def test_a_run_that_was_submitted_before_costs_its_look_up_alone_and_does_not_sa
     assert client.aclient.connection.look_ups.expected_s == {}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("limit", "done", "calls"), [({"max_calls": 1}, 3, 1), ({"daily_cap": 8}, 2, 0)])
 def test_runs_that_were_submitted_before_are_looked_up_before_new_calls_are_made(
     limit: dict[str, int], done: int, calls: int, monkeypatch: pytest.MonkeyPatch
@@ -553,6 +557,7 @@ def test_without_a_store_the_daily_cap_is_counted_until_the_process_ends() -> No
     assert (third.stopped.reason, third.counts.calls, shouting.calls) == ("daily_cap", 0, 6)
 
 
+@pytest.mark.long
 def test_without_a_store_look_ups_share_the_daily_cap(monkeypatch: pytest.MonkeyPatch) -> None:
     """A batch by polling ends in time, and the service refuses no request."""
     monkeypatch.setattr(polling, "FIRST_S", 0.01)

@@ -831,6 +831,7 @@ print(json.dumps(found))
 """
 
 
+@pytest.mark.long
 def test_another_kernel_finds_the_files_of_a_batch(painter: Painter, tmp_path: Path, monkeypatch: Any) -> None:
     """In another folder, when the service is gone: shown, in the report, and nothing advises to pay again."""
     (tmp_path / "one").mkdir(), (tmp_path / "two").mkdir()

@@ -219,6 +219,7 @@ def test_names_of_columns_are_cells_as_well(tmp_path: Path) -> None:
     assert list(pd.read_parquet(tmp_path / "a.parquet").columns) == ["=1", "a\x00", "a"]
 
 
+@pytest.mark.long
 @given(st.lists(st.text() | st.none(), min_size=1, max_size=5))
 def test_a_csv_gives_every_text_back(tmp_path_factory: pytest.TempPathFactory, texts: list[str | None]) -> None:
     """Whatever is in it, one reads what was meant: cleaned, with its apostrophes, in its own cell."""
@@ -499,6 +500,7 @@ for path in sys.argv[1:]:
 """
 
 
+@pytest.mark.long
 @pytest.mark.skipif(os.name == "nt", reason="resource limits are POSIX")
 def test_a_full_disk_is_one_line_and_the_old_file_stays(tmp_path: Path) -> None:
     """A real limit on the size of files, in a process of its own, for each format."""

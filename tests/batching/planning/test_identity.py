@@ -917,6 +917,7 @@ def test_the_ledger_counts_invocations_look_ups_and_probes(shouting: Shouting) -
     assert used == {"invoke": 3, "probe": 1, "lookup": 1}
 
 
+@pytest.mark.long
 def test_calls_that_a_killed_kernel_had_out_are_counted(tmp_path: Path) -> None:
     """They were sent."""
     program = PLANNING.replace(", max_calls=0", "")

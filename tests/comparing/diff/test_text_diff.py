@@ -107,6 +107,7 @@ def _worst_of(texts: list[tuple[str, str]]) -> float:
     return worst
 
 
+@pytest.mark.long
 def test_texts_of_many_megabytes_take_hardly_longer_than_short_ones() -> None:
     """Random ones, one endless word, two words in all orders: 20 times the text is not 10 times the time."""
     chance = random.Random(5)

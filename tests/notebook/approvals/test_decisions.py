@@ -293,6 +293,7 @@ def test_a_batch_that_hears_no_click_says_how_to_decide(kernel: Kernel) -> None:
     kernel.wait_until(lambda: "batch.resolve_unknown()" in _page(kernel), "what takes the answer", WAIT_S)
 
 
+@pytest.mark.long
 def test_what_waits_already_has_buttons_in_a_block_that_begins_later(kernel: Kernel) -> None:
     """That of the running batch in a second cell, and that of a start which takes up what was submitted before."""
     start = (
@@ -366,6 +367,7 @@ crowd()
 """
 
 
+@pytest.mark.long
 def test_many_other_tables_close_those_of_a_form_and_of_a_block_and_not_a_new_one(
     kernel: Kernel, hive: LocalHive
 ) -> None:

@@ -80,6 +80,7 @@ def test_a_password_is_neither_shown_nor_found() -> None:
         fh.compare(batch).browse(columns=["status"])
 
 
+@pytest.mark.long
 def test_answers_appear_while_the_batch_is_running() -> None:
     """Without a cell, in the order of the plan; what is filtered stays filtered; in the end it follows no more."""
     hive = PacedHive()

@@ -302,6 +302,7 @@ def test_any_view_is_a_page_that_can_be_sent_and_said(finder: RowFinder, view: d
         assert f'title="row">{row["label"]}</td>' in shown
 
 
+@pytest.mark.long
 def test_a_hundred_rows_of_long_outputs_are_a_small_page() -> None:
     """However long the outputs are, and with one row opened."""
     long = "word " * 20_000

@@ -92,6 +92,7 @@ def test_where_nobody_can_be_asked_it_says_what_to_do(asking: Kernel, command: s
     assert re.search(cure, line)
 
 
+@pytest.mark.long
 def test_under_nbclient_a_login_is_one_line(tmp_path: Path) -> None:
     """The real runner: the cell fails with the cure, and does not hang."""
     file = tmp_path / "login.ipynb"

@@ -165,6 +165,7 @@ def test_the_catalogue_is_known_and_a_broken_one_harms_nothing(shell: Interactiv
     assert tab(shell, "%%fetchhive mail")[0] == []
 
 
+@pytest.mark.long
 def test_loading_brings_in_no_machinery(tmp_path: Path) -> None:
     """What completes is imported with the first Tab in a cell of ours, not with the extension, and
     not by other cells.

@@ -136,6 +136,7 @@ def test_a_card_whose_run_ends_while_it_is_put_on_the_page_says_so(shell: Shell)
     assert captured.outputs[-1].data["text/plain"] == "completed"
 
 
+@pytest.mark.long
 def test_a_direct_cell_with_a_run_that_ends_later_is_shown_as_other_cells(
     shell: Shell,  # noqa: F811
     hive: Refunds,
@@ -218,6 +219,7 @@ def test_pending_runs_are_a_table_that_says_what_looks_them_up(shell: Shell, hiv
     assert shell.run("%fetchhive pending")[0].result is None
 
 
+@pytest.mark.long
 def test_a_pending_run_of_another_client_is_told_to_need_it(shell: Shell, hive: Refunds) -> None:  # noqa: F811
     """What the table says is what finds the run: without its client, ``fh.reattach()`` has nothing to wait for."""
     with hive.serve() as server, fh.Client(base_url=server.url, api_key=hive.api_key or "any") as client:

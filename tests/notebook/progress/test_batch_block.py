@@ -213,6 +213,7 @@ def deliver(request_id, output):
 """
 
 
+@pytest.mark.long
 def test_a_block_that_has_ended_shows_an_output_that_comes_late(loaded: Kernel) -> None:
     """In the block of its start and in that of the batch in another cell; what a button has shown stays open."""
     assert loaded.run(LATE_SETUP) == ""
@@ -258,6 +259,7 @@ block.show_ended()
 """
 
 
+@pytest.mark.long
 def test_an_output_that_comes_while_the_block_is_read_is_shown(loaded: Kernel) -> None:
     """What was read before it is shown first."""
     assert loaded.run(LATE_SETUP) == ""
@@ -285,6 +287,7 @@ def _below(kernel: Kernel) -> str:
     return str(states[-1]["value"]) if states else ""
 
 
+@pytest.mark.long
 def test_a_step_of_a_local_hive_in_this_process_is_decided_by_buttons(loaded: Kernel) -> None:
     """A yes and a no, each once; what asks for a text says how it is answered."""
     loaded.run(STEPS)
@@ -328,6 +331,7 @@ DRAFTS = """drafts, block = begin('drafts')
 ShownBatch.of(drafts).control.watch(block)"""
 
 
+@pytest.mark.long
 def test_a_button_decides_the_question_that_it_shows_and_no_other(loaded: Kernel) -> None:
     """Not the next question of that run, by a double click or on an old page; nor that of another batch."""
     loaded.run(f"{STEPS}\n{SEVERAL}")

@@ -82,6 +82,7 @@ def test_the_first_state_is_there_before_the_first_answer(loaded: Kernel, paced_
     loaded.wait(cell)
 
 
+@pytest.mark.long
 def test_a_batch_in_the_background_is_paused_and_goes_on(loaded: Kernel, paced_hive: PacedHive) -> None:
     """A click holds the next calls back, and says so; another one starts them; a pause in a cell shows all the same."""
     loaded.send(BACKGROUND, person=True)
@@ -159,6 +160,7 @@ def test_a_cancel_in_the_background_leaves_what_came_of_it(loaded: Kernel, paced
     assert "Traceback" not in loaded.log
 
 
+@pytest.mark.long
 def test_a_click_is_heard_while_another_cell_runs(loaded: Kernel, paced_hive: PacedHive) -> None:
     """A batch in the background is there to work beside it: its buttons do not wait for the cell that is busy."""
     if "kernel subshells" not in loaded.features:

@@ -47,6 +47,7 @@ def two(folder: Path) -> Iterator[tuple[Any, Any]]:
         yield made
 
 
+@pytest.mark.long
 def test_one_budget_over_all_workers_and_the_key_in_no_place(
     two: tuple[Any, Any], folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -212,6 +213,7 @@ def test_a_stop_while_a_round_is_made_hands_nothing_out(two: tuple[Any, Any], tm
     assert client.run_on_scheduler(left) == ([], [])
 
 
+@pytest.mark.long
 def test_a_pause_before_the_round_has_begun_holds_on_workers_too(two: tuple[Any, Any]) -> None:
     """A worker looks whether all rest before it calls, and not only a second later."""
     _, client = two
@@ -245,6 +247,7 @@ def test_workers_import_the_light_core_only(two: tuple[Any, Any]) -> None:
     assert set(map(tuple, client.run(loaded).values())) == {()}
 
 
+@pytest.mark.long
 def test_workers_take_answers_of_a_batch_in_memory_and_it_takes_theirs(two: tuple[Any, Any], tmp_path: Path) -> None:
     """Out of files in the folder that all share: no row is called twice, and only parts are left in it."""
     _, client = two

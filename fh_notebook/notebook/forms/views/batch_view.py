@@ -358,7 +358,7 @@ class BatchFormView(BatchFormObserver):
             self._plan.value = line(self._core.selection.problem)
             return
         core, chosen, repeats = self._core, self._core.selection.chosen, self._core.selection.repeats
-        self._plan.value = line("Counting the calls …")
+        self._plan.value = "" if self._is_app else line("Counting the calls …")
         self._task.do(lambda: _planned(core, chosen, repeats), self._show_plan)
 
     def _show_plan(self, plan: Plan | InputError) -> None:

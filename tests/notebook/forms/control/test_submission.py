@@ -265,6 +265,7 @@ def test_every_observer_is_told_and_one_that_comes_late_is_told_what_happened_so
     assert [what for what, *_ in watcher.told] == ["began", "came", "came", "ended"]
 
 
+@pytest.mark.long
 def test_a_callback_brings_the_output_that_an_answer_lacked(monkeypatch: pytest.MonkeyPatch, watcher: Watcher) -> None:
     """Also after the submit has ended: the form has it as it has any answer."""
     monkeypatch.setattr(polling, "FIRST_BESIDE_RECEIVER_S", 0.01)

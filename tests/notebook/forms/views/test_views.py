@@ -22,6 +22,7 @@ from fh_notebook.local import LocalHive, ask_human
 from fh_notebook.notebook.forms.control.submission import stopped_text
 from fh_notebook.notebook.forms.fields.base import field_anchor
 from fh_notebook.notebook.forms.static import pending_page, waited_text
+from fh_notebook.notebook.forms.views import batch_view
 from fh_notebook.notebook.progress.batch_block import BatchBlock
 from fh_notebook.notebook.results.state import app_run
 from fh_notebook.notebook.ui.latest_task import LatestTask
@@ -300,6 +301,7 @@ def test_a_second_click_does_not_pay_a_second_time(hive: FormHive) -> None:
     assert len(hive.got) == 1
 
 
+@pytest.mark.long
 def test_a_direct_call_that_waits_for_a_tool_is_a_row_until_it_is_decided() -> None:
     """The status is shown once, with the question; the answer is the outcome."""
     hive = LocalHive()
@@ -894,6 +896,17 @@ def test_users_of_an_app_read_no_code_in_what_came_of_a_batch(is_app: bool) -> N
         [] if is_app else [f"fh.open_batch({form.batch.name!r}).resume(retry_unknown=True)"]
     )
     assert tells(words, "form.frame") == (not is_app)  # one has no answer
+
+
+@pytest.mark.parametrize("is_app", [True, False])
+def test_that_calls_are_counted_is_told_to_developers_alone(is_app: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Users of an app are not told how many there are either."""
+    counted, count = threading.Event(), batch_view._planned
+    monkeypatch.setattr(batch_view, "_planned", lambda *given: count(*given) if counted.wait(PATIENCE_S) else None)
+    dep = fh.Deployment("echo", variants=["v"], inputs={"text": fh.text()})
+    form = fh.form(dep, over=[{"text": "a"}], client=LocalHive().client(), app=is_app)
+    assert ("Counting" in _words(form)) != is_app
+    counted.set()
 
 
 @pytest.mark.parametrize("how", ["app=True", "Voila"])
