@@ -274,6 +274,7 @@ print(len(ran), len(set(ran)), flush=True)
 """
 
 
+@pytest.mark.long
 @pytest.mark.skipif(os.name == "nt", reason="SIGINT is sent as POSIX does")
 def test_an_interrupt_returns_the_batch_with_what_is_finished(tmp_path: Path) -> None:
     """Stop in a notebook, Ctrl-C in a program: what is out is not waited for, nothing lost, and the program can go on."""

@@ -174,6 +174,7 @@ fh.compare(pd.DataFrame(lines)).browse()
 """
 
 
+@pytest.mark.long
 def test_a_table_that_goes_on_below_says_so_until_its_end(lab: Lab) -> None:
     """No row that is cut reads as the last one; and a cell from right to left begins at its right."""
     lab.open(MANY_ROWS)

@@ -416,6 +416,7 @@ def test_a_report_marks_rows_as_the_browser_of_rows_does(page: Page, tmp_path: P
     expect(page.get_by_role("button", name="Copy")).to_have_count(0)
 
 
+@pytest.mark.long
 def test_a_report_turns_pages_and_copies_as_the_notebook_does(page: Page, tmp_path: Path) -> None:
     """The buttons and the words of the browser of rows, Copy as a button; ids and dates stay in one line."""
     lines = [

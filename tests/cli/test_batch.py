@@ -127,6 +127,7 @@ def test_failed_rows_are_told_and_the_code_says_so(data: Path, shouting: Any, ca
     assert pd.read_csv("out.csv")["status"].tolist() == ["completed", "failed", "completed", "completed"]
 
 
+@pytest.mark.long
 def test_what_reached_nobody_is_not_blamed_on_its_rows(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The cure is the network's; the same command calls them anew."""
     nowhere = f"http://127.0.0.1:{free_port()}/v1"
@@ -145,6 +146,7 @@ def test_answers_come_as_delivery_says(data: Path, shouting: Any, delivery: str)
     assert shouting.calls == 1
 
 
+@pytest.mark.long
 def test_callbacks_come_by_the_public_url_that_is_given(data: Path, shouting: Any) -> None:
     """Which passes on to the port that is given; here it is this machine's own."""
     port = free_port()

@@ -67,6 +67,7 @@ def _offered(folder: Path, *lines: str) -> list[list[str]]:
     return [[word.strip() for word in answer.splitlines() if word.strip()] for answer in answers]
 
 
+@pytest.mark.long
 def test_bash_completes_what_is_known(folder: Path) -> None:
     """Commands, options with their choices, deployments of the catalogue, and the variants of the one on the line."""
     commands, *rest = _offered(
@@ -124,6 +125,7 @@ def test_tab_in_a_terminal(terminal: int) -> None:
     _until(terminal, "tickets.csv")
 
 
+@pytest.mark.long
 @pytest.mark.skipif(shutil.which("fish") is None, reason="fish is missing")
 def test_fish_completes(folder: Path) -> None:
     """What fish itself offers for a line: a command, and a variant of the deployment on it."""
@@ -137,6 +139,7 @@ def test_fish_completes(folder: Path) -> None:
     assert variant.split()[:1] == ["draft"]
 
 
+@pytest.mark.long
 @pytest.mark.skipif(shutil.which("zsh") is None, reason="zsh is missing")
 def test_tab_in_zsh(folder: Path) -> None:
     """A person types half a word and presses Tab, in a zsh with the line of the help in its start-up file."""

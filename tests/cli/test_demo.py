@@ -123,6 +123,7 @@ def test_a_pipe_gets_plain_lines_of_80_columns(shown: str) -> None:
     assert max(width(line) for line in shown.splitlines()) <= 80
 
 
+@pytest.mark.long
 def test_it_follows_the_width_that_it_is_told(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

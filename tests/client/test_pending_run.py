@@ -114,6 +114,7 @@ def test_a_run_is_submitted_and_its_callback_waited_for(spelling: str, receiver:
     assert len(fh.pending()) == 0
 
 
+@pytest.mark.long
 def test_without_a_receiver_the_service_is_asked(held: Held) -> None:
     """The callback URL that it is given is nobody's; look-ups are counted in the run's requests."""
     session_receiver = session.receiver()
@@ -127,6 +128,7 @@ def test_without_a_receiver_the_service_is_asked(held: Held) -> None:
     assert [d.attempts for d in held.hive.deliveries] == [0]
 
 
+@pytest.mark.long
 def test_look_ups_count_against_the_days_budget(held: Held) -> None:
     """Whether the service counts them is not known: the plan of the next batch takes them for calls."""
     fh.configure(daily_cap=1_000)
@@ -362,6 +364,7 @@ def test_refresh_asks_once_and_now(held: Held) -> None:
     assert until(lambda: pending.refresh() if pending.refresh().done else None).output == "A"
 
 
+@pytest.mark.long
 def test_after_cancel_waiting_nobody_waits_and_it_can_be_taken_up_again(held: Held) -> None:
     """The run goes on at the service; nothing is submitted twice."""
     pending = _submit(held)

@@ -72,17 +72,18 @@ def _go_on(child: subprocess.Popen[str], stopped_at: float) -> str:
     return child.communicate(timeout=PATIENCE_S)[0].strip()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("way", "before"),
     [
         ("plain", 0),
-        pytest.param("plain", 20, marks=pytest.mark.long),  # half a head
-        pytest.param("plain", 100_000, marks=pytest.mark.long),  # half a body
-        pytest.param("tls", 0, marks=pytest.mark.long),
-        pytest.param("tls", 100_000, marks=pytest.mark.long),
-        pytest.param("proxy", 0, marks=pytest.mark.long),
-        pytest.param("tls in a tunnel", 0, marks=pytest.mark.long),
-        pytest.param("tls in a tunnel", 100_000, marks=pytest.mark.long),
+        ("plain", 20),  # half a head
+        ("plain", 100_000),  # half a body
+        ("tls", 0),
+        ("tls", 100_000),
+        ("proxy", 0),
+        ("tls in a tunnel", 0),
+        ("tls in a tunnel", 100_000),
     ],
 )
 def test_an_answer_that_came_while_the_process_was_stopped_is_read(tmp_path: Path, way: str, before: int) -> None:

@@ -169,6 +169,7 @@ def _contrast(first: str, second: str) -> float:
     return (high + 0.05) / (low + 0.05)
 
 
+@pytest.mark.long
 def test_the_same_figure_is_the_same_bytes(cmp: fh.Comparison) -> None:
     """A saved notebook does not change by itself."""
     assert cmp.plot()._repr_html_() == cmp.plot()._repr_html_()

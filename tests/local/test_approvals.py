@@ -70,6 +70,7 @@ def test_a_run_pauses_until_it_is_decided(variant: str, who: str, approve: bool)
     assert hive.approvals == ()
 
 
+@pytest.mark.long
 def test_who_a_run_waits_for_is_seen_by_itself() -> None:
     """Beside a receiver too, well before a lost callback is asked for; elsewhere once one of the deployment paused."""
     hive = refund_hive()

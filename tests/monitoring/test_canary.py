@@ -71,6 +71,7 @@ def test_the_same_day_twice_makes_no_second_set_of_calls(watch: Watch) -> None:
     assert sorted(watch.answering.ran.values()) == [1] * 30 + [2] * 10
 
 
+@pytest.mark.long
 def test_a_fall_is_found_with_its_direction_and_its_day(watch: Watch) -> None:
     """Half of the rows become wrong after five days: changed, worse, since about then; and no further call is made."""
     watch.baseline()

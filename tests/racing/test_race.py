@@ -262,6 +262,7 @@ def test_an_interrupted_race_goes_on(retry_unknown: bool) -> None:
         assert [note for note in race.notes if note.startswith(f"{lost} ")], "how many runs have no score"
 
 
+@pytest.mark.long
 def test_what_never_reached_the_service_is_called_when_it_goes_on() -> None:
     """Nobody is there: nothing counts as a call, at most the first row has failed; later the very race goes on."""
     with socket.create_server(("127.0.0.1", 0)) as free:

@@ -199,6 +199,7 @@ def test_events_failures_and_retries() -> None:
     assert (batch.counts.done, batch.counts.failed) == (18, 2)
 
 
+@pytest.mark.long
 def test_labels_pilots_and_exports(tmp_path: Any) -> None:
     """An index that tells rows apart names them; a pilot is found again by the whole; files are as of any batch."""
     counting = Counting()

@@ -78,6 +78,7 @@ def test_what_differs_by_the_noise_of_binary_fractions_is_a_tie() -> None:
     assert pair.differences.values.tolist() == [0.0, 0.2]
 
 
+@pytest.mark.long
 def test_a_lazy_batch_is_compared_by_any_scorer() -> None:
     """By what is expected, a function, or a name inside of the outputs; failures are counted."""
     counting = Counting()

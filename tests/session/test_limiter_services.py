@@ -73,6 +73,7 @@ def test_a_small_plan_is_found_before_the_first_answer(cap: int, call_s: float, 
     assert most(slower) <= 1.06
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("facts", LEGS)
 def test_a_cap_of_fifty_is_found_for_two_percent_and_an_eighth_of_the_time(facts: dict[str, Any]) -> None:
     """2,000 jobs where 50 are admitted at once."""

@@ -261,6 +261,7 @@ REFUSALS = [name for name in KINDS if name.startswith(("404 JSON", "422 ", "429 
 """What may look like a refusal of what was changed, or of one call too many."""
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("at", range(1, EVERYTHING + 1))
 def test_nothing_is_learned_wrongly_from_a_service_that_fails_once(at: int) -> None:
     """A fact is what the service is, or unknown; whatever the request, and however it is answered that once."""

@@ -78,6 +78,7 @@ def test_after_a_kill_another_kernel_waits_by_polling(tmp_path: Path) -> None:
     assert (facts["left"], facts["again"], facts["calls"]) == (0, 0, 3)
 
 
+@pytest.mark.long
 def test_after_a_kill_a_receiver_at_the_same_url_takes_the_callbacks(tmp_path: Path) -> None:
     """The service tries again meanwhile; the secret was told in the dialog."""
     held_secret = "fh.CallbackReceiver(port={port}, path={path!r}, secrets=SECRET)"

@@ -138,6 +138,7 @@ VALUES: Final[list[tuple[str, str, Any]]] = [
 ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("table", "column", "value"), VALUES, ids=lambda value: str(value)[:40])
 def test_a_damaged_value_is_an_error_of_the_store_or_changes_nothing(
     whole: Path, tmp_path: Path, table: str, column: str, value: Any
@@ -155,6 +156,7 @@ def test_a_damaged_value_is_an_error_of_the_store_or_changes_nothing(
         assert told
 
 
+@pytest.mark.long
 def test_a_value_of_another_kind_is_an_error_of_the_store(whole: Path, tmp_path: Path) -> None:
     """A table that is STRICT when it is written is not when a page of it is overwritten."""
     for number, (table, column, value) in enumerate(

@@ -180,6 +180,7 @@ def test_look_ups_stop_at_the_configured_cap_and_the_runs_can_be_waited_for_agai
     assert batch.frame["output"].tolist() == ["T0", "T1"]
 
 
+@pytest.mark.long
 def test_a_row_that_is_retrieved_by_its_request_id_has_its_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     """In the store, as the run of a single call: whoever opens the batch has it, and an open one looks up the rest."""
     monkeypatch.setattr(polling, "FIRST_S", 0.01)
@@ -325,6 +326,7 @@ def test_lost_callbacks_are_found_by_polling(monkeypatch: pytest.MonkeyPatch) ->
         assert receiver.tally.forged >= 1
 
 
+@pytest.mark.long
 def test_a_receiver_that_comes_and_goes_loses_nothing() -> None:
     """Deliveries are tried again; those that came twice are counted once."""
     counting = Counting(callback_backoff_s=(0.02,) * 200)
@@ -417,6 +419,7 @@ def test_a_cancelled_batch_goes_on_without_calling_anything_twice() -> None:
     assert len(fh.pending()) == 0
 
 
+@pytest.mark.long
 def test_reattach_keeps_the_outcomes_as_the_batchs_own() -> None:
     """`fh.reattach(batch=...)`, then the cell again: all reused, even of a direct batch of the same name."""
     event = threading.Event()
@@ -452,7 +455,8 @@ print(batch.counts, batch.frame["output"].tolist() == [f"T{{i}}" for i in range(
 """
 
 
-@pytest.mark.parametrize("second", [pytest.param("callback", marks=pytest.mark.long), "direct"])
+@pytest.mark.long
+@pytest.mark.parametrize("second", ["callback", "direct"])
 def test_after_a_kill_the_same_cell_waits_for_what_was_submitted(tmp_path: Path, second: str) -> None:
     """A real kernel, killed with twenty runs out: the next one calls none of them again, however it would deliver."""
     go, hive, ran = threading.Semaphore(0), LocalHive(api_key=KEY), Counter[str]()

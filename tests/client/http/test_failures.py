@@ -313,6 +313,7 @@ def test_a_workflow_that_is_declared_again_has_no_old_answers() -> None:
             assert list(batch.frame["output"]) == [answer]
 
 
+@pytest.mark.long
 def test_a_broken_connection_is_told_in_words() -> None:
     """Without the number that the system has for it: of a port that refuses, and of any other cause."""
 

@@ -236,6 +236,7 @@ def test_functions_of_cells_have_versions(shell: InteractiveShell) -> None:
     assert version_of(run("lambda run: least"))
 
 
+@pytest.mark.long
 def test_the_version_is_the_same_in_another_process(tmp_path: Path) -> None:
     """Whatever the seed of its hashes: the names that a function reads are sorted."""
     path = tmp_path / "script.py"

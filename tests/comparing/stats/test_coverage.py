@@ -58,6 +58,7 @@ CASES = [
 ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("datasets", TIERS)
 @pytest.mark.parametrize(("draw", "n"), [*CASES, (_normal, 6), (_skewed, 12)])
 @pytest.mark.parametrize("intervals", [intervals_of_means, intervals_of_differences])

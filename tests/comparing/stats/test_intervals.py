@@ -414,6 +414,7 @@ def test_kappas_stay_in_their_range(seed: int) -> None:
             assert found.low < found.high
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("size", [1e160, 1e-160, 1e300])
 def test_scores_of_any_size_can_be_shown(size: float, tmp_path: Path) -> None:
     """Squares of 1e160 are no numbers; the repr, the page and the tables are there all the same, and nobody reads 160

@@ -127,6 +127,7 @@ def test_names_are_shortened_and_made_printable_too() -> None:
     assert all(len(p) < 200 and p.isprintable() for p in sentences(found))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("declared", "inputs"),
     [

@@ -469,6 +469,7 @@ def test_any_arguments_are_read_or_refused(language: str, text: str) -> None:
             assert "\n" not in str(error)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "unit",
     ["'a', ", "[", "(", "{a: ", "['a' => ", "\\", "'", "/* ", "# \n", "a.", ". ", "\n", "\t\n", "%w[", "x = ", "a: 1,\n",

@@ -106,6 +106,7 @@ def test_one_hive_has_several_servers() -> None:
         assert other.post("/workflow/invoke", json=ask()).status_code == 429
 
 
+@pytest.mark.long
 def test_stopping_lets_calls_end_and_then_breaks_them_off(capfd: pytest.CaptureFixture[str]) -> None:
     """After a second; what could not end puts nothing on anybody's screen."""
     held = Held()

@@ -78,6 +78,7 @@ def _page(kernel: Kernel) -> str:
     return "".join(pages)
 
 
+@pytest.mark.long
 def test_each_line_has_two_buttons_and_sends_one_decision(kernel: Kernel, hive: LocalHive) -> None:
     """Named for a screen reader; the file's table has the code and no button; a conflict is said below."""
     cell = _show(kernel)

@@ -210,6 +210,7 @@ def test_a_program_has_the_plain_card_of_a_direct_run(kernel: Kernel) -> None:
     assert kernel.run(f"len({_of('fh.pending()', 'plain')})") == "1"  # nobody looks it up
 
 
+@pytest.mark.long
 def test_a_running_batch_lists_its_own_runs_and_a_reopened_one_too(kernel: Kernel, hive: LocalHive) -> None:
     """Another run of the workspace is on the list of the service, and not of the batch."""
     kernel.run("other = client.submit('refund', variant='v', inputs={'amount': 99})")
@@ -338,6 +339,7 @@ def wait(number, is_listed):
 """
 
 
+@pytest.mark.long
 def test_what_came_of_a_decision_stays_when_an_earlier_problem_ends(kernel: Kernel) -> None:
     """A problem that stands there still goes."""
     said = 'role="status">Allowed once.'

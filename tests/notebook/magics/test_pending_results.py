@@ -197,6 +197,7 @@ def test_a_card_counts_look_ups(shell: Shell, monkeypatch: pytest.MonkeyPatch) -
     assert tells(captured.outputs[-2].data["text/html"], "2 times", "req_1")
 
 
+@pytest.mark.long
 def test_pending_runs_are_a_table_that_says_what_looks_them_up(shell: Shell, hive: Refunds) -> None:  # noqa: F811
     """``%fetchhive pending``: the frame of ``fh.pending()``, read as a table; a line where each outcome is here."""
     result, said = shell.run("%fetchhive pending")

@@ -136,6 +136,7 @@ def test_where_a_program_runs_the_cell_a_batch_is_html_with_code(loaded: Kernel)
     assert loaded.widgets() == {}
 
 
+@pytest.mark.long
 def test_an_old_block_is_left_as_the_file_has_it(loaded: Kernel) -> None:
     """A cell that is shown again and again leaves no widgets without end: of the oldest block the HTML stays."""
     loaded.run("from fh_notebook.notebook.progress import batch_block\nbatch_block.BLOCKS = 2")
@@ -160,6 +161,7 @@ def _live_blocks(kernel: Kernel) -> list[str]:
     return [str(state["value"]) for state in kernel.widgets().values() if "fh-live" in state.get("_dom_classes", ())]
 
 
+@pytest.mark.long
 def test_a_batch_that_ends_at_once_has_its_buttons_in_its_own_block(loaded: Kernel) -> None:
     """However short it is: under the cell that made it, also where that cell ends with something else."""
     cell = loaded.send(FAST.format("b ="), person=True)
@@ -181,6 +183,7 @@ def test_a_cell_that_ends_with_its_batch_shows_it_once(loaded: Kernel) -> None:
     assert sum(".retry_failed(error=" in page for page in kept) == 1
 
 
+@pytest.mark.long
 def test_batches_of_one_after_another_keep_to_their_cells(loaded: Kernel) -> None:
     """What came of a batch is read when its cell has ended, and shown under it all the same."""
     cells = [

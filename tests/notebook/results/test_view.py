@@ -364,6 +364,7 @@ def _until(happened: Callable[[], bool], view: ResultsView) -> None:
         assert happened() or changed.wait(10)
 
 
+@pytest.mark.long
 def test_time_ticks_by_itself_on_the_background_loop_without_a_thread() -> None:
     """And no timer is left when all is over."""
     clock = Time()
@@ -378,6 +379,7 @@ def test_time_ticks_by_itself_on_the_background_loop_without_a_thread() -> None:
     assert event_loop.run(_timers_of(view)) == 0
 
 
+@pytest.mark.long
 def test_a_page_that_has_gone_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
     """And the clock ends."""
     from fh_notebook.notebook.results.view import TickTimer

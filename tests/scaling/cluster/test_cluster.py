@@ -230,6 +230,7 @@ def test_a_pause_before_the_round_has_begun_holds_on_workers_too(two: tuple[Any,
         assert (batch.counts.done, counting.calls) == (60, 60)
 
 
+@pytest.mark.long
 def test_workers_import_the_light_core_only(two: tuple[Any, Any]) -> None:
     """No ipywidgets, IPython or matplotlib in a worker that has called."""
     _, client = two
