@@ -48,6 +48,7 @@ from .errors import AuthError as AuthError
 from .errors import CallError as CallError
 from .errors import ConnectFailed as ConnectFailed
 from .errors import FetchHiveError as FetchHiveError
+from .errors import GateFailed as GateFailed
 from .errors import InputError as InputError
 from .errors import LimitReached as LimitReached
 from .errors import RunFailed as RunFailed

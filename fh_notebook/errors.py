@@ -11,7 +11,8 @@
     │   ├── ConnectFailed   the service was not reached; nothing was sent
     │   ├── LimitReached    the daily cap or the credits are used up
     │   └── RunFailed       `Run.raise_for_status()` of a run that did not complete
-    └── StoreError          the file of saved answers cannot be used
+    ├── StoreError          the file of saved answers cannot be used
+    └── GateFailed          a variant is not as good as `cmp.assert_better` or `cmp.assert_not_worse` asks
 
 In a notebook each of them shows as one line (IPython asks `_render_traceback_`); the chain stays on the object, and
 ``fh.configure(tracebacks="full")`` shows it.
@@ -31,6 +32,7 @@ __all__ = [
     "CallError",
     "ConnectFailed",
     "FetchHiveError",
+    "GateFailed",
     "InputError",
     "LimitReached",
     "RunFailed",
@@ -154,6 +156,10 @@ class LimitReached(CallError):
 
 class RunFailed(CallError):
     """A run that did not complete, raised by ``Run.raise_for_status()`` only."""
+
+
+class GateFailed(FetchHiveError, AssertionError):
+    """A variant is not as good as a gate of a comparison asks, or the rows are too few to tell."""
 
 
 class StoreError(FetchHiveError):

@@ -38,7 +38,7 @@ def store_of(folder: Path) -> Path:
 
 
 def settings(folder: Path) -> dict[str, str]:
-    """Return the variables that keep a test inside `folder`."""
+    """Return the variables that keep a test inside `folder`, and pip from compiling what nobody imports."""
     return {
         "FH_NOTEBOOK_STORE": str(folder / "store.sqlite3"),
         "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
@@ -48,6 +48,8 @@ def settings(folder: Path) -> dict[str, str]:
         "JUPYTER_RUNTIME_DIR": str(folder / "jupyter-runtime"),
         "JUPYTER_PLATFORM_DIRS": "1",
         "MPLCONFIGDIR": str(folder / "matplotlib"),
+        # Python compiles what is imported, a small part of what pip installs. (It reads its "no" the other way round.)
+        "PIP_NO_COMPILE": "0",
     }
 
 

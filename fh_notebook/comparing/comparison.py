@@ -358,8 +358,8 @@ class Comparison:
 
         Raises
         ------
-        AssertionError
-            It is not, or that cannot be told; with the sentence.
+        GateFailed
+            It is not, or that cannot be told; with the sentence. It is an AssertionError, too.
         InputError
             There is no such variant, or nothing was scored.
 
@@ -401,8 +401,8 @@ class Comparison:
 
         Raises
         ------
-        AssertionError
-            It is worse, or the rows are too few to tell; with the sentence.
+        GateFailed
+            It is worse, or the rows are too few to tell; with the sentence. It is an AssertionError, too.
         InputError
             There is no such variant, nothing was scored, or a number cannot be used.
 

@@ -25,7 +25,7 @@ from fh_notebook.comparing.stats.number_format import (
 from fh_notebook.comparing.stats.pairs import Pair, check_chances, compare_variants, corrected_pairs
 from fh_notebook.comparing.verdicts.verdict import MANY_TIMES, of_pair, rows_text, unit_of, verdict_of
 from fh_notebook.core import arguments
-from fh_notebook.errors import InputError
+from fh_notebook.errors import GateFailed, InputError
 
 __all__ = ["VALUES", "GateOutcome", "Margin", "assert_better", "assert_not_worse", "is_equivalent", "margin_of"]
 
@@ -220,14 +220,14 @@ def assert_not_worse(data: ComparisonData, variant: str, *, than: str, by: float
 
     Raises
     ------
-    AssertionError
+    GateFailed
         It is worse, or that cannot be told.
     InputError
         As :func:`margin_of` says.
     """
     margin = margin_of(data, variant, than=than, by=by, alpha=alpha, value=value)
     if margin.outcome is not GateOutcome.NOT_WORSE:
-        raise AssertionError(str(margin))
+        raise GateFailed(str(margin))
 
 
 def is_equivalent(data: ComparisonData, a: str, b: str, *, by: float, alpha: float, value: str) -> bool:
@@ -246,7 +246,7 @@ def assert_better(data: ComparisonData, variant: str, *, than: str, alpha: float
 
     Raises
     ------
-    AssertionError
+    GateFailed
         It is not, or the rows are too few to say so.
     InputError
         There is no such variant.
@@ -262,6 +262,6 @@ def assert_better(data: ComparisonData, variant: str, *, than: str, alpha: float
     turned = pair if pair.b == variant else pair.turned()
     if not turned.is_better(alpha):
         ahead = turned if turned.lead >= 0 else turned.turned()
-        raise AssertionError(
+        raise GateFailed(
             f"{variant} is not better than {than} (alpha = {alpha:g}): {of_pair(ahead, pairs, alpha=alpha)}"
         )

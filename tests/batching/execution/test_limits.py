@@ -201,8 +201,11 @@ def test_a_cell_may_say_so_itself() -> None:
     assert again.counts == JobCounts(planned=2, done=2, reused=1, calls=1)
 
 
-def test_what_failed_on_the_way_is_called_again_and_what_was_refused_is_not() -> None:
-    """A row that never reached the service goes again with the same cell; a refused one with `retry_failed`."""
+def test_what_failed_on_the_way_is_called_again_and_what_was_refused_is_not(capsys: pytest.CaptureFixture[str]) -> None:
+    """A row that never reached the service goes again with the same cell; a refused one with `retry_failed`.
+
+    Another code than those that there are is told with these.
+    """
     shouting = Shouting()
     client = shouting.hive.client()
     shouting.hive.fail_next(status=422, error_code="model_deprecated")
@@ -213,8 +216,11 @@ def test_what_failed_on_the_way_is_called_again_and_what_was_refused_is_not() ->
     batch.resume()
     assert batch.failures["error_code"].tolist() == ["model_deprecated"]
     calls = batch.counts.calls
+    capsys.readouterr()
     assert batch.retry_failed("validation_error").counts.calls == calls
+    assert tells(capsys.readouterr().err, "'validation_error'", "'model_deprecated'")
     assert batch.retry_failed("model_deprecated").counts == JobCounts(planned=3, done=3, calls=calls + 1)
+    assert "'model_deprecated'" not in capsys.readouterr().err
     assert batch.failures.empty
     assert _batch(client, rows(3)).counts.reused == 3
 

@@ -92,6 +92,11 @@ def test_an_interrupted_blocking_call_in_python_leaves_the_kernel_usable(connect
         ("%%fetchhive echo\ntext: hi", "InputError: echo: .* -v NAME"),
         ("%%fetchhive echo -v plain --nope\ntext: hi", "UsageError: %%fetchhive: .* --nope\\b"),
         ("import fh_notebook as fh; fh.Client(base_url='http://example.com/v1')", "SettingsError: base_url"),
+        (
+            "import fh_notebook as fh\n"
+            "fh.compare([{'row': 0, 'variant': v, 's': 1} for v in 'ab'], score='s').assert_better('b', than='a')",
+            "GateFailed: b .* a\\b",
+        ),
     ],
 )
 def test_errors_of_ours_are_one_line_in_a_kernel(connected: Kernel, cell: str, told: str) -> None:
