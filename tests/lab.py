@@ -256,6 +256,15 @@ _IDLE = """() => window.jupyterapp.shell.currentWidget.sessionContext.session.ke
     && ![...document.querySelectorAll('.jp-InputArea-prompt')].some(e => e.textContent.includes('*'))"""
 
 
+_RESIZED = """async width => {
+    const frame = () => new Promise(requestAnimationFrame);
+    while (innerWidth !== width) await frame();
+    const wide = () => (window.jupyterapp?.shell?.currentWidget?.node ?? document.body).offsetWidth;
+    let before;
+    do { before = wide(); for (let i = 0; i < 4; i++) await frame(); } while (wide() !== before);
+}"""
+"""Returns when the notebook is as wide as it becomes: JupyterLab lays its panels out in the frames after a resize."""
+
 _BOUNDED = """async ([script, argument, most_ms]) => await Promise.race([
     (0, eval)(script)(argument),
     new Promise((_, give_up) => setTimeout(() => give_up(new Error(`no end within ${most_ms} ms: ${script}`)), most_ms)),
@@ -455,8 +464,9 @@ class Lab:
         self.resize(1200, 1000)
 
     def resize(self, width: int, height: int = 900) -> None:
-        """Give the page another size, in CSS pixels."""
+        """Give the page another size, in CSS pixels, and wait until it is laid out anew."""
         self.page.set_viewport_size({"width": width, "height": height})
+        self.settle(_RESIZED, width)
 
     def told(self) -> str:
         """Return the errors of the page, and the end of what its notebook shows, for whoever looks for a cause."""
