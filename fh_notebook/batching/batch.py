@@ -544,8 +544,11 @@ class Batch:
         """Say with which codes jobs have failed, unless one of them has this one."""
         if error_code is None:
             return
-        codes = self.failures["error_code"].dropna().unique().tolist()
-        if error_code not in codes:
+        failures = self.failures
+        codes = failures["error_code"].dropna().unique().tolist()
+        if failures.empty:
+            hooks.frontend().notice(f"No job of {short(self.name)} has failed, so there is nothing to retry.")
+        elif error_code not in codes:
             known = in_words([short(code) for code in codes[:CODES_TOLD]], "and")
             hooks.frontend().notice(
                 f"No failed job of {short(self.name)} has the error code {short(error_code)}: "

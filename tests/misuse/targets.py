@@ -387,6 +387,9 @@ SETTERS: Final = {
 }
 """Properties that a user sets."""
 
+ANY_MESSAGE = ("FetchHiveError", "GateFailed", "SettingsError", "StoreError")
+"""Errors that take any message, as Python's own do: one that is no text is shown by its ``repr``, whatever that does."""
+
 
 def functions() -> Iterator[tuple[str, Callable[..., Any]]]:
     """Yield every public function and class, by its public name."""
@@ -396,11 +399,7 @@ def functions() -> Iterator[tuple[str, Callable[..., Any]]]:
             for inner in public.__all__:
                 if callable(getattr(public, inner)) and f"{name}.{inner}" not in MADE_BY_US:
                     yield f"fh.{name}.{inner}", getattr(public, inner)
-        elif (
-            callable(public)
-            and name not in MADE_BY_US
-            and name not in ("FetchHiveError", "SettingsError", "StoreError")
-        ):
+        elif callable(public) and name not in MADE_BY_US and name not in ANY_MESSAGE:
             yield f"fh.{name}", public
 
 

@@ -222,6 +222,9 @@ def test_what_failed_on_the_way_is_called_again_and_what_was_refused_is_not(caps
     assert batch.retry_failed("model_deprecated").counts == JobCounts(planned=3, done=3, calls=calls + 1)
     assert "'model_deprecated'" not in capsys.readouterr().err
     assert batch.failures.empty
+    capsys.readouterr()
+    assert batch.retry_failed("model_deprecated").counts.calls == calls + 1
+    assert "error code" not in capsys.readouterr().err  # nothing has failed, so there is none to name
     assert _batch(client, rows(3)).counts.reused == 3
 
 
