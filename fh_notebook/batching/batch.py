@@ -43,7 +43,7 @@ from fh_notebook.client.approvals import ToolApprovals
 from fh_notebook.core import arguments, event_loop, hooks
 from fh_notebook.core.files import safe_name
 from fh_notebook.core.redaction import log
-from fh_notebook.core.text.formatting import in_words, short, with_partial_repr
+from fh_notebook.core.text.formatting import with_partial_repr
 from fh_notebook.core.values import ColumnName, Whole
 from fh_notebook.errors import SettingsError, StoreError
 from fh_notebook.session import session
@@ -56,7 +56,6 @@ __all__ = ["Batch", "ShownBatch", "entry_table"]
 SHOWN: Final = ("row", "variant", "status", "output", "error", "client_action", "elapsed_s", "reused")
 """The columns that a batch shows of its frame."""
 ROWS_SHOWN: Final = 10
-CODES_TOLD: Final = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -514,7 +513,7 @@ class Batch:
         Parameters
         ----------
         error_code : str, optional
-            Only what failed with this code; where nothing did, a line says which codes there are.
+            Only what failed with this code; where nothing did, a line says which codes there are (not over partitions).
         error : str, optional
             Only what failed with this error and no code; its first line as the batch shows it is enough, where "…" is
             any value of a row. Not over partitions.
@@ -529,31 +528,14 @@ class Batch:
             The service refused the key at the first call.
         """
         arguments.check(Batch.retry_failed, locals())
-        self._tell_codes_unless(error_code)
         self._control.start(self._control.failed_windows(error_code, error), wait=wait)
         return self
 
     async def aretry_failed(self, error_code: str | None = None, *, error: str | None = None) -> Batch:
         """Await :meth:`retry_failed`."""
         arguments.check(Batch.aretry_failed, locals())
-        self._tell_codes_unless(error_code)
         await self._control.astart(self._control.failed_windows(error_code, error))
         return self
-
-    def _tell_codes_unless(self, error_code: str | None) -> None:
-        """Say with which codes jobs have failed, unless one of them has this one."""
-        if error_code is None:
-            return
-        failures = self.failures
-        codes = failures["error_code"].dropna().unique().tolist()
-        if failures.empty:
-            hooks.frontend().notice(f"No job of {short(self.name)} has failed, so there is nothing to retry.")
-        elif error_code not in codes:
-            known = in_words([short(code) for code in codes[:CODES_TOLD]], "and")
-            hooks.frontend().notice(
-                f"No failed job of {short(self.name)} has the error code {short(error_code)}: "
-                f"{f'there are {known}' if codes else 'none has a code'}."
-            )
 
     def wait(self) -> Batch:
         """Wait for a batch in the background, and return it. An interrupt ends the waiting, not the batch.

@@ -65,8 +65,10 @@ from fh_notebook.contract.callbacks import (
 from fh_notebook.contract.job_key import job_key_of_parts
 from fh_notebook.contract.retry import NOT_FOUND_STATUSES
 from fh_notebook.contract.run import Run
+from fh_notebook.core import hooks
 from fh_notebook.core.config.urls import LOCAL
 from fh_notebook.core.json_values import canonical_json
+from fh_notebook.core.text.formatting import short
 from fh_notebook.core.text.messages import Audience, agreeing, counted
 from fh_notebook.errors import AuthError
 from fh_notebook.store.pending_runs import first_run
@@ -276,7 +278,10 @@ class BatchState:
         self.work_queue.begin_keeping()
         self._store.keep_owed()
         self.work_queue.begin()
-        return self._plan_again([job for window in self.work_queue.failed(which) for job in window], most_at_once)
+        jobs = [job for window in self.work_queue.failed(which) for job in window]
+        if not jobs and not which.is_all:
+            hooks.frontend().notice(f"{self.plan.name}: {_no_match_text(which, self.work_queue.failed_codes())}.")
+        return self._plan_again(jobs, most_at_once)
 
     def unknown_windows(self) -> Iterator[list[tuple[Job, Run]]]:
         """Return the jobs that may have run, or whose runs were left at the service, with what is known of them."""
@@ -489,6 +494,28 @@ class BatchState:
 
 def _inputs_by_key(jobs: Iterable[Job]) -> dict[str, str]:
     return {job.key: job.inputs_text for job in jobs}
+
+
+CODES_TOLD: Final = 10
+
+
+def _no_match_text(which: FailedSelection, codes: Counter[str]) -> str:
+    """Say that no failed job is meant, and how many have failed with which code.
+
+    Examples
+    --------
+    >>> _no_match_text(FailedSelection(error_code="timeuot"), Counter({"timeout": 2, "": 1}))
+    "no failed job has the error code 'timeuot'; codes of the failed jobs: 'timeout' (2), none (1)"
+    >>> _no_match_text(FailedSelection(error_code="timeout"), Counter())
+    'no job has failed'
+    """
+    if not codes:
+        return "no job has failed"
+    told = [f"{short(code) if code else 'none'} ({number:,})" for code, number in codes.most_common(CODES_TOLD)]
+    if len(codes) > CODES_TOLD:
+        told.append(f"{len(codes) - CODES_TOLD:,} more")
+    wanted = f"the error code {short(which.error_code)}" if which.error_code is not None else "this error and no code"
+    return f"no failed job has {wanted}; codes of the failed jobs: {', '.join(told)}"
 
 
 @dataclass

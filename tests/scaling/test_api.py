@@ -199,6 +199,20 @@ def test_events_failures_and_retries() -> None:
     assert (batch.counts.done, batch.counts.failed) == (18, 2)
 
 
+def test_what_failed_with_a_code_is_called_again() -> None:
+    """In whichever partition; a code that no failed job has calls nothing."""
+    counting = Counting()
+    counting.hive.fail_next(2, status=422, error_code="model_deprecated")
+    batch = fh.batch(
+        _parted(texts(8), 4), "shout", variants="loud", client=counting.hive.client(), progress=False, max_concurrency=1
+    )
+    assert (batch.counts.done, batch.counts.failed, batch.counts.calls) == (6, 2, 8)
+    batch.retry_failed("no_such_code")
+    assert (batch.counts.failed, batch.counts.calls) == (2, 8)
+    batch.retry_failed("model_deprecated")
+    assert (batch.counts.done, batch.counts.calls) == (8, 10)
+
+
 @pytest.mark.long
 def test_labels_pilots_and_exports(tmp_path: Any) -> None:
     """An index that tells rows apart names them; a pilot is found again by the whole; files are as of any batch."""

@@ -239,12 +239,22 @@ class WorkQueue:
 
     def failed(self, which: FailedSelection) -> Iterator[list[Job]]:
         """Yield the failed jobs that are meant, as they are to be called again, one a key."""
-        for window in self.source.planned(len(self._outcomes)):
-            failed = [job for job in window if job.key and self._outcomes.kind(job.number) == FAILED]
+        for failed in self._failed():
             if not which.is_all:
-                runs = self.runs_of([job.number for job in failed])
-                failed = [job for job in failed if job.number in runs and which.has(job.shown(runs[job.number]))]
+                failed = [job for job, run in self._with_runs(failed) if which.has(run)]
             yield self.one_a_key(failed)
+
+    def failed_codes(self) -> Counter[str]:
+        """Return how many of the failed jobs have each error code; ``""`` is none."""
+        return Counter(run.error_code or "" for failed in self._failed() for _, run in self._with_runs(failed))
+
+    def _failed(self) -> Iterator[list[Job]]:
+        for window in self.source.planned(len(self._outcomes)):
+            yield [job for job in window if job.key and self._outcomes.kind(job.number) == FAILED]
+
+    def _with_runs(self, jobs: Sequence[Job]) -> list[tuple[Job, Run]]:
+        runs = self.runs_of([job.number for job in jobs])
+        return [(job, job.shown(runs[job.number])) for job in jobs if job.number in runs]
 
     def unknown(self, left: Mapping[str, Run] = NOTHING) -> Iterator[list[tuple[Job, Run]]]:
         """Yield the jobs that may have run, with what is known of them, one a key.

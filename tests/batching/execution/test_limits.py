@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -201,11 +202,8 @@ def test_a_cell_may_say_so_itself() -> None:
     assert again.counts == JobCounts(planned=2, done=2, reused=1, calls=1)
 
 
-def test_what_failed_on_the_way_is_called_again_and_what_was_refused_is_not(capsys: pytest.CaptureFixture[str]) -> None:
-    """A row that never reached the service goes again with the same cell; a refused one with `retry_failed`.
-
-    Another code than those that there are is told with these.
-    """
+def test_what_failed_on_the_way_is_called_again_and_what_was_refused_is_not() -> None:
+    """A row that never reached the service goes again with the same cell; a refused one with `retry_failed`."""
     shouting = Shouting()
     client = shouting.hive.client()
     shouting.hive.fail_next(status=422, error_code="model_deprecated")
@@ -216,16 +214,42 @@ def test_what_failed_on_the_way_is_called_again_and_what_was_refused_is_not(caps
     batch.resume()
     assert batch.failures["error_code"].tolist() == ["model_deprecated"]
     calls = batch.counts.calls
-    capsys.readouterr()
-    assert batch.retry_failed("validation_error").counts.calls == calls
-    assert tells(capsys.readouterr().err, "'validation_error'", "'model_deprecated'")
     assert batch.retry_failed("model_deprecated").counts == JobCounts(planned=3, done=3, calls=calls + 1)
-    assert "'model_deprecated'" not in capsys.readouterr().err
     assert batch.failures.empty
-    capsys.readouterr()
-    assert batch.retry_failed("model_deprecated").counts.calls == calls + 1
-    assert "error code" not in capsys.readouterr().err  # nothing has failed, so there is none to name
     assert _batch(client, rows(3)).counts.reused == 3
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_a_code_that_no_failed_job_has_is_told_with_those_that_there_are(
+    asynchronous: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Those of jobs that can be called again; nothing is told where the code has a job, or the retry is refused."""
+    shouting = Shouting()
+    shouting.hive.fail_next(2, status=422, error_code="model_deprecated")
+    source = [*rows(3), {"text": 7}]
+    batch = _batch(shouting.hive.client(), source, max_concurrency=1, on_invalid="skip")
+    assert sorted(batch.failures["error_code"]) == ["invalid_input", "model_deprecated", "model_deprecated"]
+
+    def told_of_retry(code: str | None = None, error: str | None = None) -> str:
+        capsys.readouterr()
+        if asynchronous:
+            asyncio.run(batch.aretry_failed(code, error=error))
+        else:
+            batch.retry_failed(code, error=error)
+        return capsys.readouterr().err
+
+    calls = batch.counts.calls
+    for wanted in ("deprecated", "invalid_input"):
+        said = told_of_retry(wanted)
+        assert tells(said, f"'{wanted}'", "'model_deprecated'", 2)
+        assert "'invalid_input' (" not in said
+    # An error is of jobs without a code.
+    assert tells(told_of_retry("model_deprecated", "gone"), "'model_deprecated'", 2)
+    assert tells(told_of_retry(error="gone"), "'model_deprecated'", 2)
+    assert batch.counts.calls == calls
+    assert "'model_deprecated'" not in told_of_retry("model_deprecated")
+    assert (batch.counts.done, batch.counts.calls) == (3, calls + 2)
+    assert "no job has failed" in told_of_retry("model_deprecated")
 
 
 def test_rows_that_are_the_same_fail_and_are_called_again_as_one() -> None:
