@@ -159,7 +159,11 @@ class RunFailed(CallError):
 
 
 class GateFailed(FetchHiveError, AssertionError):
-    """A variant is not as good as a gate of a comparison asks, or the rows are too few to tell."""
+    """A variant is not as good as a gate of a comparison asks, or the rows are too few to tell.
+
+    A script that goes on while the service is away names :class:`ConnectFailed`; with the base class it would go on
+    after a gate that does not hold, too.
+    """
 
 
 class StoreError(FetchHiveError):

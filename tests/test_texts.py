@@ -289,7 +289,6 @@ def _strings(file: Path) -> Iterator[tuple[int, str]]:
             yield node.lineno, node.value.strip(" .,;:^$")
 
 
-@pytest.mark.long
 def test_no_test_but_the_golden_ones_has_a_sentence_of_the_package(dumped: list[list[str]]) -> None:
     """A message is written anew without a test that fails: tests check values, names and states.
 

@@ -516,7 +516,7 @@ class Batch:
             Only what failed with this code; where nothing did, a line says which codes there are (not over partitions).
         error : str, optional
             Only what failed with this error and no code; its first line as the batch shows it is enough, where "…" is
-            any value of a row. Not over partitions.
+            any value of a row. Not over partitions, and not with `error_code`.
         wait : bool
             ``False`` returns at once.
 

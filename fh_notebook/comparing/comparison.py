@@ -368,6 +368,7 @@ class Comparison:
         >>> frame = pd.DataFrame({"row": [*range(9)] * 2, "variant": ["a"] * 9 + ["b"] * 9, "s": [0] * 9 + [1] * 9})
         >>> compare(frame, score="s").assert_better("b", than="a")
         """
+        __tracebackhide__ = True  # pytest then shows the line of the test
         arguments.check(Comparison.assert_better, locals())
         gates.assert_better(self.data, variant, than=than, alpha=alpha)
 
@@ -411,6 +412,7 @@ class Comparison:
         >>> frame = pd.DataFrame({"row": [*range(99)] * 2, "variant": ["a"] * 99 + ["b"] * 99, "s": [1] * 198})
         >>> compare(frame, score="s").assert_not_worse("b", than="a", by=0.05)
         """
+        __tracebackhide__ = True
         arguments.check(Comparison.assert_not_worse, locals())
         gates.assert_not_worse(self.data, variant, than=than, by=by, alpha=alpha, value=value)
 

@@ -25,7 +25,6 @@ def below(share: float) -> float:
     return share - (above(share) - share)
 
 
-@pytest.mark.long
 def test_without_a_difference_a_winner_is_hardly_ever_named(got: dict[str, float]) -> None:
     """Looking after every one of 200 rows: at most 5 % and the simulation's error, of 2 and of 4 equals, where naive
     peeking names one in more than 15 %; nor is one of the best dropped more often."""
@@ -35,7 +34,6 @@ def test_without_a_difference_a_winner_is_hardly_ever_named(got: dict[str, float
         assert got[f"null of {variants}, any drop"] <= above(0.05)
 
 
-@pytest.mark.long
 def test_confidence_sequences_hold_the_truth_at_every_row_at_once(got: dict[str, float]) -> None:
     """In at least 95 %, of yes and no and of scores between 0 and 1."""
     assert got["least coverage"] >= below(0.95)

@@ -225,6 +225,7 @@ def assert_not_worse(data: ComparisonData, variant: str, *, than: str, by: float
     InputError
         As :func:`margin_of` says.
     """
+    __tracebackhide__ = True
     margin = margin_of(data, variant, than=than, by=by, alpha=alpha, value=value)
     if margin.outcome is not GateOutcome.NOT_WORSE:
         raise GateFailed(str(margin))
@@ -251,6 +252,7 @@ def assert_better(data: ComparisonData, variant: str, *, than: str, alpha: float
     InputError
         There is no such variant.
     """
+    __tracebackhide__ = True
     check_chances(alpha=alpha)
     _check_variants(data, variant, than)
     if not data.scorer:

@@ -32,8 +32,12 @@ def test_no_worse_is_shown_by_the_interval_of_pairs() -> None:
     (line,) = cmp.pairs().to_dict("records")
     assert line["ci_low"] < 0
     cmp.assert_not_worse("new", than="live", by=-line["ci_low"] + 1e-9)
-    with pytest.raises(AssertionError, match=r"^(?!new\b).*\bnew .* live "):  # which would be what is worse
+    with pytest.raises(AssertionError, match=r"^(?!new\b).*\bnew .* live ") as raised:  # which would be what is worse
         cmp.assert_not_worse("new", than="live", by=-line["ci_low"] - 1e-9)
+    with pytest.raises(fh.GateFailed) as raised_by_better:
+        cmp.assert_better("new", than="live")
+    for traceback in (raised.traceback, raised_by_better.traceback):  # pytest shows the line of the test alone
+        assert [entry.name for entry in traceback.filter(raised)] == [traceback[0].name]
 
 
 def test_worse_is_another_thing_than_too_few_rows() -> None:
