@@ -256,14 +256,17 @@ _IDLE = """() => window.jupyterapp.shell.currentWidget.sessionContext.session.ke
     && ![...document.querySelectorAll('.jp-InputArea-prompt')].some(e => e.textContent.includes('*'))"""
 
 
-_RESIZED = """async width => {
+_RESIZED = """async ([width, height]) => {
     const frame = () => new Promise(requestAnimationFrame);
-    while (innerWidth !== width) await frame();
-    const wide = () => (window.jupyterapp?.shell?.currentWidget?.node ?? document.body).offsetWidth;
+    while (innerWidth !== width || innerHeight !== height) await frame();
+    const size = () => {
+        const shown = window.jupyterapp?.shell?.currentWidget?.node ?? document.body;
+        return `${shown.offsetWidth} ${shown.offsetHeight}`;
+    };
     let before;
-    do { before = wide(); for (let i = 0; i < 4; i++) await frame(); } while (wide() !== before);
+    do { before = size(); for (let i = 0; i < 4; i++) await frame(); } while (size() !== before);
 }"""
-"""Returns when the notebook is as wide as it becomes: JupyterLab lays its panels out in the frames after a resize."""
+"""Returns when the notebook has the size that it keeps: JupyterLab lays its panels out in the frames after a resize."""
 
 _BOUNDED = """async ([script, argument, most_ms]) => await Promise.race([
     (0, eval)(script)(argument),
@@ -466,7 +469,7 @@ class Lab:
     def resize(self, width: int, height: int = 900) -> None:
         """Give the page another size, in CSS pixels, and wait until it is laid out anew."""
         self.page.set_viewport_size({"width": width, "height": height})
-        self.settle(_RESIZED, width)
+        self.settle(_RESIZED, [width, height])
 
     def told(self) -> str:
         """Return the errors of the page, and the end of what its notebook shows, for whoever looks for a cause."""
