@@ -1065,9 +1065,9 @@ def _lists_models(response: Response) -> bool:
 
 
 def _endings_in_words(responses: Sequence[Response]) -> str:
-    """Return how several calls ended, each way with its number."""
+    """Return how several calls ended, each way with its number, in whichever order they were answered."""
     kinds = Counter(map(profiles.ending_in_words, responses))
-    return ", ".join(f"{number} {kind}" for kind, number in kinds.items())
+    return ", ".join(f"{number} {kind}" for kind, number in sorted(kinds.items(), key=lambda kind: (-kind[1], kind[0])))
 
 
 def _ending(response: Response) -> str:

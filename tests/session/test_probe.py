@@ -718,7 +718,7 @@ def test_a_429_of_perhaps_another_limit_is_told_with_its_code(code: str) -> None
     profile = learn(DrawnService(drawn), callback=False)
     (note,) = burst_notes(profile)
     assert profile.concurrency is None
-    assert re.search(rf": {BURST - 4} \w+ HTTP 429, code {code}, 4 ", note)
+    assert re.search(rf": 4 \w+, {BURST - 4} \w+ HTTP 429, code {code};", note)
 
 
 @pytest.mark.parametrize(
