@@ -45,6 +45,8 @@ import argparse
 import importlib
 import inspect
 import sys
+import time
+import traceback
 from typing import Any
 
 from tests.benchmarks.measuring import headline
@@ -71,16 +73,27 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--compare", type=int, help="rows of the comparison that `scale` measures then")
     parser.add_argument("--peers", metavar="FOLDER", help="where the others of `peers` are installed")
     parser.add_argument("--install", action="store_const", const=True, help="`peers` installs the others there")
-    parser.add_argument("--full", action="store_const", const=True, help="`memory` and `rows` with a million jobs")
+    parser.add_argument(
+        "--full", action="store_const", const=True, help="`memory`, `rows` and `scale` with a million jobs"
+    )
     options = vars(parser.parse_args(arguments))
     wanted = options.pop("names") or list(NAMES)
     if strange := [name for name in wanted if name not in NAMES]:
         parser.error(f"the benchmark {strange[0]!r} does not exist; the labels are {', '.join(NAMES)}")
     print(headline(arguments), flush=True)
+    failed = []
     for name in wanted:
         print(f"\n### {name}\n", flush=True)
-        measure = importlib.import_module(f"tests.benchmarks.{name}").main
-        measure(**_taken(measure, options))
+        began = time.monotonic()
+        try:
+            measure = importlib.import_module(f"tests.benchmarks.{name}").main
+            measure(**_taken(measure, options))
+        except (Exception, SystemExit):  # the others are of the same run, and take hours
+            traceback.print_exc()
+            failed.append(name)
+        print(f"\nMeasured in {time.monotonic() - began:,.0f} s.", flush=True)
+    if failed:
+        sys.exit(f"not measured, for an error: {', '.join(failed)}")
 
 
 def _taken(measure: Any, options: dict[str, Any]) -> dict[str, Any]:

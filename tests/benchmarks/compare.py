@@ -135,7 +135,7 @@ def main(repeats: int = 3) -> None:
             for kind in ("yes/no", "numbers"):
                 frame = _frame(rows, kind)
                 took = medians([_measure(frame, Path(folder), rows <= 10_000) for _ in range(repeats)])
-                names = ("read", "summary", "pairs", "display", "wide", "report.html")
-                lines.append([f"{rows:,} rows, {kind}", *(f"{took[n]:.2f}" if n in took else "" for n in names)])
+                steps = ("read", "summary", "pairs", "display", "wide", "report.html")
+                lines.append([f"{rows:,} rows, {kind}", *(f"{took[n]:.2f}" if n in took else "" for n in steps)])
     table(["slices", "seconds"], [_slices(kind) for kind in ("yes/no", "numbers")])
     table([f"x {VARIANTS} variants", "read s", "summary s", "pairs s", "display s", "wide s", "report.html s"], lines)

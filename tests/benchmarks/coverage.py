@@ -302,7 +302,7 @@ def copies_raced(races: int, *, questions: int = 5, copies: int = 12) -> tuple[f
     for _ in range(races):
         right = (rng.random((questions, 2)) < 0.5).astype(float)
         order = rng.permutation(np.repeat(np.arange(questions), copies))
-        for place, rows in enumerate((order, dict.fromkeys(order.tolist()))):
+        for place, rows in enumerate((order.tolist(), list(dict.fromkeys(order.tolist())))):
             tally = RaceState(["a", "b"], scale=ScoreScale(), alpha=0.05)
             for row in rows:
                 tally.take(right[row])

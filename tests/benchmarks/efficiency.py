@@ -178,8 +178,8 @@ def main(*, repeats: int = 5) -> None:
     for _ in range(repeats):
         for cap_case, cap_samples in capped.items():
             cap_samples.append(ours(cap_case, at_once=cap_case.number, admits=cap_case.cap))
-    head = ("cap", "calls", "max_concurrency", "ideal s", "makespan s", "**efficiency**", "aim", "refused", "most")
-    table(head, [_cap_line(cap_case, cap_samples) for cap_case, cap_samples in capped.items()])
+    cap_head = ("cap", "calls", "max_concurrency", "ideal s", "makespan s", "**efficiency**", "aim", "refused", "most")
+    table(cap_head, [_cap_line(cap_case, cap_samples) for cap_case, cap_samples in capped.items()])
 
 
 def _line(case: Case, samples: list[tuple[dict[str, Any], dict[str, Any]]]) -> tuple[object, ...]:

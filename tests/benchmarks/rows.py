@@ -74,8 +74,8 @@ def main(*, jobs: list[int] | None = None, full: bool = False, repeats: int = 9)
     )
     print()
     sizes = jobs or ([FULL] if full else [200_000])
-    head = ("rows of a Parquet file", "**peak over the import**", "bar", "calls/s")
-    table(head, (_line(rows, _measure(rows)) for rows in sizes))
+    parquet_head = ("rows of a Parquet file", "**peak over the import**", "bar", "calls/s")
+    table(parquet_head, (_line(rows, _measure(rows)) for rows in sizes))
 
 
 def _measure(rows: int) -> dict[str, Any]:

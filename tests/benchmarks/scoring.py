@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -52,9 +53,9 @@ def _at_hand(runs: int, repeats: int) -> None:
     )
     lines = []
     for scorer, note in ready:
-        alone = _median(lambda scorer=scorer: _timed(lambda: _without_store(found, scorer)), repeats)
-        kept = _median(lambda scorer=scorer: _timed(lambda: score_runs(found, scorer, fresh=True)), repeats)
-        again = _median(lambda scorer=scorer: _timed(lambda: score_runs(found, scorer)), repeats)
+        alone = _median(partial(_timed, partial(_without_store, found, scorer)), repeats)
+        kept = _median(partial(_timed, partial(score_runs, found, scorer, fresh=True)), repeats)
+        again = _median(partial(_timed, partial(score_runs, found, scorer)), repeats)
         name = getattr(scorer, "name", "lambda run: len(run.text) > 20")
         lines.append((name, f"{alone:.2f} s", f"**{kept:.2f} s**", f"{again:.2f} s", note))
     table((f"{runs:,} runs at hand", "computed", "and kept", "again, found kept", ""), lines)
@@ -80,8 +81,8 @@ def _whole(runs: int, repeats: int) -> None:
         ("fh.compare(batch, score=exact())", batch, fh.score.exact()),
         ("fh.compare(batch, score=contains())", batch, fh.score.contains()),
     ):
-        first = _timed(lambda s=source, f=score: fh.compare(s, score=f))
-        again = _median(lambda s=source, f=score: _timed(lambda: fh.compare(s, score=f)), repeats)
+        first = _timed(partial(fh.compare, source, score=score))
+        again = _median(partial(_timed, partial(fh.compare, source, score=score)), repeats)
         lines.append((name, f"{first:.2f} s", f"{again:.2f} s"))
     first = _timed(lambda: fh.compare(batch, score=_own))
     again = _median(lambda: _timed(lambda: fh.compare(batch, score=_own)), repeats)

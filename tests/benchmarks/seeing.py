@@ -53,7 +53,7 @@ _FIRST: Final = """async place => {
         const live = cell()?.querySelectorAll('.fhb [role=treegrid] tbody tr') ?? [];
         if (read === null && (seen(plain) || seen(live))) read = performance.now() - began;
         if (seen(live)) return [read, performance.now() - began];
-        if (performance.now() - began > 30_000) return [NaN, NaN];
+        if (performance.now() - began > 30_000) throw Error('no table within 30 s');
     }
 }"""
 # A filter is typed or chosen as a person does; a typed one waits 200 ms for the next letter, which is in the time.
@@ -64,8 +64,9 @@ _FILTER: Final = """async ([place, label, value, pattern]) => {
     control.dispatchEvent(new Event(control.tagName === 'SELECT' ? 'change' : 'input', {bubbles: true}));
     for (;;) {
         await new Promise(requestAnimationFrame);
-        if (new RegExp(pattern).test(cell.querySelector('[role=status]').textContent)) return performance.now() - began;
-        if (performance.now() - began > 30_000) return NaN;
+        const said = cell.querySelector('[role=status]').textContent;
+        if (new RegExp(pattern).test(said)) return performance.now() - began;
+        if (performance.now() - began > 30_000) throw Error(`${label} ${value}: the page says ${said}`);
     }
 }"""
 # A row is opened by a click, and the next one by its button; it is there when its heading says so.
@@ -76,7 +77,7 @@ _OPEN: Final = """async ([place, selector, heading]) => {
         await new Promise(requestAnimationFrame);
         const told = cell.querySelector('.fhb-detail h3');
         if (told?.textContent === heading && told.getBoundingClientRect().height > 0) return performance.now() - began;
-        if (performance.now() - began > 30_000) return NaN;
+        if (performance.now() - began > 30_000) throw Error(`no ${heading} within 30 s`);
     }
 }"""
 OPENED: Final = (
@@ -84,12 +85,12 @@ OPENED: Final = (
     ("the next one", ".fhb-detail [aria-label^='Next row']", "row 4"),
 )
 SEARCH: Final = "Search in columns, outputs and errors"
-ALL: Final = r"of 100,000$"
-SOME: Final = r"of [0-9,]+ \(of 100,000\)$"
+ALL: Final = r"(^|· )100,000 rows$"
+SOME: Final = r"\d of 100,000 rows$"
 FILTERS: Final = (
     ("a search in all outputs", SEARCH, "refund the shipping of 3 items", SOME),
     ("the search taken away", SEARCH, "", ALL),
-    ("a search for one ticket", SEARCH, "ticket 77777", r"of 1 \(of"),
+    ("a search for one ticket", SEARCH, "ticket 77777", r"(^|· )1 of 100,000 rows$"),
     ("that taken away", SEARCH, "", ALL),
     ("outputs differ", "Which rows", "different", SOME),
     ("that taken away", "Which rows", "", ALL),
@@ -172,7 +173,7 @@ def _of_diffs(repeats: int) -> list[list[str]]:
     edited = [word if rng.random() > 0.1 else f"w{rng.randrange(3_000)}" for word in words]
     other = [f"w{rng.randrange(3_000)}" for _ in range(10_000)]
     shuffled = rng.sample(words, len(words))
-    rows = [{"id": n, "label": f"l{n % 7}", "tags": ["a", str(n)]} for n in range(2_000)]
+    rows: list[dict[str, Any]] = [{"id": n, "label": f"l{n % 7}", "tags": ["a", str(n)]} for n in range(2_000)]
     changed = [row if row["id"] % 10 else {**row, "label": "other"} for row in rows[3:]]
     texts = {"a tenth of the words changed": edited, "unrelated": other, "shuffled": shuffled}
     here = " ".join(words)

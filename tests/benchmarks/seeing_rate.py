@@ -57,10 +57,10 @@ def measure() -> list[list[object]]:
         pressed_s = time.perf_counter() - began
         wait_until_saved(rating, KEYS)
         saved_s = time.perf_counter() - began
-        kept = ratings_in(lab.run(2).inner_text())
+        kept = ratings_in(lab, 2)
         took = page.evaluate(_PRESS, list(keys))
         wait_until_saved(rating, 2 * KEYS)
-        twice = ratings_in(lab.run(2).inner_text())
+        twice = ratings_in(lab, 2)
         page.context.close()
     return [
         [f"{KEYS} keys by the browser's keyboard: kept, dropped or doubled", f"{kept[0]}, {abs(KEYS - kept[0])}"],

@@ -223,7 +223,7 @@ def test_what_failed_on_the_way_is_called_again_and_what_was_refused_is_not() ->
 def test_a_code_that_no_failed_job_has_is_told_with_those_that_there_are(
     asynchronous: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Those of jobs that can be called again; nothing is told where the code has a job, or the retry is refused."""
+    """Those of jobs that can be called again; nothing is told where the code has a job."""
     shouting = Shouting()
     shouting.hive.fail_next(2, status=422, error_code="model_deprecated")
     source = [*rows(3), {"text": 7}]

@@ -1,7 +1,7 @@
 """By simulation: intervals cover as often as they say, tests are wrong as seldom as they say.
 
-400 datasets, and 4,000 in the long tier, which alone draws those of most distributions. Seeds are fixed, so that a test is the same each time; what is
-simulated is what ``summary()`` and ``pairs()`` are made of.
+400 datasets, and 4,000 in the long tier, which alone draws those of most distributions. Seeds are fixed, so that a test
+is the same each time; what is simulated is what ``summary()`` and ``pairs()`` are made of.
 """
 
 from __future__ import annotations
