@@ -366,7 +366,8 @@ class Connection:
         """Return how many requests of a kind the configured daily cap or the service's own leaves; ``None``: any."""
         if kind == "lookup" and self.look_up_cap.is_used_up:
             return 0
-        return self.left_today() if self.counts(kind) else None
+        left = self.left_today()  # first: whether a kind counts is read from the store
+        return left if left is not None and self.counts(kind) else None
 
     async def has_room_for(self, kind: str) -> bool:
         """Whether the daily cap leaves a request of a kind, once what was counted before is written."""

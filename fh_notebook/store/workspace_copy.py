@@ -287,7 +287,7 @@ def _existing(
     answers_by_key: dict[str, list[tuple[int, str, float]]] = {}
     for key, *values in connection.execute(
         "SELECT answers.key, answers.id, status, kept_at FROM json_each(?1) AS wanted CROSS JOIN answers"
-        " ON answers.key = wanted.value WHERE answers.batch IS ?2 ORDER BY answers.id",
+        " ON answers.key = wanted.value WHERE +answers.batch IS ?2 ORDER BY answers.id",  # "+": found by key
         (json.dumps(list(keys)), batch),
     ):
         answers_by_key.setdefault(key, []).append((values[0], values[1], values[2]))

@@ -6,7 +6,7 @@ import os
 import sqlite3
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
 from datetime import UTC, datetime
@@ -19,8 +19,11 @@ from fh_notebook.contract.run import Run
 from fh_notebook.errors import StoreError
 from fh_notebook.store.database import APPLICATION_ID, MIGRATIONS, open_connection
 from fh_notebook.store.store import Store
+from fh_notebook.store.tables.answers import Answers
 from fh_notebook.store.tables.batches import BatchRecord
-from tests.store.kept import answers_in
+from fh_notebook.store.tables.pending import Pending
+from fh_notebook.store.workspace_copy import _existing
+from tests.store.kept import answers_in, batch_in
 from tests.told import facts
 
 RUN = Run(status="completed", output="hi", deployment="d", variant="v", inputs={"x": 1})
@@ -231,3 +234,40 @@ def test_a_folder_that_cannot_be_written_is_an_error_with_its_cure() -> None:
                 Store(Path(folder) / "answers.sqlite3").answers.single_runs()
         finally:
             os.seteuid(user)
+
+
+class Directly:
+    """Transactions over one connection, without the writer's thread: its statements can be traced."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
+
+    def read(self, function: Callable[[sqlite3.Connection], Any]) -> Any:
+        return function(self.connection)
+
+    put = read
+
+
+@pytest.mark.parametrize(
+    "find",
+    [
+        lambda directly: Pending(directly).prune(1),
+        lambda directly: Answers(directly).waiting_of(["k"], without=()),
+        lambda directly: _existing(directly.connection, 1, ["k"]),
+    ],
+    ids=["pending runs are pruned", "runs that wait for a person", "answers of a job in a copy"],
+)
+def test_the_answers_of_a_job_in_a_batch_are_found_by_its_key(path: Path, find: Callable[[Directly], object]) -> None:
+    """By the batch, all its answers would be read for each job: minutes in a batch of 100,000."""
+    store = Store(path)
+    batch_in(store)
+    store.close()
+    connection, statements = sqlite3.connect(path), list[str]()
+    connection.set_trace_callback(statements.append)
+    find(Directly(connection))
+    connection.set_trace_callback(None)
+    asked = [statement for statement in statements if "answers" in statement]
+    plans = [line for one in asked for *_, line in connection.execute(f"EXPLAIN QUERY PLAN {one}")]
+    connection.close()
+    assert any("answers_by_key (key=?" in line for line in plans), plans
+    assert not any("answers_by_batch" in line for line in plans), plans

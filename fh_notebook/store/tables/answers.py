@@ -632,16 +632,17 @@ class Answers:
 
         As it was last heard; not those of the batches `without`.
         """
-        # Keys lead to their answers, and the few pending runs to their keys: no index of all keys is built.
+        # Keys lead to their answers, and the few pending runs to their keys: no index of all keys is built. "+" keeps
+        # the index by batch out, which would read all later answers of the batch for each.
         by_key = (
             "SELECT answers.key, answers.batch FROM json_each(?1) AS wanted"
             " CROSS JOIN answers ON answers.key = wanted.value WHERE answers.status = ?2"
             " AND NOT EXISTS (SELECT 1 FROM answers AS later WHERE later.key = answers.key"
-            " AND later.batch IS answers.batch AND later.id > answers.id)"
+            " AND +later.batch IS answers.batch AND later.id > answers.id)"
         )
         pending = (
             "SELECT key, batch FROM pending WHERE status = ?1 AND NOT EXISTS (SELECT 1 FROM answers"
-            " WHERE answers.key = pending.key AND answers.batch IS pending.batch"
+            " WHERE answers.key = pending.key AND +answers.batch IS pending.batch"
             " AND answers.kept_at >= pending.submitted_at AND answers.status IN ('completed', 'failed'))"
         )
         wanted, waits = set(keys), "awaiting_approval"

@@ -179,9 +179,10 @@ class Pending:
 
     def prune(self, batch: int | None = None) -> Committed[int]:
         """Delete the rows of batches with a stored outcome (the ledger of the batch writes the answers)."""
+        # "+" keeps the index by batch out: it would read all answers of the batch for each row, that by key few.
         sql = (
             "DELETE FROM pending WHERE batch IS NOT NULL AND (?1 IS NULL OR batch = ?1) AND EXISTS (SELECT 1 FROM"
-            " answers WHERE answers.batch = pending.batch AND answers.key = pending.key"
+            " answers WHERE answers.key = pending.key AND +answers.batch = pending.batch"
             " AND answers.kept_at >= pending.submitted_at AND answers.status IN ('completed', 'failed'))"
         )
         return self._database.put(lambda c: c.execute(sql, (batch,)).rowcount)
