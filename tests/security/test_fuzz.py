@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import sys
+import threading
 import time
 from contextlib import nullcontext
 from pathlib import Path
@@ -50,6 +52,34 @@ def test_what_others_left_is_not_ended_while_somebody_watches(tmp_path: Path) ->
     assert gc.isenabled()
     gc.collect()
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("watched", [False, True])
+def test_threads_that_are_traced_can_start_at_the_same_moment(watched: bool) -> None:
+    """As all threads do under coverage: a hook that let another have its turn would make it end before it has run."""
+    refused: list[RuntimeError] = []
+
+    def trace() -> None:
+        for _ in range(10_000):
+            try:
+                sys.settrace(None)
+            except RuntimeError as error:
+                refused.append(error)
+
+    turn = sys.getswitchinterval()
+    with watching():
+        pass
+    sys.setswitchinterval(1e-6)  # other threads' turn as often as can be
+    try:
+        with watching() if watched else nullcontext():
+            threads = [threading.Thread(target=trace) for _ in range(4)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+    finally:
+        sys.setswitchinterval(turn)
+    assert refused == []
 
 
 @pytest.mark.parametrize("slow", [1, 2])

@@ -4,16 +4,22 @@ Rule of this file: the interpreter's audit hook sees what no assertion on a retu
 executed, unpickled, opened for writing, or connected to. A hook cannot be taken off again, so there is one, and it
 writes down only while somebody watches. The garbage collector waits meanwhile: in whichever thread it runs, it ends what
 others have left (a temporary folder is removed), and that would be seen, too.
+
+A hook in Python lets another thread have its turn, also while a starting thread installs coverage's trace function;
+CPython 3.11 refuses the other thread's then, which ends before it has run. So nothing in Python is called while nobody
+watches, and while somebody does, a thread keeps its turn until it waits.
 """
 
 from __future__ import annotations
 
 import gc
+import operator
 import os
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any, Final
@@ -82,30 +88,45 @@ def _is_import(event: str) -> bool:
 
 
 def _hook(event: str, args: tuple[Any, ...]) -> None:
-    if _watching:
-        here = threading.get_ident()
-        for seen in _watching:
-            if seen.thread == here:
-                seen.note(event, args)
+    here = threading.get_ident()
+    for seen in _watching:
+        if seen.thread == here:
+            seen.note(event, args)
 
 
-_hooked = False
+_NOTHING: Final = operator.is_
+"""A function in C that takes what a hook is called with, and does nothing."""
+_hooked: Final = partial(_NOTHING)
+"""What the interpreter calls: `_NOTHING`, or `_hook` while somebody watches."""
+_TURN_S: Final = 1.0
+
+
+def _call(function: object) -> None:
+    _hooked.__setstate__((function, (), {}, None))  # type: ignore[attr-defined]  # as unpickling one does
+
+
+_installed = False
 
 
 @contextmanager
 def watching(*, inside: Path | None = None, ignore: frozenset[str] = frozenset()) -> Iterator[Seen]:
     """Yield what this thread does to the machine; files inside a folder may be written."""
-    global _hooked
-    if not _hooked:
-        sys.addaudithook(_hook)
-        _hooked = True
+    global _installed
+    if not _installed:
+        sys.addaudithook(_hooked)
+        _installed = True
     seen = Seen(inside, ignore)
-    collects = gc.isenabled()
+    collects, turn = gc.isenabled(), sys.getswitchinterval()
     gc.disable()
+    sys.setswitchinterval(_TURN_S)
     _watching.append(seen)
+    _call(_hook)
     try:
         yield seen
     finally:
         _watching.remove(seen)
+        if not _watching:
+            _call(_NOTHING)
+        sys.setswitchinterval(turn)
         if collects:
             gc.enable()
