@@ -42,14 +42,11 @@ scale       a batch on 1, 2 and 4 Dask workers beside the plain engine: CPU a ro
 from __future__ import annotations
 
 import argparse
-import importlib
-import inspect
 import sys
 import time
-import traceback
-from typing import Any
+from multiprocessing import get_context
 
-from tests.benchmarks.measuring import headline
+from tests.benchmarks.measuring import headline, run_benchmark
 
 NAMES = (
     "efficiency", "cpu", "warm", "memory", "rows", "kill", "peers", "transports", "limiter", "callbacks", "interrupt",
@@ -85,21 +82,14 @@ def main(arguments: list[str]) -> None:
     for name in wanted:
         print(f"\n### {name}\n", flush=True)
         began = time.monotonic()
-        try:
-            measure = importlib.import_module(f"tests.benchmarks.{name}").main
-            measure(**_taken(measure, options))
-        except (Exception, SystemExit):  # the others are of the same run, and take hours
-            traceback.print_exc()
+        alone = get_context("spawn").Process(target=run_benchmark, args=(name, options))
+        alone.start()
+        alone.join()
+        if alone.exitcode:  # the others are of the same run, and take hours
             failed.append(name)
         print(f"\nMeasured in {time.monotonic() - began:,.0f} s.", flush=True)
     if failed:
         sys.exit(f"not measured, for an error: {', '.join(failed)}")
-
-
-def _taken(measure: Any, options: dict[str, Any]) -> dict[str, Any]:
-    """Return those of the options that were given and that this benchmark knows."""
-    known = inspect.signature(measure).parameters
-    return {name: value for name, value in options.items() if value is not None and name in known}
 
 
 if __name__ == "__main__":

@@ -6,6 +6,8 @@ notebook. A figure is taken inside that cell and told with ``tell(name=value)``.
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import json
 import os
 import platform
@@ -88,3 +90,15 @@ def headline(arguments: Sequence[str]) -> str:
     today = datetime.now(UTC)
     machine = f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}"
     return f"{today.day} {today:%B %Y} · {machine} · `{' '.join(['python -m tests.benchmarks', *arguments])}`"
+
+
+def run_benchmark(name: str, options: dict[str, Any]) -> None:
+    """Run a benchmark by its name. Each has a process of its own: settings, memory and stores are not those of others."""
+    measure = importlib.import_module(f"tests.benchmarks.{name}").main
+    measure(**_taken(measure, options))
+
+
+def _taken(measure: Any, options: dict[str, Any]) -> dict[str, Any]:
+    """Return those of the options that were given and that this benchmark knows."""
+    known = inspect.signature(measure).parameters
+    return {name: value for name, value in options.items() if value is not None and name in known}

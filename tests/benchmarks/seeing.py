@@ -60,6 +60,7 @@ _FIRST: Final = """async place => {
 _FILTER: Final = """async ([place, label, value, pattern]) => {
     const cell = document.querySelectorAll('.jp-Notebook .jp-Cell')[place];
     const control = cell.querySelector(`.fhb [aria-label="${label}"]`), began = performance.now();
+    control.focus();  // what the kernel tells of the page replaces the text of a field in which nobody types
     control.value = value;
     control.dispatchEvent(new Event(control.tagName === 'SELECT' ? 'change' : 'input', {bubbles: true}));
     for (;;) {
