@@ -94,15 +94,16 @@ def _hook(event: str, args: tuple[Any, ...]) -> None:
             seen.note(event, args)
 
 
-_NOTHING: Final = operator.is_
+_IDLE: Final = operator.is_
 """A function in C that takes what a hook is called with, and does nothing."""
-_hooked: Final = partial(_NOTHING)
-"""What the interpreter calls: `_NOTHING`, or `_hook` while somebody watches."""
-_TURN_S: Final = 1.0
+_installed_hook: Final = partial(_IDLE)
+"""What the interpreter calls: `_IDLE`, or `_hook` while somebody watches."""
+_TURN_S: Final = 60.0
+"""How long a thread keeps its turn while somebody watches, unless it waits: longer than a busy machine stands still."""
 
 
-def _call(function: object) -> None:
-    _hooked.__setstate__((function, (), {}, None))  # type: ignore[attr-defined]  # as unpickling one does
+def _let_hook_call(function: object) -> None:
+    _installed_hook.__setstate__((function, (), {}, None))  # type: ignore[attr-defined]  # as unpickling one does
 
 
 _installed = False
@@ -113,20 +114,20 @@ def watching(*, inside: Path | None = None, ignore: frozenset[str] = frozenset()
     """Yield what this thread does to the machine; files inside a folder may be written."""
     global _installed
     if not _installed:
-        sys.addaudithook(_hooked)
+        sys.addaudithook(_installed_hook)
         _installed = True
     seen = Seen(inside, ignore)
     collects, turn = gc.isenabled(), sys.getswitchinterval()
     gc.disable()
     sys.setswitchinterval(_TURN_S)
     _watching.append(seen)
-    _call(_hook)
+    _let_hook_call(_hook)
     try:
         yield seen
     finally:
         _watching.remove(seen)
         if not _watching:
-            _call(_NOTHING)
+            _let_hook_call(_IDLE)
         sys.setswitchinterval(turn)
         if collects:
             gc.enable()
