@@ -7,13 +7,13 @@ compared runs hold the passwords; nothing is read again to find them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from fh_notebook.comparing.scorers.observations import Observations, is_source
 from fh_notebook.contract.secrets import Mask
-from fh_notebook.core.redaction import redact
+from fh_notebook.core.redaction import redact, redactor
 
 __all__ = ["HiddenValues", "RowMasker", "find_hidden"]
 
@@ -49,9 +49,9 @@ class RowMasker:
         self._everywhere = every if len(every) <= FEW else frozenset[str]()
         self._values = hidden.values
 
-    def of(self, pair: Any, text: str) -> str:
-        """Return a text of a row with secrets masked."""
-        return redact(text, self._secrets_of(pair))
+    def of(self, pair: Any) -> Callable[[str], str]:
+        """Return the function that masks secrets in a text of a row."""
+        return redactor(self._secrets_of(pair))
 
     def value(self, pair: Any, value: Any) -> Any:
         """Return a text or a JSON value of a row with secrets masked.

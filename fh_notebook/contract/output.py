@@ -214,9 +214,9 @@ def forms_of(output: Any) -> tuple[str, ...]:
     if output is None:
         return ()
     value = json_value(output)
+    if isinstance(output, str) and value is None:
+        return ("text", "markdown") if _MARKDOWN.search(output[:20_000]) else ("text",)
     can = {"text"}
-    if isinstance(output, str) and value is None and _MARKDOWN.search(output[:20_000]):
-        can.add("markdown")
     if isinstance(value, list | dict):
         can.add("json")
         if value and (isinstance(value, dict) or all(isinstance(row, dict) for row in value)):

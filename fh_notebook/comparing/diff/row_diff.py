@@ -626,7 +626,7 @@ def answer_of(data: ComparisonData, places: Sequence[int], variant: str) -> Vari
 
 def masked(answer: VariantAnswer, row: Any, masks: RowMasker) -> VariantAnswer:
     """Return an answer without the passwords and keys that it, or its error, repeats."""
-    error, action = (text and masks.of(row, text) for text in (answer.error, answer.client_action))
+    error, action = (text and masks.of(row)(text) for text in (answer.error, answer.client_action))
     groups = tuple(replace(group, value=masks.value(row, group.value)) for group in answer.groups)
     output = masks.value(row, answer.output)
     return replace(answer, output=output, error=error, client_action=action, groups=groups)

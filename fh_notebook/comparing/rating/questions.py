@@ -271,7 +271,7 @@ def items_of(
         same=tuple(same.values()),
         output=lambda position: masks.value(of_place[position], outputs[position]),
         run=lambda position: runs.lister_at(position, outputs[position]),
-        about=lambda item: [(name, masks.of(item.row, text)) for name, text in columns.shown(by_row[item.row])],
+        about=lambda item: [(name, masks.of(item.row)(text)) for name, text in columns.shown(by_row[item.row])],
     )
 
 

@@ -12,7 +12,8 @@ from __future__ import annotations
 import base64
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
@@ -58,27 +59,18 @@ SIZES: Final = (25, 100, 500)
 
 
 def page(
-    data: ComparisonData, *, rows: Sequence[Mapping[str, Any]], about: Mapping[str, Mapping[str, str]], origin: str = ""
+    data: ComparisonData, *, rows: Iterable[Mapping[str, Any]], about: Mapping[str, Mapping[str, str]], origin: str = ""
 ) -> str:
     """Return the whole page; `rows`, `about` and `origin` are of :mod:`fh_notebook.comparing.report.report`.
 
     The variants of a row are in the order of the summary above: best first.
     """
     variants = display.best_first(data)
-    places = [data.variants.index(name) for name in variants]
-    inputs = [data.row_columns.index(name) for name in data.leading_columns]
-    rows = [
-        {
-            **row,
-            "inputs": [row["inputs"][place] for place in inputs],
-            "runs": [row["runs"][place] for place in places],
-        }
-        for row in rows
-    ]
+    written = _Rows.of(data, variants, rows)
     style = f"{files('fh_notebook.comparing.report').joinpath('report.css').read_text('utf-8').strip()}"
     style += f"{display.NUMBERS_CSS}{CSS}"
     script = html.TEXT_SCRIPT + files("fh_notebook.comparing.report").joinpath("report.js").read_text("utf-8").strip()
-    body = html.el("main", *_body_parts(data, variants, rows, about, origin))
+    body = html.el("main", *_body_parts(data, variants, written, about, origin))
     title = html.el("title", redact(f"Comparison of {display.title(data)}"))
     return "\n".join([
         "<!DOCTYPE html>",
@@ -89,7 +81,7 @@ def page(
         title,
         f"<style>{style}</style></head><body>",
         body,
-        f'<script type="application/json" id="data">{_data_json(data, variants, rows)}</script>',
+        f'<script type="application/json" id="data">{_data_json(data, variants, written)}</script>',
         f"<script>{script}</script>",
         "</body></html>\n",
     ])  # fmt: skip
@@ -107,21 +99,69 @@ def _hash(text: str) -> str:
     return f"sha256-{base64.b64encode(sha256(text.encode()).digest()).decode()}"
 
 
-def _data_json(data: ComparisonData, variants: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
+@dataclass
+class _Rows:
+    """What the page has of its rows, gathered one by one: together, they would be held twice."""
+
+    json: list[str] = field(default_factory=list)
+    """Each row, as the script shows it."""
+    first: list[Mapping[str, Any]] = field(default_factory=list)
+    """The rows that are there before the script takes over."""
+    matching: Counter[str] = field(default_factory=Counter)
+    """By filter, the number of rows that match it."""
+    has_expected: bool = False
+
+    def __len__(self) -> int:
+        return len(self.json)
+
+    @classmethod
+    def of(cls, data: ComparisonData, variants: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> _Rows:
+        """Gather `rows`, with the variants and the inputs in the order of the page."""
+        gathered = cls()
+        places = [data.variants.index(name) for name in variants]
+        inputs = [data.row_columns.index(name) for name in data.leading_columns]
+        for row in rows:
+            shown = {
+                **row,
+                "inputs": [row["inputs"][place] for place in inputs],
+                "runs": [row["runs"][place] for place in places],
+            }
+            if len(gathered.first) < FIRST_ROWS:
+                gathered.first.append(shown)
+            gathered.matching.update(row["matches"])
+            gathered.has_expected = gathered.has_expected or row["expected"] is not None
+            gathered.json.append(_row_json(shown))
+        return gathered
+
+
+def _row_json(row: Mapping[str, Any]) -> str:
+    """Return what the script reads of a row: no seconds (`facts` has them), and no status of a completed run."""
+    runs = [run and dict(run) for run in row["runs"]]
+    for run in runs:
+        if run is not None:
+            run.pop("seconds", None)
+            if run["status"] == "completed":
+                del run["status"]
+    return _JSON.encode({name: row[name] for name in row if name != "differ"} | {"runs": runs})
+
+
+_JSON: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+def _data_json(data: ComparisonData, variants: Sequence[str], rows: _Rows) -> str:
     """Return what the script shows, as JSON that cannot end its element."""
-    value = {
+    about = {
         "pairOn": data.pair_on,
         "variants": [redact(variant) for variant in variants],
         "inputs": data.leading_columns,
         "places": [data.variants.index(variant) for variant in variants],
         "onlyRight": ONLY_RIGHT if data.is_right_or_wrong else "",
-        "expected": any(row["expected"] is not None for row in rows),
+        "expected": rows.has_expected,
         "yesNo": data.is_right_or_wrong,
         "lower": data.lower,
         "low": _low_score(data),
-        "rows": rows,
     }
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    text = f'{_JSON.encode(about).removesuffix("}")},"rows":[{",".join(rows.json)}]}}'
     # As JSON escapes, which mean the same: no tag, no comment, and no line end that only JavaScript knows.
     for mark in "<>&\u2028\u2029":
         text = text.replace(mark, f"\\u{ord(mark):04x}")
@@ -142,7 +182,7 @@ def _low_score(data: ComparisonData) -> float:
 def _body_parts(
     data: ComparisonData,
     variants: Sequence[str],
-    rows: Sequence[Mapping[str, Any]],
+    rows: _Rows,
     about: Mapping[str, Mapping[str, str]],
     origin: str,
 ) -> list[html.Html | None]:
@@ -158,7 +198,7 @@ def _body_parts(
         _scrolling(classes, "Labels") if classes else None,
         *_plots_html(data),
         html.el("h2", f"All {counted(len(rows), 'row')}" if len(rows) != 1 else "The row"),
-        _toolbar(data, variants, rows),
+        _toolbar(data, variants, rows.matching),
         _rows_table(data, variants, rows),
         *(part for heading, facts in about.items() for part in (html.el("h2", heading), _facts_list(facts))),
     ]
@@ -180,11 +220,10 @@ def _plots_html(data: ComparisonData) -> list[html.Html]:
     return [html.el("h2", "Plots"), html.el("div", *figures, cls="plots")]
 
 
-def _toolbar(data: ComparisonData, variants: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> html.Html:
-    counts = Counter(name for row in rows for name in row["matches"])
+def _toolbar(data: ComparisonData, variants: Sequence[str], matching: Mapping[str, int]) -> html.Html:
     names = {data.variants.index(name): redact(name) for name in variants}
     filters = {"": "all"} | quick_filters(
-        names, counts, is_scored=bool(data.scorer), is_right_or_wrong=data.is_right_or_wrong
+        names, matching, is_scored=bool(data.scorer), is_right_or_wrong=data.is_right_or_wrong
     )
     low = "a wrong answer" if data.is_right_or_wrong else "high score" if data.lower else "low score"
     scores = {"": "any score"} | {name: FILTERS[name] for name in SCORE_FILTERS} | {"low": low}
@@ -237,9 +276,9 @@ def _select(name: str, choices: Mapping[str, str], label: str, *, is_hidden: boo
     return html.el("select", *options, id=name, aria_label=label, hidden="hidden" if is_hidden else None)
 
 
-def _rows_table(data: ComparisonData, variants: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> html.Html:
+def _rows_table(data: ComparisonData, variants: Sequence[str], rows: _Rows) -> html.Html:
     """Return the first rows: what is there before the script takes over, or where there is none."""
-    inputs, expected = data.leading_columns, any(row["expected"] is not None for row in rows)
+    inputs, expected = data.leading_columns, rows.has_expected
     head = [
         html.el("th", data.pair_on, cls="key", scope="col"),
         *([html.el("th", "inputs", scope="col", cls="asked")] if inputs else []),
@@ -247,7 +286,7 @@ def _rows_table(data: ComparisonData, variants: Sequence[str], rows: Sequence[Ma
     ]
     head += [html.el("th", swatch_name(data.colours[name], redact(name)), scope="col") for name in variants]
     lines = []
-    for row in rows[:FIRST_ROWS]:
+    for row in rows.first:
         cells = [_said("td", str(row["pair"]), cls="key")]
         inputs_text = [f"{name}: {text}" for name, text in zip(inputs, row["inputs"], strict=True) if text is not None]
         cells += [_said("td", html.clip("\n".join(inputs_text), 600), cls="out")] if inputs else []

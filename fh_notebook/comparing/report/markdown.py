@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from typing import Any, Final
 
 from fh_notebook.batching.planning.plan import counted
@@ -104,7 +103,7 @@ def _rows_table(data: ComparisonData, table: Any) -> str:
     head = [data.pair_on, *(["expected"] if "expected_output" in table else []), *variants]
     lines, masks = [], data.runs.secret().masks()
     for line in table.to_dict("records"):
-        mask = partial(masks.of, line[data.pair_on])
+        mask = masks.of(line[data.pair_on])
         cells = [escaped(mask(str(line[data.pair_on])), 40)]
         cells += [_expected_text(data, line, mask)] if "expected_output" in table else []
         cells += [_answer_text(data, line, variant, mask) for variant in variants]

@@ -171,7 +171,7 @@
       view.innerHTML = run.view;
       parts.push(view);
     } else if (run.output !== undefined) parts.push(...foldable(run.output, "out"));
-    if (run.status !== "completed") parts.push(said("span", run.status === "failed" ? "err" : "open", (WORDS[run.status] ?? run.status) + (run.error ? ": " + run.error : "")));
+    if (run.status) parts.push(said("span", run.status === "failed" ? "err" : "open", (WORDS[run.status] ?? run.status) + (run.error ? ": " + run.error : "")));
     if (run.client_action) parts.push(said("div", "dim", "→ Fetch Hive: " + run.client_action));
     const end = el("div", "end");
     end.append(scored(run, best), ...(run.output && (isLong(run.output) || run.view !== undefined) ? [copying(run)] : []));

@@ -12,11 +12,10 @@ import json
 import platform
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
@@ -33,8 +32,7 @@ from fh_notebook.comparing.stats.hypothesis_tests import FLIPS
 from fh_notebook.comparing.stats.intervals import FEW_ROWS, LEVEL, MANY_ROWS, RESAMPLES, SEED
 from fh_notebook.comparing.stats.number_format import ScoreText
 from fh_notebook.comparing.stats.pairs import ALPHA, tested_in
-from fh_notebook.contract.output import saved_files
-from fh_notebook.contract.run import Run
+from fh_notebook.contract.output import best_form, saved_files
 from fh_notebook.core.config import settings
 from fh_notebook.core.optional_deps import ensure_installed
 from fh_notebook.core.redaction import redact
@@ -113,28 +111,39 @@ def report_rows(
     ``saved_files``, their paths: a page has the files themselves, and names no path of this machine.
     """
     room = room or TextRoom()
-    names = data.row_columns
-    columns = [column.tolist() for name in names if (column := data.runs.column(name)) is not None]
+    columns = [column.tolist() for name in data.row_columns if (column := data.runs.column(name)) is not None]
     lines = data.lines.reset_index(drop=True)
     if views is not None:  # a page has the numbers of a column in one format, a sheet as they are
         columns = [_in_one_format(values) for values in columns]
     first: dict[Any, int] = {}
     states: dict[tuple[Any, str], _State] = {}
     lines["status"] = data.shown_status
-    for position, (pair, variant, *state) in enumerate(
-        lines[["pair", "variant", "status", "error", "client_action"]].itertuples(index=False, name=None)
-    ):
+    columns_of_state = (lines[name].tolist() for name in ("pair", "variant", "status", "error", "client_action"))
+    for position, (pair, variant, *state) in enumerate(zip(*columns_of_state, strict=True)):
         first.setdefault(pair, position)
         before = states.get((pair, variant))
         states[pair, variant] = before.with_repeat(*state) if before else _State(*state)
     masks = data.runs.secret().masks()
     score_text = data.score_text if data.scorer else None
-    for line, winner in zip(tables.wide(data).to_dict("records"), data.winners.tolist(), strict=True):
+    table = tables.wide(data)
+    names = table.columns.tolist()
+    cells = zip(*(table[name].tolist() for name in names), strict=True)
+    for values, winner in zip(cells, data.winners.tolist(), strict=True):
+        line = dict(zip(names, values, strict=True))
         pair = line[data.pair_on]
-        mask = partial(masks.of, pair)
+        mask = masks.of(pair)
         runs = [
             _run_values(line, variant, states.get((pair, variant)), mask, score_text, room) for variant in data.variants
         ]
+        for variant, run in zip(data.variants, runs, strict=True):
+            if run is not None and "output" in run:
+                output, place = line[f"{variant}.output"], data.answered_at.get((pair, variant))
+                run |= _paths(data, output, place) if with_paths else {}
+                # Nearly every output is text, and to mask it again, as a value, takes longer than to see that it is.
+                if views is not None and best_form(output) != "text":
+                    whole = ELSEWHERE if "left" in run else COPY_HAS_ALL
+                    view = views.of(masks.value(pair, output), partial(data.runs.run_at, place), whole=whole)
+                    run |= {} if view is None else {"view": view}
         yield {
             "pair": plain(pair) if _is_number(pair) else room.text(pair, mask) or "",
             "expected": room.text(line.get("expected_output"), mask),
@@ -142,17 +151,7 @@ def report_rows(
             "inputs": [room.text(values[first[pair]], mask) for values in columns],
             "differ": bool(line["scores_differ"] if data.scorer else line["outputs_differ"]),
             "matches": _matches(data, line, runs, winner),
-            "runs": [
-                _with_view(
-                    _with_paths(data, run, line[f"{variant}.output"], data.answered_at.get((pair, variant)))
-                    if with_paths
-                    else run,
-                    views,
-                    partial(masks.value, pair, line[f"{variant}.output"]),
-                    partial(data.runs.run_at, data.answered_at.get((pair, variant))),
-                )
-                for variant, run in zip(data.variants, runs, strict=True)
-            ],
+            "runs": runs,
         }
 
 
@@ -182,8 +181,7 @@ def _is_number(value: Any) -> bool:
     return number_of(value) is not None and not isinstance(value, bool | np.bool_)
 
 
-@dataclass(frozen=True, slots=True)
-class _State:
+class _State(NamedTuple):
     """How the runs of a variant on a row ended: the status of the first completed one, and the first error."""
 
     status: str
@@ -230,24 +228,9 @@ def _run_values(
     return {name: value for name, value in run.items() if value is not None}
 
 
-def _with_paths(
-    data: ComparisonData, run: dict[str, Any] | None, output: Any, place: int | None
-) -> dict[str, Any] | None:
-    paths = saved_files(output, data.runs.lister_at(place, output)) if run is not None and place is not None else None
-    return run if run is None or paths is None else {**run, SAVED_FILES: paths}
-
-
-def _with_view(
-    run: dict[str, Any] | None,
-    views: OutputViews | None,
-    output: Callable[[], Any],
-    of_run: Callable[[], Run | None],
-) -> dict[str, Any] | None:
-    if run is None or views is None or "output" not in run:
-        return run
-    if (view := views.of(output(), of_run, whole=ELSEWHERE if "left" in run else COPY_HAS_ALL)) is not None:
-        run["view"] = view
-    return run
+def _paths(data: ComparisonData, output: Any, place: int | None) -> dict[str, str]:
+    paths = None if place is None else saved_files(output, data.runs.lister_at(place, output))
+    return {} if paths is None else {SAVED_FILES: paths}
 
 
 def provenance_of(data: ComparisonData) -> dict[str, str]:
@@ -325,7 +308,7 @@ def settings_of(data: ComparisonData) -> dict[str, str]:
 
 def _write_page(data: ComparisonData, target: Path) -> None:
     views = OutputViews(data.runs.scored_path)
-    rows = list(report_rows(data, views, TextRoom(TEXTS_CAP, TEXT_CAP)))
+    rows = report_rows(data, views, TextRoom(TEXTS_CAP, TEXT_CAP))
     _write_text(target, page(data, rows=rows, about=_about(data), origin=origin_of(data)))
 
 

@@ -153,7 +153,7 @@ class Repeats:
         varied.sort(key=lambda row: float(agreement_of_rows([[group.count for group in row.groups]])[0]))
         masks = self._data.runs.secret().masks()
         return [
-            (one_line(row.row, ANSWER_SHOWN), row.variant, masks.of(row.row, groups_text(row.groups)))
+            (one_line(row.row, ANSWER_SHOWN), row.variant, masks.of(row.row)(groups_text(row.groups)))
             for row in varied[:ROWS_SHOWN]
         ]
 
