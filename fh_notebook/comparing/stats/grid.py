@@ -65,7 +65,7 @@ class Grid:
         means[repeated] = _round_significant(means[repeated])
         known_scores = scores[is_scored]
         yes_no = bool(len(known_scores)) and bool(((known_scores == 0) | (known_scores == 1)).all())
-        distinct = counts if by == "pair" else _without_copies(cells, lines["pair"][is_scored], size)
+        distinct = counts if by == "pair" else _without_copies(cells, lines["pair"][is_scored], counts)
         first = ~lines["pair"].duplicated().to_numpy() if by != "pair" else np.unique(row_of, return_index=True)[1]
         return cls(
             variants=tuple(variants),
@@ -98,7 +98,7 @@ class Grid:
         means = np.bincount(inverse, weights=scores[is_scored], minlength=len(places)) / counts
         means[counts > 1] = _round_significant(means[counts > 1])
         ends = np.searchsorted(places, np.arange(1, cells) * rows)
-        distinct = counts if pairs is None else _without_copies(inverse, pairs[is_scored], len(places))
+        distinct = counts if pairs is None else _without_copies(inverse, pairs[is_scored], counts)
         lines = np.bincount(places // max(rows, 1), weights=distinct, minlength=cells)
         return np.split(means, ends), lines.astype(np.int64)
 
@@ -138,12 +138,16 @@ class Grid:
         return int(self.copies[both].sum()), int(self.distinct[both][:, places].min(axis=1).sum())
 
 
-def _without_copies(cells: NDArray[Any], pairs: pd.Series, size: int) -> NDArray[np.int64]:
-    """Return the number of lines of each cell without copies: that of the pair with most lines in the cell."""
-    codes, pair_labels = pd.factorize(pairs)
-    places, counts = np.unique(cells * max(len(pair_labels), 1) + codes, return_counts=True)
-    most = np.zeros(size, dtype=np.int64)
-    np.maximum.at(most, places // max(len(pair_labels), 1), counts)
+def _without_copies(cells: NDArray[Any], pairs: pd.Series, counts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the number of lines of each cell without copies: that of the pair with most lines in the cell.
+
+    `counts` has the number with copies; in nearly every cell it is one line, and none of these is looked at.
+    """
+    most = np.minimum(counts, 1).astype(np.int64)
+    has_many = counts[cells] > 1
+    codes, pair_labels = pd.factorize(pairs[has_many])
+    places, lines = np.unique(cells[has_many] * max(len(pair_labels), 1) + codes, return_counts=True)
+    np.maximum.at(most, places // max(len(pair_labels), 1), lines)
     return most
 
 

@@ -57,8 +57,8 @@ def wilcoxon(differences: Numbers) -> float:
     from scipy import stats  # at first use: its import takes longer than most tests
 
     distances = np.abs(differences[differences != 0])
-    has_ties = len(np.unique(distances)) < len(differences)  # zeros included
-    if not has_ties or len(differences) > RANKED_TO:
+    # Without ties (a zero is one) scipy's test is exact as well; of many pairs nobody needs to know.
+    if len(differences) > RANKED_TO or len(np.unique(distances)) == len(differences):
         return float(stats.wilcoxon(differences).pvalue)
     ranks = stats.rankdata(distances)
     rank_sums = _sign_patterns(len(ranks)) @ ranks

@@ -192,10 +192,10 @@ def verdict_of(data: ComparisonData) -> str:
         data.summary_lines,
         data.pairs,
         scorer=data.scorer,
-        error=next((error for error in data.lines["score_error"] if error), ""),
+        error=next(filter(None, data.lines["score_error"].tolist()), ""),
         dated=data.variant_pairs is not None,
         lower=data.lower,
-        completed=bool((data.lines["status"] == "completed").any()),
+        completed="completed" in data.lines["status"].tolist(),
         is_share=data.is_share,
         preferred=data.preferences is not None,
     )
