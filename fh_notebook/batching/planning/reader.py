@@ -31,7 +31,7 @@ from fh_notebook.batching.tables.entry_table import PENDING_RUN, Entry, EntryTab
 from fh_notebook.batching.tables.frames import ATTRS, RUNS, OutputKeys, tidy_frame
 from fh_notebook.contract.run import Run
 from fh_notebook.core import hooks
-from fh_notebook.store.tables.answers import RunFields
+from fh_notebook.store.tables.answers import RunFields, run_of_source
 
 __all__ = ["BatchReader", "BatchTables", "Entry"]
 
@@ -153,12 +153,15 @@ class BatchReader:
         jobs = jobs.at([place for place, number in enumerate(jobs.numbers) if number in fields])
         runs = [fields[number] for number in jobs.numbers]
         lines, reused = list(map(outcomes.line, jobs.numbers)), list(map(outcomes.reused, jobs.numbers))
+        # Not the runs: of each the garbage collector would have an object to look at, of a text it has none.
+        sources = [None if run is PENDING_RUN else run.source for run in runs]
 
         def outcome(place: int) -> Outcome | None:
-            if runs[place] is PENDING_RUN:
+            source = sources[place]
+            if source is None:
                 return None
             with self._work_queue.stored.store.decoding():
-                return Outcome(run=runs[place].run, reused=reused[place], line=lines[place])
+                return Outcome(run=run_of_source(source), reused=reused[place], line=lines[place])
 
         return EntryTable.of_runs(jobs, runs, lines=lines, reused=reused, outcome=outcome)
 

@@ -177,15 +177,18 @@ class StoredJobs:
             raise DamagedValue("a job belongs to no variant of its batch")
         variants = [label for label, _, _ in self._variant_records]
 
+        # As texts, and nothing of `lines` is kept: of them, the garbage collector has no object to look at.
         @cache
-        def rows() -> Mapping[int, StoredRow]:
-            return self._store.rows.at(self._batch_id, dict.fromkeys(positions))
+        def rows() -> tuple[Mapping[int, str], Mapping[int, str]]:
+            stored = self._store.rows.at(self._batch_id, dict.fromkeys(positions))
+            return {at: row.label for at, row in stored.items()}, {at: row.record for at, row in stored.items()}
 
         @cache
         def labels() -> list[Any]:
+            texts, _ = rows()
             with self._store.decoding():
-                decoded = decode_all([row.label for row in rows().values()], object, "the label of a row")
-            by_position = dict(zip(rows(), map(label_of, decoded), strict=True))
+                decoded = decode_all(list(texts.values()), object, "the label of a row")
+            by_position = dict(zip(texts, map(label_of, decoded), strict=True))
             return [by_position.get(position, position) for position in positions]
 
         @cache
@@ -193,7 +196,7 @@ class StoredJobs:
             return {line[:3]: line for line in self._store.jobs.at(self._batch_id, dict.fromkeys(positions))}
 
         def job(place: int) -> Job:
-            line = whole().get(lines[place][:3])
+            line = whole().get((positions[place], repeats[place], arms[place]))
             if line is None:
                 raise InputError("the batch was forgotten, and with it the inputs of its jobs; run it again")
             with self._store.decoding():
@@ -201,20 +204,21 @@ class StoredJobs:
 
         def records(places: Sequence[int]) -> list[dict[str, Any]]:
             wanted = [positions[place] for place in places]
-            there = [position for position in dict.fromkeys(wanted) if position in rows()]
+            _, texts = rows()
+            there = [position for position in dict.fromkeys(wanted) if position in texts]
             with self._store.decoding():
-                stored = decode_all([rows()[position].record for position in there], dict, "a row")
+                stored = decode_all([texts[position] for position in there], dict, "a row")
             by_position = {position: self._columns | record for position, record in zip(there, stored, strict=True)}
             return [by_position.get(position, self._columns) for position in wanted]
 
         return JobColumns(
-            numbers=range(first, first + len(lines)),
+            numbers=range(first, first + len(positions)),
             positions=positions,
             variants=[variants[arm] for arm in arms],
             repeats=repeats,
             keys=keys,
             invalid=list(map(bool, invalid)),
-            secret=[False] * len(lines),
+            secret=[False] * len(positions),
             job=job,
             labels=labels,
             records=records,

@@ -71,6 +71,7 @@ __all__ = [
     "page_after",
     "row_of_run",
     "run_of_row",
+    "run_of_source",
     "standing_answer",
     "stored_answer_of",
 ]
@@ -210,7 +211,18 @@ class RunFields(NamedTuple):
         DamagedValue
             The stored text is not one.
         """
-        return run_of_row(self.source) if isinstance(self.source, str) else self.source
+        return run_of_source(self.source)
+
+
+def run_of_source(source: str | Run) -> Run:
+    """Return the run of `RunFields.source`; made of its text at each use.
+
+    Raises
+    ------
+    DamagedValue
+        The stored text is not one.
+    """
+    return run_of_row(source) if isinstance(source, str) else source
 
 
 RUN_FIELDS: Final = RunFields._fields
