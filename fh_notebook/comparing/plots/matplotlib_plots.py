@@ -16,6 +16,7 @@ import io
 import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 import matplotlib as mpl
@@ -23,7 +24,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure, FigureBase
+from matplotlib.font_manager import FontProperties
 from matplotlib.patches import Rectangle
+from matplotlib.textpath import text_to_path
 from matplotlib.ticker import PercentFormatter
 
 from fh_notebook.comparing.data import ComparisonData
@@ -159,8 +162,37 @@ PLOT_STYLE: Final = html.Html(
 
 def _draw_panel(figure: FigureBase, panel: PlotPanel) -> None:
     """Draw a panel. Its title begins over the names: beside long ones the axes alone are too narrow for it."""
-    figure.suptitle(panel.title, x=0.01, ha="left", fontsize=TITLE, fontweight="bold", wrap=True)
+    title = _in_lines(panel.title, 0.98 * 72 * WIDTH, size=TITLE, weight="bold")
+    figure.suptitle(title, x=0.01, ha="left", fontsize=TITLE, fontweight="bold")
     panel.draw(figure.add_subplot())
+
+
+def _in_lines(text: str, room: float, *, size: float, weight: str = "normal") -> str:
+    """Return a text in lines of at most `room` points, broken at spaces; a longer word has a line of its own.
+
+    matplotlib breaks a text as well (``wrap=True``), but measures each of its beginnings, in every pass over a figure.
+    """
+    space = _width("| |", size, weight) - _width("||", size, weight)
+    lines: list[str] = []
+    for own_line in text.split("\n"):
+        words: list[str] = []
+        width = 0.0
+        for word in own_line.split(" "):
+            width += _width(word, size, weight) + (space if words else 0.0)
+            if words and width > room:
+                lines.append(" ".join(words))
+                words, width = [], _width(word, size, weight)
+            words.append(word)
+        lines.append(" ".join(words))
+    return "\n".join(lines)
+
+
+@lru_cache(maxsize=5_000)
+def _width(text: str, size: float, weight: str) -> float:
+    """Return the width of a text in points."""
+    font = FontProperties(family=FAMILIES, size=size, weight=weight)
+    width: float = text_to_path.get_text_width_height_descent(text, font, ismath=False)[0]
+    return width
 
 
 def _clear_background(figure: Figure) -> None:
@@ -332,11 +364,12 @@ def _confusion_panel(facts: PlotData, table: Confusion) -> PlotPanel:
         axes.set_xticks(
             range(len(predicted)), predicted, rotation=35 if is_long else 0, ha="right" if is_long else "center"
         )
-        axes.set_yticks(range(len(table.labels)), list(distinct_names(table.labels).values()))
+        expected = list(distinct_names(table.labels).values())
+        axes.set_yticks(range(len(expected)), expected)
         axes.set_xlim(-0.5, len(predicted) - 0.5)
-        axes.set_ylim(len(table.labels) - 0.5, -0.5)
-        _set_measure(axes, panel.measure)
+        axes.set_ylim(len(expected) - 0.5, -0.5)
         axes.set_ylabel("expected", fontsize=SMALL)
+        _set_measure(axes, panel.measure, expected)
         axes.spines["bottom"].set_visible(False)
         axes.tick_params(length=0)
 
@@ -372,8 +405,8 @@ def _tradeoff_panel(facts: PlotData, tradeoff: Tradeoff) -> PlotPanel:
             axes.vlines(line.expense, line.score_low, line.score_high, color=colour, linewidth=2, alpha=0.7)
             face = colour if line.pareto else "none"
             axes.plot([line.expense], [line.score], "o", color=colour, markersize=8, markerfacecolor=face)
-        _set_measure(axes, panel.measure)
         axes.set_ylabel(f"{'right' if facts.yes_no else 'mean'} by {named(facts.scorer)}", fontsize=SMALL)
+        _set_measure(axes, panel.measure, [score(line.score) for line in tradeoff.lines])
         axes.margins(0.08)
         axes.set_xlim(left=0)
         axes.grid(color=INK, alpha=0.22, linewidth=0.6)
@@ -459,17 +492,23 @@ def draw_interval(axes: Axes, y: int, middle: float, low: float, high: float, co
 def draw_names(axes: Axes, names: Sequence[str], measure: str) -> None:
     """Write the name of each line at its left, and below the axis what it measures."""
     axes.set_yticks(range(len(names)), names)
-    _set_measure(axes, measure)
+    _set_measure(axes, measure, names)
     axes.set_ylim(len(names) - 0.4, -0.6)
     axes.margins(x=0.08)
     axes.grid(axis="x", color=INK, alpha=0.22, linewidth=0.6)
     axes.set_axisbelow(True)
 
 
-def _set_measure(axes: Axes, measure: str) -> None:
-    """Write below the axis what it measures: beside long names the axis is short, and the text takes more lines."""
+AXIS_GAP: Final = 10.0
+"""Points between the edge of a panel and the labels of an axis, and between these and the axis, together."""
+
+
+def _set_measure(axes: Axes, measure: str, beside: Sequence[str]) -> None:
+    """Write below the axis what it measures: with long texts `beside` the axis, at its left, it takes more lines."""
     unbroken = measure.replace(" %", "\N{NO-BREAK SPACE}%")
-    axes.set_xlabel(unbroken, fontsize=SMALL, loc="left", wrap=True)
+    left = AXIS_GAP + max((_width(text, TEXT, "normal") for text in beside), default=0.0)
+    left += 1.5 * SMALL if axes.get_ylabel() else 0.0
+    axes.set_xlabel(_in_lines(unbroken, 72 * WIDTH - left, size=SMALL), fontsize=SMALL, loc="left")
 
 
 def draw_figures(axes: Axes, texts: Sequence[str]) -> None:
