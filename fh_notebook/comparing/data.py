@@ -25,7 +25,7 @@ from fh_notebook.comparing.scorers.observations import Observations
 from fh_notebook.comparing.scorers.output_values import parse_path
 from fh_notebook.comparing.stats.classes import MACRO, OTHER, ConfusionRows, confusion_rows, macro_f1
 from fh_notebook.comparing.stats.clusters import distinct_text
-from fh_notebook.comparing.stats.grid import Grid
+from fh_notebook.comparing.stats.grid import Grid, are_yes_no
 from fh_notebook.comparing.stats.number_format import ScoreText
 from fh_notebook.comparing.stats.pairs import Pair, Preferences, all_pairs, corrected_pairs, preferred_pairs
 from fh_notebook.comparing.stats.summary import SummaryLine, corrected_lines, summary_lines
@@ -393,7 +393,12 @@ class ComparisonData:
     @property
     def is_right_or_wrong(self) -> bool:
         """Whether each score says that an output is right or wrong: all are true or false, and true is better."""
-        return self.grid.yes_no and not self.lower
+        return self._are_yes_no and not self.lower
+
+    @cached_property
+    def _are_yes_no(self) -> bool:
+        """That of each grid, without computing one: a table of rows needs none of the statistics."""
+        return are_yes_no(self.lines["score"].to_numpy(dtype="float64"))
 
     @cached_property
     def seconds_grid(self) -> Grid:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from fh_notebook.comparing.stats.intervals import UNBOUNDED, Numbers, ScoreRange
 
-__all__ = ["Grid", "score_spread", "without_noise"]
+__all__ = ["Grid", "are_yes_no", "score_spread", "without_noise"]
 
 DIGITS: Final = 12
 """Digits to which means of repeats are rounded: the same scores in another order must tie."""
@@ -63,15 +63,13 @@ class Grid:
         means = np.divide(sums, counts, out=np.full(size, np.nan), where=counts > 0)
         repeated = counts > 1
         means[repeated] = _round_significant(means[repeated])
-        known_scores = scores[is_scored]
-        yes_no = bool(len(known_scores)) and bool(((known_scores == 0) | (known_scores == 1)).all())
         distinct = counts if by == "pair" else _without_copies(cells, lines["pair"][is_scored], counts)
         first = ~lines["pair"].duplicated().to_numpy() if by != "pair" else np.unique(row_of, return_index=True)[1]
         return cls(
             variants=tuple(variants),
             means=means.reshape(shape),
             counts=counts.reshape(shape).astype("int64"),
-            yes_no=yes_no,
+            yes_no=are_yes_no(scores),
             copies=np.bincount(row_of[first], minlength=len(rows)).astype("int64"),
             distinct=distinct.reshape(shape).astype("int64"),
             within=ScoreRange.of([means], lines.attrs.get("bounds")),
@@ -136,6 +134,18 @@ class Grid:
         places = [self.variants.index(name) for name in (a, b)]
         both = (self.counts[:, places] > 0).all(axis=1)
         return int(self.copies[both].sum()), int(self.distinct[both][:, places].min(axis=1).sum())
+
+
+def are_yes_no(scores: Numbers) -> bool:
+    """Whether all scores are true or false (0 or 1), and there are any; NaN does not count.
+
+    Examples
+    --------
+    >>> are_yes_no(np.array([1.0, np.nan, 0.0])), are_yes_no(np.array([0.5])), are_yes_no(np.array([np.nan]))
+    (True, False, False)
+    """
+    known = scores[~np.isnan(scores)]
+    return bool(len(known)) and bool(((known == 0) | (known == 1)).all())
 
 
 def _without_copies(cells: NDArray[Any], pairs: pd.Series, counts: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from fh_notebook.core.text.formatting import figures, figures_form, seconds_digits
+from fh_notebook.core.text.formatting import ROUNDING_ERROR, figures, figures_form, seconds_digits
 
 __all__ = [
     "MEDIAN_TIME",
@@ -309,7 +309,12 @@ class ScoreText:
         values = np.asarray(scores, dtype="float64")
         known = values[np.isfinite(values)]
         are_whole = not yes_no and bool((known == np.floor(known)).all())
-        return cls(form=figures_form(known.ravel().tolist(), are_whole=are_whole), yes_no=yes_no, lower=lower)
+        # The ends tell the format of all: a comparison may have a million scores.
+        sizes = np.abs(known)
+        largest = sizes.max(initial=0.0)
+        smallest = sizes[sizes > largest * ROUNDING_ERROR].min(initial=largest)
+        form = figures_form([float(largest), float(smallest)], are_whole=are_whole)
+        return cls(form=form, yes_no=yes_no, lower=lower)
 
     def __call__(self, score: float) -> str:
         """Return a score: right and wrong as marks that need no colour."""

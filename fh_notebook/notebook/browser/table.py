@@ -182,7 +182,9 @@ class BrowserTable:
     def form(self, column: str) -> str:
         """Return the format of the floats of a column: that of all rows, so a cell reads the same on every page."""
         if column not in self._forms:
-            self._forms[column] = given_form(self.own(column, range(self.rows)))
+            values = self._data.runs.cells(column, self._first.tolist())
+            # To mask all texts of a column takes longer than to see that there is no number among them.
+            self._forms[column] = given_form(self.own(column, range(self.rows))) if given_form(values) else ""
         return self._forms[column]
 
     def differs(self, rows: Sequence[int]) -> list[bool]:
