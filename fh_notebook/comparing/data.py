@@ -397,7 +397,7 @@ class ComparisonData:
 
     @cached_property
     def _are_yes_no(self) -> bool:
-        """That of each grid, without computing one: a table of rows needs none of the statistics."""
+        """What `grid` and `grid_of_rows` say, without computing one: a table of rows needs no statistics."""
         return are_yes_no(self.lines["score"].to_numpy(dtype="float64"))
 
     @cached_property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import inspect
 import sys
 from collections import Counter
@@ -13,6 +14,8 @@ from typing import Any
 import fh_notebook as fh
 from fh_notebook.batching.model import Job, Outcome
 from fh_notebook.comparing.scorers.observations import Observation
+from fh_notebook.store.tables.answers import RunFields
+from fh_notebook.store.tables.batches import JobKeyRow, StoredRow
 
 ROWS = 30
 """Each of two variants."""
@@ -84,3 +87,15 @@ def test_columns_of_a_batch_are_those_of_its_frame() -> None:
     for name in observations.names:
         assert observations.cells(name, None) == [o.row[name] for o in observations], name
     assert [o.run and o.run.output for o in observations] == batch.frame["output"].tolist()
+
+
+def test_a_comparison_holds_no_object_for_an_answer_that_the_garbage_collector_looks_at() -> None:
+    """Nor for a job or a row: it has their texts and columns, of which there are a hundred thousand."""
+    batch = opened()
+    kinds = (RunFields, JobKeyRow, StoredRow)
+    gc.collect()
+    before = sum(isinstance(held, kinds) for held in gc.get_objects())
+    cmp = fh.compare(batch, score=fh.score.exact())
+    assert len(cmp.data.lines) == 2 * ROWS
+    gc.collect()
+    assert sum(isinstance(held, kinds) for held in gc.get_objects()) - before <= 2

@@ -207,6 +207,35 @@ def test_names_of_every_script_are_drawn_without_a_warning() -> None:
     assert installed <= set(axes.get_yticklabels()[0].get_fontfamily())
 
 
+def test_a_scorer_and_a_column_of_any_script_are_drawn_without_a_warning() -> None:
+    """Their names are in titles and below axes, which are measured before anything is drawn."""
+    name = "\N{BRAHMI LETTER KA}\N{BRAHMI LETTER KHA}"
+    frame = tall({"a": np.arange(9.0), "b": np.arange(9.0) + 1}).rename(columns={"s": name})
+    frame[name * 2] = ["x", "y", "z"] * 6
+    cmp = fh.compare(frame, score=name)
+    for figure in (cmp.plot(), cmp.plot(by=name * 2)):
+        texts = [*(axes.get_xlabel() for axes in figure.axes), *(part.get_suptitle() for part in figure.subfigs)]
+        assert any(name in text for text in texts)
+        assert figure._repr_html_()
+
+
+def test_a_text_is_broken_into_lines_as_wide_as_there_is_room() -> None:
+    """At its spaces, and at its own line ends; a word that is too long has a line of its own."""
+
+    def lines(text: str, room: float) -> list[str]:
+        return matplotlib_plots._in_lines(text, room, size=10).split("\n")
+
+    assert lines("one two", 1000) == ["one two"]
+    assert lines("one two", 30) == ["one", "two"]
+    assert lines("one two\nthree", 1000) == ["one two", "three"]
+    assert lines("a " + "w" * 40 + " b", 60) == ["a", "w" * 40, "b"]
+    assert lines("", 10) == [""]
+    many = lines("word " * 40, 200)
+    widths = [matplotlib_plots._width(line, 10, "normal") for line in many]
+    assert max(widths) <= 200
+    assert min(widths[:-1]) > 150
+
+
 def test_names_that_differ_by_signs_without_a_letter_in_the_fonts_are_shown_different() -> None:
     """Emoji, scripts that no font has, signs that are not seen: each has a number then, and the others stay."""
     emoji, lost = ("fast \N{ROCKET}", "fast \N{SNAIL}"), ("\N{BRAHMI LETTER KA}", "\N{BRAHMI LETTER KHA}")

@@ -30,7 +30,7 @@ from matplotlib.textpath import text_to_path
 from matplotlib.ticker import PercentFormatter
 
 from fh_notebook.comparing.data import ComparisonData
-from fh_notebook.comparing.plots.fonts import FAMILIES
+from fh_notebook.comparing.plots.fonts import FAMILIES, drawable
 from fh_notebook.comparing.plots.panels import (
     GREY,
     INK,
@@ -123,7 +123,10 @@ class PlotPanel:
 
 
 class Plot(Figure):  # type: ignore[misc]  # mypy follows no import of matplotlib (see pyproject.toml)
-    """The figure of a comparison: a matplotlib ``Figure`` that shows itself, with ``alt``, what it shows in words."""
+    """The figure of a comparison: a matplotlib ``Figure`` that shows itself, with ``alt``, what it shows in words.
+
+    Titles, and the texts below the axes, are broken into lines for the width that the figure has at first.
+    """
 
     def __init__(self, panels: Sequence[PlotPanel], *, columns: int = 2) -> None:
         self.panels = list(panels)
@@ -189,9 +192,9 @@ def _in_lines(text: str, room: float, *, size: float, weight: str = "normal") ->
 
 @lru_cache(maxsize=5_000)
 def _width(text: str, size: float, weight: str) -> float:
-    """Return the width of a text in points."""
+    """Return the width of a text in points, with a box for each sign that no font has."""
     font = FontProperties(family=FAMILIES, size=size, weight=weight)
-    width: float = text_to_path.get_text_width_height_descent(text, font, ismath=False)[0]
+    width: float = text_to_path.get_text_width_height_descent(drawable(text), font, ismath=False)[0]
     return width
 
 

@@ -103,8 +103,8 @@ def _hash(text: str) -> str:
 class _Rows:
     """What the page has of its rows, gathered one by one: together, they would be held twice."""
 
-    json: list[str] = field(default_factory=list)
-    """Each row, as the script shows it."""
+    texts: list[str] = field(default_factory=list)
+    """Each row as JSON, as the script shows it."""
     first: list[Mapping[str, Any]] = field(default_factory=list)
     """The rows that are there before the script takes over."""
     matching: Counter[str] = field(default_factory=Counter)
@@ -112,7 +112,7 @@ class _Rows:
     has_expected: bool = False
 
     def __len__(self) -> int:
-        return len(self.json)
+        return len(self.texts)
 
     @classmethod
     def of(cls, data: ComparisonData, variants: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> _Rows:
@@ -130,12 +130,15 @@ class _Rows:
                 gathered.first.append(shown)
             gathered.matching.update(row["matches"])
             gathered.has_expected = gathered.has_expected or row["expected"] is not None
-            gathered.json.append(_row_json(shown))
+            gathered.texts.append(_row_json(shown))
         return gathered
 
 
 def _row_json(row: Mapping[str, Any]) -> str:
-    """Return what the script reads of a row: no seconds (`facts` has them), and no status of a completed run."""
+    """Return what the script reads of a row: neither `differ` nor seconds, which `matches` and `facts` tell as well.
+
+    A run without a status is a completed one.
+    """
     runs = [run and dict(run) for run in row["runs"]]
     for run in runs:
         if run is not None:
@@ -161,7 +164,7 @@ def _data_json(data: ComparisonData, variants: Sequence[str], rows: _Rows) -> st
         "lower": data.lower,
         "low": _low_score(data),
     }
-    text = f'{_JSON.encode(about).removesuffix("}")},"rows":[{",".join(rows.json)}]}}'
+    text = f'{_JSON.encode(about).removesuffix("}")},"rows":[{",".join(rows.texts)}]}}'
     # As JSON escapes, which mean the same: no tag, no comment, and no line end that only JavaScript knows.
     for mark in "<>&\u2028\u2029":
         text = text.replace(mark, f"\\u{ord(mark):04x}")

@@ -127,9 +127,9 @@ def report_rows(
     score_text = data.score_text if data.scorer else None
     table = tables.wide(data)
     names = table.columns.tolist()
-    cells = zip(*(table[name].tolist() for name in names), strict=True)
-    for values, winner in zip(cells, data.winners.tolist(), strict=True):
-        line = dict(zip(names, values, strict=True))
+    lines_of_cells = zip(*(table[name].tolist() for name in names), strict=True)
+    for cells, winner in zip(lines_of_cells, data.winners.tolist(), strict=True):
+        line = dict(zip(names, cells, strict=True))
         pair = line[data.pair_on]
         mask = masks.of(pair)
         runs = [
@@ -139,8 +139,8 @@ def report_rows(
             if run is not None and "output" in run:
                 output, place = line[f"{variant}.output"], data.answered_at.get((pair, variant))
                 run |= _paths(data, output, place) if with_paths else {}
-                # Nearly every output is text, and to mask it again, as a value, takes longer than to see that it is.
-                if views is not None and best_form(output) != "text":
+                # Nearly every output is plain text, and to mask it once more takes longer than to see that it is.
+                if views is not None and not (isinstance(output, str) and best_form(output) == "text"):
                     whole = ELSEWHERE if "left" in run else COPY_HAS_ALL
                     view = views.of(masks.value(pair, output), partial(data.runs.run_at, place), whole=whole)
                     run |= {} if view is None else {"view": view}

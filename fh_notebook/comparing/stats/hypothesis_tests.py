@@ -57,7 +57,7 @@ def wilcoxon(differences: Numbers) -> float:
     from scipy import stats  # at first use: its import takes longer than most tests
 
     distances = np.abs(differences[differences != 0])
-    # Without ties (a zero is one) scipy's test is exact as well; of many pairs nobody needs to know.
+    # Without ties (a zero is one) scipy's test is exact as well; more pairs are not counted in either case.
     if len(differences) > RANKED_TO or len(np.unique(distances)) == len(differences):
         return float(stats.wilcoxon(differences).pvalue)
     ranks = stats.rankdata(distances)

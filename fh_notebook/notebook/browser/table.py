@@ -184,7 +184,7 @@ class BrowserTable:
         if column not in self._forms:
             values = self._data.runs.cells(column, self._first.tolist())
             # To mask all texts of a column takes longer than to see that there is no number among them.
-            self._forms[column] = given_form(self.own(column, range(self.rows))) if given_form(values) else ""
+            self._forms[column] = given_form(self._masks.many(self._pairs, values)) if given_form(values) else ""
         return self._forms[column]
 
     def differs(self, rows: Sequence[int]) -> list[bool]:

@@ -241,6 +241,15 @@ def test_repeats_and_numbers_and_gaps_are_told(tmp_path: Path) -> None:
     assert data["variants"] == ["b", "a"], "best first, as in the summary"
 
 
+def test_a_value_of_a_table_has_its_view(tmp_path: Path) -> None:
+    """Also one that JSON has no kind of, as a tuple; plain text has none."""
+    outputs = [("x", 1), ["x"], {"a": 1}, "# heading", "plain"]
+    frame = pd.DataFrame({"row": range(5), "variant": "a", "output": pd.Series(outputs, dtype=object), "s": 1.0})
+    file = fh.compare(frame, score="s").report(tmp_path / "x.html")
+    rows = json.loads(Page(file.read_text("utf-8")).inside["script"][0])["rows"]
+    assert ["view" in row["runs"][0] for row in rows] == [True, True, True, True, False]
+
+
 def test_a_text_without_room_says_what_is_missing() -> None:
     """All of each text until the page is full, then the beginning of each; a cell of a sheet has less room."""
     page = TextRoom(30_000, 20_000)
