@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -398,6 +399,19 @@ fh.form(fh.Deployment('long', variants=[*'abc'], inputs={'text': fh.text()}), va
 TOP: Final = "pane => pane.scrollTop"
 
 
+def _scrolls(pane: Locator, act: Callable[[], None]) -> None:
+    """Do what scrolls a pane, and wait for its end: a key that is pressed while a scroll ends may be dropped."""
+    pane.evaluate(
+        """(e, most) => {
+            const ended = new Promise(done => e.addEventListener('scrollend', () => done(true), {once: true}));
+            e.scrolled = Promise.race([ended, new Promise(done => setTimeout(() => done(false), most))]);
+        }""",
+        PROMPT_MS,
+    )
+    act()
+    assert pane.evaluate("e => e.scrolled"), "nothing was scrolled"
+
+
 def test_answers_that_are_scrolled_away_have_a_sign_and_a_new_run_is_in_sight(lab: Lab) -> None:
     """By the wheel and by keys; the signs name their side, and move nothing."""
     lab.resize(1600, 700)
@@ -412,14 +426,14 @@ def test_answers_that_are_scrolled_away_have_a_sign_and_a_new_run_is_in_sight(la
     assert "more below" in pane.evaluate("e => getComputedStyle(e, '::after').content")
     height = pane.evaluate("e => e.scrollHeight")
     cards.first.hover()
-    lab.page.mouse.wheel(0, 5_000)
+    _scrolls(pane, lambda: lab.page.mouse.wheel(0, 5_000))
     _comes_true(lab, lambda: {"above": pane.evaluate(above), "none below": not pane.evaluate(below)}, "at the end")
     bar = "e => getComputedStyle(e.querySelector('.fh-run-bar'), '::after').content"
     assert "more above" in pane.evaluate(bar)
     assert pane.evaluate("e => e.scrollHeight") == height
+    cards.last.get_by_role("button", name="Copy").evaluate("e => e.focus({preventScroll: true})")
     for key, is_top in (("Home", True), ("PageDown", False)):
-        cards.last.get_by_role("button", name="Copy").focus()
-        lab.page.keyboard.press(key)
+        _scrolls(pane, partial(lab.page.keyboard.press, key))
         _comes_true(lab, lambda is_top=is_top: {"scrolled": (pane.evaluate(TOP) == 0) is is_top}, key)
     # In one step: emptied cards would put it to the top by themselves.
     assert run.evaluate("e => { e.click(); return e.closest('.fh-pane').scrollTop; }") == 0
