@@ -12,8 +12,6 @@ import pytest
 if TYPE_CHECKING:
     from fh_notebook.batching.batch import Batch
 
-__all__ = ["fh_baseline", "pytest_addoption"]
-
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the option."""

@@ -82,6 +82,28 @@ def _batch() -> fh.Batch:
     return fh.batch([{"text": "x"}], "echo", client=hive.client(), progress=False)
 
 
+def test_every_public_name_and_method_has_a_docstring() -> None:
+    """Functions, classes, their public methods and properties."""
+    bare = []
+    for path, module in {"fh": fh, "fh.local": fh.local, "fh.score": fh.score, "fh.store": fh.store}.items():
+        for name in module.__all__:
+            value = getattr(module, name)
+            members = {f"{path}.{name}": value}
+            if inspect.isclass(value) and value.__module__.startswith("fh_notebook"):
+                members |= {
+                    f"{path}.{name}.{key}": member
+                    for key, member in vars(value).items()
+                    if not key.startswith("_") and (inspect.isfunction(member) or isinstance(member, property))
+                }
+            bare += [
+                key
+                for key, member in members.items()
+                if callable(member) or isinstance(member, property)
+                if not member.__doc__
+            ]
+    assert bare == []
+
+
 OWN_LABELS: Final = {
     *(
         "fh.configure(workspace)",

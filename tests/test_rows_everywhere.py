@@ -14,7 +14,7 @@ import pytest
 from IPython.utils.capture import capture_output
 
 import fh_notebook as fh
-from fh_notebook.cli import main
+from fh_notebook.cli.command_line import main
 from fh_notebook.local import LocalHive
 from tests.ipython_shell import open_shell
 

@@ -44,20 +44,6 @@ from fh_notebook.store.store import Store
 if TYPE_CHECKING:
     from fh_notebook.client.clients import Client
 
-__all__ = [
-    "PreparedBatch",
-    "abatch",
-    "batch",
-    "known_deployment",
-    "last_batch",
-    "last_batch_at",
-    "plan_table",
-    "prepare",
-    "prepare_batch",
-    "prepare_local",
-    "start_batch",
-]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreparedBatch:
@@ -82,13 +68,7 @@ def prepare_batch(
     store: Store | None,
     audience: Audience = PYTHON,
 ) -> PreparedBatch:
-    """Return the batch that :func:`fh_notebook.batch` was asked for, checked and looked up; a dry run saves nothing.
-
-    Raises
-    ------
-    InputError, SettingsError
-        As :func:`fh_notebook.batch` says.
-    """
+    """Return the batch that :func:`fh_notebook.batch` was asked for, checked and looked up; a dry run saves nothing."""
     name, repeats, replace = options.name, options.repeats, options.replace
     target = known_deployment(client, deployment)
     batch_variants = read_variants(
@@ -197,13 +177,7 @@ def plan_table(rows: Rows, planner: Planner, deployment: str, *, name: str | Non
 
 
 def known_deployment(client: Client, deployment: Deployment | str) -> Deployment:
-    """Return the deployment that is meant.
-
-    Raises
-    ------
-    InputError
-        It is something else.
-    """
+    """Return the deployment that is meant."""
     if isinstance(deployment, Deployment):
         found = deployment
     elif isinstance(deployment, str):
@@ -430,18 +404,7 @@ def start_batch(rows: Any, deployment: Deployment | str, options: BatchOptions, 
 def prepare(
     rows: Any, deployment: Deployment | str, options: BatchOptions, audience: Audience = PYTHON
 ) -> tuple[Batch, BatchController]:
-    """Return the batch that is asked for and what starts it; it was checked and looked up, and has called nothing.
-
-    Parameters
-    ----------
-    audience : Audience
-        Who reads its messages.
-
-    Raises
-    ------
-    InputError, SettingsError, StoreError
-        As :func:`batch` says.
-    """
+    """Return the batch that is asked for and what starts it; it was checked and looked up, and has called nothing."""
     if not _is_scaled(rows, options.dask):
         prepared_batch = prepare_local(rows, deployment, options, audience)
         return prepared_batch.batch, prepared_batch.control

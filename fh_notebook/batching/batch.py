@@ -51,8 +51,6 @@ from fh_notebook.session import session
 if TYPE_CHECKING:
     from fh_notebook.store.store import Store
 
-__all__ = ["Batch", "ShownBatch", "entry_table"]
-
 SHOWN: Final = ("row", "variant", "status", "output", "error", "client_action", "elapsed_s", "reused")
 """The columns that a batch shows of its frame."""
 ROWS_SHOWN: Final = 10
@@ -267,16 +265,6 @@ class Batch:
         part by part, also over partitions, and calls nothing. Columns and types are those of :meth:`to_parquet`: texts
         (``status`` and ``output`` among them; an output that is no text is JSON), whole numbers, numbers, truths and
         UTC times. A half character is ``\ufffd`` there. The index is not in it; the column ``row`` says the same.
-
-        Parameters
-        ----------
-        requested_schema : capsule, optional
-            Of the interface: the types that the reader would like.
-
-        Raises
-        ------
-        SettingsError
-            pyarrow is not installed, or the batch is running.
         """
         return arrow_stream(self, requested_schema)
 

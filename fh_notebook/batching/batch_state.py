@@ -77,9 +77,6 @@ from fh_notebook.store.store import Store
 if TYPE_CHECKING:
     from fh_notebook.client.clients import Client
 
-__all__ = ["BatchState", "Resolution", "join_command", "other_key"]
-
-
 MOST: Final = 5
 """Workspaces that are looked into, the newest first: each costs a hash and a look-up for every job."""
 
@@ -90,19 +87,6 @@ def other_key(
     """Return which other workspace of the same host answers most rows of what is to be called; ``None`` without one.
 
     Local hives are left out: they have no keys, and another name is another hive.
-
-    Parameters
-    ----------
-    store : Store
-        Where answers are saved.
-    jobs : sequence of Job
-        What is to be called: one job a key, with its inputs as they are spelt in the key.
-    planned : iterable of Job
-        All jobs of the batch; read only where there is another workspace.
-    workspace : str
-        Where it calls.
-    since : datetime, optional
-        Only answers that were saved since then (UTC).
     """
     origin = workspace.partition("#")[0]
     if origin == LOCAL:
@@ -293,11 +277,6 @@ class BatchState:
         """Return the ids of each stored run that may wait for a decision about a tool; first those known to wait.
 
         Those that the service took and that have no outcome here, and direct calls that were answered so.
-
-        Parameters
-        ----------
-        known_to_wait : bool
-            Whether those are left out of which a look-up has not said that they wait for a decision.
         """
         rows = self._store.pending.of_batches(self.stored.ids) if self.stored.id else []
         waiting = [RunIds.of(row) for row in rows if row.status == AWAITS_DECISION]
@@ -556,11 +535,6 @@ async def resolve_calls(
     A run whose look-up the service does not allow (403) stays unknown, as after the look-ups of the poller: only
     :data:`~fh_notebook.client.polling.REFUSED_LOOKS` such answers in a row are of the key. Once the daily cap, the
     service's own or the configured one, ends a look-up, none follows.
-
-    Raises
-    ------
-    AuthError
-        The service refused the key.
     """
     result, refused = Resolution(), 0
     for window in windows:

@@ -31,9 +31,6 @@ from fh_notebook.core.redaction import log
 from fh_notebook.core.text.messages import Audience
 from fh_notebook.errors import AuthError, SettingsError
 
-__all__ = ["BatchCompanion", "BatchController"]
-
-
 WATCH_S: Final = 2.0
 """How long a further display is waited for: the loop may be busy."""
 WATCHING: Final = 12
@@ -131,24 +128,12 @@ class BatchController:
     # --- starting and ending
 
     def refuse_forgotten(self) -> None:
-        """Raise when the batch was removed from the store.
-
-        Raises
-        ------
-        SettingsError
-            With what to do.
-        """
+        """Raise when the batch was removed from the store."""
         if self.status.is_forgotten:
             raise SettingsError(f"{self.status.name} was forgotten, with its rows; run its cell again")
 
     def refuse_to_run(self) -> None:
-        """Raise when the batch calls nothing, was forgotten, or is running, or its companion could not do its part.
-
-        Raises
-        ------
-        SettingsError
-            With what to do.
-        """
+        """Raise when the batch calls nothing, was forgotten, or is running, or its companion could not do its part."""
         if self.work.caller.refusal:
             raise SettingsError(self.work.caller.refusal)
         self.refuse_forgotten()
@@ -307,13 +292,7 @@ class BatchController:
         self._in_loop(lambda run: run.pause(paused))
 
     def retune(self, max_concurrency: int | None) -> None:
-        """Change the ceiling of calls at once; it holds for later starts, too.
-
-        Raises
-        ------
-        SettingsError
-            It is not a whole number of at least 1.
-        """
+        """Change the ceiling of calls at once; it holds for later starts, too."""
         number = checked_concurrency(max_concurrency)
         self.status.set_max_concurrency(number)
         self._settings = replace(self._settings, max_concurrency=number)

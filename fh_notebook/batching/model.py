@@ -17,47 +17,12 @@ from typing import Any, Final
 
 from fh_notebook.contract.callbacks import RUN_NOT_FOUND, RunIds
 from fh_notebook.contract.invoke_request import FILE_SCHEME, InvokeRequest
-from fh_notebook.contract.run import Run, one_line
+from fh_notebook.contract.run import Run
 from fh_notebook.contract.secrets import Secrets, mask_inputs, mask_run
 from fh_notebook.core.json_values import canonical_json
+from fh_notebook.core.text.formatting import one_line
 from fh_notebook.core.text.messages import PYTHON, Audience, text_for
 from fh_notebook.core.text.problems import Problem
-
-__all__ = [
-    "AWAITS_DECISION",
-    "CANCELLED",
-    "CODE_OF",
-    "DONE",
-    "ERROR_SHOWN",
-    "FAILED",
-    "INVALID_INPUT",
-    "LOOK_UPS_CAPPED",
-    "NOT_ENDED",
-    "PENDING",
-    "UNKNOWN",
-    "BatchStopped",
-    "CancelledRun",
-    "Event",
-    "FailedSelection",
-    "Finished",
-    "Job",
-    "JobColumns",
-    "JobCounts",
-    "JobsByKey",
-    "KeptBack",
-    "Outcome",
-    "OutcomeTable",
-    "OutputArrived",
-    "Retried",
-    "Started",
-    "Throttled",
-    "error_line",
-    "error_template",
-    "kind_of",
-    "lost_run",
-    "open_reason",
-    "run_of_invalid",
-]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -513,25 +478,7 @@ class OutcomeTable:
         goes_on: str = "",
         is_invalid: bool = False,
     ) -> None:
-        """Set the outcome of a job, in place of the one that it had.
-
-        Parameters
-        ----------
-        number : int
-            Of the job.
-        kind : int
-            One of ``PENDING, DONE, FAILED, UNKNOWN``.
-        line : int
-            Of the answer in the store.
-        reused : bool
-            Whether no call of this batch object brought it; of an outcome that may have run, it is not asked.
-        run : Run, optional
-            The answer itself, where it could not be saved.
-        goes_on : str
-            Why its outcome is still to come: see :func:`open_reason`.
-        is_invalid : bool
-            Whether it is not sent, since its inputs do not fit.
-        """
+        """Set the outcome of a job, in place of the one that it had."""
         self._counted[self._kinds[number]] -= 1
         self._reused_counts[self._kinds[number]] -= self._reused[number]
         # What may have run answers nothing, so nothing was reused: so the column says what the counts say.

@@ -26,30 +26,6 @@ if TYPE_CHECKING:
     from fh_notebook.client.callbacks.receiver import CallbackReceiver
     from fh_notebook.client.clients import AsyncClient, Client
 
-__all__ = [
-    "DELIVERIES",
-    "MAX_REPEATS",
-    "BatchKeywords",
-    "BatchOptions",
-    "DeliveryMode",
-    "OptionSyntax",
-    "Reuse",
-    "ReuseOption",
-    "SharedKeywords",
-    "about",
-    "bounded_options",
-    "chance",
-    "check_limits",
-    "check_option",
-    "defaults_of",
-    "is_finite_number",
-    "kept_name",
-    "one_of",
-    "or_none",
-    "whole",
-    "written_options",
-]
-
 DeliveryMode = Literal["direct", "callback", "poll", "auto"]
 DELIVERIES: Final = ("direct", "callback", "poll", "auto")
 Reuse = Literal["batch", "store"] | timedelta | None
@@ -439,24 +415,12 @@ def defaults_of(options: type[Any]) -> dict[str, Any]:
 
 
 def check_option(name: str, value: Any) -> Any:
-    """Return `value` if it is within the limits of the batch option `name`; a number of numpy as Python's own.
-
-    Raises
-    ------
-    SettingsError
-        With what it takes.
-    """
+    """Return `value` if it is within the limits of the batch option `name`; a number of numpy as Python's own."""
     return _checked(name, value, _limits(BatchOptions)[name])
 
 
 def check_limits(options: Any) -> None:
-    """Raise unless every field of `options` is within its limits; numbers of numpy become Python's own.
-
-    Raises
-    ------
-    SettingsError
-        Of the first field that is not, with what it takes.
-    """
+    """Raise unless every field of `options` is within its limits; numbers of numpy become Python's own."""
     for name, kind in _limits(type(options)).items():
         object.__setattr__(options, name, _checked(name, getattr(options, name), kind))  # the dataclass is frozen
 

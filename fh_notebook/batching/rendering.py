@@ -29,33 +29,14 @@ from fh_notebook.batching.model import (
 from fh_notebook.batching.progress.state import NOT_SENT, admitting, outcome_parts
 from fh_notebook.batching.progress.unknown_outcomes import ASK, DECIDE, RETRY_ANYWHERE, RETRY_CODE, UnknownOutcomes
 from fh_notebook.batching.tables.frames import RUNS
-from fh_notebook.batching.tables.values import is_missing
 from fh_notebook.contract.output import OutputOptions, excerpt, short_view
 from fh_notebook.contract.run import Run, action_text, with_action
-from fh_notebook.contract.run import one_line as line_of_text
 from fh_notebook.contract.wire import BROKEN_TEXTS
+from fh_notebook.core.json_values import is_missing
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import figures_form, first_words, given_form, seconds_digits
+from fh_notebook.core.text.formatting import one_line as line_of_text
 from fh_notebook.core.text.messages import PYTHON, WAITING_FOR_DECISION, Audience, Phrase, counted
-
-__all__ = [
-    "BatchOverview",
-    "ErrorGroup",
-    "Offers",
-    "cell",
-    "digest",
-    "error_groups",
-    "frame_html",
-    "frame_text",
-    "given_texts",
-    "groups_by_code",
-    "informative_columns",
-    "one_line",
-    "progress_sentence",
-    "retry_code",
-    "status_of_error",
-    "with_not_sent",
-]
 
 DIGEST_LINES: Final = 4
 KEPT_IN_ROW: Final = 200_000
@@ -210,11 +191,6 @@ def error_groups(runs: Iterable[tuple[Any, str, Run]]) -> list[ErrorGroup]:
 
     Messages that differ by a value of their row alone are one error.
 
-    Parameters
-    ----------
-    runs : iterable of (row, key, Run)
-        Each with its row's label and its job's key, which equal jobs share; empty for a job that is never called.
-
     Examples
     --------
     >>> bad = Run(status="failed", error="tags is missing", error_code="validation_error", variant="v")
@@ -355,14 +331,7 @@ class BatchOverview:
         return html.el("div", self.head_html(), self.rows_html(), following, cls="fh")
 
     def head_html(self, offers: Offers | None = None) -> html.Html:
-        """Return the counts and errors as HTML.
-
-        Parameters
-        ----------
-        offers : Offers, optional
-            What has a button, whose click a page tells by ``data-act``: ``show:0``, ``retry:0`` for an error by its
-            place in :attr:`shown_groups`, ``browse``, ``compare``, ``save``. Without it, code says how to call again.
-        """
+        """Return the counts and errors as HTML."""
         if self.is_forgotten:
             return html.el("div", html.STYLE, self.summary, cls="fh")
         counts, stopped = self.counts, self.stopped
@@ -644,15 +613,6 @@ GIVEN: Final = ("row", "expected_output")
 
 def frame_text(frame: pd.DataFrame, columns: Sequence[str], *, given: Collection[str] = GIVEN) -> str:
     """Return the plain twin of :func:`frame_html`.
-
-    Parameters
-    ----------
-    frame : DataFrame
-        The lines.
-    columns : sequence of str
-        Those that are shown.
-    given : collection of str
-        Those of them whose values somebody gave, such as inputs: they are not rounded, as computed ones are.
 
     Examples
     --------

@@ -28,8 +28,6 @@ from fh_notebook.session.limiter import ConcurrencyLimiter
 if TYPE_CHECKING:
     from fh_notebook.client.clients import Client
 
-__all__ = ["BatchRun", "BatchStatus", "BatchWork", "Caller", "RunControls"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
@@ -155,23 +153,11 @@ class BatchWork(Protocol):
         ...
 
     def failed_windows(self, which: FailedSelection, *, most_at_once: int) -> Windows:
-        """Return the failed jobs that are meant.
-
-        Raises
-        ------
-        SettingsError
-            They cannot be told apart so.
-        """
+        """Return the failed jobs that are meant."""
         ...
 
     def unknown_windows(self) -> Iterator[list[tuple[Job, Run]]]:
-        """Return the jobs that may have run, with what is known of them.
-
-        Raises
-        ------
-        SettingsError
-            Where the service cannot be asked about single runs.
-        """
+        """Return the jobs that may have run, with what is known of them."""
         ...
 
     async def resolve(self, windows: Iterator[list[tuple[Job, Run]]]) -> str:
@@ -183,13 +169,7 @@ class BatchWork(Protocol):
         ...
 
     def unfinished_runs(self, *, known_to_wait: bool = False) -> Sequence[RunIds]:
-        """Return the ids of each stored run that may wait for a decision about a tool: nobody waits for it here.
-
-        Parameters
-        ----------
-        known_to_wait : bool
-            Whether those are left out of which a look-up has not said that they wait for a decision.
-        """
+        """Return the ids of each stored run that may wait for a decision about a tool: nobody waits for it here."""
         ...
 
     def new_run(

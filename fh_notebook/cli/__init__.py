@@ -8,6 +8,4 @@ Start with `command_line`, which finds the commands.
 
 from __future__ import annotations
 
-from fh_notebook.cli.command_line import main
-
-__all__ = ["main"]
+from fh_notebook.cli.command_line import main as main

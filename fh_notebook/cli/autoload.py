@@ -17,8 +17,6 @@ from typing import Any, Final
 
 from fh_notebook.cli.terminal import add_command
 
-__all__ = ["LINES", "add_parser", "run", "startup_file"]
-
 LINES: Final = """\
 # Written by: fh-notebook autoload. To remove it: fh-notebook autoload --undo
 if __import__("importlib.util").util.find_spec("fh_notebook"):
@@ -64,11 +62,6 @@ def run(args: argparse.Namespace) -> int:
 
 def startup_file(profile: str = "default") -> Path:
     """Return the path of the file, whether it exists or not.
-
-    Parameters
-    ----------
-    profile : str, optional
-        The name of an IPython profile.
 
     Notes
     -----

@@ -52,31 +52,6 @@ if TYPE_CHECKING:
     from fh_notebook.racing.race import Race
 
 
-__all__ = [
-    "CODES_OF_STOPS",
-    "DATA",
-    "EXIT_CODES",
-    "FAILED",
-    "MISUSED",
-    "NO_KEY",
-    "REFUSED",
-    "STOPPED",
-    "add_option",
-    "add_parser",
-    "add_where",
-    "address_of",
-    "client_of",
-    "connect",
-    "exit_code",
-    "failure_hints",
-    "options_given",
-    "rows_for",
-    "run",
-    "settings_given",
-    "terminated_as_interrupted",
-]
-
-
 # --- its options
 
 
@@ -330,13 +305,7 @@ WAIT_S: Final = 10.0
 
 @contextmanager
 def connect(args: argparse.Namespace) -> Iterator[Any]:
-    """Give the client of the cluster that ``--dask`` names, or ``None``.
-
-    Raises
-    ------
-    SettingsError
-        Nobody answers there, or Dask is not installed.
-    """
+    """Give the client of the cluster that ``--dask`` names, or ``None``."""
     if args.dask is None:
         yield None
         return
@@ -397,13 +366,7 @@ _READERS: Final = {".csv": "read_csv", ".csv.gz": "read_csv", ".parquet": "read_
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the batch and return the exit code: see the top of this file.
-
-    Raises
-    ------
-    KeyboardInterrupt
-        It was interrupted before the first call, or while the file was written.
-    """
+    """Run the batch and return the exit code: see the top of this file."""
     try:
         with terminated_as_interrupted():
             return _run(args)
@@ -466,13 +429,7 @@ def _target(args: argparse.Namespace) -> Path | None:
 
 
 def address_of(args: argparse.Namespace) -> str:
-    """Return where calls go.
-
-    Raises
-    ------
-    SettingsError
-        Two options exclude each other.
-    """
+    """Return where calls go."""
     from fh_notebook.core.config import resolution
 
     if args.local and args.base_url is not None:
@@ -481,13 +438,7 @@ def address_of(args: argparse.Namespace) -> str:
 
 
 def client_of(args: argparse.Namespace) -> Client:
-    """Return whom to ask. Without a key that is never the demo hive by itself: nobody would notice in a log.
-
-    Raises
-    ------
-    SettingsError
-        Two options exclude each other, or there is no key.
-    """
+    """Return whom to ask. Without a key that is never the demo hive by itself: nobody would notice in a log."""
     from fh_notebook.core.config import resolution
 
     address = address_of(args)

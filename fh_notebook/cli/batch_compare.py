@@ -31,19 +31,6 @@ if TYPE_CHECKING:
     from fh_notebook.comparing.comparison import Comparison
     from fh_notebook.racing.race import Race
 
-__all__ = [
-    "CompareOptions",
-    "Compared",
-    "check_baseline",
-    "check_race",
-    "checked_rows",
-    "code_of_race",
-    "compare_options",
-    "ready_scorers",
-    "run_race",
-    "score_of",
-]
-
 
 class Compared(NamedTuple):
     """What came of a comparison."""
@@ -72,14 +59,7 @@ _COLUMN: Final = re.compile(r"out\..+|elapsed_s|attempts")
 
 
 def compare_options(args: argparse.Namespace) -> CompareOptions | None:
-    """Return how the batch is to be compared; ``None`` where it is not.
-
-    Raises
-    ------
-    SettingsError
-        There is no such scorer, or the report cannot be written there, or not without a loss; or failed runs would
-        count as the best.
-    """
+    """Return how the batch is to be compared; ``None`` where it is not."""
     from fh_notebook.comparing.data import check_zero
     from fh_notebook.comparing.report.report import check_report
 
@@ -133,20 +113,7 @@ def _check_gates(args: argparse.Namespace) -> None:
 
 
 def check_baseline(args: argparse.Namespace, known: Sequence[str]) -> None:
-    """Raise unless the baseline of the gates is one of the variants that are called, and not the only one.
-
-    Parameters
-    ----------
-    args : Namespace
-        The options.
-    known : sequence of str
-        The variants of the deployment, as far as they are known; they are called where none is named.
-
-    Raises
-    ------
-    SettingsError
-        It is not, before anything is called.
-    """
+    """Raise unless the baseline of the gates is one of the variants that are called, and not the only one."""
     if args.baseline is None:
         return
     called = args.variant or list(known)
@@ -177,13 +144,7 @@ def _gates(args: argparse.Namespace, cmp: Comparison) -> Iterator[tuple[str, int
 
 
 def checked_rows(args: argparse.Namespace, rows: Any, client: Client) -> Any:
-    """Return the rows, which have the columns that ``--compare`` reads; read where they are a file, unless it is large.
-
-    Raises
-    ------
-    InputError
-        The rows cannot be read, or do not have them.
-    """
+    """Return the rows with the columns that ``--compare`` needs; a file is read unless it is large."""
     from fh_notebook.batching.api import known_deployment
     from fh_notebook.batching.tables.row_sources import RowStream, open_rows
     from fh_notebook.comparing.scorers.runner import check_columns
@@ -217,13 +178,7 @@ def _is_lower(score: Any) -> bool:
 
 
 def score_of(name: str, option: str) -> Any:
-    """Return the built-in scorer of this name, ``exact`` of another column, or the column of scores itself.
-
-    Raises
-    ------
-    SettingsError
-        There is none.
-    """
+    """Return the built-in scorer of this name, ``exact`` of another column, or the column of scores itself."""
     ready = ready_scorers()
     kind, _, column = name.partition(":")
     if kind == "exact" and column:
@@ -264,13 +219,7 @@ _REFUSED: Final = 4
 
 
 def check_race(args: argparse.Namespace) -> None:
-    """Raise where an option goes with ``--race`` only, or not with it.
-
-    Raises
-    ------
-    SettingsError
-        With the option.
-    """
+    """Raise where an option goes with ``--race`` only, or not with it."""
     if args.race is None:
         if option := next((name for name in _ITS_OWN if getattr(args, name) is not None), None):
             raise SettingsError(f"{flag(option)} needs --race SCORE")
@@ -283,13 +232,7 @@ def check_race(args: argparse.Namespace) -> None:
 def run_race(
     args: argparse.Namespace, rows: Any, options_given: dict[str, Any], reader: Audience, *, progress: bool
 ) -> Race | None:
-    """Run the race that the options ask for; ``None`` where they ask for none.
-
-    Raises
-    ------
-    SettingsError
-        There is no such scorer, or as ``fh.race`` says.
-    """
+    """Run the race that the options ask for; ``None`` where they ask for none."""
     from fh_notebook.batching.progress.display import NoProgress
     from fh_notebook.racing.api import prepare_race
     from fh_notebook.racing.display import RaceText

@@ -47,8 +47,6 @@ from fh_notebook.monitoring.canary_options import CanaryOptions
 if TYPE_CHECKING:
     from fh_notebook.monitoring.canary import Canary
 
-__all__ = ["CHANGED", "EXIT_CODES", "add_parser", "exit_code", "run"]
-
 CHANGED: Final = 7
 """Exit code: a change is found."""
 

@@ -15,8 +15,6 @@ from fh_notebook.core.text.messages import COMMAND
 from fh_notebook.errors import FetchHiveError
 from fh_notebook.version import __version__
 
-__all__ = ["main"]
-
 COMMANDS: Final = ("demo", "lab", "serve", "batch", "canary", "history", "probe", "doctor", "autoload", "completion")
 """In the order in which a newcomer meets them."""
 
@@ -44,13 +42,7 @@ def _no_such(command: str) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code.
-
-    Parameters
-    ----------
-    argv : sequence of str, optional
-        The words after ``fh-notebook``; without it those of the process.
-    """
+    """Run one command and return its exit code."""
     parser = _parser()
     complete(parser)
     words = list(sys.argv[1:] if argv is None else argv)

@@ -13,8 +13,6 @@ from typing import Any, Final
 
 from fh_notebook.cli.terminal import add_command
 
-__all__ = ["add_parser", "complete", "names", "run", "variants"]
-
 SHELLS: Final = {
     "bash": ('eval "$(fh-notebook completion bash)"', "~/.bashrc"),
     "zsh": ('eval "$(fh-notebook completion zsh)"', "~/.zshrc, after compinit"),

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from fh_notebook.comparing.comparison import Comparison
     from fh_notebook.local.hive import LocalHive
 
-__all__ = ["add_parser", "run"]
-
 RIGHT: Final = "*"
 WRONG: Final = "-"
 NONE: Final = " "
@@ -64,13 +62,7 @@ def add_parser(commands: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the demo and return 0; 1 when calls had no outcome, or a variant had no answer at all.
-
-    Raises
-    ------
-    KeyboardInterrupt
-        It was stopped by Ctrl+C. Of a part of the tickets nothing is told: it would be no verdict.
-    """
+    """Run the demo and return 0; 1 when calls had no outcome, or a variant had no answer at all."""
     from fh_notebook.local.demo import demo_hive
 
     fh.configure(store=None)

@@ -33,9 +33,6 @@ from fh_notebook.core.text.html import printable
 from fh_notebook.errors import FetchHiveError
 from fh_notebook.version import __version__
 
-__all__ = ["Finding", "Report", "add_parser", "event_loop", "kernel", "run", "version_of", "widgets"]
-
-
 CLICKS_AT_ONCE: Final = (7, 4)
 """The first ipykernel with which a click on a busy kernel is heard at once (7.0 to 7.3 may keep it till the next)."""
 

@@ -19,8 +19,6 @@ from fh_notebook.core.text.html import printable
 from fh_notebook.core.text.messages import COMMAND
 from fh_notebook.errors import SettingsError, StoreError
 
-__all__ = ["add_parser", "run"]
-
 LIMIT: Final = 20
 """Lines that fit on a screen."""
 HEADER: Final = ("when (UTC)", "what", "variants", "outcome", "answer")

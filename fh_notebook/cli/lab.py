@@ -20,8 +20,6 @@ import fh_notebook
 from fh_notebook.cli.terminal import add_command, typed
 from fh_notebook.core.optional_deps import OPTIONAL, is_installed
 
-__all__ = ["add_parser", "copy_notebooks", "run", "shipped_notebooks", "trust"]
-
 FOLDER: Final = "fetchhive-notebooks"
 FIRST: Final = "01_quickstart.ipynb"
 MANIFEST: Final = ".fh-notebook.json"
@@ -86,18 +84,7 @@ def shipped_notebooks() -> Path | None:
 
 
 def copy_notebooks(source: Path, folder: Path) -> list[str]:
-    """Copy the notebooks of `source` to `folder`, and renew those that are as they were copied.
-
-    Returns
-    -------
-    list of str
-        The names of the notebooks that were left alone, because they are not as they were copied.
-
-    Raises
-    ------
-    OSError
-        `folder` cannot be made or written.
-    """
+    """Copy the notebooks of `source` to `folder`, and renew those that are as they were copied."""
     folder.mkdir(parents=True, exist_ok=True)
     manifest = folder / MANIFEST
     copied = _read_manifest(manifest)
@@ -116,13 +103,7 @@ def copy_notebooks(source: Path, folder: Path) -> list[str]:
 
 
 def trust(notebooks: Iterable[Path]) -> None:
-    """Sign notebooks as JupyterLab does for those that were run here: else it leaves out the styles of their outputs.
-
-    Raises
-    ------
-    OSError
-        One cannot be read.
-    """
+    """Sign notebooks, so that JupyterLab shows the styles of their outputs."""
     import nbformat
     from nbformat.sign import NotebookNotary
 

@@ -21,8 +21,6 @@ from fh_notebook.core.text.messages import COMMAND
 from fh_notebook.errors import InputError, SettingsError
 from fh_notebook.session.probe import BURST, MAX_CALLS, probe_for
 
-__all__ = ["add_parser", "run"]
-
 EXAMPLES: Final = """
     # asks before each step, which names its number of requests, 8 at most in
     # all; choose a variant that is harmless to run
@@ -113,13 +111,7 @@ def _input(text: str) -> tuple[str, Any]:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Make the calls, print the profile, and return 0; 1: the direct call did not complete; 2: nothing was called.
-
-    Raises
-    ------
-    KeyboardInterrupt
-        It was interrupted; what was learned is saved.
-    """
+    """Make the calls, print the profile, and return 0; 1: the direct call did not complete; 2: nothing was called."""
     from fh_notebook.contract.schema.coercion import coerce
     from fh_notebook.session.session import find_deployment_at
 
@@ -163,13 +155,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _check_report(report: Path) -> None:
-    """Check that a report can be written there.
-
-    Raises
-    ------
-    SettingsError
-        It cannot.
-    """
+    """Check that a report can be written there."""
     file = report.expanduser()
     if not file.parent.is_dir():
         raise SettingsError(f"--report {report}: the folder {report.parent} does not exist; create it first")

@@ -32,8 +32,6 @@ from fh_notebook.local.options import ToolRule
 if TYPE_CHECKING:
     from fh_notebook.local import LocalHive
 
-__all__ = ["add_parser", "load_hive", "run", "sample_inputs"]
-
 DEMO: Final = "fh_notebook.local.demo:demo_hive"
 _WRITERS: Final = {
     "posix": (to_curl, "'Authorization: Bearer YOUR_API_KEY'", '"Authorization: Bearer ${}"'),
@@ -115,13 +113,7 @@ def add_parser(commands: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Serve until Ctrl+C or SIGTERM, and return 0.
-
-    Raises
-    ------
-    SettingsError
-        The module, a setting or the address cannot be used.
-    """
+    """Serve until Ctrl+C or SIGTERM, and return 0."""
     with _stop_event() as stop:
         hive = load_hive(args.module)
         hive.configure(**_changes(args, hive))
@@ -193,13 +185,7 @@ def _tool_rule(text: str) -> tuple[str, str]:
 
 
 def load_hive(module_spec: str) -> LocalHive:
-    """Return the hive of ``FILE.py``, ``FILE.py:NAME``, ``module`` or ``module:NAME``.
-
-    Raises
-    ------
-    SettingsError
-        It is not there, or not a hive; an error inside of the module is its cause.
-    """
+    """Return the hive of ``FILE.py``, ``FILE.py:NAME``, ``module`` or ``module:NAME``."""
     from fh_notebook.local import LocalHive
 
     module_name, _, name = module_spec.rpartition(":")

@@ -22,23 +22,6 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final, TextIO
 
-__all__ = [
-    "WIDTH",
-    "ProgressLine",
-    "Style",
-    "add_command",
-    "in_powershell",
-    "nobody_reads_on",
-    "shorten",
-    "show_what_can_be_shown",
-    "table",
-    "terminal_width",
-    "typed",
-    "width",
-    "wrapped",
-]
-
-
 WIDTH: Final = 79
 """Columns of a line of help: text that is wider is read worse, and 80 break it in a terminal of 80."""
 
@@ -53,25 +36,7 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
 def add_command(
     commands: Any, name: str, *, help: str, about: str, examples: str, more: str = "", usage: str | None = None
 ) -> argparse.ArgumentParser:
-    """Add a command to the parser's `commands` and return its parser.
-
-    Parameters
-    ----------
-    commands : argparse's action of sub-commands
-        Where it is added.
-    name : str
-        What is typed.
-    help : str
-        The line in the list of all commands.
-    about : str
-        What it does: paragraphs, which are wrapped here.
-    examples : str
-        Lines as they are typed in a POSIX shell; on Windows they are shown for PowerShell.
-    more : str, optional
-        Paragraphs below the examples, as they stand.
-    usage : str, optional
-        The words after the command's name, where all options are too many to be read.
-    """
+    """Add a command to the parser's `commands` and return its parser."""
     paragraphs = "\n\n".join(textwrap.fill(part, WIDTH) for part in about.split("\n\n"))
     typed_lines = textwrap.dedent(examples).strip("\n")
     lines = textwrap.indent(in_powershell(typed_lines) if os.name == "nt" else typed_lines, "  ")
@@ -234,17 +199,6 @@ def table(
     header: Sequence[str], rows: Iterable[Sequence[str]], columns: int, *, right: Iterable[int] = ()
 ) -> tuple[str, list[str]]:
     r"""Return the head and the lines of a table that is at most `columns` wide; the last column gives way.
-
-    Parameters
-    ----------
-    header : sequence of str
-        The columns' names.
-    rows : iterable of sequence of str
-        The cells.
-    columns : int
-        The width of the terminal.
-    right : iterable of int
-        The indices of the columns that are set flush right: numbers.
 
     Examples
     --------

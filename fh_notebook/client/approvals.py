@@ -26,30 +26,17 @@ from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.contract.output import instant_of
 from fh_notebook.contract.response import Response, text_in
 from fh_notebook.contract.retry import may_have_run
-from fh_notebook.contract.run import Explain, one_line
+from fh_notebook.contract.run import Explain
 from fh_notebook.contract.secrets import Mask, mask_body
 from fh_notebook.core import event_loop, hooks
 from fh_notebook.core.json_values import pretty
 from fh_notebook.core.text import html
-from fh_notebook.core.text.formatting import moment_text, short
+from fh_notebook.core.text.formatting import moment_text, one_line, short
 from fh_notebook.core.text.messages import WAITING_FOR_DECISION, counted
 from fh_notebook.errors import ConnectFailed, InputError, SettingsError
 
 if TYPE_CHECKING:
     import pandas as pd
-
-__all__ = [
-    "HEADS",
-    "SENT_PASSWORDS",
-    "ApprovalDecision",
-    "ApprovalEndpoint",
-    "SentPasswords",
-    "ToolApproval",
-    "ToolApprovals",
-    "ToolExchange",
-    "cells_of",
-    "checked_workspace_id",
-]
 
 ApprovalDecision = Literal["allow_once", "deny"]
 DECISIONS: Final = get_args(ApprovalDecision)
@@ -243,13 +230,7 @@ class ToolApprovals(Sequence[ToolApproval]):
         return "\n".join(filter(None, [counted(len(self), "approval"), *map(repr, self), self.steps.as_list()]))
 
     def _ipython_display_(self) -> None:
-        """Show it with buttons.
-
-        Raises
-        ------
-        NotImplementedError
-            Nothing waits, or nobody could click: IPython then asks for HTML and text.
-        """
+        """Show it with buttons."""
         if not any(approval.status == "pending" for approval in self) or not hooks.frontend().show_approvals(self):
             raise NotImplementedError
 
@@ -367,22 +348,7 @@ class ApprovalEndpoint:
     async def list(
         self, query: Mapping[str, str | None], *, limit: int | None = None, before_page: BeforePage = no_bound
     ) -> ToolApprovals:
-        """Return all approvals that fit a query, of all pages.
-
-        Parameters
-        ----------
-        query : mapping of str
-            Names and values; ``None`` is left out.
-        limit : int, optional
-            Only so many; it is the size of a page, too.
-        before_page : async function
-            Awaited before each request; what it raises ends the list.
-
-        Raises
-        ------
-        AuthError, ConnectFailed, LimitReached, CallError
-            The service refused the key or the workspace, was not reached, or answered otherwise.
-        """
+        """Return all approvals that fit a query, of all pages."""
 
         async def ask(words: str) -> Any:
             return await self._ask("GET", f"{self._path}?{words}", is_decision=False)
@@ -394,13 +360,7 @@ class ApprovalEndpoint:
         return ToolApprovals(tuple(map(self._approval_of, entries)))
 
     async def get(self, approval_id: str) -> ToolApproval:
-        """Return one approval, whatever its status.
-
-        Raises
-        ------
-        AuthError, ConnectFailed, LimitReached, CallError
-            As for :meth:`list`; 404 where it is not in this workspace.
-        """
+        """Return one approval, whatever its status."""
         body = await ask_once(
             self._connection,
             "lookup",
@@ -411,13 +371,7 @@ class ApprovalEndpoint:
         return self._approval_of({"id": approval_id, **_object_in(body)})
 
     async def decide(self, approval: ToolApproval, decision: ApprovalDecision) -> ToolApproval:
-        """Send one decision, and return the approval after it.
-
-        Raises
-        ------
-        AuthError, ConnectFailed, LimitReached, CallError
-            As for :meth:`list`; or it cannot be decided so.
-        """
+        """Send one decision, and return the approval after it."""
         content = json.dumps({"decision": decision}).encode()
         path = f"{self._path}/{quote(approval.id, safe='')}/decide"
         fields_ = _object_in(await self._ask("POST", path, content, is_decision=True))
@@ -488,13 +442,7 @@ class ApprovalEndpoint:
 
 
 def checked_workspace_id(value: str | None) -> str:
-    """Return a workspace id that can be asked for.
-
-    Raises
-    ------
-    SettingsError
-        There is none.
-    """
+    """Return a workspace id that can be asked for."""
     if value is None or not value.strip():
         raise SettingsError(NO_WORKSPACE_ID)
     return value.strip()

@@ -37,9 +37,6 @@ from fh_notebook.core.redaction import redact
 from fh_notebook.core.text.formatting import byte_size
 from fh_notebook.errors import CallError, SettingsError
 
-__all__ = ["AssetAddress", "AssetDownloads", "asset_name", "is_public", "save_assets", "write_asset"]
-
-
 _NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
 """RFC 6052: the last 32 bits are an IPv4 address."""
 
@@ -298,15 +295,7 @@ class AssetDownloads:
         self._http = _open(hive)
 
     async def keep(self, asset: Asset, origin: str, name: str) -> None:
-        """Put an asset under `name`, whole or not at all; a file that is there is left as it is, unless empty.
-
-        Raises
-        ------
-        CallError
-            Its address may not be asked, or it did not come whole, or is too large.
-        OSError
-            The folder cannot be written.
-        """
+        """Put an asset under `name`, whole or not at all; a file that is there is left as it is, unless empty."""
         address = AssetAddress(asset.file_url or "", origin, self._hive is not None)
         budget = ByteBudget(self._max_bytes, self._total)
 
@@ -323,13 +312,7 @@ class AssetDownloads:
 
 
 def write_asset(path: Path, content: bytes) -> None:
-    """Put a content under a path, whole or not at all; a file that is there is left as it is, unless empty.
-
-    Raises
-    ------
-    OSError
-        It cannot be written.
-    """
+    """Put a content under a path, whole or not at all; a file that is there is left as it is, unless empty."""
     with atomic_file(path, tidy=False) as part:
         with os.fdopen(part.create(), "wb") as file:
             file.write(content)

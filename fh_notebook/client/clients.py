@@ -47,13 +47,13 @@ from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.contract.output import Asset
 from fh_notebook.contract.response import Response
 from fh_notebook.contract.retry import NOT_FOUND_STATUSES, UPLOAD_FAILED, RetryAction, RetryDecision, is_general
-from fh_notebook.contract.run import Run, one_line
+from fh_notebook.contract.run import Run
 from fh_notebook.contract.secrets import Secrets
 from fh_notebook.contract.wire import AttemptResult, decode_answer, decode_retrieved, encode_request, encode_trigger
 from fh_notebook.core import arguments, event_loop, hooks
 from fh_notebook.core.event_loop import finish_despite_cancel, running_loop
 from fh_notebook.core.redaction import Secret, as_secret, error_text, log, redact
-from fh_notebook.core.text.formatting import short, type_text, with_partial_repr
+from fh_notebook.core.text.formatting import one_line, short, type_text, with_partial_repr
 from fh_notebook.core.text.messages import Message, Phrase, flag, option
 from fh_notebook.errors import CallError, InputError, SettingsError
 
@@ -62,9 +62,6 @@ if TYPE_CHECKING:
 
     from fh_notebook.client.callbacks.receiver import CallbackReceiver
     from fh_notebook.client.http.exchange import Auth, Sender
-
-
-__all__ = ["ApprovalFilter", "AsyncClient", "CallOptions", "Check", "Client", "InvokeOptions"]
 
 
 class CallOptions(TypedDict, total=False):
@@ -1121,15 +1118,7 @@ class _ConnectionPools:
         content_type: str = "application/json",
         auth: Auth | None = None,
     ) -> Response:
-        """Return the answer to one request; an answer that broke off says how.
-
-        Raises
-        ------
-        CallError
-            An unforeseen error; the request may have run.
-        SettingsError
-            No connection can be opened with these settings; nothing was sent.
-        """
+        """Return the answer to one request; an answer that broke off says how."""
         from fh_notebook.client.http import exchange as edge
 
         connection = self._connection

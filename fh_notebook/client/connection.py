@@ -41,20 +41,6 @@ from fh_notebook.errors import SettingsError
 if TYPE_CHECKING:
     import httpx
 
-__all__ = [
-    "WITHOUT_KEY",
-    "Check",
-    "Connection",
-    "LimiterProtocol",
-    "NoRegistry",
-    "PendingRegistry",
-    "ServiceCap",
-    "Ticket",
-    "address_for",
-    "check_of",
-]
-
-
 WITHOUT_KEY: Final = "none needed on this machine"
 """The source where no key is set: a service on this machine may require one all the same."""
 
@@ -81,17 +67,7 @@ class Check:
 
 
 def check_of(answer: Response, origin: str, key_source: str) -> Check:
-    """Return the check that the answer to ``GET /public/models`` means.
-
-    Parameters
-    ----------
-    answer : Response
-        Any answer, or how the exchange broke off.
-    origin : str
-        The host of the request.
-    key_source : str
-        The source of the key, for a user who has to correct it.
-    """
+    """Return the check that the answer to ``GET /public/models`` means."""
     decision = decide(answer)
     if decision.action is RetryAction.DONE and _is_json(answer.body):
         return Check(status="good", detail=f"{origin} accepts the key ({key_source})")
@@ -124,13 +100,7 @@ def _is_json(body: bytes) -> bool:
 async def address_for(
     connection: Connection, callback: CallbackReceiver | str | None
 ) -> tuple[CallbackReceiver | None, str]:
-    """Return the receiver, if any, and the callback URL for the service.
-
-    Raises
-    ------
-    SettingsError
-        `callback` is something else, or the receiver cannot listen.
-    """
+    """Return the receiver, if any, and the callback URL for the service."""
     if isinstance(callback, str):
         return None, callback
     if callback is None:

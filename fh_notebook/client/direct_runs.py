@@ -19,8 +19,6 @@ from fh_notebook.contract.callbacks import Identified, ids_of, is_accepted, is_o
 from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.contract.run import Run
 
-__all__ = ["DIRECT_RUNS", "DirectRuns", "ends_later"]
-
 
 def ends_later(run: Run, request: InvokeRequest) -> bool:
     """Whether the answer to a direct call announces an outcome that comes later, and can be asked for.
@@ -70,17 +68,7 @@ class DirectRuns:
         return len(self._runs)
 
     def add(self, run: Run, make: Callable[[], PendingRun], ticket: Ticket) -> None:
-        """Remember a run, as long as it lives, as a pending one that is not waited for yet.
-
-        Parameters
-        ----------
-        run : Run
-            The answer to the call; what `make` returns must not hold it.
-        make : function
-            Returns a new pending run of it.
-        ticket : Ticket
-            The run in the registry, where nobody waits for it.
-        """
+        """Remember a run, as long as it lives, as a pending one that is not waited for yet."""
         key = _key_of(run)
         self._runs[key] = _DirectRun(make, ticket)
         finalize(run, self._runs.pop, key, None).atexit = False

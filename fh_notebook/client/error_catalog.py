@@ -32,21 +32,11 @@ from typing import Any, Final
 from weakref import WeakSet
 
 from fh_notebook.contract.response import object_of
-from fh_notebook.contract.run import Run, one_line
+from fh_notebook.contract.run import Run
 from fh_notebook.core.files import atomic_file
 from fh_notebook.core.redaction import redact
+from fh_notebook.core.text.formatting import one_line
 from fh_notebook.core.values import utc_now
-
-__all__ = [
-    "ADDRESS",
-    "FETCH_TIMEOUT_S",
-    "MOST_DAYS",
-    "WAIT_S",
-    "ErrorCatalogCache",
-    "code_to_ask_for",
-    "read_error_catalog",
-    "with_client_action",
-]
 
 FETCH_TIMEOUT_S: Final = 5.0
 
@@ -189,15 +179,7 @@ class ErrorCatalogCache:
             self._asked_on, self._wait_until = "", 0.0
 
     async def explained(self, run: Run, fetch: Fetch | None) -> Run:
-        """Return a run with what the catalogue says to do about its error; a fetch is waited for.
-
-        Parameters
-        ----------
-        run : Run
-            Any run.
-        fetch : Fetch, optional
-            Called on the running loop, where the catalogue is to be fetched; without it the service is not asked.
-        """
+        """Return a run with what the catalogue says to do about its error; a fetch is waited for."""
         code = code_to_ask_for(run)
         if code is None or run.client_action is not None:
             return run
@@ -218,13 +200,7 @@ class ErrorCatalogCache:
             fetched.set_result(None)
 
     async def fetch(self, fetch: Fetch) -> int:
-        """Fetch the catalogue, and return how many codes it has an action for.
-
-        Raises
-        ------
-        TimeoutError
-            The service did not answer in time.
-        """
+        """Fetch the catalogue, and return how many codes it has an action for."""
         try:
             async with asyncio.timeout(FETCH_TIMEOUT_S):
                 body = await fetch()

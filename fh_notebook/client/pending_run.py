@@ -40,20 +40,18 @@ from fh_notebook.contract.callbacks import (
     with_final_status,
 )
 from fh_notebook.contract.invoke_request import InvokeRequest
-from fh_notebook.contract.run import Run, card_head, identity_text, one_line, with_action
+from fh_notebook.contract.run import Run, card_head, identity_text, with_action
 from fh_notebook.contract.secrets import Mask
 from fh_notebook.core import arguments, event_loop, hooks
 from fh_notebook.core.event_loop import on_loop
 from fh_notebook.core.redaction import log
 from fh_notebook.core.text import html
-from fh_notebook.core.text.formatting import moment_text, with_partial_repr
+from fh_notebook.core.text.formatting import moment_text, one_line, with_partial_repr
 from fh_notebook.core.text.messages import counted
 from fh_notebook.core.values import Seconds
 
 if TYPE_CHECKING:
     from fh_notebook.client.callbacks.receiver import CallbackReceiver
-
-__all__ = ["ASKED", "TO_TYPE", "HeldRuns", "PendingRun", "look_up_soon", "runs_waited_for", "tell_decisions"]
 
 ASKED: Final = "fh-asked"
 """The class of a question about a tool, which a table of approvals repeats."""

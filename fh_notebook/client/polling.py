@@ -27,37 +27,12 @@ from weakref import WeakKeyDictionary, WeakSet
 
 from fh_notebook.contract.callbacks import NO_OUTPUT_CODE, with_final_status
 from fh_notebook.contract.retry import NOT_FOUND_STATUSES, is_daily_cap
-from fh_notebook.contract.run import Run, one_line, with_action
+from fh_notebook.contract.run import Run, with_action
 from fh_notebook.core import event_loop
 from fh_notebook.core.event_loop import on_loop
 from fh_notebook.core.redaction import log
+from fh_notebook.core.text.formatting import one_line
 from fh_notebook.errors import AuthError
-
-__all__ = [
-    "FEW",
-    "FIRST_BESIDE_RECEIVER_S",
-    "FIRST_RUNS",
-    "FIRST_S",
-    "LONGEST_PAUSED_S",
-    "LONGEST_S",
-    "ONE_ADDRESS",
-    "REFUSED_LOOKS",
-    "LookUp",
-    "LookUpBudget",
-    "LookUpResult",
-    "PacedRun",
-    "PolledRun",
-    "Poller",
-    "SingleRunsBudget",
-    "StatusLookup",
-    "WorkspaceLookUps",
-    "expected_look_ups",
-    "forget",
-    "is_over_daily_cap",
-    "is_plenty",
-    "no_record_text",
-    "watch",
-]
 
 FIRST_S: Final = 1.0
 LONGEST_S: Final = 30.0
@@ -99,15 +74,6 @@ ONE_ADDRESS: Final = "one_address"
 
 def expected_look_ups(took_s: float | None, *, has_callback: bool, is_looked_up: bool = False) -> int:
     """Return how many look-ups a run costs that takes `took_s` seconds, as a plan counts them.
-
-    Parameters
-    ----------
-    took_s : float or None
-        ``None``: nobody knows; then the fewest.
-    has_callback : bool
-        Whether a callback brings the outcome: then look-ups end with the run, else with the first one after it.
-    is_looked_up : bool
-        Whether `took_s` is until the look-up that found the end, which may be late by chance: none follows it.
 
     Examples
     --------
@@ -151,14 +117,7 @@ class PolledRun(Protocol):
         ...
 
     async def look(self) -> float | None:
-        """Look the run up once, and take the result; must not raise.
-
-        Returns
-        -------
-        float or None
-            ``None``: no further look-up. A number: the seconds without a look-up of any run of this service; 0 as a
-            rule.
-        """
+        """Look the run up once, and take the result; must not raise."""
         ...
 
 
@@ -214,19 +173,6 @@ class Poller:
         """Look a run up from now on.
 
         Of one that is watched already, the next look-up is made no later than that, and never beside another one.
-
-        Parameters
-        ----------
-        run : PolledRun
-            Which.
-        first_s : float, optional
-            Seconds until the first look-up, in place of :data:`FIRST_S`.
-        earliest_s : float
-            Seconds before which chance makes no first look-up.
-        soon : bool
-            Whether that is after :data:`FIRST_S` at most, if only a few runs are looked up, whatever `earliest_s` is.
-        most_looks : int, optional
-            How many look-ups are made at most; of one that is watched already, what is left if that is more.
         """
         first_s = FIRST_S if first_s is None else first_s
         wait_s = first_s
@@ -470,15 +416,6 @@ class PacedRun(PolledRun, Protocol):
 
 def is_plenty(left: int, runs: int, took_s: float | None) -> bool:
     """Whether a cap that leaves so many requests pays for the calls of so many runs and for all their look-ups.
-
-    Parameters
-    ----------
-    left : int
-        Requests.
-    runs : int
-        0: nobody knows how many; then it is not.
-    took_s : float or None
-        How long they take; ``None``: nobody knows.
 
     Examples
     --------

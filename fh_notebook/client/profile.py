@@ -34,37 +34,6 @@ from fh_notebook.core.text import html
 from fh_notebook.core.text.messages import PYTHON, Audience, text_for
 from fh_notebook.version import __version__
 
-__all__ = [
-    "HEADINGS",
-    "UNOBSERVED",
-    "CallEnding",
-    "ErrorForm",
-    "Profile",
-    "calls_admitted",
-    "completed_body",
-    "ended_after",
-    "ending_in_words",
-    "ids_in",
-    "is_concurrency_refusal",
-    "may_be_time_limit",
-    "may_say_more_later",
-    "profile_from_json",
-    "profile_to_json",
-    "refusal_of",
-    "remaining_calls",
-    "with_accepted",
-    "with_callback",
-    "with_calls_at_once",
-    "with_cap",
-    "with_direct_run",
-    "with_ending",
-    "with_key_check",
-    "with_look_up",
-    "with_look_up_count",
-    "with_meaning",
-    "with_refusal",
-]
-
 UNOBSERVED: Final = "not observed"
 
 OF_ONE_PROBE: Final = ("calls", "has_completed", "notes", "service_words")
@@ -503,13 +472,6 @@ def _with_answered(profile: Profile, answered: Sequence[Response]) -> Profile:
 def may_be_time_limit(response: Response, quick_s: float | None) -> bool:
     """Whether a call that could have completed was ended for the time that it took: by its status, code or end.
 
-    Parameters
-    ----------
-    response : Response
-        Of the call.
-    quick_s : float or None
-        Seconds until the slowest answer to a request that runs nothing: one that comes as fast is no time limit.
-
     Examples
     --------
     >>> [may_be_time_limit(Response(status_code=504, elapsed_s=s), 0.5) for s in (0.6, 60.0)]
@@ -530,15 +492,6 @@ def with_ending(profile: Profile, responses: Sequence[Response], quick_s: float 
     """Learn how calls were ended, after another call has shown that the service still answers calls.
 
     Only two calls that were ended in the same way after the same time show it: one alone may have met a failure.
-
-    Parameters
-    ----------
-    profile : Profile
-        Upon which it is learned.
-    responses : sequence of Response
-        Of calls that could have completed. One that was ended sooner than another one was answered shows nothing.
-    quick_s : float or None
-        As :func:`may_be_time_limit` takes it.
 
     Examples
     --------
@@ -565,22 +518,7 @@ def _ending_of(response: Response) -> CallEnding:
 def with_look_up(
     profile: Profile, response: Response, direct: Mapping[str, Any], path: str, *, earlier: Response | None = None
 ) -> Profile:
-    """Learn from a look-up of a run: only an answer that names it and says that it has completed shows anything.
-
-    Parameters
-    ----------
-    profile : Profile
-        Upon which it is learned.
-    response : Response
-        The answer.
-    direct : mapping
-        The direct answer of the run, which has its output.
-    path : str
-        Where it was asked for.
-    earlier : Response, optional
-        The answer to the same look-up a while before. That look-ups bring no output is shown only by two such answers:
-        a service may keep the output a little later than the status.
-    """
+    """Learn from a look-up of a run: only an answer that names it and says that it has completed shows anything."""
     if (found := _completed_in(response, direct)) is None:
         return profile
     body, wrapper, word = found
@@ -634,15 +572,6 @@ def with_look_up_count(profile: Profile, by_direct: int | None, by_look_ups: Seq
     The direct call must have lowered it by one, else the header counts something else, or others call, too. Others
     would also have to call beside each look-up alone: therefore two of them, which agree.
 
-    Parameters
-    ----------
-    profile : Profile
-        Upon which it is learned.
-    by_direct : int or None
-        By the direct call; ``None``: a header is missing.
-    by_look_ups : sequence of int or None
-        By each look-up that found the run.
-
     Examples
     --------
     >>> with_look_up_count(Profile(), 1, [1, 1]).look_up_counts
@@ -675,13 +604,6 @@ def _error_form(response: Response) -> ErrorForm | None:
 def refusal_of(situation: str, response: Response) -> ErrorForm | None:
     """Return how a request with one thing wrong was refused; ``None`` where the answer is no such refusal.
 
-    Parameters
-    ----------
-    situation : str
-        ``refused_input``, ``unknown_variant`` or ``unknown_deployment``.
-    response : Response
-        The answer.
-
     Examples
     --------
     >>> bodies = (b'{"error_code": "bad_input"}', b"<html>")
@@ -695,15 +617,6 @@ def refusal_of(situation: str, response: Response) -> ErrorForm | None:
 
 def with_refusal(profile: Profile, situation: str, responses: Sequence[Response]) -> Profile:
     """Learn from the answers to equal requests with one thing wrong: only two that agree show a refusal.
-
-    Parameters
-    ----------
-    profile : Profile
-        Upon which it is learned.
-    situation : str
-        As :func:`refusal_of` takes it.
-    responses : sequence of Response
-        The answers.
 
     Examples
     --------
@@ -806,13 +719,7 @@ def _names_concurrency(code: str) -> bool:
 
 
 def calls_admitted(responses: Sequence[Response]) -> int | None:
-    """Return how many of a group of calls at once were admitted; ``None`` where it cannot be told.
-
-    Parameters
-    ----------
-    responses : sequence of Response
-        The answers, in the order in which they came.
-    """
+    """Return how many of a group of calls at once were admitted; ``None`` where it cannot be told."""
     refused, admitted = _refused_and_admitted(responses)
     is_one_form = len({_error_form(response) for response in refused}) == 1
     return len(admitted) if is_one_form and _were_at_once(responses, refused, admitted) else None
@@ -826,19 +733,7 @@ def _refused_and_admitted(responses: Sequence[Response]) -> tuple[list[Response]
 
 
 def with_calls_at_once(profile: Profile, responses: Sequence[Response], *, arrived_s: float | None = None) -> Profile:
-    """Learn from the answers to one group of calls that were sent at once how long one may take, and of the known cap.
-
-    Parameters
-    ----------
-    profile : Profile
-        Upon which it is learned.
-    responses : sequence of Response
-        The answers.
-    arrived_s : float, optional
-        Seconds after the first call was sent until the last one had certainly been answered, if it ran nothing. A cap
-        is withdrawn only where more calls completed, and every one took so much longer that all were in progress
-        together.
-    """
+    """Learn the duration of a call and the cap from the answers to one group of calls."""
     # A call that completed shows how long one may take, whatever the others were answered.
     if completed := [response for response in responses if completed_body(response) is not None]:
         profile = _with_answered(profile, completed)
@@ -852,14 +747,6 @@ def with_cap(profile: Profile, groups: Sequence[Sequence[Response]]) -> Profile:
     """Learn the cap from groups of calls at once: only two that admit the same number, and refuse alike, show it.
 
     One group alone may have met a failure of a moment, which refuses some calls in the form of the cap.
-
-    Parameters
-    ----------
-    profile : Profile
-        Upon which it is learned.
-    groups : sequence of sequence of Response
-        The answers to each group, in the order in which they came. Another request was answered between the groups, and
-        no other call of this workspace was out: else the number that was admitted is not the cap.
     """
     numbers = [calls_admitted(group) for group in groups]
     refused = [response for group in groups for response in group if is_concurrency_refusal(response)]
@@ -902,19 +789,7 @@ def with_accepted(profile: Profile, response: Response) -> Profile:
 
 
 def with_callback(profile: Profile, delivered: Run, signature: str, inputs: Mapping[str, Any]) -> Profile:
-    """Learn from the callback of a run, which was verified.
-
-    Parameters
-    ----------
-    profile : Profile
-        Upon which it is learned.
-    delivered : Run
-        The callback, with its body in ``raw``.
-    signature : str
-        The form of its signature.
-    inputs : mapping
-        Of the call.
-    """
+    """Learn from the callback of a run, which was verified."""
     profile = replace(profile, signature=signature)
     event = delivered.raw
     if not isinstance(event, dict) or not is_outcome(delivered):

@@ -30,23 +30,16 @@ from fh_notebook.contract.retry import (
     decide,
     may_have_run,
 )
-from fh_notebook.contract.run import Explain, Run, one_line, with_action
+from fh_notebook.contract.run import Explain, Run, with_action
 from fh_notebook.contract.wire import BROKEN_TEXTS, AttemptResult, decode_answer
 from fh_notebook.core.event_loop import finish_despite_cancel, run_within, running_loop, show_as_one_line
 from fh_notebook.core.redaction import log
+from fh_notebook.core.text.formatting import one_line
 from fh_notebook.errors import AuthError, CallError, ConnectFailed, LimitReached
-
-__all__ = ["Attempt", "BeforePage", "Prepare", "RetryLoop", "ask_list", "ask_once", "no_bound", "raise_for"]
 
 
 def raise_for(run: Run, decision: RetryDecision) -> NoReturn:
-    """Raise the error for an answer after which no further call makes sense.
-
-    Raises
-    ------
-    AuthError, ConnectFailed, LimitReached
-        By the reason of `decision`.
-    """
+    """Raise the error for an answer after which no further call makes sense."""
     facts: dict[str, Any] = {
         "status_code": run.status_code,
         "error_code": run.error_code,
@@ -74,28 +67,7 @@ async def ask_once(
     hint: Callable[[Response], str],
     changes: bool = False,
 ) -> Any:
-    """Send one request that runs no workflow, and return the parsed body of its answer; it is never repeated.
-
-    Parameters
-    ----------
-    connection : Connection
-        Counts the request.
-    kind : str
-        As what it counts: ``lookup`` or ``upload``.
-    send : async function
-        Sends it.
-    explain : Explain
-        Adds what can be done about an error.
-    hint : function of a Response
-        Returns what to do after a refusal.
-    changes : bool
-        Whether it changes something at the service, so that an answer that is lost leaves a doubt.
-
-    Raises
-    ------
-    AuthError, ConnectFailed, LimitReached, CallError
-        The service refused the key or the request, was not reached, or answered otherwise.
-    """
+    """Send one request that runs no workflow, and return the parsed body of its answer; it is never repeated."""
     running_loop()
     connection.count_sent(kind, 1)
     answer = await send()
@@ -146,30 +118,7 @@ async def ask_list(
     limit: int | None = None,
     before_page: BeforePage = no_bound,
 ) -> list[Mapping[str, Any]]:
-    """Return the entries of a list of the service, of all pages; UNKNOWN what holds them and the next page's cursor.
-
-    Parameters
-    ----------
-    ask : async function of str
-        Sends the request of one page, with these words of a query, and returns the body of its answer.
-    query : mapping of str
-        Names and values; ``None`` is left out.
-    holders : sequence of str
-        Names that the list may have in a body.
-    nouns : str
-        What the entries are called, for errors.
-    ids : sequence of str
-        Names that the id of an entry may have.
-    limit : int, optional
-        Only so many: no page is asked for that has others.
-    before_page : async function
-        Awaited before each request; what it raises ends the list.
-
-    Raises
-    ------
-    CallError
-        There is no list in an answer, or its pages do not end.
-    """
+    """Return the entries of a list of the service, of all pages; UNKNOWN what holds them and the next page's cursor."""
     wanted = {name: value for name, value in query.items() if value is not None}
     entries: dict[str, Mapping[str, Any]] = {}
     cursors: set[str] = set()
@@ -245,24 +194,7 @@ class RetryLoop:
         prepare: Prepare | None = None,
         explain: Explain | None = None,
     ) -> Run:
-        """Attempt a request until the policy ends it, and return the run of its last answer.
-
-        Parameters
-        ----------
-        request : InvokeRequest
-            What is sent.
-        attempt_once : Attempt
-            Sends it.
-        prepare : Prepare, optional
-            What comes before each attempt, and is no call yet.
-        explain : Explain, optional
-            Adds what can be done about the error of the last answer, when its slot is free.
-
-        Raises
-        ------
-        AuthError, ConnectFailed, LimitReached
-            Nothing has run, and no further call makes sense.
-        """
+        """Attempt a request until the policy ends it, and return the run of its last answer."""
         run, decision = await self._attempts(request, attempt_once, prepare)
         has_stopped = decision.action is RetryAction.STOP or decision.reason in NOT_REACHED
         if explain is not None:

@@ -49,28 +49,6 @@ from fh_notebook.core.redaction import error_text, log
 from fh_notebook.core.text.formatting import byte_size, one_line, short, type_text
 from fh_notebook.errors import CallError, FetchHiveError, InputError
 
-__all__ = [
-    "MAX_UPLOAD_BYTES",
-    "FileColumn",
-    "FileInput",
-    "FileUploads",
-    "LocalFile",
-    "NamedFile",
-    "UploadFailed",
-    "file",
-    "file_content",
-    "file_named",
-    "files_among",
-    "files_in",
-    "files_of_body",
-    "list_files",
-    "names_file",
-    "read_local_file",
-    "send_file",
-    "with_file_names",
-]
-
-
 MAX_UPLOAD_BYTES: Final = 100 * 2**20
 """The service's limit is UNKNOWN; a file is held in memory while it is sent."""
 
@@ -90,20 +68,7 @@ class LocalFile:
 
 
 def read_local_file(path: str | os.PathLike[str], shown: str | None = None) -> LocalFile:
-    """Return a file with its content, and its type by its ending.
-
-    Parameters
-    ----------
-    path : path
-        Where it is.
-    shown : str, optional
-        What an error calls it in place of the path: the name alone in an error that is saved.
-
-    Raises
-    ------
-    InputError
-        It is not there, is no file, is too large, or cannot be read.
-    """
+    """Return a file with its content, and its type by its ending."""
     with _opened(path, shown) as (file, _):
         content = file.read(MAX_UPLOAD_BYTES)
     name = Path(path).name
@@ -148,13 +113,7 @@ _SETTLED_NS: Final = 2 * 10**9
 
 
 def _hash_of(path: str | os.PathLike[str]) -> str:
-    """Return the SHA-256 of a file's content, which is read in pieces, and once as long as it stays the same.
-
-    Raises
-    ------
-    InputError
-        As `read_local_file`.
-    """
+    """Return the SHA-256 of a file's content, which is read in pieces, and once as long as it stays the same."""
     with _opened(path) as (file, facts):
         key = (os.path.abspath(path), facts.st_ino, facts.st_mtime_ns, facts.st_size)
         if (known := _hashes.get(key)) is not None:
@@ -184,13 +143,7 @@ def _type_by_ending(name: str) -> str:
 
 
 def _read_named(sha256: str) -> LocalFile:
-    """Return the file with a content, from whichever of its paths still has it.
-
-    Raises
-    ------
-    InputError
-        None has; what is said is of the path that was named last.
-    """
+    """Return the file with a content, from whichever of its paths still has it."""
     if (in_memory := _contents.get(sha256)) is not None:
         return _first_named(in_memory)
     error = None
@@ -228,13 +181,7 @@ class UploadExchange(Protocol):
 async def send_file(
     connection: Connection, exchange: UploadExchange, explain: Explain, file: LocalFile, workspace_id: str
 ) -> Asset:
-    """Send a file, and return it as the service has it.
-
-    Raises
-    ------
-    AuthError, ConnectFailed, LimitReached, CallError
-        The service refused the key, was not reached, or did not take the file.
-    """
+    """Send a file, and return it as the service has it."""
     import httpx
 
     name = file.name.encode(errors="replace").decode()  # a file system's name need not be UTF-8
@@ -268,13 +215,7 @@ _LISTS: Final = ("assets", "data", "items", "results")
 async def list_files(
     connection: Connection, exchange: ToolExchange, explain: Explain, workspace_id: str
 ) -> list[Asset]:
-    """Return the files of a workspace; UNKNOWN whether the list comes in pages.
-
-    Raises
-    ------
-    AuthError, ConnectFailed, LimitReached, CallError
-        The service refused the key or the workspace, was not reached, or answered otherwise.
-    """
+    """Return the files of a workspace; UNKNOWN whether the list comes in pages."""
     path = f"/public/workspaces/{quote(workspace_id, safe='')}/assets"
 
     async def ask(words: str) -> Any:
@@ -667,24 +608,12 @@ class FileUploads:
         self._slots = WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore]()
 
     def check(self, content: bytes) -> None:
-        """Raise where a body names files and no workspace id is known.
-
-        Raises
-        ------
-        SettingsError
-            Nothing was sent.
-        """
+        """Raise where a body names files and no workspace id is known."""
         if FILE_SCHEME.encode() in content and names_file(_inputs_in(content)):
             checked_workspace_id(self._connection.find_workspace_id())
 
     def missing(self, hashes: Iterable[str]) -> int:
-        """Return how many of these files have to be uploaded.
-
-        Raises
-        ------
-        SettingsError
-            There are some, and no workspace id is known.
-        """
+        """Return how many of these files have to be uploaded."""
         wanted = set(hashes)
         return len([sha256 for sha256 in wanted if self._known(sha256) is None]) if wanted else 0
 
@@ -700,11 +629,6 @@ class FileUploads:
         """Return a JSON body with the addresses of the files that its inputs name, each uploaded where need be.
 
         A text that only looks like one stays as it is, unless it is a whole input: of a file of another process.
-
-        Raises
-        ------
-        UploadFailed
-            One has no address.
         """
         hashes = files_of_body(content)
         if not hashes:
@@ -718,13 +642,7 @@ class FileUploads:
         return json.dumps(body, ensure_ascii=False).encode()
 
     async def _address(self, sha256: str) -> str:
-        """Return the address of a file, uploaded where need be.
-
-        Raises
-        ------
-        UploadFailed
-            It has none.
-        """
+        """Return the address of a file, uploaded where need be."""
         named = f"{FILE_SCHEME}{sha256}"
         try:
             return self._known(sha256) or await self._upload(sha256)

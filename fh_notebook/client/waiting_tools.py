@@ -23,20 +23,9 @@ from fh_notebook.client.connection import Connection
 from fh_notebook.client.retry_loop import BeforePage, no_bound
 from fh_notebook.contract.callbacks import NO_STEPS, RunIds, WaitingSteps
 from fh_notebook.contract.retry import NOT_FOUND_STATUSES
-from fh_notebook.contract.run import one_line
+from fh_notebook.core.text.formatting import one_line
 from fh_notebook.core.text.messages import counted
 from fh_notebook.errors import AuthError, CallError, ConnectFailed, FetchHiveError, LimitReached, SettingsError
-
-__all__ = [
-    "MOST_LOOKS",
-    "MOST_REQUESTS",
-    "ApprovalLister",
-    "ListedTools",
-    "RunApprovals",
-    "WaitingTools",
-    "approvals_of",
-    "no_workspace_text",
-]
 
 MOST_LOOKS: Final = 6
 """Some 25 s: a run that waits for a person at the service is on no list."""
@@ -172,11 +161,6 @@ class RunApprovals:
         """Return what the runs wait for now; where none waits, nothing is asked for.
 
         Runs that come first are asked for first.
-
-        Raises
-        ------
-        SettingsError, AuthError, ConnectFailed, LimitReached, CallError
-            As `AsyncClient.approvals`.
         """
         if not runs:
             return ListedTools({})
@@ -222,13 +206,7 @@ class RunApprovals:
         return ListedTools(found, errors[0] if errors else None)
 
     async def of_one(self, run: RunIds, workspace_id: str | None = None) -> ListedTools:
-        """Return what one run waits for now, by its own ids: the list of all may have many pages.
-
-        Raises
-        ------
-        SettingsError, AuthError, ConnectFailed, LimitReached, CallError
-            As `AsyncClient.approvals`.
-        """
+        """Return what one run waits for now, by its own ids: the list of all may have many pages."""
         for ids in dict.fromkeys([run, RunIds(run_id=run.run_id)]):
             listed = await self._list_of(ids, workspace_id) if ids.first else ()
             # Its own on our side, too: a service that ignores the id lists what is others'.
@@ -260,11 +238,6 @@ class RunApprovals:
 
         One that heeds them lists nothing for an id that no run has. It is asked while the list of all has something,
         and where it takes no such id, once: the refusal says nothing of ids, and stays.
-
-        Raises
-        ------
-        AuthError, ConnectFailed, LimitReached, CallError
-            It is not known.
         """
         is_request = bool(run.request_id)
         if (refusal := self._refused.get(is_request)) is not None:
@@ -326,13 +299,7 @@ class WaitingTools:
         return [approval for _, approval in self._found.values()]
 
     def follow(self, *, most_looks: int = MOST_LOOKS) -> None:
-        """Ask for the list soon, if a run waits that it was not asked for; from any thread.
-
-        Parameters
-        ----------
-        most_looks : int
-            How often it is asked for at most, for the same runs.
-        """
+        """Ask for the list soon, if a run waits that it was not asked for; from any thread."""
         with self._lock:
             waiting = frozenset(run.first for run in self._waiting())
             can_list = not waiting or self._lister.connection.find_workspace_id() is not None
@@ -345,13 +312,7 @@ class WaitingTools:
             self._poll(self, most_looks=most_looks)
 
     def decided(self, approval_id: str) -> str:
-        """Ask for the list again, soon: a decision was sent, and its run may ask for the next tool.
-
-        Returns
-        -------
-        str
-            The first id of that run; empty where the approval was not listed here.
-        """
+        """Ask for the list again, soon: a decision was sent, and its run may ask for the next tool."""
         with self._lock:
             self._decisions += 1
             self._most_requests = max(self._most_requests, self._requests + MOST_LOOKS)

@@ -42,8 +42,6 @@ from fh_notebook.core.values import ColumnName
 from fh_notebook.errors import InputError
 from fh_notebook.session import session
 
-__all__ = ["Comparison", "compare"]
-
 
 class CompareKeywords(TypedDict, total=False):
     """The options of a comparison, as keywords of :func:`compare`."""
@@ -608,20 +606,7 @@ class Comparison:
         return self.score_set.long([] if columns is None else list(columns))
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
-        """Return :meth:`long` by the Arrow PyCapsule interface; the other tables are DataFrames, which have their own.
-
-        Parameters
-        ----------
-        requested_schema : capsule, optional
-            Of the interface: the types that the reader would like.
-
-        Raises
-        ------
-        InputError
-            Nothing was scored.
-        SettingsError
-            pyarrow is not installed.
-        """
+        """Return :meth:`long` by the Arrow PyCapsule interface; the other tables are DataFrames."""
         return arrow_stream(FrameSource(self.long()), requested_schema)
 
     def parts(self) -> pd.DataFrame:

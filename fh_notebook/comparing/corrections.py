@@ -33,16 +33,6 @@ from fh_notebook.errors import InputError, SettingsError
 from fh_notebook.store.codec import encode_json
 from fh_notebook.store.tables.corrections import TICK_S, CorrectionRow
 
-__all__ = [
-    "CORRECTED_SUFFIXES",
-    "ExpectedEditor",
-    "corrections_frame",
-    "expected_of_text",
-    "parquet_column",
-    "planned_corrections",
-    "write_corrected",
-]
-
 NOTE_CAP: Final = 2_000
 """Characters of a note."""
 EXPECTED_CAP: Final = 100_000
@@ -66,13 +56,7 @@ def _are_of_batch(runs: ScoredRuns) -> bool:
 def planned_corrections(
     runs: ScoredRuns, row: Any, expected: Any, *, note: str, author: str, now: datetime
 ) -> list[CorrectionRow]:
-    """Return what is to be stored so that a row's expected output is corrected, one for each of its inputs.
-
-    Raises
-    ------
-    InputError
-        There is no such row, it is of no batch, has no expected output, or there is nothing to correct.
-    """
+    """Return what is to be stored so that a row's expected output is corrected, one for each of its inputs."""
     if len(note) > NOTE_CAP:
         raise InputError(f"note has {len(note):,} characters; give at most {NOTE_CAP:,}")
     expected_json = _checked_json(expected)
@@ -198,15 +182,7 @@ class ExpectedEditor:
         return {"text": text, "is_corrected": self.data.runs.correction_of(row) is not None}
 
     def submit(self, row: Any, message: Mapping[str, Any], *, author: str | None = None) -> None:
-        """Correct a row as a page says: its text and note, or with ``restore`` the table's own value.
-
-        Raises
-        ------
-        InputError
-            The page does not correct, the text is none that the table's value could be, or there is nothing to correct.
-        StoreError
-            It cannot be saved.
-        """
+        """Correct a row as a page says: its text and note, or with ``restore`` the table's own value."""
         if not self.can_correct:
             raise InputError("corrections are turned off in this view; show it with corrections=True")
         runs = self.data.runs
@@ -224,11 +200,6 @@ class ExpectedEditor:
 
 def expected_of_text(text: str, table_value: Any) -> Any:
     """Return the expected output that an edited text means: of the kind of the table's value.
-
-    Raises
-    ------
-    InputError
-        The table's value is no text, and this is no JSON.
 
     Examples
     --------

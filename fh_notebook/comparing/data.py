@@ -38,10 +38,6 @@ from fh_notebook.core.values import ColumnName
 from fh_notebook.errors import InputError
 from fh_notebook.session import session
 
-__all__ = [
-    "FAILED", "NOT_SENT", "ComparisonData", "ScoredRuns", "check_failed", "check_zero", "counted_lines", "no_variant",
-]  # fmt: skip
-
 NOT_SENT: Final = "not sent"
 """What the status of a run is called that was left out by ``on_invalid="skip"``."""
 
@@ -50,24 +46,12 @@ FAILED: Final = ("drop", "zero")
 
 
 def check_failed(failed: Any) -> None:
-    """Raise unless ``failed=`` has one of its values.
-
-    Raises
-    ------
-    InputError
-        It has another value.
-    """
+    """Raise unless ``failed=`` has one of its values."""
     arguments.check_one_of("failed", failed, FAILED)
 
 
 def check_zero(failed: str, scorer: str, *, lower: bool) -> None:
-    """Raise where a failed run would count as the best of all.
-
-    Raises
-    ------
-    InputError
-        Lower is better, and failed runs count as 0.
-    """
+    """Raise where a failed run would count as the best of all."""
     if failed == "zero" and lower:
         raise InputError(
             f"by {scorer} lower is better, so failed='zero' would make a failed run the best; leave it out"
@@ -150,13 +134,7 @@ class ScoredRuns:
         return "" if run is None else run.identity
 
     def column_named(self, by: Any, purpose: str) -> str:
-        """Return the whole name of a column of the rows, given by its name or by the part of it behind the dot.
-
-        Raises
-        ------
-        InputError
-            There is no such column.
-        """
+        """Return the whole name of a column of the rows, given by its name or by the part of it behind the dot."""
         column = arguments.column_text(by)
         names = [column, f"metadata.{column}", f"in.{column}"] if isinstance(column, str) else []
         for name in names:

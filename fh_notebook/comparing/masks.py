@@ -15,8 +15,6 @@ from fh_notebook.comparing.scorers.observations import Observations, is_source
 from fh_notebook.contract.secrets import Mask
 from fh_notebook.core.redaction import redact, redactor
 
-__all__ = ["HiddenValues", "RowMasker", "find_hidden"]
-
 FEW: Final = 100
 """Up to this number, every password is searched in every text; above it, each in the texts of its own row only."""
 NOTHING: Final = frozenset[str]()
@@ -92,15 +90,7 @@ class RowMasker:
 
 
 def find_hidden(observations: Observations, names: Iterable[str]) -> HiddenValues:
-    """Return what the runs of a batch hide. The Start variables of a table are not known, so it hides nothing.
-
-    Parameters
-    ----------
-    observations : Observations
-        The runs.
-    names : iterable of str
-        The columns of their rows.
-    """
+    """Return what the runs of a batch hide. The Start variables of a table are not known, so it hides nothing."""
     columns, values = set[str](), dict[Any, frozenset[str]]()
     open_names = {name for name in names if is_source(name)}
     for place in observations.hiding:

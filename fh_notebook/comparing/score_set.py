@@ -28,8 +28,6 @@ from fh_notebook.core.values import ColumnName, utc_now
 from fh_notebook.errors import FetchHiveError, InputError
 from fh_notebook.session import session
 
-__all__ = ["ScoreSet"]
-
 
 class ScoreSet:
     """The scores of the runs of one source.
@@ -63,13 +61,7 @@ class ScoreSet:
 
     @classmethod
     def of(cls, source: Any, score: Score, *, pair_on: ColumnName, failed: str) -> ScoreSet:
-        """Read a source, and score it.
-
-        Raises
-        ------
-        InputError, SettingsError
-            It cannot be compared, or the scorer cannot be used.
-        """
+        """Read a source, and score it."""
         source = as_frames(source)
         runs = _read_runs(source, score, pair_on=pair_on)
         return cls(source, score, ComparisonData(runs=runs, pair_on=pair_on, failed=failed))
@@ -237,13 +229,7 @@ class ScoreSet:
         return pd.DataFrame(table)
 
     def long(self, columns: Sequence[ColumnName]) -> pd.DataFrame:
-        """Return all scores, one line a run and score (see ``Comparison.long``).
-
-        Raises
-        ------
-        InputError
-            Nothing was scored, or there is no such column.
-        """
+        """Return all scores, one line a run and score (see ``Comparison.long``)."""
         if not self.data.scorer:
             raise InputError("nothing was scored; give compare(..., score=...)")
         lines, runs = self.data.lines, self.data.runs

@@ -24,22 +24,19 @@ import numpy as np
 import pandas as pd
 
 from fh_notebook.batching.batch import Batch
-from fh_notebook.batching.planning.plan import counted
 from fh_notebook.batching.tables.frames import ATTRS, PENDING, RESERVED, OutputKeys, frame_of_runs
 from fh_notebook.batching.tables.row_sources import is_columns, is_table, read_frame
 from fh_notebook.batching.tables.rows import EXPECTED, distinct_labels
 from fh_notebook.batching.tables.values import object_series
 from fh_notebook.comparing.data import ScoredRuns
 from fh_notebook.comparing.masks import find_hidden
-from fh_notebook.comparing.scorers.observations import MISSING, Observations
+from fh_notebook.comparing.scorers.observations import MISSING, Observation, Observations, read_observations
 from fh_notebook.comparing.scorers.runner import (
     LOWER_IS_BETTER,
     KeptScores,
-    Observation,
     Score,
     check_names,
     column_score,
-    read_observations,
     score_runs,
 )
 from fh_notebook.comparing.stats.clusters import clusters_of
@@ -48,20 +45,13 @@ from fh_notebook.contract.run import Run
 from fh_notebook.core import arguments
 from fh_notebook.core.json_values import canonical_json
 from fh_notebook.core.text.formatting import listed, short
+from fh_notebook.core.text.messages import counted
 from fh_notebook.core.values import ColumnName
 from fh_notebook.errors import InputError
 
-__all__ = ["as_frames", "as_table", "describe_source", "read_named_sources", "read_source", "score_observations"]
-
 
 def read_source(source: Any, *, score: Score, pair_on: str, fresh: bool = False) -> ScoredRuns:
-    """Read a batch, a DataFrame, or a list of runs or of records; `fresh` ignores stored scores.
-
-    Raises
-    ------
-    InputError, SettingsError
-        The source is something else, lacks a column, or the scorer cannot be used.
-    """
+    """Read a batch, a DataFrame, or a list of runs or of records; `fresh` ignores stored scores."""
     source, pair_on = as_table(source), arguments.column_text(pair_on)
     if isinstance(source, pd.DataFrame) and (plain := _read_columns(source, score, pair_on)) is not None:
         return plain
@@ -74,13 +64,7 @@ def read_source(source: Any, *, score: Score, pair_on: str, fresh: bool = False)
 
 
 def as_frames(source: Any) -> Any:
-    """Return a source with each table of another library, dict of columns or file in it as a DataFrame, read once.
-
-    Raises
-    ------
-    InputError, SettingsError
-        One cannot be read.
-    """
+    """Return a source with each table of another library, dict of columns or file in it as a DataFrame, read once."""
     if isinstance(source, Mapping) and not is_columns(source, but=Run):
         return {name: _as_frame(part) for name, part in source.items()}
     return _as_frame(source)
@@ -161,13 +145,7 @@ def _number(text: str) -> float | int | None:
 
 
 def as_table(source: Any) -> Any:
-    """Return a list of runs or of records as a DataFrame, and anything else as it is.
-
-    Raises
-    ------
-    InputError
-        The list holds something else, or nothing.
-    """
+    """Return a list of runs or of records as a DataFrame, and anything else as it is."""
     if not isinstance(source, list | tuple):
         return source
     if not source:
@@ -212,13 +190,7 @@ def score_observations(
     kept: KeptScores | None = None,
     check: bool = True,
 ) -> ScoredRuns:
-    """Score runs by their columns; with `kept`, only those that changed.
-
-    Raises
-    ------
-    InputError
-        A scorer reads a column that none of them has, and `check` is true: nothing was scored, and no judge called.
-    """
+    """Score runs by their columns; with `kept`, only those that changed."""
     runs = Observations.of(observations)
     if check and len(runs):
         check_names(score, runs.names)
@@ -364,11 +336,6 @@ def read_named_sources(
     """Read several batches or tables by name; the same variant is compared under every two names.
 
     The variants are labelled by the names where each name has one variant, else ``variant (name)``.
-
-    Raises
-    ------
-    InputError
-        There is only one, two names read the same, or they have no variant in common.
     """
     column = arguments.column_text(pair_on)
     if len(sources) < 2:

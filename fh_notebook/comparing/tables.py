@@ -27,21 +27,6 @@ from fh_notebook.core.text.formatting import short
 from fh_notebook.core.values import ColumnName
 from fh_notebook.errors import InputError
 
-__all__ = [
-    "Slices",
-    "count_differing_outputs",
-    "disagreements",
-    "incomplete_rows",
-    "label_series",
-    "leaderboard",
-    "pairs",
-    "power",
-    "score_errors",
-    "slices",
-    "summary",
-    "wide",
-]
-
 
 def summary(data: ComparisonData) -> pd.DataFrame:
     """Return one line a variant (see ``Comparison.summary``)."""
@@ -61,13 +46,7 @@ class Slices:
 
     @classmethod
     def of(cls, data: ComparisonData, by: ColumnName | list[ColumnName]) -> Slices:
-        """Return the slices of a comparison by a column, or by a list of columns.
-
-        Raises
-        ------
-        InputError
-            There is no such column, or the scores are corrected by labels.
-        """
+        """Return the slices of a comparison by a column, or by a list of columns."""
         if data.label_grid is not None:
             raise InputError(
                 "slices have too few labels to be corrected; slice the comparison that this one was made from"

@@ -17,16 +17,11 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.contract.response import Response, code_of, object_of
-from fh_notebook.contract.run import Run, one_line
+from fh_notebook.contract.run import Run
 from fh_notebook.core.config.urls import LOCAL, hostname, is_loopback
 from fh_notebook.core.text import html
+from fh_notebook.core.text.formatting import one_line
 from fh_notebook.core.text.messages import agreeing, counted
-
-__all__ = [
-    "NOWHERE", "NO_OUTPUT_CODE", "NO_STEPS", "RUN_NOT_FOUND", "RunIds", "WaitingSteps", "approval_request_of",
-    "ids_of", "is_accepted", "is_outcome", "needs_callback", "noting_missing_output", "step_of", "step_text",
-    "waits_for", "waits_for_tool", "was_refused_directly", "with_call_data", "with_final_status",
-]  # fmt: skip
 
 NOWHERE: Final = "https://no-receiver.invalid/fetchhive"
 """The callback URL of a run that is waited for by polling alone: the service wants one (CONTRACT section 1), and no
@@ -243,25 +238,7 @@ def with_call_data(
     attempts: int,
     started_at: datetime | None,
 ) -> Run:
-    """Return the outcome of a run, from a callback or a look-up, with the data of its call.
-
-    Parameters
-    ----------
-    run : Run
-        As the callback or the look-up reads.
-    request : InvokeRequest
-        What was asked.
-    inputs : mapping
-        As they may be saved and shown.
-    first : Run
-        The answer to the call itself.
-    elapsed_s : float
-        From sending the call until the outcome was here.
-    attempts : int
-        Requests that it cost: the call's, refused ones included, and the look-ups.
-    started_at : datetime or None
-        When the call was sent, UTC.
-    """
+    """Return the outcome of a run, from a callback or a look-up, with the data of its call."""
     return replace(
         run,
         deployment=request.deployment,
@@ -363,14 +340,7 @@ class WaitingSteps:
         return [f"{text} ({run})" if run else text for text, run in zip_longest(first, ids, fillvalue="")]
 
     def approvals(self, open_here: Mapping[tuple[str, str], str]) -> list[str]:
-        """Return the id of the approval of each step that is listed, empty where it cannot be decided here.
-
-        Parameters
-        ----------
-        open_here : mapping
-            The ids of the approvals that wait in this process, by the run's id and the question. A run whose question
-            is another one by now is none of them.
-        """
+        """Return the id of the approval of each step that is listed, empty where it cannot be decided here."""
         listed = zip_longest(self.ids[:MOST_IN_A_LIST], self.questions[:MOST_IN_A_LIST], fillvalue="")
         return [open_here.get(step, "") for step in listed]
 

@@ -12,8 +12,8 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from fh_notebook.contract.schema.build import fill_defaults, to_schema
-from fh_notebook.contract.schema.build import problems as problems_of
 from fh_notebook.contract.schema.from_python import docstring_summary
+from fh_notebook.contract.schema.validation import problems as problems_of
 from fh_notebook.core import arguments, hooks
 from fh_notebook.core.json_values import canonical_json, jsonable
 from fh_notebook.core.redaction import Hidden
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from fh_notebook.contract.snippet.parser import Snippet
-
-__all__ = ["Deployment", "deployment_of"]
 
 
 @arguments.public
@@ -244,13 +242,7 @@ class Deployment:
 
 
 def deployment_of(snippet: Snippet) -> Deployment:
-    """Return the deployment that a snippet calls.
-
-    Raises
-    ------
-    SnippetError
-        Its name or variant cannot be those of a deployment.
-    """
+    """Return the deployment that a snippet calls."""
     request = snippet.request
     try:
         variants = [request.variant] if request.variant else []

@@ -17,8 +17,6 @@ from fh_notebook.core.text.formatting import short, type_text, with_partial_repr
 from fh_notebook.core.text.problems import Problem
 from fh_notebook.errors import InputError
 
-__all__ = ["FILE_SCHEME", "PROBE_METADATA", "InvokeRequest", "metadata_problems"]
-
 FILE_SCHEME: Final = "fh-file:sha256/"
 """Begins a text among inputs that names a file of this machine by its content: the address of an upload is sent."""
 

@@ -17,27 +17,9 @@ from typing import Any, Final
 from fh_notebook.contract.run import Run
 from fh_notebook.core.json_values import canonical_json
 
-__all__ = ["is_reusable", "job_key", "job_key_of_parts"]
-
 
 def job_key(workspace: str, deployment: str, variant: str | None, inputs: Mapping[str, Any], repeat: int = 1) -> str:
     """Return the key of one job: SHA-256, in hex, of the canonical JSON of what is asked.
-
-    Parameters
-    ----------
-    workspace : str
-        What tells one workspace of one service from another; never the API key.
-    deployment, variant : str
-        What runs.
-    inputs : mapping
-        The Start variables as they are sent, defaults filled in.
-    repeat : int
-        Which of several equal calls, from 1: each repeat is a job of its own.
-
-    Raises
-    ------
-    ValueError, TypeError
-        The inputs hold a value that JSON cannot say.
 
     Examples
     --------
@@ -50,15 +32,6 @@ def job_key(workspace: str, deployment: str, variant: str | None, inputs: Mappin
 
 def job_key_of_parts(target: str, inputs: str, repeat: int) -> str:
     """Return the key of a job from its spelt parts, so that a row's inputs are spelt once for all its variants.
-
-    Parameters
-    ----------
-    asked : str
-        Canonical JSON of ``[workspace, deployment, variant]`` without its last bracket.
-    inputs : str
-        Canonical JSON of the inputs.
-    repeat : int
-        As in :func:`job_key`.
 
     Examples
     --------

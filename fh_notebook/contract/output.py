@@ -39,38 +39,6 @@ from fh_notebook.core.text.markdown import is_cheap, plain_text
 from fh_notebook.core.text.messages import counted
 from fh_notebook.core.values import is_number
 
-__all__ = [
-    "CSS",
-    "FOLDED",
-    "FORMS",
-    "PAGE_END",
-    "SHOWN",
-    "STYLE",
-    "Asset",
-    "OutputOptions",
-    "ShownOutput",
-    "all_button",
-    "assets_of",
-    "best_form",
-    "code_view",
-    "copy_view",
-    "excerpt",
-    "fields_of_excerpt",
-    "file_host",
-    "forms_of",
-    "instant_of",
-    "is_picture",
-    "json_value",
-    "output_text",
-    "output_view",
-    "saved_files",
-    "short_view",
-    "type_of_content",
-    "whole_form",
-    "with_saved_files",
-    "without_origin",
-]
-
 FORMS: Final = {
     "text": "Text",
     "markdown": "Markdown",
@@ -334,17 +302,6 @@ def output_view(
 ) -> html.Html:
     """Return an output in a frame, in the form that fits it, with a switch to its other forms.
 
-    Parameters
-    ----------
-    output : object
-        Text, or a JSON value: ``Run.output``.
-    options : OutputOptions
-        How it is shown.
-    text : Html, optional
-        Its text with marks, in place of the plain one.
-    differences : Html, optional
-        How it differs from another output: one more form.
-
     Examples
     --------
     >>> page = output_view({"label": "billing"}, OutputOptions(whole="run.text has all"))
@@ -415,13 +372,6 @@ def copy_view(output: Any, options: OutputOptions) -> html.Html | None:
 
 def whole_form(shown: ShownOutput, form: str) -> html.Html:
     """Return all of an output in one form, as "Show all" puts it in place of the part that was there.
-
-    Parameters
-    ----------
-    shown : ShownOutput
-        What a part was shown of, and how; what is left out even here, is so by its `cap` and :data:`ALL`.
-    form : str
-        One of :data:`FORMS`.
 
     Examples
     --------

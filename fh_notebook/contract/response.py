@@ -16,24 +16,6 @@ from typing import Any, Final, Literal
 from fh_notebook.core.redaction import Secret, redact, shared_secret
 from fh_notebook.core.text.html import printable
 
-__all__ = [
-    "Meaning",
-    "Response",
-    "code_of",
-    "error_of",
-    "ids_of_body",
-    "known_status",
-    "object_of",
-    "output_of",
-    "parse",
-    "secret_of",
-    "status_of",
-    "text_in",
-    "text_of_page",
-    "without_surrogates",
-]
-
-
 Meaning = Literal["unknown_name", "other_limit"]
 """What one service was observed to mean by a refusal that the contract leaves open: that the deployment or the variant
 is not known, or that the limit is not the subscription's cap on calls at once."""

@@ -17,28 +17,6 @@ from typing import Any, Final
 from fh_notebook.contract.response import Meaning, Response, code_of, object_of
 from fh_notebook.contract.run import CREDIT_CODES, DAILY_CODE
 
-__all__ = [
-    "CUT_OFF",
-    "DEFAULT_POLICY",
-    "DOCUMENTED_CODES",
-    "NOT_FOUND_STATUSES",
-    "NOT_REACHED",
-    "UPLOAD_FAILED",
-    "Absence",
-    "RetryAction",
-    "RetryDecision",
-    "RetryPolicy",
-    "absence_of",
-    "absent_noun",
-    "date_of",
-    "decide",
-    "is_daily_cap",
-    "is_general",
-    "may_have_run",
-    "next_reset",
-    "parse_retry_after",
-]
-
 
 class RetryAction(Enum):
     """What to do after one response."""
@@ -159,25 +137,6 @@ def decide(
     policy: RetryPolicy = DEFAULT_POLICY,
 ) -> RetryDecision:
     """Return what to do after `response`.
-
-    Parameters
-    ----------
-    response : Response
-        The result of the exchange.
-    attempt : int
-        Which attempt it was, from 1.
-    jitter : float
-        A uniform random number in [0, 1], from the caller: this function has no randomness of its own.
-    now : datetime, optional
-        The time in UTC, for a ``Retry-After`` that is a date where the answer has no ``Date`` of its own: that counts,
-        since either clock may be wrong.
-    spent_s : float
-        Seconds since the first attempt began. A batch, which has time, leaves it 0.
-    typical_s : float, optional
-        What a call of this workspace takes (`ConcurrencyLimiter.typical_s`): a refused one waits by it, unless the
-        service says more.
-    policy : RetryPolicy
-        How often and how long.
 
     Examples
     --------
@@ -328,13 +287,6 @@ def is_daily_cap(body: Mapping[str, Any]) -> bool:
 
 def parse_retry_after(value: str | None, now: datetime | None) -> float | None:
     """Return the seconds of a ``Retry-After`` header, or ``None`` when it cannot be read.
-
-    Parameters
-    ----------
-    value : str or None
-        Seconds, or an HTTP date (RFC 9110, section 10.2.3).
-    now : datetime or None
-        The time in UTC that a date counts from.
 
     Examples
     --------

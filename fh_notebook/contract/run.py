@@ -23,11 +23,6 @@ from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import one_line, seconds_text, short, with_partial_repr
 from fh_notebook.errors import AuthError, CallError, InputError, LimitReached, RunFailed
 
-__all__ = [
-    "CREDIT_CODES", "DAILY_CODE", "FINAL_STATUSES", "STATUSES", "WHOLE", "WHOLE_ERROR", "Explain", "Run", "action_text",
-    "card_head", "identity_text", "json_of", "one_line", "shown_output", "technical_line", "with_action",
-]  # fmt: skip
-
 STATUSES: Final = ("completed", "failed", "queued", "running", "awaiting_approval", "unknown")
 """The words that a run's status is known to take; ``unknown`` is ours, for a call that may or may not have run.
 A word of the service that is not listed here is kept as it is."""
@@ -245,13 +240,7 @@ class Run:
         return html.el("div", html.STYLE, STYLE, self.html_card(key=key), cls="fh")
 
     def _ipython_display_(self) -> None:
-        """Show what comes of it, where it waits for a decision and somebody could decide.
-
-        Raises
-        ------
-        NotImplementedError
-            It does not: IPython then asks for the other ways to show it, so that ``display_id`` works.
-        """
+        """Show what comes of it, where it waits for a decision and somebody could decide."""
         if self.done or not hooks.frontend().show_direct_run(self):
             raise NotImplementedError
 
@@ -371,13 +360,7 @@ def shown_output(run: Run) -> ShownOutput:
 
 
 def json_of(output: Any) -> Any:
-    """Return an output as a JSON value; a text is parsed, also from inside a ```` ```json ```` fence.
-
-    Raises
-    ------
-    ValueError
-        It is text that is not JSON, or is nested too deeply.
-    """
+    """Return an output as a JSON value; a text is parsed, also from inside a ```` ```json ```` fence."""
     if not isinstance(output, str):
         return output
     try:

@@ -21,18 +21,6 @@ from fh_notebook.core.json_values import pretty
 from fh_notebook.core.redaction import MASK, redact, redactor
 from fh_notebook.core.values import is_number
 
-__all__ = [
-    "HiddenText",
-    "Mask",
-    "Secrets",
-    "hidden",
-    "holds_secret",
-    "mask_body",
-    "mask_inputs",
-    "mask_run",
-    "with_hidden",
-]
-
 SHORTEST: Final = 4
 """A password of fewer characters would mask half of every text."""
 DEEP_SHOWN: Final = 10_000

@@ -30,12 +30,6 @@ from fh_notebook.core import arguments
 from fh_notebook.core.redaction import Secret
 from fh_notebook.core.text.formatting import short, with_article
 
-__all__ = [
-    "CALLBACKS", "SCHEME", "SIGNATURE_FORMS", "SIGNATURE_HEADER", "TIMESTAMP_HEADER", "FormDetector", "HmacSha256",
-    "KnownForms", "RequestScheme", "Scheme", "SignedHeader", "StandardWebhooks", "has_needed", "sign",
-    "verify_signature",
-]  # fmt: skip
-
 SIGNATURE_HEADER: Final = "x-fetch-hive-signature"
 TOLERANCE_S: Final = 300.0
 """How old, or how early by the sender's clock, a signed timestamp may be: Standard Webhooks' own number."""
@@ -308,18 +302,6 @@ def _standard_key(secret: Secret) -> bytes | None:
 
 def sign(body: bytes, secret: str | Secret) -> str:
     """Return the signature of `body` as the service is thought to send it: lower-case hex.
-
-    Parameters
-    ----------
-    body : bytes
-        The raw body.
-    secret : str or Secret
-        The signing secret; its UTF-8 bytes are the key, whatever its prefix.
-
-    Raises
-    ------
-    ValueError
-        The secret is empty: such a signature would prove nothing.
 
     Examples
     --------

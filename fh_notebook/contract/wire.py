@@ -32,8 +32,6 @@ from fh_notebook.core.json_values import json_encoder
 from fh_notebook.core.redaction import redact
 from fh_notebook.core.text.html import printable
 
-__all__ = ["AttemptResult", "decode_answer", "decode_retrieved", "encode_request", "encode_trigger", "parse_event"]
-
 PLACEHOLDERS: Final = frozenset({"YOUR_DEPLOYMENT_NAME", "YOUR_VARIANT_NAME"})
 """The names in a Code Snippet that is not filled in (CONTRACT section 9)."""
 
@@ -84,27 +82,7 @@ def decode_answer(
     origin: str = "",
     attempts: int = 1,
 ) -> Run:
-    """Decode `response` into a `Run`.
-
-    Parameters
-    ----------
-    response : Response
-        Any result of an exchange: a status with any body, or how it broke off.
-    request : InvokeRequest
-        The request of the call: its fields become part of the run.
-    started_at : datetime, optional
-        When the exchange began, UTC.
-    origin : str
-        The host that was asked.
-    attempts : int
-        How many exchanges there were, this one included.
-
-    Returns
-    -------
-    Run
-        ``completed`` or ``failed`` by the body's own word; ``failed`` for what the service refused; ``unknown`` for
-        what may have run (CONTRACT section 2).
-    """
+    """Decode `response` into a `Run`."""
     call: dict[str, Any] = {
         "deployment": request.deployment,
         "variant": request.variant,

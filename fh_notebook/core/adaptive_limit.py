@@ -19,8 +19,6 @@ from enum import Enum
 from math import ceil
 from typing import Final
 
-__all__ = ["BOUND", "START", "AdaptiveLimit", "Phase"]
-
 START: Final = 2
 """Calls at once before anything is known: with the smallest subscription (1) this costs one refused call, once."""
 DOUBLING_TO: Final = 32
@@ -203,17 +201,7 @@ class AdaptiveLimit:
         self.typical_s = took_s if self.typical_s is None else self.typical_s + (took_s - self.typical_s) / 8
 
     def answered(self, *, in_flight: int, left: int | None = None, sent_at: float | None = None) -> None:
-        """Learn that a call was admitted, with `in_flight` slots in use, that one included.
-
-        Parameters
-        ----------
-        in_flight : int
-            Slots in use.
-        left : int, optional
-            Jobs that the caller has still to do; without it, it is thought to go on for ever.
-        sent_at : float, optional
-            When it was sent: before the last cut, and it tells nothing of the limit since then.
-        """
+        """Learn that a call was admitted, with `in_flight` slots in use, that one included."""
         self._answers += 1
         if sent_at is not None and sent_at < self._cut_at:
             return
@@ -243,22 +231,7 @@ class AdaptiveLimit:
         wait_s: float = 0.0,
         begun_at: int = 0,
     ) -> None:
-        """Learn that a call was over the cap: answered 429 for concurrency, or queued.
-
-        Parameters
-        ----------
-        out : int
-            Calls that were out when this one was sent, itself included.
-        still_out : int, optional
-            Calls that are out now, itself excluded.
-        sent_at, now : float
-            When it was sent and when its answer came, by one clock. Without `sent_at` it belongs to the last event
-            until a round trip has passed.
-        wait_s : float
-            What it costs: how long this call is to wait.
-        begun_at : int
-            What :meth:`begins_at` said: before the first refusal more may be out than the limit.
-        """
+        """Learn that a call was over the cap: answered 429 for concurrency, or queued."""
         self._cost_s, self._was_over = wait_s, True
         if self.phase is Phase.SEEKING:  # what was really in use: a ceiling may be above the limit, or under it
             in_use = max(out, 1 + (still_out or 0))

@@ -44,26 +44,6 @@ from fh_notebook.core.text.html import printable
 from fh_notebook.core.values import UNSET, is_real
 from fh_notebook.errors import InputError, SettingsError
 
-__all__ = [
-    "ArgumentError",
-    "ArgumentKind",
-    "NotSettableError",
-    "RemovedError",
-    "RemovedName",
-    "RenamedName",
-    "UnknownNameError",
-    "check",
-    "check_names",
-    "check_one",
-    "check_one_of",
-    "column_text",
-    "current_names",
-    "explicit_signature",
-    "is_column_name",
-    "is_finite",
-    "public",
-]
-
 C = TypeVar("C", bound=Callable[..., Any])
 
 MAX_BITS: Final = 13_000
@@ -203,21 +183,6 @@ class ArgumentKind:
 def check(function: Any, given: Mapping[str, Any], *, but: Container[str] = ()) -> None:
     """Raise unless every argument is what the annotation of its parameter says.
 
-    Parameters
-    ----------
-    function : function
-        The one that was called.
-    given : mapping
-        Its ``locals()`` at its head. Names that are no parameters of it are left out.
-    but : container of str
-        Parameters that the function looks at itself, because it has more to say of them.
-
-    Raises
-    ------
-    ArgumentError
-        With the name of every argument that is something else, its value, and what it takes. Or a keyword of
-        :func:`explicit_signature` is not known.
-
     Examples
     --------
     >>> def double(number: int, times: int | None = None) -> int:
@@ -248,21 +213,7 @@ def check(function: Any, given: Mapping[str, Any], *, but: Container[str] = ()) 
 
 
 def check_names(function: Any, options: Any) -> None:
-    """Raise unless `function` takes each of the keywords that it was given as ``**options``.
-
-    Parameters
-    ----------
-    function : function
-        A function of :func:`explicit_signature`.
-    options : dict
-        Its ``options`` themselves: they are emptied before it raises, for no frame of a traceback may have a key, and
-        that is what a name such as ``api_key`` was given.
-
-    Raises
-    ------
-    ArgumentError
-        With the names that it does not take, and the nearest ones that it takes.
-    """
+    """Raise unless `function` takes each of the keywords that it was given as ``**options``."""
     function = _undecorated(function)
     keywords = _KEYWORDS[function]
     unknown = [name for name in options if name not in keywords.annotations]
@@ -400,26 +351,14 @@ def _call_text(function: Any) -> str:
 
 
 def check_one(name: str, value: Any, annotation: str) -> None:
-    """Raise unless a value is what an annotation says; for what is annotated ``Any`` and is not anything.
-
-    Raises
-    ------
-    ArgumentError
-        It is something else.
-    """
+    """Raise unless a value is what an annotation says; for what is annotated ``Any`` and is not anything."""
     kind = _kind_of_text(annotation, {})
     if kind is not None and not kind.accepts(value):
         raise ArgumentError(_describe_problem(name, value, kind))
 
 
 def check_one_of(name: str, value: Any, choices: Sequence[str]) -> None:
-    """Raise unless a value is one of the `choices`, for a check of the words that an annotation lists.
-
-    Raises
-    ------
-    InputError
-        It is something else.
-    """
+    """Raise unless a value is one of the `choices`, for a check of the words that an annotation lists."""
     if value not in choices:
         raise InputError(f"{name} is {short(value)}; give {listed(choices)}")
 
@@ -428,13 +367,6 @@ def explicit_signature(options: Any, defaults: Mapping[str, Any] | None = None) 
     """Decorate a function that takes ``**options: Unpack[options]``: its signature shows each option as a keyword.
 
     Completion, ``help()`` and :func:`check` take the keywords from there. The function is not wrapped.
-
-    Parameters
-    ----------
-    options : TypedDict class
-        What the function takes.
-    defaults : mapping, optional
-        What each option is when it is not given, in the order of the signature; by default ``None``.
 
     Examples
     --------

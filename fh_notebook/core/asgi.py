@@ -20,8 +20,6 @@ from fh_notebook.core.redaction import log
 from fh_notebook.core.text.messages import Message, option
 from fh_notebook.errors import SettingsError
 
-__all__ = ["STOP_GRACE_S", "EventServer", "PlainHttp", "listen"]
-
 STOP_GRACE_S: Final = 1
 """Seconds that requests in hand get to end when a server is stopped; whole ones, as uvicorn takes them."""
 ACCEPT_ROUNDS: Final = 3
@@ -34,18 +32,7 @@ _UPGRADE: Final = re.compile(rb"\r\nupgrade[ \t]*:", re.IGNORECASE)
 
 
 def listen(host: str, port: int, *, to: str, backlog: int) -> socket.socket:
-    """Return a socket that listens.
-
-    Parameters
-    ----------
-    to : str
-        What for, in the words of the error: ``listen on``.
-
-    Raises
-    ------
-    SettingsError
-        The address cannot be had.
-    """
+    """Return a socket that listens."""
     # The protocol is named: asyncio turns Nagle's algorithm off only for sockets that say that they are TCP, and with
     # it an answer in two writes (head, body) takes 40 ms. `socket.create_server` does not name it.
     family = socket.AF_INET6 if ":" in host else socket.AF_INET

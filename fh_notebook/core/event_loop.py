@@ -23,25 +23,6 @@ from typing import Any, Final, Generic, Protocol, TypeVar
 from fh_notebook.core.config import settings
 from fh_notebook.errors import FetchHiveError, SettingsError
 
-__all__ = [
-    "BackgroundJob",
-    "BackgroundLoop",
-    "InterruptibleEvent",
-    "LoopRunner",
-    "NestedRunner",
-    "ThreadRunner",
-    "background",
-    "bridge",
-    "current_runner",
-    "finish_despite_cancel",
-    "on_loop",
-    "run",
-    "run_within",
-    "running_loop",
-    "show_as_one_line",
-]
-
-
 T = TypeVar("T")
 
 
@@ -270,13 +251,7 @@ class ThreadRunner:
     """The default: the work runs on the background loop, and this thread waits for it."""
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Wait for `work`; an interrupt cancels it, waits for its `finally`, and is raised again.
-
-        Raises
-        ------
-        FetchHiveError
-            This is the background loop's own thread, which would wait for itself.
-        """
+        """Wait for `work`; an interrupt cancels it, waits for its `finally`, and is raised again."""
         background_loop = background()
         if threading.current_thread() is background_loop.thread:
             work.close()
@@ -332,13 +307,7 @@ class NestedRunner:
 
 
 def _nesting() -> Any:
-    """Return the module that lets a running loop be entered again.
-
-    Raises
-    ------
-    SettingsError
-        Only ``nest_asyncio`` is there, and it is known to break here.
-    """
+    """Return the module that lets a running loop be entered again."""
     with contextlib.suppress(ImportError):
         import nest_asyncio2
 
@@ -387,26 +356,12 @@ def current_runner() -> LoopRunner:
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
-    """Run `work` to its end from a blocking function, and return what it returned.
-
-    Raises
-    ------
-    FetchHiveError
-        Called on the background loop's own thread, where waiting would be for ever.
-    KeyboardInterrupt
-        The wait was interrupted; the work has been cancelled.
-    """
+    """Run `work` to its end from a blocking function, and return what it returned."""
     return current_runner().run(work)
 
 
 def running_loop() -> asyncio.AbstractEventLoop:
-    """Return the event loop that runs here.
-
-    Raises
-    ------
-    SettingsError
-        Something else than asyncio drives this.
-    """
+    """Return the event loop that runs here."""
     try:
         return asyncio.get_running_loop()
     except RuntimeError:

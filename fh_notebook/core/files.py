@@ -33,20 +33,6 @@ from pathlib import Path
 from typing import Final
 from uuid import uuid4
 
-__all__ = [
-    "KEPT_FILES",
-    "AtomicFile",
-    "ByteBudget",
-    "KeptFile",
-    "KeptFiles",
-    "atomic_file",
-    "is_at",
-    "remove_dead",
-    "safe_name",
-    "share",
-    "try_lock",
-]
-
 
 def try_lock(descriptor: int) -> bool:
     """Lock an open file without waiting; ``False`` when somebody has it, or the file system has no locks."""
@@ -70,11 +56,6 @@ def share(path: Path) -> int:
 
     Whoever then has it alone (`try_lock`) may remove it, last of all. Windows has no shared locks, and removes no file
     that is open; a file system without locks gives none to anybody.
-
-    Raises
-    ------
-    OSError
-        The file cannot be made.
     """
     while True:
         descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
@@ -125,31 +106,11 @@ class AtomicFile:
         return self._mark.with_name(f"{self._mark.name}-{what}")
 
     def create(self) -> int:
-        """Make the file, and return its descriptor.
-
-        Raises
-        ------
-        OSError
-            It cannot be made.
-        """
+        """Make the file, and return its descriptor."""
         return os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), PRIVATE)
 
     def put(self, *, private: bool, replace: Callable[[Path, Path], object] = os.replace) -> None:
-        """Have what was written take the place of the target, in one step.
-
-        Parameters
-        ----------
-        private : bool
-            Whether only the owner may read it. Else one that is replaced keeps its mode, and a new one has what the
-            umask says.
-        replace : callable
-            Moves the one to the other.
-
-        Raises
-        ------
-        OSError
-            It cannot be: the target is as it was.
-        """
+        """Have what was written take the place of the target, in one step."""
         descriptor = os.open(self.path, os.O_RDWR | getattr(os, "O_BINARY", 0))
         try:
             os.fsync(descriptor)
@@ -173,20 +134,7 @@ class AtomicFile:
 
 @contextmanager
 def atomic_file(target: Path, *, tidy: bool = True) -> Iterator[AtomicFile]:
-    """Give a file to write beside `target`; what was not put in its place at the end of the block is removed.
-
-    Parameters
-    ----------
-    target : Path
-        The file itself, not a link to it.
-    tidy : bool
-        Remove first what writers left in the folder that do not live any more.
-
-    Raises
-    ------
-    OSError
-        Nothing can be written there.
-    """
+    """Give a file to write beside `target`; what was not put in its place at the end of the block is removed."""
     if tidy:
         remove_dead(target.parent)
     mark, descriptor = _new_mark(target)

@@ -14,18 +14,6 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Final, Protocol, cast
 
-__all__ = [
-    "HOOKS",
-    "assets",
-    "catalog_file",
-    "frame_schema",
-    "frontend",
-    "history",
-    "partitions",
-    "session",
-    "store_functions",
-]
-
 
 class Session(Protocol):
     """The composition root: whom a client is connected to."""

@@ -40,20 +40,6 @@ from fh_notebook.core.text.formatting import first_words, one_line, short, type_
 from fh_notebook.core.text.problems import Problem
 from fh_notebook.core.values import is_iterable
 
-__all__ = [
-    "MAX_DEPTH",
-    "canonical_json",
-    "for_reading",
-    "inputs_text",
-    "inside_fence",
-    "is_missing",
-    "json_encoder",
-    "json_problems",
-    "jsonable",
-    "pretty",
-]
-
-
 MAX_DEPTH: Final = 200
 """Deeper nesting would meet Python's recursion limit in the encoder."""
 
@@ -104,14 +90,6 @@ def _is_masked(value: Any) -> bool:
 
 def jsonable(value: Any, *, missing_is_null: bool = False) -> Any:
     """Return a copy of `value` in JSON's own kinds; what has no JSON form is left in its place.
-
-    Parameters
-    ----------
-    value : object
-        Whatever a notebook holds.
-    missing_is_null : bool
-        Whether NaN, NaT, ``pd.NA`` and masked values are null: they are where a table or an expression gives them.
-        What a program gives is left, and told as a problem: there a NaN is as likely a slip.
 
     Examples
     --------

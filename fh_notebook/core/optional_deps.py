@@ -15,8 +15,6 @@ from typing import Final
 
 from fh_notebook.errors import SettingsError
 
-__all__ = ["OPTIONAL", "OptionalPackage", "ensure_installed", "is_installed"]
-
 
 @dataclass(frozen=True, slots=True)
 class OptionalPackage:
@@ -60,20 +58,7 @@ def is_installed(module: str) -> bool:
 
 
 def ensure_installed(module: str, needs: str) -> None:
-    """Raise where an optional package is not installed.
-
-    Parameters
-    ----------
-    module : str
-        One of :data:`OPTIONAL`.
-    needs : str
-        What needs it, as the beginning of a sentence: ``"Parquet files need"``.
-
-    Raises
-    ------
-    SettingsError
-        With the command that installs it.
-    """
+    """Raise where an optional package is not installed."""
     if not is_installed(module):
         package = OPTIONAL[module]
         raise SettingsError(f"{needs} {package.title}: {package.command}")

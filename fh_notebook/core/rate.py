@@ -15,8 +15,6 @@ from fh_notebook.core.text.messages import Message, option
 from fh_notebook.core.values import is_number
 from fh_notebook.errors import SettingsError
 
-__all__ = ["Rate"]
-
 _SECONDS: Final = {
     **dict.fromkeys(("s", "sec", "second"), 1.0),
     **dict.fromkeys(("m", "min", "minute"), 60.0),
@@ -59,13 +57,7 @@ class Rate:
 
     @classmethod
     def of(cls, value: object) -> Rate:
-        """Return the rate that `value` means: a `Rate`, calls a second, or a text such as ``"30/min"``.
-
-        Raises
-        ------
-        SettingsError
-            It is not a rate.
-        """
+        """Return the rate that `value` means: a `Rate`, calls a second, or a text such as ``"30/min"``."""
         if isinstance(value, Rate):
             return value
         calls, seconds = _parse_rate(value)
@@ -75,16 +67,7 @@ class Rate:
         return cls(seconds / calls)
 
     def next_due(self, due: float | None, now: float) -> float:
-        """Return when the next call may go, at `now` or later.
-
-        Parameters
-        ----------
-        due : float or None
-            When the last one was due, by what this returned; ``None`` before the first. Not when it went: who wakes a
-            little late each time would fall behind the rate.
-        now : float
-            By the same clock, in seconds.
-        """
+        """Return when the next call may go, at `now` or later."""
         return now if due is None else max(now, due + self.interval_s)
 
     def least_s(self, calls: int) -> float:

@@ -17,20 +17,6 @@ from weakref import WeakValueDictionary, ref
 
 from fh_notebook.core.values import Unset
 
-__all__ = [
-    "MASK",
-    "Hidden",
-    "NoSecret",
-    "Secret",
-    "as_secret",
-    "error_text",
-    "log",
-    "redact",
-    "redactor",
-    "shared_secret",
-]
-
-
 MASK: Final = "***"
 
 
@@ -120,7 +106,6 @@ class Hidden:
         self._value = value
 
     def reveal(self) -> Any:
-        """Return it."""
         return self._value
 
     def __repr__(self) -> str:
@@ -182,18 +167,6 @@ _KEY_SHAPES = re.compile(r"(fhk_)[A-Za-z0-9_\-]+|(?i:(bearer\s+))[^\s'\",;]+|(?i
 
 def redact(text: str, also: Collection[str] = ()) -> str:
     """Mask in `text` every secret that this process holds, and whatever has the shape of a key.
-
-    Parameters
-    ----------
-    text : str
-        What is about to be logged or raised.
-    also : collection of str
-        Further texts to mask, such as the passwords of a row.
-
-    Returns
-    -------
-    str
-        `text` with ``***`` in their place.
 
     Examples
     --------

@@ -14,8 +14,6 @@ from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Final
 
-__all__ = ["LimitedCall", "SendThrottle", "Slot", "WaitQueue", "Waiter", "clock"]
-
 
 def clock() -> float:
     """Return the running loop's time, so that virtual time is seen as well; of real loops it is the monotonic clock."""

@@ -11,19 +11,6 @@ from enum import Enum
 from numbers import Real
 from typing import Any, Final, TypeGuard
 
-__all__ = [
-    "UNSET",
-    "ColumnName",
-    "Seconds",
-    "Unset",
-    "Whole",
-    "is_iterable",
-    "is_number",
-    "is_real",
-    "plain_number",
-    "utc_now",
-]
-
 
 class Unset(Enum):
     """The type of :data:`UNSET`, which says "not given" where ``None`` is a value of its own."""

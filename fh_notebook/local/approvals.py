@@ -35,9 +35,6 @@ if TYPE_CHECKING:
     from fh_notebook.local.records import Record
     from fh_notebook.local.workflows import Workflow
 
-__all__ = ["Approval", "Approvals", "Choice", "Decision", "aask_human", "ask_human"]
-
-
 KEEP_DECIDED: Final = 1_000
 """Decided approvals that are remembered: a second decision of one is a conflict."""
 LEAST_WAIT_S: Final = 0.05
@@ -201,13 +198,7 @@ class Approvals:
         return sorted((approval for approval in known if approval.tool is not None), key=lambda a: a.asked_at)
 
     def decide(self, request_id: str | None, decision: Decision | None) -> Approval:
-        """Let a paused run go on.
-
-        Raises
-        ------
-        SettingsError
-            No such run is paused; or none is named, and not exactly one is. Or there is no decision.
-        """
+        """Let a paused run go on."""
         self.expire()
         with self._lock:
             open_now = list(self._open)
@@ -402,13 +393,7 @@ def _question(
 
 
 def _json_copy(tool_arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a copy of what a tool is to be called with, as the service would list it.
-
-    Raises
-    ------
-    InputError
-        It has no JSON form: an error of the workflow, and not of whoever lists it.
-    """
+    """Return a copy of what a tool is to be called with, as the service would list it."""
     problem = ""
     try:
         copy: dict[str, Any] = json.loads(json.dumps(dict(tool_arguments), allow_nan=False))

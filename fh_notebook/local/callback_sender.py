@@ -25,8 +25,6 @@ from fh_notebook.version import __version__
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["SIGNATURE_HEADER", "CallbackSender", "Delivery", "may_deliver"]
-
 SIGNATURE_HEADER: Final = "X-Fetch-Hive-Signature"
 
 AT_ONCE: Final = 32

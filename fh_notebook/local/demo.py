@@ -26,19 +26,6 @@ from fh_notebook.core import arguments
 from fh_notebook.core.text.formatting import first_words
 from fh_notebook.local.hive import LocalHive
 
-__all__ = [
-    "DEPLOYMENT",
-    "KEYWORDS",
-    "LABELS",
-    "Classification",
-    "NearestExample",
-    "by_keywords",
-    "demo_hive",
-    "fold",
-    "tickets",
-    "tickets_path",
-]
-
 DEPLOYMENT: Final = "support-triage"
 
 # Seconds: a rule is quick, a comparison with every example takes longer, and both now and then take much longer
@@ -339,13 +326,7 @@ class NearestExample:
         return {gram: weight / length for gram, weight in raw.items()} if length else {}
 
     def classify(self, ticket: str) -> Classification:
-        """Return the label of the nearest example; `confidence` compares it with the nearest of each other label.
-
-        Raises
-        ------
-        ValueError
-            `ticket` has no words in common with any example, so that none is nearer than another.
-        """
+        """Return the label of the nearest example; `confidence` compares it with the nearest of each other label."""
         likeness: dict[int, float] = defaultdict(float)
         for gram, weight in self._unit(_grams(ticket)).items():
             for index, example_weight in self._weights[gram]:

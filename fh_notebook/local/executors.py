@@ -23,9 +23,6 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final, TypeVar
 from weakref import WeakSet
 
-__all__ = ["HiveLoop", "ThreadExecutor"]
-
-
 T = TypeVar("T")
 
 

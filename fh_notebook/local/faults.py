@@ -15,8 +15,6 @@ from typing import Any, Final, Literal
 from fh_notebook.errors import SettingsError
 from fh_notebook.local.requests import BY_CODE, code_for_status
 
-__all__ = ["Fault", "FaultPoint", "FaultScript"]
-
 FaultPoint = Literal["invoke", "retrieve"]
 """Which calls: running a workflow (by key or by webhook), or asking for a run."""
 

@@ -49,8 +49,6 @@ if TYPE_CHECKING:
     from fh_notebook.contract.deployment import Deployment
     from fh_notebook.local.http.server import HiveServer
 
-__all__ = ["LocalHive"]
-
 F = TypeVar("F", bound=Callable[..., Any])
 
 

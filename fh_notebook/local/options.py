@@ -15,23 +15,6 @@ from fh_notebook.core.text.formatting import short, with_article
 from fh_notebook.core.values import is_number
 from fh_notebook.errors import SettingsError
 
-__all__ = [
-    "CALLBACK_BACKOFF_S",
-    "CALLBACK_TIMEOUT_S",
-    "KEEP",
-    "KEEP_ALIVE_S",
-    "MAX_BODY_BYTES",
-    "WORKSPACE_ID",
-    "Latency",
-    "NotFoundStatus",
-    "Options",
-    "QueueStatus",
-    "Spelling",
-    "ToolRule",
-    "draw_latency",
-    "options_from",
-]
-
 Spelling = Literal["docs", "sdk"]
 SPELLINGS: Final = ("docs", "sdk")
 
@@ -190,13 +173,7 @@ def _is_seconds(value: Any) -> bool:
 
 
 def options_from(given: Mapping[str, Any], base: Options | None = None) -> Options:
-    """Return the settings that a user gave, in the forms in which a user may give them, upon those of `base`.
-
-    Raises
-    ------
-    SettingsError
-        With every problem, an unknown name included.
-    """
+    """Return the settings that a user gave, in the forms in which a user may give them, upon those of `base`."""
     names = {f.name for f in fields(Options)}
     if unknown := sorted(set(given) - names):
         raise SettingsError(f"{', '.join(unknown)}: unknown setting; the settings are {', '.join(sorted(names))}")

@@ -17,8 +17,6 @@ from fh_notebook.core.arguments import public
 from fh_notebook.local.requests import ParsedRequest
 from fh_notebook.local.workflows import WorkflowOutcome
 
-__all__ = ["Call", "Counts", "Record", "RunRecords", "view"]
-
 
 @dataclass(slots=True)
 class Record:

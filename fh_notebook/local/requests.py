@@ -19,20 +19,6 @@ from email.parser import HeaderParser
 from typing import Any, Final, NoReturn
 from urllib.parse import urlsplit
 
-__all__ = [
-    "BY_CODE",
-    "CODES",
-    "Code",
-    "ParsedRequest",
-    "Refusal",
-    "bearer_key",
-    "code_for_status",
-    "read_decision",
-    "read_invoke",
-    "read_trigger",
-    "read_upload",
-]
-
 
 @dataclass(frozen=True, slots=True)
 class Code:
@@ -182,13 +168,7 @@ class ParsedRequest:
 
 
 def read_invoke(body: bytes, *, may_auto_approve: bool = True) -> ParsedRequest:
-    """Parse the body of ``POST /v1/workflow/invoke``.
-
-    Raises
-    ------
-    Refusal
-        ``invalid_json``, ``validation_error``, ``invalid_tool_approval`` or ``tool_approval_override_not_permitted``.
-    """
+    """Parse the body of ``POST /v1/workflow/invoke``."""
     fields = _json_object(body)
     # Older bodies have the name of the deployment in `endpoint` (CONTRACT section 10).
     deployment, variant = fields.get("deployment") or fields.get("endpoint"), fields.get("variant")
@@ -204,13 +184,7 @@ def read_invoke(body: bytes, *, may_auto_approve: bool = True) -> ParsedRequest:
 
 
 def read_trigger(body: bytes, deployment: str, variant: str) -> ParsedRequest:
-    """Parse the body of a webhook trigger, which is always callback delivery (CONTRACT section 6).
-
-    Raises
-    ------
-    Refusal
-        As for :func:`read_invoke`; a webhook may never approve by itself (CONTRACT section 10).
-    """
+    """Parse the body of a webhook trigger, which is always callback delivery (CONTRACT section 6)."""
     fields = _json_object(body)
     _check_metadata(fields.get("metadata"))
     _check_tool_approval(fields.get("tool_approval"), may_auto_approve=False)
@@ -226,13 +200,7 @@ def read_trigger(body: bytes, deployment: str, variant: str) -> ParsedRequest:
 
 
 def read_decision(body: bytes, *, is_destructive: bool) -> bool:
-    """Parse the body of a decision about a tool, and return whether it is allowed (CONTRACT section 10).
-
-    Raises
-    ------
-    Refusal
-        ``invalid_json`` or ``validation_error``.
-    """
+    """Parse the body of a decision about a tool, and return whether it is allowed (CONTRACT section 10)."""
     decision = _json_object(body).get("decision")
     if decision == "allow_for_run" and is_destructive:  # UNKNOWN how the service spells a decision for a whole run
         raise Refusal("validation_error", "A destructive action cannot be allowed for a whole run")
@@ -243,11 +211,6 @@ def read_decision(body: bytes, *, is_destructive: bool) -> bool:
 
 def read_upload(content_type: str, body: bytes) -> tuple[str, bytes, str]:
     r"""Return name, content and type of the file in a ``multipart/form-data`` body; UNKNOWN how its field is called.
-
-    Raises
-    ------
-    Refusal
-        ``validation_error``: it has no file.
 
     Examples
     --------
@@ -270,11 +233,6 @@ def read_upload(content_type: str, body: bytes) -> tuple[str, bytes, str]:
 
 def bearer_key(header: str | None) -> str:
     """Return the key of an ``Authorization`` header.
-
-    Raises
-    ------
-    Refusal
-        ``unauthorized``: no header, another scheme, or no key.
 
     Examples
     --------

@@ -17,22 +17,6 @@ from fh_notebook.local.options import Options, Spelling
 from fh_notebook.local.records import Call, Record
 from fh_notebook.local.requests import BY_CODE, CODES, Refusal
 
-__all__ = [
-    "EncodedResponse",
-    "accepted",
-    "approval",
-    "approvals",
-    "assets",
-    "error_codes",
-    "event",
-    "finished",
-    "models",
-    "refused",
-    "request_details",
-    "uploaded",
-    "workflow_run",
-]
-
 
 class EncodedResponse(NamedTuple):
     """A response before it is sent: status, body and headers."""

@@ -48,17 +48,6 @@ from fh_notebook.local.workflows import (
     with_address,
 )
 
-__all__ = [
-    "Admission",
-    "QueuedRun",
-    "RunQueue",
-    "Service",
-    "ServiceResponse",
-    "SubscriptionLimits",
-    "decide_here",
-    "steps_here",
-]
-
 
 class Admission(Enum):
     """The decision of the limits about a call."""
@@ -289,13 +278,7 @@ class RunQueue:
                 self._end(record, outcome)
 
     async def run_until_pause(self, job: QueuedRun) -> str:
-        """Run a job that has a slot until it ends or waits for a decision; then it goes on without its caller.
-
-        Returns
-        -------
-        str
-            The status with which its caller is answered.
-        """
+        """Run a job that has a slot until it ends or waits for a decision; then it goes on without its caller."""
         waiting: Future[str] = Future()
         with self.lock:
             self._direct[job.record.request_id] = waiting
@@ -497,26 +480,14 @@ class Service:
     # What is asked -----------------------------------------------------------
 
     def authorize(self, header: str | None) -> None:
-        """Check the ``Authorization`` header of a caller.
-
-        Raises
-        ------
-        Refusal
-            ``unauthorized``.
-        """
+        """Check the ``Authorization`` header of a caller."""
         key = requests.bearer_key(header)
         expected = self.runs.options.api_key
         if expected is not None and not hmac.compare_digest(key.encode(errors="replace"), expected.reveal().encode()):
             raise Refusal("unauthorized")
 
     def count_look_up(self) -> None:
-        """Count a request of a caller who may ask, and that runs nothing.
-
-        Raises
-        ------
-        Refusal
-            ``api_rate_limit_exceeded``.
-        """
+        """Count a request of a caller who may ask, and that runs nothing."""
         if not self.runs.options.look_ups_count:
             return
         with self.runs.lock:
@@ -525,13 +496,7 @@ class Service:
             raise self._limit_refusal(Admission.CAPPED)
 
     async def invoke(self, body: bytes, base_url: str) -> ServiceResponse:
-        """Answer ``POST /v1/workflow/invoke`` for a caller who may ask.
-
-        Raises
-        ------
-        Refusal
-            Whatever CONTRACT section 2 has for it.
-        """
+        """Answer ``POST /v1/workflow/invoke`` for a caller who may ask."""
         request = requests.read_invoke(body, may_auto_approve=self.runs.options.may_auto_approve)
         workflow = self.registry.find(request.deployment, request.variant, self.runs.options.not_found_status)
         return await self._admit(request, workflow, base_url)
@@ -539,25 +504,13 @@ class Service:
     async def trigger(
         self, endpoint_id: str, variant_id: str, secret: str, body: bytes, base_url: str
     ) -> ServiceResponse:
-        """Answer ``POST /v1/workflow/webhooks/{endpoint}/variants/{variant}``.
-
-        Raises
-        ------
-        Refusal
-            As for :meth:`invoke`.
-        """
+        """Answer ``POST /v1/workflow/webhooks/{endpoint}/variants/{variant}``."""
         endpoint = self.registry.find_endpoint(endpoint_id, variant_id, secret)
         request = requests.read_trigger(body, endpoint.deployment, endpoint.variant)
         return await self._admit(request, self.registry.find(request.deployment, request.variant), base_url)
 
     def request_details(self, request_id: str) -> ServiceResponse:
-        """Answer ``GET /v1/public/requests/{id}``.
-
-        Raises
-        ------
-        Refusal
-            ``not_found``.
-        """
+        """Answer ``GET /v1/public/requests/{id}``."""
         with self.runs.lock:
             record = self.runs.records.by_request_id(request_id)
             call = view(record) if record else None
@@ -565,13 +518,7 @@ class Service:
         return self._status_response(call, lambda c: responses.request_details(c, options), "Request not found")
 
     def workflow_run(self, run_id: str) -> ServiceResponse:
-        """Answer ``GET /v1/workflow_runs/{id}``.
-
-        Raises
-        ------
-        Refusal
-            ``not_found``.
-        """
+        """Answer ``GET /v1/workflow_runs/{id}``."""
         with self.runs.lock:
             record = self.runs.records.by_run_id(run_id)
             call = view(record) if record else None
@@ -583,13 +530,7 @@ class Service:
     # Approvals of tools --------------------------------------------------------
 
     def tool_approvals(self, workspace_id: str, query: Mapping[str, str]) -> ServiceResponse:
-        """Answer ``GET /v1/public/workspaces/{workspace}/tool_action_approvals``.
-
-        Raises
-        ------
-        Refusal
-            ``not_found``: another workspace; ``validation_error``: a limit that is no number.
-        """
+        """Answer ``GET /v1/public/workspaces/{workspace}/tool_action_approvals``."""
         self._check_workspace(workspace_id)
         limit = query.get("limit", "50")
         if not (limit.isdecimal() and len(limit) <= 3 and 1 <= int(limit) <= 100):
@@ -612,23 +553,11 @@ class Service:
         return ServiceResponse(responses.approvals(page, page[-1].id if has_more else None))
 
     def tool_approval(self, workspace_id: str, approval_id: str) -> ServiceResponse:
-        """Answer ``GET /v1/public/workspaces/{workspace}/tool_action_approvals/{id}``.
-
-        Raises
-        ------
-        Refusal
-            ``not_found``.
-        """
+        """Answer ``GET /v1/public/workspaces/{workspace}/tool_action_approvals/{id}``."""
         return ServiceResponse(responses.approval(self._find_approval(workspace_id, approval_id)))
 
     def decide_tool(self, workspace_id: str, approval_id: str, body: bytes) -> ServiceResponse:
-        """Answer ``POST /v1/public/workspaces/{workspace}/tool_action_approvals/{id}/decide``.
-
-        Raises
-        ------
-        Refusal
-            ``not_found``, ``validation_error``, ``already_decided`` or ``approval_expired``.
-        """
+        """Answer ``POST /v1/public/workspaces/{workspace}/tool_action_approvals/{id}/decide``."""
         approval = self._find_approval(workspace_id, approval_id)
         allow = requests.read_decision(body, is_destructive=approval.is_destructive)
         decided = self.runs.approvals.decide_approval(approval, allow=allow)
@@ -640,25 +569,13 @@ class Service:
     # Files -----------------------------------------------------------------------
 
     def list_assets(self, workspace_id: str, base_url: str) -> ServiceResponse:
-        """Answer ``GET /v1/public/workspaces/{workspace}/assets``.
-
-        Raises
-        ------
-        Refusal
-            ``not_found``: another workspace.
-        """
+        """Answer ``GET /v1/public/workspaces/{workspace}/assets``."""
         self._check_workspace(workspace_id)
         found = [with_address(entry, base_url) for entry in self.assets.list(workspace_id)]
         return ServiceResponse(responses.assets(found))
 
     def upload_asset(self, workspace_id: str, content_type: str, body: bytes, base_url: str) -> ServiceResponse:
-        """Answer ``POST /v1/public/workspaces/{workspace}/assets``.
-
-        Raises
-        ------
-        Refusal
-            ``not_found``: another workspace; ``validation_error``: no file was given.
-        """
+        """Answer ``POST /v1/public/workspaces/{workspace}/assets``."""
         self._check_workspace(workspace_id)
         entry = self.assets.upload(*requests.read_upload(content_type, body), workspace_id)
         return ServiceResponse(responses.uploaded(with_address(entry, base_url)))

@@ -20,7 +20,8 @@ from typing import Any, Final, get_args
 from urllib.parse import quote
 
 from fh_notebook.contract.deployment import Deployment
-from fh_notebook.contract.schema import build as _schema
+from fh_notebook.contract.schema import from_python as _from_python
+from fh_notebook.contract.schema import validation as _validation
 from fh_notebook.core.arguments import public
 from fh_notebook.core.json_values import canonical_json
 from fh_notebook.core.redaction import Secret, log
@@ -28,21 +29,6 @@ from fh_notebook.errors import SettingsError
 from fh_notebook.local.executors import ThreadExecutor
 from fh_notebook.local.options import ToolRule
 from fh_notebook.local.requests import Refusal
-
-__all__ = [
-    "ASSETS_PATH",
-    "INTERRUPTED",
-    "AssetStore",
-    "Registry",
-    "StoredAsset",
-    "WebhookEndpoint",
-    "Workflow",
-    "WorkflowOutcome",
-    "new_secret",
-    "perform",
-    "with_address",
-    "with_addresses",
-]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,14 +47,8 @@ class Workflow:
     """The rule of each tool that it may ask for: such a pause does not need callback delivery."""
 
     def check(self, inputs: Mapping[str, Any]) -> None:
-        """Refuse inputs that do not fit the Start variables, all problems in one text.
-
-        Raises
-        ------
-        Refusal
-            ``validation_error``.
-        """
-        if problems := _schema.problems(self.schema, inputs):
+        """Refuse inputs that do not fit the Start variables, all problems in one text."""
+        if problems := _validation.problems(self.schema, inputs):
             raise Refusal("validation_error", "; ".join(map(str, problems)))
 
 
@@ -106,18 +86,7 @@ class Registry:
         human: str | None = None,
         tools: Mapping[str, ToolRule] | None = None,
     ) -> bool:
-        """Let `func` run for a variant; the same name again replaces it, as re-running a cell does.
-
-        Returns
-        -------
-        bool
-            Whether another function ran for it before.
-
-        Raises
-        ------
-        SettingsError
-            A name is empty, or `func` cannot be called.
-        """
+        """Let `func` run for a variant; the same name again replaces it, as re-running a cell does."""
         for noun, name in (("deployment", deployment), ("variant", variant)):
             if not isinstance(name, str) or not name.strip():
                 raise SettingsError(f"the {noun} of a workflow must be a string, not {name!r}")
@@ -128,7 +97,7 @@ class Registry:
         for tool, rule in (tools or {}).items():
             if rule not in get_args(ToolRule):
                 raise SettingsError(f"tools[{tool!r}] is {rule!r}; give {' or '.join(map(repr, get_args(ToolRule)))}")
-        schema = _schema.from_function(func)
+        schema = _from_python.from_function(func)
         variants = self.workflows.setdefault(deployment, {})
         previous = variants.get(variant)
         variants[variant] = Workflow(
@@ -145,13 +114,7 @@ class Registry:
         return previous is not None and previous.func is not func
 
     def find(self, deployment: str, variant: str, not_found_status: int | None = None) -> Workflow:
-        """Return the workflow of that name.
-
-        Raises
-        ------
-        Refusal
-            ``not_found``: no such deployment, or no such variant of it; with another status, if one is given.
-        """
+        """Return the workflow of that name."""
         variants = self.workflows.get(deployment)
         if variants is None:
             raise Refusal("not_found", "Deployment not found", status=not_found_status)
@@ -161,13 +124,7 @@ class Registry:
         return workflow
 
     def add_endpoint(self, deployment: str, variant: str, secret: str | Secret | None) -> WebhookEndpoint:
-        """Open a webhook endpoint for a variant and return it; every call opens another.
-
-        Raises
-        ------
-        SettingsError
-            There is no such workflow, or the secret is empty.
-        """
+        """Open a webhook endpoint for a variant and return it; every call opens another."""
         try:
             self.find(deployment, variant)
         except Refusal as exc:
@@ -186,13 +143,7 @@ class Registry:
         return endpoint
 
     def find_endpoint(self, endpoint_id: str, variant_id: str, secret: str) -> WebhookEndpoint:
-        """Return the endpoint of those ids when `secret` is its own.
-
-        Raises
-        ------
-        Refusal
-            ``not_found`` or ``unauthorized``.
-        """
+        """Return the endpoint of those ids when `secret` is its own."""
         endpoint = self.endpoints.get((endpoint_id, variant_id))
         if endpoint is None:
             raise Refusal("not_found", "Webhook endpoint not found")
@@ -298,13 +249,7 @@ class AssetStore:
         return [self._listed(asset, workspace_id) for asset in reversed(self._by_id.values())]
 
     def get(self, token: str) -> StoredAsset | None:
-        """Return the file at an address.
-
-        Raises
-        ------
-        Refusal
-            ``address_expired``.
-        """
+        """Return the file at an address."""
         asset, expires_at = self._addresses.get(token, (None, None))
         if expires_at is not None and self._now() >= expires_at:
             raise Refusal("address_expired")
@@ -382,19 +327,7 @@ INTERRUPTED = WorkflowOutcome("failed", error="The hive was stopped while the wo
 async def perform(
     workflow: Workflow, inputs: Mapping[str, Any], threads: ThreadExecutor, base_url: str
 ) -> WorkflowOutcome:
-    """Run a workflow: an async one here, a plain one in a thread, so that it never blocks the event loop.
-
-    Parameters
-    ----------
-    workflow : Workflow
-        What runs.
-    inputs : mapping
-        The Start variables, checked already; they are the function's keyword arguments.
-    threads : ThreadExecutor
-        Where plain functions run.
-    base_url : str
-        What addresses of this hive's assets are completed with.
-    """
+    """Run a workflow: an async one here, a plain one in a thread, so that it never blocks the event loop."""
     if workflow.is_async:
         return await _await(workflow.func, inputs, base_url)
     result = await threads.run(lambda: _call(workflow.func, inputs, base_url))

@@ -35,12 +35,12 @@ from fh_notebook.batching.planning.planner import Planner, refused
 from fh_notebook.batching.tables.frames import source_name
 from fh_notebook.batching.tables.row_sources import read_rows
 from fh_notebook.batching.tables.rows import EXPECTED, Rows
-from fh_notebook.batching.tables.values import is_missing
 from fh_notebook.comparing.scorers.observations import Observation, read_observations
 from fh_notebook.comparing.scorers.runner import Score, check_columns
 from fh_notebook.comparing.sources import score_observations
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.core import arguments
+from fh_notebook.core.json_values import is_missing
 from fh_notebook.core.text.formatting import short, type_text, with_partial_repr
 from fh_notebook.core.text.messages import PYTHON, Audience, Message, counted, option
 from fh_notebook.errors import InputError, SettingsError
@@ -54,8 +54,6 @@ from fh_notebook.store.store import Store
 
 if TYPE_CHECKING:
     from fh_notebook.client.clients import AsyncClient, Client
-
-__all__ = ["SUMMARY_COLUMNS", "Canary", "canary", "start_canary"]
 
 Clock = Callable[[], datetime]
 
@@ -181,22 +179,7 @@ def start_canary(
     progress: Any = True,
     clock: Clock = _utc_now,
 ) -> Canary:
-    """Return the canary that is asked for, after today's calls.
-
-    Parameters
-    ----------
-    audience : Audience
-        Who reads its messages.
-    progress : bool or function
-        As of a batch.
-    clock : function
-        Returns the time, UTC.
-
-    Raises
-    ------
-    InputError, SettingsError, StoreError, AuthError
-        As :func:`canary` says.
-    """
+    """Return the canary that is asked for, after today's calls."""
     store = session.store()
     if store is None:
         raise SettingsError(
@@ -235,15 +218,7 @@ GO_ON: Final = "run the same fh.canary(...) again"
 
 
 def read_sample(rows: Any, score: Any, deployment: Deployment | None = None) -> Rows:
-    """Return the rows of a canary, of which a score can come.
-
-    Raises
-    ------
-    InputError
-        There are none, or the score reads a column that is missing or has no value.
-    SettingsError
-        They are an iterator.
-    """
+    """Return the rows of a canary, of which a score can come."""
     if isinstance(rows, Iterator):
         raise SettingsError(
             "a canary calls the same rows again, and an iterator can be read only once; give list(rows)"
@@ -296,13 +271,7 @@ class CanarySample:
     def of(
         cls, rows: Any, deployment: Deployment | str, options: CanaryOptions, client: Client, *, audience: Audience
     ) -> CanarySample:
-        """Read the rows, and check them.
-
-        Raises
-        ------
-        InputError, SettingsError
-            As :func:`canary` says.
-        """
+        """Read the rows, and check them."""
         target = known_deployment(client, deployment)
         read = read_sample(rows, options.score, target)
         (batch_variant,) = read_variants(
@@ -356,13 +325,7 @@ class CanarySample:
         return jobs
 
     def _check_copies(self, columns: Sequence[str]) -> None:
-        """Raise where rows with equal inputs have different values in what the score compares with.
-
-        Raises
-        ------
-        InputError
-            There are such rows.
-        """
+        """Raise where rows with equal inputs have different values in what the score compares with."""
         labels, records = self._all.labels, self._all.records
         for position, row in enumerate(self._rows):
             first = self._positions[row]
@@ -383,15 +346,7 @@ class CanarySample:
         return row_by_key
 
     def read_baseline(self, baseline: Batch | str | None, client: Client) -> list[tuple[int, Observation]]:
-        """Return the runs of the baseline with the numbers of their rows; none without a baseline.
-
-        Raises
-        ------
-        InputError
-            It is no batch of the same deployment, variant and rows.
-        SettingsError
-            No batch can be opened, or this one is another workspace's.
-        """
+        """Return the runs of the baseline with the numbers of their rows; none without a baseline."""
         if baseline is None:
             return []
         if not isinstance(baseline, Batch | str):
@@ -480,13 +435,7 @@ class CanaryHistory:
         self._store, self._name, self._sample, self._workspace = store, name, sample, workspace
 
     def days(self) -> list[CanaryDay]:
-        """Return all days, the oldest first.
-
-        Raises
-        ------
-        InputError
-            One is of other rows.
-        """
+        """Return all days, the oldest first."""
         dated = {
             day: record
             for record in self._store.batches.every()
@@ -564,13 +513,7 @@ class CanaryState:
         *,
         today: date,
     ) -> CanaryState:
-        """Score what is saved, and weigh it.
-
-        Raises
-        ------
-        InputError, SettingsError
-            The scorer cannot be used, or the baseline has no score.
-        """
+        """Score what is saved, and weigh it."""
         baseline = _distinct_answers(baseline, days)
         runs = [*baseline, *(run for day in days for run in day.runs)]
         scored = _score_runs([observation for _, observation in runs], options.score)

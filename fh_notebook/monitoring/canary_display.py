@@ -21,8 +21,6 @@ from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import figures
 from fh_notebook.core.text.messages import agreeing, counted
 
-__all__ = ["CanaryFigures", "canary_html", "canary_text", "notes", "verdict"]
-
 LINES_SHOWN: Final = 14
 """Days of the table that is shown: the latest."""
 

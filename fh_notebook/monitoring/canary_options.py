@@ -13,8 +13,6 @@ from fh_notebook.batching.options import OptionSyntax, about, chance, check_limi
 if TYPE_CHECKING:
     from fh_notebook.batching.batch import Batch
 
-__all__ = ["CanaryOptions"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class CanaryOptions:

@@ -62,8 +62,6 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["COPIES", "EFFECTS", "ChangeEvidence", "DayEvidence", "Numbers"]
-
 Numbers = NDArray[np.float64]
 
 COPIES: Final = 1_999

@@ -17,17 +17,9 @@ from fh_notebook.session import session
 from fh_notebook.store.store import Store
 from fh_notebook.store.tables.batches import BatchRecord
 
-__all__ = ["distinct_calls", "labels_of", "open_to_read"]
-
 
 def open_to_read(store: Store, record: BatchRecord) -> Batch:
-    """Return a saved batch that calls nothing.
-
-    Raises
-    ------
-    InputError
-        It was saved without its rows.
-    """
+    """Return a saved batch that calls nothing."""
     reader = Caller(
         workspace=record.workspace,
         limiter=session.limiter(record.workspace),
@@ -42,13 +34,7 @@ def labels_of(record: BatchRecord, deployment: str) -> dict[str, str]:
 
 
 def distinct_calls(batches: Iterable[tuple[Batch, Mapping[str, str]]]) -> Iterator[Observation]:
-    """Yield the runs of these batches, each answer once, under labels that tell the rows of all batches apart.
-
-    Parameters
-    ----------
-    batches : iterable of (Batch, mapping)
-        Each with the variants that are read, by their labels in the batch.
-    """
+    """Yield the runs of these batches, each answer once, under labels that tell the rows of all batches apart."""
     seen: set[int] = set()
     for number, (batch, variants) in enumerate(batches):
         for observation in read_observations(batch, pair_on="row"):

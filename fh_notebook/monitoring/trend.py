@@ -43,8 +43,6 @@ from fh_notebook.session import session
 from fh_notebook.store.store import Store
 from fh_notebook.store.tables.batches import BatchRecord
 
-__all__ = ["COLUMNS", "Trend", "trend"]
-
 COLUMNS: Final = {
     "date": "datetime64[ns, UTC]",
     "variant": "object",
@@ -146,13 +144,7 @@ def _errors_of(errors: pd.Series[Any], scorer: str) -> list[str]:
 
 
 def _distinct_variants(variants: str | Iterable[str]) -> list[str]:
-    """Return the variants that are asked for.
-
-    Raises
-    ------
-    InputError
-        There are none, or one is given twice.
-    """
+    """Return the variants that are asked for."""
     wanted = [variants] if isinstance(variants, str) else list(variants)
     if not wanted:
         raise InputError("variants is empty; give the names of some, or leave variants out for all of them")
@@ -163,13 +155,7 @@ def _distinct_variants(variants: str | Iterable[str]) -> list[str]:
 
 
 def _records_of(store: Store, name: str) -> list[BatchRecord]:
-    """Return the batches of a deployment in the workspace that has the newest of them, the oldest first.
-
-    Raises
-    ------
-    InputError
-        There is none.
-    """
+    """Return the batches of a deployment in the workspace that has the newest of them, the oldest first."""
     newest_first = store.batches.every()
     records = [record for record in newest_first if labels_of(record, name) or record.deployment == name]
     if not records:
@@ -189,13 +175,7 @@ def _records_of(store: Store, name: str) -> list[BatchRecord]:
 def _readable(
     records: Sequence[BatchRecord], wanted: Sequence[str] | None, name: str
 ) -> tuple[list[BatchRecord], list[str]]:
-    """Return the batches whose answers are in the store, and a note on the others.
-
-    Raises
-    ------
-    InputError
-        A variant was never called.
-    """
+    """Return the batches whose answers are in the store, and a note on the others."""
     readable = [record for record in records if "parts" not in record.plan and labels_of(record, name)]
     called = dict.fromkeys(variant for record in readable for variant in labels_of(record, name).values())
     for variant in wanted or ():

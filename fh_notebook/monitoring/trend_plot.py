@@ -19,7 +19,6 @@ from matplotlib.ticker import FixedLocator
 
 from fh_notebook.comparing.plots.matplotlib_plots import (
     DASH_STYLES,
-    INK,
     SMALL,
     Plot,
     PlotPanel,
@@ -29,6 +28,7 @@ from fh_notebook.comparing.plots.matplotlib_plots import (
     label_ends,
 )
 from fh_notebook.comparing.plots.panels import (
+    INK,
     TITLE_NAME_SHOWN,
     alike_first,
     distinct_names,
@@ -38,8 +38,6 @@ from fh_notebook.comparing.plots.panels import (
 )
 from fh_notebook.core import arguments
 from fh_notebook.errors import InputError
-
-__all__ = ["plot"]
 
 PANEL_LINES: Final = 6
 """The height of a panel, in lines of other figures."""
@@ -64,11 +62,6 @@ def plot(
     """Return the figure (see ``Trend.plot``).
 
     `measure` says what a score is; `texts`, how a figure of each kind is written, as in its table.
-
-    Raises
-    ------
-    InputError
-        There is nothing of that kind to be drawn.
     """
     if kind is not None:
         arguments.check_one_of("kind", kind, tuple(texts))

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from fh_notebook.notebook.shell import notice, running_kernel
+from fh_notebook.notebook.shell import notice as notice
+from fh_notebook.notebook.shell import running_kernel
 
 if TYPE_CHECKING:
     from fh_notebook.batching.batch import Batch, ShownBatch
@@ -30,22 +31,6 @@ if TYPE_CHECKING:
     from fh_notebook.racing.display import RaceDisplay
     from fh_notebook.racing.race import Race
     from fh_notebook.store.store import Store
-
-__all__ = [
-    "batch_progress",
-    "browse",
-    "deployment_page",
-    "notice",
-    "outputs_bundle",
-    "race_progress",
-    "show_approvals",
-    "show_batch",
-    "show_direct_run",
-    "show_history",
-    "show_pending",
-    "show_rater",
-    "watch_batch",
-]
 
 
 def deployment_page(deployment: Deployment) -> dict[str, Any]:

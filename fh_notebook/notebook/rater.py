@@ -30,8 +30,6 @@ from fh_notebook.notebook.ui.page_widget import PageWidget, script, text_of_file
 from fh_notebook.store.store import Store
 from fh_notebook.store.writer import IN_MEMORY
 
-__all__ = ["RateWidget", "Rater", "show_rater"]
-
 ITEMS_AT_ONCE: Final = 40
 CHARS_AT_ONCE: Final = 200_000
 """What the page has ahead at most; a single longer item is sent all the same."""

@@ -26,30 +26,6 @@ from fh_notebook.core.redaction import Secret, error_text, redact
 from fh_notebook.core.text import html
 from fh_notebook.errors import SettingsError, SnippetError
 
-__all__ = [
-    "WIDGET_VIEW",
-    "Masked",
-    "Stopped",
-    "ask_hidden",
-    "ask_lines",
-    "ask_yes",
-    "columns",
-    "enable_clicks",
-    "has_page",
-    "holds_key",
-    "is_rows",
-    "masked_if_shown",
-    "new_handle",
-    "no_lost_widget",
-    "notice",
-    "row_names",
-    "running_kernel",
-    "running_shell",
-    "text_names",
-    "widget_view",
-]
-
-
 WIDGET_VIEW: Final = "application/vnd.jupyter.widget-view+json"
 """The media type by which a page knows a widget."""
 
@@ -261,22 +237,7 @@ def has_page(shell: Any) -> bool:
 
 
 def ask_hidden(prompt: str, *, hint: str) -> Secret:
-    """Return what the person types, which is not shown.
-
-    Parameters
-    ----------
-    prompt : str
-        The question.
-    hint : str
-        What to do where nobody can be asked.
-
-    Raises
-    ------
-    SettingsError
-        There is no one to ask (nbclient, papermill), or what is typed would be shown.
-    Stopped
-        The person interrupted.
-    """
+    """Return what the person types, which is not shown."""
 
     def ask() -> Secret:
         with warnings.catch_warnings():
@@ -292,13 +253,6 @@ def ask_lines(prompt: str, is_open: Callable[[str], bool], *, hint: str) -> Secr
     """Return the lines that the person types in a terminal, until they are whole or two are empty; they are shown.
 
     One empty line ends nothing: pasted code has some, and what is not read here would go to the shell.
-
-    Raises
-    ------
-    SettingsError
-        There is no one to ask.
-    Stopped
-        The person interrupted.
     """
 
     def ask() -> Secret:
@@ -313,15 +267,7 @@ def ask_lines(prompt: str, is_open: Callable[[str], bool], *, hint: str) -> Secr
 
 
 def ask_yes(shell: Any, question: str) -> bool | None:
-    """Return whether the person says yes; an empty line and an interrupt are no. ``None`` where nobody can be asked.
-
-    Parameters
-    ----------
-    shell : InteractiveShell
-        Who asks.
-    question : str
-        It is shown with ``[y/N]`` behind it.
-    """
+    """Return whether the person says yes; an empty line and an interrupt are no. ``None`` where nobody can be asked."""
     if not (has_page(shell) or _is_terminal()):
         return None  # what comes through a pipe are the next lines of a script, and no answers
     try:

@@ -23,8 +23,6 @@ from fh_notebook.racing.options import RaceKeywords, RaceOptions, race_defaults
 from fh_notebook.racing.race import Race
 from fh_notebook.session import session
 
-__all__ = ["arace", "prepare_race", "race", "start_race"]
-
 
 @arguments.public
 @arguments.explicit_signature(RaceKeywords, race_defaults())
@@ -152,13 +150,7 @@ def start_race(rows: Any, deployment: Deployment | str, options: RaceOptions, au
 
 
 def prepare_race(rows: Any, deployment: Deployment | str, options: RaceOptions, audience: Audience = PYTHON) -> Race:
-    """Return the race that is asked for, checked and looked up; it has called nothing. `audience` reads its messages.
-
-    Raises
-    ------
-    InputError, SettingsError, StoreError
-        As :func:`race` says.
-    """
+    """Return the race, checked, before any call. `audience` reads its messages."""
     if isinstance(rows, Iterator):
         raise SettingsError(
             "a race draws its rows at random, so it needs all of them before it starts, not an iterator; give "

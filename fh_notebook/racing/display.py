@@ -18,7 +18,6 @@ from typing import Any, Final, Protocol
 import numpy as np
 import pandas as pd
 
-from fh_notebook.batching.planning.plan import counted
 from fh_notebook.batching.progress.display import Output, ProgressDisplay, TextLines
 from fh_notebook.batching.progress.state import ProgressSource, ProgressState
 from fh_notebook.batching.rendering import frame_text
@@ -37,32 +36,11 @@ from fh_notebook.comparing.stats.number_format import (
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import in_words
 from fh_notebook.core.text.html import swatch_name
+from fh_notebook.core.text.messages import counted
 from fh_notebook.core.text.shown_frame import ShownFrame
 from fh_notebook.errors import FetchHiveError
 from fh_notebook.racing.number_format import evidence_text, lead_format, lead_text, mean_format
 from fh_notebook.racing.state import NO_DIFFERENCE, WINNER, PairStanding, RaceState, pairs_table, summary_table
-
-__all__ = [
-    "BUDGET_SPENT",
-    "INTERRUPTED",
-    "RaceCost",
-    "RaceDisplay",
-    "RaceSnapshot",
-    "RaceSource",
-    "RaceText",
-    "calls_notes",
-    "interval_notes",
-    "live_html",
-    "live_text",
-    "notes_of",
-    "pairs_frame",
-    "progress_line",
-    "race_html",
-    "race_text",
-    "race_title",
-    "verdict",
-]
-
 
 BUDGET_SPENT: Final = "budget spent"
 
@@ -326,13 +304,11 @@ def race_title(name: str, variants: int) -> str:
 
 
 def race_text(race: RaceSnapshot) -> str:
-    """Return a race as text."""
     parts = [race.title, race.verdict, *race.notes, _variants_text(race), evidence_note(race.tally)]
     return "\n".join(part for part in (*parts, _pairs_text(race), intervals_note(race.tally)) if part)
 
 
 def race_html(race: RaceSnapshot) -> html.Html:
-    """Return a race as HTML."""
     return _page(
         race,
         html.sentence("p", race.verdict, race.tally.variants, style=html.HEADLINE),

@@ -30,21 +30,6 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = [
-    "BETS",
-    "PARTS",
-    "SPLIT",
-    "Evidence",
-    "Numbers",
-    "adjusted",
-    "capital",
-    "excludes",
-    "hedged",
-    "interval",
-    "sign_or_difference",
-]
-
-
 Numbers = NDArray[np.float64]
 
 
@@ -73,15 +58,6 @@ def capital(values: Numbers, counts: NDArray[Any], at: float = 0.0) -> float:
 
     With ``at=m`` the bet on a row is ``1 + b * (d - m) / (1 + m)``: as ``d >= -1`` it is never below 0, and it is not
     expected to grow where the mean is at most m.
-
-    Parameters
-    ----------
-    values : array
-        The differences that were seen, each in [-1, 1].
-    counts : array
-        How often each was: in which order makes no difference to the wealth.
-    at : float
-        Between -1 and 1.
 
     Examples
     --------
@@ -167,11 +143,6 @@ def sign_or_difference(scores: Numbers, *, by_rank: bool) -> Numbers:
 
 def adjusted(evidence: Numbers) -> Numbers:
     """Return, for each variant, the least mean of `evidence` over all sets of variants that it belongs to.
-
-    Parameters
-    ----------
-    evidence : array
-        Variants along the last axis: an e-value each against "nobody is better than this one".
 
     Notes
     -----
@@ -260,13 +231,7 @@ class Evidence:
         self._wealth: Numbers = np.broadcast_to(SPLIT, (*races, variants, variants, PARTS)).copy()
 
     def take(self, scores: Numbers) -> Flags:
-        """Take one row in, and return who is dropped by it.
-
-        Parameters
-        ----------
-        scores : array
-            Of each variant, in [0, 1], more is better; NaN where there is none, or where it is out.
-        """
+        """Take one row in, and return who is dropped by it."""
         before = self.racing
         playing = before[..., :, None] & before[..., None, :]
         differences = np.where(playing, np.nan_to_num(sign_or_difference(scores, by_rank=self.by_rank)), 0.0)

@@ -15,8 +15,6 @@ from fh_notebook.comparing.stats.number_format import difference_unit
 from fh_notebook.core.text.formatting import figures, figures_form
 from fh_notebook.racing.state import RaceState
 
-__all__ = ["evidence_text", "lead_format", "lead_text", "mean_format"]
-
 LARGE: Final = 1e6
 """Evidence of more is written with an exponent."""
 

@@ -24,8 +24,6 @@ from fh_notebook.core.arguments import ArgumentKind
 if TYPE_CHECKING:
     from fh_notebook.racing.scores import Bounds
 
-__all__ = ["NOT_OF_A_RACE", "RaceKeywords", "RaceOptions", "race_defaults"]
-
 NOT_OF_A_RACE: Final = tuple(
     name for name in BatchKeywords.__annotations__ if name not in SharedKeywords.__annotations__
 )

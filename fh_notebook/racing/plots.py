@@ -13,10 +13,8 @@ from typing import Any, Final
 import numpy as np
 from matplotlib.axes import Axes
 
-from fh_notebook.batching.planning.plan import counted
 from fh_notebook.comparing.plots.matplotlib_plots import (
     DASH_STYLES,
-    INK,
     SMALL,
     Plot,
     PlotPanel,
@@ -25,14 +23,13 @@ from fh_notebook.comparing.plots.matplotlib_plots import (
     draw_names,
     label_ends,
 )
-from fh_notebook.comparing.plots.panels import OF_PAIR_SHOWN, TITLE_NAME_SHOWN, distinct_names
+from fh_notebook.comparing.plots.panels import INK, OF_PAIR_SHOWN, TITLE_NAME_SHOWN, distinct_names
 from fh_notebook.comparing.stats.number_format import difference_text, interval_text
 from fh_notebook.core import arguments
+from fh_notebook.core.text.messages import counted
 from fh_notebook.errors import InputError
 from fh_notebook.racing.number_format import evidence_text, lead_format, lead_text
 from fh_notebook.racing.state import NO_DIFFERENCE, PairStanding, RaceState
-
-__all__ = ["plot"]
 
 PANEL_LINES: Final = 7
 """The height of a panel, in lines of other figures."""
@@ -43,13 +40,7 @@ LEAST: Final = 0.02
 
 
 def plot(tally: RaceState, kind: str | None) -> Any:
-    """Return the figure (see ``Race.plot``).
-
-    Raises
-    ------
-    InputError
-        There is nothing of that kind to be drawn.
-    """
+    """Return the figure (see ``Race.plot``)."""
     if kind is not None:
         arguments.check_one_of("kind", kind, tuple(_PANELS))
     if not tally.rows:

@@ -15,7 +15,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from fh_notebook.batching.planning.plan import counted
 from fh_notebook.batching.rendering import frame_html, frame_text
 from fh_notebook.comparing.comparison import Comparison, compare
 from fh_notebook.comparing.scorers.runner import Score
@@ -24,12 +23,10 @@ from fh_notebook.comparing.stats.pairs import check_chances, check_difference, r
 from fh_notebook.core import arguments
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import short
+from fh_notebook.core.text.messages import counted
 from fh_notebook.errors import InputError
 from fh_notebook.racing.evidence import Evidence, Numbers
 from fh_notebook.racing.scores import Bounds, ScoreScale
-
-__all__ = ["Draw", "Power", "SimulatedRaces", "independent", "power", "resampled", "simulate"]
-
 
 Draw = Callable[[np.random.Generator, int], Numbers]
 """Gives the scores of one row of so many races: races x variants, in [0, 1]."""
@@ -64,13 +61,6 @@ def simulate(
     seed: int | Sequence[int] = 0,
 ) -> SimulatedRaces:
     """Return what came of `races` races over at most `rows` rows each.
-
-    Parameters
-    ----------
-    draw : function of a generator and a number
-        Gives the scores of a row.
-    seed : int or sequence of int
-        Of the generator.
 
     Examples
     --------

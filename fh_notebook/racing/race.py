@@ -42,8 +42,6 @@ from fh_notebook.racing.scores import RowScorer, ScoreScale, calls_service, is_l
 from fh_notebook.racing.state import PATIENCE, RaceState, summary_table
 from fh_notebook.session import session
 
-__all__ = ["Race"]
-
 
 @arguments.public
 @with_partial_repr

@@ -46,9 +46,6 @@ from fh_notebook.errors import CallError, InputError
 from fh_notebook.racing.scores import RowScorer, RowScores
 from fh_notebook.racing.state import RaceState
 
-__all__ = ["MAX_LOOKAHEAD", "RowFeeder", "RunCounts", "Schedule", "distinct_calls", "seeded_order"]
-
-
 MAX_LOOKAHEAD: Final = 8
 """Rows that may run beyond the last decided one, unless `lookahead` says otherwise."""
 
@@ -423,13 +420,7 @@ class RowFeeder:
             self._changed.set()
 
     async def windows(self, opened: Windows) -> AsyncIterator[list[Job]]:
-        """Yield the jobs of each row when its turn has come, until the race has ended.
-
-        Parameters
-        ----------
-        opened : async iterator of Seen or list of Job
-            What the batch would call, all at once.
-        """
+        """Yield the jobs of each row when its turn has come, until the race has ended."""
         self._changed = asyncio.Event()
         callable_now = await self._take_jobs(opened)
         schedule = self._schedule

@@ -29,9 +29,6 @@ from fh_notebook.core.text.messages import Message, option
 from fh_notebook.errors import InputError, SettingsError
 from fh_notebook.racing.evidence import Numbers
 
-__all__ = ["RANKS", "Bounds", "RowScorer", "RowScores", "ScoreScale", "calls_service", "is_lower"]
-
-
 RANKS: Final = "ranks"
 
 Bounds = tuple[float, float] | Literal["ranks"] | None
@@ -61,13 +58,7 @@ class ScoreScale:
 
     @classmethod
     def of(cls, bounds: Any, *, lower: bool) -> ScoreScale:
-        """Return the scale that `bounds` ask for; without any, of what a lower score is better of (seconds): by rank.
-
-        Raises
-        ------
-        SettingsError
-            They are no bounds.
-        """
+        """Return the scale for `bounds`. Without bounds, a score where lower is better (seconds) is ranked."""
         if (isinstance(bounds, str) and bounds == RANKS) or (bounds is None and lower):
             return cls(lower=lower, by_rank=True)
         if bounds is None:
@@ -87,13 +78,7 @@ class ScoreScale:
         return np.asarray(1.0 - unit if self.lower else unit)
 
     def check(self, scores: Numbers, *, where: str) -> None:
-        """Raise where a score is beyond bounds that nobody has stated.
-
-        Raises
-        ------
-        InputError
-            With the cure.
-        """
+        """Raise where a score is beyond bounds that nobody has stated."""
         if self.by_rank or self.stated:
             return
         strange = scores[(scores < self.low) | (scores > self.high)]
@@ -113,13 +98,7 @@ class ScoreScale:
         return lead if self.by_rank else lead * (self.high - self.low)
 
     def unit_of(self, difference: float, name: str) -> float:
-        """Return a difference in the unit of the score as one of what is compared.
-
-        Raises
-        ------
-        SettingsError
-            It is none that could be; with the `name` of the option.
-        """
+        """Return a difference in the unit of the score as one of what is compared."""
         unit = difference if self.by_rank else difference / (self.high - self.low)
         if not 0 < unit < 1:
             most = "1" if self.by_rank else f"{self.high - self.low:g}"
@@ -183,13 +162,7 @@ class RowScorer:
         """Runs that a scorer had something to say of."""
 
     def mark(self, rows: Sequence[Sequence[tuple[Job, Outcome, Mapping[str, Any]]]]) -> list[RowScores]:
-        """Return what each row scores; a row is its runs.
-
-        Raises
-        ------
-        InputError, SettingsError
-            The scorer cannot be used.
-        """
+        """Return what each row scores; a row is its runs."""
         entries = [_observation(*entry, score=self._score, workspace=self._workspace) for row in rows for entry in row]
         observations = corrected_observations(entries)
         masked = find_hidden(observations, ()).masked  # an error may repeat what a run was sent

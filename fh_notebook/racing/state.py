@@ -20,19 +20,6 @@ from fh_notebook.core.text.html import colours_of
 from fh_notebook.racing.evidence import BETS, Evidence, Numbers, excludes, interval
 from fh_notebook.racing.scores import ScoreScale
 
-__all__ = [
-    "NO_DIFFERENCE",
-    "PAIR_COLUMNS",
-    "PATIENCE",
-    "SUMMARY_COLUMNS",
-    "WINNER",
-    "PairStanding",
-    "RaceState",
-    "pairs_table",
-    "summary_table",
-]
-
-
 WINNER: Final = "winner"
 
 NO_DIFFERENCE: Final = "no difference"

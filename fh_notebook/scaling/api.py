@@ -41,23 +41,22 @@ from fh_notebook.core.text.messages import PYTHON, RUN_AGAIN, Audience, Message,
 from fh_notebook.errors import InputError, SettingsError
 from fh_notebook.scaling.cluster.cluster import Cluster, check_cluster
 from fh_notebook.scaling.cluster.runner import ClusterLost, PartitionRunner, Threads
-from fh_notebook.scaling.comparison import compare
+from fh_notebook.scaling.comparison import compare as compare
 from fh_notebook.scaling.partition_work import PartitionWork
 from fh_notebook.scaling.protocol import BatchSpec, PartitionSurvey
-from fh_notebook.scaling.reopen import KnownBatch, Registration, known_batch, open_batch, other_key
+from fh_notebook.scaling.reopen import KnownBatch, Registration, known_batch, other_key
+from fh_notebook.scaling.reopen import open_batch as open_batch
 from fh_notebook.scaling.storage import parts
-from fh_notebook.scaling.storage.files import forget_files, scratch
+from fh_notebook.scaling.storage.files import forget_files as forget_files
+from fh_notebook.scaling.storage.files import scratch
 from fh_notebook.scaling.storage.index import PartitionIndex
-from fh_notebook.scaling.storage.reuse import seen_in_files
+from fh_notebook.scaling.storage.reuse import seen_in_files as seen_in_files
 from fh_notebook.scaling.tables import AS_IT_IS, PartitionTables, meta_of
 from fh_notebook.session import session
 from fh_notebook.store.store import Store
 
 if TYPE_CHECKING:
     from fh_notebook.client.clients import Client
-
-__all__ = ["batch_over_partitions", "compare", "forget_files", "open_batch", "seen_in_files"]
-
 
 ROWS_A_PARTITION: Final = 10_000
 """Of a pandas frame that is cut for the user: a partition lives for seconds at the least, and a killed worker's part
@@ -78,11 +77,6 @@ def batch_over_partitions(
     """Return the batch over partitions that :func:`fh_notebook.batch` was asked for, and what starts it.
 
     It has called nothing.
-
-    Raises
-    ------
-    InputError, SettingsError
-        As :func:`fh_notebook.batch` says.
     """
     _ensure_dask()
     if options.sample is not None:
@@ -255,13 +249,7 @@ class _SurveyRunner:
         self._where = where
 
     def at(self, partitions: Sequence[Any]) -> list[PartitionSurvey]:
-        """Return what each partition asks for.
-
-        Raises
-        ------
-        InputError, SettingsError
-            Inputs do not fit, all told together; or the scheduler has gone.
-        """
+        """Return what each partition asks for."""
         try:
             surveys = event_loop.run(self._runner.survey(partitions, self._spec))
         except ClusterLost:

@@ -16,7 +16,6 @@ import numpy as np
 import pandas as pd
 
 from fh_notebook.batching.batch import Batch
-from fh_notebook.batching.planning.plan import counted
 from fh_notebook.batching.rendering import frame_text
 from fh_notebook.batching.tables.expected_overlay import Overlay
 from fh_notebook.batching.tables.rows import EXPECTED
@@ -42,11 +41,10 @@ from fh_notebook.comparing.verdicts.verdict import failed_note, span_note, verdi
 from fh_notebook.core.config import settings
 from fh_notebook.core.text import html
 from fh_notebook.core.text.html import colours_of
+from fh_notebook.core.text.messages import counted
 from fh_notebook.errors import InputError, SettingsError
 from fh_notebook.scaling.sums import PairSum, Sums, ValueCounts, VariantSum, poisson_interval, sums_of, wilcoxon_of
 from fh_notebook.session import session
-
-__all__ = ["ScaledComparison", "compare"]
 
 EXACT_ROWS: Final = MANY_ROWS
 """Up to so many rows the scores themselves are added up."""
@@ -59,13 +57,7 @@ _LABEL: Final = "fh_cluster"
 
 
 def compare(source: Any, *, score: Any, pair_on: str, failed: str) -> ScaledComparison:
-    """Return the comparison of a batch over partitions, or of a ``dask.dataframe``.
-
-    Raises
-    ------
-    InputError, SettingsError
-        As ``fh.compare`` says.
-    """
+    """Return the comparison of a batch over partitions, or of a ``dask.dataframe``."""
     check_failed(failed)
     is_batch = isinstance(source, Batch)
     frame = source.frame if is_batch else source
@@ -295,13 +287,7 @@ class ScaledComparison:
         return max((total.rows for total in self._sums.variants.values()), default=0)
 
     def report(self, *_: Any, **__: Any) -> Any:
-        """Refuse: it is made of rows, of which there are too many.
-
-        Raises
-        ------
-        SettingsError
-            Always, with what to do.
-        """
+        """Refuse: it is made of rows, of which there are too many."""
         raise SettingsError(
             "this needs single rows, and they are in many partitions; compare some of them: "
             "fh.compare(batch.frame.partitions[0].compute(), ...)"

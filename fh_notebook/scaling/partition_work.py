@@ -25,8 +25,6 @@ from fh_notebook.scaling.protocol import BatchSpec
 from fh_notebook.scaling.rounds import CallRequest, PartitionCounts, ProgressTally, Rounds
 from fh_notebook.scaling.storage.index import PartitionIndex
 
-__all__ = ["PartitionWork"]
-
 
 class PartitionWork:
     """The calls that a batch over many partitions stands for.
@@ -158,13 +156,7 @@ class PartitionWork:
         return replace(settings.limits, left_today=budget.left_today, daily_cap=budget.daily_cap)
 
     def unknown_windows(self) -> NoReturn:
-        """Refuse: where the answers of partitions lie, nothing is changed in place.
-
-        Raises
-        ------
-        SettingsError
-            Always, with what to do.
-        """
+        """Refuse: where the answers of partitions lie, nothing is changed in place."""
         raise SettingsError(
             "a batch over partitions cannot look up single runs; batch.resume(retry_unknown=True) calls again "
             "what may have run, except runs that wait for a decision: client.retrieve(request_id) returns their "

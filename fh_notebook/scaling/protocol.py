@@ -18,21 +18,6 @@ from fh_notebook.contract.run import Run
 from fh_notebook.core.text.messages import RUN_AGAIN, Message, Phrase, Readable
 from fh_notebook.core.text.problems import Problem
 
-__all__ = [
-    "HASH_BYTES",
-    "PREFIX_BYTES",
-    "BatchSpec",
-    "PartitionResult",
-    "PartitionSurvey",
-    "PartitionTask",
-    "cluster_lost_stop",
-    "decode_event",
-    "decode_stop",
-    "encode_event",
-    "encode_stop",
-]
-
-
 PREFIX_BYTES: Final = 8
 """Of each key, by which equal jobs of different partitions are found: two of 10 million different ones meet by chance
 once in 300,000 such batches, and then one call is made a little later, and none twice."""

@@ -54,8 +54,6 @@ from fh_notebook.store.tables.plans import RUNNING, revision_of
 if TYPE_CHECKING:
     from fh_notebook.client.clients import Client
 
-__all__ = ["KnownBatch", "Registration", "known_batch", "open_batch"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownBatch:
@@ -131,13 +129,7 @@ class Registration:
         }
 
     def write(self) -> None:
-        """Write it.
-
-        Raises
-        ------
-        InputError
-            Another table has the name by now; nothing of this start was called.
-        """
+        """Write it."""
         while not self._is_written():
             self._known = self._compare()
             self._stored.id = self._known.before.id if self._known.before is not None else 0
@@ -227,20 +219,7 @@ def known_batch(
     is_named: bool,
     replace_other: bool,
 ) -> KnownBatch:
-    """Return what is saved under a name, compared with what partitions ask for.
-
-    Parameters
-    ----------
-    whole, planned : sequence of PartitionSurvey
-        Of all partitions, and of those that are run (``first=``): as on one machine, all rows are compared.
-    is_named : bool
-        Whether the user gave the name: then another table is refused, unless it is to replace the earlier one.
-
-    Raises
-    ------
-    InputError
-        Another table is saved under the name; nothing was called.
-    """
+    """Return what is saved under a name, compared with what partitions ask for."""
     record = store.batches.find(name, workspace) if store is not None else None
     if store is None or record is None:
         return KnownBatch()

@@ -37,8 +37,6 @@ from fh_notebook.scaling.storage.index import PartitionIndex
 from fh_notebook.scaling.worker.dask_budget import ENDED, LOWERED, OVER_CAP
 from fh_notebook.store.tables.partitions import PartRow
 
-__all__ = ["CallRequest", "PartitionCounts", "ProgressTally", "Rounds"]
-
 
 class PartitionCounts(NamedTuple):
     """How many jobs of a partition have which outcome."""

@@ -19,9 +19,6 @@ import pandas as pd
 from fh_notebook.comparing.stats.grid import Grid, without_noise
 from fh_notebook.comparing.stats.intervals import LEVEL, SEED, Numbers, ScoreRange
 
-__all__ = ["NO_VALUES", "PairSum", "Sums", "ValueCounts", "VariantSum", "poisson_interval", "sums_of", "wilcoxon_of"]
-
-
 MAX_VALUES: Final = 20_000
 """Different values that are counted as they are."""
 
@@ -297,19 +294,7 @@ def turned(pair: PairSum) -> PairSum:
 
 
 def sums_of(lines: pd.DataFrame, *, scorer: str, lower: bool, few: int) -> Sums:
-    """Return the sums of scored lines: those of one partition.
-
-    Parameters
-    ----------
-    lines : DataFrame
-        As ``comparing.sources.take`` makes them.
-    scorer : str
-        What scored.
-    lower : bool
-        Whether a lower score is the better one.
-    few : int
-        Up to so many rows the scores themselves are kept, too.
-    """
+    """Return the sums of scored lines: those of one partition."""
     names = [str(v) for v in dict.fromkeys(lines["variant"])]
     grid = Grid.of(lines, names, by="cluster")
     began = lines["started_at"].dropna()

@@ -32,18 +32,6 @@ from fh_notebook.errors import InputError
 from fh_notebook.scaling.protocol import HASH_BYTES, PREFIX_BYTES, BatchSpec, PartitionSurvey
 from fh_notebook.store.tables.partitions import KEY_BYTES
 
-__all__ = [
-    "RowDifference",
-    "RowHashes",
-    "compare_hashes",
-    "keys_of",
-    "plan_of",
-    "planned",
-    "records_of_targets",
-    "rows_of",
-    "survey",
-]
-
 
 def rows_of(frame: pd.DataFrame, spec: BatchSpec, start: int) -> Rows:
     """Return the rows of a partition, each under its label among all rows of the batch."""
@@ -53,13 +41,7 @@ def rows_of(frame: pd.DataFrame, spec: BatchSpec, start: int) -> Rows:
 
 
 def planned(rows: Rows, spec: BatchSpec, start: int) -> tuple[Planner, frozenset[str], list[list[Job]]]:
-    """Return the planner of a partition, the columns that hold secrets, and its jobs by row.
-
-    Raises
-    ------
-    InputError
-        A column is missing, or a Start variable has none.
-    """
+    """Return the planner of a partition, the columns that hold secrets, and its jobs by row."""
     planner = Planner(spec.batch_variants, repeats=spec.repeats, metadata=spec.metadata, workspace=spec.workspace)
     hidden = planner.fit(rows)
     return planner, hidden, list(planner.jobs(rows))

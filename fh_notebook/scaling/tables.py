@@ -23,23 +23,12 @@ from fh_notebook.scaling.protocol import BatchSpec
 from fh_notebook.scaling.storage import parts
 from fh_notebook.scaling.survey import planned, rows_of
 
-__all__ = ["AS_IT_IS", "PartitionTables", "frame_of", "frames_of", "meta_of", "pending_of"]
-
-
 AS_IT_IS: Final = {"dataframe.convert-string": False}
 """Dask would make a text of every object in a column: of lists, and of outputs that are objects."""
 
 
 def meta_of(source: pd.DataFrame, label: Any) -> pd.DataFrame:
-    """Return the tidy table of no line: the columns and dtypes of every part.
-
-    Parameters
-    ----------
-    source : DataFrame
-        The source's columns and dtypes, of no line.
-    label : int or str
-        The label of a row, for its kind.
-    """
+    """Return the tidy table of no line: the columns and dtypes of every part."""
     source = source.iloc[:0].reset_index(drop=True)
     for name in source.columns:
         if not _categories_are_known(source[name]):  # they are known by partition only: values as they are
@@ -60,15 +49,7 @@ def rows_not_saved(name: str) -> str:
 
 
 def frame_of(paths: Sequence[tuple[str, bool]], meta: pd.DataFrame) -> Any:
-    """Return the lines of parts as a ``dask.dataframe``, one partition a part.
-
-    Parameters
-    ----------
-    paths : sequence of (str, bool)
-        Each part, and whether the batch object took it over whole: then it paid for none of its answers.
-    meta : DataFrame
-        The columns and dtypes.
-    """
+    """Return the lines of parts as a ``dask.dataframe``, one partition a part."""
     import dask
     import dask.dataframe as dd
 
@@ -175,13 +156,7 @@ class PartitionTables:
         return frame[frame["status"] == "failed"]
 
     def pending(self) -> Any:
-        """Return one line for every job without an outcome, of the same columns, lazily; the rows are read for it.
-
-        Raises
-        ------
-        SettingsError
-            The rows are not here.
-        """
+        """Return one line for every job without an outcome, of the same columns, lazily; the rows are read for it."""
         entries = [entry for entry in self._work.index.entries if entry.survey.jobs]
         if any(entry.partition is None for entry in entries):
             raise SettingsError(rows_not_saved(self._work.spec.name))

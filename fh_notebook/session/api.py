@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from fh_notebook.contract.deployment import Deployment
     from fh_notebook.contract.run import Run
 
-__all__ = ["ainvoke", "areattach", "invoke", "pending", "reattach"]
-
 
 @arguments.public
 @arguments.explicit_signature(InvokeOptions)

@@ -41,9 +41,6 @@ from fh_notebook.core.text.formatting import duration
 from fh_notebook.core.values import utc_now
 from fh_notebook.errors import LimitReached
 
-__all__ = ["BoundedLimiter", "ConcurrencyLimiter"]
-
-
 UNANSWERED_S: Final = 0.35
 """So long somebody waits for a slot, before the first refusal, until one more call may go out beside those that are not
 answered yet. A refusal is heard sooner, so that a call or two are refused, and no more."""
@@ -178,11 +175,6 @@ class ConcurrencyLimiter:
 
         It applies at once: waiters get slots up to the new number, unless a refusal has taught a lower one; with a
         lower number slots come back as their calls end.
-
-        Raises
-        ------
-        SettingsError
-            It is not a whole number of at least 1.
         """
         if max_concurrency is not None:
             settings.whole(max_concurrency, "max_concurrency")
@@ -219,18 +211,7 @@ class ConcurrencyLimiter:
             self.closed_until = None
 
     def slot(self, group: Hashable = None) -> AbstractAsyncContextManager[None]:
-        """Hold one slot: wait for it, and give it back at the end.
-
-        Parameters
-        ----------
-        group : hashable, optional
-            The holder of several slots, for `wants_back`: for example one object per batch.
-
-        Raises
-        ------
-        LimitReached
-            On entering: the daily cap is used up; no call was made.
-        """
+        """Hold one slot: wait for it, and give it back at the end."""
         return Slot(self._enter, self._leave, group)
 
     @contextmanager
@@ -281,19 +262,7 @@ class ConcurrencyLimiter:
     def record_answer(
         self, decision: RetryDecision, *, call: LimitedCall | None = None, left: int | None = None, queued: bool = False
     ) -> None:
-        """Learn from one answer. Call it while the slot is still held, so that the refused call counts itself.
-
-        Parameters
-        ----------
-        decision : RetryDecision
-            The decision of `contract.retry.decide`.
-        call : LimitedCall, optional
-            The value of `call` for it.
-        left : int, optional
-            Jobs that are left to the caller: near the end the limit is not probed any more.
-        queued : bool
-            With callback delivery: the service accepted the call and queued it, as it was over the cap.
-        """
+        """Learn from one answer. Call it while the slot is still held, so that the refused call counts itself."""
         with self._lock:
             throttled = decision.action is RetryAction.THROTTLED or (
                 decision.action is RetryAction.FAILED and decision.reason in ("concurrency", "provider")

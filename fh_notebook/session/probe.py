@@ -54,14 +54,14 @@ from fh_notebook.contract.retry import (
     is_general,
     may_have_run,
 )
-from fh_notebook.contract.run import Run, one_line
+from fh_notebook.contract.run import Run
 from fh_notebook.contract.secrets import mask_inputs, mask_run
 from fh_notebook.contract.signing import FormDetector
 from fh_notebook.contract.wire import AttemptResult, decode_answer, encode_request
 from fh_notebook.core import arguments, event_loop, hooks
 from fh_notebook.core.config.urls import is_loopback
 from fh_notebook.core.json_values import pretty
-from fh_notebook.core.text.formatting import short
+from fh_notebook.core.text.formatting import one_line, short
 from fh_notebook.core.text.html import printable
 from fh_notebook.core.text.messages import PYTHON, Audience, AudienceText, Message, Phrase, counted, option
 from fh_notebook.core.values import utc_now
@@ -81,8 +81,6 @@ if TYPE_CHECKING:
     from fh_notebook.client.callbacks.receiver import CallbackReceiver
     from fh_notebook.client.clients import AsyncClient, Client
     from fh_notebook.contract.deployment import Deployment
-
-__all__ = ["BURST", "MAX_CALLS", "UNKNOWN_NAME", "ProbeStep", "probe", "probe_for"]
 
 MAX_CALLS: Final = 8
 CAPS: Final = (1, 3, 5)
@@ -245,13 +243,7 @@ def probe_for(
     callback: bool | str = False,
     callback_port: int = 0,
 ) -> Profile:
-    """Do what :func:`probe` does, with what is told before the first call in the words of `audience`.
-
-    Raises
-    ------
-    InputError, SettingsError, KeyboardInterrupt
-        As :func:`probe` raises them.
-    """
+    """Do what :func:`probe` does, with what is told before the first call in the words of `audience`."""
     arguments.check(probe, {name: value for name, value in locals().items() if name != "audience"})
     if max_calls < 1:
         raise InputError(Message("{} is {}; give a whole number, at least 1", (option("max_calls"), str(max_calls))))
@@ -309,15 +301,7 @@ def probe_for(
 
 
 def _too_few_calls(max_calls: int, others: int) -> Message | None:
-    """Return which `max_calls` shows the cap of which subscription; ``None`` where it is enough for each known one.
-
-    Parameters
-    ----------
-    max_calls : int
-        What was given.
-    others : int
-        Requests that are kept for what comes after the calls at once.
-    """
+    """Return which `max_calls` shows the cap of which subscription; ``None`` where it is enough for each known one."""
     # The check of the key, the direct call, a refused request, and each time one call more than the cap admits.
     enough = {cap: 3 + profiles.AGREE * (cap + 1) + others for cap in CAPS}
     shown = [cap for cap in CAPS if enough[cap] <= max_calls]
@@ -331,13 +315,7 @@ def _too_few_calls(max_calls: int, others: int) -> Message | None:
 
 
 def _listen(receiver: CallbackReceiver) -> None:
-    """Start the receiver.
-
-    Raises
-    ------
-    SettingsError
-        Its port is taken.
-    """
+    """Start the receiver."""
     try:
         event_loop.run(receiver.astart())
     except SettingsError as exc:
@@ -366,13 +344,7 @@ _NOT_ASYNC: Final = "confirm is an async function, whose answer is not awaited; 
 
 
 def _confirmation(confirm: bool | Callable[..., Any]) -> Callable[[ProbeStep], bool]:
-    """Return what is asked for each step.
-
-    Raises
-    ------
-    InputError
-        `confirm` is an async function.
-    """
+    """Return what is asked for each step."""
     if not callable(confirm):
         return _ask if confirm else _allow
     if iscoroutinefunction(confirm) or iscoroutinefunction(getattr(confirm, "__call__", None)):  # noqa: B004 - its kind
@@ -390,15 +362,7 @@ def _confirmation(confirm: bool | Callable[..., Any]) -> Callable[[ProbeStep], b
 
 
 def _ask(step: ProbeStep) -> bool:
-    """Ask the person at the keyboard for one step.
-
-    Raises
-    ------
-    _NobodyError
-        Nobody can be asked here.
-    _QuitError
-        The person wants no further call.
-    """
+    """Ask the person at the keyboard for one step."""
     which = "this call" if step.calls == 1 else f"these calls, at most {step.calls}"
     prompt = f"\n{step}\nMake {which}? [y]es, [n]o, [q]uit: "
     while True:
@@ -416,13 +380,7 @@ def _ask(step: ProbeStep) -> bool:
 
 
 def _receiver(callback: bool | str, port: int, *, is_asked: bool) -> tuple[CallbackReceiver | None, FormDetector]:
-    """Return what receives the callback, and its scheme; without `is_asked` no question names a free port.
-
-    Raises
-    ------
-    SettingsError
-        The URL cannot be used, or no port is known to which it leads.
-    """
+    """Return what receives the callback, and its scheme; without `is_asked` no question names a free port."""
     detector = FormDetector()
     if callback is False:
         return None, detector
@@ -573,13 +531,7 @@ class _ProbeCalls:
                 yield replace(step, made=self.profile.calls, max_calls=self._max_calls)
 
     async def make(self, step: ProbeStep) -> None:
-        """Make one step, and keep what it has shown.
-
-        Raises
-        ------
-        _StopError
-            No further call makes sense.
-        """
+        """Make one step, and keep what it has shown."""
         before = self.profile
         try:
             await step.make()
@@ -619,13 +571,7 @@ class _ProbeCalls:
         raise _StopError
 
     def _stop_if_failing(self, name: str, response: Response) -> None:
-        """Stop where an answer says that the next call fails, too: a paid one must not be tried.
-
-        Raises
-        ------
-        _StopError
-            It does.
-        """
+        """Stop where an answer says that the next call fails, too: a paid one must not be tried."""
         is_broken = response.status_code is None or response.status_code >= 500
         if is_broken or decide(response).action in (RetryAction.STOP, RetryAction.THROTTLED):
             self._note_words(error_of(object_of(response.body))[0])

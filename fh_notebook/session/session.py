@@ -49,39 +49,6 @@ if TYPE_CHECKING:
     from fh_notebook.store.pending_runs import PendingRuns
     from fh_notebook.store.store import Store
 
-__all__ = [
-    "RunRecorder",
-    "catalogue_deployments",
-    "client_for",
-    "client_of_hive",
-    "connection",
-    "connection_of_hive",
-    "deployment_finder",
-    "deployments",
-    "find_deployment_at",
-    "find_workspace_id",
-    "forget_profile",
-    "hive_deployments",
-    "keep_profile",
-    "known_deployments",
-    "known_variants",
-    "limiter",
-    "local_hive",
-    "note_variants",
-    "own_workspace",
-    "profile_of",
-    "receiver",
-    "reset",
-    "store",
-    "store_in_memory",
-    "store_or_memory",
-    "stores",
-    "stores_in_memory",
-    "tell_once",
-    "workspace_at",
-    "workspaces_in_use",
-]
-
 
 def catalogue_deployments() -> Deployments:
     """Return the deployments of the catalogue's file; none where there is no file."""
@@ -89,7 +56,6 @@ def catalogue_deployments() -> Deployments:
 
 
 def hive_deployments(hive: LocalHive) -> Deployments:
-    """Return the deployments of a hive."""
     return Deployments((deployment, LOCAL_SOURCE) for deployment in hive.deployments())
 
 
@@ -124,13 +90,7 @@ def _finder_of_hive(hive: LocalHive) -> Callable[[str], Deployment | None]:
 
 
 def find_deployment_at(address: str, name: str) -> Deployment | None:
-    """Look a name up as the clients of an address do; none is made, so no key is needed.
-
-    Raises
-    ------
-    InputError
-        The name is close to a known one, or the catalogue's file cannot be read.
-    """
+    """Look a name up as the clients of an address do; none is made, so no key is needed."""
     find = _finder_of_hive(local_hive()) if address == LOCAL else deployment_finder(catalogue_deployments)
     return find(name)
 
@@ -272,13 +232,7 @@ def reset() -> None:
 
 
 def limiter(workspace: str, max_concurrency: int | None = None) -> BoundedLimiter:
-    """Return the limiter of a workspace, within the ceiling of ``configure`` and that of a client.
-
-    Raises
-    ------
-    SettingsError
-        `max_concurrency` is not a whole number of at least 1.
-    """
+    """Return the limiter of a workspace, within the ceiling of ``configure`` and that of a client."""
     with _state.lock:
         if workspace not in _state.limiters:
             # Without a ceiling of its own it has that of `configure`, at each moment. It is separate from the adaptive
@@ -315,11 +269,6 @@ async def keep_profile(workspace: str, profile: Profile) -> bool:
     """Keep what was observed of a workspace's service, and return ``False`` where it should be saved and is not.
 
     That of a local hive, and of any service with ``store=None``, is kept until the process ends.
-
-    Raises
-    ------
-    StoreError
-        The store cannot be written.
     """
     text, is_of_hive = profile_to_json(profile), _is_of_hive(workspace)
     if is_of_hive or (opened := store()) is None:
@@ -330,13 +279,7 @@ async def keep_profile(workspace: str, profile: Profile) -> bool:
 
 
 def forget_profile(workspace: str | None) -> None:
-    """Remove the profile of one workspace, or (``None``) all of them.
-
-    Raises
-    ------
-    StoreError
-        The store cannot be written.
-    """
+    """Remove the profile of one workspace, or (``None``) all of them."""
     for kept in [*_state.profiles] if workspace is None else [workspace]:
         _state.profiles.pop(kept, None)
     if (opened := store()) is not None:
@@ -359,13 +302,7 @@ def workspaces_in_use() -> list[str]:
 
 
 def store() -> Store | None:
-    """Return the store of saved answers, opened if needed; ``None`` when nothing is to be saved.
-
-    Raises
-    ------
-    StoreError
-        The file cannot be used.
-    """
+    """Return the store of saved answers, opened if needed; ``None`` when nothing is to be saved."""
     path = resolution.store_path()
     if path is None:
         return None
@@ -479,13 +416,7 @@ def connection(
     max_concurrency: int | None = None,
     workspace_id: str | None = None,
 ) -> Connection:
-    """Return the connection that a client's arguments mean, by the order in :mod:`fh_notebook.core.config.resolution`.
-
-    Raises
-    ------
-    SettingsError
-        There is an address but no key for it, or one that cannot be used.
-    """
+    """Return the connection for a client's arguments; :mod:`fh_notebook.core.config.resolution` has the order."""
     api_key = as_secret(api_key)
     timeout_s = settings.current().timeout_s if timeout is None else settings.positive(timeout, "timeout")
     address, is_chosen = resolution.find_base_url(None if base_url is None else str(base_url))
@@ -547,13 +478,7 @@ def _error_catalog(address: str) -> ErrorCatalogCache:
 
 
 def _check_verify(verify: Any, service: str) -> Any:
-    """Return the `verify` of a connection; warn the user where the certificate is not checked.
-
-    Raises
-    ------
-    SettingsError
-        `verify` has another type.
-    """
+    """Return the `verify` of a connection; warn the user where the certificate is not checked."""
     if type(verify).__name__ in ("bool", "bool_"):  # numpy's are another type
         verify = bool(verify)
     if verify is None or verify is True:
@@ -714,11 +639,6 @@ def find_workspace_id(client: Client | AsyncClient | None = None) -> str | None:
     """Return the service's id of the workspace of a client, ``None``: of the session's own, for which none is made.
 
     ``None`` is returned where no id is known.
-
-    Raises
-    ------
-    SettingsError
-        The settings name no usable key or address.
     """
     present = _current_client() if client is None else client_for(client)
     if present is not None:
@@ -727,13 +647,7 @@ def find_workspace_id(client: Client | AsyncClient | None = None) -> str | None:
 
 
 def own_workspace() -> str | None:
-    """Return the workspace of the session's own client, for which none is made; ``None`` where it is not known yet.
-
-    Raises
-    ------
-    SettingsError
-        The settings name no usable key or address.
-    """
+    """Return the workspace of the session's own client, for which none is made; ``None`` where it is not known yet."""
     if (present := _current_client()) is not None:
         return present.aclient.workspace
     if _would_be_local():
@@ -760,13 +674,7 @@ def local_hive() -> LocalHive:
 
 
 def client_for(client: Client | AsyncClient | None = None) -> Client:
-    """Return the client to use: the given one, or this process's own by the present settings.
-
-    Raises
-    ------
-    SettingsError
-        The settings name no usable key or address, or `client` is something else.
-    """
+    """Return the client to use: the given one, or this process's own by the present settings."""
     if isinstance(client, Client):
         return client
     if isinstance(client, AsyncClient):

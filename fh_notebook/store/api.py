@@ -11,8 +11,6 @@ from fh_notebook.core import arguments, hooks
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["export", "join", "rescue", "workspaces"]
-
 
 @arguments.public
 def export(path: str | PathLike[str]) -> Path:

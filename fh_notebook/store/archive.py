@@ -42,22 +42,6 @@ from fh_notebook.store.tables.scores import ScoreRow
 from fh_notebook.store.writer import IN_MEMORY
 from fh_notebook.version import __version__
 
-__all__ = [
-    "BYTES_MAX",
-    "FILES_BYTES_MAX",
-    "FILES_MAX",
-    "FILE_BYTES_MAX",
-    "ArchiveContents",
-    "ArchivedFile",
-    "check_answer",
-    "check_record",
-    "check_score",
-    "parse_json",
-    "read_batch",
-    "read_ratings",
-    "write_batch",
-]
-
 
 def check_record(record: BatchRecord) -> None:
     """Raise unless the record is one of a batch that can be planned."""
@@ -200,30 +184,7 @@ def write_batch(
     known_corrections: Iterable[CorrectionRow],
     files_of: FilesOf = lambda run: (),
 ) -> ArchiveContents:
-    """Write one batch of a store to a new file.
-
-    Parameters
-    ----------
-    store : Store
-        The store of the batch.
-    path : Path
-        The file, which does not exist yet.
-    record : BatchRecord
-        The batch.
-    answer_ids : iterable of int
-        The answers of its jobs, from any batch.
-    person_ratings : iterable of RatingRow
-        The ratings of its outputs by people.
-    known_corrections : iterable of CorrectionRow
-        Those of its workspace; the corrections of its inputs are written.
-    files_of : FilesOf
-        Which files of each run are written, each within :data:`FILE_BYTES_MAX`, all within :data:`FILES_BYTES_MAX`.
-
-    Raises
-    ------
-    StoreError
-        It cannot be written.
-    """
+    """Write one batch of a store to a new file."""
     with Store(path).closing() as archive:
         plan = {name: value for name, value in record.plan.items() if name != batches.FILES} | {"reuse": "batch"}
         if _is_folder_beside(beside := {"folder": _name_of_folder(record)}):
@@ -312,13 +273,7 @@ def _row_in_archive(answer: StoredAnswer, record: BatchRecord, batch_id: int) ->
 
 
 def read_batch(path: Path, *, now: Callable[[], float] = time.monotonic) -> tuple[Store, ArchiveContents]:
-    """Return a store in memory with the content of a stranger's file, and a summary of the content.
-
-    Raises
-    ------
-    InputError
-        It is not an archive, is too large, or has other content than an archive; with the reason.
-    """
+    """Return a store in memory with the content of a stranger's file, and a summary of the content."""
     with _open_archive(path, now) as source:
         records = [*batches.every(source)]
         if len(records) != 1:
@@ -346,13 +301,7 @@ def read_batch(path: Path, *, now: Callable[[], float] = time.monotonic) -> tupl
 
 
 def read_ratings(path: Path, *, now: Callable[[], float] = time.monotonic) -> list[RatingRow]:
-    """Return the ratings in a file: an archive, or a copy of a whole store.
-
-    Raises
-    ------
-    InputError
-        It is neither.
-    """
+    """Return the ratings in a file: an archive, or a copy of a whole store."""
     with _open_archive(path, now) as source:
         return list(_ratings_in(source))
 

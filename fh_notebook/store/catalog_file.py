@@ -22,8 +22,6 @@ from fh_notebook.core.files import atomic_file
 from fh_notebook.core.text.formatting import path_text, short
 from fh_notebook.errors import InputError
 
-__all__ = ["catalogue", "display_path", "find", "read", "save"]
-
 _BOM: Final = b"\xef\xbb\xbf"
 
 _Stamp = tuple[int, int, int]
@@ -44,25 +42,13 @@ def find(folder: str | os.PathLike[str] | None = None) -> Path | None:
 
 
 def catalogue() -> Deployments:
-    """Return the deployments of the catalogue that is found; none when there is no catalogue.
-
-    Raises
-    ------
-    InputError
-        The file cannot be read.
-    """
+    """Return the deployments of the catalogue that is found; none when there is no catalogue."""
     path = find()
     return Deployments() if path is None else read(path)
 
 
 def read(path: Path) -> Deployments:
-    """Return the deployments of one file, read again when its time or size has changed.
-
-    Raises
-    ------
-    InputError
-        With every problem, each with its line.
-    """
+    """Return the deployments of one file, read again when its time or size has changed."""
     reason = ""
     try:
         stamp = _stamp(os.stat(path))
@@ -135,28 +121,7 @@ def _reason_of(exc: OSError) -> str:
 
 
 def save(deployment: Deployment, path: str | os.PathLike[str] | None = None) -> Path:
-    """Write a deployment into the catalogue, in place of the one of its name or after the others.
-
-    Parameters
-    ----------
-    deployment : Deployment
-        What to write. The default of a password is left out, and that is said. So is what of an earlier one of its
-        name is gone or different then, with the comments of what is gone; the earlier description stays where the
-        deployment has none.
-    path : path, optional
-        A file, or a folder for its ``fetchhive.yaml``; the catalogue that is found from the working folder upward,
-        else a new ``fetchhive.yaml`` there.
-
-    Returns
-    -------
-    Path
-        The file.
-
-    Raises
-    ------
-    InputError
-        The file is broken, cannot be written, or cannot be edited without changing something else; it is as it was.
-    """
+    """Write a deployment into the catalogue, in place of the one of its name or after the others."""
     from fh_notebook.contract.catalog.writer import hidden_defaults
 
     target, message, changes = Path(FILE_NAMES[0]), "", None

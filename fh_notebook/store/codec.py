@@ -23,37 +23,9 @@ from typing import Any, Final
 from fh_notebook.core.json_values import json_encoder
 from fh_notebook.errors import StoreError
 
-__all__ = [
-    "BYTES",
-    "INT",
-    "INT_OR_NONE",
-    "REAL",
-    "REAL_OR_NONE",
-    "TEXT",
-    "TEXT_OR_NONE",
-    "DamagedValue",
-    "Kinds",
-    "check_kinds",
-    "check_rows",
-    "damage_text",
-    "decode_all",
-    "decode_json",
-    "encode_json",
-    "is_damage",
-    "moment_of",
-    "plan_of",
-    "seconds_of_moment",
-    "store_errors",
-]
-
 
 def encode_json(value: Any) -> str:
     r"""Return a value as JSON, without blanks.
-
-    Raises
-    ------
-    RecursionError
-        It is nested deeper than Python writes.
 
     Examples
     --------
@@ -118,13 +90,7 @@ def damage_text(path: Path, error: DamagedValue) -> str:
 
 
 def check_kinds(row: tuple[Any, ...], kinds: Kinds, subject: str) -> None:
-    """Raise unless each value of a row has an allowed type.
-
-    Raises
-    ------
-    DamagedValue
-        One has not.
-    """
+    """Raise unless each value of a row has an allowed type."""
     for value, kind in zip(row, kinds, strict=True):
         if type(value) not in kind:
             raise DamagedValue(f"{subject} holds {_short(value)}, which is not what was written")
@@ -132,11 +98,6 @@ def check_kinds(row: tuple[Any, ...], kinds: Kinds, subject: str) -> None:
 
 def check_rows(rows: Iterable[tuple[Any, ...]], kinds: Kinds, subject: str) -> list[tuple[Any, ...]]:
     """Return rows whose values have allowed types; of thousands, a column is checked in one step.
-
-    Raises
-    ------
-    DamagedValue
-        One has another type.
 
     Examples
     --------
@@ -158,11 +119,6 @@ def check_rows(rows: Iterable[tuple[Any, ...]], kinds: Kinds, subject: str) -> l
 def seconds_of_moment(seconds: Any, subject: str) -> float:
     """Return seconds since 1970, checked to be a time.
 
-    Raises
-    ------
-    DamagedValue
-        They are not.
-
     Examples
     --------
     >>> seconds_of_moment(1e300, "an answer")
@@ -176,13 +132,7 @@ def seconds_of_moment(seconds: Any, subject: str) -> float:
 
 
 def moment_of(seconds: Any, subject: str) -> datetime:
-    """Return seconds since 1970 as a time in UTC.
-
-    Raises
-    ------
-    DamagedValue
-        They are not one.
-    """
+    """Return seconds since 1970 as a time in UTC."""
     return datetime.fromtimestamp(seconds_of_moment(seconds, subject), UTC)
 
 
@@ -201,13 +151,7 @@ def _loads(text: Any) -> Any:
 
 
 def decode_json(text: Any, kind: type, subject: str) -> Any:
-    """Return the JSON value of a stored text, which must be an instance of `kind`.
-
-    Raises
-    ------
-    DamagedValue
-        It is not.
-    """
+    """Return the JSON value of a stored text, which must be an instance of `kind`."""
     try:
         value = _loads(text)
     except (ValueError, TypeError, RecursionError) as exc:
@@ -219,11 +163,6 @@ def decode_json(text: Any, kind: type, subject: str) -> Any:
 
 def decode_all(texts: Sequence[Any], kind: type, subject: str) -> list[Any]:
     """Return what `decode_json` does of each text: of thousands, in one step, unless one of them is damaged.
-
-    Raises
-    ------
-    DamagedValue
-        One of them is.
 
     Examples
     --------
@@ -240,13 +179,7 @@ def decode_all(texts: Sequence[Any], kind: type, subject: str) -> list[Any]:
 
 
 def plan_of(text: Any) -> dict[str, Any]:
-    """Return the plan of a batch from its stored text.
-
-    Raises
-    ------
-    DamagedValue
-        It is not one, or cannot be used.
-    """
+    """Return the plan of a batch from its stored text."""
     plan: dict[str, Any] = decode_json(text, dict, "the plan of a batch")
     arms = plan.get("arms", [])
     if not isinstance(arms, list) or not all(_is_arm(arm) for arm in arms):
@@ -284,13 +217,7 @@ def _short(value: Any) -> str:
 
 @contextmanager
 def store_errors(path: Path) -> Iterator[None]:
-    """Turn errors of SQLite and the file system into a `StoreError` that says what to do.
-
-    Raises
-    ------
-    StoreError
-        In place of ``sqlite3.Error`` and ``OSError``; the cause stays on it.
-    """
+    """Turn errors of SQLite and the file system into a `StoreError` that says what to do."""
     try:
         yield
     except sqlite3.Error as exc:

@@ -54,24 +54,6 @@ from fh_notebook.store.tables import (
 )
 from fh_notebook.store.writer import IN_MEMORY, Committed, WriteGroup, Writer
 
-__all__ = [
-    "APPLICATION_ID",
-    "MIGRATIONS",
-    "Connection",
-    "Database",
-    "FileIdentity",
-    "OpenConnections",
-    "Tell",
-    "announce_migration",
-    "begin",
-    "make_private_file",
-    "make_single",
-    "migrate",
-    "on_stderr",
-    "open_connection",
-]
-
-
 Tell = Callable[[str], None]
 """Shows one line to the user."""
 
@@ -105,11 +87,6 @@ def begin(connection: sqlite3.Connection, path: Path, tell: Tell) -> None:
 
     Where another process has the write lock because it migrates the file, this one waits until that has ended, for any
     time, and says so.
-
-    Raises
-    ------
-    sqlite3.OperationalError
-        Another process has the lock for another reason, for longer than the connection waits.
     """
     (patience_ms,) = connection.execute("PRAGMA busy_timeout").fetchone()
     deadline_s: float | None = time.monotonic() + patience_ms / 1000
@@ -143,15 +120,7 @@ def begin(connection: sqlite3.Connection, path: Path, tell: Tell) -> None:
 
 @contextmanager
 def announce_migration(connection: sqlite3.Connection, path: Path, versions: str, tell: Tell) -> Iterator[None]:
-    """Hold a block that migrates a file and commits: other processes are informed, and the user where it is slow.
-
-    Raises
-    ------
-    StoreError
-        The disk is full; nothing was changed.
-    KeyboardInterrupt
-        It was interrupted; nothing was changed.
-    """
+    """Hold a block that migrates a file and commits: other processes are informed, and the user where it is slow."""
     is_alive(_owners_folder(path), LOCK)  # removes the lock file of a killed process
     size = f"{max(1, round(path.stat().st_size / 1e6)):,} MB"
     began = time.monotonic()
@@ -236,24 +205,7 @@ class DatabaseConnection(sqlite3.Connection):
 def open_connection(
     path: Path, *, busy_timeout_s: float = 10.0, migrations: Migrations = MIGRATIONS, tell: Tell = on_stderr
 ) -> sqlite3.Connection:
-    """Return a connection to the store at `path`; the file is created or migrated if need be.
-
-    Parameters
-    ----------
-    path : Path
-        The file. It and its folder are created when missing, for their owner only.
-    busy_timeout_s : float
-        How long a write waits for another process's write.
-    migrations : tuple of tuples of SQL
-        The steps from each version to the next.
-    tell : callable
-        Shows the user a line where a large store is migrated, here or by another process.
-
-    Raises
-    ------
-    StoreError
-        The file cannot be used; what is wrong and what to do is in the message, and the file is as it was.
-    """
+    """Return a connection to the store at `path`; the file is created or migrated if need be."""
     with store_errors(path):
         if path != IN_MEMORY:
             make_private_file(path)
@@ -418,13 +370,7 @@ class FileIdentity:
         return "" if log_stamp == self._log_stamp else "left without its log, which was deleted or replaced"
 
     def check(self) -> None:
-        """Raise where the file is not the one that was opened.
-
-        Raises
-        ------
-        StoreError
-            With what to do.
-        """
+        """Raise where the file is not the one that was opened."""
         if not (change := self.change):
             return
         raise StoreError(
@@ -538,25 +484,13 @@ class Database:
     # --- read and written
 
     def read(self, function: Callable[[sqlite3.Connection], T]) -> T:
-        """Return what `function` reads.
-
-        Raises
-        ------
-        StoreError
-            The file cannot be opened or read, or is damaged.
-        """
+        """Return what `function` reads."""
         connections = self.connect()
         with connections.lock, store_errors(self.path):
             return function(connections.reading)
 
     def put(self, function: Callable[[sqlite3.Connection], T]) -> Committed[T]:
-        """Have `function` run in the writer's next transaction.
-
-        Raises
-        ------
-        StoreError
-            The file cannot be opened. What goes wrong later is raised by the future.
-        """
+        """Have `function` run in the writer's next transaction."""
         return self.connect().writer.put(function)
 
     def put_together(self, function: WriteGroup[Item, T], item: Item) -> Committed[T]:
@@ -583,11 +517,6 @@ class Database:
         """Write the answers that could not be written, as the answers of their claims.
 
         Call it before any look-up or call: without it, their claims look like calls of a dead process.
-
-        Raises
-        ------
-        StoreError
-            The write fails again; the answers stay registered.
         """
         for key in list(self._owed):
             write = self._owed.pop(key, None)  # removed first, so that only one thread writes it
@@ -602,13 +531,7 @@ class Database:
     # --- open and closed
 
     def connect(self) -> OpenConnections:
-        """Return the connections; the file is opened unless it is open.
-
-        Raises
-        ------
-        StoreError
-            The file cannot be used.
-        """
+        """Return the connections; the file is opened unless it is open."""
         with self._lock:
             if self._open is None:
                 self._hold(opened := _open_file(self.path, self.busy_timeout_s))
@@ -622,15 +545,7 @@ class Database:
         return connections is not None and connections.file is not None and bool(connections.file.change)
 
     def go_on_in(self, path: Path, written_keys: Sequence[tuple[int, str]]) -> None:
-        """Go on in another file, a full copy of this one, where its own file was deleted or replaced.
-
-        Parameters
-        ----------
-        path : Path
-            The new file.
-        written_keys : sequence of (int, str)
-            The keys of the owed writes that it contains.
-        """
+        """Go on in another file, a full copy of this one, where its own file was deleted or replaced."""
         with self._lock:
             connections = self._open
             if connections is None or connections.file is None or not connections.file.change:
@@ -689,13 +604,7 @@ _leaked: Final[list[OpenConnections]] = []
 
 
 def _open_file(path: Path, busy_timeout_s: float) -> OpenConnections:
-    """Open the file; it is closed at the exit of the process.
-
-    Raises
-    ------
-    StoreError
-        The file cannot be used, or this process has it open and it was deleted or replaced.
-    """
+    """Open the file; it is closed at the exit of the process."""
     _open_now.difference_update([o for o in _open_now if not o.writer.is_alive])
     for other in list(_open_now):
         # A new empty file would hide that this process still holds the content of the old one.

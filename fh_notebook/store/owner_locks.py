@@ -18,8 +18,6 @@ from fh_notebook.core.files import try_lock
 from fh_notebook.store.codec import store_errors
 from fh_notebook.store.writer import IN_MEMORY, Transactions
 
-__all__ = ["Owner", "Owners", "is_alive"]
-
 
 class Owner:
     """One running batch of one process, alive until :meth:`end` or the end of the process.
@@ -89,13 +87,7 @@ class Owners:
         return path.with_name(f"{path.name}-owners")
 
     def new(self) -> Owner:
-        """Return a new owner of claims; call its `end()` after its last call.
-
-        Raises
-        ------
-        StoreError
-            The store cannot be opened, or the lock file cannot be created.
-        """
+        """Return a new owner of claims; call its `end()` after its last call."""
         self._database.connect()
         path = self._database.path
         with store_errors(path):

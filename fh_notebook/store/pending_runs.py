@@ -34,8 +34,6 @@ from fh_notebook.store.tables.answers import row_of_run
 from fh_notebook.store.tables.pending import Pending, PendingRow
 from fh_notebook.store.writer import Committed
 
-__all__ = ["PendingRuns", "PendingTicket", "first_run"]
-
 _owners: WeakKeyDictionary[Store, tuple[int, Owner]] = WeakKeyDictionary()
 _lock = threading.Lock()
 
@@ -50,15 +48,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def first_run(row: PendingRow, origin: str) -> Run:
-    """Return the run of the service's answer to a call that an earlier kernel submitted.
-
-    Parameters
-    ----------
-    row : PendingRow
-        The stored row: inputs masked.
-    origin : str
-        The host of the service.
-    """
+    """Return the run of the service's answer to a call that an earlier kernel submitted."""
     return Run(
         status=row.status,
         request_id=row.request_id,
@@ -76,13 +66,7 @@ def first_run(row: PendingRow, origin: str) -> Run:
 
 
 def owner_in(store: Store) -> Owner:
-    """Return the owner of this process's pending runs: one per store, alive as long as the store is held.
-
-    Raises
-    ------
-    StoreError
-        The store cannot be opened.
-    """
+    """Return the owner of this process's pending runs: one per store, alive as long as the store is held."""
     with _lock:
         pid, owner = _owners.get(store, (0, None))
         if owner is None or pid != os.getpid():

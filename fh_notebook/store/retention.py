@@ -21,19 +21,6 @@ from fh_notebook.store import writer
 from fh_notebook.store.tables import batches, corrections, plans, profiles, ratings, scores
 from fh_notebook.store.writer import Transactions
 
-__all__ = [
-    "CREATE_FORGOTTEN",
-    "ForgetFilter",
-    "Forgotten",
-    "ForgottenJobs",
-    "forget",
-    "inherit_parts",
-    "part_paths",
-    "running",
-    "write_marks",
-]
-
-
 CREATE_FORGOTTEN: Final = ("CREATE TABLE forgotten (mark TEXT PRIMARY KEY) STRICT, WITHOUT ROWID",)
 
 

@@ -37,8 +37,6 @@ from fh_notebook.store.tables.scores import PlainScores, Scores
 from fh_notebook.store.workspace_copy import Workspaces
 from fh_notebook.store.writer import IN_MEMORY, Committed
 
-__all__ = ["Store"]
-
 HISTORY_INDICES = ("answers_by_deployment", "answers_by_time")
 """Indices by which history is listed and a day is counted."""
 
@@ -129,11 +127,6 @@ class Store:
         """Remove answers or a batch for good; return counts of what was removed and what was left.
 
         A batch that a live process runs is left as it is.
-
-        Raises
-        ------
-        StoreError
-            The file cannot be written; nothing is removed then.
         """
 
         def write(connection: sqlite3.Connection) -> Forgotten:
@@ -162,13 +155,7 @@ class Store:
         return "" if findings == ["ok"] else "; ".join(" ".join(finding.split()) for finding in findings)
 
     def copy_to(self, path: Path) -> None:
-        """Write a copy of the whole store to a new file, which only its owner can read from its first byte on.
-
-        Raises
-        ------
-        StoreError
-            It cannot be written, or the store is damaged.
-        """
+        """Write a copy of the whole store to a new file, which only its owner can read from its first byte on."""
         connections = self.database.connect()
         with connections.lock:
             with store_errors(path):
@@ -203,18 +190,6 @@ class Store:
 
         Claims of this process are not in it: its calls have ended, and their answers are stored or owed. Where the
         store's own file was deleted or replaced, this store goes on in the new one.
-
-        Parameters
-        ----------
-        path : Path
-            The new file, which does not exist yet.
-        move : callable
-            Called when the file is complete: moves it to its final path, and returns that.
-
-        Raises
-        ------
-        StoreError
-            It cannot be written, or a batch of this process is not over.
         """
         if self.is_in_use:
             raise StoreError(
@@ -232,13 +207,7 @@ class Store:
 
     @contextmanager
     def decoding(self) -> Iterator[None]:
-        """Hold a block that decodes stored values: damage in them is an error of this store.
-
-        Raises
-        ------
-        StoreError
-            A value is not one that was written.
-        """
+        """Hold a block that decodes stored values: damage in them is an error of this store."""
         with store_errors(self.path):
             yield
 

@@ -25,15 +25,6 @@ from fh_notebook.store.tables.batches import BatchRecord, JobRow
 from fh_notebook.store.tables.plans import revision_of
 from fh_notebook.store.writer import Committed, Transactions
 
-__all__ = [
-    "BatchCopy",
-    "CopyResult",
-    "OpenCall",
-    "WorkspaceRow",
-    "Workspaces",
-    "key_in",
-]
-
 WINDOW: Final = 500
 """Answers that are copied by one statement: outputs may be megabytes each."""
 
@@ -72,17 +63,6 @@ def key_in(
     """Return the key that a call of one workspace has in another; empty where it cannot be computed.
 
     It cannot where the inputs are not those that were sent: a password in them is masked.
-
-    Parameters
-    ----------
-    target, source : str
-        The workspaces.
-    key : str
-        Of the call, in `source`.
-    deployment, variant, inputs
-        What was asked.
-    repeats : int
-        The highest repeat that it may be.
 
     Examples
     --------
@@ -191,13 +171,7 @@ def _copy_batch(connection: sqlite3.Connection, copy: BatchCopy) -> CopyResult |
 
 
 def _link_copies(connection: sqlite3.Connection, copies: Mapping[int, int]) -> None:
-    """Have copied batches replace each other as their sources do, by their own ids.
-
-    Parameters
-    ----------
-    copies : mapping of int to int
-        Number of a batch in the source -> of its copy.
-    """
+    """Have copied batches replace each other as their sources do, by their own ids."""
     for source, copy in copies.items():
         source_record, copy_record = batches.by_id(connection, source), batches.by_id(connection, copy)
         if source_record is None or copy_record is None:
@@ -392,13 +366,7 @@ class Workspaces:
         return self._database.put(partial(_copy_batch, copy=copy))
 
     def link_copies(self, copies: Mapping[int, int]) -> Committed[None]:
-        """Have copied batches replace each other as their sources do.
-
-        Parameters
-        ----------
-        copies : mapping of int to int
-            Number of a batch in the source -> of its copy.
-        """
+        """Have copied batches replace each other as their sources do."""
         return self._database.put(partial(_link_copies, copies=copies))
 
     def copy_runs(self, source: str, target: str, after: int) -> Committed[CopyResult]:

@@ -27,9 +27,6 @@ from fh_notebook.core.event_loop import InterruptibleEvent
 from fh_notebook.errors import StoreError
 from fh_notebook.store.codec import store_errors
 
-__all__ = ["IN_MEMORY", "Committed", "Transactions", "Writer", "insert"]
-
-
 AT_ONCE: Final = 32
 """The most rows of one statement: Python caches the prepared statements of all sizes (128 of them)."""
 
@@ -37,19 +34,7 @@ AT_ONCE: Final = 32
 def insert(
     connection: sqlite3.Connection, into: str, rows: Sequence[Sequence[Any]], *, first: Sequence[Any] = ()
 ) -> int:
-    """Write rows, and return the rowid of the last one.
-
-    Parameters
-    ----------
-    connection : sqlite3.Connection
-        In a transaction.
-    into : str
-        The statement up to its values, such as ``"INSERT INTO rows"``.
-    rows : sequence of sequence
-        The values of each row, equally many.
-    first : sequence
-        The first values of every row.
-    """
+    """Write rows, and return the rowid of the last one."""
     last = 0
     for begin in range(0, len(rows), AT_ONCE):
         chunk = rows[begin : begin + AT_ONCE]
@@ -119,15 +104,7 @@ class Committed(Generic[T]):
         return self._error
 
     def result(self, timeout: float | None = None) -> T:
-        """Wait for the commit, at most `timeout` seconds, and return what the function returned.
-
-        Raises
-        ------
-        StoreError
-            It could not be committed, and nothing of it is stored.
-        TimeoutError
-            It is not committed yet; it will be.
-        """
+        """Wait for the commit, at most `timeout` seconds, and return what the function returned."""
         if not self._done:
             ended = InterruptibleEvent()
             self.add_done_callback(lambda _: ended.set())
@@ -289,22 +266,11 @@ class Writer:
         """Have `function` run in the next transaction; return the future of its result.
 
         The future raises `StoreError` when the transaction could not be committed: nothing of it is stored then.
-
-        Raises
-        ------
-        StoreError
-            The writer was closed.
         """
         return self._put(_Write(function))
 
     def put_together(self, function: WriteGroup[Item, T], item: Item) -> Committed[T]:
-        """Have `function` write `item` in the next transaction, together with those that came just before and after it.
-
-        Raises
-        ------
-        StoreError
-            The writer was closed.
-        """
+        """Have `function` write `item` in the next transaction, in one group with its neighbours."""
         return self._put(_Write(together=function, item=item))
 
     def _put(self, write: _Write[T]) -> Committed[T]:
@@ -315,13 +281,7 @@ class Writer:
         return write.future
 
     def put_alone(self, statement: str) -> Committed[None]:
-        """Have a statement run outside any transaction, before the next one.
-
-        Raises
-        ------
-        StoreError
-            The writer was closed.
-        """
+        """Have a statement run outside any transaction, before the next one."""
         return self._put(_Write(_write_nothing, alone=statement))
 
     def close(self, *, wait: bool = True) -> None:

@@ -21,7 +21,8 @@ from typing import Any, Final
 import pandas as pd
 
 import fh_notebook as fh
-from fh_notebook.comparing.scorers.runner import Observation, read_observations, score_runs
+from fh_notebook.comparing.scorers.observations import Observation, read_observations
+from fh_notebook.comparing.scorers.runner import score_runs
 from fh_notebook.session import session
 from tests.benchmarks.measuring import table
 

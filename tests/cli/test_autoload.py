@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from fh_notebook.cli import main
 from fh_notebook.cli.autoload import LINES, startup_file
+from fh_notebook.cli.command_line import main
 from tests import environment
 from tests.kernel import Kernel
 

@@ -18,8 +18,8 @@ import pandas as pd
 import pytest
 
 import fh_notebook as fh
-from fh_notebook.cli import main
 from fh_notebook.cli.batch import exit_code
+from fh_notebook.cli.command_line import main
 from fh_notebook.local import LocalHive, aask_human
 from fh_notebook.session import session
 from tests import environment

@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 
 from fh_notebook.batching.tables import arrow_tables
-from fh_notebook.cli import main
 from fh_notebook.cli.batch_compare import ready_scorers
+from fh_notebook.cli.command_line import main
 from tests import environment
 from tests.told import tells
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import fh_notebook as fh
-from fh_notebook.cli import main
+from fh_notebook.cli.command_line import main
 from fh_notebook.core.text.messages import COMMAND
 from tests import environment
 from tests.monitoring.kept_days import Answering, rows

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from fh_notebook.cli import main
+from fh_notebook.cli.command_line import main
 from tests import environment
 
 pytestmark = pytest.mark.skipif(shutil.which("bash") is None, reason="bash is missing")

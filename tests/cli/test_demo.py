@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from fh_notebook.cli import main
+from fh_notebook.cli.command_line import main
 from fh_notebook.cli.terminal import width
 from fh_notebook.local.demo import tickets
 from tests import environment

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 import fh_notebook as fh
-from fh_notebook.cli import main
+from fh_notebook.cli.command_line import main
 from fh_notebook.session import session
 from tests import environment
 from tests.batching.hives import KEY, Shouting

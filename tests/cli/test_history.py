@@ -14,7 +14,7 @@ import pytest
 
 import fh_notebook as fh
 from fh_notebook.batching.history.history import COLUMNS
-from fh_notebook.cli import main
+from fh_notebook.cli.command_line import main
 from fh_notebook.cli.terminal import width
 from tests import environment
 from tests.batching.hives import Shouting, rows

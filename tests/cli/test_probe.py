@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import fh_notebook as fh
-from fh_notebook.cli import main
+from fh_notebook.cli.command_line import main
 from fh_notebook.core.redaction import Secret
 from fh_notebook.local import LocalHive, demo_hive
 from fh_notebook.session import session

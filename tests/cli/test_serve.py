@@ -20,7 +20,7 @@ import httpx
 import pytest
 
 from fh_notebook.cli import serve
-from fh_notebook.contract.schema.build import problems
+from fh_notebook.contract.schema.validation import problems
 from fh_notebook.errors import SettingsError
 from fh_notebook.local import LocalHive
 from tests import environment
@@ -191,7 +191,7 @@ def test_what_cannot_be_served_is_one_line(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """On the error stream, with an exit code that says so; the signals are as they were."""
-    from fh_notebook.cli import main
+    from fh_notebook.cli.command_line import main
 
     monkeypatch.chdir(own.parent)
     before = signal.getsignal(signal.SIGINT)

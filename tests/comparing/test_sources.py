@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import fh_notebook as fh
-from fh_notebook.comparing.scorers.runner import read_observations
+from fh_notebook.comparing.scorers.observations import read_observations
 from fh_notebook.comparing.sources import _read_columns, score_observations
 from fh_notebook.local import LocalHive
 from tests.told import numbers_in, tells

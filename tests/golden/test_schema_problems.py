@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from fh_notebook.contract.schema import build as fh
-from fh_notebook.contract.schema.build import problems, to_schema
+from fh_notebook.contract.schema.build import to_schema
+from fh_notebook.contract.schema.validation import problems
+from tests.contract.schema import names as fh
 from tests.problems import rules, sentences
 
 ANY_OF = {"anyOf": [{"type": "string"}, {"type": "null"}]}

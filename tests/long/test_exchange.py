@@ -22,8 +22,8 @@ from urllib.parse import quote
 import pytest
 
 import fh_notebook as fh
-from fh_notebook.batching.tables.values import is_missing
 from fh_notebook.contract.run import Run
+from fh_notebook.core.json_values import is_missing
 from tests import environment
 from tests.long import exchange_out
 from tests.ports import free_port

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import fh_notebook as fh
-from fh_notebook.cli import main
+from fh_notebook.cli.command_line import main
 from fh_notebook.local import LocalHive
 from tests import environment
 from tests.notebook.magics.test_magic import Shell, hive, shell  # noqa: F401 - fixtures

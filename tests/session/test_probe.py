@@ -22,7 +22,7 @@ import numpy as np
 import pytest
 
 import fh_notebook as fh
-from fh_notebook.cli import main
+from fh_notebook.cli.command_line import main
 from fh_notebook.client.connection import address_for
 from fh_notebook.client.http import exchange as edge
 from fh_notebook.client.pending_run import PendingRun

@@ -33,9 +33,10 @@ from fh_notebook.contract.callbacks import NO_OUTPUT_CODE, NOWHERE, RUN_NOT_FOUN
 from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.contract.response import Response
 from fh_notebook.contract.retry import RetryAction, decide
-from fh_notebook.contract.run import Run, one_line
+from fh_notebook.contract.run import Run
 from fh_notebook.contract.secrets import mask_inputs
 from fh_notebook.contract.wire import AttemptResult
+from fh_notebook.core.text.formatting import one_line
 from fh_notebook.core.text.messages import PYTHON, Audience, Message, Phrase, option, text_for
 from fh_notebook.errors import AuthError, SettingsError, StoreError
 from fh_notebook.session.limiter import ConcurrencyLimiter
@@ -45,9 +46,6 @@ from fh_notebook.store.tables.pending import PendingRow
 if TYPE_CHECKING:
     from fh_notebook.client.callbacks.receiver import CallbackReceiver
     from fh_notebook.client.clients import AsyncClient
-
-__all__ = ["MAX_SUBMITTED", "CallbackDelivery"]
-
 
 MAX_SUBMITTED: Final = 200
 """Runs of a batch that are out at once, unless ``max_concurrency=`` says otherwise."""
@@ -172,13 +170,7 @@ class CallbackDelivery:
         return shared.past(ConcurrencyLimiter(max_concurrency or MAX_SUBMITTED))
 
     async def ready(self) -> Attempt:
-        """Return how one call is made; a receiver listens by then.
-
-        Raises
-        ------
-        SettingsError
-            The receiver cannot listen, or callbacks cannot come to it.
-        """
+        """Return how one call is made; a receiver listens by then."""
         if self._delivery == "direct" and not self._left:
             return self._client.attempt
         if self._delivery == "callback":

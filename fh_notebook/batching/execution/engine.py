@@ -31,8 +31,6 @@ from fh_notebook.core.text.messages import PYTHON, Audience, Message
 from fh_notebook.core.values import utc_now
 from fh_notebook.errors import LimitReached, StoreError
 
-__all__ = ["Engine"]
-
 
 async def _prepare_nothing(request: InvokeRequest) -> None:
     """Upload nothing."""

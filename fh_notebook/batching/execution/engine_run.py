@@ -56,9 +56,6 @@ if TYPE_CHECKING:
     from fh_notebook.client.pending_run import PendingRun
 
 
-__all__ = ["EngineRun", "StartOptions", "budget_of", "owner_of_claims", "resume_options"]
-
-
 RESET_GRACE_S: Final = 2.0
 """After midnight UTC by this machine's clock: the service's may be behind."""
 NAP_S: Final = 60.0
@@ -93,24 +90,7 @@ class StartOptions:
     def of(
         cls, options: BatchOptions, *, is_saved: bool = True, is_stream: bool = False, audience: Audience = PYTHON
     ) -> StartOptions:
-        """Return how a batch with these options is started.
-
-        Parameters
-        ----------
-        options : BatchOptions
-            What was asked.
-        is_saved : bool
-            Whether there is a store; without one a batch without a name calls again.
-        is_stream : bool
-            Whether its rows come window by window: then nobody knows how many there are.
-        audience : Audience
-            Who reads its messages.
-
-        Raises
-        ------
-        SettingsError
-            An option that cannot be used with such rows, or without the price of a call.
-        """
+        """Return how a batch with these options is started."""
         rule = options.fail_on_error
         if is_stream and not isinstance(rule, bool) and rule < 1:
             raise SettingsError(
@@ -310,15 +290,7 @@ class EngineRun:
         return learned
 
     async def run(self, windows: Windows, *, planned: int) -> None:
-        """Call the jobs of `windows`.
-
-        Parameters
-        ----------
-        windows : async iterator of LookedUpWindow or list of Job
-            To be called.
-        planned : int
-            How many jobs there are, for the limits.
-        """
+        """Call the jobs of `windows`."""
         async with owner_of_claims(self._stored) as owner:
             for job, run in await asyncio.to_thread(lambda: list(self._held_before())):
                 self._held.note(Finished(job=job, run=run, line=self._outcomes.line(job.number)))
@@ -519,15 +491,7 @@ class EngineRun:
 
 @asynccontextmanager
 async def owner_of_claims(stored: StoredBatch) -> AsyncIterator[Owner]:
-    """Give an owner of claims; while the block runs the store knows that it runs the batch.
-
-    Raises
-    ------
-    SettingsError
-        The batch was forgotten meanwhile: what is called for it would be lost.
-    InputError
-        A batch is running that must not run at the same time.
-    """
+    """Give an owner of claims; while the block runs the store knows that it runs the batch."""
     store = stored.store
     stored.owner = owner = store.owners.new()
     try:

@@ -21,8 +21,6 @@ from fh_notebook.core.event_loop import on_loop
 if TYPE_CHECKING:
     from fh_notebook.client.clients import AsyncClient
 
-__all__ = ["HeldCalls"]
-
 
 class HeldCalls:
     """The calls of a batch whose answers say that their runs wait for a decision about a tool.

@@ -18,8 +18,6 @@ from fh_notebook.batching.model import Job
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.wire import AttemptResult
 
-__all__ = ["JobQueue", "QueuedJob"]
-
 AHEAD: Final = 1
 """Windows that are ready beside the one that is being called."""
 

@@ -20,9 +20,6 @@ from fh_notebook.core.event_loop import finish_despite_cancel
 from fh_notebook.store.owner_locks import Owner
 from fh_notebook.store.tables.claims import Claim
 
-__all__ = ["ClaimResult", "Ledger", "StoreLedger"]
-
-
 T = TypeVar("T")
 
 

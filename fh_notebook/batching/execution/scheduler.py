@@ -28,8 +28,6 @@ from fh_notebook.core.rate import Rate
 from fh_notebook.core.slots import LimitedCall
 from fh_notebook.core.text.messages import Message
 
-__all__ = ["CATCH_UP_S", "OPENING_S", "CallSpacing", "DispatcherWait", "EngineLimiter", "Scheduler"]
-
 
 class EngineLimiter(Protocol):
     """What the engine asks of a limiter."""
@@ -130,15 +128,7 @@ class DispatcherWait:
     async def for_slot(
         self, slot: AbstractAsyncContextManager[None], until: float | None
     ) -> AsyncIterator[AsyncExitStack]:
-        """Enter `slot`, which is left at the end unless it is taken over from the stack.
-
-        Raises
-        ------
-        LimitReached
-            The limiter is closed.
-        TimeoutError
-            The time was there before the slot, or somebody ended the wait.
-        """
+        """Enter `slot`, which is left at the end unless it is taken over from the stack."""
         async with AsyncExitStack() as stack:
             try:
                 async with asyncio.timeout_at(until) as self._slot:

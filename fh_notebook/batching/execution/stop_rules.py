@@ -15,20 +15,11 @@ from typing import Any, Final
 from fh_notebook.batching.model import BatchStopped
 from fh_notebook.batching.options import BatchOptions, check_option, written_options
 from fh_notebook.batching.planning.plan import calls_within
-from fh_notebook.contract.run import Run, one_line, with_action
+from fh_notebook.contract.run import Run, with_action
 from fh_notebook.core.redaction import error_text
+from fh_notebook.core.text.formatting import one_line
 from fh_notebook.core.text.messages import RUN_AGAIN, Message, counted, option
 from fh_notebook.errors import FetchHiveError
-
-__all__ = [
-    "OutageDetector",
-    "StopLimits",
-    "checked_concurrency",
-    "cut_short",
-    "rows_broke",
-    "stop_of_answer",
-    "unreached",
-]
 
 
 def cut_short(how: str, calls_out: int) -> BatchStopped:
@@ -86,19 +77,7 @@ class StopLimits:
         return None if self.left_today is None else calls_within(self.left_today, self.look_ups_per_call)
 
     def reached(self, *, calls: int, elapsed_s: float, errors: int, planned: int) -> BatchStopped | None:
-        """Return the limit that is reached, if one is.
-
-        Parameters
-        ----------
-        calls : int
-            Requests sent, and about to be.
-        elapsed_s : float
-            Seconds since the start.
-        errors : int
-            Jobs of this start that failed or are unknown, without those that the daily cap has left unknown.
-        planned : int
-            Jobs of this start.
-        """
+        """Return the limit that is reached, if one is."""
         if self.max_calls is not None and calls >= self.max_calls:
             calls_were = "1 call was" if self.max_calls == 1 else f"{self.max_calls:,} calls were"
             return _stopped("max_calls", _at_ceiling(f"{calls_were} made", "max_calls"))
@@ -151,13 +130,7 @@ class StopLimits:
 
 
 def checked_concurrency(value: Any) -> int | None:
-    """Return a number of calls at once, or ``None``.
-
-    Raises
-    ------
-    SettingsError
-        It is neither.
-    """
+    """Return a number of calls at once, or ``None``."""
     checked: int | None = check_option("max_concurrency", value)
     return checked
 
@@ -215,15 +188,6 @@ that was only restarted is back by then."""
 
 def unreached(run: Run, *, in_a_row: int, lasted_s: float) -> BatchStopped | None:
     """Return the stop where nobody is reached any more.
-
-    Parameters
-    ----------
-    run : Run
-        Of the last attempt.
-    in_a_row : int
-        Attempts that reached nobody, with nothing answered in between.
-    lasted_s : float
-        From the first of them to the last.
 
     Examples
     --------
@@ -288,7 +252,6 @@ class OutageDetector:
         return not self.is_outage
 
     def note_answer(self) -> None:
-        """Note an answer."""
         self.in_a_row, self.paused_until = 0, 0.0
 
     def note_refusal(self, now: float, wait_s: float) -> None:

@@ -18,12 +18,10 @@ from typing import Any, Final
 from fh_notebook.batching.model import BatchStopped, Job
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.retry import Absence
-from fh_notebook.contract.run import Run, one_line, with_action
+from fh_notebook.contract.run import Run, with_action
 from fh_notebook.core.config.urls import LOCAL
-from fh_notebook.core.text.formatting import in_words, listed, nearest, short
+from fh_notebook.core.text.formatting import in_words, listed, nearest, one_line, short
 from fh_notebook.core.text.messages import RUN_AGAIN, Message
-
-__all__ = ["TRIED", "UNKNOWN_NAME", "Name", "NameEvidence", "hint_of", "name_of", "unknown_name"]
 
 UNKNOWN_NAME: Final = "unknown_name"
 """The reason of a stop by an unknown name."""
@@ -120,15 +118,6 @@ def name_of(job: Job) -> Name:
 
 def unknown_name(rows_of: Mapping[Name, Sequence[Any]], names: NameEvidence, *, hint: str) -> BatchStopped:
     """Return the stop of variants that the service does not know; their jobs are pending.
-
-    Parameters
-    ----------
-    rows_of : mapping of (str, str) to sequence
-        Each name, with the rows that may be at fault in its place; none where the answers leave no doubt.
-    names : NameEvidence
-        What the answers said of them.
-    hint : str
-        Which names are known here; see :func:`hint_of`.
 
     Examples
     --------

@@ -29,8 +29,6 @@ from fh_notebook.core.slots import LimitedCall
 from fh_notebook.core.text.messages import Audience
 from fh_notebook.errors import CallError
 
-__all__ = ["HELD_WAIT_S", "Prepare", "Worker"]
-
 TOO_MANY: Final = 429
 HELD_WAIT_S: Final = 0.25
 HELD_WAIT_MAX_S: Final = 5.0

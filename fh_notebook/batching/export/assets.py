@@ -45,19 +45,6 @@ if TYPE_CHECKING:
     from fh_notebook.client.assets import AssetDownloads
     from fh_notebook.client.clients import Client
 
-__all__ = [
-    "COLUMNS",
-    "MAX_BYTES",
-    "MAX_FILES_PER_RUN",
-    "MAX_TOTAL_BYTES",
-    "AssetKeeper",
-    "FilesToHandOver",
-    "SavedAsset",
-    "folder_of",
-    "record_of_files",
-]
-
-
 MAX_BYTES: Final = 256 * 2**20
 MAX_TOTAL_BYTES: Final = 10 * 2**30
 """A day of pictures; a disk is seldom smaller."""
@@ -391,13 +378,7 @@ class AssetKeeper:
             log.info("saved files were not looked for", exc_info=True)
 
     def check(self) -> None:
-        """Raise unless files can be written to the folder, which is made if need be.
-
-        Raises
-        ------
-        SettingsError
-            With what to do.
-        """
+        """Raise unless files can be written to the folder, which is made if need be."""
         message = ""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -480,18 +461,7 @@ class AssetKeeper:
 
 
 def record_of_files(folder: Path, store: Path, *, is_option: bool) -> dict[str, Any]:
-    """Return what the record of a batch says of the folder of its files.
-
-    Parameters
-    ----------
-    folder : Path
-        Recorded as it was given, and absolute.
-    store : Path
-        The batch's store. A folder that is in the store's folder, or in the one above, is recorded relative to it, too:
-        both may be copied together.
-    is_option : bool
-        Whether its files are saved beside its calls.
-    """
+    """Return what the record of a batch says of the folder of its files."""
     record = {"folder": str(folder), "path": str(folder.absolute()), "is_option": is_option}
     with suppress(ValueError):  # on another drive
         from_store = Path(os.path.relpath(folder.absolute(), store.parent))

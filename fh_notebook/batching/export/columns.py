@@ -22,18 +22,6 @@ from fh_notebook.batching.model import JobCounts
 from fh_notebook.batching.tables.frames import ATTRS, INSTANT, TEXT
 from fh_notebook.batching.tables.values import plain
 
-__all__ = [
-    "ExportSource",
-    "ExportSurvey",
-    "FrameSource",
-    "as_shaped",
-    "columns_as_index",
-    "index_as_columns",
-    "shape_of",
-    "text_of",
-]
-
-
 Kind = Any
 """A dtype, or its name; ``None`` is a column without any value so far."""
 

@@ -44,8 +44,9 @@ from fh_notebook.batching.export.writers import (
 )
 from fh_notebook.batching.planning.reader import BatchTables
 from fh_notebook.batching.tables.safe_text import EXCEL_CELL, SafeTextCounter, neutralised_inside, without_halves
-from fh_notebook.batching.tables.values import is_missing, plain
+from fh_notebook.batching.tables.values import plain
 from fh_notebook.core.files import AtomicFile, atomic_file
+from fh_notebook.core.json_values import is_missing
 from fh_notebook.core.optional_deps import ensure_installed
 from fh_notebook.core.text.formatting import byte_size, listed, short
 from fh_notebook.core.text.messages import counted
@@ -56,27 +57,6 @@ from fh_notebook.store.catalog_file import display_path
 from fh_notebook.store.store import Store
 from fh_notebook.store.tables.corrections import CorrectionRow
 from fh_notebook.store.tables.ratings import RatingRow
-
-__all__ = [
-    "ARCHIVE",
-    "ExportFormat",
-    "ExportSource",
-    "Exported",
-    "WrittenFile",
-    "arrow_stream",
-    "check_export",
-    "checked_target",
-    "export",
-    "reason_of",
-    "replacing",
-    "replacing_partly",
-    "suffix_of",
-    "to_csv",
-    "to_excel",
-    "to_fhb",
-    "to_jsonl",
-    "to_parquet",
-]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,13 +73,7 @@ class ExportFormat:
     """What needs the package, as a sentence begins: ``Excel files need``."""
 
     def ensure_installed(self) -> None:
-        """Raise where the package is missing.
-
-        Raises
-        ------
-        SettingsError
-            It is not installed.
-        """
+        """Raise where the package is missing."""
         if self.package:
             ensure_installed(self.package, self.purpose)
 
@@ -150,24 +124,7 @@ class Exported:
 
 
 def to_csv(source: ExportSource, path: Any, *, mark: bool = True, max_cell: int | None = None) -> Exported:
-    """Write the lines of a batch as CSV (see ``Batch.to_csv``).
-
-    Parameters
-    ----------
-    source : Batch
-        What is written.
-    path : path
-        Ends in ``.csv``, ``.csv.gz`` or ``.tsv``.
-    mark : bool
-        Write a byte order mark first; without one Excel does not read the file as UTF-8.
-    max_cell : int, optional
-        Cut longer texts at this many characters.
-
-    Raises
-    ------
-    SettingsError
-        It cannot be written there, or the batch is running.
-    """
+    """Write the lines of a batch as CSV (see ``Batch.to_csv``)."""
     target = _checked(source, path, CSV)
     suffix = suffix_of(target)
     separator = "\t" if suffix == ".tsv" else ","
@@ -184,14 +141,7 @@ def to_csv(source: ExportSource, path: Any, *, mark: bool = True, max_cell: int 
 
 
 def to_excel(source: ExportSource, path: Any) -> Exported:
-    """Write the lines of a batch as an Excel workbook (see ``Batch.to_excel``).
-
-    Raises
-    ------
-    SettingsError
-        It cannot be written there, has more lines or columns than a sheet, XlsxWriter is not installed, or the batch is
-        running.
-    """
+    """Write the lines of a batch as an Excel workbook (see ``Batch.to_excel``)."""
     target = _checked(source, path, EXCEL)
     lines = source.counts.planned - source.counts.pending
     if lines >= MAX_ROWS:
@@ -217,13 +167,7 @@ def to_excel(source: ExportSource, path: Any) -> Exported:
 
 
 def to_parquet(source: ExportSource, path: Any) -> Exported:
-    """Write the lines of a batch as Parquet (see ``Batch.to_parquet``).
-
-    Raises
-    ------
-    SettingsError
-        It cannot be written there, pyarrow is not installed, or the batch is running.
-    """
+    """Write the lines of a batch as Parquet (see ``Batch.to_parquet``)."""
     target = _checked(source, path, PARQUET)
     care = SafeTextCounter()
     survey = ExportSurvey.of(source, with_index=True)
@@ -245,13 +189,7 @@ def to_parquet(source: ExportSource, path: Any) -> Exported:
 
 
 def to_jsonl(source: ExportSource, path: Any) -> Exported:
-    """Write the lines of a batch as JSON, one object a line (see ``Batch.to_jsonl``).
-
-    Raises
-    ------
-    SettingsError
-        It cannot be written there, or the batch is running.
-    """
+    """Write the lines of a batch as JSON, one object a line (see ``Batch.to_jsonl``)."""
     target = _checked(source, path, JSONL)
     survey = ExportSurvey.of(source)
     names = list(survey.shape)
@@ -265,13 +203,7 @@ def to_jsonl(source: ExportSource, path: Any) -> Exported:
 
 
 def arrow_stream(source: ExportSource, requested_schema: object | None = None) -> object:
-    """Return the lines of a batch as the capsule of an Arrow stream (see ``Batch.__arrow_c_stream__``).
-
-    Raises
-    ------
-    SettingsError
-        pyarrow is not installed, or the batch is running.
-    """
+    """Return the lines of a batch as the capsule of an Arrow stream (see ``Batch.__arrow_c_stream__``)."""
     ensure_installed(PARQUET.package, "Arrow tables need")
     _refuse_running(source, "read")
     import pyarrow as pa
@@ -309,13 +241,7 @@ _SUFFIX_HINTS: Final = {
 
 
 def check_export(path: Any) -> Path:
-    """Return where :func:`export` would write, before the first call is paid for.
-
-    Raises
-    ------
-    SettingsError
-        It cannot be written there, or what writes it is not installed.
-    """
+    """Return where :func:`export` would write, before the first call is paid for."""
     target = checked_target(path, tuple(_EXPORTED))
     _EXPORTED[suffix_of(target)].ensure_installed()
     with replacing(target, replace=lambda written, _: None):
@@ -324,13 +250,7 @@ def check_export(path: Any) -> Path:
 
 
 def export(source: ExportSource, path: Any) -> Exported:
-    """Write a batch in the format that the suffix of `path` names.
-
-    Raises
-    ------
-    SettingsError
-        It cannot be written there, or the batch is running.
-    """
+    """Write a batch in the format that the suffix of `path` names."""
     form = _EXPORTED[suffix_of(checked_target(path, tuple(_EXPORTED)))]
     return WRITERS[form](source, path)
 
@@ -351,13 +271,7 @@ def suffix_of(path: Path) -> str:
 
 
 def checked_target(path: Any, suffixes: Sequence[str]) -> Path:
-    """Return where to write, as an absolute path; nothing is written yet.
-
-    Raises
-    ------
-    SettingsError
-        It is no path, a folder, in a folder that is not there, or its name ends otherwise.
-    """
+    """Return where to write, as an absolute path; nothing is written yet."""
     if not isinstance(path, str | os.PathLike) or not os.fspath(path):
         raise SettingsError(f"the path is {short(path)}; give the name of a file that ends in {listed(suffixes)}")
     target = Path(os.fsdecode(os.fspath(path))).expanduser()
@@ -479,13 +393,7 @@ class WrittenFile:
 def to_fhb(
     name: str, control: BatchController, tables: BatchTables, path: Any, files: FilesToHandOver | None
 ) -> WrittenFile:
-    """Write a batch with its answers, ratings and saved files as one file (see ``Batch.to_fhb``).
-
-    Raises
-    ------
-    SettingsError
-        It cannot be written there, or the batch is running or was run over partitions.
-    """
+    """Write a batch with its answers, ratings and saved files as one file (see ``Batch.to_fhb``)."""
     if control.status.running:
         raise SettingsError(f"{name} is running; call batch.wait(), then write it")
     control.refuse_forgotten()
@@ -560,11 +468,6 @@ def replacing(target: Path, *, replace: Callable[[Path, Path], object] = os.repl
     """Give a file to write, which takes the place of `target` when the block ends without an error.
 
     A new file has the mode that the umask says, one that is replaced keeps its own.
-
-    Raises
-    ------
-    SettingsError
-        It cannot be written, with the reason.
     """
     with replacing_partly(target, replace=replace) as (file, _):
         yield file

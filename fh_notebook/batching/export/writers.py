@@ -23,22 +23,6 @@ from pandas.api import types
 from fh_notebook.batching.export.columns import text_of
 from fh_notebook.batching.tables.safe_text import SafeTextCounter
 
-__all__ = [
-    "MAX_COLUMNS",
-    "MAX_ROWS",
-    "ExcelFile",
-    "ParquetFile",
-    "arrow_schema",
-    "csv_lines",
-    "excel_cell",
-    "header",
-    "open_parquet",
-    "open_workbook",
-    "sheet_cells",
-    "without_markup",
-]
-
-
 WHOLE_DIGITS: Final = 10**15
 """Excel calculates with 15 digits and shows zeros for all further ones: an order's number would be another's."""
 

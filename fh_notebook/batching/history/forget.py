@@ -20,8 +20,6 @@ from fh_notebook.store.store import Store
 if TYPE_CHECKING:
     from fh_notebook.client.clients import AsyncClient, Client
 
-__all__ = ["forget"]
-
 
 @arguments.public
 def forget(

@@ -17,18 +17,18 @@ import pandas as pd
 from fh_notebook.batching.model import JobCounts
 from fh_notebook.batching.progress.state import outcome_parts
 from fh_notebook.batching.tables.frames import INSTANT, TEXT, series_of
-from fh_notebook.batching.tables.values import is_missing, plain
+from fh_notebook.batching.tables.values import plain
 from fh_notebook.contract.catalog.deployments import near_name
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.invoke_request import PROBE_METADATA
 from fh_notebook.contract.output import excerpt
-from fh_notebook.contract.run import one_line, with_action
+from fh_notebook.contract.run import with_action
 from fh_notebook.contract.schema.build import infer
 from fh_notebook.core import arguments, hooks
-from fh_notebook.core.json_values import inputs_text
+from fh_notebook.core.json_values import inputs_text, is_missing
 from fh_notebook.core.redaction import MASK
 from fh_notebook.core.text import html
-from fh_notebook.core.text.formatting import listed, nearest, short
+from fh_notebook.core.text.formatting import listed, nearest, one_line, short
 from fh_notebook.core.text.messages import Message, counted, option
 from fh_notebook.core.text.shown_frame import ShownFrame
 from fh_notebook.errors import InputError, SettingsError
@@ -36,20 +36,6 @@ from fh_notebook.session import session
 from fh_notebook.store.store import Store
 from fh_notebook.store.tables.answers import StoredAnswer
 from fh_notebook.store.tables.batches import BatchRecord
-
-__all__ = [
-    "COLUMNS",
-    "STYLE",
-    "TABLE",
-    "deployment_from_history",
-    "history",
-    "last_run",
-    "opens_with",
-    "outcome_of",
-    "record_of",
-    "shown_cells",
-    "what_of",
-]
 
 COLUMNS: Final = {
     "kind": TEXT,
@@ -296,17 +282,7 @@ def opens_with(record: Mapping[str, Any]) -> str:
 def shown_cells(
     frame: pd.DataFrame, *, zone: tzinfo | None = None, drawn: bool = False
 ) -> tuple[Sequence[str], list[list[str]]]:
-    """Return the heads and the cells of the table as it is read.
-
-    Parameters
-    ----------
-    frame : DataFrame
-        Of :func:`history`.
-    zone : tzinfo, optional
-        Of the times; the local one by default.
-    drawn : bool
-        Whether it is for a page, where statuses are labels.
-    """
+    """Return the heads and the cells of the table as it is read."""
     times = [at.to_pydatetime(warn=False).astimezone(zone) for at in frame["at"]]
     zones = dict.fromkeys(time.tzname() or "" for time in times)
     lines = []
@@ -341,27 +317,6 @@ def _tell_nearest(store: Store, name: str) -> None:
 
 def deployment_from_history(name: str, *, variants: str | Iterable[str] | None = None) -> Deployment:
     """Return the deployment that saved runs of this workspace show (the hook of ``Deployment.from_history``).
-
-    Parameters
-    ----------
-    name : str
-        The deployment, as it was run from a cell, a form, Python or a batch.
-    variants : str or iterable of str, optional
-        Its variants, of whose runs the inputs are guessed; all that were run by default. One that did not run is new.
-
-    Returns
-    -------
-    Deployment
-        Its variants are those that ran, the first one first. Its inputs are guessed from the last 1,000 answers, as a
-        snippet's are: open, and nothing is required. What the service refused is no sample. What was last saved as
-        ``***`` is a password.
-
-    Raises
-    ------
-    InputError
-        Nothing is saved of it; with the nearest name.
-    StoreError
-        The file of saved answers cannot be read.
 
     Examples
     --------

@@ -28,10 +28,9 @@ from fh_notebook.batching.planning.work_queue import WorkQueue
 from fh_notebook.batching.status import Caller
 from fh_notebook.batching.tables.frames import provenance
 from fh_notebook.batching.tables.rows import factors_of
-from fh_notebook.contract.run import one_line
 from fh_notebook.core import arguments, hooks
 from fh_notebook.core.files import KEPT_FILES, KeptFile
-from fh_notebook.core.text.formatting import nearest, short
+from fh_notebook.core.text.formatting import nearest, one_line, short
 from fh_notebook.core.text.messages import counted
 from fh_notebook.errors import InputError, SettingsError
 from fh_notebook.session import session
@@ -42,8 +41,6 @@ from fh_notebook.store.writer import IN_MEMORY
 
 if TYPE_CHECKING:
     from fh_notebook.client.clients import AsyncClient, Client
-
-__all__ = ["Merged", "batch_of", "is_file_name", "merge_ratings", "open_batch", "open_file"]
 
 (FHB,) = ARCHIVE.suffixes
 
@@ -103,18 +100,7 @@ def open_batch(name: str | os.PathLike[str], *, client: Client | AsyncClient | N
 
 
 def batch_of(store: Store, record: BatchRecord, caller: Caller, *, file_store: Store | None = None) -> Batch:
-    """Return the batch that a record and what lies beside it in a store mean.
-
-    Parameters
-    ----------
-    file_store : Store, optional
-        Of a batch out of a file: the store that was read from it.
-
-    Raises
-    ------
-    InputError
-        It was saved without its rows.
-    """
+    """Return the batch that a record and what lies beside it in a store mean."""
     variant_records = [list(variant) for variant in record.plan.get("arms", ())]
     if not variant_records:
         raise InputError("it was saved by an earlier version, without its rows; run its cell again", where=record.name)
@@ -181,13 +167,7 @@ def _find_record(store: Store, name: Any, workspace: str) -> BatchRecord:
 
 
 def open_file(path: str | os.PathLike[str]) -> Batch:
-    """Return the batch in a file that :func:`to_fhb` wrote; nothing of it is run, and nothing is called.
-
-    Raises
-    ------
-    InputError
-        It is no such file, or was tampered with.
-    """
+    """Return the batch in a file that :func:`to_fhb` wrote; nothing of it is run, and nothing is called."""
     target = _existing_file(path)
     store, contents = read_batch(target)
     where = f"in {one_line(target.name)}"

@@ -16,7 +16,8 @@ from typing import Any, Final
 import pandas as pd
 
 from fh_notebook.batching.export.export import reason_of
-from fh_notebook.batching.history.workspace_join import host_of, join_workspaces
+from fh_notebook.batching.history.workspace_join import host_of
+from fh_notebook.batching.history.workspace_join import join_workspaces as join_workspaces
 from fh_notebook.batching.tables.frames import INSTANT, TEXT, series_of
 from fh_notebook.core import hooks
 from fh_notebook.core.files import AtomicFile, atomic_file
@@ -25,8 +26,6 @@ from fh_notebook.session import session
 from fh_notebook.store.codec import decode_json
 from fh_notebook.store.store import Store
 from fh_notebook.store.tables.answers import StoredAnswer
-
-__all__ = ["export_store", "join_workspaces", "list_workspaces", "rescue_store"]
 
 COLUMNS: Final = {
     **dict.fromkeys(("workspace", "host", "label"), TEXT),
@@ -62,13 +61,7 @@ def list_workspaces() -> pd.DataFrame:
 
 
 def export_store(path: str | os.PathLike[str]) -> Path:
-    """Write all that is saved to a new file; see :func:`fh_notebook.store.export`.
-
-    Raises
-    ------
-    InputError, SettingsError
-        As it says.
-    """
+    """Write all that is saved to a new file; see :func:`fh_notebook.store.export`."""
     store = _store_to("export")
     target = _new_file(path, (*LINES, *COPIES))
 
@@ -83,13 +76,7 @@ def export_store(path: str | os.PathLike[str]) -> Path:
 
 
 def rescue_store(path: str | os.PathLike[str]) -> Path:
-    """Write all that this process holds to a new file; see :func:`fh_notebook.store.rescue`.
-
-    Raises
-    ------
-    InputError, SettingsError
-        As it says.
-    """
+    """Write all that this process holds to a new file; see :func:`fh_notebook.store.rescue`."""
     current = _store_to("rescue")
     store = next(
         (candidate for candidate in session.stores() if candidate.is_lost), current
@@ -116,13 +103,7 @@ def _store_to(purpose: str) -> Store:
 
 
 def _new_file(path: str | os.PathLike[str], endings: tuple[str, ...]) -> Path:
-    """Return where to write, which is not there yet.
-
-    Raises
-    ------
-    InputError
-        The ending is another one, the file is there, or its folder is not.
-    """
+    """Return where to write, which is not there yet."""
     target = Path(path).expanduser()
     if not target.name.lower().endswith(endings):
         raise InputError(f"{target.name}: give a name that ends in {', '.join(endings)}")

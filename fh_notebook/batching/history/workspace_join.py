@@ -29,10 +29,10 @@ from fh_notebook.batching.planning.table_match import VariantRecord, inputs_by_r
 from fh_notebook.batching.tables.rating_hash import item_of
 from fh_notebook.batching.tables.rows import label_of
 from fh_notebook.contract.job_key import job_key
-from fh_notebook.contract.run import Run, one_line
+from fh_notebook.contract.run import Run
 from fh_notebook.core import hooks
 from fh_notebook.core.config.urls import LOCAL
-from fh_notebook.core.text.formatting import in_words, nearest, short
+from fh_notebook.core.text.formatting import in_words, nearest, one_line, short
 from fh_notebook.core.text.messages import counted
 from fh_notebook.errors import InputError, SettingsError
 from fh_notebook.session import session
@@ -44,8 +44,6 @@ from fh_notebook.store.tables.batches import REPLACED, BatchRecord, JobRow
 from fh_notebook.store.tables.plans import revision_of
 from fh_notebook.store.tables.ratings import RatingRow
 from fh_notebook.store.workspace_copy import BatchCopy, CopyResult, OpenCall
-
-__all__ = ["Joined", "PlannedCopy", "copied_ratings", "host_of", "join_workspaces"]
 
 
 class _Read(NamedTuple):
@@ -369,13 +367,7 @@ def _names(names: Iterable[str]) -> str:
 
 
 def join_workspaces(from_workspace: str, into_workspace: str) -> Joined:
-    """Copy what is saved of one workspace into another; see :func:`fh_notebook.store.join`.
-
-    Raises
-    ------
-    InputError, SettingsError, StoreError
-        As it says.
-    """
+    """Copy what is saved of one workspace into another; see :func:`fh_notebook.store.join`."""
     store = session.store()
     if store is None:
         raise SettingsError("nothing is saved (store=None), so there is nothing to join")

@@ -12,8 +12,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Lock
 
-__all__ = ["paused"]
-
 
 class _Pauses:
     """How many pauses there are at once, in whatever threads; the collector is one for all."""

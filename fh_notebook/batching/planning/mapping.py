@@ -22,7 +22,7 @@ from typing import Any, Final
 import pandas as pd
 
 from fh_notebook.batching.tables.rows import Rows, label_part
-from fh_notebook.batching.tables.values import is_missing, object_series, plain
+from fh_notebook.batching.tables.values import object_series, plain
 from fh_notebook.client.uploads import FileColumn, FileInput
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.schema.build import fill_defaults
@@ -31,25 +31,12 @@ from fh_notebook.contract.schema.file_texts import LOOKED_AT, file_encoding_of, 
 from fh_notebook.contract.schema.validation import Checker, problems
 from fh_notebook.contract.secrets import Mask, Secrets
 from fh_notebook.core.arguments import public
+from fh_notebook.core.json_values import is_missing
 from fh_notebook.core.redaction import MASK, error_text
 from fh_notebook.core.text.formatting import listed, nearest, short
 from fh_notebook.core.text.messages import Message, Phrase
 from fh_notebook.core.text.problems import Problem
 from fh_notebook.errors import InputError
-
-__all__ = [
-    "ColumnInput",
-    "Const",
-    "InputMapper",
-    "LeftOut",
-    "const",
-    "hidden_columns",
-    "is_no_content",
-    "labels_repeat",
-    "read_mapping",
-    "with_shown_labels",
-    "without_secrets",
-]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,24 +81,7 @@ def const(value: Any) -> Const:
 
 
 def read_mapping(inputs: Any, rows: Rows, deployment: Deployment, *, others: Iterable[Deployment] = ()) -> InputMapper:
-    """Return what every Start variable takes, from ``batch(inputs=...)``.
-
-    Parameters
-    ----------
-    inputs : mapping or None
-        Start variables to their sources.
-    rows : Rows
-        Whose columns there are.
-    deployment : Deployment
-        Whose Start variables they are.
-    others : iterable of Deployment
-        Further deployments of the same batch, which share `inputs`: what only they take is left out here.
-
-    Raises
-    ------
-    InputError
-        A column that is not there, a required Start variable that nothing is given for, with the columns listed.
-    """
+    """Return what every Start variable takes, from ``batch(inputs=...)``."""
     sources: dict[str, Source] = {}
     problems: list[Problem] = []
     for name, value in _items(inputs):

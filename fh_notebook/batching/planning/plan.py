@@ -26,22 +26,6 @@ from fh_notebook.core.text.formatting import duration, listed, moment_text, near
 from fh_notebook.core.text.messages import PYTHON, Audience, Message, Phrase, agreeing, counted
 from fh_notebook.errors import InputError
 
-__all__ = [
-    "BatchTarget",
-    "BatchVariant",
-    "Budget",
-    "OtherKey",
-    "Plan",
-    "calls_within",
-    "counted",
-    "duration",
-    "hashed_name",
-    "money",
-    "name_of",
-    "pilot",
-    "read_variants",
-]
-
 
 @dataclass(frozen=True, slots=True)
 class BatchTarget:
@@ -80,25 +64,7 @@ def read_variants(
     *,
     find: Callable[[str], Deployment],
 ) -> tuple[BatchVariant, ...]:
-    """Return the variants that ``batch(variants=...)`` means, each once.
-
-    Parameters
-    ----------
-    variants : str, tuple, iterable of them, or None
-        A variant of `deployment`; or ``(deployment, variant)``, or ``(deployment, variant, inputs)`` with a mapping of
-        the variant's own. ``None`` is every variant that `deployment` names.
-    deployment : Deployment
-        Of the variants that are given by their name alone.
-    inputs : mapping or None
-        Of the variants that have no mapping of their own.
-    find : function of a name
-        The deployment of that name.
-
-    Raises
-    ------
-    InputError
-        None is known, or one cannot be meant; every problem is told.
-    """
+    """Return the variants that ``batch(variants=...)`` means, each once."""
     arguments.check_one("variants", variants, "str | Iterable[Any] | None")
     requested = deployment.variants if variants is None else [variants] if isinstance(variants, str) else list(variants)
     if isinstance(variants, tuple) and _is_pair(variants) and not _are_variants(variants, deployment):

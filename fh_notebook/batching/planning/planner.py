@@ -22,8 +22,6 @@ from fh_notebook.core.text.messages import PYTHON, Audience, Message, Phrase, co
 from fh_notebook.core.text.problems import Problem
 from fh_notebook.errors import InputError
 
-__all__ = ["Planner", "refused"]
-
 
 @dataclass(frozen=True, slots=True)
 class _Ready:
@@ -63,13 +61,7 @@ class Planner:
         self._ready: dict[int, _Ready] = {}
 
     def fit(self, rows: Rows) -> frozenset[str]:
-        """Read the mappings over the columns of `rows`; return the columns that hold secrets.
-
-        Raises
-        ------
-        InputError
-            A column that is not there, a Start variable that nothing is given for.
-        """
+        """Read the mappings over the columns of `rows`; return the columns that hold secrets."""
         problems: list[Problem] = []
         for name, target in self._targets.items():
             others = () if target.own else [t.deployment for t in self._targets.values() if t is not target]
@@ -89,15 +81,7 @@ class Planner:
         return any(callable(value) for target in self._targets.values() for value in dict(target.inputs or {}).values())
 
     def jobs(self, rows: Rows, *, start: int = 0, number: int = 0) -> Iterator[list[Job]]:
-        """Yield the jobs of each row, unchecked; those whose inputs cannot even be made have their problems.
-
-        Parameters
-        ----------
-        rows : Rows
-            That :meth:`fit` was called with.
-        start, number : int
-            The place of the first row, and of its first job.
-        """
+        """Yield the jobs of each row, unchecked; those whose inputs cannot even be made have their problems."""
         for position, (label, record) in enumerate(zip(rows.labels, rows.records, strict=True), start):
             prepared = {name: self._prepare_inputs(ready, record) for name, ready in self._ready.items()}
             row_metadata = _metadata_of(record)
@@ -182,19 +166,7 @@ SKIP_INVALID: Final = Phrase(
 
 
 def refused(jobs: Iterable[Job], *, where: str, any_fits: bool, audience: Audience = PYTHON) -> InputError | None:
-    """Return the error that tells all problems of `jobs`, equal ones of different rows together; ``None`` without any.
-
-    Parameters
-    ----------
-    jobs : iterable of Job
-        Checked.
-    where : str
-        The deployment.
-    any_fits : bool
-        Whether there are rows that fit: then they can be run without the others.
-    audience : Audience
-        Who reads it.
-    """
+    """Return the error with all problems of `jobs`, or ``None``; equal problems of several rows are told once."""
     problems: dict[Problem, dict[Any, None]] = {}
     for job in jobs:
         for problem in job.problems:

@@ -33,8 +33,6 @@ from fh_notebook.contract.run import Run
 from fh_notebook.core import hooks
 from fh_notebook.store.tables.answers import RunFields, run_of_source
 
-__all__ = ["BatchReader", "BatchTables", "Entry"]
-
 WINDOW = 1_000
 
 
@@ -111,15 +109,7 @@ class BatchReader:
     def pairs(
         self, is_wanted: Callable[[int], bool] = lambda kind: True, *, limit: int | None = None
     ) -> Iterator[tuple[Job, Outcome | None]]:
-        """Yield jobs with their outcomes (``None`` while pending), in the plan's order; none of a forgotten batch.
-
-        Parameters
-        ----------
-        is_wanted : function of an outcome's kind
-            Which jobs.
-        limit : int, optional
-            At most so many.
-        """
+        """Yield jobs with their outcomes (``None`` while pending), in the plan's order; none of a forgotten batch."""
         for jobs in self._windows(is_wanted, limit):
             yield from _pairs(self._table_of(jobs))
 

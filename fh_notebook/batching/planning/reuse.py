@@ -32,8 +32,6 @@ from fh_notebook.store.tables.answers import AnswerSummary, run_of_row, standing
 from fh_notebook.store.tables.pending import PendingRow
 from fh_notebook.store.writer import IN_MEMORY
 
-__all__ = ["AnswerLookup", "KnownAnswer", "Reuse", "beside_of", "decode_reuse", "encode_reuse", "left_behind"]
-
 
 def encode_reuse(reuse: Reuse, now: datetime) -> str:
     """Return the stored form of a reuse option: ``store``, ``batch``, or for an age the time that it means `now`.
@@ -109,26 +107,7 @@ class AnswerLookup:
         return self.reuse == "store" or isinstance(self.reuse, timedelta)
 
     def of(self, jobs: Mapping[str, Job], *, now: datetime, call_lost: bool = False) -> dict[str, KnownAnswer]:
-        """Return what stands for each job, by key.
-
-        Parameters
-        ----------
-        jobs : mapping of str to Job
-            By key; a job itself is asked for only where its answer lies in a file, or its call may have run.
-        now : datetime
-            UTC.
-        call_lost : bool
-            Whether what may have run is to be called again, so that it is no outcome; not what is known to wait for a
-            decision, nor what somebody waits for.
-
-        Returns
-        -------
-        dict of str to KnownAnswer
-            For each key the newest answer that is reused; else, where a call may have run since, that. What the batch
-            has, or has used, stands before what the batches have that had its name, and both before what others have
-            answered since. A failure that is older than a call that may have run is not reused, except for a failure of
-            the batch itself where the call is that of a stranger: what was shown stays.
-        """
+        """Return what stands for each job, by key."""
         ids, later = self._ids, self._later_ids
         since = (now - self.reuse).timestamp() if isinstance(self.reuse, timedelta) else 0.0
         mine, beside = ids[:1] if self.stored.id else (), self.beside()

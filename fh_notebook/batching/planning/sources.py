@@ -21,8 +21,6 @@ from fh_notebook.batching.tables.row_sources import RowStream
 from fh_notebook.batching.tables.rows import Rows, factors_of
 from fh_notebook.errors import InputError
 
-__all__ = ["WINDOW", "JobSource", "JobWindow", "StoredSource", "StreamSource", "TableSource"]
-
 WINDOW: Final = 1_000
 """Rows of a stream that are checked before the first of them is called."""
 

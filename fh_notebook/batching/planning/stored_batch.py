@@ -29,18 +29,6 @@ from fh_notebook.store.tables.answers import AnswerRow
 from fh_notebook.store.tables.batches import FILES, BatchRecord, JobRow, StoredRow
 from fh_notebook.store.tables.plans import RUNNING, BatchPlan, revision_of
 
-__all__ = [
-    "PlannedBatch",
-    "StoredBatch",
-    "check_name",
-    "earlier_name",
-    "other_rows",
-    "other_table",
-    "record_of",
-    "refused_name",
-    "running_refused",
-]
-
 
 class StoredBatch:
     """Which batch of a store answers and claims belong to.
@@ -79,13 +67,7 @@ class StoredBatch:
         return (record.plan.get(FILES) or {}) if record is not None else {}
 
     def note_files(self, files: Mapping[str, Any]) -> None:
-        """Record where the files of its runs are saved.
-
-        Raises
-        ------
-        StoreError
-            It cannot be written.
-        """
+        """Record where the files of its runs are saved."""
         if self.id:
             self.store.batches.note_files(self.id, files).result()
 
@@ -172,7 +154,6 @@ class PlannedBatch(StoredBatch):
 
     @property
     def name(self) -> str:
-        """Its name."""
         return self._plan.name
 
     @property
@@ -196,13 +177,7 @@ class PlannedBatch(StoredBatch):
     # --- comparing
 
     def compare(self, window: JobWindow) -> None:
-        """Find what is saved under the name, and compare the next window with it: of a table, all of it.
-
-        Raises
-        ------
-        InputError
-            Another table is saved under the name; nothing was written or called.
-        """
+        """Find what is saved under the name, and compare the next window with it: of a table, all of it."""
         self._find()
         self._match = None
         self._kept_rows = 0
@@ -355,11 +330,6 @@ class PlannedBatch(StoredBatch):
         With it go the answers that stand for its jobs: those that it uses, and `copies` of those that lie in files.
         Returns whether it was written: else another kernel has changed the batch since (it was begun, extended, or
         forgotten), and the window is to be compared and looked up again.
-
-        Raises
-        ------
-        StoreError
-            It cannot be written; nothing of it is there.
         """
         plan = replace(self._planned(jobs, window.rows, window.start, used), copies=copies)
         batch_id = self.store.keep_plan(plan).result()
@@ -465,13 +435,7 @@ def other_rows(*, stored: int, missing: int, rows: int, strange: int) -> str:
 def check_name(
     store: Store, name: str, workspace: str, batch_variants: Sequence[BatchVariant], *, partitions: bool
 ) -> None:
-    """Check what can be of a saved name without the rows.
-
-    Raises
-    ------
-    InputError
-        The batch of that name is one of another deployment, or of another kind of rows; with the remedies.
-    """
+    """Check what can be of a saved name without the rows."""
     record = store.batches.find(name, workspace)
     records = [variant.record for variant in batch_variants]
     if record is not None and (why := other_table(record, records, partitions=partitions)):
@@ -526,23 +490,7 @@ def record_of(
     schema_sha256: Mapping[str, str],
     **facts: Any,
 ) -> BatchRecord:
-    """Return what a batch's name stands for, as it is saved from now on.
-
-    Parameters
-    ----------
-    plan : Plan
-        The batch's.
-    workspace : str
-        Where it calls.
-    variant_records : sequence of VariantRecord
-        All that it has had so far.
-    rows, repeats : int
-        All that it has had so far.
-    schema_sha256 : mapping of str to str
-        Of the Start variables of each deployment.
-    **facts
-        What its kind of rows needs, as JSON values.
-    """
+    """Return what a batch's name stands for, as it is saved from now on."""
     return BatchRecord(
         name=plan.name,
         workspace=workspace,

@@ -25,8 +25,6 @@ from fh_notebook.store.codec import DamagedValue, decode_all, decode_json, encod
 from fh_notebook.store.store import Store
 from fh_notebook.store.tables.batches import JobKeyRow, JobRow, StoredRow
 
-__all__ = ["StoredJobs", "fingerprint", "job_lines", "row_lines", "sent_by", "shown_text"]
-
 
 def job_lines(jobs: Iterable[Job], variant_records: Sequence[VariantRecord]) -> list[JobRow]:
     """Return `jobs` as they are saved; what jobs of a row share is spelt once."""

@@ -10,8 +10,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
-__all__ = ["RowInputs", "TableMatch", "VariantRecord", "inputs_by_row", "match"]
-
 VariantRecord = list[str]
 """Label, deployment, variant: as JSON keeps it."""
 
@@ -62,15 +60,6 @@ def match(
 
     Two rows are equal where every variant that both go through is sent the same; without a variant in common, where a
     deployment is sent the same.
-
-    Parameters
-    ----------
-    stored, table : mapping of int to RowInputs
-        The saved rows and the table's, by place.
-    variant_records : sequence of VariantRecord
-        What the places of variants mean.
-    same : mapping of int to int, optional
-        Which row is meant by which saved one, among rows of equal inputs.
 
     Examples
     --------

@@ -40,8 +40,6 @@ from fh_notebook.contract.run import Run
 from fh_notebook.core.text.messages import PYTHON, Audience
 from fh_notebook.store.tables.answers import AnswerRow, RunFields, run_of_row
 
-__all__ = ["LookedUpWindow", "WindowPrefetch", "Windows", "WorkQueue", "chained_windows", "ready_windows"]
-
 
 @dataclass(frozen=True, slots=True)
 class LookedUpWindow:
@@ -204,13 +202,7 @@ class WorkQueue:
     # --- looking: in any thread
 
     def fresh(self) -> Iterator[LookedUpWindow]:
-        """Yield the windows that were not planned yet, each compared, looked up, checked and written.
-
-        Raises
-        ------
-        InputError
-            Rows that do not fit, or are others than those that are saved under the name.
-        """
+        """Yield the windows that were not planned yet, each compared, looked up, checked and written."""
         for window in self.source.fresh():
             while True:
                 if self._planned_batch is not None:

@@ -18,8 +18,6 @@ from fh_notebook.batching.progress.state import ProgressSource, ProgressState
 from fh_notebook.core.text.formatting import short
 from fh_notebook.errors import SettingsError
 
-__all__ = ["NoProgress", "ProgressDisplay", "ProgressSource", "TextLines", "TextProgress", "progress_of"]
-
 PLAIN_EVERY_S: Final = 5.0
 PLAIN_BEAT_S: Final = 30.0
 """A line that only counts down is no news where every line stays."""
@@ -156,20 +154,7 @@ class TextProgress:
 
 
 def progress_of(choice: Any, *, live: Callable[[], ProgressDisplay | None] = lambda: None) -> ProgressDisplay:
-    """Return the display that ``batch(progress=...)`` asks for: ``True``, ``False``, or a function that makes one.
-
-    Parameters
-    ----------
-    choice : bool or function
-        What was asked for.
-    live : function
-        Makes the display of a page; ``None`` where there is none, which has lines of text.
-
-    Raises
-    ------
-    SettingsError
-        It is none of them.
-    """
+    """Return the display that ``batch(progress=...)`` asks for: ``True``, ``False``, or a function that makes one."""
     if choice is True:
         return live() or TextProgress()
     if choice is False or choice is None:

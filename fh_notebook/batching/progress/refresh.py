@@ -25,8 +25,6 @@ from typing import Final
 from fh_notebook.batching.progress.state import ProgressSource, ProgressState, admitting
 from fh_notebook.core.redaction import log
 
-__all__ = ["BEAT_S", "DRAW_EVERY_S", "RateEstimator", "RefreshTimer"]
-
 DRAW_EVERY_S: Final = 0.25
 """Where a state takes the place of the one before. With the last state, which is always drawn, 5 in a second."""
 BEAT_S: Final = 1.0

@@ -19,11 +19,6 @@ from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import duration
 from fh_notebook.core.text.messages import PYTHON, Audience, agreeing, counted
 
-__all__ = [
-    "NOT_SENT", "PlanProtocol", "ProgressSource", "ProgressState", "admitting", "outcome_parts", "rate_in_words",
-    "resting",
-]  # fmt: skip
-
 
 class PlanProtocol(Protocol):
     """What a display may ask of a plan; its text is the plan in one line."""
@@ -316,17 +311,6 @@ def outcome_parts(
     counts: JobCounts, *, is_known: bool = True, if_unknown: str = "", if_waiting: str = ""
 ) -> dict[str, str]:
     """Say what has come of the jobs of a batch, by kind: the beginning of its line while it runs, and of its summary.
-
-    Parameters
-    ----------
-    counts : JobCounts
-        How far it is.
-    is_known : bool
-        Whether the number of jobs is known.
-    if_unknown : str
-        What to say behind a number of jobs that may have run.
-    if_waiting : str
-        What to say behind a number of jobs whose runs wait for a decision.
 
     Examples
     --------

@@ -12,24 +12,9 @@ from typing import Final, NamedTuple
 
 from fh_notebook.batching.model import AWAITS_DECISION, LOOK_UPS_CAPPED, NOT_ENDED, JobCounts
 from fh_notebook.contract.callbacks import WaitingSteps, step_of
-from fh_notebook.contract.run import Run, one_line
+from fh_notebook.contract.run import Run
+from fh_notebook.core.text.formatting import one_line
 from fh_notebook.core.text.messages import PYTHON, Audience, Message, Phrase, agreeing
-
-__all__ = [
-    "ASK",
-    "DECIDE",
-    "HELP_OF_WORKERS",
-    "LISTS_DECISIONS",
-    "RESOLVE_CAPPED",
-    "RETRY_ANYWHERE",
-    "RETRY_CODE",
-    "RETRY_UNKNOWN",
-    "STILL_RUNS",
-    "WAIT_HELP",
-    "UnknownOutcomes",
-    "WaitHelp",
-    "waits_text",
-]
 
 
 def _do(text: str, command: str = "") -> Phrase:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["ACCEPTED", "FILES"]
-
 FILES: Final = (
     ".csv, .tsv, .jsonl, .ndjson and .json files, also with .gz or .zst appended, .parquet files, also a folder "
     "or a pattern of them, .arrow, .feather, .xlsx and .ods files (a sheet as tickets.xlsx#Sheet2)"

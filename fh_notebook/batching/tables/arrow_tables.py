@@ -29,17 +29,6 @@ from fh_notebook.errors import InputError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = [
-    "CORRECT_QUERY",
-    "LARGE_ROWS",
-    "PROBLEM_CAP",
-    "FrameStream",
-    "frame_of_arrow",
-    "is_arrow",
-    "read_batches",
-    "read_exported",
-]
-
 LARGE_ROWS: Final = 100_000
 """Arrow tables of more rows are read in windows: as jobs, so many take about 200 MB."""
 PROBLEM_CAP: Final = 300
@@ -62,13 +51,7 @@ class FrameStream:
     """The file that it is read from, for errors."""
 
     def windows(self, rows: int) -> Iterator[pd.DataFrame]:
-        """Yield frames of so many rows each, whatever the sizes of the batches are.
-
-        Raises
-        ------
-        InputError
-            The next rows cannot be read.
-        """
+        """Yield frames of so many rows each, whatever the sizes of the batches are."""
         import pyarrow as pa
 
         parts: list[pa.RecordBatch] = []
@@ -88,15 +71,7 @@ class FrameStream:
 
 
 def read_exported(source: Any, *, whole: bool) -> pd.DataFrame | FrameStream:
-    """Return what a source with the Arrow PyCapsule interface holds; see :func:`read_batches`.
-
-    Raises
-    ------
-    InputError
-        It cannot be read: a query failed, or a column has no Arrow type.
-    SettingsError
-        pyarrow is not installed.
-    """
+    """Return what a source with the Arrow PyCapsule interface holds; see :func:`read_batches`."""
     ensure_installed("pyarrow", "Polars, DuckDB and other Arrow tables need")
     import pyarrow as pa
 
@@ -111,22 +86,7 @@ def read_exported(source: Any, *, whole: bool) -> pd.DataFrame | FrameStream:
 
 
 def read_batches(schema: pa.Schema, batches: Iterable[pa.RecordBatch], *, whole: bool) -> pd.DataFrame | FrameStream:
-    """Return Arrow batches as a frame, or as a stream of frames.
-
-    Parameters
-    ----------
-    schema : pyarrow.Schema
-        Of all of them.
-    batches : iterable of pyarrow.RecordBatch
-        Read once.
-    whole : bool
-        Whether a frame is needed, however many rows there are.
-
-    Raises
-    ------
-    InputError
-        They cannot be read, or two columns have one name.
-    """
+    """Return Arrow batches as a frame, or as a stream of frames."""
     import pyarrow as pa
 
     column_names(schema.names)
@@ -168,18 +128,6 @@ def _readable(batches: Iterable[pa.RecordBatch], where: str = "") -> Iterator[pa
 
 def frame_of_arrow(table: pa.Table, *, may_have_null: bool = False) -> pd.DataFrame:
     """Return an Arrow table as a frame, under the index that pandas has noted in it.
-
-    Parameters
-    ----------
-    table : pyarrow.Table
-        Whose columns have a name each.
-    may_have_null : bool
-        Whether other rows of the same table may have a null: integers and truths are nullable then without one, too.
-
-    Raises
-    ------
-    InputError
-        pandas has nothing for the values of a column; all such columns together.
 
     Examples
     --------

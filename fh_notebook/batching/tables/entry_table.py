@@ -17,8 +17,6 @@ from fh_notebook.batching.model import Job, JobColumns, Outcome
 from fh_notebook.batching.tables.frames import COLUMNS, PENDING
 from fh_notebook.store.tables.answers import RUN_FIELDS, RunFields
 
-__all__ = ["PENDING_RUN", "Entry", "EntryTable"]
-
 Entry = tuple[Job, Outcome | None, dict[str, Any]]
 """A job, its outcome (``None`` while it is pending), and its row."""
 

@@ -13,17 +13,14 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any, Final, NamedTuple
 
-from fh_notebook.batching.tables.values import is_missing, plain
-from fh_notebook.core.json_values import canonical_json
+from fh_notebook.batching.tables.values import plain
+from fh_notebook.core.json_values import canonical_json, is_missing
 from fh_notebook.core.text.formatting import one_line
 from fh_notebook.errors import StoreError
 from fh_notebook.session import session
 from fh_notebook.store.codec import decode_json, encode_json, moment_of
 from fh_notebook.store.store import Store
 from fh_notebook.store.tables.corrections import CorrectionRow
-
-__all__ = ["NONE_STANDING", "Correction", "InputsKey", "Overlay", "Standing", "canonical_expected", "text_of_expected"]
-
 
 MARK_CAP: Final = 60
 """Characters of a replaced value in a mark."""
@@ -54,13 +51,7 @@ class Correction:
     """UTC."""
 
     def mark(self, masked: Callable[[Any], Any]) -> str:
-        """Return what is shown beside the corrected value: from what it was corrected, in one line.
-
-        Parameters
-        ----------
-        masked : callable
-            Masks the secrets of the row in a value.
-        """
+        """Return what is shown beside the corrected value: from what it was corrected, in one line."""
         return f"corrected {self._origin(masked)}"
 
     def story(self, masked: Callable[[Any], Any]) -> str:
@@ -74,13 +65,7 @@ class Correction:
 
     @classmethod
     def of_row(cls, row: CorrectionRow) -> Correction:
-        """Return the correction of a stored row.
-
-        Raises
-        ------
-        DamagedValue
-            It is not one that was written.
-        """
+        """Return the correction of a stored row."""
         return cls(
             uid=row.uid,
             replaced=decode_json(row.replaced, object, "a correction"),
@@ -144,13 +129,7 @@ class Overlay:
 
     @classmethod
     def of_rows(cls, rows: Iterable[CorrectionRow]) -> Overlay:
-        """Return the overlay of stored corrections, the oldest first.
-
-        Raises
-        ------
-        DamagedValue
-            One of them is not one that was written.
-        """
+        """Return the overlay of stored corrections, the oldest first."""
         standing: dict[InputsKey, dict[str, Correction]] = {}
         for row in rows:
             by_value = standing.setdefault(InputsKey(row.workspace, row.deployment, row.inputs), {})
@@ -182,15 +161,7 @@ class Overlay:
         return frozenset(key.deployment for key in self.standing_by_inputs)
 
     def standing(self, keys: Iterable[InputsKey], table_value: str) -> Standing:
-        """Return the corrections of a row of a table.
-
-        Parameters
-        ----------
-        keys : iterable of InputsKey
-            The inputs of the row, of each deployment that it was run through: one expected output is of all of them.
-        table_value : str
-            What the table says, as `canonical_expected`.
-        """
+        """Return the corrections of a row of a table."""
         known = [by_value for key in keys if (by_value := self.standing_by_inputs.get(key))]
         if applied := [by_value[table_value] for by_value in known if table_value in by_value]:
             return Standing(applied=max(applied, key=_moment))

@@ -31,26 +31,6 @@ from fh_notebook.core.json_values import canonical_json
 from fh_notebook.core.redaction import redact
 from fh_notebook.version import __version__
 
-__all__ = [
-    "ATTRS",
-    "COLUMNS",
-    "INSTANT",
-    "RESERVED",
-    "RUNS",
-    "SAVED_FILES",
-    "TEXT",
-    "FrameColumn",
-    "OutputKeys",
-    "frame_of_runs",
-    "provenance",
-    "schema_hash",
-    "schema_hashes",
-    "series_of",
-    "source_name",
-    "tidy_frame",
-]
-
-
 ATTRS: Final = "fh_notebook"
 """The name in ``frame.attrs``."""
 
@@ -84,28 +64,6 @@ def provenance(
     hashes: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Return where a table is from.
-
-    Parameters
-    ----------
-    deployments : Deployment, str, or several
-        What ran. Of one that is only named, nothing is known of its inputs.
-    variants : str or iterable of str
-        Which variants ran.
-    batch : str
-        The batch's name.
-    workspace : str, optional
-        Where it ran: the address and the key's fingerprint, never a key.
-    created : datetime, optional
-        When, with its offset; the same for all tables of one batch. Now by default.
-    hashes : mapping, optional
-        What :func:`schema_hashes` said when it ran; by default it is asked now.
-
-    Returns
-    -------
-    dict
-        ``deployment`` (the first one), ``deployments``, ``variants``, ``schema_sha256`` (by deployment: of the
-        canonical JSON of its inputs), ``batch``, ``workspace``, the versions ``fh_notebook``, ``python`` and
-        ``pandas``, and ``created`` in UTC.
 
     Examples
     --------
@@ -248,32 +206,7 @@ def tidy_frame(
     keys: OutputKeys | None = None,
     is_part: bool = False,
 ) -> pd.DataFrame:
-    """Return one line for every job.
-
-    Parameters
-    ----------
-    pairs : iterable of (Job, Outcome or None)
-        The jobs in their order; ``None`` is pending.
-    rows : RowsProtocol
-        Where they came from: all its columns are kept.
-    batch : str
-        The batch's name, for ``frame.attrs``.
-    about : mapping, optional
-        What :func:`~fh_notebook.batching.tables.frames.provenance` says of the batch; without it, what the jobs say.
-    keys : OutputKeys, optional
-        Of the table that this is a part of, in order. Without it this is all of the table, and ``frame.attrs`` has a
-        ``note`` where keys of outputs have no column.
-    is_part : bool
-        Whether it is a part of a table whose parts have the same columns, whatever the answers: all of `COLUMNS` and
-        those of the source.
-
-    Returns
-    -------
-    DataFrame
-        `COLUMNS`, the source columns (``expected_output`` among them), and ``out.<name>`` for the names of outputs
-        that are objects, at most `MAX_OUTPUT_COLUMNS` of them, and `SAVED_FILES` where a file is saved. The index
-        is the source's own, where it has one (each row's for all its lines), else it counts from 0.
-    """
+    """Return one line for every job."""
     listed = list(pairs)
     columns = _own_columns(listed, has_all=is_part)
     source_rows = rows.take([job.position for job, _ in listed])

@@ -30,8 +30,6 @@ from fh_notebook.core.text.formatting import short
 from fh_notebook.core.values import is_iterable
 from fh_notebook.errors import InputError
 
-__all__ = ["grid"]
-
 MAX_ROWS: Final = 1_000_000
 """Every row is a call of each variant: more is taken for a mistake."""
 

@@ -18,8 +18,6 @@ from fh_notebook.core.values import is_iterable
 from fh_notebook.errors import InputError
 from fh_notebook.session import session
 
-__all__ = ["read_inspect"]
-
 
 @arguments.public
 def read_inspect(dataset: str | PathLike[str] | Iterable[Any]) -> pd.DataFrame:

@@ -10,9 +10,8 @@ from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from typing import Any, Final
 
-from fh_notebook.batching.tables.values import is_missing, plain
-
-__all__ = ["digest_of", "hash_of", "item_of", "sorted_json", "stored_label", "text_of"]
+from fh_notebook.batching.tables.values import plain
+from fh_notebook.core.json_values import is_missing
 
 TOO_DEEP: Final = "(an output that is nested too deep to be shown)"
 
@@ -23,15 +22,7 @@ def stored_label(row: Any) -> str:
 
 
 def item_of(row: Any, read: Sequence[tuple[str, str, Any]]) -> str:
-    """Return the hash by which the outputs of runs with keys are known.
-
-    Parameters
-    ----------
-    row : Any
-        The label of their row.
-    read : sequence of (variant, key, output)
-        The runs.
-    """
+    """Return the hash by which the outputs of runs with keys are known."""
     return hash_of(row, [digest_of([variant, key, text_of(output)]) for variant, key, output in read])
 
 

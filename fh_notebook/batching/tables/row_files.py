@@ -37,8 +37,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.dataset as ds
 
-__all__ = ["FORMATS", "MAX_UNPACKED_BYTES", "FilePath", "is_parquet", "is_readable", "read_file", "reads_from"]
-
 MAX_UNPACKED_BYTES: Final = 256 * 1024 * 1024
 
 FileContent = pd.DataFrame | FrameStream | Items
@@ -141,22 +139,7 @@ def _is_hidden(file: Path) -> bool:
 
 
 def read_file(source: Path, *, whole: bool) -> FileContent:
-    """Return what a file holds.
-
-    Parameters
-    ----------
-    source : Path
-        The file, a folder or a pattern of Parquet files, or a sheet of a spreadsheet (``tickets.xlsx#May``).
-    whole : bool
-        Whether all rows are wanted at once, also those of a large file.
-
-    Raises
-    ------
-    InputError
-        There is no such file, or it cannot be read.
-    SettingsError
-        A package for it is not installed.
-    """
+    """Return what a file holds."""
     if address := _ADDRESS.match(str(source)):
         raise InputError(
             f"rows are given as an address ({address[0]}...); download the file, or read it yourself and give the frame"
@@ -356,13 +339,7 @@ def _read_json(file: FilePath, _: bool) -> Items:
 
 
 def _decoded(text: str) -> Any:
-    """Return a JSON text decoded.
-
-    Raises
-    ------
-    InputError
-        An object has a name twice: one of its values would be lost silently.
-    """
+    """Return a JSON text decoded."""
 
     def checked(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         names: set[str] = set()

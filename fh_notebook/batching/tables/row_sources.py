@@ -42,8 +42,6 @@ from fh_notebook.core.text.messages import counted
 from fh_notebook.core.values import is_iterable
 from fh_notebook.errors import InputError
 
-__all__ = ["UNKNOWN_ROWS", "RowStream", "is_columns", "is_table", "open_rows", "read_frame", "read_rows"]
-
 UNKNOWN_ROWS: Final = (
     f"which are not known in advance for an iterator, or for an Arrow or Parquet table of more than {LARGE_ROWS:,} rows"
 )
@@ -52,20 +50,6 @@ UNKNOWN_ROWS: Final = (
 
 def read_rows(source: Any, deployment: Deployment | None = None) -> Rows:
     """Return the rows of `source`, all of them.
-
-    Parameters
-    ----------
-    source : object
-        See :data:`~fh_notebook.batching.tables.accepted.ACCEPTED`. Cells of a CSV are text, empty cells are missing.
-    deployment : Deployment, optional
-        Whose text variable texts without a name are for.
-
-    Raises
-    ------
-    InputError
-        The source cannot be read as rows; the place is named.
-    SettingsError
-        A package for it is not installed.
 
     Examples
     --------
@@ -80,13 +64,7 @@ def read_rows(source: Any, deployment: Deployment | None = None) -> Rows:
 
 
 def read_frame(source: Any) -> pd.DataFrame:
-    """Return what is read as rows as a frame: a DataFrame as it is, other tables with the types that they have.
-
-    Raises
-    ------
-    InputError, SettingsError
-        As :func:`read_rows`.
-    """
+    """Return what is read as rows as a frame: a DataFrame as it is, other tables with the types that they have."""
     reading = _Reading(whole=True)
     content = reading.content(source)
     return content if isinstance(content, pd.DataFrame) else reading.rows(content).frame
@@ -97,11 +75,6 @@ def open_rows(source: Any, deployment: Deployment | None = None) -> Rows | RowSt
 
     An iterator is a stream; so are Arrow tables and files of more than
     :data:`~fh_notebook.batching.tables.arrow_tables.LARGE_ROWS` rows.
-
-    Raises
-    ------
-    InputError, SettingsError
-        As :func:`read_rows`.
     """
     reading = _Reading(whole=False, deployment=deployment)
     if isinstance(source, Iterator) and not (is_arrow(source) or _is_open_file(source)):
@@ -117,11 +90,6 @@ def is_table(source: Any) -> bool:
 
 def is_columns(source: Mapping[Any, Any], *, but: type) -> bool:
     """Whether a mapping is a dict of columns, and not one of lists of rows by name.
-
-    Parameters
-    ----------
-    but : type
-        What rows can be besides mappings.
 
     Examples
     --------
@@ -161,13 +129,7 @@ class RowStream:
             yield Items(values=values)
 
     def read(self, window: pd.DataFrame | Items) -> Rows:
-        """Return the rows of a window.
-
-        Raises
-        ------
-        InputError
-            Something in it is no row.
-        """
+        """Return the rows of a window."""
         return self._reading.rows(window)
 
 
@@ -182,13 +144,7 @@ class _Reading:
     deployment: Deployment | None = None
 
     def content(self, source: Any) -> Content:
-        """Return what a source holds.
-
-        Raises
-        ------
-        InputError
-            Nothing reads it.
-        """
+        """Return what a source holds."""
         for kind in SOURCES:
             if kind.matches(source):
                 return kind.read(source, self)
@@ -206,13 +162,7 @@ class _Reading:
         return rows_of_frame(content) if isinstance(content, pd.DataFrame) else rows_of_items(content, self.text_column)
 
     def text_column(self) -> str:
-        """Return the column of texts without a name.
-
-        Raises
-        ------
-        InputError
-            The deployment has no variable that they are for.
-        """
+        """Return the column of texts without a name."""
         if self.deployment is None:
             raise InputError(f"rows are strings, and their column is not set; give {_BY_NAME.format('text')}")
         name = single_text(self.deployment.inputs)

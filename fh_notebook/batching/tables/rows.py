@@ -24,33 +24,6 @@ from fh_notebook.core.json_values import is_missing
 from fh_notebook.core.text.formatting import listed, one_line, short
 from fh_notebook.errors import InputError
 
-__all__ = [
-    "EXPECTED",
-    "METADATA_PREFIX",
-    "TABLE_FACTOR",
-    "Factors",
-    "Items",
-    "Rows",
-    "column_names",
-    "column_of",
-    "distinct_labels",
-    "factors_of",
-    "first_problems",
-    "frame_of_records",
-    "index_of",
-    "label_from",
-    "label_of",
-    "label_part",
-    "labels_of",
-    "metadata_columns",
-    "note_factors",
-    "own_index",
-    "repeated_columns",
-    "rows_of_frame",
-    "rows_of_items",
-    "typed_column",
-]
-
 
 def labels_of(index: pd.Index) -> tuple[tuple[Any, ...], str]:
     """Return the index as labels; places from 0, and why, where it does not tell rows apart."""
@@ -271,13 +244,7 @@ class Rows:
 
 
 def rows_of_frame(source: pd.DataFrame) -> Rows:
-    """Return the rows of a DataFrame, which is copied.
-
-    Raises
-    ------
-    InputError
-        Its columns are not named by texts, each once.
-    """
+    """Return the rows of a DataFrame, which is copied."""
     if isinstance(source.columns, pd.MultiIndex):
         raise InputError("the frame's columns have several levels; flatten them to one name a column")
     names = column_names(source.columns)
@@ -306,13 +273,7 @@ def rows_of_frame(source: pd.DataFrame) -> Rows:
 
 
 def column_names(columns: Iterable[Any]) -> list[str]:
-    """Return the names of columns as texts.
-
-    Raises
-    ------
-    InputError
-        One is there twice, or has half a character.
-    """
+    """Return the names of columns as texts."""
     names = [str(c) for c in columns]
     _check_names(names)
     if doubled := sorted({n for n in names if names.count(n) > 1}):
@@ -339,20 +300,7 @@ class Items:
 
 
 def rows_of_items(items: Items, text_column: Callable[[], str]) -> Rows:
-    """Return the rows of dicts, or of texts.
-
-    Parameters
-    ----------
-    items : Items
-        All dicts, or all texts.
-    text_column : function
-        Returns the name of the column that texts are; called where they are texts.
-
-    Raises
-    ------
-    InputError
-        An item is something else, or a name is no text; all such places together.
-    """
+    """Return the rows of dicts, or of texts."""
     if items.values and all(isinstance(item, str) for item in items.values):
         name = text_column()
         items = replace(items, values=[{name: item} for item in items.values])

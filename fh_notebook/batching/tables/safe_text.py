@@ -17,8 +17,6 @@ from typing import Any, Final
 
 from fh_notebook.core.text.formatting import short
 
-__all__ = ["EXCEL_CELL", "SafeTextCounter", "cleaned", "cut", "neutralised", "neutralised_inside", "without_halves"]
-
 EXCEL_CELL: Final = 32_767
 """What a cell of Excel holds, in UTF-16 units (support.microsoft.com, "Excel specifications and limits"): a file with a
 longer one is called damaged."""

@@ -15,13 +15,11 @@ from pandas.api import types
 
 from fh_notebook.batching.tables.row_sources import read_frame
 from fh_notebook.batching.tables.rows import EXPECTED, METADATA_PREFIX, repeated_columns
-from fh_notebook.batching.tables.values import is_missing, plain
+from fh_notebook.batching.tables.values import plain
 from fh_notebook.contract.schema.build import infer
-from fh_notebook.core.json_values import json_problems
+from fh_notebook.core.json_values import is_missing, json_problems
 from fh_notebook.core.text.formatting import KIND_OF_TYPE, listed
 from fh_notebook.errors import InputError
-
-__all__ = ["schema_of_frame"]
 
 MAX_CHOICES: Final = 50
 """Categories of one column; more make no choice that a person would read."""
@@ -34,12 +32,6 @@ def schema_of_frame(frame: Any) -> dict[str, Any]:
     :data:`MAX_CHOICES`; columns of lists, dicts and other objects by what their values are. Of moments, those with a
     time zone are ``date-time``; those without one are ``date`` where every value is midnight, and a batch sends them as
     dates; any other moment is a text, since a ``date-time`` has an offset and none is guessed.
-
-    Raises
-    ------
-    InputError
-        The columns do not name variables: several levels, a name that is no text, or one name twice. Or it cannot be
-        read as rows.
 
     Examples
     --------

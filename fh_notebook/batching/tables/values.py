@@ -17,9 +17,7 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import pandas_dtype
 
-from fh_notebook.core.json_values import is_missing, jsonable
-
-__all__ = ["dtype_to_json", "is_missing", "object_series", "plain", "series_of_dtype"]
+from fh_notebook.core.json_values import jsonable
 
 
 def plain(value: Any) -> Any:

@@ -33,19 +33,6 @@ from fh_notebook.core.text.formatting import type_text
 from fh_notebook.core.values import is_iterable
 from fh_notebook.errors import SettingsError
 
-__all__ = [
-    "BODY_S",
-    "HOLD_S",
-    "MAX_BODY_BYTES",
-    "MAX_HELD",
-    "MAX_SECRETS",
-    "MAX_UNVERIFIED_BYTES",
-    "DeliveryApp",
-    "DeliveryCounts",
-    "SigningSecrets",
-]
-
-
 MAX_SECRETS: Final = 64
 """Of learned secrets; the oldest are dropped first. Each is tried on each delivery: a microsecond each."""
 
@@ -81,13 +68,7 @@ class SigningSecrets:
             return (*reversed(self._learned), *self._given, *temporary)
 
     def check(self) -> None:
-        """Check the user's secrets; a separate step, so that the caller can delete them as texts before.
-
-        Raises
-        ------
-        SettingsError
-            One of them is not a text, or is empty.
-        """
+        """Check the user's secrets; a separate step, so that the caller can delete them as texts before."""
         if self._wrong_type:
             raise SettingsError(
                 f"secrets must be strings, not {self._wrong_type}; give signing secrets, or leave secrets= out"

@@ -51,21 +51,6 @@ if TYPE_CHECKING:
 
     from fh_notebook.client.callbacks.server import ReceiverServer
 
-__all__ = [
-    "MAX_ENDED",
-    "MAX_UNCLAIMED",
-    "MAX_UNCLAIMED_BYTES",
-    "CallbackReceiver",
-    "PublicEndpoint",
-    "RunWaiters",
-    "SelfTest",
-    "Take",
-    "check_path",
-    "check_public_url",
-    "endpoint_of",
-]
-
-
 MAX_UNCLAIMED: Final = 10_000
 
 MAX_UNCLAIMED_BYTES: Final = 64 * 1024 * 1024
@@ -190,13 +175,7 @@ class PublicEndpoint:
 
 
 def check_path(path: str) -> str:
-    """Return the last part of a receiver's address.
-
-    Raises
-    ------
-    SettingsError
-        It can be guessed, or has characters that an address escapes.
-    """
+    """Return the last part of a receiver's address."""
     if not isinstance(path, str) or len(path) < MIN_PATH or not path.replace("-", "").replace("_", "").isalnum():
         raise SettingsError(
             f"path must be at least {MIN_PATH} letters, digits, - and _, and hard to guess; leave it out, and save"
@@ -209,11 +188,6 @@ def check_path(path: str) -> str:
 
 def check_public_url(url: str) -> str:
     """Return a public URL without a slash at its end.
-
-    Raises
-    ------
-    SettingsError
-        It is no http(s) address, or carries a password, a query or a fragment.
 
     Examples
     --------

@@ -16,8 +16,6 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from fh_notebook.client.callbacks.delivery import WHOLE
 from fh_notebook.core.asgi import MAX_HEAD_BYTES, EventServer, PlainHttp
 
-__all__ = ["BACKLOG", "HEAD_S", "IDLE_S", "MAX_CONNECTIONS", "MAX_HEAD_BYTES", "ReceiverServer"]
-
 MAX_CONNECTIONS: Final = 100
 HEAD_S: Final = 5.0
 """Seconds from a connection, or from the first byte of its next request, to the end of the request's head."""

@@ -27,9 +27,6 @@ from fh_notebook.client.http.transport import user_agent
 from fh_notebook.contract.response import Response
 from fh_notebook.core.redaction import Secret, redact
 
-__all__ = ["ACCEPTED", "BROKEN", "Auth", "BearerAuth", "WebhookAuth", "exchange", "is_packed"]
-
-
 ACCEPTED: Final = "gzip, deflate"
 """A piece packed with either grows a thousandfold at most."""
 
@@ -41,11 +38,6 @@ _NOT_ASKED_FOR: Final = frozenset({"br", "zstd"})
 
 def is_packed(encoding: str) -> bool:
     """Whether a body with this ``Content-Encoding`` must be unpacked.
-
-    Raises
-    ------
-    httpx.DecodingError
-        It is packed with another coding, or more than once.
 
     Examples
     --------
@@ -161,28 +153,6 @@ async def exchange(
 
     It calls the transport itself: `httpx.AsyncClient` around it costs 100 us a call, for redirects, cookies and hooks
     that these calls do not use; and without httpx's requests and responses, which cost a third of the rest.
-
-    Parameters
-    ----------
-    sender : Sender
-        Of the running loop: a `FastTransport`, or a `HttpxSender` around any other transport.
-    method, url : str
-        Of the request.
-    auth : Auth
-        Puts the key, or a webhook's secret, on the request.
-    content : bytes, optional
-        The body.
-    content_type : str
-        Of the body.
-    max_response_bytes : int
-        More than this, after decompression, is not read: the answer is ``broke="too_large"``.
-    timeout_s : float
-        How long the whole exchange may take: httpx's own timeouts begin again with every received byte. Data in the
-        socket at that time is still read (see `Deadline`); a request that is not sent at that time is not sent.
-    connect_timeout_s : float
-        How long a new connection may take, of that.
-    clock : callable
-        Seconds; a monotonic clock.
     """
     begun = clock()
     body = _RequestBody(content or b"")
@@ -223,13 +193,7 @@ class _RequestBody:
         self.deadline: Deadline | None = None
 
     def take(self) -> bytes:
-        """Return it, to be sent now.
-
-        Raises
-        ------
-        TimeoutError
-            It is too late: a connection that is made during the last reads of the sockets is not used.
-        """
+        """Return it, to be sent now."""
         if self.deadline is not None and self.deadline.is_due:
             raise TimeoutError
         self.taken = True

@@ -37,9 +37,6 @@ from typing import Any, Final
 import httptools
 import httpx
 
-__all__ = ["ROUNDS", "Deadline", "FastTransport", "Http1", "HttpResponse"]
-
-
 ROUNDS: Final = 16
 """Rounds of the loop without new data, after which the socket is empty. From the socket to its reader it takes up to
 4, over TLS in a tunnel through httpx, measured (``tests/client/test_suspended.py`` fails with 2)."""
@@ -133,13 +130,7 @@ class Http1(asyncio.Protocol):
         return not _is_readable(self._transport.get_extra_info("socket").fileno())
 
     async def ask(self, method: str, message: bytes, *, write_s: float | None, read_s: float | None) -> None:
-        """Send `message` and wait for the head of the answer: `status`, `reason` and `headers` are set then.
-
-        Raises
-        ------
-        httpx.TransportError
-            The request has been written at least in part, and may have run.
-        """
+        """Send `message` and wait for the head of the answer: `status`, `reason` and `headers` are set then."""
         self._begin(method)
         self._transport.write(message)
         while not self.status and self._broken is None:
@@ -152,13 +143,7 @@ class Http1(asyncio.Protocol):
             raise self._broken  # type: ignore[misc]  # the loop ended with one of the two
 
     async def next_piece(self, read_s: float | None) -> bytes | None:
-        """Return the next piece of the body; ``None`` after the last.
-
-        Raises
-        ------
-        httpx.TransportError
-            The answer was cut off.
-        """
+        """Return the next piece of the body; ``None`` after the last."""
         while not self._pieces:
             if self._whole:
                 return None
@@ -280,13 +265,7 @@ class Http1(asyncio.Protocol):
             self.reason += reason
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Store a header; trailers, which follow the body, are not stored.
-
-        Raises
-        ------
-        ValueError
-            There are too many of them.
-        """
+        """Store a header; trailers, which follow the body, are not stored."""
         if self.status:
             return
         self._head_bytes += len(name) + len(value)
@@ -321,13 +300,7 @@ class Http1(asyncio.Protocol):
 
 
 def _framing(headers: list[tuple[bytes, bytes]]) -> tuple[bool, bool]:
-    """Return whether the head has the body's length, and whether the body is chunked; without either, closing ends it.
-
-    Raises
-    ------
-    ValueError
-        Another transfer encoding: the end and the content of the body could only be guessed.
-    """
+    """Return whether the head has the body's length, and whether the body is chunked."""
     length = chunked = False
     for name, value in headers:
         lower = name.lower()
@@ -407,15 +380,7 @@ class FastTransport(httpx.AsyncBaseTransport):
         self._sweep: asyncio.TimerHandle | None = None
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send `request`, and return the response as soon as its head is there; its body is streamed.
-
-        Raises
-        ------
-        httpx.ConnectError, httpx.ConnectTimeout, httpx.LocalProtocolError, httpx.UnsupportedProtocol
-            Nothing was sent.
-        httpx.TransportError
-            Any other: the request was sent, at least in part.
-        """
+        """Send `request`, and return the response as soon as its head is there; its body is streamed."""
         timeouts = request.extensions.get("timeout", {})
         content = await request.aread()
         answer = await self.send(
@@ -447,19 +412,7 @@ class FastTransport(httpx.AsyncBaseTransport):
         read_s: float | None = None,
         server_name: str | None = None,
     ) -> HttpResponse:
-        """Send a request without httpx's objects, which cost a third of an exchange; see :meth:`handle_async_request`.
-
-        Parameters
-        ----------
-        method, url, headers
-            Of the request. How long the body is needs no header.
-        take_body : function
-            Returns the body; called once there is a connection, just before the request is written.
-        connect_s, write_s, read_s : float, optional
-            How long a new connection may take, and a pause while the request is written and the answer is read.
-        server_name : str, optional
-            The name in the certificate, where it is not the host's.
-        """
+        """Send a request without httpx's objects, which cost a third of an exchange."""
         head = _head(method, url, headers)
         origin = (url.scheme, url.raw_host.decode("ascii"), url.port)
         connection = self._take(origin) or await self._connect(origin, server_name, connect_s)

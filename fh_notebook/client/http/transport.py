@@ -48,9 +48,6 @@ from fh_notebook.client.http.fast_transport import KEEP_ALIVE_S, FastTransport, 
 from fh_notebook.core.config.urls import hostname, is_loopback
 from fh_notebook.version import __version__
 
-__all__ = ["HttpxSender", "ProxiedTransport", "close_with_loop", "open_for_loop", "open_transport", "user_agent"]
-
-
 _Ending = tuple[AsyncGenerator[None, None], "WeakSet[httpx.AsyncBaseTransport]"]
 
 _of_loop: dict[asyncio.AbstractEventLoop, _Ending] = {}
@@ -201,11 +198,6 @@ def open_transport(connection: Connection) -> httpx.AsyncBaseTransport:
 
     The environment's proxies count, but not for this machine's own addresses: there the key would leave it, in the
     clear.
-
-    Raises
-    ------
-    OSError, ValueError, ImportError
-        A CA bundle or a proxy that cannot be used.
     """
     if connection.open_transport is not None:
         return connection.open_transport()

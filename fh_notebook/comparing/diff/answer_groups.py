@@ -14,8 +14,6 @@ from fh_notebook.batching.rendering import one_line
 from fh_notebook.comparing.scorers.output_values import NOTHING, part_of
 from fh_notebook.core.json_values import canonical_json, pretty
 
-__all__ = ["ANSWER_SHOWN", "AnswerGroup", "comparable_text", "groups_of_answers", "groups_text"]
-
 DEEP_SHOWN: Final = 10_000
 """Characters by which outputs are compared that are nested deeper than Python can serialize."""
 
@@ -56,13 +54,6 @@ class AnswerGroup:
 
 def groups_of_answers(outputs: Sequence[Any], path: tuple[str | int, ...] = ()) -> tuple[AnswerGroup, ...]:
     """Return the different answers among the outputs of completed runs, the most frequent first.
-
-    Parameters
-    ----------
-    outputs : sequence
-        Of the repeats.
-    path : tuple of str or int
-        The part of an output that is scored; empty for the whole.
 
     Examples
     --------

@@ -14,8 +14,6 @@ from typing import Any, Final, Literal
 from fh_notebook.comparing.diff.text_diff import matches
 from fh_notebook.core.json_values import canonical_json
 
-__all__ = ["Change", "Changes", "are_same_values", "changes_of"]
-
 MOST: Final = 10_000
 """Changes that are looked for at most: values with more are other values."""
 BUDGET: Final = 8_000_000
@@ -67,13 +65,6 @@ class Changes:
 
 def changes_of(before: Any, after: Any, *, most: int = MOST) -> Changes:
     """Return the differences of two JSON values in the order of the paths.
-
-    Parameters
-    ----------
-    before, after : JSON value
-        Of any size and depth. ``1`` and ``1.0`` are the same, ``1`` and ``True`` are not.
-    most : int
-        Changes that are looked for at most.
 
     Examples
     --------

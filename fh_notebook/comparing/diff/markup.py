@@ -16,9 +16,6 @@ from fh_notebook.comparing.diff.text_diff import Segment, TextDifference, gaps_t
 from fh_notebook.core.text import html
 from fh_notebook.core.text.messages import counted
 
-__all__ = ["A_MARK", "MARKS_STYLE", "changes_style", "changes_table", "mark_text", "marks_style", "path_pieces"]
-
-
 _BREAKS: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[_\-/])|(?=[.\[])")
 
 
@@ -122,23 +119,6 @@ def mark_text(
     mark_size: int = 0,
 ) -> html.Html:
     """Return the difference as one marked text.
-
-    Parameters
-    ----------
-    difference : TextDifference
-        This text, compared to another.
-    cap : int
-        Characters that are shown at most.
-    whole : str
-        Where all of it is, in words.
-    both : bool
-        Whether what only the other text has is shown too, and of what both have only what stands around.
-    more : Html, optional
-        By what the rest is asked for, where something is left out.
-    open_chars, open_lines : int
-        Characters and lines that are open to the eye; the rest is folded.
-    mark_size : int
-        Characters of `cap` that each mark takes, where the size of the page counts.
 
     Examples
     --------

@@ -21,7 +21,7 @@ import pandas as pd
 
 from fh_notebook.batching.rendering import one_line
 from fh_notebook.batching.tables.rows import EXPECTED, label_from
-from fh_notebook.batching.tables.values import is_missing, object_series, plain
+from fh_notebook.batching.tables.values import object_series, plain
 from fh_notebook.comparing.data import ComparisonData, no_variant
 from fh_notebook.comparing.diff.answer_groups import AnswerGroup, groups_of_answers, groups_text
 from fh_notebook.comparing.diff.json_diff import Change, Changes, changes_of
@@ -34,28 +34,11 @@ from fh_notebook.contract.output import CSS as OUTPUT_CSS
 from fh_notebook.contract.output import OutputOptions, ShownOutput, copy_view, json_value, output_view
 from fh_notebook.contract.run import Run, action_text, with_action
 from fh_notebook.core import hooks
-from fh_notebook.core.json_values import pretty
+from fh_notebook.core.json_values import is_missing, pretty
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import listed, nearest, ordinal, seconds_text, short
 from fh_notebook.core.text.html import swatch
 from fh_notebook.errors import InputError
-
-__all__ = [
-    "EMPTY",
-    "MISSING",
-    "SIGNS",
-    "AnswerDiff",
-    "RowDiff",
-    "VariantAnswer",
-    "answer_of",
-    "compare_answers",
-    "compare_row",
-    "diff_html",
-    "diff_text",
-    "masked",
-    "value_text",
-    "wdiff",
-]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

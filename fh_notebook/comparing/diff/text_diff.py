@@ -24,19 +24,6 @@ from fh_notebook.contract.run import Run
 from fh_notebook.core.json_values import pretty
 from fh_notebook.core.text.messages import agreeing, counted
 
-__all__ = [
-    "LIMIT",
-    "Segment",
-    "TextDifference",
-    "compare_runs",
-    "compare_texts",
-    "gaps_text",
-    "matches",
-    "text_to_compare",
-    "with_gaps",
-]
-
-
 STEPS_A_WORD: Final = 35
 
 LEAST: Final = 600_000
@@ -54,13 +41,6 @@ MANY: Final = 600
 
 def matches(a: Sequence[int], b: Sequence[int], *, steps: int | None = None) -> Iterator[tuple[int, int, int]]:
     """Yield (index in a, index in b, length) of the common runs, in no order.
-
-    Parameters
-    ----------
-    a, b : sequence of int
-        The words, each as a number.
-    steps : int, optional
-        The budget of steps; when it is used up, the rest counts as different.
 
     Examples
     --------
@@ -305,13 +285,6 @@ def gaps_text(count: int) -> str:
 
 def compare_texts(text: str, other_text: str, *, limit: int = LIMIT) -> TextDifference:
     """Return the difference of `text` to `other_text` by words.
-
-    Parameters
-    ----------
-    text, other_text : str
-        The texts, of any length.
-    limit : int
-        Characters of each that are compared at most, between their common beginning and end.
 
     Examples
     --------

@@ -12,8 +12,6 @@ from typing import Any, Final
 
 from matplotlib.font_manager import fontManager, get_font
 
-__all__ = ["FAMILIES", "drawable"]
-
 OTHER_FONTS: Final = (
     "Noto Sans CJK JP", "Noto Sans CJK SC", "Hiragino Sans", "PingFang SC", "Apple SD Gothic Neo", "Yu Gothic",
     "Microsoft YaHei", "Malgun Gothic", "Arial Unicode MS",

@@ -64,24 +64,6 @@ from fh_notebook.core.text.formatting import short
 from fh_notebook.core.values import ColumnName
 from fh_notebook.errors import InputError
 
-__all__ = [
-    "DASH_STYLES",
-    "GREY",
-    "INK",
-    "PANELS",
-    "SMALL",
-    "Plot",
-    "PlotPanel",
-    "draw_figures",
-    "draw_interval",
-    "draw_names",
-    "figure_of",
-    "inline",
-    "label_ends",
-    "plot",
-    "spread_places",
-]
-
 BACKENDS: Final = ("matplotlib",)
 
 WIDTH: Final = 6.6
@@ -536,17 +518,6 @@ def label_ends(
     """Write the label of each line beside the axes, as high as its last point, but no label over another.
 
     Within the axes a label would lie on other lines. A dotted line leads from the last point to the label.
-
-    Parameters
-    ----------
-    axes : Axes
-        With their limits.
-    ends : mapping of str to (float, float)
-        The last point of each line.
-    colours : mapping of str to str
-        Of the names.
-    texts : mapping of str to str, optional
-        The labels; by default the names.
     """
     shown = distinct_names(ends, END_SHOWN) if texts is None else texts
     gap = LABEL_GAP * max((text.count("\n") + 1 for text in shown.values()), default=1)
@@ -565,13 +536,7 @@ def label_ends(
 
 
 def plot(data: ComparisonData, kind: str | None, *, backend: str, cost: Cost = None, by: ColumnName = None) -> Any:
-    """Return the figure (see ``Comparison.plot``).
-
-    Raises
-    ------
-    InputError
-        There is nothing of that kind to be drawn.
-    """
+    """Return the figure (see ``Comparison.plot``)."""
     if backend == "altair":  # an option of earlier releases
         raise InputError("backend='altair' was removed; leave out backend=, and matplotlib draws the same figures")
     arguments.check_one_of("backend", backend, BACKENDS)

@@ -42,36 +42,6 @@ from fh_notebook.core.text.messages import agreeing, counted
 from fh_notebook.core.values import ColumnName
 from fh_notebook.errors import InputError
 
-__all__ = [
-    "GREY",
-    "INK",
-    "KINDS",
-    "PANEL_TEXTS",
-    "TITLE_NAME_SHOWN",
-    "Confusion",
-    "Facet",
-    "PanelText",
-    "PlotData",
-    "alike_first",
-    "confusion_text",
-    "confusions_of",
-    "difference_text",
-    "distinct_names",
-    "distinct_texts",
-    "equal_text",
-    "expense_format",
-    "facets_of",
-    "first_text",
-    "kinds_drawn",
-    "marks_of",
-    "named",
-    "plot_data",
-    "score_format",
-    "score_limits",
-    "scored_lines",
-    "tradeoff_text",
-]
-
 INK: Final = "#7a7d85"
 """4.1 to 1 on white, 4.6 to 1 on JupyterLab's black (WCAG 2.2 asks 3 to 1 of figures)."""
 GREY: Final = "#9a9da5"
@@ -579,13 +549,7 @@ class Facet:
 
 
 def facets_of(data: ComparisonData, facts: PlotData, by: ColumnName | list[ColumnName]) -> list[Facet]:
-    """Return the facets of a plot of scores: one for each value of a column, or combination of values of several.
-
-    Raises
-    ------
-    InputError
-        There is no such column, it has too many values, or no slice has a score.
-    """
+    """Return the facets of a plot of scores: one for each value of a column, or combination of values of several."""
     slices, masked = tables.Slices.of(data, by), data.runs.secret().masked
     if len(slices.values) > MOST_FACETS:
         raise InputError(

@@ -38,31 +38,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from fh_notebook.batching.planning.plan import counted
 from fh_notebook.batching.rendering import one_line
 from fh_notebook.comparing.rating.questions import SIDES, TIE, Item, Question, swap_sides
 from fh_notebook.comparing.rating.ratings import CountedRatings
 from fh_notebook.comparing.stats.intervals import LEVEL, NAN, Numbers, t_quantile
 from fh_notebook.comparing.stats.number_format import figure, percent
 from fh_notebook.core.text import html
+from fh_notebook.core.text.messages import counted
 from fh_notebook.store.tables.ratings import RatingRow
-
-__all__ = [
-    "PEOPLE",
-    "Agreement",
-    "Kappa",
-    "OutputPreferences",
-    "between_people",
-    "cohen",
-    "fleiss",
-    "krippendorff",
-    "majority",
-    "preferences_of_people",
-    "preferences_of_scores",
-    "table_of",
-    "with_scorer",
-]
-
 
 FEWEST_ITEMS: Final = 2
 
@@ -162,11 +145,6 @@ def fleiss(counts: Numbers) -> Kappa:
     Every item has the same number of raters. The variance is that of the influence of the items (the infinitesimal
     jackknife: B. Efron and R. J. Tibshirani, "An Introduction to the Bootstrap" (1993), chapter 21).
 
-    Parameters
-    ----------
-    counts : array
-        Items x answers.
-
     Examples
     --------
     >>> estimate = fleiss(np.array([[3.0, 0.0], [0.0, 3.0], [2.0, 1.0], [3.0, 0.0]]))
@@ -216,13 +194,6 @@ def krippendorff(counts: Numbers, *, ordered: bool = False) -> Kappa:
     `ordered`, answers disagree by how many ratings lie between them (his ordinal metric). The variance is that of the
     influence of the items, as in :func:`fleiss`. ``agree`` is the share of pairs of ratings of an item that are the
     same.
-
-    Parameters
-    ----------
-    counts : array
-        Items x answers; items with less than two ratings say nothing.
-    ordered : bool
-        Whether the answers are a scale, in its order.
 
     Examples
     --------

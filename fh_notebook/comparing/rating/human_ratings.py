@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from fh_notebook.batching.planning.plan import counted
 from fh_notebook.batching.tables.rating_hash import stored_label
 from fh_notebook.comparing import tables
 from fh_notebook.comparing.data import ComparisonData, ScoredRuns, no_variant
@@ -29,6 +28,7 @@ from fh_notebook.comparing.stats.number_format import figure, percent
 from fh_notebook.comparing.verdicts.verdict import verdict_of
 from fh_notebook.core import hooks
 from fh_notebook.core.text.formatting import listed, short
+from fh_notebook.core.text.messages import counted
 from fh_notebook.core.values import ColumnName
 from fh_notebook.errors import InputError
 from fh_notebook.session import session
@@ -39,17 +39,6 @@ if TYPE_CHECKING:
     from fh_notebook.store.store import Store
     from fh_notebook.store.tables.ratings import RatingRow
 
-__all__ = [
-    "HumanRatings",
-    "check_pair",
-    "check_person",
-    "check_shown_columns",
-    "check_wording",
-    "nothing_to_rate",
-    "result_sentences",
-]
-
-
 PERSON_CAP: Final = 60
 """Characters of a person's name."""
 
@@ -58,13 +47,7 @@ QUESTION_CAP: Final = 200
 
 
 def check_person(name: Any, parameter: str) -> str:
-    """Return the name of a person, who rates or corrects: the given one, or that of the user of this machine.
-
-    Raises
-    ------
-    InputError
-        It is no name; the message calls it by its parameter.
-    """
+    """Return the name of a person, who rates or corrects: the given one, or that of the user of this machine."""
     if name is None:
         from getpass import getuser
 
@@ -78,26 +61,14 @@ def check_person(name: Any, parameter: str) -> str:
 
 
 def check_wording(question: str) -> str:
-    """Return the wording of a question.
-
-    Raises
-    ------
-    InputError
-        It is empty or too long for one line.
-    """
+    """Return the wording of a question."""
     if not question.strip() or len(question) > QUESTION_CAP:
         raise InputError(f"question is {short(question)}; give a string of at most {QUESTION_CAP} characters")
     return question.strip()
 
 
 def check_pair(pair: Any, variants: Sequence[str]) -> tuple[str, str]:
-    """Return two variants in the order in which they are compared.
-
-    Raises
-    ------
-    InputError
-        They are not two of them.
-    """
+    """Return two variants in the order in which they are compared."""
     if isinstance(pair, str) or not isinstance(pair, Sequence) or len(pair) != 2:
         raise InputError(f"pair is {short(pair)}; give two variants, such as {tuple(variants[:2])}")
     for name in pair:
@@ -110,13 +81,7 @@ def check_pair(pair: Any, variants: Sequence[str]) -> tuple[str, str]:
 
 
 def check_shown_columns(show: Any, runs: ScoredRuns) -> list[str] | None:
-    """Return the columns to show; ``None`` for all columns of the row.
-
-    Raises
-    ------
-    InputError
-        There is no such column.
-    """
+    """Return the columns to show; ``None`` for all columns of the row."""
     if show is None:
         return None
     if isinstance(show, str) or not isinstance(show, Sequence):
@@ -264,13 +229,7 @@ class HumanRatings:
     def _requested_items(
         self, data: ComparisonData, kind: Question, *, pair: Any, rows: Any, seed: int, show: Sequence[str] | None
     ) -> Items:
-        """Return the items that a rater is asked.
-
-        Raises
-        ------
-        InputError
-            There is no such variant or row, or nothing to be rated.
-        """
+        """Return the items that a rater is asked."""
         if isinstance(rows, int) and not isinstance(rows, bool):
             if rows < 1:
                 raise InputError(f"rows is {rows}; give a number, at least 1, or the rows themselves")

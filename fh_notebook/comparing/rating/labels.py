@@ -16,7 +16,6 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from fh_notebook.batching.planning.plan import counted
 from fh_notebook.comparing.data import ComparisonData, no_variant
 from fh_notebook.comparing.stats.correction import FEWEST_LABELS, JudgeErrors, correct_mean, judge_errors, labels_needed
 from fh_notebook.comparing.stats.grid import Grid
@@ -27,20 +26,8 @@ from fh_notebook.comparing.stats.intervals import (
 )
 from fh_notebook.comparing.stats.number_format import difference_size, difference_text, figure, percent
 from fh_notebook.core.text.formatting import in_words, short
+from fh_notebook.core.text.messages import counted
 from fh_notebook.errors import InputError
-
-__all__ = [
-    "ANSWERS",
-    "check_correctable",
-    "errors_of",
-    "errors_table",
-    "labels_of_frame",
-    "labels_of_ratings",
-    "needed_table",
-    "question_of_labels",
-    "rows_drawn",
-    "with_labels",
-]
 
 ANSWERS: Final = ("right", "wrong")
 """The answers of a label of yes/no scores."""
@@ -52,13 +39,7 @@ _LENGTH_ALPHA: Final = 0.05
 
 
 def question_of_labels(data: ComparisonData, scale: int | None) -> tuple[int | None, tuple[str, ...] | None]:
-    """Return the scale or the answers by which outputs are labelled.
-
-    Raises
-    ------
-    InputError
-        There is no score to be corrected.
-    """
+    """Return the scale or the answers by which outputs are labelled."""
     check_correctable(data)
     if data.grid.yes_no and scale is None:
         return None, ANSWERS
@@ -66,13 +47,7 @@ def question_of_labels(data: ComparisonData, scale: int | None) -> tuple[int | N
 
 
 def check_correctable(data: ComparisonData) -> None:
-    """Raise where there is no judge's score of single outputs.
-
-    Raises
-    ------
-    InputError
-        With the reason.
-    """
+    """Raise where there is no judge's score of single outputs."""
     if data.label_grid is not None:
         raise InputError("this comparison is one of cmp.corrected(); correct the comparison that it was made from")
     if not data.scorer or data.rated or data.preferences is not None:
@@ -92,11 +67,6 @@ def labels_of_frame(data: ComparisonData, frame: pd.DataFrame) -> Numbers:
     """Return the label of each run from a frame with the columns ``row``, ``variant`` and ``label``.
 
     ``row`` may also be called as the column that pairs. Several labels of a run are averaged.
-
-    Raises
-    ------
-    InputError
-        A column is missing, a row or a variant is unknown, or a label is no number.
     """
     row = data.pair_on if data.pair_on in frame.columns else "row"
     if missing := [name for name in (row, "variant", "label") if name not in frame.columns]:
@@ -118,20 +88,7 @@ def labels_of_frame(data: ComparisonData, frame: pd.DataFrame) -> Numbers:
 
 
 def with_labels(data: ComparisonData, labels: Numbers) -> ComparisonData:
-    """Return the comparison with its scores corrected by labels.
-
-    Parameters
-    ----------
-    data : ComparisonData
-        By the judge's score.
-    labels : array
-        One a run, NaN where there is none.
-
-    Raises
-    ------
-    InputError
-        There is no score to be corrected, or there are too few labels of a variant.
-    """
+    """Return the comparison with its scores corrected by labels."""
     check_correctable(data)
     lines = data.runs.lines.assign(label=labels)
     if data.failed == "zero":  # people agree that there is no answer
@@ -159,13 +116,7 @@ def errors_of(data: ComparisonData) -> list[JudgeErrors]:
 
 
 def _labels_of(data: ComparisonData) -> Grid:
-    """Return the labels by which a comparison is corrected.
-
-    Raises
-    ------
-    InputError
-        There are none.
-    """
+    """Return the labels by which a comparison is corrected."""
     if data.label_grid is None:
         raise InputError("this comparison has no labels; cmp.corrected() has them after cmp.label()")
     return data.label_grid
@@ -257,13 +208,7 @@ def _length_note(data: ComparisonData) -> Iterator[str]:
 
 
 def rows_drawn(n: Any) -> int:
-    """Return how many rows are to be labelled.
-
-    Raises
-    ------
-    InputError
-        It is no number of rows from `FEWEST_LABELS` on.
-    """
+    """Return how many rows are to be labelled."""
     if not isinstance(n, int) or isinstance(n, bool) or n < FEWEST_LABELS:
         raise InputError(f"n is {short(n)}; give a number of rows, at least {FEWEST_LABELS}")
     return n

@@ -26,23 +26,6 @@ from fh_notebook.comparing.scorers.observations import has_answer
 from fh_notebook.core.text.formatting import short
 from fh_notebook.errors import InputError
 
-__all__ = [
-    "PAIR",
-    "SIDES",
-    "SKIP",
-    "TIE",
-    "Item",
-    "Items",
-    "Question",
-    "items_of",
-    "lines_by_row",
-    "pairs_among",
-    "question_named",
-    "question_of",
-    "swap_sides",
-]
-
-
 SKIP: Final = "skip"
 
 TIE: Final = "tie"
@@ -128,13 +111,7 @@ PAIR: Final = Question("pair", ("1", "2"))
 
 
 def question_of(scale: Any, labels: Any) -> Question:
-    """Return the question that ``scale=`` and ``labels=`` ask for: by default, which of two is better.
-
-    Raises
-    ------
-    InputError
-        Both are given, or one of them cannot be used.
-    """
+    """Return the question that ``scale=`` and ``labels=`` ask for: by default, which of two is better."""
     if scale is not None and labels is not None:
         raise InputError("scale= and labels= ask different questions; give only one")
     if scale is not None:
@@ -219,25 +196,7 @@ def items_of(
     order: Callable[[Any], int] | None = None,
     most: int | None = None,
 ) -> Items:
-    """Return what can be rated: of completed runs, repeat by repeat.
-
-    Parameters
-    ----------
-    runs : ScoredRuns
-        The runs.
-    kind : Question
-        What is asked.
-    pair_on : str
-        The column that tells which runs belong together.
-    pairs, variants : sequence
-        Which variants are compared with each other, or rated alone.
-    show : sequence of str, optional
-        The columns that are shown above the outputs; by default all of the row's own.
-    wanted : function of a row's label, optional
-        Which rows; what is not looked at costs nothing.
-    order, most : optional
-        At most so many rows with something to be asked, the first in this order.
-    """
+    """Return what can be rated: of completed runs, repeat by repeat."""
     columns = _Columns(runs, pair_on, show)
     outputs = runs.lines["output"].tolist()
     texts = _Texts(outputs)

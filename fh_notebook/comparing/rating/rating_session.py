@@ -17,8 +17,6 @@ from fh_notebook.comparing.rating.questions import SKIP, Item, Question
 from fh_notebook.comparing.scorers.base import number_of
 from fh_notebook.store.tables.ratings import RatingRow
 
-__all__ = ["KeyEvent", "RatingChange", "RatingSession", "seeded_draw"]
-
 UNDO: Final = "undo"
 A_DAY_S: Final = 86_400.0
 """Longest time of a choice: a page that was left open overnight does not measure it."""

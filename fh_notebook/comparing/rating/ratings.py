@@ -21,7 +21,6 @@ import pandas as pd
 
 from fh_notebook.batching.export.columns import FrameSource
 from fh_notebook.batching.export.export import Exported, to_csv, to_parquet
-from fh_notebook.batching.planning.plan import counted
 from fh_notebook.batching.rendering import frame_html, frame_text, one_line
 from fh_notebook.batching.tables.frames import ATTRS, INSTANT, TEXT
 from fh_notebook.batching.tables.values import object_series
@@ -30,10 +29,8 @@ from fh_notebook.comparing.rating.questions import TIE, Item, Question, question
 from fh_notebook.comparing.stats.intervals import NAN
 from fh_notebook.core import arguments
 from fh_notebook.core.text import html
+from fh_notebook.core.text.messages import counted
 from fh_notebook.store.tables.ratings import RatingRow
-
-__all__ = ["CountedRatings", "Ratings", "count_ratings", "preferred_text", "rated_alone", "rated_pairs"]
-
 
 COLUMNS: Final = {
     **dict.fromkeys(("rater", "kind"), TEXT),

@@ -13,9 +13,7 @@ from typing import Any, Final, Literal
 import numpy as np
 import pandas as pd
 
-from fh_notebook.batching.planning.plan import counted
 from fh_notebook.batching.rendering import cell, frame_text, one_line
-from fh_notebook.batching.tables.values import is_missing
 from fh_notebook.comparing import tables
 from fh_notebook.comparing.data import ComparisonData
 from fh_notebook.comparing.diff.json_diff import changes_of
@@ -40,39 +38,11 @@ from fh_notebook.comparing.verdicts.classes import classes_shown
 from fh_notebook.comparing.verdicts.verdict import MACRO_MARK, macro_note, notes_of, verdict_of, winner_of
 from fh_notebook.contract.output import assets_of, excerpt, fields_of_excerpt, json_value
 from fh_notebook.core.config import settings
+from fh_notebook.core.json_values import is_missing
 from fh_notebook.core.redaction import MASK
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import figures, given_form
-from fh_notebook.core.text.messages import PYTHON, Audience
-
-__all__ = [
-    "MORE_OF_PAIRS",
-    "NUMBERS_CSS",
-    "NUMBERS_STYLE",
-    "STYLE",
-    "SummaryData",
-    "about",
-    "best_first",
-    "classes_html",
-    "comparison_html",
-    "comparison_text",
-    "differing",
-    "notes_html",
-    "pair_name",
-    "pairs_cells",
-    "pairs_html",
-    "pairs_notes",
-    "rules_text",
-    "score_class",
-    "shown_table",
-    "summary_cells",
-    "summary_html",
-    "summary_text",
-    "tests_html",
-    "title",
-    "title_of",
-]
-
+from fh_notebook.core.text.messages import PYTHON, Audience, counted
 
 _NUMBERS: Final = ".fh-num.fh-num.fh-num"
 """Weighs more than html.STYLE, which other outputs of the page have again, behind this one."""
@@ -150,7 +120,6 @@ def title_of(variants: Sequence[str], rows: str, scorer: str) -> str:
 
 
 def comparison_text(data: ComparisonData) -> str:
-    """Return a comparison as text."""
     differences, table = differing(data)
     given = (str(data.pair_on), *table.attrs.get("asked", ()), "expected_output", "corrected_from")
     table = table.rename(columns=str)  # what is paired on may be called 5
@@ -330,15 +299,7 @@ class ScoreFormat:
 
 
 def summary_cells(facts: SummaryData, *, drawn: bool = False) -> tuple[list[Any], list[list[Any]]]:
-    """Return the heads and the cells of the summary, the best variant first and marked.
-
-    Parameters
-    ----------
-    facts : SummaryData
-        What is summed up.
-    drawn : bool
-        Whether variants have their colours, and intervals are drawn; else all cells are text.
-    """
+    """Return the heads and the cells of the summary, the best variant first and marked."""
     summary, scale, colours = facts.summary, ScoreFormat.of(facts), facts.colours
 
     def name(line: Mapping[Any, Any]) -> Any:

@@ -20,7 +20,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
-from fh_notebook.batching.planning.plan import counted
 from fh_notebook.comparing.data import ComparisonData
 from fh_notebook.comparing.plots.panels import kinds_drawn, plot_data
 from fh_notebook.comparing.report import display
@@ -42,10 +41,8 @@ from fh_notebook.core.files import KEPT_FILES
 from fh_notebook.core.redaction import redact
 from fh_notebook.core.text import html
 from fh_notebook.core.text.html import swatch_name
-from fh_notebook.core.text.messages import COMMAND
+from fh_notebook.core.text.messages import COMMAND, counted
 from fh_notebook.errors import FetchHiveError
-
-__all__ = ["COPY_HAS_ALL", "OutputViews", "page"]
 
 FIRST_ROWS: Final = 25
 """Rows that are there also where scripts are off."""

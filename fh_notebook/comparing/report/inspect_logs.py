@@ -36,8 +36,6 @@ from fh_notebook.core.text.formatting import one_line
 from fh_notebook.errors import FetchHiveError, InputError, SettingsError
 from fh_notebook.version import __version__
 
-__all__ = ["write_inspect_logs"]
-
 SUFFIX: Final = ".eval"
 MESSAGE_CAP: Final = 400
 COMPLETED: Final = "completed"

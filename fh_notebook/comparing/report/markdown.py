@@ -10,7 +10,6 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from fh_notebook.batching.planning.plan import counted
 from fh_notebook.batching.rendering import one_line
 from fh_notebook.comparing.data import ComparisonData
 from fh_notebook.comparing.report import display
@@ -19,9 +18,7 @@ from fh_notebook.comparing.verdicts.classes import classes_shown
 from fh_notebook.comparing.verdicts.verdict import notes_of, verdict_of
 from fh_notebook.contract.output import with_saved_files
 from fh_notebook.core.redaction import redact
-from fh_notebook.core.text.messages import COMMAND
-
-__all__ = ["escaped", "markdown"]
+from fh_notebook.core.text.messages import COMMAND, counted
 
 ROWS: Final = 50
 """Of the rows that differ: more nobody reads in a comment. The page and the workbook have all."""

@@ -33,8 +33,6 @@ from fh_notebook.core.text.formatting import one_line, short
 from fh_notebook.errors import InputError, SettingsError
 from fh_notebook.version import __version__
 
-__all__ = ["ROWS_TABLE", "write_mlflow_runs"]
-
 ROWS_TABLE: Final = "rows.json"
 """The artifact that MLflow shows as a table."""
 VALUE_CAP: Final = 500

@@ -21,7 +21,7 @@ import numpy as np
 
 from fh_notebook.batching.export.export import checked_target, replacing, suffix_of
 from fh_notebook.batching.tables.frames import SAVED_FILES
-from fh_notebook.batching.tables.values import is_missing, plain
+from fh_notebook.batching.tables.values import plain
 from fh_notebook.comparing import tables
 from fh_notebook.comparing.data import NOT_SENT, ComparisonData
 from fh_notebook.comparing.report.html_page import COPY_HAS_ALL, SCORE_DIGITS, OutputViews, page
@@ -34,14 +34,13 @@ from fh_notebook.comparing.stats.number_format import ScoreText
 from fh_notebook.comparing.stats.pairs import ALPHA, tested_in
 from fh_notebook.contract.output import best_form, saved_files
 from fh_notebook.core.config import settings
+from fh_notebook.core.json_values import is_missing
 from fh_notebook.core.optional_deps import ensure_installed
 from fh_notebook.core.redaction import redact
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import given_form, in_words, moment_text, seconds_text
 from fh_notebook.core.text.messages import counted
 from fh_notebook.version import __version__
-
-__all__ = ["SUFFIXES", "TextRoom", "check_report", "provenance_of", "report_rows", "settings_of", "write_report"]
 
 SHEET_CAP: Final = 20_000
 """Characters of one text in a cell of a sheet, which has at most 32,767."""
@@ -340,13 +339,7 @@ _NEEDS: Final = {".xlsx": ("xlsxwriter", "Excel files need")}
 
 
 def check_report(path: Any) -> Path:
-    """Return where a report would be written, before anything is paid for.
-
-    Raises
-    ------
-    SettingsError
-        It cannot be written there, or what it needs is not installed.
-    """
+    """Return where a report would be written, before anything is paid for."""
     target = checked_target(path, SUFFIXES)
     if need := _NEEDS.get(suffix_of(target)):
         ensure_installed(*need)

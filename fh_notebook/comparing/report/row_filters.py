@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from itertools import islice
 from typing import Final
 
-__all__ = ["FILTERS", "ONLY_RIGHT", "SCORE_FILTERS", "quick_filters"]
-
 FILTERS: Final = {
     "": "all rows",
     "different": "outputs differ",
@@ -37,17 +35,6 @@ def quick_filters(
     variants: Mapping[int, str], counts: Mapping[str, int] | None, *, is_scored: bool, is_right_or_wrong: bool
 ) -> dict[str, str]:
     """Return the filters that one click offers, and their labels; ``won:0`` is of the plan's first variant.
-
-    Parameters
-    ----------
-    variants : dict of str
-        The variants as they are shown, in that order, by their places in the plan.
-    counts : dict of int, optional
-        The number of rows of each filter, once it is known. Rare outcomes are offered where there are any.
-    is_scored : bool
-        Whether there are scores.
-    is_right_or_wrong : bool
-        Whether each score says that an answer is right or wrong.
 
     Examples
     --------

@@ -16,11 +16,10 @@ import pandas as pd
 
 from fh_notebook.batching.tables.rows import METADATA_PREFIX
 from fh_notebook.batching.tables.safe_text import without_halves
-from fh_notebook.batching.tables.values import is_missing, plain
+from fh_notebook.batching.tables.values import plain
 from fh_notebook.comparing.data import ComparisonData
+from fh_notebook.core.json_values import is_missing
 from fh_notebook.core.redaction import redact
-
-__all__ = ["RunRecord", "clean", "json_text", "run_records", "source_names"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,15 +54,7 @@ class RunRecord:
 
 
 def run_records(data: ComparisonData, scored: Iterable[tuple[str, pd.DataFrame]]) -> Iterator[RunRecord]:
-    """Yield the runs of a comparison in the order of its lines.
-
-    Parameters
-    ----------
-    data : ComparisonData
-        The comparison.
-    scored : iterable of (str, DataFrame)
-        Each scorer with the runs that it scored, as ``ScoreSet.lines_by_name`` yields them.
-    """
+    """Yield the runs of a comparison in the order of its lines."""
     lines, runs = data.lines, data.runs
     masks = runs.secret().masks()
     columns = {clean(name): column.tolist() for name in data.row_columns if (column := runs.column(name)) is not None}

@@ -26,8 +26,6 @@ from fh_notebook.core.redaction import redact
 from fh_notebook.core.text.messages import COMMAND
 from fh_notebook.errors import SettingsError
 
-__all__ = ["write_workbook"]
-
 WIDE: Final = 44
 NARROW: Final = 13
 
@@ -39,13 +37,7 @@ def write_workbook(
     rows: Iterable[Mapping[str, Any]],
     about: Mapping[str, Mapping[str, str]],
 ) -> None:
-    """Write the workbook; `rows` and `about` are the content of :mod:`fh_notebook.comparing.report.report`.
-
-    Raises
-    ------
-    SettingsError
-        There are more rows or columns than a sheet holds, or it cannot be written.
-    """
+    """Write the workbook; `rows` and `about` are the content of :mod:`fh_notebook.comparing.report.report`."""
     import xlsxwriter
 
     head, lines = _sheet_of_rows(data, rows)

@@ -15,30 +15,13 @@ from typing import Any, Final, NamedTuple, Protocol
 import numpy as np
 
 from fh_notebook.batching.tables.rows import EXPECTED
-from fh_notebook.batching.tables.values import is_missing, plain
-from fh_notebook.contract.run import one_line
+from fh_notebook.batching.tables.values import plain
 from fh_notebook.core import arguments
-from fh_notebook.core.json_values import canonical_json
+from fh_notebook.core.json_values import canonical_json, is_missing
 from fh_notebook.core.redaction import error_text
-from fh_notebook.core.text.formatting import listed, nearest, short, with_partial_repr
+from fh_notebook.core.text.formatting import listed, nearest, one_line, short, with_partial_repr
 from fh_notebook.core.text.problems import Problem
 from fh_notebook.errors import InputError
-
-__all__ = [
-    "MAX_CHARS",
-    "NO_SCORE",
-    "Answer",
-    "AnswerCells",
-    "ScoreResult",
-    "Scorer",
-    "error_result",
-    "expected_in",
-    "expecting_scorer_text",
-    "number_of",
-    "ready_scorer",
-    "score_result",
-    "scorer_text",
-]
 
 MAX_CHARS: Final = 100_000
 """Scorers whose time grows faster than the text read no more characters than these: a hostile output must not hang a
@@ -174,20 +157,7 @@ def expecting_scorer_text(name: str, expected: str, **options: tuple[object, obj
 def ready_scorer(
     name: str, function: Callable[[Answer, Mapping[str, Any]], Any], *, reads: str | None, **options: Any
 ) -> Scorer:
-    """Return a built-in scorer, whose scores are stored.
-
-    Parameters
-    ----------
-    name : str
-        Its name with all options.
-    function : function of an answer and a row
-        Computes the score.
-    reads : str or None
-        The one column of the row that it reads, if any.
-    options : options
-        Everything that its scores depend on: with `READY_VERSION` they are its version. ``lower_is_better=`` and
-        ``criterion=`` are the scorer's own.
-    """
+    """Return a built-in scorer, whose scores are stored."""
     lower, criterion = bool(options.pop("lower_is_better", False)), str(options.pop("criterion", ""))
     kind = name.partition("(")[0]
     try:
@@ -205,13 +175,7 @@ def ready_scorer(
 
 
 def expected_in(row: Mapping[str, Any], column: str) -> Any:
-    """Return the expected value of a row.
-
-    Raises
-    ------
-    InputError
-        The row has no such column.
-    """
+    """Return the expected value of a row."""
     if column in row:
         return row[column]
     close = nearest(column, row)

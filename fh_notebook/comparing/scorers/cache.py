@@ -23,8 +23,6 @@ from fh_notebook.store.store import Store
 from fh_notebook.store.tables.scores import PlainScore, ScoreRow
 from fh_notebook.store.writer import Committed
 
-__all__ = ["ScoreCache", "ScoreKey"]
-
 PLAIN_RUN: Final = ("status", "error", "error_code", "elapsed_s", "variant")
 """What a run of a table has besides its output."""
 

@@ -21,8 +21,6 @@ from fh_notebook.core import arguments
 from fh_notebook.core.text.formatting import short
 from fh_notebook.errors import InputError
 
-__all__ = ["Combined", "all_of", "any_of", "not_", "weighted"]
-
 Part = Any
 """A scorer, a function, or the name of a column."""
 

@@ -35,9 +35,6 @@ from fh_notebook.core import arguments
 from fh_notebook.core.text.formatting import short, type_text
 from fh_notebook.errors import InputError
 
-__all__ = ["NoVersionError", "scorer", "version_of", "versioned"]
-
-
 PYTHON: Final = f"{sys.implementation.name} {sys.version_info.major}.{sys.version_info.minor}"
 """The version of builtins and of the standard library."""
 
@@ -73,11 +70,6 @@ def versioned(scorer: Scorer) -> Scorer:
 
 def version_of(function: Callable[..., Any]) -> str:
     """Return the hash of `function`.
-
-    Raises
-    ------
-    NoVersionError
-        A change of the function could not be detected.
 
     Examples
     --------
@@ -165,13 +157,7 @@ def _is_standard(module: str) -> bool:
 
 
 def _library_version(module: str, name: str) -> str:
-    """Return a module of a library with its version.
-
-    Raises
-    ------
-    NoVersionError
-        It has none.
-    """
+    """Return a module of a library with its version."""
     if _is_standard(module):
         return module
     version = getattr(sys.modules.get(module.partition(".")[0]), "__version__", None)
@@ -181,14 +167,7 @@ def _library_version(module: str, name: str) -> str:
 
 
 def _definition_of(function: FunctionType) -> Definition:
-    """Return the syntax tree of a function.
-
-    Raises
-    ------
-    NoVersionError
-        The source is not there, is not that of the code (the file was edited after it was imported), or defines another
-        function of this name in the same line.
-    """
+    """Return the syntax tree of a function."""
     code = function.__code__
     linecache.checkcache(code.co_filename)
     source = "".join(linecache.getlines(code.co_filename, function.__globals__))
@@ -236,13 +215,7 @@ def _codes_in(code: CodeType) -> Iterator[CodeType]:
 
 
 def _reads_of(function: FunctionType) -> Iterator[tuple[str, Any]]:
-    """Yield what a function reads by name: its default arguments, then variables of its closure, then globals.
-
-    Raises
-    ------
-    NoVersionError
-        It changes one of the variables: a counter is no constant. Or one has no value yet.
-    """
+    """Yield what a function reads by name: its default arguments, then variables of its closure, then globals."""
     code, defaults = function.__code__, function.__defaults__ or ()
     yield from zip(code.co_varnames[code.co_argcount - len(defaults) : code.co_argcount], defaults, strict=True)
     yield from (function.__kwdefaults__ or {}).items()
@@ -354,13 +327,7 @@ def scorer(
 
 
 def scorer_of(function: Any) -> Scorer:
-    """Return the scorer of a function that was given as a score.
-
-    Raises
-    ------
-    InputError
-        It is no function, or cannot score.
-    """
+    """Return the scorer of a function that was given as a score."""
     return _make_scorer(function, None, None, AT_ONCE, False, None)
 
 

@@ -36,8 +36,6 @@ from fh_notebook.core.text.formatting import short
 from fh_notebook.core.values import UNSET, ColumnName
 from fh_notebook.errors import InputError
 
-__all__ = ["json_fields", "json_path", "json_schema", "json_valid"]
-
 
 @arguments.public
 def json_valid() -> Scorer:
@@ -116,13 +114,7 @@ def _is_declaration(schema: Mapping[str, Any]) -> bool:
 
 
 def _json_value(run: Answer) -> Any:
-    """Return the output as a JSON value.
-
-    Raises
-    ------
-    ValueError
-        It is text that is not JSON, or is nested too deeply; or there is none.
-    """
+    """Return the output as a JSON value."""
     if run.output is None:
         raise ValueError("the run has no output")
     return json_of(run.output)

@@ -15,14 +15,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from fh_notebook.batching.tables.values import is_missing
 from fh_notebook.comparing.scorers.observations import has_answer
 from fh_notebook.comparing.scorers.output_values import NOTHING, part_of
-from fh_notebook.core.json_values import json_encoder
+from fh_notebook.core.json_values import is_missing, json_encoder
 from fh_notebook.core.text.formatting import short
 from fh_notebook.errors import InputError
-
-__all__ = ["LabelCodes"]
 
 MOST_LABELS: Final = 50
 """More different expected outputs are texts, not labels."""

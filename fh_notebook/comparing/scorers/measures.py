@@ -22,8 +22,6 @@ from fh_notebook.core.text.formatting import short
 from fh_notebook.core.values import ColumnName, Whole
 from fh_notebook.errors import InputError
 
-__all__ = ["latency", "length", "number"]
-
 _NUMBER: Final = re.compile(
     r"(?<![\w.,])[-+−]?(?:\d{1,3}(?:,\d{3}){1,20}(?:\.\d{1,300})?|\d{1,300}(?:\.\d{1,300})?|\.\d{1,300})"
     r"(?:[eE][-+]?\d{1,4})?(?!\w|[.,]\d)",

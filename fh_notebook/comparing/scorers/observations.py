@@ -17,30 +17,17 @@ import pandas as pd
 from fh_notebook.batching.batch import Batch, entry_table
 from fh_notebook.batching.model import Job, Outcome
 from fh_notebook.batching.planning import garbage_collection
-from fh_notebook.batching.planning.plan import counted
 from fh_notebook.batching.tables.expected_overlay import NONE_STANDING, InputsKey, Overlay, Standing, canonical_expected
 from fh_notebook.batching.tables.frames import COLUMNS, PENDING, FrameColumn, OutputKeys, source_name
 from fh_notebook.batching.tables.rows import EXPECTED, distinct_labels, repeated_columns
-from fh_notebook.batching.tables.values import is_missing, plain
+from fh_notebook.batching.tables.values import plain
 from fh_notebook.contract.run import Run
+from fh_notebook.core.json_values import is_missing
 from fh_notebook.core.text.formatting import listed, nearest, short, type_text
+from fh_notebook.core.text.messages import counted
 from fh_notebook.core.text.problems import Problem
 from fh_notebook.errors import InputError
 from fh_notebook.store.tables.corrections import hash_of_inputs
-
-__all__ = [
-    "MISSING",
-    "JobCells",
-    "Observation",
-    "Observations",
-    "cell_of",
-    "corrected_observations",
-    "has_answer",
-    "hidden_in",
-    "is_source",
-    "read_observations",
-    "unknown_column",
-]
 
 OWN: Final = frozenset(column.name for column in COLUMNS)
 
@@ -80,13 +67,7 @@ class Observation:
 
     @property
     def answer(self) -> Run:
-        """The run of a completed observation.
-
-        Raises
-        ------
-        ValueError
-            There is no run.
-        """
+        """The run of a completed observation."""
         if self.run is None:
             raise ValueError(f"{self.variant} has no answer yet")
         return self.run
@@ -250,13 +231,7 @@ class Observations(Sequence[Observation]):
 
 
 def read_observations(source: Any, *, pair_on: str) -> Observations:
-    """Return the runs of a batch, or of the lines of a frame.
-
-    Raises
-    ------
-    InputError
-        The source is something else, or a required column is missing.
-    """
+    """Return the runs of a batch, or of the lines of a frame."""
     with garbage_collection.paused():
         observations = _observe(source, pair_on)
     if unpaired := sum(not isinstance(pair, str | int | float) for pair in observations.pairs):

@@ -19,20 +19,6 @@ from fh_notebook.core import arguments
 from fh_notebook.core.text.formatting import short
 from fh_notebook.errors import InputError
 
-__all__ = [
-    "MAX_VALUES",
-    "NOTHING",
-    "Step",
-    "is_equal",
-    "is_same",
-    "parse_path",
-    "parse_query",
-    "part_of",
-    "select",
-    "text_of",
-]
-
-
 NOTHING: Final = object()
 """The result of a path that selects no value; it equals no expected value."""
 
@@ -46,13 +32,7 @@ _STEP: Final = re.compile(r"\.?([^.\[\]]+)|\[(\d+)\]")
 
 
 def parse_path(path: str | None) -> tuple[str | int, ...]:
-    """Read ``items[0].name`` as ``("items", 0, "name")``.
-
-    Raises
-    ------
-    InputError
-        It cannot be read.
-    """
+    """Read ``items[0].name`` as ``("items", 0, "name")``."""
     if path is None:
         return ()
     _check_text(path)
@@ -122,11 +102,6 @@ _QUERY_STEP: Final = re.compile(
 def parse_query(path: str) -> tuple[Step, ...]:
     """Read a query: names, ``[0]``, ``[-1]``, ``['a name']``, ``*`` and ``..``, a part of RFC 9535 without filters.
 
-    Raises
-    ------
-    InputError
-        It cannot be read.
-
     Examples
     --------
     >>> [step.kind for step in parse_query("$.items[*]..name")]
@@ -160,13 +135,7 @@ def _step(match: re.Match[str]) -> Step:
 
 
 def select(steps: Sequence[Step], value: Any) -> list[Any]:
-    """Return all values that a query selects, each once.
-
-    Raises
-    ------
-    InputError
-        It would visit more than `MAX_VALUES`.
-    """
+    """Return all values that a query selects, each once."""
     values, left = [value], MAX_VALUES
     for step in steps:
         next_values: list[Any] = []

@@ -40,8 +40,6 @@ from fh_notebook.core.text.formatting import listed, short, with_partial_repr
 from fh_notebook.core.text.messages import counted
 from fh_notebook.errors import InputError
 
-__all__ = ["PromptfooTests", "read_promptfoo"]
-
 Check = Callable[[Answer], Any]
 """Returns whether an output passes; ``None`` where that cannot be told."""
 
@@ -222,13 +220,7 @@ def _with_common(test: dict[str, Any], common: Mapping[str, Any], where: str) ->
 
 
 def _part(test: Mapping[str, Any], name: str, where: str) -> Mapping[str, Any]:
-    """Return a mapping in a test; an empty one where it has none.
-
-    Raises
-    ------
-    InputError
-        It is no mapping; variables may be the name of a file, which is not read here.
-    """
+    """Return a mapping in a test; an empty one where it has none."""
     part = test.get(name) or {}
     if not isinstance(part, Mapping):
         hint = "variables from files are not read here" if name == "vars" else "give names and values"

@@ -39,7 +39,6 @@ from fh_notebook.comparing.scorers.observations import (
     MISSING,
     Observation,
     Observations,
-    read_observations,
     unknown_column,
 )
 from fh_notebook.comparing.scorers.registry import READY, exact
@@ -50,39 +49,12 @@ from fh_notebook.core.text.formatting import short
 from fh_notebook.errors import InputError
 from fh_notebook.session import session
 
-__all__ = [
-    "LOWER_IS_BETTER",
-    "OUTPUT_PREFIX",
-    "KeptScores",
-    "Observation",
-    "Score",
-    "check_columns",
-    "check_names",
-    "column_score",
-    "parts_table",
-    "pinned",
-    "read_observations",
-    "results",
-    "score_runs",
-]
-
-
 WINDOW: Final = 5_000
 """Number of runs whose stored scores are read together, and whose new scores are then stored."""
 
 
 def results(scorer: Any, observations: Sequence[Observation], *, fresh: bool = False) -> list[ScoreResult]:
-    """Return the results of all runs, in their order; those of runs that did not complete are `NO_SCORE`.
-
-    Parameters
-    ----------
-    scorer : Scorer, Combined, judge, or name of a column
-        A scorer of all runs together has ``score_all(observations, fresh=...)``.
-    observations : list of Observation
-        The runs.
-    fresh : bool
-        Whether stored scores are ignored.
-    """
+    """Return the results of all runs, in their order; those of runs that did not complete are `NO_SCORE`."""
     observations = Observations.of(observations)
     if isinstance(scorer, str):
         if observations and scorer not in observations.names:
@@ -310,34 +282,7 @@ def _scores_pairs(scorer: Any) -> bool:
 def score_runs(
     observations: Sequence[Observation], score: Score, *, fresh: bool = False, kept: KeptScores | None = None
 ) -> tuple[pd.DataFrame, str]:
-    """Return one line a run with its score, and the name of the scorer.
-
-    Parameters
-    ----------
-    observations : list of Observation
-        The runs.
-    score : str, function or None
-        A column, a scorer, or ``None``: `exact` where something is expected, else nothing.
-    fresh : bool
-        Whether stored scores are ignored.
-    kept : KeptScores, optional
-        The scores of the same runs by the same scorer, of which only some are scored again; its notes stay.
-
-    Returns
-    -------
-    DataFrame
-        ``pair, variant, status, output, seconds, score, score_error, parts``: `seconds` and `score` are float, a
-        missing one is NaN; `status` is ``pending`` where there is no run yet; `parts` are the parts of a score, or
-        ``None``. Its ``attrs`` are ``notes`` (sentences that are shown with the scores), ``lower_is_better``,
-        ``bounds`` (the range of scores that the scorer states, or ``None``), ``path`` and ``criterion``.
-    str
-        The scorer's name; empty when there is none.
-
-    Raises
-    ------
-    InputError, SettingsError
-        The scorer cannot be used.
-    """
+    """Return one line a run with its score, and the name of the scorer."""
     observations = Observations.of(observations)
     using, name = _resolve_score(score, observations)
     if using is None:
@@ -396,11 +341,6 @@ def check_columns(score: Any, columns: Collection[str]) -> None:
 
     The columns that a function reads are not known, nor are the parts of an output (``out.<name>``) before the first
     answer. A table without rows may have no columns.
-
-    Raises
-    ------
-    InputError
-        A column is missing (the message has the nearest name), or the score is no scorer.
     """
     sources = dict.fromkeys(map(source_name, columns))
     if columns:
@@ -411,11 +351,6 @@ def check_names(score: Any, names: Collection[str]) -> None:
     """Raise where a scorer reads a column that runs with these names of columns do not have.
 
     What a function reads is not known, and a name of a column is looked for in outputs, too, when it is scored by.
-
-    Raises
-    ------
-    InputError
-        A column is missing; the message has the nearest name.
     """
     if _is_scorer(score):
         _check_reads(score, dict.fromkeys(names), there=names)

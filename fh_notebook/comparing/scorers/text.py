@@ -29,20 +29,6 @@ from fh_notebook.core.text.formatting import short
 from fh_notebook.core.values import ColumnName
 from fh_notebook.errors import InputError
 
-__all__ = [
-    "TIMEOUT_S",
-    "bleu",
-    "bounded_search",
-    "chrf",
-    "common_subsequence",
-    "contains",
-    "exact",
-    "regex",
-    "rouge_l",
-    "similarity",
-]
-
-
 TIMEOUT_S: Final = 0.25
 """For one output: a sane pattern takes microseconds."""
 
@@ -128,13 +114,7 @@ def contains(expected: ColumnName = "expected_output", *, path: str | None = Non
 
 
 def bounded_search(pattern: str, *, ignore_case: bool = False, whole: bool = False) -> Callable[[str], bool]:
-    """Return a function that asks whether `pattern` is found in a text, within `MAX_CHARS` and `TIMEOUT_S`.
-
-    Raises
-    ------
-    InputError
-        The pattern cannot be read; by the function: the text is too long, or matching takes too long.
-    """
+    """Return a function that asks whether `pattern` is found in a text, within `MAX_CHARS` and `TIMEOUT_S`."""
     import regex as bounded
 
     try:

@@ -52,8 +52,6 @@ from fh_notebook.comparing.stats.intervals import (
 )
 from fh_notebook.comparing.stats.pairs import ALPHA, Pair
 
-__all__ = ["BestLine", "Parts", "beaten_by", "groups_of", "lead_limit", "parts_of", "probabilities_of_best"]
-
 Parts = Sequence[Numbers]
 """Values of rows x variants, NaN where there is none. The mean of a variant is the sum of its means over the parts."""
 
@@ -87,17 +85,7 @@ class BestLine:
 
 
 def beaten_by(variants: Sequence[str], pairs: Sequence[Pair], *, alpha: float = ALPHA) -> dict[str, tuple[str, ...]]:
-    """Return for each variant those that beat it.
-
-    Parameters
-    ----------
-    variants : sequence of str
-        Those with a score.
-    pairs : sequence of Pair
-        All pairs of them.
-    alpha : float
-        The chance that a best variant is beaten.
-    """
+    """Return for each variant those that beat it."""
     of_variant: dict[str, list[Pair]] = {variant: [] for variant in variants}
     for pair in pairs:
         for turned in (pair, pair.turned()):
@@ -175,17 +163,6 @@ def probabilities_of_best(
     parts: Parts, *, lower: bool = False, resamples: int = RESAMPLES, seed: int = SEED
 ) -> Numbers:
     """Return each variant's probability of having the best mean; NaN where fewer than two rows have all variants.
-
-    Parameters
-    ----------
-    parts : sequence of array
-        Rows x variants.
-    lower : bool
-        Whether a lower mean is the better one.
-    resamples : int
-        How many samples are drawn.
-    seed : int
-        Of the generator: the same numbers give the same probabilities.
 
     Examples
     --------

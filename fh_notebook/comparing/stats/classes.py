@@ -25,8 +25,6 @@ from numpy.typing import NDArray
 
 from fh_notebook.comparing.stats.intervals import NAN, RESAMPLES, SEED, Interval, Numbers, interval_of_share
 
-__all__ = ["MACRO", "OTHER", "ClassLine", "ConfusionRows", "class_lines", "confusion_rows", "macro_f1"]
-
 OTHER: Final = "(other)"
 """What is predicted that is no expected label."""
 MACRO: Final = "(macro average)"
@@ -61,21 +59,7 @@ def confusion_rows(
     lines: pd.DataFrame,
     variants: Sequence[str],
 ) -> dict[str, ConfusionRows]:
-    """Return what each variant says of each row; a variant of which no run counts is left out.
-
-    Parameters
-    ----------
-    labels : sequence of str
-        The expected labels.
-    expected, predicted : array of int
-        Of each line the place of the expected label and of the predicted one (``len(labels)`` for another text), -1
-        where it does not count.
-    lines : DataFrame
-        One line a run, with ``variant``, ``pair`` and ``cluster``: repeats of a row, and rows with equal inputs, are
-        one row.
-    variants : sequence of str
-        In this order.
-    """
+    """Return what each variant says of each row; a variant of which no run counts is left out."""
     counts = (predicted >= 0) & (expected >= 0)
     of_variant = {variant: counts & lines["variant"].eq(variant).to_numpy() for variant in variants}
     return {

@@ -17,10 +17,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from fh_notebook.batching.planning.plan import counted
 from fh_notebook.batching.tables.values import object_series
-
-__all__ = ["clusters_of", "connected_pairs", "distinct_text", "note_of", "question_hashes"]
+from fh_notebook.core.text.messages import counted
 
 KEY_LENGTH: Final = 64
 """Hexadecimal digits of a SHA-256."""
@@ -37,17 +35,6 @@ def clusters_of(
     keys: Iterable[Any] | None = None,
 ) -> Codes:
     """Return the number of the cluster that each line belongs to, in the order of their first lines.
-
-    Parameters
-    ----------
-    pairs : iterable
-        The label of each line; lines of one label are one cluster in any case.
-    variants : iterable of str
-        The variant of each line.
-    rows : iterable, optional
-        The row of each line, where several rows may be one pair.
-    keys : iterable, optional
-        The key of the job of each line; other values are ignored.
 
     Examples
     --------

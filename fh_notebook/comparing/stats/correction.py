@@ -40,18 +40,6 @@ from fh_notebook.comparing.stats.intervals import (
     intervals_of_means,
 )
 
-__all__ = [
-    "CORRECTED_RULE",
-    "FEWEST_LABELS",
-    "Corrected",
-    "JudgeErrors",
-    "correct_difference",
-    "correct_mean",
-    "corrected",
-    "judge_errors",
-    "labels_needed",
-]
-
 CORRECTED_RULE: Final = "corrected, "
 """Begins the rule of a corrected interval; what follows is the rule of that of the labels alone."""
 
@@ -98,21 +86,6 @@ def corrected(
     level: float = LEVEL,
 ) -> Corrected:
     """Return the corrected mean of rows.
-
-    Parameters
-    ----------
-    judged : array
-        The judge's score of every row; none is missing.
-    labels : array
-        The label of every row, NaN where there is none.
-    limits : function
-        Returns the interval of the mean of labels, of a level.
-    within : ScoreRange
-        The range of the labels, for the limits.
-    tested : bool
-        Whether `p` is computed.
-    level : float
-        The confidence of the interval.
 
     Examples
     --------
@@ -186,15 +159,7 @@ def _p_of(interval: Callable[[float], Interval]) -> float:
 
 
 def correct_mean(judged: Grid, human: Grid, variant: str) -> Corrected:
-    """Return the corrected mean of a variant.
-
-    Parameters
-    ----------
-    judged, human : Grid
-        The judge's scores and the labels, with the same rows.
-    variant : str
-        Its name.
-    """
+    """Return the corrected mean of a variant."""
     place = judged.variants.index(variant)
     f, y = judged.means[:, place], human.means[:, place]
     scored = ~np.isnan(f)

@@ -17,8 +17,6 @@ from numpy.typing import NDArray
 
 from fh_notebook.comparing.stats.intervals import UNBOUNDED, Numbers, ScoreRange
 
-__all__ = ["Grid", "are_yes_no", "score_spread", "without_noise"]
-
 DIGITS: Final = 12
 """Digits to which means of repeats are rounded: the same scores in another order must tie."""
 NOISE_DIGITS: Final = 12

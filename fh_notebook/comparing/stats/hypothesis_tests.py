@@ -14,8 +14,6 @@ from numpy.typing import NDArray
 
 from fh_notebook.comparing.stats.intervals import NAN, SEED, Numbers
 
-__all__ = ["FEWEST_PAIRS", "holm", "mcnemar_exact", "p_permutation", "ps_permutation", "rank_biserial", "wilcoxon"]
-
 FEWEST_PAIRS: Final = 6
 """Below this no pattern of wins can be told from chance: all of 5 rows won has p = 2/32 = 0.06 by the sign test."""
 

@@ -63,37 +63,6 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = [
-    "FEW_ROWS",
-    "LEVEL",
-    "MANY_ROWS",
-    "NAN",
-    "RESAMPLES",
-    "SEED",
-    "UNBOUNDED",
-    "Interval",
-    "Numbers",
-    "ScoreRange",
-    "analytic_bca",
-    "bca_interval",
-    "bca_intervals",
-    "blaker_interval",
-    "draw_counts",
-    "interval_of_mean",
-    "interval_of_median",
-    "interval_of_share",
-    "interval_of_share_difference",
-    "intervals_of_differences",
-    "intervals_of_means",
-    "mean_interval",
-    "normal_interval",
-    "spread_of",
-    "t_quantile",
-    "tango_clustered",
-    "tango_interval",
-]
-
-
 LEVEL: Final = 0.95
 
 NAN: Final = float("nan")
@@ -231,17 +200,6 @@ def bca_interval(
     B. Efron, "Better bootstrap confidence intervals", JASA 82 (1987), 171-185; the acceleration of a mean is a sixth of
     the skewness over the root of n (equation 7.3 there, by the jackknife). Where `values` are the means of rows, rows
     are what is drawn: a clustered bootstrap.
-
-    Parameters
-    ----------
-    values : array
-        One a row.
-    level : float
-        Its confidence.
-    resamples : int
-        How many samples are drawn.
-    seed : int
-        Of the generator: the same numbers give the same interval.
 
     Examples
     --------
@@ -466,17 +424,6 @@ def _is_rejected(wins: float, losses: float, n: float, z: float, difference: flo
 def tango_clustered(differences: Numbers, counts: Numbers, lines: int, level: float = LEVEL) -> tuple[float, float]:
     """Return the interval of the mean of differences of clusters, each from -1 to 1; NaN without any.
 
-    Parameters
-    ----------
-    differences : array
-        Mean differences of clusters.
-    counts : array
-        How many clusters have each.
-    lines : int
-        Scored lines behind them: no more trials than these are counted.
-    level : float
-        Its confidence.
-
     Examples
     --------
     >>> [round(x, 2) for x in tango_clustered(np.array([0.0, 0.5, 1.0]), np.full(3, 2.0), 12)]
@@ -520,15 +467,6 @@ def interval_of_share(row_means: Numbers, lines: int, level: float = LEVEL) -> I
     intervals for proportions with small expected number of positive counts estimated from survey data", Survey
     Methodology 24 (1998), 193-201), at least the number of rows and at most the number of lines.
 
-    Parameters
-    ----------
-    row_means : array
-        The share of every row, between 0 and 1.
-    lines : int
-        Scored lines behind them; equal to the rows without repeats.
-    level : float
-        Its confidence.
-
     Examples
     --------
     >>> interval_of_share(np.array([1.0] * 8 + [0.0] * 2), 10).rule
@@ -550,17 +488,6 @@ def interval_of_share_difference(
     differences: Numbers, lines: int, level: float = LEVEL, *, counts: Numbers | None = None
 ) -> Interval:
     """Return the interval of the difference of two shares, from one difference a row: Tango's.
-
-    Parameters
-    ----------
-    differences : array
-        Of the shares of every row, between -1 and 1; without repeats -1, 0 or 1.
-    lines : int
-        Scored lines behind them; equal to the rows without repeats.
-    level : float
-        Its confidence.
-    counts : array, optional
-        How often each difference was seen; once by default.
 
     Examples
     --------
@@ -598,15 +525,6 @@ def interval_of_median(values: Numbers, level: float = LEVEL, *, clusters: NDArr
     tosses, between the number of clusters and that of values, and the limits are the values at the shares of its
     interval: R. S. Woodruff, "Confidence intervals for medians and other position measures", JASA 47 (1952), 635-646.
     Below six values or clusters there is none of 95 %.
-
-    Parameters
-    ----------
-    values : array
-        None of them is missing.
-    level : float
-        Its confidence.
-    clusters : array of int, optional
-        The cluster of each, such as its row; by default each is one of its own.
 
     Examples
     --------
@@ -652,15 +570,6 @@ def intervals_of_means(
     plain BCa does in 85 to 96 %, and in 89 to 94 % where Student's does in 88 to 93 % (exponential scores). Above
     `MANY_ROWS` no sample is drawn: :func:`analytic_bca`. Scores that are all equal: :func:`_interval_of_equal`.
 
-    Parameters
-    ----------
-    samples : sequence of array
-        One value a row.
-    level : float
-        Their confidence.
-    within : sequence of ScoreRange, optional
-        The range of the scores of each.
-
     Examples
     --------
     >>> [interval.rule for interval in intervals_of_means([np.arange(9.0), np.arange(40.0), np.ones(9)])]
@@ -691,15 +600,6 @@ def intervals_of_differences(
     range is the bound (`ScoreRange.clipped`). Limits on the logarithm of the distance to the bound cover less often:
     20,000 datasets each of 6 to 39 rows are covered in 94 to 95 % (differences of uniform, U-shaped and judge's scores
     {1, 3, 5}), on logarithms in 91 to 94 %.
-
-    Parameters
-    ----------
-    samples : sequence of array
-        One difference a pair.
-    level : float
-        Their confidence.
-    within : sequence of ScoreRange, optional
-        The range of the differences of each.
 
     Examples
     --------

@@ -17,34 +17,6 @@ from numpy.typing import ArrayLike
 
 from fh_notebook.core.text.formatting import ROUNDING_ERROR, figures, figures_form, seconds_digits
 
-__all__ = [
-    "MEDIAN_TIME",
-    "P95_TIME",
-    "ReportColumn",
-    "ScoreText",
-    "about",
-    "axis_ends",
-    "count_text",
-    "difference_size",
-    "difference_text",
-    "difference_unit",
-    "figure",
-    "interval_text",
-    "p_text",
-    "percent",
-    "percents",
-    "points",
-    "points_format",
-    "same",
-    "seconds",
-    "seconds_format",
-    "share_head",
-    "share_text",
-    "signed",
-    "size_text",
-    "table_of",
-]
-
 MEDIAN_TIME: Final = "median time (s)"
 """The heading of the median seconds of calls: a median alone is that of scores."""
 P95_TIME: Final = "95th percentile of time (s)"

@@ -51,35 +51,6 @@ from fh_notebook.core.arguments import is_finite
 from fh_notebook.core.text.formatting import figures, short
 from fh_notebook.errors import InputError
 
-__all__ = [
-    "ALPHA",
-    "CORRECTED",
-    "PAIRS",
-    "PAIR_COLUMNS",
-    "POWER",
-    "POWER_COLUMNS",
-    "Pair",
-    "PowerEstimate",
-    "Preferences",
-    "all_pairs",
-    "check_chances",
-    "check_difference",
-    "compare_variants",
-    "correct_for_tests",
-    "corrected_pairs",
-    "estimate_power",
-    "pairs_table",
-    "power_of_mcnemar",
-    "power_table",
-    "preferred_pairs",
-    "rows_needed",
-    "rows_of_mcnemar",
-    "rows_of_numbers",
-    "tested_in",
-    "turned_line",
-]
-
-
 ALPHA: Final = 0.05
 
 
@@ -196,27 +167,7 @@ def compare_variants(
     within: ScoreRange | None = None,
     level: float = LEVEL,
 ) -> Pair:
-    """Compare two variants on the rows where both have a score.
-
-    Parameters
-    ----------
-    a, b : str
-        Their names.
-    first, second : array
-        One value a row, of `a` and of `b`. What differs by less than the noise of binary fractions is a tie.
-    yes_no : bool
-        Whether scores are true or false. With repeats the means of rows are numbers between: then ranks are tested.
-    behind : (int, int), optional
-        Rows of the table, and scored lines of each variant, that the rows are made of; as many as the rows by default.
-    tests : bool
-        ``False`` leaves the tests out.
-    lower : bool
-        Whether a lower score is the better one: then it is what wins.
-    within : ScoreRange, optional
-        The range of the scores; by default that of these.
-    level : float
-        The confidence of the interval.
-    """
+    """Compare two variants on the rows where both have a score."""
     paired_scores = _PairedScores(a, b, first, second, yes_no, behind=behind or (len(first), len(first)), within=within)
     return _compare_pairs([paired_scores], tests=tests, lower=lower, level=level)[0]
 
@@ -361,7 +312,6 @@ def tested_in(pairs: Sequence[Pair]) -> int:
 
 
 def pairs_table(pairs: Sequence[Pair]) -> pd.DataFrame:
-    """Return the pairs as a table: `PAIRS`."""
     return table_of(PAIRS, pairs)
 
 
@@ -490,26 +440,14 @@ class _PowerOfShares:
 
 
 def check_chances(**chances: Any) -> None:
-    """Raise unless each value, such as a power or an alpha, is between 0 and 1.
-
-    Raises
-    ------
-    InputError
-        One is not.
-    """
+    """Raise unless each value, such as a power or an alpha, is between 0 and 1."""
     for name, value in chances.items():
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1:
             raise InputError(f"{name} is {short(value)}; give a number between 0 and 1")
 
 
 def check_difference(difference: Any) -> None:
-    """Raise unless `difference` is a finite number, or not given.
-
-    Raises
-    ------
-    InputError
-        It is something else.
-    """
+    """Raise unless `difference` is a finite number, or not given."""
     if difference is not None and (isinstance(difference, bool) or not is_finite(difference)):
         raise InputError(f"difference is {short(difference)}; give a number, in the unit of the score")
 
@@ -557,11 +495,6 @@ def rows_of_numbers(difference: float, spread: float, *, power: float, alpha: fl
 
 def rows_of_mcnemar(won: float, lost: float, *, power: float, alpha: float) -> float:
     """Return the rows from which the exact test has this `power`; infinite where there is no difference.
-
-    Parameters
-    ----------
-    won, lost : float
-        The shares of rows on which only the one, or only the other, is right.
 
     Examples
     --------

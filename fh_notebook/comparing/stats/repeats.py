@@ -46,18 +46,6 @@ from fh_notebook.comparing.stats.intervals import (
     mean_interval,
 )
 
-__all__ = [
-    "PassRate",
-    "RowScores",
-    "VarianceComponents",
-    "agreement_of_rows",
-    "interval_of_agreement",
-    "pass_all_of_rows",
-    "pass_any_of_rows",
-    "pass_rates",
-    "variance_components",
-]
-
 Counts = NDArray[np.int64]
 
 

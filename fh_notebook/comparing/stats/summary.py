@@ -36,16 +36,6 @@ from fh_notebook.comparing.stats.number_format import (
 )
 from fh_notebook.core.text.formatting import figures
 
-__all__ = [
-    "SUMMARY",
-    "SUMMARY_COLUMNS",
-    "SummaryLine",
-    "corrected_lines",
-    "summary_columns",
-    "summary_lines",
-    "summary_table",
-]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SummaryLine:
@@ -144,17 +134,7 @@ def summary_table(lines: Sequence[SummaryLine], *, price: float | None = None) -
 def summary_lines(
     lines: pd.DataFrame, variants: Sequence[str], slice_of: NDArray[np.intp] | None = None
 ) -> list[SummaryLine]:
-    """Return the summary lines of scored runs: a line for each slice and variant, slice by slice.
-
-    Parameters
-    ----------
-    lines : DataFrame
-        One line a run, as :class:`~fh_notebook.comparing.data.ScoredRuns` has them.
-    variants : sequence of str
-        In this order.
-    slice_of : array of int, optional
-        The slice of each line, from 0; by default all are of one.
-    """
+    """Return the summary lines of scored runs: a line for each slice and variant, slice by slice."""
     if not variants:
         return []
     if slice_of is None:

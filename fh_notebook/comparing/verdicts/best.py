@@ -8,7 +8,6 @@ from typing import Any, Final
 
 import pandas as pd
 
-from fh_notebook.batching.planning.plan import counted
 from fh_notebook.comparing.data import ComparisonData
 from fh_notebook.comparing.stats.best import BestLine, beaten_by, groups_of, parts_of, probabilities_of_best
 from fh_notebook.comparing.stats.grid import Grid
@@ -20,10 +19,9 @@ from fh_notebook.comparing.verdicts.gates import VALUES
 from fh_notebook.comparing.verdicts.verdict import verdict_of
 from fh_notebook.core import arguments
 from fh_notebook.core.text.formatting import figures, in_words
+from fh_notebook.core.text.messages import counted
 from fh_notebook.core.text.shown_frame import ShownFrame
 from fh_notebook.errors import InputError
-
-__all__ = ["FEWEST_GROUPED", "best_frame", "best_groups", "best_groups_of", "best_set_text"]
 
 FEWEST_GROUPED: Final = 3
 """Variants from which the groups say more than the verdict on the two."""
@@ -62,13 +60,7 @@ def best_set_text(groups: Mapping[str, int]) -> str:
 
 
 def best_frame(data: ComparisonData, *, alpha: float, value: str) -> ShownFrame:
-    """Return one line a variant, by groups, the best mean of each first (see ``Comparison.best``).
-
-    Raises
-    ------
-    InputError
-        Only some pairs are compared, nothing was scored or timed, or `alpha` or `value` cannot be used.
-    """
+    """Return one line a variant, by groups, the best mean of each first (see ``Comparison.best``)."""
     check_chances(alpha=alpha)
     arguments.check_one_of("value", value, VALUES)
     if data.variant_pairs is not None and len(data.variants) > 2:

@@ -17,8 +17,6 @@ from fh_notebook.core.text import html
 from fh_notebook.core.text.shown_frame import ShownFrame
 from fh_notebook.errors import InputError
 
-__all__ = ["Classes", "classes_of", "classes_shown"]
-
 
 class Classes:
     """Precision, recall and F1 of each label and variant, and what is taken for what.
@@ -151,13 +149,7 @@ def _with_interval(line: dict[Any, Any], name: str) -> str:
 
 
 def classes_of(data: ComparisonData) -> Classes:
-    """Return how well each variant finds each label (see ``Comparison.classes``).
-
-    Raises
-    ------
-    InputError
-        There are no expected outputs, or they are no labels.
-    """
+    """Return how well each variant finds each label (see ``Comparison.classes``)."""
     if not data.confusion_rows:
         raise InputError("no run of a row with an expected output has completed, so no label was answered")
     rows, labels = data.confusion_rows, data.label_codes.labels

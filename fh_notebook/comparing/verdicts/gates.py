@@ -27,8 +27,6 @@ from fh_notebook.comparing.verdicts.verdict import MANY_TIMES, of_pair, rows_tex
 from fh_notebook.core import arguments
 from fh_notebook.errors import GateFailed, InputError
 
-__all__ = ["VALUES", "GateOutcome", "Margin", "assert_better", "assert_not_worse", "is_equivalent", "margin_of"]
-
 VALUES: Final = ("score", "seconds")
 """What may be compared by a gate: the score of the comparison, or the seconds of completed runs."""
 
@@ -152,13 +150,7 @@ class Margin:
 def margin_of(
     data: ComparisonData, variant: str, *, than: str, by: float, alpha: float, value: str = "score"
 ) -> Margin:
-    """Return the difference of two variants and how it lies to the margin `by`.
-
-    Raises
-    ------
-    InputError
-        There is no such variant, the two were not compared, nothing was scored, or a number cannot be used.
-    """
+    """Return the difference of two variants and how it lies to the margin `by`."""
     check_chances(alpha=alpha)
     arguments.check_one_of("value", value, VALUES)
     if not (isinstance(by, int | float) and not isinstance(by, bool) and math.isfinite(by) and by >= 0):
@@ -216,15 +208,7 @@ def _pair_of_grid(grid: Grid, a: str, b: str, level: float, *, lower: bool) -> P
 
 
 def assert_not_worse(data: ComparisonData, variant: str, *, than: str, by: float, alpha: float, value: str) -> None:
-    """Raise unless it is shown that `variant` is no worse (see ``Comparison.assert_not_worse``).
-
-    Raises
-    ------
-    GateFailed
-        It is worse, or that cannot be told.
-    InputError
-        As :func:`margin_of` says.
-    """
+    """Raise unless it is shown that `variant` is no worse (see ``Comparison.assert_not_worse``)."""
     __tracebackhide__ = True
     margin = margin_of(data, variant, than=than, by=by, alpha=alpha, value=value)
     if margin.outcome is not GateOutcome.NOT_WORSE:
@@ -232,26 +216,12 @@ def assert_not_worse(data: ComparisonData, variant: str, *, than: str, by: float
 
 
 def is_equivalent(data: ComparisonData, a: str, b: str, *, by: float, alpha: float, value: str) -> bool:
-    """Return whether two variants differ by less than `by` (see ``Comparison.is_equivalent``).
-
-    Raises
-    ------
-    InputError
-        As :func:`margin_of` says.
-    """
+    """Return whether two variants differ by less than `by` (see ``Comparison.is_equivalent``)."""
     return margin_of(data, a, than=b, by=by, alpha=alpha, value=value).is_equivalent
 
 
 def assert_better(data: ComparisonData, variant: str, *, than: str, alpha: float) -> None:
-    """Raise unless `variant` is better `than` another one (see ``Comparison.assert_better``).
-
-    Raises
-    ------
-    GateFailed
-        It is not, or the rows are too few to say so.
-    InputError
-        There is no such variant.
-    """
+    """Raise unless `variant` is better `than` another one (see ``Comparison.assert_better``)."""
     __tracebackhide__ = True
     check_chances(alpha=alpha)
     _check_variants(data, variant, than)

@@ -34,8 +34,6 @@ from fh_notebook.core.text.messages import counted
 from fh_notebook.core.text.shown_frame import ShownFrame
 from fh_notebook.errors import InputError
 
-__all__ = ["Repeats", "repeats_of"]
-
 ROWS_SHOWN: Final = 10
 """Rows whose answers agree least, in a display."""
 
@@ -220,13 +218,7 @@ def _pass_cells(frame: pd.DataFrame, *, right: str) -> tuple[Sequence[str], Sequ
 
 
 def repeats_of(data: ComparisonData) -> Repeats:
-    """Return what the repeats of each row say (see ``Comparison.repeats``).
-
-    Raises
-    ------
-    InputError
-        No row has two answers of a variant.
-    """
+    """Return what the repeats of each row say (see ``Comparison.repeats``)."""
     rows = [row for row in _answers_of_rows(data) if row.groups or row.scored]
     if not any(row.answers > 1 for row in rows):
         raise InputError("no row has two answers of one variant; run it several times: fh.batch(..., repeats=5)")

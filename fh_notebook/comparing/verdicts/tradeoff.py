@@ -25,8 +25,6 @@ from fh_notebook.core.text.formatting import figures, short
 from fh_notebook.core.text.shown_frame import ShownFrame
 from fh_notebook.errors import InputError
 
-__all__ = ["Cost", "Tradeoff", "TradeoffLine", "tradeoff_frame", "tradeoff_of"]
-
 Cost = str | Callable[[Any], Any] | None
 """What a run costs: a column of the rows, a function of the run, or nothing, which takes seconds."""
 
@@ -64,13 +62,7 @@ class Tradeoff:
 
 
 def tradeoff_of(data: ComparisonData, cost: Cost = None) -> Tradeoff:
-    """Return the trade-off of score and seconds, or cost.
-
-    Raises
-    ------
-    InputError
-        Nothing was scored or timed, or `cost` cannot be used.
-    """
+    """Return the trade-off of score and seconds, or cost."""
     if not data.scorer:
         raise InputError("nothing was scored; give compare(..., score=...)")
     expenses = _seconds(data) if cost is None else _costs(data, cost)

@@ -15,7 +15,6 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from fh_notebook.batching.planning.plan import counted
 from fh_notebook.batching.tables.rows import EXPECTED
 from fh_notebook.comparing.data import ComparisonData, ScoredRuns
 from fh_notebook.comparing.stats.best import beaten_by
@@ -36,25 +35,7 @@ from fh_notebook.comparing.stats.pairs import ALPHA, CORRECTED, Pair, rows_neede
 from fh_notebook.comparing.stats.summary import SummaryLine
 from fh_notebook.contract.output import json_value
 from fh_notebook.core.text.formatting import CHOICES_CAP, figures, in_words, short
-from fh_notebook.core.text.messages import PYTHON, Audience, Phrase
-
-__all__ = [
-    "MACRO_MARK",
-    "MANY_TIMES",
-    "after_holm",
-    "failed_note",
-    "macro_note",
-    "notes_of",
-    "of_pair",
-    "rows_text",
-    "span_note",
-    "unit_of",
-    "verdict",
-    "verdict_of",
-    "winner",
-    "winner_of",
-]
-
+from fh_notebook.core.text.messages import PYTHON, Audience, Phrase, counted
 
 LONG: Final = timedelta(hours=24)
 """If answers span more than a day, an editor may have changed a variant in between."""
@@ -214,29 +195,7 @@ def verdict(
     is_share: bool = False,
     preferred: bool = False,
 ) -> str:
-    """Return the result in one sentence, the same on every surface: without terms of statistics where that is possible.
-
-    Parameters
-    ----------
-    summary : sequence of SummaryLine
-        One a variant.
-    pairs : sequence of Pair
-        Those that were compared.
-    scorer : str
-        What scored; empty when nothing did.
-    error : str
-        Why the first run without a score has none.
-    dated : bool
-        Whether the same variants are compared under several names: then each change is told.
-    lower : bool
-        Whether a lower score is the better one.
-    completed : bool
-        Whether any run has an answer.
-    is_share : bool
-        Whether a mean is a share of rows.
-    preferred : bool
-        Whether the scores are which of two outputs people preferred.
-    """
+    """Return the result in one sentence, with few terms of statistics; every surface shows the same."""
     if not scorer and completed:
         return (
             "No score: expected_output is missing and score= was not given, so only failures and seconds are compared."

@@ -19,18 +19,6 @@ from fh_notebook.core.text.formatting import listed, nearest, short
 from fh_notebook.core.text.messages import Message, Phrase, agreeing, counted
 from fh_notebook.errors import InputError
 
-__all__ = [
-    "FILE_NAMES",
-    "LOCAL_SOURCE",
-    "Deployments",
-    "UnknownDeployment",
-    "merged",
-    "misspelling_error",
-    "near_name",
-    "new_variables",
-    "same",
-]
-
 FILE_NAMES: Final = ("fetchhive.yaml", "fetchhive.yml")
 """What the catalogue's file is called; the first one wins."""
 

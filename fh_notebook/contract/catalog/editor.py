@@ -36,9 +36,6 @@ from fh_notebook.contract.deployment import Deployment
 from fh_notebook.core.text.formatting import in_words, path_text, short
 from fh_notebook.errors import InputError
 
-__all__ = ["Edited", "changes_of", "comments_of", "edit", "put", "with_description"]
-
-
 SHOWN = 10
 """Names in a sentence; more are counted."""
 
@@ -123,11 +120,6 @@ class Edited:
 def put(text: str, deployment: Deployment, *, where: str = "fetchhive.yaml") -> str:
     r"""Return the catalogue's text with `deployment` in it, in place of the one of its name or after the others.
 
-    Raises
-    ------
-    InputError
-        The text is broken, or cannot be edited without changing something else.
-
     Examples
     --------
     >>> text = "deployments:\n  a:  # the first\n    variants: [x]\n"
@@ -140,13 +132,7 @@ def put(text: str, deployment: Deployment, *, where: str = "fetchhive.yaml") -> 
 
 
 def edit(text: str, deployment: Deployment, *, where: str = "fetchhive.yaml") -> Edited:
-    """Return the text of :func:`put` with the changes. An old description stays where there is no new one.
-
-    Raises
-    ------
-    InputError
-        As there.
-    """
+    """Return the text of :func:`put` with the changes. An old description stays where there is no new one."""
     known = read_catalog(text, where=where)
     old = known.get(deployment.name)
     deployment = with_description(old, deployment)

@@ -17,17 +17,6 @@ from fh_notebook.contract.schema.variables import Variable, object_schema
 from fh_notebook.core.text.formatting import KINDS, nearest, short
 from fh_notebook.core.text.problems import Path, Problem
 
-__all__ = [
-    "OF_SCHEMAS",
-    "WORDS",
-    "fields_of",
-    "inputs_of",
-    "is_whole",
-    "line_of_problem",
-    "lines_of",
-    "schema_of_inputs",
-]
-
 WORDS: Final[dict[str, dict[str, Any]]] = {
     "text": {"type": "string"},
     "integer": {"type": "integer"},
@@ -119,11 +108,6 @@ def fields_of(inputs: Mapping[str, Any]) -> dict[str, Variable]:
 
 def schema_of_inputs(inputs: Mapping[str, Any], *, is_open: bool = False) -> dict[str, Any]:
     """Return the JSON Schema of ``inputs:``; with ``open: true`` beside it, it accepts other names, too.
-
-    Raises
-    ------
-    InputError
-        A variable cannot be read.
 
     Examples
     --------

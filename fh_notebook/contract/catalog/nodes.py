@@ -23,8 +23,6 @@ from fh_notebook.core.text.formatting import path_text, short
 from fh_notebook.core.text.problems import Path, Problem
 from fh_notebook.errors import InputError
 
-__all__ = ["NodeReader", "duplicate_problem", "kind_of", "line_of", "location_name"]
-
 MAX_PROBLEMS: Final = 100
 """Problems in one error: more are not read, and most of them have one cause."""
 
@@ -87,13 +85,7 @@ class NodeReader:
             self._problems.append(replace(problem, line=line, place=location))
 
     def end(self) -> None:
-        """Raise all problems, in the order of the lines.
-
-        Raises
-        ------
-        InputError
-            There is a problem.
-        """
+        """Raise all problems, in the order of the lines."""
         problems = sorted(self._problems, key=lambda problem: problem.line or 0)
         if self.count > MAX_PROBLEMS:
             problems.append(Problem(place=self.where, message=f"and {self.count - MAX_PROBLEMS:,} more"))

@@ -22,8 +22,6 @@ from fh_notebook.core.text.formatting import nearest, short
 from fh_notebook.core.text.problems import Path, Problem
 from fh_notebook.errors import InputError
 
-__all__ = ["MAX_BYTES", "VERSION", "read_catalog", "unknown_key"]
-
 VERSION: Final = 1
 MAX_BYTES: Final = 1_000_000
 """A catalogue of a thousand deployments has a tenth of this; a larger file is something else."""
@@ -37,19 +35,6 @@ _SLIPS: Final = {"variables": "inputs", "schema": "inputs", "fields": "inputs", 
 
 def read_catalog(text: str, *, where: str = "fetchhive.yaml") -> Deployments:
     r"""Return the deployments that the text of a catalogue declares.
-
-    Parameters
-    ----------
-    text : str
-        YAML, read by the rules of JSON: ``no`` is a text, and there are no dates, aliases or tags.
-    where : str
-        The file's name, for the problems and for
-        :meth:`~fh_notebook.contract.catalog.deployments.Deployments.source_of`.
-
-    Raises
-    ------
-    InputError
-        With every problem, each with its line.
 
     Examples
     --------

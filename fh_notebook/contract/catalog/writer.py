@@ -18,19 +18,6 @@ from fh_notebook.contract.catalog.inputs import OF_SCHEMAS, WORDS, is_whole, sch
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.secrets import holds_secret
 
-__all__ = [
-    "HEADER",
-    "as_stored",
-    "block",
-    "data_of",
-    "hidden_defaults",
-    "one_line",
-    "paste_of",
-    "scalar",
-    "without_secret_defaults",
-]
-
-
 WIDTH: Final = 110
 
 KEY_CAP: Final = 1_000
@@ -97,13 +84,6 @@ def one_line(value: Any) -> str:
 
 def block(name: str, value: Any, indent: int = 0, *, step: int = 2, open_levels: int = 0) -> list[str]:
     r"""Return the lines of one entry of a mapping.
-
-    Parameters
-    ----------
-    indent, step : int
-        Blanks before the name, and more of them a level.
-    open_levels : int
-        Levels of mappings that are written in lines of their own even where they are short.
 
     Examples
     --------

@@ -29,20 +29,6 @@ from ruamel.yaml.tokens import Token, ValueToken
 
 from fh_notebook.core.text.formatting import short
 
-__all__ = [
-    "MISSING_BLANK",
-    "compose",
-    "load",
-    "missing_blank_message",
-    "name_of",
-    "tag_of",
-    "tokens",
-    "with_blank_after_colon",
-    "yaml_error_in",
-    "yaml_error_of",
-]
-
-
 MAX_DEPTH: Final = 500
 """Brackets within each other: deeper ones end in a `RecursionError` anyway, and two hundred thousand took seconds."""
 
@@ -184,24 +170,12 @@ def _yaml() -> YAML:
 
 
 def tokens(text: str) -> list[Token]:
-    """Return the tokens of `text`, each with its place.
-
-    Raises
-    ------
-    ruamel.yaml.error.YAMLError
-        It is not YAML.
-    """
+    """Return the tokens of `text`, each with its place."""
     return list(_yaml().scan(text))
 
 
 def compose(text: str) -> Node | None:
-    """Return the tree of nodes that `text` is, each with its place; ``None`` for an empty text.
-
-    Raises
-    ------
-    ruamel.yaml.error.YAMLError
-        It is not YAML, has an alias, or has a second document.
-    """
+    """Return the tree of nodes that `text` is, each with its place; ``None`` for an empty text."""
     node: Node | None = _yaml().compose(text)
     return node
 
@@ -219,13 +193,6 @@ _BUILDERS: Final[dict[str, Callable[[str], Any]]] = {
 
 def load(text: str) -> Any:
     r"""Return the JSON value that `text` is, its names as they were written; ``None`` for an empty text.
-
-    Raises
-    ------
-    ruamel.yaml.error.YAMLError
-        As :func:`compose`; or it has a tag that JSON has no value for, or a name twice.
-    ValueError
-        A number or truth value is tagged as one that it is not.
 
     Examples
     --------

@@ -13,17 +13,6 @@ from typing import Any, Final
 from fh_notebook.contract.schema.references import MAX_HOPS, resolve_reference
 from fh_notebook.core.text.formatting import KINDS, kind_text, short, types_of
 
-__all__ = [
-    "Branch",
-    "Option",
-    "branches_of",
-    "effective_keywords",
-    "option_label",
-    "options_of",
-    "same_json",
-    "united_keywords",
-]
-
 
 @dataclass(frozen=True, slots=True)
 class Option:

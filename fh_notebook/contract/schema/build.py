@@ -20,75 +20,18 @@ from fh_notebook.contract.schema.from_python import from_function
 from fh_notebook.contract.schema.references import effective_schema, resolve_reference
 from fh_notebook.contract.schema.validation import problems, schema_problems
 from fh_notebook.contract.schema.variables import (
-    Variable,
-    any_,
-    array,
-    boolean,
-    choice,
     closed,
-    date,
-    datetime_,
-    group,
-    integer,
-    number,
     object_schema,
     plain,
-    text,
 )
 from fh_notebook.core import hooks
 from fh_notebook.core.text.formatting import KIND_OF_TYPE, short
 from fh_notebook.core.text.problems import Problem
 from fh_notebook.errors import InputError
 
-__all__ = [
-    "Variable",
-    "any_",
-    "array",
-    "boolean",
-    "choice",
-    "date",
-    "datetime_",
-    "fill_defaults",
-    "from_function",
-    "group",
-    "infer",
-    "integer",
-    "number",
-    "problems",
-    "text",
-    "to_schema",
-]
-
 
 def to_schema(inputs: Any) -> dict[str, Any]:
     """Return the JSON Schema of an object that `inputs` declares.
-
-    Parameters
-    ----------
-    inputs : mapping, function, class, DataFrame, bool or None
-        In this order of recognition:
-
-        1. ``None``: nothing is said; the schema is open and nothing is checked. ``True`` says that any names may be
-           given, ``False`` that none may.
-        2. A mapping with a ``"$schema"`` or with ``"type": "object"``, both as strings: a JSON Schema, taken as it is.
-        3. Any other mapping: names of Start variables, each with one of the constructors' results or a JSON Schema.
-           The result is closed: a name that is not there is a problem.
-        4. A class with ``model_json_schema`` (pydantic): the schema that it gives, closed in the same way at every
-           depth, unless a model says ``extra="allow"``.
-        5. A DataFrame, of pandas or of another library: its columns, by
-           :func:`~fh_notebook.batching.tables.schema.schema_of_frame`.
-        6. A function, a TypedDict, a dataclass, a named tuple or another class: its signature, by
-           :func:`~fh_notebook.contract.schema.from_python.from_function`.
-
-    Returns
-    -------
-    dict
-        A copy of its own, made of JSON values only.
-
-    Raises
-    ------
-    InputError
-        With every problem, each at its path.
 
     Examples
     --------
@@ -160,11 +103,6 @@ def fill_defaults(schema: Mapping[str, Any], inputs: Mapping[str, Any]) -> dict[
 
     Neither argument is changed, and the result shares no default with the schema.
 
-    Raises
-    ------
-    InputError
-        `inputs` is not a mapping.
-
     Examples
     --------
     >>> fill_defaults(to_schema({"a": integer(default=1), "b": text()}), {"b": "x"})
@@ -196,16 +134,6 @@ LONG_TEXT: Final = 80
 
 def infer(samples: Mapping[str, Any] | Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """Return an open JSON Schema of the inputs of which `samples` are examples.
-
-    Parameters
-    ----------
-    samples : Mapping or iterable of Mapping
-        One example of the inputs, or several.
-
-    Raises
-    ------
-    InputError
-        A sample is not a mapping.
 
     Examples
     --------

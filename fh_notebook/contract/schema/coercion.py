@@ -19,8 +19,6 @@ from fh_notebook.core.json_values import canonical_json
 from fh_notebook.core.text.formatting import types_of
 from fh_notebook.core.values import is_number
 
-__all__ = ["coerce"]
-
 MAX_DEPTH: Final = 60
 """Deeper than this nobody writes by hand; whatever is there is taken."""
 
@@ -31,17 +29,6 @@ _MIDNIGHT: Final = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})[T ]00:00:00(\.0+)?"
 
 def coerce(value: Any, schema: Any, root: Mapping[str, Any] | None = None) -> Any:
     """Return a text cell's value as the declared type wants it, where there is one way to read it.
-
-    Parameters
-    ----------
-    value : object
-        A JSON value: text from a CSV or a cell's body, a whole number that pandas made a float because another one in
-        its column is missing, or a list or an object of such.
-    schema : mapping
-        The JSON Schema of the Start variable, or of all of them. One that takes text, or says no type, leaves every
-        value as it is. Properties, items, local references, "this or null", ``enum`` and ``const`` are followed.
-    root : mapping, optional
-        The schema in which ``$ref`` looks; `schema` itself unless given.
 
     Examples
     --------

@@ -18,8 +18,6 @@ from fh_notebook.core.text.formatting import FORMATS, kind_text, listed, nearest
 from fh_notebook.core.text.messages import counted
 from fh_notebook.core.text.problems import Problem
 
-__all__ = ["BrokenRule", "explain"]
-
 
 @dataclass(frozen=True, slots=True)
 class BrokenRule:

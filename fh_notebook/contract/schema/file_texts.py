@@ -12,9 +12,6 @@ from typing import Any, Final
 
 from fh_notebook.contract.schema.references import effective_schema
 
-__all__ = ["FILE_FORMATS", "LOOKED_AT", "file_encoding", "file_encoding_of", "may_be_content"]
-
-
 FILE_FORMATS: Final = ("binary", "byte", "base64", "data-url")
 """Values of ``format`` that mean a file."""
 

@@ -37,9 +37,6 @@ from fh_notebook.core.text.formatting import KIND_OF_TYPE, types_of
 from fh_notebook.core.values import is_number
 from fh_notebook.errors import InputError
 
-__all__ = ["AnnotationReader", "argument_descriptions", "docstring_summary", "from_function", "limits_of", "union"]
-
-
 _NUMBERS: Final = {
     "ge": "minimum",
     "gt": "exclusiveMinimum",
@@ -341,20 +338,6 @@ def _one_line(text: str) -> str:
 
 def from_function(func: Callable[..., Any]) -> dict[str, Any]:
     """Return the JSON Schema of a function's arguments, as they are given by name.
-
-    Parameters
-    ----------
-    func : callable
-        A function, a class (its constructor; a TypedDict, a dataclass or a named tuple: its fields), or anything else
-        with a signature. Annotations say the kinds; ``Annotated[str, "..."]`` a description;
-        ``Annotated[str, fh.text(multiline=True)]`` everything; ``Literal`` a choice; a default makes a variable
-        optional, and ``**kwargs`` leaves the schema open. What a docstring says of an argument describes it. A
-        ``default_factory`` makes a variable optional and is not called: its value belongs to one run.
-
-    Raises
-    ------
-    InputError
-        It has no signature, or an argument that cannot be given by name.
 
     Examples
     --------

@@ -15,9 +15,6 @@ from fh_notebook.contract.schema.file_texts import file_encoding
 from fh_notebook.core.text.formatting import CHOICES_CAP, FORMATS, KINDS, in_words, short, types_of
 from fh_notebook.core.text.messages import counted
 
-__all__ = ["kind_words", "limit_words", "pattern_words"]
-
-
 MANY: Final = {
     "string": "texts",
     "integer": "whole numbers",

@@ -17,9 +17,6 @@ from urllib.parse import unquote, urljoin
 
 from fh_notebook.core.json_values import MAX_DEPTH
 
-__all__ = ["MOST", "References", "effective_schema", "resolve_pointer", "resolve_reference"]
-
-
 MAX_HOPS: Final = 20
 """References that are followed one after the other; more is a circle."""
 
@@ -178,13 +175,7 @@ class References:
         return [] if target is None else [target]
 
     def max_depth(self) -> int:
-        """Return how deep a value may be nested so that it is looked at no more than `MOST` times.
-
-        Raises
-        ------
-        RecursionError
-            The schema refers to itself without end, or is nested too deep.
-        """
+        """Return how deep a value may be nested so that it is looked at no more than `MOST` times."""
         reached: dict[int, _Edges] = {}
         pending = [self._schema]
         while pending:

@@ -12,17 +12,9 @@ from typing import Any
 from fh_notebook.contract.schema.references import effective_schema
 from fh_notebook.core.text.formatting import types_of
 
-__all__ = ["single_text", "text_variables"]
-
 
 def text_variables(schema: Mapping[str, Any]) -> list[str]:
-    """Return the Start variables that take any text, and nothing else but null.
-
-    Parameters
-    ----------
-    schema : mapping
-        The JSON Schema of the Start variables.
-    """
+    """Return the Start variables that take any text, and nothing else but null."""
     return [
         name
         for name, keywords in _effective_schemas(schema).items()

@@ -35,8 +35,6 @@ from fh_notebook.errors import InputError
 if TYPE_CHECKING:
     from jsonschema_rs import ValidationError, Validator
 
-__all__ = ["Checker", "fits", "problems", "schema_problems"]
-
 MAX_PROBLEMS: Final = 1_000
 """More sentences are read by nobody, and a hostile list of a million wrong items would make a million of them."""
 MAX_STEPS: Final = 100_000
@@ -65,19 +63,6 @@ _NO_PATTERN: Final = "a pattern of the schema cannot be read; use the syntax of 
 def problems(schema: Mapping[str, Any], inputs: Any) -> list[Problem]:
     """Return everything about `inputs` that does not fit `schema`.
 
-    Parameters
-    ----------
-    schema : Mapping
-        A JSON Schema of an object, as :func:`~fh_notebook.contract.schema.build.to_schema` returns it.
-    inputs : Mapping
-        Names of Start variables and their values. It is not changed.
-
-    Returns
-    -------
-    list of Problem
-        In the order of the variables, unknown names last. Empty when all is well. More than some :data:`MAX_PROBLEMS`
-        are not listed; the last one then says so.
-
     Examples
     --------
     >>> closed = {"type": "object", "properties": {"tags": {"type": "array", "items": {"type": "string"}}},
@@ -93,11 +78,6 @@ def problems(schema: Mapping[str, Any], inputs: Any) -> list[Problem]:
 
 def fits(schema: Mapping[str, Any], value: Any) -> bool:
     """Whether any JSON value fits a schema.
-
-    Raises
-    ------
-    InputError
-        It cannot be checked to the end.
 
     Examples
     --------
@@ -164,13 +144,7 @@ class Checker:
         return _compiled, (json.dumps(self.schema), self.dialect)  # on a worker it is compiled again
 
     def fits(self, value: Any) -> bool:
-        """Whether `value`, any JSON value, fits.
-
-        Raises
-        ------
-        InputError
-            It cannot be checked to the end.
-        """
+        """Whether `value`, any JSON value, fits."""
         from jsonschema_rs import ValidationError
 
         try:
@@ -387,13 +361,7 @@ def _key(value: Any) -> Any:
 
 
 def _plain(value: Any, odd: list[Any], depth: int = 0) -> Any:
-    """Return `value` of Python's own types, which alone the library reads; what JSON cannot say is put in `odd`.
-
-    Raises
-    ------
-    _Unchecked
-        It is nested too deep.
-    """
+    """Return `value` of Python's own types, which alone the library reads; what JSON cannot say is put in `odd`."""
     if value is None or value is True or value is False:
         return value
     if isinstance(value, str):

@@ -21,25 +21,6 @@ from fh_notebook.core.text.problems import Problem
 from fh_notebook.core.values import UNSET
 from fh_notebook.errors import InputError
 
-__all__ = [
-    "Variable",
-    "any_",
-    "array",
-    "boolean",
-    "choice",
-    "choices",
-    "closed",
-    "date",
-    "datetime_",
-    "group",
-    "integer",
-    "number",
-    "object_schema",
-    "plain",
-    "schema_of",
-    "text",
-]
-
 
 @arguments.public
 @with_partial_repr
@@ -126,11 +107,6 @@ def object_schema(fields: Mapping[Any, Any]) -> dict[str, Any]:
 
     A plain schema is required unless it has a default, as the constructors' results are.
 
-    Raises
-    ------
-    InputError
-        With every field that cannot be read.
-
     Examples
     --------
     >>> object_schema({"a.b": {"type": "string"}})
@@ -178,13 +154,7 @@ _CONSTRUCTORS: Final = {
 
 
 def schema_of(field: Any, path: tuple[str | int, ...]) -> dict[str, Any]:
-    """Return a copy of the JSON Schema that a field of an object declares.
-
-    Raises
-    ------
-    InputError
-        It is neither a `Variable` nor a JSON Schema.
-    """
+    """Return a copy of the JSON Schema that a field of an object declares."""
     schema = field.schema if isinstance(field, Variable) else field
     if isinstance(schema, type):
         constructor = _CONSTRUCTORS.get(schema, "fh.text(), or another constructor")

@@ -24,18 +24,6 @@ from typing import Final
 
 from fh_notebook.errors import SnippetError
 
-__all__ = [
-    "ANSI_END",
-    "CurlCall",
-    "Word",
-    "WordBuilder",
-    "ansi_parts",
-    "line_and_column",
-    "read_curl",
-    "split_posix",
-    "unclosed",
-]
-
 
 @dataclass(slots=True)
 class Word:
@@ -347,11 +335,6 @@ def split_posix(text: str, at: int = 0) -> tuple[list[Word], int]:
 
     Redirections are left out; ``|``, ``;``, ``&`` and the end of the line end the command.
 
-    Raises
-    ------
-    SnippetError
-        A quote is never closed.
-
     Examples
     --------
     >>> [word.text for word in split_posix('''curl -d 'it'"'"'s' $'a\\tb' "c\\"d" | jq .''')[0]]
@@ -403,13 +386,7 @@ _SHORT_WITH_VALUE: Final = frozenset("AbcCDeEdFHKmoPQrtTuUwxXyYz")
 
 
 def read_curl(words: Sequence[Word]) -> CurlCall:
-    """Return what the command ``words`` (``curl`` itself first) would send.
-
-    Raises
-    ------
-    SnippetError
-        With every option that cannot be taken.
-    """
+    """Return what the command ``words`` (``curl`` itself first) would send."""
     call = CurlCall()
     problems: list[str] = []
     for name, value in _options(words[1:]):

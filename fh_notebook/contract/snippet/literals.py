@@ -26,8 +26,6 @@ from fh_notebook.core.text.formatting import path_text, short
 from fh_notebook.core.text.problems import Problem
 from fh_notebook.errors import SnippetError
 
-__all__ = ["PHP", "RUBY", "TYPESCRIPT", "Language", "read_arguments", "read_python_arguments", "read_ruby_arguments"]
-
 DEEPEST: Final = 60
 """Levels of lists and objects: below Python's own limits, wherever the reader is called."""
 
@@ -208,13 +206,7 @@ class _Reader:
         self.problems: list[Problem] = []
 
     def arguments(self) -> dict[str, Any]:
-        """Read up to the bracket that closes the call: names and values, or one object of them.
-
-        Raises
-        ------
-        SnippetError
-            With everything that cannot be read.
-        """
+        """Read up to the bracket that closes the call: names and values, or one object of them."""
         try:
             members = self._arguments()
         except SnippetError as exc:
@@ -498,20 +490,6 @@ def _number(match: re.Match[str]) -> int | float | None:
 def read_arguments(text: str, at: int, language: Language) -> tuple[dict[str, Any], int]:
     """Return the arguments of a call in TypeScript, PHP or Ruby, and where it ends.
 
-    Parameters
-    ----------
-    text : str
-        The pasted text, in whose lines an error is told.
-    at : int
-        Where the arguments begin, behind the opening bracket.
-    language : Language
-        `TYPESCRIPT`, `PHP` or `RUBY`.
-
-    Raises
-    ------
-    SnippetError
-        Something is not a literal, given twice, or never closed.
-
     Examples
     --------
     >>> read_arguments("f({deployment: 'd', inputs: {tags: ['x', 1,]}})", 2, TYPESCRIPT)[0]
@@ -563,11 +541,6 @@ def _end_of_command(text: str, at: int) -> int:
 def read_ruby_arguments(text: str, at: int) -> tuple[dict[str, Any], int]:
     """Return the arguments of a call in Ruby, with or without brackets, as :func:`read_arguments` does.
 
-    Raises
-    ------
-    SnippetError
-        Something is not a literal, given twice, or never closed.
-
     Examples
     --------
     >>> read_ruby_arguments("f deployment: 'd', inputs: { a: 1 }", 2)[0]
@@ -610,11 +583,6 @@ def _closing(text: str, at: int) -> int:
 def read_python_arguments(text: str, at: int) -> tuple[dict[str, Any], int]:
     """Return the arguments of a call in Python, and where it ends, as :func:`read_arguments` does.
 
-    Raises
-    ------
-    SnippetError
-        Something is not a literal, given twice, or never closed; it is not Python.
-
     Examples
     --------
     >>> read_python_arguments("f(deployment='d', inputs={'n': -1})", 2)[0]
@@ -647,13 +615,7 @@ class _PythonReader:
         self._problems: list[Problem] = []
 
     def keywords(self, call: ast.Call) -> dict[str, Any]:
-        """Return the arguments by their names.
-
-        Raises
-        ------
-        SnippetError
-            With everything that cannot be read.
-        """
+        """Return the arguments by their names."""
         for value in (*call.args, *(keyword.value for keyword in call.keywords if keyword.arg is None)):
             with self._noting():
                 raise _LiteralError(

@@ -27,25 +27,10 @@ from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.contract.schema.build import infer
 from fh_notebook.contract.snippet.curl import CurlCall, UnclosedError, Word, line_and_column, read_curl, split_posix
 from fh_notebook.contract.snippet.sdk import SDK_DIALECTS, SdkDialect, key_candidates
-from fh_notebook.contract.snippet.writer import to_curl, to_python
 from fh_notebook.core.redaction import MASK, Hidden, Secret, redact
 from fh_notebook.core.text.formatting import nearest, short
 from fh_notebook.core.text.html import printable
 from fh_notebook.errors import InputError, SnippetError
-
-__all__ = [
-    "Snippet",
-    "is_open",
-    "is_placeholder",
-    "looks_like_snippet",
-    "parse_snippet",
-    "read_body",
-    "read_fields",
-    "to_curl",
-    "to_python",
-    "unfolded",
-]
-
 
 # json's words for an error, in those of somebody who has not written the JSON by hand.
 _IN_WORDS: Final = {
@@ -70,20 +55,7 @@ SPOT: Final = 25
 
 
 def read_body(word: Word, pasted: str) -> dict[str, Any]:
-    """Return the JSON object that `word` holds.
-
-    Parameters
-    ----------
-    word : Word
-        The body, which knows where in `pasted` it came from.
-    pasted : str
-        The whole text, in whose lines and columns an error is told.
-
-    Raises
-    ------
-    SnippetError
-        It is not JSON (with line, column and the spot), not an object, or names something twice.
-    """
+    """Return the JSON object that `word` holds."""
     duplicates: list[str] = []
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -138,13 +110,7 @@ _OF_A_PROMPT: Final = frozenset({"streaming", "stream", "prompt"})
 
 
 def read_fields(body: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Return the fields of `InvokeRequest` that `body` says, and the names that are left out.
-
-    Raises
-    ------
-    SnippetError
-        With every problem.
-    """
+    """Return the fields of `InvokeRequest` that `body` says, and the names that are left out."""
     if refusal := _wrong_type(body):
         raise SnippetError(refusal)
     body = _with_deployment(body)
@@ -293,17 +259,6 @@ def _is_body(text: str) -> bool:
 
 def parse_snippet(text: str | Hidden) -> Snippet:
     r"""Return what a pasted Code Snippet says.
-
-    Parameters
-    ----------
-    text : str or Hidden
-        A curl command in POSIX quoting, the JSON body of the call alone, or the call of an official SDK in Python,
-        TypeScript, PHP or Ruby.
-
-    Raises
-    ------
-    SnippetError
-        With every problem: not a snippet of a workflow, a broken body (with line and column), a file to be read.
 
     Examples
     --------

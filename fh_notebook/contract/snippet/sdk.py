@@ -25,8 +25,6 @@ from fh_notebook.contract.snippet.literals import (
 )
 from fh_notebook.errors import SnippetError
 
-__all__ = ["SDK_DIALECTS", "SdkDialect", "key_candidates"]
-
 _METHOD_NAME: Final = r"invoke_?(?P<kind>workflow|prompt|agent|hive_?agent)(?:_?stream)?"
 
 _METHOD: Final = rf"{_METHOD_NAME}\s*\("
@@ -54,13 +52,7 @@ class SdkDialect:
     """Reads the arguments that begin at a position, and says where the call ends."""
 
     def read(self, text: str) -> dict[str, Any]:
-        """Return the JSON body of the one call in `text`.
-
-        Raises
-        ------
-        SnippetError
-            It is not the call of a workflow, or not the only one; an argument is not a literal.
-        """
+        """Return the JSON body of the one call in `text`."""
         match = self.call.search(text)
         if match is None:
             raise SnippetError("this code has no call of the SDK; paste the snippet as the dialog gives it")

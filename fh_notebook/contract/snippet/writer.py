@@ -12,26 +12,12 @@ from typing import Any, Final
 
 from fh_notebook.contract.invoke_request import InvokeRequest
 
-__all__ = ["python_literal", "to_curl", "to_powershell", "to_python"]
-
 # What JSON may hold as it is and a terminal or a page would not show as it is.
 _INVISIBLE: Final = re.compile("[\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
 
 
 def to_curl(request: InvokeRequest, *, base_url: str) -> str:
     r"""Return the curl command of a call, for a POSIX shell.
-
-    Parameters
-    ----------
-    request : InvokeRequest
-        The call.
-    base_url : str
-        The service's address, which ends in ``/v1``.
-
-    Returns
-    -------
-    str
-        Several lines, with ``YOUR_API_KEY`` in place of a key.
 
     Examples
     --------

@@ -19,24 +19,6 @@ from fh_notebook.core.text.formatting import type_text, with_article
 from fh_notebook.core.values import Unset
 from fh_notebook.errors import SettingsError
 
-__all__ = [
-    "ADDRESS_NAME",
-    "KEYRING_SERVICE",
-    "KEY_NAME",
-    "LOGIN_HINT",
-    "WORKSPACE_ID_NAME",
-    "DotEnv",
-    "KeyLookup",
-    "delete_from_keyring",
-    "from_colab",
-    "from_environment",
-    "from_kaggle",
-    "from_keyring",
-    "read_dotenv",
-    "store_in_keyring",
-    "usable_key",
-]
-
 KEY_NAME: Final = "FETCH_HIVE_API_KEY"
 """The name of the key in the environment, in ``.env``, and among the secrets of Colab and Kaggle."""
 WORKSPACE_ID_NAME: Final = "FETCH_HIVE_WORKSPACE_ID"
@@ -61,13 +43,7 @@ class KeyLookup:
 
 
 def usable_key(value: Any, source: str) -> Secret | None:
-    """Return the key of one source, or ``None`` when that source has none.
-
-    Raises
-    ------
-    SettingsError
-        It has one that no service can have given out; the message does not repeat it.
-    """
+    """Return the key of one source, or ``None`` when that source has none."""
     if value is None or isinstance(value, Unset):
         return None
     value = as_secret(value)
@@ -126,13 +102,7 @@ def _read_secret(read: Callable[[], Any], source: str) -> Secret | None:
 
 
 def store_in_keyring(origin: str, key: Secret) -> tuple[bool, str]:
-    """Put the key of a service into the system's keyring.
-
-    Returns
-    -------
-    tuple of (bool, str)
-        Whether it is stored, with the keyring's name; if not, the reason.
-    """
+    """Put the key of a service into the system's keyring."""
     keyring = _import_or_none(_keyring)
     if keyring is None:
         return False, f"the package keyring is not installed ({OPTIONAL['keyring'].command})"
@@ -175,18 +145,7 @@ class DotEnv:
 
 
 def read_dotenv(choice: bool | str | os.PathLike[str]) -> DotEnv | None:
-    """Return the values of the file that ``configure(dotenv=...)`` names.
-
-    Parameters
-    ----------
-    choice : bool or path
-        ``True`` is the nearest ``.env``, from the working folder upward; ``False`` is none.
-
-    Raises
-    ------
-    SettingsError
-        There is no such file, it cannot be read, it has none of the names, or the package python-dotenv is missing.
-    """
+    """Return the values of the file that ``configure(dotenv=...)`` names."""
     if choice is False:
         return None
     if choice is True:

@@ -26,8 +26,6 @@ from fh_notebook.core.config.urls import DEFAULT_BASE_URL, check_base_url, origi
 from fh_notebook.core.redaction import Secret, as_secret
 from fh_notebook.core.values import UNSET
 
-__all__ = ["ResolvedKey", "find_base_url", "find_key", "find_workspace_id", "look_for_key", "store_path"]
-
 
 class ResolvedKey(NamedTuple):
     """The key to use."""
@@ -43,22 +41,7 @@ class ResolvedKey(NamedTuple):
 def find_key(
     argument: str | Secret | None = None, *, base_url: str = DEFAULT_BASE_URL, asking: bool = True
 ) -> ResolvedKey:
-    """Return the key to use and where it came from, in the order of this module.
-
-    Parameters
-    ----------
-    argument : str, optional
-        The argument of the call.
-    base_url : str
-        The service that the key is for.
-    asking : bool
-        ``False`` takes what this process has in hand, and asks neither the keyring nor Colab nor Kaggle.
-
-    Raises
-    ------
-    SettingsError
-        A source has a key that no service can have given out.
-    """
+    """Return the key to use and where it came from, in the order of this module."""
     argument = as_secret(argument)
     hints: list[str] = []
     for look in look_for_key(argument, base_url=base_url, asking=asking):
@@ -76,11 +59,6 @@ def look_for_key(
 
     A source is read only when the iterator reaches it. Without `asking`, the sources that may prompt the person or take
     seconds are skipped: the keyring, Colab and Kaggle.
-
-    Raises
-    ------
-    SettingsError
-        A source has a key that no service can have given out.
     """
     argument, configured = as_secret(argument), settings.current()
     yield KeyLookup(source="argument", key=usable_key(argument, "the argument api_key"))
@@ -101,13 +79,7 @@ def look_for_key(
 
 
 def find_base_url(argument: str | None = None) -> tuple[str, bool]:
-    """Return the base URL to use, and whether it was set by the user.
-
-    Raises
-    ------
-    SettingsError
-        The address cannot be used.
-    """
+    """Return the base URL to use, and whether it was set by the user."""
     configured = settings.current()
     if argument:
         return check_base_url(argument), True

@@ -22,8 +22,6 @@ from fh_notebook.core.text.messages import Message, option
 from fh_notebook.core.values import UNSET, Unset, Whole, plain_number
 from fh_notebook.errors import FetchHiveError, SettingsError
 
-__all__ = ["Login", "Settings", "configure", "current", "log_in", "log_out", "positive", "reset", "whole"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Login:
@@ -202,13 +200,7 @@ def _use(settings: Settings) -> None:
 
 
 def positive(value: Any, name: str) -> float:
-    """Return a number above 0.
-
-    Raises
-    ------
-    SettingsError
-        It is none.
-    """
+    """Return a number above 0."""
     value = plain_number(value)
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
         raise SettingsError(Message("{} is {}; give a number above 0", (option(name), repr(value))))
@@ -216,13 +208,7 @@ def positive(value: Any, name: str) -> float:
 
 
 def whole(value: Any, name: str) -> int:
-    """Return a whole number of at least 1.
-
-    Raises
-    ------
-    SettingsError
-        It is none.
-    """
+    """Return a whole number of at least 1."""
     value = plain_number(value)
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise SettingsError(Message("{} is {}; give a whole number, at least 1, or None", (option(name), repr(value))))

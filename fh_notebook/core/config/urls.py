@@ -14,17 +14,6 @@ from urllib.parse import urlsplit, urlunsplit
 
 from fh_notebook.errors import SettingsError
 
-__all__ = [
-    "DEFAULT_BASE_URL",
-    "EVERYWHERE",
-    "LOCAL",
-    "check_base_url",
-    "hostname",
-    "is_loopback",
-    "origin",
-    "reachable_host",
-]
-
 DEFAULT_BASE_URL: Final = "https://api.fetchhive.com/v1"
 """The official SDKs' default; it includes ``/v1`` (CONTRACT section 7)."""
 EVERYWHERE: Final = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - told, not listened at
@@ -35,11 +24,6 @@ LOCAL: Final = "local"
 
 def check_base_url(url: str) -> str:
     """Return `url` without a trailing slash.
-
-    Raises
-    ------
-    SettingsError
-        Neither ``https``, nor ``http`` to this machine: a key must not travel in the clear.
 
     Examples
     --------

@@ -20,32 +20,6 @@ from typing import Any, Final, TypeVar, cast
 from fh_notebook.core.text.html import printable
 from fh_notebook.core.values import is_real
 
-__all__ = [
-    "FORMATS",
-    "KINDS",
-    "KIND_OF_TYPE",
-    "NAME_CAP",
-    "byte_size",
-    "duration",
-    "figures",
-    "figures_form",
-    "first_words",
-    "given_form",
-    "in_words",
-    "kind_text",
-    "listed",
-    "nearest",
-    "one_line",
-    "ordinal",
-    "path_text",
-    "short",
-    "type_text",
-    "types_of",
-    "with_article",
-    "with_partial_repr",
-]
-
-
 VALUE_CAP: Final = 60
 """Characters of one value in a sentence: a sentence should stay on a line or two."""
 
@@ -120,13 +94,6 @@ def _format_value(value: Any, depth: int) -> str:
 
 def duration(seconds: float, *, exact: bool = False) -> str:
     """Return a time span as coarse as a forecast is: what changes with every look is not read.
-
-    Parameters
-    ----------
-    seconds : float
-        How long.
-    exact : bool
-        Of a time that has passed: tenths at first, then whole seconds.
 
     Examples
     --------
@@ -203,13 +170,6 @@ def figures_form(values: Iterable[float], *, are_whole: bool = False) -> str:
 
     There are more where else a small one would be printed as 0.
 
-    Parameters
-    ----------
-    values : iterable of float
-        The numbers; infinite and missing ones do not count.
-    are_whole : bool
-        Whether they are values of somebody's, all whole: then they have no decimals.
-
     Examples
     --------
     >>> [figures_form(values) for values in ([0.7512, 12.0], [0.0002, 0.0014], [250.0, 0.3], [0.75, 2e-8])]
@@ -240,11 +200,6 @@ def given_form(values: Iterable[Any]) -> str:
 
     None is rounded, and none has commas, so a search for what is read finds what was given: all have the decimals of
     the one with the most. Where those are more than :data:`GIVEN_DECIMALS`, each has its own, in 15 digits at most.
-
-    Parameters
-    ----------
-    values : iterable of object
-        All values of a column; what is no finite float does not count, and of no such it is empty.
 
     Examples
     --------

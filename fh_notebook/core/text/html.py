@@ -21,45 +21,6 @@ from typing import Final
 
 from fh_notebook.core.text.messages import WAITING_FOR_DECISION, counted
 
-__all__ = [
-    "BEST_CSS",
-    "CSS",
-    "HEADLINE",
-    "ID_UNBROKEN",
-    "PALETTE",
-    "STYLE",
-    "TEXT_CAP",
-    "TEXT_SCRIPT",
-    "Html",
-    "Sentence",
-    "badge",
-    "best_name",
-    "clip",
-    "code",
-    "colours_of",
-    "direction",
-    "el",
-    "fold",
-    "folded",
-    "folded_text",
-    "ids_unbroken",
-    "in_two",
-    "is_prose",
-    "join",
-    "legible",
-    "marked",
-    "opened",
-    "printable",
-    "sentence",
-    "stacked",
-    "status_words",
-    "swatch",
-    "swatch_name",
-    "table",
-    "text_class",
-    "unbroken",
-]
-
 HEADLINE: Final = (
     "font-size:16px;line-height:1.4;font-weight:600;margin:4px 0 2px;max-width:75em;overflow-wrap:anywhere;"
     "text-wrap:pretty"
@@ -208,25 +169,6 @@ def folded(
 ) -> Html:
     r"""Return a box with the beginning of `text`, and a fold with the rest of it if it is long.
 
-    Parameters
-    ----------
-    text : str
-        A model's or a service's.
-    whole : str
-        Where all of it is, for a text that is too long even for the fold: ``"run.text has all"``.
-    cap : int
-        Characters that the box has at most, fold included.
-    open_chars : int
-        Characters that are open to the eye: less where the box is narrow.
-    open_lines : int
-        Lines that are open to the eye.
-    cls : str, optional
-        CSS classes of the box; by default those of :func:`text_class`.
-    is_styled : bool
-        Whether what it needs of style is in the element itself: a page that allows no such style has it in its sheet.
-    wanted : str
-        What is marked in it: see :func:`marked`.
-
     Examples
     --------
     >>> folded("short", whole="run.text has all")
@@ -314,17 +256,6 @@ def _escaped(text: str) -> str:
 def el(tag: str, *children: object, cls: str = "", **attributes: object) -> Html:
     """Return an element. Children that are not `Html` are escaped; attribute values always are.
 
-    Parameters
-    ----------
-    tag : str
-        The tag's name: a word of our own code, never of a user or a model.
-    *children : object
-        `Html`, or anything else as text. ``None`` is left out.
-    cls : str
-        CSS classes.
-    **attributes : object
-        ``data_row=3`` becomes ``data-row="3"``; ``None`` and ``False`` are left out.
-
     Examples
     --------
     >>> el("b", "1 < 2", title='say "hi"')
@@ -352,19 +283,7 @@ def table(
     cls: str = "fh-table",
     row_classes: Iterable[str] = (),
 ) -> Html:
-    """Return a plain table; every cell that is not `Html` is escaped.
-
-    Parameters
-    ----------
-    columns : sequence
-        The heads.
-    rows : iterable of sequences
-        Their cells.
-    cls : str
-        CSS classes of the table.
-    row_classes : iterable of str
-        CSS classes of the first rows; further rows have none.
-    """
+    """Return a plain table; every cell that is not `Html` is escaped."""
     lines = [list(row) for row in rows]
     # Digits stand below each other: in a column of numbers, also behind nothing or a blank.
     width = max([len(columns), *map(len, lines)])
@@ -397,17 +316,6 @@ def stacked(
     cls: str = "fh-table",
 ) -> Html:
     """Return a table of long cells: where it is narrow a row is a block, each cell under its column's name.
-
-    Parameters
-    ----------
-    columns : sequence of str
-        Their names.
-    rows : iterable of sequences
-        Their cells; every one that is not `Html` is escaped.
-    heads : sequence, optional
-        What stands over the columns in place of their names.
-    cls : str
-        CSS classes of the table, beside its own.
 
     Examples
     --------
@@ -595,14 +503,6 @@ how large it is.
 def colours_of(variants: Sequence[str], known: Sequence[str] = ()) -> dict[str, str]:
     """Return the colour of each variant, by its name.
 
-    Parameters
-    ----------
-    variants : sequence of str
-        Those that are shown.
-    known : sequence of str
-        All that the deployment has, in its order: a variant keeps its colour where others are left out. Where variants
-        of the same colour would meet, since there are more of them than colours, the later one has a free one.
-
     Examples
     --------
     >>> colours_of(["baseline", "few-shot"])["few-shot"], colours_of(["few-shot"], ["baseline", "few-shot"])
@@ -708,15 +608,6 @@ def sentence(tag: str, text: str, names: Iterable[str] = (), *, cls: str = "", *
 
     A name of up to :data:`NAME_UNBROKEN` characters and a number with its unit each stay in one line.
 
-    Parameters
-    ----------
-    tag, cls, **attributes
-        As for :func:`el`.
-    text : str
-        The sentence.
-    names : iterable of str
-        Those in it that somebody else gave.
-
     Examples
     --------
     >>> sentence("p", "few-shot is best: 94 %.")
@@ -743,7 +634,7 @@ class Sentence(str):
     (a beats b., True)
     """
 
-    def __new__(cls, text: str, names: Iterable[str] = ()) -> Sentence:  # noqa: D102 - the class has it
+    def __new__(cls, text: str, names: Iterable[str] = ()) -> Sentence:
         made = super().__new__(cls, text)
         made._names = tuple(names)
         return made

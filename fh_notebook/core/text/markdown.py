@@ -8,8 +8,6 @@ from __future__ import annotations
 import re
 from typing import Final
 
-__all__ = ["is_cheap", "plain_text"]
-
 COST_AT_MOST: Final = 100_000
 """Of a text that is parsed, in characters of ordinary Markdown: some 0.3 s, and at worst (all of it emphasis) 0.6 s."""
 

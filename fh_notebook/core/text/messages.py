@@ -15,28 +15,6 @@ from typing import Any, Final, Literal, Protocol
 from fh_notebook.core.redaction import redact
 from fh_notebook.core.values import UNSET
 
-__all__ = [
-    "APP_BUSY",
-    "APP_ERRORS",
-    "APP_MAY_HAVE_RUN",
-    "APP_UNAVAILABLE",
-    "CELL",
-    "COMMAND",
-    "PYTHON",
-    "RUN_AGAIN",
-    "Audience",
-    "AudienceText",
-    "Message",
-    "Phrase",
-    "Readable",
-    "agreeing",
-    "counted",
-    "flag",
-    "masked",
-    "option",
-    "text_for",
-]
-
 
 def counted(number: int, noun: str, plural: str = "") -> str:
     """Return a number with its noun.
@@ -86,7 +64,6 @@ class AudienceText(str):
     """A text as Python's users read it, which is known in the words of other audiences, too."""
 
     def text(self, audience: Audience) -> str:
-        """Return the text for `audience`."""
         raise NotImplementedError
 
     def masked(self) -> AudienceText:
@@ -114,7 +91,7 @@ class Phrase(AudienceText):
     command: str
     cell: str
 
-    def __new__(cls, python: str, command: str, cell: str | None = None) -> Phrase:  # noqa: D102 - the class says it
+    def __new__(cls, python: str, command: str, cell: str | None = None) -> Phrase:
         phrase = super().__new__(cls, python)
         phrase.command, phrase.cell = command, python if cell is None else cell
         return phrase
@@ -152,7 +129,7 @@ class Message(AudienceText):
     template: str
     values: tuple[str | Readable, ...]
 
-    def __new__(cls, template: str, values: tuple[str | Readable, ...] = ()) -> Message:  # noqa: D102 - as above
+    def __new__(cls, template: str, values: tuple[str | Readable, ...] = ()) -> Message:
         message = super().__new__(cls, _filled(template, values, PYTHON))
         message.template, message.values = template, values
         return message
@@ -198,17 +175,6 @@ def flag(name: str) -> str:
 
 def option(name: str, value: Any = UNSET, *, call: str = "{}", in_cell: bool = False) -> Phrase:
     """Return an option by its name, or as it is given.
-
-    Parameters
-    ----------
-    name : str
-        Of the argument of Python.
-    value : object, optional
-        What is given; ``...`` is any value.
-    call : str
-        The Python call that takes it, with ``{}`` in its place.
-    in_cell : bool
-        Whether the line of a cell has it, too: a cell then reads of it as a command does.
 
     Examples
     --------

@@ -10,8 +10,6 @@ from fh_notebook.core.redaction import redact
 from fh_notebook.core.text.formatting import path_text
 from fh_notebook.core.text.messages import PYTHON, Audience, masked, text_for
 
-__all__ = ["Path", "Problem"]
-
 Path = tuple[str | int, ...]
 
 ROWS_SHOWN: Final = 5

@@ -14,8 +14,6 @@ import pandas as pd
 from fh_notebook.core.text import html
 from fh_notebook.core.text.messages import counted
 
-__all__ = ["LINES_SHOWN", "ShownFrame"]
-
 LINES_SHOWN: Final = 100
 
 LINE: Final = "max-width:75em"
@@ -100,13 +98,7 @@ class ShownFrame(pd.DataFrame):
         return self._caption
 
     def _ipython_display_(self) -> None:
-        """Show it in a live page.
-
-        Raises
-        ------
-        NotImplementedError
-            There is none: IPython then asks for HTML and text.
-        """
+        """Show it in a live page."""
         if self._show is None or self._cells() is None or not self._show(self):
             raise NotImplementedError
 

@@ -27,9 +27,6 @@ from fh_notebook.local.service import Service, ServiceResponse
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
-__all__ = ["LINE", "BrokenResponse", "ConnectionLine", "app_of", "disconnected"]
-
-
 LINE: Final = "fh_notebook.line"
 """The name of the ASGI extension."""
 

@@ -29,8 +29,6 @@ from fh_notebook.local.http.app import LINE, disconnected
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-__all__ = ["HiveServer"]
-
 BACKLOG: Final = 2048
 
 Connections = dict[tuple[str, int], asyncio.Transport]
@@ -67,13 +65,7 @@ class HiveServer:
         return f"http://{reachable_host(self._host)}:{self._port}/v1"
 
     def start(self) -> HiveServer:
-        """Listen, and return when calls are answered.
-
-        Raises
-        ------
-        SettingsError
-            The address cannot be listened on, or the server runs already.
-        """
+        """Listen, and return when calls are answered."""
         if self._running is not None:
             raise SettingsError(f"this server is already running at {self.url}")
         sock = listen(self._host, self._port, to="listen on", backlog=BACKLOG)

@@ -18,8 +18,6 @@ from fh_notebook.local.http.app import LINE
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
-__all__ = ["HiveTransport"]
-
 T = TypeVar("T")
 
 # A loop holds its tasks weakly; a run whose client went away is held by nobody else.
@@ -39,13 +37,7 @@ class HiveTransport(httpx.AsyncBaseTransport):
         self._app = app
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Return the answer as soon as its head is there.
-
-        Raises
-        ------
-        httpx.ReadTimeout, httpx.ReadError, httpx.RemoteProtocolError
-            As over a socket: nothing within the read timeout, a reset, a cut body.
-        """
+        """Return the answer as soon as its head is there."""
         call = _AsgiCall(request, await request.aread())
         task = asyncio.get_running_loop().create_task(call.run(self._app))
         _tasks.add(task)

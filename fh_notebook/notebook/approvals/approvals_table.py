@@ -21,8 +21,6 @@ from fh_notebook.core.text.messages import agreeing, counted
 from fh_notebook.errors import AuthError, CallError, ConnectFailed, FetchHiveError
 from fh_notebook.notebook.ui.button_table import ButtonTable, button
 
-__all__ = ["ApprovalsTable", "decision_text", "show"]
-
 BUTTONS: Final[dict[ApprovalDecision, tuple[str, str]]] = {
     "allow_once": ("Allow once", "Allowed once."),
     "deny": ("Deny", "Denied."),

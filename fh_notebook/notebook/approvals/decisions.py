@@ -24,8 +24,6 @@ from fh_notebook.notebook.shell import WIDGET_VIEW, new_handle, no_lost_widget, 
 from fh_notebook.notebook.ui.buttons import CancelMethod, cancel_method, has_person, import_widgets, is_app
 from fh_notebook.notebook.ui.display import is_closed
 
-__all__ = ["CellPlace", "Decisions", "can_decide"]
-
 _NOTHING: Final = {"text/plain": ""}
 
 

@@ -50,9 +50,6 @@ from fh_notebook.notebook.ui.latest_task import LatestTask
 if TYPE_CHECKING:
     from fh_notebook.comparing.comparison import Comparison
 
-__all__ = ["Browser", "BrowserDisplay", "LiveComparison", "browse"]
-
-
 EVERY_S: Final = 1.0
 
 LOOK_S: Final = 0.2
@@ -319,22 +316,6 @@ class Browser:
 
     def show(self, *, row: Any = None, **view: Any) -> Browser:
         """Look at the table in another way, and return the browser; the page follows.
-
-        Parameters
-        ----------
-        row : object, optional
-            The row to be opened, by the column that pairs.
-        **view : object
-            ``search="late"``; ``only``: ``different``, ``scores``, ``tied``, ``failed``, ``unknown``, ``pending`` or
-            ``unscored``; ``won="nearest"``; ``low=0.5`` with ``low_of="nearest"``: a score no better than that;
-            ``where={"language": "de"}``; ``sort``: ``row``, ``apart``, ``score:<variant>``, ``seconds:<variant>`` or
-            ``column:<name>``, with ``down=True``; ``page`` and ``size``; ``baseline="nearest"``: what others are
-            compared to.
-
-        Raises
-        ------
-        InputError
-            There is no such row, variant, column or word.
 
         Examples
         --------

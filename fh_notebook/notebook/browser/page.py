@@ -37,8 +37,6 @@ from fh_notebook.notebook.browser import table as table_module
 from fh_notebook.notebook.browser.query import RowFinder, TableQuery, sorts
 from fh_notebook.notebook.browser.table import BrowserTable
 
-__all__ = ["shown_of_card", "table_head", "table_page"]
-
 CELL: Final = 160
 """Characters of an output in the table; of a page of many variants fewer, so that it stays small."""
 CELLS: Final = 120_000
@@ -104,19 +102,7 @@ def _confusions(table: BrowserTable) -> dict[str, Any]:
 
 
 def table_page(finder: RowFinder, view: TableQuery, columns: Sequence[str], *, status: str = "") -> dict[str, Any]:
-    """Return one page of the table, and the opened row.
-
-    Parameters
-    ----------
-    finder : RowFinder
-        Of the table.
-    view : TableQuery
-        How it is looked at; a page behind the last one is the last one.
-    columns : list of str
-        The rows' own columns that are shown.
-    status : str
-        What is told above the table, such as how far a batch is.
-    """
+    """Return one page of the table, and the opened row."""
     table, order = finder.table, finder.order(view)
     pages = max(-(-len(order) // view.size), 1)
     page = min(view.page, pages - 1)

@@ -23,18 +23,6 @@ from fh_notebook.core.text.formatting import listed, nearest, short
 from fh_notebook.errors import InputError
 from fh_notebook.notebook.browser.table import BrowserTable
 
-__all__ = [
-    "LARGEST_PAGE",
-    "RowFinder",
-    "TableQuery",
-    "checked_query",
-    "query_after",
-    "query_from_message",
-    "sorts",
-    "stepped",
-]
-
-
 LARGEST_PAGE: Final = 100
 
 SEARCH_CAP: Final = 500
@@ -156,13 +144,7 @@ def checked_query(
     columns: Sequence[str],
     labels: Sequence[str] = (),
 ) -> TableQuery:
-    """Return the view after what a person asked for in a cell.
-
-    Raises
-    ------
-    InputError
-        There is no such thing.
-    """
+    """Return the view after what a person asked for in a cell."""
     names = [field.name for field in fields(TableQuery)]
     choices: dict[str, Sequence[str]] = {
         "only": list(FILTERS), "won": ["", *variants], "low_of": ["", *variants], "baseline": ["", *variants],

@@ -16,8 +16,6 @@ from fh_notebook.core.text import html
 from fh_notebook.core.text.messages import counted
 from fh_notebook.notebook.shell import no_lost_widget
 
-__all__ = ["page_html", "page_text"]
-
 _CELLS: Final = ".fh.fh-browse-static .fh-cells"
 """Weighs more than html.STYLE, which another output of the page has again, behind this style."""
 STYLE: Final = html.Html(

@@ -17,18 +17,16 @@ import pandas as pd
 
 from fh_notebook.batching.model import INVALID_INPUT
 from fh_notebook.batching.tables.rows import EXPECTED
-from fh_notebook.batching.tables.values import is_missing, object_series
+from fh_notebook.batching.tables.values import object_series
 from fh_notebook.comparing.data import NOT_SENT, ComparisonData
 from fh_notebook.comparing.diff.answer_groups import AnswerGroup, groups_of_answers
 from fh_notebook.comparing.diff.row_diff import MISSING, VariantAnswer, masked
 from fh_notebook.comparing.masks import RowMasker
 from fh_notebook.comparing.stats.number_format import ScoreText
 from fh_notebook.contract.run import with_action
-from fh_notebook.core.json_values import canonical_json, pretty
+from fh_notebook.core.json_values import canonical_json, is_missing, pretty
 from fh_notebook.core.text.formatting import given_form
 from fh_notebook.core.text.messages import APP_ERRORS
-
-__all__ = ["BrowserTable", "browser_table", "output_text"]
 
 FOLDED: Final = 100_000_000
 """Characters of all outputs that are kept a second time, in one case, so that a search takes a tenth of the time."""
@@ -114,7 +112,6 @@ class BrowserTable:
         return self.labels[row]
 
     def row_of_label(self, label: Any) -> int | None:
-        """Return the row of a label."""
         return next((row for row, row_label in enumerate(self.labels) if row_label == label), None)
 
     def answer(self, row: int, variant: int) -> VariantAnswer:

@@ -17,8 +17,6 @@ from fh_notebook.core.text import html
 from fh_notebook.notebook.ui.output_actions import COPY_STYLE
 from fh_notebook.notebook.ui.page_widget import PageWidget, script, text_of_file
 
-__all__ = ["BrowserWidget"]
-
 
 class BrowserWidget(PageWidget):
     """What a page shows of a browser.

@@ -30,9 +30,6 @@ from fh_notebook.contract.schema.text_variables import single_text, text_variabl
 from fh_notebook.core.text.formatting import types_of
 from fh_notebook.errors import InputError
 
-__all__ = ["name_with_unicode_space", "quoted_as_written", "unicode_space"]
-
-
 _LINE: Final = re.compile(
     r"""(?P<head>(?:"(?P<double>(?:[^"\\]|\\.)*)"|'(?P<single>(?:[^']|'')*)'|(?P<plain>[^\s"'#\[\]{}&*!|>%@`,?:-][^:#\n]*))"""
     r"""[ \t]*:[ \t]+)(?P<value>\S.*)"""
@@ -54,11 +51,6 @@ _CORE_TAG: Final = re.compile(r"!!(?:bool|float|int|map|null|seq|str)(?:\s|$)")
 
 def quoted_as_written(text: str, deployment: Deployment) -> str:
     r"""Return a body with those texts in quotes that YAML would not read as they stand.
-
-    Raises
-    ------
-    InputError
-        A text is begun and does not come: a quote is not closed, or nothing is below a ``|``.
 
     Examples
     --------

@@ -28,18 +28,6 @@ from fh_notebook.core.redaction import redact
 from fh_notebook.core.text.formatting import nearest, short
 from fh_notebook.core.text.messages import flag
 
-__all__ = [
-    "CELL_HELP",
-    "SHOW",
-    "HelpShown",
-    "LineOptions",
-    "MagicParser",
-    "parser",
-    "read_line",
-    "whole_from_1",
-    "words_of",
-]
-
 CELL_HELP: Final = "%fetchhive help cell"
 """What shows all options of a cell, whether there is a cell or not."""
 
@@ -291,13 +279,7 @@ def _nearest_option_text(unknown: str, reader: MagicParser) -> str:
 
 
 def words_of(line: str, magic: str) -> list[str]:
-    """Return the words of a `magic`'s line, by a shell's rules of quoting.
-
-    Raises
-    ------
-    UsageError
-        A quote is not closed, or a backslash is the last sign.
-    """
+    """Return the words of a `magic`'s line, by a shell's rules of quoting."""
     error = ""
     try:
         return shlex.split(line)
@@ -323,15 +305,7 @@ def _with_hyphens(word: str, reader: MagicParser) -> str:
 
 
 def read_line(line: str) -> LineOptions:
-    """Return what `line` says.
-
-    Raises
-    ------
-    UsageError
-        With what is wrong and where the help is.
-    HelpShown
-        ``--help`` was printed.
-    """
+    """Return what `line` says."""
     reader = parser()
     parsed, left = reader.parse_known_args(words_of(line, "%%fetchhive"))
     if dashed := next((word for word in (parsed.name or "", *left) if word[:1] in _LONG_DASHES and word[1:]), None):

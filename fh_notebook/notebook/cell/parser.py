@@ -35,17 +35,9 @@ from fh_notebook.errors import InputError
 from fh_notebook.notebook.cell.literals import name_with_unicode_space, quoted_as_written, unicode_space
 from fh_notebook.notebook.cell.template import Template
 
-__all__ = ["is_blank", "parse_mapping", "read_inputs", "remarks_in"]
-
 
 def read_inputs(template: Template, deployment: Deployment) -> dict[str, Any]:
-    """Return the inputs that a body is, its expressions still tokens.
-
-    Raises
-    ------
-    InputError
-        It is no mapping, and not the text of a deployment with one text variable.
-    """
+    """Return the inputs that a body is, its expressions still tokens."""
     text = template.text
     problem = _assignment(text, deployment, lines=1) or _dash(text, deployment) or _colon(text, deployment, lines=1)
     if problem:
@@ -213,11 +205,6 @@ def _names_a_variable(text: str, deployment: Deployment) -> bool:
 
 def parse_mapping(text: str, *, where: str = "") -> dict[str, Any]:
     r"""Return the mapping that `text` is, in YAML or JSON; an empty text is an empty mapping.
-
-    Raises
-    ------
-    InputError
-        It is neither; the problem has the line and a hint.
 
     Examples
     --------

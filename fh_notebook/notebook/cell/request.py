@@ -30,18 +30,6 @@ from fh_notebook.errors import InputError
 from fh_notebook.notebook.cell.parser import is_blank, read_inputs, remarks_in
 from fh_notebook.notebook.cell.template import Evaluate, Template, braced, expressions
 
-__all__ = [
-    "CellRequest",
-    "chosen_variants",
-    "misspelt_names",
-    "read_cell",
-    "request_text",
-    "shortened",
-    "with_delivery",
-    "with_hint",
-]
-
-
 NO_VARIANTS: Final = "its variants are not known here; name each with -v"
 
 
@@ -66,13 +54,7 @@ class CellRequest:
     """What of the body was perhaps meant otherwise, in sentences; it is sent as it stands."""
 
     def requests(self, repeats: int = 1) -> list[InvokeRequest]:
-        """Return `repeats` checked requests a variant, those of a variant next to each other.
-
-        Raises
-        ------
-        InputError
-            The inputs do not fit the Start variables.
-        """
+        """Return `repeats` checked requests a variant, those of a variant next to each other."""
         inputs = _with_defaults(self.deployment, self.inputs, self.sources)
         secrets = Secrets.of(self.deployment.inputs)
         requests = [
@@ -115,34 +97,7 @@ def read_cell(
     find: Callable[[str], Deployment | None] = lambda name: None,
     evaluate: Evaluate = _cannot_evaluate,
 ) -> CellRequest:
-    """Return what a cell with this `body` asks for.
-
-    Parameters
-    ----------
-    body : str
-        A YAML or JSON mapping of inputs, a pasted Code Snippet, or nothing; the text itself where the deployment has
-        one text variable; or one ``{{ expression }}`` that gives such a mapping or such a text.
-    name : str, optional
-        The deployment that the cell's line names.
-    variants : tuple of str
-        The variants that the line names.
-    all_variants : bool
-        Every variant that the deployment is known to have.
-    metadata : mapping, optional
-        What the line adds to a snippet's metadata.
-    find : callable
-        Looks a deployment up by its name where deployments are known.
-    evaluate : callable
-        Gives the value of an expression in ``{{ }}``.
-
-    Raises
-    ------
-    InputError
-        No deployment or variant is named, the body is neither a mapping nor a snippet, or an expression cannot be
-        evaluated.
-    SnippetError
-        The body is a snippet of something else, or a broken one.
-    """
+    """Return what a cell with this `body` asks for."""
     if looks_like_snippet(body):
         call = _from_snippet(parse_snippet(body), name, variants, find, all_variants=all_variants)
         return replace(call, metadata={**(call.metadata or {}), **metadata}) if metadata else call
@@ -240,13 +195,7 @@ def _texts_in(value: Any) -> Iterator[str]:
 
 
 def chosen_variants(deployment: Deployment, variants: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the variants to run; without any named, the only one there is.
-
-    Raises
-    ------
-    InputError
-        None is named, and there are several or none known.
-    """
+    """Return the variants to run; without any named, the only one there is."""
     if variants:
         if (several := next((v for v in variants if "," in v and v not in deployment.variants), None)) is not None:
             options = " ".join(f"-v {shlex.quote(name.strip())}" for name in several.split(",") if name.strip())
@@ -314,19 +263,6 @@ def request_text(
 ) -> str:
     """Return one request as text, as it would be sent; the address of a file is named by the file.
 
-    Parameters
-    ----------
-    base_url : str
-        Where it would go.
-    key : Secret
-        Shown as its mask.
-    request : InvokeRequest
-        What would be sent.
-    secrets : Secrets, optional
-        Which inputs are shown as ``***``.
-    whole : bool
-        Whether long texts and lists are shown to their end.
-
     Examples
     --------
     >>> from fh_notebook.core.redaction import Secret
@@ -354,15 +290,6 @@ def request_text(
 
 def with_hint(problem: Problem, sources: Mapping[str, str], deployment: Deployment) -> Problem:
     """Return a problem of one of a cell's inputs with what to write in the cell.
-
-    Parameters
-    ----------
-    problem : Problem
-        Of the check of the inputs.
-    sources : mapping
-        The expressions of the inputs that are one, by the names of the variables.
-    deployment : Deployment
-        Whose inputs they are.
 
     Examples
     --------

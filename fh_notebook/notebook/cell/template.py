@@ -29,19 +29,6 @@ from fh_notebook.core.redaction import error_text
 from fh_notebook.core.text.formatting import nearest
 from fh_notebook.errors import InputError
 
-__all__ = [
-    "Evaluate",
-    "Template",
-    "TemplateWarning",
-    "as_json",
-    "braced",
-    "expressions",
-    "row_of",
-    "template_warnings",
-    "value_of",
-]
-
-
 _BEGINS: Final = re.compile(r"""(?<!\{)\{\{(?=[-~]?[ \t]*(?!['"][^'"\n]*['"]\s*:)([\w(\[+.'"-][^\n]{0,2000}))""")
 """What begins as an expression does, as ``{{#if x}}``, ``{{/if}}`` and ``{{> part}}`` of other languages do not, and
 nor does the ``{{"name": ...}}`` in which some of them double the braces of JSON."""
@@ -231,13 +218,7 @@ class Template:
         return [f"line {d.line} of the body: {d.shown} {d.why}, so it is sent as text" for d in doubts]
 
     def refuse_doubtful(self, columns: Sequence[str]) -> None:
-        """Refuse what was perhaps meant as an expression: of many rows each would be paid for with the slip in it.
-
-        Raises
-        ------
-        InputError
-            With the line, and the one of the `columns` that was most likely meant.
-        """
+        """Refuse what was perhaps meant as an expression: of many rows each would be paid for with the slip in it."""
         doubts = islice(template_warnings(self._body, self._spans), WARNINGS_SHOWN)
         if refusals := [doubt.refusal(columns) for doubt in doubts]:
             raise InputError(refusals)
@@ -259,11 +240,6 @@ class Template:
         """Return what was `read` from :attr:`text`, with every token replaced by its expression's value.
 
         A text that is one expression takes its value with its type; an expression inside a text is written into it.
-
-        Raises
-        ------
-        InputError
-            An expression cannot be evaluated, or one inside a text gives null.
         """
         return self._fill_part(read, evaluate) if self.sources else read
 
@@ -339,11 +315,6 @@ def _value(source: str, evaluate: Evaluate) -> Any:
 def as_json(value: Any, source: str) -> Any:
     """Return `value` as JSON's kinds.
 
-    Raises
-    ------
-    InputError
-        It has no JSON form; with the expression's `source`.
-
     Examples
     --------
     >>> import pandas as pd
@@ -360,13 +331,6 @@ def value_of(source: str, names: dict[str, Any], of_row: Callable[[Any], Any] = 
     """Return the value of a notebook expression as JSON's kinds: the user's own code, in the user's own `names`.
 
     `of_row` makes a row's own value of one that is another in each row.
-
-    Raises
-    ------
-    InputError
-        It has no JSON form.
-    Exception
-        Whatever the expression raises; of a name that is not there, with the nearest one that is.
 
     Examples
     --------

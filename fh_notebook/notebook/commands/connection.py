@@ -29,9 +29,6 @@ from fh_notebook.store import catalog_file, join
 if TYPE_CHECKING:
     from fh_notebook.store.store import Store
 
-__all__ = ["SettingsTable", "login", "logout", "use"]
-
-
 _LIVE: Final = "live"
 
 
@@ -62,13 +59,7 @@ class SettingsTable:
 
 
 def use(shell: Any, options: argparse.Namespace) -> SettingsTable:
-    """Send calls to `options.address` from now on, if there is one, and return what is in use.
-
-    Raises
-    ------
-    SettingsError
-        The address cannot be used; nothing is changed then.
-    """
+    """Send calls to `options.address` from now on, if there is one, and return what is in use."""
     if options.address:
         if close := _slip(options.address):
             raise SettingsError(f"{short(options.address)} is not an address; did you mean {close}?")
@@ -144,13 +135,6 @@ def login(shell: Any, options: argparse.Namespace) -> None:
     """Ask for the key of the service in use, and use it from now on.
 
     Where the store has answers under another key of this host, it is asked whether they are to be copied.
-
-    Raises
-    ------
-    SettingsError
-        Nobody can be asked, or what was given is no key; nothing is changed then.
-    AuthError
-        With ``--check``: the service refused the key; nothing is changed then.
     """
     address, _ = resolution.find_base_url()
     if address == LOCAL:

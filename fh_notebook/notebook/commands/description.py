@@ -18,20 +18,16 @@ from fh_notebook.contract.catalog.deployments import LOCAL_SOURCE, Deployments
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.output import STYLE as OUTPUT_STYLE
 from fh_notebook.contract.output import OutputOptions, ShownOutput, code_view
-from fh_notebook.contract.run import one_line
 from fh_notebook.contract.schema.alternatives import Branch, branches_of, effective_keywords
 from fh_notebook.contract.schema.kind_words import kind_words
 from fh_notebook.contract.secrets import Secrets
 from fh_notebook.core import hooks
 from fh_notebook.core.redaction import MASK
 from fh_notebook.core.text import html
-from fh_notebook.core.text.formatting import path_text
+from fh_notebook.core.text.formatting import one_line, path_text
 from fh_notebook.core.text.markdown import plain_text
 from fh_notebook.notebook.cell.request import option_of
 from fh_notebook.session import session
-
-__all__ = ["Description", "VariableLine", "deployment_bundle", "deployments", "describe", "variable_lines"]
-
 
 COLUMNS: Final = ("name", "kind", "required", "default", "description")
 
@@ -314,12 +310,6 @@ def deployments(shell: Any, options: argparse.Namespace) -> Deployments:
 
 
 def describe(shell: Any, options: argparse.Namespace) -> Description:
-    """Return what is known of one deployment.
-
-    Raises
-    ------
-    InputError
-        There is none of this name; with the nearest one.
-    """
+    """Return what is known of one deployment."""
     deployments = session.deployments()
     return Description(deployments[options.name], deployments.source_of(options.name))

@@ -15,8 +15,6 @@ from fh_notebook.errors import InputError
 from fh_notebook.notebook.shell import notice
 from fh_notebook.session import api, session
 
-__all__ = ["history", "last", "pending"]
-
 
 def history(shell: Any, options: argparse.Namespace) -> pd.DataFrame | None:
     """Return the saved runs and batches, as :func:`fh.history <fh_notebook.batching.history.history.history>` does.
@@ -50,13 +48,7 @@ def pending(shell: Any, options: argparse.Namespace) -> pd.DataFrame | None:
 
 
 def last(shell: Any, options: argparse.Namespace) -> Run | Batch:
-    """Return the newest of this process's last batch and of this workspace's last saved single run.
-
-    Raises
-    ------
-    InputError
-        There is neither.
-    """
+    """Return the newest of this process's last batch and of this workspace's last saved single run."""
     batch, made_at = last_batch(), last_batch_at()
     stored = past.last_run(session.client_for(None).workspace)
     if batch is not None and made_at is not None and (stored is None or made_at > stored.kept_at):

@@ -25,8 +25,6 @@ from fh_notebook.notebook.cell.options import CELL_HELP, HelpShown, MagicParser,
 from fh_notebook.notebook.cell.options import parser as cell_parser
 from fh_notebook.notebook.shell import Masked, Stopped
 
-__all__ = ["COMMANDS", "Command", "command_parser", "is_snippet_cell", "refuse_key", "run_command", "show_help"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
@@ -153,13 +151,7 @@ _KEY: Final = re.compile(r"fhk_[A-Za-z0-9_-]{6,}")
 
 
 def refuse_key(line: str, magic: str) -> None:
-    """Refuse a line that has a key in it; the message does not repeat it.
-
-    Raises
-    ------
-    UsageError
-        With what to do now: the key is where it should not be.
-    """
+    """Refuse a line that has a key in it; the message does not repeat it."""
     if _KEY.search(line):
         _refuse(magic)
 
@@ -187,24 +179,7 @@ def is_snippet_cell(line: str, cell: str) -> bool:
 
 
 def run_command(shell: Any, line: str, cell: str | None = None) -> Any:
-    """Do what a ``%fetchhive`` line says, in `shell`, and return what its value is.
-
-    Parameters
-    ----------
-    shell : InteractiveShell
-        Whose names are read; ``_`` takes the value, as that of any line.
-    line : str
-        What follows ``%fetchhive``.
-    cell : str, optional
-        The body, of ``%%fetchhive snippet``.
-
-    Raises
-    ------
-    FetchHiveError, Stopped, UsageError
-        Each shows as one line.
-    Masked
-        Something unexpected, where a snippet is read.
-    """
+    """Do what a ``%fetchhive`` line says, in `shell`, and return what its value is."""
     refuse_key(line, "%fetchhive")
     # What is pasted may have a key in it, which is in the cell, in a variable, or was typed at the prompt.
     is_pasted = line.split()[:1] == ["snippet"]

@@ -21,19 +21,9 @@ from fh_notebook.notebook.shell import ask_hidden, ask_lines, has_page, notice
 from fh_notebook.session import session
 from fh_notebook.store.catalog_file import display_path
 
-__all__ = ["snippet"]
-
 
 def snippet(shell: Any, options: argparse.Namespace) -> Deployment:
-    """Save the deployment of a snippet: the cell's body, the text of a variable, or what is pasted at a prompt.
-
-    Raises
-    ------
-    InputError, SnippetError
-        There is no such variable, or its text is no snippet of a workflow.
-    SettingsError
-        Nobody can be asked.
-    """
+    """Save the deployment of a snippet: the cell's body, the text of a variable, or what is pasted at a prompt."""
     if options.cell is not None:
         pasted, source = parse_snippet(options.cell), "this cell"
     elif options.variable is not None:

@@ -18,9 +18,6 @@ from fh_notebook.contract.schema.references import resolve_reference
 from fh_notebook.notebook.cell.template import expressions
 from fh_notebook.notebook.completion.candidates import NOTHING, Completions, joined_completions, matching_completions
 
-__all__ = ["CursorPosition", "complete_body", "yaml_position"]
-
-
 # Texts that YAML reads as they stand. Its own words (true, null) and numbers are none of them.
 _PLAIN: Final = re.compile(r"(?!(?:true|false|null)\Z)[^\W\d][\w.-]*(?: [\w.-]+)*", re.IGNORECASE)
 

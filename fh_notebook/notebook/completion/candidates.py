@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-__all__ = ["NOTHING", "Candidate", "Completions", "joined_completions", "matching_completions"]
-
 
 class Candidate(NamedTuple):
     """One text that can be put in."""
@@ -40,19 +38,6 @@ def matching_completions(
     fragment: str, type_: str, names: Iterable[str], *, typed: str | None = None, spell: Callable[[str], str] = str
 ) -> Completions:
     """Return those of `names` that begin with what was typed, in either case of letters, each once.
-
-    Parameters
-    ----------
-    fragment : str
-        The text before the cursor that a candidate takes the place of.
-    type_ : str
-        What the names are.
-    names : iterable of str
-        In the order in which they are offered.
-    typed : str, optional
-        How the fragment reads without its quotes.
-    spell : callable, optional
-        Writes a name as the text that is put in.
 
     Examples
     --------

@@ -33,8 +33,6 @@ from fh_notebook.notebook.completion.line import (
 from fh_notebook.notebook.shell import text_names
 from fh_notebook.session import session
 
-__all__ = ["Commands", "CompletionContext", "complete", "complete_command", "completion_context", "deployments"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Commands:

@@ -16,8 +16,6 @@ from fh_notebook.notebook.cell.options import MagicParser
 from fh_notebook.notebook.completion.candidates import NOTHING, Completions, joined_completions, matching_completions
 from fh_notebook.notebook.shell import columns, row_names
 
-__all__ = ["CellLine", "LineWord", "complete_line", "split_words", "word_completions"]
-
 
 class LineWord(NamedTuple):
     """The word that the line ends in; empty behind a blank."""

@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-__all__ = ["IDENTIFIER", "register", "unregister"]
-
 IDENTIFIER: Final = "fh_notebook"
 """By which the matcher is known to its completer, and named in its ``disable_matchers``."""
 _FIRST: Final = 100

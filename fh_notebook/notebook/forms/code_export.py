@@ -38,27 +38,6 @@ from fh_notebook.notebook.cell.template import row_of
 if TYPE_CHECKING:
     from fh_notebook.notebook.forms.model.row_mapping import RowMapping
 
-__all__ = [
-    "COMMANDS",
-    "FilePlaceholder",
-    "Placeholder",
-    "SecretPlaceholder",
-    "TextWithFiles",
-    "as_cell",
-    "as_cell_over",
-    "as_command",
-    "as_python",
-    "as_python_over",
-    "cell_body",
-    "commented",
-    "files_in_places",
-    "fill_placeholders",
-    "magic_line",
-    "prompt_lines",
-    "with_placeholders",
-]
-
-
 COMMANDS: Final = {"curl": to_curl, "PowerShell": to_powershell}
 """Commands by the word that a person chooses: curl for a POSIX shell, and one for Windows.
 
@@ -188,15 +167,6 @@ def with_placeholders(
 ) -> dict[str, Any]:
     """Return `inputs` with a hole for each variable that may hold a secret, and the places of files.
 
-    Parameters
-    ----------
-    deployment : Deployment
-        Whose variables.
-    inputs : mapping
-        Their values.
-    reserved : collection of str
-        Names that stand for something else in what is written, beside those that the code itself uses.
-
     Examples
     --------
     >>> import fh_notebook as fh
@@ -264,26 +234,6 @@ def as_cell(
     delivery: str = "direct",
 ) -> str:
     r"""Return the ``%%fetchhive`` cell of a submit.
-
-    Parameters
-    ----------
-    deployment : Deployment
-        What is run.
-    variants : sequence of str
-        Which variants.
-    inputs : mapping
-        What was sent.
-    repeats : int
-        How often each call is made.
-    out : str
-        The variable that takes the result.
-    delivery : str
-        How answers come, as ``--delivery`` has it.
-
-    Raises
-    ------
-    InputError
-        A name cannot stand in a cell's line.
 
     Examples
     --------
@@ -393,13 +343,7 @@ def commented(code: str, comment: str) -> str:
 
 
 def magic_line(name: str, variants: Sequence[str], repeats: int, out: str, delivery: str) -> str:
-    """Return the line of a cell.
-
-    Raises
-    ------
-    InputError
-        A name cannot stand in it.
-    """
+    """Return the line of a cell."""
     words = [_word(name, "deployment")]
     words += [f"-v {_word(variant, 'variant')}" for variant in variants]
     words += [f"--repeats {repeats}"] if repeats > 1 else []
@@ -415,13 +359,7 @@ def _word(name: str, kind: str) -> str:
 
 
 def cell_body(deployment: Deployment, values: dict[str, Any]) -> str:
-    """Return the first way of writing the inputs that is read back as just them, where they are known and where not.
-
-    Raises
-    ------
-    InputError
-        There is none.
-    """
+    """Return the first way of writing the inputs that is read back as just them, where they are known and where not."""
     name = deployment.name
     readers = (Deployment(name, inputs=deployment.inputs), Deployment(name))
     for body in (*_yaml(values), _json(values)):
@@ -504,11 +442,6 @@ def as_cell_over(
     mapping: RowMapping, variants: Sequence[str], *, rows: str, repeats: int = 1, delivery: str = "direct"
 ) -> str:
     """Return the ``%%fetchhive`` cell of a form over rows; `rows` is the name of the variable that has them.
-
-    Raises
-    ------
-    InputError
-        A name cannot stand in a cell.
 
     Examples
     --------

@@ -40,9 +40,6 @@ if TYPE_CHECKING:
     from fh_notebook.notebook.forms.model.row_mapping import RowMapping
 
 
-__all__ = ["BatchForm", "Form", "FormProtocol", "Redraw", "Widgets", "form", "form_of_call", "form_over_rows"]
-
-
 class FormProtocol(Protocol):
     """What a :class:`Form` needs of its core: of one call, or over rows."""
 

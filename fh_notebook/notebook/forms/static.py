@@ -15,10 +15,9 @@ from fh_notebook.batching.progress.state import outcome_parts
 from fh_notebook.client.uploads import file_named, with_file_names
 from fh_notebook.contract.callbacks import approval_request_of
 from fh_notebook.contract.output import PAGE_END
-from fh_notebook.contract.run import one_line
 from fh_notebook.contract.secrets import mask_run
 from fh_notebook.core.text import html
-from fh_notebook.core.text.formatting import first_words, moment_text, path_text
+from fh_notebook.core.text.formatting import first_words, moment_text, one_line, path_text
 from fh_notebook.core.text.messages import agreeing, counted
 from fh_notebook.core.text.problems import Problem
 from fh_notebook.core.values import UNSET
@@ -33,17 +32,6 @@ if TYPE_CHECKING:
     from fh_notebook.client.pending_run import PendingRun
     from fh_notebook.notebook.forms.control.batch_controller import BatchFormController
     from fh_notebook.notebook.forms.model.row_mapping import Preview, RowMapping
-
-
-__all__ = [
-    "batch_form_page",
-    "batch_form_text",
-    "form_page",
-    "form_text",
-    "pending_page",
-    "preview_page",
-    "waited_text",
-]
 
 
 SHOWN: Final = 20
@@ -135,7 +123,6 @@ def form_page(core: FormController, *, is_app: bool = False) -> html.Html:
 
 
 def form_text(core: FormController, *, is_app: bool = False) -> str:
-    """Return the form as text."""
     width = max((len(_name(state)) for state in _first(core)), default=0)
     lines = [f"Form of {core.deployment.name} ({core.selection})"]
     lines += [html.printable(f"  {_name(state).ljust(width)}  {_in_a_line(state)}") for state in _first(core)]
@@ -264,7 +251,6 @@ def batch_form_page(core: BatchFormController, *, is_app: bool = False) -> html.
 
 
 def batch_form_text(core: BatchFormController, *, is_app: bool = False) -> str:
-    """Return the form as text."""
     mapping = core.mapping
     width = max((len(path_text([name])) for name in mapping.sources), default=0)
     lines = [f"Form of {core.deployment.name} over {counted(len(mapping.rows), 'row')} ({core.selection} a row)"]

@@ -59,8 +59,6 @@ from fh_notebook.notebook.shell import (
 from fh_notebook.notebook.ui.buttons import USE_STOP, CancelButton, ControlDisplay, OnLoopHandler, end_note, has_person
 from fh_notebook.session import session
 
-__all__ = ["CellResult", "LiveAnswers", "dry_run_text", "run_magic", "send_all"]
-
 
 @dataclass(frozen=True, slots=True)
 class CellResult:
@@ -200,15 +198,7 @@ REQUESTS_SHOWN: Final = 5
 
 
 def run_magic(shell: Any, line: str, cell: str) -> Any:
-    """Run a cell in `shell` and return what its value is.
-
-    Raises
-    ------
-    FetchHiveError, Stopped, UsageError
-        Each shows as one line.
-    Masked
-        Something unexpected, in a cell that holds a key.
-    """
+    """Run a cell in `shell` and return what its value is."""
     error: BaseException
     try:
         return _CellRun(shell).run(read_line(line), cell)
@@ -352,13 +342,7 @@ class _CellRun:
 
 
 def check_there(name: str, client: Client) -> None:
-    """Refuse a deployment that a hive in this process has not, where nobody else declares it: all it has is known.
-
-    Raises
-    ------
-    InputError
-        With the names that are there.
-    """
+    """Refuse a deployment that a hive in this process has not, where nobody else declares it: all it has is known."""
     connection = client.aclient.connection
     with suppress(UnknownDeployment):  # near to a known name, and out of a snippet: unknown all the same
         if client.origin != LOCAL or connection.find_deployment(name) is not None:

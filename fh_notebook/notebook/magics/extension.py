@@ -10,8 +10,6 @@ from typing import Any
 
 from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, no_var_expand
 
-__all__ = ["FetchHiveMagics", "load", "unload"]
-
 
 @magics_class
 class FetchHiveMagics(Magics):

@@ -40,8 +40,6 @@ if TYPE_CHECKING:
     from fh_notebook.batching.batch import Batch
     from fh_notebook.batching.tables.rows import Rows
 
-__all__ = ["Row", "batch_dry_run_text", "run_over", "show_where"]
-
 COLUMNS_TOLD: Final = 20
 """Columns that a message names: more are not read by anybody."""
 
@@ -75,18 +73,7 @@ def _as_column(name: str, columns: Sequence[str]) -> str:
 
 
 def run_over(options: LineOptions, body: str, client: Client, names: Mapping[str, Any]) -> Any:
-    """Run the `body` once for each row of the frame that the line names, and return the batch.
-
-    Returns
-    -------
-    Batch, Race or None
-        A race where the line asks for one; ``None`` after ``--dry-run``, which shows the plan.
-
-    Raises
-    ------
-    InputError
-        No such variable, no deployment, or a row that does not fit.
-    """
+    """Run the `body` once for each row of the frame that the line names, and return the batch."""
     from fh_notebook.batching.api import start_batch
 
     if not options.name:

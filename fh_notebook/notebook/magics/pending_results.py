@@ -30,8 +30,6 @@ from fh_notebook.notebook.ui.buttons import WidgetPlace, import_widgets
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["PendingResults", "any_refused", "ending_later", "show", "submit_all", "submit_refused"]
-
 
 class _Card:
     """What is shown of it at one moment."""
@@ -233,13 +231,7 @@ class PendingResults(Sequence[Any]):
 
 
 def submit_all(client: Client, requests: Sequence[InvokeRequest], delivery: str) -> PendingRun | PendingResults:
-    """Submit every request, and return what goes on: of one request its `PendingRun`.
-
-    Raises
-    ------
-    FetchHiveError
-        The service refused the key, or the day is used up; what was submitted before is among ``fh.pending()``.
-    """
+    """Submit every request, and return what goes on: of one request its `PendingRun`."""
 
     async def submit(request: InvokeRequest) -> PendingRun:
         return await client.aclient.submit_request(request, callback=NOWHERE if delivery == "poll" else None)

@@ -14,8 +14,6 @@ from fh_notebook.batching.rendering import BatchOverview, ErrorGroup
 from fh_notebook.contract.callbacks import NO_STEPS
 from fh_notebook.core.text.messages import APP_ERRORS
 
-__all__ = ["app_overview", "app_state"]
-
 
 def app_overview(overview: BatchOverview) -> BatchOverview:
     """Return what is shown of a batch to the users of an app."""

@@ -42,8 +42,6 @@ from fh_notebook.notebook.ui.buttons import CancelMethod, cancel_method, has_per
 from fh_notebook.notebook.ui.display import new_prefix
 from fh_notebook.notebook.ui.latest_task import LatestTask
 
-__all__ = ["BatchBlock", "BlockHost", "progress_of_batch", "show", "watch"]
-
 BLOCKS: Final = 12
 BELOW: Final = "fh-below"
 SHOWN_S: Final = 5.0

@@ -27,8 +27,6 @@ from fh_notebook.core.text.messages import COMMAND, counted
 from fh_notebook.errors import FetchHiveError
 from fh_notebook.store.catalog_file import display_path
 
-__all__ = ["SavePanel", "browse_table", "comparison_page", "error_rows", "head", "page_widget", "rows_text"]
-
 ROWS_SHOWN: Final = 100
 """Rows of an error that are shown; the frame has all."""
 ERROR_CAP: Final = 2_000

@@ -13,8 +13,6 @@ from fh_notebook.batching.progress.state import ProgressSource
 from fh_notebook.notebook.shell import enable_clicks
 from fh_notebook.notebook.ui.buttons import OnLoopHandler
 
-__all__ = ["BatchControls"]
-
 MOST: Final = 10_000
 """What can be typed; more than any subscription admits."""
 STYLE: Final = (

@@ -30,9 +30,6 @@ from fh_notebook.notebook.progress.controls import BatchControls
 from fh_notebook.notebook.shell import new_handle, no_lost_widget
 from fh_notebook.notebook.ui.buttons import CancelButton, ControlDisplay, WidgetPlace
 
-__all__ = ["CellOutput", "LiveDisplay", "LiveProgress", "LiveView", "PlainProgress", "ProgressView", "open_steps"]
-
-
 _TRACK: Final = "rgba(128,128,128,0.3)"
 _KEYS: Final = html.BAR_FILLS | {"pending": _TRACK}
 """The colours of the parts and, behind them, of what is still to come."""

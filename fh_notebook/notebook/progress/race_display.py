@@ -17,8 +17,6 @@ from fh_notebook.racing.display import RaceDisplay, RaceSource, RaceText
 if TYPE_CHECKING:
     from fh_notebook.racing.race import Race
 
-__all__ = ["LiveRace", "RaceView", "live_race"]
-
 
 def live_race(race: Race) -> RaceDisplay | None:
     """Return a display for the kernel that this runs in; ``None`` where there is none."""

@@ -16,23 +16,10 @@ from fh_notebook.comparing.diff.text_diff import compare_texts, text_to_compare
 from fh_notebook.contract.callbacks import was_refused_directly
 from fh_notebook.contract.output import OutputOptions, ShownOutput, all_button, json_value, output_view
 from fh_notebook.contract.retry import absent_noun
-from fh_notebook.contract.run import ELAPSED_TITLE, WHOLE_ERROR, Run, call_name, one_line, technical_line
+from fh_notebook.contract.run import ELAPSED_TITLE, WHOLE_ERROR, Run, call_name, technical_line
 from fh_notebook.core.text import html
-from fh_notebook.core.text.formatting import seconds_text
+from fh_notebook.core.text.formatting import one_line, seconds_text
 from fh_notebook.notebook.results.state import CallState
-
-__all__ = [
-    "HINTS",
-    "IN_BACKGROUND",
-    "answer_parts",
-    "are_compared",
-    "error_element",
-    "hint_for",
-    "is_same",
-    "names_first",
-    "run_head",
-    "shown_answer",
-]
 
 ERROR_CAP: Final = 4_000
 
@@ -54,21 +41,7 @@ def shown_answer(run: Run, first: Run | None, options: OutputOptions) -> ShownOu
 def answer_parts(
     run: Run, first: Run | None, options: OutputOptions, *, has_hints: bool = True, whole_error: str = WHOLE_ERROR
 ) -> Iterator[html.Html | None]:
-    """Return what is below the head of a call that has ended.
-
-    Parameters
-    ----------
-    run : Run
-        What came of it.
-    first : Run or None
-        What the output is compared to.
-    options : OutputOptions
-        Of the output's view.
-    has_hints : bool
-        Whether an error is followed by what to do.
-    whole_error : str
-        Where all of a long error is, in words.
-    """
+    """Return what is below the head of a call that has ended."""
     if not run.ok or run.error:
         yield error_element(run, has_hints=has_hints, whole=whole_error)
     if run.output is not None:

@@ -16,17 +16,14 @@ from fh_notebook.client.pending_run import PendingRun
 from fh_notebook.comparing.diff.markup import MARKS_STYLE
 from fh_notebook.contract import output as output_view
 from fh_notebook.contract.output import OutputOptions, ShownOutput
-from fh_notebook.contract.run import WHOLE, WHOLE_ERROR, Run, one_line
+from fh_notebook.contract.run import WHOLE, WHOLE_ERROR, Run
 from fh_notebook.core.text import html
-from fh_notebook.core.text.formatting import seconds_text
+from fh_notebook.core.text.formatting import one_line, seconds_text
 from fh_notebook.core.text.messages import agreeing, counted
 from fh_notebook.notebook.results.answer_card import answer_parts, names_first, run_head, shown_answer
 from fh_notebook.notebook.results.served_outputs import ServedOutputs
 from fh_notebook.notebook.results.state import CallState
 from fh_notebook.session import session
-
-__all__ = ["SideBySide"]
-
 
 RUNS_OPEN: Final = 12
 

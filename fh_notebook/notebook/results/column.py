@@ -14,13 +14,12 @@ from ipywidgets import HTML, Dropdown, VBox
 
 from fh_notebook.contract.output import PAGE_END, OutputOptions, ShownOutput
 from fh_notebook.contract.run import WHOLE as WHOLE_OUTPUT
-from fh_notebook.contract.run import Run, one_line
+from fh_notebook.contract.run import Run
 from fh_notebook.core.text import html
+from fh_notebook.core.text.formatting import one_line
 from fh_notebook.notebook.results.answer_card import answer_parts, run_head, shown_answer
 from fh_notebook.notebook.results.state import CallState
 from fh_notebook.notebook.shell import enable_clicks
-
-__all__ = ["ResultColumn"]
 
 WHOLE: Final = "Copy copies everything"
 
@@ -99,25 +98,7 @@ class ResultColumn:
         colour: str | None = None,
         now_s: float = 0.0,
     ) -> None:
-        """Show how the calls are.
-
-        Parameters
-        ----------
-        calls : sequence of CallState
-            One a repeat.
-        first : Run or None
-            What the output is compared to.
-        cap : int
-            Characters of it that are shown.
-        is_reference : bool
-            Whether those of other columns are compared to it.
-        afresh : bool
-            Whether the calls are of a new submit.
-        colour : str, optional
-            The variant's.
-        now_s : float
-            Seconds since the submit began.
-        """
+        """Show how the calls are."""
         self._now_s = now_s
         state = (tuple(calls), first, cap, is_reference, colour)
         shown = (self._calls, self._first, self._cap, self._is_reference, self._colour)

@@ -24,8 +24,6 @@ from fh_notebook.notebook.ui.button_table import ButtonTable, button
 from fh_notebook.notebook.ui.latest_task import LatestTask
 from fh_notebook.session import session
 
-__all__ = ["HistoryTable", "show"]
-
 STYLE: Final = html.Html(
     "<style>.fh-history .fh-runs :is(th,td):last-child"
     f"{{position:sticky;right:0;padding-left:8px;background:{html.GROUND}}}</style>"
@@ -98,13 +96,7 @@ def _head(record: Mapping[str, Any]) -> str:
 
 
 def _stored(record: Mapping[str, Any]) -> Run | str:
-    """Return the run of a line, or the page of its batch.
-
-    Raises
-    ------
-    InputError
-        It is not stored any more; of a batch, see :func:`open_batch`.
-    """
+    """Return the run of a line, or the page of its batch."""
     if record["kind"] == "batch":
         page: str = open_batch(record["name"])._repr_html_()
         return page

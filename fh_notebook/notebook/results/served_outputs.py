@@ -18,8 +18,6 @@ from fh_notebook.notebook.shell import WIDGET_VIEW, new_handle, running_kernel, 
 from fh_notebook.notebook.ui.buttons import has_person
 from fh_notebook.notebook.ui.display import new_prefix
 
-__all__ = ["ServedOutputs", "outputs_bundle", "served_outputs"]
-
 SERVED: Final = 100
 """Displays whose buttons are heard, the newest: their outputs are kept for that."""
 
@@ -170,13 +168,6 @@ def outputs_bundle(page: Callable[[str], html.Html], outputs: Sequence[ShownOutp
 
     Whoever asks IPython for the representation of an object (``user_expressions``, glue) has the widget under the cell
     as well. ``_ipython_display_`` is asked by the same ``DisplayFormatter.format``, and would leave the caller nothing.
-
-    Parameters
-    ----------
-    page : callable
-        Returns the page as HTML. Told what the key of each view begins with; the number of its output follows.
-    outputs : sequence of ShownOutput
-        What its views are of.
     """
     served = served_outputs(outputs)
     if served is None:

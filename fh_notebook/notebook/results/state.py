@@ -18,8 +18,6 @@ from fh_notebook.core.text.formatting import duration, seconds_text
 from fh_notebook.core.text.messages import APP_BUSY, APP_MAY_HAVE_RUN, APP_UNAVAILABLE, WAITING_FOR_DECISION
 from fh_notebook.errors import CallError, FetchHiveError
 
-__all__ = ["CallState", "State", "SubmitState", "app_run", "columns_of", "outcomes_text", "run_of_error"]
-
 State = Literal["waiting", "running", "later", "answered", "stopped"]
 
 

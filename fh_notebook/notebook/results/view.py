@@ -20,19 +20,17 @@ from ipywidgets.widgets.widget_string import HTMLStyle
 
 from fh_notebook.comparing.diff.markup import MARKS_STYLE
 from fh_notebook.contract import output as output_view
-from fh_notebook.contract.run import Run, one_line
+from fh_notebook.contract.run import Run
 from fh_notebook.core import event_loop
 from fh_notebook.core.redaction import log
 from fh_notebook.core.text import html
+from fh_notebook.core.text.formatting import one_line
 from fh_notebook.core.text.messages import agreeing, counted
 from fh_notebook.notebook.results.answer_card import names_first
 from fh_notebook.notebook.results.column import ResultColumn
 from fh_notebook.notebook.results.state import SubmitState, columns_of
 from fh_notebook.notebook.ui.display import new_prefix
 from fh_notebook.notebook.ui.output_actions import output_actions
-
-__all__ = ["ResultsView", "TickTimer"]
-
 
 WAITED_FOR: Final = "waited for"
 """What a column says of a call whose answer comes later."""
@@ -176,26 +174,7 @@ class ResultsView:
         sent: int = 0,
         ago_s: float = 0.0,
     ) -> int:
-        """Show a new submit: every column waits. Answers to the one before are dropped from now on.
-
-        Parameters
-        ----------
-        variants : sequence of str
-            That of each call.
-        repeats : int
-            Calls of each variant.
-        known : sequence of str
-            All variants that may be shown, by which each has its colour.
-        sent : int
-            The first so many calls are sent already: their columns say ``running``.
-        ago_s : float
-            Seconds since the submit began.
-
-        Returns
-        -------
-        int
-            The submit's number, for :meth:`show` and its like.
-        """
+        """Show a new submit: every column waits. Answers to the one before are dropped from now on."""
         with self._lock:
             self._number += 1
             self._submit = SubmitState(columns_of(variants), repeats)
@@ -225,17 +204,7 @@ class ResultsView:
                 self._draw(only=index)
 
     def show(self, index: int, run: Run, *, submit: int | None = None) -> None:
-        """Show what came of a call.
-
-        Parameters
-        ----------
-        index : int
-            The place of the call: those of a variant lie next to each other, as in ``CellRequest.requests``.
-        run : Run
-            What came.
-        submit : int, optional
-            The number that :meth:`begin` gave; the answer to an older submit is dropped. ``None``: the present one.
-        """
+        """Show what came of a call."""
         with self._lock:
             if self._is_now(submit) and self._submit is not None:
                 self._submit.answer(index, run)

@@ -21,8 +21,6 @@ from fh_notebook.notebook.ui.display import WidgetDisplay, is_closed
 from fh_notebook.notebook.ui.page_widget import OwnKeys, own_keys
 from fh_notebook.notebook.ui.widgets import close_all, close_whole, enable_all_clicks
 
-__all__ = ["ButtonTable", "button"]
-
 TABLES: Final = 12
 
 _CLICKED: Final = 'data-act="'
@@ -41,21 +39,7 @@ STYLE: Final = html.Html(
 
 
 def button(text: str, act: str, *, about: str, title: str | None = None, cls: str = "") -> html.Html:
-    """Return a button of a line.
-
-    Parameters
-    ----------
-    text : str
-        What it shows.
-    act : str
-        The name that its click is told by.
-    about : str
-        What the line is about, for a screen reader.
-    title : str, optional
-        What is shown while a pointer is over it.
-    cls : str
-        A CSS class beside its own.
-    """
+    """Return a button of a line."""
     label = f"{text}: {about}"
     return html.el(
         "button", text, type="button", cls=f"fh-in-line {cls}".rstrip(), data_act=act, aria_label=label, title=title

@@ -43,23 +43,6 @@ from fh_notebook.notebook.shell import (
 )
 from fh_notebook.notebook.ui.display import leave_when_closed
 
-__all__ = [
-    "DELAY_S",
-    "USE_STOP",
-    "CancelButton",
-    "CancelMethod",
-    "ClickControls",
-    "ControlDisplay",
-    "HostDisplay",
-    "OnLoopHandler",
-    "WidgetPlace",
-    "cancel_method",
-    "end_note",
-    "has_person",
-    "import_widgets",
-    "is_app",
-]
-
 DELAY_S: Final = 1.0
 """What takes less is over before anybody could click; and ipywidgets is not imported for it."""
 
@@ -97,15 +80,7 @@ class CancelMethod(Enum):
 
 
 def cancel_method(kernel: Any, *, blocks: bool = True) -> CancelMethod:
-    """Return how what runs in `kernel` can be cancelled.
-
-    Parameters
-    ----------
-    kernel : object
-        The shell's kernel; ``None`` where there is none.
-    blocks : bool
-        Whether a cell waits for it. Otherwise every kernel hears a click.
-    """
+    """Return how what runs in `kernel` can be cancelled."""
     if not has_person(kernel):
         return CancelMethod.NONE
     return CancelMethod.BUTTON if not blocks or _has_subshells(kernel) else CancelMethod.STOP
@@ -452,7 +427,6 @@ class CancelButton:
         self._cancel = cancel
 
     def make(self, on_loop: OnLoopHandler) -> Any:
-        """Return the button."""
         from ipywidgets import Button, Layout
 
         layout = Layout(width="auto", min_width="72px", margin="2px 6px 2px 0", align_self="flex-start")

@@ -19,9 +19,6 @@ from weakref import ref
 from fh_notebook.core.text import html
 from fh_notebook.notebook.shell import WIDGET_VIEW, new_handle, running_kernel, running_shell, widget_view
 
-__all__ = ["HIDE_STATIC", "WidgetDisplay", "bundle", "is_closed", "leave_when_closed", "new_prefix"]
-
-
 HIDE_STATIC: Final = html.Html("<style>.fh-form-static{display:none}</style>")
 """Put into the widgets, so that it is in a page just as long as they are."""
 

@@ -15,8 +15,6 @@ from fh_notebook.core import event_loop
 from fh_notebook.core.redaction import error_text, log
 from fh_notebook.errors import FetchHiveError
 
-__all__ = ["LatestTask"]
-
 T = TypeVar("T")
 
 

@@ -17,8 +17,6 @@ from fh_notebook.contract.output import FORMS, OutputOptions, ShownOutput, outpu
 from fh_notebook.notebook.shell import enable_clicks
 from fh_notebook.notebook.ui.page_widget import PageWidget, script
 
-__all__ = ["COPY_CAP", "COPY_STYLE", "output_actions", "whole_output"]
-
 COPY_CAP: Final = 1_000_000
 """Characters of an output that are sent to the page at most."""
 
@@ -47,17 +45,7 @@ def output_actions(
     shown_of: Callable[[str], ShownOutput | None],
     chose_form: Callable[[str, str], object] = lambda *_: None,
 ) -> Any:
-    """Return the widget that serves the views of outputs whose keys begin with a prefix.
-
-    Parameters
-    ----------
-    prefix : str
-        Of no other widget.
-    shown_of : callable
-        Returns what a view is of by its key without the prefix; ``None`` where there is none.
-    chose_form : callable
-        Is told this key of a view and the form that a person chose there.
-    """
+    """Return the widget that serves the views of outputs whose keys begin with a prefix."""
     widget = _OutputActions(prefix=prefix, layout=Layout(display="none"))
 
     def serve(_: Any, content: Any, __: Iterable[Any]) -> None:

@@ -19,8 +19,6 @@ from traitlets import Bool
 from fh_notebook.core.text import html
 from fh_notebook.notebook.shell import enable_clicks
 
-__all__ = ["OwnKeys", "PageWidget", "own_keys", "script", "text_of_file"]
-
 
 def text_of_file(path: str) -> str:
     """Return the text of a script or a style by its path below ``fh_notebook/notebook``."""
@@ -28,16 +26,7 @@ def text_of_file(path: str) -> str:
 
 
 def script(path: str, *, uses: Sequence[str] = ()) -> str:
-    """Return a page's script with what all pages share before it: one module, which needs no bundler.
-
-    Parameters
-    ----------
-    path : str
-        That of the page's own script.
-    uses : sequence of str
-        Scripts of parts that several pages have: ``ui/outputs.js`` serves views of outputs, ``ui/correction.js`` is the
-        control that corrects an expected output.
-    """
+    """Return a page's script with what all pages share before it: one module, which needs no bundler."""
     return html.TEXT_SCRIPT + "".join(map(text_of_file, ("ui/page.js", *uses, path)))
 
 
@@ -100,15 +89,7 @@ class OwnKeys(PageWidget):
             self._act(str(content.get("act", "")))
 
     def go_to(self, classes: Sequence[str], *, unless_typing: bool = False) -> None:
-        """Have the page scroll to the first field with one of these classes, and give it the focus.
-
-        Parameters
-        ----------
-        classes : sequence of str
-            The first that is in the page counts; one of a part that is just being drawn is waited for.
-        unless_typing : bool
-            Whether a person who has the focus in another text or choice keeps it.
-        """
+        """Have the page scroll to the first field with one of these classes, and give it the focus."""
         self.send({"go": " ".join(classes), "unless_typing": unless_typing})
 
     def show(self, dom_class: str) -> None:
@@ -117,15 +98,7 @@ class OwnKeys(PageWidget):
 
 
 def own_keys(box: Any, keys: OwnKeys | None = None) -> Any:
-    """Have `box` keep its keys and its focus, and lay out its texts in their own direction; return it.
-
-    Parameters
-    ----------
-    box : Box
-        What is served.
-    keys : OwnKeys, optional
-        What serves it, where there is more to tell it.
-    """
+    """Have `box` keep its keys and its focus, and lay out its texts in their own direction; return it."""
     keys = keys or OwnKeys(layout=Layout(display="none"))
     keys.box = box
     box.add_class("fh-own-keys")

@@ -13,8 +13,6 @@ from typing import Any, Final
 
 from fh_notebook.core.text import html
 
-__all__ = ["CSS", "FORM_WIDTH", "FieldTheme", "handle_css"]
-
 FORM_WIDTH: Final = "860px"
 """Longer lines are hard to read; a narrow page takes what it has."""
 
@@ -230,12 +228,10 @@ class FieldTheme:
 
     @cached_property
     def button_style(self) -> Any:
-        """Of buttons."""
         return self._style("ButtonStyle")
 
     @cached_property
     def slider_style(self) -> Any:
-        """Of sliders."""
         return self._style("SliderStyle", description_width="auto")
 
 

@@ -25,21 +25,6 @@ from fh_notebook.notebook.shell import enable_clicks
 from fh_notebook.notebook.ui.display import HIDE_STATIC
 from fh_notebook.notebook.ui.page_widget import OwnKeys, own_keys
 
-__all__ = [
-    "LABELLED",
-    "STYLE",
-    "FormTheme",
-    "close_all",
-    "close_whole",
-    "enable_all_clicks",
-    "form_head",
-    "line",
-    "origin_text",
-    "problems_list",
-    "without_echo",
-]
-
-
 FRAME_PX: Final = 3 + 12 + 4
 """The line at the left of a form, and the room inside of it, which its container does not count."""
 WIDE: Final = f"{1100 - FRAME_PX}px"

@@ -32,17 +32,9 @@ from fh_notebook.session import session
 if TYPE_CHECKING:
     from fh_notebook.client.clients import Client
 
-__all__ = ["Cluster", "check_cluster"]
-
 
 def check_cluster(dask: Any, client: Client) -> None:
-    """Raise where workers cannot reach the service; say it once where the key would travel in the clear.
-
-    Raises
-    ------
-    SettingsError
-        With the cure.
-    """
+    """Raise where workers cannot reach the service; say it once where the key would travel in the clear."""
     if isinstance(dask, str):
         raise SettingsError(f"dask is a string; give distributed.Client({dask!r}), or None for threads here")
     if not hasattr(dask, "scheduler") or not hasattr(dask, "register_plugin"):
@@ -189,13 +181,7 @@ class Cluster:
         return self._futures
 
     async def _result(self, future: Any) -> Any:
-        """Await one result, without a thread that waits for it.
-
-        Raises
-        ------
-        ClusterLost
-            The scheduler has let go of it.
-        """
+        """Await one result, without a thread that waits for it."""
         loop = asyncio.get_running_loop()
         ended = asyncio.Event()
 

@@ -20,17 +20,6 @@ from fh_notebook.batching.model import BatchStopped
 from fh_notebook.core.rate import Rate
 from fh_notebook.scaling.protocol import encode_stop
 
-__all__ = [
-    "DEFAULT_LEASES",
-    "PermitFeeder",
-    "drain_permits",
-    "leases_of",
-    "lower_leases",
-    "needs_fewer_leases",
-    "permit_blocks",
-]
-
-
 DEFAULT_LEASES: Final = 5
 """Leases where nobody set a ceiling and nothing is learned: the largest plan with a known number admits so many calls
 at once [docs]. More must be asked for by `max_concurrency`."""
@@ -47,13 +36,6 @@ later than it answers refuses one call now and then, which is tried again and no
 
 def leases_of(ceiling: int | None, admits: int | None) -> int:
     """Return the leases of a round.
-
-    Parameters
-    ----------
-    ceiling : int, optional
-        The lowest of those that somebody set.
-    admits : int, optional
-        What the service admits, as this process has learned.
 
     Examples
     --------

@@ -27,9 +27,6 @@ from fh_notebook.scaling.worker.limiter import LocalBudget, SharedLimiter
 from fh_notebook.scaling.worker.partition import run_partition
 from fh_notebook.session.limiter import BoundedLimiter, ConcurrencyLimiter
 
-__all__ = ["RESULTS_WAIT_S", "ClusterLost", "MessageHandler", "PartitionResults", "PartitionRunner", "Threads"]
-
-
 RESULTS_WAIT_S: Final = 30.0
 """So long partitions that were stopped are waited for: what they hold is being merged."""
 

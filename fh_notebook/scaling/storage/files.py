@@ -30,18 +30,6 @@ from fh_notebook.store.retention import ForgetFilter
 from fh_notebook.store.store import Store
 from fh_notebook.store.tables.batches import BatchRecord
 
-__all__ = [
-    "check_folder",
-    "forget_files",
-    "open_partition_batch",
-    "opened_store",
-    "part_path",
-    "parts_of_plan",
-    "scratch",
-    "store_name",
-    "store_path",
-]
-
 
 def scratch() -> str:
     """Return the folder of this machine in which the stores of running partitions lie, for their owner only."""
@@ -77,11 +65,6 @@ def opened_store(path: Path) -> Iterator[Store]:
 
     Whoever leaves it last removes it: another process may run the same partition (one that has lost its notebook), and
     what that keeps in a file without a name would end with it. Where the block raises, the store stays.
-
-    Raises
-    ------
-    SettingsError
-        Its folder, the name of which anybody can tell, was made by somebody else before.
     """
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     status = path.parent.lstat()
@@ -138,13 +121,7 @@ def open_partition_batch(store: Store, spec: BatchSpec) -> BatchRecord:
 
 
 def check_folder(spec: BatchSpec) -> None:
-    """Raise unless this worker sees the folder of the parts.
-
-    Raises
-    ------
-    SettingsError
-        It does not.
-    """
+    """Raise unless this worker sees the folder of the parts."""
     if not parts.has_mark(spec.folder):
         template = (
             "a worker cannot access {}; give {} a folder that you and every worker share, such as a network drive"
@@ -157,13 +134,7 @@ PATHS_SHOWN: Final = 3
 
 
 def forget_files(store: Store, selection: ForgetFilter) -> None:
-    """Remove the files of what is to be forgotten.
-
-    Raises
-    ------
-    StoreError
-        Some of them cannot be removed; the store still knows of them.
-    """
+    """Remove the files of what is to be forgotten."""
     left = [path for path in store.parts_to_forget(selection) if not _try_remove(path)]
     if selection.before is None:  # of files without a line nobody knows their time
         for record in store.batches.every():

@@ -35,8 +35,6 @@ from fh_notebook.store.retention import ForgetFilter
 from fh_notebook.store.store import Store
 from fh_notebook.store.tables.partitions import KEY_BYTES, PartRow
 
-__all__ = ["PartitionIndex"]
-
 
 @dataclass(slots=True)
 class _Entry:

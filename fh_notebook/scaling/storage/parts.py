@@ -22,39 +22,17 @@ from fh_notebook.batching.model import AWAITS_DECISION, Job
 from fh_notebook.batching.planning.sources import TableSource
 from fh_notebook.batching.tables.frames import COLUMNS, INSTANT, TEXT, tidy_frame
 from fh_notebook.batching.tables.safe_text import without_halves
-from fh_notebook.batching.tables.values import is_missing, object_series, plain
+from fh_notebook.batching.tables.values import object_series, plain
 from fh_notebook.contract.job_key import is_reusable
 from fh_notebook.contract.run import Run
 from fh_notebook.core.files import atomic_file, remove_dead
+from fh_notebook.core.json_values import is_missing
 from fh_notebook.core.optional_deps import ensure_installed
 from fh_notebook.core.redaction import error_text
 from fh_notebook.core.text.messages import Message, option
 from fh_notebook.errors import SettingsError, StoreError
 from fh_notebook.scaling.protocol import PartitionResult, PartitionTask
 from fh_notebook.scaling.survey import keys_of
-
-__all__ = [
-    "MARK",
-    "STATUS_CODE",
-    "count_waiting",
-    "done_of",
-    "exists",
-    "failure_of",
-    "folder_of",
-    "has_mark",
-    "leftovers_in",
-    "lines_of",
-    "make_folder",
-    "names_in",
-    "read_columns",
-    "read_keys",
-    "read_part",
-    "remove",
-    "remove_folder",
-    "runs_in",
-    "write_part",
-]
-
 
 STATUS_CODE: Final = "_status_code"
 """A column of the files alone: whether a failure stands hangs on it."""
@@ -83,13 +61,7 @@ def folder_of(base: str, batch: str) -> str:
 
 
 def make_folder(folder: str) -> str:
-    """Make the folder of a batch, for its owner only where that can be, and return its mark.
-
-    Raises
-    ------
-    SettingsError
-        It cannot be made.
-    """
+    """Make the folder of a batch, for its owner only where that can be, and return its mark."""
     ensure_installed("pyarrow", "Parquet files need")
     try:
         system, path = _system(folder)

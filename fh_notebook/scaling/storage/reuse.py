@@ -29,8 +29,6 @@ from fh_notebook.store.store import Store
 from fh_notebook.store.tables.answers import AnswerSummary, row_of_run, run_of_row
 from fh_notebook.store.tables.partitions import KEY_BYTES
 
-__all__ = ["KeyPrefixes", "is_copied", "placeholder_job", "prefixes_of", "runs_of", "seen_in_files", "write_copied"]
-
 KeyPrefixes = NDArray[np.uint64]
 
 
@@ -55,29 +53,7 @@ def _index(store: Store, files: Iterable[tuple[str, float]]) -> dict[tuple[str, 
 def seen_in_files(
     store: Store, workspace: str, jobs: Mapping[str, Job], batches: Sequence[int] | None
 ) -> list[AnswerSummary]:
-    """Return what parts know of jobs that are to be looked up in the store, the newest first.
-
-    Parameters
-    ----------
-    store : Store
-        Knows the parts.
-    workspace : str
-        Whose.
-    jobs : mapping of str to Job
-        By key.
-    batches : sequence of int or None
-        The batches whose parts count; ``None``: all of the workspace.
-
-    Returns
-    -------
-    list of Seen
-        Without a number: they are no lines of the store. Each has its run as JSON, with the inputs of its job.
-
-    Raises
-    ------
-    SettingsError
-        There are answers in files, and pyarrow, which reads them, is not there.
-    """
+    """Return what parts know of jobs that are to be looked up in the store, the newest first."""
     records = [record for record in store.batches.every() if record.workspace == workspace]
     numbers = {record.name: record.id for record in records if batches is None or record.id in batches}
     files = store.parts.locations(workspace)

@@ -22,8 +22,6 @@ from fh_notebook.errors import SettingsError
 from fh_notebook.scaling.protocol import BatchSpec
 from fh_notebook.session import session
 
-__all__ = ["KEY_OPERATION", "KeyMessage", "client_of", "ignore_interrupts", "key_receiver", "receive_key", "send_key"]
-
 KEY_OPERATION: Final = "fh_notebook_key"
 """The name of the message."""
 PLUGIN_NAME: Final = "fh-notebook"
@@ -44,7 +42,6 @@ class KeyMessage:
 
     @property
     def key(self) -> Secret:
-        """The key."""
         return self._key
 
     def __repr__(self) -> str:
@@ -98,13 +95,7 @@ def send_key(client: Any, worker: str, workspace: str, key: Secret) -> None:
 
 
 def client_of(spec: BatchSpec, limiter: Any, *, request_key: Callable[[], None]) -> Client:
-    """Return a client with this worker's own key of the workspace, or one that was handed over.
-
-    Raises
-    ------
-    SettingsError
-        There is none.
-    """
+    """Return a client with this worker's own key of the workspace, or one that was handed over."""
     key = _own_key(spec) or _received_key(spec, request_key)
     base = session.connection(api_key=key, base_url=spec.base_url, timeout=spec.timeout_s, verify=spec.verify)
     connection = replace(

@@ -26,8 +26,6 @@ from fh_notebook.scaling.worker.host import Host, close_host, open_host
 from fh_notebook.scaling.worker.limiter import SharedLimiter
 from fh_notebook.session.limiter import ConcurrencyLimiter
 
-__all__ = ["ENDED", "LOWERED", "OVER_CAP", "DaskBudget", "host_of", "name_of"]
-
 ENDED: Final = "ended"
 """The reason of the stop at the end of every round: workers close what they hold."""
 LOWERED: Final = "lowered"
@@ -153,13 +151,7 @@ class DaskBudget:
 
 
 def host_of(spec: BatchSpec) -> Host:
-    """Return the host of a round in this worker process, made by the first partition.
-
-    Raises
-    ------
-    SettingsError
-        The worker does not see the folder of parts, or has no key.
-    """
+    """Return the host of a round in this worker process, made by the first partition."""
     return open_host(spec.run, lambda: _make_host(spec))
 
 

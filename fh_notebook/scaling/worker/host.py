@@ -18,8 +18,6 @@ from fh_notebook.scaling.worker.limiter import LeaseBudget
 if TYPE_CHECKING:
     from fh_notebook.client.clients import Client
 
-__all__ = ["Host", "RunningPartition", "close_host", "open_host"]
-
 
 class RunningPartition(Protocol):
     """A partition that is calling. Its methods are called on the background loop."""

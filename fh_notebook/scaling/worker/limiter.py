@@ -23,8 +23,6 @@ from fh_notebook.core.rate import Rate
 from fh_notebook.core.slots import LimitedCall, clock
 from fh_notebook.session.limiter import BoundedLimiter, ConcurrencyLimiter
 
-__all__ = ["LeaseBudget", "LocalBudget", "SharedLimiter"]
-
 
 class LeaseBudget(Protocol):
     """What the limiter of a process asks of the budget that all processes share. Called on the background loop."""

@@ -51,8 +51,6 @@ from fh_notebook.scaling.survey import keys_of, planned, rows_of
 from fh_notebook.scaling.worker.host import Host
 from fh_notebook.store.store import Store
 
-__all__ = ["REPORT_S", "Partition", "run_partition"]
-
 REPORT_S: Final = 0.25
 """How often a partition says how far it is: a person sees no more."""
 

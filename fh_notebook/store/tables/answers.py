@@ -48,34 +48,6 @@ from fh_notebook.store.tables import partitions
 from fh_notebook.store.tables.batches import RELATED, BatchRecord
 from fh_notebook.store.writer import Committed, Transactions
 
-__all__ = [
-    "BATCH_IN_ORDER",
-    "CREATE",
-    "RUN",
-    "RUN_FIELDS",
-    "WITH_CALLS",
-    "WITH_EARLIER",
-    "WITH_IDENTITY",
-    "AnswerRow",
-    "AnswerSummary",
-    "Answers",
-    "CallInputs",
-    "RunFields",
-    "StoredAnswer",
-    "append",
-    "append_all",
-    "by_ids",
-    "drop_open",
-    "newer_answer",
-    "outcome_of",
-    "page_after",
-    "row_of_run",
-    "run_of_row",
-    "run_of_source",
-    "standing_answer",
-    "stored_answer_of",
-]
-
 
 class AnswerRow(NamedTuple):
     """One row to be written, with every value encoded: the writer's thread only writes."""
@@ -112,13 +84,7 @@ class StoredAnswer:
 
     @cached_property
     def run(self) -> Run:
-        """The stored run.
-
-        Raises
-        ------
-        StoreError
-            The value is damaged.
-        """
+        """The stored run."""
         try:
             return run_of_row(self.json)
         except DamagedValue as exc:
@@ -131,13 +97,7 @@ _KINDS: Final = (INT, TEXT, INT_OR_NONE, TEXT, TEXT, REAL, TEXT)
 
 
 def stored_answer_of(row: tuple[Any, ...], store: Path | None = None) -> StoredAnswer:
-    """Return the answer of a row: id, key, batch, workspace, status, kept_at, run.
-
-    Raises
-    ------
-    DamagedValue
-        A value is damaged.
-    """
+    """Return the answer of a row: id, key, batch, workspace, status, kept_at, run."""
     check_kinds(row, _KINDS, "an answer")
     answer_id, key, batch, workspace, status, kept_at, run = row
     return StoredAnswer(
@@ -163,13 +123,7 @@ _CHECKED_TYPES: Final = frozenset(product(*_RUN_KINDS.values()))
 
 
 def run_of_row(text: str | None) -> Run:
-    """Return the run of its stored text.
-
-    Raises
-    ------
-    DamagedValue
-        It is not one.
-    """
+    """Return the run of its stored text."""
     values = decode_json(text, dict, "the run of an answer")
     try:
         run = run_of_values(values)
@@ -199,29 +153,16 @@ class RunFields(NamedTuple):
 
     @classmethod
     def of(cls, run: Run) -> RunFields:
-        """Return the fields of a run."""
         return cls._make((*_fields_of_run(run), run))
 
     @property
     def run(self) -> Run:
-        """The run; made of its text at each use.
-
-        Raises
-        ------
-        DamagedValue
-            The stored text is not one.
-        """
+        """The run; made of its text at each use."""
         return run_of_source(self.source)
 
 
 def run_of_source(source: str | Run) -> Run:
-    """Return the run of `RunFields.source`; made of its text at each use.
-
-    Raises
-    ------
-    DamagedValue
-        The stored text is not one.
-    """
+    """Return the run of `RunFields.source`; made of its text at each use."""
     return run_of_row(source) if isinstance(source, str) else source
 
 
@@ -592,17 +533,6 @@ class Answers:
         """Return the answers of these jobs, the newest first.
 
         Only a failed one has its run, which says whether the failure stands.
-
-        Parameters
-        ----------
-        keys : iterable of str
-            The jobs.
-        batches : sequence of int or None
-            The batches whose answers, their own and those that they use; ``None`` is any, and single runs.
-        after_id : int
-            Only answers after this id.
-        since : datetime, optional
-            Only answers that were stored since then.
         """
         sql = (
             f"SELECT {_SUMMARY} FROM json_each(?1) AS wanted CROSS JOIN answers ON answers.key = wanted.value"

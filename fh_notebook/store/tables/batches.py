@@ -34,38 +34,6 @@ from fh_notebook.store.codec import (
 )
 from fh_notebook.store.writer import Committed, Transactions
 
-__all__ = [
-    "CREATE_BATCHES",
-    "CREATE_JOBS",
-    "CREATE_ROWS",
-    "FILES",
-    "RELATED",
-    "REPLACED",
-    "WITH_ID",
-    "WITH_IDENTITY",
-    "BatchRecord",
-    "Batches",
-    "JobKeyRow",
-    "JobRow",
-    "Jobs",
-    "SourceRows",
-    "StoredRow",
-    "by_id",
-    "earlier_ids",
-    "every",
-    "find",
-    "jobs_of_batch",
-    "note_files",
-    "note_replaced",
-    "rename",
-    "rows_at",
-    "update",
-    "write",
-    "write_jobs",
-    "write_rows",
-]
-
-
 CREATE_JOBS: Final = (
     """CREATE TABLE jobs (
         batch INTEGER NOT NULL,

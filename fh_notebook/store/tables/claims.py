@@ -25,23 +25,6 @@ from fh_notebook.store.tables.answers import AnswerRow, StoredAnswer, row_of_run
 from fh_notebook.store.tables.batches import RELATED
 from fh_notebook.store.writer import Committed, Transactions
 
-__all__ = [
-    "CREATE",
-    "WITH_IDENTITY",
-    "Claim",
-    "ClaimRequest",
-    "Claims",
-    "drop",
-    "drop_of",
-    "is_run",
-    "of_batch",
-    "start",
-    "start_key",
-    "starters",
-    "take_each",
-    "uncount",
-]
-
 CREATE: Final = (
     """CREATE TABLE claims (
         batch TEXT NOT NULL,
@@ -354,28 +337,7 @@ class Claims:
         is_sent: bool = False,
         look_for: int = 0,
     ) -> Committed[Claim]:
-        """Claim one job before it is sent, and count the request.
-
-        Parameters
-        ----------
-        batch, key, owner, workspace
-            The job, and its owner.
-        seen_id : int
-            The newest answer (`Answers.newest_id`) at the time of the plan.
-        alone : bool
-            Whether what the batches have out, or have answered since, that this one replaced or that replaced it does
-            not count.
-        anywhere : bool
-            Whether what any other batches have out, or have answered since, counts too.
-        call_lost : bool
-            Whether a call of theirs that may have run does not.
-        daily_cap : int, optional
-            How many requests the workspace may get on one day.
-        is_sent : bool
-            Whether its call was sent before, by a process that ended: then none is counted.
-        look_for : int
-            Write nothing, and say whether the job could be claimed with room for so many requests.
-        """
+        """Claim one job before it is sent, and count the request."""
         request = ClaimRequest(
             batch=batch,
             key=key,
@@ -413,21 +375,6 @@ class Claims:
         """Store the answer of one job of a batch, and drop its claim in the same transaction.
 
         Where the store fails, the answer is not lost: `store.Store.keep_owed` writes it later.
-
-        Parameters
-        ----------
-        then : str, optional
-            The key of the job that the caller would send next: it is claimed in the same transaction, so that a slot
-            waits for one commit and not for two.
-        seen_id, alone, anywhere, call_lost, daily_cap, is_sent
-            As :meth:`take` takes them, for `then`.
-        unsent : bool
-            Whether its last attempt reached nobody: then it is not counted as a request.
-
-        Returns
-        -------
-        (int, Claim or None)
-            The id of the answer, and the claim of `then`.
         """
         row = row_of_run(run, key=key, workspace=workspace, batch=batch, kept_at=self._database.now())
         name = owner.name if owner is not None else ""

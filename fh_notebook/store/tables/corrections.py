@@ -22,8 +22,6 @@ from fh_notebook.core.json_values import canonical_json
 from fh_notebook.store.codec import REAL, TEXT, check_rows, seconds_of_moment
 from fh_notebook.store.writer import Committed, Transactions
 
-__all__ = ["CREATE", "CorrectionRow", "StoredCorrections", "every", "forget", "hash_of_inputs"]
-
 CREATE: Final = (
     """CREATE TABLE corrections (
         workspace TEXT NOT NULL,
@@ -68,11 +66,6 @@ _INSERT: Final = f"INSERT OR IGNORE INTO corrections ({_COLUMNS}) VALUES ({', '.
 
 def hash_of_inputs(inputs: Mapping[str, Any]) -> str:
     """Return the hash by which the inputs of a call are known here; empty where they have no JSON form.
-
-    Parameters
-    ----------
-    inputs : mapping
-        The inputs as they are saved: passwords masked.
 
     Examples
     --------

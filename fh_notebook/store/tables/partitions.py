@@ -20,20 +20,6 @@ from fh_notebook.store.codec import BYTES, INT, REAL, TEXT, check_kinds, check_r
 from fh_notebook.store.tables import requests as requests_module
 from fh_notebook.store.writer import Committed, Transactions
 
-__all__ = [
-    "CREATE_PARTS",
-    "CREATE_PLANNED_ROWS",
-    "KEY_BYTES",
-    "WITH_WAITING",
-    "PartRow",
-    "Parts",
-    "PlannedRowHashes",
-    "PlannedRows",
-    "counts",
-    "write_planned_rows",
-]
-
-
 CREATE_PLANNED_ROWS: Final = (
     """CREATE TABLE planned_rows (
         id INTEGER PRIMARY KEY,

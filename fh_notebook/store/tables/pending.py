@@ -27,8 +27,6 @@ from fh_notebook.store.codec import (
 )
 from fh_notebook.store.writer import Committed, Transactions
 
-__all__ = ["CREATE", "SENDING", "WITH_IDENTITY", "Pending", "PendingRow", "drop"]
-
 CREATE: Final = (
     """CREATE TABLE pending (
         id TEXT PRIMARY KEY,

@@ -22,9 +22,6 @@ from fh_notebook.store.tables.answers import AnswerRow, append_all
 from fh_notebook.store.tables.batches import BatchRecord, JobRow, StoredRow
 from fh_notebook.store.writer import Committed, Transactions
 
-__all__ = ["CREATE_USES", "RUNNING", "BatchPlan", "Uses", "inherit_uses", "revision_of", "write", "write_uses"]
-
-
 CREATE_USES: Final = (
     """CREATE TABLE uses (
         batch INTEGER NOT NULL,

@@ -11,8 +11,6 @@ from typing import Final
 
 from fh_notebook.store.writer import Committed, Transactions
 
-__all__ = ["CREATE", "Profiles", "forget"]
-
 CREATE: Final = ("CREATE TABLE profiles (workspace TEXT PRIMARY KEY, profile TEXT NOT NULL) STRICT, WITHOUT ROWID",)
 
 

@@ -17,8 +17,6 @@ from typing import Final
 from fh_notebook.store.codec import REAL, REAL_OR_NONE, TEXT, TEXT_OR_NONE, check_rows, seconds_of_moment
 from fh_notebook.store.writer import Committed, Transactions
 
-__all__ = ["CREATE", "RatingRow", "StoredRatings", "forget", "merge", "of_batch"]
-
 CREATE: Final = (
     """CREATE TABLE ratings (
         uid TEXT PRIMARY KEY,

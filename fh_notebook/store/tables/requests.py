@@ -22,8 +22,6 @@ from typing import Final, Literal
 from fh_notebook.errors import StoreError
 from fh_notebook.store.writer import IN_MEMORY, Committed, Transactions
 
-__all__ = ["CREATE", "Kind", "Requests", "add", "on_day", "share_in_process"]
-
 Kind = Literal["invoke", "lookup", "probe", "upload"]
 """A call of a workflow; a look-up of a run; a check of the key; a file that was sent."""
 

@@ -21,21 +21,6 @@ from fh_notebook.store import writer
 from fh_notebook.store.codec import INT, REAL_OR_NONE, TEXT, TEXT_OR_NONE, check_rows
 from fh_notebook.store.writer import Committed, Transactions
 
-__all__ = [
-    "CREATE_PLAIN_SCORES",
-    "CREATE_SCORES",
-    "LEAVE",
-    "PlainScore",
-    "PlainScores",
-    "ScoreRow",
-    "Scores",
-    "forget_plain_scores",
-    "rows_of",
-    "write_plain_scores",
-    "write_scores",
-]
-
-
 LEAVE: Final = "CREATE TRIGGER scores_leave AFTER DELETE ON answers BEGIN DELETE FROM scores WHERE answer = old.id; END"
 
 CREATE_SCORES: Final = (

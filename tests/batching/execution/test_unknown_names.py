@@ -14,7 +14,7 @@ import pytest
 import fh_notebook as fh
 from fh_notebook.batching.execution.unknown_names import TRIED
 from fh_notebook.batching.model import BatchStopped, Event, Finished, KeptBack
-from fh_notebook.cli import main
+from fh_notebook.cli.command_line import main
 from tests.batching.hives import Shouting
 from tests.told import tells
 

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from fh_notebook.batching.model import CODE_OF, Job, kind_of
-from fh_notebook.batching.planning.reuse import AnswerLookup, Reuse
+from fh_notebook.batching.options import Reuse
+from fh_notebook.batching.planning.reuse import AnswerLookup
 from fh_notebook.batching.planning.stored_batch import StoredBatch
 from fh_notebook.contract.run import Run
 from fh_notebook.store.store import Store

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 import fh_notebook as fh
 from fh_notebook.batching.tables.row_sources import read_rows
 from fh_notebook.batching.tables.schema import MAX_CHOICES, schema_of_frame
-from fh_notebook.contract.schema.build import problems, to_schema
+from fh_notebook.contract.schema.build import to_schema
+from fh_notebook.contract.schema.validation import problems
 from fh_notebook.core.text.problems import Problem
 from fh_notebook.errors import InputError
 from tests.batching.planning.plans import make_plan

@@ -26,9 +26,10 @@ import fh_notebook as fh
 from fh_notebook.client.callbacks import delivery, server
 from fh_notebook.client.callbacks import receiver as receiver_module
 from fh_notebook.client.callbacks.receiver import endpoint_of
-from fh_notebook.client.callbacks.server import MAX_CONNECTIONS, MAX_HEAD_BYTES
+from fh_notebook.client.callbacks.server import MAX_CONNECTIONS
 from fh_notebook.contract.signing import SignedHeader, sign, verify_signature
 from fh_notebook.core import event_loop
+from fh_notebook.core.asgi import MAX_HEAD_BYTES
 from tests import environment
 from tests.client.callbacks.senders import (  # fmt: skip
     PATIENCE_S,

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from fh_notebook.contract.deployment import Deployment
-from fh_notebook.contract.schema import build as fh
 from fh_notebook.errors import InputError
+from tests.contract.schema import names as fh
 from tests.told import facts, tells
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fh_notebook.contract.schema import build as fh
-from fh_notebook.contract.schema.build import infer, problems, to_schema
-from fh_notebook.contract.schema.validation import fits
+from fh_notebook.contract.schema.build import infer, to_schema
+from fh_notebook.contract.schema.validation import fits, problems
 from fh_notebook.errors import InputError
+from tests.contract.schema import names as fh
 from tests.problems import rules, sentences
 from tests.told import facts, tells
 

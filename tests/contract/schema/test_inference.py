@@ -18,9 +18,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fh_notebook.contract.deployment import Deployment
-from fh_notebook.contract.schema import build as fh
-from fh_notebook.contract.schema.build import from_function, infer, problems, to_schema
+from fh_notebook.contract.schema.build import infer, to_schema
+from fh_notebook.contract.schema.from_python import from_function
+from fh_notebook.contract.schema.validation import problems
 from fh_notebook.errors import InputError
+from tests.contract.schema import names as fh
 from tests.told import facts, tells
 
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import fh_notebook as fh
-from fh_notebook.contract.schema.build import problems, to_schema
-from fh_notebook.contract.schema.validation import fits
+from fh_notebook.contract.schema.build import to_schema
+from fh_notebook.contract.schema.validation import fits, problems
 from tests.problems import rules
 from tests.told import tells
 

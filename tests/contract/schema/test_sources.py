@@ -22,7 +22,9 @@ import pydantic.dataclasses
 import pytest
 
 import fh_notebook as fh
-from fh_notebook.contract.schema.build import fill_defaults, from_function, problems, to_schema
+from fh_notebook.contract.schema.build import fill_defaults, to_schema
+from fh_notebook.contract.schema.from_python import from_function
+from fh_notebook.contract.schema.validation import problems
 from fh_notebook.errors import InputError
 from tests.problems import rules
 from tests.told import facts

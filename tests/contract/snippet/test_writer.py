@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fh_notebook.contract.invoke_request import InvokeRequest
-from fh_notebook.contract.snippet.parser import parse_snippet, to_curl, to_python
+from fh_notebook.contract.snippet.parser import parse_snippet
+from fh_notebook.contract.snippet.writer import to_curl, to_python
 from tests.contract.snippet.snippets import BASE, URL, bash_words, our_words
 
 json_values = st.recursive(

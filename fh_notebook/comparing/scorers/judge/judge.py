@@ -24,39 +24,20 @@ import pandas as pd
 from fh_notebook.batching.api import start_batch
 from fh_notebook.batching.batch import Batch
 from fh_notebook.batching.options import BatchOptions
-from fh_notebook.batching.planning.plan import counted
 from fh_notebook.batching.tables.rows import EXPECTED
 from fh_notebook.comparing.scorers.base import NO_SCORE, ScoreResult, number_of, scorer_text
 from fh_notebook.comparing.scorers.judge.replies import JudgeReply, JudgeScale, read_score, read_verdict
 from fh_notebook.comparing.scorers.observations import Observation
 from fh_notebook.comparing.scorers.output_values import parse_path
 from fh_notebook.contract.deployment import Deployment
-from fh_notebook.contract.run import Run, one_line, with_action
+from fh_notebook.contract.run import Run, with_action
 from fh_notebook.core import arguments
-from fh_notebook.core.text.formatting import short
-from fh_notebook.core.text.messages import PYTHON
+from fh_notebook.core.text.formatting import one_line, short
+from fh_notebook.core.text.messages import PYTHON, counted
 from fh_notebook.core.text.problems import Problem
 from fh_notebook.core.values import ColumnName
 from fh_notebook.errors import InputError
 from fh_notebook.session import session
-
-__all__ = [
-    "Judge",
-    "JudgeAnswer",
-    "JudgeCalls",
-    "JudgedPair",
-    "Points",
-    "PositionBias",
-    "add_points",
-    "answers_of",
-    "bias_of",
-    "judge",
-    "missing_reason",
-    "pairs_of",
-    "question_columns",
-    "settle",
-    "share_of_points",
-]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,13 +51,7 @@ class JudgeCalls:
     options: BatchOptions = field(default_factory=BatchOptions, repr=False)
 
     def ask(self, rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, fresh: bool = False) -> Batch:
-        """Run a batch over `rows`, and return it; a judge without declared inputs gets the columns `own`.
-
-        Raises
-        ------
-        InputError, SettingsError
-            The judge cannot be called with these options; nothing was sent.
-        """
+        """Run a batch over `rows`, and return it; a judge without declared inputs gets the columns `own`."""
         client = session.client_for(self.options.client)
         target = self._target(client)
         judge_rows = [dict(row) for row in rows]

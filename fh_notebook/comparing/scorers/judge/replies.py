@@ -20,8 +20,6 @@ from fh_notebook.contract.run import Run
 from fh_notebook.core.text.formatting import short
 from fh_notebook.core.text.problems import Problem
 
-__all__ = ["JudgeReply", "JudgeScale", "read_score", "read_verdict"]
-
 T = TypeVar("T", float, str)
 JudgeScale = tuple[float, float] | None
 
@@ -80,15 +78,6 @@ MAX_OBJECTS: Final = 50
 
 def read_score(run: Run, *, path: tuple[str | int, ...] = (), scale: JudgeScale = None) -> JudgeReply[float]:
     """Return the score in a judge's answer.
-
-    Parameters
-    ----------
-    run : Run
-        The judge's, completed.
-    path : steps
-        The path of the score in its output; by default it is searched.
-    scale : (lowest, highest), optional
-        A score outside of it is unreadable.
 
     Examples
     --------

@@ -42,8 +42,6 @@ if TYPE_CHECKING:
     from fh_notebook.client.clients import AsyncClient, Client
     from fh_notebook.client.pending_run import PendingRun
 
-__all__ = ["BatchFormController"]
-
 GO_ON: Final = "press Run again, or form.batch.resume()"
 
 
@@ -160,13 +158,7 @@ class BatchFormController:
         return ("cell", "Python")
 
     def written(self, way: str, base_url: str = "") -> str:
-        """Return the batch written out; the rows by the name that the notebook has for them, else ``rows``.
-
-        Raises
-        ------
-        InputError
-            It cannot be written so.
-        """
+        """Return the batch written out; the rows by the name that the notebook has for them, else ``rows``."""
         from fh_notebook.notebook.forms.code_export import as_cell_over, as_python_over
 
         write = as_cell_over if way == "cell" else as_python_over
@@ -175,13 +167,7 @@ class BatchFormController:
         return write(self.mapping, selection.chosen, rows=rows, repeats=selection.repeats, delivery=selection.delivery)
 
     def take_past(self, values: Mapping[str, Any], masked: Iterable[str]) -> list[str]:
-        """Take as constants what an earlier call sent, where no column is taken.
-
-        Returns
-        -------
-        list of str
-            The secrets that are missing now: the store keeps none.
-        """
+        """Take as constants what an earlier call sent, where no column is taken."""
         self.mapping.take_past(values)
         self.notify_changed()
         sources = self.mapping.sources
@@ -204,23 +190,11 @@ class BatchFormController:
         return session.client_for(self._client)
 
     def collect(self) -> None:
-        """Refuse: its rows are there already.
-
-        Raises
-        ------
-        InputError
-            Always.
-        """
+        """Refuse: its rows are there already."""
         raise InputError("a form over rows collects nothing: form.frame has its rows with their outcomes")
 
     def submit(self) -> Batch | Submission:
-        """Begin the batch and return it; where something does not fit, send nothing and say why.
-
-        Raises
-        ------
-        SettingsError
-            It is running already.
-        """
+        """Begin the batch and return it; where something does not fit, send nothing and say why."""
         if problems := self.problems:
             return Submission(problems=problems)
         self._refuse_second()
@@ -233,15 +207,7 @@ class BatchFormController:
             return Submission(problems=exc.problems)
 
     def start(self) -> Batch:
-        """Begin the batch in the background; every row is checked before the first call.
-
-        Raises
-        ------
-        InputError
-            Something does not fit.
-        SettingsError
-            It is running already.
-        """
+        """Begin the batch in the background; every row is checked before the first call."""
         if problems := self.problems:
             raise InputError(problems)
         with self.lock:

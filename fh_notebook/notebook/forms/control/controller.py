@@ -37,8 +37,6 @@ if TYPE_CHECKING:
     from fh_notebook.client.clients import AsyncClient, Client
     from fh_notebook.client.pending_run import PendingRun
 
-__all__ = ["NAMELESS", "FieldMap", "FormController"]
-
 
 class UnknownField(InputError, KeyError):
     """A form has no field of this name."""
@@ -248,13 +246,7 @@ class FormController:
         return session.client_for(self._client)
 
     def requests(self) -> list[InvokeRequest]:
-        """Return what Run would send now, whether it fits or not.
-
-        Raises
-        ------
-        InputError
-            A value has no JSON form.
-        """
+        """Return what Run would send now, whether it fits or not."""
         return self.selection.requests(self.model.value)
 
     # --- what is done
@@ -286,13 +278,7 @@ class FormController:
         return ("cell", "Python", *code_export.COMMANDS)
 
     def written(self, way: str, base_url: str = "") -> str:
-        """Return what Run would send written out, for use elsewhere.
-
-        Raises
-        ------
-        InputError
-            It cannot be written so.
-        """
+        """Return what Run would send written out, for use elsewhere."""
         from fh_notebook.notebook.forms import code_export
 
         arguments = (self.deployment, self.selection.chosen, self.model.value)
@@ -308,26 +294,14 @@ class FormController:
         self.observers.notify(lambda observer: observer.changed())
 
     def take_past(self, values: Mapping[str, Any], masked: Iterable[str]) -> list[str]:
-        """Fill in exactly what an earlier call sent; a secret that a person has typed stays.
-
-        Returns
-        -------
-        list of str
-            The secrets that are missing now: the store keeps none.
-        """
+        """Fill in exactly what an earlier call sent; a secret that a person has typed stays."""
         typed = {name: self.model.fields[name].value for name in masked if name in self.model.fields}
         secrets = {name: value for name, value in typed.items() if value is not UNSET}
         self.set_values({**values, **secrets}, exact=True)
         return [name for name in masked if name not in secrets]
 
     def collect(self) -> None:
-        """Add the present inputs to the dataset.
-
-        Raises
-        ------
-        InputError
-            They do not fit: a batch would refuse them.
-        """
+        """Add the present inputs to the dataset."""
         if problems := self.model.problems:
             self.model.touch_all()
             self.observers.notify(lambda observer: observer.changed())

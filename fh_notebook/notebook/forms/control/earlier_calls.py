@@ -13,14 +13,12 @@ from datetime import datetime
 from itertools import groupby, islice
 from typing import Any, Final
 
-from fh_notebook.contract.run import Run, one_line
+from fh_notebook.contract.run import Run
 from fh_notebook.core.json_values import inputs_text
 from fh_notebook.core.redaction import MASK
-from fh_notebook.core.text.formatting import moment_text
+from fh_notebook.core.text.formatting import moment_text, one_line
 from fh_notebook.store.store import Store
 from fh_notebook.store.tables.answers import CallInputs
-
-__all__ = ["LIMIT", "EarlierCall", "EarlierCalls"]
 
 LIMIT: Final = 50
 """Entries that are offered: more are no help in a form, and `fh.history` has all."""
@@ -115,36 +113,18 @@ class EarlierCalls:
         return self._past
 
     def refresh(self) -> None:
-        """Read anew.
-
-        Raises
-        ------
-        StoreError
-            The file of saved answers cannot be read.
-        """
+        """Read anew."""
         if self._store is not None:
             calls = self._store.answers.inputs_of(self._workspace, self._name, READ)
             self._past = tuple(islice(_group_calls(calls), self._limit))
 
     def answers(self, past: EarlierCall) -> list[Run]:
-        """Return what came of the calls of an entry, in their order; those that are in the store still.
-
-        Raises
-        ------
-        StoreError
-            The file of saved answers cannot be read.
-        """
+        """Return what came of the calls of an entry, in their order; those that are in the store still."""
         stored = self._store.answers.by_ids(past.ids) if self._store is not None else {}
         return [stored[number].run for number in past.ids if number in stored]
 
     def options(self) -> list[tuple[str, EarlierCall]]:
-        """Read anew, and return each entry with its label.
-
-        Raises
-        ------
-        StoreError
-            The file of saved answers cannot be read.
-        """
+        """Read anew, and return each entry with its label."""
         self.refresh()
         return [(past.label(), past) for past in self._past]
 

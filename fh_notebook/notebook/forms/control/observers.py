@@ -16,8 +16,6 @@ from fh_notebook.core.text.problems import Problem
 if TYPE_CHECKING:
     from fh_notebook.batching.batch import Batch
 
-__all__ = ["BatchFormObserver", "FormObserver", "Observers"]
-
 
 class FormObserver:
     """Observer of a form: called on any thread, and must return at once."""
@@ -62,7 +60,6 @@ class Observers(Generic[ObserverT]):
         self._observers: tuple[ObserverT, ...] = ()
 
     def add(self, observer: ObserverT) -> None:
-        """Add an observer."""
         with self._lock:
             self._observers = (*self._observers, observer)
 

@@ -20,8 +20,6 @@ from fh_notebook.core.text.formatting import listed, short
 from fh_notebook.core.text.problems import Problem
 from fh_notebook.errors import InputError
 
-__all__ = ["KINDS", "ExtendedDeployment", "can_extend", "renamed", "with_columns", "with_snippet", "with_variable"]
-
 _MAKERS: Final[Mapping[str, Callable[..., Variable]]] = {
     "text": variables.text,
     "text of several lines": lambda **more: variables.text(multiline=True, **more),
@@ -64,11 +62,6 @@ def can_extend(deployment: Deployment) -> bool:
 def with_variable(deployment: Deployment, name: str, kind: str, *, required: bool = True) -> ExtendedDeployment:
     """Return the deployment with one variable more.
 
-    Raises
-    ------
-    InputError
-        There is no name, or a variable has it already.
-
     Examples
     --------
     >>> grown = with_variable(Deployment("brief"), "topic", "text")
@@ -94,15 +87,7 @@ def with_variable(deployment: Deployment, name: str, kind: str, *, required: boo
 
 
 def with_snippet(deployment: Deployment, text: str) -> ExtendedDeployment:
-    """Return the deployment with the variables of a pasted Code Snippet, whose sample values come along.
-
-    Raises
-    ------
-    SnippetError
-        It is no snippet of a workflow.
-    InputError
-        It calls another deployment.
-    """
+    """Return the deployment with the variables of a pasted Code Snippet, whose sample values come along."""
     if not text.strip():
         raise InputError("nothing was pasted; copy the Code Snippet of the deployment, and paste it here")
     pasted = parse_snippet(unfolded(text))
@@ -125,13 +110,7 @@ def with_snippet(deployment: Deployment, text: str) -> ExtendedDeployment:
 
 
 def with_columns(deployment: Deployment, frame: Any) -> ExtendedDeployment:
-    """Return the deployment with a variable for each column of a DataFrame, with the kind that it holds.
-
-    Raises
-    ------
-    InputError
-        A column cannot be a variable, or `frame` is no DataFrame.
-    """
+    """Return the deployment with a variable for each column of a DataFrame, with the kind that it holds."""
     guessed = Deployment.from_frame(deployment.name, frame)
     return ExtendedDeployment(
         deployment=merged(deployment, guessed), message=_change_text(deployment, guessed, "the frame")
@@ -139,13 +118,7 @@ def with_columns(deployment: Deployment, frame: Any) -> ExtendedDeployment:
 
 
 def renamed(deployment: Deployment, name: str) -> Deployment:
-    """Return the deployment under the name that a person gave in place of a placeholder.
-
-    Raises
-    ------
-    InputError
-        There is no name.
-    """
+    """Return the deployment under the name that a person gave in place of a placeholder."""
     if not name.strip():
         raise InputError(Problem(keyword="required", message="give the deployment's name in the service"))
     return _copy(deployment, name=name.strip())

@@ -16,8 +16,6 @@ from fh_notebook.core.text.formatting import short
 from fh_notebook.core.values import is_iterable
 from fh_notebook.errors import InputError, SettingsError
 
-__all__ = ["DELIVERIES", "MOST_REPEATS", "VariantSelection"]
-
 DELIVERIES: Final = ("direct", "callback", "poll")
 """In the response; later, by callback; later, by being asked for, where no callback can come."""
 MOST_REPEATS: Final = 100
@@ -107,13 +105,7 @@ class VariantSelection:
         return "choose a variant" if self.offered else "which variant? Give the name that the deployment has for it"
 
     def choose(self, variants: str | Iterable[str]) -> None:
-        """Choose exactly these; where the deployment's own are not known, any name is one.
-
-        Raises
-        ------
-        InputError
-            There is no such variant.
-        """
+        """Choose exactly these; where the deployment's own are not known, any name is one."""
         if not is_iterable(variants):
             raise InputError(f"variants is {short(variants)}; give names", where=self._deployment.name)
         names = (variants,) if isinstance(variants, str) else tuple(variants)

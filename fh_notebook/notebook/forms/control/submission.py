@@ -28,9 +28,6 @@ from fh_notebook.core.text.problems import Problem
 from fh_notebook.errors import FetchHiveError, InputError
 from fh_notebook.notebook.results.state import outcomes_text, run_of_error
 
-__all__ = ["NOTHING_SENT", "Submission", "SubmissionRunner", "SubmitObserver", "stopped_text"]
-
-
 NOTHING_SENT: Final = "cancelled before anything was sent"
 
 UPLOAD_CONTINUES: Final = "cancelled before a call was made; the upload of its file continues"

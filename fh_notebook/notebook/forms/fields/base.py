@@ -36,17 +36,6 @@ from fh_notebook.notebook.forms.model.field import FieldState, SentAs
 from fh_notebook.notebook.forms.model.kinds import Control
 from fh_notebook.notebook.ui.theme import FieldTheme
 
-__all__ = [
-    "Field",
-    "FieldsViewProtocol",
-    "FilesSentAs",
-    "UpdateGuard",
-    "button_of",
-    "field_anchor",
-    "lines_of",
-    "set_traits",
-]
-
 
 def set_traits(widget: Any, **traits: Any) -> None:
     """Set the traits that have another value: each one that is set is a message to the page."""
@@ -274,13 +263,7 @@ class Field:
         return tuple(part for part in self._parts(control) if part is not None)
 
     def _parts(self, control: Any) -> tuple[Any, ...]:
-        """Return all that is shown, in its order, ``None`` for what is not there.
-
-        Parameters
-        ----------
-        control : Widget
-            The field's control, or the JSON box in its place.
-        """
+        """Return all that is shown, in its order, ``None`` for what is not there."""
         # The menu is the last: what stands behind a part that comes is drawn anew.
         return (*self._controls(control), self._shown_remove_button(), self.more_line, self.problem_line(), self._menu)
 

@@ -16,8 +16,6 @@ from fh_notebook.notebook.forms.fields.base import Field, set_traits
 from fh_notebook.notebook.forms.fields.help_text import YES_NO, formula_free, state_note
 from fh_notebook.notebook.forms.model.kinds import Control, FieldKind
 
-__all__ = ["ChoiceField", "ChoicesField", "YesNoField"]
-
 NONE: Final = -1
 """The place of "nothing is chosen"."""
 OTHER: Final = -2

@@ -16,8 +16,6 @@ from fh_notebook.notebook.forms.fields.help_text import state_note
 from fh_notebook.notebook.forms.model.containers import GroupState, OneOfState
 from fh_notebook.notebook.forms.model.kinds import Control
 
-__all__ = ["GroupField", "OneOfField"]
-
 
 class GroupField(Field, control=Control.GROUP):
     """An object, with a field for each of its names."""

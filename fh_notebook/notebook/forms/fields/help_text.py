@@ -10,12 +10,11 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from fh_notebook.contract.run import one_line
 from fh_notebook.contract.schema.alternatives import same_json
 from fh_notebook.contract.schema.kind_words import limit_words, pattern_words
 from fh_notebook.core.redaction import MASK
 from fh_notebook.core.text import html
-from fh_notebook.core.text.formatting import FORMATS, path_text, short
+from fh_notebook.core.text.formatting import FORMATS, one_line, path_text, short
 from fh_notebook.core.text.markdown import plain_text
 from fh_notebook.core.text.messages import counted
 from fh_notebook.core.text.problems import Problem
@@ -23,22 +22,6 @@ from fh_notebook.core.values import UNSET
 from fh_notebook.notebook.forms.model.field import FieldState
 from fh_notebook.notebook.forms.model.kinds import Control, FieldKind, TextForm
 from fh_notebook.notebook.forms.model.text_codec import json_text
-
-__all__ = [
-    "YES_NO",
-    "default_text",
-    "empty_text",
-    "formula_free",
-    "help_html",
-    "hints",
-    "label_html",
-    "more_html",
-    "problem_html",
-    "shown_name",
-    "state_note",
-    "told",
-    "what_to_do",
-]
 
 LABEL_CAP: Final = 80
 OPEN_CAP: Final = 200
@@ -64,15 +47,6 @@ def label_html(state: FieldState, *, name: str = "", note: str = "") -> html.Htm
 
     Only elements that ipywidgets leaves in a description. The name stays in sight beside the title: it is what cells,
     tables and messages speak of.
-
-    Parameters
-    ----------
-    state : FieldState
-        The field.
-    name : str
-        What it is called, where that is not its own title or name.
-    note : str
-        What is sent for it, where its control cannot say so.
     """
     title = name or shown_name(state)
     technical = "" if name else _technical_name(state)

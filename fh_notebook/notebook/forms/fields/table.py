@@ -19,8 +19,6 @@ from fh_notebook.notebook.forms.fields.help_text import YES_NO, formula_free, st
 from fh_notebook.notebook.forms.model.kinds import Control, FieldKind
 from fh_notebook.notebook.forms.model.table import RowsState, TableColumn, TooManyRows
 
-__all__ = ["TableField"]
-
 PAGE_ROWS: Final = 20
 """Rows at once: each cell is a widget, and a page of more than some hundreds is slow to come."""
 SHORT: Final = 14

@@ -37,19 +37,6 @@ from fh_notebook.notebook.forms.model.text_codec import (
     what_is_sent,
 )
 
-__all__ = [
-    "FileField",
-    "NumberField",
-    "PasswordField",
-    "TextAreaField",
-    "TextField",
-    "TimeField",
-    "picked",
-    "thumbnail",
-    "to_pick",
-]
-
-
 MOST_ROWS: Final = 14
 
 MOST_STEPS: Final = 10_000
@@ -591,13 +578,6 @@ FORMATS: Final = ("PNG", "JPEG", "GIF", "WEBP", "BMP")
 
 def thumbnail(value: str, shape: Shape) -> str:
     """Return a small copy of an image as a ``data:`` address; empty where `value` is no image.
-
-    Parameters
-    ----------
-    value : str
-        What a file field holds: base64, a ``data:`` address, or the name of a file whose address is sent.
-    shape : Shape
-        Of the field: it says how the file is encoded.
 
     Examples
     --------

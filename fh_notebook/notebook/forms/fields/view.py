@@ -17,7 +17,6 @@ from fh_notebook.core.text.problems import Problem
 from fh_notebook.core.values import UNSET
 from fh_notebook.notebook.forms.fields import choice, table, text  # noqa: F401 - imported, their classes are in Field.classes
 from fh_notebook.notebook.forms.fields.base import Field, FilesSentAs, UpdateGuard, field_anchor, set_traits
-from fh_notebook.notebook.forms.fields.group import GroupField
 from fh_notebook.notebook.forms.fields.help_text import problem_html
 from fh_notebook.notebook.forms.model.field import FieldState
 from fh_notebook.notebook.forms.model.model import FormModel
@@ -25,9 +24,6 @@ from fh_notebook.notebook.ui.theme import CSS, FieldTheme
 
 if TYPE_CHECKING:
     from fh_notebook.notebook.ui.page_widget import OwnKeys
-
-__all__ = ["DefaultsFold", "Field", "FieldsView", "GroupField", "UndeclaredInputs", "folded_names", "is_at_default"]
-
 
 ROWS: Final = 5
 
@@ -187,13 +183,7 @@ class FieldsView:
         return Field.classes[state.kind.rules.control](self, state, label=label)
 
     def show_notices(self, problems: Sequence[Problem]) -> str:
-        """Show beside their fields what went wrong outside of the form, and nothing of before.
-
-        Returns
-        -------
-        str
-            The anchor of the first of these fields; empty where there is none.
-        """
+        """Show beside their fields what went wrong outside of the form, and nothing of before."""
         first = ""
         for field in self._all():
             own = [problem for problem in problems if _is_at(problem, field)]

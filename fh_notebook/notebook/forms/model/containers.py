@@ -24,8 +24,6 @@ from fh_notebook.core.values import UNSET
 from fh_notebook.notebook.forms.model.field import FieldLocation, FieldState, Model, SentAs
 from fh_notebook.notebook.forms.model.kinds import FieldKind, Shape, shape_of
 
-__all__ = ["GroupState", "OneOfState", "likeness", "properties_of", "without_secrets_shown"]
-
 
 class _ContainerState(FieldState):
     """A field whose value is made of what lies inside of it."""

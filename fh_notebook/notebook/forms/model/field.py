@@ -32,8 +32,6 @@ from fh_notebook.notebook.forms.model.text_codec import (
     refuse_endless,
 )
 
-__all__ = ["Container", "FieldLocation", "FieldState", "Model", "SentAs"]
-
 Path = tuple[str | int, ...]
 
 
@@ -252,13 +250,7 @@ class FieldState:
         return self.current is None
 
     def set(self, value: Any) -> None:
-        """Set it: to any value, also to one that does not fit; to ``UNSET`` as :meth:`unset` does.
-
-        Raises
-        ------
-        InputError
-            It is nested deeper than anything that can be sent.
-        """
+        """Set it: to any value, also to one that does not fit; to ``UNSET`` as :meth:`unset` does."""
         refuse_endless(value, self.path)
         with self.model.lock:
             if value is None or value is UNSET:
@@ -328,7 +320,6 @@ class FieldState:
 
     @property
     def sent_as(self) -> SentAs:
-        """What is sent for it."""
         with self.model.lock:
             return self._sent_as(self.current)
 

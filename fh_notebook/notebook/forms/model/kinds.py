@@ -18,18 +18,6 @@ from fh_notebook.contract.schema.file_texts import FILE_FORMATS
 from fh_notebook.contract.schema.references import resolve_reference
 from fh_notebook.core.text.formatting import types_of
 
-__all__ = [
-    "NO_SCHEMA",
-    "RULES",
-    "Control",
-    "FieldKind",
-    "KindRules",
-    "Shape",
-    "TextForm",
-    "reaches_secret",
-    "shape_of",
-]
-
 
 class FieldKind(StrEnum):
     """The kinds of field; the value of each is the word of its CSS class, and :attr:`rules` has everything else."""

@@ -29,9 +29,6 @@ from fh_notebook.notebook.forms.model.kinds import FieldKind, shape_of
 from fh_notebook.notebook.forms.model.table import RowsState
 from fh_notebook.notebook.forms.model.text_codec import ParsedText, json_text, read_json, refuse_endless
 
-__all__ = ["FieldKind", "FieldState", "FormModel", "GroupState", "OneOfState", "RowsState"]
-
-
 _ELSEWHERE: Final = ("oneOf", "anyOf", "if", "dependentSchemas", "$ref")
 """Where the names of a schema may stand that has none of its own."""
 _CLASSES: Final[Mapping[FieldKind, type[FieldState]]] = {
@@ -168,16 +165,7 @@ class FormModel:
         return f"also sent, without a field: {listed(names, 'and')}{hints}" if names else ""
 
     def set_values(self, values: Mapping[str, Any], *, exact: bool = False) -> None:
-        """Set the named fields; a name without a field is kept.
-
-        Parameters
-        ----------
-        values : Mapping
-            Names and values; ``UNSET`` leaves one out.
-        exact : bool
-            Whether these are all: then every other field is left out, its default too. So a recorded run comes back as
-            it was sent.
-        """
+        """Set the named fields; a name without a field is kept."""
         with self.lock:
             self.others_draft = ""
             if exact:

@@ -32,12 +32,11 @@ from fh_notebook.batching.tables.row_sources import read_rows
 from fh_notebook.batching.tables.rows import Rows
 from fh_notebook.client.uploads import FileColumn, file_named
 from fh_notebook.contract.deployment import Deployment
-from fh_notebook.contract.run import one_line
 from fh_notebook.contract.schema.coercion import coerce
 from fh_notebook.contract.schema.file_texts import file_encoding_of
 from fh_notebook.contract.secrets import Secrets, hidden, mask_inputs
 from fh_notebook.core.redaction import MASK
-from fh_notebook.core.text.formatting import path_text
+from fh_notebook.core.text.formatting import one_line, path_text
 from fh_notebook.core.text.messages import CELL
 from fh_notebook.core.text.problems import Problem
 from fh_notebook.core.values import UNSET
@@ -46,16 +45,6 @@ from fh_notebook.session import session
 
 if TYPE_CHECKING:
     from fh_notebook.client.clients import Client
-
-__all__ = [
-    "PREVIEWED",
-    "Preview",
-    "RowMapping",
-    "SourceField",
-    "SourceKind",
-    "VariableSource",
-    "batch_plan",
-]
 
 PREVIEWED: Final = 3
 """Rows that are shown as they would be sent."""
@@ -354,11 +343,6 @@ def batch_plan(mapping: RowMapping, client: Client, *, variants: Sequence[str], 
     """Return what a batch would do: every row is checked, and looked up in the store; nothing is called or saved.
 
     As ``fh.batch(..., dry_run=True)``, but that ``fh.last_batch()`` stays what it was: nobody has asked for a batch.
-
-    Raises
-    ------
-    InputError
-        A row does not fit.
     """
     options = BatchOptions(
         variants=list(variants), inputs=mapping.inputs(), repeats=repeats, progress=False, dry_run=True

@@ -18,8 +18,6 @@ from fh_notebook.notebook.forms.model.field import FieldState
 from fh_notebook.notebook.forms.model.kinds import FieldKind, Shape, TextForm, shape_of
 from fh_notebook.notebook.forms.model.text_codec import HALF, json_text, read_json, read_text
 
-__all__ = ["RowsState", "TableColumn", "TooManyRows"]
-
 MAX_PASTED_ROWS: Final = 10_000
 """More rows are a batch's, not a value's."""
 
@@ -129,16 +127,6 @@ class RowsState(FieldState):
         """Add the rows of a piece of a spreadsheet: cells parted by tabs, else by semicolons or commas.
 
         Where its first line names columns, cells go by name; else from the first column on.
-
-        Returns
-        -------
-        int
-            How many rows were added.
-
-        Raises
-        ------
-        TooManyRows
-            None was added: a part of them would be sent as if it were all.
         """
         lines = [line for line in _cells(text) if any(cell.strip() for cell in line)]
         columns = self.columns

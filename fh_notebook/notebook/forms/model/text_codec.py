@@ -14,37 +14,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
-from fh_notebook.contract.run import one_line
 from fh_notebook.contract.schema.alternatives import same_json
 from fh_notebook.contract.schema.coercion import coerce
 from fh_notebook.contract.schema.file_texts import file_encoding
 from fh_notebook.core.json_values import MAX_DEPTH
-from fh_notebook.core.text.formatting import byte_size, path_text, short
+from fh_notebook.core.text.formatting import byte_size, one_line, path_text, short
 from fh_notebook.core.text.messages import counted
 from fh_notebook.core.values import UNSET
 from fh_notebook.errors import InputError
 from fh_notebook.notebook.forms.model.kinds import FieldKind, Shape, TextForm
-
-__all__ = [
-    "HALF",
-    "MAX_BYTES",
-    "FileError",
-    "ParsedText",
-    "can_show",
-    "check_size",
-    "encoding_of",
-    "field_text",
-    "file_bytes",
-    "file_text",
-    "is_endless",
-    "json_line",
-    "json_text",
-    "media_type_of",
-    "read_json",
-    "read_text",
-    "refuse_endless",
-    "what_is_sent",
-]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,13 +93,7 @@ def is_endless(value: Any) -> bool:
 
 
 def refuse_endless(value: Any, path: tuple[str | int, ...]) -> None:
-    """Refuse such a value.
-
-    Raises
-    ------
-    InputError
-        It is one.
-    """
+    """Refuse such a value."""
     if is_endless(value):
         raise InputError(f"{path_text(path)}: the value is nested more than {MAX_DEPTH} levels deep")
 
@@ -287,11 +259,6 @@ def encoding_of(shape: Shape) -> str:
 def file_text(name: str, data: bytes, shape: Shape, *, media_type: str = "") -> str:
     r"""Return the text that is sent for a file.
 
-    Raises
-    ------
-    FileError
-        It is too large, or it is sent as text and is none.
-
     Examples
     --------
     >>> from fh_notebook.notebook.forms.model.kinds import shape_of
@@ -313,13 +280,7 @@ def file_text(name: str, data: bytes, shape: Shape, *, media_type: str = "") -> 
 
 
 def check_size(name: str, data: bytes) -> str:
-    """Return how a file is called, unless it is too large to come from a page.
-
-    Raises
-    ------
-    FileError
-        It is.
-    """
+    """Return how a file is called, unless it is too large to come from a page."""
     called = one_line(name, 80)
     if len(data) > MAX_BYTES:
         raise FileError(f"{called} has {byte_size(len(data))}; give one of at most {byte_size(MAX_BYTES)}")

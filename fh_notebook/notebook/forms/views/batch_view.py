@@ -45,9 +45,6 @@ from fh_notebook.notebook.ui.widgets import (
     problems_list,
 )
 
-__all__ = ["BatchFormView", "SourceRow"]
-
-
 GO_ON_IN_APP: Final = "press Run again"
 
 _CONSTANT: Final = ("constant", "")

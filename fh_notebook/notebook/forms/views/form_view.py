@@ -33,8 +33,6 @@ from fh_notebook.notebook.ui.widgets import FormTheme, enable_all_clicks, form_h
 if TYPE_CHECKING:
     from fh_notebook.notebook.forms.views.panels import PanelBar
 
-__all__ = ["FormView"]
-
 NOT_UPLOADED: Final = "The file was not uploaded, and nothing was sent; try again later"
 
 

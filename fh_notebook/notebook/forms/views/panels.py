@@ -21,13 +21,13 @@ from fh_notebook.client.connection import Connection
 from fh_notebook.client.uploads import file_named, files_among
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.invoke_request import InvokeRequest
-from fh_notebook.contract.run import Run, one_line
+from fh_notebook.contract.run import Run
 from fh_notebook.contract.secrets import Secrets
 from fh_notebook.contract.snippet.parser import is_placeholder
 from fh_notebook.core.config.urls import DEFAULT_BASE_URL
 from fh_notebook.core.redaction import Secret
 from fh_notebook.core.text import html
-from fh_notebook.core.text.formatting import moment_text, path_text
+from fh_notebook.core.text.formatting import moment_text, one_line, path_text
 from fh_notebook.core.text.messages import counted
 from fh_notebook.core.text.problems import Problem
 from fh_notebook.core.values import UNSET
@@ -46,8 +46,9 @@ from fh_notebook.notebook.forms.control.schema_editor import (
 )
 from fh_notebook.notebook.forms.control.selection import VariantSelection
 from fh_notebook.notebook.forms.fields.help_text import default_text
+from fh_notebook.notebook.forms.model.containers import GroupState
 from fh_notebook.notebook.forms.model.field import FieldState, SentAs
-from fh_notebook.notebook.forms.model.model import FormModel, GroupState
+from fh_notebook.notebook.forms.model.model import FormModel
 from fh_notebook.notebook.results.cards import SideBySide
 from fh_notebook.notebook.results.served_outputs import ServedOutputs
 from fh_notebook.notebook.shell import running_shell
@@ -59,18 +60,6 @@ from fh_notebook.store import catalog_file
 
 if TYPE_CHECKING:
     from fh_notebook.client.clients import Client
-
-__all__ = [
-    "CopyPanel",
-    "HistoryPanel",
-    "PanelBar",
-    "PanelOwner",
-    "RequestPanel",
-    "SchemaPanel",
-    "SidePanel",
-    "request_page",
-    "sent_lines",
-]
 
 
 class PanelOwner(Protocol):

@@ -19,8 +19,6 @@ from fh_notebook.notebook.forms.fields.base import UpdateGuard, field_anchor
 from fh_notebook.notebook.results.answer_card import IN_BACKGROUND
 from fh_notebook.notebook.ui.widgets import LABELLED, FormTheme, enable_all_clicks, line
 
-__all__ = ["FieldLink", "RunActions", "RunBar"]
-
 CHECKED_MOST: Final = 12
 """Variants that have a box each; more are a list to choose from."""
 

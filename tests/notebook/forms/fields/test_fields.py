@@ -16,11 +16,12 @@ import pytest
 from PIL import Image
 
 import fh_notebook as fh
-from fh_notebook.contract.schema.build import problems, to_schema
+from fh_notebook.contract.schema.build import to_schema
+from fh_notebook.contract.schema.validation import problems
 from fh_notebook.core.text.formatting import path_text
-from fh_notebook.notebook.forms.fields.base import field_anchor
-from fh_notebook.notebook.forms.fields.group import OneOfField
-from fh_notebook.notebook.forms.fields.view import Field, FieldsView, GroupField
+from fh_notebook.notebook.forms.fields.base import Field, field_anchor
+from fh_notebook.notebook.forms.fields.group import GroupField, OneOfField
+from fh_notebook.notebook.forms.fields.view import FieldsView
 from fh_notebook.notebook.forms.model.field import SentAs
 from fh_notebook.notebook.forms.model.kinds import RULES, Control, FieldKind
 from fh_notebook.notebook.forms.model.model import FormModel

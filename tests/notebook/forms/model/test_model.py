@@ -14,9 +14,11 @@ import fh_notebook as fh
 from fh_notebook.contract.schema.build import to_schema
 from fh_notebook.contract.schema.validation import problems as problems_of
 from fh_notebook.errors import InputError
+from fh_notebook.notebook.forms.model.containers import GroupState, OneOfState
 from fh_notebook.notebook.forms.model.field import SentAs
-from fh_notebook.notebook.forms.model.model import FieldKind, FormModel, GroupState, OneOfState, RowsState
-from fh_notebook.notebook.forms.model.table import TooManyRows
+from fh_notebook.notebook.forms.model.kinds import FieldKind
+from fh_notebook.notebook.forms.model.model import FormModel
+from fh_notebook.notebook.forms.model.table import RowsState, TooManyRows
 from tests.notebook.forms.form_schemas import CASES, SHAPES, whole
 from tests.problems import rules
 from tests.told import facts

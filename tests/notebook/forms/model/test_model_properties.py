@@ -14,7 +14,10 @@ from fh_notebook.contract.schema.validation import problems as problems_of
 from fh_notebook.contract.schema.validation import schema_problems
 from fh_notebook.core.values import UNSET
 from fh_notebook.notebook.forms.fields.help_text import help_html, shown_name
-from fh_notebook.notebook.forms.model.model import FieldState, FormModel, GroupState, OneOfState, RowsState
+from fh_notebook.notebook.forms.model.containers import GroupState, OneOfState
+from fh_notebook.notebook.forms.model.field import FieldState
+from fh_notebook.notebook.forms.model.model import FormModel
+from fh_notebook.notebook.forms.model.table import RowsState
 from tests.notebook.forms.form_schemas import input_schemas, json_values, property_schemas
 
 few = hypothesis.settings(deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
