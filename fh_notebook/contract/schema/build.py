@@ -35,6 +35,7 @@ def to_schema(inputs: Any) -> dict[str, Any]:
 
     Examples
     --------
+    >>> from fh_notebook.contract.schema.variables import choice, text
     >>> to_schema({"tone": choice("calm", "brief"), "type": text(required=False)})["required"]
     ['tone']
     >>> to_schema(None)
@@ -105,6 +106,7 @@ def fill_defaults(schema: Mapping[str, Any], inputs: Mapping[str, Any]) -> dict[
 
     Examples
     --------
+    >>> from fh_notebook.contract.schema.variables import integer, text
     >>> fill_defaults(to_schema({"a": integer(default=1), "b": text()}), {"b": "x"})
     {'b': 'x', 'a': 1}
     """

@@ -15,7 +15,7 @@ from fh_notebook.core.text import html
 from fh_notebook.core.text.messages import counted
 from fh_notebook.core.text.problems import Problem
 from fh_notebook.core.values import UNSET
-from fh_notebook.notebook.forms.fields import choice, table, text  # noqa: F401 - imported, their classes are in Field.classes
+from fh_notebook.notebook.forms.fields import choice, group, table, text  # noqa: F401 - importing them adds their classes to Field.classes
 from fh_notebook.notebook.forms.fields.base import Field, FilesSentAs, UpdateGuard, field_anchor, set_traits
 from fh_notebook.notebook.forms.fields.help_text import problem_html
 from fh_notebook.notebook.forms.model.field import FieldState
