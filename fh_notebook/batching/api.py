@@ -304,11 +304,10 @@ def batch(
         Show how far it is; a function makes the display (see :mod:`fh_notebook.batching.progress.display`).
     on_event : function of an event, optional
         Told of everything, on the background thread; must return at once. If it raises it is not called again.
-    delivery : {"direct", "callback", "poll", "auto"}
+    delivery : {"direct", "callback", "poll"}
         How answers come: in the response; by callback, where the service queues what is over the subscription's cap and
-        refuses nothing, and a human in the loop may pause a run; by asking for them, where no callback can come; or
-        directly, and by callback what the service refuses to run so, and once the cap has refused a call. By callback
-        and by asking, 200 runs are out at once unless `max_concurrency` says otherwise.
+        refuses nothing, and a human in the loop may pause a run; or by asking for them, where no callback can come. By
+        callback and by asking, 200 runs are out at once unless `max_concurrency` says otherwise.
     receiver : CallbackReceiver, optional
         Who receives callbacks; by default this process's own, where the service is on this machine.
     dask : distributed.Client, optional

@@ -438,20 +438,14 @@ class BatchState:
         return not is_plenty(left, calls, median(seconds for seconds, _ in durations) if durations else None)
 
     def _look_ups(self, calls: int, durations: Sequence[tuple[float, int]]) -> int:
-        """Return how many look-ups an answer costs of the daily cap, by how long the last ones of the deployment took.
-
-        With ``auto`` nobody knows which calls are delivered: as many as the last ones had, where most had any.
-        """
+        """Return how many look-ups an answer costs of the daily cap, by how long the last ones took."""
         delivery, requests = self._options.delivery, median(calls for _, calls in durations) if durations else 1
-        if delivery == "direct" or (delivery == "auto" and requests <= 1):
+        if delivery == "direct":
             return 0
         client = self.caller.client
         if client is not None and not client.aclient.connection.counts("lookup"):
             return 0
-        is_near = client is not None and client.aclient.connection.is_near  # then this process has a receiver
-        has_callback = delivery == "callback" or (
-            delivery == "auto" and (is_near or self._options.receiver is not None)
-        )
+        has_callback = delivery == "callback"
         took_s = median(seconds for seconds, _ in durations) if durations else None
         pausing = client.aclient.connection.pausing if client is not None else set[str]()
         if has_callback and self.plan.deployment in pausing and calls <= FEW:

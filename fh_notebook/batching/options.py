@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from fh_notebook.client.callbacks.receiver import CallbackReceiver
     from fh_notebook.client.clients import AsyncClient, Client
 
-DeliveryMode = Literal["direct", "callback", "poll", "auto"]
-DELIVERIES: Final = ("direct", "callback", "poll", "auto")
+DeliveryMode = Literal["direct", "callback", "poll"]
+DELIVERIES: Final = ("direct", "callback", "poll")
 Reuse = Literal["batch", "store"] | timedelta | None
 ReuseOption = Literal["auto"] | Reuse
 """``"auto"`` is ``"batch"`` for a batch with a name of its own, and ``"store"`` for one without."""
@@ -333,17 +333,14 @@ class BatchOptions:
         metadata=about(
             takes=one_of(*DELIVERIES),
             written=OptionSyntax(
-                help=(
-                    "how answers arrive: in the response (default), by callback, by polling (poll), or as the "
-                    "service allows (auto)"
-                ),
+                help="how answers arrive: in the response (default), by callback, or by polling (poll)",
                 reads="text",
                 choices=DELIVERIES,
                 group="delivery",
                 in_cell=True,
                 help_in_cell=(
                     "how answers arrive: direct; callback or poll: the cell ends at once and shows its answers "
-                    "when they arrive; auto: by callback if the workflow cannot be run directly"
+                    "when they arrive"
                 ),
             ),
         ),
@@ -366,8 +363,8 @@ class BatchOptions:
         check_limits(self)
         if self.first is not None and self.sample is not None:
             raise SettingsError(Message("give {} or {}, not both", (option("first", ...), option("sample", ...))))
-        if self.receiver is not None and self.delivery in ("direct", "poll"):
-            raise SettingsError(f"a receiver is for delivery='callback' or 'auto', not for {self.delivery!r}")
+        if self.receiver is not None and self.delivery != "callback":
+            raise SettingsError(f"a receiver is for delivery='callback', not for {self.delivery!r}")
 
 
 class SharedKeywords(TypedDict, total=False):

@@ -283,8 +283,8 @@ def _receiver(args: argparse.Namespace) -> CallbackReceiver | None:
     """Return who receives callbacks, where the options say something of it; it does not listen yet."""
     if args.public_url is None and args.callback_port is None:
         return None
-    if args.delivery not in ("callback", "auto"):
-        raise SettingsError("--public-url and --callback-port are for --delivery callback or auto")
+    if args.delivery != "callback":
+        raise SettingsError("--public-url and --callback-port are for --delivery callback")
     from fh_notebook.client.callbacks.receiver import CallbackReceiver
 
     return CallbackReceiver(public_url=args.public_url, port=args.callback_port or 0)

@@ -27,8 +27,8 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import Callable, Hashable, Iterator
-from contextlib import AbstractAsyncContextManager, contextmanager
+from collections.abc import Callable, Hashable
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Any, Final
 from weakref import WeakKeyDictionary, WeakSet
@@ -213,20 +213,6 @@ class ConcurrencyLimiter:
     def slot(self, group: Hashable = None) -> AbstractAsyncContextManager[None]:
         """Hold one slot: wait for it, and give it back at the end."""
         return Slot(self._enter, self._leave, group)
-
-    @contextmanager
-    def lent(self) -> Iterator[None]:
-        """Give a held slot back during the block, and take it again after it, over the limit if need be.
-
-        For a call that the service has accepted and answers later: it is not in flight meanwhile.
-        """
-        with self._lock:
-            self._give_back(1)
-        try:
-            yield
-        finally:
-            with self._lock:
-                self.in_flight += 1
 
     async def wait_to_send(self) -> bool:
         """Wait until a call may be sent without too many at one moment; return whether the slot may still be used.

@@ -236,7 +236,7 @@ def limiter(workspace: str, max_concurrency: int | None = None) -> BoundedLimite
     with _state.lock:
         if workspace not in _state.limiters:
             # Without a ceiling of its own it has that of `configure`, at each moment. It is separate from the adaptive
-            # limiter for the runs that bypass that one: by callback, and with lent slots.
+            # limiter for the runs that bypass that one: by callback and by polling.
             adaptive = ConcurrencyLimiter(find_admits=lambda: _probed_concurrency(workspace))
             _state.limiters[workspace] = BoundedLimiter(adaptive, ConcurrencyLimiter(adapts=False))
         shared = _state.limiters[workspace]

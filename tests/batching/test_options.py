@@ -72,7 +72,7 @@ def test_an_unknown_option_is_told_with_those_that_are_known() -> None:
     assert all(entry.frame.f_locals.get("options") in ({}, None) for entry in told.traceback)
     with pytest.raises(TypeError, match=facts("wait", "score=", "alpha=")):
         fh.race([], "shout", score="exact", wait=True)  # type: ignore[call-arg]
-    with pytest.raises(fh.SettingsError, match=facts("delivery", "3", "'direct'", "'callback'", "'poll'", "'auto'")):
+    with pytest.raises(fh.SettingsError, match=facts("delivery", "3", "'direct'", "'callback'", "'poll'")):
         fh.batch([], "shout", delivery=3)  # type: ignore[arg-type]
 
 

@@ -136,7 +136,7 @@ def test_what_reached_nobody_is_not_blamed_on_its_rows(data: Path, capsys: pytes
     assert tells(told, "1", "fh-notebook", "--check")
 
 
-@pytest.mark.parametrize("delivery", ["callback", *(pytest.param(d, marks=pytest.mark.long) for d in ("poll", "direct", "auto"))])  # fmt: skip
+@pytest.mark.parametrize("delivery", ["callback", *(pytest.param(d, marks=pytest.mark.long) for d in ("poll", "direct"))])  # fmt: skip
 def test_answers_come_as_delivery_says(data: Path, shouting: Any, delivery: str) -> None:
     """In a process of its own, which ends by itself: each row once, and nothing is left pending."""
     done = command(data.parent, *_loud(shouting, "--delivery", delivery, "-o", "out.csv", "--first", "1"))
@@ -334,7 +334,7 @@ def test_pace_and_cost_are_passed_on(data: Path, shouting: Any, words: list[str]
             ["--public-url", "--callback-port", "--delivery"],
         ),
         (
-            ["data.csv", "-d", "shout", "--delivery", "auto", "--public-url", "x"],
+            ["data.csv", "-d", "shout", "--delivery", "callback", "--public-url", "x"],
             ["--public-url"],
         ),
         (["data.csv", "-d", "shout", "--local"], ["--local", "--base-url"]),

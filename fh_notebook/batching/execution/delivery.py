@@ -13,12 +13,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from itertools import count
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
 from fh_notebook.batching.model import AWAITS_DECISION, CANCELLED, LOOK_UPS_CAPPED, CancelledRun
@@ -29,10 +29,9 @@ from fh_notebook.batching.progress.unknown_outcomes import ASK, RESOLVE_CAPPED
 from fh_notebook.client.connection import address_for
 from fh_notebook.client.pending_run import PendingRun
 from fh_notebook.client.polling import LookUpBudget
-from fh_notebook.contract.callbacks import NO_OUTPUT_CODE, NOWHERE, RUN_NOT_FOUND, ids_of, is_accepted, needs_callback
+from fh_notebook.contract.callbacks import NO_OUTPUT_CODE, NOWHERE, RUN_NOT_FOUND, ids_of, is_accepted
 from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.contract.response import Response
-from fh_notebook.contract.retry import RetryAction, decide
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.secrets import mask_inputs
 from fh_notebook.contract.wire import AttemptResult
@@ -49,11 +48,6 @@ if TYPE_CHECKING:
 
 MAX_SUBMITTED: Final = 200
 """Runs of a batch that are out at once, unless ``max_concurrency=`` says otherwise."""
-
-REFUSED_BEFORE: Final = 1
-"""So many direct calls that the cap refused, and ``auto`` has the rest queued by the service, where callbacks come: a
-queue of the service's own takes the next run in the moment that a place is free, and refuses none."""
-
 
 WRITE_S: Final = 0.02
 """So long after the service took a run it is written down, together with those that it took meanwhile. Until then the
@@ -74,18 +68,12 @@ _NUMBERS: Final = count()
 Attempt = Callable[[InvokeRequest], Awaitable[AttemptResult]]
 
 
-class SlotLender(Protocol):
-    def lent(self) -> AbstractContextManager[None]:
-        """Give a slot back for a block."""
-        ...
-
-
 class CallbackDelivery:
     """How the calls of one start are made and answered.
 
     Parameters
     ----------
-    delivery : {"direct", "callback", "poll", "auto"}
+    delivery : {"direct", "callback", "poll"}
         The way.
     receiver : CallbackReceiver, optional
         Who receives; by default this process's own, where the service is on this machine.
@@ -120,20 +108,13 @@ class CallbackDelivery:
         self._without_output: dict[str, PendingRun] = {}
         """By the key of the job, until its answer is saved."""
         self._learned: set[str] = set()
-        self._only_async: set[tuple[str, str | None]] = set()
-        self._refused = 0
-        self._queues = False
-        self._lender: SlotLender | None = None
         self._budget = LookUpBudget(
             lambda: client.connection.left_for("lookup"), most=MAX_SUBMITTED, shared=client.connection.look_ups
         )
         self.on_change: Callable[[], object] = lambda: None
         """Called on the loop when a run that is waited for says something new."""
-        self.on_switch: Callable[[], None] = lambda: None
-        """Called when ``auto`` begins to have runs queued."""
         self.on_budget: Callable[[], None] = lambda: None
         """Called when look-ups have shown how many runs may be out."""
-        self._has_switched = False
 
     @property
     def left(self) -> frozenset[str]:
@@ -148,7 +129,7 @@ class CallbackDelivery:
     @property
     def budget(self) -> LookUpBudget | None:
         """What pays for look-ups, where nothing else brings the answers and a daily cap counts them."""
-        is_polled = self._delivery == "poll" or (bool(self._only_async) and self._receiver is None)
+        is_polled = self._delivery == "poll"
         return self._budget if is_polled and self._client.connection.left_for("lookup") is not None else None
 
     def begin(self, planned: int, deployment: str) -> None:
@@ -159,30 +140,24 @@ class CallbackDelivery:
     def most_out(self, number: int | None) -> int | None:
         """Return how many runs may be out at once, where the user allows `number`; ``None``: the limiter says it."""
         budget = self.budget
-        most = MAX_SUBMITTED if self._has_switched and number is None else number
-        return most if budget is None else min(budget.most_out, most or MAX_SUBMITTED)
+        return number if budget is None else min(budget.most_out, number or MAX_SUBMITTED)
 
     def limiter(self, shared: Any, max_concurrency: int | None) -> Any:
         """Return the limiter of the calls: the client's, or its ceilings before a limiter of this batch's own."""
-        if self._delivery in ("direct", "auto"):
-            self._lender = shared
+        if self._delivery == "direct":
             return shared
         return shared.past(ConcurrencyLimiter(max_concurrency or MAX_SUBMITTED))
 
     async def ready(self) -> Attempt:
         """Return how one call is made; a receiver listens by then."""
-        if self._delivery == "direct" and not self._left:
-            return self._client.attempt
         if self._delivery == "callback":
             await self._receive()
             if self._receiver is None:
                 receiver = Phrase("receiver=fh.CallbackReceiver(public_url=...)", command="--public-url")
                 template = "callbacks cannot arrive: give {}, an address that Fetch Hive can reach; or {}"
                 raise SettingsError(Message(template, (receiver, option("delivery", "poll", in_cell=True))))
-        ways: dict[str, Attempt] = {
-            "direct": self._client.attempt, "callback": self._deliver, "poll": self._deliver, "auto": self._auto,
-        }  # fmt: skip
-        return partial(self._unless_left, ways[self._delivery]) if self._left else ways[self._delivery]
+        attempt = self._client.attempt if self._delivery == "direct" else self._deliver
+        return partial(self._unless_left, attempt) if self._left else attempt
 
     async def _receive(self) -> None:
         """Have the receiver listen, if callbacks can come to one."""
@@ -324,40 +299,6 @@ class CallbackDelivery:
         if lines:
             with suppress(StoreError):  # the answers cannot be saved either then, and that is told
                 self._pending_runs.table.add(lines)
-
-    # --- auto
-
-    async def _auto(self, request: InvokeRequest) -> AttemptResult:
-        name = request.deployment, request.variant
-        if not self._queues and name not in self._only_async:
-            exchange = await self._client.attempt(request)
-            if not needs_callback(exchange.response):
-                await self._count_refusals(exchange)
-                return exchange
-            self._only_async.add(name)
-            await self._switch()
-        # A run that waits for its turn, or for a person, holds no slot of the calls that others make.
-        return await self._lent(request)
-
-    async def _lent(self, request: InvokeRequest) -> AttemptResult:
-        with self._lender.lent() if self._lender is not None else nullcontext():
-            return await self._deliver(request)
-
-    async def _count_refusals(self, exchange: AttemptResult) -> None:
-        if exchange.response.status_code != 429:
-            return
-        decision = decide(exchange.response)
-        if decision.action is RetryAction.THROTTLED and decision.reason == "concurrency":
-            self._refused += 1
-            if self._refused == REFUSED_BEFORE:
-                await self._switch()
-                self._queues = self._receiver is not None
-
-    async def _switch(self) -> None:
-        if self._url == NOWHERE:
-            await self._receive()
-        self._has_switched = True
-        self.on_switch()
 
     # --- runs of an earlier kernel
 

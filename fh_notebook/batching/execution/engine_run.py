@@ -369,7 +369,7 @@ class EngineRun:
             hint=self._hint,
             now=self._options.now,
         )
-        deliver.on_switch = deliver.on_budget = self._bound_out
+        deliver.on_budget = self._bound_out
         self.engine.scheduler.pause(self.paused)
         try:
             limiter.ask(self, self.max_concurrency)

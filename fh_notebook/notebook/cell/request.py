@@ -252,8 +252,8 @@ MADE_LATER: Final = "(this kernel's receiver: its address is created with the ca
 
 
 def with_delivery(request: InvokeRequest, delivery: str, connection: Connection) -> InvokeRequest:
-    """Return a request as ``--delivery`` has it sent; ``auto`` sends it directly first."""
-    if delivery not in ("callback", "poll"):
+    """Return a request as ``--delivery`` has it sent."""
+    if delivery == "direct":
         return request
     return request.delivered_to(MADE_LATER if delivery == "callback" and connection.is_near else NOWHERE)
 

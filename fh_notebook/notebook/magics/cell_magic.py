@@ -261,12 +261,11 @@ class _CellRun:
 
     def _send(self, options: LineOptions, requests: list[InvokeRequest], client: Client) -> Any:
         """Make the calls; bind what comes, show it, and return what is the cell's value."""
-        if options.delivery in ("callback", "poll"):
-            return self._submitted(options, pending_results.submit_all(client, requests, options.delivery))
+        if options.delivery != "direct":
+            submitted = pending_results.submit_all(client, requests, options.delivery)
+            self._bind(options.out, submitted)
+            return submitted  # as the cell's value it shows itself, and what comes of it
         result = send_all(client, requests)
-        if options.delivery == "auto" and result.error is None and pending_results.any_refused(result.runs):
-            result.live.leave(None)
-            return self._submitted(options, pending_results.submit_refused(client, requests, result.runs))
         if result.result is not None:
             self._bind(options.out, result.result)
         result.show(options.show, options.out)
@@ -276,11 +275,6 @@ class _CellRun:
             self._remember(result.result)  # also what came before a stop
         result.raise_error()
         return None
-
-    def _submitted(self, options: LineOptions, result: Any) -> Any:
-        """Bind what goes on, and return it: as the cell's value it shows itself, and what comes of it."""
-        self._bind(options.out, result)
-        return result
 
     def _run_over(self, options: LineOptions, cell: str, client: Client) -> Any:
         if options.name is not None and not options.dry_run:

@@ -57,7 +57,7 @@ class FetchHiveMagics(Magics):
 
             %%fetchhive [NAME] [-v VARIANT]... [--all-variants] [--out VAR] [--metadata NAME=VALUE]... [--over FRAME]
                         [--repeats N] [--max-calls N] [--score exact:COLUMN | --race exact:COLUMN]
-                        [--show text|markdown|json|table] [--delivery direct|callback|poll|auto] [--dry-run]
+                        [--show text|markdown|json|table] [--delivery direct|callback|poll] [--dry-run]
 
         The body is a YAML or JSON mapping of inputs, or a pasted Code Snippet (its host and API key are not used: calls
         use the configured client). ``{{ expression }}`` inserts the value of a notebook expression with its type. With

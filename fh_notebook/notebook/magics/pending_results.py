@@ -16,7 +16,7 @@ from fh_notebook.client.clients import Client
 from fh_notebook.client.direct_runs import DIRECT_RUNS
 from fh_notebook.client.pending_run import PendingRun
 from fh_notebook.contract import output as output_view
-from fh_notebook.contract.callbacks import NOWHERE, RunIds, was_refused_directly
+from fh_notebook.contract.callbacks import NOWHERE, RunIds
 from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.contract.run import WHOLE, Run, shown_output
 from fh_notebook.core import event_loop
@@ -249,20 +249,3 @@ def ending_later(runs: Sequence[Run]) -> PendingResults | None:
         return None
     calls = [DIRECT_RUNS.wait_for(run) or run for run in runs]
     return PendingResults(calls) if any(isinstance(call, PendingRun) for call in calls) else None
-
-
-def any_refused(runs: Sequence[Run]) -> bool:
-    """Whether a direct call was refused that can be made by callback delivery."""
-    return any(was_refused_directly(run) for run in runs)
-
-
-def submit_refused(
-    client: Client, requests: Sequence[InvokeRequest], runs: Sequence[Run]
-) -> PendingRun | PendingResults:
-    """Submit those of the requests whose direct call was refused, and return all calls, in their order."""
-    refused = [index for index, run in enumerate(runs) if was_refused_directly(run)]
-    submitted = submit_all(client, [requests[index] for index in refused], "callback")
-    calls: list[PendingRun | Run] = list(runs)
-    for index, call in zip(refused, [submitted] if isinstance(submitted, PendingRun) else submitted, strict=True):
-        calls[index] = call
-    return submitted if isinstance(submitted, PendingRun) and len(runs) == 1 else PendingResults(calls)

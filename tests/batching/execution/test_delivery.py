@@ -18,7 +18,6 @@ import pytest
 
 import fh_notebook as fh
 from fh_notebook.batching.api import start_batch
-from fh_notebook.batching.execution import delivery as delivery_module
 from fh_notebook.batching.execution.delivery import CallbackDelivery
 from fh_notebook.batching.model import FAILED, UNKNOWN, OutputArrived, open_reason
 from fh_notebook.batching.options import BatchOptions
@@ -358,38 +357,6 @@ def test_a_direct_batch_has_the_clients_own_attempt() -> None:
     assert asyncio.run(deliver.ready()) == client.aclient.attempt
     assert deliver.limiter(client.limiter, None) is client.limiter
     assert not session.receiver().running
-
-
-@pytest.mark.long
-def test_auto_calls_directly_and_delivers_what_is_refused_so() -> None:
-    """A variant with a human in the loop; while its runs are paused they hold no slot of the workspace's limiter."""
-    counting = Counting()
-    client = counting.hive.client()
-    batch = fh.batch(
-        _rows(4), "mixed", variants=["direct", "paused"], client=client, progress=False, delivery="auto", wait=False
-    )
-    until(lambda: len(counting.hive.approvals) == 4)
-    until(lambda: batch.counts.done == 4)
-    until(lambda: client.limiter.in_flight == 0)
-    assert batch.running
-    for approval in counting.hive.approvals:
-        counting.hive.decide(approval.request_id, approve=True)
-    batch.wait()
-    assert batch.counts.done == 8
-    assert set(counting.ran.values()) == {2}
-    by_callback = [call.variant for call in counting.hive.calls if call.callback_url is not None]
-    assert by_callback == ["paused"] * 4
-    assert client.limiter.in_flight == 0
-
-
-def test_auto_has_the_rest_queued_once_the_cap_has_refused_a_call() -> None:
-    """Where callbacks come: every row comes once, and few calls are refused."""
-    counting = Counting(concurrency=1, latency_s=0.005)
-    batch = _batch(counting, 60, delivery="auto")
-    _complete(batch, counting, 60)
-    by_callback = sum(call.callback_url is not None for call in counting.hive.calls)
-    assert by_callback > 40
-    assert counting.hive.refused <= delivery_module.REFUSED_BEFORE + 4
 
 
 def test_a_cancelled_batch_goes_on_without_calling_anything_twice() -> None:
@@ -856,7 +823,6 @@ def test_resolving_ends_at_the_configured_cap_between_the_two_addresses_of_a_run
     ("delivery", "is_old", "lister"),
     [
         ("direct", False, "batch"),
-        ("auto", False, "batch"),
         ("direct", True, "batch"),
         ("direct", False, "client"),
         ("direct", False, "id"),

@@ -456,8 +456,6 @@ def test_a_cap_below_a_call_and_its_look_up_begins_none_and_is_not_waited_for() 
     ("requests", "elapsed_s", "delivery", "expected"),
     [
         (1, 60.0, "direct", 0),
-        (1, 60.0, "auto", 0),
-        (9, 60.0, "auto", 3),
         (1, 1.1, "poll", 2),
         (2, 1.1, "poll", 1),
         (2, 1.1, "callback", 0),
@@ -468,7 +466,7 @@ def test_a_cap_below_a_call_and_its_look_up_begins_none_and_is_not_waited_for() 
 def test_look_ups_are_planned_by_what_the_last_calls_took(
     requests: int, elapsed_s: float, delivery: str, expected: int
 ) -> None:
-    """With ``auto`` where those were looked up; a time that a look-up has found is late by chance.
+    """A time that a look-up has found is late by chance.
 
     By callback, a run of a deployment whose runs are known to wait for people is looked up as without a receiver.
     """

@@ -55,7 +55,7 @@ def test_neither_key_nor_secret_inputs_are_shown_and_long_values_are_cut() -> No
 @pytest.mark.parametrize("rows", [False, True])
 @pytest.mark.parametrize(
     ("delivery", "address"),
-    [("direct", None), ("auto", None), ("poll", NOWHERE), ("callback", MADE_LATER)],
+    [("direct", None), ("poll", NOWHERE), ("callback", MADE_LATER)],
 )
 def test_how_the_answer_comes_is_a_part_of_the_request(
     shell: Shell,  # noqa: F811

@@ -79,20 +79,6 @@ def test_several_variants_are_several_that_go_on(shell: Shell, hive: Refunds) ->
     assert "refused" in repr(made)
 
 
-def test_auto_makes_directly_what_can_be_made_so(shell: Shell, hive: Refunds) -> None:  # noqa: F811
-    """A run where nothing was refused; the refused one goes on, beside those that are there."""
-    assert isinstance(_run(shell, "%%fetchhive refund -v free --delivery auto\namount: 5"), fh.Run)
-    alone = _run(shell, "%%fetchhive refund -v paused --delivery auto\namount: 5")
-    assert isinstance(alone, PendingRun)
-    both = _run(shell, "%%fetchhive refund -v free -v paused --delivery auto\namount: 5")
-    assert [type(call) for call in both] == [fh.Run, PendingRun]
-    until(lambda: len(hive.approvals) == 2)
-    for approval in hive.approvals:
-        hive.decide(approval.request_id, approve=True)
-    assert both.wait(20)["output"].tolist() == ["paid 5", "paid 5"]
-    assert alone.wait(20).ok
-
-
 def test_a_direct_call_that_cannot_be_one_says_what_to_do(shell: Shell, hive: Refunds) -> None:  # noqa: F811
     """With the option that does it."""
     run = _run(shell, "%%fetchhive refund -v paused\namount: 5")
