@@ -13,7 +13,6 @@ from .batching.history.reopen import merge_ratings as merge_ratings
 from .batching.history.reopen import open_batch as open_batch
 from .batching.planning.mapping import const as const
 from .batching.tables.grid import grid as grid
-from .batching.tables.inspect_dataset import read_inspect as read_inspect
 from .client.callbacks.receiver import CallbackReceiver as CallbackReceiver
 from .client.clients import AsyncClient as AsyncClient
 from .client.clients import Client as Client

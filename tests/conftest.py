@@ -86,7 +86,6 @@ LONGEST = (
     "tests/test_readme.py",
     "tests/notebook/kernel/test_legs.py",
     "tests/session/test_probe.py",
-    "tests/long/test_misuse.py",
     "tests/notebook/test_notebooks.py",
     "tests/long/test_packaging.py",
     "tests/long/test_soak.py",

@@ -39,15 +39,6 @@ def test_the_extra_that_is_named_installs_the_package(module: str, monkeypatch: 
     assert tells(str(caught.value), package.title, f"'fh-notebook[{package.extra}]'")
 
 
-def test_extras_of_earlier_releases_are_installed_for_one_more() -> None:
-    """What they gave is in one of today's extras, or comes with the package; no message names them."""
-    plain = {Requirement(line).name.lower() for line in PROJECT["dependencies"]}
-    assert {"matplotlib", "scipy"} <= plain
-    for old in ("compare", "excel", "dotenv"):
-        assert _of_extra(old) <= plain | _of_extra("all"), old
-    assert {package.extra for package in OPTIONAL.values()} & {"compare", "excel", "dotenv"} == set()
-
-
 def test_a_package_that_is_there_is_needed_in_silence() -> None:
     """Also one that is in no table."""
     ensure_installed("json", "this needs")

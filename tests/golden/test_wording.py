@@ -83,8 +83,6 @@ from tests.contract.snippet.test_parser import BROKEN, REFUSED
 from tests.contract.snippet.test_sdk import CALLS
 from tests.local.test_demo import EXAMPLES, NearestExample
 from tests.local.test_faults import CONTRADICTIONS
-from tests.misuse.test_named import CASES as MISUSES
-from tests.misuse.test_named import ROWS, misused
 from tests.notebook.cell.test_literals import FULL, SLIPS, inputs_of
 from tests.notebook.commands.test_commands import NO_KEYS
 from tests.notebook.commands.test_description import VARIABLES, line_of
@@ -97,6 +95,8 @@ from tests.racing.test_race import CLEAR, run
 from tests.session.drawn_service import CLOCK, Drawn, DrawnService
 from tests.session.test_probe import BROKEN as ANSWERS
 from tests.session.test_probe import DIRECT, learn
+from tests.test_named import CASES as MISUSES
+from tests.test_named import ROWS, misused
 
 GOLDEN: Final = Path(__file__).with_name("wording.txt")
 

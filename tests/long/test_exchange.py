@@ -23,7 +23,6 @@ import pytest
 
 import fh_notebook as fh
 from fh_notebook.contract.run import Run
-from fh_notebook.core.json_values import is_missing
 from tests import environment
 from tests.long import exchange_out
 from tests.ports import free_port
@@ -85,42 +84,6 @@ def test_an_output_passes_where_promptfoo_says_so(tmp_path: Path) -> None:
         if (row["answer"], kinds[0]) != BLANKS:
             passes = ours.score(Run(status="completed", output=row["answer"]), row)
             assert passes == result["success"], (row, result["gradingResult"]["reason"])
-
-
-@pytest.mark.skipif(not os.environ.get("FH_INSPECT_PYTHON"), reason="FH_INSPECT_PYTHON names no interpreter")
-def test_rows_are_what_inspect_reads(tmp_path: Path) -> None:
-    """Of each kind of file: inputs, targets, choices, ids and metadata."""
-    samples = [
-        {"input": "1 + 1", "target": "2", "id": "sum", "metadata": {"level": 1}},
-        {"input": [{"role": "user", "content": "hi"}], "target": ["a", "b"], "id": "chat", "choices": ["x", "y"]},
-    ]
-    (tmp_path / "a.json").write_text(json.dumps(samples))
-    (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, samples)))
-    (tmp_path / "a.csv").write_text('input,target,choices,id,metadata\nQ,A,"A, B",q,"{""level"": 2}"\n')
-    code = (
-        "import json, sys\n"
-        "from inspect_ai.dataset import csv_dataset, json_dataset\n"
-        "readers = [csv_dataset if path.endswith('.csv') else json_dataset for path in sys.argv[1:]]\n"
-        "read = [reader(path) for reader, path in zip(readers, sys.argv[1:])]\n"
-        "print(json.dumps([[sample.model_dump(exclude_none=True) for sample in of] for of in read]))"
-    )
-    names = ("a.json", "a.jsonl", "a.csv")
-    command = [os.environ["FH_INSPECT_PYTHON"], "-c", code, *(str(tmp_path / name) for name in names)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
-    for name, theirs in zip(names, json.loads(done.stdout), strict=True):
-        ours = fh.read_inspect(tmp_path / name)
-        assert ours.index.tolist() == [sample["id"] for sample in theirs]
-        assert ours["expected_output"].tolist() == [sample["target"] for sample in theirs]
-        for (_, row), sample in zip(ours.iterrows(), theirs, strict=True):
-            given = sample["input"]
-            assert row["input"] == (
-                given if isinstance(given, str) else [{k: m[k] for k in ("role", "content")} for m in given]
-            )
-            for column, value in (
-                ("choices", sample.get("choices")),
-                ("metadata.level", sample.get("metadata", {}).get("level")),
-            ):
-                assert row[column] == value if value is not None else is_missing(row[column])
 
 
 # --- what is written for other tools

@@ -21,7 +21,7 @@ from fh_notebook.batching.planning.mapping import Const
 from fh_notebook.client.http.transport import ProxiedTransport, open_transport
 from fh_notebook.core import arguments
 from fh_notebook.errors import FetchHiveError
-from tests.misuse.tampering import tampered
+from tests.tampering import tampered
 
 ROWS = [{"text": "a"}, {"text": "b"}]
 HUGE = 10**4_300
